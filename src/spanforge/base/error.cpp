@@ -1,0 +1,72 @@
+#include "spanforge/base/error.h"
+
+#include <fmt/format.h>
+
+namespace spanforge {
+namespace {
+
+std::string one_line(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (unsigned char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (c < 0x20 || c == 0x7f) {
+      out += fmt::format("\\x{:02x}", c);
+    } else {
+      out += static_cast<char>(c);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+int exit_code(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kUsage: return 2;
+    case ErrorCode::kBadData:
+    case ErrorCode::kBadModel:
+    case ErrorCode::kNonFinite: return 3;
+    case ErrorCode::kNetwork:
+    case ErrorCode::kCacheMiss: return 4;
+    case ErrorCode::kIo: return 74;
+    case ErrorCode::kInterrupted: return 128;
+    case ErrorCode::kInternal: return 70;
+  }
+  return 70;
+}
+
+std::string_view error_code_name(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kUsage: return "usage";
+    case ErrorCode::kBadData: return "bad data";
+    case ErrorCode::kBadModel: return "bad model";
+    case ErrorCode::kNonFinite: return "not finite";
+    case ErrorCode::kNetwork: return "network";
+    case ErrorCode::kCacheMiss: return "cache miss";
+    case ErrorCode::kIo: return "input/output";
+    case ErrorCode::kInterrupted: return "interrupted";
+    case ErrorCode::kInternal: return "internal";
+  }
+  return "internal";
+}
+
+Error::Error(ErrorCode code, std::string place, std::string what)
+    : std::runtime_error(one_line(place.empty() ? what : place + ": " + what)),
+      code_(code),
+      place_(std::move(place)),
+      reason_(std::move(what)) {}
+
+std::string quote_for_message(std::string_view text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return one_line(text);
+  size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return one_line(text.substr(0, end)) + "...";
+}
+
+}  // namespace spanforge

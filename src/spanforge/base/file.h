@@ -1,0 +1,60 @@
+#pragma once
+// Files, safely: every write goes to a temporary name in the same directory and is renamed over
+// the target only when it is whole and synced, so a reader sees the old file or the new one.
+// Errors: all functions throw Error{kIo, path} with the system's reason. Units: bytes.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace spanforge {
+
+namespace fs = std::filesystem;
+
+// Reads a whole regular file; a directory, FIFO or device is refused, not waited for.
+std::string read_file(const fs::path& path);
+
+// Maps a regular file read-only. Movable; the mapping ends with the object.
+class MappedFile {
+ public:
+  explicit MappedFile(const fs::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+  std::string_view bytes() const { return {data_, size_}; }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+  const char* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+// A file being written under a temporary name; commit() syncs and renames it to `path`. Without
+// commit() the destructor removes the temporary, and `path` is as it was.
+class AtomicFile {
+ public:
+  explicit AtomicFile(fs::path path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+  void write(std::string_view bytes);  // buffered by the caller; loops over short writes and EINTR
+  void commit();
+
+ private:
+  fs::path path_, temporary_;
+  int fd_ = -1;
+};
+
+void write_file_atomic(const fs::path& path, std::string_view bytes);
+
+// fsync of a directory's entries, so that renames in it are durable.
+void sync_directory(const fs::path& directory);
+void create_directories(const fs::path& directory);
+
+// $HOME-less systems and unset variables give nullopt / the fallback.
+std::string environment_or(const char* name, std::string fallback);
+
+}  // namespace spanforge

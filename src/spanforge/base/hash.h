@@ -1,0 +1,34 @@
+#pragma once
+// Checksums of file formats and manifests.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace spanforge {
+
+// SHA-256 (FIPS 180-4), incremental. hex() finishes; the object is then spent.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  void update(std::string_view bytes);
+  std::string hex();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+std::string sha256_hex(std::string_view bytes);
+std::string sha1_hex(std::string_view bytes);  // git blob ids of the hub
+
+// CRC-32C (Castagnoli, iSCSI) as TensorBoard's records use it; hardware where the CPU has it.
+uint32_t crc32c(std::string_view bytes, uint32_t crc = 0);
+
+// 64-bit mixing hash of bytes (stable across runs, machines and versions of this program): for
+// splits and data keys, not for security.
+uint64_t stable_hash(std::string_view bytes, uint64_t seed = 0);
+
+}  // namespace spanforge

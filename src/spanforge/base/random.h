@@ -1,0 +1,63 @@
+#pragma once
+// Two kinds of randomness.
+// - Counter-based (Philox4x32-10; Salmon et al. 2011): a value is a pure function of a key and a
+//   counter. Everything of ours uses it: no state to save, the same on any thread count.
+// - torch's CPU generator (MT19937), for orders and initial values that must equal HF's for a seed.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace spanforge {
+
+using PhiloxBlock = std::array<uint32_t, 4>;
+// One Philox4x32-10 block. Reference vectors of the paper are tested.
+PhiloxBlock philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
+
+// splitmix64 finaliser: a bijection with full avalanche, for building keys.
+constexpr uint64_t mix64(uint64_t x) {
+  x += 0x9E3779B97F4A7C15ull;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
+  return x ^ (x >> 31);
+}
+// Folds another coordinate into a key: combine(combine(seed, step), layer) ...
+constexpr uint64_t combine(uint64_t key, uint64_t value) { return mix64(key ^ mix64(value)); }
+
+// A stream of numbers from one key, for initial weights, shuffles and generators of data.
+class CounterStream {
+ public:
+  explicit CounterStream(uint64_t key) : key_(key) {}
+  uint32_t next_u32();
+  double next_uniform();             // [0, 1), 53 bits
+  double next_normal();              // N(0, 1), Box-Muller
+  uint64_t next_below(uint64_t n);   // unbiased; n > 0
+
+ private:
+  uint64_t key_;
+  uint64_t counter_ = 0;
+  PhiloxBlock block_{};
+  int used_ = 4;
+};
+
+// std::mt19937 as torch.Generator("cpu") uses it. Source: ATen/CPUGeneratorImpl, TensorFactories.
+class TorchGenerator {
+ public:
+  explicit TorchGenerator(uint64_t seed);
+  uint32_t next_u32();
+  // The exact 5056 bytes of torch.Generator.get_state(), for rng_state.pth.
+  std::string state_bytes() const;
+
+ private:
+  std::array<uint32_t, 624> state_;
+  int index_ = 624;
+  uint64_t seed_;
+};
+
+// torch.randperm(n, generator=seed): the Trainer's order of an epoch (RandomSampler).
+std::vector<int64_t> torch_randperm(int64_t n, uint64_t seed);
+// A permutation of [0, n) from a counter-based key (Fisher-Yates).
+std::vector<int64_t> counter_permutation(int64_t n, uint64_t key);
+
+}  // namespace spanforge

@@ -1,0 +1,18 @@
+#pragma once
+// One thread pool (OpenMP's), sized once and explicitly.
+
+#include <cstdint>
+#include <functional>
+
+namespace spanforge {
+
+// Sets the number of threads of every parallel region of this process. 0 means: cores this process
+// may use (affinity and cgroup quota respected). Returns the number set.
+int set_thread_count(int threads);
+int thread_count();
+
+// Calls body(i) for i in [0, n), on all threads, dynamic chunks of `grain`. Exceptions: the one of
+// the lowest index is rethrown after all threads ended. body must not start parallel regions.
+void parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t)>& body);
+
+}  // namespace spanforge

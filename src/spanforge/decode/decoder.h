@@ -1,0 +1,49 @@
+#pragma once
+// The four ways to turn start/end logits into answers (docs/decoding.md says when they differ):
+//   spanforge  the default everywhere: training, evaluation and answering agree
+//   pipeline   transformers 4.57's question-answering pipeline, spans and scores
+//   run_qa     postprocess_qa_predictions of the Transformers examples
+//   recipe     joint log-probability over all tokens, top k, max_answer_ratio
+// Threads: decode_example is const and concurrent. Cost: no S x S matrix is formed by any of them.
+
+#include <string>
+#include <vector>
+
+#include "spanforge/data/dataset.h"
+#include "spanforge/decode/candidate.h"
+#include "spanforge/features/feature_set.h"
+#include "spanforge/features/logits.h"
+
+namespace spanforge {
+
+struct DecoderOptions {
+  DecoderKind kind = DecoderKind::kSpanforge;
+  int32_t top_k = 1;               // candidates returned
+  int32_t n_best_size = 20;        // run_qa: starts x ends considered, candidates kept
+  int32_t max_answer_length = 30;  // tokens (spanforge, run_qa); the pipeline's default is 15
+  bool null_answers = false;       // version_2_with_negative / handle_impossible_answer
+  double null_threshold = 0.0;     // "" when null score - best non-null > threshold
+  bool align_to_words = true;      // pipeline
+  double max_answer_ratio = 0.4;   // recipe
+  double temperature = 1.0;        // spanforge: calibrated confidence
+};
+
+struct DecodedExample {
+  std::vector<Candidate> candidates;  // best first, at most top_k (run_qa: n_best_size)
+  Candidate prediction;               // the answer given; text "" for no answer
+  double null_odds = 0;               // null score - best non-null score (run_qa's scores_diff)
+  std::string best_non_null;          // text of the best answer that is not ""
+};
+
+// Decodes one example from all its windows. `features` and `logits` must belong together.
+DecodedExample decode_example(const Dataset& dataset, const FeatureSet& features,
+                              const LogitSet& logits, size_t example, const DecoderOptions& options);
+
+// All examples, in parallel.
+std::vector<DecodedExample> decode_all(const Dataset& dataset, const FeatureSet& features,
+                                       const LogitSet& logits, const DecoderOptions& options);
+
+DecoderKind parse_decoder_kind(const std::string& name);  // Error{kUsage}
+const char* decoder_name(DecoderKind kind);
+
+}  // namespace spanforge

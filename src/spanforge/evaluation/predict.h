@@ -1,0 +1,26 @@
+#pragma once
+// Runs a model over all windows of a FeatureSet, in batches sorted by length, and returns logits in
+// the FeatureSet's layout. Results do not depend on batch composition beyond rounding.
+
+#include <functional>
+
+#include "spanforge/features/logits.h"
+#include "spanforge/model/model.h"
+
+namespace spanforge {
+
+struct PredictOptions {
+  int32_t batch_size = 8;                 // windows a forward pass
+  bool with_losses = false;               // per-window loss (labels needed)
+  std::function<void(int64_t, int64_t)> progress;  // (batches done, batches in all)
+};
+
+struct Predictions {
+  LogitSet logits;
+  std::vector<double> window_losses;      // [windows] when asked
+};
+
+Predictions predict_all(const QuestionAnsweringModel& model, const FeatureSet& features,
+                        const PredictOptions& options);
+
+}  // namespace spanforge

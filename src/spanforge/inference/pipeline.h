@@ -1,0 +1,56 @@
+#pragma once
+// What: questions + contexts -> answers: a saved model directory, its tokenizer, its decoder.
+// Threads: answer() is const and concurrent.
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "spanforge/decode/decoder.h"
+#include "spanforge/features/feature_set.h"
+#include "spanforge/model/model.h"
+
+namespace spanforge {
+
+struct QuestionContext {
+  std::string question;
+  std::string context;
+  std::string id;  // optional, repeated in the answer
+};
+
+struct AskOptions {
+  DecoderKind decoder = DecoderKind::kSpanforge;
+  int32_t top_k = 1;
+  std::optional<int32_t> max_answer_length;        // nullopt: stored with the model, else the decoder's default
+  std::optional<int32_t> max_seq_length, window_overlap;
+  std::optional<bool> handle_impossible_answer;    // nullopt: stored with the model (false without)
+  bool align_to_words = true;
+  int32_t batch_size = 16;
+};
+
+struct AskAnswer {
+  double score = 0;
+  CharSpan span;       // code points of the context; {0,0} for no answer
+  std::string answer;  // "" for no answer
+};
+
+class Pipeline {
+ public:
+  static Pipeline from_directory(const std::filesystem::path& directory, Precision precision = Precision::kF32);
+  Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer);
+  Pipeline(Pipeline&&) noexcept;
+  ~Pipeline();
+
+  // One list of at most top_k answers a question, best first. Errors: Error{kUsage} for an empty
+  // question or context, or a question too long for the window, naming it.
+  std::vector<std::vector<AskAnswer>> answer(const std::vector<QuestionContext>& questions,
+                                             const AskOptions& options = {}) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace spanforge

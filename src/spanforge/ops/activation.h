@@ -1,0 +1,28 @@
+#pragma once
+// Bias + activation in one pass, with the activations of HF's ACT2FN that encoders use.
+
+#include <string_view>
+
+#include "spanforge/tensor/tensor.h"
+
+namespace spanforge::ops {
+
+enum class Activation {
+  kGelu,      // x * 0.5 * (1 + erf(x / sqrt 2)): HF's "gelu"
+  kGeluTanh,  // HF's "gelu_new", "gelu_pytorch_tanh"
+  kRelu,
+};
+// Error{kBadModel, place} for a name no encoder here uses.
+Activation parse_activation(std::string_view hf_name, const std::string& place);
+
+// z = x + bias is kept for the backward (in place of x); y = act(z).
+void bias_activation(const Tensor& x,     // [T,F] f32 or bf16; overwritten by z
+                     const Tensor& bias,  // [1,F] f32
+                     Activation activation,
+                     const Tensor& y);    // [T,F] dtype of x
+
+// dx = dy * act'(z) (dx may be dy); dbias += column sums of dx.
+void bias_activation_backward(const Tensor& dy, const Tensor& z, Activation activation,
+                              const Tensor& dx, const Tensor& dbias);
+
+}  // namespace spanforge::ops

@@ -1,0 +1,12 @@
+#pragma once
+// Dropout alone (after the embeddings' LayerNorm). y = x * mask / (1 - p); in place is allowed. The
+// backward is the same call on the gradient.
+
+#include "spanforge/ops/dropout.h"
+#include "spanforge/tensor/tensor.h"
+
+namespace spanforge::ops {
+
+void apply_dropout(const Tensor& x, const Dropout& dropout, const Tensor& y);  // [T,H]
+
+}  // namespace spanforge::ops

@@ -1,0 +1,30 @@
+#pragma once
+// One-pass AdamW over flat f32 memory (torch.optim.AdamW, decoupled weight decay), and the norm it
+// is clipped by. Pieces are fixed-size blocks, so sums do not depend on the thread count.
+
+#include <cstdint>
+#include <span>
+
+#include "spanforge/tensor/tensor.h"
+
+namespace spanforge::ops {
+
+struct AdamWConstants {
+  double lr = 0, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  int64_t step = 1;          // counted from 1, for bias correction
+  float gradient_scale = 1;  // clip factor folded in
+};
+
+// p -= lr * wd * p; m, v updated; p -= lr * (m / bc1) / (sqrt(v / bc2) + eps): in torch's order of
+// roundings. shadow ([1,n] bf16 or empty) receives the rounded new p.
+void adamw(const Tensor& param, const Tensor& grad, const Tensor& m, const Tensor& v,
+           const Tensor& shadow, const AdamWConstants& constants);
+
+// Sum of squares in double, fixed order.
+double sum_of_squares(const Tensor& x);
+void fill_zero(const Tensor& x);
+void convert(const Tensor& from, const Tensor& to);  // f32 <-> bf16, same shape
+// Index of the first NaN or Inf, or -1.
+int64_t first_non_finite(const Tensor& x);
+
+}  // namespace spanforge::ops

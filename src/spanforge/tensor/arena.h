@@ -1,0 +1,55 @@
+#pragma once
+// Flat, 64-byte aligned memory from which tensors are cut.
+// - Arena: a fixed block, cut once (parameters, gradients, moments).
+// - ActivationArena: a stack that grows to the largest batch seen and is then reused; mark() and
+//   release(mark) free everything cut since, so that layer scratch is reused.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "spanforge/tensor/tensor.h"
+
+namespace spanforge {
+
+struct AlignedDelete {
+  void operator()(void* p) const;
+};
+using AlignedBytes = std::unique_ptr<std::byte, AlignedDelete>;
+// bytes may be 0. Zeroed pages (from mmap where large), 64-byte aligned. Error{kInternal} naming
+// the size when the system has no memory.
+AlignedBytes allocate_aligned(size_t bytes);
+
+class Arena {
+ public:
+  Arena() = default;
+  explicit Arena(size_t bytes);
+  std::byte* data() const { return memory_.get(); }
+  size_t size() const { return size_; }
+
+ private:
+  AlignedBytes memory_;
+  size_t size_ = 0;
+};
+
+class ActivationArena {
+ public:
+  Tensor allocate(DType dtype, int64_t rows, int64_t cols);  // contents undefined
+  template <class T>
+  Tensor allocate(int64_t rows, int64_t cols) { return allocate(DTypeOf<T>::value, rows, cols); }
+  size_t mark() const { return used_; }
+  void release(size_t mark);
+  size_t peak_bytes() const { return peak_; }
+
+ private:
+  // Blocks never move while cut tensors live; release(0) merges them into one of the peak's size.
+  struct Block {
+    AlignedBytes memory;
+    size_t begin = 0, size = 0;  // in the arena's running byte count
+  };
+  std::vector<Block> blocks_;
+  size_t used_ = 0, peak_ = 0;
+};
+
+}  // namespace spanforge
