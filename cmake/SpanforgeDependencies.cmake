@@ -22,16 +22,13 @@ endfunction()
 spanforge_header_library(tomlplusplus::tomlplusplus toml++/toml.h)
 spanforge_header_library(protozero::protozero protozero/pbf_writer.hpp)
 
-find_package(dnnl 2.6 QUIET CONFIG)
-if(TARGET DNNL::dnnl AND NOT SPANFORGE_DNNL_LIBRARY)
-  set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_GLOBAL TRUE)
-else()
-  find_path(SPANFORGE_DNNL_INCLUDE dnnl.hpp REQUIRED)
-  find_library(SPANFORGE_DNNL_LIBRARY dnnl REQUIRED)
-  add_library(DNNL::dnnl UNKNOWN IMPORTED GLOBAL)
-  set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${SPANFORGE_DNNL_LIBRARY}
-    INTERFACE_INCLUDE_DIRECTORIES ${SPANFORGE_DNNL_INCLUDE})
-endif()
+# Debian's dnnl-config.cmake wants OpenCL headers that the library does not need here, so header and
+# library are found plainly.
+find_path(SPANFORGE_DNNL_INCLUDE dnnl.hpp REQUIRED)
+find_library(SPANFORGE_DNNL_LIBRARY dnnl REQUIRED)
+add_library(DNNL::dnnl UNKNOWN IMPORTED GLOBAL)
+set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${SPANFORGE_DNNL_LIBRARY}
+  INTERFACE_INCLUDE_DIRECTORIES ${SPANFORGE_DNNL_INCLUDE})
 
 find_path(SPANFORGE_HWY_INCLUDE hwy/highway.h REQUIRED)
 find_library(SPANFORGE_HWY_LIBRARY hwy REQUIRED)
