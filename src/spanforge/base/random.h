@@ -50,8 +50,11 @@ class TorchGenerator {
   std::string state_bytes() const;
 
  private:
+  void next_state();
+
   std::array<uint32_t, 624> state_;
-  int index_ = 624;
+  int left_ = 1;     // draws until the state is renewed, as torch counts: the first draw renews
+  size_t next_ = 0;  // the word the next draw reads
   uint64_t seed_;
 };
 

@@ -1,0 +1,257 @@
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/json.h"
+#include "spanforge/base/unprintable_table.h"
+#include "spanforge/base/utf8.h"
+
+namespace spanforge {
+namespace {
+
+void require_utf8(std::string_view text) {
+  if (const auto bad = find_invalid_utf8(text)) {
+    throw Error(ErrorCode::kBadData, quote_for_message(text, 40),
+                fmt::format("invalid UTF-8 at byte {}; it cannot be written as JSON", *bad));
+  }
+}
+
+// json.dumps writes what float.__repr__ gives, but for the values JSON has no word for.
+std::string dump_double(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  return python_repr(value);
+}
+
+void dump_string(std::string_view text, bool ensure_ascii, std::string& out) {
+  require_utf8(text);
+  out += '"';
+  for (size_t pos = 0; pos < text.size();) {
+    const size_t start = pos;
+    const char32_t c = next_code_point(text, pos);
+    switch (c) {
+      case '"': out += "\\\""; continue;
+      case '\\': out += "\\\\"; continue;
+      case '\n': out += "\\n"; continue;
+      case '\r': out += "\\r"; continue;
+      case '\t': out += "\\t"; continue;
+      case '\b': out += "\\b"; continue;
+      case '\f': out += "\\f"; continue;
+      default: break;
+    }
+    const bool plain = c >= 0x20 && (c < 0x7F || !ensure_ascii);
+    if (plain) {
+      out.append(text, start, pos - start);
+    } else if (c < 0x10000) {
+      out += fmt::format("\\u{:04x}", static_cast<uint32_t>(c));
+    } else {
+      const uint32_t v = static_cast<uint32_t>(c) - 0x10000;
+      out += fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + (v >> 10), 0xDC00 + (v & 0x3FF));
+    }
+  }
+  out += '"';
+}
+
+class Dumper {
+ public:
+  Dumper(const PythonJsonStyle& style, std::string& out) : style_(style), out_(out) {}
+
+  void dump(const Json& value, int level) {
+    switch (value.type()) {
+      case Json::value_t::object: return dump_object(value.get_ref<const Json::object_t&>(), level);
+      case Json::value_t::array: return dump_array(value, level);
+      case Json::value_t::string:
+        return dump_string(value.get_ref<const std::string&>(), style_.ensure_ascii, out_);
+      case Json::value_t::boolean: out_ += value.get<bool>() ? "true" : "false"; return;
+      case Json::value_t::number_integer: out_ += fmt::to_string(value.get<int64_t>()); return;
+      case Json::value_t::number_unsigned: out_ += fmt::to_string(value.get<uint64_t>()); return;
+      case Json::value_t::number_float: out_ += dump_double(value.get<double>()); return;
+      default: out_ += "null";
+    }
+  }
+
+ private:
+  void new_line(int level) {
+    if (style_.indent < 0) return;
+    out_ += '\n';
+    out_.append(static_cast<size_t>(style_.indent) * static_cast<size_t>(level), ' ');
+  }
+
+  void separate(bool first, int level) {
+    if (!first) out_ += style_.indent < 0 ? ", " : ",";
+    new_line(level);
+  }
+
+  void dump_array(const Json& array, int level) {
+    if (array.empty()) {
+      out_ += "[]";
+      return;
+    }
+    out_ += '[';
+    bool first = true;
+    for (const Json& item : array) {
+      separate(first, level + 1);
+      dump(item, level + 1);
+      first = false;
+    }
+    new_line(level);
+    out_ += ']';
+  }
+
+  void dump_object(const Json::object_t& object, int level) {
+    if (object.empty()) {
+      out_ += "{}";
+      return;
+    }
+    std::vector<const Json::object_t::value_type*> members;
+    members.reserve(object.size());
+    for (const auto& member : object) members.push_back(&member);
+    if (style_.sort_keys) {  // UTF-8 sorts by code point, as Python's strings do
+      std::stable_sort(members.begin(), members.end(),
+                       [](const auto* a, const auto* b) { return a->first < b->first; });
+    }
+    out_ += '{';
+    bool first = true;
+    for (const auto* member : members) {
+      separate(first, level + 1);
+      dump_string(member->first, style_.ensure_ascii, out_);
+      out_ += ": ";
+      dump(member->second, level + 1);
+      first = false;
+    }
+    new_line(level);
+    out_ += '}';
+  }
+
+  PythonJsonStyle style_;
+  std::string& out_;
+};
+
+bool is_printable(char32_t c) {
+  const auto* end = kUnprintable + kUnprintableCount;
+  const auto* range = std::lower_bound(
+      kUnprintable, end, c, [](const CodePointRange& r, char32_t value) { return r.last < value; });
+  return range == end || c < range->first;
+}
+
+void append_python_str(const Json& value, std::string& out) {
+  switch (value.type()) {
+    case Json::value_t::object: {
+      out += '{';
+      bool first = true;
+      for (const auto& [key, member] : value.get_ref<const Json::object_t&>()) {
+        if (!first) out += ", ";
+        out += python_repr(std::string_view(key)) + ": ";
+        append_python_str(member, out);
+        first = false;
+      }
+      out += '}';
+      return;
+    }
+    case Json::value_t::array: {
+      out += '[';
+      bool first = true;
+      for (const Json& item : value) {
+        if (!first) out += ", ";
+        append_python_str(item, out);
+        first = false;
+      }
+      out += ']';
+      return;
+    }
+    case Json::value_t::string:
+      out += python_repr(std::string_view(value.get_ref<const std::string&>()));
+      return;
+    case Json::value_t::boolean: out += value.get<bool>() ? "True" : "False"; return;
+    case Json::value_t::number_integer: out += fmt::to_string(value.get<int64_t>()); return;
+    case Json::value_t::number_unsigned: out += fmt::to_string(value.get<uint64_t>()); return;
+    case Json::value_t::number_float: out += python_repr(value.get<double>()); return;
+    default: out += "None";
+  }
+}
+
+}  // namespace
+
+std::string dump_python_json(const Json& value, const PythonJsonStyle& style) {
+  std::string out;
+  Dumper(style, out).dump(value, 0);
+  return out;
+}
+
+std::string python_repr(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  // Shortest digits as d.ddde[+-]xx, laid out again by Python's rule: plain notation while the
+  // decimal exponent is in [-4, 16).
+  char buffer[40];
+  const auto result = std::to_chars(buffer, std::end(buffer), value, std::chars_format::scientific);
+  std::string_view text(buffer, static_cast<size_t>(result.ptr - buffer));
+  std::string out;
+  if (text.front() == '-') {
+    out = "-";
+    text.remove_prefix(1);
+  }
+  const size_t e = text.find('e');
+  const int exponent = std::stoi(std::string(text.substr(e + 1)));
+  std::string digits(1, text[0]);
+  if (e > 2) digits += text.substr(2, e - 2);
+  const int count = static_cast<int>(digits.size());
+  if (exponent < -4 || exponent >= 16) {
+    out += digits.substr(0, 1);
+    if (count > 1) out += "." + digits.substr(1);
+    return out + fmt::format("e{}{:02}", exponent < 0 ? '-' : '+', std::abs(exponent));
+  }
+  if (exponent < 0) return out + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
+  if (count <= exponent + 1) {
+    return out + digits + std::string(static_cast<size_t>(exponent + 1 - count), '0') + ".0";
+  }
+  const auto point = static_cast<size_t>(exponent + 1);
+  return out + digits.substr(0, point) + "." + digits.substr(point);
+}
+
+std::string python_repr(std::string_view text) {
+  require_utf8(text);
+  const bool double_quoted =
+      text.find('\'') != std::string::npos && text.find('"') == std::string::npos;
+  const char quote = double_quoted ? '"' : '\'';
+  std::string out(1, quote);
+  for (size_t pos = 0; pos < text.size();) {
+    const size_t start = pos;
+    const char32_t c = next_code_point(text, pos);
+    const auto number = static_cast<uint32_t>(c);
+    if (c == static_cast<char32_t>(quote) || c == '\\') {
+      out += '\\';
+      out += static_cast<char>(c);
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (is_printable(c)) {
+      out.append(text, start, pos - start);
+    } else if (c < 0x100) {
+      out += fmt::format("\\x{:02x}", number);
+    } else if (c < 0x10000) {
+      out += fmt::format("\\u{:04x}", number);
+    } else {
+      out += fmt::format("\\U{:08x}", number);
+    }
+  }
+  return out + quote;
+}
+
+std::string python_str(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  std::string out;
+  append_python_str(value, out);
+  return out;
+}
+
+}  // namespace spanforge
