@@ -1,0 +1,26 @@
+#pragma once
+// A directory's manifest: {"version": 1, "files": {name: {"size", "sha256"}}} in
+// spanforge_manifest.json, written last, so that a directory that has one is whole, and one flipped
+// bit in it is found.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "spanforge/base/file.h"
+
+namespace spanforge {
+
+inline constexpr const char* kManifestName = "spanforge_manifest.json";
+
+// Hashes every regular file under `directory` (recursively, relative names with '/') but the
+// manifest itself, and writes it there, synced.
+void write_manifest(const fs::path& directory);
+
+// nullopt when every file the manifest lists is there with its size and hash; otherwise one line
+// that names the first difference ("model.safetensors: SHA-256 differs"). A directory without a
+// manifest differs. Files the manifest does not list are ignored. Never throws for bad contents.
+std::optional<std::string> find_manifest_difference(const fs::path& directory);
+bool has_manifest(const fs::path& directory);
+
+}  // namespace spanforge

@@ -1,0 +1,40 @@
+#pragma once
+// The weights of a Hugging Face model directory, whatever form they have. Looked for in this order:
+// model.safetensors, model.safetensors.index.json (shards), pytorch_model.bin,
+// pytorch_model.bin.index.json. Shards must lie in the directory itself; every tensor of the index
+// must be in the shard it names and in no other. A Git-LFS pointer or an HTML page in place of
+// weights is named as such. Errors: Error{kBadModel} naming the file, Error{kIo}.
+
+#include <filesystem>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "spanforge/base/file.h"
+#include "spanforge/formats/stored_tensor.h"
+
+namespace spanforge {
+
+class WeightFiles {
+ public:
+  explicit WeightFiles(const fs::path& directory);
+  ~WeightFiles();
+  WeightFiles(WeightFiles&&) noexcept;
+
+  const std::vector<StoredTensor>& tensors() const { return tensors_; }
+  const StoredTensor* find(std::string_view name) const;  // nullptr when absent
+  const fs::path& path() const { return path_; }  // the file or index read, for messages
+
+ private:
+  struct Files;
+  fs::path path_;
+  std::unique_ptr<Files> files_;  // keeps the mappings alive
+  std::vector<StoredTensor> tensors_;
+  std::unordered_map<std::string_view, size_t> index_;
+};
+
+// The weight file a directory would be read from, or an empty path when it has none.
+fs::path find_weight_file(const fs::path& directory);
+
+}  // namespace spanforge
