@@ -1,0 +1,129 @@
+#include "spanforge/formats/weights.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/json.h"
+#include "spanforge/formats/safetensors.h"
+#include "spanforge/formats/torch_file.h"
+
+namespace spanforge {
+namespace {
+
+constexpr std::array<const char*, 4> kCandidates = {"model.safetensors",
+                                                    "model.safetensors.index.json",
+                                                    "pytorch_model.bin",
+                                                    "pytorch_model.bin.index.json"};
+
+[[noreturn]] void fail(const fs::path& path, const std::string& what) {
+  throw Error(ErrorCode::kBadModel, path.string(), what);
+}
+
+// Shards lie beside their index: a name with a folder in it could read any file of the system.
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
+}
+
+std::map<std::string, std::string> read_weight_map(const fs::path& index) {
+  const Json json = parse_json_file(index, ErrorCode::kBadModel);
+  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
+    fail(index, "has no weight_map object");
+  }
+  std::map<std::string, std::string> shard_of;
+  for (const auto& [tensor, shard] : json["weight_map"].items()) {
+    if (!shard.is_string() || !is_plain_name(shard.get<std::string>())) {
+      fail(index, fmt::format("weight_map \"{}\" must be the plain name of a file beside the index, "
+                              "not {}", quote_for_message(tensor),
+                              quote_for_message(dump_python_json(shard))));
+    }
+    shard_of[tensor] = shard.get<std::string>();
+  }
+  if (shard_of.empty()) fail(index, "weight_map is empty");
+  return shard_of;
+}
+
+}  // namespace
+
+struct WeightFiles::Files {
+  std::vector<SafetensorsFile> safetensors;
+  std::vector<TorchFile> torch;
+
+  std::vector<StoredTensor> open(const fs::path& path) {
+    if (path.extension() == ".safetensors") {
+      safetensors.emplace_back(path);
+      return safetensors.back().tensors();
+    }
+    torch.emplace_back(path);
+    return state_dict_tensors(torch.back().root(), path.string());
+  }
+
+  std::vector<StoredTensor> open_shards(const fs::path& index) {
+    const auto shard_of = read_weight_map(index);
+    std::vector<std::string> shards;
+    for (const auto& [tensor, shard] : shard_of) shards.push_back(shard);
+    std::sort(shards.begin(), shards.end());
+    shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
+    std::vector<StoredTensor> all;
+    for (const std::string& shard : shards) {
+      const fs::path path = index.parent_path() / shard;
+      if (!fs::exists(path)) {
+        throw Error(ErrorCode::kIo, path.string(),
+                    fmt::format("is missing; {} names it", index.filename().string()));
+      }
+      for (StoredTensor& tensor : open(path)) {
+        const auto it = shard_of.find(tensor.name);
+        if (it == shard_of.end() || it->second != shard) {
+          fail(path, fmt::format("holds tensor \"{}\", which {} {}", quote_for_message(tensor.name),
+                                 index.filename().string(),
+                                 it == shard_of.end() ? "does not list" : "places in " + it->second));
+        }
+        all.push_back(std::move(tensor));
+      }
+    }
+    if (all.size() != shard_of.size()) fail(index, name_missing(shard_of, all));
+    return all;
+  }
+
+ private:
+  static std::string name_missing(const std::map<std::string, std::string>& shard_of,
+                                  const std::vector<StoredTensor>& found) {
+    auto missing = shard_of;
+    for (const StoredTensor& tensor : found) missing.erase(tensor.name);
+    const auto& [tensor, shard] = *missing.begin();
+    return fmt::format("places tensor \"{}\" in {}, which does not hold it",
+                       quote_for_message(tensor), shard);
+  }
+};
+
+fs::path find_weight_file(const fs::path& directory) {
+  for (const char* name : kCandidates) {
+    if (fs::exists(directory / name)) return directory / name;
+  }
+  return {};
+}
+
+WeightFiles::WeightFiles(const fs::path& directory)
+    : path_(find_weight_file(directory)), files_(std::make_unique<Files>()) {
+  if (path_.empty()) {
+    throw Error(ErrorCode::kIo, directory.string(),
+                "has no weights: neither model.safetensors nor pytorch_model.bin");
+  }
+  tensors_ = path_.extension() == ".json" ? files_->open_shards(path_) : files_->open(path_);
+  for (size_t i = 0; i < tensors_.size(); ++i) index_[tensors_[i].name] = i;
+}
+
+WeightFiles::~WeightFiles() = default;
+WeightFiles::WeightFiles(WeightFiles&&) noexcept = default;
+
+const StoredTensor* WeightFiles::find(std::string_view name) const {
+  const auto it = index_.find(name);
+  return it == index_.end() ? nullptr : &tensors_[it->second];
+}
+
+}  // namespace spanforge
