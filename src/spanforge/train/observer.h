@@ -1,0 +1,82 @@
+#pragma once
+// What: how a training run is watched. Everything periodic is an observer: progress, console lines,
+//   the JSON log, TensorBoard, early stopping. The library prints nothing.
+// Order at one step: on_step_end; then, where due, on_log, on_evaluate, on_save. At an epoch's end
+//   on_epoch_end, then the same three. Observers are called in the order they were added.
+// State: save_state()'s value is put into each checkpoint under name() and handed to load_state()
+//   on resume, before on_train_begin.
+// Threads: all calls come from the thread that runs the training.
+// Errors: an exception ends the training; the last checkpoint stays.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "spanforge/base/json.h"
+#include "spanforge/train/log_line.h"
+
+namespace spanforge {
+
+struct TrainingArguments;
+struct TrainPlan;
+struct TrainState;
+struct Evaluation;
+struct Dataset;
+class QuestionAnsweringModel;
+
+// A line for people: what was found and decided. The text is one line.
+struct Notice {
+  enum class Kind { kInformation, kWarning };
+  Kind kind = Kind::kInformation;
+  std::string text;
+};
+
+// Work done of work to do, for a bar. A stage ends when done == total.
+struct Progress {
+  enum class Stage {
+    kMap,       // questions made into windows
+    kTrain,     // optimiser steps; starts above 0 after a resume
+    kEvaluate,  // evaluation batches
+  };
+  Stage stage = Stage::kTrain;
+  std::string_view label;  // "train", "validation"
+  int64_t done = 0;
+  int64_t total = 0;
+};
+
+// What an observer sees of the run; valid during the call.
+struct TrainView {
+  const TrainingArguments& arguments;
+  const TrainPlan& plan;
+  const TrainState& state;
+  const QuestionAnsweringModel& model;
+};
+
+class Observer {
+ public:
+  virtual ~Observer();
+  // Key of its state in checkpoints; empty: it has none.
+  virtual std::string name() const;
+  virtual void on_notice(const Notice& notice);
+  virtual void on_progress(const Progress& progress);
+  virtual void on_train_begin(const TrainView& view);
+  virtual void on_step_end(const TrainView& view);
+  virtual void on_epoch_end(const TrainView& view);
+  // line: HF's keys in HF's order and HF's digits (console_line(line) is HF's console's text).
+  // unrounded: the same with full digits. Evaluations and the final summary are lines, too.
+  virtual void on_log(const TrainView& view, const LogLine& line, const LogLine& unrounded);
+  // After the on_log of the same evaluation; metrics is its line.
+  virtual void on_evaluate(const TrainView& view, const Dataset& validation,
+                           const Evaluation& evaluation, const LogLine& metrics);
+  // Called before the state is written, so that what save_state() says is durable.
+  virtual void on_before_save(const TrainView& view);
+  virtual void on_save(const TrainView& view, const std::filesystem::path& checkpoint);
+  virtual void on_train_end(const TrainView& view);
+  // Asked after each step's events; true ends the training after this step, as finished.
+  virtual bool wants_stop() const;
+  virtual Json save_state() const;
+  virtual void load_state(const Json& state);
+};
+
+}  // namespace spanforge

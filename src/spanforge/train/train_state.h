@@ -1,0 +1,53 @@
+#pragma once
+// What: everything of a run that changes from step to step, besides the weights: one value, and with
+//   the weights the whole checkpoint. Nothing else needs to be restored, because order, learning
+//   rate and dropout are functions of (options, step).
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "spanforge/tensor/arena.h"
+#include "spanforge/train/log_line.h"
+
+namespace spanforge {
+
+struct TrainState {
+  int64_t global_step = 0;  // optimiser steps done
+  double epoch = 0;         // epochs done, as HF counts: (micro-batches of this epoch done) / (in all)
+
+  // Both moments of AdamW, one float a weight, in the layout of the model's arena.
+  Arena first_moment, second_moment;
+
+  // Losses of steps not yet logged, and of all logged ones: loss lines and train_loss.
+  double loss_since_log = 0;
+  int64_t last_logged_step = 0;
+  double logged_loss = 0;
+  double last_grad_norm = 0;
+  int64_t loss_steps_missing = 0;  // steps whose losses are not known: resumed from an HF checkpoint
+
+  std::optional<double> best_metric;
+  std::optional<int64_t> best_global_step;
+  double total_flos = 0;
+  double seconds = 0;  // spent training before this process
+  std::vector<LogLine> log_history;
+};
+
+// The constants of a run, derived from options and data; HF's set_initial_training_values.
+struct TrainPlan {
+  int64_t windows = 0;            // training windows
+  int64_t batches_per_epoch = 0;  // micro-batches
+  int64_t updates_per_epoch = 0;  // optimiser steps; the last may have fewer micro-batches
+  int64_t epochs = 0;             // passes begun, at most
+  int64_t max_steps = 0;
+  int64_t warmup_steps = 0;
+  int64_t logging_steps = 0, eval_steps = 0, save_steps = 0;
+  int64_t train_samples = 0;      // windows visited in all, as train_samples_per_second counts them
+};
+
+struct TrainingArguments;
+TrainPlan make_plan(const TrainingArguments& arguments, int64_t windows);
+
+}  // namespace spanforge
