@@ -1,10 +1,14 @@
 #pragma once
 // What: the squad_v2 metric of `evaluate`, to the last digit. Source: the official SQuAD 2.0
 //   evaluation script as vendored by evaluate's squad_v2 (facts in docs/metrics.md).
+// Digits: scores are added one after the other in the order of the items, in double, as Python's
+//   sum() did up to 3.11 (3.12 compensates rounding).
 // Errors: none for odd values; a prediction missing for a question is reported by the caller.
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +25,16 @@ struct SquadItem {
   std::vector<std::string> golds;  // all reference texts; empty: no answer
   std::string prediction;
   double no_answer_probability = 0.0;
+  bool answered = true;  // false: there is no prediction; scores 0, never sets a threshold
 };
+
+// Exact match and F1 of one item: the best over the golds that do not normalise to nothing, or over
+// "" where none is left. No threshold is applied.
+struct SquadItemScore {
+  bool exact = false;
+  double f1 = 0;
+};
+SquadItemScore squad_item_score(const SquadItem& item);
 
 struct SquadScores {
   double exact = 0, f1 = 0;
@@ -34,7 +47,10 @@ struct SquadScores {
   std::optional<double> best_exact, best_exact_thresh, best_f1, best_f1_thresh;
 };
 
-// no_answer_threshold as the reference's. Items keep the order that decides ties of best_*.
-SquadScores squad_v2(const std::vector<SquadItem>& items, double no_answer_threshold = 1.0);
+// no_answer_threshold as the reference's. tie_order: positions in `items`; among equal
+// no_answer_probability the search for best_* walks them in this order (the reference: order of the
+// odds); empty: the order of the items. Without items everything is 0 and best_* are absent.
+SquadScores squad_v2(const std::vector<SquadItem>& items, double no_answer_threshold = 1.0,
+                     std::span<const size_t> tie_order = {});
 
 }  // namespace spanforge

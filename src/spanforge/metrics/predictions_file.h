@@ -1,0 +1,47 @@
+#pragma once
+// What: scores a file of predictions without a model, as the official SQuAD script does.
+// Files: predictions {"question id": "text", ...}; odds {"question id": number, ...}, as run_qa
+//   writes them. Odds are taken as they are: one above no_answer_threshold counts as "no answer".
+// Order: among equal odds the search for best_* follows the odds file, else the predictions file.
+// Errors: Error{kBadData} naming the file and the id for a text or number of the wrong type and for
+//   a prediction whose odds are missing; the reference fails there, too.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "spanforge/data/dataset.h"
+#include "spanforge/metrics/squad.h"
+
+namespace spanforge {
+
+struct PredictionsFile {
+  std::vector<std::pair<std::string, std::string>> texts;  // id, text; in file order
+};
+struct OddsFile {
+  std::vector<std::pair<std::string, double>> odds;
+};
+PredictionsFile load_predictions(const std::filesystem::path& file);
+OddsFile load_odds(const std::filesystem::path& file);
+
+struct PredictionScores {
+  SquadScores squad;
+  std::vector<SquadItem> items;      // by example; what other metrics score
+  std::vector<std::string> missing;  // ids of the dataset without a prediction: they score 0
+  std::vector<std::string> extra;    // predicted ids the dataset does not have: not scored
+};
+
+PredictionScores score_predictions(const Dataset& dataset, const PredictionsFile& predictions,
+                                   const std::optional<OddsFile>& odds,
+                                   double no_answer_threshold = 1.0);
+// The same from files, whose names then stand in messages.
+PredictionScores score_predictions(const Dataset& dataset, const std::filesystem::path& predictions,
+                                   const std::optional<std::filesystem::path>& odds,
+                                   double no_answer_threshold = 1.0);
+
+// Golds and id of an example, prediction still empty.
+SquadItem squad_item_of(const Example& example);
+
+}  // namespace spanforge

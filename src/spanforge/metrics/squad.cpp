@@ -1,0 +1,185 @@
+#include "spanforge/metrics/squad.h"
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_map>
+
+#include "spanforge/base/utf8.h"
+#include "spanforge/metrics/python_text.h"
+
+namespace spanforge {
+namespace {
+
+bool is_ascii_punctuation(char c) {  // Python's string.punctuation
+  return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
+         (c >= '{' && c <= '~');
+}
+
+// Bytes of the article at the start of `text`, when a word boundary follows it; else 0. The
+// regular expression tries "a", "an", "the" in this order.
+size_t article_length(std::string_view text) {
+  for (std::string_view article : {"a", "an", "the"}) {
+    if (!text.starts_with(article)) continue;
+    size_t next = article.size();
+    if (next == text.size() || !is_python_word_char(next_code_point(text, next))) {
+      return article.size();
+    }
+  }
+  return 0;
+}
+
+std::string remove_articles(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  bool after_word_char = false;
+  for (size_t pos = 0; pos < text.size();) {
+    const size_t length = after_word_char ? 0 : article_length(text.substr(pos));
+    if (length > 0) {
+      out += ' ';
+      pos += length;
+      after_word_char = true;  // what follows stands at a boundary, but no article can start there
+      continue;
+    }
+    const size_t start = pos;
+    after_word_char = is_python_word_char(next_code_point(text, pos));
+    out += text.substr(start, pos - start);
+  }
+  return out;
+}
+
+std::vector<std::string> squad_tokens(std::string_view text) {
+  return python_split(squad_normalize(text));
+}
+
+double token_f1(const std::vector<std::string>& gold, const std::vector<std::string>& prediction) {
+  if (gold.empty() || prediction.empty()) return gold.empty() && prediction.empty() ? 1.0 : 0.0;
+  std::unordered_map<std::string_view, int64_t> left;
+  for (const std::string& token : gold) ++left[token];
+  int64_t same = 0;
+  for (const std::string& token : prediction) {
+    const auto found = left.find(token);
+    if (found == left.end() || found->second == 0) continue;
+    --found->second;
+    ++same;
+  }
+  if (same == 0) return 0.0;
+  const double precision = static_cast<double>(same) / static_cast<double>(prediction.size());
+  const double recall = static_cast<double>(same) / static_cast<double>(gold.size());
+  return (2 * precision * recall) / (precision + recall);
+}
+
+struct Best {
+  double score = 0, threshold = 0;
+};
+
+// find_best_thresh_v2: questions by ascending no-answer probability; every prefix is a threshold.
+Best best_threshold(const std::vector<SquadItem>& items, const std::vector<double>& scores,
+                    const std::vector<size_t>& order) {
+  double current = static_cast<double>(std::count_if(
+      items.begin(), items.end(), [](const SquadItem& item) { return item.golds.empty(); }));
+  Best best{current, 0.0};
+  for (size_t i : order) {
+    if (!items[i].answered) continue;
+    if (!items[i].golds.empty()) {
+      current += scores[i];
+    } else if (!items[i].prediction.empty()) {
+      current += -1;
+    }
+    if (current > best.score) best = {current, items[i].no_answer_probability};
+  }
+  best.score = 100.0 * best.score / static_cast<double>(items.size());
+  return best;
+}
+
+}  // namespace
+
+std::string squad_normalize(std::string_view text) {
+  std::string lower = python_lower(text);
+  std::erase_if(lower, is_ascii_punctuation);
+  std::string out;
+  for (const std::string& word : python_split(remove_articles(lower))) {
+    if (!out.empty()) out += ' ';
+    out += word;
+  }
+  return out;
+}
+
+bool squad_exact(std::string_view gold, std::string_view prediction) {
+  return squad_normalize(gold) == squad_normalize(prediction);
+}
+
+double squad_f1(std::string_view gold, std::string_view prediction) {
+  return token_f1(squad_tokens(gold), squad_tokens(prediction));
+}
+
+SquadItemScore squad_item_score(const SquadItem& item) {
+  SquadItemScore score;
+  if (!item.answered) return score;
+  const std::string prediction = squad_normalize(item.prediction);
+  const std::vector<std::string> prediction_tokens = python_split(prediction);
+  bool any_gold = false;
+  for (const std::string& text : item.golds) {
+    const std::string gold = squad_normalize(text);
+    if (gold.empty()) continue;
+    any_gold = true;
+    score.exact = score.exact || gold == prediction;
+    score.f1 = std::max(score.f1, token_f1(python_split(gold), prediction_tokens));
+  }
+  if (!any_gold) {
+    score.exact = prediction.empty();
+    score.f1 = prediction_tokens.empty() ? 1.0 : 0.0;
+  }
+  return score;
+}
+
+SquadScores squad_v2(const std::vector<SquadItem>& items, double no_answer_threshold,
+                     std::span<const size_t> tie_order) {
+  SquadScores result;
+  result.total = static_cast<int64_t>(items.size());
+  if (items.empty()) return result;
+
+  std::vector<double> exact(items.size()), f1(items.size());
+  SquadScores::Part all, parts[2];  // parts: no answer, has answer
+  for (size_t i = 0; i < items.size(); ++i) {
+    const SquadItem& item = items[i];
+    const bool has_answer = !item.golds.empty();
+    const SquadItemScore score = squad_item_score(item);
+    exact[i] = score.exact ? 1.0 : 0.0;
+    f1[i] = score.f1;
+    const bool taken_as_none = item.answered && item.no_answer_probability > no_answer_threshold;
+    const double none_score = has_answer ? 0.0 : 1.0;
+    for (SquadScores::Part* part : {&all, &parts[has_answer ? 1 : 0]}) {
+      part->exact += taken_as_none ? none_score : exact[i];
+      part->f1 += taken_as_none ? none_score : f1[i];
+      ++part->total;
+    }
+  }
+  const auto percent = [](SquadScores::Part part) {
+    part.exact = 100.0 * part.exact / static_cast<double>(part.total);
+    part.f1 = 100.0 * part.f1 / static_cast<double>(part.total);
+    return part;
+  };
+  all = percent(all);
+  result.exact = all.exact;
+  result.f1 = all.f1;
+  if (parts[1].total > 0) result.has_answer = percent(parts[1]);
+  if (parts[0].total > 0) result.no_answer = percent(parts[0]);
+
+  std::vector<size_t> order(tie_order.begin(), tie_order.end());
+  if (order.empty()) {
+    order.resize(items.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+  }
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return items[a].no_answer_probability < items[b].no_answer_probability;
+  });
+  const Best best_exact = best_threshold(items, exact, order);
+  const Best best_f1 = best_threshold(items, f1, order);
+  result.best_exact = best_exact.score;
+  result.best_exact_thresh = best_exact.threshold;
+  result.best_f1 = best_f1.score;
+  result.best_f1_thresh = best_f1.threshold;
+  return result;
+}
+
+}  // namespace spanforge
