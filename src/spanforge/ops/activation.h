@@ -19,7 +19,7 @@ Activation parse_activation(std::string_view hf_name, const std::string& place);
 void bias_activation(const Tensor& x,     // [T,F] f32 or bf16; overwritten by z
                      const Tensor& bias,  // [1,F] f32
                      Activation activation,
-                     const Tensor& y);    // [T,F] dtype of x
+                     const Tensor& y);  // [T,F] dtype of x
 
 // dx = dy * act'(z) (dx may be dy); dbias += column sums of dx.
 void bias_activation_backward(const Tensor& dy, const Tensor& z, Activation activation,

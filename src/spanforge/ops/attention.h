@@ -22,8 +22,8 @@ struct AttentionShape {
 // Dropout: the row key is the query token's, the column is head * 2^16 + key position.
 void attention(const Tensor& qkv,  // [T,3H]: Q, K, V side by side, heads side by side in each
                const AttentionShape& shape, const Dropout& dropout,
-               const Tensor& out,  // [T,H]
-               const Tensor& lse); // [A,T] f32, log-sum-exp of each query's scores
+               const Tensor& out,   // [T,H]
+               const Tensor& lse);  // [A,T] f32, log-sum-exp of each query's scores
 
 void attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse,
                         const AttentionShape& shape, const Dropout& dropout,

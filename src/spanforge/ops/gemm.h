@@ -19,7 +19,8 @@ struct GemmOptions {
 // c[M,N] = op(a)[M,K] x op(b)[K,N] (+ bias) (+ c)
 void gemm(const Tensor& a, const Tensor& b, const Tensor& c, const GemmOptions& options = {});
 
-// True when this CPU multiplies bf16 faster than f32 (AMX or AVX512-BF16), SPANFORGE_MAX_ISA heeded.
+// True when this CPU multiplies bf16 faster than f32 (AMX or AVX512-BF16), SPANFORGE_MAX_ISA
+// heeded.
 bool bf16_is_fast();
 // "avx512_core_amx", "avx512_core_bf16", "avx2" ...: what GEMM and the kernels may use here.
 const char* instruction_set();

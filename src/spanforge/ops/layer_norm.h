@@ -15,20 +15,20 @@ struct LayerNormSaved {
   Tensor rstd;  // [1,T] f32
 };
 
-void bias_dropout_residual_layer_norm(const Tensor& x,         // [T,H]
-                                      const Tensor& bias,      // [1,H] or empty
+void bias_dropout_residual_layer_norm(const Tensor& x,     // [T,H]
+                                      const Tensor& bias,  // [1,H] or empty
                                       const Dropout& dropout,
                                       const Tensor& residual,  // [T,H] or empty
                                       const Tensor& gamma, const Tensor& beta, float eps,
                                       const LayerNormSaved& saved,
-                                      const Tensor& y);        // [T,H]; may be x or residual
+                                      const Tensor& y);  // [T,H]; may be x or residual
 
 // dz is the gradient of z, so of residual; dx = dropout'(dz), so dbias += column sums of dx.
 // dx may be empty when there is no dropout (then it equals dz). dgamma, dbeta +=.
 void bias_dropout_residual_layer_norm_backward(const Tensor& dy, const LayerNormSaved& saved,
                                                const Dropout& dropout, const Tensor& gamma,
-                                               const Tensor& dz,      // [T,H]; may be dy
-                                               const Tensor& dx,      // [T,H] or empty
+                                               const Tensor& dz,  // [T,H]; may be dy
+                                               const Tensor& dx,  // [T,H] or empty
                                                const Tensor& dgamma, const Tensor& dbeta,
                                                const Tensor& dbias);  // or empty
 

@@ -1,6 +1,7 @@
 #pragma once
 // Loss of extractive QA over packed windows: for each window the mean of the cross-entropies of
-// start and end over its own tokens. (HF's loss also runs over padding positions; docs/training.md.)
+// start and end over its own tokens. (HF's loss also runs over padding positions;
+// docs/training.md.)
 
 #include <cstdint>
 #include <span>
@@ -11,8 +12,8 @@ namespace spanforge::ops {
 
 // Returns the sum over windows of (CE_start + CE_end) / 2 in double. Where dlogits is not empty it
 // receives d(sum) * gradient_scale. window_losses ([W] or empty) receives each window's loss.
-double span_loss(const Tensor& logits,                  // [T,2] f32: start, end
-                 std::span<const int32_t> cu_seqlens,   // [W+1]
+double span_loss(const Tensor& logits,                 // [T,2] f32: start, end
+                 std::span<const int32_t> cu_seqlens,  // [W+1]
                  std::span<const int32_t> start_positions, std::span<const int32_t> end_positions,
                  float gradient_scale, const Tensor& dlogits,  // [T,2] f32 or empty
                  std::span<double> window_losses = {});

@@ -37,7 +37,9 @@ class ActivationArena {
  public:
   Tensor allocate(DType dtype, int64_t rows, int64_t cols);  // contents undefined
   template <class T>
-  Tensor allocate(int64_t rows, int64_t cols) { return allocate(DTypeOf<T>::value, rows, cols); }
+  Tensor allocate(int64_t rows, int64_t cols) {
+    return allocate(DTypeOf<T>::value, rows, cols);
+  }
   size_t mark() const { return used_; }
   void release(size_t mark);
   size_t peak_bytes() const { return peak_; }

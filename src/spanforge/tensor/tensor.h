@@ -2,7 +2,8 @@
 // What: shape + dtype + device + pointer. Ops take views, never owners; memory belongs to arenas
 //   (arena.h). Row-major, contiguous in the last dimension; a matrix may have a row stride, so that
 //   a slice of columns (Q of a fused QKV, say) is a view.
-// Letters: T packed tokens, W windows, H hidden, A heads, D head size, F inner, V vocabulary, L layers.
+// Letters: T packed tokens, W windows, H hidden, A heads, D head size, F inner, V vocabulary, L
+// layers.
 
 #include <array>
 #include <cstddef>
@@ -28,12 +29,28 @@ struct bf16 {
 float to_float(bf16 x);
 bf16 to_bf16(float x);  // round to nearest, ties to even; NaN stays NaN
 
-template <class T> struct DTypeOf;
-template <> struct DTypeOf<float> { static constexpr DType value = DType::kF32; };
-template <> struct DTypeOf<bf16> { static constexpr DType value = DType::kBF16; };
-template <> struct DTypeOf<int32_t> { static constexpr DType value = DType::kI32; };
-template <> struct DTypeOf<uint8_t> { static constexpr DType value = DType::kU8; };
-template <> struct DTypeOf<int8_t> { static constexpr DType value = DType::kS8; };
+template <class T>
+struct DTypeOf;
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = DType::kF32;
+};
+template <>
+struct DTypeOf<bf16> {
+  static constexpr DType value = DType::kBF16;
+};
+template <>
+struct DTypeOf<int32_t> {
+  static constexpr DType value = DType::kI32;
+};
+template <>
+struct DTypeOf<uint8_t> {
+  static constexpr DType value = DType::kU8;
+};
+template <>
+struct DTypeOf<int8_t> {
+  static constexpr DType value = DType::kS8;
+};
 
 // A matrix [rows, cols] (a vector is [1, n]) whose rows are `stride` elements apart. Constness is
 // shallow, as with std::span: a const Tensor& may be written through.
@@ -54,7 +71,9 @@ struct Tensor {
     return static_cast<T*>(data);
   }
   template <class T>
-  T* row(int64_t r) const { return as<T>() + r * stride; }
+  T* row(int64_t r) const {
+    return as<T>() + r * stride;
+  }
   // Columns [first, first + count) of every row.
   Tensor columns(int64_t first, int64_t count) const;
   Tensor row_range(int64_t first, int64_t count) const;

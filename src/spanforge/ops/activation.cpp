@@ -1,0 +1,76 @@
+#include "spanforge/ops/activation.h"
+
+#include <algorithm>
+#include <string>
+
+#include "spanforge/ops/activation_kernel.h"
+#include "spanforge/ops/check.h"
+#include "spanforge/ops/column_sums.h"
+#include "spanforge/ops/runtime.h"
+
+namespace spanforge::ops {
+namespace {
+
+template <class T>
+void forward(const Tensor& x, const Tensor& bias, Activation activation, const Tensor& y) {
+  parallel_rows(x.rows, 4, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      activation_kernel(activation, bias.as<float>(), x.cols, x.row<T>(t), y.row<T>(t));
+    }
+  });
+}
+
+template <class T>
+void backward(const Tensor& dy, const Tensor& z, Activation activation, const Tensor& dx,
+              const Tensor& dbias) {
+  const int64_t rows = dy.rows;
+  const int64_t n = dy.cols;
+  const int64_t block = reduction_rows(rows);
+  const int64_t blocks = (rows + block - 1) / block;
+  float* const partials = scratch<float>(Scratch::kPartials, blocks * n);
+  parallel_blocks(blocks, [&](int64_t i) {
+    float* const sums = partials + i * n;
+    std::fill_n(sums, n, 0.0f);
+    for (int64_t t = i * block; t < std::min(rows, (i + 1) * block); ++t) {
+      activation_backward_kernel(activation, dy.row<T>(t), z.row<T>(t), n, dx.row<T>(t), sums);
+    }
+  });
+  add_partials(partials, blocks, n, dbias.as<float>());
+}
+
+}  // namespace
+
+Activation parse_activation(std::string_view hf_name, const std::string& place) {
+  if (hf_name == "gelu") return Activation::kGelu;
+  if (hf_name == "gelu_new" || hf_name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
+  if (hf_name == "relu") return Activation::kRelu;
+  throw Error(ErrorCode::kBadModel, place,
+              "hidden_act is \"" + quote_for_message(hf_name) +
+                  "\"; gelu, gelu_new, gelu_pytorch_tanh and relu are known");
+}
+
+void bias_activation(const Tensor& x, const Tensor& bias, Activation activation, const Tensor& y) {
+  require_float("bias_activation", "x", x);
+  require_vector("bias_activation", "bias", bias, x.cols);
+  require_matrix("bias_activation", "y", y, x.rows, x.cols, x.dtype);
+  if (x.dtype == DType::kF32) {
+    forward<float>(x, bias, activation, y);
+  } else {
+    forward<bf16>(x, bias, activation, y);
+  }
+}
+
+void bias_activation_backward(const Tensor& dy, const Tensor& z, Activation activation,
+                              const Tensor& dx, const Tensor& dbias) {
+  require_float("bias_activation_backward", "dy", dy);
+  require_matrix("bias_activation_backward", "z", z, dy.rows, dy.cols, dy.dtype);
+  require_matrix("bias_activation_backward", "dx", dx, dy.rows, dy.cols, dy.dtype);
+  require_vector("bias_activation_backward", "dbias", dbias, dy.cols);
+  if (dy.dtype == DType::kF32) {
+    backward<float>(dy, z, activation, dx, dbias);
+  } else {
+    backward<bf16>(dy, z, activation, dx, dbias);
+  }
+}
+
+}  // namespace spanforge::ops

@@ -1,0 +1,48 @@
+#pragma once
+// Attention of one window under one head, forward and backward. T: float or bf16; arithmetic f32.
+
+#include <cstdint>
+
+#include "spanforge/ops/dropout_bits.h"
+#include "spanforge/tensor/tensor.h"
+
+namespace spanforge::ops {
+
+template <class T>
+struct AttentionHead {
+  int64_t length;  // S, tokens of the window
+  int64_t size;    // D
+  const T *q, *k, *v;
+  int64_t qkv_stride;
+  float scale;
+  // Dropout of query i: row_keys[i], columns from first_column on. row_keys null: none.
+  const uint64_t* row_keys;
+  uint64_t dropout_key;
+  uint32_t dropout_threshold;
+  float dropout_scale;
+  uint32_t first_column;
+  T* out;  // read by the backward
+  int64_t out_stride;
+  float* lse;  // [S]; read by the backward
+};
+
+template <class T>
+struct AttentionHeadGradients {
+  const T* dout;
+  int64_t dout_stride;
+  T *dq, *dk, *dv;
+  int64_t dqkv_stride;
+};
+
+// Floats of scratch a call needs, 64-byte aligned.
+int64_t attention_scratch(int64_t length, int64_t size);
+int64_t attention_backward_scratch(int64_t length, int64_t size);
+
+void attention_kernel(const AttentionHead<float>& head, float* memory);
+void attention_kernel(const AttentionHead<bf16>& head, float* memory);
+void attention_backward_kernel(const AttentionHead<float>& head,
+                               const AttentionHeadGradients<float>& gradients, float* memory);
+void attention_backward_kernel(const AttentionHead<bf16>& head,
+                               const AttentionHeadGradients<bf16>& gradients, float* memory);
+
+}  // namespace spanforge::ops

@@ -1,0 +1,232 @@
+#include "spanforge/ops/gemm.h"
+
+#include <algorithm>
+#include <cstring>
+#include <dnnl.hpp>
+#include <list>
+#include <mutex>
+#include <unordered_map>
+
+#include "spanforge/ops/check.h"
+#include "spanforge/ops/instruction_sets.h"
+#include "spanforge/ops/optimizer.h"
+#include "spanforge/ops/runtime.h"
+
+namespace spanforge::ops {
+namespace {
+
+using dnnl::memory;
+
+// All that a oneDNN primitive depends on. Leading dimensions are of the matrices as stored.
+struct Shape {
+  int64_t m, n, k, lda, ldb, ldc;
+  int64_t flags;  // dtypes, transpositions, bias, accumulate
+  bool operator==(const Shape&) const = default;
+};
+
+struct ShapeHash {
+  size_t operator()(const Shape& s) const {
+    uint64_t h = 0;
+    for (const int64_t v : {s.m, s.n, s.k, s.lda, s.ldb, s.ldc, s.flags}) {
+      h = (h ^ static_cast<uint64_t>(v)) * 0x9E3779B97F4A7C15ull;
+      h ^= h >> 29;
+    }
+    return static_cast<size_t>(h);
+  }
+};
+
+struct Product {
+  dnnl::matmul primitive;
+  memory::desc a, b, bias, c, scratchpad;
+};
+
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+memory::data_type onednn_type(DType t) {
+  return t == DType::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+memory::desc matrix_desc(int64_t rows, int64_t cols, DType dtype, int64_t stride, Transpose t) {
+  const memory::dims strides =
+      t == Transpose::kYes ? memory::dims{1, stride} : memory::dims{stride, 1};
+  return {{rows, cols}, onednn_type(dtype), strides};
+}
+
+struct Operands {
+  const Tensor& a;
+  const Tensor& b;
+  const Tensor& c;
+  const GemmOptions& options;
+  int64_t m, n, k;
+};
+
+Shape shape_of(const Operands& x) {
+  const auto stride = [](const Tensor& t) { return t.rows > 1 ? t.stride : t.cols; };
+  int64_t flags = 0;
+  for (const bool bit :
+       {x.a.dtype == DType::kBF16, x.c.dtype == DType::kBF16, x.options.a == Transpose::kYes,
+        x.options.b == Transpose::kYes, !x.options.bias.empty(), x.options.accumulate}) {
+    flags = 2 * flags + (bit ? 1 : 0);
+  }
+  // The thread count too: oneDNN fixes its split of the work when a primitive is made.
+  flags = flags << 32 | worker_threads();
+  return {x.m, x.n, x.k, stride(x.a), stride(x.b), stride(x.c), flags};
+}
+
+Product make_product(const Operands& x, const Shape& shape) {
+  Product p;
+  p.a = matrix_desc(x.m, x.k, x.a.dtype, shape.lda, x.options.a);
+  p.b = matrix_desc(x.k, x.n, x.b.dtype, shape.ldb, x.options.b);
+  p.c = matrix_desc(x.m, x.n, x.c.dtype, shape.ldc, Transpose::kNo);
+  if (!x.options.bias.empty()) p.bias = matrix_desc(1, x.n, DType::kF32, x.n, Transpose::kNo);
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (x.options.accumulate) {
+    dnnl::post_ops sum;
+    sum.append_sum(1.0f);
+    attributes.set_post_ops(sum);
+  }
+#if DNNL_VERSION_MAJOR >= 3
+  const dnnl::matmul::primitive_desc description(engine(), p.a, p.b, p.bias, p.c, attributes);
+#else
+  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(p.a, p.b, p.bias, p.c),
+                                                 attributes, engine());
+#endif
+  p.scratchpad = description.scratchpad_desc();
+  p.primitive = dnnl::matmul(description);
+  return p;
+}
+
+// The most recently used primitives; making one costs about a millisecond of code generation.
+class ProductCache {
+ public:
+  std::shared_ptr<const Product> get(const Operands& x) {
+    const Shape shape = shape_of(x);
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (const auto found = index_.find(shape); found != index_.end()) {
+        recent_.splice(recent_.begin(), recent_, found->second);
+        return recent_.front().second;
+      }
+    }
+    auto product = std::make_shared<const Product>(make_product(x, shape));
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (index_.contains(shape)) return product;  // another thread was faster
+    recent_.emplace_front(shape, product);
+    index_[shape] = recent_.begin();
+    if (recent_.size() > kCapacity) {
+      index_.erase(recent_.back().first);
+      recent_.pop_back();
+    }
+    return product;
+  }
+
+ private:
+  static constexpr size_t kCapacity = 1024;
+  using Entry = std::pair<Shape, std::shared_ptr<const Product>>;
+  std::mutex mutex_;
+  std::list<Entry> recent_;
+  std::unordered_map<Shape, std::list<Entry>::iterator, ShapeHash> index_;
+};
+
+ProductCache& cache() {
+  // Never destroyed: oneDNN's own statics may go first at exit.
+  static auto* products = new ProductCache;
+  return *products;
+}
+
+void multiply(const Operands& x) {
+  try {
+    const auto product = cache().get(x);
+    thread_local dnnl::stream stream(engine());
+    void* pad = scratch_bytes(Scratch::kGemm, product->scratchpad.get_size());
+    std::unordered_map<int, memory> arguments = {
+        {DNNL_ARG_SRC, memory(product->a, engine(), x.a.data)},
+        {DNNL_ARG_WEIGHTS, memory(product->b, engine(), x.b.data)},
+        {DNNL_ARG_DST, memory(product->c, engine(), x.c.data)},
+        {DNNL_ARG_SCRATCHPAD, memory(product->scratchpad, engine(), pad)}};
+    if (!x.options.bias.empty()) {
+      arguments.emplace(DNNL_ARG_BIAS, memory(product->bias, engine(), x.options.bias.data));
+    }
+    product->primitive.execute(stream, arguments);
+    stream.wait();
+  } catch (const dnnl::error& error) {
+    fail("gemm", std::string("oneDNN: ") + error.what() + ", status " +
+                     std::to_string(static_cast<int>(error.status)) + ", for a " + describe(x.a) +
+                     ", b " + describe(x.b) + ", c " + describe(x.c));
+  }
+}
+
+Tensor to_f32(const Tensor& t, float*& memory) {
+  Tensor wide = make_tensor(memory, t.rows, t.cols);
+  memory += t.size();
+  convert(t, wide);
+  return wide;
+}
+
+// bf16 on a CPU without bf16 arithmetic: oneDNN would take its slow reference path.
+void multiply_as_f32(const Operands& x) {
+  float* memory = scratch<float>(Scratch::kConvert, x.a.size() + x.b.size() + x.c.size());
+  const Tensor a = to_f32(x.a, memory);
+  const Tensor b = to_f32(x.b, memory);
+  if (x.c.dtype == DType::kF32) return multiply({a, b, x.c, x.options, x.m, x.n, x.k});
+  const Tensor c = x.options.accumulate ? to_f32(x.c, memory) : make_tensor(memory, x.m, x.n);
+  multiply({a, b, c, x.options, x.m, x.n, x.k});
+  convert(c, x.c);
+}
+
+void check(const Operands& x) {
+  const bool fits = (x.options.b == Transpose::kYes ? x.b.cols : x.b.rows) == x.k &&
+                    x.c.rows == x.m && x.c.cols == x.n;
+  if (!fits) {
+    const auto mark = [](Transpose t) { return t == Transpose::kYes ? "^T" : ""; };
+    fail("gemm", "shapes do not fit: a" + std::string(mark(x.options.a)) + " " + describe(x.a) +
+                     ", b" + mark(x.options.b) + " " + describe(x.b) + ", c " + describe(x.c));
+  }
+  require_float("gemm", "a", x.a);
+  require_matrix("gemm", "a", x.a, x.a.rows, x.a.cols, x.a.dtype);
+  require_matrix("gemm", "b", x.b, x.b.rows, x.b.cols, x.a.dtype);
+  require_float("gemm", "c", x.c);
+  require_matrix("gemm", "c", x.c, x.m, x.n, x.c.dtype);
+  require("gemm", x.a.dtype == DType::kBF16 || x.c.dtype == DType::kF32,
+          "f32 factors need an f32 result");
+  if (x.options.bias.data != nullptr) require_vector("gemm", "bias", x.options.bias, x.n);
+}
+
+// No terms to add up: c is the bias, zero, or what it was.
+void empty_sum(const Operands& x) {
+  if (!x.options.accumulate) {
+    for (int64_t r = 0; r < x.m; ++r) fill_zero(x.c.row_range(r, 1));
+  }
+  if (x.options.bias.empty()) return;
+  for (int64_t r = 0; r < x.m; ++r) {
+    for (int64_t j = 0; j < x.n; ++j) {
+      const float bias = x.options.bias.as<float>()[j];
+      if (x.c.dtype == DType::kF32) {
+        x.c.row<float>(r)[j] += bias;
+      } else {
+        bf16& value = x.c.row<bf16>(r)[j];
+        value = to_bf16(to_float(value) + bias);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void gemm(const Tensor& a, const Tensor& b, const Tensor& c, const GemmOptions& options) {
+  const bool ta = options.a == Transpose::kYes;
+  const bool tb = options.b == Transpose::kYes;
+  const Operands x{
+      a, b, c, options, ta ? a.cols : a.rows, tb ? b.rows : b.cols, ta ? a.rows : a.cols};
+  check(x);
+  if (x.m == 0 || x.n == 0) return;
+  if (x.k == 0) return empty_sum(x);
+  if (a.dtype == DType::kBF16 && !bf16_is_fast()) return multiply_as_f32(x);
+  multiply(x);
+}
+
+}  // namespace spanforge::ops
