@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
-#include "spanforge/base/json.h"
-#include "spanforge/ops/activation.h"
+#include "spanforge/base/error.h"
 
 namespace spanforge {
 
@@ -20,21 +20,29 @@ struct ModelConfig {
   int32_t intermediate_size = 3072;
   int32_t max_position_embeddings = 512;
   int32_t type_vocab_size = 2;
-  int32_t pad_token_id = 0;
+  int32_t pad_token_id = 0;  // -1: config.json says null; then no embedding row is padding
   std::string hidden_act = "gelu";
   double hidden_dropout_prob = 0.1;
   double attention_probs_dropout_prob = 0.1;
   double layer_norm_eps = 1e-12;
   double initializer_range = 0.02;
 
-  // Errors: Error{kBadModel, file} naming the key, what stands there and what may.
+  // Keys that are missing have the values of HF's BertConfig (the defaults above).
+  // Errors: Error{kBadModel, file} naming the key, what stands there and what may; Error{kIo} for a
+  // missing file.
   static ModelConfig from_directory(const std::filesystem::path& directory);
   static ModelConfig from_json_text(std::string_view text, const std::string& place);
-  // "tiny" (3 layers, 128 wide), "small", "base", "large". Error{kUsage} otherwise.
+  // "tiny" (3 layers, 128 wide), "small", "base", "large"; all have 512 positions. Set vocab_size
+  // to that of the vocabulary. Error{kUsage} otherwise.
   static ModelConfig like(const std::string& name);
 
-  // config.json's text for a BertForQuestionAnswering directory (HF's keys, sorted, indent 2), made
-  // from the original text where there was one.
+  // Every value in its range and all of them in keeping with each other? Reading checks; call it
+  // after setting fields by hand. Errors: Error{code, place} naming the key.
+  void check(ErrorCode code, const std::string& place) const;
+
+  // config.json's text for a question-answering directory (HF's keys, sorted, indent 2), made from
+  // the original text where there was one: keys unknown here stay, the stored dtype becomes
+  // float32, architectures the one with the question-answering head.
   std::string to_json_text() const;
 
  private:

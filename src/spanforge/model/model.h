@@ -23,12 +23,13 @@ enum class Precision { kF32, kBF16 };
 
 // One row a parameter: all that arena layout, loading, saving, decay and initial values need.
 struct Parameter {
-  std::string name;           // HF's key with the family's prefix, e.g. bert.encoder.layer.0...
-  std::vector<int64_t> shape; // as saved
-  int64_t offset = 0;         // elements into each arena
-  int64_t size = 0;           // elements
-  bool decays = true;         // false for biases and LayerNorm
+  std::string name;            // HF's key with the family's prefix, e.g. bert.encoder.layer.0...
+  std::vector<int64_t> shape;  // as saved
+  int64_t offset = 0;          // elements into each arena
+  int64_t size = 0;            // elements
+  bool decays = true;          // false for biases and LayerNorm
   enum class Init { kNormal, kZeros, kOnes } init = Init::kNormal;
+  int64_t zero_row = -1;  // row of [PAD] in an embedding: starts as zeros, gets no gradient
 };
 
 // What loading noticed, for the messages HF users know.
@@ -42,9 +43,9 @@ struct Workspace {
   ActivationArena activations;
 };
 
-struct DropoutSeeds {          // training only
+struct DropoutSeeds {  // training only
   uint64_t seed = 0;
-  uint64_t step = 0;           // optimiser step
+  uint64_t step = 0;  // optimiser step
 };
 
 class QuestionAnsweringModel {
@@ -73,7 +74,7 @@ class QuestionAnsweringModel {
   // Makes the gradient arena (zeroed). Dropout probabilities are config()'s.
   void prepare_training();
   Tensor gradients(const Parameter& parameter) const;
-  Tensor all_weights() const;    // [1, n] flat arena, alignment gaps included (always 0)
+  Tensor all_weights() const;  // [1, n] flat arena, alignment gaps included (always 0)
   Tensor all_gradients() const;
   void zero_gradients();
   // Forward and backward of one micro-batch; gradients += d(sum of window losses) * gradient_scale.

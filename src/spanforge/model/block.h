@@ -1,0 +1,61 @@
+#pragma once
+// One post-norm transformer block (Vaswani et al. 2017 as in BERT), forward and its mirror.
+// Letters: T packed tokens, H hidden, A heads, F inner.
+
+#include <cstdint>
+#include <span>
+
+#include "spanforge/model/dropout_plan.h"
+#include "spanforge/model/parameter_table.h"
+#include "spanforge/ops/activation.h"
+#include "spanforge/ops/layer_norm.h"
+#include "spanforge/tensor/arena.h"
+
+namespace spanforge {
+
+// What the passes need to know of a model's configuration.
+struct EncoderShape {
+  int64_t hidden = 0;  // H
+  int64_t inner = 0;   // F
+  int32_t heads = 0;   // A
+  float norm_eps = 0;
+  ops::Activation activation = ops::Activation::kGelu;
+};
+
+// What one block's forward pass leaves for its backward pass.
+struct BlockActivations {
+  Tensor qkv;      // [T,3H]
+  Tensor context;  // [T,H]
+  Tensor lse;      // [A,T] f32
+  ops::LayerNormSaved attention_norm;
+  Tensor attention_out;  // [T,H]
+  Tensor inner;          // [T,F] before the activation
+  Tensor activated;      // [T,F]
+  ops::LayerNormSaved output_norm;
+  Tensor out;  // [T,H]
+};
+
+// dtype: of activations, f32 or bf16.
+BlockActivations allocate_block(ActivationArena& arena, const EncoderShape& shape, DType dtype,
+                                int64_t tokens);
+ops::LayerNormSaved allocate_norm(ActivationArena& arena, DType dtype, int64_t tokens,
+                                  int64_t hidden);
+
+// The same for every block of a pass.
+struct BlockContext {
+  const EncoderShape& shape;
+  std::span<const int32_t> cu_seqlens;
+  const DropoutPlan& dropout;
+  ActivationArena& scratch;  // given back before a function returns
+};
+
+// x may be a.out: it is read for the last time before a.out is written.
+void block_forward(const BlockContext& context, int32_t layer, const BlockPart<Tensor>& w,
+                   const Tensor& x, const BlockActivations& a);
+
+// dy: gradient of a.out on entry, of x on return. g +=.
+void block_backward(const BlockContext& context, int32_t layer, const BlockPart<Tensor>& w,
+                    const Tensor& x, const BlockActivations& a, const Tensor& dy,
+                    const BlockPart<Tensor>& g);
+
+}  // namespace spanforge

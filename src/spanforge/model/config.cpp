@@ -1,0 +1,203 @@
+#include "spanforge/model/config.h"
+
+#include <concepts>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/file.h"
+#include "spanforge/base/json.h"
+#include "spanforge/model/encoder_spec.h"
+#include "spanforge/model/foreign_file.h"
+#include "spanforge/ops/activation.h"
+
+namespace spanforge {
+namespace {
+
+template <class T>
+struct Field {
+  const char* key;
+  T least;
+  T most;
+};
+
+// One row a number of config.json; reading, checking and writing visit it. The bounds are far above
+// every published model; they keep sizes within 64 bits and positions within the 16 bits that
+// attention's dropout columns give them.
+template <class Config, class Visitor>
+void visit_numbers(Config& c, Visitor&& visit) {
+  visit(Field<int32_t>{"vocab_size", 1, 1 << 24}, c.vocab_size);
+  visit(Field<int32_t>{"hidden_size", 1, 1 << 16}, c.hidden_size);
+  visit(Field<int32_t>{"num_hidden_layers", 1, 1 << 10}, c.num_hidden_layers);
+  visit(Field<int32_t>{"num_attention_heads", 1, 1 << 12}, c.num_attention_heads);
+  visit(Field<int32_t>{"intermediate_size", 1, 1 << 20}, c.intermediate_size);
+  visit(Field<int32_t>{"max_position_embeddings", 1, 1 << 16}, c.max_position_embeddings);
+  visit(Field<int32_t>{"type_vocab_size", 1, 1 << 10}, c.type_vocab_size);
+  visit(Field<int32_t>{"pad_token_id", -1, (1 << 24) - 1}, c.pad_token_id);
+  constexpr double kBelowOne = 1.0 - 0x1p-24;  // also below one as a float
+  visit(Field<double>{"hidden_dropout_prob", 0.0, kBelowOne}, c.hidden_dropout_prob);
+  visit(Field<double>{"attention_probs_dropout_prob", 0.0, kBelowOne},
+        c.attention_probs_dropout_prob);
+  visit(Field<double>{"layer_norm_eps", 1e-30, 1.0}, c.layer_norm_eps);
+  visit(Field<double>{"initializer_range", 0.0, 10.0}, c.initializer_range);
+}
+
+std::string range_text(const Field<int32_t>& field) {
+  return "an integer from " + std::to_string(field.least) + " to " + std::to_string(field.most);
+}
+std::string range_text(const Field<double>& field) {
+  const bool below_one = field.most < 1.0;
+  return "a number from " + python_repr(field.least) +
+         (below_one ? std::string(" to below 1") : " to " + python_repr(field.most));
+}
+
+[[noreturn]] void bad_value(ErrorCode code, const std::string& place, const std::string& key,
+                            const std::string& found, const std::string& wanted) {
+  throw Error(code, place,
+              "\"" + key + "\" is " + quote_for_message(found) + "; it must be " + wanted);
+}
+
+template <class T>
+void check_range(const Field<T>& field, T value, ErrorCode code, const std::string& place) {
+  // Written so that NaN fails.
+  if (value >= field.least && value <= field.most) return;
+  std::string found;
+  if constexpr (std::floating_point<T>) {
+    found = python_repr(value);
+  } else {
+    found = std::to_string(value);
+  }
+  bad_value(code, place, field.key, found, range_text(field));
+}
+
+void read_number(const Json& json, const Field<int32_t>& field, int32_t& value,
+                 const std::string& place) {
+  const auto it = json.find(field.key);
+  if (it == json.end()) return;
+  if (field.least < 0 && it->is_null()) {
+    value = -1;
+    return;
+  }
+  const bool fits = it->is_number_unsigned()
+                        ? it->get<uint64_t>() <= static_cast<uint64_t>(field.most)
+                        : it->is_number_integer() && it->get<int64_t>() >= field.least &&
+                              it->get<int64_t>() <= field.most;
+  if (!fits) bad_value(ErrorCode::kBadModel, place, field.key, it->dump(), range_text(field));
+  value = it->get<int32_t>();
+}
+
+void read_number(const Json& json, const Field<double>& field, double& value,
+                 const std::string& place) {
+  const auto it = json.find(field.key);
+  if (it == json.end()) return;
+  if (!it->is_number()) {
+    bad_value(ErrorCode::kBadModel, place, field.key, it->dump(), range_text(field));
+  }
+  value = it->get<double>();
+  check_range(field, value, ErrorCode::kBadModel, place);
+}
+
+void read_text(const Json& json, const char* key, std::string& value, const std::string& place) {
+  const auto it = json.find(key);
+  if (it == json.end()) return;
+  if (!it->is_string()) bad_value(ErrorCode::kBadModel, place, key, it->dump(), "a string");
+  value = it->get<std::string>();
+}
+
+// Keys that change computation in ways no block here implements: refused, never ignored.
+void refuse_unsupported(const Json& json, const std::string& place) {
+  if (const auto it = json.find("position_embedding_type");
+      it != json.end() && *it != "absolute" && !it->is_null()) {
+    bad_value(ErrorCode::kBadModel, place, it.key(), it->dump(), "\"absolute\" to be supported");
+  }
+  for (const char* key : {"is_decoder", "add_cross_attention"}) {
+    if (const auto it = json.find(key); it != json.end() && *it == true) {
+      bad_value(ErrorCode::kBadModel, place, key, "true", "false: only encoders are supported");
+    }
+  }
+  if (json.contains("quantization_config")) {
+    throw Error(ErrorCode::kBadModel, place,
+                "\"quantization_config\": quantised weights are not supported; use the "
+                "checkpoint they were made from");
+  }
+}
+
+}  // namespace
+
+ModelConfig ModelConfig::from_directory(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / "config.json";
+  return from_json_text(read_file(file), file.string());
+}
+
+ModelConfig ModelConfig::from_json_text(std::string_view text, const std::string& place) {
+  refuse_foreign_file(text, place);
+  const Json json = parse_json(text, place, ErrorCode::kBadModel);
+  if (!json.is_object()) throw Error(ErrorCode::kBadModel, place, "this is not a JSON object");
+  if (!json.contains("model_type")) {
+    throw Error(ErrorCode::kBadModel, place,
+                "\"model_type\" is missing: not a model's config.json");
+  }
+  ModelConfig config;
+  read_text(json, "model_type", config.model_type, place);
+  encoder_spec(config.model_type, ErrorCode::kBadModel, place);
+  visit_numbers(config,
+                [&](const auto& field, auto& value) { read_number(json, field, value, place); });
+  read_text(json, "hidden_act", config.hidden_act, place);
+  refuse_unsupported(json, place);
+  config.check(ErrorCode::kBadModel, place);
+  config.original_text_ = std::string(text);
+  return config;
+}
+
+ModelConfig ModelConfig::like(const std::string& name) {
+  struct Preset {
+    const char* name;
+    int32_t layers, hidden, heads;
+  };
+  // small is the "BERT-Small" of Turc et al. 2019; base and large are Devlin et al.'s.
+  constexpr Preset kPresets[] = {
+      {"tiny", 3, 128, 4}, {"small", 4, 512, 8}, {"base", 12, 768, 12}, {"large", 24, 1024, 16}};
+  for (const Preset& preset : kPresets) {
+    if (name != preset.name) continue;
+    ModelConfig config;
+    config.num_hidden_layers = preset.layers;
+    config.hidden_size = preset.hidden;
+    config.num_attention_heads = preset.heads;
+    config.intermediate_size = 4 * preset.hidden;
+    return config;
+  }
+  throw Error(
+      ErrorCode::kUsage, "like",
+      "\"" + quote_for_message(name) + "\" is no preset; there are tiny, small, base, large");
+}
+
+void ModelConfig::check(ErrorCode code, const std::string& place) const {
+  encoder_spec(model_type, code, place);
+  visit_numbers(
+      *this, [&](const auto& field, const auto& value) { check_range(field, value, code, place); });
+  if (hidden_size % num_attention_heads != 0) {
+    bad_value(code, place, "hidden_size", std::to_string(hidden_size),
+              "a multiple of \"num_attention_heads\", " + std::to_string(num_attention_heads));
+  }
+  if (pad_token_id >= vocab_size) {
+    bad_value(code, place, "pad_token_id", std::to_string(pad_token_id),
+              "below \"vocab_size\", " + std::to_string(vocab_size));
+  }
+  ops::parse_activation(hidden_act, place);
+}
+
+std::string ModelConfig::to_json_text() const {
+  const std::string place = "config.json";
+  Json json = original_text_.empty() ? Json::object()
+                                     : parse_json(original_text_, place, ErrorCode::kInternal);
+  json["model_type"] = model_type;
+  json["hidden_act"] = hidden_act;
+  visit_numbers(*this, [&](const auto& field, const auto& value) { json[field.key] = value; });
+  if (pad_token_id < 0) json["pad_token_id"] = nullptr;
+  json["architectures"] =
+      Json::array({encoder_spec(model_type, ErrorCode::kInternal, place).architecture});
+  // transformers before 4.56 reads torch_dtype, later ones write dtype and read both.
+  json.erase("torch_dtype");
+  json[json.contains("dtype") ? "dtype" : "torch_dtype"] = "float32";
+  return dump_python_json(json, {.indent = 2, .sort_keys = true}) + "\n";
+}
+
+}  // namespace spanforge

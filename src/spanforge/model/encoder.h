@@ -1,0 +1,41 @@
+#pragma once
+// The whole network: embeddings, blocks, question-answering head; forward and its mirror.
+// Letters: T packed tokens, W windows, H hidden, L layers.
+
+#include <vector>
+
+#include "spanforge/features/packed_batch.h"
+#include "spanforge/model/block.h"
+
+namespace spanforge {
+
+struct EncoderActivations {
+  ops::LayerNormSaved embedding_norm;
+  Tensor embedded;                       // [T,H]
+  std::vector<BlockActivations> blocks;  // L of them, or one that every block overwrites
+  Tensor head_input;                     // [T,H] f32; blocks' last output itself in f32
+
+  const BlockActivations& block(size_t layer) const { return blocks[layer % blocks.size()]; }
+};
+
+// blocks: the number of layers when a backward pass follows, 1 when none does.
+EncoderActivations allocate_encoder(ActivationArena& arena, const EncoderShape& shape, DType dtype,
+                                    int64_t tokens, size_t blocks);
+
+// A model's numbers and one batch to run through them.
+struct Pass {
+  const EncoderSpec& spec;
+  const EncoderShape& shape;
+  const ModelParts<Tensor>& weights;
+  const PackedBatch& batch;
+  const DropoutPlan& dropout;
+  ActivationArena& arena;
+};
+
+void encoder_forward(const Pass& pass, const EncoderActivations& a, const Tensor& logits);  // [T,2]
+
+// gradients += those of the weights, given dlogits [T,2].
+void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dlogits,
+                      int32_t padding_row, const ModelParts<Tensor>& gradients);
+
+}  // namespace spanforge

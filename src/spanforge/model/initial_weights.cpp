@@ -1,0 +1,28 @@
+#include "spanforge/model/initial_weights.h"
+
+#include <algorithm>
+
+#include "spanforge/base/hash.h"
+#include "spanforge/base/random.h"
+#include "spanforge/base/threads.h"
+
+namespace spanforge {
+
+void initialize_parameter(const Parameter& parameter, double initializer_range, uint64_t seed,
+                          const Tensor& weights) {
+  const uint64_t key = combine(seed, stable_hash(parameter.name));
+  constexpr int64_t kRowsAtOnce = 16;
+  parallel_for(weights.rows, kRowsAtOnce, [&](int64_t r) {
+    float* row = weights.row<float>(r);
+    if (parameter.init != Parameter::Init::kNormal || r == parameter.zero_row) {
+      std::fill_n(row, weights.cols, parameter.init == Parameter::Init::kOnes ? 1.0f : 0.0f);
+      return;
+    }
+    CounterStream stream(combine(key, static_cast<uint64_t>(r)));
+    for (int64_t c = 0; c < weights.cols; ++c) {
+      row[c] = static_cast<float>(initializer_range * stream.next_normal());
+    }
+  });
+}
+
+}  // namespace spanforge

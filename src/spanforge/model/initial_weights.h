@@ -1,0 +1,17 @@
+#pragma once
+// Initial values as transformers' BertPreTrainedModel gives them: N(0, initializer_range) for
+// matrices and embeddings ([PAD]'s row zero), zeros for biases, ones for LayerNorm's gammas.
+// Every row of every parameter has a random stream of its own, keyed by (seed, name, row): the same
+// seed gives the same bytes on any number of threads.
+
+#include <cstdint>
+
+#include "spanforge/model/model.h"
+
+namespace spanforge {
+
+// weights: the parameter's view of the arena, [rows, cols] f32.
+void initialize_parameter(const Parameter& parameter, double initializer_range, uint64_t seed,
+                          const Tensor& weights);
+
+}  // namespace spanforge

@@ -1,0 +1,24 @@
+#pragma once
+// What loading noticed, in the words of transformers' from_pretrained (4.57).
+
+#include <optional>
+#include <string>
+
+#include "spanforge/model/model.h"
+
+namespace spanforge {
+
+// "Some weights of the model checkpoint at SOURCE were not used when initializing
+// BertForQuestionAnswering: ['bert.pooler.dense.bias', ...]" and what to make of it. nullopt when
+// everything was used. source: the directory or hub id the user named.
+std::optional<std::string> unused_weights_message(const LoadReport& report,
+                                                  const ModelConfig& config,
+                                                  const std::string& source);
+
+// "Some weights of BertForQuestionAnswering were not initialized from the model checkpoint at
+// SOURCE and are newly initialized: ['qa_outputs.bias', 'qa_outputs.weight']", line end, "You
+// should probably TRAIN this model ...". nullopt when nothing was made new.
+std::optional<std::string> new_weights_message(const LoadReport& report, const ModelConfig& config,
+                                               const std::string& source);
+
+}  // namespace spanforge

@@ -1,0 +1,212 @@
+#include "spanforge/model/model.h"
+
+#include <utility>
+
+#include "spanforge/base/file.h"
+#include "spanforge/base/random.h"
+#include "spanforge/model/encoder.h"
+#include "spanforge/model/initial_weights.h"
+#include "spanforge/model/weight_io.h"
+#include "spanforge/ops/optimizer.h"
+#include "spanforge/ops/span_loss.h"
+
+namespace spanforge {
+namespace {
+
+EncoderShape encoder_shape(const ModelConfig& config) {
+  return {.hidden = config.hidden_size,
+          .inner = config.intermediate_size,
+          .heads = config.num_attention_heads,
+          .norm_eps = static_cast<float>(config.layer_norm_eps),
+          .activation = ops::parse_activation(config.hidden_act, "config.json")};
+}
+
+// A tokenizer of another model, or windows longer than the model's positions, end here.
+void check_ids(const ModelConfig& config, const PackedBatch& batch) {
+  const auto check = [](const std::vector<int32_t>& ids, int32_t rows, const char* place,
+                        const std::string& meaning) {
+    for (const int32_t id : ids) {
+      if (id >= 0 && id < rows) continue;
+      throw Error(ErrorCode::kBadModel, place,
+                  std::to_string(id) + " is not below " + std::to_string(rows) + ", " + meaning);
+    }
+  };
+  check(batch.input_ids, config.vocab_size, "token id",
+        "the model's vocab_size: model and tokenizer do not belong together");
+  check(batch.position_ids, config.max_position_embeddings, "position",
+        "the model's max_position_embeddings: use shorter windows");
+  check(batch.token_type_ids, config.type_vocab_size, "token type id",
+        "the model's type_vocab_size: model and tokenizer do not belong together");
+}
+
+}  // namespace
+
+struct QuestionAnsweringModel::Impl {
+  explicit Impl(const ModelConfig& model_config)
+      : config(model_config),
+        spec(encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json")),
+        shape(encoder_shape(config)),
+        table(build_parameter_table(spec, config)) {}
+
+  void allocate_weights() {
+    weight_memory = Arena(table.arena_size * sizeof(float));
+    bind_weights();
+  }
+  void bind_weights() { weight_views = bind_parts(table, weights(), shadow()); }
+
+  Tensor weights() const { return flat(weight_memory, DType::kF32); }
+  Tensor gradients() const {
+    if (gradient_memory.size() == 0) {
+      throw Error(ErrorCode::kInternal, "model", "prepare_training() has not been called");
+    }
+    return flat(gradient_memory, DType::kF32);
+  }
+  Tensor shadow() const {
+    return precision == Precision::kBF16 ? flat(shadow_memory, DType::kBF16) : Tensor{};
+  }
+  DType activation_type() const {
+    return precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
+  }
+  void refresh_shadow() {
+    if (precision == Precision::kBF16) ops::convert(weights(), shadow());
+  }
+
+  Tensor flat(const Arena& arena, DType dtype) const {
+    return make_tensor(static_cast<void*>(arena.data()), dtype, 1, table.arena_size);
+  }
+
+  ModelConfig config;
+  const EncoderSpec& spec;
+  EncoderShape shape;
+  ParameterTable table;
+  Precision precision = Precision::kF32;
+  Arena weight_memory, gradient_memory, shadow_memory;
+  ModelParts<Tensor> weight_views, gradient_views;
+};
+
+QuestionAnsweringModel::QuestionAnsweringModel(std::unique_ptr<Impl> impl)
+    : impl_(std::move(impl)) {}
+QuestionAnsweringModel::QuestionAnsweringModel(QuestionAnsweringModel&&) noexcept = default;
+QuestionAnsweringModel& QuestionAnsweringModel::operator=(QuestionAnsweringModel&&) noexcept =
+    default;
+QuestionAnsweringModel::~QuestionAnsweringModel() = default;
+
+QuestionAnsweringModel QuestionAnsweringModel::load(const std::filesystem::path& directory,
+                                                    uint64_t head_seed, LoadReport* report) {
+  auto impl = std::make_unique<Impl>(ModelConfig::from_directory(directory));
+  const WeightFiles files(directory);
+  // Before any memory is taken, the files must agree with the sizes config.json claims.
+  const WeightMatch match = match_weights(files, impl->spec, impl->table, /*may_lack_head=*/true);
+  impl->allocate_weights();
+  copy_weights(files, match, impl->table, impl->weights());
+  for (size_t i = 0; i < impl->table.rows.size(); ++i) {
+    if (match.stored[i] != nullptr) continue;
+    const Parameter& parameter = impl->table.rows[i];
+    initialize_parameter(parameter, impl->config.initializer_range, head_seed,
+                         parameter_view(parameter, impl->weights()));
+  }
+  if (report != nullptr) *report = match.report;
+  return QuestionAnsweringModel(std::move(impl));
+}
+
+QuestionAnsweringModel QuestionAnsweringModel::create(const ModelConfig& config, uint64_t seed) {
+  config.check(ErrorCode::kUsage, "model configuration");
+  auto impl = std::make_unique<Impl>(config);
+  impl->allocate_weights();
+  for (const Parameter& parameter : impl->table.rows) {
+    initialize_parameter(parameter, config.initializer_range, seed,
+                         parameter_view(parameter, impl->weights()));
+  }
+  return QuestionAnsweringModel(std::move(impl));
+}
+
+const ModelConfig& QuestionAnsweringModel::config() const { return impl_->config; }
+const std::vector<Parameter>& QuestionAnsweringModel::parameters() const {
+  return impl_->table.rows;
+}
+int64_t QuestionAnsweringModel::parameter_count() const { return impl_->table.parameter_count; }
+
+Tensor QuestionAnsweringModel::weights(const Parameter& parameter) const {
+  return parameter_view(parameter, impl_->weights());
+}
+Tensor QuestionAnsweringModel::gradients(const Parameter& parameter) const {
+  return parameter_view(parameter, impl_->gradients());
+}
+Tensor QuestionAnsweringModel::all_weights() const { return impl_->weights(); }
+Tensor QuestionAnsweringModel::all_gradients() const { return impl_->gradients(); }
+Tensor QuestionAnsweringModel::shadow_weights() const { return impl_->shadow(); }
+void QuestionAnsweringModel::zero_gradients() { ops::fill_zero(impl_->gradients()); }
+void QuestionAnsweringModel::weights_changed() { impl_->refresh_shadow(); }
+Precision QuestionAnsweringModel::precision() const { return impl_->precision; }
+
+void QuestionAnsweringModel::set_precision(Precision precision) {
+  impl_->precision = precision;
+  impl_->shadow_memory = precision == Precision::kBF16
+                             ? Arena(impl_->table.arena_size * dtype_size(DType::kBF16))
+                             : Arena();
+  impl_->refresh_shadow();
+  impl_->bind_weights();
+}
+
+void QuestionAnsweringModel::prepare_training() {
+  impl_->gradient_memory = Arena(impl_->table.arena_size * sizeof(float));
+  impl_->gradient_views = bind_parts(impl_->table, impl_->gradients(), /*gemm_weights=*/{});
+}
+
+void QuestionAnsweringModel::predict(const PackedBatch& batch, Workspace& workspace,
+                                     const Tensor& logits) const {
+  check_ids(impl_->config, batch);
+  if (batch.token_count() == 0) return;
+  ActivationArena& arena = workspace.activations;
+  arena.release(0);
+  const EncoderActivations activations = allocate_encoder(
+      arena, impl_->shape, impl_->activation_type(), batch.token_count(), /*blocks=*/1);
+  const DropoutPlan no_dropout;
+  const Pass pass{impl_->spec, impl_->shape, impl_->weight_views, batch, no_dropout, arena};
+  encoder_forward(pass, activations, logits);
+}
+
+double QuestionAnsweringModel::forward_backward(const PackedBatch& batch, const DropoutSeeds& seeds,
+                                                float gradient_scale, Workspace& workspace,
+                                                std::vector<double>* window_losses) {
+  impl_->gradients();  // are they there?
+  check_ids(impl_->config, batch);
+  if (window_losses != nullptr) window_losses->assign(batch.window_count(), 0.0);
+  if (batch.token_count() == 0) return 0.0;
+  ActivationArena& arena = workspace.activations;
+  arena.release(0);
+  const EncoderActivations activations =
+      allocate_encoder(arena, impl_->shape, impl_->activation_type(), batch.token_count(),
+                       impl_->table.parts.blocks.size());
+  const Tensor logits = arena.allocate<float>(batch.token_count(), 2);
+  const Tensor dlogits = arena.allocate<float>(batch.token_count(), 2);
+  const std::vector<uint64_t> row_keys = dropout_row_keys(batch);
+  const DropoutPlan dropout{
+      .hidden = static_cast<float>(impl_->config.hidden_dropout_prob),
+      .attention = static_cast<float>(impl_->config.attention_probs_dropout_prob),
+      .key = combine(seeds.seed, seeds.step),
+      .row_keys = row_keys};
+  const Pass pass{impl_->spec, impl_->shape, impl_->weight_views, batch, dropout, arena};
+  encoder_forward(pass, activations, logits);
+  const double loss = ops::span_loss(
+      logits, batch.cu_seqlens, batch.start_positions, batch.end_positions, gradient_scale, dlogits,
+      window_losses != nullptr ? std::span<double>(*window_losses) : std::span<double>());
+  encoder_backward(pass, activations, dlogits, impl_->config.pad_token_id, impl_->gradient_views);
+  return loss;
+}
+
+void QuestionAnsweringModel::save(const std::filesystem::path& directory) const {
+  spanforge::create_directories(directory);
+  write_file_atomic(directory / "config.json", impl_->config.to_json_text());
+  write_weights(directory, impl_->table, impl_->weights());
+}
+
+void QuestionAnsweringModel::load_weights(const std::filesystem::path& directory) {
+  const WeightFiles files(directory);
+  const WeightMatch match =
+      match_weights(files, impl_->spec, impl_->table, /*may_lack_head=*/false);
+  copy_weights(files, match, impl_->table, impl_->weights());
+  impl_->refresh_shadow();
+}
+
+}  // namespace spanforge

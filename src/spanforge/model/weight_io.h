@@ -1,0 +1,35 @@
+#pragma once
+// Weights in and out of Hugging Face directories.
+// Names: HF's, with or without the base model's prefix ("bert."), LayerNorm.gamma/beta as early
+//   checkpoints have it. Stored as f16, bf16, f32 or f64; always f32 here.
+
+#include <filesystem>
+#include <vector>
+
+#include "spanforge/formats/weights.h"
+#include "spanforge/model/parameter_table.h"
+
+namespace spanforge {
+
+struct WeightMatch {
+  std::vector<const StoredTensor*> stored;  // by row of the table; nullptr: to be made new
+  LoadReport report;
+};
+
+// Finds every row's weights among the files' tensors, by name and shape; reads no data yet.
+// may_lack_head: rows of the head may be missing, and are then reported as initialized.
+// Errors: Error{kBadModel, file} naming each weight that is missing, misshaped, there twice or of a
+// type that holds no weights.
+WeightMatch match_weights(const WeightFiles& files, const EncoderSpec& spec,
+                          const ParameterTable& table, bool may_lack_head);
+
+// Copies what was matched into a flat f32 arena. Errors: Error{kBadModel, file} naming each weight
+// that holds NaN or Inf.
+void copy_weights(const WeightFiles& files, const WeightMatch& match, const ParameterTable& table,
+                  const Tensor& arena);
+
+// model.safetensors in `directory`, which exists: atomically, streamed from the arena.
+void write_weights(const std::filesystem::path& directory, const ParameterTable& table,
+                   const Tensor& arena);
+
+}  // namespace spanforge
