@@ -1,0 +1,39 @@
+#pragma once
+// The table of commands: dispatch, --help, the reference page and the tests go over its rows.
+
+#include <span>
+#include <string_view>
+
+#include "options.h"
+
+namespace spanforge::app {
+
+struct Command {
+  std::string_view name;         // "train", "data show"
+  std::string_view summary;      // one line
+  std::string_view synopsis;     // what stands behind the name
+  std::string_view example;      // commands that work as they stand, one a line
+  int (*run)(const Arguments&);  // returns the exit code; throws Error
+};
+
+std::span<const Command> commands();
+
+int run_train(const Arguments& arguments);
+int run_evaluate(const Arguments& arguments);
+int run_ask(const Arguments& arguments);
+int run_data_show(const Arguments& arguments);
+int run_data_check(const Arguments& arguments);
+int run_data_stats(const Arguments& arguments);
+int run_data_split(const Arguments& arguments);
+int run_data_labels(const Arguments& arguments);
+int run_data_convert(const Arguments& arguments);
+int run_data_baseline(const Arguments& arguments);
+int run_tokenize(const Arguments& arguments);
+int run_model_new(const Arguments& arguments);
+int run_model_info(const Arguments& arguments);
+int run_model_convert(const Arguments& arguments);
+int run_download(const Arguments& arguments);
+int run_doctor(const Arguments& arguments);
+int run_help(const Arguments& arguments);
+
+}  // namespace spanforge::app

@@ -1,0 +1,32 @@
+#pragma once
+// Rows and steps that several commands share.
+
+#include <filesystem>
+#include <string>
+
+#include "options.h"
+
+namespace spanforge::app {
+
+inline constexpr OptionInfo kModelOption{"model", "model directory, or hub id org/name[@revision]",
+                                         ""};
+inline constexpr OptionInfo kThreadsOption{
+    "threads", "threads to use; 0: as many as this process has cores", "0..4096"};
+inline constexpr OptionInfo kJsonOption{"json", "print JSON on standard output and nothing else",
+                                        ""};
+inline constexpr OptionInfo kMaxSeqLengthOption{
+    "max_seq_length", "tokens of a window; default: what the model allows, at most 384", "> 0",
+    "max_seq_len"};
+inline constexpr OptionInfo kWindowOverlapOption{
+    "window_overlap", "tokens that consecutive windows share; default: half a window, at most 128",
+    ">= 0", "doc_stride,stride"};
+inline constexpr OptionInfo kMaxAnswerLengthOption{
+    "max_answer_length",
+    "longest answer, tokens; default: stored with the model, else the decoder's", "> 0",
+    "max_answer_len"};
+
+// The directory that --model means; what a hub id needs is downloaded into the cache first.
+// Errors: Error{kIo} where a path does not exist or is no directory; the hub's for an id.
+std::filesystem::path resolve_model(const std::string& model);
+
+}  // namespace spanforge::app

@@ -1,0 +1,25 @@
+#include "command.h"
+#include "common.h"
+#include "output.h"
+#include "spanforge/data/convert.h"
+
+namespace spanforge::app {
+
+int run_data_convert(const Arguments& arguments) {
+  std::vector<std::string> files;
+  std::string form = "nested", output;
+  OptionTable table;
+  table({"to", "form to write: SQuAD v2.0, flat rows under \"data\", or a row a line",
+         "nested|flat|jsonl"},
+        form);
+  table({"output", "file to write", ""}, output);
+  table.positional("FILE", "the data file to read", files, 1, 1);
+  if (!table.parse(arguments)) return 0;
+  table.require("output");
+  const Dataset dataset = load_dataset(files[0]);
+  write_dataset(dataset, parse_data_form(form), output);
+  emit("{}: {} questions as {}\n", output, dataset.examples.size(), form);
+  return 0;
+}
+
+}  // namespace spanforge::app

@@ -1,0 +1,143 @@
+#include "help.h"
+
+#include <fmt/format.h>
+
+#include "output.h"
+
+namespace spanforge::app {
+namespace {
+
+constexpr std::string_view kExitCodes =
+    "0 done; 2 wrong use; 3 unsound data or model; 4 network, or not in the cache; 74 input or "
+    "output; 128 + signal: stopped";
+
+std::string form(const OptionRow& row) {
+  switch (row.kind) {
+    case OptionKind::kSwitch:
+      return flag_of(row.name);
+    case OptionKind::kBoolean:
+      return fmt::format("{} [{}]", flag_of(row.name), row.placeholder);
+    case OptionKind::kList:
+      return fmt::format("{} {} ...", flag_of(row.name), row.placeholder);
+    case OptionKind::kValue:
+      break;
+  }
+  return fmt::format("{} {}", flag_of(row.name), row.placeholder);
+}
+
+std::string description(const OptionRow& row) {
+  std::string out = row.help;
+  const bool is_choice = row.range.find('|') != std::string::npos;
+  if (!row.range.empty() && !is_choice) out += fmt::format(" ({})", row.range);
+  if (!row.default_text.empty()) out += fmt::format(" [{}]", row.default_text);
+  if (!row.alias.empty()) out += fmt::format(" (also {})", row.alias);
+  return out;
+}
+
+std::string markdown_cell(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+}  // namespace
+
+void print_overview() {
+  print(
+      "spanforge trains, judges and uses models that answer questions with spans of a text.\n\n"
+      "Commands (spanforge COMMAND --help tells more)\n");
+  for (const Command& command : commands()) emit("  {:<15} {}\n", command.name, command.summary);
+  print(
+      "\nStart\n"
+      "  spanforge data check train.json validation.json\n"
+      "  spanforge train --model bert-base-chinese --train train.json --validation validation.json "
+      "--output run\n"
+      "  spanforge ask --model run/trained --context \"...\" --question \"...\"\n");
+}
+
+void print_group(std::string_view group) {
+  emit("Commands of spanforge {}\n", group);
+  for (const Command& command : commands()) {
+    if (command.name.starts_with(group) && command.name.substr(group.size()).starts_with(" ")) {
+      emit("  spanforge {:<15} {}\n", command.name, command.summary);
+    }
+  }
+}
+
+void print_help(const Command& command, const OptionTable& table) {
+  emit("spanforge {}: {}\n\n  spanforge {} {}\n", command.name, command.summary, command.name,
+       command.synopsis);
+  if (!table.positional_name().empty()) {
+    emit("\n{:<8} {}\n", table.positional_name(), table.positional_help());
+  }
+  if (!table.rows().empty()) print("\nOptions\n");
+  for (const OptionRow& row : table.rows()) {
+    const std::string left = form(row);
+    emit("  {:<36}{}{}\n", left, left.size() < 36 ? "" : "\n" + std::string(38, ' '),
+         description(row));
+  }
+  print("\nExample\n");
+  for (size_t start = 0; start < command.example.size();) {
+    const size_t end = std::min(command.example.find('\n', start), command.example.size());
+    emit("  {}\n", command.example.substr(start, end - start));
+    start = end + 1;
+  }
+  emit("\nExit codes: {}\n", kExitCodes);
+}
+
+void print_reference(const Command& command, const OptionTable& table) {
+  emit("\n## spanforge {}\n\n{}.\n\n```\nspanforge {} {}\n```\n", command.name, command.summary,
+       command.name, command.synopsis);
+  if (!table.positional_name().empty()) {
+    emit("\n`{}`: {}.\n", table.positional_name(), table.positional_help());
+  }
+  if (!table.rows().empty()) {
+    print("\n| option | key | values | default | meaning |\n|---|---|---|---|---|\n");
+  }
+  for (const OptionRow& row : table.rows()) {
+    std::string values = row.kind == OptionKind::kSwitch ? "switch" : row.placeholder;
+    if (row.kind == OptionKind::kList) values += ", repeated";
+    if (!row.range.empty() && row.range != row.placeholder) values += " " + row.range;
+    std::string key = fmt::format("`{}`", row.name);
+    if (!row.alias.empty()) key += fmt::format(", `{}`", row.alias);
+    emit("| `{}` | {} | {} | {} | {} |\n", flag_of(row.name), key, markdown_cell(values),
+         row.default_text.empty() ? "" : fmt::format("`{}`", row.default_text),
+         markdown_cell(row.help));
+  }
+  emit("\nExample\n\n```\n{}\n```\n", command.example);
+}
+
+void print_version() { print("spanforge " SPANFORGE_VERSION "\n"); }
+
+int run_help(const Arguments& arguments) {
+  OptionTable table;
+  bool markdown = false;
+  std::vector<std::string> name;
+  table.positional("COMMAND", "whose help to print; none: the overview", name, 0, 2);
+  table.add_switch({"markdown", "the reference page of all commands, docs/commands.md", ""},
+                   markdown);
+  if (!table.parse(arguments)) return 0;
+  if (markdown) {
+    emit(
+        "# Commands and options\n\nMade by `spanforge help --markdown`; a test compares.\n\n"
+        "Options are accepted as --kebab-case and --snake_case, as `--name value` and "
+        "`--name=value`. Booleans stand alone or take true or false. Exit codes: {}.\n",
+        kExitCodes);
+    for (const Command& command : commands()) {
+      Arguments describe{&command, {}, true};
+      command.run(describe);
+    }
+    return 0;
+  }
+  if (name.empty()) return print_overview(), 0;
+  const std::string wanted = name.size() == 2 ? name[0] + " " + name[1] : name[0];
+  for (const Command& command : commands()) {
+    if (command.name == wanted) return command.run(Arguments{&command, {"--help"}, false});
+  }
+  throw Error(ErrorCode::kUsage, wanted, "no such command; spanforge --help lists them");
+}
+
+}  // namespace spanforge::app

@@ -1,0 +1,15 @@
+#pragma once
+// --help, --version and the reference page docs/commands.md, all made from the two tables.
+
+#include "command.h"
+#include "options.h"
+
+namespace spanforge::app {
+
+void print_overview();                     // spanforge --help
+void print_group(std::string_view group);  // spanforge data --help
+void print_help(const Command& command, const OptionTable& table);
+void print_reference(const Command& command, const OptionTable& table);  // Markdown, one command
+void print_version();
+
+}  // namespace spanforge::app

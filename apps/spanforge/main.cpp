@@ -1,0 +1,89 @@
+// The program: finds the command, runs it, turns what it throws into one line and an exit code.
+
+#include <csignal>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "command.h"
+#include "help.h"
+#include "output.h"
+#include "signals.h"
+#include "spanforge/base/error.h"
+
+namespace spanforge::app {
+namespace {
+
+bool is_group(const std::string& word) {
+  for (const Command& command : commands()) {
+    if (command.name.starts_with(word + " ")) return true;
+  }
+  return false;
+}
+
+[[noreturn]] void throw_unknown(const std::string& wanted) {
+  std::vector<std::string> names;
+  for (const Command& command : commands()) names.emplace_back(command.name);
+  const auto nearest = nearest_name(wanted, names);
+  throw Error(ErrorCode::kUsage, quote_for_message(wanted),
+              nearest ? "no such command; did you mean " + *nearest + "?"
+                      : "no such command; spanforge --help lists them");
+}
+
+int dispatch(std::vector<std::string> words) {
+  if (words.empty())
+    throw Error(ErrorCode::kUsage, "spanforge", "which command? spanforge --help lists them");
+  const std::string first = words[0];
+  if (first == "--help" || first == "-h") return print_overview(), 0;
+  if (first == "--version") return print_version(), 0;
+  std::string name = first;
+  size_t used = 1;
+  if (is_group(first)) {
+    if (words.size() > 1 && (words[1] == "--help" || words[1] == "-h"))
+      return print_group(first), 0;
+    if (words.size() == 1) {
+      throw Error(ErrorCode::kUsage, first, "which one? spanforge " + first + " --help lists them");
+    }
+    name += " " + words[1];
+    used = 2;
+  }
+  for (const Command& command : commands()) {
+    if (command.name != name) continue;
+    words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(used));
+    return command.run(Arguments{&command, std::move(words), false});
+  }
+  throw_unknown(name);
+}
+
+int fail(const char* line, int code) {
+  write_stderr(std::string("spanforge: ") + line + "\n");
+  return code;
+}
+
+int guarded_main(int argc, char** argv) {
+  // A closed pipe is seen where it is written to, not as a signal that kills a training.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    const int code = dispatch(std::vector<std::string>(argv + 1, argv + argc));
+    flush_output();
+    release_notes();
+    return code;
+  } catch (const Error& error) {
+    try {
+      flush_output();
+    } catch (const Error&) {  // the first error is the one to report
+    }
+    const bool stopped = error.code() == ErrorCode::kInterrupted;
+    return fail(error.what(), exit_code(error.code()) + (stopped ? stop_signal() : 0));
+  } catch (const std::bad_alloc&) {
+    return fail("memory: not enough of it for this model and these data", 70);
+  } catch (const std::exception& error) {
+    return fail((std::string("internal error: ") + error.what()).c_str(), 70);
+  }
+}
+
+}  // namespace
+}  // namespace spanforge::app
+
+int main(int argc, char** argv) { return spanforge::app::guarded_main(argc, argv); }

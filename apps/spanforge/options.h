@@ -1,0 +1,133 @@
+#pragma once
+// What: a command's options as typed fields. A command declares each field once, as a row
+//   {OptionInfo, field}; flags, configuration keys, --help and the reference page come from the
+//   rows.
+// Forms: --kebab-case and --snake_case; --name value and --name=value; a boolean stands alone or
+//   takes a value, as Hugging Face's do; a switch takes none; a list may be repeated; "--" ends the
+//   options. Command line > configuration file > defaults.
+// Errors: Error{kUsage} whose place is the option, or the configuration file, its line and the key.
+// Why no parsing library: with values that start with a dash, empty values, booleans with and
+//   without a value and two spellings a name, all of the work would be in front of the library.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "option_value.h"
+#include "spanforge/base/options.h"
+
+namespace spanforge::app {
+
+struct Command;
+
+// What main hands to a command.
+struct Arguments {
+  const Command* command = nullptr;
+  std::vector<std::string> words;  // behind the command's name
+  bool describe = false;           // print the command's reference as Markdown instead of running
+};
+
+enum class OptionKind { kSwitch, kBoolean, kValue, kList };
+
+struct OptionRow {
+  std::string name;  // snake_case
+  std::string alias;
+  std::string help, range, placeholder, default_text;
+  OptionKind kind = OptionKind::kValue;
+  bool given = false;  // on the command line or in the configuration file
+  bool on_command_line = false;
+  // Takes a value's text; returns what was expected when the text is none ("a whole number").
+  std::function<std::optional<std::string>(const std::string&)> set;
+  std::function<void()> clear;  // lists: forgets what the configuration file gave
+};
+
+class OptionTable {
+ public:
+  // The visitor's call: one row. `field` must outlive parse().
+  template <class T>
+  void operator()(const OptionInfo& info, T& field) {
+    const ValueNames names = value_names(&field);
+    add(info, names.placeholder == kBooleanPlaceholder ? OptionKind::kBoolean : OptionKind::kValue,
+        names.placeholder, default_text(field),
+        [&field, expected = names.expected](const std::string& text) -> std::optional<std::string> {
+          if (read_value(text, field)) return std::nullopt;
+          return expected;
+        });
+  }
+  template <class T>
+  void operator()(const OptionInfo& info, std::vector<T>& field) {
+    const ValueNames names = value_names(static_cast<const T*>(nullptr));
+    add(info, OptionKind::kList, names.placeholder, "",
+        [&field, expected = names.expected](const std::string& text) -> std::optional<std::string> {
+          T value{};
+          if (!read_value(text, value)) return expected;
+          field.push_back(std::move(value));
+          return std::nullopt;
+        });
+    rows_.back().clear = [&field] { field.clear(); };
+  }
+  // A plain switch: never takes a value.
+  void add_switch(const OptionInfo& info, bool& field);
+  // The words that are no options, e.g. "FILE", at least `min` and at most `max` of them.
+  void positional(std::string name, std::string help, std::vector<std::string>& field, size_t min,
+                  size_t max);
+  // Adds --config FILE, a TOML file whose keys are the rows' names.
+  void allow_config() { config_allowed_ = true; }
+
+  // Reads the words into the fields. False: --help or the reference was printed, nothing to run.
+  bool parse(const Arguments& arguments);
+
+  bool given(std::string_view name) const;       // on the command line or in the file
+  std::vector<std::string> given_names() const;  // snake_case
+  void require(std::string_view name) const;     // Error{kUsage} unless given
+  void exclude(std::string_view one, std::string_view other) const;  // Error{kUsage} when both are
+  const std::vector<OptionRow>& rows() const { return rows_; }
+  const std::string& positional_name() const { return positional_name_; }
+  const std::string& positional_help() const { return positional_help_; }
+
+ private:
+  void add(const OptionInfo& info, OptionKind kind, std::string placeholder, std::string preset,
+           std::function<std::optional<std::string>(const std::string&)> set);
+  OptionRow* find(std::string_view snake_name);
+  OptionRow& find_flag(const std::string& flag);
+  struct Assignment {
+    OptionRow* row;
+    std::string flag, value;
+  };
+  struct SplitWords {
+    std::vector<Assignment> assignments;
+    std::vector<std::string> positionals;
+    bool help = false;
+  };
+  SplitWords split(const std::vector<std::string>& words);
+  bool is_known_option(const std::string& word);
+  void assign(OptionRow& row, const std::string& value, const std::string& place);
+  void apply_config(const std::filesystem::path& file);
+  void take_positionals(const Arguments& arguments, std::vector<std::string> words);
+
+  std::vector<OptionRow> rows_;
+  std::string positional_name_, positional_help_;
+  std::vector<std::string>* positional_field_ = nullptr;
+  size_t positional_min_ = 0, positional_max_ = 0;
+  bool config_allowed_ = false;
+  std::string config_file_;
+};
+
+// A configuration file as rows of {key, values, line}; only flat keys are taken.
+struct ConfigEntry {
+  std::string key;
+  std::vector<std::string> values;
+  uint32_t line = 0;
+};
+std::vector<ConfigEntry> read_config(const std::filesystem::path& file);
+
+std::string flag_of(std::string_view snake_name);  // "max_steps" -> "--max-steps"
+// The candidate with the fewest edits to `name`, when that is few; nullopt otherwise.
+std::optional<std::string> nearest_name(std::string_view name,
+                                        const std::vector<std::string>& candidates);
+
+}  // namespace spanforge::app

@@ -1,0 +1,90 @@
+#include "output.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "spanforge/base/error.h"
+
+namespace spanforge::app {
+namespace {
+
+constexpr size_t kBufferBytes = 1 << 16;
+std::string buffer;
+bool closed = false;
+bool notes_released = false;
+std::vector<std::string> held_notes;
+
+}  // namespace
+
+void flush_output() {
+  std::string_view rest = buffer;
+  while (!rest.empty() && !closed) {
+    const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    if (written >= 0) {
+      rest.remove_prefix(static_cast<size_t>(written));
+    } else if (errno == EPIPE || errno == EBADF) {
+      closed = true;
+    } else if (errno != EINTR) {
+      const int reason = errno;
+      buffer.clear();
+      closed = true;
+      throw Error(ErrorCode::kIo, "standard output", std::strerror(reason));
+    }
+  }
+  buffer.clear();
+}
+
+void print(std::string_view text) {
+  if (closed) return;
+  buffer += text;
+  if (buffer.size() >= kBufferBytes) flush_output();
+}
+
+bool output_closed() { return closed; }
+
+void print_json(const Json& value) {
+  print(dump_python_json(value, {.ensure_ascii = false}));
+  print("\n");
+}
+
+void write_stderr(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+void note(std::string line) {
+  line += '\n';
+  if (notes_released) {
+    write_stderr(line);
+  } else {
+    held_notes.push_back(std::move(line));
+  }
+}
+
+void release_notes() {
+  notes_released = true;
+  for (const std::string& line : held_notes) write_stderr(line);
+  held_notes.clear();
+}
+
+bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
+
+size_t terminal_columns() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+}  // namespace spanforge::app

@@ -1,0 +1,33 @@
+#include "command.h"
+#include "common.h"
+#include "console_observer.h"
+#include "output.h"
+#include "signals.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/train/trainer.h"
+
+namespace spanforge::app {
+
+int run_train(const Arguments& arguments) {
+  TrainingArguments options;
+  bool json = false;
+  OptionTable table;
+  visit_training_arguments(options, table);
+  table.add_switch({"json", "log lines as JSON", ""}, json);
+  table.allow_config();
+  if (!table.parse(arguments)) return 0;
+  options.given = table.given_names();
+  std::erase_if(options.given,
+                [](const std::string& name) { return name == "config" || name == "json"; });
+  set_thread_count(options.threads);
+  ConsoleObserver console(json);
+  TrainContext context;
+  context.observers = {&console};
+  context.stop = &watch_stop_signals();
+  context.resolve_model = resolve_model;
+  const TrainResult result = train(std::move(options), context);
+  note(fmt::format("the model is in {}", result.trained.string()));
+  return 0;
+}
+
+}  // namespace spanforge::app
