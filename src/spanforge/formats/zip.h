@@ -1,0 +1,43 @@
+#pragma once
+// The part of ZIP that torch.save uses: stored (uncompressed) entries, ZIP64, CRC-32.
+// Source: PKWARE APPNOTE 6.3. Refused: compression (so nothing can unfold), encryption, several
+// disks, names that leave the archive, a name twice, entries that overlap, a wrong checksum.
+// Errors: Error{kBadModel, place}; writing: Error{kIo}.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spanforge/base/file.h"
+
+namespace spanforge {
+
+struct ZipEntry {
+  std::string name;
+  std::string_view bytes;  // a view of the archive
+};
+
+std::vector<ZipEntry> read_zip(std::string_view archive, const std::string& place);
+
+// Streams entries into a file. Call add() for each, then finish(); the caller commits the file.
+class ZipWriter {
+ public:
+  explicit ZipWriter(AtomicFile& file) : file_(file) {}
+  // The data begins at a multiple of `alignment` (padding in the extra field, as torch does).
+  void add(const std::string& name, std::string_view bytes, uint64_t alignment = 1);
+  void finish();
+
+ private:
+  void write(std::string_view bytes);
+
+  AtomicFile& file_;
+  uint64_t offset_ = 0;
+  uint64_t entries_ = 0;
+  std::string directory_;
+};
+
+// CRC-32 (IEEE) on all threads.
+uint32_t crc32_ieee(std::string_view bytes);
+
+}  // namespace spanforge
