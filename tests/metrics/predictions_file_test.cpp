@@ -14,7 +14,6 @@ Dataset dataset_of(const std::vector<std::pair<std::string, std::string>>& gold_
   for (const auto& [id, gold] : gold_by_id) {
     Example example;
     example.id = id;
-    example.question = "q";
     if (!gold.empty()) example.answers.push_back({gold, 0});
     dataset.examples.push_back(example);
   }

@@ -10,13 +10,13 @@
 namespace spanforge {
 
 struct Candidate {
-  std::string text;        // "" means: no answer
-  double score = 0;        // the decoder's own scale, higher is better; docs/decoding.md
-  CharSpan span;           // code points of the context; {0,0} for no answer
+  std::string text;  // "" means: no answer
+  double score = 0;  // the decoder's own scale, higher is better; docs/decoding.md
+  CharSpan span;     // code points of the context; {0,0} for no answer
   float start_logit = 0;
   float end_logit = 0;
-  int32_t window = -1;     // FeatureSet window it came from; -1 for a merged or null candidate
-  int32_t start_token = 0; // tokens of that window, inclusive
+  int32_t window = -1;      // FeatureSet window it came from; -1 for a merged or null candidate
+  int32_t start_token = 0;  // tokens of that window, inclusive
   int32_t end_token = 0;
 };
 

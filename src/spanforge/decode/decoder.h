@@ -28,16 +28,21 @@ struct DecoderOptions {
   double temperature = 1.0;        // spanforge: calibrated confidence
 };
 
+// null_odds of an example that has no span to answer with (an empty context, say).
+inline constexpr double kNoSpanOdds = 1e4;
+
 struct DecodedExample {
   std::vector<Candidate> candidates;  // best first, at most top_k (run_qa: n_best_size)
   Candidate prediction;               // the answer given; text "" for no answer
-  double null_odds = 0;               // null score - best non-null score (run_qa's scores_diff)
+  double null_odds = 0;               // log odds of null over the best answer that is not ""; for
+                                      // run_qa its scores_diff; recipe knows no null: 0
   std::string best_non_null;          // text of the best answer that is not ""
 };
 
 // Decodes one example from all its windows. `features` and `logits` must belong together.
 DecodedExample decode_example(const Dataset& dataset, const FeatureSet& features,
-                              const LogitSet& logits, size_t example, const DecoderOptions& options);
+                              const LogitSet& logits, size_t example,
+                              const DecoderOptions& options);
 
 // All examples, in parallel.
 std::vector<DecodedExample> decode_all(const Dataset& dataset, const FeatureSet& features,

@@ -1,0 +1,82 @@
+#include "spanforge/decode/decoder.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/decode/decoders.h"
+
+namespace spanforge {
+namespace {
+
+constexpr std::array<std::pair<const char*, DecoderKind>, 4> kNames = {{
+    {"spanforge", DecoderKind::kSpanforge},
+    {"pipeline", DecoderKind::kPipeline},
+    {"run_qa", DecoderKind::kRunQa},
+    {"recipe", DecoderKind::kRecipe},
+}};
+
+void require(bool ok, const char* option, const char* range) {
+  if (!ok) throw Error(ErrorCode::kUsage, option, fmt::format("must be {}", range));
+}
+
+void check(const DecoderOptions& options) {
+  require(options.top_k >= 1, "--top-k", "at least 1");
+  require(options.n_best_size >= 1, "--n-best-size", "at least 1");
+  require(options.max_answer_length >= 1, "--max-answer-length", "at least 1 token");
+  require(options.max_answer_ratio >= 0 && options.max_answer_ratio <= 1, "--max-answer-ratio",
+          "between 0 and 1");
+  require(options.temperature > 0, "temperature", "above 0");
+}
+
+}  // namespace
+
+DecodedExample decode_example(const Dataset& dataset, const FeatureSet& features,
+                              const LogitSet& logits, size_t example,
+                              const DecoderOptions& options) {
+  check(options);
+  const ExampleView view = view_example(dataset, features, logits, example);
+  switch (options.kind) {
+    case DecoderKind::kSpanforge:
+      return decode_spanforge(view, options);
+    case DecoderKind::kPipeline:
+      return decode_pipeline(view, options);
+    case DecoderKind::kRunQa:
+      return decode_run_qa(view, options);
+    case DecoderKind::kRecipe:
+      return decode_recipe(view, options);
+  }
+  throw Error(ErrorCode::kInternal, "decoder", "unknown kind");
+}
+
+std::vector<DecodedExample> decode_all(const Dataset& dataset, const FeatureSet& features,
+                                       const LogitSet& logits, const DecoderOptions& options) {
+  check(options);
+  std::vector<DecodedExample> decoded(features.example_count());
+  parallel_for(static_cast<int64_t>(decoded.size()), 4, [&](int64_t i) {
+    const auto example = static_cast<size_t>(i);
+    decoded[example] = decode_example(dataset, features, logits, example, options);
+  });
+  return decoded;
+}
+
+DecoderKind parse_decoder_kind(const std::string& name) {
+  for (const auto& [known, kind] : kNames) {
+    if (name == known) return kind;
+  }
+  throw Error(ErrorCode::kUsage, "--decoder",
+              fmt::format("'{}' is not one of spanforge, pipeline, run_qa, recipe",
+                          quote_for_message(name)));
+}
+
+const char* decoder_name(DecoderKind kind) {
+  for (const auto& [name, known] : kNames) {
+    if (known == kind) return name;
+  }
+  return "unknown";
+}
+
+}  // namespace spanforge
