@@ -24,17 +24,17 @@ struct Example {
   std::string id;
   std::string title;
   std::string question;
-  size_t context = 0;            // index into Dataset::contexts
-  std::vector<Answer> answers;   // empty: no answer in the context
-  bool is_impossible = false;    // as stated; v1.1 files state nothing
-  std::string place;             // e.g. data[3].paragraphs[0].qas[2], or line 17
+  size_t context = 0;           // index into Dataset::contexts
+  std::vector<Answer> answers;  // empty: no answer in the context
+  bool is_impossible = false;   // as stated; v1.1 files state nothing
+  std::string place;            // e.g. data[3].paragraphs[0].qas[2], or line 17
 };
 
 struct Dataset {
   std::filesystem::path file;
-  std::string version;                // "v2.0"; empty when the file says none
+  std::string version;  // "v2.0"; empty when the file says none
   std::vector<std::string> contexts;
-  std::vector<Example> examples;      // in file order
+  std::vector<Example> examples;  // in file order
 
   const std::string& context_of(const Example& example) const { return contexts[example.context]; }
   // "squad.json: data[3].paragraphs[0].qas[2] (id 56be...)" for messages.

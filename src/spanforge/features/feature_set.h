@@ -67,6 +67,8 @@ struct Window {
 struct LabelCounts {  // over examples that have an answer, first answer only
   int64_t aligned = 0;     // at least one window holds the answer
   int64_t truncated = 0;   // no window holds the whole answer: labelled [CLS] everywhere
+  int64_t edges_outside = 0;  // of truncated: the answer's first or last character is in no token of
+                              // the context at all (white space, or dropped by the tokenizer)
   int64_t dropped = 0;     // misaligned answers, left out under BadAnswerPolicy::kDrop
   int64_t impossible = 0;  // examples without an answer
 };

@@ -1,0 +1,197 @@
+// The check's report as JSON, as text and as the error a command ends with.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/data/check.h"
+
+namespace spanforge {
+namespace {
+
+Json finding_to_json(const Finding& finding, const Dataset& dataset) {
+  const Example& example = dataset.examples[finding.example];
+  return {{"kind", finding_name(finding.kind)},
+          {"id", example.id},
+          {"place", example.place},
+          {"reason", finding.reason}};
+}
+
+Json misaligned_to_json(const MisalignedAnswer& item, const Dataset& dataset) {
+  const Example& example = dataset.examples[item.example];
+  const Answer& answer = example.answers[item.answer];
+  const Diagnosis& diagnosis = item.diagnosis;
+  return {{"id", example.id},
+          {"place", fmt::format("{}.answers[{}]", example.place, item.answer)},
+          {"text", answer.text},
+          {"answer_start", answer.answer_start},
+          {"found", diagnosis.found},
+          {"cause", misalignment_name(diagnosis.cause)},
+          {"correct_start", diagnosis.start >= 0 ? Json(diagnosis.start) : Json(nullptr)},
+          {"occurrences", diagnosis.occurrences},
+          {"reason", describe(diagnosis, answer)}};
+}
+
+std::map<std::string, int64_t> count_kinds(const std::vector<Finding>& findings) {
+  std::map<std::string, int64_t> counts;
+  for (const Finding& finding : findings) ++counts[std::string(finding_name(finding.kind))];
+  return counts;
+}
+
+std::map<std::string, int64_t> count_causes(const FileReport& file) {
+  std::map<std::string, int64_t> counts;
+  for (const MisalignedAnswer& item : file.misaligned_answers) {
+    ++counts[std::string(misalignment_name(item.diagnosis.cause))];
+  }
+  return counts;
+}
+
+Json file_to_json(const FileReport& file, const Dataset& dataset) {
+  Json json = {{"file", file.file},
+               {"questions", file.questions},
+               {"contexts", file.contexts},
+               {"answers", file.answers},
+               {"misaligned", file.misaligned},
+               {"misaligned_first", file.misaligned_first},
+               {"without_answer", file.without_answer},
+               {"causes", count_causes(file)},
+               {"misaligned_answers", Json::array()},
+               {"unsound", Json::array()},
+               {"remarks", count_kinds(file.remarks)}};
+  for (const MisalignedAnswer& item : file.misaligned_answers) {
+    json["misaligned_answers"].push_back(misaligned_to_json(item, dataset));
+  }
+  for (const Finding& finding : file.unsound) {
+    json["unsound"].push_back(finding_to_json(finding, dataset));
+  }
+  return json;
+}
+
+Json overlap_to_json(const Overlap& overlap) {
+  return {{"contexts", overlap.exact.contexts},
+          {"questions", overlap.exact.questions},
+          {"pairs", overlap.exact.pairs},
+          {"normalized_contexts", overlap.normalized.contexts},
+          {"normalized_questions", overlap.normalized.questions},
+          {"normalized_pairs", overlap.normalized.pairs},
+          {"ids", overlap.ids},
+          {"second_questions", overlap.second_questions},
+          {"second_questions_seen", overlap.second_questions_seen},
+          {"second_pairs_seen", overlap.second_pairs_seen}};
+}
+
+void append_findings(const std::vector<Finding>& findings, const Dataset& dataset,
+                     std::string_view heading, size_t max_examples, std::string& out) {
+  std::map<std::string, size_t> shown;
+  for (const auto& [kind, count] : count_kinds(findings)) {
+    out += fmt::format("  {}: {} {}\n", heading, count, kind);
+    for (const Finding& finding : findings) {
+      if (finding_name(finding.kind) != kind || shown[kind]++ >= max_examples) continue;
+      const Example& example = dataset.examples[finding.example];
+      out += fmt::format("    {} (id {}): {}\n", example.place, quote_for_message(example.id),
+                         finding.reason);
+    }
+  }
+}
+
+void append_misaligned(const FileReport& file, const Dataset& dataset, size_t max_examples,
+                       std::string& out) {
+  std::map<Misalignment, size_t> shown;
+  for (const auto& [cause, count] : count_causes(file)) {
+    out += fmt::format("  misaligned: {} {}\n", count, cause);
+    for (const MisalignedAnswer& item : file.misaligned_answers) {
+      if (misalignment_name(item.diagnosis.cause) != cause) continue;
+      if (shown[item.diagnosis.cause]++ >= max_examples) break;
+      const Example& example = dataset.examples[item.example];
+      const Answer& answer = example.answers[item.answer];
+      out += fmt::format("    {}.answers[{}] (id {}): \"{}\" at {}, the context has \"{}\": {}\n",
+                         example.place, item.answer, quote_for_message(example.id),
+                         quote_for_message(answer.text), answer.answer_start,
+                         quote_for_message(item.diagnosis.found), describe(item.diagnosis, answer));
+    }
+  }
+}
+
+std::string name_of(const std::string& file) {
+  return std::filesystem::path(file).filename().string();
+}
+
+}  // namespace
+
+Json check_to_json(const CheckReport& report, const std::vector<const Dataset*>& datasets) {
+  Json json = {{"files", Json::array()}};
+  for (size_t i = 0; i < report.files.size(); ++i) {
+    json["files"].push_back(file_to_json(report.files[i], *datasets[i]));
+  }
+  if (report.files.size() == 2) {
+    json["overlap"] = overlap_to_json(report.overlaps.front().overlap);
+  } else if (report.files.size() > 2) {
+    json["overlaps"] = Json::array();
+    for (const CheckReport::FilePair& pair : report.overlaps) {
+      Json item = {{"files", {report.files[pair.first].file, report.files[pair.second].file}}};
+      item.update(overlap_to_json(pair.overlap));
+      json["overlaps"].push_back(std::move(item));
+    }
+  }
+  return json;
+}
+
+std::string check_to_text(const CheckReport& report, const std::vector<const Dataset*>& datasets,
+                          size_t max_examples) {
+  std::string out;
+  for (size_t i = 0; i < report.files.size(); ++i) {
+    const FileReport& file = report.files[i];
+    out += fmt::format(
+        "{}: {} questions ({} without answer), {} contexts, {} answers, {} misaligned\n",
+        quote_for_message(file.file, 4096), file.questions, file.without_answer, file.contexts,
+        file.answers, file.misaligned);
+    append_misaligned(file, *datasets[i], max_examples, out);
+    append_findings(file.unsound, *datasets[i], "unsound", max_examples, out);
+    append_findings(file.remarks, *datasets[i], "remark", max_examples, out);
+  }
+  for (const CheckReport::FilePair& pair : report.overlaps) {
+    const std::string first = name_of(report.files[pair.first].file);
+    const std::string second = name_of(report.files[pair.second].file);
+    const std::string line = overlap_line(pair.overlap, first, second);
+    out += line.empty()
+               ? fmt::format("{} and {} share no context, question or pair\n", first, second)
+               : line + "\n";
+  }
+  return out;
+}
+
+std::optional<Error> check_verdict(const CheckReport& report,
+                                   const std::vector<const Dataset*>& datasets) {
+  for (size_t i = 0; i < report.files.size(); ++i) {
+    const FileReport& file = report.files[i];
+    if (!file.unsound.empty()) {
+      const Finding& first = file.unsound.front();
+      const size_t more = file.unsound.size() - 1;
+      return Error(
+          ErrorCode::kBadData, datasets[i]->place_of(datasets[i]->examples[first.example]),
+          first.reason + (more > 0 ? fmt::format(" (and {} more unsound places)", more) : ""));
+    }
+    if (file.misaligned > 0) {
+      const MisalignedAnswer& first = file.misaligned_answers.front();
+      const Example& example = datasets[i]->examples[first.example];
+      const Answer& answer = example.answers[first.answer];
+      return Error(
+          ErrorCode::kBadData, file.file,
+          fmt::format("{} of {} answers are not where they say; the first, at {} (id {}): "
+                      "\"{}\" at {}, where the context has \"{}\": {}",
+                      file.misaligned, file.answers, example.place, quote_for_message(example.id),
+                      quote_for_message(answer.text), answer.answer_start,
+                      quote_for_message(first.diagnosis.found), describe(first.diagnosis, answer)));
+    }
+  }
+  for (const CheckReport::FilePair& pair : report.overlaps) {
+    if (!pair.overlap.exact.any()) continue;
+    return Error(ErrorCode::kBadData, report.files[pair.second].file,
+                 overlap_line(pair.overlap, name_of(report.files[pair.first].file),
+                              name_of(report.files[pair.second].file)));
+  }
+  return std::nullopt;
+}
+
+}  // namespace spanforge

@@ -1,0 +1,31 @@
+#pragma once
+// What: a dataset written in another of the forms load_dataset reads. Every form keeps ids, titles,
+//   questions, contexts and answers; loading what was written gives the same examples.
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+#include "spanforge/base/json.h"
+#include "spanforge/data/dataset.h"
+
+namespace spanforge {
+
+enum class DataForm {
+  kNested,  // SQuAD v2.0: data[].paragraphs[].qas[]
+  kFlat,    // {"version", "data": [row, ...]}
+  kLines,   // one row a line
+};
+
+// "nested", "flat", "jsonl"; Error{kUsage} for anything else.
+DataForm parse_data_form(std::string_view name);
+
+// {"id", "title", "context", "question", "answers": [{"text", "answer_start"}], "is_impossible"}
+Json flat_row(const Dataset& dataset, const Example& example);
+
+// Writes atomically. Nested files group consecutive examples of one title and context into a
+// paragraph and consecutive paragraphs of one title into an article, so the order of the examples
+// is kept; is_impossible is true where there is no answer.
+void write_dataset(const Dataset& dataset, DataForm form, const std::filesystem::path& file);
+
+}  // namespace spanforge

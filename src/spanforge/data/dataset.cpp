@@ -1,0 +1,36 @@
+#include "spanforge/data/dataset.h"
+
+#include <fmt/format.h>
+
+#include "spanforge/base/error.h"
+
+namespace spanforge {
+
+std::string Dataset::place_of(const Example& example) const {
+  std::string place = file.string();
+  if (!example.place.empty()) place += (place.empty() ? "" : ": ") + example.place;
+  if (!example.id.empty()) {
+    place += fmt::format("{}(id {})", place.empty() ? "" : " ", quote_for_message(example.id));
+  }
+  return place;
+}
+
+bool is_aligned(const Answer& answer, const std::string& context, const CodePointIndex& index) {
+  if (answer.answer_start < 0 || static_cast<size_t>(answer.answer_start) > index.size()) {
+    return false;
+  }
+  const size_t first = index.byte_offset(static_cast<size_t>(answer.answer_start));
+  return context.compare(first, answer.text.size(), answer.text) == 0;
+}
+
+bool is_aligned(const Answer& answer, const std::string& context) {
+  if (answer.answer_start < 0) return false;
+  size_t at = 0;
+  for (int64_t i = 0; i < answer.answer_start; ++i) {
+    if (at >= context.size()) return false;
+    next_code_point(context, at);
+  }
+  return context.compare(at, answer.text.size(), answer.text) == 0;
+}
+
+}  // namespace spanforge

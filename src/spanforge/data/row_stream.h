@@ -1,0 +1,37 @@
+#pragma once
+// What: reads SQuAD-like JSON as a stream of small objects, so that a file of any size never stands
+//   in memory as one document. Objects are handed over as soon as they close, inner ones first:
+//   each question, then its paragraph (without the questions), then its article.
+// Strictness: as base/json.h: valid UTF-8, no lone surrogate, no key twice in an object, at most
+//   64 levels. Keys no form of the data knows are checked and skipped, not kept.
+// Errors: Error{kBadData, "FILE: data[3].paragraphs[0].qas[2]"} with line and column where the text
+//   is not JSON.
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "spanforge/base/json.h"
+
+namespace spanforge {
+
+// What an object is, by where it stands.
+enum class RowKind {
+  kDocument,   // the outermost object: {"version", "data": [...]} or a row by itself
+  kRow,        // an element of "data" or of the outermost list: an article, paragraph or flat row
+  kParagraph,  // an element of "paragraphs"
+  kQuestion,   // an element of "qas"
+};
+
+// Called at the end of each object. `place` is the path of the object ("data[3].paragraphs[0]";
+// empty for the document). Lists that were streamed ("data", "paragraphs", "qas") stand in `object`
+// as their number of elements.
+using RowCallback = std::function<void(RowKind kind, Json& object, const std::string& place)>;
+
+// Streams one JSON text. file: for messages. base_place: stands before every place ("line 17").
+void stream_rows(std::string_view text, const std::string& file, const std::string& base_place,
+                 const RowCallback& callback);
+
+}  // namespace spanforge

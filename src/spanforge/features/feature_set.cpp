@@ -1,0 +1,276 @@
+#include "spanforge/features/feature_set.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/features/label.h"
+#include "spanforge/features/window_plan.h"
+
+namespace spanforge {
+namespace {
+
+// Examples are worked on in blocks: between two of them progress is told, and only one block's
+// questions stand in memory.
+constexpr int64_t kBlockExamples = 4096;
+constexpr int32_t kUsualLength = 384;
+constexpr int32_t kUsualOverlap = 128;
+
+struct ContextTokens {
+  TokenBuffer tokens;
+  CodePointIndex characters{""};
+  bool ready = false;
+};
+
+// One example on its way into the flat arrays.
+struct Plan {
+  TokenBuffer question;
+  std::vector<TokenSpan> windows;  // in context tokens
+  std::optional<CharSpan> answer;  // what to label, in code points of the context
+  int64_t first_token = 0;
+  int32_t first_window = 0;
+};
+
+}  // namespace
+
+class FeatureBuilder {
+ public:
+  FeatureBuilder(const Dataset& dataset, const Tokenizer& tokenizer, const FeatureOptions& options)
+      : dataset_(dataset),
+        tokenizer_(tokenizer),
+        options_(options),
+        pair_template_(tokenizer.pair_template()),
+        special_count_(tokenizer.special_token_count(true)),
+        contexts_(dataset.contexts.size()) {
+    const WindowOptions& windows = options.windows;
+    if (windows.window_overlap < 0 ||
+        windows.window_overlap >= windows.max_seq_length - special_count_) {
+      throw Error(
+          ErrorCode::kUsage, "window_overlap",
+          fmt::format("{} leaves no step in windows of {} tokens ({} of them special): give "
+                      "0 to {}",
+                      windows.window_overlap, windows.max_seq_length, special_count_,
+                      std::max(0, windows.max_seq_length - special_count_ - 1)));
+    }
+    if (pair_template_.empty() || pair_template_.front().sequence != -1) {
+      throw Error(ErrorCode::kBadModel, "tokenizer",
+                  "puts no special token before a pair, so a question without answer has no label");
+    }
+    features_.window_options_ = windows;
+    features_.first_window_.push_back(0);
+  }
+
+  FeatureSet build() && {
+    const auto total = static_cast<int64_t>(dataset_.examples.size());
+    for (int64_t first = 0; first < total; first += kBlockExamples) {
+      const int64_t end = std::min(total, first + kBlockExamples);
+      if (first > 0 && options_.progress) options_.progress(first, total);
+      add_block(first, end);
+    }
+    if (options_.progress) options_.progress(total, total);
+    return std::move(features_);
+  }
+
+ private:
+  void add_block(int64_t first, int64_t end) {
+    tokenize_contexts(first, end);
+    std::vector<Plan> plans(static_cast<size_t>(end - first));
+    parallel_for(end - first, 16, [&](int64_t i) {
+      plan_example(dataset_.examples[static_cast<size_t>(first + i)],
+                   plans[static_cast<size_t>(i)]);
+    });
+    for (int64_t i = 0; i < end - first; ++i) {
+      reserve_windows(static_cast<int32_t>(first + i), plans[static_cast<size_t>(i)]);
+    }
+    const auto tokens = static_cast<size_t>(next_token_);
+    features_.input_ids_.resize(tokens);
+    features_.type_ids_.resize(tokens);
+    features_.word_ids_.resize(tokens);
+    features_.offsets_.resize(tokens);
+    parallel_for(end - first, 16, [&](int64_t i) {
+      fill_windows(dataset_.examples[static_cast<size_t>(first + i)],
+                   plans[static_cast<size_t>(i)]);
+    });
+    for (int64_t i = 0; i < end - first; ++i) {
+      count_labels(dataset_.examples[static_cast<size_t>(first + i)],
+                   plans[static_cast<size_t>(i)]);
+    }
+  }
+
+  void tokenize_contexts(int64_t first, int64_t end) {
+    std::vector<size_t> fresh;
+    for (int64_t i = first; i < end; ++i) {
+      const size_t context = dataset_.examples[static_cast<size_t>(i)].context;
+      if (std::exchange(contexts_[context].ready, true)) continue;
+      fresh.push_back(context);
+    }
+    parallel_for(static_cast<int64_t>(fresh.size()), 4, [&](int64_t i) {
+      const size_t context = fresh[static_cast<size_t>(i)];
+      tokenizer_.tokenize(dataset_.contexts[context], contexts_[context].tokens);
+      contexts_[context].characters = CodePointIndex(dataset_.contexts[context]);
+    });
+  }
+
+  void plan_example(const Example& example, Plan& plan) const {
+    const ContextTokens& context = contexts_[example.context];
+    if (options_.with_labels && !example.answers.empty()) {
+      plan.answer = locate_answer(example, context.characters);
+      if (!plan.answer) return;  // dropped
+    }
+    tokenizer_.tokenize(example.question, plan.question);
+    const auto question_size = static_cast<int32_t>(plan.question.size());
+    const auto context_size = static_cast<int32_t>(context.tokens.size());
+    const WindowOptions& options = options_.windows;
+    const int32_t room = options.max_seq_length - special_count_ - question_size;
+    if (room < 1 || (context_size > room && room <= options.window_overlap)) {
+      throw Error(
+          ErrorCode::kBadData, dataset_.place_of(example),
+          fmt::format("the question's {} tokens leave {} of a window of {} for the context; "
+                      "more than the overlap of {} is needed: shorten the question, or "
+                      "change the window's length or overlap",
+                      question_size, std::max(0, room), options.max_seq_length,
+                      options.window_overlap));
+    }
+    plan_windows(context_size, room, options.window_overlap, plan.windows);
+  }
+
+  // The first answer's characters; nullopt where it is to be dropped.
+  std::optional<CharSpan> locate_answer(const Example& example, const CodePointIndex& index) const {
+    const Answer& answer = example.answers.front();
+    const std::string& context = dataset_.context_of(example);
+    const auto length = static_cast<int64_t>(count_code_points(answer.text));
+    if (length > 0 && !example.is_impossible && is_aligned(answer, context, index)) {
+      return CharSpan{static_cast<int32_t>(answer.answer_start),
+                      static_cast<int32_t>(answer.answer_start + length)};
+    }
+    if (options_.on_bad_answer == BadAnswerPolicy::kDrop) return std::nullopt;
+    const int64_t start = std::max<int64_t>(0, answer.answer_start);
+    const std::string reason =
+        length == 0 ? "the answer is empty"
+        : example.is_impossible
+            ? "is_impossible is true, yet it has an answer"
+            : fmt::format(
+                  "the answer \"{}\" is not at character {}: the context has \"{}\" there",
+                  quote_for_message(answer.text), answer.answer_start,
+                  quote_for_message(slice_code_points(context, index, start, start + length)));
+    throw Error(ErrorCode::kBadData, dataset_.place_of(example),
+                reason + " (data check finds the cause; --on-bad-answer drop leaves it out)");
+  }
+
+  void reserve_windows(int32_t example, Plan& plan) {
+    plan.first_token = next_token_;
+    plan.first_window = static_cast<int32_t>(features_.windows_.size());
+    const auto fixed = static_cast<int32_t>(plan.question.size()) + special_count_;
+    for (const TokenSpan& part : plan.windows) {
+      Window window;
+      window.first_token = next_token_;
+      window.length = fixed + part.size();
+      window.example = example;
+      window.index = static_cast<int32_t>(&part - plan.windows.data());
+      features_.windows_.push_back(window);
+      next_token_ += window.length;
+    }
+    features_.first_window_.push_back(static_cast<int32_t>(features_.windows_.size()));
+  }
+
+  void fill_windows(const Example& example, const Plan& plan) {
+    const TokenBuffer& context = contexts_[example.context].tokens;
+    for (size_t i = 0; i < plan.windows.size(); ++i) {
+      Window& window = features_.windows_[static_cast<size_t>(plan.first_window) + i];
+      const TokenSpan part = plan.windows[i];
+      fill_tokens(plan.question, context, part, window);
+      if (!plan.answer) continue;
+      const std::span<const CharSpan> offsets(context.offsets.data() + part.start,
+                                              static_cast<size_t>(part.size()));
+      if (const auto label = label_answer(offsets, *plan.answer, options_.label_rule)) {
+        window.start_position = window.context.start + label->first;
+        window.end_position = window.context.start + label->last;
+      }
+    }
+  }
+
+  void fill_tokens(const TokenBuffer& question, const TokenBuffer& context, TokenSpan part,
+                   Window& window) {
+    auto at = static_cast<size_t>(window.first_token);
+    const auto copy = [&](const TokenBuffer& from, size_t begin, size_t end, int32_t type) {
+      const auto range = [&](const auto& all, auto& to) {
+        std::copy(all.begin() + static_cast<std::ptrdiff_t>(begin),
+                  all.begin() + static_cast<std::ptrdiff_t>(end),
+                  to.begin() + static_cast<std::ptrdiff_t>(at));
+      };
+      range(from.ids, features_.input_ids_);
+      range(from.offsets, features_.offsets_);
+      range(from.word_ids, features_.word_ids_);
+      std::fill_n(features_.type_ids_.begin() + static_cast<std::ptrdiff_t>(at), end - begin, type);
+      at += end - begin;
+    };
+    for (const TemplatePiece& piece : pair_template_) {
+      if (piece.sequence == 0) {
+        copy(question, 0, question.size(), piece.type_id);
+      } else if (piece.sequence == 1) {
+        window.context.start = static_cast<int32_t>(at - static_cast<size_t>(window.first_token));
+        window.context.end = window.context.start + part.size();
+        copy(context, static_cast<size_t>(part.start), static_cast<size_t>(part.end),
+             piece.type_id);
+      } else {
+        features_.input_ids_[at] = piece.token_id;
+        features_.type_ids_[at] = piece.type_id;
+        features_.word_ids_[at] = -1;
+        features_.offsets_[at++] = CharSpan{};
+      }
+    }
+  }
+
+  void count_labels(const Example& example, const Plan& plan) {
+    if (!options_.with_labels) return;
+    LabelCounts& counts = features_.counts_;
+    if (example.answers.empty()) {
+      ++counts.impossible;
+    } else if (!plan.answer) {
+      ++counts.dropped;
+    } else {
+      const auto first = features_.windows_.begin() + plan.first_window;
+      const bool held = std::any_of(first, first + static_cast<std::ptrdiff_t>(plan.windows.size()),
+                                    [](const Window& w) { return w.end_position > 0; });
+      ++(held ? counts.aligned : counts.truncated);
+      const auto& offsets = contexts_[example.context].tokens.offsets;
+      if (!held && !label_answer(offsets, *plan.answer, options_.label_rule))
+        ++counts.edges_outside;
+    }
+  }
+
+  const Dataset& dataset_;
+  const Tokenizer& tokenizer_;
+  const FeatureOptions& options_;
+  const std::vector<TemplatePiece>& pair_template_;
+  const int32_t special_count_;
+  std::vector<ContextTokens> contexts_;
+  int64_t next_token_ = 0;
+  FeatureSet features_;
+};
+
+FeatureSet FeatureSet::build(const Dataset& dataset, const Tokenizer& tokenizer,
+                             const FeatureOptions& options) {
+  return FeatureBuilder(dataset, tokenizer, options).build();
+}
+
+int32_t FeatureSet::longest_window() const {
+  int32_t longest = 0;
+  for (const Window& window : windows_) longest = std::max(longest, window.length);
+  return longest;
+}
+
+WindowDefaults default_windows(const Tokenizer& tokenizer, int32_t max_position_embeddings) {
+  WindowDefaults result;
+  const auto stated = tokenizer.model_max_length();
+  result.used_fallback = !stated.has_value();
+  const int32_t length =
+      std::min({stated.value_or(kUsualLength), max_position_embeddings, kUsualLength});
+  result.windows = {length, std::min(length / 2, kUsualOverlap)};
+  return result;
+}
+
+}  // namespace spanforge

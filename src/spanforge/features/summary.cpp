@@ -1,0 +1,42 @@
+#include "spanforge/features/summary.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+namespace spanforge {
+
+std::string label_summary(const FeatureSet& features) {
+  const LabelCounts& counts = features.label_counts();
+  std::string line =
+      fmt::format("labels: {} aligned, {} truncated, {} dropped; {} without an answer",
+                  counts.aligned, counts.truncated, counts.dropped, counts.impossible);
+  if (counts.edges_outside > 0) {
+    line += fmt::format(
+        " ({} of the truncated begin or end in white space or at a character the "
+        "tokenizer drops)",
+        counts.edges_outside);
+  }
+  return line + fmt::format("; {} windows of at most {} tokens, overlap {}", features.size(),
+                            features.window_options().max_seq_length,
+                            features.window_options().window_overlap);
+}
+
+LabelRow label_row(const Dataset& dataset, const FeatureSet& features, const Tokenizer& tokenizer,
+                   size_t window) {
+  const Window& w = features.windows()[window];
+  const Example& example = dataset.examples[static_cast<size_t>(w.example)];
+  LabelRow row{example.id, example.question, "", "", ""};
+  if (!example.answers.empty()) row.answer = example.answers.front().text;
+  if (w.end_position == 0) return row;
+  const auto first = static_cast<size_t>(w.start_position);
+  const auto last = static_cast<size_t>(w.end_position);
+  const auto ids = features.input_ids(w).subspan(first, last - first + 1);
+  row.decoded = tokenizer.decode(std::vector<int32_t>(ids.begin(), ids.end()));
+  const auto offsets = features.offsets(w);
+  row.source =
+      slice_code_points(dataset.context_of(example), offsets[first].start, offsets[last].end);
+  return row;
+}
+
+}  // namespace spanforge

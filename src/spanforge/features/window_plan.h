@@ -1,0 +1,26 @@
+#pragma once
+// Where the windows of one question+context pair begin and end. Source: HF tokenizers 0.22,
+// Encoding::truncate and truncate_encodings (OnlySecond), which run_qa relies on.
+
+#include <cstdint>
+#include <vector>
+
+#include "spanforge/features/feature_set.h"
+
+namespace spanforge {
+
+// Windows over `context_tokens` tokens with `room` of them in each and `overlap` shared by
+// neighbours: starts 0, room - overlap, 2 (room - overlap) ... up to the first window that reaches
+// the end. A context that fits, also an empty one, has one window.
+// REQUIRES: context_tokens <= room, or 0 <= overlap < room.
+inline void plan_windows(int32_t context_tokens, int32_t room, int32_t overlap,
+                         std::vector<TokenSpan>& out) {
+  out.clear();
+  for (int32_t start = 0;; start += room - overlap) {
+    const int32_t end = context_tokens - start <= room ? context_tokens : start + room;
+    out.push_back({start, end});
+    if (end == context_tokens) return;
+  }
+}
+
+}  // namespace spanforge
