@@ -254,11 +254,11 @@ class Parser {
   Json convert_number(size_t start, bool is_integer) const {
     const char* first = text_.data() + start;
     const char* last = text_.data() + pos_;
-    if (is_integer) {  // integers beyond 64 bits become floating point, as nearest
-      int64_t number = 0;
-      if (std::from_chars(first, last, number).ec == std::errc()) return number;
-      uint64_t large = 0;
-      if (*first != '-' && std::from_chars(first, last, large).ec == std::errc()) return large;
+    if (is_integer) {  // unsigned unless negative; beyond 64 bits the nearest floating point
+      uint64_t natural = 0;
+      if (std::from_chars(first, last, natural).ec == std::errc()) return natural;
+      int64_t negative = 0;
+      if (std::from_chars(first, last, negative).ec == std::errc()) return negative;
     }
     double number = 0;
     if (std::from_chars(first, last, number).ec == std::errc()) return number;

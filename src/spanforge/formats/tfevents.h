@@ -62,6 +62,7 @@ class EventWriter {
   // The tag gets "/text_summary" appended, as SummaryWriter.add_text does.
   void add_text(std::string_view tag, std::string_view text, int64_t step, double wall_time = -1);
   void flush();
+  void sync();  // flush, and wait until the disk has it: before offset() goes into a checkpoint
   uint64_t offset() const { return offset_; }  // bytes written and buffered so far
   const fs::path& path() const { return path_; }
 

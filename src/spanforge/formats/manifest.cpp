@@ -1,0 +1,131 @@
+#include "spanforge/formats/manifest.h"
+
+#include <algorithm>
+#include <fstream>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/hash.h"
+#include "spanforge/base/json.h"
+#include "spanforge/base/threads.h"
+
+namespace spanforge {
+namespace {
+
+constexpr int kVersion = 1;
+
+struct FileHash {
+  std::string name;
+  uint64_t size = 0;
+  std::string sha256;
+};
+
+// Read, not mapped: a checkpoint's files are larger than what should count as this process's memory.
+void hash_file(const fs::path& path, FileHash& out) {
+  constexpr size_t kBlock = size_t{1} << 20;
+  std::ifstream file(path, std::ios::binary);
+  std::string block(kBlock, '\0');
+  Sha256 hash;
+  while (file) {
+    file.read(block.data(), static_cast<std::streamsize>(kBlock));
+    const auto count = static_cast<size_t>(file.gcount());
+    hash.update(std::string_view(block).substr(0, count));
+    out.size += count;
+  }
+  if (!file.eof()) throw Error(ErrorCode::kIo, path.string(), "cannot be read");
+  out.sha256 = hash.hex();
+}
+
+std::vector<FileHash> hash_directory(const fs::path& directory) {
+  std::vector<FileHash> files;
+  try {
+    for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+      if (!entry.is_regular_file()) continue;
+      const std::string name = entry.path().lexically_relative(directory).generic_string();
+      if (name != kManifestName) files.push_back({name});
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw Error(ErrorCode::kIo, directory.string(), error.code().message());
+  }
+  std::sort(files.begin(), files.end(),
+            [](const FileHash& a, const FileHash& b) { return a.name < b.name; });
+  parallel_for(static_cast<int64_t>(files.size()), 1, [&](int64_t i) {
+    FileHash& file = files[static_cast<size_t>(i)];
+    hash_file(directory / file.name, file);
+  });
+  return files;
+}
+
+bool stays_inside(const std::string& name) {
+  const fs::path path(name);
+  return !name.empty() && path.is_relative() &&
+         std::none_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
+}
+
+// Sizes of all files are compared before any is hashed: a cut-off file is found at once.
+std::optional<std::string> compare(const fs::path& directory, const Json& manifest) {
+  if (!manifest.is_object() || !manifest.contains("version") || manifest["version"] != kVersion ||
+      !manifest.contains("files") || !manifest["files"].is_object()) {
+    return fmt::format("{}: not a manifest of version {}", kManifestName, kVersion);
+  }
+  std::vector<FileHash> listed;
+  for (const auto& [name, entry] : manifest["files"].items()) {
+    const bool sound = stays_inside(name) && entry.is_object() && entry.contains("size") &&
+                       entry["size"].is_number_unsigned() && entry.contains("sha256") &&
+                       entry["sha256"].is_string();
+    if (!sound) {
+      return fmt::format("{}: the entry \"{}\" is not sound", kManifestName,
+                         quote_for_message(name));
+    }
+    listed.push_back({name, entry["size"].get<uint64_t>(), entry["sha256"].get<std::string>()});
+    std::error_code error;
+    const bool regular = fs::is_regular_file(directory / name, error);
+    const uint64_t size = regular ? fs::file_size(directory / name, error) : 0;
+    if (!regular || error) return name + ": is missing";
+    if (size != listed.back().size) {
+      return fmt::format("{}: has {} bytes where {} were written", name, size, listed.back().size);
+    }
+  }
+  std::vector<FileHash> found(listed.size());
+  parallel_for(static_cast<int64_t>(listed.size()), 1, [&](int64_t i) {
+    const auto k = static_cast<size_t>(i);
+    hash_file(directory / listed[k].name, found[k]);
+  });
+  for (size_t i = 0; i < listed.size(); ++i) {
+    if (found[i].sha256 != listed[i].sha256) {
+      return listed[i].name + ": its SHA-256 differs from the manifest's: damaged or changed";
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void write_manifest(const fs::path& directory) {
+  Json files = Json::object();
+  for (const FileHash& file : hash_directory(directory)) {
+    files[file.name] = {{"size", file.size}, {"sha256", file.sha256}};
+  }
+  const Json manifest = {{"version", kVersion}, {"files", files}};
+  write_file_atomic(directory / kManifestName, dump_python_json(manifest, {.indent = 2}) + "\n");
+}
+
+std::optional<std::string> find_manifest_difference(const fs::path& directory) {
+  if (!has_manifest(directory)) return fmt::format("{}: is missing", kManifestName);
+  try {
+    return compare(directory,
+                   parse_json_file(directory / kManifestName, ErrorCode::kBadModel));
+  } catch (const Error& error) {
+    return std::string(error.what());
+  }
+}
+
+bool has_manifest(const fs::path& directory) {
+  std::error_code ignored;
+  return fs::is_regular_file(directory / kManifestName, ignored);
+}
+
+}  // namespace spanforge
