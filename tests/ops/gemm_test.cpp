@@ -36,9 +36,8 @@ Matrix multiply(const Matrix& a, const Matrix& b, Matrix c) {
 struct Dtypes {
   DType factors, result;
 };
-constexpr Dtypes kDtypes[] = {{DType::kF32, DType::kF32},
-                              {DType::kBF16, DType::kF32},
-                              {DType::kBF16, DType::kBF16}};
+constexpr Dtypes kDtypes[] = {
+    {DType::kF32, DType::kF32}, {DType::kBF16, DType::kF32}, {DType::kBF16, DType::kBF16}};
 
 TEST(Gemm, EqualsReferenceForAllTranspositionsStridesAndDtypes) {
   const uint64_t seed = testing::test_seed();

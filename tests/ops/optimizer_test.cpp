@@ -118,8 +118,7 @@ TEST(Convert, RoundsAsTheScalarDefinitionDoes) {
       convert(x, narrow);
       for (int64_t r = 0; r < 3; ++r) {
         for (int64_t c = 0; c < n; ++c) {
-          ASSERT_EQ(narrow.tensor().row<bf16>(r)[c].bits,
-                    to_bf16(x.tensor().row<float>(r)[c]).bits)
+          ASSERT_EQ(narrow.tensor().row<bf16>(r)[c].bits, to_bf16(x.tensor().row<float>(r)[c]).bits)
               << x.tensor().row<float>(r)[c];
         }
       }
