@@ -88,10 +88,13 @@ class Tokenizer {
     bool tokenize_chinese_chars = true;
     std::string unk_token = "[UNK]", sep_token = "[SEP]", pad_token = "[PAD]", cls_token = "[CLS]",
                 mask_token = "[MASK]";
+    std::optional<int32_t> model_max_length;  // written by save()
   };
-  static Tokenizer from_vocabulary(const std::vector<std::string>& vocabulary, const BertOptions& options,
-                                   const std::string& place);
-  // tokenizer.json's text; config_text may be empty.
+  // A token listed twice keeps its last id, as in HF. place names the vocabulary in messages.
+  static Tokenizer from_vocabulary(const std::vector<std::string>& vocabulary,
+                                   const BertOptions& options, const std::string& place);
+  // tokenizer.json's text; config_text, tokenizer_config.json's, may be empty. What the config says
+  // of case, accents, Chinese characters and special tokens wins, as in transformers' BERT tokenizers.
   static Tokenizer from_json(std::string_view json_text, std::string_view config_text,
                              const std::string& place);
 
@@ -128,9 +131,10 @@ class Tokenizer {
   // they say everything; what is missing is made.
   void save(const std::filesystem::path& directory) const;
 
- private:
-  struct Impl;
+  struct Impl;  // tokenizer_impl.h, for this layer alone
   explicit Tokenizer(std::unique_ptr<const Impl> impl);
+
+ private:
   std::unique_ptr<const Impl> impl_;
 };
 

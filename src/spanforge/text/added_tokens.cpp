@@ -1,0 +1,126 @@
+#include "spanforge/text/added_tokens.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "spanforge/base/error.h"
+#include "spanforge/text/unicode.h"
+
+namespace spanforge {
+namespace {
+
+bool is_space(char32_t c) { return unicode::has(c, unicode::kWhitespace); }
+bool is_word(char32_t c) { return unicode::has(c, unicode::kWord); }
+
+std::u32string normalize_content(const std::string& content, const Normalizer* normalizer) {
+  NormalizedText text, scratch;
+  for (const char32_t c : decode_utf8(content)) text.push(c, {});
+  if (normalizer != nullptr) normalizer->apply(text, scratch);
+  return {text.chars.begin(), text.chars.end()};
+}
+
+}  // namespace
+
+void AddedTokens::add(AddedToken token, const Vocabulary& vocabulary) {
+  if (token.content.empty()) return;
+  if (const auto known = by_content_.find(token.content); known != by_content_.end()) {
+    token.id = known->second->id;
+    *known->second = std::move(token);
+    return;
+  }
+  if (const auto id = vocabulary.find(token.content)) {
+    token.id = *id;
+  } else {
+    // HF counts tokens, not ids: behind the vocabulary, or behind the last token added there.
+    token.id = std::max(static_cast<int32_t>(vocabulary.size()), id_limit_);
+  }
+  id_limit_ = std::max(id_limit_, token.id + 1);
+  tokens_.push_back(std::make_unique<AddedToken>(std::move(token)));
+  AddedToken* added = tokens_.back().get();
+  by_content_[added->content] = added;
+  by_id_[added->id] = added;
+}
+
+void AddedTokens::finish(const Normalizer* normalizer, const std::string& place) {
+  // Special tokens come first: where two contents normalise to the same text, the first one wins.
+  for (const bool special : {true, false}) {
+    for (const auto& token : tokens_) {
+      if (token->special != special) continue;
+      const std::u32string pattern =
+          normalize_content(token->content, token->normalized ? normalizer : nullptr);
+      if (pattern.empty()) {
+        throw Error(ErrorCode::kBadModel, place,
+                    fmt::format("the added token \"{}\" is empty once normalised",
+                                quote_for_message(token->content)));
+      }
+      Matcher& matcher = matchers_[token->normalized];
+      matcher.trie.insert(0, pattern, token->id);
+      matcher.used = true;
+    }
+  }
+}
+
+void AddedTokens::find(std::span<const char32_t> text, bool normalized,
+                       std::vector<AddedMatch>& out) const {
+  const CodePointTrie& trie = matchers_[normalized].trie;
+  const auto size = static_cast<int32_t>(text.size());
+  int32_t covered = 0;
+  for (int32_t at = 0; at < size;) {
+    // The longest pattern that begins here.
+    int32_t id = CodePointTrie::kNoValue, end = at;
+    CodePointTrie::Edge edge = trie.first(0, text[at]);
+    for (int32_t i = at + 1; edge.node != 0; ++i) {
+      if (edge.value != CodePointTrie::kNoValue) {
+        id = edge.value;
+        end = i;
+      }
+      if (i == size) break;
+      edge = trie.next(edge.node, text[i]);
+    }
+    if (id == CodePointTrie::kNoValue) {
+      ++at;
+      continue;
+    }
+    const AddedToken& token = *by_id_.at(id);
+    int32_t begin = at;
+    at = end;
+    if (token.single_word &&
+        ((begin > 0 && is_word(text[begin - 1])) || (end < size && is_word(text[end])))) {
+      continue;
+    }
+    if (token.lstrip) {
+      while (begin > covered && is_space(text[begin - 1])) --begin;
+      begin = std::max(begin, covered);
+      if (begin >= end) continue;  // inside the white space that the token before took
+    }
+    if (token.rstrip) {
+      while (end < size && is_space(text[end])) ++end;
+    }
+    if (covered < begin) out.push_back({{covered, begin}, nullptr});
+    out.push_back({{begin, end}, &token});
+    covered = end;
+  }
+  if (covered != size) out.push_back({{covered, size}, nullptr});
+}
+
+const AddedToken* AddedTokens::find_content(const std::string& content) const {
+  const auto found = by_content_.find(content);
+  return found == by_content_.end() ? nullptr : found->second;
+}
+
+const AddedToken* AddedTokens::find_id(int32_t id) const {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+std::vector<const AddedToken*> AddedTokens::by_id() const {
+  std::vector<const AddedToken*> sorted;
+  for (const auto& [id, token] : by_id_) sorted.push_back(token);
+  std::sort(sorted.begin(), sorted.end(),
+            [](const AddedToken* a, const AddedToken* b) { return a->id < b->id; });
+  return sorted;
+}
+
+}  // namespace spanforge

@@ -1,0 +1,67 @@
+#pragma once
+// Tokens that are found in the text before (or, normalised ones, after) normalisation and never
+// split: special tokens spelt out in a text, and tokens that users added.
+// Source: tokenizers 0.22, tokenizer/added_vocabulary.rs. Const methods are concurrent.
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "spanforge/text/code_point_trie.h"
+#include "spanforge/text/normalizer.h"
+#include "spanforge/text/vocabulary.h"
+
+namespace spanforge {
+
+struct AddedToken {
+  std::string content;
+  int32_t id = -1;
+  bool single_word = false;  // only where no word character touches it
+  bool lstrip = false;       // takes the white space on its left
+  bool rstrip = false;       // ... and on its right
+  bool normalized = true;    // matched, itself normalised, in the normalised text
+  bool special = false;      // skipped when decoding
+};
+
+// A stretch of a text: an added token, or (token null) what stands between them.
+struct AddedMatch {
+  CharRange range;
+  const AddedToken* token = nullptr;
+};
+
+class AddedTokens {
+ public:
+  // Adds a token, giving it the id HF would: the vocabulary's, or the next free one. A token with
+  // the same content replaces the earlier one's flags. Empty content is ignored.
+  void add(AddedToken token, const Vocabulary& vocabulary);
+  // Builds the matchers; to be called once, after the last add().
+  // Errors: Error{kBadModel, place} for a token that the normaliser turns into nothing.
+  void finish(const Normalizer* normalizer, const std::string& place);
+
+  // Cuts `range` of the text into stretches that cover it. Nothing is appended for an empty range.
+  // normalized: which of the two kinds of tokens are looked for.
+  void find(std::span<const char32_t> text, bool normalized, std::vector<AddedMatch>& out) const;
+  // False when find() cannot find anything in any text.
+  bool any(bool normalized) const { return matchers_[normalized].used; }
+
+  const AddedToken* find_content(const std::string& content) const;
+  const AddedToken* find_id(int32_t id) const;
+  std::vector<const AddedToken*> by_id() const;  // ascending
+  int32_t id_limit() const { return id_limit_; }  // highest id + 1; 0 when there are none
+
+ private:
+  struct Matcher {
+    CodePointTrie trie{1};
+    bool used = false;
+  };
+  std::vector<std::unique_ptr<AddedToken>> tokens_;  // in the order they were added
+  std::unordered_map<std::string, AddedToken*> by_content_;
+  std::unordered_map<int32_t, const AddedToken*> by_id_;
+  int32_t id_limit_ = 0;
+  Matcher matchers_[2];
+};
+
+}  // namespace spanforge

@@ -1,0 +1,61 @@
+#pragma once
+// From the tokens of one or two texts to Encodings: truncation into windows, templates of special
+// tokens, padding. Source: tokenizers 0.22, utils/{truncation,padding}.rs, processors/template.rs,
+// tokenizer/encoding.rs.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "spanforge/text/tokenizer.h"
+
+namespace spanforge {
+
+// A text's tokens with what the flat arrays leave out.
+struct TokenizedText {
+  TokenBuffer tokens;
+  std::vector<std::pair<size_t, std::string>> spelt;  // token index and text of each added token
+};
+
+// Where special tokens stand, with the text each shows in Encoding::tokens.
+struct Template {
+  std::vector<TemplatePiece> pieces;
+  std::vector<std::string> texts;  // parallel to pieces; "" for a sequence
+  int32_t special_token_count() const;
+};
+
+// Half-open ranges of a sequence's tokens: what stays, then the overflowing windows.
+using TokenWindows = std::vector<std::pair<int32_t, int32_t>>;
+
+// Windows of the first text and, when second >= 0, of the second one. room: tokens left beside the
+// special ones. Errors: Error{kUsage, "truncation"} when truncation is needed and cannot be done.
+struct PairWindows {
+  TokenWindows first, second;
+};
+PairWindows truncate(int32_t first, int32_t second, int32_t room, const Truncation& truncation);
+
+// Builds the encoding and, as HF orders them, its overflowing windows (every combination of the
+// two texts' windows). Unlike HF's, overflowing windows hold no overflowing ones themselves.
+// In overflowing windows, as in HF, cut-off text keeps the type id of its place (0 or 1) whatever
+// the template says.
+class EncodingBuilder {
+ public:
+  EncodingBuilder(const Tokenizer& tokenizer, const TokenizedText* first,
+                  const TokenizedText* second);
+  Encoding build(const Template& pieces, const PairWindows& windows, bool add_special_tokens) const;
+
+ private:
+  Encoding build_one(const Template& pieces, const std::vector<int32_t>& choice,
+                     const PairWindows& windows, bool add_special_tokens) const;
+  void append_sequence(int32_t sequence, std::pair<int32_t, int32_t> window, int32_t type_id,
+                       Encoding& out) const;
+  const Tokenizer& tokenizer_;
+  const TokenizedText* texts_[2];
+};
+
+// Pads an encoding and its overflowing windows to `length`; longer ones stay.
+void pad(Encoding& encoding, size_t length, int32_t pad_id, const std::string& pad_token,
+         PaddingSide side);
+size_t padded_length(size_t longest, const Padding& padding);
+
+}  // namespace spanforge

@@ -1,0 +1,188 @@
+#include "spanforge/text/normalizer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "spanforge/text/unicode.h"
+
+namespace spanforge {
+namespace {
+
+constexpr char32_t kDropped = 0xFFFFFFFF;
+
+// Moves `scratch`, the new content, into `text`; the old content's storage is kept for later.
+void take(NormalizedText& text, NormalizedText& scratch) {
+  std::swap(text.chars, scratch.chars);
+  std::swap(text.spans, scratch.spans);
+  scratch.clear();
+}
+
+template <class Keep>
+void filter(NormalizedText& text, Keep&& keep) {
+  int32_t kept = 0;
+  for (int32_t i = 0; i < text.size(); ++i) {
+    if (!keep(text.chars[i])) continue;
+    text.chars[kept] = text.chars[i];
+    text.spans[kept] = text.spans[i];
+    ++kept;
+  }
+  text.chars.resize(kept);
+  text.spans.resize(kept);
+}
+
+// Canonical decomposition and ordering. Spans follow HF: the k-th character that stands for an
+// original one takes the k-th original span, whatever the ordering moved; a further character of a
+// decomposition takes the span before that.
+class Decomposer {
+ public:
+  Decomposer(const NormalizedText& in, NormalizedText& out) : in_(in), out_(out) {}
+  void run() {
+    for (const char32_t c : in_.chars) {
+      unicode::decompose(c, [this](char32_t d, int index) { add(d, index == 0); });
+    }
+    flush();
+  }
+
+ private:
+  struct Pending {
+    uint8_t combining_class;
+    bool first;  // the first character of a decomposition
+    char32_t c;
+  };
+  void add(char32_t c, bool first) {
+    const uint8_t combining_class = unicode::record(c).combining_class;
+    if (combining_class == 0) {
+      flush();
+      emit(c, first);
+    } else {
+      pending_.push_back({combining_class, first, c});
+    }
+  }
+  void flush() {
+    std::stable_sort(pending_.begin(), pending_.end(), [](const Pending& a, const Pending& b) {
+      return a.combining_class < b.combining_class;
+    });
+    for (const Pending& p : pending_) emit(p.c, p.first);
+    pending_.clear();
+  }
+  void emit(char32_t c, bool first) {
+    if (first) ++taken_;
+    out_.push(c, in_.spans[std::max(taken_ - 1, 0)]);
+  }
+  const NormalizedText& in_;
+  NormalizedText& out_;
+  std::vector<Pending> pending_;
+  int32_t taken_ = 0;  // originals accounted for
+};
+
+}  // namespace
+
+BertNormalizer::BertNormalizer(const BertNormalizerOptions& options) : options_(options) {
+  for (char32_t c = 0; c < ascii_.size(); ++c) {
+    ascii_[c] = c;
+    if (options.clean_text && unicode::has(c, unicode::kRemoved)) {
+      ascii_[c] = kDropped;
+    } else if (options.clean_text && unicode::has(c, unicode::kWhitespace)) {
+      ascii_[c] = ' ';
+    } else if (options.lowercase) {
+      unicode::lowercase(c, [&](char32_t low, int) { ascii_[c] = low; });
+    }
+  }
+}
+
+// Accents and case of one character, where they do not depend on its neighbours.
+void BertNormalizer::put_char(char32_t c, CharSpan span, NormalizedText& out) const {
+  const auto lower = [&](char32_t d, int) {
+    if (!options_.lowercase) {
+      out.push(d, span);
+      return;
+    }
+    unicode::lowercase(d, [&](char32_t low, int) { out.push(low, span); });
+  };
+  if (!options_.strip_accents) {
+    lower(c, 0);
+    return;
+  }
+  unicode::decompose(c, [&](char32_t d, int index) {
+    if (!unicode::has(d, unicode::kNonspacing)) lower(d, index);
+  });
+}
+
+void BertNormalizer::apply(NormalizedText& text, NormalizedText& scratch) const {
+  scratch.clear();
+  for (int32_t i = 0; i < text.size(); ++i) {
+    const char32_t c = text.chars[i];
+    const CharSpan span = text.spans[i];
+    if (c < ascii_.size()) {
+      if (ascii_[c] != kDropped) scratch.push(ascii_[c], span);
+      continue;
+    }
+    const unicode::CharRecord& r = unicode::record(c);
+    if ((r.flags & unicode::kReorders) && options_.strip_accents) {
+      apply_step_by_step(text, scratch);
+      return;
+    }
+    if (options_.clean_text && (r.flags & unicode::kRemoved)) continue;
+    if (options_.clean_text && (r.flags & unicode::kWhitespace)) {
+      scratch.push(' ', span);
+    } else if (options_.handle_chinese_chars && (r.flags & unicode::kCjk)) {
+      scratch.push(' ', span);
+      put_char(c, span, scratch);
+      scratch.push(' ', span);
+    } else {
+      put_char(c, span, scratch);
+    }
+  }
+  take(text, scratch);
+}
+
+// The same, one pass a step: for the few texts that hold a mark which stripping keeps and whose
+// place depends on its neighbours.
+void BertNormalizer::apply_step_by_step(NormalizedText& text, NormalizedText& scratch) const {
+  if (options_.clean_text) {
+    filter(text, [](char32_t c) { return !unicode::has(c, unicode::kRemoved); });
+    for (char32_t& c : text.chars) {
+      if (unicode::has(c, unicode::kWhitespace)) c = ' ';
+    }
+  }
+  if (options_.handle_chinese_chars) {
+    scratch.clear();
+    for (int32_t i = 0; i < text.size(); ++i) {
+      const bool cjk = unicode::has(text.chars[i], unicode::kCjk);
+      if (cjk) scratch.push(' ', text.spans[i]);
+      scratch.push(text.chars[i], text.spans[i]);
+      if (cjk) scratch.push(' ', text.spans[i]);
+    }
+    take(text, scratch);
+  }
+  if (options_.strip_accents) {
+    NfdNormalizer().apply(text, scratch);
+    filter(text, [](char32_t c) { return !unicode::has(c, unicode::kNonspacing); });
+  }
+  if (options_.lowercase) LowercaseNormalizer().apply(text, scratch);
+}
+
+void LowercaseNormalizer::apply(NormalizedText& text, NormalizedText& scratch) const {
+  scratch.clear();
+  for (int32_t i = 0; i < text.size(); ++i) {
+    unicode::lowercase(text.chars[i],
+                       [&](char32_t low, int) { scratch.push(low, text.spans[i]); });
+  }
+  take(text, scratch);
+}
+
+void NfdNormalizer::apply(NormalizedText& text, NormalizedText& scratch) const {
+  scratch.clear();
+  Decomposer(text, scratch).run();
+  take(text, scratch);
+}
+
+void StripAccentsNormalizer::apply(NormalizedText& text, NormalizedText&) const {
+  filter(text, [](char32_t c) { return !unicode::has(c, unicode::kMark); });
+}
+
+void SequenceNormalizer::apply(NormalizedText& text, NormalizedText& scratch) const {
+  for (const auto& step : steps_) step->apply(text, scratch);
+}
+
+}  // namespace spanforge

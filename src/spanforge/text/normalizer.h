@@ -1,0 +1,66 @@
+#pragma once
+// Normalisers of tokenizer.json, with the alignment rules of HF's NormalizedString: a replaced or
+// kept character keeps the range it came from, an inserted one takes that of the character before
+// it. Source: tokenizers 0.22, normalizers/{bert,unicode,strip,utils}.rs.
+// Threads: const methods are concurrent.
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "spanforge/text/normalized_text.h"
+
+namespace spanforge {
+
+class Normalizer {
+ public:
+  virtual ~Normalizer() = default;
+  // Replaces the content of `text` by its normalised form. `scratch` is working space.
+  virtual void apply(NormalizedText& text, NormalizedText& scratch) const = 0;
+};
+
+struct BertNormalizerOptions {
+  bool clean_text = true;
+  bool handle_chinese_chars = true;
+  bool strip_accents = true;  // already resolved: null in a file means as lowercase
+  bool lowercase = true;
+};
+
+class BertNormalizer final : public Normalizer {
+ public:
+  explicit BertNormalizer(const BertNormalizerOptions& options);
+  void apply(NormalizedText& text, NormalizedText& scratch) const override;
+
+ private:
+  void put_char(char32_t c, CharSpan span, NormalizedText& out) const;
+  void apply_step_by_step(NormalizedText& text, NormalizedText& scratch) const;
+  BertNormalizerOptions options_;
+  std::array<char32_t, 128> ascii_;  // what an ASCII character becomes; kDropped: nothing
+};
+
+class LowercaseNormalizer final : public Normalizer {
+ public:
+  void apply(NormalizedText& text, NormalizedText& scratch) const override;
+};
+
+class NfdNormalizer final : public Normalizer {
+ public:
+  void apply(NormalizedText& text, NormalizedText& scratch) const override;
+};
+
+class StripAccentsNormalizer final : public Normalizer {
+ public:
+  void apply(NormalizedText& text, NormalizedText& scratch) const override;
+};
+
+class SequenceNormalizer final : public Normalizer {
+ public:
+  explicit SequenceNormalizer(std::vector<std::unique_ptr<const Normalizer>> steps)
+      : steps_(std::move(steps)) {}
+  void apply(NormalizedText& text, NormalizedText& scratch) const override;
+
+ private:
+  std::vector<std::unique_ptr<const Normalizer>> steps_;
+};
+
+}  // namespace spanforge

@@ -1,0 +1,221 @@
+#include "spanforge/text/tokenizer.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/text/tokenizer_impl.h"
+
+namespace spanforge {
+namespace {
+
+// Working space of one thread, so that a text costs no allocation once the arrays have grown.
+struct Scratch {
+  std::vector<char32_t> raw;
+  NormalizedText text, spare;
+  std::vector<AddedMatch> stretches, pieces;
+  std::vector<CharRange> words;
+
+  void release_if_large() {
+    constexpr size_t kKept = 1 << 20;
+    if (raw.capacity() > kKept || text.chars.capacity() > kKept) *this = Scratch();
+  }
+};
+
+void decode_text(std::string_view text, std::vector<char32_t>& out) {
+  if (const auto bad = find_invalid_utf8(text)) {
+    throw Error(ErrorCode::kBadData, "text", fmt::format("invalid UTF-8 at byte {}", *bad));
+  }
+  out.resize(text.size());
+  size_t n = 0;
+  for (size_t pos = 0; pos < text.size();) out[n++] = next_code_point(text, pos);
+  out.resize(n);
+}
+
+std::string to_utf8(std::span<const char32_t> chars, CharRange range) {
+  std::string out;
+  for (int32_t i = range.begin; i < range.end; ++i) append_utf8(chars[i], out);
+  return out;
+}
+
+// Where one text's tokens go.
+struct Sink {
+  TokenBuffer& out;
+  std::vector<std::pair<size_t, std::string>>* spelt;
+  int32_t word_id = 0;
+
+  void put_added(const AddedMatch& match, CharSpan span, std::span<const char32_t> chars) {
+    if (spelt != nullptr) spelt->emplace_back(out.size(), to_utf8(chars, match.range));
+    out.ids.push_back(match.token->id);
+    out.offsets.push_back(span);
+    out.word_ids.push_back(word_id++);
+  }
+};
+
+void check(const Truncation& truncation, int32_t room) {
+  if (truncation.max_length < 0 || truncation.stride < 0) {
+    throw Error(ErrorCode::kUsage, "truncation", "maximum length and overlap cannot be negative");
+  }
+  if (truncation.stride > 0 && truncation.stride >= room) {
+    throw Error(ErrorCode::kUsage, "truncation",
+                fmt::format("an overlap of {} tokens leaves no step: {} tokens fit beside the "
+                            "special ones",
+                            truncation.stride, std::max(room, 0)));
+  }
+}
+
+void apply_padding(Encoding& encoding, size_t longest, const Padding& padding,
+                   const Tokenizer& tokenizer) {
+  const int32_t pad_id = tokenizer.special_tokens().pad;
+  if (pad_id < 0) throw Error(ErrorCode::kUsage, "padding", "this tokenizer has no padding token");
+  if (padding.length.value_or(0) < 0) {
+    throw Error(ErrorCode::kUsage, "padding", "the length cannot be negative");
+  }
+  pad(encoding, padded_length(longest, padding), pad_id,
+      std::string(tokenizer.id_to_token(pad_id)), padding.side);
+}
+
+Encoding encode_texts(const Tokenizer& tokenizer, const Template& pieces,
+                      const TokenizedText& first, const TokenizedText* second,
+                      const EncodeOptions& options) {
+  const auto n1 = static_cast<int32_t>(first.tokens.size());
+  const int32_t n2 = second != nullptr ? static_cast<int32_t>(second->tokens.size()) : -1;
+  PairWindows windows{{{0, n1}}, {{0, std::max(n2, 0)}}};
+  if (options.truncation) {
+    const int32_t specials = options.add_special_tokens ? pieces.special_token_count() : 0;
+    const int32_t room = options.truncation->max_length - specials;
+    check(*options.truncation, room);
+    windows = truncate(n1, n2, room, *options.truncation);
+  }
+  return EncodingBuilder(tokenizer, &first, second)
+      .build(pieces, windows, options.add_special_tokens);
+}
+
+}  // namespace
+
+Tokenizer::Tokenizer(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+void Tokenizer::Impl::tokenize(std::string_view text, TokenBuffer& out,
+                               std::vector<std::pair<size_t, std::string>>* spelt) const {
+  thread_local Scratch s;
+  decode_text(text, s.raw);
+  s.stretches.clear();
+  added.find(s.raw, false, s.stretches);
+  Sink sink{out, spelt};
+  for (const AddedMatch& stretch : s.stretches) {
+    if (stretch.token != nullptr) {
+      sink.put_added(stretch, {stretch.range.begin, stretch.range.end}, s.raw);
+      continue;
+    }
+    s.text.chars.assign(s.raw.begin() + stretch.range.begin, s.raw.begin() + stretch.range.end);
+    s.text.spans.resize(s.text.chars.size());
+    for (int32_t i = 0; i < s.text.size(); ++i) {
+      s.text.spans[i] = {stretch.range.begin + i, stretch.range.begin + i + 1};
+    }
+    if (normalizer != nullptr) normalizer->apply(s.text, s.spare);
+    s.pieces.clear();
+    added.find(s.text.chars, true, s.pieces);
+    for (const AddedMatch& piece : s.pieces) {
+      const auto [begin, end] = piece.range;
+      if (piece.token != nullptr) {
+        sink.put_added(piece, {s.text.spans[begin].start, s.text.spans[end - 1].end},
+                       s.text.chars);
+        continue;
+      }
+      s.words.clear();
+      if (pre_tokenizer != nullptr) {
+        pre_tokenizer->split(s.text, piece.range, s.words);
+      } else {
+        s.words.push_back(piece.range);
+      }
+      model->tokenize(s.text, s.words, sink.word_id, out);
+      sink.word_id += static_cast<int32_t>(s.words.size());
+    }
+  }
+  s.release_if_large();
+}
+
+void Tokenizer::tokenize(std::string_view text, TokenBuffer& out) const {
+  impl_->tokenize(text, out, nullptr);
+}
+
+Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
+  TokenizedText first;
+  impl_->tokenize(text, first.tokens, &first.spelt);
+  Encoding encoding = encode_texts(*this, impl_->single, first, nullptr, options);
+  if (options.padding) apply_padding(encoding, encoding.ids.size(), *options.padding, *this);
+  return encoding;
+}
+
+Encoding Tokenizer::encode_pair(std::string_view first_text, std::string_view second_text,
+                                const EncodeOptions& options) const {
+  TokenizedText first, second;
+  impl_->tokenize(first_text, first.tokens, &first.spelt);
+  impl_->tokenize(second_text, second.tokens, &second.spelt);
+  Encoding encoding = encode_texts(*this, impl_->pair, first, &second, options);
+  if (options.padding) apply_padding(encoding, encoding.ids.size(), *options.padding, *this);
+  return encoding;
+}
+
+std::vector<Encoding> Tokenizer::encode_batch(const std::vector<std::string>& texts,
+                                              const EncodeOptions& options) const {
+  EncodeOptions unpadded = options;
+  unpadded.padding.reset();
+  std::vector<Encoding> encodings(texts.size());
+  parallel_for(static_cast<int64_t>(texts.size()), 16, [&](int64_t i) {
+    encodings[static_cast<size_t>(i)] = encode(texts[static_cast<size_t>(i)], unpadded);
+  });
+  if (options.padding) {
+    size_t longest = 0;
+    for (const Encoding& e : encodings) longest = std::max(longest, e.ids.size());
+    for (Encoding& e : encodings) apply_padding(e, longest, *options.padding, *this);
+  }
+  return encodings;
+}
+
+std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special_tokens,
+                              bool clean_up) const {
+  std::vector<std::string_view> tokens;
+  tokens.reserve(ids.size());
+  for (const int32_t id : ids) {
+    const AddedToken* added = impl_->added.find_id(id);
+    if (added == nullptr && !impl_->model->vocabulary().has_id(id)) continue;
+    if (skip_special_tokens && added != nullptr && added->special) continue;
+    tokens.push_back(id_to_token(id));
+  }
+  std::string text = impl_->decoder->decode(tokens);
+  return clean_up ? clean_up_tokenization(std::move(text)) : text;
+}
+
+const std::vector<TemplatePiece>& Tokenizer::single_template() const {
+  return impl_->single.pieces;
+}
+const std::vector<TemplatePiece>& Tokenizer::pair_template() const { return impl_->pair.pieces; }
+int32_t Tokenizer::special_token_count(bool pair) const {
+  return impl_->pieces(pair).special_token_count();
+}
+const SpecialTokens& Tokenizer::special_tokens() const { return impl_->special; }
+
+size_t Tokenizer::vocabulary_size() const {
+  return static_cast<size_t>(
+      std::max(impl_->model->vocabulary().id_limit(), impl_->added.id_limit()));
+}
+
+std::optional<int32_t> Tokenizer::token_to_id(std::string_view token) const {
+  if (const AddedToken* added = impl_->added.find_content(std::string(token))) return added->id;
+  return impl_->model->vocabulary().find(token);
+}
+
+std::string_view Tokenizer::id_to_token(int32_t id) const {
+  if (const AddedToken* added = impl_->added.find_id(id)) return added->content;
+  return impl_->model->vocabulary().token(id);
+}
+
+std::optional<int32_t> Tokenizer::model_max_length() const { return impl_->model_max_length; }
+
+}  // namespace spanforge

@@ -1,0 +1,135 @@
+// The files of a tokenizer, so that transformers 4.57 loads the same one. Files that were read are
+// written back as they were; the missing ones are made from the parts.
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+#include "spanforge/text/bert_document.h"
+#include "spanforge/text/tokenizer_impl.h"
+
+namespace spanforge {
+namespace {
+
+using Impl = Tokenizer::Impl;
+
+std::string dump(const Json& json) {
+  PythonJsonStyle style;
+  style.indent = 2;
+  style.ensure_ascii = false;
+  return dump_python_json(json, style) + "\n";
+}
+
+Json flags_of(const AddedToken& token) {
+  Json json = Json::object();
+  json["content"] = token.content;
+  json["single_word"] = token.single_word;
+  json["lstrip"] = token.lstrip;
+  json["rstrip"] = token.rstrip;
+  json["normalized"] = token.normalized;
+  json["special"] = token.special;
+  return json;
+}
+
+std::string content_of(const Impl& impl, int32_t id) {
+  const AddedToken* added = impl.added.find_id(id);
+  return added != nullptr ? added->content : std::string(impl.model->vocabulary().token(id));
+}
+
+struct NamedId {
+  const char* name;
+  int32_t id;
+};
+std::vector<NamedId> named_ids(const SpecialTokens& s) {
+  return {{"unk_token", s.unk}, {"sep_token", s.sep}, {"pad_token", s.pad},
+          {"cls_token", s.cls}, {"mask_token", s.mask}};
+}
+
+Tokenizer::BertOptions bert_options(const Impl& impl) {
+  Tokenizer::BertOptions options;
+  options.do_lower_case = impl.bert_normalizer->lowercase;
+  if (impl.bert_normalizer->strip_accents != options.do_lower_case) {
+    options.strip_accents = impl.bert_normalizer->strip_accents;
+  }
+  options.tokenize_chinese_chars = impl.bert_normalizer->handle_chinese_chars;
+  options.unk_token = content_of(impl, impl.special.unk);
+  options.sep_token = content_of(impl, impl.special.sep);
+  options.pad_token = content_of(impl, impl.special.pad);
+  options.cls_token = content_of(impl, impl.special.cls);
+  options.mask_token = content_of(impl, impl.special.mask);
+  return options;
+}
+
+std::string make_tokenizer_json(const Impl& impl, const std::string& place) {
+  // Only a tokenizer that came from a vocabulary lacks this file: it is BERT's.
+  const Vocabulary& vocabulary = impl.model->vocabulary();
+  std::vector<std::string> lines;
+  for (int32_t id = 0; id < vocabulary.id_limit(); ++id) lines.emplace_back(vocabulary.token(id));
+  Json document = make_bert_document(lines, bert_options(impl), place);
+  // Lines whose token stands again further down have no token; they must not become "".
+  auto& vocab = document["model"]["vocab"].get_ref<Json::object_t&>();
+  if (!vocabulary.find("")) vocab.erase("");
+  for (const AddedToken* token : impl.added.by_id()) {
+    Json entry = Json::object();
+    entry["id"] = token->id;
+    entry.update(flags_of(*token));
+    document["added_tokens"].push_back(std::move(entry));
+  }
+  return dump(document);
+}
+
+std::string make_config_json(const Impl& impl) {
+  Json config = Json::object();
+  config["added_tokens_decoder"] = Json::object();
+  for (const AddedToken* token : impl.added.by_id()) {
+    config["added_tokens_decoder"][std::to_string(token->id)] = flags_of(*token);
+  }
+  config["clean_up_tokenization_spaces"] = true;
+  bool complete = impl.bert_normalizer.has_value();
+  for (const auto& [name, id] : named_ids(impl.special)) {
+    if (id >= 0) config[name] = content_of(impl, id);
+    complete = complete && id >= 0;
+  }
+  if (impl.model_max_length) config["model_max_length"] = *impl.model_max_length;
+  if (complete) complete_bert_config(bert_options(impl), config);
+  // BertTokenizerFast would give names to special tokens that are not there, and new ids to those.
+  config["tokenizer_class"] = complete ? "BertTokenizer" : "PreTrainedTokenizerFast";
+  return dump(config);
+}
+
+std::string make_special_map_json(const Impl& impl) {
+  Json map = Json::object();
+  for (const auto& [name, id] : named_ids(impl.special)) {
+    if (id >= 0) map[name] = content_of(impl, id);
+  }
+  return dump(map);
+}
+
+std::string make_vocab_txt(const Impl& impl) {
+  const Vocabulary& vocabulary = impl.model->vocabulary();
+  std::string text;
+  for (int32_t id = 0; id < vocabulary.id_limit(); ++id) {
+    if (!vocabulary.has_id(id)) continue;
+    text.append(vocabulary.token(id)).append("\n");
+  }
+  return text;
+}
+
+}  // namespace
+
+void Tokenizer::save(const std::filesystem::path& directory) const {
+  std::map<std::string, std::string> files = impl_->files;
+  const auto make = [&](const char* name, auto&& content) {
+    if (!files.count(name)) files[name] = content();
+  };
+  make("tokenizer.json",
+       [&] { return make_tokenizer_json(*impl_, (directory / "tokenizer.json").string()); });
+  make("tokenizer_config.json", [&] { return make_config_json(*impl_); });
+  make("special_tokens_map.json", [&] { return make_special_map_json(*impl_); });
+  make("vocab.txt", [&] { return make_vocab_txt(*impl_); });
+  spanforge::create_directories(directory);
+  for (const auto& [name, content] : files) write_file_atomic(directory / name, content);
+}
+
+}  // namespace spanforge

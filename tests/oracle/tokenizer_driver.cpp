@@ -1,0 +1,116 @@
+// Runs the tokenizer over JSON lines, for oracle_tokenizer.py.
+//   tokenizer_driver DIRECTORY < requests > answers
+// A request: {"text", "pair"?, "add_special_tokens"?, "max_length"?, "stride"?, "strategy"?,
+// "pad_length"?, "pad_multiple"?, "pad_left"?} -> an encoding; {"batch": [...], ...} -> a list;
+// {"decode": [ids], "skip", "clean_up"} -> {"text"}; {"save": DIRECTORY} -> {}; {"count": text} ->
+// {"tokens"}. An error gives {"error": code, "what"}.
+
+#include <iostream>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/json.h"
+#include "spanforge/text/tokenizer.h"
+
+namespace spanforge {
+namespace {
+
+using PlainJson = nlohmann::json;
+
+PlainJson to_json(const Encoding& e) {
+  PlainJson offsets = PlainJson::array(), words = PlainJson::array(), sequences = PlainJson::array();
+  for (const CharSpan& span : e.offsets) offsets.push_back({span.start, span.end});
+  for (const int32_t w : e.word_ids) words.push_back(w < 0 ? PlainJson() : PlainJson(w));
+  for (const int32_t s : e.sequence_ids) sequences.push_back(s < 0 ? PlainJson() : PlainJson(s));
+  PlainJson overflowing = PlainJson::array();
+  for (const Encoding& window : e.overflowing) overflowing.push_back(to_json(window));
+  return {{"ids", e.ids}, {"type_ids", e.type_ids}, {"tokens", e.tokens}, {"offsets", offsets},
+          {"special_tokens_mask", e.special_tokens_mask}, {"attention_mask", e.attention_mask},
+          {"word_ids", words}, {"sequence_ids", sequences}, {"overflowing", overflowing}};
+}
+
+EncodeOptions options_of(const PlainJson& request) {
+  EncodeOptions options;
+  options.add_special_tokens = request.value("add_special_tokens", true);
+  if (request.contains("max_length")) {
+    Truncation truncation;
+    truncation.max_length = request["max_length"];
+    truncation.stride = request.value("stride", 0);
+    const std::string strategy = request.value("strategy", "longest_first");
+    if (strategy == "only_first") truncation.strategy = TruncationStrategy::kOnlyFirst;
+    if (strategy == "only_second") truncation.strategy = TruncationStrategy::kOnlySecond;
+    options.truncation = truncation;
+  }
+  if (request.contains("pad_length") || request.contains("pad_multiple")) {
+    Padding padding;
+    if (request.contains("pad_length")) padding.length = request["pad_length"].get<int32_t>();
+    padding.multiple_of = request.value("pad_multiple", 0);
+    if (request.value("pad_left", false)) padding.side = PaddingSide::kLeft;
+    options.padding = padding;
+  }
+  return options;
+}
+
+PlainJson answer(const Tokenizer& tokenizer, const PlainJson& request) {
+  if (request.contains("decode")) {
+    return {{"text", tokenizer.decode(request["decode"].get<std::vector<int32_t>>(),
+                                      request.value("skip", true),
+                                      request.value("clean_up", true))}};
+  }
+  if (request.contains("save")) {
+    tokenizer.save(request["save"].get<std::string>());
+    return PlainJson::object();
+  }
+  if (request.contains("count")) {
+    TokenBuffer buffer;
+    tokenizer.tokenize(request["count"].get<std::string>(), buffer);
+    return {{"tokens", buffer.size()}};
+  }
+  const EncodeOptions options = options_of(request);
+  if (request.contains("batch")) {
+    PlainJson list = PlainJson::array();
+    for (const Encoding& e :
+         tokenizer.encode_batch(request["batch"].get<std::vector<std::string>>(), options)) {
+      list.push_back(to_json(e));
+    }
+    return list;
+  }
+  const std::string text = request.at("text");
+  if (request.contains("pair")) {
+    return to_json(tokenizer.encode_pair(text, request["pair"].get<std::string>(), options));
+  }
+  return to_json(tokenizer.encode(text, options));
+}
+
+PlainJson error_json(const Error& error) {
+  return {{"error", std::string(error_code_name(error.code()))}, {"what", error.what()}};
+}
+
+int run(const char* directory) {
+  const Tokenizer tokenizer = Tokenizer::from_directory(directory);
+  for (std::string line; std::getline(std::cin, line);) {
+    PlainJson result;
+    try {
+      result = answer(tokenizer, PlainJson::parse(line));
+    } catch (const Error& error) {
+      result = error_json(error);
+    }
+    std::cout << result.dump() << '\n' << std::flush;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace spanforge
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  try {
+    return spanforge::run(argv[1]);
+  } catch (const spanforge::Error& error) {
+    std::cout << spanforge::error_json(error).dump() << std::endl;
+    return spanforge::exit_code(error.code());
+  }
+}
