@@ -1,0 +1,259 @@
+#include "spanforge/train/arguments.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <type_traits>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/error.h"
+
+namespace spanforge {
+namespace {
+
+constexpr std::array<std::string_view, 3> kOfThisRunOnly = {"resume_from_checkpoint",
+                                                           "allow_changed", "overwrite"};
+// What may differ between a run and its continuation without changing its result, and the data
+// files, whose contents are compared instead of their names.
+constexpr std::array<std::string_view, 6> kFreeOnResume = {"output",  "logging_dir", "report_to",
+                                                          "threads", "train",       "validation"};
+
+template <class Names>
+bool contains(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+
+template <class T>
+Json to_json_value(const T& field) {
+  if constexpr (IsOptional<T>::value) {
+    return field ? to_json_value(*field) : Json(nullptr);
+  } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
+    return Json(field.string());
+  } else {
+    return Json(field);
+  }
+}
+
+template <class T>
+void from_json_value(const Json& value, T& field) {
+  if constexpr (IsOptional<T>::value) {
+    if (value.is_null()) {
+      field.reset();
+    } else {
+      typename T::value_type inner{};
+      from_json_value(value, inner);
+      field = std::move(inner);
+    }
+  } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
+    field = value.get<std::string>();
+  } else {
+    field = value.get<T>();
+  }
+}
+
+[[noreturn]] void refuse(std::string_view name, const std::string& why) {
+  throw Error(ErrorCode::kUsage, option_flag(name), why);
+}
+
+// Numbers against ranges of the forms ">= X", "> X" and "A..B".
+void check_number(const OptionInfo& info, double value) {
+  if (!std::isfinite(value)) refuse(info.name, fmt::format("is {}, a finite number is needed", value));
+  const std::string range(info.range);
+  bool good = true;
+  if (range.starts_with(">= ")) {
+    good = value >= std::stod(range.substr(3));
+  } else if (range.starts_with("> ")) {
+    good = value > std::stod(range.substr(2));
+  } else if (const size_t dots = range.find(".."); dots != std::string::npos) {
+    good = value >= std::stod(range.substr(0, dots)) && value <= std::stod(range.substr(dots + 2));
+  }
+  if (!good) refuse(info.name, fmt::format("is {}, must be {}", value, range));
+}
+
+void check_choice(const OptionInfo& info, const std::string& value) {
+  if (info.range.find('|') == std::string_view::npos) return;
+  std::string_view rest = info.range;
+  while (true) {
+    const size_t bar = rest.find('|');
+    if (rest.substr(0, bar) == value) return;
+    if (bar == std::string_view::npos) break;
+    rest.remove_prefix(bar + 1);
+  }
+  refuse(info.name, fmt::format("is '{}', must be one of {}", quote_for_message(value), info.range));
+}
+
+struct RangeCheck {
+  template <class T>
+  void operator()(const OptionInfo& info, const T& field) const {
+    if constexpr (IsOptional<T>::value) {
+      if (field) (*this)(info, *field);
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      check_choice(info, field);
+    } else if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+      check_number(info, static_cast<double>(field));
+    }
+  }
+};
+
+// Steps at or above 1 count steps; below they are a share of all steps, as in HF.
+void check_steps(std::string_view name, double steps) {
+  if (steps > 1 && steps != std::floor(steps)) {
+    refuse(name, fmt::format("is {}, above 1 it must be a whole number", steps));
+  }
+}
+
+std::string normal_name(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  while (name.starts_with('_')) name.erase(0, 1);
+  return name;
+}
+
+void check_allow_changed(TrainingArguments& a) {
+  std::vector<std::string_view> names;
+  visit_training_arguments(a, [&](const OptionInfo& info, const auto&) { names.push_back(info.name); });
+  for (std::string& name : a.allow_changed) {
+    name = normal_name(name);
+    if (!contains(names, name)) refuse("allow_changed", fmt::format("'{}' is no option", quote_for_message(name)));
+  }
+}
+
+// Files in different spellings are the same model.
+bool same_model(const Json& one, const Json& other) {
+  if (one == other) return true;
+  std::error_code ignored;
+  return std::filesystem::equivalent(one.get<std::string>(), other.get<std::string>(), ignored);
+}
+
+void apply_recipe(TrainingArguments& a) {
+  if (a.hf_defaults) return;
+  const auto strategy = [&](std::string_view strategy_name, std::string_view steps_name, std::string& field) {
+    if (a.is_given(strategy_name)) return;
+    if (a.is_given(steps_name)) {
+      field = "steps";
+    } else if (!a.validation.empty()) {
+      field = "epoch";
+    }
+  };
+  strategy("logging_strategy", "logging_steps", a.logging_strategy);
+  strategy("save_strategy", "save_steps", a.save_strategy);
+  if (!a.validation.empty()) strategy("eval_strategy", "eval_steps", a.eval_strategy);
+}
+
+void resolve_best_metric(TrainingArguments& a) {
+  const bool needs_best = a.load_best_model_at_end || a.early_stopping_patience || a.save_strategy == "best";
+  if (!needs_best && !a.metric_for_best_model) return;
+  if (!a.metric_for_best_model) a.metric_for_best_model = "loss";
+  if (!a.greater_is_better) a.greater_is_better = !a.metric_for_best_model->ends_with("loss");
+  const std::string_view asking = a.early_stopping_patience  ? "early_stopping_patience"
+                                  : a.load_best_model_at_end ? "load_best_model_at_end"
+                                                             : "save_strategy";
+  if (needs_best && a.eval_strategy == "no") refuse(asking, "needs evaluations: give --validation and --eval-strategy");
+  if (!a.load_best_model_at_end || a.save_strategy == "best") return;
+  if (a.save_strategy != a.eval_strategy) {
+    refuse("load_best_model_at_end", fmt::format("needs checkpoints where evaluations are, but --save-strategy is "
+                                                 "{} and --eval-strategy {}", a.save_strategy, a.eval_strategy));
+  }
+  const double eval_steps = a.eval_steps.value_or(a.logging_steps);
+  // HF compares shares below 1 after scaling to whole millionths.
+  const double ratio = a.save_steps / eval_steps;
+  if (a.save_strategy == "steps" && std::abs(ratio - std::round(ratio)) > 1e-9 * ratio) {
+    refuse("save_steps", fmt::format("is {}, must be a multiple of --eval-steps {} for --load-best-model-at-end",
+                                     a.save_steps, eval_steps));
+  }
+}
+
+void require_inputs(const TrainingArguments& a) {
+  if (a.model.empty()) refuse("model", "is needed: a model directory or a hub id to start from");
+  if (a.train.empty()) refuse("train", "is needed: the file to train on");
+  if (a.output.empty()) refuse("output", "is needed: the directory that receives checkpoints and trained/");
+}
+
+}  // namespace
+
+bool TrainingArguments::is_given(std::string_view name) const { return contains(given, name); }
+
+std::string option_flag(std::string_view name) {
+  std::string flag = "--" + std::string(name);
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
+}
+
+Json arguments_json(const TrainingArguments& arguments) {
+  Json json = Json::object();
+  visit_training_arguments(arguments, [&](const OptionInfo& info, const auto& field) {
+    if (!contains(kOfThisRunOnly, info.name)) json[std::string(info.name)] = to_json_value(field);
+  });
+  return json;
+}
+
+TrainingArguments arguments_from_json(const Json& json, const std::string& place) {
+  if (!json.is_object()) throw Error(ErrorCode::kBadModel, place, "is not a JSON object of options");
+  TrainingArguments arguments;
+  visit_training_arguments(arguments, [&](const OptionInfo& info, auto& field) {
+    const auto found = json.find(info.name);
+    if (found == json.end() || contains(kOfThisRunOnly, info.name)) return;
+    try {
+      from_json_value(*found, field);
+    } catch (const nlohmann::json::exception&) {
+      throw Error(ErrorCode::kBadModel, place, fmt::format("option {} has a value of the wrong type", info.name));
+    }
+  });
+  return arguments;
+}
+
+void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments& saved) {
+  check_allow_changed(arguments);
+  Json merged = arguments_json(arguments);
+  const Json old = arguments_json(saved);
+  std::vector<std::string> adopted;
+  for (const auto& [name, value] : old.items()) {
+    const bool given = arguments.is_given(name);
+    if (!given && name != "output") {
+      merged[name] = value;
+      adopted.push_back(name);
+    }
+    const Json& now = merged[name];
+    if (!given || now == value || contains(kFreeOnResume, name) || contains(arguments.allow_changed, name)) continue;
+    if (name == "model" && same_model(now, value)) continue;
+    refuse(name, fmt::format("is {} but the run to resume has {}; --allow-changed {} lets it change",
+                             now.dump(), value.dump(), option_flag(name).substr(2)));
+  }
+  TrainingArguments result = arguments_from_json(merged, "the resumed run's options");
+  result.resume_from_checkpoint = arguments.resume_from_checkpoint;
+  result.allow_changed = arguments.allow_changed;
+  result.overwrite = arguments.overwrite;
+  result.given = arguments.given;
+  // What was settled then is settled now: later defaults leave it alone.
+  result.given.insert(result.given.end(), adopted.begin(), adopted.end());
+  arguments = std::move(result);
+}
+
+void resolve_arguments(TrainingArguments& a) {
+  require_inputs(a);
+  visit_training_arguments(a, RangeCheck{});
+  check_allow_changed(a);
+  if (a.adam_beta1 >= 1) refuse("adam_beta1", "is 1, must be below 1");
+  if (a.adam_beta2 >= 1) refuse("adam_beta2", "is 1, must be below 1");
+  if (a.max_steps == 0) refuse("max_steps", "is 0, must be at least 1, or -1 to train by epochs");
+  if (a.lr_scheduler_type == "polynomial" && a.learning_rate <= 1e-7) {
+    refuse("learning_rate", "must be above 1e-07, where the polynomial schedule ends");
+  }
+  if (a.overwrite && !a.resume_from_checkpoint.empty()) {
+    refuse("overwrite", "contradicts --resume-from-checkpoint: give one of the two");
+  }
+  apply_recipe(a);
+  if (a.eval_strategy != "no" && a.validation.empty()) refuse("eval_strategy", "needs --validation");
+  check_steps("logging_steps", a.logging_steps);
+  check_steps("save_steps", a.save_steps);
+  if (a.eval_steps) check_steps("eval_steps", *a.eval_steps);
+  resolve_best_metric(a);
+}
+
+}  // namespace spanforge

@@ -1,0 +1,23 @@
+#pragma once
+// The learning rate as a pure function of the step. Source: transformers' optimization.py and
+// torch's LambdaLR, multiplied in their order, so that the digits are the same.
+
+#include <cstdint>
+#include <string>
+
+namespace spanforge {
+
+enum class ScheduleKind { kLinear, kCosine, kConstant, kConstantWithWarmup, kPolynomial };
+ScheduleKind parse_schedule_kind(const std::string& name);  // Error{kUsage}
+
+struct Schedule {
+  ScheduleKind kind = ScheduleKind::kLinear;
+  double learning_rate = 5e-5;  // the peak
+  int64_t warmup_steps = 0;
+  int64_t max_steps = 1;
+};
+
+// Rate of the step after `step` steps were done (step 0 is the first). Polynomial: power 1, to 1e-7.
+double learning_rate_at(const Schedule& schedule, int64_t step);
+
+}  // namespace spanforge
