@@ -20,7 +20,7 @@ START = time.time()
 import numpy as np
 import torch
 from transformers import (AutoModelForQuestionAnswering, AutoTokenizer, DataCollatorWithPadding, Trainer,
-                          TrainingArguments)
+                          TrainingArguments, set_seed)
 from transformers.data.metrics.squad_metrics import compute_exact, compute_f1
 
 
@@ -107,6 +107,7 @@ def main():
     parser.add_argument("--no-eval-each-epoch", action="store_true", help="train only, one evaluation at the end, no checkpoints")
     args = parser.parse_args()
 
+    set_seed(args.seed)  # the new QA head is drawn before the Trainer seeds anything
     tokenizer = AutoTokenizer.from_pretrained(args.model)
     model = AutoModelForQuestionAnswering.from_pretrained(args.model)
     train, validation = flat_examples(args.train), flat_examples(args.validation)
