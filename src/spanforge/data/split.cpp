@@ -1,0 +1,92 @@
+#include "spanforge/data/split.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/hash.h"
+#include "spanforge/data/normalize.h"
+
+namespace spanforge {
+namespace {
+
+// Contexts that normalise alike.
+struct Group {
+  uint64_t rank = 0;  // hash under the seed
+  std::string text;   // normalised; settles equal hashes
+  int64_t questions = 0;
+  bool validation = false;
+};
+
+// How many of the ordered groups validation takes: the number of questions nearest to the wish.
+size_t count_taken(const std::vector<const Group*>& order, double wish) {
+  size_t best = 1;
+  int64_t taken = 0;
+  double best_distance = INFINITY;
+  for (size_t i = 0; i + 1 < order.size(); ++i) {
+    taken += order[i]->questions;
+    const double distance = std::abs(static_cast<double>(taken) - wish);
+    if (distance >= best_distance) break;
+    best_distance = distance;
+    best = i + 1;
+  }
+  return best;
+}
+
+// The examples the predicate keeps, with their contexts.
+template <class Keep>
+Dataset select(const Dataset& dataset, const Keep& keep) {
+  Dataset part;
+  part.file = dataset.file;
+  part.version = dataset.version;
+  std::unordered_map<size_t, size_t> moved;
+  for (const Example& example : dataset.examples) {
+    if (!keep(example)) continue;
+    const auto [at, fresh] = moved.try_emplace(example.context, part.contexts.size());
+    if (fresh) part.contexts.push_back(dataset.context_of(example));
+    part.examples.push_back(example);
+    part.examples.back().context = at->second;
+  }
+  return part;
+}
+
+}  // namespace
+
+SplitResult split_by_context(const Dataset& dataset, const SplitOptions& options) {
+  if (!(options.validation_share > 0 && options.validation_share < 1)) {
+    throw Error(ErrorCode::kUsage, "validation",
+                fmt::format("the share {} is not between 0 and 1", options.validation_share));
+  }
+  std::unordered_map<std::string, Group> groups;
+  std::vector<Group*> group_of(dataset.contexts.size(), nullptr);
+  for (const Example& example : dataset.examples) {
+    Group*& group = group_of[example.context];
+    if (group == nullptr) {
+      const std::string text = normalize_for_overlap(dataset.context_of(example));
+      group = &groups[text];
+      group->text = text;
+      group->rank = stable_hash(text, options.seed);
+    }
+    ++group->questions;
+  }
+  if (groups.size() < 2) {
+    throw Error(ErrorCode::kBadData, dataset.file.string(),
+                "all questions are about one context, so no part could be kept apart");
+  }
+  std::vector<const Group*> order;
+  for (const auto& [text, group] : groups) order.push_back(&group);
+  std::sort(order.begin(), order.end(), [](const Group* a, const Group* b) {
+    return a->rank != b->rank ? a->rank < b->rank : a->text < b->text;
+  });
+  const double wish = options.validation_share * static_cast<double>(dataset.examples.size());
+  const size_t taken = count_taken(order, wish);
+  for (size_t i = 0; i < taken; ++i) groups[order[i]->text].validation = true;
+  const auto in_validation = [&](const Example& e) { return group_of[e.context]->validation; };
+  return {select(dataset, [&](const Example& e) { return !in_validation(e); }),
+          select(dataset, in_validation)};
+}
+
+}  // namespace spanforge
