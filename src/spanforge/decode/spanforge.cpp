@@ -156,19 +156,21 @@ std::optional<Candidate> next_span(const ExampleView& example, Joint& joint) {
 // span that overlaps a better one is a variant of it and is dropped.
 class Answers {
  public:
-  void add(Candidate candidate) {
+  void add(Candidate candidate, bool merge) {
     std::string lower = python_lower(candidate.text);
     for (size_t i = 0; i < kept_.size(); ++i) {
       const CharSpan& other = kept_[i].span;
       if (candidate.span.start < other.end && other.start < candidate.span.end) return;
       if (lower == lowered_[i]) {
-        kept_[i].score += candidate.score;
+        if (merge) kept_[i].score += candidate.score;
         return;
       }
     }
     kept_.push_back(std::move(candidate));
     lowered_.push_back(std::move(lower));
   }
+
+  size_t count() const { return kept_.size(); }
 
   std::vector<Candidate> best_first() && {
     std::stable_sort(kept_.begin(), kept_.end(),
@@ -184,14 +186,17 @@ class Answers {
 }  // namespace
 
 DecodedExample decode_spanforge(const ExampleView& example, const DecoderOptions& options) {
-  // Spans looked at: enough that repeats of a likely text are found; the rest is improbable.
-  const int32_t looked_at = 32 + 8 * options.top_k;
+  // The likeliest spans are merged, the same number whatever top_k is, so that asking for more
+  // answers does not change the first. More are looked at only to fill the list.
+  constexpr int32_t kMerged = 64;
+  const int32_t looked_at = kMerged + 32 * options.top_k;
   Joint joint = search_windows(example, options);
   Answers answers;
   for (int32_t i = 0; i < looked_at; ++i) {
+    if (i >= kMerged && answers.count() >= static_cast<size_t>(options.top_k)) break;
     std::optional<Candidate> candidate = next_span(example, joint);
     if (!candidate) break;
-    if (!candidate->text.empty()) answers.add(std::move(*candidate));
+    if (!candidate->text.empty()) answers.add(std::move(*candidate), i < kMerged);
   }
   DecodedExample result;
   result.candidates = std::move(answers).best_first();

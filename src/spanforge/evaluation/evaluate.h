@@ -1,6 +1,10 @@
 #pragma once
 // What: a model judged on a dataset: logits, answers by a decoder, squad_v2 scores, the recipe's
 //   n-best ranks. Training, `evaluate` and the tests all go through this one function.
+// Scores: exact, f1 and their parts judge the answers given, "" included. best_* come from each
+//   question's best answer that is not "", with sigmoid(null odds) as its no-answer probability, so
+//   they say what a better threshold would give. Questions whose example was dropped from the
+//   features are not scored.
 
 #include <optional>
 #include <string>
@@ -17,9 +21,9 @@ namespace spanforge {
 // the joint log-probability n-best (top 10), and what stands first.
 struct QaRank {
   std::string id;
-  int32_t rank = 0;        // 1-based; 0: no reference among the candidates
-  double score = 0;        // 0 when rank is 0
-  std::string text;        // "" when rank is 0
+  int32_t rank = 0;  // 1-based; 0: no reference among the candidates
+  double score = 0;  // 0 when rank is 0
+  std::string text;  // "" when rank is 0
   double top1_score = 0;
   std::string top1_text;
 };
@@ -27,18 +31,19 @@ struct QaRank {
 struct EvaluationOptions {
   DecoderOptions decoder;
   PredictOptions predict;
-  bool recipe_ranks = true;   // also run the recipe's n-best
+  bool recipe_ranks = true;  // also run the recipe's n-best
   int32_t recipe_top_k = 10;
   double recipe_max_answer_ratio = 0.4;
 };
 
 struct Evaluation {
-  std::optional<double> loss;              // mean over windows; with labels only
+  std::optional<double> loss;  // mean over windows; with labels only
   int64_t window_count = 0;
-  std::vector<DecodedExample> decoded;     // by example
-  std::vector<DecodedExample> recipe;      // by example; empty without recipe_ranks
+  std::vector<DecodedExample> decoded;  // by example
+  std::vector<DecodedExample> recipe;   // by example; empty without recipe_ranks
+  std::vector<SquadItem> items;         // the answers given, as scored; dropped examples left out
   SquadScores squad;
-  std::vector<QaRank> ranks;               // by example; empty without recipe_ranks
+  std::vector<QaRank> ranks;  // by example; empty without recipe_ranks
   double qa_topk_recall = 0;
   double runtime_seconds = 0;
 };
@@ -46,7 +51,27 @@ struct Evaluation {
 Evaluation evaluate(const QuestionAnsweringModel& model, const Dataset& dataset,
                     const FeatureSet& features, const EvaluationOptions& options);
 
+// The same from logits that are there already; runtime_seconds stays 0.
+Evaluation evaluate_predictions(const Dataset& dataset, const FeatureSet& features,
+                                const Predictions& predictions, const EvaluationOptions& options);
+
 // {"exact": ..., "f1": ..., "total": ..., "HasAns_exact": ...}: the reference's keys and order.
 Json squad_scores_json(const SquadScores& scores);
+
+// The Trainer's evaluation line: eval_loss, eval_exact ... eval_runtime, eval_samples_per_second,
+// eval_steps_per_second, epoch, in HF's order; times and rates rounded as HF's. Samples are
+// windows.
+Json trainer_metrics_json(const Evaluation& evaluation, int64_t batch_size,
+                          std::optional<double> epoch);
+
+// Where to draw the line between an answer and none, in log odds, from each question's best answer
+// that is not "": the threshold with the highest F1 (then exact match, then the middle of the gap
+// to the next question). nullopt: all questions have an answer, or none has.
+struct NullThreshold {
+  double log_odds = 0;
+  double exact = 0, f1 = 0;  // per cent, with this threshold
+};
+std::optional<NullThreshold> find_null_threshold(const Dataset& dataset,
+                                                 const std::vector<DecodedExample>& decoded);
 
 }  // namespace spanforge

@@ -1,0 +1,133 @@
+#include "spanforge/evaluation/answer_settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+
+namespace spanforge {
+namespace {
+
+constexpr int kFormat = 1;
+
+class Reader {
+ public:
+  Reader(const Json& json, std::string place) : json_(json), place_(std::move(place)) {}
+
+  // Absent keys keep the default.
+  void integer(const char* key, int32_t lowest, int32_t& out) const {
+    if (!json_.contains(key)) return;
+    const Json& value = json_.at(key);
+    if (!value.is_number_integer()) fail(key, "must be a whole number", value);
+    const double number = value.get<double>();
+    if (number < lowest || number > 1'000'000)
+      fail(key, fmt::format("must be {} to 1000000", lowest), value);
+    out = value.get<int32_t>();
+  }
+  void number(const char* key, double& out) const {
+    if (!json_.contains(key)) return;
+    const Json& value = json_.at(key);
+    if (!value.is_number() || !std::isfinite(value.get<double>()))
+      fail(key, "must be a finite number", value);
+    out = value.get<double>();
+  }
+  void boolean(const char* key, bool& out) const {
+    if (!json_.contains(key)) return;
+    if (!json_.at(key).is_boolean()) fail(key, "must be true or false", json_.at(key));
+    out = json_.at(key).get<bool>();
+  }
+  [[noreturn]] void fail(const char* key, const std::string& wanted, const Json& found) const {
+    throw Error(
+        ErrorCode::kBadModel, place_,
+        fmt::format("{} {}, found {}", key, wanted, quote_for_message(dump_python_json(found))));
+  }
+
+ private:
+  const Json& json_;
+  std::string place_;
+};
+
+}  // namespace
+
+DecoderOptions AnswerSettings::decoder_options(int32_t top_k) const {
+  DecoderOptions options;
+  options.kind = decoder;
+  options.top_k = top_k;
+  options.max_answer_length = max_answer_length;
+  options.null_answers = null_answers;
+  options.null_threshold = null_threshold;
+  options.temperature = temperature;
+  return options;
+}
+
+std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / kAnswerSettingsFile;
+  std::error_code absent;
+  if (!std::filesystem::exists(file, absent)) return std::nullopt;
+  const Json json = parse_json_file(file, ErrorCode::kBadModel);
+  if (!json.is_object()) {
+    throw Error(ErrorCode::kBadModel, file.string(),
+                fmt::format("an object is needed, found {}", json.type_name()));
+  }
+  const Reader reader(json, file.string());
+  int32_t format = kFormat;
+  reader.integer("format", 1, format);
+  if (format > kFormat) {
+    throw Error(ErrorCode::kBadModel, file.string(),
+                fmt::format("format {} is newer than this program reads ({}); update spanforge",
+                            format, kFormat));
+  }
+  AnswerSettings settings;
+  if (json.contains("decoder")) {
+    const Json& name = json.at("decoder");
+    if (!name.is_string()) reader.fail("decoder", "must be a name", name);
+    try {
+      settings.decoder = parse_decoder_kind(name.get<std::string>());
+    } catch (const Error& error) {
+      throw Error(ErrorCode::kBadModel, file.string(), "decoder: " + error.reason());
+    }
+  }
+  reader.integer("max_seq_length", 8, settings.windows.max_seq_length);
+  reader.integer("window_overlap", 0, settings.windows.window_overlap);
+  reader.integer("max_answer_length", 1, settings.max_answer_length);
+  reader.boolean("null_answers", settings.null_answers);
+  reader.number("null_threshold", settings.null_threshold);
+  reader.number("temperature", settings.temperature);
+  if (settings.temperature <= 0)
+    reader.fail("temperature", "must be above 0", json.at("temperature"));
+  return settings;
+}
+
+void save_answer_settings(const AnswerSettings& settings, const Json& training,
+                          const std::filesystem::path& directory) {
+  Json json = {{"format", kFormat},
+               {"decoder", decoder_name(settings.decoder)},
+               {"max_seq_length", settings.windows.max_seq_length},
+               {"window_overlap", settings.windows.window_overlap},
+               {"max_answer_length", settings.max_answer_length},
+               {"null_answers", settings.null_answers},
+               {"null_threshold", settings.null_threshold},
+               {"temperature", settings.temperature}};
+  if (!training.is_null()) json["training"] = training;
+  write_file_atomic(directory / kAnswerSettingsFile,
+                    dump_python_json(json, {.indent = 2, .ensure_ascii = false}) + "\n");
+}
+
+int32_t longest_answer_from_labels(const FeatureSet& labelled) {
+  std::vector<int32_t> lengths;
+  for (const Window& window : labelled.windows()) {
+    if (window.end_position > 0) lengths.push_back(window.end_position - window.start_position + 1);
+  }
+  if (lengths.empty()) return DecoderOptions{}.max_answer_length;
+  const auto at = static_cast<size_t>(std::ceil(0.995 * static_cast<double>(lengths.size()))) - 1;
+  std::nth_element(lengths.begin(), lengths.begin() + static_cast<std::ptrdiff_t>(at),
+                   lengths.end());
+  return std::max(8, static_cast<int32_t>(std::ceil(1.25 * lengths[at])));
+}
+
+}  // namespace spanforge
