@@ -23,14 +23,19 @@ namespace spanforge {
 using HubProgress =
     std::function<void(const std::string& file, uint64_t done, uint64_t total)>;
 
+// Called with one line the user should see: that the hub could not be reached and the cache is used.
+using HubNotice = std::function<void(const std::string& line)>;
+
 struct HubOptions {
   std::filesystem::path cache;  // ".../hub"
   std::string endpoint = "https://huggingface.co";
   std::string token;  // empty: none is sent
   bool offline = false;
   double timeout_seconds = 10;  // to connect, and without a byte arriving
-  int retries = 4;              // of a connection that broke, with growing waits
+  int retries = 4;              // of a connection that broke; each wait is twice the last
+  double retry_wait_seconds = 1;
   HubProgress progress = nullptr;
+  HubNotice notice = nullptr;
 };
 
 // From HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, HF_ENDPOINT, HF_TOKEN, HUGGING_FACE_HUB_TOKEN,

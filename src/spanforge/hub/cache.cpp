@@ -1,0 +1,146 @@
+#include "spanforge/hub/cache.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+#include "spanforge/base/json.h"
+
+namespace spanforge {
+namespace {
+
+std::string folder_name(std::string repository) {
+  for (size_t at = 0; (at = repository.find('/', at)) != std::string::npos;) {
+    repository.replace(at, 1, "--");
+  }
+  return "models--" + repository;
+}
+
+std::string strip(const std::string& text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+}  // namespace
+
+bool is_commit_hash(const std::string& text) {
+  return text.size() == 40 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+std::vector<std::string> read_shard_names(const fs::path& index) {
+  const Json json = parse_json_file(index, ErrorCode::kBadModel);
+  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
+    throw Error(ErrorCode::kBadModel, index.string(), "has no weight_map object");
+  }
+  std::set<std::string> names;
+  for (const auto& [tensor, shard] : json["weight_map"].items()) {
+    const std::string name = shard.is_string() ? shard.get<std::string>() : "";
+    if (name.empty() || name[0] == '.' || name.find_first_of("/\\") != std::string::npos) {
+      throw Error(ErrorCode::kBadModel, index.string(),
+                  fmt::format("weight_map \"{}\" is not the plain name of a file",
+                              quote_for_message(tensor)));
+    }
+    names.insert(name);
+  }
+  return {names.begin(), names.end()};
+}
+
+HubCache::HubCache(const fs::path& cache, const std::string& repository)
+    : root_(cache / folder_name(repository)), locks_(cache / ".locks" / folder_name(repository)) {}
+
+std::optional<std::string> HubCache::find_commit(const std::string& revision) const {
+  if (is_commit_hash(revision)) return revision;
+  const fs::path ref = root_ / "refs" / revision;
+  std::error_code error;
+  if (!fs::is_regular_file(ref, error)) return std::nullopt;
+  const std::string commit = strip(read_file(ref));
+  if (!is_commit_hash(commit)) return std::nullopt;
+  return commit;
+}
+
+void HubCache::remember_commit(const std::string& revision, const std::string& commit) const {
+  if (revision == commit || find_commit(revision) == commit) return;
+  const fs::path ref = root_ / "refs" / revision;
+  spanforge::create_directories(ref.parent_path());
+  write_file_atomic(ref, commit);
+}
+
+fs::path HubCache::snapshot(const std::string& commit) const {
+  return root_ / "snapshots" / commit;
+}
+
+fs::path HubCache::blob(const std::string& etag) const { return root_ / "blobs" / etag; }
+
+bool HubCache::has_file(const std::string& commit, const std::string& file) const {
+  std::error_code error;
+  return fs::is_regular_file(snapshot(commit) / file, error);  // a link to a lost blob is none
+}
+
+bool HubCache::is_known_absent(const std::string& commit, const std::string& file) const {
+  std::error_code error;
+  return fs::is_regular_file(root_ / ".no_exist" / commit / file, error);
+}
+
+void HubCache::mark_absent(const std::string& commit, const std::string& file) const {
+  const fs::path path = root_ / ".no_exist" / commit / file;
+  spanforge::create_directories(path.parent_path());
+  write_file_atomic(path, "");
+}
+
+void HubCache::link(const std::string& commit, const std::string& file,
+                    const std::string& etag) const {
+  const fs::path path = snapshot(commit) / file;
+  spanforge::create_directories(path.parent_path());
+  const fs::path target = fs::path("../../blobs") / etag;
+  std::error_code error;
+  fs::remove(path, error);
+  fs::create_symlink(target, path, error);
+  if (error) throw Error(ErrorCode::kIo, path.string(), "cannot be linked: " + error.message());
+}
+
+std::string HubCache::find_missing(const std::string& commit) const {
+  if (!has_file(commit, "config.json")) return "config.json";
+  if (!has_file(commit, "tokenizer.json") && !has_file(commit, "vocab.txt")) {
+    return "tokenizer.json or vocab.txt";
+  }
+  for (const std::string name : {"model.safetensors", "pytorch_model.bin"}) {
+    if (has_file(commit, name)) return {};
+    const std::string index = name + ".index.json";
+    if (!has_file(commit, index)) continue;
+    const auto shards = read_shard_names(snapshot(commit) / index);
+    const auto lost = std::find_if(shards.begin(), shards.end(), [&](const std::string& shard) {
+      return !has_file(commit, shard);
+    });
+    return lost == shards.end() ? "" : *lost;
+  }
+  return "model.safetensors or pytorch_model.bin";
+}
+
+HubCache::Lock::Lock(const HubCache& cache, const std::string& etag) {
+  spanforge::create_directories(cache.locks_);
+  const fs::path path = cache.locks_ / (etag + ".lock");
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  int result = fd_;
+  while (result >= 0 && (result = ::flock(fd_, LOCK_EX)) != 0 && errno == EINTR) result = 0;
+  if (result < 0) {
+    const int error = errno;
+    if (fd_ >= 0) ::close(fd_);
+    throw Error(ErrorCode::kIo, path.string(),
+                fmt::format("cannot be locked: {}", std::strerror(error)));
+  }
+}
+
+HubCache::Lock::~Lock() { ::close(fd_); }
+
+}  // namespace spanforge

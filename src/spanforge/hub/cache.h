@@ -1,0 +1,52 @@
+#pragma once
+// One repository's folder in the hub cache: where things lie and how they get there. The layout is
+// huggingface_hub's (see hub.h). Internal to hub/.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace spanforge {
+
+class HubCache {
+ public:
+  HubCache(const std::filesystem::path& cache, const std::string& repository);
+
+  // The commit a revision stood for when it was last asked for; the revision itself when it is one.
+  std::optional<std::string> find_commit(const std::string& revision) const;
+  void remember_commit(const std::string& revision, const std::string& commit) const;
+
+  std::filesystem::path snapshot(const std::string& commit) const;
+  std::filesystem::path blob(const std::string& etag) const;
+  bool has_file(const std::string& commit, const std::string& file) const;
+  bool is_known_absent(const std::string& commit, const std::string& file) const;
+  void mark_absent(const std::string& commit, const std::string& file) const;
+  // Makes snapshots/COMMIT/FILE a relative link to blobs/ETAG. FILE is a plain name.
+  void link(const std::string& commit, const std::string& file, const std::string& etag) const;
+
+  // What a model needs and this snapshot lacks, for messages; empty when it can be loaded.
+  std::string find_missing(const std::string& commit) const;
+
+  // Held while a blob is fetched, also against other processes.
+  class Lock {
+   public:
+    Lock(const HubCache& cache, const std::string& etag);
+    ~Lock();
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    int fd_ = -1;
+  };
+
+ private:
+  std::filesystem::path root_, locks_;
+};
+
+bool is_commit_hash(const std::string& text);  // 40 hexadecimal digits
+
+// File names that an index of shards names. Error{kBadModel} unless each is a plain name.
+std::vector<std::string> read_shard_names(const std::filesystem::path& index);
+
+}  // namespace spanforge

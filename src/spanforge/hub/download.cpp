@@ -1,0 +1,409 @@
+#include "spanforge/hub/download.h"
+
+#include <fcntl.h>
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+#include "spanforge/base/hash.h"
+#include "spanforge/base/json.h"
+
+namespace spanforge {
+namespace {
+
+constexpr int kMaxRedirects = 10;
+
+bool is_redirect(long status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+bool is_hex(const std::string& text, size_t size) {
+  return text.size() == size &&
+         text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+std::optional<uint64_t> parse_number(const std::string* text) {
+  if (text == nullptr) return std::nullopt;
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || end != text->data() + text->size()) return std::nullopt;
+  return value;
+}
+
+// An entity tag becomes a file's name, so it may hold nothing that a path could.
+std::string clean_etag(std::string etag) {
+  if (etag.starts_with("W/")) etag.erase(0, 2);
+  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') {
+    etag = etag.substr(1, etag.size() - 2);
+  }
+  const bool safe = !etag.empty() && etag.size() <= 128 && etag[0] != '.' &&
+                    etag.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                           "0123456789._-") == std::string::npos;
+  return safe ? etag : "";
+}
+
+uint64_t size_of(const std::string& path) {
+  std::error_code error;
+  const uint64_t size = fs::file_size(path, error);
+  return error ? 0 : size;
+}
+
+// The file that grows while it is fetched; kept when the connection breaks, to be continued.
+class PartialFile {
+ public:
+  explicit PartialFile(const std::string& path) : path_(path) {
+    fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd_ < 0) fail("open");
+  }
+  ~PartialFile() { ::close(fd_); }
+  PartialFile(const PartialFile&) = delete;
+  PartialFile& operator=(const PartialFile&) = delete;
+
+  void append(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) fail("write");
+      bytes.remove_prefix(static_cast<size_t>(n));
+    }
+  }
+  void start_again() {
+    if (::ftruncate(fd_, 0) != 0) fail("truncate");
+  }
+  void sync() {
+    if (::fsync(fd_) != 0) fail("sync");
+  }
+
+ private:
+  [[noreturn]] void fail(const char* action) const {
+    throw Error(ErrorCode::kIo, path_, fmt::format("cannot {}: {}", action, std::strerror(errno)));
+  }
+  std::string path_;
+  int fd_ = -1;
+};
+
+// SHA-1 of git's blob object: "blob SIZE\0" and the bytes. Such files are small.
+std::string git_blob_sha1(const std::string& path) {
+  const std::string bytes = read_file(path);
+  return sha1_hex(fmt::format("blob {}", bytes.size()) + '\0' + bytes);
+}
+
+std::string file_sha256(const std::string& path) {
+  const MappedFile file(path);
+  Sha256 hash;
+  hash.update(file.bytes());
+  return hash.hex();
+}
+
+}  // namespace
+
+HubDownloader::HubDownloader(const HubId& id, const HubOptions& options)
+    : id_(id),
+      options_(options),
+      http_(options.timeout_seconds),
+      cache_(options.cache, id.repository) {}
+
+std::string HubDownloader::file_url(const std::string& file) const {
+  return fmt::format("{}/{}/resolve/{}/{}", options_.endpoint, encode_url_part(id_.repository, true),
+                     encode_url_part(id_.revision, false), encode_url_part(file, true));
+}
+
+std::vector<std::string> HubDownloader::headers_for(const std::string& url) const {
+  std::vector<std::string> headers = {"Accept-Encoding: identity"};
+  if (!options_.token.empty() && url_origin(url) == url_origin(options_.endpoint)) {
+    headers.push_back("Authorization: Bearer " + options_.token);
+  }
+  return headers;
+}
+
+void HubDownloader::fail(const std::string& place, const std::string& what) const {
+  throw Error(ErrorCode::kNetwork, quote_for_message(place, 300), what);
+}
+
+void HubDownloader::fail_status(const std::string& url, const HttpResponse& response) const {
+  const std::string* code = response.header("x-error-code");
+  if (response.status == 401 || response.status == 403) {
+    fail(url, fmt::format("answers {}: the repository {} does not exist, or is private or gated; {}",
+                          response.status, id_.repository,
+                          options_.token.empty() ? "set HF_TOKEN to a token that may read it"
+                                                 : "the token given may not read it"));
+  }
+  if (response.status == 404 && code != nullptr && *code == "RevisionNotFound") {
+    fail(url, fmt::format("answers 404: {} has no revision \"{}\"", id_.repository, id_.revision));
+  }
+  if (response.status == 404) {
+    fail(url, fmt::format("answers 404: there is no repository or file of that name"));
+  }
+  fail(url, fmt::format("answers {}", response.status));
+}
+
+void HubDownloader::wait_before_retry(int attempt) const {
+  const double seconds = options_.retry_wait_seconds * static_cast<double>(1 << attempt);
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
+
+HttpResponse HubDownloader::head_with_retries(const std::string& url) {
+  std::string at = url;
+  for (int attempt = 0, redirects = 0;;) {
+    const HttpResponse response = http_.head(at, headers_for(at));
+    const bool broken = !response.failure.empty() || response.status >= 500;
+    if (broken && response.connected && attempt < options_.retries) {
+      wait_before_retry(attempt++);
+      continue;
+    }
+    if (broken) {
+      throw HubUnreachable{at, response.failure.empty()
+                                   ? fmt::format("answers {}", response.status)
+                                   : response.failure};
+    }
+    // Only relative redirects (a renamed repository) are followed here: an absolute one is where
+    // the bytes lie, and its answer would not be the hub's.
+    const std::string* location = response.header("location");
+    if (!is_redirect(response.status) || location == nullptr || !location->starts_with('/') ||
+        location->starts_with("//")) {
+      return response;
+    }
+    if (++redirects > kMaxRedirects) fail(url, "redirects without end");
+    at = resolve_url(at, *location);
+  }
+}
+
+void HubDownloader::open() {
+  constexpr size_t kMaxListing = size_t{64} << 20;
+  std::string url = fmt::format("{}/api/models/{}/revision/{}", options_.endpoint,
+                                encode_url_part(id_.repository, true),
+                                encode_url_part(id_.revision, false));
+  std::string body;
+  const HttpSink keep = [&](const HttpResponse&, std::string_view piece) {
+    body += piece;
+    return body.size() <= kMaxListing;
+  };
+  for (int attempt = 0, redirects = 0;;) {
+    body.clear();
+    const HttpResponse response = http_.get(url, headers_for(url), keep);
+    const bool broken = !response.failure.empty() || response.status >= 500;
+    if (broken && response.connected && attempt < options_.retries) {
+      wait_before_retry(attempt++);
+      continue;
+    }
+    if (broken) {
+      throw HubUnreachable{url, response.failure.empty() ? fmt::format("answers {}", response.status)
+                                                         : response.failure};
+    }
+    const std::string* location = response.header("location");
+    if (is_redirect(response.status) && location != nullptr) {
+      if (++redirects > kMaxRedirects) fail(url, "redirects without end");
+      url = resolve_url(url, *location);
+      continue;
+    }
+    if (response.status == 200) return read_listing(body, url);
+    // A mirror may have no listing; then config.json tells whether the repository is there.
+    const std::string* code = response.header("x-error-code");
+    if (response.status != 404 || code != nullptr) fail_status(url, response);
+    require("config.json");
+    return;
+  }
+}
+
+void HubDownloader::read_listing(const std::string& body, const std::string& url) {
+  const Json json = parse_json(body, url, ErrorCode::kNetwork);
+  const bool sound = json.is_object() && json.contains("sha") && json["sha"].is_string() &&
+                     is_commit_hash(json["sha"].get<std::string>()) && json.contains("siblings") &&
+                     json["siblings"].is_array();
+  if (!sound) fail(url, "answers with something that is no description of a repository");
+  commit_ = json["sha"].get<std::string>();
+  files_.emplace();
+  for (const Json& file : json["siblings"]) {
+    if (file.is_object() && file.contains("rfilename") && file["rfilename"].is_string()) {
+      files_->insert(file["rfilename"].get<std::string>());
+    }
+  }
+  cache_.remember_commit(id_.revision, commit_);
+}
+
+void HubDownloader::set_commit(const std::string& url, const HttpResponse& response) {
+  const std::string* commit = response.header("x-repo-commit");
+  if (commit == nullptr || !is_commit_hash(*commit)) {
+    fail(url, "answers without the commit (X-Repo-Commit): not a model hub");
+  }
+  if (commit_.empty()) {
+    commit_ = *commit;
+    cache_.remember_commit(id_.revision, commit_);
+  }
+  if (*commit != commit_) {
+    fail(url, fmt::format("the revision \"{}\" changed while it was fetched; run again",
+                          id_.revision));
+  }
+}
+
+HubDownloader::Remote HubDownloader::describe(const std::string& url, const HttpResponse& response) {
+  set_commit(url, response);
+  const std::string* etag = response.header("x-linked-etag");
+  if (etag == nullptr) etag = response.header("etag");
+  Remote remote;
+  remote.etag = etag == nullptr ? "" : clean_etag(*etag);
+  if (remote.etag.empty()) fail(url, "answers without a usable ETag: not a model hub");
+  remote.size = parse_number(response.header("x-linked-size"));
+  if (const std::string* location = response.header("location"); is_redirect(response.status)) {
+    if (location == nullptr) fail(url, "redirects to nowhere");
+    remote.url = resolve_url(response.url, *location);
+  } else {
+    remote.url = response.url;
+    if (!remote.size) remote.size = parse_number(response.header("content-length"));
+  }
+  return remote;
+}
+
+std::optional<HubDownloader::Remote> HubDownloader::find_remote(const std::string& file) {
+  const std::string url = file_url(file);
+  const HttpResponse response = head_with_retries(url);
+  if (response.status == 200 || is_redirect(response.status)) return describe(url, response);
+  const std::string* code = response.header("x-error-code");
+  const bool no_entry = response.status == 404 && (code == nullptr || *code == "EntryNotFound");
+  if (!no_entry) fail_status(url, response);
+  if (const std::string* commit = response.header("x-repo-commit");
+      commit != nullptr && is_commit_hash(*commit)) {
+    cache_.mark_absent(*commit, file);
+  }
+  return std::nullopt;
+}
+
+bool HubDownloader::fetch(const std::string& file) {
+  if (files_ && files_->count(file) == 0) return false;
+  if (!commit_.empty() && cache_.has_file(commit_, file)) return true;
+  const auto remote = find_remote(file);
+  if (!remote) return false;
+  if (cache_.has_file(commit_, file)) return true;
+  const HubCache::Lock lock(cache_, remote->etag);
+  if (!fs::exists(cache_.blob(remote->etag))) download(file, *remote);
+  cache_.link(commit_, file, remote->etag);
+  return true;
+}
+
+void HubDownloader::require(const std::string& file) {
+  if (!fetch(file)) fail(file_url(file), fmt::format("{} has no {}", id_.repository, file));
+}
+
+void HubDownloader::download(const std::string& file, const Remote& remote) {
+  const fs::path blob = cache_.blob(remote.etag);
+  spanforge::create_directories(blob.parent_path());
+  const std::string partial = blob.string() + ".incomplete";
+  std::error_code error;
+  const fs::space_info space = fs::space(blob.parent_path(), error);
+  if (!error && remote.size && space.available < *remote.size - std::min(*remote.size, size_of(partial))) {
+    throw Error(ErrorCode::kIo, blob.parent_path().string(),
+                fmt::format("has {} bytes free, {} needs {}", space.available, file, *remote.size));
+  }
+  for (int attempt = 0;;) {
+    const uint64_t before = size_of(partial);
+    const HttpResponse response = transfer(file, remote, partial);
+    const uint64_t after = size_of(partial);
+    const bool whole = response.failure.empty() && response.status < 300 &&
+                       (!remote.size || after == *remote.size);
+    if (whole) break;
+    const bool refused = response.reached && response.status >= 400 && response.status < 500 &&
+                         response.status != 429;
+    if (refused) fail_status(remote.url, response);
+    if (remote.size && after > *remote.size) {
+      fs::remove(partial, error);
+      fail(remote.url, fmt::format("sends more than the {} bytes announced", *remote.size));
+    }
+    if (after > before) attempt = 0;  // progress was made: the count starts again
+    if (attempt >= options_.retries) {
+      fail(remote.url, fmt::format("broke off at byte {} of {} ({}); run again to continue", after,
+                                   remote.size ? std::to_string(*remote.size) : "unknown",
+                                   response.failure.empty() ? fmt::format("status {}", response.status)
+                                                            : response.failure));
+    }
+    wait_before_retry(attempt++);
+  }
+  verify(partial, file, remote);
+  fs::rename(partial, blob, error);
+  if (error) throw Error(ErrorCode::kIo, blob.string(), "cannot be renamed: " + error.message());
+}
+
+HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remote,
+                                     const std::string& partial) {
+  PartialFile out(partial);
+  uint64_t done = size_of(partial);
+  const uint64_t asked_from = done;
+  if (remote.size && done == *remote.size) {  // whole already; only its name was missing
+    HttpResponse whole;
+    whole.status = 206;
+    return whole;
+  }
+  if (remote.size && done > *remote.size) {
+    out.start_again();
+    done = 0;
+  }
+  std::string url = remote.url;
+  for (int redirects = 0;;) {
+    std::vector<std::string> headers = headers_for(url);
+    if (done > 0) headers.push_back(fmt::format("Range: bytes={}-", done));
+    std::string wrong_range;
+    bool first = true;
+    const HttpSink keep = [&](const HttpResponse& answer, std::string_view piece) {
+      if (answer.status != 200 && answer.status != 206) return true;  // an error's page
+      if (first && answer.status == 200 && done > 0) {  // the server does not continue: again
+        out.start_again();
+        done = 0;
+      }
+      if (first && answer.status == 206) {
+        const std::string* range = answer.header("content-range");
+        if (range == nullptr || !range->starts_with(fmt::format("bytes {}-", done))) {
+          wrong_range = range == nullptr ? "none" : *range;
+          return false;
+        }
+      }
+      first = false;
+      out.append(piece);
+      done += piece.size();
+      if (options_.progress) options_.progress(file, done, remote.size.value_or(0));
+      return !remote.size || done <= *remote.size;
+    };
+    HttpResponse response = http_.get(url, headers, keep);
+    if (!wrong_range.empty()) {
+      fail(url, fmt::format("was asked to continue at byte {} and answers with another range ({})",
+                            asked_from, quote_for_message(wrong_range)));
+    }
+    if (response.status == 416 && done > 0) {  // what is here is no beginning of it
+      out.start_again();
+      done = 0;
+      if (++redirects > kMaxRedirects) fail(remote.url, "refuses every range");
+      continue;
+    }
+    const std::string* location = response.header("location");
+    if (is_redirect(response.status) && location != nullptr) {
+      if (++redirects > kMaxRedirects) fail(remote.url, "redirects without end");
+      url = resolve_url(url, *location);
+      continue;
+    }
+    if (response.failure.empty() && response.status < 300) out.sync();
+    return response;
+  }
+}
+
+void HubDownloader::verify(const std::string& partial, const std::string& file,
+                           const Remote& remote) const {
+  const bool is_sha256 = is_hex(remote.etag, 64);
+  const bool is_sha1 = is_hex(remote.etag, 40);
+  if (!is_sha256 && !is_sha1) return;  // a mirror's own tag: the size was all there was to check
+  const std::string found = is_sha256 ? file_sha256(partial) : git_blob_sha1(partial);
+  if (found == remote.etag) return;
+  std::error_code ignored;
+  fs::remove(partial, ignored);
+  fail(remote.url, fmt::format("{} arrived with the hash {} where {} was announced: thrown away; "
+                               "run again", file, found, remote.etag));
+}
+
+}  // namespace spanforge

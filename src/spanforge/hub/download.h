@@ -1,0 +1,61 @@
+#pragma once
+// Fetches single files of one repository at one revision. Internal to hub/.
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "spanforge/hub/cache.h"
+#include "spanforge/hub/http.h"
+#include "spanforge/hub/hub.h"
+
+namespace spanforge {
+
+// The hub could not be reached at all, or said that it is out of service: the cache may do instead.
+struct HubUnreachable {
+  std::string url, reason;
+};
+
+class HubDownloader {
+ public:
+  HubDownloader(const HubId& id, const HubOptions& options);
+
+  // Asks for the commit and the list of files. nullopt for the files where the server has no list
+  // (a plain mirror); then each file is asked for. Throws HubUnreachable, Error{kNetwork}.
+  void open();
+  const std::string& commit() const { return commit_; }
+
+  // Makes the file present in the snapshot; false when the repository does not have it.
+  bool fetch(const std::string& file);
+  void require(const std::string& file);
+
+ private:
+  struct Remote {  // what HEAD says of a file
+    std::string url, etag;
+    std::optional<uint64_t> size;
+  };
+
+  std::string file_url(const std::string& file) const;
+  std::vector<std::string> headers_for(const std::string& url) const;
+  [[noreturn]] void fail(const std::string& place, const std::string& what) const;
+  [[noreturn]] void fail_status(const std::string& url, const HttpResponse& response) const;
+  HttpResponse head_with_retries(const std::string& url);
+  void read_listing(const std::string& body, const std::string& url);
+  std::optional<Remote> find_remote(const std::string& file);
+  Remote describe(const std::string& url, const HttpResponse& response);
+  void set_commit(const std::string& url, const HttpResponse& response);
+  void download(const std::string& file, const Remote& remote);
+  HttpResponse transfer(const std::string& file, const Remote& remote, const std::string& partial);
+  void verify(const std::string& partial, const std::string& file, const Remote& remote) const;
+  void wait_before_retry(int attempt) const;
+
+  HubId id_;
+  const HubOptions& options_;
+  HttpClient http_;
+  HubCache cache_;
+  std::string commit_;
+  std::optional<std::set<std::string>> files_;
+};
+
+}  // namespace spanforge
