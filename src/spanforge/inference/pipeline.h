@@ -1,5 +1,9 @@
 #pragma once
 // What: questions + contexts -> answers: a saved model directory, its tokenizer, its decoder.
+// Settings: the spanforge decoder uses what spanforge.json beside the model says (window, longest
+//   answer, threshold, temperature), so that answers agree with training's evaluation; the other
+//   decoders use their originals' defaults (windows of 384/128; 15 tokens for pipeline, 30 for
+//   run_qa). What AskOptions sets stands before both.
 // Threads: answer() is const and concurrent.
 
 #include <filesystem>
@@ -9,6 +13,7 @@
 #include <vector>
 
 #include "spanforge/decode/decoder.h"
+#include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/features/feature_set.h"
 #include "spanforge/model/model.h"
 
@@ -23,9 +28,11 @@ struct QuestionContext {
 struct AskOptions {
   DecoderKind decoder = DecoderKind::kSpanforge;
   int32_t top_k = 1;
-  std::optional<int32_t> max_answer_length;        // nullopt: stored with the model, else the decoder's default
+  std::optional<int32_t>
+      max_answer_length;  // nullopt: stored with the model, else the decoder's default
   std::optional<int32_t> max_seq_length, window_overlap;
-  std::optional<bool> handle_impossible_answer;    // nullopt: stored with the model (false without)
+  std::optional<bool> handle_impossible_answer;  // nullopt: stored with the model (spanforge),
+                                                 // else false
   bool align_to_words = true;
   int32_t batch_size = 16;
 };
@@ -38,13 +45,18 @@ struct AskAnswer {
 
 class Pipeline {
  public:
-  static Pipeline from_directory(const std::filesystem::path& directory, Precision precision = Precision::kF32);
-  Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer);
+  // Errors: Error{kBadModel} also for a model without a question-answering head: its answers would
+  // be random.
+  static Pipeline from_directory(const std::filesystem::path& directory,
+                                 Precision precision = Precision::kF32);
+  Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,
+           std::optional<AnswerSettings> settings = std::nullopt);
   Pipeline(Pipeline&&) noexcept;
   ~Pipeline();
 
-  // One list of at most top_k answers a question, best first. Errors: Error{kUsage} for an empty
-  // question or context, or a question too long for the window, naming it.
+  // One list of at most top_k answers a question, best first; the first is the decoder's decision.
+  // Errors: Error{kUsage} for an empty question or context, or a question too long for the window,
+  // naming it, and for a window longer than the model has positions.
   std::vector<std::vector<AskAnswer>> answer(const std::vector<QuestionContext>& questions,
                                              const AskOptions& options = {}) const;
 

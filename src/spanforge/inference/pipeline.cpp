@@ -1,0 +1,180 @@
+#include "spanforge/inference/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/utf8.h"
+#include "spanforge/evaluation/predict.h"
+
+namespace spanforge {
+namespace {
+
+// Questions made into windows and computed together; bounds memory whatever is asked at once.
+constexpr size_t kBlockQuestions = 1024;
+
+constexpr int32_t kPipelineAnswerLength = 15;
+
+struct Resolved {
+  WindowOptions windows;
+  DecoderOptions decoder;
+};
+
+// "question 3 (id x): What is ...?" for messages.
+std::string place_of(const QuestionContext& asked, size_t number) {
+  std::string place = fmt::format("question {}", number + 1);
+  if (!asked.id.empty()) place += fmt::format(" (id {})", quote_for_message(asked.id));
+  return place + fmt::format(": {}", quote_for_message(asked.question));
+}
+
+void check_text(const std::string& text, const char* what, const QuestionContext& asked,
+                size_t number) {
+  if (text.empty()) {
+    throw Error(ErrorCode::kUsage, place_of(asked, number), fmt::format("the {} is empty", what));
+  }
+  if (const std::optional<size_t> at = find_invalid_utf8(text)) {
+    throw Error(ErrorCode::kUsage, place_of(asked, number),
+                fmt::format("the {} is not valid UTF-8 at byte {}", what, *at));
+  }
+}
+
+Dataset make_dataset(const std::vector<QuestionContext>& questions, size_t first, size_t end) {
+  Dataset dataset;
+  dataset.file = "questions";
+  std::unordered_map<std::string_view, size_t> known;  // context text -> index
+  for (size_t i = first; i < end; ++i) {
+    Example& example = dataset.examples.emplace_back();
+    example.id = questions[i].id.empty() ? std::to_string(i) : questions[i].id;
+    example.question = questions[i].question;
+    example.place = fmt::format("{}", i);
+    const auto [entry, fresh] = known.emplace(questions[i].context, dataset.contexts.size());
+    if (fresh) dataset.contexts.push_back(questions[i].context);
+    example.context = entry->second;
+  }
+  return dataset;
+}
+
+// Best first, the decision at the front: run_qa decides after its n-best list is made.
+std::vector<AskAnswer> answers_of(const DecodedExample& decoded, int32_t top_k) {
+  std::vector<Candidate> order = decoded.candidates;
+  const auto chosen = std::find_if(order.begin(), order.end(), [&](const Candidate& c) {
+    return c.text == decoded.prediction.text;
+  });
+  if (chosen != order.end()) std::rotate(order.begin(), chosen, chosen + 1);
+  std::vector<AskAnswer> answers;
+  for (Candidate& candidate : order) {
+    if (answers.size() == static_cast<size_t>(top_k)) break;
+    answers.push_back({candidate.score, candidate.span, std::move(candidate.text)});
+  }
+  return answers;
+}
+
+}  // namespace
+
+struct Pipeline::Impl {
+  QuestionAnsweringModel model;
+  Tokenizer tokenizer;
+  std::optional<AnswerSettings> settings;
+
+  WindowOptions windows(const AskOptions& options, const AnswerSettings* stored) const {
+    const int32_t positions = model.config().max_position_embeddings;
+    WindowOptions result = stored ? stored->windows : default_windows(tokenizer, positions).windows;
+    if (options.max_seq_length) {
+      result.max_seq_length = *options.max_seq_length;
+      result.window_overlap = std::min(*options.max_seq_length / 2, 128);
+    }
+    if (options.window_overlap) result.window_overlap = *options.window_overlap;
+    if (result.max_seq_length > positions) {
+      throw Error(ErrorCode::kUsage, "--max-seq-length",
+                  fmt::format("{} is more than the model's {} positions", result.max_seq_length,
+                              positions));
+    }
+    return result;
+  }
+
+  Resolved resolve(const AskOptions& options) const {
+    if (options.top_k < 1) throw Error(ErrorCode::kUsage, "--top-k", "must be at least 1");
+    if (options.batch_size < 1)
+      throw Error(ErrorCode::kUsage, "--batch-size", "must be at least 1");
+    const AnswerSettings* stored =
+        options.decoder == DecoderKind::kSpanforge && settings ? &*settings : nullptr;
+    Resolved result;
+    if (stored) result.decoder = stored->decoder_options();
+    result.decoder.kind = options.decoder;
+    result.decoder.top_k = options.top_k;
+    result.decoder.align_to_words = options.align_to_words;
+    if (options.decoder == DecoderKind::kPipeline)
+      result.decoder.max_answer_length = kPipelineAnswerLength;
+    if (options.max_answer_length) result.decoder.max_answer_length = *options.max_answer_length;
+    if (options.handle_impossible_answer)
+      result.decoder.null_answers = *options.handle_impossible_answer;
+    result.windows = windows(options, stored);
+    return result;
+  }
+
+  // The features of one block; what a single question makes impossible is told about that question.
+  FeatureSet features_of(const Dataset& dataset, const std::vector<QuestionContext>& questions,
+                         size_t first, const WindowOptions& window_options) const {
+    FeatureOptions options;
+    options.windows = window_options;
+    options.with_labels = false;
+    try {
+      return FeatureSet::build(dataset, tokenizer, options);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kBadData) throw;
+      for (size_t i = 0; i < dataset.examples.size(); ++i) {
+        if (error.place() != dataset.place_of(dataset.examples[i])) continue;
+        throw Error(ErrorCode::kUsage, place_of(questions[first + i], first + i), error.reason());
+      }
+      throw;
+    }
+  }
+};
+
+Pipeline Pipeline::from_directory(const std::filesystem::path& directory, Precision precision) {
+  LoadReport report;
+  QuestionAnsweringModel model = QuestionAnsweringModel::load(directory, 0, &report);
+  if (!report.initialized.empty()) {
+    throw Error(ErrorCode::kBadModel, directory.string(),
+                fmt::format("has no question-answering head ({} is missing): train it first",
+                            report.initialized.front()));
+  }
+  model.set_precision(precision);
+  return Pipeline(std::move(model), Tokenizer::from_directory(directory),
+                  load_answer_settings(directory));
+}
+
+Pipeline::Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,
+                   std::optional<AnswerSettings> settings)
+    : impl_(new Impl{std::move(model), std::move(tokenizer), settings}) {}
+Pipeline::Pipeline(Pipeline&&) noexcept = default;
+Pipeline::~Pipeline() = default;
+
+std::vector<std::vector<AskAnswer>> Pipeline::answer(const std::vector<QuestionContext>& questions,
+                                                     const AskOptions& options) const {
+  const Resolved resolved = impl_->resolve(options);
+  for (size_t i = 0; i < questions.size(); ++i) {
+    check_text(questions[i].question, "question", questions[i], i);
+    check_text(questions[i].context, "context", questions[i], i);
+  }
+  PredictOptions predict;
+  predict.batch_size = options.batch_size;
+  std::vector<std::vector<AskAnswer>> answers;
+  answers.reserve(questions.size());
+  for (size_t first = 0; first < questions.size(); first += kBlockQuestions) {
+    const size_t end = std::min(questions.size(), first + kBlockQuestions);
+    const Dataset dataset = make_dataset(questions, first, end);
+    const FeatureSet features = impl_->features_of(dataset, questions, first, resolved.windows);
+    const Predictions predictions = predict_all(impl_->model, features, predict);
+    for (const DecodedExample& decoded :
+         decode_all(dataset, features, predictions.logits, resolved.decoder)) {
+      answers.push_back(answers_of(decoded, options.top_k));
+    }
+  }
+  return answers;
+}
+
+}  // namespace spanforge
