@@ -1,0 +1,125 @@
+// make_sample_data DIRECTORY: writes the generated part of data/sample/ (see its README.md): always
+// the same bytes.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <set>
+
+#include "scene.h"
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+#include "spanforge/data/dataset.h"
+#include "spanforge/data/normalize.h"
+
+namespace spanforge::sample {
+namespace {
+
+constexpr uint64_t kSeed = 20240601;
+constexpr int kTrainScenes = 900;  // of each language
+constexpr int kValidationScenes = 80;
+constexpr int kAskScenes = 4;
+
+// Every split draws from a stream of its own and takes nothing that stood in an earlier one.
+class Generator {
+ public:
+  Dataset make_split(uint64_t number, const std::string& name, int scenes) {
+    Dataset dataset;
+    dataset.version = "v2.0";
+    std::set<std::string> questions, contexts;
+    for (const Lexicon* words : {&chinese_lexicon(), &english_lexicon()}) {
+      CounterStream random(combine(combine(kSeed, number), words->code == "zh" ? 1 : 2));
+      for (int made = 0; made < scenes;) {
+        made += add_scene(make_scene(*words, random),
+                          fmt::format("{}-{}-{:04}", words->code, name, made), dataset, contexts,
+                          questions);
+      }
+    }
+    seen_contexts_.merge(contexts);
+    seen_questions_.merge(questions);
+    return dataset;
+  }
+
+ private:
+  // Adds the scene and true, unless an earlier split leaves too little of it.
+  bool add_scene(const Scene& scene, const std::string& title, Dataset& dataset,
+                 std::set<std::string>& contexts, std::set<std::string>& questions) const {
+    const std::string context = normalize_for_overlap(scene.context);
+    if (seen_contexts_.count(context) > 0 || contexts.count(context) > 0) return false;
+    std::vector<Example> examples;
+    for (const SceneQuestion& question : scene.questions) {
+      const std::string key = normalize_for_overlap(question.text);
+      if (seen_questions_.count(key) > 0) continue;
+      Example example;
+      example.id = fmt::format("{}-{}", title, examples.size());
+      example.title = title;
+      example.question = question.text;
+      example.context = dataset.contexts.size();
+      example.is_impossible = question.answer.empty();
+      if (!example.is_impossible)
+        example.answers.push_back({question.answer, question.answer_start});
+      examples.push_back(std::move(example));
+    }
+    if (examples.size() < 3) return false;
+    contexts.insert(context);
+    for (const Example& example : examples)
+      questions.insert(normalize_for_overlap(example.question));
+    dataset.contexts.push_back(scene.context);
+    dataset.examples.insert(dataset.examples.end(), examples.begin(), examples.end());
+    return true;
+  }
+
+  std::set<std::string> seen_contexts_, seen_questions_;
+};
+
+// Contexts and questions, one a line: what a vocabulary is trained on.
+std::string plain_text(const Dataset& dataset) {
+  std::string text;
+  size_t context = SIZE_MAX;
+  for (const Example& example : dataset.examples) {
+    if (example.context != context) text += dataset.context_of(example) + "\n";
+    context = example.context;
+    text += example.question + "\n";
+  }
+  return text;
+}
+
+// One answerable question of each scene: "context<TAB>question".
+std::string ask_lines(const Dataset& dataset) {
+  std::string lines;
+  size_t context = SIZE_MAX;
+  for (const Example& example : dataset.examples) {
+    if (example.context == context || example.answers.empty()) continue;
+    context = example.context;
+    lines += dataset.context_of(example) + "\t" + example.question + "\n";
+  }
+  return lines;
+}
+
+void write_all(const fs::path& directory) {
+  Generator generator;
+  const Dataset train = generator.make_split(1, "train", kTrainScenes);
+  const Dataset validation = generator.make_split(2, "validation", kValidationScenes);
+  const Dataset ask = generator.make_split(3, "ask", kAskScenes);
+  spanforge::create_directories(directory);
+  save_squad(train, directory / "train.json");
+  save_squad(validation, directory / "validation.json");
+  write_file_atomic(directory / "text.txt", plain_text(train));
+  write_file_atomic(directory / "ask.tsv", ask_lines(ask));
+}
+
+}  // namespace
+}  // namespace spanforge::sample
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "make_sample_data: give the directory to write to\n");
+    return 2;
+  }
+  try {
+    spanforge::sample::write_all(argv[1]);
+  } catch (const spanforge::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return spanforge::exit_code(error.code());
+  }
+  return 0;
+}

@@ -1,0 +1,251 @@
+#include "scene.h"
+
+#include <algorithm>
+#include <set>
+
+#include "spanforge/base/error.h"
+
+namespace spanforge::sample {
+namespace {
+
+constexpr size_t kPeople = 4;
+constexpr double kUnanswerableShare = 0.55;  // of scenes; they hold four or five questions
+
+template <class T>
+const T& pick(const std::vector<T>& from, CounterStream& random) {
+  return from[random.next_below(from.size())];
+}
+
+template <class T>
+void shuffle(std::vector<T>& items, CounterStream& random) {
+  for (size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random.next_below(i)]);
+}
+
+// Distinct values, in random order.
+template <class T>
+std::vector<T> sample(std::vector<T> from, size_t count, CounterStream& random) {
+  shuffle(from, random);
+  from.resize(std::min(count, from.size()));
+  return from;
+}
+
+std::string make_name(const Lexicon& words, CounterStream& random) {
+  const std::string& first = pick(words.first_names, random);
+  return first + words.name_gap + pick(words.last_names, random);
+}
+
+// The words one scene uses: few of each, so that facts share them.
+struct Vocabulary {
+  std::vector<std::string> people;
+  std::map<Slot, std::vector<std::string>> values;
+  std::vector<Pair> places, things;
+};
+
+Vocabulary choose_words(const Lexicon& words, CounterStream& random) {
+  Vocabulary chosen;
+  while (chosen.people.size() < kPeople) {
+    const std::string name = make_name(words, random);
+    const bool overlaps =
+        std::any_of(chosen.people.begin(), chosen.people.end(), [&](const auto& p) {
+          return p.find(name) != std::string::npos || name.find(p) != std::string::npos;
+        });
+    if (!overlaps) chosen.people.push_back(name);
+  }
+  const auto few = [&](Slot slot, const std::vector<std::string>& from, size_t count) {
+    chosen.values[slot] = sample(from, count, random);
+  };
+  few('t', words.times, 2);
+  few('a', words.actions, 2);
+  const Feelings& feelings = random.next_below(2) == 0 ? words.good : words.bad;
+  few('m', feelings.moods, 2);
+  few('r', feelings.reasons, 3);
+  few('n', words.counts, 3);
+  few('s', words.shops, 2);
+  few('c', words.costs, 3);
+  few('j', words.jobs, 3);
+  few('k', words.skills, 3);
+  chosen.places = sample(words.places, 2, random);
+  chosen.things = sample(words.things, 2, random);
+  return chosen;
+}
+
+Fact make_fact(const FactKind& kind, const Vocabulary& words, CounterStream& random) {
+  Fact fact;
+  fact.kind = &kind;
+  const Pair& place = pick(words.places, random);
+  const Pair& thing = pick(words.things, random);
+  for (const Slot slot : kind.slots) {
+    std::string& value = fact.values[slot];
+    switch (slot) {
+      case 'p':
+        value = pick(words.people, random);
+        break;
+      case 'q':
+        do value = pick(words.people, random);
+        while (value == fact.values['p']);
+        break;
+      case 'l':
+        value = place.first;
+        break;
+      case 'd':
+        value = place.second;
+        break;
+      case 'o':
+        value = thing.first;
+        break;
+      case 'u':
+        value = thing.second;
+        break;
+      default:
+        value = pick(words.values.at(slot), random);
+    }
+  }
+  return fact;
+}
+
+// Fills a pattern, and tells where each slot's value came to stand, in code points from `base`.
+std::string fill(const std::string& pattern, const std::map<Slot, std::string>& values,
+                 std::map<Slot, CharSpan>* places = nullptr, int32_t base = 0) {
+  std::string out;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] != '{') {
+      out += pattern[i];
+      continue;
+    }
+    const Slot slot = pattern[++i];
+    std::string value = values.at(slot);
+    if (pattern[i + 1] == '^') {  // begins a sentence
+      value[0] = static_cast<char>(value[0] >= 'a' && value[0] <= 'z' ? value[0] - 0x20 : value[0]);
+      ++i;
+    }
+    const auto start = base + static_cast<int32_t>(count_code_points(out));
+    out += value;
+    if (places != nullptr) {
+      (*places)[slot] = {start, base + static_cast<int32_t>(count_code_points(out))};
+    }
+    ++i;  // the closing brace
+  }
+  return out;
+}
+
+std::set<Slot> slots_of(const std::string& pattern) {
+  std::set<Slot> slots;
+  for (size_t i = 0; i + 1 < pattern.size(); ++i) {
+    if (pattern[i] == '{') slots.insert(pattern[i + 1]);
+  }
+  return slots;
+}
+
+// The facts that agree with all the given values of a question's slots.
+std::vector<const Fact*> matching(const std::vector<Fact>& facts, const FactKind* kind,
+                                  const std::set<Slot>& slots,
+                                  const std::map<Slot, std::string>& values) {
+  std::vector<const Fact*> found;
+  for (const Fact& fact : facts) {
+    if (fact.kind == kind && std::all_of(slots.begin(), slots.end(), [&](Slot slot) {
+          return fact.values.at(slot) == values.at(slot);
+        })) {
+      found.push_back(&fact);
+    }
+  }
+  return found;
+}
+
+std::vector<Fact> make_facts(const Lexicon& words, const Vocabulary& chosen,
+                             CounterStream& random) {
+  std::vector<const FactKind*> kinds;
+  for (const FactKind& kind : words.kinds) kinds.push_back(&kind);
+  kinds = sample(kinds, 2, random);
+  const size_t count = 3 + random.next_below(2);
+  std::vector<Fact> facts;
+  while (facts.size() < count) {
+    const FactKind& kind = *kinds[facts.size() % 2];
+    Fact fact = make_fact(kind, chosen, random);
+    // One person has one fact of a kind, and no two facts say the same of two people.
+    const bool repeats = std::any_of(facts.begin(), facts.end(), [&](const Fact& other) {
+      if (other.kind != fact.kind) return false;
+      bool same_but_person = true;
+      for (const auto& [slot, value] : fact.values) {
+        same_but_person = same_but_person && (slot == 'p' || other.values.at(slot) == value);
+      }
+      return same_but_person || other.values.at('p') == fact.values.at('p');
+    });
+    if (!repeats) facts.push_back(std::move(fact));
+  }
+  shuffle(facts, random);
+  return facts;
+}
+
+// An answerable question's pattern with one word exchanged, for another of this scene or for one
+// from outside, so that no fact answers it.
+bool ask_unanswerable(const Lexicon& words, const Vocabulary& chosen,
+                      const std::vector<Fact>& facts, CounterStream& random, SceneQuestion& out) {
+  const Vocabulary outside = choose_words(words, random);
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    const Fact& fact = pick(facts, random);
+    const QuestionPattern& pattern = pick(fact.kind->questions, random);
+    const std::set<Slot> slots = slots_of(pattern.text);
+    const Slot exchanged = pick(std::vector<Slot>(slots.begin(), slots.end()), random);
+    const bool inside = random.next_below(2) == 0;
+    const Fact other = make_fact(*fact.kind, inside ? chosen : outside, random);
+    std::map<Slot, std::string> values = fact.values;
+    values[exchanged] = other.values.at(exchanged);
+    // A place goes with its preposition, a thing with its measure word.
+    for (const auto& [one, two] : {std::pair{'l', 'd'}, std::pair{'o', 'u'}}) {
+      if ((exchanged != one && exchanged != two) || values.count(two) == 0) continue;
+      values[one] = other.values.at(one);
+      values[two] = other.values.at(two);
+    }
+    if (values.count('q') > 0 && values['q'] == values['p']) continue;
+    if (!matching(facts, fact.kind, slots, values).empty()) continue;
+    out = {fill(pattern.text, values), "", 0};
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Scene make_scene(const Lexicon& words, CounterStream& random) {
+  const Vocabulary chosen = choose_words(words, random);
+  std::vector<Fact> facts = make_facts(words, chosen, random);
+  Scene scene;
+  for (Fact& fact : facts) {
+    if (!scene.context.empty()) scene.context += words.sentence_gap;
+    const auto base = static_cast<int32_t>(count_code_points(scene.context));
+    scene.context += fill(pick(fact.kind->statements, random), fact.values, &fact.places, base);
+  }
+  struct Candidate {
+    const Fact* fact;
+    const QuestionPattern* pattern;
+  };
+  std::vector<Candidate> candidates;
+  for (const Fact& fact : facts) {
+    for (const QuestionPattern& pattern : fact.kind->questions) {
+      if (matching(facts, fact.kind, slots_of(pattern.text), fact.values).size() == 1) {
+        candidates.push_back({&fact, &pattern});
+      }
+    }
+  }
+  shuffle(candidates, random);
+  const size_t wanted = 3 + random.next_below(2);
+  std::set<std::pair<const Fact*, Slot>> asked;
+  for (const Candidate& candidate : candidates) {
+    if (scene.questions.size() == wanted) break;
+    const Slot slot = candidate.pattern->answer;
+    if (!asked.insert({candidate.fact, slot}).second) continue;
+    const CharSpan place = candidate.fact->places.at(slot);
+    scene.questions.push_back({fill(candidate.pattern->text, candidate.fact->values),
+                               slice_code_points(scene.context, place.start, place.end),
+                               place.start});
+  }
+  SceneQuestion unanswerable;
+  if (random.next_uniform() < kUnanswerableShare &&
+      ask_unanswerable(words, chosen, facts, random, unanswerable)) {
+    const size_t at = random.next_below(scene.questions.size() + 1);
+    scene.questions.insert(scene.questions.begin() + static_cast<std::ptrdiff_t>(at), unanswerable);
+  }
+  return scene;
+}
+
+}  // namespace spanforge::sample
