@@ -1,0 +1,469 @@
+#include "spanforge/hub/hub.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+
+#include <gtest/gtest.h>
+
+#include "hub/stand_in_server.h"
+#include "spanforge/base/file.h"
+#include "spanforge/base/hash.h"
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+using testing::expect_error;
+using testing::HttpReply;
+using testing::HttpRequest;
+using testing::StandInServer;
+using testing::TemporaryDirectory;
+
+const std::string kCommit(40, 'c');
+
+// A hub of one repository. Files over 1 KB are "large": served by a second host, by SHA-256.
+class HubTest : public ::testing::Test {
+ protected:
+  HubTest()
+      : storage_([this](const HttpRequest& request) { return answer_storage(request); }),
+        server_([this](const HttpRequest& request) { return answer_hub(request); }) {
+    ::setenv("no_proxy", "127.0.0.1", 1);
+    files_["config.json"] = R"({"model_type": "bert"})";
+    files_["vocab.txt"] = "[PAD]\n[UNK]\n";
+    files_["tokenizer_config.json"] = "{}";
+    files_["model.safetensors"] = std::string(300'000, 'w');
+    options_.cache = cache_ / "hub";
+    options_.endpoint = server_.url();
+    options_.token = "hf_secret";
+    options_.timeout_seconds = 5;
+    options_.retry_wait_seconds = 0.001;
+  }
+
+  static bool is_large(const std::string& body) { return body.size() > 1000; }
+  static std::string etag_of(const std::string& body) {
+    return is_large(body)
+               ? sha256_hex(body)
+               : sha1_hex("blob " + std::to_string(body.size()) + std::string(1, '\0') + body);
+  }
+
+  HttpReply answer_hub(const HttpRequest& request) {
+    if (hook_) {
+      if (const auto reply = hook_(request)) return *reply;
+    }
+    if (request.path == "/api/models/org/name/revision/main" && has_listing_) {
+      std::string body = R"({"sha": ")" + kCommit + R"(", "siblings": [)";
+      for (const auto& [name, content] : files_) {
+        if (body.back() != '[') body += ", ";
+        body += R"({"rfilename": ")" + name + R"("})";
+      }
+      return {200, {}, body + "]}"};
+    }
+    const std::string prefix = "/org/name/resolve/main/";
+    if (!request.path.starts_with(prefix)) return {404, {}, "no such page"};
+    const auto file = files_.find(request.path.substr(prefix.size()));
+    if (file == files_.end()) {
+      return {404, {{"X-Error-Code", "EntryNotFound"}, {"X-Repo-Commit", kCommit}}, ""};
+    }
+    const std::string& body = file->second;
+    if (!is_large(body)) {
+      return {200, {{"ETag", '"' + etag_of(body) + '"'}, {"X-Repo-Commit", kCommit}}, body};
+    }
+    return {302,
+            {{"X-Linked-Etag", '"' + etag_of(body) + '"'},
+             {"X-Linked-Size", std::to_string(body.size())},
+             {"X-Repo-Commit", kCommit},
+             {"ETag", "\"something-else\""},
+             {"Location", storage_.url() + "/bytes/" + file->first}},
+            ""};
+  }
+
+  HttpReply answer_storage(const HttpRequest& request) {
+    if (storage_hook_) {
+      if (const auto reply = storage_hook_(request)) return *reply;
+    }
+    const std::string& body = files_.at(request.path.substr(std::string("/bytes/").size()));
+    const std::string range = request.header("range");
+    if (range.empty()) return {200, {}, body};
+    const size_t from = std::stoul(range.substr(range.find('=') + 1));
+    return {206,
+            {{"Content-Range", "bytes " + std::to_string(from) + "-" +
+                                   std::to_string(body.size() - 1) + "/" +
+                                   std::to_string(body.size())}},
+            body.substr(from)};
+  }
+
+  fs::path repository() const { return options_.cache / "models--org--name"; }
+  fs::path blob(const std::string& name) { return repository() / "blobs" / etag_of(files_[name]); }
+
+  void expect_whole(const fs::path& snapshot) {
+    EXPECT_EQ(snapshot, repository() / "snapshots" / kCommit);
+    for (const auto& [name, body] : files_) {
+      EXPECT_EQ(read_file(snapshot / name), body) << name;
+      EXPECT_EQ(fs::read_symlink(snapshot / name), fs::path("../../blobs") / etag_of(body)) << name;
+    }
+    EXPECT_EQ(read_file(repository() / "refs" / "main"), kCommit);
+    for (const auto& entry : fs::directory_iterator(repository() / "blobs")) {
+      EXPECT_FALSE(entry.path().string().ends_with(".incomplete")) << entry.path();
+    }
+  }
+
+  using Hook = std::function<std::optional<HttpReply>(const HttpRequest&)>;
+  TemporaryDirectory cache_;
+  HubOptions options_;
+  std::map<std::string, std::string> files_;
+  bool has_listing_ = true;
+  Hook hook_, storage_hook_;
+  StandInServer storage_, server_;
+};
+
+TEST_F(HubTest, FetchesWhatAModelNeedsIntoTheCache) {
+  files_["README.md"] = "not needed";
+  const fs::path snapshot = resolve_model("org/name", options_);
+  EXPECT_FALSE(fs::exists(snapshot / "README.md"));
+  files_.erase("README.md");
+  expect_whole(snapshot);
+  EXPECT_EQ(server_.count("HEAD", "tokenizer.json"), 0u) << "the listing says it is not there";
+}
+
+TEST_F(HubTest, AsksFileByFileWhereThereIsNoListing) {
+  has_listing_ = false;
+  expect_whole(resolve_model("org/name", options_));
+  EXPECT_TRUE(fs::exists(repository() / ".no_exist" / kCommit / "tokenizer.json"));
+}
+
+TEST_F(HubTest, FetchesNothingTwice) {
+  resolve_model("org/name", options_);
+  const size_t before = storage_.requests().size();
+  expect_whole(resolve_model("org/name@main", options_));
+  EXPECT_EQ(storage_.requests().size(), before);
+  EXPECT_EQ(server_.count("GET", "/resolve/"), 3u);
+}
+
+TEST_F(HubTest, ACommitInTheCacheNeedsNoServer) {
+  resolve_model("org/name", options_);
+  const size_t before = server_.requests().size();
+  expect_whole(resolve_model("org/name@" + kCommit, options_));
+  EXPECT_EQ(server_.requests().size(), before);
+}
+
+TEST_F(HubTest, ContinuesADownloadThatBrokeOff) {
+  int cuts = 0;
+  storage_hook_ = [&](const HttpRequest& request) -> std::optional<HttpReply> {
+    if (++cuts > 2) return std::nullopt;
+    EXPECT_EQ(request.header("range").empty(), cuts == 1);
+    const std::string& body = files_["model.safetensors"];
+    if (cuts == 1) return HttpReply{200, {}, body, 100'000};
+    return HttpReply{206, {{"Content-Range", "bytes 100000-299999/300000"}}, body.substr(100'000), 50'000};
+  };
+  expect_whole(resolve_model("org/name", options_));
+  EXPECT_EQ(storage_.requests().at(2).header("range"), "bytes=150000-");
+}
+
+TEST_F(HubTest, ContinuesWhatAnEarlierProcessLeft) {
+  fs::create_directories(blob("model.safetensors").parent_path());
+  std::ofstream(blob("model.safetensors").string() + ".incomplete")
+      << files_["model.safetensors"].substr(0, 1234);
+  expect_whole(resolve_model("org/name", options_));
+  EXPECT_EQ(storage_.requests().at(0).header("range"), "bytes=1234-");
+}
+
+TEST_F(HubTest, StartsAgainWhenTheServerIgnoresTheRange) {
+  storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
+    return HttpReply{200, {}, files_["model.safetensors"],
+                     storage_.requests().size() == 1 ? std::optional<size_t>(1000) : std::nullopt};
+  };
+  expect_whole(resolve_model("org/name", options_));
+}
+
+TEST_F(HubTest, RefusesAnotherRangeThanAskedFor) {
+  storage_hook_ = [&](const HttpRequest& request) -> std::optional<HttpReply> {
+    const std::string& body = files_["model.safetensors"];
+    if (request.header("range").empty()) return HttpReply{200, {}, body, 1000};
+    return HttpReply{206, {{"Content-Range", "bytes 5-299999/300000"}}, body.substr(5)};
+  };
+  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("another range"), std::string::npos) << error.what();
+}
+
+TEST_F(HubTest, ThrowsAwayAFileOfTheWrongHash) {
+  storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
+    return HttpReply{200, {}, std::string(300'000, 'x')};
+  };
+  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("hash"), std::string::npos) << error.what();
+  EXPECT_FALSE(fs::exists(blob("model.safetensors")));
+  EXPECT_FALSE(fs::exists(blob("model.safetensors").string() + ".incomplete"));
+  storage_hook_ = nullptr;
+  expect_whole(resolve_model("org/name", options_));
+}
+
+TEST_F(HubTest, SmallFilesAreCheckedByGitsHash) {
+  hook_ = [&](const HttpRequest& request) -> std::optional<HttpReply> {
+    if (request.method != "GET" || !request.path.ends_with("vocab.txt")) return std::nullopt;
+    return HttpReply{200, {{"X-Repo-Commit", kCommit}}, "[PAD]\n[UNX]\n"};
+  };
+  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.place().find("vocab.txt"), std::string::npos) << error.what();
+}
+
+TEST_F(HubTest, ABodyLongerThanAnnouncedIsRefused) {
+  storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
+    return HttpReply{200, {}, files_["model.safetensors"] + "more"};
+  };
+  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("more than"), std::string::npos) << error.what();
+}
+
+TEST_F(HubTest, GivesUpOnAServerThatAlwaysBreaksOff) {
+  storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
+    return HttpReply{503, {}, "later"};
+  };
+  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("run again to continue"), std::string::npos) << error.what();
+  EXPECT_EQ(storage_.requests().size(), 5u);
+}
+
+TEST_F(HubTest, TheTokenGoesToTheHubOnly) {
+  resolve_model("org/name", options_);
+  for (const HttpRequest& request : server_.requests()) {
+    EXPECT_EQ(request.header("authorization"), "Bearer hf_secret") << request.path;
+  }
+  ASSERT_FALSE(storage_.requests().empty());
+  for (const HttpRequest& request : storage_.requests()) {
+    EXPECT_EQ(request.header("authorization"), "") << request.path;
+  }
+}
+
+TEST_F(HubTest, NoAccessIsExplained) {
+  hook_ = [](const HttpRequest&) { return HttpReply{401, {{"X-Error-Code", "RepoNotFound"}}, ""}; };
+  options_.token = "";
+  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("401"), std::string::npos) << error.what();
+  EXPECT_NE(error.reason().find("HF_TOKEN"), std::string::npos) << error.what();
+}
+
+TEST_F(HubTest, AnUnknownRevisionIsNamed) {
+  hook_ = [](const HttpRequest&) {
+    return HttpReply{404, {{"X-Error-Code", "RevisionNotFound"}}, ""};
+  };
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name@v9", options_); });
+  EXPECT_NE(error.reason().find("v9"), std::string::npos) << error.what();
+}
+
+TEST_F(HubTest, RedirectsWithoutEndAreRefused) {
+  hook_ = [](const HttpRequest& request) {
+    return HttpReply{307, {{"Location", request.path + "x"}}, ""};
+  };
+  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("redirects without end"), std::string::npos) << error.what();
+  EXPECT_LE(server_.requests().size(), 12u);
+}
+
+TEST_F(HubTest, StorageThatRedirectsWithoutEndIsRefused) {
+  storage_hook_ = [&](const HttpRequest& request) -> std::optional<HttpReply> {
+    return HttpReply{302, {{"Location", storage_.url() + request.path}}, ""};
+  };
+  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("redirects without end"), std::string::npos) << error.what();
+}
+
+TEST_F(HubTest, ARedirectToAFileOfThisMachineIsRefused) {
+  for (const std::string target : {"file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/"}) {
+    SCOPED_TRACE(target);
+    storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
+      return HttpReply{302, {{"Location", target}}, ""};
+    };
+    const Error error =
+        expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+    EXPECT_NE(error.reason().find("no http or https"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(HubTest, AHubThatRedirectsToAFileIsRefused) {
+  hook_ = [](const HttpRequest& request) -> std::optional<HttpReply> {
+    if (request.method != "HEAD") return std::nullopt;
+    return HttpReply{302, {{"Location", "file:///etc/passwd"}, {"ETag", "\"abc\""},
+                           {"X-Repo-Commit", kCommit}}, ""};
+  };
+  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("no http or https"), std::string::npos) << error.what();
+}
+
+TEST_F(HubTest, ARenamedRepositoryIsFollowed) {
+  hook_ = [](const HttpRequest& request) -> std::optional<HttpReply> {
+    for (const std::string prefix : {"/api/models/old/name/", "/old/name/"}) {
+      if (!request.path.starts_with(prefix)) continue;
+      const std::string rest = request.path.substr(prefix.size());
+      const std::string to = prefix.starts_with("/api") ? "/api/models/org/name/" : "/org/name/";
+      return HttpReply{307, {{"Location", to + rest}}, ""};
+    }
+    return std::nullopt;
+  };
+  const fs::path snapshot = resolve_model("old/name", options_);
+  EXPECT_EQ(read_file(snapshot / "model.safetensors"), files_["model.safetensors"]);
+}
+
+TEST_F(HubTest, AnEtagThatIsAPathIsRefused) {
+  hook_ = [](const HttpRequest& request) -> std::optional<HttpReply> {
+    if (request.method != "HEAD") return std::nullopt;
+    return HttpReply{200, {{"ETag", "\"../../../evil\""}, {"X-Repo-Commit", kCommit}}, ""};
+  };
+  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("ETag"), std::string::npos) << error.what();
+}
+
+TEST_F(HubTest, ShardsAreFetchedWithTheirIndex) {
+  files_.erase("model.safetensors");
+  files_["model-1-of-2.safetensors"] = std::string(2000, '1');
+  files_["model-2-of-2.safetensors"] = std::string(3000, '2');
+  files_["model.safetensors.index.json"] =
+      R"({"weight_map": {"a": "model-1-of-2.safetensors", "b": "model-2-of-2.safetensors"}})";
+  expect_whole(resolve_model("org/name", options_));
+}
+
+TEST_F(HubTest, ShardsThatLeaveTheRepositoryAreRefused) {
+  files_.erase("model.safetensors");
+  files_["model.safetensors.index.json"] = R"({"weight_map": {"a": "../../../evil"}})";
+  const Error error = expect_error(ErrorCode::kBadModel, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.place().find("index.json"), std::string::npos) << error.what();
+}
+
+TEST_F(HubTest, PytorchWeightsDoWhereThereAreNoOthers) {
+  files_["pytorch_model.bin"] = files_["model.safetensors"];
+  files_.erase("model.safetensors");
+  expect_whole(resolve_model("org/name", options_));
+}
+
+TEST_F(HubTest, OfflineTakesTheCacheAndAsksNobody) {
+  resolve_model("org/name", options_);
+  const size_t before = server_.requests().size();
+  options_.offline = true;
+  expect_whole(resolve_model("org/name", options_));
+  EXPECT_EQ(server_.requests().size(), before);
+}
+
+TEST_F(HubTest, OfflineWithoutACacheSaysWhatIsMissing) {
+  options_.offline = true;
+  Error error = expect_error(ErrorCode::kCacheMiss, [&] { resolve_model("org/name", options_); });
+  EXPECT_EQ(error.place(), "org/name");
+  options_.offline = false;
+  resolve_model("org/name", options_);
+  fs::remove(blob("model.safetensors"));
+  options_.offline = true;
+  error = expect_error(ErrorCode::kCacheMiss, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("model.safetensors"), std::string::npos) << error.what();
+}
+
+TEST_F(HubTest, AnUnreachableHubIsReplacedByTheCacheWithANotice) {
+  resolve_model("org/name", options_);
+  options_.endpoint = "http://127.0.0.1:1";
+  std::string notice;
+  options_.notice = [&](const std::string& line) { notice = line; };
+  expect_whole(resolve_model("org/name", options_));
+  EXPECT_NE(notice.find("cannot be reached"), std::string::npos);
+  fs::remove_all(options_.cache);
+  expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+}
+
+TEST_F(HubTest, ProgressEndsAtTheWholeSize) {
+  uint64_t last = 0, total = 0;
+  options_.progress = [&](const std::string& file, uint64_t done, uint64_t all) {
+    if (file != "model.safetensors") return;
+    EXPECT_GE(done, last);
+    last = done;
+    total = all;
+  };
+  resolve_model("org/name", options_);
+  EXPECT_EQ(last, 300'000u);
+  EXPECT_EQ(total, 300'000u);
+}
+
+TEST_F(HubTest, ADirectoryIsReturnedAsItIs) {
+  EXPECT_EQ(resolve_model(cache_.path().string(), options_), cache_.path());
+  std::ofstream(cache_ / "file") << "x";
+  expect_error(ErrorCode::kIo, [&] { resolve_model((cache_ / "file").string(), options_); });
+  EXPECT_TRUE(server_.requests().empty());
+}
+
+TEST(HubId, SplitsTheRevision) {
+  EXPECT_EQ(parse_hub_id("org/name").revision, "main");
+  EXPECT_EQ(parse_hub_id("name").repository, "name");
+  const HubId id = parse_hub_id("org/na.me-1_2@refs/pr/3");
+  EXPECT_EQ(id.repository, "org/na.me-1_2");
+  EXPECT_EQ(id.revision, "refs/pr/3");
+}
+
+TEST(HubId, RefusesWhatIsNone) {
+  for (const char* bad : {"", "a/b/c", "/a", "a/", "../x", "a/..", "a--b", ".a", "a.", "-a", "a b",
+                          "a@", "a@../b", "a@/x", "a@x/", "./out/model", "/no/such/dir", "a\nb",
+                          "a@b\\c", "文/x"}) {
+    SCOPED_TRACE(bad);
+    expect_error(ErrorCode::kUsage, [&] { parse_hub_id(bad); });
+  }
+}
+
+// Sets variables for one test and takes them back.
+class Environment {
+ public:
+  void set(const std::string& name, const std::string& value) {
+    names_.push_back(name);
+    ::setenv(name.c_str(), value.c_str(), 1);
+  }
+  void clear() {
+    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME",
+                             "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH",
+                             "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE",
+                             "HF_HUB_DISABLE_IMPLICIT_TOKEN"}) {
+      ::unsetenv(name);
+    }
+  }
+  ~Environment() { clear(); }
+
+ private:
+  std::vector<std::string> names_;
+};
+
+TEST(HubEnvironment, FindsTheCacheWhereHuggingFaceDoes) {
+  Environment environment;
+  environment.clear();
+  ::setenv("HOME", "/home/someone", 1);
+  EXPECT_EQ(hub_options_from_environment().cache, "/home/someone/.cache/huggingface/hub");
+  environment.set("XDG_CACHE_HOME", "/xdg");
+  EXPECT_EQ(hub_options_from_environment().cache, "/xdg/huggingface/hub");
+  environment.set("HF_HOME", "/hf");
+  EXPECT_EQ(hub_options_from_environment().cache, "/hf/hub");
+  environment.set("HF_HUB_CACHE", "~/models");
+  EXPECT_EQ(hub_options_from_environment().cache, "/home/someone/models");
+}
+
+TEST(HubEnvironment, ReadsTokenEndpointAndOffline) {
+  TemporaryDirectory directory;
+  Environment environment;
+  environment.clear();
+  environment.set("HF_HOME", directory.path().string());
+  EXPECT_EQ(hub_options_from_environment().token, "");
+  std::ofstream(directory / "token") << "from_file\n";
+  EXPECT_EQ(hub_options_from_environment().token, "from_file");
+  environment.set("HUGGING_FACE_HUB_TOKEN", "older");
+  EXPECT_EQ(hub_options_from_environment().token, "older");
+  environment.set("HF_TOKEN", " newer ");
+  environment.set("HF_ENDPOINT", "http://mirror/");
+  EXPECT_EQ(hub_options_from_environment().token, "newer");
+  EXPECT_EQ(hub_options_from_environment().endpoint, "http://mirror");
+  for (const char* yes : {"1", "on", "YES", "True"}) {
+    environment.set("HF_HUB_OFFLINE", yes);
+    EXPECT_TRUE(hub_options_from_environment().offline) << yes;
+  }
+  environment.set("HF_HUB_OFFLINE", "0");
+  environment.set("TRANSFORMERS_OFFLINE", "1");
+  EXPECT_FALSE(hub_options_from_environment().offline) << "the first that is set decides";
+  environment.set("HF_HUB_OFFLINE", "");
+  EXPECT_TRUE(hub_options_from_environment().offline);
+  environment.set("HF_TOKEN", "a\r\nX-Evil: 1");
+  expect_error(ErrorCode::kUsage, [] { hub_options_from_environment(); });
+}
+
+}  // namespace
+}  // namespace spanforge
