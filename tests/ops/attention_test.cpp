@@ -160,7 +160,7 @@ void check_problem(const Problem& p, DType dtype, uint64_t seed) {
 
 TEST(Attention, EqualsReferenceForWindowsOfEveryAwkwardLength) {
   const uint64_t seed = testing::test_seed();
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       for (int32_t length = 1; length <= 34; ++length) {
         check_problem(make_problem({length, 35 - length}, 2, 8, length % 2 == 0 ? 0.0f : 0.2f),
@@ -177,7 +177,7 @@ TEST(Attention, EqualsReferenceForWindowsOfEveryAwkwardLength) {
 
 TEST(Attention, EqualsReferenceForEveryHeadSize) {
   const uint64_t seed = testing::test_seed();
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       for (const int64_t head_size :
            {1, 2, 3, 5, 8, 12, 16, 17, 24, 31, 32, 40, 48, 64, 80, 96, 100, 128, 130}) {
@@ -189,7 +189,7 @@ TEST(Attention, EqualsReferenceForEveryHeadSize) {
 }
 
 TEST(Attention, EqualsReferenceForLongWindows) {
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       check_problem(make_problem({384, 3}, 1, 32, 0.1f), dtype, 5);
       check_problem(make_problem({513}, 1, 16, 0.0f), dtype, 6);
@@ -199,14 +199,14 @@ TEST(Attention, EqualsReferenceForLongWindows) {
 }
 
 TEST(Attention, HandlesEmptyWindowsAndNoTokens) {
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     check_problem(make_problem({0, 4, 0, 0, 9, 0}, 3, 8, 0.2f), DType::kF32, 7);
     check_problem(make_problem({0}, 2, 8, 0.2f), DType::kF32, 8);
   });
 }
 
 TEST(Attention, SurvivesLargeScores) {
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     const Problem p = make_problem({40}, 1, 8, 0);
     CounterStream stream(3);
     const Matrix qkv = rounded(random_matrix(stream, 40, 24, 100), DType::kF32);
@@ -220,7 +220,7 @@ TEST(Attention, SurvivesLargeScores) {
 }
 
 TEST(Attention, DoesNotSeeOtherWindows) {
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     CounterStream stream(4);
     const Matrix qkv = random_matrix(stream, 30, 48);
     const Problem together = make_problem({12, 18}, 2, 8, 0.1f);

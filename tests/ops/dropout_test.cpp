@@ -17,7 +17,7 @@ using spanforge::testing::random_matrix;
 TEST(Dropout, KernelsEqualTheScalarDefinitionBitForBit) {
   const uint64_t seed = testing::test_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       for (const int64_t n : awkward_lengths()) {
         for (const float p : {0.1f, 0.5f, 0.9f}) {

@@ -18,7 +18,7 @@ using spanforge::testing::with_threads;
 TEST(Embedding, EqualsReferenceForwardAndBackward) {
   const uint64_t seed = testing::test_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       for (const int64_t n : awkward_lengths()) {
         SCOPED_TRACE(std::string(dtype_name(dtype)) + " n " + std::to_string(n));

@@ -72,7 +72,7 @@ Case random_case(CounterStream& stream, int64_t rows, int64_t n, DType dtype,
 TEST(LayerNorm, EqualsReferenceForwardOnAwkwardShapes) {
   const uint64_t seed = testing::test_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       for (const int64_t n : awkward_lengths()) {
         if (n < 2) continue;  // one column: the variance is zero
@@ -106,7 +106,7 @@ TEST(LayerNorm, EqualsReferenceForwardOnAwkwardShapes) {
 }
 
 TEST(LayerNorm, SurvivesALargeMean) {
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     CounterStream stream(11);
     const int64_t n = 384;
     Matrix x = random_matrix(stream, 5, n, 1, 10000);
@@ -123,7 +123,7 @@ TEST(LayerNorm, SurvivesALargeMean) {
 }
 
 TEST(LayerNorm, GivesBetaForConstantRows) {
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     const int64_t n = 40;
     Matrix x(2, n), ones(1, n), beta(1, n);
     for (double& value : x.values) value = 3.25;
@@ -181,7 +181,7 @@ Differences differentiate(const Case& c, const Matrix& z, const Matrix& dy) {
 TEST(LayerNorm, BackwardEqualsFiniteDifferences) {
   const uint64_t seed = testing::test_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       for (const int64_t n : {4, 7, 16, 19, 33, 65}) {
         for (const float p : {0.0f, 0.25f}) {

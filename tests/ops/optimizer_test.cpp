@@ -20,7 +20,7 @@ using spanforge::testing::with_threads;
 TEST(AdamW, FollowsTheDefinitionOverManySteps) {
   const uint64_t seed = testing::test_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     for (const int64_t n : awkward_lengths()) {
       SCOPED_TRACE("n " + std::to_string(n));
       CounterStream stream(seed);
@@ -56,7 +56,7 @@ TEST(AdamW, FollowsTheDefinitionOverManySteps) {
 }
 
 TEST(SumOfSquares, IsExactToDoubleAndTheSameOnAnyThreadCount) {
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       for (const int64_t n : {0, 1, 5, 31, 33, 1000, 16384, 16385, 100000}) {
         CounterStream stream(static_cast<uint64_t>(n));
@@ -79,7 +79,7 @@ TEST(SumOfSquares, DoesNotOverflowF32) {
 }
 
 TEST(FirstNonFinite, FindsTheLowestIndex) {
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
       for (const int64_t n : {1, 17, 40, 40000}) {
         CounterStream stream(3);
@@ -104,7 +104,7 @@ TEST(FirstNonFinite, FindsTheLowestIndex) {
 }
 
 TEST(Convert, RoundsAsTheScalarDefinitionDoes) {
-  for_each_target([&] {
+  for_each_target([&](const std::string&) {
     for (const int64_t n : awkward_lengths()) {
       CounterStream stream(static_cast<uint64_t>(n) + 7);
       const Buffer x(DType::kF32, random_matrix(stream, 3, n), 5, 1);

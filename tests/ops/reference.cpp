@@ -94,11 +94,11 @@ void expect_same(const Tensor& a, const Tensor& b, const std::string& what) {
   }
 }
 
-void for_each_target(const std::function<void()>& body) {
+void for_each_target(const std::function<void(const std::string&)>& body) {
   for (const std::string& target : ops::kernel_targets()) {
     SCOPED_TRACE("target " + target);
     ops::use_kernel_target(target);
-    body();
+    body(target);
     ops::use_kernel_target("");
     if (::testing::Test::HasFatalFailure()) return;
   }

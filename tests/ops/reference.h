@@ -56,9 +56,9 @@ void expect_near(const Matrix& got, const Matrix& wanted, double absolute, doubl
 // Every bit equal.
 void expect_same(const Tensor& a, const Tensor& b, const std::string& what);
 
-// Runs body once on each kernel target this CPU has, under a trace naming it; all are allowed again
-// afterwards.
-void for_each_target(const std::function<void()>& body);
+// Runs body(target) once on each kernel target this CPU has, under a trace naming it; all are
+// allowed again afterwards.
+void for_each_target(const std::function<void(const std::string&)>& body);
 // Runs body with that many threads; restores the former count.
 void with_threads(int threads, const std::function<void()>& body);
 

@@ -13,7 +13,7 @@ namespace {
 
 template <class T>
 void forward(const Tensor& x, const Tensor& bias, Activation activation, const Tensor& y) {
-  parallel_rows(x.rows, 4, [&](int64_t begin, int64_t end) {
+  parallel_rows(x.rows, 4, x.cols, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       activation_kernel(activation, bias.as<float>(), x.cols, x.row<T>(t), y.row<T>(t));
     }
@@ -28,7 +28,7 @@ void backward(const Tensor& dy, const Tensor& z, Activation activation, const Te
   const int64_t block = reduction_rows(rows);
   const int64_t blocks = (rows + block - 1) / block;
   float* const partials = scratch<float>(Scratch::kPartials, blocks * n);
-  parallel_blocks(blocks, [&](int64_t i) {
+  parallel_blocks(blocks, block * n, [&](int64_t i) {
     float* const sums = partials + i * n;
     std::fill_n(sums, n, 0.0f);
     for (int64_t t = i * block; t < std::min(rows, (i + 1) * block); ++t) {

@@ -67,7 +67,8 @@ AttentionHead<T> head_of(const Tensor& qkv, const AttentionShape& shape, const D
 template <class Body>
 void for_heads(const AttentionShape& shape, int64_t scratch_floats, const Body& body) {
   const int64_t windows = static_cast<int64_t>(shape.cu_seqlens.size()) - 1;
-  parallel_dynamic(windows * shape.heads, [&](int64_t i) {
+  const int64_t longest = longest_window(shape.cu_seqlens);
+  parallel_dynamic(windows * shape.heads, 16 * longest * longest, [&](int64_t i) {
     const auto window = static_cast<size_t>(i / shape.heads);
     if (shape.cu_seqlens[window] == shape.cu_seqlens[window + 1]) return;
     body(window, i % shape.heads, scratch<float>(Scratch::kWorker, scratch_floats));

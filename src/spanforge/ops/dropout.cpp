@@ -31,9 +31,10 @@ void require_dropout(const char* op, const Dropout& dropout, int64_t rows) {
 namespace {
 template <class T>
 void apply(const Tensor& x, const Dropout& dropout, const Tensor& y) {
-  parallel_rows(x.rows, 8, [&](int64_t begin, int64_t end) {
+  parallel_rows(x.rows, 8, x.cols, [&](int64_t begin, int64_t end) {
+    float* const factors = scratch<float>(Scratch::kWorker, dropout_scratch(x.cols));
     for (int64_t t = begin; t < end; ++t) {
-      dropout_kernel(x.row<T>(t), dropout_row(dropout, t), x.cols, y.row<T>(t));
+      dropout_kernel(x.row<T>(t), dropout_row(dropout, t), x.cols, factors, y.row<T>(t));
     }
   });
 }

@@ -27,7 +27,7 @@ void sum_tables(std::span<const EmbeddingTable> tables, const Tensor& y) {
   constexpr size_t kMostTables = 8;
   require("embedding_sum", !tables.empty() && tables.size() <= kMostTables,
           "takes one to eight tables");
-  parallel_rows(y.rows, 16, [&](int64_t begin, int64_t end) {
+  parallel_rows(y.rows, 16, y.cols, [&](int64_t begin, int64_t end) {
     const float* rows[kMostTables];
     for (int64_t t = begin; t < end; ++t) {
       for (size_t i = 0; i < tables.size(); ++i) {
@@ -41,10 +41,10 @@ void sum_tables(std::span<const EmbeddingTable> tables, const Tensor& y) {
 
 template <class T>
 void scatter(const Tensor& dy, std::span<const int32_t> ids, const Tensor& dtable) {
-  parallel_rows(dy.cols, kColumns, [&](int64_t begin, int64_t end) {
+  parallel_rows(dy.cols, kColumns, dy.rows, [&](int64_t begin, int64_t end) {
     for (int64_t t = 0; t < dy.rows; ++t) {
-      add_kernel(dy.row<T>(t) + begin, end - begin,
-                 dtable.row<float>(ids[static_cast<size_t>(t)]) + begin);
+      column_sums_kernel(dy.row<T>(t) + begin, 0, 1, end - begin,
+                         dtable.row<float>(ids[static_cast<size_t>(t)]) + begin);
     }
   });
 }

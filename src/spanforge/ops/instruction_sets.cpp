@@ -1,7 +1,5 @@
 #include "spanforge/ops/instruction_sets.h"
 
-#include <hwy/targets.h>
-
 #include <array>
 #include <cstdlib>
 #include <dnnl.hpp>
@@ -9,6 +7,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/ops/gemm.h"
+#include "spanforge/ops/simd_targets.h"
 
 namespace spanforge::ops {
 namespace {
@@ -28,6 +27,9 @@ constexpr std::array<IsaLimit, 4> kLimits = {{
 }};
 
 bool apply() {
+  if ((hwy::SupportedTargets() & HWY_TARGETS) == 0) {
+    throw Error(ErrorCode::kInternal, "this CPU", "lacks SSE4, the least that the kernels need");
+  }
   const char* wanted = std::getenv("SPANFORGE_MAX_ISA");
   if (wanted == nullptr || *wanted == '\0') return true;
   for (const IsaLimit& limit : kLimits) {

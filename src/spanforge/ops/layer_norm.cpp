@@ -17,8 +17,9 @@ template <class T>
 void forward(const Tensor& x, const Tensor& bias, const Dropout& dropout, const Tensor& residual,
              const Tensor& gamma, const Tensor& beta, float eps, const LayerNormSaved& saved,
              const Tensor& y) {
-  parallel_rows(x.rows, 4, [&](int64_t begin, int64_t end) {
+  parallel_rows(x.rows, 4, x.cols, [&](int64_t begin, int64_t end) {
     LayerNormRow<T> row{};
+    row.factors = scratch<float>(Scratch::kWorker, dropout_scratch(x.cols));
     row.n = x.cols;
     row.bias = bias.empty() ? nullptr : bias.as<float>();
     row.gamma = gamma.as<float>();
@@ -51,9 +52,10 @@ void backward(const Tensor& dy, const LayerNormSaved& saved, const Dropout& drop
   // Each block of rows has sums of its own: dgamma, dbeta and dbias.
   float* const partials = scratch<float>(Scratch::kPartials, 3 * blocks * n);
   const auto sums = [&](int64_t which, int64_t i) { return partials + (which * blocks + i) * n; };
-  parallel_blocks(blocks, [&](int64_t i) {
+  parallel_blocks(blocks, block * n, [&](int64_t i) {
     for (int64_t which = 0; which < 3; ++which) std::fill_n(sums(which, i), n, 0.0f);
     LayerNormGradientRow<T> row{};
+    row.factors = scratch<float>(Scratch::kWorker, dropout_scratch(n));
     row.n = n;
     row.gamma = gamma.as<float>();
     row.dgamma = sums(0, i);

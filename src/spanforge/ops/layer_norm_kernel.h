@@ -8,6 +8,9 @@
 
 namespace spanforge::ops {
 
+// Floats of scratch for the factors of a row of n columns.
+constexpr int64_t dropout_scratch(int64_t n) { return (n + 63) / 64 * 64; }
+
 template <class T>
 struct LayerNormRow {
   int64_t n;
@@ -22,6 +25,7 @@ struct LayerNormRow {
   T* y;  // may be x or residual, not z
   float* mean;
   float* rstd;
+  float* factors;  // scratch, dropout_scratch(n) floats
 };
 void layer_norm_kernel(const LayerNormRow<float>& row);
 void layer_norm_kernel(const LayerNormRow<bf16>& row);
@@ -39,12 +43,13 @@ struct LayerNormGradientRow {
   T* dx;          // or null
   float* dgamma;  // these add
   float* dbeta;
-  float* dbias;  // or null
+  float* dbias;    // or null
+  float* factors;  // scratch, dropout_scratch(n) floats
 };
 void layer_norm_backward_kernel(const LayerNormGradientRow<float>& row);
 void layer_norm_backward_kernel(const LayerNormGradientRow<bf16>& row);
 
-void dropout_kernel(const float* x, const DropoutRow& dropout, int64_t n, float* y);
-void dropout_kernel(const bf16* x, const DropoutRow& dropout, int64_t n, bf16* y);
+void dropout_kernel(const float* x, const DropoutRow& dropout, int64_t n, float* factors, float* y);
+void dropout_kernel(const bf16* x, const DropoutRow& dropout, int64_t n, float* factors, bf16* y);
 
 }  // namespace spanforge::ops

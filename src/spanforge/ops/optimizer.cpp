@@ -36,7 +36,7 @@ AdamWFactors factors_of(const AdamWConstants& c) {
 template <class T, class Body>
 void for_pieces(const Tensor& x, const Body& body) {
   const int64_t per_row = (x.cols + kBlock - 1) / kBlock;
-  parallel_blocks(x.rows * per_row, [&](int64_t piece) {
+  parallel_blocks(x.rows * per_row, std::min(kBlock, x.cols), [&](int64_t piece) {
     const int64_t row = piece / per_row;
     const int64_t first = piece % per_row * kBlock;
     body(x.row<T>(row) + first, row, first, std::min(kBlock, x.cols - first), piece);
@@ -104,7 +104,7 @@ void fill_zero(const Tensor& x) {
   if (x.rows == 1 || x.contiguous()) {
     const size_t bytes = row_bytes * static_cast<size_t>(x.rows);
     constexpr size_t kPiece = size_t{1} << 18;
-    parallel_blocks(static_cast<int64_t>((bytes + kPiece - 1) / kPiece), [&](int64_t i) {
+    parallel_blocks(static_cast<int64_t>((bytes + kPiece - 1) / kPiece), kPiece, [&](int64_t i) {
       const size_t begin = static_cast<size_t>(i) * kPiece;
       std::memset(static_cast<std::byte*>(x.data) + begin, 0, std::min(kPiece, bytes - begin));
     });
@@ -120,7 +120,7 @@ void convert(const Tensor& from, const Tensor& to) {
   if (from.empty()) return;
   if (from.dtype == to.dtype) {
     const size_t bytes = static_cast<size_t>(from.cols) * dtype_size(from.dtype);
-    parallel_blocks(from.rows, [&](int64_t r) {
+    parallel_blocks(from.rows, from.cols, [&](int64_t r) {
       std::memmove(to.row_range(r, 1).data, from.row_range(r, 1).data, bytes);
     });
   } else if (from.dtype == DType::kF32) {

@@ -21,11 +21,15 @@ int worker_threads();
 // Rows each partial sum of a reduction over `rows` rows covers; a function of `rows` alone.
 constexpr int64_t reduction_rows(int64_t rows) { return rows <= 512 ? 16 : (rows + 31) / 32; }
 
-// Calls body(i) for i in [0, n) on all threads. body must not throw.
+// Below this many elements waking the other threads costs more than they save.
+inline constexpr int64_t kSmallWork = 1 << 14;
+
+// Calls body(i) for i in [0, n) on all threads. body must not throw. elements: of one piece,
+// roughly.
 template <class Body>
-void parallel_blocks(int64_t n, const Body& body) {
+void parallel_blocks(int64_t n, int64_t elements, const Body& body) {
   const int threads = worker_threads();
-  if (n <= 1 || threads <= 1) {
+  if (n <= 1 || threads <= 1 || n * elements < kSmallWork) {
     for (int64_t i = 0; i < n; ++i) body(i);
     return;
   }
@@ -35,9 +39,9 @@ void parallel_blocks(int64_t n, const Body& body) {
 
 // The same for pieces of uneven cost.
 template <class Body>
-void parallel_dynamic(int64_t n, const Body& body) {
+void parallel_dynamic(int64_t n, int64_t elements, const Body& body) {
   const int threads = worker_threads();
-  if (n <= 1 || threads <= 1) {
+  if (n <= 1 || threads <= 1 || n * elements < kSmallWork) {
     for (int64_t i = 0; i < n; ++i) body(i);
     return;
   }
@@ -47,8 +51,8 @@ void parallel_dynamic(int64_t n, const Body& body) {
 
 // Calls body(begin, end) for the row ranges of `block` rows that cover [0, rows).
 template <class Body>
-void parallel_rows(int64_t rows, int64_t block, const Body& body) {
-  parallel_blocks((rows + block - 1) / block, [&](int64_t i) {
+void parallel_rows(int64_t rows, int64_t block, int64_t elements_per_row, const Body& body) {
+  parallel_blocks((rows + block - 1) / block, block * elements_per_row, [&](int64_t i) {
     const int64_t begin = i * block;
     body(begin, begin + block < rows ? begin + block : rows);
   });

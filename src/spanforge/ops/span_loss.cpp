@@ -60,7 +60,7 @@ double span_loss(const Tensor& logits, std::span<const int32_t> cu_seqlens,
   require("span_loss", window_losses.empty() || window_losses.size() == windows,
           "window_losses holds one value a window");
   std::vector<double> losses(windows);
-  parallel_blocks(static_cast<int64_t>(windows), [&](int64_t i) {
+  parallel_blocks(static_cast<int64_t>(windows), 64 * logits.rows, [&](int64_t i) {
     const auto w = static_cast<size_t>(i);
     const double scale = 0.5 * gradient_scale;
     losses[w] = 0.5 * (cross_entropy(logits, cu_seqlens[w], cu_seqlens[w + 1], 0,

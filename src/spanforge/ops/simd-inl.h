@@ -1,0 +1,135 @@
+// What the kernels share, compiled once per target (so no #pragma once: the guard toggles).
+// Vectors are of float; f32 and bf16 memory differ in load and store only.
+// A loop over n elements is for_vectors(n, body): body(j, Full{}) for whole vectors and at most one
+// body(j, Part{count}) for the rest, whose loads give zero, and whose stores nothing, beyond count.
+
+#if defined(SPANFORGE_OPS_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SPANFORGE_OPS_SIMD_INL_H_
+#undef SPANFORGE_OPS_SIMD_INL_H_
+#else
+#define SPANFORGE_OPS_SIMD_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "spanforge/tensor/tensor.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace spanforge::ops::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F = hn::ScalableTag<float>;
+using U = hn::RebindToUnsigned<F>;
+using I = hn::RebindToSigned<F>;
+using U16 = hn::Rebind<uint16_t, F>;
+using V = hn::Vec<F>;
+
+HWY_INLINE int64_t lanes() { return static_cast<int64_t>(hn::Lanes(F())); }
+constexpr int64_t kMaxLanes = HWY_MAX_BYTES / 4;
+HWY_INLINE V broadcast(float x) { return hn::Set(F(), x); }
+
+struct Full {};
+struct Part {
+  int64_t count;
+};
+
+template <class Body>
+HWY_INLINE void for_vectors(int64_t n, const Body& body) {
+  const int64_t step = lanes();
+  int64_t j = 0;
+  for (; j + step <= n; j += step) body(j, Full{});
+  if (j < n) body(j, Part{n - j});
+}
+
+HWY_INLINE V widen(hn::Vec<U16> bits) {
+  return hn::BitCast(F(), hn::ShiftLeft<16>(hn::PromoteTo(U(), bits)));
+}
+
+// Rounds as to_bf16 does.
+HWY_INLINE hn::Vec<U16> narrow(V x) {
+  const U u;
+  const auto bits = hn::BitCast(u, x);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(u, 1));
+  const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(u, 0x7FFF)));
+  const auto quiet = hn::Or(bits, hn::Set(u, 0x00400000));
+  const auto chosen = hn::IfThenElse(hn::RebindMask(u, hn::IsNaN(x)), quiet, rounded);
+  return hn::DemoteTo(U16(), hn::BitCast(I(), hn::ShiftRight<16>(chosen)));
+}
+
+HWY_INLINE V load(const float* p, Full = {}) { return hn::LoadU(F(), p); }
+HWY_INLINE V load(const bf16* p, Full = {}) {
+  return widen(hn::LoadU(U16(), reinterpret_cast<const uint16_t*>(p)));
+}
+HWY_INLINE V load(const float* p, Part part) {
+  HWY_ALIGN float buffer[kMaxLanes] = {};
+  std::memcpy(buffer, p, static_cast<size_t>(part.count) * sizeof(float));
+  return hn::Load(F(), buffer);
+}
+HWY_INLINE V load(const bf16* p, Part part) {
+  HWY_ALIGN uint16_t buffer[kMaxLanes] = {};
+  std::memcpy(buffer, p, static_cast<size_t>(part.count) * sizeof(uint16_t));
+  return widen(hn::Load(U16(), buffer));
+}
+
+HWY_INLINE void store(V x, float* p, Full = {}) { hn::StoreU(x, F(), p); }
+HWY_INLINE void store(V x, bf16* p, Full = {}) {
+  hn::StoreU(narrow(x), U16(), reinterpret_cast<uint16_t*>(p));
+}
+HWY_INLINE void store(V x, float* p, Part part) {
+  HWY_ALIGN float buffer[kMaxLanes];
+  hn::Store(x, F(), buffer);
+  std::memcpy(p, buffer, static_cast<size_t>(part.count) * sizeof(float));
+}
+HWY_INLINE void store(V x, bf16* p, Part part) {
+  HWY_ALIGN uint16_t buffer[kMaxLanes];
+  hn::Store(narrow(x), U16(), buffer);
+  std::memcpy(p, buffer, static_cast<size_t>(part.count) * sizeof(uint16_t));
+}
+
+// x with zero beyond the part's end.
+HWY_INLINE V clip(V x, Full) { return x; }
+HWY_INLINE V clip(V x, Part part) {
+  return hn::IfThenElseZero(hn::FirstN(F(), static_cast<size_t>(part.count)), x);
+}
+
+HWY_INLINE float sum_of_lanes(V x) { return hn::GetLane(hn::SumOfLanes(F(), x)); }
+HWY_INLINE float max_of_lanes(V x) { return hn::GetLane(hn::MaxOfLanes(F(), x)); }
+
+// e^x to about one unit in the last place; zero where the result would be subnormal, infinity where
+// it would overflow. x = k ln 2 + r
+// with |r| <= ln 2 / 2, e^r by a polynomial fitted for least relative error.
+HWY_INLINE V exp_of(V x) {
+  const F f;
+  const V low = broadcast(-87.33654f);
+  const V high = broadcast(88.72283f);
+  const V bounded = hn::Min(hn::Max(x, low), high);
+  const V k = hn::Round(hn::Mul(bounded, broadcast(1.44269504f)));
+  V r = hn::NegMulAdd(k, broadcast(0.693359375f), bounded);
+  r = hn::NegMulAdd(k, broadcast(-2.12194440e-4f), r);
+  V p = broadcast(0.0013813144760206342f);
+  p = hn::MulAdd(p, r, broadcast(0.008369418792426586f));
+  p = hn::MulAdd(p, r, broadcast(0.04166845604777336f));
+  p = hn::MulAdd(p, r, broadcast(0.16666515171527863f));
+  p = hn::MulAdd(p, r, broadcast(0.4999999403953552f));
+  p = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), broadcast(1.0f));
+  // 2^k in two factors, since k may be 128.
+  const I i;
+  const auto whole = hn::ConvertTo(i, k);
+  const auto half = hn::ShiftRight<1>(whole);
+  const auto bias = hn::Set(i, 127);
+  const V first = hn::BitCast(f, hn::ShiftLeft<23>(hn::Add(half, bias)));
+  const V second = hn::BitCast(f, hn::ShiftLeft<23>(hn::Add(hn::Sub(whole, half), bias)));
+  const V result = hn::Mul(hn::Mul(p, first), second);
+  const V above = hn::IfThenElse(hn::Gt(x, high), broadcast(HUGE_VALF), result);
+  return hn::IfThenElse(hn::Lt(x, low), hn::Zero(f), above);
+}
+
+}  // namespace spanforge::ops::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard
