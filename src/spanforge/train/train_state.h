@@ -14,6 +14,12 @@
 
 namespace spanforge {
 
+// What is to be done after a step, in this order.
+struct DueEvents {
+  bool log = false, evaluate = false, save = false;
+  bool any() const { return log || evaluate || save; }
+};
+
 struct TrainState {
   int64_t global_step = 0;  // optimiser steps done
   double epoch = 0;         // epochs done, as HF counts: (micro-batches of this epoch done) / (in all)
@@ -26,12 +32,16 @@ struct TrainState {
   int64_t last_logged_step = 0;
   double logged_loss = 0;
   double last_grad_norm = 0;
-  int64_t loss_steps_missing = 0;  // steps whose losses are not known: resumed from an HF checkpoint
+  int64_t unknown_losses = 0;  // steps whose losses are not known: HF's checkpoints do not say
 
   std::optional<double> best_metric;
   std::optional<int64_t> best_global_step;
-  double total_flos = 0;
-  double seconds = 0;  // spent training before this process
+  // No-answer thresholds found by the last and by the best evaluation, in log odds.
+  std::optional<double> null_threshold, best_null_threshold;
+  double total_flos = 0;  // 6 x tokens x weights that are no embeddings, as HF estimates
+  // Events of the last step still to be done: a run that was asked to stop saves before an
+  // evaluation, and its continuation begins with it.
+  DueEvents due;
   std::vector<LogLine> log_history;
 };
 

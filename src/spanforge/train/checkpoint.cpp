@@ -1,0 +1,202 @@
+#include "spanforge/train/checkpoint.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+#include "spanforge/formats/manifest.h"
+#include "spanforge/formats/torch_file.h"
+#include "spanforge/formats/weights.h"
+#include "spanforge/train/optimizer_file.h"
+#include "spanforge/train/state_files.h"
+
+namespace spanforge {
+namespace {
+
+constexpr int kFormat = 1;
+constexpr const char* kStateFile = "spanforge_state.json";
+constexpr const char* kArgumentsFile = "training_args.json";
+constexpr const char* kTrainerStateFile = "trainer_state.json";
+
+void write_json(const fs::path& file, const Json& json, bool sort_keys) {
+  PythonJsonStyle style;
+  style.indent = 2;
+  style.sort_keys = sort_keys;
+  write_file_atomic(file, dump_python_json(json, style) + "\n");
+}
+
+// HF's record of its control flow, without which its next save fails, and of its early stopping.
+Json stateful_callbacks(const TrainingArguments& a, const std::vector<Observer*>& observers) {
+  const auto callback = [](Json arguments, Json attributes) {
+    return Json{{"args", std::move(arguments)}, {"attributes", std::move(attributes)}};
+  };
+  Json callbacks = Json::object();
+  callbacks["TrainerControl"] = callback({{"should_training_stop", false},
+                                          {"should_epoch_stop", false},
+                                          {"should_save", false},
+                                          {"should_evaluate", false},
+                                          {"should_log", false}},
+                                         Json::object());
+  for (const Observer* observer : observers) {
+    if (observer->name() != "early_stopping") continue;
+    callbacks["EarlyStoppingCallback"] =
+        callback({{"early_stopping_patience", a.early_stopping_patience.value_or(1)},
+                  {"early_stopping_threshold", a.early_stopping_threshold}},
+                 {{"early_stopping_patience_counter", observer->save_state().value("counter", 0)}});
+  }
+  return callbacks;
+}
+
+Json spanforge_state(const CheckpointSource& source) {
+  Json data = Json::object();
+  for (const auto& [option, file] : source.data) data[option] = {{"file", file.file}, {"sha256", file.sha256}};
+  Json observers = Json::object();
+  for (const Observer* observer : source.observers) {
+    if (!observer->name().empty()) observers[observer->name()] = observer->save_state();
+  }
+  return {{"format", kFormat},
+          {"data", std::move(data)},
+          {"interruption", source.interruption},
+          {"progress", progress_json(source.state)},
+          {"observers", std::move(observers)}};
+}
+
+Json read_spanforge_state(const fs::path& directory) {
+  const fs::path file = directory / kStateFile;
+  Json json = parse_json_file(file, ErrorCode::kBadModel);
+  const auto format = json.find("format");
+  if (format == json.end() || !format->is_number_integer()) {
+    throw Error(ErrorCode::kBadModel, file.string(), "states no format");
+  }
+  if (const auto number = format->get<int64_t>(); number != kFormat) {
+    throw Error(ErrorCode::kBadModel, file.string(),
+                fmt::format("is of format {}, this version reads {}", number, kFormat));
+  }
+  return json;
+}
+
+// Without a manifest there is nothing to compare with: every file must at least read.
+void prove_foreign_checkpoint(const fs::path& directory) {
+  if (fs::exists(directory / kStateFile)) {
+    throw Error(ErrorCode::kBadModel, directory.string(), "is a checkpoint of spanforge without its manifest");
+  }
+  parse_json_file(directory / kTrainerStateFile, ErrorCode::kBadModel);
+  TorchFile(directory / "optimizer.pt");
+  WeightFiles{directory};
+}
+
+Json member(const Json& json, const char* key, const fs::path& file) {
+  const auto found = json.find(key);
+  if (found == json.end()) {
+    throw Error(ErrorCode::kBadModel, file.string(), fmt::format("has no key \"{}\"", key));
+  }
+  return *found;
+}
+
+DataFiles data_files(const Json& json, const fs::path& file) {
+  DataFiles data;
+  try {
+    for (const auto& [option, entry] : json.items()) {
+      data[option] = {entry.at("file").get<std::string>(), entry.at("sha256").get<std::string>()};
+    }
+  } catch (const nlohmann::json::exception&) {
+    throw Error(ErrorCode::kBadModel, file.string(), "\"data\" lacks file or sha256");
+  }
+  return data;
+}
+
+}  // namespace
+
+void write_checkpoint(const CheckpointSource& source, const fs::path& directory) {
+  source.model.save(directory);
+  source.tokenizer.save(directory);
+  write_optimizer_file(directory / "optimizer.pt", source.model, source.arguments, source.state,
+                       source.next_rate);
+  write_scheduler_file(directory / "scheduler.pt", source.arguments, source.state.global_step, source.next_rate);
+  write_rng_file(directory / "rng_state.pth", source.arguments.seed);
+  write_json(directory / kTrainerStateFile,
+             trainer_state_json(source.arguments, source.plan, source.state, source.best_model_checkpoint,
+                                stateful_callbacks(source.arguments, source.observers)),
+             /*sort_keys=*/true);
+  write_json(directory / kArgumentsFile, arguments_json(source.arguments), /*sort_keys=*/false);
+  write_json(directory / kStateFile, spanforge_state(source), /*sort_keys=*/false);
+}
+
+uint64_t checkpoint_bytes(const QuestionAnsweringModel& model) {
+  constexpr uint64_t kBesidesTensors = 16 << 20;
+  return static_cast<uint64_t>(model.all_weights().size()) * 3 * sizeof(float) + kBesidesTensors;
+}
+
+CheckpointHead open_checkpoint(const fs::path& directory) {
+  if (!fs::is_directory(directory)) {
+    throw Error(ErrorCode::kIo, directory.string(), "is not a directory with a checkpoint");
+  }
+  CheckpointHead head;
+  head.directory = directory;
+  head.has_tokenizer = fs::exists(directory / "tokenizer.json") || fs::exists(directory / "vocab.txt");
+  if (!has_manifest(directory)) {
+    prove_foreign_checkpoint(directory);
+    return head;
+  }
+  if (const auto difference = find_manifest_difference(directory)) {
+    throw Error(ErrorCode::kBadModel, directory.string(), "the checkpoint is damaged: " + *difference);
+  }
+  const fs::path arguments = directory / kArgumentsFile;
+  head.arguments =
+      arguments_from_json(parse_json_file(arguments, ErrorCode::kBadModel), arguments.string());
+  const fs::path state = directory / kStateFile;
+  head.data = data_files(member(read_spanforge_state(directory), "data", state), state);
+  return head;
+}
+
+std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
+                                                std::vector<std::string>& skipped) {
+  std::vector<int64_t> steps = output.checkpoints();
+  std::reverse(steps.begin(), steps.end());
+  for (const int64_t step : steps) {
+    try {
+      return open_checkpoint(output.checkpoint(step));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kBadModel && error.code() != ErrorCode::kIo) throw;
+      skipped.emplace_back(error.what());
+    }
+  }
+  return std::nullopt;
+}
+
+TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnsweringModel& model,
+                                 const std::vector<Observer*>& observers,
+                                 fs::path& best_model_checkpoint) {
+  const fs::path trainer_file = head.directory / kTrainerStateFile;
+  TrainState state = trainer_state_from_json(parse_json_file(trainer_file, ErrorCode::kBadModel),
+                                             trainer_file.string(), best_model_checkpoint);
+  if (state.global_step > 0) {
+    read_optimizer_file(head.directory / "optimizer.pt", model, state);
+  } else {
+    allocate_moments(model, state);
+  }
+  if (!head.arguments) return state;
+
+  const fs::path file = head.directory / kStateFile;
+  const Json json = read_spanforge_state(head.directory);
+  progress_from_json(member(json, "progress", file), file.string(), state);
+  const Json saved = member(json, "observers", file);
+  for (Observer* observer : observers) {
+    if (observer->name().empty()) continue;
+    if (const auto found = saved.find(observer->name()); found != saved.end()) observer->load_state(*found);
+  }
+  return state;
+}
+
+bool is_interruption_checkpoint(const fs::path& directory) {
+  const fs::path file = directory / kStateFile;
+  if (!fs::exists(file)) return false;
+  const Json json = parse_json_file(file, ErrorCode::kBadModel);
+  const auto found = json.find("interruption");
+  return found != json.end() && found->is_boolean() && found->get<bool>();
+}
+
+}  // namespace spanforge

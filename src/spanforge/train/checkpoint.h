@@ -1,0 +1,75 @@
+#pragma once
+// What: a checkpoint directory: HF's files (config.json, model.safetensors, optimizer.pt,
+//   scheduler.pt, rng_state.pth, trainer_state.json, the tokenizer's), training_args.json,
+//   spanforge_state.json with what trainer_state.json has no place for (an unknown key there breaks
+//   HF's loading), and the manifest. HF's own checkpoints are read as well: they lack our two files,
+//   and the losses since the last log with them.
+// spanforge_state.json: {"format": 1, "data": {name: {"file", "sha256"}}, "interruption": bool,
+//   "progress": {...}, "observers": {name: state}}. A newer format is refused.
+// Errors: Error{kBadModel, file} for what is wrong inside, Error{kIo, file} from the system.
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "spanforge/base/json.h"
+#include "spanforge/model/model.h"
+#include "spanforge/text/tokenizer.h"
+#include "spanforge/train/arguments.h"
+#include "spanforge/train/observer.h"
+#include "spanforge/train/output_directory.h"
+#include "spanforge/train/train_state.h"
+
+namespace spanforge {
+
+struct DataFile {
+  std::string file, sha256;
+};
+using DataFiles = std::map<std::string, DataFile>;  // by option: "train", "validation"
+
+// All that a checkpoint is made of. Borrowed for a call.
+struct CheckpointSource {
+  const TrainingArguments& arguments;
+  const TrainPlan& plan;
+  const TrainState& state;
+  const QuestionAnsweringModel& model;
+  const Tokenizer& tokenizer;
+  const DataFiles& data;
+  const std::vector<Observer*>& observers;
+  double next_rate = 0;                         // learning rate of the step to come
+  std::filesystem::path best_model_checkpoint;  // empty: none
+  bool interruption = false;  // saved because the run was asked to stop; goes when it is superseded
+};
+
+void write_checkpoint(const CheckpointSource& source, const std::filesystem::path& directory);
+// Bytes a checkpoint of this model takes, roughly and not too few.
+uint64_t checkpoint_bytes(const QuestionAnsweringModel& model);
+
+// What can be read before there is a model.
+struct CheckpointHead {
+  std::filesystem::path directory;
+  std::optional<TrainingArguments> arguments;  // nullopt: HF's checkpoint
+  DataFiles data;                              // empty: HF's checkpoint
+  bool has_tokenizer = false;
+};
+// Proves the whole directory: every hash of the manifest, or, without one, that every file reads.
+CheckpointHead open_checkpoint(const std::filesystem::path& directory);
+
+// The newest checkpoint of OUTPUT that verifies; nullopt: there is none. `skipped` receives a line
+// for each newer one that does not.
+std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
+                                                std::vector<std::string>& skipped);
+
+// Everything else. `model` must be the checkpoint's. Observers with a saved state get it.
+// best_model_checkpoint receives trainer_state.json's.
+TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnsweringModel& model,
+                                 const std::vector<Observer*>& observers,
+                                 std::filesystem::path& best_model_checkpoint);
+
+// True for a checkpoint of ours that was saved because its run was asked to stop.
+bool is_interruption_checkpoint(const std::filesystem::path& directory);
+
+}  // namespace spanforge

@@ -1,0 +1,33 @@
+#include "spanforge/train/early_stopping.h"
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "spanforge/train/arguments.h"
+#include "spanforge/train/train_state.h"
+
+namespace spanforge {
+
+std::string metric_key(const std::string& metric) {
+  return metric.starts_with("eval_") ? metric : "eval_" + metric;
+}
+
+bool is_better(double value, double best, bool greater_is_better) {
+  return greater_is_better ? value > best : value < best;
+}
+
+void EarlyStopping::on_evaluate(const TrainView& view, const Dataset&, const Evaluation&,
+                                const LogLine& metrics) {
+  const auto value = metrics.number(metric_key(view.arguments.metric_for_best_model.value_or("loss")));
+  if (!value) return;
+  const auto best = view.state.best_metric;
+  const bool better = !best || (is_better(*value, *best, view.arguments.greater_is_better.value_or(false)) &&
+                                std::abs(*value - *best) > threshold_);
+  counter_ = better ? 0 : counter_ + 1;
+}
+
+Json EarlyStopping::save_state() const { return {{"counter", counter_}}; }
+void EarlyStopping::load_state(const Json& state) { counter_ = state.at("counter").get<int64_t>(); }
+
+}  // namespace spanforge

@@ -1,0 +1,32 @@
+#pragma once
+// HF's EarlyStoppingCallback: ends the training after `patience` evaluations in a row without a
+// better metric. Better: by more than `threshold`, compared with the best before the evaluation.
+
+#include <cstdint>
+#include <string>
+
+#include "spanforge/train/observer.h"
+
+namespace spanforge {
+
+// "f1" and "eval_f1" are the same metric.
+std::string metric_key(const std::string& metric);
+bool is_better(double value, double best, bool greater_is_better);
+
+class EarlyStopping : public Observer {
+ public:
+  EarlyStopping(int64_t patience, double threshold) : patience_(patience), threshold_(threshold) {}
+  std::string name() const override { return "early_stopping"; }
+  void on_evaluate(const TrainView& view, const Dataset& validation, const Evaluation& evaluation,
+                   const LogLine& metrics) override;
+  bool wants_stop() const override { return counter_ >= patience_; }
+  Json save_state() const override;
+  void load_state(const Json& state) override;
+
+ private:
+  int64_t patience_;
+  double threshold_;
+  int64_t counter_ = 0;
+};
+
+}  // namespace spanforge

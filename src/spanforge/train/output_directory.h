@@ -1,0 +1,54 @@
+#pragma once
+// What: OUTPUT as a transaction log: checkpoint-N/ and trained/ appear whole or not at all, and no
+//   kill leaves a directory of such a name that is not whole.
+// How: a directory is filled under a name that starts with ".spanforge-partial-", synced, given its
+//   manifest, renamed, and the parent synced. Removal renames first, too. What kills left behind is
+//   removed at the next start.
+// One process a directory: a lock (flock) on the directory itself, which ends with the process.
+// Errors: Error{kIo, path}; Error{kUsage, "--output"} when another process holds it.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace spanforge {
+
+class OutputDirectory {
+ public:
+  // Locks the directory when it exists; else nothing is touched before create().
+  explicit OutputDirectory(std::filesystem::path path);
+  OutputDirectory(const OutputDirectory&) = delete;
+  OutputDirectory& operator=(const OutputDirectory&) = delete;
+  ~OutputDirectory();
+
+  // Makes and locks it where it was not there, and removes what kills left.
+  void create();
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path checkpoint(int64_t step) const;
+  std::filesystem::path trained() const { return path_ / "trained"; }
+  std::vector<int64_t> checkpoints() const;  // steps, ascending
+  bool holds_run() const;                    // a checkpoint or trained/
+
+  // Fills a new directory by `fill` and puts it at path()/name, in place of one that was there.
+  // bytes_needed: refused with Error{kIo} when the file system has less room.
+  void publish(const std::string& name, uint64_t bytes_needed,
+               const std::function<void(const std::filesystem::path&)>& fill);
+  void remove(const std::string& name);  // nothing happens when it is absent
+  void remove_run();                     // checkpoints, trained/, log.jsonl: --overwrite
+  void remove_leftovers();
+
+ private:
+  void lock();
+  std::filesystem::path path_;
+  int fd_ = -1;
+};
+
+// Which checkpoints go when `limit` may stay: the oldest, but never `newest` nor `best`.
+std::vector<int64_t> checkpoints_to_remove(std::vector<int64_t> steps, int64_t limit, int64_t newest,
+                                           std::optional<int64_t> best);
+
+}  // namespace spanforge

@@ -1,0 +1,28 @@
+#pragma once
+// OUTPUT/log.jsonl: every log line with full digits and its step, one JSON object a line. The lines
+// are kept in checkpoints too, so that a resumed run's file holds each step once, whatever a killed
+// run had written behind its last checkpoint.
+
+#include <filesystem>
+#include <vector>
+
+#include "spanforge/train/observer.h"
+
+namespace spanforge {
+
+class RunLog : public Observer {
+ public:
+  explicit RunLog(std::filesystem::path file) : file_(std::move(file)) {}
+  std::string name() const override { return "run_log"; }
+  void on_train_begin(const TrainView& view) override;
+  void on_log(const TrainView& view, const LogLine& line, const LogLine& unrounded) override;
+  Json save_state() const override;
+  void load_state(const Json& state) override;
+
+ private:
+  std::filesystem::path file_;
+  std::vector<LogLine> lines_;
+  bool loaded_ = false;
+};
+
+}  // namespace spanforge

@@ -1,0 +1,138 @@
+#include "spanforge/train/state_files.h"
+
+#include <functional>
+#include <type_traits>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace spanforge {
+namespace {
+
+template <class T>
+Json optional_json(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+template <class T>
+std::optional<T> optional_from(const Json& value) {
+  return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
+}
+
+// Runs `read`, turning the JSON library's complaints into an Error that names the file.
+void reading(const std::string& place, const std::function<void()>& read) {
+  try {
+    read();
+  } catch (const nlohmann::json::exception& error) {
+    const std::string what = error.what();
+    throw Error(ErrorCode::kBadModel, place, "a key is missing or of the wrong type (" + what + ")");
+  }
+}
+
+// A whole number of steps as HF holds it: an int where the option was one.
+Json steps_json(double steps) {
+  return steps >= 1 ? Json(static_cast<int64_t>(steps)) : Json(steps);
+}
+
+// HF logs means rounded to 4 digits: what of the sum can be known again.
+void sum_history(TrainState& state) {
+  int64_t before = 0;
+  for (const LogLine& line : state.log_history) {
+    const auto loss = line.number("loss");
+    if (!loss) continue;
+    state.logged_loss += *loss * static_cast<double>(line.step - before);
+    before = line.step;
+  }
+  state.unknown_losses = state.global_step - before;
+  state.last_logged_step = state.global_step;
+}
+
+// Calls visit(name, field) for each field of "progress".
+template <class State, class Visit>
+void visit_progress(State& s, Visit&& visit) {
+  visit("loss_since_log", s.loss_since_log);
+  visit("last_logged_step", s.last_logged_step);
+  visit("logged_loss", s.logged_loss);
+  visit("last_grad_norm", s.last_grad_norm);
+  visit("unknown_losses", s.unknown_losses);
+  visit("best_metric", s.best_metric);
+  visit("null_threshold", s.null_threshold);
+  visit("best_null_threshold", s.best_null_threshold);
+  visit("due_log", s.due.log);
+  visit("due_evaluate", s.due.evaluate);
+  visit("due_save", s.due.save);
+}
+
+}  // namespace
+
+Json trainer_state_json(const TrainingArguments& a, const TrainPlan& plan, const TrainState& state,
+                        const std::filesystem::path& best_model_checkpoint, const Json& callbacks) {
+  Json history = Json::array();
+  for (const LogLine& line : state.log_history) history.push_back(log_line_json(line));
+  return {{"best_global_step", optional_json(state.best_global_step)},
+          {"best_metric", optional_json(state.best_metric)},
+          {"best_model_checkpoint",
+           best_model_checkpoint.empty() ? Json(nullptr) : Json(best_model_checkpoint.string())},
+          {"epoch", state.epoch},
+          {"eval_steps", a.eval_strategy == "steps" ? Json(plan.eval_steps)
+                                                    : steps_json(a.eval_steps.value_or(500))},
+          {"global_step", state.global_step},
+          {"is_hyper_param_search", false},
+          {"is_local_process_zero", true},
+          {"is_world_process_zero", true},
+          {"log_history", std::move(history)},
+          {"logging_steps", plan.logging_steps},
+          {"max_steps", plan.max_steps},
+          {"num_input_tokens_seen", 0},
+          {"num_train_epochs", plan.epochs},
+          {"save_steps", plan.save_steps},
+          {"stateful_callbacks", callbacks},
+          {"total_flos", state.total_flos},
+          {"train_batch_size", a.per_device_train_batch_size},
+          {"trial_name", nullptr},
+          {"trial_params", nullptr}};
+}
+
+TrainState trainer_state_from_json(const Json& json, const std::string& place,
+                                   std::filesystem::path& best_model_checkpoint) {
+  TrainState state;
+  reading(place, [&] {
+    state.global_step = json.at("global_step").get<int64_t>();
+    state.epoch = json.at("epoch").get<double>();
+    for (const Json& line : json.at("log_history")) state.log_history.push_back(log_line_from_json(line, place));
+    state.best_metric = optional_from<double>(json.at("best_metric"));
+    state.best_global_step = optional_from<int64_t>(json.value("best_global_step", Json(nullptr)));
+    state.total_flos = json.value("total_flos", 0.0);
+    const auto best = optional_from<std::string>(json.value("best_model_checkpoint", Json(nullptr)));
+    best_model_checkpoint = best.value_or("");
+  });
+  if (state.global_step < 0) throw Error(ErrorCode::kBadModel, place, "global_step is negative");
+  sum_history(state);
+  return state;
+}
+
+Json progress_json(const TrainState& state) {
+  Json json = Json::object();
+  visit_progress(state, [&]<class T>(const char* name, const T& field) {
+    if constexpr (std::is_arithmetic_v<T>) {
+      json[name] = field;
+    } else {
+      json[name] = optional_json(field);
+    }
+  });
+  return json;
+}
+
+void progress_from_json(const Json& json, const std::string& place, TrainState& state) {
+  reading(place, [&] {
+    visit_progress(state, [&]<class T>(const char* name, T& field) {
+      if constexpr (std::is_arithmetic_v<T>) {
+        field = json.at(name).get<T>();
+      } else {
+        field = optional_from<typename T::value_type>(json.at(name));
+      }
+    });
+  });
+}
+
+}  // namespace spanforge

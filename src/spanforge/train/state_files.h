@@ -1,0 +1,22 @@
+#pragma once
+// The two JSON files of a checkpoint's state: trainer_state.json (HF's keys, all of them and no
+// other, sorted, indent 2) and the "progress" part of spanforge_state.json.
+
+#include <filesystem>
+
+#include "spanforge/base/json.h"
+#include "spanforge/train/arguments.h"
+#include "spanforge/train/train_state.h"
+
+namespace spanforge {
+
+Json trainer_state_json(const TrainingArguments& arguments, const TrainPlan& plan, const TrainState& state,
+                        const std::filesystem::path& best_model_checkpoint, const Json& callbacks);
+// Reads step, epoch, history and best; place names the file. Errors: Error{kBadModel, place}.
+TrainState trainer_state_from_json(const Json& json, const std::string& place,
+                                   std::filesystem::path& best_model_checkpoint);
+
+Json progress_json(const TrainState& state);
+void progress_from_json(const Json& json, const std::string& place, TrainState& state);
+
+}  // namespace spanforge
