@@ -3,111 +3,259 @@
 #include <algorithm>
 #include <cmath>
 
-namespace spanforge::ops {
-namespace {
-float load(const float* p) { return *p; }
-float load(const bf16* p) { return to_float(*p); }
-void store(float x, float* p) { *p = x; }
-void store(float x, bf16* p) { *p = to_bf16(x); }
+#include "spanforge/ops/simd_targets.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "spanforge/ops/attention_kernel.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "spanforge/ops/dropout-inl.h"
+#include "spanforge/ops/simd-inl.h"
+#include "spanforge/ops/small_gemm-inl.h"
+
+// The head's slices are copied to f32 scratch with rows of whole vectors: Q (scaled) and the other
+// matrices as they are, K and V also transposed. Queries are then taken in blocks, so that a block
+// of scores stays in the cache; products are small_gemm-inl.h's.
+
+HWY_BEFORE_NAMESPACE();
+namespace spanforge::ops::HWY_NAMESPACE {
+namespace {
+
+// to[r, 0 .. width) = from[r, 0 .. n) * scale, zero beyond n.
 template <class T>
-float factor(const AttentionHead<T>& h, int64_t i, int64_t j) {
-  if (h.row_keys == nullptr) return 1;
-  return dropout_word(h.dropout_key, h.row_keys[i], h.first_column + static_cast<uint32_t>(j)) >=
-                 h.dropout_threshold
-             ? h.dropout_scale
-             : 0;
-}
-template <class T>
-void widen(const T* from, int64_t stride, int64_t rows, int64_t n, float* to) {
+void copy_rows(const T* from, int64_t stride, int64_t rows, int64_t n, float scale, float* to,
+               int64_t width) {
+  const V factor = broadcast(scale);
   for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t j = 0; j < n; ++j) to[r * n + j] = load(from + r * stride + j);
+    float* const row = to + r * width;
+    for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
+      store(hn::Mul(load(from + r * stride + j, part), factor), row + j);
+    });
   }
 }
-float dot(const float* a, const float* b, int64_t n) {
-  float sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
+
+// to[c, r] = from[r, c] with rows of `width`, zero beyond `rows`.
+void transpose(const float* from, int64_t from_width, int64_t rows, int64_t columns, float* to,
+               int64_t width) {
+  for (int64_t c = 0; c < columns; ++c) {
+    float* const row = to + c * width;
+    for (int64_t r = 0; r < rows; ++r) row[r] = from[r * from_width + c];
+    std::fill(row + rows, row + width, 0.0f);
+  }
 }
-void add_scaled(float f, const float* x, int64_t n, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] += f * x[i];
+
+template <class T>
+void write_rows(const float* from, int64_t width, int64_t rows, int64_t n, float scale, T* to,
+                int64_t stride) {
+  const V factor = broadcast(scale);
+  for (int64_t r = 0; r < rows; ++r) {
+    for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
+      store(hn::Mul(load(from + r * width + j), factor), to + r * stride + j, part);
+    });
+  }
+}
+
+template <class T>
+DropoutRow mask_of(const AttentionHead<T>& h, int64_t query) {
+  return {h.dropout_threshold, h.dropout_scale, h.dropout_key, h.row_keys[query]};
+}
+
+// Scores of one query to probabilities, not yet divided by their sum: p[0 .. n) and zero up to
+// width. Returns 1 / sum; *lse = log sum exp.
+float softmax(float* p, int64_t n, int64_t width, float* lse) {
+  V largest = broadcast(-HUGE_VALF);
+  for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
+    V s = load(p + j);
+    if constexpr (!std::is_same_v<decltype(part), Full>) {
+      s = hn::IfThenElse(hn::FirstN(F(), static_cast<size_t>(part.count)), s, largest);
+    }
+    largest = hn::Max(largest, s);
+  });
+  const float top = max_of_lanes(largest);
+  V sums = hn::Zero(F());
+  for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
+    const V e = clip(exp_of(hn::Sub(load(p + j), broadcast(top))), part);
+    store(e, p + j);
+    sums = hn::Add(sums, e);
+  });
+  const float sum = sum_of_lanes(sums);
+  *lse = top + std::log(sum);
+  return 1.0f / sum;
+}
+
+void scale_row(float* p, int64_t width, float factor) {
+  for (int64_t j = 0; j < width; j += lanes())
+    store(hn::Mul(load(p + j), broadcast(factor)), p + j);
+}
+void scale_row(float* p, int64_t width, float factor, const float* HWY_RESTRICT factors) {
+  for (int64_t j = 0; j < width; j += lanes()) {
+    store(hn::Mul(load(p + j), hn::Mul(broadcast(factor), load(factors + j))), p + j);
+  }
 }
 
 template <class T>
 void forward(const AttentionHead<T>& h, float* memory) {
-  const int64_t s = h.length, d = h.size;
-  float* q = memory;
-  float* k = q + s * d;
-  float* v = k + s * d;
-  float* p = v + s * d;
-  float* o = p + s;
-  widen(h.q, h.qkv_stride, s, d, q);
-  widen(h.k, h.qkv_stride, s, d, k);
-  widen(h.v, h.qkv_stride, s, d, v);
-  for (int64_t i = 0; i < s; ++i) {
-    for (int64_t j = 0; j < s; ++j) p[j] = h.scale * dot(q + i * d, k + j * d, d);
-    const float largest = *std::max_element(p, p + s);
-    float sum = 0;
-    for (int64_t j = 0; j < s; ++j) sum += p[j] = std::exp(p[j] - largest);
-    h.lse[i] = largest + std::log(sum);
-    std::fill_n(o, d, 0.0f);
-    for (int64_t j = 0; j < s; ++j) add_scaled(p[j] / sum * factor(h, i, j), v + j * d, d, o);
-    for (int64_t j = 0; j < d; ++j) store(o[j], h.out + i * h.out_stride + j);
+  const int64_t s = h.length;
+  const int64_t wide = padded(s);
+  const int64_t deep = padded(h.size);
+  const int64_t block = query_block(s);
+  float* const q = memory;
+  float* const v = q + s * deep;
+  float* const transposed = v + s * deep;
+  float* const p = transposed + h.size * wide;
+  float* const o = p + block * wide;
+  float* const factors = o + block * deep;
+  copy_rows(h.k, h.qkv_stride, s, h.size, 1.0f, v, deep);  // v's place serves k first
+  transpose(v, deep, s, h.size, transposed, wide);
+  copy_rows(h.v, h.qkv_stride, s, h.size, 1.0f, v, deep);
+  copy_rows(h.q, h.qkv_stride, s, h.size, h.scale, q, deep);
+  for (int64_t begin = 0; begin < s; begin += block) {
+    const int64_t rows = std::min(block, s - begin);
+    multiply<false>({rows, wide, h.size, q + begin * deep, deep, 1, transposed, wide, p, wide});
+    for (int64_t i = 0; i < rows; ++i) {
+      float* const row = p + i * wide;
+      const float share = softmax(row, s, wide, h.lse + begin + i);
+      if (h.row_keys != nullptr) {
+        dropout_factors(mask_of(h, begin + i), h.first_column, s, factors);
+        scale_row(row, wide, share, factors);
+      } else {
+        scale_row(row, wide, share);
+      }
+    }
+    multiply<false>({rows, deep, s, p, wide, 1, v, deep, o, deep});
+    write_rows(o, deep, rows, h.size, 1.0f, h.out + begin * h.out_stride, h.out_stride);
   }
+}
+
+// For one query: scores and dP come in as s and dp; P after dropout and dS go out in their places.
+// dS = P (dP - delta), delta = sum of dO O over the head.
+template <bool kDropout>
+HWY_INLINE void score_gradients(float* s, float* dp, int64_t n, float lse, float delta,
+                                const float* HWY_RESTRICT factors) {
+  for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
+    const V p = clip(exp_of(hn::Sub(load(s + j), broadcast(lse))), part);
+    V kept = p;
+    V gradient = load(dp + j);
+    if constexpr (kDropout) {
+      const V factor = load(factors + j);
+      kept = hn::Mul(p, factor);
+      gradient = hn::Mul(gradient, factor);
+    }
+    store(kept, s + j);
+    store(hn::Mul(p, hn::Sub(gradient, broadcast(delta))), dp + j);
+  });
+}
+
+template <class T>
+float dot_rows(const T* a, const float* b, int64_t n) {
+  V sum = hn::Zero(F());
+  for_vectors(n, [&](int64_t j, auto part)
+                     HWY_ATTR { sum = hn::MulAdd(load(a + j, part), load(b + j, part), sum); });
+  return sum_of_lanes(sum);
 }
 
 template <class T>
 void backward(const AttentionHead<T>& h, const AttentionHeadGradients<T>& g, float* memory) {
-  const int64_t s = h.length, d = h.size;
-  float* q = memory;
-  float* k = q + s * d;
-  float* v = k + s * d;
-  float* dout = v + s * d;
-  float* o = dout + s * d;
-  float* dq = o + s * d;
-  float* dk = dq + s * d;
-  float* dv = dk + s * d;
-  widen(h.q, h.qkv_stride, s, d, q);
-  widen(h.k, h.qkv_stride, s, d, k);
-  widen(h.v, h.qkv_stride, s, d, v);
-  widen(g.dout, g.dout_stride, s, d, dout);
-  widen(static_cast<const T*>(h.out), h.out_stride, s, d, o);
-  std::fill_n(dq, 3 * s * d, 0.0f);
-  for (int64_t i = 0; i < s; ++i) {
-    const float delta = dot(dout + i * d, o + i * d, d);
-    for (int64_t j = 0; j < s; ++j) {
-      const float p = std::exp(h.scale * dot(q + i * d, k + j * d, d) - h.lse[i]);
-      const float f = factor(h, i, j);
-      add_scaled(p * f, dout + i * d, d, dv + j * d);
-      const float ds = p * (f * dot(dout + i * d, v + j * d, d) - delta) * h.scale;
-      add_scaled(ds, k + j * d, d, dq + i * d);
-      add_scaled(ds, q + i * d, d, dk + j * d);
+  const int64_t s = h.length;
+  const int64_t wide = padded(s);
+  const int64_t deep = padded(h.size);
+  const int64_t block = query_block(s);
+  float* const q = memory;
+  float* const k = q + s * deep;
+  float* const dout = k + s * deep;
+  float* const dk = dout + s * deep;
+  float* const dv = dk + s * deep;
+  float* const k_transposed = dv + s * deep;
+  float* const v_transposed = k_transposed + h.size * wide;
+  float* const p = v_transposed + h.size * wide;
+  float* const dp = p + block * wide;
+  float* const dq = dp + block * wide;
+  float* const factors = dq + block * deep;
+  copy_rows(h.v, h.qkv_stride, s, h.size, 1.0f, k, deep);  // k's place serves v first
+  transpose(k, deep, s, h.size, v_transposed, wide);
+  copy_rows(h.k, h.qkv_stride, s, h.size, 1.0f, k, deep);
+  transpose(k, deep, s, h.size, k_transposed, wide);
+  copy_rows(h.q, h.qkv_stride, s, h.size, h.scale, q, deep);
+  copy_rows(g.dout, g.dout_stride, s, h.size, 1.0f, dout, deep);
+  std::fill_n(dk, 2 * s * deep, 0.0f);
+  for (int64_t begin = 0; begin < s; begin += block) {
+    const int64_t rows = std::min(block, s - begin);
+    const float* const q_rows = q + begin * deep;
+    const float* const dout_rows = dout + begin * deep;
+    multiply<false>({rows, wide, h.size, q_rows, deep, 1, k_transposed, wide, p, wide});
+    multiply<false>({rows, wide, h.size, dout_rows, deep, 1, v_transposed, wide, dp, wide});
+    for (int64_t i = 0; i < rows; ++i) {
+      const T* const out_row = h.out + (begin + i) * h.out_stride;
+      const float delta = dot_rows(out_row, dout_rows + i * deep, h.size);
+      const float lse = h.lse[begin + i];
+      if (h.row_keys != nullptr) {
+        dropout_factors(mask_of(h, begin + i), h.first_column, s, factors);
+        score_gradients<true>(p + i * wide, dp + i * wide, s, lse, delta, factors);
+      } else {
+        score_gradients<false>(p + i * wide, dp + i * wide, s, lse, delta, nullptr);
+      }
     }
+    multiply<true>({s, deep, rows, p, 1, wide, dout_rows, deep, dv, deep});
+    multiply<true>({s, deep, rows, dp, 1, wide, q_rows, deep, dk, deep});
+    multiply<false>({rows, deep, s, dp, wide, 1, k, deep, dq, deep});
+    write_rows(dq, deep, rows, h.size, h.scale, g.dq + begin * g.dqkv_stride, g.dqkv_stride);
   }
-  for (int64_t i = 0; i < s; ++i) {
-    for (int64_t j = 0; j < d; ++j) {
-      store(dq[i * d + j], g.dq + i * g.dqkv_stride + j);
-      store(dk[i * d + j], g.dk + i * g.dqkv_stride + j);
-      store(dv[i * d + j], g.dv + i * g.dqkv_stride + j);
-    }
-  }
+  write_rows(dk, deep, s, h.size, 1.0f, g.dk, g.dqkv_stride);
+  write_rows(dv, deep, s, h.size, 1.0f, g.dv, g.dqkv_stride);
 }
+
 }  // namespace
 
-int64_t attention_scratch(int64_t length, int64_t size) {
-  return 3 * length * size + length + size;
+void forward_f32(const AttentionHead<float>& head, float* memory) { forward(head, memory); }
+void forward_bf16(const AttentionHead<bf16>& head, float* memory) { forward(head, memory); }
+void backward_f32(const AttentionHead<float>& head, const AttentionHeadGradients<float>& gradients,
+                  float* memory) {
+  backward(head, gradients, memory);
 }
-int64_t attention_backward_scratch(int64_t length, int64_t size) { return 8 * length * size; }
+void backward_bf16(const AttentionHead<bf16>& head, const AttentionHeadGradients<bf16>& gradients,
+                   float* memory) {
+  backward(head, gradients, memory);
+}
 
-void attention_kernel(const AttentionHead<float>& head, float* memory) { forward(head, memory); }
-void attention_kernel(const AttentionHead<bf16>& head, float* memory) { forward(head, memory); }
+}  // namespace spanforge::ops::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace spanforge::ops {
+
+HWY_EXPORT(forward_f32);
+HWY_EXPORT(forward_bf16);
+HWY_EXPORT(backward_f32);
+HWY_EXPORT(backward_bf16);
+
+int64_t attention_scratch(int64_t length, int64_t size) {
+  const int64_t wide = padded(length);
+  const int64_t deep = padded(size);
+  const int64_t block = query_block(length);
+  return 2 * length * deep + size * wide + block * (wide + deep) + wide + 64;
+}
+int64_t attention_backward_scratch(int64_t length, int64_t size) {
+  const int64_t wide = padded(length);
+  const int64_t deep = padded(size);
+  const int64_t block = query_block(length);
+  return 5 * length * deep + 2 * size * wide + block * (2 * wide + deep) + wide + 64;
+}
+
+void attention_kernel(const AttentionHead<float>& head, float* memory) {
+  HWY_DYNAMIC_DISPATCH(forward_f32)(head, memory);
+}
+void attention_kernel(const AttentionHead<bf16>& head, float* memory) {
+  HWY_DYNAMIC_DISPATCH(forward_bf16)(head, memory);
+}
 void attention_backward_kernel(const AttentionHead<float>& head,
                                const AttentionHeadGradients<float>& gradients, float* memory) {
-  backward(head, gradients, memory);
+  HWY_DYNAMIC_DISPATCH(backward_f32)(head, gradients, memory);
 }
 void attention_backward_kernel(const AttentionHead<bf16>& head,
                                const AttentionHeadGradients<bf16>& gradients, float* memory) {
-  backward(head, gradients, memory);
+  HWY_DYNAMIC_DISPATCH(backward_bf16)(head, gradients, memory);
 }
 
 }  // namespace spanforge::ops
+#endif  // HWY_ONCE

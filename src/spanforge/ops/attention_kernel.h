@@ -34,6 +34,11 @@ struct AttentionHeadGradients {
   int64_t dqkv_stride;
 };
 
+// Row widths in scratch: whole vectors of any target.
+constexpr int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
+// Queries taken together.
+constexpr int64_t query_block(int64_t length) { return length < 32 ? length : 32; }
+
 // Floats of scratch a call needs, 64-byte aligned.
 int64_t attention_scratch(int64_t length, int64_t size);
 int64_t attention_backward_scratch(int64_t length, int64_t size);
