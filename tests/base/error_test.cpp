@@ -1,0 +1,42 @@
+#include "spanforge/base/error.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace spanforge {
+namespace {
+
+constexpr ErrorCode kAll[] = {ErrorCode::kUsage,     ErrorCode::kBadData,     ErrorCode::kBadModel,
+                              ErrorCode::kNonFinite, ErrorCode::kNetwork,     ErrorCode::kCacheMiss,
+                              ErrorCode::kIo,        ErrorCode::kInterrupted, ErrorCode::kInternal};
+
+TEST(Error, EveryCodeHasAnExitStatusAndAName) {
+  std::set<std::string_view> names;
+  for (ErrorCode code : kAll) {
+    EXPECT_GE(exit_code(code), 2);
+    EXPECT_TRUE(names.insert(error_code_name(code)).second);
+  }
+  EXPECT_EQ(exit_code(ErrorCode::kUsage), 2);
+  EXPECT_EQ(exit_code(ErrorCode::kBadData), 3);
+  EXPECT_EQ(exit_code(ErrorCode::kBadModel), 3);
+  EXPECT_EQ(exit_code(ErrorCode::kNetwork), 4);
+  EXPECT_EQ(exit_code(ErrorCode::kCacheMiss), 4);
+  EXPECT_EQ(exit_code(ErrorCode::kIo), 74);
+}
+
+TEST(Error, IsAlwaysOneLine) {
+  const Error error(ErrorCode::kBadData, "a\nb.json", "went\r\nwrong\t\x1b[31m");
+  EXPECT_STREQ(error.what(), "a\\nb.json: went\\r\\nwrong\\t\\x1b[31m");
+  EXPECT_EQ(error.place(), "a\nb.json");
+}
+
+TEST(QuoteForMessage, CutsBetweenCodePoints) {
+  EXPECT_EQ(quote_for_message("short"), "short");
+  EXPECT_EQ(quote_for_message("文文文", 4), "文...");
+  EXPECT_EQ(quote_for_message("文文文", 6), "文文...");
+  EXPECT_EQ(quote_for_message("a\nb"), "a\\nb");
+}
+
+}  // namespace
+}  // namespace spanforge

@@ -1,0 +1,105 @@
+#include "spanforge/base/file.h"
+
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+using testing::expect_error;
+using testing::TemporaryDirectory;
+
+size_t entries_of(const fs::path& directory) {
+  return static_cast<size_t>(
+      std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+}
+
+TEST(ReadFile, ReadsEveryByte) {
+  TemporaryDirectory directory;
+  const std::string bytes("a\0b\nc\xff", 6);
+  std::ofstream(directory / "f", std::ios::binary) << bytes;
+  EXPECT_EQ(read_file(directory / "f"), bytes);
+  EXPECT_EQ(MappedFile(directory / "f").bytes(), bytes);
+}
+
+TEST(ReadFile, AnEmptyFileIsEmpty) {
+  TemporaryDirectory directory;
+  std::ofstream(directory / "f");
+  EXPECT_EQ(read_file(directory / "f"), "");
+  EXPECT_EQ(MappedFile(directory / "f").bytes(), "");
+}
+
+TEST(ReadFile, WhatIsNoFileIsRefusedAtOnce) {
+  TemporaryDirectory directory;
+  const fs::path fifo = directory / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  for (const fs::path& path : {fifo, directory.path(), directory / "none", fs::path("/dev/null")}) {
+    SCOPED_TRACE(path);
+    EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { read_file(path); }).place(), path.string());
+    EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { MappedFile file(path); }).place(), path.string());
+  }
+}
+
+TEST(MappedFile, OutlivesItsName) {
+  TemporaryDirectory directory;
+  write_file_atomic(directory / "f", "old");
+  MappedFile file(directory / "f");
+  write_file_atomic(directory / "f", "newer");
+  EXPECT_EQ(file.bytes(), "old");
+  MappedFile moved = std::move(file);
+  EXPECT_EQ(moved.bytes(), "old");
+}
+
+TEST(AtomicFile, TheTargetChangesOnlyAtCommit) {
+  TemporaryDirectory directory;
+  write_file_atomic(directory / "f", "old");
+  {
+    AtomicFile file(directory / "f");
+    file.write("new");
+    EXPECT_EQ(read_file(directory / "f"), "old");
+    file.commit();
+    EXPECT_EQ(read_file(directory / "f"), "new");
+  }
+  EXPECT_EQ(entries_of(directory.path()), 1u);
+}
+
+TEST(AtomicFile, WithoutCommitNothingIsLeft) {
+  TemporaryDirectory directory;
+  { AtomicFile(directory / "f").write("half"); }
+  EXPECT_EQ(entries_of(directory.path()), 0u);
+}
+
+TEST(AtomicFile, AMissingDirectoryIsNamed) {
+  TemporaryDirectory directory;
+  const fs::path path = directory / "none" / "f";
+  EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { AtomicFile file(path); }).place(), path.string());
+}
+
+TEST(AtomicFile, ATargetThatCannotBeReplacedIsKept) {
+  TemporaryDirectory directory;
+  fs::create_directory(directory / "target");
+  std::ofstream(directory / "target" / "inside");
+  {
+    AtomicFile file(directory / "target");
+    file.write("x");
+    expect_error(ErrorCode::kIo, [&] { file.commit(); });
+  }
+  EXPECT_TRUE(fs::exists(directory / "target" / "inside"));
+  EXPECT_EQ(entries_of(directory.path()), 1u);
+}
+
+TEST(EnvironmentOr, TakesTheFallbackWhenUnset) {
+  ::unsetenv("SPANFORGE_TEST_VARIABLE");
+  EXPECT_EQ(environment_or("SPANFORGE_TEST_VARIABLE", "fallback"), "fallback");
+  ::setenv("SPANFORGE_TEST_VARIABLE", "", 1);
+  EXPECT_EQ(environment_or("SPANFORGE_TEST_VARIABLE", "fallback"), "");
+  ::unsetenv("SPANFORGE_TEST_VARIABLE");
+}
+
+}  // namespace
+}  // namespace spanforge

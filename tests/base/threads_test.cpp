@@ -1,0 +1,44 @@
+#include "spanforge/base/threads.h"
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace spanforge {
+namespace {
+
+TEST(ThreadCount, IsWhatWasAskedFor) {
+  const int before = thread_count();
+  EXPECT_EQ(set_thread_count(3), 3);
+  EXPECT_EQ(thread_count(), 3);
+  EXPECT_GE(set_thread_count(0), 1);
+  set_thread_count(before);
+}
+
+TEST(ParallelFor, CallsEachIndexOnce) {
+  for (const int64_t n : {0, 1, 7, 1000}) {
+    for (const int64_t grain : {0, 1, 3, 5000}) {
+      std::vector<std::atomic<int>> calls(static_cast<size_t>(n));
+      parallel_for(n, grain, [&](int64_t i) { ++calls[static_cast<size_t>(i)]; });
+      for (const auto& count : calls) ASSERT_EQ(count, 1);
+    }
+  }
+}
+
+TEST(ParallelFor, RethrowsTheFailureOfTheLowestIndex) {
+  for (int round = 0; round < 50; ++round) {
+    try {
+      parallel_for(1000, 1, [](int64_t i) {
+        if (i % 100 == 37) throw std::runtime_error(std::to_string(i));
+      });
+      FAIL() << "nothing was thrown";
+    } catch (const std::runtime_error& error) {
+      EXPECT_STREQ(error.what(), "37");
+    }
+  }
+}
+
+}  // namespace
+}  // namespace spanforge
