@@ -5,56 +5,32 @@
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/data/convert.h"
+#include "spanforge/data/show.h"
 
 namespace spanforge::app {
 namespace {
-
-// The columns of the recipe's flattened rows.
-Json shown_row(const Dataset& dataset, const Example& example) {
-  const Json row = flat_row(dataset, example);
-  Json out = Json::object();
-  for (const char* key : {"id", "title", "context", "question", "answers"}) out[key] = row.at(key);
-  return out;
-}
-
-Json features() { return {"id", "title", "context", "question", "answers"}; }
 
 struct Split {
   std::string name;
   Dataset dataset;
 };
 
-void show_json(const std::vector<Split>& splits, size_t rows) {
+void show_json(const std::vector<Split>& splits, int64_t rows) {
+  constexpr const char* kColumns[] = {"id", "title", "context", "question", "answers"};
   Json out = Json::object();
-  for (const Split& split : splits) {
+  for (const auto& [name, dataset] : splits) {
     Json list = Json::array();
-    for (const Example& example : split.dataset.examples) {
-      if (list.size() == rows) break;
-      list.push_back(shown_row(split.dataset, example));
+    for (const Example& example : dataset.examples) {
+      if (rows >= 0 && list.size() == static_cast<size_t>(rows)) break;
+      const Json row = flat_row(dataset, example);
+      Json shown = Json::object();
+      for (const char* column : kColumns) shown[column] = row.at(column);
+      list.push_back(std::move(shown));
     }
-    out[split.name] = {{"features", features()},
-                       {"num_rows", split.dataset.examples.size()},
-                       {"rows", std::move(list)}};
+    out[name] = {
+        {"features", kColumns}, {"num_rows", dataset.examples.size()}, {"rows", std::move(list)}};
   }
   print_json(out);
-}
-
-void show_text(const std::vector<Split>& splits, size_t rows) {
-  print("DatasetDict({\n");
-  for (const Split& split : splits) {
-    emit("    {}: Dataset({{\n        features: {},\n        num_rows: {}\n    }})\n", split.name,
-         python_str(features()), split.dataset.examples.size());
-  }
-  print("})\n");
-  for (const Split& split : splits) {
-    emit("# {}\n", split.name);
-    const size_t shown = std::min(rows, split.dataset.examples.size());
-    for (size_t i = 0; i < shown && !output_closed(); ++i) {
-      print(python_str(shown_row(split.dataset, split.dataset.examples[i])) + "\n");
-    }
-    const size_t left = split.dataset.examples.size() - shown;
-    if (left > 0) emit("... {} more rows (--rows {} shows all)\n", left, shown + left);
-  }
 }
 
 }  // namespace
@@ -67,7 +43,7 @@ int run_data_show(const Arguments& arguments) {
   OptionTable table;
   table({"train", "training data", ""}, train);
   table({"validation", "validation data", ""}, validation);
-  table({"rows", "rows to show of each file", ">= 0"}, rows);
+  table({"rows", "rows to show of each file; -1: all", ">= -1"}, rows);
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "data files, each a split named as the file", files, 0, SIZE_MAX);
   if (!table.parse(arguments)) return 0;
@@ -77,10 +53,13 @@ int run_data_show(const Arguments& arguments) {
   for (const std::string& file : files) {
     splits.push_back({std::filesystem::path(file).stem().string(), load_dataset(file)});
   }
-  if (splits.empty())
+  if (splits.empty()) {
     throw Error(ErrorCode::kUsage, "FILE", "is missing; give files, --train or --validation");
-  json ? show_json(splits, static_cast<size_t>(rows))
-       : show_text(splits, static_cast<size_t>(rows));
+  }
+  if (json) return show_json(splits, rows), 0;
+  std::vector<std::pair<std::string, const Dataset*>> views;
+  for (const Split& split : splits) views.emplace_back(split.name, &split.dataset);
+  print(show_datasets(views, rows));
   return 0;
 }
 

@@ -1,15 +1,53 @@
+#include <algorithm>
+#include <memory>
+
 #include "common.h"
+#include "output.h"
+#include "progress.h"
 #include "spanforge/base/error.h"
+#include "spanforge/hub/hub.h"
 
 namespace spanforge::app {
+namespace {
+
+// A bar a file, in megabytes.
+class DownloadBars {
+ public:
+  void update(const std::string& file, uint64_t done, uint64_t total) {
+    if (!bar_ || file != file_) {
+      if (bar_) bar_->finish();
+      file_ = file;
+      bar_ = std::make_unique<ProgressBar>(file, "MB", static_cast<int64_t>(total / 1000000));
+    }
+    bar_->update(static_cast<int64_t>(done / 1000000));
+  }
+
+ private:
+  std::string file_;
+  std::unique_ptr<ProgressBar> bar_;
+};
+
+bool looks_like_a_path(const std::string& model) {
+  return model.empty() || model[0] == '/' || model[0] == '.' || model[0] == '~' ||
+         model.back() == '/' || std::count(model.begin(), model.end(), '/') > 1;
+}
+
+}  // namespace
 
 std::filesystem::path resolve_model(const std::string& model) {
   std::error_code error;
   if (std::filesystem::is_directory(model, error)) return model;
   if (std::filesystem::exists(model, error)) {
-    throw Error(ErrorCode::kIo, model, "is a file; --model names a model's directory");
+    throw Error(ErrorCode::kIo, model, "is a file; --model names a model's directory or a hub id");
   }
-  throw Error(ErrorCode::kIo, model, "no such directory");
+  if (looks_like_a_path(model)) throw Error(ErrorCode::kIo, model, "no such directory");
+  HubOptions options = hub_options_from_environment();
+  DownloadBars bars;
+  options.progress = [&bars](const std::string& file, uint64_t done, uint64_t total) {
+    bars.update(file, done, total);
+  };
+  options.notice = [](const std::string& line) { note(line); };
+  return spanforge::resolve_model(model, options);
 }
 
 }  // namespace spanforge::app

@@ -1,0 +1,172 @@
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "common.h"
+#include "load_model.h"
+#include "output.h"
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/base/utf8.h"
+#include "spanforge/inference/pipeline.h"
+
+namespace spanforge::app {
+namespace {
+
+struct Options {
+  std::string model, context, context_file, input, decoder = "spanforge";
+  std::vector<std::string> questions;
+  AskOptions ask;
+  bool json = false;
+  std::string bf16 = "false";
+  int32_t threads = 0;
+};
+
+struct Asked {
+  QuestionContext text;
+  Json id;  // as the file has it, a number or a text; null: none
+};
+
+Json to_json(const AskAnswer& answer) {
+  return {{"score", answer.score},
+          {"start", answer.span.start},
+          {"end", answer.span.end},
+          {"answer", answer.answer}};
+}
+
+// One answer as an object, several as a list: what the pipeline of Transformers returns.
+Json to_json(const std::vector<AskAnswer>& answers, const AskOptions& options,
+             const std::string& id) {
+  Json list = Json::array();
+  for (const AskAnswer& answer : answers) {
+    Json row = to_json(answer);
+    if (!id.empty()) row = Json{{"id", id}}, row.update(to_json(answer));
+    list.push_back(std::move(row));
+  }
+  return options.top_k == 1 && list.size() == 1 ? list[0] : list;
+}
+
+void print_answers(const Options& o, const QuestionContext& asked,
+                   const std::vector<AskAnswer>& answers) {
+  if (o.json) return print_json(to_json(answers, o.ask, asked.id));
+  print(asked.question + "\n");
+  for (const AskAnswer& answer : answers) print(python_str(to_json(answer)) + "\n");
+}
+
+// Lines of {"question", "context", "id"}; empty lines are skipped.
+std::vector<Asked> read_questions(const std::string& file) {
+  const std::string bytes = read_file(file);
+  std::vector<Asked> questions;
+  size_t number = 0;
+  for (size_t start = 0; start < bytes.size();) {
+    const size_t end = std::min(bytes.find('\n', start), bytes.size());
+    const std::string_view line = std::string_view(bytes).substr(start, end - start);
+    start = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const std::string place = fmt::format("{}: line {}", file, number);
+    const Json row = parse_json(line, place, ErrorCode::kBadData);
+    if (!row.is_object())
+      throw Error(ErrorCode::kBadData, place, "must be an object with question and context");
+    QuestionContext question;
+    for (const auto& [key, field] :
+         {std::pair{"question", &question.question}, {"context", &question.context}}) {
+      const auto found = row.find(key);
+      if (found == row.end() || !found->is_string() ||
+          found->get_ref<const std::string&>().empty()) {
+        throw Error(ErrorCode::kBadData, place,
+                    fmt::format("'{}' must be a text that is not empty", key));
+      }
+      *field = found->get<std::string>();
+    }
+    if (const auto id = row.find("id"); id != row.end()) {
+      asked.id = *id;
+      asked.text.id = id->is_string() ? id->get<std::string>() : id->dump();
+    }
+    questions.push_back(std::move(asked));
+  }
+  if (questions.empty()) throw Error(ErrorCode::kBadData, file, "holds no question");
+  return questions;
+}
+
+void answer_all(const Options& o, const Pipeline& pipeline,
+                const std::vector<QuestionContext>& questions) {
+  const auto answers = pipeline.answer(questions, o.ask);
+  release_notes();
+  for (size_t i = 0; i < questions.size(); ++i) print_answers(o, questions[i], answers[i]);
+}
+
+// A question a line, answered at once, until the input ends.
+void prompt(const Options& o, const Pipeline& pipeline, const std::string& context) {
+  release_notes();
+  std::string question;
+  for (;;) {
+    if (stdin_is_terminal()) write_stderr("question> ");
+    if (!std::getline(std::cin, question)) break;
+    if (question.find_first_not_of(" \t\r") == std::string::npos) continue;
+    try {
+      answer_all(o, pipeline, {{{question, context, ""}, nullptr}});
+      flush_output();
+    } catch (const Error& error) {
+      if (!stdin_is_terminal() || error.code() == ErrorCode::kIo) throw;
+      note(error.what());  // a person can ask again
+    }
+  }
+}
+
+void declare(OptionTable& table, Options& o) {
+  table(kModelOption, o.model);
+  table({"context", "the text to answer from", ""}, o.context);
+  table({"context_file", "file that holds the text to answer from (UTF-8)", ""}, o.context_file);
+  table({"question", "a question; repeat for more; none: asked for one a line", ""}, o.questions);
+  table({"input", "JSON lines with question, context and, if any, id", ""}, o.input);
+  table({"top_k", "answers a question, best first", "> 0", "topk"}, o.ask.top_k);
+  table({"decoder", "how logits become answers", "spanforge|pipeline|run_qa|recipe"}, o.decoder);
+  table(kMaxSeqLengthOption, o.ask.max_seq_length);
+  table(kWindowOverlapOption, o.ask.window_overlap);
+  table(kMaxAnswerLengthOption, o.ask.max_answer_length);
+  table(
+      {"handle_impossible_answer", "\"\" may be the answer; default: as the model was trained", ""},
+      o.ask.handle_impossible_answer);
+  table({"align_to_words", "decoder pipeline: answers are whole words", ""}, o.ask.align_to_words);
+  table({"batch_size", "windows computed at once", "> 0"}, o.ask.batch_size);
+  table({"bf16", "compute in bfloat16; auto: where the processor has it", "true|false|auto"},
+        o.bf16);
+  table.add_switch(kJsonOption, o.json);
+  table(kThreadsOption, o.threads);
+}
+
+}  // namespace
+
+int run_ask(const Arguments& arguments) {
+  Options o;
+  OptionTable table;
+  declare(table, o);
+  if (!table.parse(arguments)) return 0;
+  table.require("model");
+  table.exclude("context", "context_file");
+  for (const char* other : {"context", "context_file", "question"}) table.exclude("input", other);
+  if (o.input.empty() && !table.given("context") && !table.given("context_file")) {
+    throw Error(ErrorCode::kUsage, "--context", "is required (or --context-file, or --input)");
+  }
+  o.ask.decoder = parse_decoder_kind(o.decoder);
+  set_thread_count(o.threads);
+  std::vector<Asked> questions;
+  if (!o.input.empty()) questions = read_questions(o.input);
+  std::string context = o.context;
+  if (!o.context_file.empty()) context = read_file(o.context_file);
+  if (const auto at = find_invalid_utf8(context)) {
+    throw Error(ErrorCode::kBadData, o.context_file.empty() ? "--context" : o.context_file,
+                fmt::format("is not UTF-8 at byte {}", *at));
+  }
+  for (const std::string& question : o.questions)
+    questions.push_back({{question, context, ""}, nullptr});
+  const Pipeline pipeline =
+      Pipeline::from_directory(resolve_model(o.model), resolve_precision(o.bf16));
+  if (questions.empty()) return prompt(o, pipeline, context), 0;
+  answer_all(o, pipeline, questions);
+  return 0;
+}
+
+}  // namespace spanforge::app

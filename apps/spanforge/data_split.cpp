@@ -1,0 +1,52 @@
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "common.h"
+#include "output.h"
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+#include "spanforge/data/split.h"
+
+namespace spanforge::app {
+
+int run_data_split(const Arguments& arguments) {
+  std::vector<std::string> files;
+  SplitOptions options;
+  std::string by = "context", output;
+  bool overwrite = false, json = false;
+  OptionTable table;
+  table({"validation", "share of the questions that becomes validation data", "> 0"},
+        options.validation_share);
+  table({"by", "what the two files must not share: context", ""}, by);
+  table({"seed", "of the choice; the order of the rows does not matter", ">= 0"}, options.seed);
+  table({"output", "directory for train.json and validation.json", "", "output_dir"}, output);
+  table({"overwrite", "replace the two files where they are there already", ""}, overwrite);
+  table.add_switch(kJsonOption, json);
+  table.positional("FILE", "the data file to split", files, 1, 1);
+  if (!table.parse(arguments)) return 0;
+  table.require("output");
+  if (by != "context") throw Error(ErrorCode::kUsage, "--by", "must be context");
+  const SplitResult split = split_by_context(load_dataset(files[0]), options);
+  const fs::path train = fs::path(output) / "train.json",
+                 validation = fs::path(output) / "validation.json";
+  for (const fs::path& file : {train, validation}) {
+    if (!overwrite && fs::exists(file)) {
+      throw Error(ErrorCode::kUsage, file.string(), "is there already; --overwrite replaces it");
+    }
+  }
+  spanforge::create_directories(fs::path(output));
+  save_squad(split.train, train);
+  save_squad(split.validation, validation);
+  if (json) {
+    print_json(
+        {{"train", {{"file", train.string()}, {"questions", split.train.examples.size()}}},
+         {"validation",
+          {{"file", validation.string()}, {"questions", split.validation.examples.size()}}}});
+  } else {
+    emit("{}: {} questions\n{}: {} questions\n", train.string(), split.train.examples.size(),
+         validation.string(), split.validation.examples.size());
+  }
+  return 0;
+}
+
+}  // namespace spanforge::app

@@ -1,0 +1,37 @@
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "command.h"
+#include "common.h"
+#include "output.h"
+#include "spanforge/data/stats.h"
+
+namespace spanforge::app {
+
+int run_data_stats(const Arguments& arguments) {
+  std::vector<std::string> files;
+  std::string model;
+  bool json = false;
+  OptionTable table;
+  table({"model", "directory or hub id whose tokenizer counts tokens; none: characters only", ""},
+        model);
+  table.add_switch(kJsonOption, json);
+  table.positional("FILE", "data files", files, 1, SIZE_MAX);
+  if (!table.parse(arguments)) return 0;
+  std::optional<Tokenizer> tokenizer;
+  if (!model.empty()) tokenizer.emplace(Tokenizer::from_directory(resolve_model(model)));
+  std::vector<DataStats> stats;
+  for (const std::string& file : files) {
+    stats.push_back(compute_stats(load_dataset(file), tokenizer ? &*tokenizer : nullptr));
+  }
+  if (!json) {
+    for (const DataStats& one : stats) print(stats_to_text(one));
+    return 0;
+  }
+  Json list = Json::array();
+  for (const DataStats& one : stats) list.push_back(stats_to_json(one));
+  print_json({{"files", std::move(list)}});
+  return 0;
+}
+
+}  // namespace spanforge::app

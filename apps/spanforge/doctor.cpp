@@ -1,0 +1,102 @@
+#include <curl/curl.h>
+#include <dnnl.h>
+#include <openssl/crypto.h>
+#include <unicode/uversion.h>
+#include <zlib.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "command.h"
+#include "common.h"
+#include "output.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/hub/hub.h"
+#include "spanforge/ops/gemm.h"
+
+namespace spanforge::app {
+namespace {
+
+// What stands behind "key:" in a file of /proc; "" where there is no such line.
+std::string proc_value(const char* file, const std::string& key) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t colon = line.find(':');
+    if (colon == std::string::npos || !line.starts_with(key)) continue;
+    const size_t start = line.find_first_not_of(" \t", colon + 1);
+    return start == std::string::npos ? "" : line.substr(start);
+  }
+  return "";
+}
+
+// The features of the processor that decide speed here.
+std::vector<std::string> cpu_features() {
+  std::vector<std::string> found;
+  std::istringstream flags(proc_value("/proc/cpuinfo", "flags") + " " +
+                           proc_value("/proc/cpuinfo", "Features"));
+  for (std::string flag; flags >> flag;) {
+    for (const char* wanted : {"avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile",
+                               "amx_bf16", "amx_int8", "asimd", "sve", "bf16", "i8mm"}) {
+      if (flag == wanted) found.push_back(flag);
+    }
+  }
+  return found;
+}
+
+// Megabytes this process may use: the machine's, or its control group's where that is less.
+int64_t memory_megabytes(const char* key) {
+  std::istringstream text(proc_value("/proc/meminfo", key));
+  int64_t kilobytes = 0;
+  text >> kilobytes;
+  std::ifstream group("/sys/fs/cgroup/memory.max");
+  int64_t limit = 0;
+  if (group >> limit && limit > 0) kilobytes = std::min(kilobytes, limit / 1024);
+  return kilobytes / 1024;
+}
+
+Json library_versions() {
+  const dnnl_version_t* dnnl = dnnl_version();
+  UVersionInfo icu;
+  u_getVersion(icu);
+  return {{"oneDNN", fmt::format("{}.{}.{}", dnnl->major, dnnl->minor, dnnl->patch)},
+          {"ICU", fmt::format("{}.{}", icu[0], icu[1])},
+          {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
+          {"zlib", zlibVersion()},
+          {"curl", curl_version_info(CURLVERSION_NOW)->version}};
+}
+
+}  // namespace
+
+int run_doctor(const Arguments& arguments) {
+  bool json = false;
+  OptionTable table;
+  table.add_switch(kJsonOption, json);
+  if (!table.parse(arguments)) return 0;
+  const Json report = {{"version", SPANFORGE_VERSION},
+                       {"cpu", proc_value("/proc/cpuinfo", "model name")},
+                       {"cpu_features", cpu_features()},
+                       {"instruction_set", ops::instruction_set()},
+                       {"bf16_is_fast", ops::bf16_is_fast()},
+                       {"threads", set_thread_count(0)},
+                       {"memory_mb", memory_megabytes("MemTotal")},
+                       {"memory_available_mb", memory_megabytes("MemAvailable")},
+                       {"hub_cache", hub_options_from_environment().cache.string()},
+                       {"libraries", library_versions()}};
+  if (json) return print_json(report), 0;
+  for (const auto& [key, value] : report.items()) {
+    if (value.is_structured()) {
+      std::string joined;
+      for (const auto& [name, item] : value.items()) {
+        joined += (joined.empty() ? "" : ", ") + (value.is_array() ? "" : name + " ") +
+                  item.get<std::string>();
+      }
+      emit("{:<20} {}\n", key, joined);
+    } else {
+      emit("{:<20} {}\n", key, python_str(value));
+    }
+  }
+  return 0;
+}
+
+}  // namespace spanforge::app

@@ -1,0 +1,24 @@
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "common.h"
+#include "output.h"
+#include "spanforge/hub/hub.h"
+
+namespace spanforge::app {
+
+int run_download(const Arguments& arguments) {
+  std::vector<std::string> ids;
+  bool json = false;
+  OptionTable table;
+  table.add_switch(kJsonOption, json);
+  table.positional("ID", "a model of the hub: org/name[@revision]", ids, 1, 1);
+  if (!table.parse(arguments)) return 0;
+  parse_hub_id(ids[0]);
+  const std::string directory = resolve_model(ids[0]).string();
+  if (json) return print_json({{"id", ids[0]}, {"path", directory}}), 0;
+  print(directory + "\n");
+  return 0;
+}
+
+}  // namespace spanforge::app

@@ -1,0 +1,160 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "command.h"
+#include "common.h"
+#include "load_model.h"
+#include "output.h"
+#include "progress.h"
+#include "scores.h"
+#include "spanforge/base/error.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/evaluation/answer_settings.h"
+#include "spanforge/evaluation/prediction_files.h"
+#include "spanforge/metrics/predictions_file.h"
+#include "windows.h"
+
+namespace spanforge::app {
+namespace {
+
+struct EvaluateOptions {
+  std::string model, data, predictions, null_odds, predictions_dir;
+  std::string metric = "squad_v2", bf16 = "false";
+  std::optional<std::string> decoder;
+  std::optional<int32_t> max_seq_length, window_overlap, max_answer_length;
+  std::optional<bool> null_answers;
+  std::optional<double> null_threshold;
+  double no_answer_threshold = 1.0;
+  int32_t batch_size = 8;
+  bool explain = false, json = false;
+  int32_t threads = 0;
+};
+
+void declare(OptionTable& table, EvaluateOptions& o) {
+  table(kModelOption, o.model);
+  table({"data", "data to answer and score", ""}, o.data);
+  table({"predictions", "score this file {id: text} instead of a model's answers", ""},
+        o.predictions);
+  table({"null_odds", "with --predictions: file {id: odds of no answer}", ""}, o.null_odds);
+  table({"no_answer_threshold", "with --null-odds: above it \"\" is scored", ""},
+        o.no_answer_threshold);
+  table({"predictions_dir", "directory for eval_predictions.json and its kin", ""},
+        o.predictions_dir);
+  table({"metric", "what to score besides squad_v2", "squad_v2|cmrc2018|word_f1|all"}, o.metric);
+  table({"explain", "each answer that is not exact, beside the gold, word by word", ""}, o.explain);
+  table({"decoder", "how logits become answers; default: as trained",
+         "spanforge|pipeline|run_qa|recipe"},
+        o.decoder);
+  table(kMaxSeqLengthOption, o.max_seq_length);
+  table(kWindowOverlapOption, o.window_overlap);
+  table(kMaxAnswerLengthOption, o.max_answer_length);
+  table({"version_2_with_negative", "\"\" may be the answer; default: as trained", "",
+         "handle_impossible_answer"},
+        o.null_answers);
+  table({"null_score_diff_threshold",
+         "log odds above which \"\" is the answer; default: as trained", "", "null_threshold"},
+        o.null_threshold);
+  table({"batch_size", "windows computed at once", "> 0",
+         "per_device_eval_batch_size,eval_batch_size"},
+        o.batch_size);
+  table({"bf16", "compute in bfloat16; auto: where the processor is faster with it",
+         "true|false|auto"},
+        o.bf16);
+  table.add_switch(kJsonOption, o.json);
+  table(kThreadsOption, o.threads);
+}
+
+void evaluate_file(const EvaluateOptions& o) {
+  const Dataset dataset = load_dataset(o.data);
+  std::optional<std::filesystem::path> odds;
+  if (!o.null_odds.empty()) odds = o.null_odds;
+  const PredictionScores scores =
+      score_predictions(dataset, std::filesystem::path(o.predictions), odds, o.no_answer_threshold);
+  if (!scores.missing.empty()) {
+    note(fmt::format("{}: {} questions have no prediction and score 0, {} first", o.predictions,
+                     scores.missing.size(), scores.missing.front()));
+  }
+  if (!scores.extra.empty()) {
+    note(fmt::format("{}: {} predictions are for questions the data do not have, {} first",
+                     o.predictions, scores.extra.size(), scores.extra.front()));
+  }
+  print_scores(scores_json(scores.squad, scores.items, o.metric),
+               o.explain ? explain_json(scores.items) : Json(), o.json);
+}
+
+// The loss needs labels, and labels need answers that are where they say; scores need texts only.
+bool can_be_labelled(const Dataset& dataset) {
+  return std::all_of(dataset.examples.begin(), dataset.examples.end(), [&](const Example& example) {
+    return example.answers.empty() || is_aligned(example.answers[0], dataset.context_of(example));
+  });
+}
+
+EvaluationOptions evaluation_options(const EvaluateOptions& o, const AnswerSettings& settings) {
+  EvaluationOptions options;
+  options.decoder = settings.decoder_options();
+  if (o.decoder) options.decoder.kind = parse_decoder_kind(*o.decoder);
+  if (o.max_answer_length) options.decoder.max_answer_length = *o.max_answer_length;
+  if (o.null_answers) options.decoder.null_answers = *o.null_answers;
+  if (o.null_threshold) options.decoder.null_threshold = *o.null_threshold;
+  options.predict.batch_size = o.batch_size;
+  return options;
+}
+
+void evaluate_model(const EvaluateOptions& o) {
+  const Dataset dataset = load_dataset(o.data);
+  const std::filesystem::path directory = resolve_model(o.model);
+  const Tokenizer tokenizer = Tokenizer::from_directory(directory);
+  AnswerSettings settings;
+  if (const auto stored = load_answer_settings(directory)) {
+    settings = *stored;
+    if (o.max_seq_length)
+      settings.windows = choose_windows(directory, tokenizer, o.max_seq_length, {});
+    if (o.window_overlap) settings.windows.window_overlap = *o.window_overlap;
+  } else {
+    settings.windows = choose_windows(directory, tokenizer, o.max_seq_length, o.window_overlap);
+  }
+  const QuestionAnsweringModel model =
+      load_trained_model(directory, o.model, resolve_precision(o.bf16));
+  FeatureOptions feature_options;
+  feature_options.windows = settings.windows;
+  feature_options.with_labels = can_be_labelled(dataset);
+  ProgressBar map("Map", "examples", 0);
+  feature_options.progress = map.callback();
+  const FeatureSet features = FeatureSet::build(dataset, tokenizer, feature_options);
+  map.finish();
+  release_notes();
+  EvaluationOptions options = evaluation_options(o, settings);
+  options.predict.with_losses = feature_options.with_labels;
+  ProgressBar bar("", "it", 0);
+  options.predict.progress = bar.callback();
+  const Evaluation evaluation = evaluate(model, dataset, features, options);
+  bar.finish();
+  if (!o.predictions_dir.empty()) {
+    write_prediction_files(dataset, features, evaluation, o.predictions_dir);
+  }
+  Json scores = scores_json(evaluation.squad, evaluation.items, o.metric);
+  scores["qa_topk_recall"] = evaluation.qa_topk_recall;
+  if (evaluation.loss) scores["loss"] = *evaluation.loss;
+  print_scores(scores, o.explain ? explain_json(evaluation.items) : Json(), o.json);
+}
+
+}  // namespace
+
+int run_evaluate(const Arguments& arguments) {
+  EvaluateOptions o;
+  OptionTable table;
+  declare(table, o);
+  if (!table.parse(arguments)) return 0;
+  table.require("data");
+  if (o.model.empty() == o.predictions.empty()) {
+    throw Error(ErrorCode::kUsage, "--model", "give either --model or --predictions");
+  }
+  table.exclude("predictions", "predictions_dir");
+  table.exclude("model", "null_odds");
+  set_thread_count(o.threads);
+  o.model.empty() ? evaluate_file(o) : evaluate_model(o);
+  return 0;
+}
+
+}  // namespace spanforge::app

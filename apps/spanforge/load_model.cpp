@@ -1,0 +1,37 @@
+#include "load_model.h"
+
+#include "option_value.h"
+#include "output.h"
+#include "spanforge/base/error.h"
+#include "spanforge/model/load_report.h"
+#include "spanforge/ops/gemm.h"
+
+namespace spanforge::app {
+
+Precision resolve_precision(const std::string& bf16) {
+  bool use = false;
+  if (bf16 == "auto") {
+    use = ops::bf16_is_fast();
+    note(fmt::format("bf16 auto: computing in {} ({})", use ? "bf16" : "fp32",
+                     ops::instruction_set()));
+  } else {
+    read_value(bf16, use);  // the option table let only such words through
+  }
+  return use ? Precision::kBF16 : Precision::kF32;
+}
+
+QuestionAnsweringModel load_trained_model(const std::filesystem::path& directory,
+                                          const std::string& source, Precision precision) {
+  LoadReport report;
+  QuestionAnsweringModel model = QuestionAnsweringModel::load(directory, 0, &report);
+  if (!report.initialized.empty()) {
+    throw Error(
+        ErrorCode::kBadModel, source,
+        "has no question-answering head (qa_outputs); fine-tune it first with spanforge train");
+  }
+  if (const auto message = unused_weights_message(report, model.config(), source)) note(*message);
+  model.set_precision(precision);
+  return model;
+}
+
+}  // namespace spanforge::app

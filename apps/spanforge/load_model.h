@@ -1,0 +1,20 @@
+#pragma once
+// How commands that judge or use a trained model load it.
+
+#include <filesystem>
+#include <string>
+
+#include "spanforge/model/model.h"
+
+namespace spanforge::app {
+
+// "true", "false" or "auto" (bf16 where this processor is faster with it; a note says which).
+Precision resolve_precision(const std::string& bf16);
+
+// source: the directory or id as the user named it. Notes stored weights that are not used, in
+// Hugging Face's words. Error{kBadModel} where the question-answering head would have to be made
+// new: what such a model answers is random.
+QuestionAnsweringModel load_trained_model(const std::filesystem::path& directory,
+                                          const std::string& source, Precision precision);
+
+}  // namespace spanforge::app
