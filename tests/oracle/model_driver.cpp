@@ -1,8 +1,9 @@
 // Runs the engine for oracle_model.py.
 //   model_driver run DIR WINDOWS.json OUT.json [GRADIENTS.safetensors]
 //     WINDOWS: {"windows": [{"input_ids", "token_type_ids", "start", "end"}...], "batch": n,
-//     "bf16": bool}. OUT: logits of each window, losses, what loading noticed. With a gradients file:
-//     gradients of the mean loss over windows, batches accumulated (dropout is config.json's).
+//     "bf16": bool}. OUT: logits of each window, losses, what loading noticed. With a gradients
+//     file: gradients of the mean loss over windows, batches accumulated (dropout is
+//     config.json's).
 //   model_driver copy DIR OUT_DIR       loads and saves.
 //   model_driver config FILE            reads a config.json and writes it to standard output.
 

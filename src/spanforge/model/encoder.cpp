@@ -64,10 +64,13 @@ void head_forward(const Pass& pass, const Tensor& x, const Tensor& head_input,
 
 void head_backward(const Pass& pass, const Tensor& head_input, const Tensor& dlogits,
                    const Tensor& dx, const ModelParts<Tensor>& g) {
-  const Tensor dhead = dx.dtype == DType::kF32 ? dx : pass.arena.allocate<float>(dx.rows, dx.cols);
+  const size_t mark = pass.arena.mark();
+  const bool wide = dx.dtype == DType::kF32;
+  const Tensor dhead = wide ? dx : pass.arena.allocate<float>(dx.rows, dx.cols);
   ops::linear_backward(dlogits, head_input, pass.weights.head.weight, dhead, g.head.weight,
-                       g.head.bias);                     // [T,H] qa_outputs
-  if (dx.dtype != DType::kF32) ops::convert(dhead, dx);  // [T,H]
+                       g.head.bias);   // [T,H] qa_outputs
+  if (!wide) ops::convert(dhead, dx);  // [T,H]
+  pass.arena.release(mark);
 }
 
 }  // namespace

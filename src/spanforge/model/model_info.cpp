@@ -1,0 +1,83 @@
+#include "spanforge/model/model_info.h"
+
+#include <set>
+
+#include "spanforge/model/weight_io.h"
+
+namespace spanforge {
+namespace {
+
+int64_t bytes_per_activation(Precision precision) { return precision == Precision::kBF16 ? 2 : 4; }
+
+int64_t parameter_count(const ModelConfig& config) {
+  const EncoderSpec& spec =
+      encoder_spec(config.model_type, ErrorCode::kBadModel, "model configuration");
+  return build_parameter_table(spec, config).parameter_count;
+}
+
+int64_t block_bytes_per_token(const ModelConfig& config, Precision precision) {
+  const int64_t h = config.hidden_size, f = config.intermediate_size;
+  return bytes_per_activation(precision) * (8 * h + 2 * f) + 4 * (config.num_attention_heads + 4);
+}
+
+MemoryEstimate estimate_weights(const ModelConfig& config, Precision precision) {
+  const int64_t n = parameter_count(config);
+  return {.weights = 4 * n, .shadow = precision == Precision::kBF16 ? 2 * n : 0};
+}
+
+std::string part_of(const EncoderSpec& spec, const Parameter& parameter) {
+  if (parameter.name.starts_with(spec.head)) return std::string(spec.head);
+  const std::string layers = std::string(spec.base_prefix) + std::string(spec.layers);
+  return parameter.name.starts_with(layers) ? "encoder" : "embeddings";
+}
+
+}  // namespace
+
+ModelInfo inspect_model(const std::filesystem::path& directory) {
+  ModelInfo info{.config = ModelConfig::from_directory(directory)};
+  const EncoderSpec& spec = encoder_spec(info.config.model_type, ErrorCode::kBadModel,
+                                         (directory / "config.json").string());
+  const ParameterTable table = build_parameter_table(spec, info.config);
+  const WeightFiles files(directory);
+  const WeightMatch match = match_weights(files, spec, table, /*may_lack_head=*/true);
+  info.architecture = spec.architecture;
+  info.parameters = table.parameter_count;
+  info.weight_file = files.path();
+  info.report = match.report;
+  info.parts = {{"embeddings"}, {"encoder"}, {std::string(spec.head)}};
+  for (const Parameter& parameter : table.rows) {
+    for (PartSize& part : info.parts) {
+      if (part.part == part_of(spec, parameter)) part.parameters += parameter.size;
+    }
+  }
+  std::set<std::string> types;
+  for (const StoredTensor* stored : match.stored) {
+    if (stored != nullptr) types.emplace(stored_type_name(stored->type));
+  }
+  info.stored_types.assign(types.begin(), types.end());
+  return info;
+}
+
+MemoryEstimate estimate_training_memory(const ModelConfig& config, Precision precision,
+                                        int64_t tokens) {
+  MemoryEstimate estimate = estimate_weights(config, precision);
+  estimate.gradients = estimate.weights;
+  estimate.moments = 2 * estimate.weights;
+  const int64_t h = config.hidden_size, f = config.intermediate_size;
+  const int64_t once = bytes_per_activation(precision) * (8 * h + f) + 24;
+  const int64_t head = precision == Precision::kBF16 ? 4 * h : 0;
+  estimate.activations =
+      tokens * (config.num_hidden_layers * block_bytes_per_token(config, precision) + once + head);
+  return estimate;
+}
+
+MemoryEstimate estimate_answering_memory(const ModelConfig& config, Precision precision,
+                                         int64_t tokens) {
+  MemoryEstimate estimate = estimate_weights(config, precision);
+  const int64_t once = bytes_per_activation(precision) * 3 * config.hidden_size + 16;
+  const int64_t head = precision == Precision::kBF16 ? 4 * config.hidden_size : 0;
+  estimate.activations = tokens * (block_bytes_per_token(config, precision) + once + head);
+  return estimate;
+}
+
+}  // namespace spanforge

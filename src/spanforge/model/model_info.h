@@ -1,0 +1,52 @@
+#pragma once
+// What a model directory holds and what it takes to use it, from config.json and the headers of the
+// weight files alone: no weights are read.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "spanforge/model/model.h"
+
+namespace spanforge {
+
+struct PartSize {
+  std::string part;  // "embeddings", "encoder", "qa_outputs"
+  int64_t parameters = 0;
+};
+
+struct ModelInfo {
+  ModelConfig config;
+  std::string architecture;               // "BertForQuestionAnswering"
+  int64_t parameters = 0;                 // question-answering head included
+  std::vector<PartSize> parts;            // sum to parameters
+  std::filesystem::path weight_file;      // or the index of the shards
+  std::vector<std::string> stored_types;  // of the weights: "F32", "F16" ...; sorted, each once
+  LoadReport report;                      // as load() would give it
+};
+
+// Errors: as QuestionAnsweringModel::load, but for NaN in the weights, which are not read.
+ModelInfo inspect_model(const std::filesystem::path& directory);
+
+// Bytes. With N parameters, L layers, hidden H, inner F, A heads, T tokens a batch and b bytes an
+// activation (4, or 2 in bf16):
+//   weights      4 N
+//   shadow       2 N   in bf16
+//   gradients    4 N   training
+//   moments      8 N   training (AdamW's two)
+//   activations  training: L layers kept, T (b (8 H + 2 F) + 4 (A + 4)) each, and once
+//                T (b (8 H + F) + 24) beside them (embeddings, backward scratch, logits);
+//                answering: one layer, and once T (3 b H + 16);
+//                in bf16 also 4 T H for the head's input (8 T H in training)
+// Scratch of the matrix products and the program itself, some 50 MB, come on top.
+struct MemoryEstimate {
+  int64_t weights = 0, shadow = 0, gradients = 0, moments = 0, activations = 0;
+  int64_t total() const { return weights + shadow + gradients + moments + activations; }
+};
+MemoryEstimate estimate_training_memory(const ModelConfig& config, Precision precision,
+                                        int64_t tokens);
+MemoryEstimate estimate_answering_memory(const ModelConfig& config, Precision precision,
+                                         int64_t tokens);
+
+}  // namespace spanforge

@@ -1,0 +1,180 @@
+#include "spanforge/model/config.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/json.h"
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+using testing::expect_error;
+
+ModelConfig parse(const std::string& text) { return ModelConfig::from_json_text(text, "c.json"); }
+
+TEST(ModelConfig, TakesBertsDefaultsWhereKeysAreMissing) {
+  const ModelConfig config = parse(R"({"model_type": "bert"})");
+  EXPECT_EQ(config.vocab_size, 30522);
+  EXPECT_EQ(config.hidden_size, 768);
+  EXPECT_EQ(config.num_hidden_layers, 12);
+  EXPECT_EQ(config.type_vocab_size, 2);
+  EXPECT_EQ(config.hidden_act, "gelu");
+  EXPECT_DOUBLE_EQ(config.layer_norm_eps, 1e-12);
+  EXPECT_DOUBLE_EQ(config.hidden_dropout_prob, 0.1);
+}
+
+TEST(ModelConfig, ReadsEveryKey) {
+  const ModelConfig config = parse(R"({"model_type": "bert", "vocab_size": 21128, "hidden_size": 32,
+      "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 77,
+      "max_position_embeddings": 128, "type_vocab_size": 1, "pad_token_id": 5,
+      "hidden_act": "relu", "hidden_dropout_prob": 0, "attention_probs_dropout_prob": 0.25,
+      "layer_norm_eps": 1e-5, "initializer_range": 0.5})");
+  EXPECT_EQ(config.vocab_size, 21128);
+  EXPECT_EQ(config.num_hidden_layers, 3);
+  EXPECT_EQ(config.num_attention_heads, 4);
+  EXPECT_EQ(config.intermediate_size, 77);
+  EXPECT_EQ(config.max_position_embeddings, 128);
+  EXPECT_EQ(config.type_vocab_size, 1);
+  EXPECT_EQ(config.pad_token_id, 5);
+  EXPECT_EQ(config.hidden_act, "relu");
+  EXPECT_EQ(config.hidden_dropout_prob, 0.0);
+  EXPECT_EQ(config.attention_probs_dropout_prob, 0.25);
+  EXPECT_EQ(config.layer_norm_eps, 1e-5);
+  EXPECT_EQ(config.initializer_range, 0.5);
+}
+
+TEST(ModelConfig, RefusesWhatItCannotMeanNamingKeyAndFile) {
+  struct Row {
+    const char* text;
+    const char* reason;  // part of it
+  };
+  const Row rows[] = {
+      {"", "empty"},
+      {"[]", "not a JSON object"},
+      {"{", "key in quotes"},
+      {"{}", "model_type"},
+      {R"({"model_type": 3})", "\"model_type\" is 3"},
+      {R"({"model_type": "gpt2"})", "supported: bert"},
+      {R"({"model_type": "bert", "hidden_size": 0})", "\"hidden_size\" is 0"},
+      {R"({"model_type": "bert", "hidden_size": -768})", "\"hidden_size\" is -768"},
+      {R"({"model_type": "bert", "hidden_size": 2147483648})", "from 1 to 65536"},
+      {R"({"model_type": "bert", "hidden_size": 18446744073709551616})", "hidden_size"},
+      {R"({"model_type": "bert", "hidden_size": 1e999})", ""},
+      {R"({"model_type": "bert", "hidden_size": 768.0})", "an integer"},
+      {R"({"model_type": "bert", "hidden_size": "768"})", "an integer"},
+      {R"({"model_type": "bert", "hidden_size": null})", "an integer"},
+      {R"({"model_type": "bert", "hidden_size": 770})", "multiple of \"num_attention_heads\", 12"},
+      {R"({"model_type": "bert", "num_hidden_layers": 0})", "num_hidden_layers"},
+      {R"({"model_type": "bert", "vocab_size": 0})", "vocab_size"},
+      {R"({"model_type": "bert", "max_position_embeddings": 65537})", "max_position_embeddings"},
+      {R"({"model_type": "bert", "type_vocab_size": 0})", "type_vocab_size"},
+      {R"({"model_type": "bert", "pad_token_id": 30522})", "below \"vocab_size\""},
+      {R"({"model_type": "bert", "hidden_dropout_prob": NaN})", "JSON value"},
+      {R"({"model_type": "bert", "hidden_dropout_prob": "nan"})", "a number"},
+      {R"({"model_type": "bert", "hidden_dropout_prob": 1})", "to below 1"},
+      {R"({"model_type": "bert", "hidden_dropout_prob": 0.9999999999})", "to below 1"},
+      {R"({"model_type": "bert", "attention_probs_dropout_prob": -0.1})", "from 0.0"},
+      {R"({"model_type": "bert", "layer_norm_eps": 0})", "layer_norm_eps"},
+      {R"({"model_type": "bert", "initializer_range": -1})", "initializer_range"},
+      {R"({"model_type": "bert", "hidden_act": "swish9"})", "swish9"},
+      {R"({"model_type": "bert", "hidden_act": ["gelu"]})", "a string"},
+      {R"({"model_type": "bert", "position_embedding_type": "relative_key"})", "absolute"},
+      {R"({"model_type": "bert", "is_decoder": true})", "is_decoder"},
+      {R"({"model_type": "bert", "quantization_config": {}})", "quantization_config"},
+      {R"({"model_type": "bert", "model_type": "bert"})", "model_type"},
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"},
+      {"\n <!DOCTYPE html><html></html>", "web page"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.text);
+    const Error error = expect_error(ErrorCode::kBadModel, [&] { parse(row.text); });
+    EXPECT_NE(error.place().find("c.json"), std::string::npos) << error.what();
+    EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.what();
+  }
+}
+
+TEST(ModelConfig, DeepJsonIsRefused) {
+  const std::string text = R"({"model_type": "bert", "x": )" + std::string(100000, '[');
+  expect_error(ErrorCode::kBadModel, [&] { parse(text); });
+}
+
+TEST(ModelConfig, MissingFileIsAnIoErrorNamingIt) {
+  testing::TemporaryDirectory directory;
+  const Error error =
+      expect_error(ErrorCode::kIo, [&] { ModelConfig::from_directory(directory.path()); });
+  EXPECT_NE(error.place().find("config.json"), std::string::npos);
+}
+
+TEST(ModelConfig, SavedTextKeepsForeignKeysAndStatesTheHead) {
+  const ModelConfig config = parse(R"({"model_type": "bert", "architectures": ["BertModel"],
+      "zeta": {"b": 1, "a": [true, null]}, "torch_dtype": "float16", "pad_token_id": null})");
+  const Json saved = parse_json(config.to_json_text(), "saved", ErrorCode::kInternal);
+  EXPECT_EQ(saved["architectures"], Json::array({"BertForQuestionAnswering"}));
+  EXPECT_EQ(saved["zeta"]["a"], Json::array({true, nullptr}));
+  EXPECT_EQ(saved["torch_dtype"], "float32");
+  EXPECT_TRUE(saved["pad_token_id"].is_null());
+  EXPECT_EQ(saved["hidden_size"], 768);
+  EXPECT_FALSE(saved.contains("dtype"));
+  EXPECT_EQ(parse(config.to_json_text()).to_json_text(), config.to_json_text());
+}
+
+TEST(ModelConfig, SavedTextHoldsChangedValues) {
+  ModelConfig config = parse(R"({"model_type": "bert", "dtype": "bfloat16"})");
+  config.vocab_size = 77;
+  config.hidden_dropout_prob = 0.0;
+  const Json saved = parse_json(config.to_json_text(), "saved", ErrorCode::kInternal);
+  EXPECT_EQ(saved["vocab_size"], 77);
+  EXPECT_EQ(saved["hidden_dropout_prob"], 0.0);
+  EXPECT_EQ(saved["dtype"], "float32");
+  EXPECT_FALSE(saved.contains("torch_dtype"));
+}
+
+TEST(ModelConfig, SavedTextIsSortedAndIndentedAsTransformersDoes) {
+  EXPECT_EQ(ModelConfig::like("tiny").to_json_text(), R"({
+  "architectures": [
+    "BertForQuestionAnswering"
+  ],
+  "attention_probs_dropout_prob": 0.1,
+  "hidden_act": "gelu",
+  "hidden_dropout_prob": 0.1,
+  "hidden_size": 128,
+  "initializer_range": 0.02,
+  "intermediate_size": 512,
+  "layer_norm_eps": 1e-12,
+  "max_position_embeddings": 512,
+  "model_type": "bert",
+  "num_attention_heads": 4,
+  "num_hidden_layers": 3,
+  "pad_token_id": 0,
+  "torch_dtype": "float32",
+  "type_vocab_size": 2,
+  "vocab_size": 30522
+}
+)");
+}
+
+TEST(ModelConfig, PresetsAreSoundAndUnknownOnesRefused) {
+  for (const char* name : {"tiny", "small", "base", "large"}) {
+    SCOPED_TRACE(name);
+    const ModelConfig config = ModelConfig::like(name);
+    config.check(ErrorCode::kInternal, name);
+    EXPECT_GE(config.max_position_embeddings, 384);
+    EXPECT_EQ(config.hidden_dropout_prob, 0.1);
+  }
+  EXPECT_EQ(ModelConfig::like("large").hidden_size, 1024);
+  expect_error(ErrorCode::kUsage, [] { ModelConfig::like("huge"); });
+}
+
+TEST(ModelConfig, CheckUsesTheCallersCodeAndPlace) {
+  ModelConfig config;
+  config.num_attention_heads = 7;
+  const Error error =
+      expect_error(ErrorCode::kUsage, [&] { config.check(ErrorCode::kUsage, "model new"); });
+  EXPECT_EQ(error.place(), "model new");
+}
+
+}  // namespace
+}  // namespace spanforge

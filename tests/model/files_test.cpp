@@ -1,0 +1,320 @@
+// Weights in and out of directories; fresh models; what loading reports.
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <map>
+
+#include "model_testing.h"
+#include "spanforge/base/file.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/formats/safetensors.h"
+#include "spanforge/model/load_report.h"
+#include "spanforge/model/model.h"
+#include "spanforge/model/model_info.h"
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+using testing::copy_of;
+using testing::expect_error;
+using testing::random_model;
+using testing::small_config;
+using testing::TemporaryDirectory;
+
+// A state dict that tests may bend before it is written.
+struct Stored {
+  StoredType type = StoredType::kF32;
+  std::vector<int64_t> shape;
+  std::string bytes;
+};
+using State = std::map<std::string, Stored>;
+
+State state_of(const QuestionAnsweringModel& model) {
+  State state;
+  for (const Parameter& p : model.parameters()) {
+    const auto* data = reinterpret_cast<const char*>(model.weights(p).as<float>());
+    state[p.name] = {StoredType::kF32, p.shape, std::string(data, p.size * sizeof(float))};
+  }
+  return state;
+}
+
+void write(const fs::path& directory, const ModelConfig& config, const State& state) {
+  write_file_atomic(directory / "config.json", config.to_json_text());
+  std::vector<StoredTensor> tensors;
+  for (const auto& [name, stored] : state) {
+    tensors.push_back({name, stored.type, stored.shape, stored.bytes});
+  }
+  write_safetensors(directory / "model.safetensors", std::move(tensors));
+}
+
+Stored zeros(StoredType type, std::vector<int64_t> shape) {
+  return {type, shape, std::string(*stored_bytes(type, shape), '\0')};
+}
+
+TEST(Load, GivesBackWhatWasSavedBitForBit) {
+  TemporaryDirectory directory;
+  const QuestionAnsweringModel model = random_model(small_config(), 3);
+  model.save(directory / "out");
+  LoadReport report;
+  const QuestionAnsweringModel loaded =
+      QuestionAnsweringModel::load(directory / "out", /*head_seed=*/1, &report);
+  EXPECT_EQ(copy_of(loaded.all_weights()), copy_of(model.all_weights()));
+  EXPECT_TRUE(report.unused.empty());
+  EXPECT_TRUE(report.initialized.empty());
+  EXPECT_EQ(loaded.config().to_json_text(), model.config().to_json_text());
+  QuestionAnsweringModel other = random_model(small_config(), 4);
+  other.set_precision(Precision::kBF16);
+  other.load_weights(directory / "out");
+  EXPECT_EQ(copy_of(other.all_weights()), copy_of(model.all_weights()));
+  other.set_precision(Precision::kF32);
+}
+
+TEST(Load, MakesOnlyTheHeadNewAndSaysSo) {
+  TemporaryDirectory directory;
+  const QuestionAnsweringModel model = random_model(small_config(), 3);
+  State state, base = state_of(model);
+  for (const auto& [name, stored] : base) {
+    if (name.starts_with("bert.")) state[name.substr(5)] = stored;
+  }
+  state["pooler.dense.weight"] = zeros(StoredType::kF32, {24, 24});
+  state["embeddings.position_ids"] = zeros(StoredType::kI64, {1, 40});
+  write(directory.path(), model.config(), state);
+  LoadReport report;
+  const auto load = [&](uint64_t seed) {
+    return QuestionAnsweringModel::load(directory.path(), seed, &report);
+  };
+  const QuestionAnsweringModel loaded = load(1);
+  EXPECT_EQ(report.unused, std::vector<std::string>{"pooler.dense.weight"});
+  EXPECT_EQ(report.initialized, (std::vector<std::string>{"qa_outputs.bias", "qa_outputs.weight"}));
+  EXPECT_EQ(copy_of(load(1).all_weights()), copy_of(loaded.all_weights()));
+  EXPECT_NE(copy_of(load(2).all_weights()), copy_of(loaded.all_weights()));
+  for (const Parameter& p : loaded.parameters()) {
+    if (p.name.starts_with("bert.")) {
+      EXPECT_EQ(std::memcmp(loaded.weights(p).data, base[p.name].bytes.data(), p.size * 4), 0);
+    }
+  }
+  QuestionAnsweringModel other = random_model(small_config(), 4);
+  const Error error =
+      expect_error(ErrorCode::kBadModel, [&] { other.load_weights(directory.path()); });
+  EXPECT_NE(error.reason().find("2 weights missing: qa_outputs.weight"), std::string::npos)
+      << error.what();
+}
+
+TEST(Load, MessagesAreTransformersWords) {
+  const LoadReport report{{"bert.pooler.dense.bias"}, {"qa_outputs.bias", "qa_outputs.weight"}};
+  const ModelConfig config = small_config();
+  EXPECT_EQ(
+      new_weights_message(report, config, "org/name"),
+      "Some weights of BertForQuestionAnswering were not initialized from the model "
+      "checkpoint at org/name and are newly initialized: ['qa_outputs.bias', "
+      "'qa_outputs.weight']\nYou should probably TRAIN this model on a down-stream task to be "
+      "able to use it for predictions and inference.");
+  const auto unused = unused_weights_message(report, config, "org/name");
+  ASSERT_TRUE(unused);
+  EXPECT_TRUE(
+      unused->starts_with("Some weights of the model checkpoint at org/name were not used "
+                          "when initializing BertForQuestionAnswering: "
+                          "['bert.pooler.dense.bias']\n"));
+  EXPECT_FALSE(unused_weights_message({}, config, "x"));
+  EXPECT_FALSE(new_weights_message({}, config, "x"));
+}
+
+TEST(Load, NamesEveryUnsoundWeight) {
+  const QuestionAnsweringModel model = random_model(small_config(), 3);
+  const std::string word = "bert.embeddings.word_embeddings.weight";
+  const std::string query = "bert.encoder.layer.1.attention.self.query.weight";
+  const std::string norm = "bert.encoder.layer.0.output.LayerNorm.weight";
+  const auto set_float = [](Stored& stored, float value) {
+    std::memcpy(stored.bytes.data() + 8, &value, sizeof(value));
+  };
+  struct Row {
+    const char* what;
+    std::function<void(State&)> bend;
+    std::vector<std::string> reasons;
+  };
+  const std::vector<Row> rows = {
+      {"missing",
+       [&](State& s) { s.erase(query), s.erase(norm); },
+       {"2 weights missing", query, norm}},
+      {"another vocabulary",
+       [&](State& s) {
+         s[word] = zeros(StoredType::kF32, {49, 24});
+       },
+       {"1 weight misshaped", word, "is [49,24], config.json says [50,24]"}},
+      {"transposed",
+       [&](State& s) {
+         s["bert.encoder.layer.0.output.dense.weight"].shape = {40, 24};
+       },
+       {"is [40,24], config.json says [24,40]"}},
+      {"head of three labels",
+       [&](State& s) {
+         s["qa_outputs.weight"] = zeros(StoredType::kF32, {3, 24});
+       },
+       {"qa_outputs.weight (is [3,24]"}},
+      {"integers", [&](State& s) { s[norm] = zeros(StoredType::kI32, {24}); }, {norm, "type I32"}},
+      {"twice", [&](State& s) { s[query.substr(5)] = s[query]; }, {"there twice", query}},
+      {"NaN",
+       [&](State& s) { set_float(s[norm], std::numeric_limits<float>::quiet_NaN()); },
+       {"1 weight with NaN or Inf", norm + " (element 2)"}},
+      {"Inf",
+       [&](State& s) {
+         set_float(s[word], std::numeric_limits<float>::infinity());
+         set_float(s[norm], -std::numeric_limits<float>::infinity());
+       },
+       {"2 weights with NaN or Inf", word, norm}},
+      {"another model",
+       [&](State& s) {
+         s = {{"lm_head.weight", zeros(StoredType::kF32, {1})}};
+       },
+       {"weights missing", "more"}},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.what);
+    TemporaryDirectory directory;
+    State state = state_of(model);
+    row.bend(state);
+    write(directory.path(), model.config(), state);
+    const Error error = expect_error(ErrorCode::kBadModel,
+                                     [&] { QuestionAnsweringModel::load(directory.path(), 1); });
+    EXPECT_TRUE(error.place().ends_with("model.safetensors")) << error.what();
+    for (const std::string& reason : row.reasons) {
+      EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(Load, HugeSizesInConfigTakeNoMemory) {
+  TemporaryDirectory directory;
+  const QuestionAnsweringModel model = random_model(small_config(), 3);
+  ModelConfig huge = model.config();
+  huge.hidden_size = 65536;
+  huge.num_attention_heads = 4096;
+  huge.intermediate_size = 1 << 20;
+  huge.num_hidden_layers = 1024;
+  write(directory.path(), huge, state_of(model));
+  expect_error(ErrorCode::kBadModel, [&] { QuestionAnsweringModel::load(directory.path(), 1); });
+}
+
+TEST(Load, FilesThatAreNotThereOrSomethingElse) {
+  const QuestionAnsweringModel model = random_model(small_config(), 3);
+  TemporaryDirectory directory;
+  expect_error(ErrorCode::kIo, [&] { QuestionAnsweringModel::load(directory / "none", 1); });
+  write_file_atomic(directory / "config.json", model.config().to_json_text());
+  expect_error(ErrorCode::kIo, [&] { QuestionAnsweringModel::load(directory.path(), 1); });
+  for (const char* text : {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
+                           "<!DOCTYPE html><html><body>404</body></html>", ""}) {
+    SCOPED_TRACE(text);
+    write_file_atomic(directory / "model.safetensors", text);
+    const Error error = expect_error(ErrorCode::kBadModel,
+                                     [&] { QuestionAnsweringModel::load(directory.path(), 1); });
+    EXPECT_TRUE(error.place().ends_with("model.safetensors")) << error.what();
+  }
+}
+
+TEST(Load, ReadsHalvesAndDoublesExactly) {
+  const QuestionAnsweringModel model = random_model(small_config(), 3);
+  TemporaryDirectory directory;
+  State state = state_of(model);
+  const std::string norm = "bert.encoder.layer.0.output.LayerNorm.weight";
+  // f16: 1, -2, 0.5, the smallest and the largest subnormal, the largest number, -0, pi's nearest.
+  const uint16_t halves[] = {0x3C00, 0xC000, 0x3800, 0x0001, 0x03FF, 0x7BFF, 0x8000, 0x4248};
+  const float values[] = {1, -2, 0.5f, 0x1p-24f, 1023 * 0x1p-24f, 65504, -0.0f, 3.140625f};
+  Stored half = zeros(StoredType::kF16, {24});
+  std::memcpy(half.bytes.data(), halves, sizeof(halves));
+  state[norm] = half;
+  write(directory.path(), model.config(), state);
+  const auto loaded_norm = [&] {
+    const QuestionAnsweringModel loaded = QuestionAnsweringModel::load(directory.path(), 1);
+    for (const Parameter& p : loaded.parameters()) {
+      if (p.name == norm) return copy_of(loaded.weights(p));
+    }
+    return std::vector<float>();
+  };
+  const std::vector<float> from_half = loaded_norm();
+  for (size_t i = 0; i < std::size(values); ++i) {
+    EXPECT_EQ(std::bit_cast<uint32_t>(from_half[i]), std::bit_cast<uint32_t>(values[i])) << i;
+  }
+  const uint16_t infinity = 0x7C00;
+  std::memcpy(state[norm].bytes.data(), &infinity, sizeof(infinity));
+  write(directory.path(), model.config(), state);
+  expect_error(ErrorCode::kBadModel, [&] { loaded_norm(); });
+
+  Stored wide = zeros(StoredType::kF64, {24});
+  const double third = 1.0 / 3.0;
+  std::memcpy(wide.bytes.data() + 8, &third, sizeof(third));
+  state[norm] = wide;
+  write(directory.path(), model.config(), state);
+  EXPECT_EQ(loaded_norm()[1], static_cast<float>(third));
+}
+
+TEST(Create, SameSeedGivesTheSameBytesOnAnyNumberOfThreads) {
+  const int before = thread_count();
+  set_thread_count(1);
+  const auto one = copy_of(QuestionAnsweringModel::create(small_config(), 9).all_weights());
+  set_thread_count(4);
+  const auto four = copy_of(QuestionAnsweringModel::create(small_config(), 9).all_weights());
+  set_thread_count(before);
+  EXPECT_EQ(one, four);
+  EXPECT_NE(one, copy_of(QuestionAnsweringModel::create(small_config(), 10).all_weights()));
+}
+
+TEST(Create, DrawsFromTheDistributionOfTransformers) {
+  ModelConfig config = ModelConfig::like("tiny");
+  config.vocab_size = 500;
+  const QuestionAnsweringModel model = QuestionAnsweringModel::create(config, 9);
+  for (const Parameter& p : model.parameters()) {
+    SCOPED_TRACE(p.name);
+    const Tensor w = model.weights(p);
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < w.size(); ++i) {
+      sum += w.as<float>()[i];
+      squares += std::pow(w.as<float>()[i], 2);
+    }
+    const double n = static_cast<double>(w.size());
+    if (p.name.ends_with("LayerNorm.weight")) {
+      EXPECT_EQ(sum, n);
+    } else if (p.name.ends_with(".bias")) {
+      EXPECT_EQ(squares, 0.0);
+    } else {
+      EXPECT_NEAR(sum / n, 0.0, 5 * 0.02 / std::sqrt(n));
+      EXPECT_NEAR(std::sqrt(squares / n), 0.02, 0.02 * 5 / std::sqrt(n));
+    }
+  }
+  const Tensor words = model.weights(model.parameters().back());
+  for (int64_t c = 0; c < words.cols; ++c) EXPECT_EQ(words.row<float>(0)[c], 0.0f);
+}
+
+TEST(Create, RefusesAnUnsoundConfiguration) {
+  ModelConfig config = small_config();
+  config.hidden_size = 25;
+  expect_error(ErrorCode::kUsage, [&] { QuestionAnsweringModel::create(config, 1); });
+}
+
+TEST(InspectModel, TellsPartsTypesAndWhatIsNew) {
+  TemporaryDirectory directory;
+  const QuestionAnsweringModel model = random_model(small_config(), 3);
+  State state = state_of(model);
+  state.erase("qa_outputs.bias");
+  state["bert.embeddings.LayerNorm.bias"] = zeros(StoredType::kF16, {24});
+  write(directory.path(), model.config(), state);
+  const ModelInfo info = inspect_model(directory.path());
+  EXPECT_EQ(info.architecture, "BertForQuestionAnswering");
+  EXPECT_EQ(info.parameters, model.parameter_count());
+  EXPECT_EQ(info.stored_types, (std::vector<std::string>{"F16", "F32"}));
+  EXPECT_EQ(info.report.initialized, std::vector<std::string>{"qa_outputs.bias"});
+  EXPECT_EQ(info.weight_file.filename(), "model.safetensors");
+  ASSERT_EQ(info.parts.size(), 3u);
+  EXPECT_EQ(info.parts[0].parameters, (50 + 40 + 2 + 2) * 24);
+  EXPECT_EQ(info.parts[2].parameters, 2 * 24 + 2);
+  EXPECT_EQ(info.parts[0].parameters + info.parts[1].parameters + info.parts[2].parameters,
+            info.parameters);
+}
+
+}  // namespace
+}  // namespace spanforge

@@ -1,0 +1,94 @@
+#include "spanforge/model/parameter_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "model_testing.h"
+
+namespace spanforge {
+namespace {
+
+ParameterTable table_of(const ModelConfig& config) {
+  return build_parameter_table(encoder_spec("bert", ErrorCode::kInternal, "test"), config);
+}
+
+const Parameter& row(const ParameterTable& table, const std::string& name) {
+  return *std::find_if(table.rows.begin(), table.rows.end(),
+                       [&](const Parameter& p) { return p.name == name; });
+}
+
+TEST(ParameterTable, CountsBertBaseAsPublished) {
+  // 108,891,648 without pooler (Devlin et al.'s 110 M has it), and 2 x 768 + 2 of the head.
+  EXPECT_EQ(table_of(ModelConfig::like("base")).parameter_count, 108891648 + 1538);
+}
+
+TEST(ParameterTable, RunsFromTheHeadBackToTheEmbeddings) {
+  const ParameterTable table = table_of(testing::small_config());
+  EXPECT_EQ(table.rows.front().name, "qa_outputs.weight");
+  EXPECT_EQ(table.rows.back().name, "bert.embeddings.word_embeddings.weight");
+  EXPECT_LT(row(table, "bert.encoder.layer.1.attention.self.query.weight").offset,
+            row(table, "bert.encoder.layer.0.output.LayerNorm.weight").offset);
+  EXPECT_EQ(table.rows.size(), 2 + 2 * 16 + 2 + 3u);
+  EXPECT_EQ(table.head_rows, 2u);
+  std::set<std::string> names;
+  for (const Parameter& p : table.rows) EXPECT_TRUE(names.insert(p.name).second) << p.name;
+}
+
+TEST(ParameterTable, RowsDoNotOverlapAndStayInsideTheArena) {
+  ModelConfig config = testing::small_config();
+  config.hidden_size = 21;  // no multiple of the alignment anywhere
+  config.intermediate_size = 35;
+  const ParameterTable table = table_of(config);
+  int64_t end = 0, count = 0;
+  for (const Parameter& p : table.rows) {
+    EXPECT_GE(p.offset, end) << p.name;
+    EXPECT_LT(p.offset - end, kArenaAlignment) << p.name;
+    end = p.offset + p.size;
+    count += p.size;
+  }
+  EXPECT_LE(end, table.arena_size);
+  EXPECT_EQ(table.arena_size % kArenaAlignment, 0);
+  EXPECT_EQ(count, table.parameter_count);
+}
+
+TEST(ParameterTable, QueryKeyAndValueAreOneMatrix) {
+  ModelConfig config = testing::small_config();
+  config.hidden_size = 21;
+  const ParameterTable table = table_of(config);
+  const std::string self = "bert.encoder.layer.1.attention.self.";
+  for (const char* kind : {".weight", ".bias"}) {
+    const Parameter &q = row(table, self + "query" + kind), &k = row(table, self + "key" + kind),
+                    &v = row(table, self + "value" + kind);
+    EXPECT_EQ(q.offset + q.size, k.offset);
+    EXPECT_EQ(k.offset + k.size, v.offset);
+    EXPECT_EQ(q.offset % kArenaAlignment, 0);
+  }
+  const Slot& fused = table.parts.blocks[1].qkv.weight;
+  EXPECT_EQ(fused.rows, 63);
+  EXPECT_EQ(fused.cols, 21);
+  EXPECT_EQ(fused.offset, row(table, self + "query.weight").offset);
+}
+
+TEST(ParameterTable, OnlyMatricesAndEmbeddingsDecay) {
+  for (const Parameter& p : table_of(testing::small_config()).rows) {
+    const bool exempt = p.name.ends_with(".bias") || p.name.find("LayerNorm") != std::string::npos;
+    EXPECT_EQ(p.decays, !exempt) << p.name;
+    EXPECT_EQ(p.init == Parameter::Init::kOnes, p.name.ends_with("LayerNorm.weight")) << p.name;
+    EXPECT_EQ(p.zero_row, p.name.ends_with("word_embeddings.weight") ? 0 : -1) << p.name;
+  }
+}
+
+TEST(EncoderSpec, UnknownFamilyNamesWhatIsSupported) {
+  try {
+    encoder_spec("roberta", ErrorCode::kBadModel, "config.json");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kBadModel);
+    EXPECT_NE(error.reason().find("supported: bert"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace spanforge

@@ -1,0 +1,366 @@
+// The engine's passes: gradients, dropout, accumulation, precision.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "model_testing.h"
+#include "spanforge/base/random.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/model/model.h"
+#include "spanforge/model/model_info.h"
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+using testing::copy_of;
+using testing::pack;
+using testing::random_model;
+using testing::random_windows;
+using testing::relative_distance;
+using testing::small_config;
+
+ModelConfig dropout_config() {
+  ModelConfig config = small_config();
+  config.hidden_dropout_prob = 0.2;
+  config.attention_probs_dropout_prob = 0.3;
+  return config;
+}
+
+struct Step {
+  std::vector<double> losses;
+  std::vector<float> gradients;
+};
+
+Step train_step(QuestionAnsweringModel& model, const std::vector<PackedBatch>& batches,
+                const DropoutSeeds& seeds = {7, 3}) {
+  model.prepare_training();
+  Workspace workspace;
+  Step step;
+  for (const PackedBatch& batch : batches) {
+    std::vector<double> losses;
+    const double sum = model.forward_backward(batch, seeds, 1.0f, workspace, &losses);
+    double total = 0;
+    for (const double loss : losses) total += loss;
+    EXPECT_NEAR(sum, total, 1e-9 * std::abs(sum));
+    step.losses.insert(step.losses.end(), losses.begin(), losses.end());
+  }
+  step.gradients = copy_of(model.all_gradients());
+  return step;
+}
+
+// d loss / d weights along random directions, per parameter, against central differences. With
+// dropout: masks are a pure function, so differences see the same masks.
+void check_finite_differences(const ModelConfig& config, double tolerance) {
+  QuestionAnsweringModel model = random_model(config, 5);
+  const PackedBatch batch = pack(random_windows(config, {11, 3, 20}, 9));
+  const Step step = train_step(model, {batch});
+  Workspace workspace;
+  const auto loss = [&] { return model.forward_backward(batch, {7, 3}, 0.0f, workspace); };
+  CounterStream stream(testing::test_seed());
+  double scale = 0;
+  for (const Parameter& parameter : model.parameters()) {
+    SCOPED_TRACE(parameter.name);
+    const Tensor w = model.weights(parameter);
+    const std::vector<float> kept = copy_of(make_tensor(w.as<float>(), 1, w.size()));
+    // Along the gradient itself, with a random sign flip of a quarter of it: long enough to stand
+    // out of f32 rounding, general enough to see a wrong element.
+    std::vector<double> direction(kept.size());
+    double length = 0, predicted = 0;
+    for (size_t i = 0; i < kept.size(); ++i) {
+      const double g = step.gradients[parameter.offset + i];
+      direction[i] = stream.next_below(4) == 0 ? -g : g;
+      length += g * g;
+    }
+    length = std::sqrt(length);
+    scale = std::max(scale, length);
+    if (length < 1e-5 * scale) continue;  // zero by algebra: key biases, the last shifts
+    const double h = 3e-3;
+    double difference = 0;
+    for (const double sign : {1.0, -1.0}) {
+      for (size_t i = 0; i < kept.size(); ++i) {
+        w.as<float>()[i] = static_cast<float>(kept[i] + sign * h * direction[i] / length);
+      }
+      difference += sign * loss();
+    }
+    for (size_t i = 0; i < kept.size(); ++i) {
+      predicted += step.gradients[parameter.offset + i] * direction[i] / length;
+      w.as<float>()[i] = kept[i];
+    }
+    EXPECT_NEAR(difference / (2 * h), predicted, tolerance * length);
+  }
+}
+
+TEST(Backward, AgreesWithFiniteDifferences) { check_finite_differences(small_config(), 2e-2); }
+TEST(Backward, AgreesWithFiniteDifferencesUnderDropout) {
+  check_finite_differences(dropout_config(), 2e-2);
+}
+
+TEST(Backward, GivesThePaddingRowNoGradient) {
+  const ModelConfig config = small_config();
+  QuestionAnsweringModel model = random_model(config, 5);
+  auto windows = random_windows(config, {12}, 1);
+  windows[0].input_ids[4] = config.pad_token_id;
+  train_step(model, {pack(windows)});
+  const Parameter& words = model.parameters().back();
+  ASSERT_EQ(words.name, "bert.embeddings.word_embeddings.weight");
+  const Tensor g = model.gradients(words);
+  for (int64_t c = 0; c < g.cols; ++c) EXPECT_EQ(g.row<float>(config.pad_token_id)[c], 0.0f);
+  float largest = 0;
+  for (int64_t c = 0; c < g.cols; ++c) {
+    largest = std::max(largest, std::abs(g.row<float>(windows[0].input_ids[5])[c]));
+  }
+  EXPECT_GT(largest, 0.0f);
+}
+
+TEST(Backward, LeavesGapsOfTheArenaZero) {
+  const ModelConfig config = small_config();
+  QuestionAnsweringModel model = random_model(config, 5);
+  const Step step = train_step(model, {pack(random_windows(config, {12, 5}, 1))});
+  std::vector<bool> used(step.gradients.size(), false);
+  for (const Parameter& p : model.parameters()) {
+    std::fill_n(used.begin() + p.offset, p.size, true);
+  }
+  const std::vector<float> weights = copy_of(model.all_weights());
+  for (size_t i = 0; i < used.size(); ++i) {
+    if (used[i]) continue;
+    EXPECT_EQ(step.gradients[i], 0.0f);
+    EXPECT_EQ(weights[i], 0.0f);
+  }
+}
+
+TEST(Backward, ScaleMultipliesGradientsButNotLosses) {
+  const ModelConfig config = small_config();
+  QuestionAnsweringModel model = random_model(config, 5);
+  const PackedBatch batch = pack(random_windows(config, {12, 5}, 1));
+  const Step whole = train_step(model, {batch});
+  model.zero_gradients();
+  Workspace workspace;
+  const double loss = model.forward_backward(batch, {7, 3}, 0.25f, workspace);
+  std::vector<float> scaled = copy_of(model.all_gradients());
+  for (float& g : scaled) g *= 4;
+  EXPECT_LT(relative_distance(scaled, whole.gradients), 1e-6);
+  EXPECT_NEAR(loss, whole.losses[0] + whole.losses[1], 1e-9);
+}
+
+TEST(Accumulation, OfMicroBatchesEqualsOneBatch) {
+  for (const ModelConfig& config : {small_config(), dropout_config()}) {
+    QuestionAnsweringModel model = random_model(config, 5);
+    const auto windows = random_windows(config, {12, 5, 40, 1, 23}, 1);
+    const Step whole = train_step(model, {pack(windows)});
+    std::vector<PackedBatch> singles;
+    for (const auto& window : windows) singles.push_back(pack({window}));
+    const Step accumulated = train_step(model, singles);
+    EXPECT_LT(relative_distance(accumulated.gradients, whole.gradients), 1e-6);
+    for (size_t i = 0; i < whole.losses.size(); ++i) {
+      EXPECT_NEAR(accumulated.losses[i], whole.losses[i], 1e-5);
+    }
+  }
+}
+
+TEST(Dropout, MasksDependOnWindowsNotOnPacking) {
+  const ModelConfig config = dropout_config();
+  QuestionAnsweringModel model = random_model(config, 5);
+  auto windows = random_windows(config, {12, 5, 17}, 1);
+  const Step first = train_step(model, {pack(windows)});
+  std::reverse(windows.begin(), windows.end());
+  const Step second = train_step(model, {pack(windows)});
+  for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(first.losses[i], second.losses[2 - i], 1e-5);
+  EXPECT_LT(relative_distance(second.gradients, first.gradients), 1e-6);
+}
+
+TEST(Dropout, MasksChangeWithSeedStepAndWindow) {
+  const ModelConfig config = dropout_config();
+  QuestionAnsweringModel model = random_model(config, 5);
+  auto windows = random_windows(config, {12}, 1);
+  const double loss = train_step(model, {pack(windows)}, {7, 3}).losses[0];
+  EXPECT_NE(loss, train_step(model, {pack(windows)}, {8, 3}).losses[0]);
+  EXPECT_NE(loss, train_step(model, {pack(windows)}, {7, 4}).losses[0]);
+  EXPECT_EQ(loss, train_step(model, {pack(windows)}, {7, 3}).losses[0]);
+  windows[0].id = 1;
+  EXPECT_NE(loss, train_step(model, {pack(windows)}, {7, 3}).losses[0]);
+}
+
+TEST(Dropout, IsOffWhenPredicting) {
+  QuestionAnsweringModel with = random_model(dropout_config(), 5);
+  QuestionAnsweringModel without = random_model(small_config(), 5);
+  const PackedBatch batch = pack(random_windows(small_config(), {12, 5}, 1));
+  EXPECT_EQ(testing::predict(with, batch), testing::predict(without, batch));
+}
+
+class Threads : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override { before_ = thread_count(); }
+  void TearDown() override { set_thread_count(before_); }
+  int before_ = 1;
+};
+
+TEST_P(Threads, DoNotChangeMasksOrResultsBeyondRounding) {
+  const ModelConfig config = dropout_config();
+  QuestionAnsweringModel model = random_model(config, 5);
+  const PackedBatch batch = pack(random_windows(config, {12, 5, 33, 40}, 1));
+  set_thread_count(1);
+  const Step one = train_step(model, {batch});
+  set_thread_count(GetParam());
+  const Step many = train_step(model, {batch});
+  EXPECT_EQ(train_step(model, {batch}).gradients, many.gradients) << "same threads, other bytes";
+  EXPECT_LT(relative_distance(many.gradients, one.gradients), 1e-6);
+  for (size_t i = 0; i < one.losses.size(); ++i) EXPECT_NEAR(one.losses[i], many.losses[i], 1e-5);
+}
+INSTANTIATE_TEST_SUITE_P(Counts, Threads, ::testing::Values(2, 3, 4));
+
+TEST(Predict, BatchEqualsSingleWindows) {
+  const ModelConfig config = small_config();
+  const QuestionAnsweringModel model = random_model(config, 5);
+  const auto windows = random_windows(config, {12, 1, 40, 7}, 1);
+  const std::vector<float> together = testing::predict(model, pack(windows));
+  std::vector<float> apart;
+  for (const auto& window : windows) {
+    const std::vector<float> one = testing::predict(model, pack({window}));
+    apart.insert(apart.end(), one.begin(), one.end());
+  }
+  EXPECT_LT(relative_distance(together, apart), 1e-6);
+}
+
+TEST(Predict, EqualsTheTrainingPassWithoutDropout) {
+  const ModelConfig config = small_config();
+  QuestionAnsweringModel model = random_model(config, 5);
+  const PackedBatch batch = pack(random_windows(config, {9}, 1));
+  const std::vector<float> logits = testing::predict(model, batch);
+  double loss = 0;
+  for (const int side : {0, 1}) {
+    const int32_t gold = side == 0 ? batch.start_positions[0] : batch.end_positions[0];
+    double sum = 0;
+    for (size_t t = 0; t < 9; ++t) sum += std::exp(static_cast<double>(logits[2 * t + side]));
+    loss += 0.5 * (std::log(sum) - logits[2 * gold + side]);
+  }
+  EXPECT_NEAR(train_step(model, {batch}).losses[0], loss, 1e-5);
+}
+
+TEST(Predict, IsConcurrent) {
+  const ModelConfig config = small_config();
+  const QuestionAnsweringModel model = random_model(config, 5);
+  const PackedBatch batch = pack(random_windows(config, {12, 31}, 1));
+  const std::vector<float> expected = testing::predict(model, batch);
+  std::vector<std::vector<float>> found(4);
+  std::vector<std::thread> threads;
+  for (auto& out : found) threads.emplace_back([&] { out = testing::predict(model, batch); });
+  for (auto& thread : threads) thread.join();
+  for (const auto& out : found) EXPECT_LT(relative_distance(out, expected), 1e-6);
+}
+
+TEST(Predict, EmptyBatchIsNothing) {
+  const QuestionAnsweringModel model = random_model(small_config(), 5);
+  EXPECT_TRUE(testing::predict(model, pack({})).empty());
+}
+
+TEST(Predict, RefusesIdsOutsideTheModel) {
+  const ModelConfig config = small_config();
+  const QuestionAnsweringModel model = random_model(config, 5);
+  const auto with = [&](auto change) {
+    auto windows = random_windows(config, {5}, 1);
+    change(windows[0]);
+    return testing::expect_error(ErrorCode::kBadModel,
+                                 [&] { testing::predict(model, pack(windows)); });
+  };
+  EXPECT_EQ(with([](auto& w) { w.input_ids[2] = 50; }).place(), "token id");
+  EXPECT_EQ(with([](auto& w) { w.input_ids[2] = -1; }).place(), "token id");
+  EXPECT_EQ(with([](auto& w) { w.token_type_ids[2] = 2; }).place(), "token type id");
+  EXPECT_EQ(with([](auto& w) {
+              w.input_ids.assign(41, 1);
+              w.token_type_ids.assign(41, 0);
+            }).place(),
+            "position");
+}
+
+TEST(Training, NeedsItsPreparation) {
+  QuestionAnsweringModel model = random_model(small_config(), 5);
+  const PackedBatch batch = pack(random_windows(small_config(), {5}, 1));
+  Workspace workspace;
+  testing::expect_error(ErrorCode::kInternal,
+                        [&] { model.forward_backward(batch, {}, 1.0f, workspace); });
+}
+
+TEST(BFloat16, IsNearF32) {
+  ModelConfig config = small_config();
+  config.initializer_range = 0.1;
+  QuestionAnsweringModel model = random_model(config, 5);
+  const PackedBatch batch = pack(random_windows(config, {12, 5, 40}, 1));
+  const std::vector<float> logits = testing::predict(model, batch);
+  const Step exact = train_step(model, {batch});
+  EXPECT_TRUE(model.shadow_weights().empty());
+  model.set_precision(Precision::kBF16);
+  EXPECT_FALSE(model.shadow_weights().empty());
+  EXPECT_LT(relative_distance(testing::predict(model, batch), logits), 3e-2);
+  const Step near = train_step(model, {batch});
+  EXPECT_LT(relative_distance(near.gradients, exact.gradients), 5e-2);
+  EXPECT_GT(relative_distance(near.gradients, exact.gradients), 1e-5) << "bf16 was not used";
+  model.set_precision(Precision::kF32);
+  EXPECT_EQ(testing::predict(model, batch), logits);
+}
+
+TEST(BFloat16, ShadowFollowsChangedWeights) {
+  const ModelConfig config = small_config();
+  QuestionAnsweringModel model = random_model(config, 5);
+  model.set_precision(Precision::kBF16);
+  const PackedBatch batch = pack(random_windows(config, {12}, 1));
+  const std::vector<float> before = testing::predict(model, batch);
+  for (const Parameter& p : model.parameters()) {
+    if (p.name != "bert.encoder.layer.0.intermediate.dense.weight") continue;
+    const Tensor w = model.weights(p);
+    for (int64_t i = 0; i < w.size(); ++i) w.as<float>()[i] *= 2;
+  }
+  EXPECT_EQ(testing::predict(model, batch), before);
+  model.weights_changed();
+  EXPECT_NE(testing::predict(model, batch), before);
+}
+
+// A workspace that already has `bytes`; it takes more where a pass needs more.
+Workspace workspace_of(int64_t bytes) {
+  Workspace workspace;
+  workspace.activations.allocate<uint8_t>(1, bytes);
+  workspace.activations.release(0);
+  return workspace;
+}
+
+TEST(MemoryEstimate, IsWhatThePassesTake) {
+  ModelConfig config = small_config();
+  config.hidden_size = 96;
+  config.num_attention_heads = 4;
+  config.intermediate_size = 384;
+  config.num_hidden_layers = 3;
+  const PackedBatch batch = pack(random_windows(config, std::vector<int32_t>(16, 40), 1));
+  const int64_t tokens = batch.token_count();
+  std::vector<float> logits(2 * tokens);
+  for (const Precision precision : {Precision::kF32, Precision::kBF16}) {
+    QuestionAnsweringModel model = random_model(config, 5);
+    model.set_precision(precision);
+    model.prepare_training();
+    const auto takes_more_than = [&](bool training, double share) {
+      const auto estimate = training ? estimate_training_memory(config, precision, tokens)
+                                     : estimate_answering_memory(config, precision, tokens);
+      const auto bytes = static_cast<int64_t>(share * static_cast<double>(estimate.activations));
+      Workspace workspace = workspace_of(bytes);
+      const size_t before = workspace.activations.peak_bytes();
+      if (training) {
+        model.forward_backward(batch, {}, 1.0f, workspace);
+      } else {
+        model.predict(batch, workspace, make_tensor(logits.data(), tokens, 2));
+      }
+      return workspace.activations.peak_bytes() > before;
+    };
+    for (const bool training : {false, true}) {
+      SCOPED_TRACE(training);
+      EXPECT_TRUE(takes_more_than(training, 0.97));
+      EXPECT_FALSE(takes_more_than(training, 1.03));
+    }
+    EXPECT_EQ(estimate_training_memory(config, precision, tokens).moments,
+              8 * model.parameter_count());
+  }
+}
+
+}  // namespace
+}  // namespace spanforge
