@@ -1,12 +1,12 @@
 #include "spanforge/train/arguments.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <type_traits>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "spanforge/base/error.h"
 
@@ -14,11 +14,11 @@ namespace spanforge {
 namespace {
 
 constexpr std::array<std::string_view, 3> kOfThisRunOnly = {"resume_from_checkpoint",
-                                                           "allow_changed", "overwrite"};
+                                                            "allow_changed", "overwrite"};
 // What may differ between a run and its continuation without changing its result, and the data
 // files, whose contents are compared instead of their names.
 constexpr std::array<std::string_view, 6> kFreeOnResume = {"output",  "logging_dir", "report_to",
-                                                          "threads", "train",       "validation"};
+                                                           "threads", "train",       "validation"};
 
 template <class Names>
 bool contains(const Names& names, std::string_view name) {
@@ -64,7 +64,8 @@ void from_json_value(const Json& value, T& field) {
 
 // Numbers against ranges of the forms ">= X", "> X" and "A..B".
 void check_number(const OptionInfo& info, double value) {
-  if (!std::isfinite(value)) refuse(info.name, fmt::format("is {}, a finite number is needed", value));
+  if (!std::isfinite(value))
+    refuse(info.name, fmt::format("is {}, a finite number is needed", value));
   const std::string range(info.range);
   bool good = true;
   if (range.starts_with(">= ")) {
@@ -86,7 +87,8 @@ void check_choice(const OptionInfo& info, const std::string& value) {
     if (bar == std::string_view::npos) break;
     rest.remove_prefix(bar + 1);
   }
-  refuse(info.name, fmt::format("is '{}', must be one of {}", quote_for_message(value), info.range));
+  refuse(info.name,
+         fmt::format("is '{}', must be one of {}", quote_for_message(value), info.range));
 }
 
 struct RangeCheck {
@@ -117,10 +119,12 @@ std::string normal_name(std::string name) {
 
 void check_allow_changed(TrainingArguments& a) {
   std::vector<std::string_view> names;
-  visit_training_arguments(a, [&](const OptionInfo& info, const auto&) { names.push_back(info.name); });
+  visit_training_arguments(
+      a, [&](const OptionInfo& info, const auto&) { names.push_back(info.name); });
   for (std::string& name : a.allow_changed) {
     name = normal_name(name);
-    if (!contains(names, name)) refuse("allow_changed", fmt::format("'{}' is no option", quote_for_message(name)));
+    if (!contains(names, name))
+      refuse("allow_changed", fmt::format("'{}' is no option", quote_for_message(name)));
   }
 }
 
@@ -133,7 +137,8 @@ bool same_model(const Json& one, const Json& other) {
 
 void apply_recipe(TrainingArguments& a) {
   if (a.hf_defaults) return;
-  const auto strategy = [&](std::string_view strategy_name, std::string_view steps_name, std::string& field) {
+  const auto strategy = [&](std::string_view strategy_name, std::string_view steps_name,
+                            std::string& field) {
     if (a.is_given(strategy_name)) return;
     if (a.is_given(steps_name)) {
       field = "steps";
@@ -147,32 +152,38 @@ void apply_recipe(TrainingArguments& a) {
 }
 
 void resolve_best_metric(TrainingArguments& a) {
-  const bool needs_best = a.load_best_model_at_end || a.early_stopping_patience || a.save_strategy == "best";
+  const bool needs_best =
+      a.load_best_model_at_end || a.early_stopping_patience || a.save_strategy == "best";
   if (!needs_best && !a.metric_for_best_model) return;
   if (!a.metric_for_best_model) a.metric_for_best_model = "loss";
   if (!a.greater_is_better) a.greater_is_better = !a.metric_for_best_model->ends_with("loss");
   const std::string_view asking = a.early_stopping_patience  ? "early_stopping_patience"
                                   : a.load_best_model_at_end ? "load_best_model_at_end"
                                                              : "save_strategy";
-  if (needs_best && a.eval_strategy == "no") refuse(asking, "needs evaluations: give --validation and --eval-strategy");
+  if (needs_best && a.eval_strategy == "no")
+    refuse(asking, "needs evaluations: give --validation and --eval-strategy");
   if (!a.load_best_model_at_end || a.save_strategy == "best") return;
   if (a.save_strategy != a.eval_strategy) {
-    refuse("load_best_model_at_end", fmt::format("needs checkpoints where evaluations are, but --save-strategy is "
-                                                 "{} and --eval-strategy {}", a.save_strategy, a.eval_strategy));
+    refuse("load_best_model_at_end",
+           fmt::format("needs checkpoints where evaluations are, but --save-strategy is "
+                       "{} and --eval-strategy {}",
+                       a.save_strategy, a.eval_strategy));
   }
   const double eval_steps = a.eval_steps.value_or(a.logging_steps);
   // HF compares shares below 1 after scaling to whole millionths.
   const double ratio = a.save_steps / eval_steps;
   if (a.save_strategy == "steps" && std::abs(ratio - std::round(ratio)) > 1e-9 * ratio) {
-    refuse("save_steps", fmt::format("is {}, must be a multiple of --eval-steps {} for --load-best-model-at-end",
-                                     a.save_steps, eval_steps));
+    refuse("save_steps",
+           fmt::format("is {}, must be a multiple of --eval-steps {} for --load-best-model-at-end",
+                       a.save_steps, eval_steps));
   }
 }
 
 void require_inputs(const TrainingArguments& a) {
   if (a.model.empty()) refuse("model", "is needed: a model directory or a hub id to start from");
   if (a.train.empty()) refuse("train", "is needed: the file to train on");
-  if (a.output.empty()) refuse("output", "is needed: the directory that receives checkpoints and trained/");
+  if (a.output.empty())
+    refuse("output", "is needed: the directory that receives checkpoints and trained/");
 }
 
 }  // namespace
@@ -194,7 +205,8 @@ Json arguments_json(const TrainingArguments& arguments) {
 }
 
 TrainingArguments arguments_from_json(const Json& json, const std::string& place) {
-  if (!json.is_object()) throw Error(ErrorCode::kBadModel, place, "is not a JSON object of options");
+  if (!json.is_object())
+    throw Error(ErrorCode::kBadModel, place, "is not a JSON object of options");
   TrainingArguments arguments;
   visit_training_arguments(arguments, [&](const OptionInfo& info, auto& field) {
     const auto found = json.find(info.name);
@@ -202,7 +214,8 @@ TrainingArguments arguments_from_json(const Json& json, const std::string& place
     try {
       from_json_value(*found, field);
     } catch (const nlohmann::json::exception&) {
-      throw Error(ErrorCode::kBadModel, place, fmt::format("option {} has a value of the wrong type", info.name));
+      throw Error(ErrorCode::kBadModel, place,
+                  fmt::format("option {} has a value of the wrong type", info.name));
     }
   });
   return arguments;
@@ -220,10 +233,13 @@ void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments
       adopted.push_back(name);
     }
     const Json& now = merged[name];
-    if (!given || now == value || contains(kFreeOnResume, name) || contains(arguments.allow_changed, name)) continue;
+    if (!given || now == value || contains(kFreeOnResume, name) ||
+        contains(arguments.allow_changed, name))
+      continue;
     if (name == "model" && same_model(now, value)) continue;
-    refuse(name, fmt::format("is {} but the run to resume has {}; --allow-changed {} lets it change",
-                             now.dump(), value.dump(), option_flag(name).substr(2)));
+    refuse(name,
+           fmt::format("is {} but the run to resume has {}; --allow-changed {} lets it change",
+                       now.dump(), value.dump(), option_flag(name).substr(2)));
   }
   TrainingArguments result = arguments_from_json(merged, "the resumed run's options");
   result.resume_from_checkpoint = arguments.resume_from_checkpoint;
@@ -249,7 +265,8 @@ void resolve_arguments(TrainingArguments& a) {
     refuse("overwrite", "contradicts --resume-from-checkpoint: give one of the two");
   }
   apply_recipe(a);
-  if (a.eval_strategy != "no" && a.validation.empty()) refuse("eval_strategy", "needs --validation");
+  if (a.eval_strategy != "no" && a.validation.empty())
+    refuse("eval_strategy", "needs --validation");
   check_steps("logging_steps", a.logging_steps);
   check_steps("save_steps", a.save_steps);
   if (a.eval_steps) check_steps("eval_steps", *a.eval_steps);

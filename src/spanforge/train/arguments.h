@@ -3,8 +3,8 @@
 //   where HF has them. A plain struct and one visit function (base/options.h); flags, configuration
 //   keys, --help, training_args.json and the reference page are made by visitors.
 // Life of a value: the caller fills the fields and lists in `given` those the user named;
-//   adopt_saved_arguments() lets a checkpoint's options hold on resume; resolve_arguments() puts the
-//   recipe's defaults where nothing was given and proves ranges and combinations.
+//   adopt_saved_arguments() lets a checkpoint's options hold on resume; resolve_arguments() puts
+//   the recipe's defaults where nothing was given and proves ranges and combinations.
 // Errors: Error{kUsage} whose place is the option in its --kebab-case form.
 
 #include <cstdint>
@@ -21,9 +21,9 @@ namespace spanforge {
 
 struct TrainingArguments {
   // What to train on, and where the result goes.
-  std::string model;                  // directory, or a name the caller's resolver knows
-  std::filesystem::path train;        // training data
-  std::filesystem::path validation;   // empty: no evaluation
+  std::string model;                 // directory, or a name the caller's resolver knows
+  std::filesystem::path train;       // training data
+  std::filesystem::path validation;  // empty: no evaluation
   std::filesystem::path output;
 
   // Windows and answers.
@@ -98,11 +98,13 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"max_seq_length", "tokens of a window; default: what model and tokenizer allow, at most 384",
       ">= 8", "max_seq_len"},
     a.max_seq_length);
-  v(I{"window_overlap", "context tokens that consecutive windows share; default: half a window, at most 128",
-      ">= 0", "doc_stride,stride"},
+  v(I{"window_overlap",
+      "context tokens that consecutive windows share; default: half a window, at most 128", ">= 0",
+      "doc_stride,stride"},
     a.window_overlap);
-  v(I{"max_answer_length", "tokens of the longest answer given; default: learnt from the training data",
-      ">= 1", "max_answer_len"},
+  v(I{"max_answer_length",
+      "tokens of the longest answer given; default: learnt from the training data", ">= 1",
+      "max_answer_len"},
     a.max_answer_length);
   v(I{"on_bad_answer", "an answer that is not where the data says: stop, or leave its question out",
       "error|drop"},
@@ -113,28 +115,33 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"decoder", "how evaluation turns logits into answers", "spanforge|pipeline|run_qa|recipe"},
     a.decoder);
 
-  v(I{"num_train_epochs", "passes over the training data, may be fractional", "> 0"}, a.num_train_epochs);
-  v(I{"max_steps", "optimiser steps in all, instead of num_train_epochs; -1: not used", ">= -1"}, a.max_steps);
+  v(I{"num_train_epochs", "passes over the training data, may be fractional", "> 0"},
+    a.num_train_epochs);
+  v(I{"max_steps", "optimiser steps in all, instead of num_train_epochs; -1: not used", ">= -1"},
+    a.max_steps);
   v(I{"per_device_train_batch_size", "windows of a micro-batch", ">= 1", "train_batch_size"},
     a.per_device_train_batch_size);
   v(I{"per_device_eval_batch_size", "windows of an evaluation batch", ">= 1", "eval_batch_size"},
     a.per_device_eval_batch_size);
   v(I{"gradient_accumulation_steps", "micro-batches of an optimiser step", ">= 1"},
     a.gradient_accumulation_steps);
-  v(I{"accumulation_mean", "hf: mean of micro-batch means; examples: mean over all windows of the step",
-      "hf|examples"},
+  v(I{"accumulation_mean",
+      "hf: mean of micro-batch means; examples: mean over all windows of the step", "hf|examples"},
     a.accumulation_mean);
   v(I{"learning_rate", "AdamW's peak learning rate", ">= 0"}, a.learning_rate);
   v(I{"lr_scheduler_type", "course of the learning rate",
       "linear|cosine|constant|constant_with_warmup|polynomial"},
     a.lr_scheduler_type);
-  v(I{"warmup_steps", "steps of linear warm-up; stands before warmup_ratio", ">= 0"}, a.warmup_steps);
+  v(I{"warmup_steps", "steps of linear warm-up; stands before warmup_ratio", ">= 0"},
+    a.warmup_steps);
   v(I{"warmup_ratio", "share of all steps that warm up", "0..1"}, a.warmup_ratio);
-  v(I{"weight_decay", "AdamW's weight decay; never on biases and LayerNorm", ">= 0"}, a.weight_decay);
+  v(I{"weight_decay", "AdamW's weight decay; never on biases and LayerNorm", ">= 0"},
+    a.weight_decay);
   v(I{"adam_beta1", "AdamW's beta1", "0..1"}, a.adam_beta1);
   v(I{"adam_beta2", "AdamW's beta2", "0..1"}, a.adam_beta2);
   v(I{"adam_epsilon", "AdamW's epsilon", ">= 0"}, a.adam_epsilon);
-  v(I{"max_grad_norm", "gradients are clipped to this norm; 0: not clipped", ">= 0"}, a.max_grad_norm);
+  v(I{"max_grad_norm", "gradients are clipped to this norm; 0: not clipped", ">= 0"},
+    a.max_grad_norm);
   v(I{"on_nonfinite", "NaN or Inf in loss or gradient: stop, or leave the step out", "error|skip"},
     a.on_nonfinite);
   v(I{"seed", "of dropout, a new head and, without data_seed, the data order", ">= 0"}, a.seed);
@@ -142,7 +149,8 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"data_order", "order of the windows: shuffled, as HF's Trainer shuffles, or the file's",
       "shuffle|hf|sequential"},
     a.data_order);
-  v(I{"bf16", "compute in bfloat16 with fp32 master weights; auto: where this CPU is faster with it",
+  v(I{"bf16",
+      "compute in bfloat16 with fp32 master weights; auto: where this CPU is faster with it",
       "true|false|auto"},
     a.bf16);
   v(I{"threads", "threads to compute with; 0: the cores this process may use", ">= 0"}, a.threads);
@@ -150,47 +158,58 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"logging_strategy", "when to log", "no|steps|epoch"}, a.logging_strategy);
   v(I{"logging_steps", "steps between logs; below 1: share of all steps", "> 0"}, a.logging_steps);
   v(I{"logging_first_step", "also log the first step", ""}, a.logging_first_step);
-  v(I{"eval_strategy", "when to evaluate", "no|steps|epoch", "evaluation_strategy"}, a.eval_strategy);
-  v(I{"eval_steps", "steps between evaluations; below 1: share of all steps; default: logging_steps", "> 0"},
+  v(I{"eval_strategy", "when to evaluate", "no|steps|epoch", "evaluation_strategy"},
+    a.eval_strategy);
+  v(I{"eval_steps",
+      "steps between evaluations; below 1: share of all steps; default: logging_steps", "> 0"},
     a.eval_steps);
   v(I{"save_strategy", "when to save a checkpoint; best: whenever an evaluation is the best so far",
       "no|steps|epoch|best"},
     a.save_strategy);
   v(I{"save_steps", "steps between checkpoints; below 1: share of all steps", "> 0"}, a.save_steps);
-  v(I{"save_total_limit", "checkpoints kept; the best and the newest always are", ">= 1"}, a.save_total_limit);
+  v(I{"save_total_limit", "checkpoints kept; the best and the newest always are", ">= 1"},
+    a.save_total_limit);
   v(I{"load_best_model_at_end", "trained/ holds the best checkpoint, not the last", ""},
     a.load_best_model_at_end);
-  v(I{"metric_for_best_model", "evaluation metric that says which is best, as loss or exact or f1", ""},
+  v(I{"metric_for_best_model", "evaluation metric that says which is best, as loss or exact or f1",
+      ""},
     a.metric_for_best_model);
   v(I{"greater_is_better", "is more of that metric better; default: unless it ends in loss", ""},
     a.greater_is_better);
-  v(I{"early_stopping_patience", "evaluations without a better metric after which training stops", ">= 1"},
+  v(I{"early_stopping_patience", "evaluations without a better metric after which training stops",
+      ">= 1"},
     a.early_stopping_patience);
-  v(I{"early_stopping_threshold", "how much better counts as better", ">= 0"}, a.early_stopping_threshold);
+  v(I{"early_stopping_threshold", "how much better counts as better", ">= 0"},
+    a.early_stopping_threshold);
   v(I{"report_to", "where scalars and texts go", "none|tensorboard"}, a.report_to);
   v(I{"logging_dir", "TensorBoard's directory; default: OUTPUT/logs", ""}, a.logging_dir);
 
-  v(I{"resume_from_checkpoint", "last, or a checkpoint's directory (HF's too)", ""}, a.resume_from_checkpoint);
+  v(I{"resume_from_checkpoint", "last, or a checkpoint's directory (HF's too)", ""},
+    a.resume_from_checkpoint);
   v(I{"allow_changed", "option that may differ from the resumed run's", ""}, a.allow_changed);
-  v(I{"overwrite", "take an output that holds a run already; its checkpoints go", "", "overwrite_output_dir"},
+  v(I{"overwrite", "take an output that holds a run already; its checkpoints go", "",
+      "overwrite_output_dir"},
     a.overwrite);
-  v(I{"hf_defaults", "TrainingArguments' own defaults: log and save every 500 steps, no evaluation", ""},
+  v(I{"hf_defaults", "TrainingArguments' own defaults: log and save every 500 steps, no evaluation",
+      ""},
     a.hf_defaults);
 }
 
 // The options as training_args.json holds them: every option by its name, null where not set.
 // Those of this run only (resume_from_checkpoint, allow_changed, overwrite) are left out.
 Json arguments_json(const TrainingArguments& arguments);
-// Reads what arguments_json wrote; unknown keys are ignored. Error{kBadModel, place} for a wrong type.
+// Reads what arguments_json wrote; unknown keys are ignored. Error{kBadModel, place} for a wrong
+// type.
 TrainingArguments arguments_from_json(const Json& json, const std::string& place);
 
-// On resume: options that were not given take the saved ones' values. One that was given and differs
-// is Error{kUsage} naming both values, unless allow_changed names it. Free to differ: output,
-// logging_dir, report_to, threads, and the data files (whose contents are compared instead).
+// On resume: options that were not given take the saved ones' values. One that was given and
+// differs is Error{kUsage} naming both values, unless allow_changed names it. Free to differ:
+// output, logging_dir, report_to, threads, and the data files (whose contents are compared
+// instead).
 void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments& saved);
 
-// Puts defaults that depend on others in place and proves the whole. With validation and no strategy
-// given (and not hf_defaults): log, evaluate and save each epoch.
+// Puts defaults that depend on others in place and proves the whole. With validation and no
+// strategy given (and not hf_defaults): log, evaluate and save each epoch.
 void resolve_arguments(TrainingArguments& arguments);
 
 // "max_steps" -> "--max-steps".

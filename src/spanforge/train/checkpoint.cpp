@@ -1,8 +1,8 @@
 #include "spanforge/train/checkpoint.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
@@ -52,7 +52,8 @@ Json stateful_callbacks(const TrainingArguments& a, const std::vector<Observer*>
 
 Json spanforge_state(const CheckpointSource& source) {
   Json data = Json::object();
-  for (const auto& [option, file] : source.data) data[option] = {{"file", file.file}, {"sha256", file.sha256}};
+  for (const auto& [option, file] : source.data)
+    data[option] = {{"file", file.file}, {"sha256", file.sha256}};
   Json observers = Json::object();
   for (const Observer* observer : source.observers) {
     if (!observer->name().empty()) observers[observer->name()] = observer->save_state();
@@ -81,7 +82,8 @@ Json read_spanforge_state(const fs::path& directory) {
 // Without a manifest there is nothing to compare with: every file must at least read.
 void prove_foreign_checkpoint(const fs::path& directory) {
   if (fs::exists(directory / kStateFile)) {
-    throw Error(ErrorCode::kBadModel, directory.string(), "is a checkpoint of spanforge without its manifest");
+    throw Error(ErrorCode::kBadModel, directory.string(),
+                "is a checkpoint of spanforge without its manifest");
   }
   parse_json_file(directory / kTrainerStateFile, ErrorCode::kBadModel);
   TorchFile(directory / "optimizer.pt");
@@ -115,12 +117,14 @@ void write_checkpoint(const CheckpointSource& source, const fs::path& directory)
   source.tokenizer.save(directory);
   write_optimizer_file(directory / "optimizer.pt", source.model, source.arguments, source.state,
                        source.next_rate);
-  write_scheduler_file(directory / "scheduler.pt", source.arguments, source.state.global_step, source.next_rate);
+  write_scheduler_file(directory / "scheduler.pt", source.arguments, source.state.global_step,
+                       source.next_rate);
   write_rng_file(directory / "rng_state.pth", source.arguments.seed);
-  write_json(directory / kTrainerStateFile,
-             trainer_state_json(source.arguments, source.plan, source.state, source.best_model_checkpoint,
-                                stateful_callbacks(source.arguments, source.observers)),
-             /*sort_keys=*/true);
+  write_json(
+      directory / kTrainerStateFile,
+      trainer_state_json(source.arguments, source.plan, source.state, source.best_model_checkpoint,
+                         stateful_callbacks(source.arguments, source.observers)),
+      /*sort_keys=*/true);
   write_json(directory / kArgumentsFile, arguments_json(source.arguments), /*sort_keys=*/false);
   write_json(directory / kStateFile, spanforge_state(source), /*sort_keys=*/false);
 }
@@ -136,13 +140,15 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   }
   CheckpointHead head;
   head.directory = directory;
-  head.has_tokenizer = fs::exists(directory / "tokenizer.json") || fs::exists(directory / "vocab.txt");
+  head.has_tokenizer =
+      fs::exists(directory / "tokenizer.json") || fs::exists(directory / "vocab.txt");
   if (!has_manifest(directory)) {
     prove_foreign_checkpoint(directory);
     return head;
   }
   if (const auto difference = find_manifest_difference(directory)) {
-    throw Error(ErrorCode::kBadModel, directory.string(), "the checkpoint is damaged: " + *difference);
+    throw Error(ErrorCode::kBadModel, directory.string(),
+                "the checkpoint is damaged: " + *difference);
   }
   const fs::path arguments = directory / kArgumentsFile;
   head.arguments =
@@ -186,7 +192,8 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnswe
   const Json saved = member(json, "observers", file);
   for (Observer* observer : observers) {
     if (observer->name().empty()) continue;
-    if (const auto found = saved.find(observer->name()); found != saved.end()) observer->load_state(*found);
+    if (const auto found = saved.find(observer->name()); found != saved.end())
+      observer->load_state(*found);
   }
   return state;
 }

@@ -10,16 +10,17 @@
 
 namespace spanforge {
 
-// The visiting order of one epoch (from 0). Order: "shuffle", "hf" (the Trainer's RandomSampler with
-// torch's generator seeded seed + epoch) or "sequential".
-std::vector<int32_t> epoch_order(const std::string& order, uint64_t seed, int64_t epoch, int64_t windows);
+// The visiting order of one epoch (from 0). Order: "shuffle", "hf" (the Trainer's RandomSampler
+// with torch's generator seeded seed + epoch) or "sequential".
+std::vector<int32_t> epoch_order(const std::string& order, uint64_t seed, int64_t epoch,
+                                 int64_t windows);
 
 // The micro-batches of one optimiser step; the spans point into the DataOrder, until the next call.
 struct StepBatches {
   int64_t epoch = 0;
   int64_t window_count = 0;
   std::vector<std::span<const int32_t>> micro_batches;
-  double epoch_after = 0;      // epochs done after this step, as HF counts them
+  double epoch_after = 0;  // epochs done after this step, as HF counts them
   bool ends_epoch = false;
 };
 

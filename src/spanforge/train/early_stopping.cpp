@@ -1,7 +1,6 @@
 #include "spanforge/train/early_stopping.h"
 
 #include <cmath>
-
 #include <nlohmann/json.hpp>
 
 #include "spanforge/train/arguments.h"
@@ -19,11 +18,13 @@ bool is_better(double value, double best, bool greater_is_better) {
 
 void EarlyStopping::on_evaluate(const TrainView& view, const Dataset&, const Evaluation&,
                                 const LogLine& metrics) {
-  const auto value = metrics.number(metric_key(view.arguments.metric_for_best_model.value_or("loss")));
+  const auto value =
+      metrics.number(metric_key(view.arguments.metric_for_best_model.value_or("loss")));
   if (!value) return;
   const auto best = view.state.best_metric;
-  const bool better = !best || (is_better(*value, *best, view.arguments.greater_is_better.value_or(false)) &&
-                                std::abs(*value - *best) > threshold_);
+  const bool better =
+      !best || (is_better(*value, *best, view.arguments.greater_is_better.value_or(false)) &&
+                std::abs(*value - *best) > threshold_);
   counter_ = better ? 0 : counter_ + 1;
 }
 

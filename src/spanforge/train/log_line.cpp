@@ -1,17 +1,17 @@
 #include "spanforge/train/log_line.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace spanforge {
 
 void LogLine::set(std::string key, LogValue value) {
-  const auto found =
-      std::find_if(values.begin(), values.end(), [&](const auto& entry) { return entry.first == key; });
+  const auto found = std::find_if(values.begin(), values.end(),
+                                  [&](const auto& entry) { return entry.first == key; });
   if (found != values.end()) {
     found->second = std::move(value);
   } else {
@@ -47,7 +47,8 @@ Json log_line_json(const LogLine& line) {
 }
 
 LogLine log_line_from_json(const Json& json, const std::string& place) {
-  if (!json.is_object()) throw Error(ErrorCode::kBadModel, place, "a line of log_history is not an object");
+  if (!json.is_object())
+    throw Error(ErrorCode::kBadModel, place, "a line of log_history is not an object");
   LogLine line;
   for (const auto& [key, value] : json.items()) {
     if (key == "step" && value.is_number_integer()) {
@@ -59,7 +60,8 @@ LogLine log_line_from_json(const Json& json, const std::string& place) {
     } else if (value.is_string()) {
       line.values.emplace_back(key, value.get<std::string>());
     } else {
-      throw Error(ErrorCode::kBadModel, place, fmt::format("log_history's {} is neither number nor text", key));
+      throw Error(ErrorCode::kBadModel, place,
+                  fmt::format("log_history's {} is neither number nor text", key));
     }
   }
   return line;

@@ -1,6 +1,7 @@
 #pragma once
 // One line of a training log, as HF's Trainer makes it: keys in order, numbers as Python would hold
-// them. Three kinds: loss, grad_norm, learning_rate, epoch | eval_*, epoch | train_runtime ..., epoch.
+// them. Three kinds: loss, grad_norm, learning_rate, epoch | eval_*, epoch | train_runtime ...,
+// epoch.
 
 #include <cstdint>
 #include <optional>
@@ -20,7 +21,7 @@ struct LogLine {
   int64_t step = 0;  // optimiser steps done
   std::vector<std::pair<std::string, LogValue>> values;
 
-  void set(std::string key, LogValue value);                // appends, or replaces in place
+  void set(std::string key, LogValue value);                 // appends, or replaces in place
   std::optional<double> number(std::string_view key) const;  // nullopt: absent or no number
 };
 
@@ -31,7 +32,8 @@ LogLine log_line_from_json(const Json& json, const std::string& place);
 // The line HF's console shows: a Python dict, epoch to 2 decimals, total_flos and step hidden.
 std::string console_line(const LogLine& line);
 
-// round(value, digits) of Python: correctly rounded decimal, ties to even of the exact binary value.
+// round(value, digits) of Python: correctly rounded decimal, ties to even of the exact binary
+// value.
 double python_round(double value, int digits);
 
 }  // namespace spanforge

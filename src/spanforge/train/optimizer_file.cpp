@@ -1,12 +1,12 @@
 #include "spanforge/train/optimizer_file.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
 #include <unordered_map>
-
-#include <fmt/format.h>
 
 #include "spanforge/base/random.h"
 #include "spanforge/formats/torch_file.h"
@@ -39,8 +39,8 @@ TorchDict dict(std::initializer_list<std::pair<const char*, TorchValue>> items) 
   return result;
 }
 
-TorchValue parameter_group(const TrainingArguments& a, double weight_decay, double rate, int64_t first,
-                           int64_t last) {
+TorchValue parameter_group(const TrainingArguments& a, double weight_decay, double rate,
+                           int64_t first, int64_t last) {
   TorchList indices;
   for (int64_t i = first; i < last; ++i) indices.emplace_back(i);
   return dict({{"weight_decay", weight_decay},
@@ -58,7 +58,8 @@ TorchValue parameter_group(const TrainingArguments& a, double weight_decay, doub
                {"params", std::move(indices)}});
 }
 
-// A parameter's part of a moment arena, as a tensor of the parameter's shape in the arena's storage.
+// A parameter's part of a moment arena, as a tensor of the parameter's shape in the arena's
+// storage.
 TorchTensor moment_tensor(const Arena& arena, const Parameter& parameter) {
   const auto* all = reinterpret_cast<const float*>(arena.data());
   return {.type = StoredType::kF32,
@@ -78,7 +79,8 @@ class OptimizerReader {
     if (moments == nullptr) refuse("has no 'state'");
     for (size_t i = 0; i < order_.size(); ++i) {
       const TorchValue* entry = moments->find(static_cast<int64_t>(i));
-      if (entry == nullptr) refuse(fmt::format("has no state of parameter {} ({})", i, order_[i]->name));
+      if (entry == nullptr)
+        refuse(fmt::format("has no state of parameter {} ({})", i, order_[i]->name));
       check_step(*entry, i, state.global_step);
       copy(*entry, "exp_avg", i, state.first_moment);
       copy(*entry, "exp_avg_sq", i, state.second_moment);
@@ -86,7 +88,9 @@ class OptimizerReader {
   }
 
  private:
-  [[noreturn]] void refuse(const std::string& why) const { throw Error(ErrorCode::kBadModel, place_, why); }
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw Error(ErrorCode::kBadModel, place_, why);
+  }
 
   // Two groups with as many parameters as ours: else numbers mean something else.
   void check_groups() const {
@@ -144,10 +148,12 @@ std::array<uint32_t, 624> mersenne_state(uint32_t seed) {
 }  // namespace
 
 std::vector<const Parameter*> module_order(const QuestionAnsweringModel& model) {
-  const EncoderSpec& spec = encoder_spec(model.config().model_type, ErrorCode::kInternal, "config.json");
+  const EncoderSpec& spec =
+      encoder_spec(model.config().model_type, ErrorCode::kInternal, "config.json");
   const std::string base(spec.base_prefix);
   std::vector<std::string> modules;
-  for (const EmbeddingSpec& embedding : spec.embeddings) modules.push_back(base + std::string(embedding.module));
+  for (const EmbeddingSpec& embedding : spec.embeddings)
+    modules.push_back(base + std::string(embedding.module));
   modules.push_back(base + std::string(spec.embedding_norm));
   const BlockSpec& block = spec.block;
   for (int32_t layer = 0; layer < model.config().num_hidden_layers; ++layer) {
@@ -164,32 +170,37 @@ std::vector<const Parameter*> module_order(const QuestionAnsweringModel& model) 
   std::vector<const Parameter*> order;
   for (const std::string& module : modules) {
     for (const char* kind : {".weight", ".bias"}) {
-      if (const auto found = by_name.find(module + kind); found != by_name.end()) order.push_back(found->second);
+      if (const auto found = by_name.find(module + kind); found != by_name.end())
+        order.push_back(found->second);
     }
   }
   if (order.size() != model.parameters().size()) {
-    throw Error(ErrorCode::kInternal, "optimizer.pt", "a parameter belongs to no module of the family");
+    throw Error(ErrorCode::kInternal, "optimizer.pt",
+                "a parameter belongs to no module of the family");
   }
   return order;
 }
 
 void write_optimizer_file(const std::filesystem::path& file, const QuestionAnsweringModel& model,
-                          const TrainingArguments& arguments, const TrainState& state, double next_rate) {
+                          const TrainingArguments& arguments, const TrainState& state,
+                          double next_rate) {
   const std::vector<const Parameter*> order = optimizer_order(model);
   const auto step = static_cast<float>(state.global_step);
   TorchDict entries;
   for (size_t i = 0; i < order.size() && state.global_step > 0; ++i) {
     const TorchTensor steps{.type = StoredType::kF32, .shape = {}, .bytes = bytes_of(&step, 1)};
-    entries.items.emplace_back(static_cast<int64_t>(i),
-                               dict({{"step", steps},
-                                     {"exp_avg", moment_tensor(state.first_moment, *order[i])},
-                                     {"exp_avg_sq", moment_tensor(state.second_moment, *order[i])}}));
+    entries.items.emplace_back(
+        static_cast<int64_t>(i),
+        dict({{"step", steps},
+              {"exp_avg", moment_tensor(state.first_moment, *order[i])},
+              {"exp_avg_sq", moment_tensor(state.second_moment, *order[i])}}));
   }
   const int64_t decaying = count_decaying(order), all = static_cast<int64_t>(order.size());
   TorchList groups;
   groups.push_back(parameter_group(arguments, arguments.weight_decay, next_rate, 0, decaying));
   groups.push_back(parameter_group(arguments, 0.0, next_rate, decaying, all));
-  write_torch_file(file, dict({{"state", std::move(entries)}, {"param_groups", std::move(groups)}}));
+  write_torch_file(file,
+                   dict({{"state", std::move(entries)}, {"param_groups", std::move(groups)}}));
 }
 
 void read_optimizer_file(const std::filesystem::path& file, const QuestionAnsweringModel& model,

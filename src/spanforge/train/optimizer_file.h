@@ -17,7 +17,8 @@ std::vector<const Parameter*> module_order(const QuestionAnsweringModel& model);
 
 // next_rate: the learning rate of the step to come, which is what HF's files hold.
 void write_optimizer_file(const std::filesystem::path& file, const QuestionAnsweringModel& model,
-                          const TrainingArguments& arguments, const TrainState& state, double next_rate);
+                          const TrainingArguments& arguments, const TrainState& state,
+                          double next_rate);
 // Fills both moments (allocated here). The number of steps must be state.global_step.
 void read_optimizer_file(const std::filesystem::path& file, const QuestionAnsweringModel& model,
                          TrainState& state);

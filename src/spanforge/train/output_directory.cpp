@@ -1,6 +1,7 @@
 #include "spanforge/train/output_directory.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -11,8 +12,6 @@
 #include <cstdio>
 #include <cstring>
 #include <string_view>
-
-#include <fmt/format.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -25,7 +24,8 @@ constexpr std::string_view kPartial = ".spanforge-partial-";
 constexpr std::string_view kCheckpoint = "checkpoint-";
 
 [[noreturn]] void fail(const fs::path& path, std::string_view action, int error) {
-  throw Error(ErrorCode::kIo, path.string(), fmt::format("cannot {}: {}", action, std::strerror(error)));
+  throw Error(ErrorCode::kIo, path.string(),
+              fmt::format("cannot {}: {}", action, std::strerror(error)));
 }
 
 void sync_file(const fs::path& file) {
@@ -65,7 +65,8 @@ void require_space(const fs::path& directory, uint64_t bytes) {
   const uint64_t free = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   if (free >= bytes) return;
   throw Error(ErrorCode::kIo, directory.string(),
-              fmt::format("{} MB are needed and {} MB free: make room, then resume", bytes >> 20, free >> 20));
+              fmt::format("{} MB are needed and {} MB free: make room, then resume", bytes >> 20,
+                          free >> 20));
 }
 
 std::optional<int64_t> checkpoint_step(const std::string& name) {
@@ -84,7 +85,8 @@ OutputDirectory::OutputDirectory(fs::path path) : path_(std::move(path)) {
   const fs::file_status status = fs::status(path_, ignored);
   if (!fs::exists(status)) return;
   if (!fs::is_directory(status)) {
-    throw Error(ErrorCode::kIo, path_.string(), "is not a directory; --output needs one or a new name");
+    throw Error(ErrorCode::kIo, path_.string(),
+                "is not a directory; --output needs one or a new name");
   }
   lock();
 }
@@ -99,7 +101,8 @@ void OutputDirectory::lock() {
   if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
   if (errno == EWOULDBLOCK) {
     throw Error(ErrorCode::kUsage, "--output",
-                fmt::format("{} is in use by another training; give another directory or wait", path_.string()));
+                fmt::format("{} is in use by another training; give another directory or wait",
+                            path_.string()));
   }
   // A file system without locks: go on without.
 }
@@ -180,8 +183,8 @@ void OutputDirectory::remove_leftovers() {
   for (const fs::path& path : leftovers) remove_tree(path);
 }
 
-std::vector<int64_t> checkpoints_to_remove(std::vector<int64_t> steps, int64_t limit, int64_t newest,
-                                           std::optional<int64_t> best) {
+std::vector<int64_t> checkpoints_to_remove(std::vector<int64_t> steps, int64_t limit,
+                                           int64_t newest, std::optional<int64_t> best) {
   std::sort(steps.begin(), steps.end());
   auto excess = static_cast<int64_t>(steps.size()) - limit;
   std::vector<int64_t> removed;

@@ -48,7 +48,7 @@ class OutputDirectory {
 };
 
 // Which checkpoints go when `limit` may stay: the oldest, but never `newest` nor `best`.
-std::vector<int64_t> checkpoints_to_remove(std::vector<int64_t> steps, int64_t limit, int64_t newest,
-                                           std::optional<int64_t> best);
+std::vector<int64_t> checkpoints_to_remove(std::vector<int64_t> steps, int64_t limit,
+                                           int64_t newest, std::optional<int64_t> best);
 
 }  // namespace spanforge

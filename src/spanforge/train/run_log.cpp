@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
@@ -28,7 +27,9 @@ void RunLog::on_log(const TrainView&, const LogLine&, const LogLine& unrounded) 
   std::ofstream out(file_, std::ios::app | std::ios::binary);
   out << json_line(unrounded);
   out.close();
-  if (!out) throw Error(ErrorCode::kIo, file_.string(), std::string("cannot write: ") + std::strerror(errno));
+  if (!out)
+    throw Error(ErrorCode::kIo, file_.string(),
+                std::string("cannot write: ") + std::strerror(errno));
 }
 
 Json RunLog::save_state() const {
@@ -39,7 +40,8 @@ Json RunLog::save_state() const {
 
 void RunLog::load_state(const Json& state) {
   lines_.clear();
-  for (const Json& line : state.at("lines")) lines_.push_back(log_line_from_json(line, "spanforge_state.json"));
+  for (const Json& line : state.at("lines"))
+    lines_.push_back(log_line_from_json(line, "spanforge_state.json"));
   loaded_ = true;
 }
 

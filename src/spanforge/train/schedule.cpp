@@ -1,10 +1,10 @@
 #include "spanforge/train/schedule.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-
-#include <fmt/format.h>
 
 #include "spanforge/base/error.h"
 
@@ -13,7 +13,8 @@ namespace {
 
 // The factor on the peak rate after warm-up.
 double decay_factor(const Schedule& s, double step) {
-  const double warmup = static_cast<double>(s.warmup_steps), steps = static_cast<double>(s.max_steps);
+  const double warmup = static_cast<double>(s.warmup_steps),
+               steps = static_cast<double>(s.max_steps);
   const double span = std::max(1.0, steps - warmup);
   switch (s.kind) {
     case ScheduleKind::kConstant:
@@ -22,7 +23,8 @@ double decay_factor(const Schedule& s, double step) {
     case ScheduleKind::kLinear:
       return std::max(0.0, (steps - step) / span);
     case ScheduleKind::kCosine:
-      return std::max(0.0, 0.5 * (1.0 + std::cos(std::numbers::pi * 0.5 * 2.0 * ((step - warmup) / span))));
+      return std::max(
+          0.0, 0.5 * (1.0 + std::cos(std::numbers::pi * 0.5 * 2.0 * ((step - warmup) / span))));
     case ScheduleKind::kPolynomial: {
       constexpr double kEnd = 1e-7;
       if (step > steps) return kEnd / s.learning_rate;
@@ -41,7 +43,8 @@ ScheduleKind parse_schedule_kind(const std::string& name) {
   if (name == "constant") return ScheduleKind::kConstant;
   if (name == "constant_with_warmup") return ScheduleKind::kConstantWithWarmup;
   if (name == "polynomial") return ScheduleKind::kPolynomial;
-  throw Error(ErrorCode::kUsage, "--lr-scheduler-type", fmt::format("'{}' is no schedule", quote_for_message(name)));
+  throw Error(ErrorCode::kUsage, "--lr-scheduler-type",
+              fmt::format("'{}' is no schedule", quote_for_message(name)));
 }
 
 double learning_rate_at(const Schedule& s, int64_t step) {

@@ -17,7 +17,8 @@ struct Schedule {
   int64_t max_steps = 1;
 };
 
-// Rate of the step after `step` steps were done (step 0 is the first). Polynomial: power 1, to 1e-7.
+// Rate of the step after `step` steps were done (step 0 is the first). Polynomial: power 1, to
+// 1e-7.
 double learning_rate_at(const Schedule& schedule, int64_t step);
 
 }  // namespace spanforge

@@ -1,10 +1,10 @@
 #include "spanforge/train/state_files.h"
 
-#include <functional>
-#include <type_traits>
-
 #include <fmt/format.h>
+
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 namespace spanforge {
 namespace {
@@ -25,7 +25,8 @@ void reading(const std::string& place, const std::function<void()>& read) {
     read();
   } catch (const nlohmann::json::exception& error) {
     const std::string what = error.what();
-    throw Error(ErrorCode::kBadModel, place, "a key is missing or of the wrong type (" + what + ")");
+    throw Error(ErrorCode::kBadModel, place,
+                "a key is missing or of the wrong type (" + what + ")");
   }
 }
 
@@ -99,11 +100,13 @@ TrainState trainer_state_from_json(const Json& json, const std::string& place,
   reading(place, [&] {
     state.global_step = json.at("global_step").get<int64_t>();
     state.epoch = json.at("epoch").get<double>();
-    for (const Json& line : json.at("log_history")) state.log_history.push_back(log_line_from_json(line, place));
+    for (const Json& line : json.at("log_history"))
+      state.log_history.push_back(log_line_from_json(line, place));
     state.best_metric = optional_from<double>(json.at("best_metric"));
     state.best_global_step = optional_from<int64_t>(json.value("best_global_step", Json(nullptr)));
     state.total_flos = json.value("total_flos", 0.0);
-    const auto best = optional_from<std::string>(json.value("best_model_checkpoint", Json(nullptr)));
+    const auto best =
+        optional_from<std::string>(json.value("best_model_checkpoint", Json(nullptr)));
     best_model_checkpoint = best.value_or("");
   });
   if (state.global_step < 0) throw Error(ErrorCode::kBadModel, place, "global_step is negative");

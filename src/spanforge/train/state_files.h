@@ -10,8 +10,9 @@
 
 namespace spanforge {
 
-Json trainer_state_json(const TrainingArguments& arguments, const TrainPlan& plan, const TrainState& state,
-                        const std::filesystem::path& best_model_checkpoint, const Json& callbacks);
+Json trainer_state_json(const TrainingArguments& arguments, const TrainPlan& plan,
+                        const TrainState& state, const std::filesystem::path& best_model_checkpoint,
+                        const Json& callbacks);
 // Reads step, epoch, history and best; place names the file. Errors: Error{kBadModel, place}.
 TrainState trainer_state_from_json(const Json& json, const std::string& place,
                                    std::filesystem::path& best_model_checkpoint);

@@ -1,6 +1,7 @@
 #include "spanforge/train/tensorboard.h"
 
 #include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "spanforge/evaluation/evaluate.h"
@@ -24,6 +25,11 @@ void remove_event_files(const fs::path& directory) {
     if (entry.path().filename().string().starts_with(kEventFiles)) files.push_back(entry.path());
   }
   for (const fs::path& file : files) fs::remove(file, absent);
+}
+
+// The recipe's words; where no candidate is right it has "<>" for the text.
+std::string debug_text(const std::string& text, int32_t rank) {
+  return fmt::format("Answer: {} (Rank: {})", rank == 0 ? "<>" : text, rank);
 }
 
 }  // namespace
@@ -67,11 +73,10 @@ void TensorBoard::on_evaluate(const TrainView& view, const Dataset&, const Evalu
     const std::string& id = question.id;
     writer_->add_scalar("qa_rank/" + id, question.rank, step);
     writer_->add_scalar("qa_score/" + id, question.score, step);
-    writer_->add_text("qa_debug/" + id, fmt::format("Answer: <{}> (Rank: {})", question.text, question.rank),
-                      step);
+    writer_->add_text("qa_debug/" + id, debug_text(question.text, question.rank), step);
     writer_->add_scalar("top1_rank/" + id, 1, step);
     writer_->add_scalar("top1_score/" + id, question.top1_score, step);
-    writer_->add_text("top1_debug/" + id, fmt::format("Answer: <{}> (Rank: 1)", question.top1_text), step);
+    writer_->add_text("top1_debug/" + id, debug_text(question.top1_text, 1), step);
   }
   writer_->add_scalar("qa_topk_recall", evaluation.qa_topk_recall, step);
   writer_->flush();

@@ -1,5 +1,6 @@
 #pragma once
-// What: everything of a run that changes from step to step, besides the weights: one value, and with
+// What: everything of a run that changes from step to step, besides the weights: one value, and
+// with
 //   the weights the whole checkpoint. Nothing else needs to be restored, because order, learning
 //   rate and dropout are functions of (options, step).
 
@@ -22,7 +23,7 @@ struct DueEvents {
 
 struct TrainState {
   int64_t global_step = 0;  // optimiser steps done
-  double epoch = 0;         // epochs done, as HF counts: (micro-batches of this epoch done) / (in all)
+  double epoch = 0;  // epochs done, as HF counts: (micro-batches of this epoch done) / (in all)
 
   // Both moments of AdamW, one float a weight, in the layout of the model's arena.
   Arena first_moment, second_moment;
@@ -54,7 +55,7 @@ struct TrainPlan {
   int64_t max_steps = 0;
   int64_t warmup_steps = 0;
   int64_t logging_steps = 0, eval_steps = 0, save_steps = 0;
-  int64_t train_samples = 0;      // windows visited in all, as train_samples_per_second counts them
+  int64_t train_samples = 0;  // windows visited in all, as train_samples_per_second counts them
 };
 
 struct TrainingArguments;

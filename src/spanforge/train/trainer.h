@@ -3,7 +3,8 @@
 //   OUTPUT/trained/. Reports through observers; prints nothing.
 // Files in OUTPUT: checkpoint-N/, trained/, logs/, log.jsonl (every log line, unrounded, with its
 //   step), a lock while it runs.
-// Determinism: the learning rate, the data order and dropout masks are functions of (options, step);
+// Determinism: the learning rate, the data order and dropout masks are functions of (options,
+// step);
 //   a resumed run equals one that never stopped bit for bit.
 // Errors: Error{kUsage} for options and for an output that is taken; kBadData, kBadModel from the
 //   files; kNonFinite naming step, example ids and tensor; kInterrupted after a stop request, when

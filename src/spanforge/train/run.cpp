@@ -1,0 +1,349 @@
+#include "spanforge/train/run.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/error.h"
+#include "spanforge/ops/optimizer.h"
+#include "spanforge/train/checkpoint.h"
+#include "spanforge/train/early_stopping.h"
+#include "spanforge/train/optimizer_file.h"
+
+namespace spanforge {
+namespace {
+
+// Thrown out of an evaluation that a stop request cuts short.
+struct StopRequested {};
+
+double flos_per_token(const QuestionAnsweringModel& model) {
+  int64_t weights = 0;
+  for (const Parameter& parameter : model.parameters()) {
+    const bool is_embedding = parameter.name.find("_embeddings.weight") != std::string::npos;
+    if (!is_embedding) weights += parameter.size;
+  }
+  return 6.0 * static_cast<double>(weights);
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Observer*> observers,
+                         const std::atomic<bool>* stop)
+    : setup_(setup),
+      arguments_(setup.arguments),
+      plan_(setup.plan),
+      output_(output),
+      observers_(std::move(observers)),
+      stop_(stop),
+      schedule_{parse_schedule_kind(arguments_.lr_scheduler_type), arguments_.learning_rate,
+                plan_.warmup_steps, plan_.max_steps},
+      order_(arguments_, plan_),
+      optimizer_(setup.model, arguments_),
+      flos_per_token_(flos_per_token(setup.model)) {}
+
+TrainResult TrainingRun::run() {
+  begin();
+  do_due_events();
+  bool mid_epoch = false;
+  while (state_.global_step < plan_.max_steps && !observers_want_stop()) {
+    const StepBatches batches = order_.batches_of_step(state_.global_step);
+    const StepGradient gradient = accumulate_gradient(batches);
+    const bool finite = check_finite(gradient, batches);
+    if (finite) {
+      const float clip = clip_factor(gradient.norm, arguments_.max_grad_norm);
+      optimizer_.step(setup_.model, state_, rate(state_.global_step), clip);
+    }
+    setup_.model.zero_gradients();
+    count_step(batches, gradient, finite);
+    state_.due = due_after_step(batches);
+    do_due_events();
+    mid_epoch = !batches.ends_epoch && state_.global_step < plan_.max_steps;
+    if (stop_requested()) interrupt();
+  }
+  if (mid_epoch) {  // an observer ended the training: HF ends the epoch with it
+    state_.due = due_after_epoch();
+    do_due_events();
+  }
+  return finish();
+}
+
+void TrainingRun::begin() {
+  start_ = std::chrono::steady_clock::now();
+  setup_.model.prepare_training();
+  if (setup_.checkpoint) {
+    state_ = read_checkpoint_state(*setup_.checkpoint, setup_.model, observers_, best_checkpoint_);
+    saved_step_ = state_.global_step;
+  } else {
+    allocate_moments(setup_.model, state_);
+  }
+  first_step_ = state_.global_step;
+  for (Observer* observer : observers_) observer->on_train_begin(view());
+  for (Observer* observer : observers_) {
+    observer->on_progress({Progress::Stage::kTrain, "train", state_.global_step, plan_.max_steps});
+  }
+}
+
+TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& batches) {
+  StepGradient gradient;
+  const DropoutSeeds seeds{arguments_.seed, static_cast<uint64_t>(state_.global_step)};
+  bad_windows_.clear();
+  for (const std::span<const int32_t> windows : batches.micro_batches) {
+    pack_windows(setup_.train.features, windows, batch_);
+    const float scale = micro_batch_scale(batches, static_cast<int64_t>(windows.size()));
+    const double sum =
+        setup_.model.forward_backward(batch_, seeds, scale, workspace_, &window_losses_);
+    gradient.loss += sum * scale;
+    state_.total_flos += flos_per_token_ * static_cast<double>(batch_.token_count());
+    for (size_t i = 0; i < windows.size(); ++i) {
+      if (!std::isfinite(window_losses_[i])) bad_windows_.push_back(windows[i]);
+    }
+  }
+  gradient.norm = std::sqrt(ops::sum_of_squares(setup_.model.all_gradients()));
+  return gradient;
+}
+
+float TrainingRun::micro_batch_scale(const StepBatches& batches, int64_t windows) const {
+  const bool by_examples = arguments_.accumulation_mean == "examples";
+  const int64_t divisor = by_examples
+                              ? batches.window_count
+                              : windows * static_cast<int64_t>(batches.micro_batches.size());
+  return static_cast<float>(1.0 / static_cast<double>(divisor));
+}
+
+bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& batches) {
+  if (std::isfinite(gradient.loss) && std::isfinite(gradient.norm)) return true;
+  if (arguments_.on_nonfinite == "error") refuse_non_finite(gradient, batches);
+  notify(fmt::format("step {} has NaN or Inf in {} and is left out", state_.global_step + 1,
+                     std::isfinite(gradient.loss) ? "a gradient" : "its loss"));
+  return false;
+}
+
+void TrainingRun::refuse_non_finite(const StepGradient& gradient,
+                                    const StepBatches& batches) const {
+  std::vector<int32_t> windows = bad_windows_;
+  std::string tensor = "the loss";
+  if (std::isfinite(gradient.loss)) {
+    const Tensor all = setup_.model.all_gradients();
+    const int64_t index = ops::first_non_finite(all);
+    tensor = "the gradients' norm";
+    for (const Parameter& parameter : setup_.model.parameters()) {
+      const bool holds = index >= parameter.offset && index < parameter.offset + parameter.size;
+      if (holds) tensor = "the gradient of " + parameter.name;
+    }
+    for (const auto& micro : batches.micro_batches)
+      windows.insert(windows.end(), micro.begin(), micro.end());
+  }
+  std::vector<std::string> ids;
+  for (const int32_t window : windows) {
+    const auto& example =
+        setup_.train.dataset.examples[setup_.train.features.windows()[window].example];
+    if (std::find(ids.begin(), ids.end(), example.id) == ids.end()) ids.push_back(example.id);
+    if (ids.size() == 8) break;
+  }
+  const auto kept = output_.checkpoints();
+  throw Error(
+      ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step + 1),
+      fmt::format("NaN or Inf in {}, examples {}; {}; a lower --learning-rate or --on-nonfinite "
+                  "skip may help",
+                  tensor, fmt::join(ids, ", "),
+                  kept.empty() ? "no checkpoint was saved yet"
+                               : output_.checkpoint(kept.back()).filename().string() + " is kept"));
+}
+
+void TrainingRun::count_step(const StepBatches& batches, const StepGradient& gradient,
+                             bool updated) {
+  if (updated) {
+    state_.loss_since_log += gradient.loss;
+    state_.last_grad_norm = gradient.norm;
+  } else {  // as HF's filter: a step without a loss counts as the mean of the others
+    const auto others = static_cast<double>(state_.global_step - state_.last_logged_step);
+    state_.loss_since_log += others > 0 ? state_.loss_since_log / others : 0.0;
+  }
+  ++state_.global_step;
+  state_.epoch = batches.epoch_after;
+  for (Observer* observer : observers_) {
+    observer->on_progress({Progress::Stage::kTrain, "train", state_.global_step, plan_.max_steps});
+    observer->on_step_end(view());
+  }
+  const bool ends_epoch = batches.ends_epoch || state_.global_step == plan_.max_steps;
+  if (!ends_epoch) return;
+  for (Observer* observer : observers_) observer->on_epoch_end(view());
+}
+
+DueEvents TrainingRun::due_after_step(const StepBatches& batches) const {
+  const int64_t step = state_.global_step;
+  const bool last = step >= plan_.max_steps;
+  DueEvents due;
+  due.log = (step == 1 && arguments_.logging_first_step) ||
+            (arguments_.logging_strategy == "steps" && step % plan_.logging_steps == 0);
+  due.evaluate = arguments_.eval_strategy == "steps" && step % plan_.eval_steps == 0;
+  due.save = arguments_.save_strategy == "steps" && (step % plan_.save_steps == 0 || last);
+  if (!batches.ends_epoch && !last) return due;
+  const DueEvents epoch = due_after_epoch();
+  return {due.log || epoch.log, due.evaluate || epoch.evaluate, due.save || epoch.save};
+}
+
+DueEvents TrainingRun::due_after_epoch() const {
+  return {.log = arguments_.logging_strategy == "epoch",
+          .evaluate = arguments_.eval_strategy == "epoch",
+          .save = arguments_.save_strategy == "epoch"};
+}
+
+void TrainingRun::do_due_events() {
+  if (state_.due.log) {
+    state_.due.log = false;
+    log_loss();
+  }
+  if (state_.due.evaluate) {
+    if (!evaluate_model()) return;
+    state_.due.evaluate = false;
+  }
+  if (state_.due.save) {
+    state_.due.save = false;
+    save(/*interruption=*/false);
+  }
+}
+
+void TrainingRun::log_loss() {
+  const int64_t steps = state_.global_step - state_.last_logged_step;
+  if (steps <= 0) return;
+  const double loss = state_.loss_since_log / static_cast<double>(steps);
+  const auto make_line = [&](double shown_loss, double norm) {
+    LogLine line{state_.global_step, {}};
+    line.set("loss", shown_loss);
+    if (arguments_.max_grad_norm > 0) line.set("grad_norm", norm);
+    line.set("learning_rate", rate(state_.global_step - 1));
+    line.set("epoch", state_.epoch);
+    return line;
+  };
+  state_.logged_loss += state_.loss_since_log;
+  state_.loss_since_log = 0;
+  state_.last_logged_step = state_.global_step;
+  emit(make_line(python_round(loss, 4), static_cast<float>(state_.last_grad_norm)),
+       make_line(loss, state_.last_grad_norm));
+}
+
+void TrainingRun::emit(LogLine line, LogLine unrounded) {
+  state_.log_history.push_back(line);
+  for (Observer* observer : observers_) observer->on_log(view(), line, unrounded);
+}
+
+bool TrainingRun::evaluate_model() {
+  EvaluationOptions options;
+  options.decoder = setup_.answer_settings.decoder_options();
+  options.predict.batch_size = static_cast<int32_t>(arguments_.per_device_eval_batch_size);
+  options.predict.with_losses = true;
+  options.predict.progress = [&](int64_t done, int64_t total) {
+    if (stop_requested() && done < total) throw StopRequested{};
+    for (Observer* observer : observers_) {
+      observer->on_progress({Progress::Stage::kEvaluate, "validation", done, total});
+    }
+  };
+  const PreparedData& data = *setup_.validation;
+  Evaluation evaluation;
+  try {
+    evaluation = evaluate(setup_.model, data.dataset, data.features, options);
+  } catch (const StopRequested&) {
+    return false;
+  }
+  LogLine metrics = log_line_from_json(
+      trainer_metrics_json(evaluation, arguments_.per_device_eval_batch_size, std::nullopt),
+      "evaluation");
+  metrics.step = state_.global_step;
+  const SharedCounts& shared = setup_.overlap.exact;
+  if (setup_.overlap.any()) {  // such a score says how well the model remembers
+    metrics.set("eval_overlap_contexts", shared.contexts);
+    metrics.set("eval_overlap_questions", shared.questions);
+    metrics.set("eval_overlap_pairs", shared.pairs);
+  }
+  metrics.set("epoch", state_.epoch);
+  emit(metrics, metrics);
+  for (Observer* observer : observers_)
+    observer->on_evaluate(view(), data.dataset, evaluation, metrics);
+  if (const auto threshold = find_null_threshold(data.dataset, evaluation.decoded)) {
+    state_.null_threshold = threshold->log_odds;
+  }
+  note_best(metrics);
+  last_evaluation_ = std::move(metrics);
+  return true;
+}
+
+void TrainingRun::note_best(const LogLine& metrics) {
+  if (!arguments_.metric_for_best_model) return;
+  const std::string key = metric_key(*arguments_.metric_for_best_model);
+  const auto value = metrics.number(key);
+  if (!value) {
+    std::vector<std::string> keys;
+    for (const auto& [name, unused] : metrics.values) keys.push_back(name);
+    throw Error(
+        ErrorCode::kUsage, "--metric-for-best-model",
+        fmt::format("{} is none of the evaluation's metrics: {}", key, fmt::join(keys, ", ")));
+  }
+  const bool greater = arguments_.greater_is_better.value_or(!key.ends_with("loss"));
+  if (state_.best_metric && !is_better(*value, *state_.best_metric, greater)) return;
+  state_.best_metric = *value;
+  state_.best_null_threshold = state_.null_threshold;
+  if (arguments_.save_strategy != "no") state_.best_global_step = state_.global_step;
+  if (arguments_.save_strategy == "best") state_.due.save = true;
+}
+
+void TrainingRun::save(bool interruption) {
+  const bool saves_best = state_.best_global_step == state_.global_step && !interruption;
+  if (saves_best) best_checkpoint_ = output_.checkpoint(state_.global_step);
+  for (Observer* observer : observers_) observer->on_before_save(view());
+  const CheckpointSource source{arguments_,       plan_,
+                                state_,           setup_.model,
+                                setup_.tokenizer, setup_.data_files,
+                                observers_,       rate(state_.global_step),
+                                best_checkpoint_, interruption};
+  const std::filesystem::path checkpoint = output_.checkpoint(state_.global_step);
+  output_.publish(
+      checkpoint.filename().string(), checkpoint_bytes(setup_.model),
+      [&](const std::filesystem::path& directory) { write_checkpoint(source, directory); });
+  saved_step_ = state_.global_step;
+  remove_interruption_checkpoints(/*finished=*/false);
+  if (!interruption) rotate();
+  for (Observer* observer : observers_) observer->on_save(view(), checkpoint);
+}
+
+void TrainingRun::rotate() {
+  if (!arguments_.save_total_limit) return;
+  std::vector<int64_t> steps = output_.checkpoints();
+  std::erase_if(steps, [&](int64_t step) { return step > saved_step_; });
+  for (const int64_t step : checkpoints_to_remove(steps, *arguments_.save_total_limit, saved_step_,
+                                                  state_.best_global_step)) {
+    output_.remove(output_.checkpoint(step).filename().string());
+  }
+}
+
+// Checkpoints of stop requests go once there is a newer one to go on from; with trained/ in place
+// none is needed.
+void TrainingRun::remove_interruption_checkpoints(bool finished) {
+  for (const int64_t step : output_.checkpoints()) {
+    const auto checkpoint = output_.checkpoint(step);
+    if ((finished || step < saved_step_) && is_interruption_checkpoint(checkpoint)) {
+      output_.remove(checkpoint.filename().string());
+    }
+  }
+}
+
+bool TrainingRun::observers_want_stop() const {
+  return std::any_of(observers_.begin(), observers_.end(),
+                     [](const Observer* o) { return o->wants_stop(); });
+}
+
+void TrainingRun::interrupt() {
+  if (saved_step_ != state_.global_step || state_.due.any()) save(/*interruption=*/true);
+  throw Error(ErrorCode::kInterrupted, output_.checkpoint(state_.global_step).string(),
+              fmt::format("stopped on request after step {}; --resume-from-checkpoint last goes on",
+                          state_.global_step));
+}
+
+void TrainingRun::notify(const std::string& text) const {
+  for (Observer* observer : observers_) observer->on_notice({Notice::Kind::kWarning, text});
+}
+
+}  // namespace spanforge

@@ -1,0 +1,89 @@
+#pragma once
+// What: the training loop. run() reads as the algorithm; everything periodic is an observer or one
+//   of the three due events (log, evaluate, save).
+
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "spanforge/evaluation/evaluate.h"
+#include "spanforge/train/data_order.h"
+#include "spanforge/train/optimizer.h"
+#include "spanforge/train/output_directory.h"
+#include "spanforge/train/schedule.h"
+#include "spanforge/train/setup.h"
+#include "spanforge/train/trainer.h"
+
+namespace spanforge {
+
+class TrainingRun {
+ public:
+  // observers: in the order they are called; REQUIRES output.create() was called.
+  TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Observer*> observers,
+              const std::atomic<bool>* stop);
+  TrainResult run();
+
+ private:
+  // Of one optimiser step, before the weights move.
+  struct StepGradient {
+    double loss = 0;
+    double norm = 0;  // before clipping
+  };
+
+  void begin();
+  StepGradient accumulate_gradient(const StepBatches& batches);
+  float micro_batch_scale(const StepBatches& batches, int64_t windows) const;
+  // Error{kNonFinite}, or false under --on-nonfinite skip.
+  bool check_finite(const StepGradient& gradient, const StepBatches& batches);
+  [[noreturn]] void refuse_non_finite(const StepGradient& gradient,
+                                      const StepBatches& batches) const;
+  void count_step(const StepBatches& batches, const StepGradient& gradient, bool updated);
+  DueEvents due_after_step(const StepBatches& batches) const;
+  DueEvents due_after_epoch() const;
+
+  void do_due_events();
+  void log_loss();
+  bool evaluate_model();  // false: abandoned, because the run is asked to stop
+  void note_best(const LogLine& metrics);
+  void save(bool interruption);
+  void rotate();
+  void remove_interruption_checkpoints(bool finished);
+  void emit(LogLine line, LogLine unrounded);
+
+  TrainResult finish();
+  void load_best();
+  LogLine summary(bool rounded) const;
+  void write_trained();
+
+  bool stop_requested() const { return stop_ != nullptr && stop_->load(); }
+  bool observers_want_stop() const;
+  [[noreturn]] void interrupt();
+  double rate(int64_t step) const { return learning_rate_at(schedule_, step); }
+  TrainView view() const { return {setup_.arguments, setup_.plan, state_, setup_.model}; }
+  void notify(const std::string& text) const;
+
+  Setup& setup_;
+  const TrainingArguments& arguments_;
+  const TrainPlan& plan_;
+  OutputDirectory& output_;
+  std::vector<Observer*> observers_;
+  const std::atomic<bool>* stop_;
+
+  TrainState state_;
+  Schedule schedule_;
+  DataOrder order_;
+  AdamW optimizer_;
+  Workspace workspace_;
+  PackedBatch batch_;
+  std::vector<double> window_losses_;
+  std::vector<int32_t> bad_windows_;  // windows of this step whose loss is not finite
+
+  std::filesystem::path best_checkpoint_;
+  std::optional<LogLine> last_evaluation_;
+  int64_t saved_step_ = -1;  // the step of the newest checkpoint of this process
+  int64_t first_step_ = 0;   // where this process began
+  double flos_per_token_ = 0;
+  std::chrono::steady_clock::time_point start_;
+};
+
+}  // namespace spanforge

@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/file.h"
+#include "spanforge/train/checkpoint.h"
+#include "spanforge/train/run.h"
+
+namespace spanforge {
+
+TrainResult TrainingRun::finish() {
+  if (stop_requested()) interrupt();
+  if (arguments_.load_best_model_at_end) load_best();
+  LogLine unrounded = summary(/*rounded=*/false);
+  LogLine line = summary(/*rounded=*/true);
+  emit(line, unrounded);
+  write_trained();
+  remove_interruption_checkpoints(/*finished=*/true);
+  if (saved_step_ >= 0) rotate();
+  output_.remove_leftovers();
+  for (Observer* observer : observers_) observer->on_train_end(view());
+
+  TrainResult result;
+  result.global_step = state_.global_step;
+  result.train_loss = unrounded.number("train_loss").value_or(0);
+  result.summary = std::move(line);
+  result.evaluation = last_evaluation_;
+  result.trained = output_.trained();
+  result.best_checkpoint = best_checkpoint_;
+  if (setup_.checkpoint) result.resumed_from = setup_.checkpoint->directory;
+  return result;
+}
+
+void TrainingRun::load_best() {
+  if (best_checkpoint_.empty()) return;
+  if (state_.best_global_step == state_.global_step) return;  // these are its weights
+  if (!std::filesystem::exists(best_checkpoint_)) {
+    throw Error(ErrorCode::kIo, best_checkpoint_.string(), "the best checkpoint is gone");
+  }
+  setup_.model.load_weights(best_checkpoint_);
+}
+
+// HF's last line. Runtime and rates are of this process; the loss is the mean over all steps.
+LogLine TrainingRun::summary(bool rounded) const {
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
+  const auto round = [&](double value, int digits) {
+    return rounded ? python_round(value, digits) : value;
+  };
+  const double seconds = elapsed.count();
+  const auto steps = static_cast<double>(state_.global_step - first_step_);
+  const double samples = steps * static_cast<double>(plan_.train_samples) /
+                         static_cast<double>(std::max<int64_t>(1, plan_.max_steps));
+  const auto known = static_cast<double>(state_.global_step - state_.unknown_losses);
+  LogLine line{state_.global_step, {}};
+  line.set("train_runtime", round(seconds, 4));
+  line.set("train_samples_per_second", round(samples / seconds, 3));
+  line.set("train_steps_per_second", round(steps / seconds, 3));
+  line.set("total_flos", state_.total_flos);
+  line.set("train_loss", known > 0 ? (state_.logged_loss + state_.loss_since_log) / known : 0.0);
+  line.set("epoch", state_.epoch);
+  return line;
+}
+
+void TrainingRun::write_trained() {
+  AnswerSettings settings = setup_.answer_settings;
+  const bool is_best = arguments_.load_best_model_at_end && !best_checkpoint_.empty();
+  const auto& threshold = is_best ? state_.best_null_threshold : state_.null_threshold;
+  if (settings.null_answers) settings.null_threshold = threshold.value_or(0.0);
+  Json notes = {{"steps", is_best ? *state_.best_global_step : state_.global_step}};
+  for (const auto& [option, file] : setup_.data_files) {
+    notes[option] = {{"file", fs::path(file.file).filename().string()}, {"sha256", file.sha256}};
+  }
+  output_.publish("trained", checkpoint_bytes(setup_.model) / 3, [&](const fs::path& directory) {
+    setup_.model.save(directory);
+    setup_.tokenizer.save(directory);
+    save_answer_settings(settings, notes, directory);
+    PythonJsonStyle style;
+    style.indent = 2;
+    write_file_atomic(directory / "training_args.json",
+                      dump_python_json(arguments_json(arguments_), style) + "\n");
+  });
+}
+
+}  // namespace spanforge

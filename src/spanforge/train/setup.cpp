@@ -1,0 +1,204 @@
+#include "spanforge/train/setup.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+#include "spanforge/base/hash.h"
+#include "spanforge/model/load_report.h"
+#include "spanforge/ops/gemm.h"
+
+namespace spanforge {
+namespace {
+
+using Kind = Notice::Kind;
+
+class SetupBuilder {
+ public:
+  SetupBuilder(TrainingArguments& arguments, std::optional<CheckpointHead>& checkpoint,
+               const TrainContext& context)
+      : arguments_(arguments), checkpoint_(checkpoint), context_(context) {}
+
+  QuestionAnsweringModel load_model() {
+    LoadReport report;
+    const fs::path directory = checkpoint_ ? checkpoint_->directory : model_directory();
+    QuestionAnsweringModel model =
+        QuestionAnsweringModel::load(directory, arguments_.seed, &report);
+    if (checkpoint_ && !report.initialized.empty()) {
+      throw Error(ErrorCode::kBadModel, directory.string(),
+                  fmt::format("the checkpoint has no {}", report.initialized.front()));
+    }
+    const std::string source = checkpoint_ ? directory.string() : arguments_.model;
+    if (const auto text = unused_weights_message(report, model.config(), source))
+      notify(Kind::kWarning, *text);
+    if (const auto text = new_weights_message(report, model.config(), source))
+      notify(Kind::kWarning, *text);
+    model.set_precision(precision());
+    return model;
+  }
+
+  Tokenizer load_tokenizer(const QuestionAnsweringModel& model) {
+    const bool from_checkpoint = checkpoint_ && checkpoint_->has_tokenizer;
+    const fs::path directory = from_checkpoint ? checkpoint_->directory : model_directory();
+    Tokenizer tokenizer = Tokenizer::from_directory(directory);
+    const auto rows = static_cast<size_t>(model.config().vocab_size);
+    if (tokenizer.vocabulary_size() > rows) {
+      throw Error(ErrorCode::kBadModel, directory.string(),
+                  fmt::format("the tokenizer has {} tokens, the model's embedding {} rows",
+                              tokenizer.vocabulary_size(), rows));
+    }
+    return tokenizer;
+  }
+
+  // Settles the window options in the arguments, so that they are saved and hold on resume.
+  WindowOptions settle_windows(const Tokenizer& tokenizer, const QuestionAnsweringModel& model) {
+    const int32_t positions = model.config().max_position_embeddings;
+    const WindowDefaults defaults = default_windows(tokenizer, positions);
+    if (!arguments_.max_seq_length) {
+      arguments_.max_seq_length = defaults.windows.max_seq_length;
+      if (defaults.used_fallback) {
+        notify(Kind::kWarning,
+               fmt::format("the tokenizer states no maximum length: windows of {} tokens are used",
+                           *arguments_.max_seq_length));
+      }
+    }
+    if (*arguments_.max_seq_length > positions) {
+      throw Error(
+          ErrorCode::kUsage, "--max-seq-length",
+          fmt::format("is {}, the model has {} positions", *arguments_.max_seq_length, positions));
+    }
+    if (!arguments_.window_overlap) {
+      arguments_.window_overlap =
+          std::min(*arguments_.max_seq_length / 2, defaults.windows.window_overlap);
+    }
+    return {*arguments_.max_seq_length, *arguments_.window_overlap};
+  }
+
+  PreparedData load_data(const char* option, const fs::path& file, const Tokenizer& tokenizer,
+                         const WindowOptions& windows, DataFiles& files) {
+    files[option] = {file.string(), sha256_hex(MappedFile(file).bytes())};
+    check_same_data(option, files[option]);
+    PreparedData data;
+    data.dataset = load_dataset(file);
+    FeatureOptions options;
+    options.windows = windows;
+    options.on_bad_answer =
+        arguments_.on_bad_answer == "drop" ? BadAnswerPolicy::kDrop : BadAnswerPolicy::kError;
+    options.progress = [&](int64_t done, int64_t total) {
+      for (Observer* observer : context_.observers) {
+        observer->on_progress({Progress::Stage::kMap, option, done, total});
+      }
+    };
+    data.features = FeatureSet::build(data.dataset, tokenizer, options);
+    if (data.features.size() == 0)
+      throw Error(ErrorCode::kBadData, file.string(), "holds no usable question");
+    report_labels(option, data.features);
+    return data;
+  }
+
+  void report_overlap(const Overlap& overlap) {
+    const std::string line = overlap_line(overlap, arguments_.train.filename().string(),
+                                          arguments_.validation.filename().string());
+    if (!line.empty()) notify(Kind::kWarning, line);
+  }
+
+  AnswerSettings answer_settings(const FeatureSet& features, const WindowOptions& windows) {
+    if (!arguments_.max_answer_length)
+      arguments_.max_answer_length = longest_answer_from_labels(features);
+    AnswerSettings settings;
+    settings.decoder = parse_decoder_kind(arguments_.decoder);
+    settings.windows = windows;
+    settings.max_answer_length = *arguments_.max_answer_length;
+    const std::string& choice = arguments_.version_2_with_negative;
+    settings.null_answers =
+        choice == "auto" ? features.label_counts().impossible > 0 : choice == "true";
+    return settings;
+  }
+
+ private:
+  fs::path model_directory() {
+    return context_.resolve_model ? context_.resolve_model(arguments_.model)
+                                  : fs::path(arguments_.model);
+  }
+
+  Precision precision() const {
+    const bool bf16 =
+        arguments_.bf16 == "true" || (arguments_.bf16 == "auto" && ops::bf16_is_fast());
+    return bf16 ? Precision::kBF16 : Precision::kF32;
+  }
+
+  void notify(Kind kind, const std::string& text) {
+    for (Observer* observer : context_.observers) observer->on_notice({kind, text});
+  }
+
+  // Other contents under the same option would continue another run than the saved one.
+  void check_same_data(const char* option, const DataFile& file) {
+    if (!checkpoint_ || !checkpoint_->arguments) return;
+    const auto& allowed = arguments_.allow_changed;
+    if (std::find(allowed.begin(), allowed.end(), option) != allowed.end()) return;
+    const auto saved = checkpoint_->data.find(option);
+    if (saved == checkpoint_->data.end()) {
+      throw Error(
+          ErrorCode::kUsage, option_flag(option),
+          fmt::format("the run to resume has none; --allow-changed {} lets it change", option));
+    }
+    if (saved->second.sha256 == file.sha256) return;
+    throw Error(
+        ErrorCode::kUsage, option_flag(option),
+        fmt::format(
+            "{} does not hold what {} held when the run was saved (SHA-256 {} now, {} then); "
+            "--allow-changed {} lets it change",
+            file.file, saved->second.file, file.sha256.substr(0, 12),
+            saved->second.sha256.substr(0, 12), option));
+  }
+
+  void report_labels(const char* option, const FeatureSet& features) {
+    const LabelCounts& counts = features.label_counts();
+    notify(
+        Kind::kInformation,
+        fmt::format(
+            "{}: {} questions, {} windows; answers aligned {}, truncated {}, dropped {}; without "
+            "answer {}",
+            option, features.example_count(), features.size(), counts.aligned, counts.truncated,
+            counts.dropped, counts.impossible));
+  }
+
+  TrainingArguments& arguments_;
+  std::optional<CheckpointHead>& checkpoint_;
+  const TrainContext& context_;
+};
+
+}  // namespace
+
+Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> checkpoint,
+                    const TrainContext& context) {
+  SetupBuilder builder(arguments, checkpoint, context);
+  QuestionAnsweringModel model = builder.load_model();
+  Tokenizer tokenizer = builder.load_tokenizer(model);
+  const WindowOptions windows = builder.settle_windows(tokenizer, model);
+  DataFiles files;
+  PreparedData train = builder.load_data("train", arguments.train, tokenizer, windows, files);
+  std::optional<PreparedData> validation;
+  Overlap overlap;
+  if (!arguments.validation.empty()) {
+    validation = builder.load_data("validation", arguments.validation, tokenizer, windows, files);
+    overlap = find_overlap(train.dataset, validation->dataset);
+    builder.report_overlap(overlap);
+  }
+  const AnswerSettings settings = builder.answer_settings(train.features, windows);
+  const TrainPlan plan = make_plan(arguments, static_cast<int64_t>(train.features.size()));
+  return Setup{std::move(arguments),
+               std::move(model),
+               std::move(tokenizer),
+               std::move(train),
+               std::move(validation),
+               overlap,
+               std::move(files),
+               settings,
+               plan,
+               std::move(checkpoint)};
+}
+
+}  // namespace spanforge

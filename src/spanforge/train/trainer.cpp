@@ -1,0 +1,97 @@
+#include "spanforge/train/trainer.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/train/early_stopping.h"
+#include "spanforge/train/run.h"
+#include "spanforge/train/run_log.h"
+#include "spanforge/train/setup.h"
+#include "spanforge/train/tensorboard.h"
+
+namespace spanforge {
+namespace {
+
+void notify(const TrainContext& context, const std::string& text) {
+  for (Observer* observer : context.observers)
+    observer->on_notice({Notice::Kind::kInformation, text});
+}
+
+std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments,
+                                              const OutputDirectory& output,
+                                              const TrainContext& context) {
+  const std::string& asked = arguments.resume_from_checkpoint;
+  if (asked.empty()) return std::nullopt;
+  if (asked != "last" && asked != "true") return open_checkpoint(asked);
+  std::vector<std::string> skipped;
+  auto found = newest_checkpoint(output, skipped);
+  if (!skipped.empty()) {
+    notify(context, fmt::format("skipped {} damaged checkpoint(s), the newest: {}", skipped.size(),
+                                skipped.front()));
+  }
+  notify(context,
+         found ? fmt::format("resuming from {}", found->directory.string())
+               : fmt::format("{} holds no checkpoint to resume from: starting from the beginning",
+                             output.path().string()));
+  return found;
+}
+
+void require_free_output(const TrainingArguments& arguments, const OutputDirectory& output) {
+  if (arguments.overwrite || !arguments.resume_from_checkpoint.empty() || !output.holds_run())
+    return;
+  throw Error(
+      ErrorCode::kUsage, "--output",
+      fmt::format("{} holds a run already; give --resume-from-checkpoint last to go on with it or "
+                  "--overwrite to replace it",
+                  output.path().string()));
+}
+
+// The observers every run has, in front of the caller's.
+struct BuiltInObservers {
+  std::vector<std::unique_ptr<Observer>> owned;
+
+  BuiltInObservers(const TrainingArguments& arguments, const OutputDirectory& output) {
+    const std::filesystem::path log = output.path() / "log.jsonl";
+    if (arguments.report_to == "tensorboard") {
+      const bool own = arguments.logging_dir.empty();
+      // Events beside an earlier run's log are that run's, and a new start replaces them.
+      const bool replace = own && (arguments.overwrite || std::filesystem::exists(log));
+      owned.push_back(std::make_unique<TensorBoard>(
+          own ? output.path() / "logs" : arguments.logging_dir, replace));
+    }
+    owned.push_back(std::make_unique<RunLog>(log));
+    if (arguments.early_stopping_patience) {
+      owned.push_back(std::make_unique<EarlyStopping>(*arguments.early_stopping_patience,
+                                                      arguments.early_stopping_threshold));
+    }
+  }
+};
+
+}  // namespace
+
+TrainResult train(TrainingArguments arguments, const TrainContext& context) {
+  if (arguments.output.empty()) {
+    throw Error(ErrorCode::kUsage, "--output",
+                "is needed: the directory that receives checkpoints and trained/");
+  }
+  OutputDirectory output(arguments.output);
+  std::optional<CheckpointHead> checkpoint = find_checkpoint(arguments, output, context);
+  if (checkpoint && checkpoint->arguments) adopt_saved_arguments(arguments, *checkpoint->arguments);
+  resolve_arguments(arguments);
+  require_free_output(arguments, output);
+  set_thread_count(arguments.threads);
+  Setup setup = prepare_setup(std::move(arguments), std::move(checkpoint), context);
+
+  output.create();
+  const BuiltInObservers built_in(setup.arguments, output);
+  if (setup.arguments.overwrite) output.remove_run();
+  std::vector<Observer*> observers;
+  for (const auto& observer : built_in.owned) observers.push_back(observer.get());
+  observers.insert(observers.end(), context.observers.begin(), context.observers.end());
+  return TrainingRun(setup, output, std::move(observers), context.stop).run();
+}
+
+}  // namespace spanforge
