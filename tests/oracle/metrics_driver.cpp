@@ -5,7 +5,6 @@
 //   cmrc       {golds, predictions}         -> {f1, exact}
 #include <iostream>
 #include <iterator>
-
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
@@ -31,7 +30,8 @@ spanforge::PredictionScores score(const Json& input) {
   std::optional<spanforge::OddsFile> odds;
   if (input.contains("odds")) {
     odds.emplace();
-    for (const auto& [id, value] : input.at("odds").items()) odds->odds.emplace_back(id, value.get<double>());
+    for (const auto& [id, value] : input.at("odds").items())
+      odds->odds.emplace_back(id, value.get<double>());
   }
   return spanforge::score_predictions(dataset, predictions, odds);
 }
@@ -39,11 +39,13 @@ spanforge::PredictionScores score(const Json& input) {
 Json run(const std::string& mode, const Json& input) {
   Json output = Json::array();
   if (mode == "normalize") {
-    for (const Json& text : input) output.push_back(spanforge::squad_normalize(text.get<std::string>()));
+    for (const Json& text : input)
+      output.push_back(spanforge::squad_normalize(text.get<std::string>()));
   } else if (mode == "f1") {
     for (const Json& pair : input) {
       const auto gold = pair.at(0).get<std::string>(), prediction = pair.at(1).get<std::string>();
-      output.push_back({spanforge::squad_exact(gold, prediction), spanforge::squad_f1(gold, prediction)});
+      output.push_back(
+          {spanforge::squad_exact(gold, prediction), spanforge::squad_f1(gold, prediction)});
     }
   } else if (mode == "squad") {
     output = spanforge::squad_scores_json(score(input).squad);
@@ -61,7 +63,8 @@ Json run(const std::string& mode, const Json& input) {
 int main(int argc, char** argv) {
   try {
     const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-    const Json input = spanforge::parse_json(text, "standard input", spanforge::ErrorCode::kBadData);
+    const Json input =
+        spanforge::parse_json(text, "standard input", spanforge::ErrorCode::kBadData);
     std::cout << spanforge::dump_python_json(run(argc > 1 ? argv[1] : "", input)) << "\n";
     return 0;
   } catch (const std::exception& error) {
