@@ -5,6 +5,7 @@
 #include "common.h"
 #include "load_model.h"
 #include "output.h"
+#include "questions.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/threads.h"
@@ -23,11 +24,6 @@ struct Options {
   int32_t threads = 0;
 };
 
-struct Asked {
-  QuestionContext text;
-  Json id;  // as the file has it, a number or a text; null: none
-};
-
 Json to_json(const AskAnswer& answer) {
   return {{"score", answer.score},
           {"start", answer.span.start},
@@ -36,63 +32,42 @@ Json to_json(const AskAnswer& answer) {
 }
 
 // One answer as an object, several as a list: what the pipeline of Transformers returns.
-Json to_json(const std::vector<AskAnswer>& answers, const AskOptions& options,
-             const std::string& id) {
+Json to_json(const std::vector<AskAnswer>& answers, const AskOptions& options, const Json& id) {
   Json list = Json::array();
   for (const AskAnswer& answer : answers) {
-    Json row = to_json(answer);
-    if (!id.empty()) row = Json{{"id", id}}, row.update(to_json(answer));
+    Json row = Json::object();
+    if (!id.is_null()) row["id"] = id;
+    row.update(to_json(answer));
     list.push_back(std::move(row));
   }
   return options.top_k == 1 && list.size() == 1 ? list[0] : list;
 }
 
-void print_answers(const Options& o, const QuestionContext& asked,
-                   const std::vector<AskAnswer>& answers) {
+void print_answers(const Options& o, const Asked& asked, const std::vector<AskAnswer>& answers) {
   if (o.json) return print_json(to_json(answers, o.ask, asked.id));
-  print(asked.question + "\n");
+  print(asked.text.question + "\n");
   for (const AskAnswer& answer : answers) print(python_str(to_json(answer)) + "\n");
 }
 
-// Lines of {"question", "context", "id"}; empty lines are skipped.
-std::vector<Asked> read_questions(const std::string& file) {
-  const std::string bytes = read_file(file);
-  std::vector<Asked> questions;
-  size_t number = 0;
-  for (size_t start = 0; start < bytes.size();) {
-    const size_t end = std::min(bytes.find('\n', start), bytes.size());
-    const std::string_view line = std::string_view(bytes).substr(start, end - start);
-    start = end + 1;
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string place = fmt::format("{}: line {}", file, number);
-    const Json row = parse_json(line, place, ErrorCode::kBadData);
-    if (!row.is_object())
-      throw Error(ErrorCode::kBadData, place, "must be an object with question and context");
-    QuestionContext question;
-    for (const auto& [key, field] :
-         {std::pair{"question", &question.question}, {"context", &question.context}}) {
-      const auto found = row.find(key);
-      if (found == row.end() || !found->is_string() ||
-          found->get_ref<const std::string&>().empty()) {
-        throw Error(ErrorCode::kBadData, place,
-                    fmt::format("'{}' must be a text that is not empty", key));
-      }
-      *field = found->get<std::string>();
-    }
-    if (const auto id = row.find("id"); id != row.end()) {
-      asked.id = *id;
-      asked.text.id = id->is_string() ? id->get<std::string>() : id->dump();
-    }
-    questions.push_back(std::move(asked));
+// What the library says about a question names the question; here is where it came from.
+std::vector<std::vector<AskAnswer>> ask(const Options& o, const Pipeline& pipeline,
+                                        const std::vector<Asked>& questions) {
+  std::vector<QuestionContext> texts;
+  for (const Asked& asked : questions) texts.push_back(asked.text);
+  try {
+    return pipeline.answer(texts, o.ask);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUsage) throw;
+    const bool from_file = !o.input.empty();
+    throw Error(from_file ? ErrorCode::kBadData : ErrorCode::kUsage,
+                fmt::format("{}: {}", from_file ? o.input : "--question", error.place()),
+                error.reason());
   }
-  if (questions.empty()) throw Error(ErrorCode::kBadData, file, "holds no question");
-  return questions;
 }
 
 void answer_all(const Options& o, const Pipeline& pipeline,
-                const std::vector<QuestionContext>& questions) {
-  const auto answers = pipeline.answer(questions, o.ask);
+                const std::vector<Asked>& questions) {
+  const auto answers = ask(o, pipeline, questions);
   release_notes();
   for (size_t i = 0; i < questions.size(); ++i) print_answers(o, questions[i], answers[i]);
 }
@@ -160,8 +135,9 @@ int run_ask(const Arguments& arguments) {
     throw Error(ErrorCode::kBadData, o.context_file.empty() ? "--context" : o.context_file,
                 fmt::format("is not UTF-8 at byte {}", *at));
   }
-  for (const std::string& question : o.questions)
+  for (const std::string& question : o.questions) {
     questions.push_back({{question, context, ""}, nullptr});
+  }
   const Pipeline pipeline =
       Pipeline::from_directory(resolve_model(o.model), resolve_precision(o.bf16));
   if (questions.empty()) return prompt(o, pipeline, context), 0;

@@ -1,0 +1,52 @@
+#include "questions.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+
+namespace spanforge::app {
+namespace {
+
+std::string text_of(const Json& row, const char* key, const std::string& place) {
+  const auto found = row.find(key);
+  if (found == row.end() || !found->is_string() || found->get_ref<const std::string&>().empty()) {
+    throw Error(ErrorCode::kBadData, place, fmt::format("'{}' must be a text that is not empty", key));
+  }
+  return found->get<std::string>();
+}
+
+Asked parse_row(std::string_view line, const std::string& place) {
+  const Json row = parse_json(line, place, ErrorCode::kBadData);
+  if (!row.is_object()) {
+    throw Error(ErrorCode::kBadData, place, "must be an object with question and context");
+  }
+  Asked asked{{text_of(row, "question", place), text_of(row, "context", place), ""}, nullptr};
+  if (const auto id = row.find("id"); id != row.end()) {
+    asked.id = *id;
+    asked.text.id = id->is_string() ? id->get<std::string>() : id->dump();
+  }
+  return asked;
+}
+
+}  // namespace
+
+std::vector<Asked> read_questions(const std::string& file) {
+  const std::string bytes = read_file(file);
+  std::vector<Asked> questions;
+  size_t number = 0;
+  for (size_t start = 0; start < bytes.size();) {
+    const size_t end = std::min(bytes.find('\n', start), bytes.size());
+    const std::string_view line = std::string_view(bytes).substr(start, end - start);
+    start = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    questions.push_back(parse_row(line, fmt::format("{}: line {}", file, number)));
+  }
+  if (questions.empty()) throw Error(ErrorCode::kBadData, file, "holds no question");
+  return questions;
+}
+
+}  // namespace spanforge::app
