@@ -6,9 +6,8 @@
 // {"tokens"}. An error gives {"error": code, "what"}.
 
 #include <iostream>
-#include <string>
-
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/json.h"
@@ -20,15 +19,22 @@ namespace {
 using PlainJson = nlohmann::json;
 
 PlainJson to_json(const Encoding& e) {
-  PlainJson offsets = PlainJson::array(), words = PlainJson::array(), sequences = PlainJson::array();
+  PlainJson offsets = PlainJson::array(), words = PlainJson::array(),
+            sequences = PlainJson::array();
   for (const CharSpan& span : e.offsets) offsets.push_back({span.start, span.end});
   for (const int32_t w : e.word_ids) words.push_back(w < 0 ? PlainJson() : PlainJson(w));
   for (const int32_t s : e.sequence_ids) sequences.push_back(s < 0 ? PlainJson() : PlainJson(s));
   PlainJson overflowing = PlainJson::array();
   for (const Encoding& window : e.overflowing) overflowing.push_back(to_json(window));
-  return {{"ids", e.ids}, {"type_ids", e.type_ids}, {"tokens", e.tokens}, {"offsets", offsets},
-          {"special_tokens_mask", e.special_tokens_mask}, {"attention_mask", e.attention_mask},
-          {"word_ids", words}, {"sequence_ids", sequences}, {"overflowing", overflowing}};
+  return {{"ids", e.ids},
+          {"type_ids", e.type_ids},
+          {"tokens", e.tokens},
+          {"offsets", offsets},
+          {"special_tokens_mask", e.special_tokens_mask},
+          {"attention_mask", e.attention_mask},
+          {"word_ids", words},
+          {"sequence_ids", sequences},
+          {"overflowing", overflowing}};
 }
 
 EncodeOptions options_of(const PlainJson& request) {
@@ -55,9 +61,9 @@ EncodeOptions options_of(const PlainJson& request) {
 
 PlainJson answer(const Tokenizer& tokenizer, const PlainJson& request) {
   if (request.contains("decode")) {
-    return {{"text", tokenizer.decode(request["decode"].get<std::vector<int32_t>>(),
-                                      request.value("skip", true),
-                                      request.value("clean_up", true))}};
+    return {
+        {"text", tokenizer.decode(request["decode"].get<std::vector<int32_t>>(),
+                                  request.value("skip", true), request.value("clean_up", true))}};
   }
   if (request.contains("save")) {
     tokenizer.save(request["save"].get<std::string>());

@@ -49,7 +49,7 @@ class AddedTokens {
 
   const AddedToken* find_content(const std::string& content) const;
   const AddedToken* find_id(int32_t id) const;
-  std::vector<const AddedToken*> by_id() const;  // ascending
+  std::vector<const AddedToken*> by_id() const;   // ascending
   int32_t id_limit() const { return id_limit_; }  // highest id + 1; 0 when there are none
 
  private:

@@ -1,9 +1,9 @@
 #include "spanforge/text/bert_document.h"
 
-#include <unordered_map>
-
 #include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 
 #include "spanforge/base/error.h"
 
@@ -34,8 +34,8 @@ Json post_processor(const BertOptions& options, int32_t cls_id, int32_t sep_id) 
   const std::string& sep = options.sep_token;
   Json out = Json::object();
   out["type"] = "TemplateProcessing";
-  out["single"] = Json::array(
-      {special_piece(cls, 0), sequence_piece("A", 0), special_piece(sep, 0)});
+  out["single"] =
+      Json::array({special_piece(cls, 0), sequence_piece("A", 0), special_piece(sep, 0)});
   out["pair"] = Json::array({special_piece(cls, 0), sequence_piece("A", 0), special_piece(sep, 0),
                              sequence_piece("B", 1), special_piece(sep, 1)});
   out["special_tokens"] = Json::object();
@@ -87,9 +87,9 @@ Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOp
   const auto id_of = [&](const std::string& token) {
     const auto found = ids.find(token);
     if (found == ids.end()) {
-      throw Error(ErrorCode::kBadModel, place,
-                  fmt::format("the vocabulary lacks the special token \"{}\"",
-                              quote_for_message(token)));
+      throw Error(
+          ErrorCode::kBadModel, place,
+          fmt::format("the vocabulary lacks the special token \"{}\"", quote_for_message(token)));
     }
     return found->second;
   };
@@ -99,7 +99,8 @@ Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOp
   normalizer["type"] = "BertNormalizer";
   normalizer["clean_text"] = true;
   normalizer["handle_chinese_chars"] = options.tokenize_chinese_chars;
-  normalizer["strip_accents"] = options.strip_accents ? Json(*options.strip_accents) : Json(nullptr);
+  normalizer["strip_accents"] =
+      options.strip_accents ? Json(*options.strip_accents) : Json(nullptr);
   normalizer["lowercase"] = options.do_lower_case;
 
   Json model = Json::object();

@@ -14,8 +14,8 @@ class CodePointTrie {
  public:
   static constexpr int32_t kNoValue = -1;
   struct Edge {
-    int32_t node = 0;           // 0: no such edge
-    int32_t value = kNoValue;   // of the key that ends here
+    int32_t node = 0;          // 0: no such edge
+    int32_t value = kNoValue;  // of the key that ends here
   };
 
   explicit CodePointTrie(int roots) : first_(roots), next_node_(roots + 1) { rehash(1024); }

@@ -39,9 +39,17 @@ std::string WordPieceDecoder::decode(const std::vector<std::string_view>& tokens
       piece.assign(1, ' ').append(tokens[i]);
     }
     if (cleanup_) {
-      replace_each(piece, {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"},
-                           {" n't", "n't"}, {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"},
-                           {" 've", "'ve"}, {" 're", "'re"}});
+      replace_each(piece, {{" .", "."},
+                           {" ?", "?"},
+                           {" !", "!"},
+                           {" ,", ","},
+                           {" ' ", "'"},
+                           {" n't", "n't"},
+                           {" 'm", "'m"},
+                           {" do not", " don't"},
+                           {" 's", "'s"},
+                           {" 've", "'ve"},
+                           {" 're", "'re"}});
     }
     out += piece;
   }
@@ -58,8 +66,15 @@ std::string SpaceDecoder::decode(const std::vector<std::string_view>& tokens) co
 }
 
 std::string clean_up_tokenization(std::string text) {
-  replace_each(text, {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"},
-                      {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"},
+  replace_each(text, {{" .", "."},
+                      {" ?", "?"},
+                      {" !", "!"},
+                      {" ,", ","},
+                      {" ' ", "'"},
+                      {" n't", "n't"},
+                      {" 'm", "'m"},
+                      {" 's", "'s"},
+                      {" 've", "'ve"},
                       {" 're", "'re"}});
   return text;
 }

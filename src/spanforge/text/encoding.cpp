@@ -1,8 +1,8 @@
 #include "spanforge/text/encoding.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "spanforge/base/error.h"
 
@@ -48,8 +48,8 @@ void pad_array(std::vector<T>& values, size_t count, PaddingSide side, const T& 
 }  // namespace
 
 int32_t Template::special_token_count() const {
-  return static_cast<int32_t>(std::count_if(
-      pieces.begin(), pieces.end(), [](const TemplatePiece& p) { return p.sequence < 0; }));
+  return static_cast<int32_t>(std::count_if(pieces.begin(), pieces.end(),
+                                            [](const TemplatePiece& p) { return p.sequence < 0; }));
 }
 
 PairWindows truncate(int32_t first, int32_t second, int32_t room, const Truncation& truncation) {
@@ -79,10 +79,6 @@ PairWindows truncate(int32_t first, int32_t second, int32_t room, const Truncati
   }
   return windows;
 }
-
-EncodingBuilder::EncodingBuilder(const Tokenizer& tokenizer, const TokenizedText* first,
-                                 const TokenizedText* second)
-    : tokenizer_(tokenizer), texts_{first, second} {}
 
 Encoding EncodingBuilder::build(const Template& pieces, const PairWindows& windows,
                                 bool add_special_tokens) const {
@@ -159,7 +155,7 @@ void EncodingBuilder::append_sequence(int32_t sequence, std::pair<int32_t, int32
     if (spelt != text.spelt.end() && spelt->first == static_cast<size_t>(i)) {
       out.tokens.push_back((spelt++)->second);
     } else {
-      out.tokens.emplace_back(tokenizer_.id_to_token(t.ids[i]));
+      out.tokens.emplace_back(vocabulary_.token(t.ids[i]));
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "spanforge/text/tokenizer.h"
+#include "spanforge/text/vocabulary.h"
 
 namespace spanforge {
 
@@ -40,8 +41,10 @@ PairWindows truncate(int32_t first, int32_t second, int32_t room, const Truncati
 // the template says.
 class EncodingBuilder {
  public:
-  EncodingBuilder(const Tokenizer& tokenizer, const TokenizedText* first,
-                  const TokenizedText* second);
+  // second: null for a single text. All must outlive the builder.
+  EncodingBuilder(const Vocabulary& vocabulary, const TokenizedText* first,
+                  const TokenizedText* second)
+      : vocabulary_(vocabulary), texts_{first, second} {}
   Encoding build(const Template& pieces, const PairWindows& windows, bool add_special_tokens) const;
 
  private:
@@ -49,7 +52,7 @@ class EncodingBuilder {
                      const PairWindows& windows, bool add_special_tokens) const;
   void append_sequence(int32_t sequence, std::pair<int32_t, int32_t> window, int32_t type_id,
                        Encoding& out) const;
-  const Tokenizer& tokenizer_;
+  const Vocabulary& vocabulary_;
   const TokenizedText* texts_[2];
 };
 

@@ -165,8 +165,7 @@ void BertNormalizer::apply_step_by_step(NormalizedText& text, NormalizedText& sc
 void LowercaseNormalizer::apply(NormalizedText& text, NormalizedText& scratch) const {
   scratch.clear();
   for (int32_t i = 0; i < text.size(); ++i) {
-    unicode::lowercase(text.chars[i],
-                       [&](char32_t low, int) { scratch.push(low, text.spans[i]); });
+    unicode::lowercase(text.chars[i], [&](char32_t low, int) { scratch.push(low, text.spans[i]); });
   }
   take(text, scratch);
 }

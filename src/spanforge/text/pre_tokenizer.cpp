@@ -7,7 +7,12 @@
 namespace spanforge {
 namespace {
 
-enum class Kind { kSpace, kIsolated, kA, kB };  // a word is one isolated character or a run of A or B
+enum class Kind {
+  kSpace,
+  kIsolated,
+  kA,
+  kB
+};  // a word is one isolated character or a run of A or B
 
 template <class KindOf>
 void split_by_kind(const NormalizedText& text, CharRange piece, std::vector<CharRange>& words,

@@ -1,8 +1,8 @@
 #include "spanforge/text/tokenizer.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"
@@ -73,11 +73,11 @@ void apply_padding(Encoding& encoding, size_t longest, const Padding& padding,
   if (padding.length.value_or(0) < 0) {
     throw Error(ErrorCode::kUsage, "padding", "the length cannot be negative");
   }
-  pad(encoding, padded_length(longest, padding), pad_id,
-      std::string(tokenizer.id_to_token(pad_id)), padding.side);
+  pad(encoding, padded_length(longest, padding), pad_id, std::string(tokenizer.id_to_token(pad_id)),
+      padding.side);
 }
 
-Encoding encode_texts(const Tokenizer& tokenizer, const Template& pieces,
+Encoding encode_texts(const Vocabulary& vocabulary, const Template& pieces,
                       const TokenizedText& first, const TokenizedText* second,
                       const EncodeOptions& options) {
   const auto n1 = static_cast<int32_t>(first.tokens.size());
@@ -89,7 +89,7 @@ Encoding encode_texts(const Tokenizer& tokenizer, const Template& pieces,
     check(*options.truncation, room);
     windows = truncate(n1, n2, room, *options.truncation);
   }
-  return EncodingBuilder(tokenizer, &first, second)
+  return EncodingBuilder(vocabulary, &first, second)
       .build(pieces, windows, options.add_special_tokens);
 }
 
@@ -123,8 +123,7 @@ void Tokenizer::Impl::tokenize(std::string_view text, TokenBuffer& out,
     for (const AddedMatch& piece : s.pieces) {
       const auto [begin, end] = piece.range;
       if (piece.token != nullptr) {
-        sink.put_added(piece, {s.text.spans[begin].start, s.text.spans[end - 1].end},
-                       s.text.chars);
+        sink.put_added(piece, {s.text.spans[begin].start, s.text.spans[end - 1].end}, s.text.chars);
         continue;
       }
       s.words.clear();
@@ -147,7 +146,8 @@ void Tokenizer::tokenize(std::string_view text, TokenBuffer& out) const {
 Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
   TokenizedText first;
   impl_->tokenize(text, first.tokens, &first.spelt);
-  Encoding encoding = encode_texts(*this, impl_->single, first, nullptr, options);
+  Encoding encoding =
+      encode_texts(impl_->model->vocabulary(), impl_->single, first, nullptr, options);
   if (options.padding) apply_padding(encoding, encoding.ids.size(), *options.padding, *this);
   return encoding;
 }
@@ -157,7 +157,8 @@ Encoding Tokenizer::encode_pair(std::string_view first_text, std::string_view se
   TokenizedText first, second;
   impl_->tokenize(first_text, first.tokens, &first.spelt);
   impl_->tokenize(second_text, second.tokens, &second.spelt);
-  Encoding encoding = encode_texts(*this, impl_->pair, first, &second, options);
+  Encoding encoding =
+      encode_texts(impl_->model->vocabulary(), impl_->pair, first, &second, options);
   if (options.padding) apply_padding(encoding, encoding.ids.size(), *options.padding, *this);
   return encoding;
 }

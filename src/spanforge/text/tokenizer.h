@@ -57,12 +57,12 @@ struct Encoding {
   std::vector<int32_t> ids;
   std::vector<int32_t> type_ids;
   std::vector<std::string> tokens;
-  std::vector<CharSpan> offsets;          // (0,0) for special and padding tokens
+  std::vector<CharSpan> offsets;  // (0,0) for special and padding tokens
   std::vector<uint8_t> special_tokens_mask;
   std::vector<uint8_t> attention_mask;
-  std::vector<int32_t> word_ids;          // -1 where there is none
-  std::vector<int32_t> sequence_ids;      // 0 or 1; -1 for special and padding tokens
-  std::vector<Encoding> overflowing;      // what truncation cut off, as further windows
+  std::vector<int32_t> word_ids;      // -1 where there is none
+  std::vector<int32_t> sequence_ids;  // 0 or 1; -1 for special and padding tokens
+  std::vector<Encoding> overflowing;  // what truncation cut off, as further windows
 };
 
 // Where special tokens stand around one sequence or a pair (post_processor of tokenizer.json).
@@ -81,7 +81,8 @@ class Tokenizer {
  public:
   // Reads tokenizer.json, else vocab.txt (+ tokenizer_config.json), from a model directory.
   static Tokenizer from_directory(const std::filesystem::path& directory);
-  // BERT's tokenizer over a vocabulary (line number = id); fuzzing and the vocabulary trainer use it.
+  // BERT's tokenizer over a vocabulary (line number = id); fuzzing and the vocabulary trainer use
+  // it.
   struct BertOptions {
     bool do_lower_case = true;
     std::optional<bool> strip_accents;  // nullopt: as do_lower_case
@@ -94,7 +95,8 @@ class Tokenizer {
   static Tokenizer from_vocabulary(const std::vector<std::string>& vocabulary,
                                    const BertOptions& options, const std::string& place);
   // tokenizer.json's text; config_text, tokenizer_config.json's, may be empty. What the config says
-  // of case, accents, Chinese characters and special tokens wins, as in transformers' BERT tokenizers.
+  // of case, accents, Chinese characters and special tokens wins, as in transformers' BERT
+  // tokenizers.
   static Tokenizer from_json(std::string_view json_text, std::string_view config_text,
                              const std::string& place);
 

@@ -18,8 +18,8 @@
 namespace spanforge {
 
 struct Tokenizer::Impl {
-  std::unique_ptr<const Normalizer> normalizer;        // null: texts stay as they are
-  std::unique_ptr<const PreTokenizer> pre_tokenizer;   // null: a text is one word
+  std::unique_ptr<const Normalizer> normalizer;       // null: texts stay as they are
+  std::unique_ptr<const PreTokenizer> pre_tokenizer;  // null: a text is one word
   std::unique_ptr<const TokenModel> model;
   std::unique_ptr<const Decoder> decoder;
   AddedTokens added;

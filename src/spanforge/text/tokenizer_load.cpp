@@ -2,11 +2,11 @@
 // what tokenizer_config.json says over it, or vocab.txt, from which the tokenizer.json that
 // transformers would make is built and read.
 
-#include <algorithm>
-#include <set>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -213,7 +213,8 @@ std::vector<std::string> split_lines(std::string_view text) {
 
 std::vector<std::string> read_vocabulary(std::string_view text, const std::string& place) {
   if (const auto bad = find_invalid_utf8(text)) {
-    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
+    const auto line =
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
     throw Error(ErrorCode::kBadModel, fmt::format("{}: line {}", place, line + 1),
                 "invalid UTF-8; a vocabulary is a UTF-8 text file with one token a line");
   }

@@ -1,9 +1,9 @@
 #include "spanforge/text/tokenizer_parts.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <map>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
@@ -64,8 +64,8 @@ namespace {
 
 [[noreturn]] void fail_unsupported(const JsonView& json, const std::string& what,
                                    const std::string& type, const std::string& supported) {
-  json.fail(fmt::format("{} \"{}\" is not supported; supported: {}", what,
-                        quote_for_message(type), supported));
+  json.fail(fmt::format("{} \"{}\" is not supported; supported: {}", what, quote_for_message(type),
+                        supported));
 }
 
 std::optional<bool> optional_boolean(const JsonView& json, const std::string& key) {

@@ -19,12 +19,12 @@ class JsonView {
   bool is_null() const;
   bool is_object() const;
   bool is_string() const;
-  bool has(const std::string& key) const;          // false for null
-  JsonView at(const std::string& key) const;       // must be there
+  bool has(const std::string& key) const;     // false for null
+  JsonView at(const std::string& key) const;  // must be there
   std::string string() const;
   bool boolean() const;
   int64_t integer() const;
-  std::vector<JsonView> items() const;             // of an array
+  std::vector<JsonView> items() const;                            // of an array
   std::vector<std::pair<std::string, JsonView>> members() const;  // of an object
   const Json& value() const { return *value_; }
   const std::string& place() const { return place_; }

@@ -1,7 +1,9 @@
 // The files of a tokenizer, so that transformers 4.57 loads the same one. Files that were read are
-// written back as they were; the missing ones are made from the parts.
+// written back as they were, but that a tokenizer_config.json without a class gets the keys it
+// lacks; missing files are made from the parts.
 
 #include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
@@ -41,9 +43,17 @@ struct NamedId {
   const char* name;
   int32_t id;
 };
-std::vector<NamedId> named_ids(const SpecialTokens& s) {
-  return {{"unk_token", s.unk}, {"sep_token", s.sep}, {"pad_token", s.pad},
-          {"cls_token", s.cls}, {"mask_token", s.mask}};
+// Only those found in texts as special tokens: transformers makes one of every token named.
+std::vector<NamedId> named_ids(const Impl& impl) {
+  const SpecialTokens& s = impl.special;
+  std::vector<NamedId> named;
+  for (const NamedId& entry :
+       {NamedId{"unk_token", s.unk}, NamedId{"sep_token", s.sep}, NamedId{"pad_token", s.pad},
+        NamedId{"cls_token", s.cls}, NamedId{"mask_token", s.mask}}) {
+    const AddedToken* token = impl.added.find_id(entry.id);
+    if (token != nullptr && token->special) named.push_back(entry);
+  }
+  return named;
 }
 
 Tokenizer::BertOptions bert_options(const Impl& impl) {
@@ -79,30 +89,39 @@ std::string make_tokenizer_json(const Impl& impl, const std::string& place) {
   return dump(document);
 }
 
-std::string make_config_json(const Impl& impl) {
+Json make_config_json(const Impl& impl) {
   Json config = Json::object();
   config["added_tokens_decoder"] = Json::object();
   for (const AddedToken* token : impl.added.by_id()) {
     config["added_tokens_decoder"][std::to_string(token->id)] = flags_of(*token);
   }
   config["clean_up_tokenization_spaces"] = true;
-  bool complete = impl.bert_normalizer.has_value();
-  for (const auto& [name, id] : named_ids(impl.special)) {
-    if (id >= 0) config[name] = content_of(impl, id);
-    complete = complete && id >= 0;
-  }
+  const std::vector<NamedId> named = named_ids(impl);
+  for (const auto& [name, id] : named) config[name] = content_of(impl, id);
+  const bool complete = impl.bert_normalizer.has_value() && named.size() == 5;
   if (impl.model_max_length) config["model_max_length"] = *impl.model_max_length;
   if (complete) complete_bert_config(bert_options(impl), config);
   // BertTokenizerFast would give names to special tokens that are not there, and new ids to those.
   config["tokenizer_class"] = complete ? "BertTokenizer" : "PreTrainedTokenizerFast";
+  return config;
+}
+
+// read: the file as it was; "" when there was none.
+std::string complete_config_json(const Impl& impl, const std::string& read,
+                                 const std::string& place) {
+  if (read.empty()) return dump(make_config_json(impl));
+  Json config = parse_json(read, place, ErrorCode::kBadModel);
+  if (config.contains("tokenizer_class")) return read;
+  const Json made = make_config_json(impl);
+  for (const auto& [key, value] : made.items()) {
+    if (!config.contains(key)) config[key] = value;
+  }
   return dump(config);
 }
 
 std::string make_special_map_json(const Impl& impl) {
   Json map = Json::object();
-  for (const auto& [name, id] : named_ids(impl.special)) {
-    if (id >= 0) map[name] = content_of(impl, id);
-  }
+  for (const auto& [name, id] : named_ids(impl)) map[name] = content_of(impl, id);
   return dump(map);
 }
 
@@ -125,7 +144,9 @@ void Tokenizer::save(const std::filesystem::path& directory) const {
   };
   make("tokenizer.json",
        [&] { return make_tokenizer_json(*impl_, (directory / "tokenizer.json").string()); });
-  make("tokenizer_config.json", [&] { return make_config_json(*impl_); });
+  const std::string config_place = (directory / "tokenizer_config.json").string();
+  std::string& config = files["tokenizer_config.json"];
+  config = complete_config_json(*impl_, config, config_place);
   make("special_tokens_map.json", [&] { return make_special_map_json(*impl_); });
   make("vocab.txt", [&] { return make_vocab_txt(*impl_); });
   spanforge::create_directories(directory);

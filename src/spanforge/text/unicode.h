@@ -9,14 +9,15 @@
 namespace spanforge::unicode {
 
 enum CharFlag : uint8_t {
-  kWhitespace = 1,    // char::is_whitespace of Rust, \s of its regex crate
-  kRemoved = 2,       // dropped by BertNormalizer's clean_text
-  kPunctuation = 4,   // isolated by BertPreTokenizer
-  kCjk = 8,           // a Chinese character to BertNormalizer
-  kNonspacing = 16,   // category Mn to BertNormalizer's strip_accents; set where NFD keeps the character
-  kMark = 32,         // dropped by the StripAccents normaliser
-  kWord = 64,         // \w of Rust's regex crate
-  kReorders = 128,    // its accent-stripped NFD keeps a mark, which NFD may move past others
+  kWhitespace = 1,   // char::is_whitespace of Rust, \s of its regex crate
+  kRemoved = 2,      // dropped by BertNormalizer's clean_text
+  kPunctuation = 4,  // isolated by BertPreTokenizer
+  kCjk = 8,          // a Chinese character to BertNormalizer
+  kNonspacing =
+      16,      // category Mn to BertNormalizer's strip_accents; set where NFD keeps the character
+  kMark = 32,  // dropped by the StripAccents normaliser
+  kWord = 64,  // \w of Rust's regex crate
+  kReorders = 128,  // its accent-stripped NFD keeps a mark, which NFD may move past others
 };
 
 struct CharRecord {
@@ -35,7 +36,8 @@ extern const CharRecord kRecords[];
 extern const char32_t kPool[];
 
 inline const CharRecord& record(char32_t c) {
-  return kRecords[kStage2[(kStage1[c >> kBlockBits] << kBlockBits) | (c & ((1 << kBlockBits) - 1))]];
+  return kRecords[kStage2[(kStage1[c >> kBlockBits] << kBlockBits) |
+                          (c & ((1 << kBlockBits) - 1))]];
 }
 inline bool has(char32_t c, uint8_t flags) { return (record(c).flags & flags) != 0; }
 

@@ -23,7 +23,7 @@ class Vocabulary {
   // "" when there is no such id; has_id() tells that from an empty token.
   std::string_view token(int32_t id) const;
   bool has_id(int32_t id) const;
-  size_t size() const { return ids_.size(); }     // tokens
+  size_t size() const { return ids_.size(); }                               // tokens
   int32_t id_limit() const { return static_cast<int32_t>(slots_.size()); }  // highest id + 1
 
  private:

@@ -22,8 +22,8 @@ class WordPiece final : public TokenModel {
   // Errors: Error{kBadModel, place} when the vocabulary lacks the unknown token.
   WordPiece(Vocabulary vocabulary, WordPieceOptions options, const std::string& place);
 
-  void tokenize(const NormalizedText& text, std::span<const CharRange> words,
-                int32_t first_word_id, TokenBuffer& out) const override;
+  void tokenize(const NormalizedText& text, std::span<const CharRange> words, int32_t first_word_id,
+                TokenBuffer& out) const override;
   const Vocabulary& vocabulary() const override { return vocabulary_; }
   int32_t unknown_id() const override { return unknown_id_; }
 

