@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
 
+#include "spanforge/ops/attention_bf16.h"
 #include "spanforge/ops/attention_kernel.h"
 #include "spanforge/ops/check.h"
+#include "spanforge/ops/gemm.h"
 #include "spanforge/ops/runtime.h"
 
 namespace spanforge::ops {
@@ -63,16 +66,20 @@ AttentionHead<T> head_of(const Tensor& qkv, const AttentionShape& shape, const D
   return h;
 }
 
-// Calls body(window, head, thread's scratch) for every pair with tokens, long windows or short.
+// Calls body(window, head) for every pair with tokens.
 template <class Body>
-void for_heads(const AttentionShape& shape, int64_t scratch_floats, const Body& body) {
+void for_heads(const AttentionShape& shape, const Body& body) {
   const int64_t windows = static_cast<int64_t>(shape.cu_seqlens.size()) - 1;
   const int64_t longest = longest_window(shape.cu_seqlens);
   parallel_dynamic(windows * shape.heads, 16 * longest * longest, [&](int64_t i) {
     const auto window = static_cast<size_t>(i / shape.heads);
     if (shape.cu_seqlens[window] == shape.cu_seqlens[window + 1]) return;
-    body(window, i % shape.heads, scratch<float>(Scratch::kWorker, scratch_floats));
+    body(window, i % shape.heads);
   });
+}
+
+bool takes_gemm(const AttentionHead<bf16>& head) {
+  return head.length >= kShortestBf16Window && bf16_is_fast();
 }
 
 template <class T>
@@ -80,8 +87,12 @@ void forward(const Tensor& qkv, const AttentionShape& shape, const Dropout& drop
              const Tensor& out, const Tensor& lse) {
   const int64_t floats =
       attention_scratch(longest_window(shape.cu_seqlens), out.cols / shape.heads);
-  for_heads(shape, floats, [&](size_t window, int64_t head, float* memory) {
-    attention_kernel(head_of<T>(qkv, shape, dropout, out, lse, window, head), memory);
+  for_heads(shape, [&](size_t window, int64_t head) {
+    const AttentionHead<T> h = head_of<T>(qkv, shape, dropout, out, lse, window, head);
+    if constexpr (std::is_same_v<T, bf16>) {
+      if (takes_gemm(h)) return attention_bf16(h);
+    }
+    attention_kernel(h, scratch<float>(Scratch::kWorker, floats));
   });
 }
 
@@ -90,7 +101,7 @@ void backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Te
               const AttentionShape& shape, const Dropout& dropout, const Tensor& dqkv) {
   const int64_t floats =
       attention_backward_scratch(longest_window(shape.cu_seqlens), out.cols / shape.heads);
-  for_heads(shape, floats, [&](size_t window, int64_t head, float* memory) {
+  for_heads(shape, [&](size_t window, int64_t head) {
     const AttentionHead<T> h = head_of<T>(qkv, shape, dropout, out, lse, window, head);
     AttentionHeadGradients<T> g{};
     const int64_t begin = shape.cu_seqlens[window];
@@ -100,7 +111,10 @@ void backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Te
     g.dk = g.dq + out.cols;
     g.dv = g.dk + out.cols;
     g.dqkv_stride = dqkv.stride;
-    attention_backward_kernel(h, g, memory);
+    if constexpr (std::is_same_v<T, bf16>) {
+      if (takes_gemm(h)) return attention_backward_bf16(h, g);
+    }
+    attention_backward_kernel(h, g, scratch<float>(Scratch::kWorker, floats));
   });
 }
 

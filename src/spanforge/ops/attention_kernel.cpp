@@ -61,9 +61,9 @@ DropoutRow mask_of(const AttentionHead<T>& h, int64_t query) {
   return {h.dropout_threshold, h.dropout_scale, h.dropout_key, h.row_keys[query]};
 }
 
-// Scores of one query to probabilities, not yet divided by their sum: p[0 .. n) and zero up to
-// width. Returns 1 / sum; *lse = log sum exp.
-float softmax(float* p, int64_t n, int64_t width, float* lse) {
+// Scores of one query to probabilities of scale * score, not yet divided by their sum; zero in the
+// rest of the last vector. Returns 1 / sum; *lse = log sum exp.
+float softmax(float* p, int64_t n, float scale, float* lse) {
   V largest = broadcast(-HUGE_VALF);
   for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
     V s = load(p + j);
@@ -72,10 +72,10 @@ float softmax(float* p, int64_t n, int64_t width, float* lse) {
     }
     largest = hn::Max(largest, s);
   });
-  const float top = max_of_lanes(largest);
+  const float top = max_of_lanes(largest) * scale;
   V sums = hn::Zero(F());
   for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
-    const V e = clip(exp_of(hn::Sub(load(p + j), broadcast(top))), part);
+    const V e = clip(exp_of(hn::MulSub(load(p + j), broadcast(scale), broadcast(top))), part);
     store(e, p + j);
     sums = hn::Add(sums, e);
   });
@@ -115,7 +115,7 @@ void forward(const AttentionHead<T>& h, float* memory) {
     multiply<false>({rows, wide, h.size, q + begin * deep, deep, 1, transposed, wide, p, wide});
     for (int64_t i = 0; i < rows; ++i) {
       float* const row = p + i * wide;
-      const float share = softmax(row, s, wide, h.lse + begin + i);
+      const float share = softmax(row, s, 1.0f, h.lse + begin + i);
       if (h.row_keys != nullptr) {
         dropout_factors(mask_of(h, begin + i), h.first_column, s, factors);
         scale_row(row, wide, share, factors);
@@ -128,27 +128,29 @@ void forward(const AttentionHead<T>& h, float* memory) {
   }
 }
 
-// For one query: scores and dP come in as s and dp; P after dropout and dS go out in their places.
-// dS = P (dP - delta), delta = sum of dO O over the head.
-template <bool kDropout>
-HWY_INLINE void score_gradients(float* s, float* dp, int64_t n, float lse, float delta,
-                                const float* HWY_RESTRICT factors) {
+// For one query, with its scores and dP: kept = P after dropout, ds = P (dP - delta) * ds_scale.
+// delta is the sum of dO O over the head. In place where the types allow.
+template <bool kDropout, class T>
+HWY_INLINE void score_gradients(const float* s, const float* dp, int64_t n, float scale, float lse,
+                                float delta, float ds_scale, const float* HWY_RESTRICT factors,
+                                T* kept, T* ds) {
   for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
-    const V p = clip(exp_of(hn::Sub(load(s + j), broadcast(lse))), part);
-    V kept = p;
+    const V p = clip(exp_of(hn::MulSub(load(s + j), broadcast(scale), broadcast(lse))), part);
+    V after = p;
     V gradient = load(dp + j);
     if constexpr (kDropout) {
       const V factor = load(factors + j);
-      kept = hn::Mul(p, factor);
+      after = hn::Mul(p, factor);
       gradient = hn::Mul(gradient, factor);
     }
-    store(kept, s + j);
-    store(hn::Mul(p, hn::Sub(gradient, broadcast(delta))), dp + j);
+    const V centred = hn::Mul(hn::Sub(gradient, broadcast(delta)), broadcast(ds_scale));
+    store(after, kept + j);
+    store(hn::Mul(p, centred), ds + j);
   });
 }
 
-template <class T>
-float dot_rows(const T* a, const float* b, int64_t n) {
+template <class A, class B>
+float dot_rows(const A* a, const B* b, int64_t n) {
   V sum = hn::Zero(F());
   for_vectors(n, [&](int64_t j, auto part)
                      HWY_ATTR { sum = hn::MulAdd(load(a + j, part), load(b + j, part), sum); });
@@ -189,11 +191,13 @@ void backward(const AttentionHead<T>& h, const AttentionHeadGradients<T>& g, flo
       const T* const out_row = h.out + (begin + i) * h.out_stride;
       const float delta = dot_rows(out_row, dout_rows + i * deep, h.size);
       const float lse = h.lse[begin + i];
+      float* const p_row = p + i * wide;
+      float* const dp_row = dp + i * wide;
       if (h.row_keys != nullptr) {
         dropout_factors(mask_of(h, begin + i), h.first_column, s, factors);
-        score_gradients<true>(p + i * wide, dp + i * wide, s, lse, delta, factors);
+        score_gradients<true>(p_row, dp_row, s, 1.0f, lse, delta, 1.0f, factors, p_row, dp_row);
       } else {
-        score_gradients<false>(p + i * wide, dp + i * wide, s, lse, delta, nullptr);
+        score_gradients<false>(p_row, dp_row, s, 1.0f, lse, delta, 1.0f, factors, p_row, dp_row);
       }
     }
     multiply<true>({s, deep, rows, p, 1, wide, dout_rows, deep, dv, deep});
@@ -205,7 +209,53 @@ void backward(const AttentionHead<T>& h, const AttentionHeadGradients<T>& g, flo
   write_rows(dv, deep, s, h.size, 1.0f, g.dv, g.dqkv_stride);
 }
 
+// Rows of scores to bf16 probabilities; beyond the last vector's end the row is cleared.
+void clear_tail(bf16* row, int64_t n, int64_t width) {
+  const int64_t end = (n + lanes() - 1) / lanes() * lanes();
+  if (end < width) std::fill(row + end, row + width, bf16{});
+}
+
 }  // namespace
+
+void softmax_rows(const AttentionHead<bf16>& h, int64_t first, int64_t rows, float* scores,
+                  int64_t width, float* factors, bf16* p) {
+  for (int64_t i = 0; i < rows; ++i) {
+    float* const row = scores + i * width;
+    bf16* const to = p + i * width;
+    const V share = broadcast(softmax(row, h.length, h.scale, h.lse + first + i));
+    if (h.row_keys != nullptr) {
+      dropout_factors(mask_of(h, first + i), h.first_column, h.length, factors);
+      for (int64_t j = 0; j < h.length; j += lanes()) {
+        store(hn::Mul(load(row + j), hn::Mul(share, load(factors + j))), to + j);
+      }
+    } else {
+      for (int64_t j = 0; j < h.length; j += lanes()) store(hn::Mul(load(row + j), share), to + j);
+    }
+    clear_tail(to, h.length, width);
+  }
+}
+
+void score_gradients_rows(const AttentionHead<bf16>& h, const AttentionHeadGradients<bf16>& g,
+                          int64_t first, int64_t rows, const float* scores, const float* dp,
+                          int64_t width, float* factors, bf16* p, bf16* ds) {
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t query = first + i;
+    const float delta =
+        dot_rows(h.out + query * h.out_stride, g.dout + query * g.dout_stride, h.size);
+    const float* const s_row = scores + i * width;
+    const float* const dp_row = dp + i * width;
+    if (h.row_keys != nullptr) {
+      dropout_factors(mask_of(h, query), h.first_column, h.length, factors);
+      score_gradients<true>(s_row, dp_row, h.length, h.scale, h.lse[query], delta, h.scale, factors,
+                            p + i * width, ds + i * width);
+    } else {
+      score_gradients<false>(s_row, dp_row, h.length, h.scale, h.lse[query], delta, h.scale,
+                             factors, p + i * width, ds + i * width);
+    }
+    clear_tail(p + i * width, h.length, width);
+    clear_tail(ds + i * width, h.length, width);
+  }
+}
 
 void forward_f32(const AttentionHead<float>& head, float* memory) { forward(head, memory); }
 void forward_bf16(const AttentionHead<bf16>& head, float* memory) { forward(head, memory); }
@@ -228,6 +278,8 @@ HWY_EXPORT(forward_f32);
 HWY_EXPORT(forward_bf16);
 HWY_EXPORT(backward_f32);
 HWY_EXPORT(backward_bf16);
+HWY_EXPORT(softmax_rows);
+HWY_EXPORT(score_gradients_rows);
 
 int64_t attention_scratch(int64_t length, int64_t size) {
   const int64_t wide = padded(length);
@@ -255,6 +307,17 @@ void attention_backward_kernel(const AttentionHead<float>& head,
 void attention_backward_kernel(const AttentionHead<bf16>& head,
                                const AttentionHeadGradients<bf16>& gradients, float* memory) {
   HWY_DYNAMIC_DISPATCH(backward_bf16)(head, gradients, memory);
+}
+void softmax_rows_kernel(const AttentionHead<bf16>& head, int64_t first, int64_t rows,
+                         float* scores, int64_t width, float* factors, bf16* p) {
+  HWY_DYNAMIC_DISPATCH(softmax_rows)(head, first, rows, scores, width, factors, p);
+}
+void score_gradients_kernel(const AttentionHead<bf16>& head,
+                            const AttentionHeadGradients<bf16>& gradients, int64_t first,
+                            int64_t rows, const float* scores, const float* dp, int64_t width,
+                            float* factors, bf16* p, bf16* ds) {
+  HWY_DYNAMIC_DISPATCH(score_gradients_rows)
+  (head, gradients, first, rows, scores, dp, width, factors, p, ds);
 }
 
 }  // namespace spanforge::ops

@@ -50,4 +50,15 @@ void attention_backward_kernel(const AttentionHead<float>& head,
 void attention_backward_kernel(const AttentionHead<bf16>& head,
                                const AttentionHeadGradients<bf16>& gradients, float* memory);
 
+// The parts between the products, for attention_bf16.h: `rows` queries from `first` on, whose
+// scores stand unscaled in rows of `width`. factors: scratch, width + 64 floats.
+// p = dropout(softmax(scale * scores)), zero up to width; writes lse. Overwrites scores.
+void softmax_rows_kernel(const AttentionHead<bf16>& head, int64_t first, int64_t rows,
+                         float* scores, int64_t width, float* factors, bf16* p);
+// p as above, from lse; ds = scale * P (dP - delta), with dp before dropout's backward.
+void score_gradients_kernel(const AttentionHead<bf16>& head,
+                            const AttentionHeadGradients<bf16>& gradients, int64_t first,
+                            int64_t rows, const float* scores, const float* dp, int64_t width,
+                            float* factors, bf16* p, bf16* ds);
+
 }  // namespace spanforge::ops

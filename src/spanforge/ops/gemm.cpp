@@ -1,5 +1,7 @@
 #include "spanforge/ops/gemm.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cstring>
 #include <dnnl.hpp>
@@ -63,6 +65,19 @@ struct Operands {
   int64_t m, n, k;
 };
 
+class ThreadPromise {
+ public:
+  explicit ThreadPromise(int threads) : before_(omp_get_max_threads()) {
+    omp_set_num_threads(threads);
+  }
+  ThreadPromise(const ThreadPromise&) = delete;
+  ThreadPromise& operator=(const ThreadPromise&) = delete;
+  ~ThreadPromise() { omp_set_num_threads(before_); }
+
+ private:
+  int before_;
+};
+
 Shape shape_of(const Operands& x) {
   const auto stride = [](const Tensor& t) { return t.rows > 1 ? t.stride : t.cols; };
   int64_t flags = 0;
@@ -77,6 +92,9 @@ Shape shape_of(const Operands& x) {
 }
 
 Product make_product(const Operands& x, const Shape& shape) {
+  // oneDNN splits the work for as many threads as OpenMP promises now; inside a parallel region it
+  // would be promised more than the one it gets.
+  const ThreadPromise promise(worker_threads());
   Product p;
   p.a = matrix_desc(x.m, x.k, x.a.dtype, shape.lda, x.options.a);
   p.b = matrix_desc(x.k, x.n, x.b.dtype, shape.ldb, x.options.b);
