@@ -25,7 +25,7 @@ struct FileHash {
 
 // Read, not mapped: a checkpoint's files are larger than what should count as this process's memory.
 void hash_file(const fs::path& path, FileHash& out) {
-  constexpr size_t kBlock = size_t{1} << 20;
+  constexpr size_t kBlock = size_t{256} << 10;
   std::ifstream file(path, std::ios::binary);
   std::string block(kBlock, '\0');
   Sha256 hash;

@@ -276,6 +276,10 @@ TorchValue parse_legacy_form(std::string_view bytes, const std::string& place) {
 
 }  // namespace
 
+void TorchDict::add(TorchValue key, TorchValue value) {
+  items.emplace_back(std::move(key), std::move(value));
+}
+
 const TorchValue* TorchValue::find(std::string_view key) const {
   const auto* dict = get_if<TorchDict>();
   if (dict == nullptr) return nullptr;

@@ -42,6 +42,7 @@ struct TorchTuple {
 // dict, OrderedDict and defaultdict; insertion order; a later equal key has replaced the earlier.
 struct TorchDict {
   std::vector<std::pair<TorchValue, TorchValue>> items;
+  void add(TorchValue key, TorchValue value);  // appends; equal keys are the caller's matter
 };
 struct TorchBytes {
   std::string bytes;

@@ -1,0 +1,90 @@
+#include "spanforge/formats/manifest.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+using testing::TemporaryDirectory;
+
+class ManifestTest : public ::testing::Test {
+ protected:
+  ManifestTest() {
+    fs::create_directory(directory_ / "sub");
+    std::ofstream(directory_ / "a.bin") << "contents of a";
+    std::ofstream(directory_ / "sub" / "b.bin") << "contents of b";
+    std::ofstream(directory_ / "empty");
+    write_manifest(directory_.path());
+  }
+  std::string difference() const {
+    return find_manifest_difference(directory_.path()).value_or("none");
+  }
+  TemporaryDirectory directory_;
+};
+
+TEST_F(ManifestTest, AWholeDirectoryVerifies) {
+  EXPECT_EQ(difference(), "none");
+  EXPECT_TRUE(has_manifest(directory_.path()));
+}
+
+TEST_F(ManifestTest, EveryFlippedBitIsFound) {
+  for (const char* name : {"a.bin", "sub/b.bin"}) {
+    const std::string bytes = read_file(directory_ / name);
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      std::string damaged = bytes;
+      damaged[i] = static_cast<char>(damaged[i] ^ 4);
+      std::ofstream(directory_ / name) << damaged;
+      ASSERT_TRUE(difference().starts_with(name)) << difference();
+    }
+    std::ofstream(directory_ / name) << bytes;
+  }
+  EXPECT_EQ(difference(), "none");
+}
+
+TEST_F(ManifestTest, FlippedBytesOfTheManifestAreFound) {
+  const fs::path path = directory_ / kManifestName;
+  const std::string bytes = read_file(path);
+  for (size_t i = 0; i + 1 < bytes.size(); i += 5) {
+    if (bytes[i] == ' ' || bytes[i] == '\n') continue;  // layout means nothing in JSON
+    std::string damaged = bytes;
+    damaged[i] = static_cast<char>(damaged[i] ^ 1);
+    std::ofstream(path) << damaged;
+    ASSERT_NE(difference(), "none") << i << " " << bytes.substr(0, i);
+  }
+}
+
+TEST_F(ManifestTest, MissingCutOffAndGrownFilesAreNamed) {
+  std::ofstream(directory_ / "empty") << "x";
+  EXPECT_EQ(difference(), "empty: has 1 bytes where 0 were written");
+  fs::remove(directory_ / "empty");
+  EXPECT_EQ(difference(), "empty: is missing");
+  fs::create_directory(directory_ / "empty");
+  EXPECT_EQ(difference(), "empty: is missing");
+}
+
+TEST_F(ManifestTest, OtherFilesAreNoDifference) {
+  std::ofstream(directory_ / "README") << "mine";
+  EXPECT_EQ(difference(), "none");
+}
+
+TEST_F(ManifestTest, AManifestMayNotNameFilesOutside) {
+  std::ofstream(directory_ / kManifestName)
+      << R"({"version": 1, "files": {"../x": {"size": 1, "sha256": "00"}}})";
+  EXPECT_NE(difference().find("not sound"), std::string::npos);
+}
+
+TEST_F(ManifestTest, NoManifestOrAnotherVersionIsADifference) {
+  std::ofstream(directory_ / kManifestName) << R"({"version": 2, "files": {}})";
+  EXPECT_NE(difference().find("version 1"), std::string::npos);
+  std::ofstream(directory_ / kManifestName) << "{";
+  EXPECT_NE(difference(), "none");
+  fs::remove(directory_ / kManifestName);
+  EXPECT_EQ(difference(), std::string(kManifestName) + ": is missing");
+}
+
+}  // namespace
+}  // namespace spanforge
