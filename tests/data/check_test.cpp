@@ -1,0 +1,216 @@
+#include "spanforge/data/check.h"
+
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/file.h"
+#include "spanforge/data/normalize.h"
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+Dataset make_dataset(const std::string& name,
+                     const std::vector<std::pair<std::string, std::string>>& rows) {
+  Dataset dataset;
+  dataset.file = name;
+  for (const auto& [context, question] : rows) {
+    size_t at = 0;
+    while (at < dataset.contexts.size() && dataset.contexts[at] != context) ++at;
+    if (at == dataset.contexts.size()) dataset.contexts.push_back(context);
+    Example example;
+    example.id = "q" + std::to_string(dataset.examples.size());
+    example.place = "data[" + std::to_string(dataset.examples.size()) + "]";
+    example.question = question;
+    example.context = at;
+    dataset.examples.push_back(example);
+  }
+  return dataset;
+}
+
+struct DiagnosisCase {
+  std::string name, context;
+  Answer answer;
+  Misalignment cause;
+  int64_t start;
+};
+
+TEST(Diagnose, TellsTheCauseAndTheRightPlace) {
+  const std::vector<DiagnosisCase> cases = {
+      {"UTF-16 behind an emoji", "😀😀 Ann sings", {"Ann", 5}, Misalignment::kUtf16, 3},
+      {"bytes in Chinese", "安娜在唱歌", {"唱歌", 9}, Misalignment::kBytes, 3},
+      {"off by one", "Ann sings well", {"sings", 5}, Misalignment::kShifted, 4},
+      {"off by minus one", "Ann sings well", {"sings", 3}, Misalignment::kShifted, 4},
+      {"-1 near the start", "xAnn sings", {"Ann", -1}, Misalignment::kShifted, 1},
+      {"leading space stripped", "   Ann sings", {"sings", 4}, Misalignment::kWhiteSpace, 7},
+      {"line ends made one", "a\r\nb\r\nAnn", {"Ann", 4}, Misalignment::kWhiteSpace, 6},
+      {"runs made one", "Ann  sings   well", {"well", 10}, Misalignment::kWhiteSpace, 13},
+      {"space dropped inside", "Ann  sings well", {"Ann sings", 0}, Misalignment::kWhiteSpace, 0},
+      {"once, elsewhere", "Ann sings and Bo reads", {"Bo", 0}, Misalignment::kElsewhere, 14},
+      {"several, elsewhere", "..................a......a", {"a", 2}, Misalignment::kRepeated, -1},
+      {"absent", "Ann sings", {"Bo", 0}, Misalignment::kAbsent, -1},
+      {"past the end", "Ann sings", {"Ann", 4000}, Misalignment::kElsewhere, 0},
+      {"far below zero", "Ann sings", {"Ann", INT64_MIN / 2}, Misalignment::kElsewhere, 0},
+      {"another case", "Ann sings", {"ann", 0}, Misalignment::kAbsent, -1},
+  };
+  for (const DiagnosisCase& item : cases) {
+    SCOPED_TRACE(item.name);
+    const CodePointIndex index(item.context);
+    ASSERT_FALSE(is_aligned(item.answer, item.context, index));
+    const Diagnosis diagnosis = diagnose(item.answer, item.context, index);
+    EXPECT_EQ(misalignment_name(diagnosis.cause), misalignment_name(item.cause));
+    EXPECT_EQ(diagnosis.start, item.start);
+    EXPECT_FALSE(describe(diagnosis, item.answer).empty());
+    if (item.cause != Misalignment::kAbsent && item.cause != Misalignment::kRepeated &&
+        diagnosis.occurrences > 0) {
+      EXPECT_TRUE(is_aligned({item.answer.text, diagnosis.start}, item.context, index));
+    }
+  }
+}
+
+TEST(CheckDataset, FindsWhatIsUnsoundAndWhatIsWorthKnowing) {
+  Dataset dataset = make_dataset("set.json", {{"Ann sings.\r\n", "Who?"},
+                                              {"Ann sings.\r\n", " \t"},
+                                              {"\xE3\x80\x80", "Who?"},
+                                              {"Bo\x01", "Who?"},
+                                              {"Ann sings.\r\n", "Who?"}});
+  dataset.examples[0].answers = {{"Ann", 0}, {"sings", 5}};
+  dataset.examples[1].answers = {{"", 0}, {" ", 3}};
+  dataset.examples[3].answers = {{"Bo", 0}};
+  dataset.examples[3].is_impossible = true;
+  dataset.examples[4].answers = {{"sings.\r", 4}};
+  const FileReport report = check_dataset(dataset);
+  EXPECT_EQ(report.questions, 5);
+  EXPECT_EQ(report.contexts, 3);
+  EXPECT_EQ(report.answers, 6);
+  EXPECT_EQ(report.misaligned, 1);
+  EXPECT_EQ(report.misaligned_first, 0);
+  EXPECT_EQ(report.without_answer, 1);
+  const auto kinds = [](const std::vector<Finding>& findings) {
+    std::vector<std::pair<size_t, std::string>> out;
+    for (const Finding& f : findings) out.emplace_back(f.example, finding_name(f.kind));
+    return out;
+  };
+  using Kinds = std::vector<std::pair<size_t, std::string>>;
+  EXPECT_EQ(kinds(report.unsound), (Kinds{{1, "empty_question"},
+                                          {1, "empty_answer"},
+                                          {1, "empty_answer"},
+                                          {2, "empty_context"},
+                                          {3, "impossible_with_answers"}}));
+  EXPECT_EQ(kinds(report.remarks), (Kinds{{0, "carriage_return"},
+                                          {3, "control_character"},
+                                          {4, "conflicting_answer"},
+                                          {4, "answer_edge_space"}}));
+}
+
+TEST(FindOverlap, CountsDistinctValuesExactlyAndNormalised) {
+  const Dataset train = make_dataset(
+      "train.json", {{"One.", "Who?"}, {"One.", "Who?"}, {"Two.", "Why?"}, {"Three", "When?"}});
+  const Dataset other = make_dataset("other.json", {{"One.", "Who?"},
+                                                    {"One.", "Who?"},
+                                                    {"Two.", "Who?"},
+                                                    {"three!", "WHEN ?"},
+                                                    {"Four", "What?"}});
+  const Overlap overlap = find_overlap(train, other);
+  EXPECT_EQ(overlap.exact, (SharedCounts{2, 1, 1}));
+  EXPECT_EQ(overlap.normalized, (SharedCounts{3, 2, 2}));
+  EXPECT_EQ(overlap.ids, 4);
+  EXPECT_EQ(overlap.second_pairs_seen, 2);
+  EXPECT_EQ(overlap.second_questions_seen, 3);
+  EXPECT_EQ(overlap.second_questions, 5);
+  EXPECT_EQ(
+      overlap_line(overlap, "a", "b"),
+      "overlap: a and b share 2 contexts, 1 questions and 1 question+context pairs (3, 2 and 2 "
+      "when case, punctuation and white space are ignored); 2 of the 5 questions of b stand in a "
+      "with the same context");
+  const Overlap none = find_overlap(train, make_dataset("x", {{"Nine", "How?"}}));
+  EXPECT_FALSE(none.any());
+  EXPECT_EQ(overlap_line(none, "a", "b"), "");
+}
+
+TEST(NormalizeForOverlap, IgnoresCaseWidthPunctuationAndSpace) {
+  EXPECT_EQ(normalize_for_overlap("Ｗｈｏ is it, 谁？\n É"), "whoisit谁é");
+  EXPECT_EQ(normalize_for_overlap(" ，。… "), "");
+  EXPECT_EQ(trim_white_space("\xC2\xA0 a b\xE3\x80\x80\n"), "a b");
+  EXPECT_EQ(trim_white_space(" \n"), "");
+}
+
+TEST(CheckVerdict, NamesFileAndFirstReason) {
+  Dataset sound = make_dataset("a.json", {{"Ann sings", "Who?"}});
+  sound.examples[0].answers = {{"Ann", 0}};
+  Dataset other = make_dataset("b.json", {{"Bo reads", "Why?"}});
+  EXPECT_EQ(check_verdict(check_datasets({&sound, &other}), {&sound, &other}), std::nullopt);
+
+  Dataset misaligned = sound;
+  misaligned.examples[0].answers[0].answer_start = 1;
+  const auto wrong = check_verdict(check_datasets({&misaligned}), {&misaligned});
+  ASSERT_TRUE(wrong.has_value());
+  EXPECT_EQ(wrong->code(), ErrorCode::kBadData);
+  EXPECT_EQ(wrong->place(), "a.json");
+  EXPECT_NE(wrong->reason().find("1 of 1 answers"), std::string::npos) << wrong->reason();
+
+  Dataset unsound = other;
+  unsound.examples[0].question = "";
+  const auto empty = check_verdict(check_datasets({&sound, &unsound}), {&sound, &unsound});
+  ASSERT_TRUE(empty.has_value());
+  EXPECT_EQ(empty->place(), "b.json: data[0] (id q0)");
+
+  Dataset shared = make_dataset("c.json", {{"Bo reads", "Who?"}});
+  const auto overlap = check_verdict(check_datasets({&sound, &shared}), {&sound, &shared});
+  ASSERT_TRUE(overlap.has_value());
+  EXPECT_NE(overlap->reason().find("0 contexts, 1 questions and 0"), std::string::npos);
+  Dataset near = make_dataset("d.json", {{"Bo reads", "who"}});
+  EXPECT_EQ(check_verdict(check_datasets({&sound, &near}), {&sound, &near}), std::nullopt);
+}
+
+TEST(CheckReport, WritesJsonAndText) {
+  Dataset a = make_dataset("a.json", {{"😀 Ann", "Who?"}});
+  a.examples[0].answers = {{"Ann", 3}};
+  const Dataset b = make_dataset("b.json", {{"Bo", "Why?"}});
+  const CheckReport report = check_datasets({&a, &b});
+  const Json json = check_to_json(report, {&a, &b});
+  EXPECT_EQ(json["files"][0]["misaligned"], 1);
+  EXPECT_EQ(json["files"][0]["causes"]["utf16"], 1);
+  EXPECT_EQ(json["files"][0]["misaligned_answers"][0]["correct_start"], 2);
+  EXPECT_EQ(json["files"][0]["misaligned_answers"][0]["place"], "data[0].answers[0]");
+  EXPECT_EQ(json["files"][1]["without_answer"], 1);
+  EXPECT_EQ(json["overlap"]["contexts"], 0);
+  EXPECT_EQ(json["overlap"]["normalized_pairs"], 0);
+  EXPECT_FALSE(check_to_json(check_datasets({&a}), {&a}).contains("overlap"));
+  EXPECT_EQ(check_to_json(check_datasets({&a, &b, &a}), {&a, &b, &a})["overlaps"].size(), 3u);
+  const std::string text = check_to_text(report, {&a, &b});
+  EXPECT_NE(text.find("misaligned: 1 utf16"), std::string::npos) << text;
+  EXPECT_NE(text.find("a.json and b.json share no context"), std::string::npos) << text;
+}
+
+TEST(CheckDataset, FindsKnownFaultsOfSharedData) {
+  const auto cmrc = testing::shared_data("cmrc2018/cmrc2018_dev.json");
+  const auto seed = testing::shared_data("seed/data.json");
+  const auto validation = testing::shared_data("seed/data_validation.json");
+  if (!cmrc || !seed || !validation) GTEST_SKIP() << testing::kNoSharedData;
+  const FileReport report = check_dataset(load_dataset(*cmrc));
+  EXPECT_EQ(report.questions, 3219);
+  EXPECT_EQ(report.answers, 9657);
+  EXPECT_EQ(report.misaligned, 200);
+  const Dataset a = load_dataset(*seed), b = load_dataset(*validation);
+  const Overlap overlap = find_overlap(a, b);
+  EXPECT_EQ(check_dataset(a).misaligned, 0);
+  EXPECT_EQ(a.examples.size() + b.examples.size(), 120u);
+  EXPECT_EQ(overlap.second_pairs_seen, 30);
+}
+
+TEST(SampleData, IsSoundAndSharesNothing) {
+  const auto sample = testing::source_directory() / "data" / "sample";
+  const Dataset train = load_dataset(sample / "train.json");
+  const Dataset validation = load_dataset(sample / "validation.json");
+  const Dataset hand = load_dataset(sample / "hand_written.json");
+  const std::vector<const Dataset*> all = {&train, &validation, &hand};
+  const CheckReport report = check_datasets(all);
+  const auto verdict = check_verdict(report, all);
+  EXPECT_FALSE(verdict.has_value()) << verdict->what();
+  for (const auto& pair : report.overlaps) EXPECT_FALSE(pair.overlap.any());
+  EXPECT_GE(hand.examples.size(), 60u);
+  EXPECT_GE(train.examples.size(), 3000u);
+}
+
+}  // namespace
+}  // namespace spanforge
