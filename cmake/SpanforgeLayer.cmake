@@ -21,6 +21,11 @@ else()
   target_link_options(spanforge_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
 
+if(SPANFORGE_FUZZ)
+  # Coverage of the layers themselves is what guides the fuzzer.
+  target_compile_options(spanforge_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 function(spanforge_layer name)
   cmake_parse_arguments(ARG "" "" "DEPS;PUBLIC_LIBS;PRIVATE_LIBS" ${ARGN})
   set(source_dir ${CMAKE_SOURCE_DIR}/src/spanforge/${name})
