@@ -25,7 +25,7 @@ HWY_INLINE Normal normal(V x) {
   const V square = hn::Mul(t, t);
   const V error = hn::MulSub(t, t, square);
   const V half = broadcast(-0.5f);
-  const V power = exp_of(hn::Mul(square, half));
+  const V power = exp_nonpositive(hn::Mul(square, half));
   const V density = hn::MulAdd(hn::Mul(power, error), half, power);
   const V w = hn::Div(broadcast(1.0f), hn::Add(t, broadcast(4.0f)));
   const V q = hn::MulSub(w, broadcast(8.0f), broadcast(1.0f));
@@ -57,7 +57,7 @@ struct GeluTanh {
   static HWY_INLINE V sigmoid(V x) {
     const V cubic = hn::MulAdd(hn::Mul(x, x), broadcast(0.044715f), broadcast(1.0f));
     const V u = hn::Mul(hn::Mul(x, broadcast(-1.5957691216f)), cubic);
-    return hn::Div(broadcast(1.0f), hn::Add(broadcast(1.0f), exp_of(u)));
+    return hn::Div(broadcast(1.0f), hn::Add(broadcast(1.0f), exp_any(u)));
   }
   static HWY_INLINE V value(V x) { return hn::Mul(x, sigmoid(x)); }
   static HWY_INLINE V slope(V x) {
@@ -80,8 +80,9 @@ struct Relu {
 template <class A, class T>
 void forward(const float* HWY_RESTRICT bias, int64_t n, T* HWY_RESTRICT x, T* HWY_RESTRICT y) {
   for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
-    store(hn::Add(load(x + j, part), load(bias + j, part)), x + j, part);
-    store(A::value(load(x + j, part)), y + j, part);
+    const V z = hn::Add(load(x + j, part), load(bias + j, part));
+    store(z, x + j, part);
+    store(A::value(as_stored<T>(z)), y + j, part);
   });
 }
 

@@ -1,6 +1,7 @@
 #include "spanforge/ops/attention_bf16.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "spanforge/ops/gemm.h"
@@ -65,12 +66,13 @@ void attention_bf16(const AttentionHead<bf16>& h) {
   const int64_t wide = rounded(s);
   const int64_t block = std::min(wide, kQueries);
   Pieces pieces(3 * Pieces::bytes<bf16>(wide, h.size) + Pieces::bytes<float>(block, wide) +
-                Pieces::bytes<bf16>(block, wide) + Pieces::bytes<bf16>(block, h.size) +
+                Pieces::bytes<bf16>(block, wide) + Pieces::bytes<float>(block, h.size) +
                 Pieces::bytes<float>(1, wide + 64));
   const Tensor q = pieces.cut<bf16>(wide, h.size), k = pieces.cut<bf16>(wide, h.size);
   const Tensor v = pieces.cut<bf16>(wide, h.size);
   const Tensor scores = pieces.cut<float>(block, wide), p = pieces.cut<bf16>(block, wide);
-  const Tensor out = pieces.cut<bf16>(block, h.size), factors = pieces.cut<float>(1, wide + 64);
+  const Tensor out = pieces.cut<float>(block, h.size), factors = pieces.cut<float>(1, wide + 64);
+  std::array<float, kQueries> sums;
   copy_in(h.q, h.qkv_stride, s, q);
   copy_in(h.k, h.qkv_stride, s, k);
   copy_in(h.v, h.qkv_stride, s, v);
@@ -78,10 +80,11 @@ void attention_bf16(const AttentionHead<bf16>& h) {
     const int64_t rows = std::min(block, s - begin);
     const int64_t taken = std::min(block, wide - begin);  // rows rounded up
     gemm(q.row_range(begin, taken), k, scores.row_range(0, taken), kTransposedB);
-    softmax_rows_kernel(h, begin, rows, scores.as<float>(), wide, factors.as<float>(),
-                        p.as<bf16>());
+    exponentials_kernel(h, begin, rows, scores.as<float>(), wide, factors.as<float>(), p.as<bf16>(),
+                        sums.data());
     gemm(p.row_range(0, taken), v, out.row_range(0, taken));
-    copy_out(out, rows, h.out + begin * h.out_stride, h.out_stride);
+    divide_rows_kernel(out.as<float>(), rows, h.size, sums.data(), h.out + begin * h.out_stride,
+                       h.out_stride);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "spanforge/ops/simd_targets.h"
 
@@ -61,13 +62,16 @@ DropoutRow mask_of(const AttentionHead<T>& h, int64_t query) {
   return {h.dropout_threshold, h.dropout_scale, h.dropout_key, h.row_keys[query]};
 }
 
-// Scores of one query to probabilities of scale * score, not yet divided by their sum; zero in the
-// rest of the last vector. Returns 1 / sum; *lse = log sum exp.
-float softmax(float* p, int64_t n, float scale, float* lse) {
+// Scores of one query to exp(scale * score - largest), after dropout and before the division by
+// their sum; zero in the rest of the last vector. Returns that sum, without dropout, and sets *lse
+// to the log of the sum of exp(scale * score).
+template <bool kDropout, class T>
+HWY_INLINE float exponentials(const float* scores, int64_t n, float scale,
+                              const float* HWY_RESTRICT factors, T* p, float* lse) {
   V largest = broadcast(-HUGE_VALF);
   for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
-    V s = load(p + j);
-    if constexpr (!std::is_same_v<decltype(part), Full>) {
+    V s = load(scores + j);
+    if constexpr (std::is_same_v<decltype(part), Part>) {
       s = hn::IfThenElse(hn::FirstN(F(), static_cast<size_t>(part.count)), s, largest);
     }
     largest = hn::Max(largest, s);
@@ -75,23 +79,27 @@ float softmax(float* p, int64_t n, float scale, float* lse) {
   const float top = max_of_lanes(largest) * scale;
   V sums = hn::Zero(F());
   for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
-    const V e = clip(exp_of(hn::MulSub(load(p + j), broadcast(scale), broadcast(top))), part);
-    store(e, p + j);
+    const V shifted = hn::MulSub(load(scores + j), broadcast(scale), broadcast(top));
+    const V e = clip(exp_nonpositive(shifted), part);
     sums = hn::Add(sums, e);
+    V kept = e;
+    if constexpr (kDropout) kept = hn::Mul(e, load(factors + j));
+    store(kept, p + j);
   });
   const float sum = sum_of_lanes(sums);
   *lse = top + std::log(sum);
-  return 1.0f / sum;
+  return sum;
 }
 
-void scale_row(float* p, int64_t width, float factor) {
-  for (int64_t j = 0; j < width; j += lanes())
-    store(hn::Mul(load(p + j), broadcast(factor)), p + j);
-}
-void scale_row(float* p, int64_t width, float factor, const float* HWY_RESTRICT factors) {
-  for (int64_t j = 0; j < width; j += lanes()) {
-    store(hn::Mul(load(p + j), hn::Mul(broadcast(factor), load(factors + j))), p + j);
+// The same for query `i` of the window, with its mask.
+template <class H, class T>
+HWY_INLINE float exponentials_of(const H& h, int64_t i, const float* scores, float scale,
+                                 float* factors, T* p) {
+  if (h.row_keys == nullptr) {
+    return exponentials<false>(scores, h.length, scale, nullptr, p, h.lse + i);
   }
+  dropout_factors(mask_of(h, i), h.first_column, h.length, factors);
+  return exponentials<true>(scores, h.length, scale, factors, p, h.lse + i);
 }
 
 template <class T>
@@ -106,6 +114,7 @@ void forward(const AttentionHead<T>& h, float* memory) {
   float* const p = transposed + h.size * wide;
   float* const o = p + block * wide;
   float* const factors = o + block * deep;
+  float sums[kQueryBlock];
   copy_rows(h.k, h.qkv_stride, s, h.size, 1.0f, v, deep);  // v's place serves k first
   transpose(v, deep, s, h.size, transposed, wide);
   copy_rows(h.v, h.qkv_stride, s, h.size, 1.0f, v, deep);
@@ -115,16 +124,13 @@ void forward(const AttentionHead<T>& h, float* memory) {
     multiply<false>({rows, wide, h.size, q + begin * deep, deep, 1, transposed, wide, p, wide});
     for (int64_t i = 0; i < rows; ++i) {
       float* const row = p + i * wide;
-      const float share = softmax(row, s, 1.0f, h.lse + begin + i);
-      if (h.row_keys != nullptr) {
-        dropout_factors(mask_of(h, begin + i), h.first_column, s, factors);
-        scale_row(row, wide, share, factors);
-      } else {
-        scale_row(row, wide, share);
-      }
+      sums[i] = exponentials_of(h, begin + i, row, 1.0f, factors, row);
     }
     multiply<false>({rows, deep, s, p, wide, 1, v, deep, o, deep});
-    write_rows(o, deep, rows, h.size, 1.0f, h.out + begin * h.out_stride, h.out_stride);
+    for (int64_t i = 0; i < rows; ++i) {
+      write_rows(o + i * deep, deep, 1, h.size, 1.0f / sums[i], h.out + (begin + i) * h.out_stride,
+                 h.out_stride);
+    }
   }
 }
 
@@ -135,7 +141,8 @@ HWY_INLINE void score_gradients(const float* s, const float* dp, int64_t n, floa
                                 float delta, float ds_scale, const float* HWY_RESTRICT factors,
                                 T* kept, T* ds) {
   for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
-    const V p = clip(exp_of(hn::MulSub(load(s + j), broadcast(scale), broadcast(lse))), part);
+    const V p =
+        clip(exp_nonpositive(hn::MulSub(load(s + j), broadcast(scale), broadcast(lse))), part);
     V after = p;
     V gradient = load(dp + j);
     if constexpr (kDropout) {
@@ -217,21 +224,22 @@ void clear_tail(bf16* row, int64_t n, int64_t width) {
 
 }  // namespace
 
-void softmax_rows(const AttentionHead<bf16>& h, int64_t first, int64_t rows, float* scores,
-                  int64_t width, float* factors, bf16* p) {
+void exponential_rows(const AttentionHead<bf16>& h, int64_t first, int64_t rows,
+                      const float* scores, int64_t width, float* factors, bf16* p, float* sums) {
   for (int64_t i = 0; i < rows; ++i) {
-    float* const row = scores + i * width;
-    bf16* const to = p + i * width;
-    const V share = broadcast(softmax(row, h.length, h.scale, h.lse + first + i));
-    if (h.row_keys != nullptr) {
-      dropout_factors(mask_of(h, first + i), h.first_column, h.length, factors);
-      for (int64_t j = 0; j < h.length; j += lanes()) {
-        store(hn::Mul(load(row + j), hn::Mul(share, load(factors + j))), to + j);
-      }
-    } else {
-      for (int64_t j = 0; j < h.length; j += lanes()) store(hn::Mul(load(row + j), share), to + j);
-    }
-    clear_tail(to, h.length, width);
+    bf16* const row = p + i * width;
+    sums[i] = exponentials_of(h, first + i, scores + i * width, h.scale, factors, row);
+    clear_tail(row, h.length, width);
+  }
+}
+
+void divide_rows(const float* from, int64_t rows, int64_t n, const float* sums, bf16* to,
+                 int64_t stride) {
+  for (int64_t i = 0; i < rows; ++i) {
+    const V share = broadcast(1.0f / sums[i]);
+    for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
+      store(hn::Mul(load(from + i * n + j, part), share), to + i * stride + j, part);
+    });
   }
 }
 
@@ -278,7 +286,8 @@ HWY_EXPORT(forward_f32);
 HWY_EXPORT(forward_bf16);
 HWY_EXPORT(backward_f32);
 HWY_EXPORT(backward_bf16);
-HWY_EXPORT(softmax_rows);
+HWY_EXPORT(exponential_rows);
+HWY_EXPORT(divide_rows);
 HWY_EXPORT(score_gradients_rows);
 
 int64_t attention_scratch(int64_t length, int64_t size) {
@@ -308,9 +317,13 @@ void attention_backward_kernel(const AttentionHead<bf16>& head,
                                const AttentionHeadGradients<bf16>& gradients, float* memory) {
   HWY_DYNAMIC_DISPATCH(backward_bf16)(head, gradients, memory);
 }
-void softmax_rows_kernel(const AttentionHead<bf16>& head, int64_t first, int64_t rows,
-                         float* scores, int64_t width, float* factors, bf16* p) {
-  HWY_DYNAMIC_DISPATCH(softmax_rows)(head, first, rows, scores, width, factors, p);
+void exponentials_kernel(const AttentionHead<bf16>& head, int64_t first, int64_t rows,
+                         const float* scores, int64_t width, float* factors, bf16* p, float* sums) {
+  HWY_DYNAMIC_DISPATCH(exponential_rows)(head, first, rows, scores, width, factors, p, sums);
+}
+void divide_rows_kernel(const float* from, int64_t rows, int64_t n, const float* sums, bf16* to,
+                        int64_t stride) {
+  HWY_DYNAMIC_DISPATCH(divide_rows)(from, rows, n, sums, to, stride);
 }
 void score_gradients_kernel(const AttentionHead<bf16>& head,
                             const AttentionHeadGradients<bf16>& gradients, int64_t first,

@@ -37,7 +37,10 @@ struct AttentionHeadGradients {
 // Row widths in scratch: whole vectors of any target.
 constexpr int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
 // Queries taken together.
-constexpr int64_t query_block(int64_t length) { return length < 32 ? length : 32; }
+constexpr int64_t kQueryBlock = 32;
+constexpr int64_t query_block(int64_t length) {
+  return length < kQueryBlock ? length : kQueryBlock;
+}
 
 // Floats of scratch a call needs, 64-byte aligned.
 int64_t attention_scratch(int64_t length, int64_t size);
@@ -52,10 +55,14 @@ void attention_backward_kernel(const AttentionHead<bf16>& head,
 
 // The parts between the products, for attention_bf16.h: `rows` queries from `first` on, whose
 // scores stand unscaled in rows of `width`. factors: scratch, width + 64 floats.
-// p = dropout(softmax(scale * scores)), zero up to width; writes lse. Overwrites scores.
-void softmax_rows_kernel(const AttentionHead<bf16>& head, int64_t first, int64_t rows,
-                         float* scores, int64_t width, float* factors, bf16* p);
-// p as above, from lse; ds = scale * P (dP - delta), with dp before dropout's backward.
+// p = dropout(exp(scale * score - largest)), zero up to width; sums[i] is what divides row i, and
+// lse is written.
+void exponentials_kernel(const AttentionHead<bf16>& head, int64_t first, int64_t rows,
+                         const float* scores, int64_t width, float* factors, bf16* p, float* sums);
+// to[i] = from[i] / sums[i], row by row; from has rows of n.
+void divide_rows_kernel(const float* from, int64_t rows, int64_t n, const float* sums, bf16* to,
+                        int64_t stride);
+// p = dropout(P), from lse; ds = scale * P (dP - delta), with dp before dropout's backward.
 void score_gradients_kernel(const AttentionHead<bf16>& head,
                             const AttentionHeadGradients<bf16>& gradients, int64_t first,
                             int64_t rows, const float* scores, const float* dp, int64_t width,

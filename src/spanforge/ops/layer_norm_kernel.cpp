@@ -26,8 +26,7 @@ HWY_INLINE V add_inputs(const LayerNormRow<T>& r) {
     if constexpr (kDropout) value = hn::Mul(value, load(r.factors + j, part));
     if constexpr (kResidual) value = hn::Add(value, load(r.residual + j, part));
     store(value, r.z + j, part);
-    if constexpr (sizeof(T) == 2) value = load(r.z + j, part);  // what others will read
-    sum = hn::Add(sum, value);
+    sum = hn::Add(sum, clip(as_stored<T>(value), part));
   });
   return sum;
 }

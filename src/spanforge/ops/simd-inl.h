@@ -91,6 +91,13 @@ HWY_INLINE void store(V x, bf16* p, Part part) {
   std::memcpy(p, buffer, static_cast<size_t>(part.count) * sizeof(uint16_t));
 }
 
+// x as it will be read back from memory of type T.
+template <class T>
+HWY_INLINE V as_stored(V x) {
+  if constexpr (sizeof(T) == sizeof(bf16)) return widen(narrow(x));
+  return x;
+}
+
 // x with zero beyond the part's end.
 HWY_INLINE V clip(V x, Full) { return x; }
 HWY_INLINE V clip(V x, Part part) {
@@ -100,16 +107,15 @@ HWY_INLINE V clip(V x, Part part) {
 HWY_INLINE float sum_of_lanes(V x) { return hn::GetLane(hn::SumOfLanes(F(), x)); }
 HWY_INLINE float max_of_lanes(V x) { return hn::GetLane(hn::MaxOfLanes(F(), x)); }
 
-// e^x to about one unit in the last place; zero where the result would be subnormal, infinity where
-// it would overflow. x = k ln 2 + r
-// with |r| <= ln 2 / 2, e^r by a polynomial fitted for least relative error.
-HWY_INLINE V exp_of(V x) {
-  const F f;
-  const V low = broadcast(-87.33654f);
-  const V high = broadcast(88.72283f);
-  const V bounded = hn::Min(hn::Max(x, low), high);
-  const V k = hn::Round(hn::Mul(bounded, broadcast(1.44269504f)));
-  V r = hn::NegMulAdd(k, broadcast(0.693359375f), bounded);
+// e^x to about one unit in the last place. x = k ln 2 + r with |r| <= ln 2 / 2, e^r by a polynomial
+// fitted for least relative error.
+struct ExpParts {
+  V power;              // e^r
+  hn::Vec<I> exponent;  // k
+};
+HWY_INLINE ExpParts exp_parts(V x) {
+  const V k = hn::Round(hn::Mul(x, broadcast(1.44269504f)));
+  V r = hn::NegMulAdd(k, broadcast(0.693359375f), x);
   r = hn::NegMulAdd(k, broadcast(-2.12194440e-4f), r);
   V p = broadcast(0.0013813144760206342f);
   p = hn::MulAdd(p, r, broadcast(0.008369418792426586f));
@@ -117,16 +123,31 @@ HWY_INLINE V exp_of(V x) {
   p = hn::MulAdd(p, r, broadcast(0.16666515171527863f));
   p = hn::MulAdd(p, r, broadcast(0.4999999403953552f));
   p = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), broadcast(1.0f));
+  return {p, hn::ConvertTo(I(), k)};
+}
+HWY_INLINE V power_of_two(hn::Vec<I> k) {
+  return hn::BitCast(F(), hn::ShiftLeft<23>(hn::Add(k, hn::Set(I(), 127))));
+}
+constexpr float kLeastExponent = -87.33654f;  // below, e^x is subnormal: taken as zero
+
+// For x <= 0, or little above.
+HWY_INLINE V exp_nonpositive(V x) {
+  const V low = broadcast(kLeastExponent);
+  const ExpParts e = exp_parts(hn::Max(x, low));
+  return hn::IfThenElseZero(hn::Ge(x, low), hn::Mul(e.power, power_of_two(e.exponent)));
+}
+
+// For any x; infinity where e^x overflows.
+HWY_INLINE V exp_any(V x) {
+  const V low = broadcast(kLeastExponent);
+  const V high = broadcast(88.72283f);
+  const ExpParts e = exp_parts(hn::Min(hn::Max(x, low), high));
   // 2^k in two factors, since k may be 128.
-  const I i;
-  const auto whole = hn::ConvertTo(i, k);
-  const auto half = hn::ShiftRight<1>(whole);
-  const auto bias = hn::Set(i, 127);
-  const V first = hn::BitCast(f, hn::ShiftLeft<23>(hn::Add(half, bias)));
-  const V second = hn::BitCast(f, hn::ShiftLeft<23>(hn::Add(hn::Sub(whole, half), bias)));
-  const V result = hn::Mul(hn::Mul(p, first), second);
+  const auto half = hn::ShiftRight<1>(e.exponent);
+  const V scaled = hn::Mul(e.power, power_of_two(half));
+  const V result = hn::Mul(scaled, power_of_two(hn::Sub(e.exponent, half)));
   const V above = hn::IfThenElse(hn::Gt(x, high), broadcast(HUGE_VALF), result);
-  return hn::IfThenElse(hn::Lt(x, low), hn::Zero(f), above);
+  return hn::IfThenElse(hn::Lt(x, low), hn::Zero(F()), above);
 }
 
 }  // namespace spanforge::ops::HWY_NAMESPACE
