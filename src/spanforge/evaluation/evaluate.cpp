@@ -1,5 +1,6 @@
 #include "spanforge/evaluation/evaluate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numeric>
@@ -89,7 +90,12 @@ Evaluation evaluate_predictions(const Dataset& dataset, const FeatureSet& featur
         std::accumulate(predictions.window_losses.begin(), predictions.window_losses.end(), 0.0);
     evaluation.loss = sum / static_cast<double>(predictions.window_losses.size());
   }
-  evaluation.decoded = decode_all(dataset, features, predictions.logits, options.decoder);
+  DecoderOptions decoder = options.decoder;
+  // An n-best list costs the spanforge decoder nothing and leaves its first answer as it is; the
+  // pipeline's scores depend on top_k, so it gets what was asked.
+  if (decoder.kind == DecoderKind::kSpanforge)
+    decoder.top_k = std::max(decoder.top_k, decoder.n_best_size);
+  evaluation.decoded = decode_all(dataset, features, predictions.logits, decoder);
   score(dataset, features, options, evaluation);
   if (options.recipe_ranks) rank(dataset, features, predictions.logits, options, evaluation);
   return evaluation;

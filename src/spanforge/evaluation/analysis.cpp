@@ -1,0 +1,129 @@
+#include "spanforge/evaluation/analysis.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "spanforge/metrics/predictions_file.h"
+
+namespace spanforge {
+namespace {
+
+struct Gold {
+  CharSpan span;
+  bool in_a_window = false;
+  int32_t tokens = std::numeric_limits<int32_t>::max();  // fewest that cover it
+};
+
+// What a window says about one reference: whether it holds all of it, in how many tokens.
+void look(const FeatureSet& features, const Window& window, bool first, bool last, Gold& gold) {
+  const std::span<const CharSpan> offsets = features.offsets(window);
+  const TokenSpan context = window.context;
+  if (context.size() == 0) return;
+  const int32_t begin = first ? 0 : offsets[static_cast<size_t>(context.start)].start;
+  const int32_t end = last ? std::numeric_limits<int32_t>::max()
+                           : offsets[static_cast<size_t>(context.end - 1)].end;
+  if (gold.span.start < begin || gold.span.end > end) return;
+  gold.in_a_window = true;
+  int32_t tokens = 0;
+  for (int32_t t = context.start; t < context.end; ++t) {
+    const CharSpan token = offsets[static_cast<size_t>(t)];
+    if (token.start < gold.span.end && gold.span.start < token.end) ++tokens;
+  }
+  gold.tokens = std::min(gold.tokens, tokens);
+}
+
+// The references that stand where the data says.
+std::vector<Gold> sound_golds(const Dataset& dataset, const FeatureSet& features, size_t index) {
+  const Example& example = dataset.examples[index];
+  const std::string& context = dataset.context_of(example);
+  const CodePointIndex positions(context);
+  std::vector<Gold> golds;
+  for (const Answer& answer : example.answers) {
+    if (!is_aligned(answer, context, positions) || squad_normalize(answer.text).empty()) continue;
+    const auto start = static_cast<int32_t>(answer.answer_start);
+    Gold gold;
+    gold.span = {start, start + static_cast<int32_t>(count_code_points(answer.text))};
+    const auto [first, last] = features.windows_of(index);
+    for (int32_t w = first; w < last; ++w) {
+      look(features, features.windows()[static_cast<size_t>(w)], w == first, w + 1 == last, gold);
+    }
+    golds.push_back(gold);
+  }
+  return golds;
+}
+
+Verdict verdict_of_wrong(const std::vector<Gold>& golds, const Example& example,
+                         const Candidate& prediction, const Judgement& judgement,
+                         const AnalysisOptions& options) {
+  if (example.answers.empty()) return Verdict::kFalseAnswer;
+  if (golds.empty()) return Verdict::kLabelBad;
+  const auto any = [&](auto&& test) { return std::any_of(golds.begin(), golds.end(), test); };
+  if (!any([](const Gold& g) { return g.in_a_window; })) return Verdict::kCutOff;
+  if (!any([&](const Gold& g) { return g.in_a_window && g.tokens <= options.max_answer_length; })) {
+    return Verdict::kTooLong;
+  }
+  if (prediction.text.empty()) return Verdict::kFalseNone;
+  if (any([&](const Gold& g) {
+        return prediction.span.start < g.span.end && g.span.start < prediction.span.end;
+      })) {
+    return Verdict::kBoundary;
+  }
+  if (judgement.gold_rank > 0) return Verdict::kRankedLower;
+  return judgement.confident ? Verdict::kConfidentWrong : Verdict::kUnsureWrong;
+}
+
+struct VerdictText {
+  const char* name;
+  const char* lost_by;
+};
+constexpr std::array<VerdictText, kVerdictCount> kTexts = {{
+    {"right", ""},
+    {"right, unsure", ""},
+    {"label itself bad", "label"},
+    {"answered what has no answer", "no-answer decision"},
+    {"cut off by the window", "window"},
+    {"longer than allowed", "answer length"},
+    {"said there is no answer", "no-answer decision"},
+    {"boundary off", "boundary"},
+    {"in the top k, not first", "ranking"},
+    {"confident and wrong", "model"},
+    {"unsure and wrong", "model"},
+}};
+
+}  // namespace
+
+const char* verdict_name(Verdict verdict) { return kTexts[static_cast<size_t>(verdict)].name; }
+const char* verdict_lost_by(Verdict verdict) {
+  return kTexts[static_cast<size_t>(verdict)].lost_by;
+}
+
+Analysis analyse(const Dataset& dataset, const FeatureSet& features, const Evaluation& evaluation,
+                 const AnalysisOptions& options) {
+  Analysis analysis;
+  for (size_t i = 0; i < evaluation.decoded.size(); ++i) {
+    const auto [first, last] = features.windows_of(i);
+    if (first == last) continue;
+    const Candidate& prediction = evaluation.decoded[i].prediction;
+    SquadItem item = squad_item_of(dataset.examples[i]);
+    item.prediction = prediction.text;
+    const SquadItemScore score = squad_item_score(item);
+    Judgement& judgement = analysis.judgements.emplace_back();
+    judgement.example = i;
+    judgement.prediction = prediction.text;
+    judgement.score = prediction.score;
+    judgement.f1 = score.f1;
+    judgement.confident = prediction.score >= options.confident_score;
+    if (!evaluation.ranks.empty()) judgement.gold_rank = evaluation.ranks[i].rank;
+    if (score.exact) {
+      judgement.verdict = judgement.confident ? Verdict::kRight : Verdict::kRightUnsure;
+    } else {
+      judgement.verdict = verdict_of_wrong(sound_golds(dataset, features, i), dataset.examples[i],
+                                           prediction, judgement, options);
+    }
+    ++analysis.counts[static_cast<size_t>(judgement.verdict)];
+  }
+  return analysis;
+}
+
+}  // namespace spanforge

@@ -1,0 +1,64 @@
+#pragma once
+// What: who lost each wrong answer: the label, the window, the length limit, the no-answer
+//   threshold, the ranking, the boundary, or the model. One verdict a question, the first in the
+//   order of Verdict that applies; gold_rank and confident are told beside it.
+
+#include <string>
+#include <vector>
+
+#include "spanforge/base/json.h"
+#include "spanforge/evaluation/evaluate.h"
+
+namespace spanforge {
+
+enum class Verdict {
+  kRight,
+  kRightUnsure,     // right, with a score below `confident_score`
+  kLabelBad,        // no reference stands where the data says, or all normalise to nothing
+  kFalseAnswer,     // an answer was given, there is none
+  kCutOff,          // no window holds a reference wholly
+  kTooLong,         // every reference is longer than the longest answer allowed
+  kFalseNone,       // "no answer" was given, there is one
+  kBoundary,        // the answer overlaps a reference
+  kRankedLower,     // a reference stands in the top k, but not first
+  kConfidentWrong,  // no reference in the top k, score at least `confident_score`
+  kUnsureWrong,     // no reference in the top k, score below it
+};
+inline constexpr int kVerdictCount = 11;
+
+const char* verdict_name(Verdict verdict);     // "boundary off", for tables and JSON
+const char* verdict_lost_by(Verdict verdict);  // "model", "window", ...; "" for right ones
+
+struct Judgement {
+  size_t example = 0;
+  Verdict verdict = Verdict::kRight;
+  std::string prediction;
+  double score = 0;  // of the prediction, on the decoder's scale
+  double f1 = 0;     // squad_v2's, 0 to 1
+  int32_t gold_rank =
+      0;  // in the recipe's n-best, 1-based; 0: not among it, or it was not computed
+  bool confident = false;
+};
+
+struct Analysis {
+  std::vector<Judgement> judgements;  // by example; dropped examples left out
+  std::vector<int64_t> counts = std::vector<int64_t>(kVerdictCount, 0);  // by Verdict
+};
+
+struct AnalysisOptions {
+  double confident_score = 0.5;
+  int32_t max_answer_length = 30;  // tokens; what the decoder was given
+};
+
+Analysis analyse(const Dataset& dataset, const FeatureSet& features, const Evaluation& evaluation,
+                 const AnalysisOptions& options);
+
+// {"questions", "right", "wrong", "in_top_k", "verdicts": {name: count}, "lost_by": {who: count},
+//  "details": [{"id", "question", "prediction", "references", "verdict", "lost_by", "score", "f1",
+//  "gold_rank", "confident"}]}: details of wrong and of unsure answers.
+Json analysis_json(const Dataset& dataset, const Analysis& analysis);
+
+// A table of counts, then up to `shown` wrong answers of each verdict; lines end with \n.
+std::string analysis_table(const Dataset& dataset, const Analysis& analysis, size_t shown = 3);
+
+}  // namespace spanforge
