@@ -58,7 +58,7 @@ void block_forward(const BlockContext& context, int32_t layer, const BlockPart<T
   const size_t mark = context.scratch.mark();
   const Tensor branch = context.scratch.allocate(x.dtype, x.rows, s.hidden);
 
-  ops::linear(x, w.qkv.weight, w.qkv.bias, a.qkv);  // [T,3H] attention.self.query..
+  ops::linear(x, w.qkv.weight, w.qkv.bias, a.qkv);  // [T,3H] attention.self.{query,key,value}
   ops::attention(a.qkv, heads, drop.probabilities, a.context, a.lse);  // [T,H] attention.self
   ops::linear(a.context, w.attention_output.weight, kNone, branch);  // [T,H] attention.output.dense
   ops::bias_dropout_residual_layer_norm(branch, w.attention_output.bias, drop.attention_output, x,
@@ -108,7 +108,7 @@ void block_backward(const BlockContext& context, int32_t layer, const BlockPart<
   ops::attention_backward(dcontext, a.qkv, a.context, a.lse, heads, drop.probabilities,
                           dqkv);  // [T,3H] attention.self
   ops::linear_backward(dqkv, x, w.qkv.weight, dy, g.qkv.weight, g.qkv.bias,
-                       kAddToDx);  // [T,H] attention.self.query..
+                       kAddToDx);  // [T,H] attention.self.{query,key,value}
 
   context.scratch.release(mark);
 }
