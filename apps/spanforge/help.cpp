@@ -25,12 +25,23 @@ std::string form(const OptionRow& row) {
   return fmt::format("{} {}", flag_of(row.name), row.placeholder);
 }
 
+// Several stand between commas.
+std::vector<std::string> aliases(const OptionRow& row) {
+  std::vector<std::string> out;
+  for (size_t start = 0; start < row.alias.size();) {
+    const size_t end = std::min(row.alias.find(',', start), row.alias.size());
+    out.push_back(row.alias.substr(start, end - start));
+    start = end + 1;
+  }
+  return out;
+}
+
 std::string description(const OptionRow& row) {
   std::string out = row.help;
   const bool is_choice = row.range.find('|') != std::string::npos;
   if (!row.range.empty() && !is_choice) out += fmt::format(" ({})", row.range);
   if (!row.default_text.empty()) out += fmt::format(" [{}]", row.default_text);
-  if (!row.alias.empty()) out += fmt::format(" (also {})", row.alias);
+  for (const std::string& alias : aliases(row)) out += fmt::format(" (also {})", flag_of(alias));
   return out;
 }
 
@@ -102,7 +113,7 @@ void print_reference(const Command& command, const OptionTable& table) {
     if (row.kind == OptionKind::kList) values += ", repeated";
     if (!row.range.empty() && row.range != row.placeholder) values += " " + row.range;
     std::string key = fmt::format("`{}`", row.name);
-    if (!row.alias.empty()) key += fmt::format(", `{}`", row.alias);
+    for (const std::string& alias : aliases(row)) key += fmt::format(", `{}`", alias);
     emit("| `{}` | {} | {} | {} | {} |\n", flag_of(row.name), key, markdown_cell(values),
          row.default_text.empty() ? "" : fmt::format("`{}`", row.default_text),
          markdown_cell(row.help));

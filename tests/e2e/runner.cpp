@@ -7,7 +7,7 @@
 // followed by what must hold (without "exit", the exit code must be 0):
 //   exit N             its exit code
 //   error REGEX        standard error is exactly one line that is not empty, and matches
-//   stdout REGEX       matches somewhere        stdout! REGEX   nowhere
+//   stdout REGEX       matches somewhere (^ and $ at each line)   stdout! REGEX   nowhere
 //   stderr REGEX       the same for standard error; stderr! REGEX
 //   lines N            standard output has N lines
 //   json [N] POINTER == VALUE | is TYPE | size N | has KEY... | >= X
@@ -120,7 +120,8 @@ class Runner {
   }
 
   bool matches(const std::string& text, const std::string& pattern) {
-    return std::regex_search(text, std::regex(pattern));
+    return std::regex_search(text,
+                             std::regex(pattern, std::regex::ECMAScript | std::regex::multiline));
   }
 
   void check(const std::string& verb, const std::string& rest) {
