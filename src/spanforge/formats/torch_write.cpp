@@ -166,7 +166,7 @@ void write_torch_file(const fs::path& path, const TorchValue& value) {
   const std::string pickle = pickler.dump(value);
   const std::string root = path.stem().string() + "/";
   AtomicFile file(path);
-  ZipWriter zip(file);
+  ZipWriter zip([&](std::string_view bytes) { file.write(bytes); });
   zip.add(root + "data.pkl", pickle);
   zip.add(root + "byteorder", "little");
   for (size_t key = 0; key < pickler.storages().size(); ++key) {

@@ -218,7 +218,7 @@ std::vector<ZipEntry> read_zip(std::string_view archive, const std::string& plac
 }
 
 void ZipWriter::write(std::string_view bytes) {
-  file_.write(bytes);
+  sink_(bytes);
   offset_ += bytes.size();
 }
 

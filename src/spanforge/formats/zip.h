@@ -2,14 +2,14 @@
 // The part of ZIP that torch.save uses: stored (uncompressed) entries, ZIP64, CRC-32.
 // Source: PKWARE APPNOTE 6.3. Refused: compression (so nothing can unfold), encryption, several
 // disks, names that leave the archive, a name twice, entries that overlap, a wrong checksum.
-// Errors: Error{kBadModel, place}; writing: Error{kIo}.
+// Errors: Error{kBadModel, place}; writing: what the sink throws.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
-
-#include "spanforge/base/file.h"
 
 namespace spanforge {
 
@@ -20,10 +20,11 @@ struct ZipEntry {
 
 std::vector<ZipEntry> read_zip(std::string_view archive, const std::string& place);
 
-// Streams entries into a file. Call add() for each, then finish(); the caller commits the file.
+// Streams an archive into a sink: add() for each entry, then finish().
 class ZipWriter {
  public:
-  explicit ZipWriter(AtomicFile& file) : file_(file) {}
+  using Sink = std::function<void(std::string_view)>;
+  explicit ZipWriter(Sink sink) : sink_(std::move(sink)) {}
   // The data begins at a multiple of `alignment` (padding in the extra field, as torch does).
   void add(const std::string& name, std::string_view bytes, uint64_t alignment = 1);
   void finish();
@@ -31,7 +32,7 @@ class ZipWriter {
  private:
   void write(std::string_view bytes);
 
-  AtomicFile& file_;
+  Sink sink_;
   uint64_t offset_ = 0;
   uint64_t entries_ = 0;
   std::string directory_;
