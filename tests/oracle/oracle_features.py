@@ -187,7 +187,7 @@ def run(oracle, scratch, shared, small):
             chinese_text = name.startswith(("cmrc", "drcd", "seed"))
             if "/" in name and chinese_text != (model == "chinese"):
                 continue
-            lengths = [(384, 128), (160, 40)] if "/" in name else [(24, 7), (30, 0), (384, 128)]
+            lengths = [(384, 128), (160, 40)] if "/" in name else [(40, 7), (34, 0), (384, 128)]
             for length, overlap in lengths:
                 for rule in ["recipe", "run_qa"]:
                     oracle.check(name, directory, tokenizer, rows, length, overlap, rule)
