@@ -138,6 +138,14 @@ TEST(TorchFile, ALaterEqualKeyReplacesTheEarlier) {
   EXPECT_EQ(*value.find("a")->get_if<int64_t>(), 2);
 }
 
+TEST(TorchFile, ANumpyArrayWithoutStateHasNoElements) {
+  const Bytes array = global("numpy._core.multiarray", "_reconstruct") + "(" +
+                      global("numpy", "ndarray") + tuple({0}) + "tR";
+  const TorchValue value = read(array);
+  EXPECT_EQ(value.get_if<TorchTensor>()->shape, (std::vector<int64_t>{0}));
+  EXPECT_EQ(value.number(), std::nullopt);
+}
+
 // --- hostile files -----------------------------------------------------------------------------
 
 struct BadPickle {

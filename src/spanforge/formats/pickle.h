@@ -66,9 +66,9 @@ struct PickleTensor {
 struct PickleNumpyType {
   StoredType type = StoredType::kU8;
 };
-struct PickleArray {  // a numpy array; empty until its state is set
+struct PickleArray {  // a numpy array; without elements until its state is set
   StoredType type = StoredType::kU8;
-  std::vector<int64_t> shape;
+  std::vector<int64_t> shape = {0};
   std::string bytes;
 };
 struct PickleNode {
