@@ -185,13 +185,15 @@ void write_optimizer_file(const std::filesystem::path& file, const QuestionAnswe
                           const TrainingArguments& arguments, const TrainState& state,
                           double next_rate) {
   const std::vector<const Parameter*> order = optimizer_order(model);
-  const auto step = static_cast<float>(state.global_step);
+  // One number a parameter: torch counts them up in place, each in its own storage.
+  const std::vector<float> steps(order.size(), static_cast<float>(state.global_step));
   TorchDict entries;
   for (size_t i = 0; i < order.size() && state.global_step > 0; ++i) {
-    const TorchTensor steps{.type = StoredType::kF32, .shape = {}, .bytes = bytes_of(&step, 1)};
+    const TorchTensor own_step{
+        .type = StoredType::kF32, .shape = {}, .bytes = bytes_of(&steps[i], 1)};
     entries.items.emplace_back(
         static_cast<int64_t>(i),
-        dict({{"step", steps},
+        dict({{"step", own_step},
               {"exp_avg", moment_tensor(state.first_moment, *order[i])},
               {"exp_avg_sq", moment_tensor(state.second_moment, *order[i])}}));
   }

@@ -1,0 +1,54 @@
+#pragma once
+// A tiny model, tokenizer and data set in a temporary directory, and a run over them.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "spanforge/train/trainer.h"
+#include "support/testing.h"
+
+namespace spanforge::testing {
+
+class TrainFixture : public ::testing::Test {
+ protected:
+  TrainFixture();
+
+  // A run on the tiny data: 12 questions, batches of 2, 6 steps an epoch, 2 epochs, shuffled.
+  TrainingArguments arguments(const std::string& output) const;
+  std::filesystem::path at(const std::string& name) const { return directory_ / name; }
+  // Bytes of a file below the temporary directory; a failure when it is absent.
+  std::string bytes(const std::string& name) const;
+  std::vector<std::string> names_in(const std::string& directory) const;
+
+  TemporaryDirectory directory_;
+};
+
+// Sets a field and marks it as given.
+template <class T, class U>
+void give(TrainingArguments& arguments, const std::string& name, T& field, U value) {
+  field = value;
+  arguments.given.push_back(name);
+}
+
+// Raises a stop request, or throws as a kill would, when a step ends.
+struct KillAt : Observer {
+  struct Killed {};
+  explicit KillAt(int64_t at) : step(at) {}
+  void on_step_end(const TrainView& view) override;
+  int64_t step;
+};
+
+// Records what happened, as "log 6", "evaluate 6", "save 6".
+struct Recorder : Observer {
+  void on_notice(const Notice& notice) override { notices.push_back(notice.text); }
+  void on_log(const TrainView& view, const LogLine& line, const LogLine& unrounded) override;
+  void on_evaluate(const TrainView& view, const Dataset& validation, const Evaluation& evaluation,
+                   const LogLine& metrics) override;
+  void on_save(const TrainView& view, const std::filesystem::path& checkpoint) override;
+  void on_train_end(const TrainView& view) override { events.push_back("end"); }
+  std::vector<std::string> events, notices;
+  std::vector<LogLine> lines, unrounded_lines;
+};
+
+}  // namespace spanforge::testing

@@ -1,0 +1,108 @@
+#include "spanforge/train/output_directory.h"
+
+#include "spanforge/base/file.h"
+#include "spanforge/formats/manifest.h"
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+using testing::expect_error;
+using testing::TemporaryDirectory;
+
+void put(const fs::path& directory, const std::string& text) {
+  write_file_atomic(directory / "file", text);
+}
+
+TEST(CheckpointsToRemove, KeepsNewestAndBest) {
+  using Steps = std::vector<int64_t>;
+  EXPECT_EQ(checkpoints_to_remove({10, 20, 30}, 2, 30, std::nullopt), (Steps{10}));
+  EXPECT_EQ(checkpoints_to_remove({10, 20, 30}, 2, 30, 10), (Steps{20}));
+  EXPECT_EQ(checkpoints_to_remove({10, 20, 30}, 1, 30, 10), (Steps{20}));
+  EXPECT_EQ(checkpoints_to_remove({100, 20, 3}, 1, 100, 100), (Steps{3, 20}));
+  EXPECT_EQ(checkpoints_to_remove({10}, 1, 10, std::nullopt), Steps{});
+}
+
+TEST(OutputDirectory, TouchesNothingBeforeCreate) {
+  TemporaryDirectory directory;
+  { OutputDirectory output(directory / "new"); }
+  EXPECT_FALSE(fs::exists(directory / "new"));
+}
+
+TEST(OutputDirectory, PublishesWholeDirectoriesWithAManifest) {
+  TemporaryDirectory directory;
+  OutputDirectory output(directory / "out");
+  output.create();
+  output.publish("checkpoint-5", 0, [](const fs::path& partial) { put(partial, "five"); });
+  output.publish("checkpoint-5", 0, [](const fs::path& partial) { put(partial, "again"); });
+  EXPECT_EQ(read_file(directory / "out/checkpoint-5/file"), "again");
+  EXPECT_EQ(find_manifest_difference(directory / "out/checkpoint-5"), std::nullopt);
+  EXPECT_EQ(output.checkpoints(), (std::vector<int64_t>{5}));
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory / "out"), {}), 1);
+}
+
+TEST(OutputDirectory, LeavesTheOldOneWhenFillingFails) {
+  TemporaryDirectory directory;
+  OutputDirectory output(directory / "out");
+  output.create();
+  output.publish("trained", 0, [](const fs::path& partial) { put(partial, "old"); });
+  EXPECT_THROW(output.publish("trained", 0,
+                              [](const fs::path& partial) {
+                                put(partial, "new");
+                                throw std::runtime_error("full");
+                              }),
+               std::runtime_error);
+  EXPECT_EQ(read_file(directory / "out/trained/file"), "old");
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory / "out"), {}), 1);
+}
+
+TEST(OutputDirectory, RefusesWithoutRoom) {
+  TemporaryDirectory directory;
+  OutputDirectory output(directory / "out");
+  output.create();
+  const Error error = expect_error(ErrorCode::kIo, [&] {
+    output.publish("trained", uint64_t{1} << 62, [](const fs::path&) { FAIL(); });
+  });
+  EXPECT_EQ(error.place(), (directory / "out").string());
+}
+
+TEST(OutputDirectory, RemovesWhatKillsLeft) {
+  TemporaryDirectory directory;
+  fs::create_directories(directory / "out/.spanforge-partial-checkpoint-7/x");
+  write_file_atomic(directory / "out/log.jsonl.123-0.tmp", "half");
+  write_file_atomic(directory / "out/mine.txt", "keep");
+  OutputDirectory output(directory / "out");
+  output.create();
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory / "out"), {}), 1);
+  EXPECT_TRUE(fs::exists(directory / "out/mine.txt"));
+}
+
+TEST(OutputDirectory, AdmitsOneProcessAtATime) {
+  TemporaryDirectory directory;
+  fs::create_directories(directory / "out");
+  OutputDirectory first(directory / "out");
+  const Error error =
+      expect_error(ErrorCode::kUsage, [&] { OutputDirectory second(directory / "out"); });
+  EXPECT_EQ(error.place(), "--output");
+}
+
+TEST(OutputDirectory, RefusesAFile) {
+  TemporaryDirectory directory;
+  write_file_atomic(directory / "out", "text");
+  expect_error(ErrorCode::kIo, [&] { OutputDirectory output(directory / "out"); });
+}
+
+TEST(OutputDirectory, KnowsARun) {
+  TemporaryDirectory directory;
+  fs::create_directories(directory / "out/checkpoint-x");
+  fs::create_directories(directory / "out/checkpoint-3.old");
+  OutputDirectory output(directory / "out");
+  EXPECT_FALSE(output.holds_run());
+  fs::create_directories(directory / "out/trained");
+  EXPECT_TRUE(output.holds_run());
+  output.remove_run();
+  EXPECT_FALSE(output.holds_run());
+}
+
+}  // namespace
+}  // namespace spanforge

@@ -1,0 +1,394 @@
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/file.h"
+#include "spanforge/base/json.h"
+#include "spanforge/evaluation/answer_settings.h"
+#include "spanforge/formats/manifest.h"
+#include "spanforge/train/train_state.h"
+#include "train/fixture.h"
+
+namespace spanforge {
+namespace {
+
+using testing::expect_error;
+using testing::give;
+using testing::KillAt;
+using testing::Recorder;
+using Names = std::vector<std::string>;
+
+class TrainingRun : public testing::TrainFixture {
+ protected:
+  // Steps 6 an epoch, a checkpoint every 4 steps, a log every step.
+  TrainingArguments stepwise(const std::string& output) const {
+    TrainingArguments a = arguments(output);
+    give(a, "logging_steps", a.logging_steps, 1.0);
+    give(a, "save_steps", a.save_steps, 4.0);
+    return a;
+  }
+  TrainingArguments with_validation(const std::string& output) const {
+    TrainingArguments a = arguments(output);
+    give(a, "validation", a.validation, at("validation.json"));
+    return a;
+  }
+  static TrainingArguments resumed(TrainingArguments a, const std::string& from = "last") {
+    a.resume_from_checkpoint = from;
+    return a;
+  }
+  void run_until_killed(TrainingArguments a, int64_t step) {
+    KillAt kill(step);
+    EXPECT_THROW(train(std::move(a), {.observers = {&kill}}), KillAt::Killed);
+  }
+  // Log lines without times.
+  std::string losses(const std::string& output) const {
+    std::string kept, text = bytes(output + "/log.jsonl");
+    for (size_t begin = 0; begin < text.size();) {
+      const size_t end = text.find('\n', begin);
+      const std::string line = text.substr(begin, end - begin);
+      if (line.find("train_runtime") == std::string::npos) kept += line + "\n";
+      begin = end + 1;
+    }
+    return kept;
+  }
+  void expect_equal_results(const std::string& one, const std::string& other) const {
+    EXPECT_EQ(bytes(one + "/trained/model.safetensors"),
+              bytes(other + "/trained/model.safetensors"));
+    EXPECT_EQ(losses(one), losses(other));
+  }
+};
+
+TEST_F(TrainingRun, WritesWhatHfWrites) {
+  Recorder recorder;
+  const TrainResult result = train(stepwise("out"), {.observers = {&recorder}});
+  EXPECT_EQ(result.global_step, 12);
+  EXPECT_EQ(names_in("out"), (Names{"checkpoint-12", "checkpoint-4", "checkpoint-8", "log.jsonl",
+                                    "logs", "trained"}));
+  const Names files = names_in("out/checkpoint-8");
+  for (const char* name :
+       {"config.json", "model.safetensors", "optimizer.pt", "rng_state.pth", "scheduler.pt",
+        "spanforge_manifest.json", "spanforge_state.json", "tokenizer.json",
+        "tokenizer_config.json", "trainer_state.json", "training_args.json", "vocab.txt"}) {
+    EXPECT_EQ(std::count(files.begin(), files.end(), name), 1) << name;
+  }
+  const auto has = [&](const char* name) {
+    return std::filesystem::exists(at("out/trained") / name);
+  };
+  EXPECT_TRUE(has("model.safetensors") && has("config.json") && has("tokenizer.json") &&
+              has("spanforge.json"));
+  EXPECT_FALSE(has("optimizer.pt"));
+  EXPECT_EQ(find_manifest_difference(at("out/trained")), std::nullopt);
+  EXPECT_EQ(recorder.lines.size(), 13u);
+  EXPECT_EQ(recorder.events.back(), "end");
+  double first = 0, last = 0;  // epochs
+  for (size_t i = 0; i < 6; ++i) {
+    first += *recorder.unrounded_lines[i].number("loss");
+    last += *recorder.unrounded_lines[i + 6].number("loss");
+  }
+  EXPECT_LT(last, first) << "it does not learn";
+}
+
+TEST_F(TrainingRun, TrainerStateHasHfsKeysAndNoOther) {
+  train(stepwise("out"));
+  const Json state =
+      parse_json(bytes("out/checkpoint-8/trainer_state.json"), "state", ErrorCode::kBadModel);
+  Names keys;
+  for (const auto& [key, value] : state.items()) keys.push_back(key);
+  EXPECT_EQ(keys, (Names{"best_global_step",
+                         "best_metric",
+                         "best_model_checkpoint",
+                         "epoch",
+                         "eval_steps",
+                         "global_step",
+                         "is_hyper_param_search",
+                         "is_local_process_zero",
+                         "is_world_process_zero",
+                         "log_history",
+                         "logging_steps",
+                         "max_steps",
+                         "num_input_tokens_seen",
+                         "num_train_epochs",
+                         "save_steps",
+                         "stateful_callbacks",
+                         "total_flos",
+                         "train_batch_size",
+                         "trial_name",
+                         "trial_params"}));
+  EXPECT_EQ(state["log_history"].size(), 8u) << "a checkpoint holds its own step's log";
+  EXPECT_EQ(state["log_history"][7]["step"], 8);
+  EXPECT_TRUE(state["stateful_callbacks"].contains("TrainerControl"));
+}
+
+TEST_F(TrainingRun, FollowsTheRecipeWithValidation) {
+  Recorder recorder;
+  const TrainResult result = train(with_validation("out"), {.observers = {&recorder}});
+  EXPECT_EQ(recorder.events, (Names{"log 6", "log 6", "evaluate 6", "save 6", "log 12", "log 12",
+                                    "evaluate 12", "save 12", "log 12", "end"}));
+  ASSERT_TRUE(result.evaluation.has_value());
+  EXPECT_TRUE(result.evaluation->number("eval_exact").has_value());
+  EXPECT_EQ(result.evaluation->values.back().first, "epoch");
+  const std::string line = console_line(recorder.lines[0]);
+  EXPECT_TRUE(line.starts_with("{'loss': ")) << line;
+  EXPECT_TRUE(line.ends_with("'epoch': 1.0}")) << line;
+}
+
+TEST_F(TrainingRun, SameOptionsGiveTheSameBytes) {
+  train(stepwise("one"));
+  train(stepwise("two"));
+  expect_equal_results("one", "two");
+}
+
+TEST_F(TrainingRun, ResumeEqualsARunThatNeverStopped) {
+  train(stepwise("whole"));
+  for (const int64_t step :
+       {3, 5, 9, 12}) {  // before the first checkpoint, mid-epoch, next epoch, the end
+    const std::string output = "killed-" + std::to_string(step);
+    run_until_killed(stepwise(output), step);
+    train(resumed(stepwise(output)));
+    expect_equal_results("whole", output);
+    EXPECT_EQ(names_in(output), names_in("whole"));
+    EXPECT_EQ(bytes(output + "/checkpoint-12/optimizer.pt"),
+              bytes("whole/checkpoint-12/optimizer.pt"));
+  }
+}
+
+TEST_F(TrainingRun, ResumeTakesTheSavedOptions) {
+  TrainingArguments a = stepwise("whole");
+  give(a, "weight_decay", a.weight_decay, 0.1);
+  train(a);
+  a.output = at("killed");
+  run_until_killed(a, 6);
+  TrainingArguments b;
+  give(b, "output", b.output, at("killed"));
+  train(resumed(b));
+  expect_equal_results("whole", "killed");
+}
+
+TEST_F(TrainingRun, ResumeGoesOnInAnotherOutput) {
+  train(stepwise("whole"));
+  TrainingArguments a = stepwise("moved");
+  train(resumed(a, at("whole/checkpoint-8").string()));
+  expect_equal_results("whole", "moved");
+  EXPECT_EQ(names_in("moved"), (Names{"checkpoint-12", "log.jsonl", "logs", "trained"}));
+}
+
+TEST_F(TrainingRun, ResumeWithAccumulationAndShortLastGroup) {
+  const auto options = [&](const std::string& output) {
+    TrainingArguments a = stepwise(output);
+    give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, 4);
+    give(a, "accumulation_mean", a.accumulation_mean, "examples");
+    give(a, "save_steps", a.save_steps, 1.0);
+    return a;
+  };
+  train(options("whole"));
+  run_until_killed(options("killed"), 4);
+  train(resumed(options("killed")));
+  expect_equal_results("whole", "killed");
+}
+
+TEST_F(TrainingRun, ResumeWithoutACheckpointBeginsAndSaysSo) {
+  Recorder recorder;
+  train(resumed(stepwise("out")), {.observers = {&recorder}});
+  EXPECT_NE(recorder.notices.at(0).find("starting from the beginning"), std::string::npos);
+}
+
+TEST_F(TrainingRun, ResumeSkipsADamagedCheckpoint) {
+  train(stepwise("whole"));
+  run_until_killed(stepwise("out"), 9);
+  std::string weights = bytes("out/checkpoint-8/model.safetensors");
+  weights[weights.size() / 2] ^= 1;
+  write_file_atomic(at("out/checkpoint-8/model.safetensors"), weights);
+  Recorder recorder;
+  const TrainResult result = train(resumed(stepwise("out")), {.observers = {&recorder}});
+  EXPECT_EQ(result.resumed_from.filename(), "checkpoint-4");
+  EXPECT_NE(recorder.notices.at(0).find("damaged"), std::string::npos);
+  expect_equal_results("whole", "out");
+  const Error error = expect_error(ErrorCode::kBadModel, [&] {
+    write_file_atomic(at("whole/checkpoint-8/model.safetensors"), weights);
+    train(resumed(stepwise("x"), at("whole/checkpoint-8").string()));
+  });
+  EXPECT_NE(error.place().find("checkpoint-8"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(at("x")));
+}
+
+TEST_F(TrainingRun, ResumeRefusesOtherOptionsAndOtherData) {
+  run_until_killed(stepwise("out"), 5);
+  TrainingArguments a = resumed(stepwise("out"));
+  a.learning_rate = 2e-2;
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(a); }).place(), "--learning-rate");
+  a.allow_changed = {"learning-rate"};
+  EXPECT_NO_THROW(train(a));
+
+  run_until_killed(stepwise("other"), 5);
+  TrainingArguments b = resumed(stepwise("other"));
+  b.train = at("validation.json");
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(b); }).place(), "--train");
+  // The same contents under another name are the same data.
+  std::filesystem::copy_file(at("train.json"), at("copy.json"));
+  b.train = at("copy.json");
+  EXPECT_NO_THROW(train(b));
+}
+
+TEST_F(TrainingRun, StopRequestSavesAndItsCheckpointGoesLater) {
+  train(stepwise("whole"));
+  struct StopAt : Observer {
+    std::atomic<bool> flag{false};
+    void on_step_end(const TrainView& view) override { flag = view.state.global_step == 6; }
+  } stop;
+  const Error error = expect_error(ErrorCode::kInterrupted, [&] {
+    train(stepwise("out"), {.observers = {&stop}, .stop = &stop.flag});
+  });
+  EXPECT_NE(error.place().find("checkpoint-6"), std::string::npos);
+  EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "checkpoint-6", "log.jsonl", "logs"}));
+  train(resumed(stepwise("out")));
+  expect_equal_results("whole", "out");
+  EXPECT_EQ(names_in("out"), names_in("whole"));
+}
+
+TEST_F(TrainingRun, StopRequestCutsAnEvaluationShort) {
+  train(with_validation("whole"));
+  struct StopInEvaluation : Observer {
+    std::atomic<bool> flag{false};
+    void on_log(const TrainView& view, const LogLine&, const LogLine&) override {
+      if (view.state.global_step == 6) flag = true;  // the evaluation of step 6 comes next
+    }
+  } stop;
+  TrainingArguments a = with_validation("out");
+  give(a, "per_device_eval_batch_size", a.per_device_eval_batch_size, 2);
+  expect_error(ErrorCode::kInterrupted,
+               [&] { train(a, {.observers = {&stop}, .stop = &stop.flag}); });
+  Recorder recorder;
+  train(resumed(a), {.observers = {&recorder}});
+  EXPECT_EQ(recorder.events.at(0), "log 6");
+  EXPECT_EQ(recorder.events.at(1), "evaluate 6");
+  EXPECT_EQ(names_in("out"), names_in("whole"));
+  EXPECT_EQ(bytes("out/trained/model.safetensors"), bytes("whole/trained/model.safetensors"));
+}
+
+TEST_F(TrainingRun, RefusesAnOutputThatHoldsARun) {
+  train(stepwise("out"));
+  const Error error = expect_error(ErrorCode::kUsage, [&] { train(stepwise("out")); });
+  EXPECT_EQ(error.place(), "--output");
+  TrainingArguments a = stepwise("out");
+  a.overwrite = true;
+  give(a, "max_steps", a.max_steps, 3);
+  train(a);
+  EXPECT_EQ(names_in("out"), (Names{"checkpoint-3", "log.jsonl", "logs", "trained"}));
+  EXPECT_EQ(names_in("out/logs").size(), 1u);
+}
+
+TEST_F(TrainingRun, BadInputLeavesNoOutput) {
+  write_file_atomic(at("broken.json"), "{\"data\": [");
+  TrainingArguments a = stepwise("out");
+  a.train = at("broken.json");
+  const Error error = expect_error(ErrorCode::kBadData, [&] { train(a); });
+  EXPECT_NE(error.place().find("broken.json"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(at("out")));
+}
+
+TEST_F(TrainingRun, KeepsTheBestAndTheNewestCheckpoint) {
+  TrainingArguments a = with_validation("out");
+  give(a, "num_train_epochs", a.num_train_epochs, 4.0);
+  give(a, "save_total_limit", a.save_total_limit, int64_t{1});
+  give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
+  give(a, "metric_for_best_model", a.metric_for_best_model, "eval_runtime");  // any metric will do
+  give(a, "greater_is_better", a.greater_is_better, true);
+  const TrainResult result = train(a);
+  ASSERT_FALSE(result.best_checkpoint.empty());
+  EXPECT_TRUE(std::filesystem::exists(result.best_checkpoint));
+  EXPECT_TRUE(std::filesystem::exists(at("out/checkpoint-24")));
+  const Names names = names_in("out");
+  const auto is_checkpoint = [](const std::string& name) {
+    return name.starts_with("checkpoint-");
+  };
+  EXPECT_LE(std::count_if(names.begin(), names.end(), is_checkpoint), 2);
+  EXPECT_EQ(bytes("out/trained/model.safetensors"),
+            bytes("out/" + result.best_checkpoint.filename().string() + "/model.safetensors"));
+}
+
+TEST_F(TrainingRun, StopsEarlyWithoutABetterMetric) {
+  TrainingArguments a = with_validation("out");
+  give(a, "num_train_epochs", a.num_train_epochs, 9.0);
+  give(a, "learning_rate", a.learning_rate, 0.0);  // nothing changes, so nothing gets better
+  give(a, "early_stopping_patience", a.early_stopping_patience, int64_t{2});
+  const TrainResult result = train(a);
+  EXPECT_EQ(result.global_step, 18);
+  const Json state =
+      parse_json(bytes("out/checkpoint-12/trainer_state.json"), "s", ErrorCode::kBadModel);
+  EXPECT_EQ(state["stateful_callbacks"]["EarlyStoppingCallback"]["attributes"]
+                 ["early_stopping_patience_counter"],
+            1);
+}
+
+TEST_F(TrainingRun, EarlyStoppingRemembersAcrossAResume) {
+  const auto options = [&] {
+    TrainingArguments a = with_validation("out");
+    give(a, "num_train_epochs", a.num_train_epochs, 9.0);
+    give(a, "learning_rate", a.learning_rate, 0.0);
+    give(a, "early_stopping_patience", a.early_stopping_patience, int64_t{2});
+    return a;
+  };
+  run_until_killed(options(), 14);
+  EXPECT_EQ(train(resumed(options())).global_step, 18);
+}
+
+TEST_F(TrainingRun, StopsAtNaNBeforeTheWeightsMove) {
+  TrainingArguments a = stepwise("out");
+  give(a, "learning_rate", a.learning_rate, 1e38);
+  give(a, "lr_scheduler_type", a.lr_scheduler_type, "constant");
+  const Error error = expect_error(ErrorCode::kNonFinite, [&] { train(a); });
+  EXPECT_TRUE(error.place().starts_with("step ")) << error.place();
+  EXPECT_NE(error.reason().find("who-0-"), std::string::npos) << error.reason();
+  EXPECT_FALSE(std::filesystem::exists(at("out/trained")));
+}
+
+TEST_F(TrainingRun, AccumulatedExamplesEqualOneLargeBatch) {
+  TrainingArguments large = stepwise("large"), small = stepwise("small");
+  for (TrainingArguments* a : {&large, &small}) give(*a, "max_steps", a->max_steps, 3);
+  give(large, "per_device_train_batch_size", large.per_device_train_batch_size, 12);
+  give(small, "per_device_train_batch_size", small.per_device_train_batch_size, 5);
+  give(small, "gradient_accumulation_steps", small.gradient_accumulation_steps, 3);  // 5 + 5 + 2
+  give(small, "accumulation_mean", small.accumulation_mean, "examples");
+  Recorder one, other;
+  train(large, {.observers = {&one}});
+  train(small, {.observers = {&other}});
+  for (size_t i = 0; i < 3; ++i) {
+    const double expected = *one.unrounded_lines[i].number("loss");
+    EXPECT_NEAR(*other.unrounded_lines[i].number("loss"), expected, 1e-6 * expected);
+  }
+}
+
+TEST_F(TrainingRun, SaysWhenValidationIsTraining) {
+  TrainingArguments a = with_validation("out");
+  a.validation = at("train.json");
+  Recorder recorder;
+  const TrainResult result = train(a, {.observers = {&recorder}});
+  EXPECT_EQ(std::count_if(
+                recorder.notices.begin(), recorder.notices.end(),
+                [](const std::string& text) { return text.find("overlap") != std::string::npos; }),
+            1);
+  EXPECT_EQ(result.evaluation->number("eval_overlap_pairs"), 12.0);
+}
+
+TEST_F(TrainingRun, TrainedModelSaysHowToBeAsked) {
+  TrainingArguments a = stepwise("out");
+  give(a, "max_seq_length", a.max_seq_length, 24);
+  train(a);
+  const auto settings = load_answer_settings(at("out/trained"));
+  ASSERT_TRUE(settings.has_value());
+  EXPECT_EQ(settings->windows.max_seq_length, 24);
+  EXPECT_EQ(settings->windows.window_overlap, 12);
+  EXPECT_FALSE(settings->null_answers);
+}
+
+TEST_F(TrainingRun, SaveStrategyNoStillWritesTrained) {
+  TrainingArguments a = arguments("out");
+  give(a, "save_strategy", a.save_strategy, "no");
+  give(a, "report_to", a.report_to, "none");
+  train(a);
+  EXPECT_EQ(names_in("out"), (Names{"log.jsonl", "trained"}));
+}
+
+}  // namespace
+}  // namespace spanforge

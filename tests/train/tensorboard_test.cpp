@@ -1,0 +1,77 @@
+#include "spanforge/train/tensorboard.h"
+
+#include <map>
+#include <set>
+
+#include "spanforge/formats/tfevents.h"
+#include "train/fixture.h"
+
+namespace spanforge {
+namespace {
+
+using testing::give;
+using testing::KillAt;
+
+class TensorBoardFile : public testing::TrainFixture {
+ protected:
+  TrainingArguments options(const std::string& output) const {
+    TrainingArguments a = arguments(output);
+    give(a, "validation", a.validation, at("validation.json"));
+    return a;
+  }
+  std::vector<Event> events(const std::string& output) const {
+    const auto names = names_in(output + "/logs");
+    EXPECT_EQ(names.size(), 1u) << "event files";
+    return read_events(at(output + "/logs/" + names.at(0))).events;
+  }
+  // tag -> steps, in the order written.
+  static std::map<std::string, std::vector<int64_t>> steps(const std::vector<Event>& events) {
+    std::map<std::string, std::vector<int64_t>> result;
+    for (const Event& event : events) {
+      for (const EventValue& value : event.values) result[value.tag].push_back(event.step);
+    }
+    return result;
+  }
+};
+
+TEST_F(TensorBoardFile, HoldsEveryTagOfTheRecipe) {
+  train(options("out"));
+  const auto found = steps(events("out"));
+  for (const char* tag : {"train/loss", "train/grad_norm", "train/learning_rate", "train/epoch",
+                          "eval/loss", "eval/exact", "eval/f1", "qa_topk_recall", "qa_rank/who-1-0",
+                          "qa_score/who-1-0", "qa_debug/who-1-0/text_summary", "top1_rank/who-1-0",
+                          "top1_score/who-1-0", "top1_debug/who-1-0/text_summary"}) {
+    ASSERT_TRUE(found.count(tag)) << tag;
+    EXPECT_EQ(found.at(tag).front(), 6) << tag;
+  }
+  EXPECT_EQ(found.at("qa_rank/where-1-5"), (std::vector<int64_t>{6, 12}));
+  EXPECT_EQ(found.at("args/text_summary"), std::vector<int64_t>{0});
+  EXPECT_EQ(found.at("model_config/text_summary"), std::vector<int64_t>{0});
+}
+
+TEST_F(TensorBoardFile, AMissHasRankZeroAndTop1IsRankOne) {
+  train(options("out"));
+  for (const Event& event : events("out")) {
+    for (const EventValue& value : event.values) {
+      if (value.tag.starts_with("top1_rank/")) {
+        EXPECT_EQ(value.scalar, 1.0f);
+      }
+      if (value.tag.starts_with("qa_debug/") && value.text->ends_with("(Rank: 0)")) {
+        EXPECT_EQ(value.text, "Answer: <> (Rank: 0)");
+      }
+    }
+  }
+}
+
+TEST_F(TensorBoardFile, HoldsNoStepTwiceAfterAResume) {
+  train(options("whole"));
+  KillAt kill(11);
+  EXPECT_THROW(train(options("out"), {.observers = {&kill}}), KillAt::Killed);
+  TrainingArguments a = options("out");
+  a.resume_from_checkpoint = "last";
+  train(a);
+  EXPECT_EQ(steps(events("out")), steps(events("whole")));
+}
+
+}  // namespace
+}  // namespace spanforge
