@@ -14,6 +14,7 @@
 #include "spanforge/features/summary.h"
 #include "spanforge/inference/pipeline.h"
 #include "spanforge/text/tokenizer.h"
+#include "spanforge/train/train_state.h"
 #include "spanforge/train/trainer.h"
 
 namespace {

@@ -27,7 +27,7 @@ void ConsoleObserver::on_progress(const Progress& progress) {
   if (!bar) {
     if (&bar == &inner_bar_ && train_bar_) train_bar_->erase();
     bar = std::make_unique<ProgressBar>(is_map ? "Map" : "", is_map ? "examples" : "it",
-                                        progress.total, progress.done);
+                                        progress.total, &bar == &train_bar_ ? progress.done : 0);
   }
   bar->update(progress.done);
   if (progress.done < progress.total) return;

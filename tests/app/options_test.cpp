@@ -1,0 +1,196 @@
+#include "options.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "command.h"
+#include "progress.h"
+#include "spanforge/train/arguments.h"
+#include "support/testing.h"
+
+namespace spanforge::app {
+namespace {
+
+const Command kCommand{"train", "a command", "", "", nullptr};
+
+bool parse(OptionTable& table, std::vector<std::string> words) {
+  return table.parse(Arguments{&kCommand, std::move(words), false});
+}
+
+// A value that is not the default, and that the row's range allows.
+std::string other_value(const OptionRow& row) {
+  if (row.kind == OptionKind::kBoolean) return row.default_text == "true" ? "false" : "true";
+  if (row.range.find('|') != std::string::npos) return row.range.substr(row.range.rfind('|') + 1);
+  if (row.placeholder == "N") return "9";
+  if (row.placeholder == "X") return "0.625";
+  return "some/text";
+}
+
+std::string value_of(const std::string& name, const TrainingArguments& arguments) {
+  TrainingArguments copy = arguments;
+  std::string found;
+  OptionTable table;  // its rows hold each field's present value as text
+  visit_training_arguments(copy, table);
+  for (const OptionRow& row : table.rows()) {
+    if (row.name == name) found = row.default_text;
+  }
+  return found;
+}
+
+std::vector<OptionRow> training_rows() {
+  TrainingArguments arguments;
+  OptionTable table;
+  visit_training_arguments(arguments, table);
+  return table.rows();
+}
+
+TrainingArguments parsed(const std::vector<std::string>& words) {
+  TrainingArguments arguments;
+  OptionTable table;
+  visit_training_arguments(arguments, table);
+  table.allow_config();
+  EXPECT_TRUE(parse(table, words));
+  return arguments;
+}
+
+TEST(TrainingOptions, AreSetByEachRoute) {
+  const testing::TemporaryDirectory directory;
+  for (const OptionRow& row : training_rows()) {
+    SCOPED_TRACE(row.name);
+    if (row.kind == OptionKind::kList) continue;
+    const std::string value = other_value(row);
+    const std::string snake = "--" + row.name;
+    EXPECT_EQ(value_of(row.name, parsed({flag_of(row.name), value})), value);
+    EXPECT_EQ(value_of(row.name, parsed({snake, value})), value);
+    EXPECT_EQ(value_of(row.name, parsed({snake + "=" + value})), value);
+    const auto file = directory / "run.toml";
+    std::ofstream(file) << row.name << " = \"" << value << "\"\n";
+    EXPECT_EQ(value_of(row.name, parsed({"--config", file.string()})), value);
+    const std::string preset = value_of(row.name, TrainingArguments{});
+    if (!preset.empty()) {
+      EXPECT_EQ(value_of(row.name, parsed({"--config", file.string(), snake + "=" + preset})),
+                preset);
+    }
+  }
+}
+
+TEST(TrainingOptions, HaveTheDefaultsOfTrainingArguments) {
+  const TrainingArguments defaults = parsed({});
+  EXPECT_EQ(defaults.learning_rate, 5e-5);
+  EXPECT_EQ(defaults.per_device_train_batch_size, 8);
+  EXPECT_EQ(defaults.num_train_epochs, 3.0);
+  EXPECT_EQ(defaults.max_grad_norm, 1.0);
+  EXPECT_EQ(defaults.seed, 42U);
+}
+
+struct Fields {
+  bool flag = false, json = false;
+  std::string third = "false", name;
+  std::optional<int32_t> number;
+  std::vector<std::string> list, files;
+  OptionTable table;
+  Fields() {
+    table({"flag", "a boolean", ""}, flag);
+    table({"third", "a boolean with a third word", "true|false|auto"}, third);
+    table({"name", "a text", "", "title,other_name"}, name);
+    table({"number", "a number", ">= 2"}, number);
+    table({"list", "a list", ""}, list);
+    table.add_switch({"json", "a switch", ""}, json);
+    table.positional("FILE", "files", files, 0, 2);
+  }
+};
+
+TEST(OptionTable, BooleanStandsAloneOrTakesAValue) {
+  struct Row {
+    std::vector<std::string> words;
+    bool flag;
+    std::string third;
+    size_t files;
+  };
+  for (const Row& row : std::vector<Row>{{{"--flag"}, true, "false", 0},
+                                         {{"--flag", "false", "a"}, false, "false", 1},
+                                         {{"--flag", "a"}, true, "false", 1},
+                                         {{"--flag=no", "--third"}, false, "true", 0},
+                                         {{"--third", "auto", "a"}, false, "auto", 1},
+                                         {{"--third=False"}, false, "False", 0},
+                                         {{"--json", "true"}, false, "false", 1}}) {
+    SCOPED_TRACE(fmt::format("{}", row.words[0]));
+    Fields f;
+    parse(f.table, row.words);
+    EXPECT_EQ(f.flag, row.flag);
+    EXPECT_EQ(f.third, row.third);
+    EXPECT_EQ(f.files.size(), row.files);
+  }
+}
+
+TEST(OptionTable, ValuesMayBeEmptyOrStartWithADash) {
+  Fields f;
+  parse(f.table,
+        {"--name=", "--list", "-5 degrees", "--list", "--no such option", "-7", "--", "--json"});
+  EXPECT_TRUE(f.table.given("name"));
+  EXPECT_EQ(f.name, "");
+  EXPECT_EQ(f.list, (std::vector<std::string>{"-5 degrees", "--no such option"}));
+  EXPECT_EQ(f.files, (std::vector<std::string>{"-7", "--json"}));
+  EXPECT_FALSE(f.json);
+}
+
+TEST(OptionTable, AliasesMeanTheOption) {
+  Fields f;
+  parse(f.table, {"--other-name", "x"});
+  EXPECT_EQ(f.name, "x");
+  EXPECT_EQ(f.table.given_names(), std::vector<std::string>{"name"});
+}
+
+TEST(OptionTable, WrongUseNamesTheOption) {
+  struct Row {
+    std::vector<std::string> words;
+    std::string place, reason;
+  };
+  for (const Row& row :
+       std::vector<Row>{{{"--nmae", "x"}, "--nmae", "did you mean --name?"},
+                        {{"--entirely-different"}, "--entirely-different", "no such option"},
+                        {{"--name"}, "--name", "needs a value"},
+                        {{"--name", "--json"}, "--name", "needs a value"},
+                        {{"--number", "1"}, "--number", ">= 2"},
+                        {{"--number", "2.5"}, "--number", "whole number"},
+                        {{"--number", "99999999999"}, "--number", "whole number"},
+                        {{"--json=1"}, "--json", "takes no value"},
+                        {{"a", "b", "c"}, "c", "too many"},
+                        {{"-x"}, "-x", "no such option"}}) {
+    SCOPED_TRACE(row.words[0]);
+    Fields f;
+    const Error error =
+        testing::expect_error(ErrorCode::kUsage, [&] { parse(f.table, row.words); });
+    EXPECT_EQ(error.place(), row.place);
+    EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.reason();
+  }
+}
+
+TEST(NearestName, IsFoundWithinAFewEdits) {
+  const std::vector<std::string> names = {"train", "tokenize", "evaluate"};
+  EXPECT_EQ(nearest_name("trian", names), "train");
+  EXPECT_EQ(nearest_name("tokenise", names), "tokenize");
+  EXPECT_EQ(nearest_name("serve_all_day", names), std::nullopt);
+}
+
+TEST(BarText, LooksLikeTqdm) {
+  EXPECT_EQ(bar_text("Map", "examples", 5, 10, 2.0, 5, 60),
+            "Map:  50%|█████▌     | 5/10 [00:02<00:02,  2.50 examples/s]");
+  EXPECT_EQ(bar_text("", "it", 0, 36, 0.0, 0, 45), "  0%|                | 0/36 [00:00<?, ?it/s]");
+  EXPECT_NE(bar_text("", "it", 3, 36, 6.0, 3, 80).find("[00:06<01:06,  2.00s/it]"),
+            std::string::npos);
+  EXPECT_EQ(clock_text(3725), "1:02:05");
+}
+
+TEST(Commands, HaveWhatTheirHelpNeeds) {
+  for (const Command& command : commands()) {
+    SCOPED_TRACE(command.name);
+    EXPECT_FALSE(command.summary.empty());
+    EXPECT_TRUE(command.example.starts_with(fmt::format("spanforge {}", command.name)));
+    EXPECT_NE(command.run, nullptr);
+  }
+}
+
+}  // namespace
+}  // namespace spanforge::app
