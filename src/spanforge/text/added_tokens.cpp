@@ -44,21 +44,24 @@ void AddedTokens::add(AddedToken token, const Vocabulary& vocabulary) {
 }
 
 void AddedTokens::finish(const Normalizer* normalizer, const std::string& place) {
+  std::vector<CodePointTrie::Key> keys[2];
   // Special tokens come first: where two contents normalise to the same text, the first one wins.
   for (const bool special : {true, false}) {
     for (const auto& token : tokens_) {
       if (token->special != special) continue;
-      const std::u32string pattern =
+      std::u32string pattern =
           normalize_content(token->content, token->normalized ? normalizer : nullptr);
       if (pattern.empty()) {
         throw Error(ErrorCode::kBadModel, place,
                     fmt::format("the added token \"{}\" is empty once normalised",
                                 quote_for_message(token->content)));
       }
-      Matcher& matcher = matchers_[token->normalized];
-      matcher.trie.insert(0, pattern, token->id);
-      matcher.used = true;
+      keys[token->normalized].push_back({0, std::move(pattern), token->id});
     }
+  }
+  for (const bool normalized : {false, true}) {
+    matchers_[normalized].used = !keys[normalized].empty();
+    matchers_[normalized].trie = CodePointTrie(1, std::move(keys[normalized]));
   }
 }
 
@@ -67,10 +70,10 @@ void AddedTokens::find(std::span<const char32_t> text, bool normalized,
   const CodePointTrie& trie = matchers_[normalized].trie;
   const auto size = static_cast<int32_t>(text.size());
   int32_t covered = 0;
-  for (int32_t at = 0; at < size;) {
+  for (int32_t at = any(normalized) ? 0 : size; at < size;) {
     // The longest pattern that begins here.
     int32_t id = CodePointTrie::kNoValue, end = at;
-    CodePointTrie::Edge edge = trie.first(0, text[at]);
+    CodePointTrie::Edge edge = trie.next(0, text[at]);
     for (int32_t i = at + 1; edge.node != 0; ++i) {
       if (edge.value != CodePointTrie::kNoValue) {
         id = edge.value;

@@ -54,7 +54,7 @@ class AddedTokens {
 
  private:
   struct Matcher {
-    CodePointTrie trie{1};
+    CodePointTrie trie;
     bool used = false;
   };
   std::vector<std::unique_ptr<AddedToken>> tokens_;  // in the order they were added

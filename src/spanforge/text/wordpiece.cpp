@@ -16,14 +16,16 @@ WordPiece::WordPiece(Vocabulary vocabulary, WordPieceOptions options, const std:
   }
   unknown_id_ = *unknown;
   const std::u32string prefix = decode_utf8(options_.continuing_subword_prefix);
+  std::vector<CodePointTrie::Key> keys;
   for (int32_t id = 0; id < vocabulary_.id_limit(); ++id) {
     const std::u32string token = decode_utf8(vocabulary_.token(id));
     if (token.empty()) continue;
-    trie_.insert(0, token, id);
+    keys.push_back({0, token, id});
     if (token.size() > prefix.size() && token.compare(0, prefix.size(), prefix) == 0) {
-      trie_.insert(1, std::u32string_view(token).substr(prefix.size()), id);
+      keys.push_back({1, token.substr(prefix.size()), id});
     }
   }
+  trie_ = CodePointTrie(2, std::move(keys));
 }
 
 void WordPiece::tokenize(const NormalizedText& text, std::span<const CharRange> words,
@@ -46,7 +48,7 @@ bool WordPiece::cover(const NormalizedText& text, CharRange word, int32_t word_i
                       TokenBuffer& out) const {
   for (int32_t begin = word.begin; begin < word.end;) {
     int32_t id = CodePointTrie::kNoValue, end = begin;
-    CodePointTrie::Edge edge = trie_.first(begin == word.begin ? 0 : 1, text.chars[begin]);
+    CodePointTrie::Edge edge = trie_.next(begin == word.begin ? 0 : 1, text.chars[begin]);
     for (int32_t i = begin + 1; edge.node != 0; ++i) {
       if (edge.value != CodePointTrie::kNoValue) {
         id = edge.value;

@@ -32,7 +32,7 @@ class WordPiece final : public TokenModel {
 
   Vocabulary vocabulary_;
   WordPieceOptions options_;
-  CodePointTrie trie_{2};  // root 0: as written; root 1: tokens without the continuation prefix
+  CodePointTrie trie_;  // root 0: as written; root 1: tokens without the continuation prefix
   int32_t unknown_id_;
 };
 

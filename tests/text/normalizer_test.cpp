@@ -1,0 +1,107 @@
+#include "spanforge/text/normalizer.h"
+
+#include <gtest/gtest.h>
+
+#include "spanforge/text/unicode.h"
+#include "text/sample.h"
+
+namespace spanforge {
+namespace {
+
+NormalizedText identity(const std::u32string& text) {
+  NormalizedText out;
+  for (int32_t i = 0; i < static_cast<int32_t>(text.size()); ++i) out.push(text[i], {i, i + 1});
+  return out;
+}
+
+NormalizedText run(const Normalizer& normalizer, const std::u32string& text) {
+  NormalizedText out = identity(text), scratch;
+  normalizer.apply(out, scratch);
+  return out;
+}
+
+std::u32string chars(const NormalizedText& text) { return {text.chars.begin(), text.chars.end()}; }
+
+TEST(Unicode, KnownCharactersHaveTheirClasses) {
+  using namespace unicode;
+  EXPECT_TRUE(has(U' ', kWhitespace));
+  EXPECT_TRUE(has(0x3000, kWhitespace));
+  EXPECT_FALSE(has(0x200B, kWhitespace));
+  EXPECT_TRUE(has(0x200B, kRemoved));
+  EXPECT_TRUE(has(0xFFFD, kRemoved));
+  EXPECT_TRUE(has(0, kRemoved));
+  EXPECT_FALSE(has(U'\n', kRemoved));
+  EXPECT_TRUE(has(0x3002, kPunctuation));
+  EXPECT_TRUE(has(U'$', kPunctuation));
+  EXPECT_FALSE(has(0x20AC, kPunctuation));
+  EXPECT_TRUE(has(0x4E00, kCjk));
+  EXPECT_FALSE(has(0x2B820, kCjk));  // extension E begins at 2B920 for the library
+  EXPECT_TRUE(has(0x0301, kNonspacing));
+  EXPECT_EQ(record(0x0301).combining_class, 230);
+}
+
+TEST(Normalizer, NfdOrdersMarksByClass) {
+  EXPECT_EQ(chars(run(NfdNormalizer(), U"a\u0301\u0316b")), U"a\u0316\u0301b");
+  EXPECT_EQ(chars(run(NfdNormalizer(), U"\u00e9\u0316")), U"e\u0316\u0301");
+  EXPECT_EQ(chars(run(NfdNormalizer(), U"\uac01")), U"\u1100\u1161\u11a8");
+}
+
+TEST(Normalizer, LowercaseMayGrowAndHasNoFinalSigma) {
+  EXPECT_EQ(chars(run(LowercaseNormalizer(), U"A\u0130\u03a3")), U"ai\u0307\u03c3");
+  const NormalizedText grown = run(LowercaseNormalizer(), U"\u0130");
+  EXPECT_EQ(grown.spans, (std::vector<CharSpan>{{0, 1}, {0, 1}}));
+}
+
+TEST(Normalizer, BertSpansPointToTheCharacterTheyCameFrom) {
+  const NormalizedText text = run(BertNormalizer({}), U"\u200b\u00c9a\u4f60\tb");
+  EXPECT_EQ(chars(text), U"ea \u4f60  b");
+  EXPECT_EQ(text.spans,
+            (std::vector<CharSpan>{{1, 2}, {2, 3}, {3, 4}, {3, 4}, {3, 4}, {4, 5}, {5, 6}}));
+}
+
+// BERT's one-pass normaliser against its steps, one normaliser each, over random texts.
+TEST(Normalizer, BertInOnePassEqualsItsSteps) {
+  CounterStream random(testing::test_seed());
+  for (int i = 0; i < 4000; ++i) {
+    const std::u32string text = decode_utf8(testing::random_text(random, random.next_below(30)));
+    BertNormalizerOptions options;
+    options.clean_text = random.next_below(2) == 0;
+    options.handle_chinese_chars = false;
+    options.strip_accents = random.next_below(2) == 0;
+    options.lowercase = random.next_below(2) == 0;
+    NormalizedText expected, scratch;
+    for (int32_t k = 0; k < static_cast<int32_t>(text.size()); ++k) {
+      if (options.clean_text && unicode::has(text[k], unicode::kRemoved)) continue;
+      const bool space = options.clean_text && unicode::has(text[k], unicode::kWhitespace);
+      expected.push(space ? U' ' : text[k], {k, k + 1});
+    }
+    if (options.strip_accents) {
+      NfdNormalizer().apply(expected, scratch);
+      NormalizedText kept;
+      for (int32_t k = 0; k < expected.size(); ++k) {
+        if (unicode::has(expected.chars[k], unicode::kNonspacing)) continue;
+        kept.push(expected.chars[k], expected.spans[k]);
+      }
+      expected = kept;
+    }
+    if (options.lowercase) LowercaseNormalizer().apply(expected, scratch);
+    const NormalizedText actual = run(BertNormalizer(options), text);
+    ASSERT_EQ(chars(actual), chars(expected)) << encode_utf8(text);
+    ASSERT_EQ(actual.spans, expected.spans) << encode_utf8(text);
+  }
+}
+
+TEST(Normalizer, SpansNeverDecrease) {
+  CounterStream random(testing::test_seed() + 1);
+  for (int i = 0; i < 2000; ++i) {
+    const NormalizedText text =
+        run(BertNormalizer({}), decode_utf8(testing::random_text(random, 20)));
+    for (int32_t k = 1; k < text.size(); ++k) {
+      ASSERT_LE(text.spans[k - 1].start, text.spans[k].start);
+      ASSERT_LE(text.spans[k - 1].end, text.spans[k].end);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace spanforge
