@@ -6,10 +6,12 @@ A tiny BERT without dropout on questions of equal length (HF's loss also runs ov
 fp32, in the Trainer's own data order.
 """
 import argparse
+import copy
 import json
 import math
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -211,17 +213,18 @@ def compare_files(theirs, ours):
     return wrong
 
 
-def check_variants(binary, work, plant=None):
+def run_variant(binary, work, number):
+    options = list(VARIANTS.values())[number]
+    theirs = run_hf(work / "model", work / "train.json", work / f"hf{number}", options)
+    ours = run_ours(binary, work / "model", work / "train.json", work / f"ours{number}", options,
+                    "--save-strategy", "no", "--report-to", "none")
+    return theirs, ours
+
+
+def check_variants(binary, work):
     wrong = []
-    for number, (title, options) in enumerate(VARIANTS.items()):
-        theirs = run_hf(work / "model", work / "train.json", work / f"hf{number}", options)
-        ours = run_ours(binary, work / "model", work / "train.json", work / f"ours{number}", options,
-                        "--save-strategy", "no", "--report-to", "none")
-        if plant:
-            plant(ours)
-        wrong += compare_runs(title, theirs, ours)
-        if plant:
-            break
+    for number, title in enumerate(VARIANTS):
+        wrong += compare_runs(title, *run_variant(binary, work, number))
     return wrong
 
 
@@ -302,14 +305,21 @@ def plants():
 
 
 def self_test(binary, work):
-    missed = []
+    theirs, ours = run_variant(binary, work, 0)
+    missed = ["nothing planted"] if compare_runs("as it is", theirs, ours) else []
     for title, plant in plants().items():
-        if not check_variants(binary, work, plant):
+        planted = copy.deepcopy(ours)
+        plant(planted)
+        if not compare_runs(title, theirs, planted):
             missed.append(title)
-        for left in ("hf0", "ours0"):
-            subprocess.run(["rm", "-rf", work / left], check=True)
     if not check_tensorboard(binary, work, plant=True):
         missed.append("a missing tag")
+    checkpoint, changed = work / "board/checkpoint-12", work / "changed"
+    shutil.copytree(checkpoint, changed)
+    state = json.loads((changed / "trainer_state.json").read_text())
+    (changed / "trainer_state.json").write_text(json.dumps({**state, "epoch": 2.0}))
+    if compare_files(checkpoint, checkpoint) or not compare_files(checkpoint, changed):
+        missed.append("a checkpoint's epoch")
     return missed
 
 
