@@ -109,15 +109,23 @@ std::string TorchGenerator::state_bytes() const {
 }
 
 std::vector<int64_t> torch_randperm(int64_t n, uint64_t seed) {
+  // From this length on torch draws 64 bits and builds the order from the inside out.
+  constexpr int64_t kLong = std::numeric_limits<uint32_t>::max() / 20;
   TorchGenerator generator(seed);
-  std::vector<int64_t> order = identity(n);
-  // torch draws 64 bits from the length on where 32 would be visibly uneven.
-  const bool wide = n >= std::numeric_limits<uint32_t>::max() / 20;
-  for (int64_t i = 0; i + 1 < n; ++i) {
-    uint64_t draw = generator.next_u32();
-    if (wide) draw = draw << 32 | generator.next_u32();
-    const auto offset = static_cast<int64_t>(draw % static_cast<uint64_t>(n - i));
-    std::swap(order[static_cast<size_t>(i)], order[static_cast<size_t>(i + offset)]);
+  if (n < kLong) {
+    std::vector<int64_t> order = identity(n);
+    for (int64_t i = 0; i + 1 < n; ++i) {
+      const int64_t offset = generator.next_u32() % (n - i);
+      std::swap(order[static_cast<size_t>(i)], order[static_cast<size_t>(i + offset)]);
+    }
+    return order;
+  }
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  for (size_t i = 0; i < order.size(); ++i) {
+    const uint64_t high = generator.next_u32();
+    const size_t place = (high << 32 | generator.next_u32()) % (i + 1);
+    order[i] = order[place];
+    order[place] = static_cast<int64_t>(i);
   }
   return order;
 }
