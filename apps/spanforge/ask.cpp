@@ -65,8 +65,7 @@ std::vector<std::vector<AskAnswer>> ask(const Options& o, const Pipeline& pipeli
   }
 }
 
-void answer_all(const Options& o, const Pipeline& pipeline,
-                const std::vector<Asked>& questions) {
+void answer_all(const Options& o, const Pipeline& pipeline, const std::vector<Asked>& questions) {
   const auto answers = ask(o, pipeline, questions);
   release_notes();
   for (size_t i = 0; i < questions.size(); ++i) print_answers(o, questions[i], answers[i]);

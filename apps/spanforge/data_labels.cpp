@@ -5,9 +5,9 @@
 #include "common.h"
 #include "output.h"
 #include "progress.h"
+#include "settings.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/features/summary.h"
-#include "windows.h"
 
 namespace spanforge::app {
 namespace {

@@ -8,12 +8,13 @@
 #include "output.h"
 #include "progress.h"
 #include "scores.h"
+#include "settings.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
 #include "spanforge/base/threads.h"
-#include "spanforge/evaluation/answer_settings.h"
+#include "spanforge/evaluation/analysis.h"
 #include "spanforge/evaluation/prediction_files.h"
 #include "spanforge/metrics/predictions_file.h"
-#include "windows.h"
 
 namespace spanforge::app {
 namespace {
@@ -21,10 +22,7 @@ namespace {
 struct EvaluateOptions {
   std::string model, data, predictions, null_odds, predictions_dir;
   std::string metric = "squad_v2", bf16 = "false";
-  std::optional<std::string> decoder;
-  std::optional<int32_t> max_seq_length, window_overlap, max_answer_length;
-  std::optional<bool> null_answers;
-  std::optional<double> null_threshold;
+  GivenSettings given;
   double no_answer_threshold = 1.0;
   int32_t batch_size = 8;
   bool explain = false, json = false;
@@ -39,22 +37,23 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table({"null_odds", "with --predictions: file {id: odds of no answer}", ""}, o.null_odds);
   table({"no_answer_threshold", "with --null-odds: above it \"\" is scored", ""},
         o.no_answer_threshold);
-  table({"predictions_dir", "directory for eval_predictions.json and its kin", ""},
+  table({"predictions_dir",
+         "directory for eval_predictions.json and its kin, and eval_analysis.json", ""},
         o.predictions_dir);
   table({"metric", "what to score besides squad_v2", "squad_v2|cmrc2018|word_f1|all"}, o.metric);
   table({"explain", "each answer that is not exact, beside the gold, word by word", ""}, o.explain);
   table({"decoder", "how logits become answers; default: as trained",
          "spanforge|pipeline|run_qa|recipe"},
-        o.decoder);
-  table(kMaxSeqLengthOption, o.max_seq_length);
-  table(kWindowOverlapOption, o.window_overlap);
-  table(kMaxAnswerLengthOption, o.max_answer_length);
+        o.given.decoder);
+  table(kMaxSeqLengthOption, o.given.max_seq_length);
+  table(kWindowOverlapOption, o.given.window_overlap);
+  table(kMaxAnswerLengthOption, o.given.max_answer_length);
   table({"version_2_with_negative", "\"\" may be the answer; default: as trained", "",
          "handle_impossible_answer"},
-        o.null_answers);
+        o.given.null_answers);
   table({"null_score_diff_threshold",
          "log odds above which \"\" is the answer; default: as trained", "", "null_threshold"},
-        o.null_threshold);
+        o.given.null_threshold);
   table({"batch_size", "windows computed at once", "> 0",
          "per_device_eval_batch_size,eval_batch_size"},
         o.batch_size);
@@ -90,30 +89,19 @@ bool can_be_labelled(const Dataset& dataset) {
   });
 }
 
-EvaluationOptions evaluation_options(const EvaluateOptions& o, const AnswerSettings& settings) {
-  EvaluationOptions options;
-  options.decoder = settings.decoder_options();
-  if (o.decoder) options.decoder.kind = parse_decoder_kind(*o.decoder);
-  if (o.max_answer_length) options.decoder.max_answer_length = *o.max_answer_length;
-  if (o.null_answers) options.decoder.null_answers = *o.null_answers;
-  if (o.null_threshold) options.decoder.null_threshold = *o.null_threshold;
-  options.predict.batch_size = o.batch_size;
-  return options;
+void write_files(const EvaluateOptions& o, const Dataset& dataset, const FeatureSet& features,
+                 const Evaluation& evaluation, const Analysis& analysis) {
+  const std::filesystem::path directory = o.predictions_dir;
+  write_prediction_files(dataset, features, evaluation, directory);
+  write_file_atomic(directory / "eval_analysis.json",
+                    dump_python_json(analysis_json(dataset, analysis), {.indent = 4}) + "\n");
 }
 
 void evaluate_model(const EvaluateOptions& o) {
   const Dataset dataset = load_dataset(o.data);
   const std::filesystem::path directory = resolve_model(o.model);
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);
-  AnswerSettings settings;
-  if (const auto stored = load_answer_settings(directory)) {
-    settings = *stored;
-    if (o.max_seq_length)
-      settings.windows = choose_windows(directory, tokenizer, o.max_seq_length, {});
-    if (o.window_overlap) settings.windows.window_overlap = *o.window_overlap;
-  } else {
-    settings.windows = choose_windows(directory, tokenizer, o.max_seq_length, o.window_overlap);
-  }
+  const AnswerSettings settings = choose_settings(directory, tokenizer, o.given);
   const QuestionAnsweringModel model =
       load_trained_model(directory, o.model, resolve_precision(o.bf16));
   FeatureOptions feature_options;
@@ -124,15 +112,18 @@ void evaluate_model(const EvaluateOptions& o) {
   const FeatureSet features = FeatureSet::build(dataset, tokenizer, feature_options);
   map.finish();
   release_notes();
-  EvaluationOptions options = evaluation_options(o, settings);
+  EvaluationOptions options;
+  options.decoder = settings.decoder_options();
+  options.predict.batch_size = o.batch_size;
   options.predict.with_losses = feature_options.with_labels;
   ProgressBar bar("", "it", 0);
   options.predict.progress = bar.callback();
   const Evaluation evaluation = evaluate(model, dataset, features, options);
   bar.finish();
-  if (!o.predictions_dir.empty()) {
-    write_prediction_files(dataset, features, evaluation, o.predictions_dir);
-  }
+  const Analysis analysis =
+      analyse(dataset, features, evaluation, {.max_answer_length = settings.max_answer_length});
+  if (!o.predictions_dir.empty()) write_files(o, dataset, features, evaluation, analysis);
+  if (!o.json) print(analysis_table(dataset, analysis));
   Json scores = scores_json(evaluation.squad, evaluation.items, o.metric);
   scores["qa_topk_recall"] = evaluation.qa_topk_recall;
   if (evaluation.loss) scores["loss"] = *evaluation.loss;

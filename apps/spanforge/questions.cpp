@@ -13,7 +13,8 @@ namespace {
 std::string text_of(const Json& row, const char* key, const std::string& place) {
   const auto found = row.find(key);
   if (found == row.end() || !found->is_string() || found->get_ref<const std::string&>().empty()) {
-    throw Error(ErrorCode::kBadData, place, fmt::format("'{}' must be a text that is not empty", key));
+    throw Error(ErrorCode::kBadData, place,
+                fmt::format("'{}' must be a text that is not empty", key));
   }
   return found->get<std::string>();
 }

@@ -1,10 +1,9 @@
 #pragma once
 // The file behind `ask --input`: JSON lines with question, context and, if any, id.
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "spanforge/inference/pipeline.h"
 

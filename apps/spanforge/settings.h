@@ -1,0 +1,31 @@
+#pragma once
+// Which windows and which decoding a command uses.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "spanforge/evaluation/answer_settings.h"
+
+namespace spanforge::app {
+
+// What the user gave, else the defaults for this tokenizer and the model's positions (a directory
+// without config.json holds a tokenizer only: 512 then). Notes once where the tokenizer states no
+// length. Error{kUsage} for windows that the model cannot have.
+WindowOptions choose_windows(const std::filesystem::path& directory, const Tokenizer& tokenizer,
+                             std::optional<int32_t> max_seq_length, std::optional<int32_t> overlap);
+
+struct GivenSettings {  // on the command line
+  std::optional<std::string> decoder;
+  std::optional<int32_t> max_seq_length, window_overlap, max_answer_length;
+  std::optional<bool> null_answers;
+  std::optional<double> null_threshold;
+};
+
+// What the user gave; else what training stored with the model, where its decoder is the one used;
+// else the decoder's own defaults. The same order as Pipeline's, so that evaluation and answering
+// agree.
+AnswerSettings choose_settings(const std::filesystem::path& directory, const Tokenizer& tokenizer,
+                               const GivenSettings& given);
+
+}  // namespace spanforge::app
