@@ -1,5 +1,7 @@
 #include "spanforge/ops/gemm.h"
 
+#include <thread>
+
 #include "ops/reference.h"
 #include "spanforge/ops/instruction_sets.h"
 #include "spanforge/ops/linear.h"
@@ -112,6 +114,27 @@ TEST(Gemm, RepeatsBitForBit) {
   gemm(a, b, first);
   gemm(a, b, second);
   expect_same(first, second, "c");
+}
+
+TEST(Gemm, ServesSeveralThreadsAtOnce) {
+  CounterStream stream(6);
+  const Buffer a(DType::kBF16, random_matrix(stream, 60, 100));
+  const Buffer b(DType::kBF16, random_matrix(stream, 100, 80));
+  const Buffer wanted(DType::kF32, 60, 80);
+  gemm(a, b, wanted);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int64_t rows = 1; rows <= 60; ++rows) {
+        const Buffer c(DType::kF32, rows, 80);
+        gemm(a.tensor().row_range(0, rows), b, c);
+        Matrix top = wanted.matrix();
+        top.rows = rows;
+        expect_near(c.matrix(), top, 1e-4, 1e-5, "c");
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST(Gemm, RefusesShapesAndDtypesThatDoNotFit) {

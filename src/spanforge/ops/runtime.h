@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ void parallel_blocks(int64_t n, int64_t elements, const Body& body) {
   for (int64_t i = 0; i < n; ++i) body(i);
 }
 
-// The same for pieces of uneven cost.
+// The same for pieces of uneven cost; here body may throw: one of the exceptions is rethrown.
 template <class Body>
 void parallel_dynamic(int64_t n, int64_t elements, const Body& body) {
   const int threads = worker_threads();
@@ -45,8 +46,17 @@ void parallel_dynamic(int64_t n, int64_t elements, const Body& body) {
     for (int64_t i = 0; i < n; ++i) body(i);
     return;
   }
+  std::exception_ptr failure;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-  for (int64_t i = 0; i < n; ++i) body(i);
+  for (int64_t i = 0; i < n; ++i) {
+    try {
+      body(i);
+    } catch (...) {
+#pragma omp critical(spanforge_ops_failure)
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 // Calls body(begin, end) for the row ranges of `block` rows that cover [0, rows).

@@ -1,0 +1,174 @@
+"""Every operation, forward and backward, against PyTorch's; AdamW step by step.
+
+usage: oracle_ops.py --bin BUILD/bin [--self-test]
+Prints one line an operation with the largest error seen. --self-test plants a wrong value in each
+result and must see each.
+"""
+
+import argparse
+import math
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--bin", required=True, type=pathlib.Path)
+parser.add_argument("--self-test", action="store_true")
+arguments = parser.parse_args()
+torch.manual_seed(7)
+torch.set_num_threads(2)
+failures, planted, seen = [], 0, 0
+
+
+def write(path, matrices):
+    with open(path, "wb") as file:
+        for m in matrices:
+            m = np.ascontiguousarray(m.detach().numpy() if torch.is_tensor(m) else m, np.float32)
+            m = m.reshape(1, -1) if m.ndim == 1 else m
+            file.write(np.array(m.shape, np.int64).tobytes() + m.tobytes())
+
+
+def read(path):
+    data, result, at = path.read_bytes(), [], 0
+    while at < len(data):
+        rows, cols = np.frombuffer(data, np.int64, 2, at)
+        result.append(np.frombuffer(data, np.float32, rows * cols, at + 16).reshape(rows, cols))
+        at += 16 + 4 * int(rows * cols)
+    return result
+
+
+def run(operation, inputs):
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = pathlib.Path(folder) / "in", pathlib.Path(folder) / "out"
+        write(source, inputs)
+        subprocess.run([arguments.bin / "ops_driver", operation, source, target], check=True)
+        return read(target)
+
+
+def compare(name, got, wanted, tolerance):
+    """Largest difference relative to the largest value wanted, for each result."""
+    global planted, seen
+    worst = 0.0
+    for index, (ours, theirs) in enumerate(zip(got, wanted, strict=True)):
+        theirs = theirs.detach().double().numpy()
+        ours = ours.astype(np.float64).reshape(theirs.shape)
+        scale = max(np.abs(theirs).max(), 1e-30)
+        if arguments.self_test:
+            wrong = ours.copy()
+            wrong.flat[wrong.size // 2] += 3 * tolerance * scale
+            planted += 1
+            seen += np.abs(wrong - theirs).max() / scale > tolerance
+        error = np.abs(ours - theirs).max() / scale
+        worst = max(worst, error)
+        if not error <= tolerance:
+            failures.append(f"{name}, result {index}: {error:.3g} > {tolerance:g}")
+    print(f"{name}: largest relative error {worst:.2e}")
+
+
+def leaf(*shape, scale=1.0):
+    return (torch.randn(*shape) * scale).requires_grad_()
+
+
+def check_linear():
+    x, w, b, dy = leaf(70, 96), leaf(130, 96, scale=0.1), leaf(130), torch.randn(70, 130)
+    y = F.linear(x, w, b)
+    y.backward(dy)
+    compare("linear", run("linear", [x, w, b, dy]), [y, x.grad, w.grad, b.grad], 2e-6)
+
+
+def check_activations():
+    for number, (name, function) in enumerate(
+        [("gelu", F.gelu), ("gelu_new", lambda v: F.gelu(v, approximate="tanh")), ("relu", F.relu)]
+    ):
+        x, bias, dy = leaf(90, 77, scale=3), leaf(77), torch.randn(90, 77)
+        y = function(x + bias)
+        y.backward(dy)
+        got = run("activation", [np.array([number]), x, bias, dy])
+        compare(name, got, [y, x.grad, bias.grad], 2e-6)
+
+
+def check_layer_norm():
+    for width in (5, 128, 384):
+        x, bias, residual, dy = leaf(60, width), leaf(width), leaf(60, width), torch.randn(60, width)
+        gamma, beta = leaf(width), leaf(width)
+        y = F.layer_norm(x + bias + residual, (width,), gamma, beta, 1e-12)
+        y.backward(dy)
+        got = run("layer_norm", [np.array([1e-12]), x, bias, residual, gamma, beta, dy])
+        wanted = [y, x.grad, gamma.grad, beta.grad, bias.grad]
+        compare(f"layer_norm {width}", got, wanted, 5e-6)
+
+
+def check_attention():
+    for heads, size, lengths in [(4, 16, [1, 30, 77]), (2, 64, [384]), (3, 20, [50, 2, 129])]:
+        hidden, tokens = heads * size, sum(lengths)
+        qkv, dout = leaf(tokens, 3 * hidden), torch.randn(tokens, hidden)
+        outs = []
+        for window in torch.split(qkv, lengths):
+            q, k, v = (t.view(-1, heads, size).transpose(0, 1) for t in window.split(hidden, dim=1))
+            out = F.scaled_dot_product_attention(q[None], k[None], v[None])[0]
+            outs.append(out.transpose(0, 1).reshape(-1, hidden))
+        out = torch.cat(outs)
+        out.backward(dout)
+        ends = np.cumsum([0] + lengths)
+        got = run("attention", [np.array([heads, 1 / math.sqrt(size)]), ends, qkv, dout])
+        compare(f"attention {heads} x {size}", got, [out, qkv.grad], 5e-6)
+
+
+def check_embedding():
+    table, ids, dy = leaf(40, 50), torch.randint(0, 40, (200,)), torch.randn(200, 50)
+    y = F.embedding(ids, table)
+    y.backward(dy)
+    compare("embedding", run("embedding", [table, ids, dy]), [y, table.grad], 1e-6)
+
+
+def check_span_loss():
+    lengths, starts, ends = [7, 1, 40], [2, 0, 39], [6, 0, 11]
+    logits = leaf(sum(lengths), 2, scale=3)
+    loss = 0
+    for window, start, end in zip(torch.split(logits, lengths), starts, ends):
+        loss = loss + 0.5 * F.cross_entropy(window[None, :, 0], torch.tensor([start]))
+        loss = loss + 0.5 * F.cross_entropy(window[None, :, 1], torch.tensor([end]))
+    (loss * 0.125).backward()
+    inputs = [np.array([0.125]), logits, np.cumsum([0] + lengths), np.array(starts), np.array(ends)]
+    compare("span_loss", run("span_loss", inputs), [loss.reshape(1, 1), logits.grad], 1e-6)
+
+
+def check_adamw():
+    n, steps = 100_003, 6
+    for lr, decay in [(3e-4, 0.0), (5e-5, 0.01), (1e-3, 0.1)]:
+        p = torch.randn(n) * 0.05
+        gradients = torch.randn(steps, n) * 10 ** torch.empty(steps, n).uniform_(-6, 1)
+        parameter = torch.nn.Parameter(p.clone())
+        optimizer = torch.optim.AdamW([parameter], lr=lr, weight_decay=decay)
+        for gradient in gradients:
+            parameter.grad = gradient.clone()
+            optimizer.step()
+        state = optimizer.state[parameter]
+        got = run("adamw", [np.array([lr, decay, 1.0]), p, gradients])
+        name = f"adamw lr {lr} decay {decay}"
+        compare(name, got, [parameter, state["exp_avg"], state["exp_avg_sq"]], 1e-7)
+        for label, ours, theirs in zip("mv", got[1:], (state["exp_avg"], state["exp_avg_sq"])):
+            if not np.array_equal(ours[0], theirs.numpy()):
+                failures.append(f"{name}: {label} is not equal bit for bit")
+        # torch's square root is MKL's, which does not always round correctly: last bits of p.
+        differing = int((got[0][0] != parameter.detach().numpy()).sum())
+        print(f"{name}: m and v compared bit for bit, p differs in {differing} of {n}")
+        if differing > 0.05 * n:
+            failures.append(f"{name}: p differs in {differing} of {n} places")
+
+
+for check in (check_linear, check_activations, check_layer_norm, check_attention, check_embedding,
+              check_span_loss, check_adamw):
+    check()
+if arguments.self_test:
+    print(f"self-test: {seen} of {planted} planted faults were seen")
+    sys.exit(0 if seen == planted and not failures else 1)
+for failure in failures:
+    print("DIFFERS", failure)
+print("operations:", "equal to PyTorch's" if not failures else f"{len(failures)} differences")
+sys.exit(1 if failures else 0)
