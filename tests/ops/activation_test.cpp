@@ -106,7 +106,7 @@ TEST(Activation, HasItsLimitsAtExtremes) {
       nan.values = {std::nan(""), 1, 2};
       const Buffer xn(DType::kF32, nan), yn(DType::kF32, 1, 3), bn(DType::kF32, Matrix(1, 3));
       bias_activation(xn, bn, activation, yn);
-      EXPECT_TRUE(activation == Activation::kRelu || std::isnan(yn.matrix()(0, 0)));
+      EXPECT_TRUE(std::isnan(yn.matrix()(0, 0)));
     }
   });
 }

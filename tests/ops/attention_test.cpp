@@ -219,6 +219,24 @@ TEST(Attention, SurvivesLargeScores) {
   });
 }
 
+TEST(Attention, ShowsNaNWhereverItEnters) {
+  for_each_target([&](const std::string&) {
+    for (const DType dtype : {DType::kF32, DType::kBF16}) {
+      for (const int32_t length : {20, 70}) {
+        for (const int64_t column : {0, 8, 16}) {  // of Q, K, V
+          const Problem p = make_problem({length}, 1, 8, 0);
+          CounterStream stream(3);
+          const Buffer qkv(dtype, random_matrix(stream, length, 24));
+          testing::set_value(qkv, 5, column, std::nan(""));
+          const Buffer out(dtype, length, 8), lse(DType::kF32, 1, length);
+          attention(qkv, p.shape(), {}, out, lse);
+          EXPECT_TRUE(std::isnan(out.matrix()(5, 0))) << length << " " << column;
+        }
+      }
+    }
+  });
+}
+
 TEST(Attention, DoesNotSeeOtherWindows) {
   for_each_target([&](const std::string&) {
     CounterStream stream(4);

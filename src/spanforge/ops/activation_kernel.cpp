@@ -52,26 +52,25 @@ struct Gelu {
   }
 };
 
-// (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u)), u = sqrt(2 / pi) (x + 0.044715 x^3).
+// (1 + tanh(u)) / 2 = 1 / (1 + e), e = exp(-2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
 struct GeluTanh {
-  static HWY_INLINE V sigmoid(V x) {
+  static HWY_INLINE V exponential(V x) {
     const V cubic = hn::MulAdd(hn::Mul(x, x), broadcast(0.044715f), broadcast(1.0f));
-    const V u = hn::Mul(hn::Mul(x, broadcast(-1.5957691216f)), cubic);
-    return hn::Div(broadcast(1.0f), hn::Add(broadcast(1.0f), exp_any(u)));
+    return exp_any(hn::Mul(hn::Mul(x, broadcast(-1.5957691216f)), cubic));
   }
-  static HWY_INLINE V value(V x) { return hn::Mul(x, sigmoid(x)); }
+  static HWY_INLINE V value(V x) { return hn::Div(x, hn::Add(broadcast(1.0f), exponential(x))); }
   static HWY_INLINE V slope(V x) {
-    const V t = hn::Min(hn::Max(x, broadcast(-30.0f)), broadcast(30.0f));  // x^3 must stay finite
-    const V s = sigmoid(t);
+    const V t = hn::Min(hn::Max(x, broadcast(-9.0f)), broadcast(9.0f));  // beyond it is 0 or 1
+    const V e = exponential(t);
+    const V s = hn::Div(broadcast(1.0f), hn::Add(broadcast(1.0f), e));
     const V du = hn::Mul(hn::MulAdd(hn::Mul(t, t), broadcast(3 * 0.044715f), broadcast(1.0f)),
                          broadcast(1.5957691216f));
-    const V rest = hn::Mul(hn::Mul(t, s), hn::Sub(broadcast(1.0f), s));
-    return hn::MulAdd(rest, du, s);
+    return hn::MulAdd(hn::Mul(hn::Mul(t, s), hn::Mul(e, s)), du, s);  // 1 - s = e s
   }
 };
 
 struct Relu {
-  static HWY_INLINE V value(V x) { return hn::Max(x, hn::Zero(F())); }
+  static HWY_INLINE V value(V x) { return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(F())), x); }
   static HWY_INLINE V slope(V x) {
     return hn::IfThenElseZero(hn::Gt(x, hn::Zero(F())), broadcast(1.0f));
   }

@@ -108,7 +108,8 @@ HWY_INLINE float sum_of_lanes(V x) { return hn::GetLane(hn::SumOfLanes(F(), x));
 HWY_INLINE float max_of_lanes(V x) { return hn::GetLane(hn::MaxOfLanes(F(), x)); }
 
 // e^x to about one unit in the last place. x = k ln 2 + r with |r| <= ln 2 / 2, e^r by a polynomial
-// fitted for least relative error.
+// fitted for least relative error. NaN gives NaN: of two operands x86's maximum and minimum return
+// the second when one is NaN, so x stands second.
 struct ExpParts {
   V power;              // e^r
   hn::Vec<I> exponent;  // k
@@ -133,15 +134,15 @@ constexpr float kLeastExponent = -87.33654f;  // below, e^x is subnormal: taken 
 // For x <= 0, or little above.
 HWY_INLINE V exp_nonpositive(V x) {
   const V low = broadcast(kLeastExponent);
-  const ExpParts e = exp_parts(hn::Max(x, low));
-  return hn::IfThenElseZero(hn::Ge(x, low), hn::Mul(e.power, power_of_two(e.exponent)));
+  const ExpParts e = exp_parts(hn::Max(low, x));
+  return hn::IfThenZeroElse(hn::Lt(x, low), hn::Mul(e.power, power_of_two(e.exponent)));
 }
 
 // For any x; infinity where e^x overflows.
 HWY_INLINE V exp_any(V x) {
   const V low = broadcast(kLeastExponent);
   const V high = broadcast(88.72283f);
-  const ExpParts e = exp_parts(hn::Min(hn::Max(x, low), high));
+  const ExpParts e = exp_parts(hn::Min(high, hn::Max(low, x)));
   // 2^k in two factors, since k may be 128.
   const auto half = hn::ShiftRight<1>(e.exponent);
   const V scaled = hn::Mul(e.power, power_of_two(half));
