@@ -1,0 +1,109 @@
+#include "spanforge/evaluation/analysis.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "evaluation/support.h"
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+using testing::Asked;
+using testing::Fixture;
+using testing::make_fixture;
+using testing::vote;
+
+// The verdict on one question whose first window is pulled to words [first, last].
+Judgement judge(const Asked& asked, int32_t first, int32_t last, float strength = 9,
+                WindowOptions windows = {64, 8}, AnalysisOptions options = {}) {
+  Fixture f = make_fixture({asked}, windows);
+  vote(f, 0, first, last, strength);
+  EvaluationOptions evaluation;
+  evaluation.decoder.null_answers = true;
+  evaluation.decoder.max_answer_length = options.max_answer_length;
+  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, evaluation);
+  return analyse(f.dataset, f.features, e, options).judgements.at(0);
+}
+
+const Asked kAna = {
+    "q1", "who went", "ana went home with ben and carla in the evening", {{"carla", 27}}};
+
+TEST(Analysis, TellsRightFromUnsurelyRight) {
+  EXPECT_EQ(judge(kAna, 6, 6).verdict, Verdict::kRight);
+  EXPECT_EQ(judge(kAna, 6, 6, 1.5f).verdict, Verdict::kRightUnsure);
+}
+
+TEST(Analysis, NamesWhoLostIt) {
+  EXPECT_EQ(judge(kAna, 5, 6).verdict, Verdict::kBoundary);
+  EXPECT_EQ(judge(kAna, 0, 0).verdict, Verdict::kConfidentWrong);
+  EXPECT_EQ(judge(kAna, -1, -1).verdict, Verdict::kFalseNone);
+  EXPECT_EQ(judge(kAna, 0, 0, 1.5f).verdict, Verdict::kUnsureWrong);
+}
+
+TEST(Analysis, ReferenceInTheTopKWasLostByRanking) {
+  Fixture f = make_fixture({kAna});
+  vote(f, 0, 0, 0, 9);
+  vote(f, 0, 6, 6, 8);
+  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, {});
+  const Judgement judgement = analyse(f.dataset, f.features, e, {}).judgements.at(0);
+  EXPECT_EQ(judgement.verdict, Verdict::kRankedLower);
+  EXPECT_GT(judgement.gold_rank, 1);
+}
+
+TEST(Analysis, LabelThatStandsElsewhereIsBlamedOnTheLabel) {
+  Asked asked = kAna;
+  asked.answers = {{"carla", 3}};
+  EXPECT_EQ(judge(asked, 0, 0).verdict, Verdict::kLabelBad);
+}
+
+TEST(Analysis, AnswerWithoutReferenceIsAFalseAnswer) {
+  Asked asked = kAna;
+  asked.answers.clear();
+  EXPECT_EQ(judge(asked, 0, 0).verdict, Verdict::kFalseAnswer);
+  EXPECT_EQ(judge(asked, -1, -1).verdict, Verdict::kRight);
+}
+
+TEST(Analysis, ReferenceAcrossAWindowsEdgeIsCutOff) {
+  Asked asked = kAna;
+  asked.answers = {{"home with ben and carla", 9}};
+  // Windows of 4 context words with 1 shared: five words fit in none.
+  EXPECT_EQ(judge(asked, 0, 0, 9, {9, 1}).verdict, Verdict::kCutOff);
+}
+
+TEST(Analysis, ReferenceLongerThanAllowedIsToldApart) {
+  Asked asked = kAna;
+  asked.answers = {{"home with ben and carla", 9}};
+  AnalysisOptions options;
+  options.max_answer_length = 4;
+  EXPECT_EQ(judge(asked, 0, 0, 9, {64, 8}, options).verdict, Verdict::kTooLong);
+}
+
+TEST(Analysis, ReportsCountEveryQuestionOnce) {
+  Fixture f = make_fixture({kAna, {"q2", "who", "nobody at all", {}}});
+  vote(f, 0, 5, 6, 9);
+  vote(f, 1, 0, 0, 9);
+  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, {});
+  const Analysis analysis = analyse(f.dataset, f.features, e, {});
+  const Json json = analysis_json(f.dataset, analysis);
+  EXPECT_EQ(json["questions"].get<int>(), 2);
+  EXPECT_EQ(json["wrong"].get<int>(), 2);
+  EXPECT_EQ(json["verdicts"][verdict_name(Verdict::kBoundary)].get<int>(), 1);
+  EXPECT_EQ(json["lost_by"]["boundary"].get<int>(), 1);
+  EXPECT_EQ(json["details"][1]["verdict"].get<std::string>(), verdict_name(Verdict::kFalseAnswer));
+  const std::string table = analysis_table(f.dataset, analysis);
+  EXPECT_NE(table.find("boundary off"), std::string::npos);
+  EXPECT_NE(table.find("reference \"carla\""), std::string::npos);
+  EXPECT_EQ(analysis_table(f.dataset, analysis, 0).find("carla"), std::string::npos);
+}
+
+TEST(Analysis, EveryVerdictHasItsWords) {
+  for (int v = 0; v < kVerdictCount; ++v) {
+    EXPECT_STRNE(verdict_name(static_cast<Verdict>(v)), "");
+    EXPECT_EQ(std::string(verdict_lost_by(static_cast<Verdict>(v))).empty(), v < 2);
+  }
+}
+
+}  // namespace
+}  // namespace spanforge

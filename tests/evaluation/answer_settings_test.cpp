@@ -1,0 +1,97 @@
+#include "spanforge/evaluation/answer_settings.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "evaluation/support.h"
+#include "spanforge/base/file.h"
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+class AnswerSettingsTest : public ::testing::Test {
+ protected:
+  void write(const std::string& text) { write_file_atomic(directory_ / kAnswerSettingsFile, text); }
+  testing::TemporaryDirectory directory_;
+};
+
+TEST_F(AnswerSettingsTest, ReadBackAsWritten) {
+  AnswerSettings settings;
+  settings.decoder = DecoderKind::kRunQa;
+  settings.windows = {96, 17};
+  settings.max_answer_length = 41;
+  settings.null_answers = true;
+  settings.null_threshold = -1.0 / 3;
+  settings.temperature = 1.7;
+  save_answer_settings(settings, Json{{"train_sha256", "ab"}}, directory_.path());
+  const auto read = load_answer_settings(directory_.path());
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->decoder, settings.decoder);
+  EXPECT_EQ(read->windows.max_seq_length, 96);
+  EXPECT_EQ(read->windows.window_overlap, 17);
+  EXPECT_EQ(read->max_answer_length, 41);
+  EXPECT_TRUE(read->null_answers);
+  EXPECT_EQ(read->null_threshold, settings.null_threshold);
+  EXPECT_EQ(read->temperature, 1.7);
+  EXPECT_NE(read_file(directory_ / kAnswerSettingsFile).find("\"train_sha256\": \"ab\""),
+            std::string::npos);
+}
+
+TEST_F(AnswerSettingsTest, AbsentFileIsNoError) {
+  EXPECT_FALSE(load_answer_settings(directory_.path()));
+}
+
+TEST_F(AnswerSettingsTest, UnknownKeysAreIgnoredAndAbsentOnesDefault) {
+  write(R"({"format": 1, "future": [1], "max_answer_length": 12})");
+  const auto read = load_answer_settings(directory_.path());
+  EXPECT_EQ(read->max_answer_length, 12);
+  EXPECT_EQ(read->windows.max_seq_length, WindowOptions{}.max_seq_length);
+}
+
+TEST_F(AnswerSettingsTest, WrongValuesNameFileAndKey) {
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {R"({"max_seq_length": "384"})", "max_seq_length"},
+      {R"({"max_answer_length": 0})", "max_answer_length"},
+      {R"({"window_overlap": -1})", "window_overlap"},
+      {R"({"window_overlap": 1.5})", "window_overlap"},
+      {R"({"null_threshold": null})", "null_threshold"},
+      {R"({"temperature": 0})", "temperature"},
+      {R"({"null_answers": 1})", "null_answers"},
+      {R"({"decoder": "beam"})", "decoder"},
+      {R"({"decoder": 3})", "decoder"},
+      {R"({"format": 2})", "format 2"},
+      {"[]", "object"},
+  };
+  for (const auto& [text, key] : rows) {
+    SCOPED_TRACE(text);
+    write(text);
+    const Error error = testing::expect_error(ErrorCode::kBadModel,
+                                              [&] { load_answer_settings(directory_.path()); });
+    EXPECT_NE(error.place().find(kAnswerSettingsFile), std::string::npos);
+    EXPECT_NE(error.reason().find(key), std::string::npos) << error.reason();
+  }
+}
+
+TEST(LongestAnswer, CoversTheLabelsWithSomeToSpare) {
+  const testing::Fixture f =
+      testing::make_fixture({{"q1",
+                              "who",
+                              "one two three four five six seven eight nine ten eleven twelve",
+                              {{"two three four five six seven eight nine ten eleven", 4}}}},
+                            {64, 8}, true);
+  EXPECT_EQ(longest_answer_from_labels(f.features), 13);  // 10 tokens and a quarter
+}
+
+TEST(LongestAnswer, IsNeverTinyAndHasADefault) {
+  const testing::Fixture labelled =
+      testing::make_fixture({{"q1", "who", "one two", {{"two", 4}}}}, {64, 8}, true);
+  EXPECT_EQ(longest_answer_from_labels(labelled.features), 8);
+  const testing::Fixture bare =
+      testing::make_fixture({{"q1", "who", "one two", {}}}, {64, 8}, true);
+  EXPECT_EQ(longest_answer_from_labels(bare.features), 30);
+}
+
+}  // namespace
+}  // namespace spanforge

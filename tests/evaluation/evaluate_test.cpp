@@ -1,0 +1,148 @@
+#include "spanforge/evaluation/evaluate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "evaluation/support.h"
+#include "spanforge/base/file.h"
+#include "spanforge/evaluation/prediction_files.h"
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+using testing::Asked;
+using testing::Fixture;
+using testing::make_fixture;
+using testing::vote;
+
+const std::vector<Asked> kAsked = {
+    {"q1", "who went home", "ana went home with ben today", {{"ana", 0}}},
+    {"q2", "who stayed", "ben stayed there and slept well", {{"ben", 0}}},
+    {"q3", "who flew", "nobody did such a thing here", {}},
+};
+
+TEST(Evaluate, ScoresTheAnswersGivenAndRanksTheReferences) {
+  Fixture f = make_fixture(kAsked);
+  vote(f, 0, 0, 0, 9);  // right
+  vote(f, 1, 4, 4, 9);  // "slept"; the reference is next
+  vote(f, 1, 0, 0, 8);
+  vote(f, 2, 1, 1, 9);
+  EvaluationOptions options;
+  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  EXPECT_EQ(e.squad.total, 3);
+  EXPECT_DOUBLE_EQ(e.squad.exact, 100.0 / 3);
+  EXPECT_EQ(e.squad.no_answer->exact, 0.0);
+  EXPECT_EQ(e.ranks[0].rank, 1);
+  EXPECT_GT(e.ranks[1].rank, 1);
+  EXPECT_EQ(e.ranks[1].text, "ben");
+  EXPECT_EQ(e.ranks[1].top1_text, "slept");
+  EXPECT_GT(e.ranks[1].top1_score, e.ranks[1].score);
+  EXPECT_EQ(e.ranks[2].rank, 0);
+  EXPECT_EQ(e.ranks[2].score, 0.0);
+  EXPECT_DOUBLE_EQ(e.qa_topk_recall, 2.0 / 3);
+  EXPECT_FALSE(e.loss);
+}
+
+TEST(Evaluate, NullAnswersFollowTheThresholdAndBestSearchesAnswersNotYetBlanked) {
+  Fixture f = make_fixture(kAsked);
+  vote(f, 0, 0, 0, 9);
+  vote(f, 1, 0, 0, 5);
+  vote(f, 1, -1, -1, 6);  // the model would rather say nothing
+  vote(f, 2, -1, -1, 9);
+  EvaluationOptions options;
+  options.decoder.null_answers = true;
+  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  EXPECT_EQ(e.decoded[1].prediction.text, "");
+  EXPECT_EQ(e.decoded[1].best_non_null, "ben");
+  EXPECT_DOUBLE_EQ(e.squad.exact, 200.0 / 3);
+  EXPECT_EQ(*e.squad.best_exact, 100.0);
+  const auto threshold = find_null_threshold(f.dataset, e.decoded);
+  ASSERT_TRUE(threshold);
+  EXPECT_EQ(threshold->exact, 100.0);
+  options.decoder.null_threshold = threshold->log_odds;
+  EXPECT_EQ(evaluate_predictions(f.dataset, f.features, f.predictions, options).squad.exact, 100.0);
+}
+
+TEST(NullThreshold, IsAbsentWhereEveryQuestionHasAnAnswer) {
+  Fixture f = make_fixture({kAsked[0], kAsked[1]});
+  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, {});
+  EXPECT_FALSE(find_null_threshold(f.dataset, e.decoded));
+}
+
+TEST(NullThreshold, EqualOddsStandOrFallTogether) {
+  const Fixture f = make_fixture(kAsked);
+  std::vector<DecodedExample> decoded(3);
+  for (size_t i = 0; i < 3; ++i) {
+    decoded[i].null_odds = 1.5;
+    decoded[i].best_non_null = i == 0 ? "ana" : i == 1 ? "ben" : "x";
+  }
+  const auto threshold = find_null_threshold(f.dataset, decoded);
+  EXPECT_GT(threshold->log_odds, 1.5);
+  EXPECT_NEAR(threshold->f1, 200.0 / 3, 1e-9);
+}
+
+TEST(Evaluate, DroppedExamplesAreNotScored) {
+  std::vector<Asked> asked = kAsked;
+  asked[0].answers = {{"ana", 3}};  // not where it says
+  Fixture f = make_fixture(asked, {64, 8}, true);
+  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, {});
+  EXPECT_EQ(e.squad.total, 2);
+  EXPECT_EQ(e.decoded.size(), 3u);
+}
+
+TEST(Evaluate, LossIsTheMeanOverWindows) {
+  Fixture f = make_fixture(kAsked);
+  f.predictions.window_losses = {1.0, 2.0, 6.0};
+  EXPECT_EQ(*evaluate_predictions(f.dataset, f.features, f.predictions, {}).loss, 3.0);
+}
+
+TEST(TrainerMetrics, HaveHFsKeysInHFsOrder) {
+  Evaluation e;
+  e.loss = 0.5;
+  e.squad.exact = 50;
+  e.squad.total = 2;
+  e.squad.has_answer = SquadScores::Part{50, 60, 2};
+  e.squad.best_exact = e.squad.best_exact_thresh = e.squad.best_f1 = e.squad.best_f1_thresh = 0;
+  e.window_count = 30;
+  e.runtime_seconds = 1.23456;
+  const Json json = trainer_metrics_json(e, 8, 2.0);
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : json.items()) keys.push_back(key);
+  EXPECT_EQ(keys,
+            (std::vector<std::string>{
+                "eval_loss", "eval_exact", "eval_f1", "eval_total", "eval_HasAns_exact",
+                "eval_HasAns_f1", "eval_HasAns_total", "eval_best_exact", "eval_best_exact_thresh",
+                "eval_best_f1", "eval_best_f1_thresh", "eval_runtime", "eval_samples_per_second",
+                "eval_steps_per_second", "epoch"}));
+  EXPECT_EQ(json["eval_runtime"].get<double>(), 1.2346);
+  EXPECT_EQ(json["eval_samples_per_second"].get<double>(), 24.3);
+  EXPECT_EQ(json["eval_steps_per_second"].get<double>(), 3.24);
+}
+
+TEST(PredictionFiles, AreRunQasToTheByte) {
+  Fixture f = make_fixture({{"問1", "who", "ana was here", {{"ana", 0}}}});
+  vote(f, 0, 0, 0, 2);
+  EvaluationOptions options;
+  options.decoder.kind = DecoderKind::kRunQa;
+  options.decoder.n_best_size = 1;
+  options.recipe_top_k = 2;
+  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  const testing::TemporaryDirectory directory;
+  write_prediction_files(f.dataset, f.features, e, directory / "out");
+  EXPECT_EQ(read_file(directory / "out/eval_predictions.json"),
+            "{\n    \"\\u554f1\": \"ana\"\n}\n");
+  EXPECT_EQ(read_file(directory / "out/eval_nbest_predictions.json"),
+            "{\n    \"\\u554f1\": [\n        {\n            \"start_logit\": 2.0,\n"
+            "            \"end_logit\": 2.0,\n            \"text\": \"ana\",\n"
+            "            \"probability\": 1.0\n        }\n    ]\n}\n");
+  EXPECT_EQ(read_file(directory / "out/eval_null_odds.json"), "{\n    \"\\u554f1\": -4.0\n}\n");
+  const Json top_k = parse_json_file(directory / "out/eval_qa_topk.json", ErrorCode::kBadData);
+  ASSERT_EQ(top_k["問1"].size(), 2u);
+  EXPECT_EQ(top_k["問1"][0]["text"].get<std::string>(), "ana");
+}
+
+}  // namespace
+}  // namespace spanforge

@@ -1,0 +1,78 @@
+#pragma once
+// A small dataset, a tokenizer over its words, and logits that say what a test wants.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "spanforge/evaluation/evaluate.h"
+
+namespace spanforge::testing {
+
+struct Asked {
+  std::string id, question, context;
+  std::vector<Answer> answers;
+};
+
+// Every word of every text is one token.
+inline Tokenizer word_tokenizer(const std::vector<Asked>& asked) {
+  std::vector<std::string> vocabulary = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+  std::map<std::string, bool> known;
+  const auto add = [&](const std::string& text) {
+    std::string word;
+    for (char c : text + " ") {
+      if (c != ' ') {
+        word += c;
+      } else if (!word.empty() && known.emplace(word, true).second) {
+        vocabulary.push_back(word);
+      }
+      if (c == ' ') word.clear();
+    }
+  };
+  for (const Asked& a : asked) {
+    add(a.question);
+    add(a.context);
+  }
+  return Tokenizer::from_vocabulary(vocabulary, {}, "test");
+}
+
+struct Fixture {
+  Dataset dataset;
+  FeatureSet features;
+  Predictions predictions;  // all logits 0
+};
+
+inline Fixture make_fixture(const std::vector<Asked>& asked, WindowOptions windows = {64, 8},
+                            bool labels = false) {
+  Fixture f;
+  f.dataset.file = "test.json";
+  for (const Asked& a : asked) {
+    Example example;
+    example.id = a.id;
+    example.question = a.question;
+    example.context = f.dataset.contexts.size();
+    example.answers = a.answers;
+    f.dataset.contexts.push_back(a.context);
+    f.dataset.examples.push_back(example);
+  }
+  FeatureOptions options;
+  options.windows = windows;
+  options.with_labels = labels;
+  options.on_bad_answer = BadAnswerPolicy::kDrop;
+  f.features = FeatureSet::build(f.dataset, word_tokenizer(asked), options);
+  f.predictions.logits.start.assign(static_cast<size_t>(f.features.token_count()), 0.0f);
+  f.predictions.logits.end = f.predictions.logits.start;
+  return f;
+}
+
+// Adds to the logits of context words [first, last] of an example's first window; first -1: [CLS].
+inline void vote(Fixture& f, size_t example, int32_t first, int32_t last, float strength) {
+  const Window& window =
+      f.features.windows()[static_cast<size_t>(f.features.windows_of(example).first)];
+  const int64_t base = window.first_token;
+  const int64_t shift = first < 0 ? 0 : window.context.start;
+  f.predictions.logits.start[static_cast<size_t>(base + shift + std::max(first, 0))] += strength;
+  f.predictions.logits.end[static_cast<size_t>(base + shift + std::max(last, 0))] += strength;
+}
+
+}  // namespace spanforge::testing
