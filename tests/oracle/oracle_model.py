@@ -2,7 +2,10 @@
 names and forms of weights, saved directories. Random BERTs of several shapes, and MiniLM's real
 weights where the package that holds them is installed.
 
-usage: oracle_model.py --bin DIR [--self-test]
+usage: oracle_model.py --bin DIR [--other-python PYTHON] [--self-test]
+
+A saved directory is also loaded by another major version of transformers where .venv5/ (or
+--other-python) holds one: python3 -m venv .venv5 && .venv5/bin/pip install torch "transformers>=5"
 """
 
 import argparse
