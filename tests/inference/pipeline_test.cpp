@@ -1,0 +1,191 @@
+#include "spanforge/inference/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+const char* const kWords[] = {"ana",   "ben",  "carla", "went", "home", "stayed", "with",
+                              "and",   "who",  "where", "did",  "the",  "in",     "evening",
+                              "early", "late", "day",   "one",  "two",  "three"};
+
+Tokenizer make_tokenizer() {
+  std::vector<std::string> vocabulary = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+  vocabulary.insert(vocabulary.end(), std::begin(kWords), std::end(kWords));
+  return Tokenizer::from_vocabulary(vocabulary, {}, "test");
+}
+
+QuestionAnsweringModel make_model() {
+  ModelConfig config;
+  config.vocab_size = 40;
+  config.hidden_size = 32;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = 2;
+  config.intermediate_size = 48;
+  config.max_position_embeddings = 64;
+  config.initializer_range = 0.4;
+  return QuestionAnsweringModel::create(config, 11);
+}
+
+std::string long_context(size_t words) {
+  std::string text;
+  for (size_t i = 0; i < words; ++i) {
+    text += kWords[(i * 7 + i / 5) % std::size(kWords)];
+    text += ' ';
+  }
+  return text;
+}
+
+std::vector<QuestionContext> some_questions() {
+  return {{"who went home", "ana went home with ben and carla stayed", "a"},
+          {"where did carla", long_context(150), "b"},
+          {"who", "ben", "c"},
+          {"who went home", long_context(60), "d"}};
+}
+
+const DecoderKind kDecoders[] = {DecoderKind::kSpanforge, DecoderKind::kPipeline,
+                                 DecoderKind::kRunQa, DecoderKind::kRecipe};
+
+TEST(Pipeline, AnswersInTheOrderAskedWhateverStandsBesideAQuestion) {
+  const Pipeline pipeline(make_model(), make_tokenizer());
+  const auto questions = some_questions();
+  for (DecoderKind decoder : kDecoders) {
+    SCOPED_TRACE(decoder_name(decoder));
+    AskOptions options;
+    options.decoder = decoder;
+    options.top_k = 3;
+    options.batch_size = 3;
+    const auto together = pipeline.answer(questions, options);
+    ASSERT_EQ(together.size(), questions.size());
+    for (size_t i = 0; i < questions.size(); ++i) {
+      const auto alone = pipeline.answer({questions[i]}, options).front();
+      ASSERT_EQ(alone.size(), together[i].size());
+      EXPECT_LE(alone.size(), 3u);
+      for (size_t k = 0; k < alone.size(); ++k) {
+        EXPECT_EQ(alone[k].answer, together[i][k].answer);
+        EXPECT_NEAR(alone[k].score, together[i][k].score, 1e-5);
+      }
+    }
+  }
+}
+
+TEST(Pipeline, SpansAreSlicesOfTheContext) {
+  const Pipeline pipeline(make_model(), make_tokenizer());
+  AskOptions options;
+  options.top_k = 5;
+  for (const QuestionContext& asked : some_questions()) {
+    const auto answers = pipeline.answer({asked}, options).front();
+    for (const AskAnswer& answer : answers) {
+      EXPECT_EQ(slice_code_points(asked.context, answer.span.start, answer.span.end),
+                answer.answer);
+    }
+  }
+}
+
+TEST(Pipeline, StoredSettingsHoldForTheSpanforgeDecoderOnly) {
+  AnswerSettings settings;
+  settings.windows = {32, 8};
+  settings.max_answer_length = 1;
+  settings.null_answers = true;
+  settings.null_threshold = -1e6;  // always "no answer"
+  const Pipeline stored(make_model(), make_tokenizer(), settings);
+  const Pipeline bare(make_model(), make_tokenizer());
+  const auto questions = some_questions();
+  EXPECT_EQ(stored.answer(questions)[0][0].answer, "");
+  EXPECT_NE(bare.answer(questions)[0][0].answer, "");
+  AskOptions options;
+  options.handle_impossible_answer = false;
+  EXPECT_EQ(stored.answer(questions, options)[1][0].answer.find(' '), std::string::npos);
+  options.max_answer_length = 40;
+  options.decoder = DecoderKind::kPipeline;
+  EXPECT_EQ(stored.answer(questions, options)[1][0].answer,
+            bare.answer(questions, options)[1][0].answer);
+}
+
+TEST(Pipeline, RunQaPutsItsDecisionFirstAndKeepsItsNullAnswer) {
+  const Pipeline pipeline(make_model(), make_tokenizer());
+  AskOptions one;
+  one.decoder = DecoderKind::kRunQa;
+  one.handle_impossible_answer = true;
+  AskOptions many = one;
+  many.top_k = 21;  // n_best_size and the null answer that was put back
+  const auto decisions = pipeline.answer(some_questions(), one);
+  const auto lists = pipeline.answer(some_questions(), many);
+  for (size_t i = 0; i < lists.size(); ++i) {
+    size_t empty = 0;
+    for (const AskAnswer& answer : lists[i]) empty += answer.answer.empty() ? 1 : 0;
+    EXPECT_EQ(empty, 1u);
+    EXPECT_EQ(lists[i].front().answer, decisions[i].front().answer);
+  }
+}
+
+TEST(Pipeline, RefusesWhatCannotBeAskedNamingTheQuestion) {
+  const Pipeline pipeline(make_model(), make_tokenizer());
+  const auto refuse = [&](QuestionContext asked, const std::string& reason,
+                          AskOptions options = {}) {
+    const Error error = testing::expect_error(ErrorCode::kUsage, [&] {
+      pipeline.answer({{"who", "ben", "fine"}, asked}, options);
+    });
+    EXPECT_NE(error.place().find("question 2 (id x)"), std::string::npos) << error.what();
+    EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
+  };
+  refuse({"", "ben", "x"}, "question is empty");
+  refuse({"who", "", "x"}, "context is empty");
+  refuse({"who", "ben \xff", "x"}, "UTF-8");
+  refuse({long_context(70), "ben", "x"}, "tokens");
+}
+
+TEST(Pipeline, RefusesOptionsOutOfRange) {
+  const Pipeline pipeline(make_model(), make_tokenizer());
+  const auto refuse = [&](AskOptions options, const std::string& place) {
+    const Error error = testing::expect_error(ErrorCode::kUsage, [&] {
+      pipeline.answer({{"who", "ben", ""}}, options);
+    });
+    EXPECT_EQ(error.place(), place);
+  };
+  AskOptions options;
+  options.top_k = 0;
+  refuse(options, "--top-k");
+  options = {};
+  options.max_seq_length = 65;
+  refuse(options, "--max-seq-length");
+  options = {};
+  options.max_answer_length = 0;
+  refuse(options, "--max-answer-length");
+}
+
+TEST(Pipeline, ContextWithoutAnyTokenHasNoAnswer) {
+  const Pipeline pipeline(make_model(), make_tokenizer());
+  const auto answers = pipeline.answer({{"who", " \t ", ""}});
+  ASSERT_EQ(answers.front().size(), 1u);
+  EXPECT_EQ(answers.front().front().answer, "");
+}
+
+TEST(Pipeline, ReadsASavedDirectoryWithItsSettings) {
+  const testing::TemporaryDirectory directory;
+  QuestionAnsweringModel model = make_model();
+  model.save(directory.path());
+  make_tokenizer().save(directory.path());
+  AnswerSettings settings;
+  settings.windows = {48, 8};
+  settings.max_answer_length = 2;
+  save_answer_settings(settings, Json(), directory.path());
+  const Pipeline saved = Pipeline::from_directory(directory.path());
+  const Pipeline built(std::move(model), make_tokenizer(), settings);
+  const auto questions = some_questions();
+  for (size_t i = 0; i < questions.size(); ++i) {
+    EXPECT_EQ(saved.answer(questions)[i][0].answer, built.answer(questions)[i][0].answer);
+    EXPECT_EQ(saved.answer(questions)[i][0].score, built.answer(questions)[i][0].score);
+  }
+}
+
+TEST(Pipeline, MissingDirectoryIsAnError) {
+  testing::expect_error(ErrorCode::kIo, [] { Pipeline::from_directory("/nowhere/at/all"); });
+}
+
+}  // namespace
+}  // namespace spanforge
