@@ -25,6 +25,8 @@ class MappedFile {
   ~MappedFile();
   std::string_view bytes() const { return {data_, size_}; }
   const fs::path& path() const { return path_; }
+  // Lets go of the memory of the bytes before `offset`; reading them again maps them again.
+  void release_before(size_t offset) const;
 
  private:
   fs::path path_;

@@ -1,12 +1,13 @@
 #include "spanforge/formats/safetensors.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "spanforge/base/json.h"
+#include "spanforge/base/json_reader.h"
 
 namespace spanforge {
 namespace {
@@ -14,7 +15,8 @@ namespace {
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 // The largest models known have a few ten thousand tensors. The limit bounds the memory that a
 // header of nothing but entries can take.
-constexpr int64_t kMaxTensors = 200'000;
+constexpr size_t kMaxTensors = 200'000;
+constexpr size_t kMaxRank = 64;
 
 [[noreturn]] void fail(const std::string& place, const std::string& what) {
   throw Error(ErrorCode::kBadModel, place, what);
@@ -26,74 +28,141 @@ uint64_t read_u64(std::string_view bytes) {
   return value;
 }
 
-// A whole number of the header; anything else (negative, fractional, a string) is refused.
-uint64_t read_count(const Json& value, const std::string& place, const std::string& what) {
-  if (!value.is_number_integer() || (!value.is_number_unsigned() && value.get<int64_t>() < 0)) {
-    fail(place, what + " must be a whole number that is not negative");
-  }
-  return value.get<uint64_t>();
-}
-
 struct Entry {
   StoredTensor tensor;
   uint64_t begin = 0, end = 0;
 };
 
-Entry read_entry(const std::string& name, const Json& value, std::string_view data,
-                 const std::string& place) {
-  const std::string what = fmt::format("tensor \"{}\"", quote_for_message(name));
-  if (!value.is_object() || value.size() != 3 || !value.contains("dtype") ||
-      !value.contains("shape") || !value.contains("data_offsets")) {
-    fail(place, what + " must have exactly dtype, shape and data_offsets");
-  }
-  Entry entry;
-  entry.tensor.name = name;
-  const Json& dtype = value["dtype"];
-  const auto type = dtype.is_string() ? find_stored_type(dtype.get_ref<const std::string&>())
-                                      : std::nullopt;
-  if (!type) {
-    fail(place, fmt::format("{} has the unknown dtype {}", what,
-                            quote_for_message(dump_python_json(dtype), 40)));
-  }
-  entry.tensor.type = *type;
-  const Json& shape = value["shape"];
-  if (!shape.is_array()) fail(place, what + ": shape must be a list");
-  for (const Json& dimension : shape) {
-    const uint64_t size = read_count(dimension, place, what + ": each dimension");
-    if (size > static_cast<uint64_t>(INT64_MAX)) fail(place, what + " has an impossible shape");
-    entry.tensor.shape.push_back(static_cast<int64_t>(size));
-  }
-  const Json& offsets = value["data_offsets"];
-  if (!offsets.is_array() || offsets.size() != 2) {
-    fail(place, what + ": data_offsets must be a list of two numbers");
-  }
-  entry.begin = read_count(offsets[0], place, what + ": the begin offset");
-  entry.end = read_count(offsets[1], place, what + ": the end offset");
-  if (entry.end < entry.begin) fail(place, what + " ends before it begins");
-  if (entry.end > data.size()) {
-    fail(place, fmt::format("{} ends at byte {} of {}: the file is cut off or its header is wrong",
-                            what, entry.end, data.size()));
-  }
-  const auto bytes = stored_bytes(entry.tensor.type, entry.tensor.shape);
-  if (!bytes) fail(place, what + " has a shape too large to be one");
-  if (*bytes != entry.end - entry.begin) {
-    fail(place, fmt::format("{} holds {} bytes where its shape and dtype need {}", what,
-                            entry.end - entry.begin, *bytes));
-  }
-  entry.tensor.bytes = data.substr(entry.begin, *bytes);
-  return entry;
-}
+// Reads the header as it comes, without a tree of it: it may be 100 MB of a stranger's making.
+class HeaderReader {
+ public:
+  HeaderReader(std::string_view header, std::string_view data, const std::string& place)
+      : in_(header, place, ErrorCode::kBadModel), data_(data), place_(place) {}
 
-SafetensorsMetadata read_metadata(const Json& value, const std::string& place) {
-  if (!value.is_object()) fail(place, "__metadata__ must map texts to texts");
-  SafetensorsMetadata metadata;
-  for (const auto& [key, text] : value.items()) {
-    if (!text.is_string()) {
-      fail(place, fmt::format("__metadata__ \"{}\" must be a text", quote_for_message(key)));
+  std::vector<Entry> read(SafetensorsMetadata& metadata) {
+    std::vector<Entry> entries;
+    std::string name;
+    for (in_.begin_object(); in_.next_key(name);) {
+      if (name == "__metadata__") {
+        if (has_metadata_) in_.fail("the key \"__metadata__\" appears twice");
+        has_metadata_ = true;
+        read_metadata(metadata);
+      } else {
+        if (entries.size() == kMaxTensors) {
+          in_.fail(fmt::format("the header lists more than {} tensors", kMaxTensors));
+        }
+        entries.push_back(read_entry(name));
+      }
     }
-    metadata[key] = text.get<std::string>();
+    in_.finish();
+    return entries;
   }
-  return metadata;
+
+ private:
+  [[noreturn]] void fail_tensor(const std::string& what) {
+    fail(place_, fmt::format("tensor \"{}\" {}", quote_for_message(name_), what));
+  }
+
+  void read_metadata(SafetensorsMetadata& metadata) {
+    if (in_.peek() != JsonReader::Kind::kObject) in_.fail("__metadata__ must map texts to texts");
+    std::string key;
+    for (in_.begin_object(); in_.next_key(key);) {
+      if (in_.peek() != JsonReader::Kind::kString) {
+        in_.fail(fmt::format("__metadata__ \"{}\" must be a text", quote_for_message(key)));
+      }
+      if (!metadata.try_emplace(key, in_.read_string()).second) {
+        in_.fail(fmt::format("the key \"{}\" appears twice", quote_for_message(key)));
+      }
+    }
+  }
+
+  Entry read_entry(const std::string& name) {
+    name_ = name;
+    Entry entry;
+    entry.tensor.name = name;
+    bool has_type = false, has_shape = false, has_offsets = false;
+    constexpr const char* kMembers = "must have exactly dtype, shape and data_offsets";
+    if (in_.peek() != JsonReader::Kind::kObject) fail_tensor(kMembers);
+    std::string key;
+    for (in_.begin_object(); in_.next_key(key);) {
+      if (key == "dtype" && !has_type) {
+        has_type = true;
+        entry.tensor.type = read_type();
+      } else if (key == "shape" && !has_shape) {
+        has_shape = true;
+        entry.tensor.shape = read_shape();
+      } else if (key == "data_offsets" && !has_offsets) {
+        has_offsets = true;
+        read_offsets(entry);
+      } else {
+        fail_tensor(kMembers);
+      }
+    }
+    if (!has_type || !has_shape || !has_offsets) fail_tensor(kMembers);
+    check_size(entry);
+    entry.tensor.bytes = data_.substr(entry.begin, entry.end - entry.begin);
+    return entry;
+  }
+
+  StoredType read_type() {
+    if (in_.peek() != JsonReader::Kind::kString) fail_tensor("has an unknown dtype: not a text");
+    const std::string name = in_.read_string();
+    const auto type = find_stored_type(name);
+    if (!type) fail_tensor(fmt::format("has the unknown dtype {}", quote_for_message(name, 40)));
+    return *type;
+  }
+
+  std::vector<int64_t> read_shape() {
+    if (in_.peek() != JsonReader::Kind::kArray) fail_tensor("has a shape that is no list");
+    std::vector<int64_t> shape;
+    for (in_.begin_array(); in_.next_item();) {
+      const uint64_t size = in_.read_count("each dimension");
+      if (size > static_cast<uint64_t>(INT64_MAX)) fail_tensor("has an impossible shape");
+      if (shape.size() == kMaxRank) fail_tensor("has too many dimensions");
+      shape.push_back(static_cast<int64_t>(size));
+    }
+    return shape;
+  }
+
+  void read_offsets(Entry& entry) {
+    if (in_.peek() != JsonReader::Kind::kArray) fail_tensor("has data_offsets that are no list");
+    size_t count = 0;
+    for (in_.begin_array(); in_.next_item(); ++count) {
+      if (count == 2) fail_tensor("must have data_offsets of two numbers");
+      (count == 0 ? entry.begin : entry.end) = in_.read_count("an offset");
+    }
+    if (count != 2) fail_tensor("must have data_offsets of two numbers");
+  }
+
+  void check_size(const Entry& entry) {
+    if (entry.end < entry.begin) fail_tensor("ends before it begins");
+    if (entry.end > data_.size()) {
+      fail_tensor(fmt::format("ends at byte {} of {}: the file is cut off or its header is wrong",
+                              entry.end, data_.size()));
+    }
+    const auto bytes = stored_bytes(entry.tensor.type, entry.tensor.shape);
+    if (!bytes) fail_tensor("has a shape too large to be one");
+    if (*bytes != entry.end - entry.begin) {
+      fail_tensor(fmt::format("holds {} bytes where its shape and dtype need {}",
+                              entry.end - entry.begin, *bytes));
+    }
+  }
+
+  JsonReader in_;
+  std::string_view data_;
+  const std::string& place_;
+  std::string name_;
+  bool has_metadata_ = false;
+};
+
+void require_distinct_names(const std::vector<Entry>& entries, const std::string& place) {
+  std::unordered_set<std::string_view> names;
+  for (const Entry& entry : entries) {
+    if (!names.insert(entry.tensor.name).second) {
+      fail(place,
+           fmt::format("the tensor \"{}\" appears twice", quote_for_message(entry.tensor.name)));
+    }
+  }
 }
 
 void require_contiguous(const std::vector<Entry>& entries, uint64_t data_size,
@@ -120,13 +189,15 @@ std::string_view read_header(std::string_view bytes, const std::string& place) {
   if (bytes.starts_with("version https://git-lfs")) {
     fail(place, "is a Git-LFS pointer, not weights; fetch the file with git lfs pull");
   }
-  if (bytes.starts_with("<!DOCTYPE") || bytes.starts_with("<!doctype") || bytes.starts_with("<html")) {
+  if (bytes.starts_with("<!DOCTYPE") || bytes.starts_with("<!doctype") ||
+      bytes.starts_with("<html")) {
     fail(place, "is an HTML page, not weights; download the file again");
   }
   const uint64_t length = read_u64(bytes);
   if (length > kMaxHeaderBytes) {
     fail(place, fmt::format("declares a header of {} bytes, above the format's limit of {}: not a "
-                            "safetensors file", length, kMaxHeaderBytes));
+                            "safetensors file",
+                            length, kMaxHeaderBytes));
   }
   if (length > bytes.size() - 8) {
     fail(place, fmt::format("declares a header of {} bytes but has only {}: cut off", length,
@@ -134,9 +205,6 @@ std::string_view read_header(std::string_view bytes, const std::string& place) {
   }
   const std::string_view header = bytes.substr(8, length);
   if (header.empty() || header[0] != '{') fail(place, "its header does not start with '{'");
-  if (std::count(header.begin(), header.end(), '{') > kMaxTensors + 2) {
-    fail(place, fmt::format("its header lists more than {} tensors", kMaxTensors));
-  }
   return header;
 }
 
@@ -171,17 +239,9 @@ std::string header_json(const std::vector<StoredTensor>& tensors,
 SafetensorsContents parse_safetensors(std::string_view bytes, const std::string& place) {
   const std::string_view text = read_header(bytes, place);
   const std::string_view data = bytes.substr(8 + text.size());
-  const Json header = parse_json(text, place, ErrorCode::kBadModel);
   SafetensorsContents contents;
-  std::vector<Entry> entries;
-  entries.reserve(header.size());
-  for (const auto& [name, value] : header.items()) {
-    if (name == "__metadata__") {
-      contents.metadata = read_metadata(value, place);
-    } else {
-      entries.push_back(read_entry(name, value, data, place));
-    }
-  }
+  std::vector<Entry> entries = HeaderReader(text, data, place).read(contents.metadata);
+  require_distinct_names(entries, place);
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });

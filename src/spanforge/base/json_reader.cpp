@@ -1,0 +1,296 @@
+#include "spanforge/base/json_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "spanforge/base/utf8.h"
+
+namespace spanforge {
+namespace {
+
+constexpr size_t kMaxDepth = 64;
+constexpr size_t kReleaseStep = size_t{16} << 20;
+
+}  // namespace
+
+JsonReader::JsonReader(std::string_view text, std::string place, ErrorCode code,
+                       const MappedFile* mapped)
+    : text_(text), place_(std::move(place)), code_(code), mapped_(mapped) {
+  if (text_.starts_with("\xEF\xBB\xBF")) position_ = 3;  // as some editors leave it
+}
+
+void JsonReader::fail_at(size_t position, const std::string& what) const {
+  const std::string_view before = text_.substr(0, position);
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
+  const size_t column = count_code_points(before.substr(line_start)) + 1;
+  throw Error(code_, fmt::format("{}: line {} column {}", place_, line, column), what);
+}
+
+void JsonReader::fail_expected(std::string_view expected) const {
+  if (position_ >= text_.size()) {
+    fail_at(position_, fmt::format("the text ends where {} must follow", expected));
+  }
+  const std::string_view rest = text_.substr(position_, 4);
+  if (find_invalid_utf8(rest) == size_t{0}) fail_at(position_, "invalid UTF-8");
+  size_t size = 0;
+  next_code_point(rest, size);
+  fail_at(position_, fmt::format("'{}' found where {} must follow",
+                                 quote_for_message(rest.substr(0, size)), expected));
+}
+
+void JsonReader::skip_space() {
+  while (position_ < text_.size()) {
+    const char c = text_[position_];
+    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') return;
+    ++position_;
+  }
+}
+
+void JsonReader::release_pages() {
+  if (mapped_ == nullptr || position_ - released_ < kReleaseStep) return;
+  released_ = position_;
+  mapped_->release_before(released_);
+}
+
+JsonReader::Kind JsonReader::peek() {
+  skip_space();
+  last_ = position_;
+  switch (current()) {
+    case '{': return Kind::kObject;
+    case '[': return Kind::kArray;
+    case '"': return Kind::kString;
+    case 't':
+    case 'f': return Kind::kBool;
+    case 'n': return Kind::kNull;
+    default: return Kind::kNumber;
+  }
+}
+
+void JsonReader::open(char bracket, std::string_view expected) {
+  skip_space();
+  last_ = position_;
+  if (current() != bracket) fail_expected(expected);
+  if (has_members_.size() >= kMaxDepth) {
+    fail_at(position_, fmt::format("nested deeper than {} levels", kMaxDepth));
+  }
+  ++position_;
+  has_members_.push_back(false);
+}
+
+void JsonReader::begin_object() { open('{', "an object"); }
+void JsonReader::begin_array() { open('[', "a list"); }
+
+bool JsonReader::next_member(char close, std::string_view expected) {
+  skip_space();
+  const bool first = !has_members_.back();
+  const char c = current();
+  if (c == close) {
+    ++position_;
+    has_members_.pop_back();
+    return false;
+  }
+  if (!first) {
+    if (c != ',') fail_expected(expected);
+    ++position_;
+    skip_space();
+  }
+  has_members_.back() = true;
+  last_ = position_;
+  release_pages();
+  return true;
+}
+
+bool JsonReader::next_key(std::string& key) {
+  if (!next_member('}', "',' or '}'")) return false;
+  if (current() != '"') fail_expected("a key in quotes");
+  const size_t key_at = position_;
+  key = read_string();
+  skip_space();
+  if (current() != ':') fail_expected("':'");
+  ++position_;
+  last_ = key_at;
+  return true;
+}
+
+bool JsonReader::next_item() { return next_member(']', "',' or ']'"); }
+
+void JsonReader::read_word(std::string_view word) {
+  if (text_.substr(position_, word.size()) != word) fail_expected("a JSON value");
+  position_ += word.size();
+}
+
+bool JsonReader::read_bool() {
+  skip_space();
+  const bool value = current() == 't';
+  read_word(value ? "true" : "false");
+  return value;
+}
+
+void JsonReader::read_null() {
+  skip_space();
+  read_word("null");
+}
+
+void JsonReader::append_piece(std::string& out, size_t end) {
+  const std::string_view piece = text_.substr(position_, end - position_);
+  if (const auto bad = find_invalid_utf8(piece)) fail_at(position_ + *bad, "invalid UTF-8");
+  out += piece;
+  position_ = end;
+}
+
+std::string JsonReader::read_string() {
+  skip_space();
+  last_ = position_;
+  if (current() != '"') fail_expected("a text in quotes");
+  ++position_;
+  std::string out;
+  while (true) {
+    size_t end = position_;
+    while (end < text_.size() && text_[end] != '"' && text_[end] != '\\' &&
+           static_cast<unsigned char>(text_[end]) >= 0x20) {
+      ++end;
+    }
+    append_piece(out, end);
+    if (position_ >= text_.size()) fail_at(position_, "the text ends inside a string");
+    const char c = text_[position_];
+    if (c == '"') {
+      ++position_;
+      return out;
+    }
+    if (c != '\\') {
+      fail_at(position_, "a control character inside a string; it must be escaped");
+    }
+    read_escape(out);
+  }
+}
+
+void JsonReader::read_escape(std::string& out) {
+  const size_t at = position_++;
+  const char c = current();
+  ++position_;
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/': out += c; return;
+    case 'b': out += '\b'; return;
+    case 'f': out += '\f'; return;
+    case 'n': out += '\n'; return;
+    case 'r': out += '\r'; return;
+    case 't': out += '\t'; return;
+    case 'u': append_utf8(read_unicode_escape(at), out); return;
+    default: fail_at(at, "an unknown escape; after \\ comes one of \" \\ / b f n r t u");
+  }
+}
+
+char32_t JsonReader::read_unicode_escape(size_t at) {
+  const char32_t unit = read_hex4(at);
+  if (unit < 0xD800 || unit > 0xDFFF) return unit;
+  if (unit <= 0xDBFF && text_.substr(position_, 2) == "\\u") {
+    position_ += 2;
+    const char32_t low = read_hex4(at);
+    if (low >= 0xDC00 && low <= 0xDFFF) return 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+  }
+  fail_at(at, "a lone surrogate escape; it is half of a character");
+}
+
+char32_t JsonReader::read_hex4(size_t at) {
+  const std::string_view digits = text_.substr(std::min(position_, text_.size()), 4);
+  uint32_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  if (digits.size() != 4 || error != std::errc() || end != digits.data() + 4) {
+    fail_at(at, "\\u must be followed by four hexadecimal digits");
+  }
+  position_ += 4;
+  return value;
+}
+
+size_t JsonReader::skip_digits(size_t at) const {
+  while (at < text_.size() && text_[at] >= '0' && text_[at] <= '9') ++at;
+  return at;
+}
+
+bool JsonReader::scan_number() {
+  const size_t start = position_;
+  const size_t digits = start + (current() == '-' ? 1 : 0);
+  size_t end = skip_digits(digits);
+  if (end == digits) fail_expected("a JSON value");
+  if (text_[digits] == '0' && end > digits + 1) fail_at(start, "a number with a leading zero");
+  bool is_integer = true;
+  if (end < text_.size() && text_[end] == '.') {
+    is_integer = false;
+    const size_t fraction = end + 1;
+    end = skip_digits(fraction);
+    if (end == fraction) fail_at(start, "a number without digits after its point");
+  }
+  if (end < text_.size() && (text_[end] == 'e' || text_[end] == 'E')) {
+    is_integer = false;
+    size_t exponent = end + 1;
+    if (exponent < text_.size() && (text_[exponent] == '+' || text_[exponent] == '-')) ++exponent;
+    end = skip_digits(exponent);
+    if (end == exponent) fail_at(start, "a number without digits in its exponent");
+  }
+  position_ = end;
+  return is_integer;
+}
+
+JsonReader::Number JsonReader::read_number() {
+  skip_space();
+  const size_t start = position_;
+  last_ = start;
+  const bool is_integer = scan_number();
+  const char* first = text_.data() + start;
+  const char* last = text_.data() + position_;
+  if (is_integer) {  // beyond 64 bits it becomes the nearest floating point number
+    uint64_t natural = 0;
+    if (std::from_chars(first, last, natural).ec == std::errc()) return natural;
+    int64_t negative = 0;
+    if (std::from_chars(first, last, negative).ec == std::errc()) return negative;
+  }
+  double number = 0;
+  if (std::from_chars(first, last, number).ec == std::errc()) return number;
+  // Out of range: too small rounds to zero, too large has no value.
+  number = std::strtod(std::string(first, last).c_str(), nullptr);
+  if (std::abs(number) > 1) fail_at(start, "a number too large for a 64-bit float");
+  return number;
+}
+
+uint64_t JsonReader::read_count(std::string_view what) {
+  const bool is_number = peek() == Kind::kNumber;
+  const Number number = is_number ? read_number() : Number(-1.0);
+  const auto* count = std::get_if<uint64_t>(&number);
+  if (count == nullptr) {
+    fail(fmt::format("{} must be a whole number that is not negative", what));
+  }
+  return *count;
+}
+
+void JsonReader::skip_value() {
+  switch (peek()) {
+    case Kind::kString: read_string(); return;
+    case Kind::kNumber: read_number(); return;
+    case Kind::kBool: read_bool(); return;
+    case Kind::kNull: read_null(); return;
+    case Kind::kArray:
+      begin_array();
+      while (next_item()) skip_value();
+      return;
+    case Kind::kObject: {
+      begin_object();
+      std::string key;
+      while (next_key(key)) skip_value();
+      return;
+    }
+  }
+}
+
+void JsonReader::finish() {
+  skip_space();
+  if (position_ != text_.size()) fail_at(position_, "text after the end of the JSON value");
+}
+
+}  // namespace spanforge
