@@ -1,0 +1,20 @@
+#pragma once
+// What: the temperature that makes the spanforge decoder's score an honest probability of being
+//   right. Source: temperature scaling (Guo et al. 2017), here on the decision: the mean of
+//   -log(score) over right and -log(1 - score) over wrong predictions is made smallest.
+// The answers hardly move with it; no-answer thresholds do, so they are searched afterwards, with
+// the temperature in place.
+
+#include "spanforge/data/dataset.h"
+#include "spanforge/decode/decoder.h"
+#include "spanforge/features/logits.h"
+
+namespace spanforge {
+
+// Between 0.25 and 4; 1 where nothing can be told (no example with windows, or all predictions
+// right, or all wrong: then the score would be driven to an extreme). At most `sample` examples,
+// evenly spread, are looked at.
+double fit_temperature(const Dataset& dataset, const FeatureSet& features, const LogitSet& logits,
+                       const DecoderOptions& options, size_t sample = 2000);
+
+}  // namespace spanforge
