@@ -8,7 +8,7 @@ std::vector<FactKind> make_kinds() {
       // Who does what, where and when.
       {"ptla",
        {"{t}，{p}在{l}{a}。", "{p}{t}在{l}{a}。", "{t}的时候，{p}正在{l}{a}。",
-        "在{l}，{p}{t}一直在{a}。", "{p}{t}去了{l}，是为了{a}。"},
+        "在{l}，{p}{t}一直在{a}。"},
        {{"谁在{l}{a}？", 'p'},
         {"{t}谁在{l}{a}？", 'p'},
         {"{p}在哪里{a}？", 'l'},

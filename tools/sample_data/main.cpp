@@ -15,8 +15,8 @@ namespace spanforge::sample {
 namespace {
 
 constexpr uint64_t kSeed = 20240601;
-constexpr int kTrainScenes = 900;  // of each language
-constexpr int kValidationScenes = 80;
+constexpr int kTrainScenes = 700;  // of each language
+constexpr int kValidationScenes = 60;
 constexpr int kAskScenes = 4;
 
 // Every split draws from a stream of its own and takes nothing that stood in an earlier one.

@@ -9,7 +9,7 @@ namespace spanforge::sample {
 namespace {
 
 constexpr size_t kPeople = 4;
-constexpr double kUnanswerableShare = 0.55;  // of scenes; they hold four or five questions
+constexpr double kUnanswerableShare = 0.45;  // of scenes, which hold five or six questions
 
 template <class T>
 const T& pick(const std::vector<T>& from, CounterStream& random) {
@@ -29,9 +29,13 @@ std::vector<T> sample(std::vector<T> from, size_t count, CounterStream& random) 
   return from;
 }
 
-std::string make_name(const Lexicon& words, CounterStream& random) {
-  const std::string& first = pick(words.first_names, random);
-  return first + words.name_gap + pick(words.last_names, random);
+// Names of one scene share no part, so that either part of a name tells who is meant.
+std::vector<std::string> make_names(const Lexicon& words, size_t count, CounterStream& random) {
+  const auto first = sample(words.first_names, count, random);
+  const auto last = sample(words.last_names, count, random);
+  std::vector<std::string> names;
+  for (size_t i = 0; i < count; ++i) names.push_back(first[i] + words.name_gap + last[i]);
+  return names;
 }
 
 // The words one scene uses: few of each, so that facts share them.
@@ -43,29 +47,22 @@ struct Vocabulary {
 
 Vocabulary choose_words(const Lexicon& words, CounterStream& random) {
   Vocabulary chosen;
-  while (chosen.people.size() < kPeople) {
-    const std::string name = make_name(words, random);
-    const bool overlaps =
-        std::any_of(chosen.people.begin(), chosen.people.end(), [&](const auto& p) {
-          return p.find(name) != std::string::npos || name.find(p) != std::string::npos;
-        });
-    if (!overlaps) chosen.people.push_back(name);
-  }
+  chosen.people = make_names(words, kPeople, random);
   const auto few = [&](Slot slot, const std::vector<std::string>& from, size_t count) {
     chosen.values[slot] = sample(from, count, random);
   };
-  few('t', words.times, 2);
-  few('a', words.actions, 2);
+  few('t', words.times, 3);
+  few('a', words.actions, 3);
   const Feelings& feelings = random.next_below(2) == 0 ? words.good : words.bad;
-  few('m', feelings.moods, 2);
+  few('m', feelings.moods, 3);
   few('r', feelings.reasons, 3);
   few('n', words.counts, 3);
-  few('s', words.shops, 2);
+  few('s', words.shops, 3);
   few('c', words.costs, 3);
   few('j', words.jobs, 3);
   few('k', words.skills, 3);
-  chosen.places = sample(words.places, 2, random);
-  chosen.things = sample(words.things, 2, random);
+  chosen.places = sample(words.places, 3, random);
+  chosen.things = sample(words.things, 3, random);
   return chosen;
 }
 
@@ -156,7 +153,8 @@ std::vector<Fact> make_facts(const Lexicon& words, const Vocabulary& chosen,
   std::vector<const FactKind*> kinds;
   for (const FactKind& kind : words.kinds) kinds.push_back(&kind);
   kinds = sample(kinds, 2, random);
-  const size_t count = 3 + random.next_below(2);
+  const uint64_t size = random.next_below(20);
+  const size_t count = size < 6 ? 2 : size < 15 ? 3 : 4;
   std::vector<Fact> facts;
   while (facts.size() < count) {
     const FactKind& kind = *kinds[facts.size() % 2];
@@ -228,7 +226,7 @@ Scene make_scene(const Lexicon& words, CounterStream& random) {
     }
   }
   shuffle(candidates, random);
-  const size_t wanted = 3 + random.next_below(2);
+  const size_t wanted = 5 + random.next_below(2);
   std::set<std::pair<const Fact*, Slot>> asked;
   for (const Candidate& candidate : candidates) {
     if (scene.questions.size() == wanted) break;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spanforge/base/utf8.h"
@@ -45,6 +46,8 @@ struct Dataset {
 // keys, wrong types, invalid UTF-8, duplicate ids): Error{kBadData, file, place}. Whether answers
 // stand where they say is check.h's matter.
 Dataset load_dataset(const std::filesystem::path& file);
+// The same for text already in memory; `file` is only its name.
+Dataset parse_dataset(std::string_view text, const std::filesystem::path& file);
 
 // Writes nested SQuAD v2.0 JSON (atomically), paragraphs grouped by title and context.
 void save_squad(const Dataset& dataset, const std::filesystem::path& file);

@@ -307,7 +307,10 @@ bool is_json_lines(std::string_view text) {
 
 Dataset load_dataset(const std::filesystem::path& file) {
   const MappedFile mapped(file);
-  std::string_view text = mapped.bytes();
+  return parse_dataset(mapped.bytes(), file);
+}
+
+Dataset parse_dataset(std::string_view text, const std::filesystem::path& file) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   DatasetBuilder builder(file);
   if (!is_json_lines(text)) {

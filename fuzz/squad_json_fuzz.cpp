@@ -1,0 +1,100 @@
+// Any bytes: a dataset or an Error{kBadData}. A dataset goes through everything that reads one:
+// check, statistics, split, baselines, features; its rows written anew give the same dataset.
+#include <cstdint>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "spanforge/data/baseline.h"
+#include "spanforge/data/check.h"
+#include "spanforge/data/convert.h"
+#include "spanforge/data/show.h"
+#include "spanforge/data/split.h"
+#include "spanforge/data/stats.h"
+#include "spanforge/features/feature_set.h"
+#include "spanforge/features/summary.h"
+
+namespace {
+
+using namespace spanforge;
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+const Tokenizer& tokenizer() {
+  static const Tokenizer tokenizer = Tokenizer::from_vocabulary(
+      {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##b", "c", "?", "谁"}, {}, "vocabulary");
+  return tokenizer;
+}
+
+void use_features(const Dataset& dataset, LabelRule rule) {
+  FeatureOptions options;
+  options.windows = {24, 5};
+  options.on_bad_answer = BadAnswerPolicy::kDrop;
+  options.label_rule = rule;
+  try {
+    const FeatureSet set = FeatureSet::build(dataset, tokenizer(), options);
+    require(!label_summary(set).empty());
+    for (size_t w = 0; w < set.size(); ++w) {
+      const Window& window = set.windows()[w];
+      require(window.length <= 24 && window.start_position <= window.end_position &&
+              window.end_position < window.length);
+      const LabelRow row = label_row(dataset, set, tokenizer(), w);
+      // Under the recipe's rule the labelled tokens cover the whole answer.
+      if (rule == LabelRule::kRecipe && window.end_position > 0) {
+        require(row.source.find(row.answer) != std::string::npos);
+      }
+    }
+  } catch (const Error& error) {  // a question that leaves no room
+    require(error.code() == ErrorCode::kBadData);
+  }
+}
+
+void use(const Dataset& dataset) {
+  const std::vector<const Dataset*> files = {&dataset, &dataset};
+  const CheckReport report = check_datasets(files);
+  require(check_verdict(report, files).has_value());  // it overlaps with itself
+  check_to_json(report, files).dump();
+  check_to_text(report, files);
+  stats_to_json(compute_stats(dataset, &tokenizer())).dump();
+  show_datasets({{"train", &dataset}}, -1);
+  require(overlap_baseline(dataset).size() == dataset.examples.size());
+  require(frequency_baseline(dataset, dataset).size() == dataset.examples.size());
+  try {
+    const SplitResult split = split_by_context(dataset, {0.3, 1});
+    require(find_overlap(split.train, split.validation).normalized.contexts == 0);
+  } catch (const Error& error) {  // one context only
+    require(error.code() == ErrorCode::kBadData);
+  }
+  use_features(dataset, LabelRule::kRecipe);
+  use_features(dataset, LabelRule::kRunQa);
+}
+
+void reload(const Dataset& dataset) {
+  std::string lines;
+  for (const Example& example : dataset.examples) lines += flat_row(dataset, example).dump() + "\n";
+  const Dataset again = parse_dataset(lines, "again");
+  require(again.examples.size() == dataset.examples.size());
+  for (size_t i = 0; i < dataset.examples.size(); ++i) {
+    const Example &a = dataset.examples[i], &b = again.examples[i];
+    require(a.id == b.id && a.question == b.question && a.answers == b.answers &&
+            a.title == b.title && dataset.context_of(a) == again.context_of(b));
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  Dataset dataset;
+  try {
+    dataset = parse_dataset({reinterpret_cast<const char*>(data), size}, "fuzzed.json");
+  } catch (const Error& error) {
+    require(error.code() == ErrorCode::kBadData && error.place().starts_with("fuzzed.json"));
+    return 0;
+  }
+  use(dataset);
+  reload(dataset);
+  return 0;
+}
