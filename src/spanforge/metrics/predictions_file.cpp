@@ -6,16 +6,17 @@
 #include <unordered_map>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
 
 namespace spanforge {
 namespace {
 
-Json load_object(const std::filesystem::path& file, const char* wanted) {
-  Json json = parse_json_file(file, ErrorCode::kBadData);
+Json parse_object(std::string_view text, const std::string& place, const char* wanted) {
+  Json json = parse_json(text, place, ErrorCode::kBadData);
   if (!json.is_object()) {
     throw Error(
-        ErrorCode::kBadData, file.string(),
+        ErrorCode::kBadData, place,
         fmt::format("an object {{question id: {}}} is needed, found {}", wanted, json.type_name()));
   }
   return json;
@@ -77,12 +78,12 @@ SquadItem squad_item_of(const Example& example) {
   return item;
 }
 
-PredictionsFile load_predictions(const std::filesystem::path& file) {
+PredictionsFile parse_predictions(std::string_view json_text, const std::string& place) {
   PredictionsFile result;
-  const Json json = load_object(file, "answer text");
+  const Json json = parse_object(json_text, place, "answer text");
   for (const auto& [id, text] : json.items()) {
     if (!text.is_string()) {
-      throw Error(ErrorCode::kBadData, file.string(),
+      throw Error(ErrorCode::kBadData, place,
                   fmt::format("question id {}: the answer must be a string, found {}",
                               quote_for_message(id), text.type_name()));
     }
@@ -91,18 +92,26 @@ PredictionsFile load_predictions(const std::filesystem::path& file) {
   return result;
 }
 
-OddsFile load_odds(const std::filesystem::path& file) {
+OddsFile parse_odds(std::string_view json_text, const std::string& place) {
   OddsFile result;
-  const Json json = load_object(file, "number");
+  const Json json = parse_object(json_text, place, "number");
   for (const auto& [id, value] : json.items()) {
     if (!value.is_number()) {
-      throw Error(ErrorCode::kBadData, file.string(),
+      throw Error(ErrorCode::kBadData, place,
                   fmt::format("question id {}: the odds must be a number, found {}",
                               quote_for_message(id), value.type_name()));
     }
     result.odds.emplace_back(id, value.get<double>());
   }
   return result;
+}
+
+PredictionsFile load_predictions(const std::filesystem::path& file) {
+  return parse_predictions(read_file(file), file.string());
+}
+
+OddsFile load_odds(const std::filesystem::path& file) {
+  return parse_odds(read_file(file), file.string());
 }
 
 PredictionScores score_predictions(const Dataset& dataset, const PredictionsFile& predictions,

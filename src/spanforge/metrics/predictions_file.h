@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct OddsFile {
 };
 PredictionsFile load_predictions(const std::filesystem::path& file);
 OddsFile load_odds(const std::filesystem::path& file);
+// The same from text; place is how messages name it.
+PredictionsFile parse_predictions(std::string_view json_text, const std::string& place);
+OddsFile parse_odds(std::string_view json_text, const std::string& place);
 
 struct PredictionScores {
   SquadScores squad;
