@@ -84,6 +84,8 @@ TEST(Arguments, RefuseWhatIsOutOfRangeNamingTheOption) {
       {"--load-best-model-at-end", [](TrainingArguments& a) { a.load_best_model_at_end = true; }},
       {"--early-stopping-patience", [](TrainingArguments& a) { a.early_stopping_patience = 2; }},
       {"--allow-changed", [](TrainingArguments& a) { a.allow_changed = {"sead"}; }},
+      {"--metric-for-best-model", [](TrainingArguments& a) { a.metric_for_best_model = "f2"; }},
+      {"--metric-for-best-model", [](TrainingArguments& a) { a.metric_for_best_model = "f2"; }},
       {"--model", [](TrainingArguments& a) { a.model.clear(); }},
       {"--overwrite",
        [](TrainingArguments& a) { a.overwrite = true, a.resume_from_checkpoint = "last"; }},

@@ -85,9 +85,13 @@ void prove_foreign_checkpoint(const fs::path& directory) {
     throw Error(ErrorCode::kBadModel, directory.string(),
                 "is a checkpoint of spanforge without its manifest");
   }
-  parse_json_file(directory / kTrainerStateFile, ErrorCode::kBadModel);
   TorchFile(directory / "optimizer.pt");
   WeightFiles{directory};
+}
+
+int64_t whole_number_or(const Json& json, const char* key, int64_t fallback) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number_integer() ? found->get<int64_t>() : fallback;
 }
 
 Json member(const Json& json, const char* key, const fs::path& file) {
@@ -142,6 +146,9 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   head.directory = directory;
   head.has_tokenizer =
       fs::exists(directory / "tokenizer.json") || fs::exists(directory / "vocab.txt");
+  const Json state = parse_json_file(directory / kTrainerStateFile, ErrorCode::kBadModel);
+  head.train_batch_size = whole_number_or(state, "train_batch_size", 0);
+  head.max_steps = whole_number_or(state, "max_steps", 0);
   if (!has_manifest(directory)) {
     prove_foreign_checkpoint(directory);
     return head;
@@ -153,8 +160,8 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   const fs::path arguments = directory / kArgumentsFile;
   head.arguments =
       arguments_from_json(parse_json_file(arguments, ErrorCode::kBadModel), arguments.string());
-  const fs::path state = directory / kStateFile;
-  head.data = data_files(member(read_spanforge_state(directory), "data", state), state);
+  const fs::path file = directory / kStateFile;
+  head.data = data_files(member(read_spanforge_state(directory), "data", file), file);
   return head;
 }
 
@@ -191,9 +198,14 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnswe
   progress_from_json(member(json, "progress", file), file.string(), state);
   const Json saved = member(json, "observers", file);
   for (Observer* observer : observers) {
-    if (observer->name().empty()) continue;
-    if (const auto found = saved.find(observer->name()); found != saved.end())
+    const auto found = observer->name().empty() ? saved.end() : saved.find(observer->name());
+    if (found == saved.end()) continue;
+    try {
       observer->load_state(*found);
+    } catch (const nlohmann::json::exception& error) {
+      throw Error(ErrorCode::kBadModel, file.string(),
+                  fmt::format("the state of {} is unsound ({})", observer->name(), error.what()));
+    }
   }
   return state;
 }

@@ -54,6 +54,7 @@ struct CheckpointHead {
   std::optional<TrainingArguments> arguments;  // nullopt: HF's checkpoint
   DataFiles data;                              // empty: HF's checkpoint
   bool has_tokenizer = false;
+  int64_t train_batch_size = 0, max_steps = 0;  // as trainer_state.json says; 0: it does not
 };
 // Proves the whole directory: every hash of the manifest, or, without one, that every file reads.
 CheckpointHead open_checkpoint(const std::filesystem::path& directory);

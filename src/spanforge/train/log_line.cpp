@@ -59,7 +59,7 @@ LogLine log_line_from_json(const Json& json, const std::string& place) {
       line.values.emplace_back(key, value.get<double>());
     } else if (value.is_string()) {
       line.values.emplace_back(key, value.get<std::string>());
-    } else {
+    } else if (!value.is_null()) {  // Python's None says nothing
       throw Error(ErrorCode::kBadModel, place,
                   fmt::format("log_history's {} is neither number nor text", key));
     }

@@ -75,7 +75,11 @@ void TrainingRun::begin() {
   setup_.model.prepare_training();
   if (setup_.checkpoint) {
     state_ = read_checkpoint_state(*setup_.checkpoint, setup_.model, observers_, best_checkpoint_);
-    saved_step_ = state_.global_step;
+    std::error_code elsewhere;  // a checkpoint from outside OUTPUT is not one to fall back to
+    const auto here = output_.checkpoint(state_.global_step);
+    if (std::filesystem::equivalent(setup_.checkpoint->directory, here, elsewhere)) {
+      saved_step_ = state_.global_step;
+    }
   } else {
     allocate_moments(setup_.model, state_);
   }

@@ -87,6 +87,10 @@ class SetupBuilder {
     options.on_bad_answer =
         arguments_.on_bad_answer == "drop" ? BadAnswerPolicy::kDrop : BadAnswerPolicy::kError;
     options.progress = [&](int64_t done, int64_t total) {
+      if (context_.stop != nullptr && context_.stop->load()) {
+        throw Error(ErrorCode::kInterrupted, file.string(),
+                    "stopped on request before the first step; nothing was written");
+      }
       for (Observer* observer : context_.observers) {
         observer->on_progress({Progress::Stage::kMap, option, done, total});
       }
@@ -102,6 +106,14 @@ class SetupBuilder {
     const std::string line = overlap_line(overlap, arguments_.train.filename().string(),
                                           arguments_.validation.filename().string());
     if (!line.empty()) notify(Kind::kWarning, line);
+  }
+
+  void report_other_length(const TrainPlan& plan) {
+    if (!checkpoint_ || checkpoint_->max_steps == plan.max_steps) return;
+    notify(Kind::kWarning,
+           fmt::format("the run to resume was to take {} steps, this one {}: the learning "
+                       "rate goes on by the new schedule",
+                       checkpoint_->max_steps, plan.max_steps));
   }
 
   AnswerSettings answer_settings(const FeatureSet& features, const WindowOptions& windows) {
@@ -189,6 +201,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   }
   const AnswerSettings settings = builder.answer_settings(train.features, windows);
   const TrainPlan plan = make_plan(arguments, static_cast<int64_t>(train.features.size()));
+  builder.report_other_length(plan);
   return Setup{std::move(arguments),
                std::move(model),
                std::move(tokenizer),

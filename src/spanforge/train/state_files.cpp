@@ -30,9 +30,10 @@ void reading(const std::string& place, const std::function<void()>& read) {
   }
 }
 
-// A whole number of steps as HF holds it: an int where the option was one.
-Json steps_json(double steps) {
-  return steps >= 1 ? Json(static_cast<int64_t>(steps)) : Json(steps);
+// A double beyond 64 bits must not become a step.
+int64_t whole_number(const Json& value, const std::string& place) {
+  if (value.is_number_integer()) return value.get<int64_t>();
+  throw Error(ErrorCode::kBadModel, place, "a number of steps is not a whole number");
 }
 
 // HF logs means rounded to 4 digits: what of the sum can be known again.
@@ -70,13 +71,13 @@ Json trainer_state_json(const TrainingArguments& a, const TrainPlan& plan, const
                         const std::filesystem::path& best_model_checkpoint, const Json& callbacks) {
   Json history = Json::array();
   for (const LogLine& line : state.log_history) history.push_back(log_line_json(line));
+  const bool states_eval_steps = a.eval_strategy == "steps" || a.eval_steps;
   return {{"best_global_step", optional_json(state.best_global_step)},
           {"best_metric", optional_json(state.best_metric)},
           {"best_model_checkpoint",
            best_model_checkpoint.empty() ? Json(nullptr) : Json(best_model_checkpoint.string())},
           {"epoch", state.epoch},
-          {"eval_steps", a.eval_strategy == "steps" ? Json(plan.eval_steps)
-                                                    : steps_json(a.eval_steps.value_or(500))},
+          {"eval_steps", states_eval_steps ? plan.eval_steps : 500},
           {"global_step", state.global_step},
           {"is_hyper_param_search", false},
           {"is_local_process_zero", true},
@@ -98,12 +99,13 @@ TrainState trainer_state_from_json(const Json& json, const std::string& place,
                                    std::filesystem::path& best_model_checkpoint) {
   TrainState state;
   reading(place, [&] {
-    state.global_step = json.at("global_step").get<int64_t>();
+    state.global_step = whole_number(json.at("global_step"), place);
     state.epoch = json.at("epoch").get<double>();
     for (const Json& line : json.at("log_history"))
       state.log_history.push_back(log_line_from_json(line, place));
     state.best_metric = optional_from<double>(json.at("best_metric"));
-    state.best_global_step = optional_from<int64_t>(json.value("best_global_step", Json(nullptr)));
+    const Json best_step = json.value("best_global_step", Json(nullptr));
+    if (!best_step.is_null()) state.best_global_step = whole_number(best_step, place);
     state.total_flos = json.value("total_flos", 0.0);
     const auto best =
         optional_from<std::string>(json.value("best_model_checkpoint", Json(nullptr)));

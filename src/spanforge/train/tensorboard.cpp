@@ -55,7 +55,10 @@ void TensorBoard::on_train_begin(const TrainView& view) {
 }
 
 void TensorBoard::on_log(const TrainView& view, const LogLine&, const LogLine& unrounded) {
+  const bool shows_epoch = epoch_step_ != view.state.global_step;
+  epoch_step_ = view.state.global_step;
   for (const auto& [key, value] : unrounded.values) {
+    if (key == "epoch" && !shows_epoch) continue;
     const auto number = unrounded.number(key);
     if (number) {
       writer_->add_scalar(scalar_tag(key), *number, view.state.global_step);
@@ -87,13 +90,16 @@ void TensorBoard::on_train_end(const TrainView&) { writer_->flush(); }
 
 Json TensorBoard::save_state() const {
   if (!writer_) return nullptr;
-  return {{"file", writer_->path().filename().string()}, {"offset", writer_->offset()}};
+  return {{"file", writer_->path().filename().string()},
+          {"offset", writer_->offset()},
+          {"epoch_step", epoch_step_}};
 }
 
 void TensorBoard::load_state(const Json& state) {
   if (!state.is_object()) return;
   saved_file_ = state.at("file").get<std::string>();
   saved_offset_ = state.at("offset").get<uint64_t>();
+  epoch_step_ = state.at("epoch_step").get<int64_t>();
 }
 
 }  // namespace spanforge

@@ -36,6 +36,7 @@ class TensorBoard : public Observer {
   std::optional<EventWriter> writer_;
   std::string saved_file_;  // of the resumed checkpoint
   uint64_t saved_offset_ = 0;
+  int64_t epoch_step_ = -1;  // train/epoch comes with every log line, but once a step
 };
 
 }  // namespace spanforge

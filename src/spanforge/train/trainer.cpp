@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "spanforge/base/error.h"
@@ -37,6 +38,22 @@ std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments
                : fmt::format("{} holds no checkpoint to resume from: starting from the beginning",
                              output.path().string()));
   return found;
+}
+
+// HF's checkpoint names its batch size, which decides how far in the data it is.
+void adopt_foreign_batch_size(TrainingArguments& arguments, const CheckpointHead& checkpoint) {
+  const std::string name = "per_device_train_batch_size";
+  const int64_t saved = checkpoint.train_batch_size;
+  const auto& allowed = arguments.allow_changed;
+  if (saved <= 0 || saved == arguments.per_device_train_batch_size) return;
+  if (!arguments.is_given(name)) {
+    arguments.per_device_train_batch_size = saved;
+  } else if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
+    throw Error(
+        ErrorCode::kUsage, option_flag(name),
+        fmt::format("is {} but the run to resume has {}; --allow-changed {} lets it change",
+                    arguments.per_device_train_batch_size, saved, option_flag(name).substr(2)));
+  }
 }
 
 void require_free_output(const TrainingArguments& arguments, const OutputDirectory& output) {
@@ -81,6 +98,7 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
   std::optional<CheckpointHead> checkpoint = find_checkpoint(arguments, output, context);
   if (checkpoint && checkpoint->arguments) adopt_saved_arguments(arguments, *checkpoint->arguments);
   resolve_arguments(arguments);
+  if (checkpoint && !checkpoint->arguments) adopt_foreign_batch_size(arguments, *checkpoint);
   require_free_output(arguments, output);
   set_thread_count(arguments.threads);
   Setup setup = prepare_setup(std::move(arguments), std::move(checkpoint), context);
