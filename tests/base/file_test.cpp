@@ -55,6 +55,31 @@ TEST(MappedFile, OutlivesItsName) {
   EXPECT_EQ(moved.bytes(), "old");
 }
 
+TEST(MappedFile, CopiesEveryByte) {
+  TemporaryDirectory directory;
+  std::string bytes(100'000, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31);
+  write_file_atomic(directory / "f", bytes);
+  const MappedFile file(directory / "f");
+  std::string copy(bytes.size() - 3, '\0');
+  file.copy(file.bytes().substr(3), copy.data());
+  EXPECT_EQ(copy, bytes.substr(3));
+  file.copy(file.bytes().substr(0, 0), nullptr);
+  EXPECT_TRUE(file.holds(file.bytes()));
+  EXPECT_FALSE(file.holds(copy));
+}
+
+TEST(MappedFile, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
+  TemporaryDirectory directory;
+  write_file_atomic(directory / "f", std::string(100'000, 'x'));
+  const MappedFile file(directory / "f");
+  fs::resize_file(directory / "f", 5000);
+  std::string copy(file.bytes().size(), '\0');
+  const Error error =
+      expect_error(ErrorCode::kIo, [&] { file.copy(file.bytes(), copy.data()); });
+  EXPECT_EQ(error.place(), (directory / "f").string());
+}
+
 TEST(AtomicFile, TheTargetChangesOnlyAtCommit) {
   TemporaryDirectory directory;
   write_file_atomic(directory / "f", "old");

@@ -51,6 +51,18 @@ TEST(WeightFiles, ReadsTorchFiles) {
   EXPECT_EQ(WeightFiles(directory.path()).find("w")->bytes, "abcd");
 }
 
+TEST(WeightFiles, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
+  TemporaryDirectory directory;
+  const std::string bytes(100'000, 'x');
+  write_safetensors(directory / "model.safetensors", {tensor("a", bytes)});
+  const WeightFiles weights(directory.path());
+  std::string copy(bytes.size(), '\0');
+  weights.copy(weights.find("a")->bytes, copy.data());
+  EXPECT_EQ(copy, bytes);
+  fs::resize_file(directory / "model.safetensors", 5000);
+  expect_error(ErrorCode::kIo, [&] { weights.copy(weights.find("a")->bytes, copy.data()); });
+}
+
 TEST(WeightFiles, ShardProblemsAreNamed) {
   struct Row {
     const char* weight_map;

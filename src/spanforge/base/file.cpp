@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -67,33 +68,53 @@ std::string read_file(const fs::path& path) {
 }
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {
-  const int fd = open_regular(path, size_);
+  fd_ = open_regular(path, size_);
   if (size_ == 0) {  // mmap refuses length 0
-    ::close(fd);
     data_ = "";
     return;
   }
-  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
-  const int error = errno;
-  ::close(fd);
-  if (address == MAP_FAILED) fail(path, "map", error);
+  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd_, 0);
+  if (address == MAP_FAILED) {
+    const int error = errno;
+    ::close(fd_);
+    fail(path, "map", error);
+  }
   data_ = static_cast<const char*>(address);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)) {}
+      size_(std::exchange(other.size_, 0)),
+      fd_(std::exchange(other.fd_, -1)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(fd_, other.fd_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
   if (size_ != 0) ::munmap(const_cast<char*>(data_), size_);
+  if (fd_ >= 0) ::close(fd_);
+}
+
+bool MappedFile::holds(std::string_view part) const {
+  const std::less_equal<const char*> not_after;
+  return not_after(data_, part.data()) && not_after(part.data() + part.size(), data_ + size_);
+}
+
+void MappedFile::copy(std::string_view part, void* to) const {
+  while (!part.empty()) {
+    const ssize_t n = ::pread(fd_, to, part.size(), part.data() - data_);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(path_, "read", errno);
+    if (n == 0) throw Error(ErrorCode::kIo, path_.string(), "was cut off while it was in use");
+    part.remove_prefix(static_cast<size_t>(n));
+    to = static_cast<char*>(to) + n;
+  }
 }
 
 void MappedFile::release_before(size_t offset) const {

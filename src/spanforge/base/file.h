@@ -25,6 +25,10 @@ class MappedFile {
   ~MappedFile();
   std::string_view bytes() const { return {data_, size_}; }
   const fs::path& path() const { return path_; }
+  bool holds(std::string_view part) const;
+  // Copies a part of bytes(). Where the file was cut off since it was mapped, touching the lost
+  // pages would end the process by SIGBUS; this throws Error{kIo, path} instead.
+  void copy(std::string_view part, void* to) const;
   // Lets go of the memory of the bytes before `offset`; reading them again maps them again.
   void release_before(size_t offset) const;
 
@@ -32,6 +36,7 @@ class MappedFile {
   fs::path path_;
   const char* data_ = nullptr;
   size_t size_ = 0;
+  int fd_ = -1;
 };
 
 // A file being written under a temporary name; commit() syncs and renames it to `path`. Without

@@ -33,6 +33,7 @@ class SafetensorsFile {
   const SafetensorsMetadata& metadata() const { return contents_.metadata; }
   const StoredTensor* find(std::string_view name) const;  // nullptr when absent
   const fs::path& path() const { return file_.path(); }
+  const MappedFile& file() const { return file_; }
 
  private:
   MappedFile file_;

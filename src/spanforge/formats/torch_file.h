@@ -93,6 +93,7 @@ class TorchFile {
   explicit TorchFile(const fs::path& path);
   const TorchValue& root() const { return root_; }
   const fs::path& path() const { return file_.path(); }
+  const MappedFile& file() const { return file_; }
 
  private:
   MappedFile file_;

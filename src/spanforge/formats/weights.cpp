@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
 #include <string>
 
@@ -124,6 +125,16 @@ WeightFiles::WeightFiles(WeightFiles&&) noexcept = default;
 const StoredTensor* WeightFiles::find(std::string_view name) const {
   const auto it = index_.find(name);
   return it == index_.end() ? nullptr : &tensors_[it->second];
+}
+
+void WeightFiles::copy(std::string_view part, void* to) const {
+  for (const SafetensorsFile& file : files_->safetensors) {
+    if (file.file().holds(part)) return file.file().copy(part, to);
+  }
+  for (const TorchFile& file : files_->torch) {
+    if (file.file().holds(part)) return file.file().copy(part, to);
+  }
+  std::memcpy(to, part.data(), part.size());  // a strided tensor, which the reader laid out anew
 }
 
 }  // namespace spanforge

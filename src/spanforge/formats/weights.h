@@ -24,6 +24,9 @@ class WeightFiles {
 
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
   const StoredTensor* find(std::string_view name) const;  // nullptr when absent
+  // Copies a part of a tensor's bytes. Unlike reading them in place, this survives that the file is
+  // cut off meanwhile: Error{kIo} instead of SIGBUS.
+  void copy(std::string_view part, void* to) const;
   const fs::path& path() const { return path_; }  // the file or index read, for messages
 
  private:
