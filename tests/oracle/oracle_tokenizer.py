@@ -290,9 +290,9 @@ def hf_answer(subject, request):
                                pad_id=backend.token_to_id("[PAD]"))
     special = request.get("add_special_tokens", True)
     try:
-        if "batch" in request:
-            return [hf_json(e) for e in backend.encode_batch(request["batch"],
-                                                             add_special_tokens=special)]
+        if "batch" in request or "pairs" in request:
+            batch = request.get("batch") or [tuple(pair) for pair in request["pairs"]]
+            return [hf_json(e) for e in backend.encode_batch(batch, add_special_tokens=special)]
         return hf_json(backend.encode(request["text"], request.get("pair"),
                                       add_special_tokens=special))
     except Exception:  # "Truncation error: ...": what cannot be cut
@@ -544,6 +544,9 @@ def main():
         for subject in subjects.all:
             checker.check("batch", subject, [{"batch": [random_text(rng) for _ in range(9)],
                                               **random_options(rng)} for _ in range(20)])
+            checker.check("batch", subject, [
+                {"pairs": [[random_text(rng), random_text(rng)] for _ in range(5)],
+                 **random_options(rng)} for _ in range(10)])
     checker.finish()
 
 

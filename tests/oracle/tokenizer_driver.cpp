@@ -1,7 +1,8 @@
 // Runs the tokenizer over JSON lines, for oracle_tokenizer.py.
 //   tokenizer_driver DIRECTORY < requests > answers
 // A request: {"text", "pair"?, "add_special_tokens"?, "max_length"?, "stride"?, "strategy"?,
-// "pad_length"?, "pad_multiple"?, "pad_left"?} -> an encoding; {"batch": [...], ...} -> a list;
+// "pad_length"?, "pad_multiple"?, "pad_left"?} -> an encoding; {"batch": [...], ...} or
+// {"pairs": [[a, b], ...], ...} -> a list;
 // {"decode": [ids], "skip", "clean_up"} -> {"text"}; {"save": DIRECTORY} -> {}; {"count": text} ->
 // {"tokens"}. An error gives {"error": code, "what"}.
 
@@ -75,6 +76,14 @@ PlainJson answer(const Tokenizer& tokenizer, const PlainJson& request) {
     return {{"tokens", buffer.size()}};
   }
   const EncodeOptions options = options_of(request);
+  if (request.contains("pairs")) {
+    PlainJson list = PlainJson::array();
+    for (const Encoding& e : tokenizer.encode_pair_batch(
+             request["pairs"].get<std::vector<std::pair<std::string, std::string>>>(), options)) {
+      list.push_back(to_json(e));
+    }
+    return list;
+  }
   if (request.contains("batch")) {
     PlainJson list = PlainJson::array();
     for (const Encoding& e :

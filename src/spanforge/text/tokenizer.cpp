@@ -93,6 +93,24 @@ Encoding encode_texts(const Vocabulary& vocabulary, const Template& pieces,
       .build(pieces, windows, options.add_special_tokens);
 }
 
+// Encodes a batch in parallel and pads it as one.
+template <class EncodeOne>
+std::vector<Encoding> encode_all(const Tokenizer& tokenizer, size_t count,
+                                 const EncodeOptions& options, const EncodeOne& encode_one) {
+  EncodeOptions unpadded = options;
+  unpadded.padding.reset();
+  std::vector<Encoding> encodings(count);
+  parallel_for(static_cast<int64_t>(count), 16, [&](int64_t i) {
+    encodings[static_cast<size_t>(i)] = encode_one(static_cast<size_t>(i), unpadded);
+  });
+  if (options.padding) {
+    size_t longest = 0;
+    for (const Encoding& e : encodings) longest = std::max(longest, e.ids.size());
+    for (Encoding& e : encodings) apply_padding(e, longest, *options.padding, tokenizer);
+  }
+  return encodings;
+}
+
 }  // namespace
 
 Tokenizer::Tokenizer(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -165,18 +183,17 @@ Encoding Tokenizer::encode_pair(std::string_view first_text, std::string_view se
 
 std::vector<Encoding> Tokenizer::encode_batch(const std::vector<std::string>& texts,
                                               const EncodeOptions& options) const {
-  EncodeOptions unpadded = options;
-  unpadded.padding.reset();
-  std::vector<Encoding> encodings(texts.size());
-  parallel_for(static_cast<int64_t>(texts.size()), 16, [&](int64_t i) {
-    encodings[static_cast<size_t>(i)] = encode(texts[static_cast<size_t>(i)], unpadded);
+  return encode_all(*this, texts.size(), options, [&](size_t i, const EncodeOptions& unpadded) {
+    return encode(texts[i], unpadded);
   });
-  if (options.padding) {
-    size_t longest = 0;
-    for (const Encoding& e : encodings) longest = std::max(longest, e.ids.size());
-    for (Encoding& e : encodings) apply_padding(e, longest, *options.padding, *this);
-  }
-  return encodings;
+}
+
+std::vector<Encoding> Tokenizer::encode_pair_batch(
+    const std::vector<std::pair<std::string, std::string>>& pairs,
+    const EncodeOptions& options) const {
+  return encode_all(*this, pairs.size(), options, [&](size_t i, const EncodeOptions& unpadded) {
+    return encode_pair(pairs[i].first, pairs[i].second, unpadded);
+  });
 }
 
 std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special_tokens,

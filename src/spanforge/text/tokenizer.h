@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "spanforge/base/utf8.h"
@@ -113,6 +114,9 @@ class Tokenizer {
   // Encodes texts in parallel; padding to the longest is over the batch.
   std::vector<Encoding> encode_batch(const std::vector<std::string>& texts,
                                      const EncodeOptions& options = {}) const;
+  std::vector<Encoding> encode_pair_batch(
+      const std::vector<std::pair<std::string, std::string>>& pairs,
+      const EncodeOptions& options = {}) const;
   // HF's decode with skip_special_tokens; clean_up is HF's clean_up_tokenization_spaces.
   std::string decode(const std::vector<int32_t>& ids, bool skip_special_tokens = true,
                      bool clean_up = true) const;

@@ -195,8 +195,7 @@ std::unique_ptr<Tokenizer::Impl> build_from_lines(const std::vector<std::string>
                                                   const std::string& place, Config config) {
   const Tokenizer::BertOptions options = bert_options_of(config.view());
   complete_bert_config(options, config.json);
-  auto impl = build(make_bert_document(lines, options, place), place, config);
-  return impl;
+  return build(make_bert_document(lines, options, place), place, config);
 }
 
 // Lines as Python's universal newlines see them: ended by \n, \r\n or \r.

@@ -77,9 +77,13 @@ std::string make_tokenizer_json(const Impl& impl, const std::string& place) {
   std::vector<std::string> lines;
   for (int32_t id = 0; id < vocabulary.id_limit(); ++id) lines.emplace_back(vocabulary.token(id));
   Json document = make_bert_document(lines, bert_options(impl), place);
-  // Lines whose token stands again further down have no token; they must not become "".
+  // Ids without a token (of a line that stood there twice) were written as "" above.
   auto& vocab = document["model"]["vocab"].get_ref<Json::object_t&>();
-  if (!vocabulary.find("")) vocab.erase("");
+  if (const auto blank = vocabulary.find("")) {
+    vocab[""] = *blank;
+  } else {
+    vocab.erase("");
+  }
   for (const AddedToken* token : impl.added.by_id()) {
     Json entry = Json::object();
     entry["id"] = token->id;
