@@ -29,6 +29,7 @@ void check(const char* op, const Tensor& qkv, const AttentionShape& shape, const
   require(op, std::is_sorted(lengths.begin(), lengths.end()), "cu_seqlens ascends");
   require(op, lengths.back() == qkv.rows, "cu_seqlens ends at the number of tokens");
   require(op, longest_window(lengths) <= 65536, "a window has at most 65536 tokens");
+  require(op, shape.scale > 0.0f, "scale is positive");
   require(op, shape.heads >= 1 && shape.heads <= 65536, "heads is not in [1, 65536]");
   if (qkv.cols % (3 * int64_t{shape.heads}) != 0) {
     fail(op, "qkv " + describe(qkv) + " does not split into 3 x " + std::to_string(shape.heads) +

@@ -23,7 +23,7 @@ HWY_BEFORE_NAMESPACE();
 namespace spanforge::ops::HWY_NAMESPACE {
 namespace {
 
-// to[r, 0 .. width) = from[r, 0 .. n) * scale, zero beyond n.
+// to[r, 0 .. n) = from[r, 0 .. n) * scale, zero in the rest of the last vector.
 template <class T>
 void copy_rows(const T* from, int64_t stride, int64_t rows, int64_t n, float scale, float* to,
                int64_t width) {
