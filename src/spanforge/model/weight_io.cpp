@@ -80,9 +80,6 @@ void convert_elements(const char* bytes, int64_t count, float* out, Convert conv
 
 void convert_stored(StoredType type, const char* bytes, int64_t count, float* out) {
   switch (type) {
-    case StoredType::kF32:
-      std::memcpy(out, bytes, count * sizeof(float));
-      return;
     case StoredType::kF16:
       return convert_elements<uint16_t>(bytes, count, out, half_to_float);
     case StoredType::kBf16:
@@ -153,8 +150,12 @@ void copy_weights(const WeightFiles& files, const WeightMatch& match, const Para
     const size_t element = stored_size(stored->type);
     parallel_for((parameter.size + kPiece - 1) / kPiece, 1, [&](int64_t piece) {
       const int64_t first = piece * kPiece;
-      convert_stored(stored->type, stored->bytes.data() + first * element,
-                     std::min(kPiece, parameter.size - first), out + first);
+      const int64_t count = std::min(kPiece, parameter.size - first);
+      const std::string_view bytes = stored->bytes.substr(first * element, count * element);
+      if (stored->type == StoredType::kF32) return files.copy(bytes, out + first);
+      std::string copy(bytes.size(), '\0');
+      files.copy(bytes, copy.data());
+      convert_stored(stored->type, copy.data(), count, out + first);
     });
     const int64_t bad = ops::first_non_finite(make_tensor(out, 1, parameter.size));
     if (bad >= 0) not_finite.push_back(stored->name + " (element " + std::to_string(bad) + ")");
