@@ -1,4 +1,4 @@
-// The decoder of this project (docs/decoding.md gives the reasons and what was measured).
+// The decoder of this project (docs/decoding.md gives the reasons).
 //
 // Every window w is a witness. For a span (i, j) it states the log odds against "not here",
 //   z = (start[i] + end[j] - start[CLS] - end[CLS]) / temperature,
