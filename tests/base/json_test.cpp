@@ -77,7 +77,7 @@ TEST(ParseJson, RefusesWhatIsNotJsonAndSaysWhere) {
       {"\"\\udc00\"", "line 1 column 2", "lone surrogate"},
       {"\"a\xff\"", "line 1 column 3", "invalid UTF-8"},
       {"\"\xed\xa0\x80\"", "line 1 column 2", "invalid UTF-8"},
-      {"{\"a\":1,\"b\":2,\"a\":3}", "line 1 column 14", "appears twice"},
+      {"{\"a\":1,\"b\":2,\"a\":3}", "line 1 column 14", "\"a\" appears twice"},
       {"01", "line 1 column 1", "leading zero"},
       {"1.", "line 1 column 1", "after its point"},
       {".5", "line 1 column 1", "'.' found"},

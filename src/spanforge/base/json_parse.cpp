@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
@@ -22,15 +23,14 @@ namespace {
 
 using Member = std::pair<std::string, Json>;
 
-// Where in the text the first key stands that the object has already; found by sorting, which takes
-// far less memory than a set of all keys, or by a plain scan of a small object.
-std::optional<size_t> find_repeated_key(const std::vector<Member>& members,
-                                        const std::vector<size_t>& positions) {
+// The first member whose key the object has already; found by sorting, which takes far less memory
+// than a set of all keys, or by a plain scan of a small object.
+std::optional<size_t> find_repeated_key(const std::vector<Member>& members) {
   constexpr size_t kScanned = 12;
   if (members.size() <= kScanned) {
     for (size_t i = 1; i < members.size(); ++i) {
       for (size_t j = 0; j < i; ++j) {
-        if (members[i].first == members[j].first) return positions[i];
+        if (members[i].first == members[j].first) return i;
       }
     }
     return std::nullopt;
@@ -43,7 +43,7 @@ std::optional<size_t> find_repeated_key(const std::vector<Member>& members,
   std::optional<size_t> first;
   for (size_t i = 1; i < order.size(); ++i) {
     if (members[order[i]].first != members[order[i - 1]].first) continue;
-    first = std::min(first.value_or(SIZE_MAX), positions[order[i]]);
+    first = std::min<size_t>(first.value_or(SIZE_MAX), order[i]);
   }
   return first;
 }
@@ -69,8 +69,9 @@ Json build_object(JsonReader& in) {
     Json value = build_value(in);
     members.emplace_back(std::move(key), std::move(value));
   }
-  if (const auto repeated = find_repeated_key(members, positions)) {
-    in.fail_at(*repeated, "this key appears twice in its object");
+  if (const auto repeated = find_repeated_key(members)) {
+    in.fail_at(positions[*repeated], fmt::format("the key \"{}\" appears twice",
+                                                 quote_for_message(members[*repeated].first)));
   }
   Json object = Json::object();
   auto& target = object.get_ref<Json::object_t&>();
