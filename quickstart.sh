@@ -60,7 +60,7 @@ step "Questions written by hand, over texts unlike the generated ones (a small m
 $spanforge evaluate --model "$run/trained" --data $hand_written
 
 step "Trivial baselines on the held-out contexts, for comparison"
-$spanforge data baseline --train $train $validation
+$spanforge data baseline --train $train --validation $validation
 
 step "The model on the held-out contexts"
 $spanforge evaluate --model "$run/trained" --data $validation
