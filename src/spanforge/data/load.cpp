@@ -1,5 +1,6 @@
 // load_dataset: rows of any of the known forms -> Dataset.
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <array>
 #include <functional>
@@ -57,11 +58,13 @@ class DatasetBuilder {
   }
   DatasetBuilder(const DatasetBuilder&) = delete;
 
-  void add(std::string_view text, const std::string& base_place) {
-    stream_rows(text, dataset_.file.string(), base_place,
-                [this](RowKind kind, Json& object, const std::string& place) {
-                  on_object(kind, object, place);
-                });
+  void add(std::string_view text, const std::string& base_place, const ReadCallback& on_read) {
+    stream_rows(
+        text, dataset_.file.string(), base_place,
+        [this](RowKind kind, Json& object, const std::string& place) {
+          on_object(kind, object, place);
+        },
+        on_read);
   }
 
   Dataset finish() && {
@@ -303,21 +306,14 @@ bool is_json_lines(std::string_view text) {
   return text[next] == '{' && closes(text.substr(first, line_end - first));
 }
 
-}  // namespace
-
-Dataset load_dataset(const std::filesystem::path& file) {
-  const MappedFile mapped(file);
-  return parse_dataset(mapped.bytes(), file);
-}
-
-Dataset parse_dataset(std::string_view text, const std::filesystem::path& file) {
+Dataset parse(std::string_view text, const fs::path& file, const ReadCallback& on_read) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   DatasetBuilder builder(file);
   if (!is_json_lines(text)) {
     if (text.find_first_not_of(kJsonSpace) == std::string_view::npos) {
       throw Error(ErrorCode::kBadData, file.string(), "is empty");
     }
-    builder.add(text, "");
+    builder.add(text, "", on_read);
     return std::move(builder).finish();
   }
   int64_t number = 0;
@@ -327,9 +323,40 @@ Dataset parse_dataset(std::string_view text, const std::filesystem::path& file) 
     text.remove_prefix(std::min(end + 1, text.size()));
     ++number;
     if (line.find_first_not_of(kJsonSpace) == std::string_view::npos) continue;
-    builder.add(line, fmt::format("line {}", number));
+    builder.add(line, fmt::format("line {}", number), {});
+    if (on_read) on_read(text.data());
   }
   return std::move(builder).finish();
+}
+
+// Gives the pages of a mapped file back as they have been read: a file larger than memory loads as
+// long as what is in it fits, and the peak is not the file and the dataset together.
+class PageReleaser {
+ public:
+  explicit PageReleaser(std::string_view mapped) : released_(mapped.data()) {}
+  void operator()(const char* at) {
+    constexpr std::ptrdiff_t kStep = 4 << 20;  // a multiple of any page size
+    const std::ptrdiff_t bytes = (at - released_) / kStep * kStep;
+    if (bytes == 0) return;
+    // Only advice: where it is refused, the pages merely stay.
+    ::madvise(const_cast<char*>(released_), static_cast<size_t>(bytes), MADV_DONTNEED);
+    released_ += bytes;
+  }
+
+ private:
+  const char* released_;  // starts at the mapping, so it stays on a page boundary
+};
+
+}  // namespace
+
+Dataset load_dataset(const std::filesystem::path& file) {
+  const MappedFile mapped(file);
+  PageReleaser release(mapped.bytes());
+  return parse(mapped.bytes(), file, [&](const char* at) { release(at); });
+}
+
+Dataset parse_dataset(std::string_view text, const std::filesystem::path& file) {
+  return parse(text, file, {});
 }
 
 }  // namespace spanforge

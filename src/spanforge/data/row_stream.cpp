@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <unordered_set>
@@ -34,6 +35,34 @@ std::optional<RowKind> streamed_elements(RowKind parent, std::string_view key) {
   if (parent != RowKind::kQuestion && key == "qas") return RowKind::kQuestion;
   return std::nullopt;
 }
+
+// Walks over a text and tells how far it is.
+class ReportingIterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  ReportingIterator(const char* at, const ReadCallback* on_read)
+      : at_(at), started_(at), on_read_(on_read) {}
+  reference operator*() const { return *at_; }
+  ReportingIterator& operator++() {
+    if (++at_ - started_ >= kReportBytes) {
+      (*on_read_)(at_);
+      started_ = at_;
+    }
+    return *this;
+  }
+  bool operator==(const ReportingIterator& other) const { return at_ == other.at_; }
+
+ private:
+  static constexpr std::ptrdiff_t kReportBytes = 4 << 20;
+  const char* at_;
+  const char* started_;  // where the last report was
+  const ReadCallback* on_read_;
+};
 
 // One open object or array.
 struct Frame {
@@ -246,9 +275,15 @@ class RowHandler : public nlohmann::json_sax<Json> {
 }  // namespace
 
 void stream_rows(std::string_view text, const std::string& file, const std::string& base_place,
-                 const RowCallback& callback) {
+                 const RowCallback& callback, const ReadCallback& on_read) {
   RowHandler handler(text, file, base_place, callback);
-  Json::sax_parse(text.begin(), text.end(), &handler);
+  if (on_read) {
+    const char* end = text.data() + text.size();
+    Json::sax_parse(ReportingIterator(text.data(), &on_read), ReportingIterator(end, &on_read),
+                    &handler);
+  } else {
+    Json::sax_parse(text.begin(), text.end(), &handler);
+  }
 }
 
 }  // namespace spanforge

@@ -30,8 +30,13 @@ enum class RowKind {
 // as their number of elements.
 using RowCallback = std::function<void(RowKind kind, Json& object, const std::string& place)>;
 
+// Told from time to time that everything before `at` has been read and will not be read again,
+// unless for the line number of an error.
+using ReadCallback = std::function<void(const char* at)>;
+
 // Streams one JSON text. file: for messages. base_place: stands before every place ("line 17").
+// on_read may be empty.
 void stream_rows(std::string_view text, const std::string& file, const std::string& base_place,
-                 const RowCallback& callback);
+                 const RowCallback& callback, const ReadCallback& on_read = {});
 
 }  // namespace spanforge
