@@ -67,7 +67,7 @@ $spanforge evaluate --model "$run/trained" --data $validation
 
 step "Answers"
 while IFS=$'\t' read -r context question; do
-  $spanforge ask --model "$run/trained" --context "$context" --question "$question"
+  $spanforge ask --model "$run/trained" --context "$context" --question "$question" </dev/null
 done < data/sample/ask.tsv
 
 step "Next"
