@@ -3,6 +3,7 @@
 #include "command.h"
 #include "common.h"
 #include "output.h"
+#include "spanforge/base/error.h"
 #include "spanforge/data/baseline.h"
 #include "spanforge/metrics/predictions_file.h"
 
@@ -23,14 +24,20 @@ Json score(const Dataset& dataset, const std::vector<std::string>& answers) {
 
 int run_data_baseline(const Arguments& arguments) {
   std::string train_file, validation_file;
+  std::vector<std::string> files;
   bool json = false;
   OptionTable table;
   table({"train", "data whose answers are counted", ""}, train_file);
-  table({"validation", "data to answer", ""}, validation_file);
+  table({"validation", "data to answer; FILE means the same", ""}, validation_file);
   table.add_switch(kJsonOption, json);
+  table.positional("FILE", "data to answer", files, 0, 1);
   if (!table.parse(arguments)) return 0;
   table.require("train");
-  table.require("validation");
+  if (files.empty()) table.require("validation");
+  if (!files.empty() && !validation_file.empty()) {
+    throw Error(ErrorCode::kUsage, "--validation", "cannot stand beside FILE");
+  }
+  if (!files.empty()) validation_file = files[0];
   const Dataset train = load_dataset(train_file), validation = load_dataset(validation_file);
   const Json report = {
       {"longest_overlap", score(validation, overlap_baseline(validation))},

@@ -1,11 +1,11 @@
-#include <fmt/ranges.h>
-
+#include <algorithm>
 #include <atomic>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "command.h"
 #include "common.h"
+#include "encoding_text.h"
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -33,27 +33,6 @@ std::vector<std::string_view> lines_of(std::string_view bytes) {
     start = end + 1;
   }
   return lines;
-}
-
-std::string to_json(const Encoding& e) {
-  std::vector<std::string> offsets, tokens;
-  for (const CharSpan& span : e.offsets)
-    offsets.push_back(fmt::format("[{}, {}]", span.start, span.end));
-  for (const std::string& token : e.tokens) tokens.push_back(Json(token).dump());
-  return fmt::format(
-      "{{\"input_ids\": [{}], \"token_type_ids\": [{}], \"attention_mask\": [{}], "
-      "\"offset_mapping\": [{}], \"tokens\": [{}]}}\n",
-      fmt::join(e.ids, ", "), fmt::join(e.type_ids, ", "), fmt::join(e.attention_mask, ", "),
-      fmt::join(offsets, ", "), fmt::join(tokens, ", "));
-}
-
-std::string to_text(const Encoding& e, const Tokenizer& tokenizer) {
-  std::string out = fmt::format("{:>7} {:>4} {:>9}  {}\n", "id", "type", "offsets", "token");
-  for (size_t i = 0; i < e.ids.size(); ++i) {
-    out += fmt::format("{:>7} {:>4} {:>9}  {}\n", e.ids[i], e.type_ids[i],
-                       fmt::format("{}-{}", e.offsets[i].start, e.offsets[i].end), e.tokens[i]);
-  }
-  return out + fmt::format("decoded: {}\n", tokenizer.decode(e.ids));
 }
 
 EncodeOptions encode_options(const TokenizeOptions& o) {

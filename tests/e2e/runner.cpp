@@ -59,7 +59,7 @@ class Runner {
   int run() {
     const std::vector<std::string> lines = split_lines(read(test_));
     if (lines.empty()) return fail("is empty or cannot be read"), 1;
-    for (size_t i = 0; i < lines.size(); ++i) {
+    for (size_t i = 0; i < lines.size() && failures_ < kMostFailures; ++i) {
       line_ = i + 1;
       const std::string& line = lines[i];
       if (line.empty() || line[0] == '#') continue;
@@ -195,6 +195,7 @@ class Runner {
     return false;
   }
 
+  static constexpr size_t kMostFailures = 10;
   fs::path test_, work_;
   std::string command_;
   Outcome outcome_;

@@ -1,0 +1,15 @@
+#pragma once
+// An encoded text as `tokenize` prints it.
+
+#include <string>
+
+#include "spanforge/text/tokenizer.h"
+
+namespace spanforge::app {
+
+// One line: {"input_ids", "token_type_ids", "attention_mask", "offset_mapping", "tokens"}.
+std::string to_json(const Encoding& encoding);
+// A table of tokens, and the text decoded from them.
+std::string to_text(const Encoding& encoding, const Tokenizer& tokenizer);
+
+}  // namespace spanforge::app
