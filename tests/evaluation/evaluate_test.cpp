@@ -94,9 +94,33 @@ TEST(Evaluate, DroppedExamplesAreNotScored) {
 }
 
 TEST(Evaluate, LossIsTheMeanOverWindows) {
-  Fixture f = make_fixture(kAsked);
+  Fixture f = make_fixture(kAsked, {64, 8}, true);
   f.predictions.window_losses = {1.0, 2.0, 6.0};
   EXPECT_EQ(*evaluate_predictions(f.dataset, f.features, f.predictions, {}).loss, 3.0);
+  Fixture unlabelled = make_fixture(kAsked);
+  unlabelled.predictions.window_losses = f.predictions.window_losses;
+  EXPECT_FALSE(
+      evaluate_predictions(unlabelled.dataset, unlabelled.features, unlabelled.predictions, {})
+          .loss);
+}
+
+TEST(Evaluate, ReferencesThatStandElsewhereAreScoredByTheirText) {
+  std::vector<Asked> asked = kAsked;
+  asked[0].answers = {{"ana", 3}};  // not where it says
+  Fixture f = make_fixture(asked, {64, 8}, true, BadAnswerPolicy::kKeepUnlabelled);
+  vote(f, 0, 0, 0, 9);  // "ana": right by its text
+  vote(f, 1, 4, 4, 9);
+  f.predictions.window_losses = {std::nan(""), 2.0, 6.0};
+  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, {});
+  EXPECT_EQ(e.squad.total, 3);
+  EXPECT_DOUBLE_EQ(e.squad.exact, 100.0 / 3);
+  EXPECT_EQ(*e.loss, 4.0);
+  EXPECT_EQ(e.ranks[0].rank, 1);
+  const testing::TemporaryDirectory directory;
+  write_prediction_files(f.dataset, f.features, e, directory.path());
+  const Json texts = parse_json_file(directory / "eval_predictions.json", ErrorCode::kBadData);
+  EXPECT_EQ(texts.size(), 3u);
+  EXPECT_EQ(texts["q1"].get<std::string>(), "ana");
 }
 
 TEST(TrainerMetrics, HaveHFsKeysInHFsOrder) {

@@ -43,7 +43,8 @@ struct Fixture {
 };
 
 inline Fixture make_fixture(const std::vector<Asked>& asked, WindowOptions windows = {64, 8},
-                            bool labels = false) {
+                            bool labels = false,
+                            BadAnswerPolicy policy = BadAnswerPolicy::kDrop) {
   Fixture f;
   f.dataset.file = "test.json";
   for (const Asked& a : asked) {
@@ -58,7 +59,7 @@ inline Fixture make_fixture(const std::vector<Asked>& asked, WindowOptions windo
   FeatureOptions options;
   options.windows = windows;
   options.with_labels = labels;
-  options.on_bad_answer = BadAnswerPolicy::kDrop;
+  options.on_bad_answer = policy;
   f.features = FeatureSet::build(f.dataset, word_tokenizer(asked), options);
   f.predictions.logits.start.assign(static_cast<size_t>(f.features.token_count()), 0.0f);
   f.predictions.logits.end = f.predictions.logits.start;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 
 #include "spanforge/metrics/predictions_file.h"
 
@@ -79,17 +78,24 @@ void rank(const Dataset& dataset, const FeatureSet& features, const LogitSet& lo
   if (asked > 0) evaluation.qa_topk_recall = static_cast<double>(hits) / static_cast<double>(asked);
 }
 
+std::optional<double> mean_loss(const FeatureSet& features, const std::vector<double>& losses) {
+  double sum = 0;
+  int64_t labelled = 0;
+  for (size_t w = 0; w < losses.size(); ++w) {
+    if (!features.windows()[w].labelled) continue;
+    sum += losses[w];
+    ++labelled;
+  }
+  return labelled > 0 ? std::optional(sum / static_cast<double>(labelled)) : std::nullopt;
+}
+
 }  // namespace
 
 Evaluation evaluate_predictions(const Dataset& dataset, const FeatureSet& features,
                                 const Predictions& predictions, const EvaluationOptions& options) {
   Evaluation evaluation;
   evaluation.window_count = static_cast<int64_t>(features.size());
-  if (!predictions.window_losses.empty()) {
-    const double sum =
-        std::accumulate(predictions.window_losses.begin(), predictions.window_losses.end(), 0.0);
-    evaluation.loss = sum / static_cast<double>(predictions.window_losses.size());
-  }
+  evaluation.loss = mean_loss(features, predictions.window_losses);
   DecoderOptions decoder = options.decoder;
   // An n-best list costs the spanforge decoder nothing and leaves its first answer as it is; the
   // pipeline's scores depend on top_k, so it gets what was asked.

@@ -1,6 +1,7 @@
 #include "spanforge/evaluation/predict.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "spanforge/ops/optimizer.h"
@@ -95,7 +96,9 @@ Predictions predict_all(const QuestionAnsweringModel& model, const FeatureSet& f
       ops::span_loss(logits, batch.cu_seqlens, batch.start_positions, batch.end_positions,
                      /*gradient_scale=*/1.0f, /*dlogits=*/{}, losses);
       for (size_t w = 0; w < losses.size(); ++w) {
-        result.window_losses[batch.window_ids[w]] = losses[w];
+        const int32_t id = batch.window_ids[w];
+        const bool labelled = features.windows()[id].labelled;
+        result.window_losses[id] = labelled ? losses[w] : std::numeric_limits<double>::quiet_NaN();
       }
     }
     if (options.progress) options.progress(static_cast<int64_t>(i + 1), batches.size());

@@ -12,13 +12,13 @@ namespace spanforge {
 struct PredictOptions {
   int32_t batch_size = 8;            // windows a forward pass, at most
   int32_t max_batch_tokens = 16384;  // tokens a forward pass, at most (one window always fits)
-  bool with_losses = false;          // per-window loss (labels needed)
+  bool with_losses = false;          // per-window loss, of the windows that have a label
   std::function<void(int64_t, int64_t)> progress;  // (batches done, batches in all)
 };
 
 struct Predictions {
   LogitSet logits;
-  std::vector<double> window_losses;  // [windows] when asked
+  std::vector<double> window_losses;  // [windows] when asked; NaN where a window has no label
 };
 
 // Errors: the model's, and Error{kNonFinite} naming the window whose logits are NaN or Inf.

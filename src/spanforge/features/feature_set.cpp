@@ -30,6 +30,7 @@ struct Plan {
   TokenBuffer question;
   std::vector<TokenSpan> windows;  // in context tokens
   std::optional<CharSpan> answer;  // what to label, in code points of the context
+  bool labelled = false;           // with that answer or, without one, with [CLS]
   int64_t first_token = 0;
   int32_t first_window = 0;
 };
@@ -116,9 +117,10 @@ class FeatureBuilder {
 
   void plan_example(const Example& example, Plan& plan) const {
     const ContextTokens& context = contexts_[example.context];
-    if (options_.with_labels && !example.answers.empty()) {
-      plan.answer = locate_answer(example, context.characters);
-      if (!plan.answer) return;  // dropped
+    if (options_.with_labels) {
+      if (!example.answers.empty()) plan.answer = locate_answer(example, context.characters);
+      plan.labelled = example.answers.empty() || plan.answer;
+      if (!plan.labelled && options_.on_bad_answer == BadAnswerPolicy::kDrop) return;
     }
     tokenizer_.tokenize(example.question, plan.question);
     const auto question_size = static_cast<int32_t>(plan.question.size());
@@ -137,7 +139,7 @@ class FeatureBuilder {
     plan_windows(context_size, room, options.window_overlap, plan.windows);
   }
 
-  // The first answer's characters; nullopt where it is to be dropped.
+  // The first answer's characters; nullopt where it is unsound and that is no error.
   std::optional<CharSpan> locate_answer(const Example& example, const CodePointIndex& index) const {
     const Answer& answer = example.answers.front();
     const std::string& context = dataset_.context_of(example);
@@ -146,7 +148,7 @@ class FeatureBuilder {
       return CharSpan{static_cast<int32_t>(answer.answer_start),
                       static_cast<int32_t>(answer.answer_start + length)};
     }
-    if (options_.on_bad_answer == BadAnswerPolicy::kDrop) return std::nullopt;
+    if (options_.on_bad_answer != BadAnswerPolicy::kError) return std::nullopt;
     const int64_t start = std::max<int64_t>(0, answer.answer_start);
     const std::string reason =
         length == 0 ? "the answer is empty"
@@ -157,7 +159,7 @@ class FeatureBuilder {
                   quote_for_message(answer.text), answer.answer_start,
                   quote_for_message(slice_code_points(context, index, start, start + length)));
     throw Error(ErrorCode::kBadData, dataset_.place_of(example),
-                reason + " (data check finds the cause; --on-bad-answer drop leaves it out)");
+                reason + " (data check finds the cause; --on-bad-answer drop goes on without it)");
   }
 
   void reserve_windows(int32_t example, Plan& plan) {
@@ -170,6 +172,7 @@ class FeatureBuilder {
       window.length = fixed + part.size();
       window.example = example;
       window.index = static_cast<int32_t>(&part - plan.windows.data());
+      window.labelled = plan.labelled;
       features_.windows_.push_back(window);
       next_token_ += window.length;
     }
@@ -230,7 +233,7 @@ class FeatureBuilder {
     if (example.answers.empty()) {
       ++counts.impossible;
     } else if (!plan.answer) {
-      ++counts.dropped;
+      ++(options_.on_bad_answer == BadAnswerPolicy::kDrop ? counts.dropped : counts.unlabelled);
     } else {
       const auto first = features_.windows_.begin() + plan.first_window;
       const bool held = std::any_of(first, first + static_cast<std::ptrdiff_t>(plan.windows.size()),

@@ -27,7 +27,10 @@ struct TokenSpan {
   bool operator==(const TokenSpan&) const = default;
 };
 
-enum class BadAnswerPolicy { kError, kDrop };
+// What to do with a question whose first answer is not where its file says (or is empty, or stands
+// beside is_impossible): stop, leave the question out, or keep its windows without a label. Training
+// errs or drops; evaluation keeps, because an answer is scored by its text.
+enum class BadAnswerPolicy { kError, kDrop, kKeepUnlabelled };
 // Which tokens an answer's first and last character map to; they differ when the answer starts or
 // ends inside a token or at white space (docs/features.md).
 enum class LabelRule { kRecipe, kRunQa };
@@ -62,6 +65,7 @@ struct Window {
   TokenSpan context;         // tokens of this window that are context
   int32_t start_position = 0;  // label: token of the answer's first character, 0 ([CLS]) when none
   int32_t end_position = 0;    // label: token of the answer's last character (inclusive)
+  bool labelled = false;       // false: the two positions say nothing, and there is no loss
 };
 
 struct LabelCounts {  // over examples that have an answer, first answer only
@@ -70,6 +74,7 @@ struct LabelCounts {  // over examples that have an answer, first answer only
   int64_t edges_outside = 0;  // of truncated: the answer's first or last character is in no token of
                               // the context at all (white space, or dropped by the tokenizer)
   int64_t dropped = 0;     // misaligned answers, left out under BadAnswerPolicy::kDrop
+  int64_t unlabelled = 0;  // misaligned answers, kept under BadAnswerPolicy::kKeepUnlabelled
   int64_t impossible = 0;  // examples without an answer
 };
 
