@@ -1,5 +1,6 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "command.h"
 #include "common.h"
@@ -16,7 +17,8 @@ namespace spanforge::app {
 namespace {
 
 struct Options {
-  std::string model, context, context_file, input, decoder = "spanforge";
+  std::string model, context, context_file, input;
+  std::optional<std::string> decoder;
   std::vector<std::string> questions;
   AskOptions ask;
   bool json = false;
@@ -96,7 +98,9 @@ void declare(OptionTable& table, Options& o) {
   table({"question", "a question; repeat for more; none: asked for one a line", ""}, o.questions);
   table({"input", "JSON lines with question, context and, if any, id", ""}, o.input);
   table({"top_k", "answers a question, best first", "> 0", "topk"}, o.ask.top_k);
-  table({"decoder", "how logits become answers", "spanforge|pipeline|run_qa|recipe"}, o.decoder);
+  table({"decoder", "how logits become answers; default: as trained",
+         "spanforge|pipeline|run_qa|recipe"},
+        o.decoder);
   table(kMaxSeqLengthOption, o.ask.max_seq_length);
   table(kWindowOverlapOption, o.ask.window_overlap);
   table(kMaxAnswerLengthOption, o.ask.max_answer_length);
@@ -124,7 +128,7 @@ int run_ask(const Arguments& arguments) {
   if (o.input.empty() && !table.given("context") && !table.given("context_file")) {
     throw Error(ErrorCode::kUsage, "--context", "is required (or --context-file, or --input)");
   }
-  o.ask.decoder = parse_decoder_kind(o.decoder);
+  if (o.decoder) o.ask.decoder = parse_decoder_kind(*o.decoder);
   set_thread_count(o.threads);
   std::vector<Asked> questions;
   if (!o.input.empty()) questions = read_questions(o.input);

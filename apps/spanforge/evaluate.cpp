@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -22,6 +21,7 @@ namespace {
 struct EvaluateOptions {
   std::string model, data, predictions, null_odds, predictions_dir;
   std::string metric = "squad_v2", bf16 = "false";
+  std::optional<std::string> decoder;
   GivenSettings given;
   double no_answer_threshold = 1.0;
   int32_t batch_size = 8;
@@ -44,7 +44,7 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table({"explain", "each answer that is not exact, beside the gold, word by word", ""}, o.explain);
   table({"decoder", "how logits become answers; default: as trained",
          "spanforge|pipeline|run_qa|recipe"},
-        o.given.decoder);
+        o.decoder);
   table(kMaxSeqLengthOption, o.given.max_seq_length);
   table(kWindowOverlapOption, o.given.window_overlap);
   table(kMaxAnswerLengthOption, o.given.max_answer_length);
@@ -82,11 +82,14 @@ void evaluate_file(const EvaluateOptions& o) {
                o.explain ? explain_json(scores.items) : Json(), o.json);
 }
 
-// The loss needs labels, and labels need answers that are where they say; scores need texts only.
-bool can_be_labelled(const Dataset& dataset) {
-  return std::all_of(dataset.examples.begin(), dataset.examples.end(), [&](const Example& example) {
-    return example.answers.empty() || is_aligned(example.answers[0], dataset.context_of(example));
-  });
+// The references' texts are scored wherever they stand; only the loss needs their places.
+void note_unlabelled(const EvaluateOptions& o, const FeatureSet& features) {
+  const int64_t unlabelled = features.label_counts().unlabelled;
+  if (unlabelled == 0) return;
+  note(fmt::format(
+      "{}: {} of {} questions have a first answer that is not where the file says: their texts are "
+      "scored, the loss leaves them out (data check finds the causes)",
+      o.data, unlabelled, features.example_count()));
 }
 
 void write_files(const EvaluateOptions& o, const Dataset& dataset, const FeatureSet& features,
@@ -106,16 +109,17 @@ void evaluate_model(const EvaluateOptions& o) {
       load_trained_model(directory, o.model, resolve_precision(o.bf16));
   FeatureOptions feature_options;
   feature_options.windows = settings.windows;
-  feature_options.with_labels = can_be_labelled(dataset);
+  feature_options.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;
   ProgressBar map("Map", "examples", 0);
   feature_options.progress = map.callback();
   const FeatureSet features = FeatureSet::build(dataset, tokenizer, feature_options);
   map.finish();
+  note_unlabelled(o, features);
   release_notes();
   EvaluationOptions options;
   options.decoder = settings.decoder_options();
   options.predict.batch_size = o.batch_size;
-  options.predict.with_losses = feature_options.with_labels;
+  options.predict.with_losses = true;
   ProgressBar bar("", "it", 0);
   options.predict.progress = bar.callback();
   const Evaluation evaluation = evaluate(model, dataset, features, options);
@@ -143,6 +147,7 @@ int run_evaluate(const Arguments& arguments) {
   }
   table.exclude("predictions", "predictions_dir");
   table.exclude("model", "null_odds");
+  if (o.decoder) o.given.decoder = parse_decoder_kind(*o.decoder);
   set_thread_count(o.threads);
   o.model.empty() ? evaluate_file(o) : evaluate_model(o);
   return 0;

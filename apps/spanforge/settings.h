@@ -15,16 +15,8 @@ namespace spanforge::app {
 WindowOptions choose_windows(const std::filesystem::path& directory, const Tokenizer& tokenizer,
                              std::optional<int32_t> max_seq_length, std::optional<int32_t> overlap);
 
-struct GivenSettings {  // on the command line
-  std::optional<std::string> decoder;
-  std::optional<int32_t> max_seq_length, window_overlap, max_answer_length;
-  std::optional<bool> null_answers;
-  std::optional<double> null_threshold;
-};
-
-// What the user gave; else what training stored with the model, where its decoder is the one used;
-// else the decoder's own defaults. The same order as Pipeline's, so that evaluation and answering
-// agree.
+// choose_answer_settings() for the model in a directory; notes once where the windows' length is a
+// default that nobody stated.
 AnswerSettings choose_settings(const std::filesystem::path& directory, const Tokenizer& tokenizer,
                                const GivenSettings& given);
 

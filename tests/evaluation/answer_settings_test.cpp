@@ -74,6 +74,79 @@ TEST_F(AnswerSettingsTest, WrongValuesNameFileAndKey) {
   }
 }
 
+class ChooseAnswerSettings : public ::testing::Test {
+ protected:
+  ChooseAnswerSettings() {
+    stored_.windows = {96, 17};
+    stored_.max_answer_length = 41;
+    stored_.null_answers = true;
+    stored_.null_threshold = -2.5;
+    stored_.temperature = 1.7;
+  }
+  AnswerSettings choose(const std::optional<AnswerSettings>& stored,
+                        const GivenSettings& given = {}) const {
+    return choose_answer_settings(stored, given, tokenizer_, 512).settings;
+  }
+  AnswerSettings stored_;
+  Tokenizer tokenizer_ = testing::word_tokenizer({{"q", "who", "ben", {}}});
+};
+
+TEST_F(ChooseAnswerSettings, TakesWhatTrainingStored) {
+  const AnswerSettings chosen = choose(stored_);
+  EXPECT_EQ(chosen.windows.max_seq_length, 96);
+  EXPECT_EQ(chosen.windows.window_overlap, 17);
+  EXPECT_EQ(chosen.max_answer_length, 41);
+  EXPECT_TRUE(chosen.null_answers);
+  EXPECT_EQ(chosen.null_threshold, -2.5);
+  EXPECT_EQ(chosen.temperature, 1.7);
+  stored_.decoder = DecoderKind::kRunQa;
+  EXPECT_EQ(choose(stored_).decoder, DecoderKind::kRunQa);
+  EXPECT_EQ(choose(stored_, {.decoder = DecoderKind::kRunQa}).max_answer_length, 41);
+}
+
+TEST_F(ChooseAnswerSettings, AnotherDecoderHasItsOwnDefaults) {
+  const AnswerSettings chosen = choose(stored_, {.decoder = DecoderKind::kPipeline});
+  EXPECT_EQ(chosen.windows.max_seq_length, 384);
+  EXPECT_EQ(chosen.windows.window_overlap, 128);
+  EXPECT_EQ(chosen.max_answer_length, 15);
+  EXPECT_FALSE(chosen.null_answers);
+  EXPECT_EQ(chosen.null_threshold, 0.0);
+  EXPECT_EQ(chosen.temperature, 1.0);
+  EXPECT_EQ(choose(stored_, {.decoder = DecoderKind::kRunQa}).max_answer_length, 30);
+  EXPECT_EQ(choose(std::nullopt).decoder, DecoderKind::kSpanforge);
+}
+
+TEST_F(ChooseAnswerSettings, WhatIsGivenStandsFirst) {
+  const AnswerSettings chosen = choose(stored_, {.max_seq_length = 64,
+                                                 .max_answer_length = 9,
+                                                 .null_answers = false,
+                                                 .null_threshold = 3.0});
+  EXPECT_EQ(chosen.windows.max_seq_length, 64);
+  EXPECT_EQ(chosen.windows.window_overlap, 32) << "half of the length given, not the stored one";
+  EXPECT_EQ(chosen.max_answer_length, 9);
+  EXPECT_FALSE(chosen.null_answers);
+  EXPECT_EQ(chosen.null_threshold, 3.0);
+  EXPECT_EQ(chosen.temperature, 1.7);
+  EXPECT_EQ(choose(stored_, {.window_overlap = 5}).windows.window_overlap, 5);
+}
+
+TEST_F(ChooseAnswerSettings, SaysWhenNobodyStatesALength) {
+  EXPECT_TRUE(choose_answer_settings(std::nullopt, {}, tokenizer_, 512).length_is_fallback);
+  EXPECT_FALSE(choose_answer_settings(stored_, {}, tokenizer_, 512).length_is_fallback);
+  EXPECT_FALSE(choose_answer_settings(std::nullopt, {.max_seq_length = 64}, tokenizer_, 512)
+                   .length_is_fallback);
+}
+
+TEST_F(ChooseAnswerSettings, RefusesWindowsTheModelCannotHave) {
+  const Error given = testing::expect_error(ErrorCode::kUsage, [&] {
+    choose_answer_settings(stored_, {.max_seq_length = 65}, tokenizer_, 64);
+  });
+  EXPECT_EQ(given.place(), "--max-seq-length");
+  const Error stored = testing::expect_error(
+      ErrorCode::kBadModel, [&] { choose_answer_settings(stored_, {}, tokenizer_, 64); });
+  EXPECT_EQ(stored.place(), kAnswerSettingsFile);
+}
+
 TEST(LongestAnswer, CoversTheLabelsWithSomeToSpare) {
   const testing::Fixture f =
       testing::make_fixture({{"q1",

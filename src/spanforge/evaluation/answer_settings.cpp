@@ -14,6 +14,8 @@ namespace spanforge {
 namespace {
 
 constexpr int kFormat = 1;
+constexpr int32_t kPipelineAnswerLength = 15;  // tokens; transformers' default
+constexpr int32_t kUsualOverlap = 128;
 
 class Reader {
  public:
@@ -63,6 +65,51 @@ DecoderOptions AnswerSettings::decoder_options(int32_t top_k) const {
   options.null_threshold = null_threshold;
   options.temperature = temperature;
   return options;
+}
+
+WindowOptions choose_windows(const WindowOptions& defaults, std::optional<int32_t> max_seq_length,
+                             std::optional<int32_t> window_overlap,
+                             int32_t max_position_embeddings) {
+  WindowOptions windows = defaults;
+  if (max_seq_length) {
+    if (*max_seq_length > max_position_embeddings) {
+      throw Error(ErrorCode::kUsage, "--max-seq-length",
+                  fmt::format("{} is more than the model's {} positions", *max_seq_length,
+                              max_position_embeddings));
+    }
+    windows = {*max_seq_length, std::min(*max_seq_length / 2, kUsualOverlap)};
+  }
+  if (window_overlap) windows.window_overlap = *window_overlap;
+  return windows;
+}
+
+ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& stored,
+                                      const GivenSettings& given, const Tokenizer& tokenizer,
+                                      int32_t max_position_embeddings) {
+  ChosenSettings chosen;
+  AnswerSettings& settings = chosen.settings;
+  if (stored) settings.decoder = stored->decoder;
+  if (given.decoder) settings.decoder = *given.decoder;
+  if (stored && settings.decoder == stored->decoder) {
+    settings = *stored;
+    if (!given.max_seq_length && settings.windows.max_seq_length > max_position_embeddings) {
+      throw Error(ErrorCode::kBadModel, kAnswerSettingsFile,
+                  fmt::format("max_seq_length {} is more than the model's {} positions",
+                              settings.windows.max_seq_length, max_position_embeddings));
+    }
+  } else {
+    const WindowDefaults defaults = default_windows(tokenizer, max_position_embeddings);
+    settings.windows = defaults.windows;
+    chosen.length_is_fallback = defaults.used_fallback && !given.max_seq_length;
+    if (settings.decoder == DecoderKind::kPipeline)
+      settings.max_answer_length = kPipelineAnswerLength;
+  }
+  settings.windows = choose_windows(settings.windows, given.max_seq_length, given.window_overlap,
+                                    max_position_embeddings);
+  if (given.max_answer_length) settings.max_answer_length = *given.max_answer_length;
+  if (given.null_answers) settings.null_answers = *given.null_answers;
+  if (given.null_threshold) settings.null_threshold = *given.null_threshold;
+  return chosen;
 }
 
 std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& directory) {

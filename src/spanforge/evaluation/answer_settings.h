@@ -28,6 +28,34 @@ struct AnswerSettings {
   DecoderOptions decoder_options(int32_t top_k = 1) const;
 };
 
+// What a user asks for; nullopt: not said.
+struct GivenSettings {
+  std::optional<DecoderKind> decoder;
+  std::optional<int32_t> max_seq_length, window_overlap, max_answer_length;
+  std::optional<bool> null_answers;
+  std::optional<double> null_threshold;
+};
+
+struct ChosenSettings {
+  AnswerSettings settings;
+  // The windows' length is a default that neither the user, the model nor the tokenizer states.
+  bool length_is_fallback = false;
+};
+
+// How a model is asked, by evaluation and answering alike: what is given stands first; then what
+// training stored, where its decoder is the one used; then that decoder's own defaults (windows as
+// default_windows() makes them, 15 tokens for pipeline, 30 for the others, no null answers). The
+// decoder is the given one, else the stored one, else spanforge.
+// Errors: Error{kUsage, "--max-seq-length"} for windows longer than the model has positions;
+// Error{kBadModel, "spanforge.json"} where the stored ones are.
+ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& stored,
+                                      const GivenSettings& given, const Tokenizer& tokenizer,
+                                      int32_t max_position_embeddings);
+// The part of it about windows: a given length brings its own default overlap with it.
+WindowOptions choose_windows(const WindowOptions& defaults, std::optional<int32_t> max_seq_length,
+                             std::optional<int32_t> window_overlap,
+                             int32_t max_position_embeddings);
+
 inline constexpr const char* kAnswerSettingsFile = "spanforge.json";
 
 // nullopt: the directory has no spanforge.json (a model from elsewhere). Errors: Error{kBadModel}

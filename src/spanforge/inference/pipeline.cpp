@@ -16,8 +16,6 @@ namespace {
 // Questions made into windows and computed together; bounds memory whatever is asked at once.
 constexpr size_t kBlockQuestions = 1024;
 
-constexpr int32_t kPipelineAnswerLength = 15;
-
 struct Resolved {
   WindowOptions windows;
   DecoderOptions decoder;
@@ -79,39 +77,21 @@ struct Pipeline::Impl {
   Tokenizer tokenizer;
   std::optional<AnswerSettings> settings;
 
-  WindowOptions windows(const AskOptions& options, const AnswerSettings* stored) const {
-    const int32_t positions = model.config().max_position_embeddings;
-    WindowOptions result = stored ? stored->windows : default_windows(tokenizer, positions).windows;
-    if (options.max_seq_length) {
-      result.max_seq_length = *options.max_seq_length;
-      result.window_overlap = std::min(*options.max_seq_length / 2, 128);
-    }
-    if (options.window_overlap) result.window_overlap = *options.window_overlap;
-    if (result.max_seq_length > positions) {
-      throw Error(ErrorCode::kUsage, "--max-seq-length",
-                  fmt::format("{} is more than the model's {} positions", result.max_seq_length,
-                              positions));
-    }
-    return result;
-  }
-
   Resolved resolve(const AskOptions& options) const {
     if (options.top_k < 1) throw Error(ErrorCode::kUsage, "--top-k", "must be at least 1");
     if (options.batch_size < 1)
       throw Error(ErrorCode::kUsage, "--batch-size", "must be at least 1");
-    const AnswerSettings* stored =
-        options.decoder == DecoderKind::kSpanforge && settings ? &*settings : nullptr;
-    Resolved result;
-    if (stored) result.decoder = stored->decoder_options();
-    result.decoder.kind = options.decoder;
-    result.decoder.top_k = options.top_k;
+    const GivenSettings given{.decoder = options.decoder,
+                              .max_seq_length = options.max_seq_length,
+                              .window_overlap = options.window_overlap,
+                              .max_answer_length = options.max_answer_length,
+                              .null_answers = options.handle_impossible_answer,
+                              .null_threshold = std::nullopt};
+    const AnswerSettings chosen =
+        choose_answer_settings(settings, given, tokenizer, model.config().max_position_embeddings)
+            .settings;
+    Resolved result{chosen.windows, chosen.decoder_options(options.top_k)};
     result.decoder.align_to_words = options.align_to_words;
-    if (options.decoder == DecoderKind::kPipeline)
-      result.decoder.max_answer_length = kPipelineAnswerLength;
-    if (options.max_answer_length) result.decoder.max_answer_length = *options.max_answer_length;
-    if (options.handle_impossible_answer)
-      result.decoder.null_answers = *options.handle_impossible_answer;
-    result.windows = windows(options, stored);
     return result;
   }
 

@@ -1,9 +1,9 @@
 #pragma once
 // What: questions + contexts -> answers: a saved model directory, its tokenizer, its decoder.
-// Settings: the spanforge decoder uses what spanforge.json beside the model says (window, longest
-//   answer, threshold, temperature), so that answers agree with training's evaluation; the other
-//   decoders use their originals' defaults (windows of 384/128; 15 tokens for pipeline, 30 for
-//   run_qa). What AskOptions sets stands before both.
+// Settings: choose_answer_settings(), as `evaluate`: what AskOptions sets; else what spanforge.json
+//   beside the model says (decoder, window, longest answer, threshold, temperature), so that answers
+//   agree with training's evaluation; another decoder than the stored one has its original's
+//   defaults.
 // Threads: answer() is const and concurrent.
 
 #include <filesystem>
@@ -26,13 +26,12 @@ struct QuestionContext {
 };
 
 struct AskOptions {
-  DecoderKind decoder = DecoderKind::kSpanforge;
+  // nullopt, here and below: as stored with the model, else spanforge and the decoder's defaults.
+  std::optional<DecoderKind> decoder;
   int32_t top_k = 1;
-  std::optional<int32_t>
-      max_answer_length;  // nullopt: stored with the model, else the decoder's default
+  std::optional<int32_t> max_answer_length;
   std::optional<int32_t> max_seq_length, window_overlap;
-  std::optional<bool> handle_impossible_answer;  // nullopt: stored with the model (spanforge),
-                                                 // else false
+  std::optional<bool> handle_impossible_answer;
   bool align_to_words = true;
   int32_t batch_size = 16;
 };
