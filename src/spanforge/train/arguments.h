@@ -106,7 +106,9 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
       "tokens of the longest answer given; default: learnt from the training data", ">= 1",
       "max_answer_len"},
     a.max_answer_length);
-  v(I{"on_bad_answer", "an answer that is not where the data says: stop, or leave its question out",
+  v(I{"on_bad_answer",
+      "an answer that is not where the data says: stop, or train without its question (validation "
+      "still asks and scores it)",
       "error|drop"},
     a.on_bad_answer);
   v(I{"version_2_with_negative", "may questions have no answer; auto: as in the training data",

@@ -119,6 +119,8 @@ DataFiles data_files(const Json& json, const fs::path& file) {
 void write_checkpoint(const CheckpointSource& source, const fs::path& directory) {
   source.model.save(directory);
   source.tokenizer.save(directory);
+  save_answer_settings(source.answer_settings,
+                       training_notes(source.state.global_step, source.data), directory);
   write_optimizer_file(directory / "optimizer.pt", source.model, source.arguments, source.state,
                        source.next_rate);
   write_scheduler_file(directory / "scheduler.pt", source.arguments, source.state.global_step,
@@ -131,6 +133,14 @@ void write_checkpoint(const CheckpointSource& source, const fs::path& directory)
       /*sort_keys=*/true);
   write_json(directory / kArgumentsFile, arguments_json(source.arguments), /*sort_keys=*/false);
   write_json(directory / kStateFile, spanforge_state(source), /*sort_keys=*/false);
+}
+
+Json training_notes(int64_t steps, const DataFiles& data) {
+  Json notes = {{"steps", steps}};
+  for (const auto& [option, file] : data) {
+    notes[option] = {{"file", fs::path(file.file).filename().string()}, {"sha256", file.sha256}};
+  }
+  return notes;
 }
 
 uint64_t checkpoint_bytes(const QuestionAnsweringModel& model) {

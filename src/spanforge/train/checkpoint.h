@@ -1,7 +1,8 @@
 #pragma once
 // What: a checkpoint directory: HF's files (config.json, model.safetensors, optimizer.pt,
 //   scheduler.pt, rng_state.pth, trainer_state.json, the tokenizer's), training_args.json,
-//   spanforge_state.json with what trainer_state.json has no place for (an unknown key there breaks
+//   spanforge.json with the settings of the last evaluation (so that the checkpoint answers as it was
+//   judged), spanforge_state.json with what trainer_state.json has no place for (an unknown key there breaks
 //   HF's loading), and the manifest. HF's own checkpoints are read as well: they lack our two
 //   files, and the losses since the last log with them.
 // spanforge_state.json: {"format": 1, "data": {name: {"file", "sha256"}}, "interruption": bool,
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "spanforge/base/json.h"
+#include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/model/model.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/train/arguments.h"
@@ -37,6 +39,7 @@ struct CheckpointSource {
   const TrainState& state;
   const QuestionAnsweringModel& model;
   const Tokenizer& tokenizer;
+  const AnswerSettings answer_settings;
   const DataFiles& data;
   const std::vector<Observer*>& observers;
   double next_rate = 0;                         // learning rate of the step to come
@@ -45,6 +48,8 @@ struct CheckpointSource {
 };
 
 void write_checkpoint(const CheckpointSource& source, const std::filesystem::path& directory);
+// spanforge.json's notes about the weights beside it: steps trained, data files.
+Json training_notes(int64_t steps, const DataFiles& data);
 // Bytes a checkpoint of this model takes, roughly and not too few.
 uint64_t checkpoint_bytes(const QuestionAnsweringModel& model);
 

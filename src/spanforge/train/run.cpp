@@ -237,7 +237,6 @@ void TrainingRun::emit(LogLine line, LogLine unrounded) {
 
 bool TrainingRun::evaluate_model() {
   EvaluationOptions options;
-  options.decoder = setup_.answer_settings.decoder_options();
   options.predict.batch_size = static_cast<int32_t>(arguments_.per_device_eval_batch_size);
   options.predict.with_losses = true;
   options.predict.progress = [&](int64_t done, int64_t total) {
@@ -247,12 +246,15 @@ bool TrainingRun::evaluate_model() {
     }
   };
   const PreparedData& data = *setup_.validation;
-  Evaluation evaluation;
+  FittedEvaluation fitted;
   try {
-    evaluation = evaluate(setup_.model, data.dataset, data.features, options);
+    fitted = fit_and_evaluate(setup_.model, data.dataset, data.features, setup_.answer_settings,
+                              options);
   } catch (const StopRequested&) {
     return false;
   }
+  const Evaluation& evaluation = fitted.evaluation;
+  state_.fitted = {fitted.settings.temperature, fitted.settings.null_threshold};
   LogLine metrics = log_line_from_json(
       trainer_metrics_json(evaluation, arguments_.per_device_eval_batch_size, std::nullopt),
       "evaluation");
@@ -267,9 +269,6 @@ bool TrainingRun::evaluate_model() {
   emit(metrics, metrics);
   for (Observer* observer : observers_)
     observer->on_evaluate(view(), data.dataset, evaluation, metrics);
-  if (const auto threshold = find_null_threshold(data.dataset, evaluation.decoded)) {
-    state_.null_threshold = threshold->log_odds;
-  }
   note_best(metrics);
   last_evaluation_ = std::move(metrics);
   return true;
@@ -289,7 +288,7 @@ void TrainingRun::note_best(const LogLine& metrics) {
   const bool greater = arguments_.greater_is_better.value_or(!key.ends_with("loss"));
   if (state_.best_metric && !is_better(*value, *state_.best_metric, greater)) return;
   state_.best_metric = *value;
-  state_.best_null_threshold = state_.null_threshold;
+  state_.best_fitted = state_.fitted;
   if (arguments_.save_strategy != "no") state_.best_global_step = state_.global_step;
   if (arguments_.save_strategy == "best") state_.due.save = true;
 }
@@ -298,11 +297,17 @@ void TrainingRun::save(bool interruption) {
   const bool saves_best = state_.best_global_step == state_.global_step && !interruption;
   if (saves_best) best_checkpoint_ = output_.checkpoint(state_.global_step);
   for (Observer* observer : observers_) observer->on_before_save(view());
-  const CheckpointSource source{arguments_,       plan_,
-                                state_,           setup_.model,
-                                setup_.tokenizer, setup_.data_files,
-                                observers_,       rate(state_.global_step),
-                                best_checkpoint_, interruption};
+  const CheckpointSource source{arguments_,
+                                plan_,
+                                state_,
+                                setup_.model,
+                                setup_.tokenizer,
+                                answer_settings(state_.fitted),
+                                setup_.data_files,
+                                observers_,
+                                rate(state_.global_step),
+                                best_checkpoint_,
+                                interruption};
   const std::filesystem::path checkpoint = output_.checkpoint(state_.global_step);
   output_.publish(
       checkpoint.filename().string(), checkpoint_bytes(setup_.model),
@@ -311,6 +316,13 @@ void TrainingRun::save(bool interruption) {
   remove_interruption_checkpoints(/*finished=*/false);
   if (!interruption) rotate();
   for (Observer* observer : observers_) observer->on_save(view(), checkpoint);
+}
+
+AnswerSettings TrainingRun::answer_settings(const FittedSettings& fitted) const {
+  AnswerSettings settings = setup_.answer_settings;
+  settings.temperature = fitted.temperature;
+  settings.null_threshold = fitted.null_threshold;
+  return settings;
 }
 
 void TrainingRun::rotate() {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "spanforge/evaluation/evaluate.h"
+#include "spanforge/evaluation/fit.h"
 #include "spanforge/train/data_order.h"
 #include "spanforge/train/optimizer.h"
 #include "spanforge/train/output_directory.h"
@@ -46,6 +46,7 @@ class TrainingRun {
   bool evaluate_model();  // false: abandoned, because the run is asked to stop
   void note_best(const LogLine& metrics);
   void save(bool interruption);
+  AnswerSettings answer_settings(const FittedSettings& fitted) const;
   void rotate();
   void remove_interruption_checkpoints(bool finished);
   void emit(LogLine line, LogLine unrounded);

@@ -63,14 +63,10 @@ LogLine TrainingRun::summary(bool rounded) const {
 }
 
 void TrainingRun::write_trained() {
-  AnswerSettings settings = setup_.answer_settings;
   const bool is_best = arguments_.load_best_model_at_end && !best_checkpoint_.empty();
-  const auto& threshold = is_best ? state_.best_null_threshold : state_.null_threshold;
-  if (settings.null_answers) settings.null_threshold = threshold.value_or(0.0);
-  Json notes = {{"steps", is_best ? *state_.best_global_step : state_.global_step}};
-  for (const auto& [option, file] : setup_.data_files) {
-    notes[option] = {{"file", fs::path(file.file).filename().string()}, {"sha256", file.sha256}};
-  }
+  const AnswerSettings settings = answer_settings(is_best ? state_.best_fitted : state_.fitted);
+  const Json notes = training_notes(is_best ? *state_.best_global_step : state_.global_step,
+                                    setup_.data_files);
   output_.publish("trained", checkpoint_bytes(setup_.model) / 3, [&](const fs::path& directory) {
     setup_.model.save(directory);
     setup_.tokenizer.save(directory);

@@ -77,15 +77,15 @@ class SetupBuilder {
   }
 
   PreparedData load_data(const char* option, const fs::path& file, const Tokenizer& tokenizer,
-                         const WindowOptions& windows, DataFiles& files) {
+                         const WindowOptions& windows, BadAnswerPolicy policy,
+                         DataFiles& files) {
     files[option] = {file.string(), sha256_hex(MappedFile(file).bytes())};
     check_same_data(option, files[option]);
     PreparedData data;
     data.dataset = load_dataset(file);
     FeatureOptions options;
     options.windows = windows;
-    options.on_bad_answer =
-        arguments_.on_bad_answer == "drop" ? BadAnswerPolicy::kDrop : BadAnswerPolicy::kError;
+    options.on_bad_answer = policy;
     options.progress = [&](int64_t done, int64_t total) {
       if (context_.stop != nullptr && context_.stop->load()) {
         throw Error(ErrorCode::kInterrupted, file.string(),
@@ -100,6 +100,28 @@ class SetupBuilder {
       throw Error(ErrorCode::kBadData, file.string(), "holds no usable question");
     report_labels(option, data.features);
     return data;
+  }
+
+  // Under --on-bad-answer drop a question without a sound label cannot be trained on, but it can be
+  // asked and scored.
+  BadAnswerPolicy policy(bool training) const {
+    if (arguments_.on_bad_answer == "error") return BadAnswerPolicy::kError;
+    return training ? BadAnswerPolicy::kDrop : BadAnswerPolicy::kKeepUnlabelled;
+  }
+
+  // Scores on questions that settings were chosen on are not quite those on new ones.
+  void report_fitting(const AnswerSettings& settings, const Dataset& validation) {
+    if (arguments_.eval_strategy == "no" || settings.decoder != DecoderKind::kSpanforge) return;
+    const auto unanswerable =
+        std::count_if(validation.examples.begin(), validation.examples.end(),
+                      [](const Example& example) { return example.answers.empty(); });
+    const bool both =
+        unanswerable > 0 && unanswerable < static_cast<int64_t>(validation.examples.size());
+    notify(Kind::kInformation,
+           settings.null_answers && both
+               ? "each evaluation chooses temperature and no-answer threshold on the validation "
+                 "questions, so its scores, above all those without an answer, are optimistic"
+               : "each evaluation chooses the temperature of the scores on the validation questions");
   }
 
   void report_overlap(const Overlap& overlap) {
@@ -168,13 +190,16 @@ class SetupBuilder {
 
   void report_labels(const char* option, const FeatureSet& features) {
     const LabelCounts& counts = features.label_counts();
-    notify(
-        Kind::kInformation,
-        fmt::format(
-            "{}: {} questions, {} windows; answers aligned {}, truncated {}, dropped {}; without "
-            "answer {}",
-            option, features.example_count(), features.size(), counts.aligned, counts.truncated,
-            counts.dropped, counts.impossible));
+    std::string line = fmt::format(
+        "{}: {} questions, {} windows; answers aligned {}, truncated {}, dropped {}; without "
+        "answer {}",
+        option, features.example_count(), features.size(), counts.aligned, counts.truncated,
+        counts.dropped, counts.impossible);
+    if (counts.unlabelled > 0) {
+      line += fmt::format("; {} not where the file says: scored by their text, without a loss",
+                          counts.unlabelled);
+    }
+    notify(Kind::kInformation, line);
   }
 
   TrainingArguments& arguments_;
@@ -191,15 +216,18 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   Tokenizer tokenizer = builder.load_tokenizer(model);
   const WindowOptions windows = builder.settle_windows(tokenizer, model);
   DataFiles files;
-  PreparedData train = builder.load_data("train", arguments.train, tokenizer, windows, files);
+  PreparedData train = builder.load_data("train", arguments.train, tokenizer, windows,
+                                         builder.policy(/*training=*/true), files);
   std::optional<PreparedData> validation;
   Overlap overlap;
   if (!arguments.validation.empty()) {
-    validation = builder.load_data("validation", arguments.validation, tokenizer, windows, files);
+    validation = builder.load_data("validation", arguments.validation, tokenizer, windows,
+                                   builder.policy(/*training=*/false), files);
     overlap = find_overlap(train.dataset, validation->dataset);
     builder.report_overlap(overlap);
   }
   const AnswerSettings settings = builder.answer_settings(train.features, windows);
+  if (validation) builder.report_fitting(settings, validation->dataset);
   const TrainPlan plan = make_plan(arguments, static_cast<int64_t>(train.features.size()));
   builder.report_other_length(plan);
   return Setup{std::move(arguments),

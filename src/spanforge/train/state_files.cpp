@@ -58,8 +58,10 @@ void visit_progress(State& s, Visit&& visit) {
   visit("last_grad_norm", s.last_grad_norm);
   visit("unknown_losses", s.unknown_losses);
   visit("best_metric", s.best_metric);
-  visit("null_threshold", s.null_threshold);
-  visit("best_null_threshold", s.best_null_threshold);
+  visit("temperature", s.fitted.temperature);
+  visit("null_threshold", s.fitted.null_threshold);
+  visit("best_temperature", s.best_fitted.temperature);
+  visit("best_null_threshold", s.best_fitted.null_threshold);
   visit("due_log", s.due.log);
   visit("due_evaluate", s.due.evaluate);
   visit("due_save", s.due.save);

@@ -15,6 +15,12 @@
 
 namespace spanforge {
 
+// What an evaluation found (evaluation/fit.h), and the same settings before the first one.
+struct FittedSettings {
+  double temperature = 1.0;
+  double null_threshold = 0.0;
+};
+
 // What is to be done after a step, in this order.
 struct DueEvents {
   bool log = false, evaluate = false, save = false;
@@ -37,8 +43,7 @@ struct TrainState {
 
   std::optional<double> best_metric;
   std::optional<int64_t> best_global_step;
-  // No-answer thresholds found by the last and by the best evaluation, in log odds.
-  std::optional<double> null_threshold, best_null_threshold;
+  FittedSettings fitted, best_fitted;  // by the last and by the best evaluation
   double total_flos = 0;  // 6 x tokens x weights that are no embeddings, as HF estimates
   // Events of the last step still to be done: a run that was asked to stop saves before an
   // evaluation, and its continuation begins with it.

@@ -1,0 +1,98 @@
+#include "spanforge/evaluation/fit.h"
+
+#include <gtest/gtest.h>
+
+#include "evaluation/support.h"
+#include "spanforge/evaluation/calibrate.h"
+
+namespace spanforge {
+namespace {
+
+using testing::Asked;
+using testing::Fixture;
+using testing::vote;
+
+// Six questions; of the first four the model finds the answer but believes in it less than in "",
+// of the last two, which have none, it believes in "" even more.
+Fixture shy_model() {
+  std::vector<Asked> asked;
+  for (int i = 0; i < 6; ++i) {
+    const std::string name = "name" + std::to_string(i);
+    asked.push_back({"q" + std::to_string(i),
+                     "who",
+                     name + " went home with ben today",
+                     i < 4 ? std::vector<Answer>{{name, 0}} : std::vector<Answer>{}});
+  }
+  Fixture f = testing::make_fixture(asked);
+  for (size_t i = 0; i < 6; ++i) {
+    vote(f, i, i == 3 ? 1 : 0, i == 3 ? 1 : 0, 5.0f);  // the fourth is wrong whatever is chosen
+    vote(f, i, -1, -1, i < 4 ? 6.0f + 0.1f * static_cast<float>(i) : 9.0f);
+  }
+  return f;
+}
+
+AnswerSettings settings_with_null() {
+  AnswerSettings settings;
+  settings.windows = {64, 8};
+  settings.null_answers = true;
+  return settings;
+}
+
+double exact_under(const Fixture& f, const AnswerSettings& settings) {
+  EvaluationOptions options;
+  options.decoder = settings.decoder_options();
+  return evaluate_predictions(f.dataset, f.features, f.predictions, options).squad.exact;
+}
+
+TEST(FitSettings, ChoosesTheTemperatureThenTheThresholdUnderIt) {
+  const Fixture f = shy_model();
+  AnswerSettings given = settings_with_null();
+  given.temperature = 3.0;  // of an earlier evaluation: not looked at
+  given.null_threshold = -7.0;
+  const AnswerSettings fitted = fit_settings(f.dataset, f.features, f.predictions.logits, given);
+
+  AnswerSettings untouched = settings_with_null();
+  EXPECT_EQ(fitted.temperature, fit_temperature(f.dataset, f.features, f.predictions.logits,
+                                                untouched.decoder_options()));
+  EXPECT_NE(fitted.temperature, 1.0);
+  untouched.temperature = fitted.temperature;
+  const auto decoded =
+      decode_all(f.dataset, f.features, f.predictions.logits, untouched.decoder_options());
+  const auto threshold = find_null_threshold(f.dataset, decoded);
+  ASSERT_TRUE(threshold);
+  EXPECT_EQ(fitted.null_threshold, threshold->log_odds);
+  EXPECT_GT(fitted.null_threshold, 0.0);
+
+  EXPECT_DOUBLE_EQ(exact_under(f, settings_with_null()), 200.0 / 6);
+  EXPECT_DOUBLE_EQ(exact_under(f, fitted), 500.0 / 6);
+  EXPECT_DOUBLE_EQ(exact_under(f, fitted), threshold->exact);
+}
+
+TEST(FitSettings, ThresholdStaysZeroWhereNothingCanBeChosen) {
+  Fixture f = shy_model();
+  AnswerSettings settings = settings_with_null();
+  settings.null_answers = false;  // trained without such questions
+  EXPECT_EQ(fit_settings(f.dataset, f.features, f.predictions.logits, settings).null_threshold, 0);
+  for (size_t i = 4; i < 6; ++i) f.dataset.examples[i].answers = {{"ben", 21}};
+  settings.null_answers = true;
+  const AnswerSettings fitted = fit_settings(f.dataset, f.features, f.predictions.logits, settings);
+  EXPECT_EQ(fitted.null_threshold, 0);
+}
+
+TEST(FitSettings, LeavesOtherDecodersToTheirOwnRules) {
+  const Fixture f = shy_model();
+  for (const DecoderKind kind :
+       {DecoderKind::kPipeline, DecoderKind::kRunQa, DecoderKind::kRecipe}) {
+    SCOPED_TRACE(decoder_name(kind));
+    AnswerSettings settings = settings_with_null();
+    settings.decoder = kind;
+    const AnswerSettings fitted =
+        fit_settings(f.dataset, f.features, f.predictions.logits, settings);
+    EXPECT_EQ(fitted.temperature, 1.0);
+    EXPECT_EQ(fitted.null_threshold, 0.0);
+    EXPECT_EQ(fitted.decoder, kind);
+  }
+}
+
+}  // namespace
+}  // namespace spanforge
