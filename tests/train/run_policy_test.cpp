@@ -1,0 +1,184 @@
+// What a run does when a step goes wrong, when nothing gets better, and at odd learning rates.
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/file.h"
+#include "spanforge/model/model.h"
+#include "spanforge/train/train_state.h"
+#include "train/fixture.h"
+
+namespace spanforge {
+namespace {
+
+using testing::expect_error;
+using testing::give;
+using testing::Recorder;
+using Names = std::vector<std::string>;
+
+class RunPolicy : public testing::TrainFixture {
+ protected:
+  // An evaluation each epoch on the training data, whose loss falls from one to the next; "best" is
+  // the highest, so the first evaluation.
+  TrainingArguments ever_worse(const std::string& output) const {
+    TrainingArguments a = arguments(output);
+    give(a, "validation", a.validation, at("train.json"));
+    give(a, "num_train_epochs", a.num_train_epochs, 5.0);
+    give(a, "metric_for_best_model", a.metric_for_best_model, "eval_loss");
+    give(a, "greater_is_better", a.greater_is_better, true);
+    return a;
+  }
+  bool same_weights(const std::string& one, const std::string& other) const {
+    return bytes(one + "/model.safetensors") == bytes(other + "/model.safetensors");
+  }
+  static std::vector<double> evaluation_losses(const Recorder& recorder) {
+    std::vector<double> losses;
+    for (const LogLine& line : recorder.unrounded_lines) {
+      if (const auto loss = line.number("eval_loss")) losses.push_back(*loss);
+    }
+    return losses;
+  }
+  static Names events(const Recorder& recorder, const std::string& kind) {
+    Names names;
+    for (const std::string& event : recorder.events) {
+      if (event.starts_with(kind)) names.push_back(event);
+    }
+    return names;
+  }
+};
+
+// Makes one weight NaN for the whole of one step.
+struct Poison : Observer {
+  explicit Poison(int64_t poisoned) : step(poisoned) {}
+  void on_step_end(const TrainView& view) override {
+    float& weight = view.model.all_weights().as<float>()[0];
+    if (view.state.global_step == step - 1) {
+      kept = weight;
+      weight = std::numeric_limits<float>::quiet_NaN();
+    } else if (view.state.global_step == step) {
+      EXPECT_TRUE(std::isnan(weight)) << "a step that is left out must not move the weights";
+      weight = kept;
+    }
+  }
+  int64_t step;
+  float kept = 0;
+};
+
+TEST_F(RunPolicy, NonFiniteStepIsLeftOutAndTheRestGoesOn) {
+  const auto options = [&](const std::string& output) {
+    TrainingArguments a = arguments(output);
+    give(a, "logging_steps", a.logging_steps, 3.0);
+    give(a, "save_steps", a.save_steps, 3.0);
+    give(a, "on_nonfinite", a.on_nonfinite, "skip");
+    return a;
+  };
+  Recorder whole, poisoned;
+  train(options("whole"), {.observers = {&whole}});
+  Poison poison(5);
+  train(options("out"), {.observers = {&poison, &poisoned}});
+
+  const auto skipped = std::count_if(
+      poisoned.notices.begin(), poisoned.notices.end(), [](const std::string& notice) {
+        return notice.find("step 5 has NaN or Inf") != std::string::npos;
+      });
+  EXPECT_EQ(skipped, 1);
+  EXPECT_TRUE(same_weights("out/checkpoint-3", "whole/checkpoint-3"));
+  EXPECT_FALSE(same_weights("out/trained", "whole/trained"));
+  ASSERT_EQ(poisoned.unrounded_lines.size(), whole.unrounded_lines.size());
+  for (const LogLine& line : poisoned.unrounded_lines) {
+    const auto loss = line.number("loss");
+    EXPECT_TRUE(!loss || (std::isfinite(*loss) && *loss > 0)) << line.step;
+  }
+  EXPECT_EQ(poisoned.unrounded_lines[0].number("loss"), whole.unrounded_lines[0].number("loss"));
+  EXPECT_TRUE(std::isfinite(*poisoned.unrounded_lines.back().number("train_loss")));
+}
+
+TEST_F(RunPolicy, RunOfNothingButNonFiniteStepsKeepsItsWeights) {
+  TrainingArguments a = arguments("out"), one = arguments("one");
+  for (TrainingArguments* options : {&a, &one}) {
+    give(*options, "learning_rate", options->learning_rate, 1e38);
+    give(*options, "lr_scheduler_type", options->lr_scheduler_type, "constant");
+    give(*options, "on_nonfinite", options->on_nonfinite, "skip");
+  }
+  give(one, "max_steps", one.max_steps, 1);
+  train(one);
+  Recorder recorder;
+  train(a, {.observers = {&recorder}});
+  EXPECT_TRUE(same_weights("out/trained", "one/trained"));
+  EXPECT_EQ(std::count_if(recorder.notices.begin(), recorder.notices.end(),
+                          [](const std::string& notice) {
+                            return notice.find("is left out") != std::string::npos;
+                          }),
+            11);
+}
+
+TEST_F(RunPolicy, StrategyBestSavesWhenAnEvaluationIsTheBestSoFar) {
+  TrainingArguments a = ever_worse("worse"), b = ever_worse("better");
+  give(b, "greater_is_better", b.greater_is_better, false);
+  for (TrainingArguments* options : {&a, &b}) {
+    give(*options, "save_strategy", options->save_strategy, "best");
+    give(*options, "load_best_model_at_end", options->load_best_model_at_end, true);
+    Recorder recorder;
+    const TrainResult result = train(*options, {.observers = {&recorder}});
+    Names expected;
+    double best = std::nan("");
+    const std::vector<double> losses = evaluation_losses(recorder);
+    ASSERT_EQ(losses.size(), 5u);
+    for (size_t i = 0; i < losses.size(); ++i) {
+      const bool better = *options->greater_is_better ? losses[i] > best : losses[i] < best;
+      if (!better && !std::isnan(best)) continue;
+      best = losses[i];
+      expected.push_back("save " + std::to_string(6 * (i + 1)));
+    }
+    EXPECT_EQ(events(recorder, "save"), expected);
+    EXPECT_EQ("save " + result.best_checkpoint.filename().string().substr(11), expected.back());
+    EXPECT_TRUE(read_file(result.best_checkpoint / "model.safetensors") ==
+                read_file(result.trained / "model.safetensors"));
+  }
+  EXPECT_EQ(names_in("worse"), (Names{"checkpoint-6", "log.jsonl", "logs", "trained"}));
+  EXPECT_GT(names_in("better").size(), 4u);
+}
+
+TEST_F(RunPolicy, EarlyStopEndsWithTheBestWeights) {
+  TrainingArguments a = ever_worse("out");
+  give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
+  give(a, "early_stopping_patience", a.early_stopping_patience, int64_t{2});
+  Recorder recorder;
+  const TrainResult result = train(a, {.observers = {&recorder}});
+  const std::vector<double> losses = evaluation_losses(recorder);
+  ASSERT_EQ(losses.size(), 3u);
+  ASSERT_TRUE(losses[1] < losses[0] && losses[2] < losses[0]);
+  EXPECT_EQ(result.global_step, 18);
+  EXPECT_EQ(result.best_checkpoint.filename(), "checkpoint-6");
+  EXPECT_TRUE(same_weights("out/trained", "out/checkpoint-6"));
+  EXPECT_FALSE(same_weights("out/trained", "out/checkpoint-18"));
+  EXPECT_EQ(bytes("out/trained/spanforge.json"), bytes("out/checkpoint-6/spanforge.json"));
+}
+
+TEST_F(RunPolicy, PolynomialScheduleEndsAboveZeroAndRefusesToStartBelowItsEnd) {
+  for (const double rate : {1e-7, 1e-8, 0.0}) {
+    TrainingArguments a = arguments("out");
+    give(a, "lr_scheduler_type", a.lr_scheduler_type, "polynomial");
+    give(a, "learning_rate", a.learning_rate, rate);
+    const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
+    EXPECT_EQ(error.place(), "--learning-rate");
+    EXPECT_NE(error.reason().find("1e-07"), std::string::npos) << error.reason();
+    EXPECT_FALSE(std::filesystem::exists(at("out")));
+  }
+  TrainingArguments a = arguments("out");
+  give(a, "lr_scheduler_type", a.lr_scheduler_type, "polynomial");
+  give(a, "learning_rate", a.learning_rate, 2e-7);
+  give(a, "logging_steps", a.logging_steps, 1.0);
+  Recorder recorder;
+  train(a, {.observers = {&recorder}});
+  double before = 3e-7;
+  for (size_t step = 0; step < 12; ++step) {
+    const double rate = *recorder.unrounded_lines[step].number("learning_rate");
+    EXPECT_LT(rate, before);
+    EXPECT_NEAR(rate, 1e-7 + 1e-7 * (12.0 - static_cast<double>(step)) / 12.0, 1e-20);
+    before = rate;
+  }
+}
+
+}  // namespace
+}  // namespace spanforge
