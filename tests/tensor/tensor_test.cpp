@@ -74,6 +74,31 @@ TEST(ActivationArena, NeverOverlapsAndNeverMovesLiveTensors) {
   EXPECT_EQ(arena.peak_bytes(), peak);
 }
 
+TEST(ActivationArena, PeakIsWhatWasCutAtOneTimeWhateverTheBlocks) {
+  constexpr int64_t kLarge = 600 << 10;  // two do not fit into the first block of 1 MiB
+  ActivationArena arena;
+  size_t once = 0;
+  for (int round = 0; round < 3; ++round) {
+    SCOPED_TRACE(round);
+    arena.allocate<uint8_t>(1, kLarge);
+    const size_t mark = arena.mark();
+    for (int i = 0; i < 4; ++i) {  // scratch that comes and goes, across the end of a block
+      arena.allocate<uint8_t>(1, kLarge);
+      arena.release(mark);
+    }
+    arena.allocate<uint8_t>(1, 64);
+    arena.allocate<uint8_t>(1, kLarge);
+    once = 2 * kLarge + 64;
+    EXPECT_EQ(arena.peak_bytes(), once);
+    arena.release(0);
+  }
+  // One block of that size now, with room for exactly this.
+  const Tensor first = arena.allocate<uint8_t>(1, kLarge);
+  const Tensor rest = arena.allocate<uint8_t>(1, static_cast<int64_t>(once) - kLarge);
+  EXPECT_EQ(static_cast<std::byte*>(first.data) + kLarge, static_cast<std::byte*>(rest.data));
+  EXPECT_EQ(arena.peak_bytes(), once);
+}
+
 TEST(ActivationArena, ReusesWhatWasReleased) {
   ActivationArena arena;
   arena.allocate<float>(10, 10);

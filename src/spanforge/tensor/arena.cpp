@@ -78,24 +78,34 @@ Tensor ActivationArena::allocate(DType dtype, int64_t rows, int64_t cols) {
   }
   const size_t bytes = round_up(
       static_cast<size_t>(rows) * static_cast<size_t>(cols) * dtype_size(dtype), kAlignment);
-  // The first block at or after used_ with room; the skipped tail of a block counts as used.
-  for (const Block& block : blocks_) {
+  // The first block at or after used_ with room.
+  for (Block& block : blocks_) {
     const size_t end = block.begin + block.size;
     if (used_ > end) continue;
     const size_t start = std::max(used_, block.begin);
-    if (bytes > end - start) continue;
-    used_ = start + bytes;
-    peak_ = std::max(peak_, used_);
-    return make_tensor(block.memory.get() + (start - block.begin), dtype, rows, cols);
+    if (bytes <= end - start) return cut(block, start, bytes, dtype, rows, cols);
+    skip(block);
   }
   Block block;
   block.begin = blocks_.empty() ? 0 : blocks_.back().begin + blocks_.back().size;
   block.size = std::max({bytes, kFirstBlock, block.begin / 2});
   block.memory = allocate_aligned(block.size);
   blocks_.push_back(std::move(block));
-  used_ = blocks_.back().begin + bytes;
-  peak_ = std::max(peak_, used_);
-  return make_tensor(blocks_.back().memory.get(), dtype, rows, cols);
+  return cut(blocks_.back(), blocks_.back().begin, bytes, dtype, rows, cols);
+}
+
+Tensor ActivationArena::cut(Block& block, size_t start, size_t bytes, DType dtype, int64_t rows,
+                            int64_t cols) {
+  used_ = start + bytes;
+  peak_ = std::max(peak_, used_ - skipped_);
+  return make_tensor(block.memory.get() + (start - block.begin), dtype, rows, cols);
+}
+
+void ActivationArena::skip(Block& block) {
+  const size_t end = block.begin + block.size;
+  block.skipped = end - std::max(used_, block.begin);
+  skipped_ += block.skipped;
+  used_ = end;
 }
 
 void ActivationArena::release(size_t mark) {
@@ -104,6 +114,11 @@ void ActivationArena::release(size_t mark) {
                 "released to a mark that lies ahead of what is used");
   }
   used_ = mark;
+  for (Block& block : blocks_) {
+    if (block.begin + block.size <= mark) continue;
+    skipped_ -= block.skipped;
+    block.skipped = 0;
+  }
   if (mark != 0 || blocks_.size() < 2) return;
   blocks_.clear();
   Block block;

@@ -42,6 +42,7 @@ class ActivationArena {
   }
   size_t mark() const { return used_; }
   void release(size_t mark);
+  // Most bytes that were cut at one time: what one block for the same work must hold.
   size_t peak_bytes() const { return peak_; }
 
  private:
@@ -49,9 +50,14 @@ class ActivationArena {
   struct Block {
     AlignedBytes memory;
     size_t begin = 0, size = 0;  // in the arena's running byte count
+    size_t skipped = 0;          // at its end, too small for the tensor that came next
   };
+  Tensor cut(Block& block, size_t start, size_t bytes, DType dtype, int64_t rows, int64_t cols);
+  void skip(Block& block);
   std::vector<Block> blocks_;
-  size_t used_ = 0, peak_ = 0;
+  size_t used_ = 0;     // in the running byte count
+  size_t skipped_ = 0;  // of it, the sum over the blocks
+  size_t peak_ = 0;
 };
 
 }  // namespace spanforge
