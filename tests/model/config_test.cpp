@@ -174,6 +174,12 @@ TEST(ModelConfig, CheckUsesTheCallersCodeAndPlace) {
   const Error error =
       expect_error(ErrorCode::kUsage, [&] { config.check(ErrorCode::kUsage, "model new"); });
   EXPECT_EQ(error.place(), "model new");
+  config = {};
+  config.hidden_act = "swish";
+  const Error activation =
+      expect_error(ErrorCode::kUsage, [&] { config.check(ErrorCode::kUsage, "model new"); });
+  EXPECT_EQ(activation.place(), "model new");
+  EXPECT_NE(activation.reason().find("hidden_act"), std::string::npos);
 }
 
 }  // namespace

@@ -94,7 +94,12 @@ TEST(Load, MakesOnlyTheHeadNewAndSaysSo) {
   EXPECT_EQ(report.initialized, (std::vector<std::string>{"qa_outputs.bias", "qa_outputs.weight"}));
   EXPECT_EQ(copy_of(load(1).all_weights()), copy_of(loaded.all_weights()));
   EXPECT_NE(copy_of(load(2).all_weights()), copy_of(loaded.all_weights()));
+  // A new head has the values a wholly new model of that seed has: nothing else need be drawn.
+  const QuestionAnsweringModel fresh = QuestionAnsweringModel::create(model.config(), 1);
   for (const Parameter& p : loaded.parameters()) {
+    if (p.name.starts_with("qa_outputs.")) {
+      EXPECT_EQ(copy_of(loaded.weights(p)), copy_of(fresh.weights(p))) << p.name;
+    }
     if (p.name.starts_with("bert.")) {
       EXPECT_EQ(std::memcmp(loaded.weights(p).data, base[p.name].bytes.data(), p.size * 4), 0);
     }

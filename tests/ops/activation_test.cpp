@@ -46,14 +46,18 @@ double ulps(float got, double wanted) {
 }
 
 TEST(Activation, ParsesNamesOfHf) {
-  EXPECT_EQ(parse_activation("gelu", "f"), Activation::kGelu);
-  EXPECT_EQ(parse_activation("gelu_new", "f"), Activation::kGeluTanh);
-  EXPECT_EQ(parse_activation("gelu_pytorch_tanh", "f"), Activation::kGeluTanh);
-  EXPECT_EQ(parse_activation("relu", "f"), Activation::kRelu);
-  const Error error =
-      testing::expect_error(ErrorCode::kBadModel, [] { parse_activation("swish", "config.json"); });
-  EXPECT_EQ(error.place(), "config.json");
-  EXPECT_NE(error.reason().find("swish"), std::string::npos);
+  const auto parse = [](const char* name, ErrorCode code = ErrorCode::kBadModel) {
+    return parse_activation(name, code, "config.json");
+  };
+  EXPECT_EQ(parse("gelu"), Activation::kGelu);
+  EXPECT_EQ(parse("gelu_new"), Activation::kGeluTanh);
+  EXPECT_EQ(parse("gelu_pytorch_tanh"), Activation::kGeluTanh);
+  EXPECT_EQ(parse("relu"), Activation::kRelu);
+  for (const ErrorCode code : {ErrorCode::kBadModel, ErrorCode::kUsage}) {
+    const Error error = testing::expect_error(code, [&] { parse("swish", code); });
+    EXPECT_EQ(error.place(), "config.json");
+    EXPECT_NE(error.reason().find("hidden_act is \"swish\""), std::string::npos);
+  }
 }
 
 TEST(Activation, IsAccurateToAFewUnitsInTheLastPlace) {

@@ -181,7 +181,7 @@ void ModelConfig::check(ErrorCode code, const std::string& place) const {
     bad_value(code, place, "pad_token_id", std::to_string(pad_token_id),
               "below \"vocab_size\", " + std::to_string(vocab_size));
   }
-  ops::parse_activation(hidden_act, place);
+  ops::parse_activation(hidden_act, code, place);
 }
 
 std::string ModelConfig::to_json_text() const {

@@ -14,11 +14,13 @@ namespace spanforge {
 namespace {
 
 EncoderShape encoder_shape(const ModelConfig& config) {
+  const ops::Activation activation =
+      ops::parse_activation(config.hidden_act, ErrorCode::kBadModel, "config.json");
   return {.hidden = config.hidden_size,
           .inner = config.intermediate_size,
           .heads = config.num_attention_heads,
           .norm_eps = static_cast<float>(config.layer_norm_eps),
-          .activation = ops::parse_activation(config.hidden_act, "config.json")};
+          .activation = activation};
 }
 
 // A tokenizer of another model, or windows longer than the model's positions, end here.
