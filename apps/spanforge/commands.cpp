@@ -46,9 +46,10 @@ constexpr Command kCommands[] = {
      "spanforge tokenize --model bert-base-chinese \"谁今天很高兴?\"\n"
      "spanforge tokenize --model run/trained --input texts.txt --count --json",
      run_tokenize},
-    {"model new", "make a fresh model, its vocabulary trained on given text",
-     "--like tiny|small|base|large --text F [--text F ...] --output DIR",
-     "spanforge model new --like tiny --text text.txt --vocab-size 4000 --output fresh",
+    {"model new", "make a fresh model; its vocabulary is trained on text, or an existing one",
+     "--like tiny|small|base|large (--text F [--text F ...] | --vocab F) --output DIR",
+     "spanforge model new --like tiny --text text.txt --vocab-size 4000 --output fresh\n"
+     "spanforge model new --like large --vocab vocab.txt --output fresh-large",
      run_model_new},
     {"model info", "architecture, parameters, memory", "--model DIR|ID [--json]",
      "spanforge model info --model run/trained", run_model_info},

@@ -18,9 +18,11 @@ namespace {
 struct NewModelOptions {
   std::string like = "tiny";
   std::vector<std::string> text_files;
+  std::optional<std::string> vocabulary_file;
   std::string output;
   WordPieceTrainerOptions vocabulary;
   std::optional<int32_t> hidden_size, layers, heads, intermediate_size, positions;
+  std::string hidden_act = "gelu";
   int64_t seed = 42;
   int32_t threads = 0;
 };
@@ -29,6 +31,8 @@ void declare(OptionTable& table, NewModelOptions& o) {
   table({"like", "size to start from", "tiny|small|base|large"}, o.like);
   table({"text", "plain UTF-8 text that the vocabulary is trained on; repeat for more", ""},
         o.text_files);
+  table({"vocab", "existing vocab.txt to use instead of training one on --text", ""},
+        o.vocabulary_file);
   table({"output", "directory to make", "", "output_dir"}, o.output);
   table({"vocab_size", "entries of the vocabulary, special tokens included, at most", "> 5"},
         o.vocabulary.vocab_size);
@@ -42,10 +46,14 @@ void declare(OptionTable& table, NewModelOptions& o) {
   table({"intermediate_size", "inner width; default: four times the width, or as --like", "> 0"},
         o.intermediate_size);
   table({"max_position_embeddings", "longest window; default: as --like", "> 0"}, o.positions);
+  table({"hidden_act", "activation between the two inner layers",
+         "gelu|gelu_new|gelu_pytorch_tanh|relu"},
+        o.hidden_act);
   table({"seed", "of the weights", ">= 0"}, o.seed);
   table(kThreadsOption, o.threads);
 }
 
+// Errors: Error{kUsage} for sizes that make no model.
 ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size) {
   ModelConfig config = ModelConfig::like(o.like);
   config.vocab_size = vocabulary_size;
@@ -57,6 +65,7 @@ ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size) {
   if (o.heads) config.num_attention_heads = *o.heads;
   if (o.intermediate_size) config.intermediate_size = *o.intermediate_size;
   if (o.positions) config.max_position_embeddings = *o.positions;
+  config.hidden_act = o.hidden_act;
   config.check(ErrorCode::kUsage, "model new");
   return config;
 }
@@ -81,6 +90,14 @@ std::vector<std::string> read_lines(const std::vector<std::string>& files) {
   return lines;
 }
 
+Tokenizer make_tokenizer(const NewModelOptions& o) {
+  if (o.vocabulary_file) {
+    return Tokenizer::from_vocabulary_file(*o.vocabulary_file, o.vocabulary.bert);
+  }
+  return Tokenizer::from_vocabulary(train_wordpiece(read_lines(o.text_files), o.vocabulary),
+                                    o.vocabulary.bert, o.output);
+}
+
 }  // namespace
 
 int run_model_new(const Arguments& arguments) {
@@ -88,22 +105,25 @@ int run_model_new(const Arguments& arguments) {
   OptionTable table;
   declare(table, o);
   if (!table.parse(arguments)) return 0;
-  table.require("text");
+  if (!o.vocabulary_file) table.require("text");
+  for (const char* training : {"text", "vocab_size", "min_frequency"}) {
+    table.exclude("vocab", training);
+  }
   table.require("output");
   set_thread_count(o.threads);
-  make_config(o,
-              o.vocabulary.vocab_size);  // wrong numbers are told before the vocabulary is trained
-  const std::vector<std::string> vocabulary =
-      train_wordpiece(read_lines(o.text_files), o.vocabulary);
-  const Tokenizer tokenizer = Tokenizer::from_vocabulary(vocabulary, o.vocabulary.bert, o.output);
-  const ModelConfig config = make_config(o, static_cast<int32_t>(vocabulary.size()));
+  // Wrong numbers are told before a vocabulary is trained.
+  o.vocabulary.bert.model_max_length =
+      make_config(o, o.vocabulary.vocab_size).max_position_embeddings;
+  const Tokenizer tokenizer = make_tokenizer(o);
+  ModelConfig config = make_config(o, static_cast<int32_t>(tokenizer.vocabulary_size()));
+  config.pad_token_id = tokenizer.special_tokens().pad;
   const auto model = QuestionAnsweringModel::create(config, static_cast<uint64_t>(o.seed));
   StagedDirectory directory(o.output);
   model.save(directory.path());
   tokenizer.save(directory.path());
   directory.commit();
   emit("{}: {} layers, {} wide, {} parameters, {} vocabulary entries\n", o.output,
-       config.num_hidden_layers, config.hidden_size, model.parameter_count(), vocabulary.size());
+       config.num_hidden_layers, config.hidden_size, model.parameter_count(), config.vocab_size);
   return 0;
 }
 

@@ -236,6 +236,21 @@ TEST(TokenizerFiles, WhatIsSavedLoadsToTheSameTokenizer) {
   }
 }
 
+TEST(TokenizerFiles, AVocabularyFileIsSavedAsItWas) {
+  TemporaryDirectory directory;
+  const std::string lines = "[UNK]\r\n[CLS]\r\n[SEP]\r\na\r\n##b\r\nc";
+  write(directory / "words.txt", lines);
+  Tokenizer::BertOptions options;
+  options.model_max_length = 77;
+  const Tokenizer original = Tokenizer::from_vocabulary_file(directory / "words.txt", options);
+  EXPECT_EQ(original.encode("ab").ids, (std::vector<int32_t>{1, 3, 4, 2}));
+  EXPECT_EQ(original.vocabulary_size(), 8u);  // the 6 lines, [PAD] and [MASK]
+  original.save(directory / "saved");
+  EXPECT_EQ(read_file(directory / "saved" / "vocab.txt"), lines);
+  expect_same(original, Tokenizer::from_directory(directory / "saved"));
+  EXPECT_EQ(Tokenizer::from_directory(directory / "saved").model_max_length(), 77);
+}
+
 TEST(TokenizerFiles, FilesThatWereReadAreSavedAsTheyWere) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "from");

@@ -95,6 +95,9 @@ class Tokenizer {
   // A token listed twice keeps its last id, as in HF. place names the vocabulary in messages.
   static Tokenizer from_vocabulary(const std::vector<std::string>& vocabulary,
                                    const BertOptions& options, const std::string& place);
+  // The same over the lines of a vocab.txt, which save() writes back as it was.
+  static Tokenizer from_vocabulary_file(const std::filesystem::path& file,
+                                        const BertOptions& options);
   // tokenizer.json's text; config_text, tokenizer_config.json's, may be empty. What the config says
   // of case, accents, Chinese characters and special tokens wins, as in transformers' BERT
   // tokenizers.

@@ -264,6 +264,17 @@ Tokenizer Tokenizer::from_vocabulary(const std::vector<std::string>& vocabulary,
   return Tokenizer(build_from_lines(vocabulary, place, std::move(config)));
 }
 
+Tokenizer Tokenizer::from_vocabulary_file(const std::filesystem::path& file,
+                                          const BertOptions& options) {
+  std::string text = read_file(file);
+  Config config;
+  complete_bert_config(options, config.json);
+  auto impl =
+      build_from_lines(read_vocabulary(text, file.string()), file.string(), std::move(config));
+  impl->files[kVocabTxt] = std::move(text);
+  return Tokenizer(std::move(impl));
+}
+
 Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
   std::map<std::string, std::string> files;
   for (const char* name :
