@@ -14,6 +14,8 @@ launcher=()
 if command -v ccache >/dev/null; then
   launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 fi
-cmake --preset release "${launcher[@]}" >/dev/null
+preset=release
+[ "${CI:-}" = true ] && preset=ci  # the same folder, warnings as errors
+cmake --preset $preset "${launcher[@]}" >/dev/null
 cmake --build build/release -j "$jobs" -- --quiet
 ctest --test-dir build/release -j "$jobs" --output-on-failure --no-tests=error "$@"

@@ -176,19 +176,20 @@ TEST(FeatureSet, RefusesOverlapsThatLeaveNoStep) {
 TEST(FeatureSet, RefusesOrDropsAnswersThatAreNotWhereTheySay) {
   const Tokenizer tokenizer = make_tokenizer();
   struct Row {
-    Answer answer;
+    const char* answer;
+    int64_t start;
     bool impossible;
-    std::string reason;
+    const char* reason;
   };
-  const std::vector<Row> rows = {
-      {{"w2", 4}, false, "\"w2\" is not at character 4: the context has \"1 \" there"},
-      {{"w2", -1}, false, "at character -1"},
-      {{"w2", 1000}, false, "the context has \"\" there"},
-      {{"", 0}, false, "the answer is empty"},
-      {{"w0", 0}, true, "is_impossible is true"}};
+  const Row rows[] = {
+      {"w2", 4, false, "\"w2\" is not at character 4: the context has \"1 \" there"},
+      {"w2", -1, false, "at character -1"},
+      {"w2", 1000, false, "the context has \"\" there"},
+      {"", 0, false, "the answer is empty"},
+      {"w0", 0, true, "is_impossible is true"}};
   for (const Row& row : rows) {
     SCOPED_TRACE(row.reason);
-    Dataset dataset = make_dataset("w0 w1  w2", "who?", {row.answer});
+    Dataset dataset = make_dataset("w0 w1  w2", "who?", {{row.answer, row.start}});
     dataset.examples[0].is_impossible = row.impossible;
     dataset.examples.push_back(dataset.examples[0]);
     dataset.examples[1].id = "q2";
