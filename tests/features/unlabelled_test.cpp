@@ -32,7 +32,8 @@ TEST(UnlabelledQuestions, KeepTheirWindowsAndCountApart) {
   const Tokenizer tokenizer = Tokenizer::from_vocabulary(
       {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "who", "w0", "w1", "w2"}, {}, "test");
   for (const Case& unsound :
-       {Case{"w2", 4, false}, {"w2", -1, false}, {"w2", 999, false}, {"", 0, false}, {"w0", 0, true}}) {
+       {Case{"w2", 4, false}, Case{"w2", -1, false}, Case{"w2", 999, false}, Case{"", 0, false},
+        Case{"w0", 0, true}}) {
     SCOPED_TRACE(unsound.answer + std::string(" at ") + std::to_string(unsound.start));
     const Dataset dataset = three_questions(unsound);
     FeatureOptions options;

@@ -3,9 +3,9 @@
 //   n-best ranks. Training, `evaluate` and the tests all go through this one function.
 // Scores: exact, f1 and their parts judge the answers given, "" included. best_* come from each
 //   question's best answer that is not "", with sigmoid(null odds) as its no-answer probability, so
-//   they say what a better threshold would give. A question whose reference is not where its file says
-//   is scored by the reference's text like any other; it only has no label and so no loss. Questions
-//   whose example was dropped from the features (BadAnswerPolicy::kDrop) are not scored.
+//   they say what a better threshold would give. A question whose reference is not where its file
+//   says is scored by the reference's text like any other; it only has no label and so no loss.
+//   Questions whose example was dropped from the features (BadAnswerPolicy::kDrop) are not scored.
 
 #include <optional>
 #include <string>

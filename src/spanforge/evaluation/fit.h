@@ -1,15 +1,15 @@
 #pragma once
-// What: a model judged as it will be asked. One prediction over the data; on it the two settings that
-//   only data can tell are fitted: the temperature that makes scores honest (calibrate.h), then, with
-//   it in place, the no-answer threshold; then the answers given under both are scored.
+// What: a model judged as it will be asked. One prediction over the data; on it the two settings
+//   that only data can tell are fitted: the temperature that makes scores honest (calibrate.h),
+//   then, with it in place, the no-answer threshold; then the answers given under both are scored.
 // Why one step: training logs these scores and stores these settings with the checkpoint, so that
 //   evaluate() and Pipeline under the stored settings give the same answers and the same scores.
 // What is fitted: nothing but the spanforge decoder; the others have their originals' rules, and
 //   those know neither. The threshold: where "" may be answered and the data has questions with and
 //   without an answer; else it is 0.
 // Honesty: both are chosen on the very questions that are scored. The temperature hardly moves an
-//   answer; the threshold does, so scores of data with unanswerable questions are optimistic by that
-//   choice. Other data evaluated under the settings is free of it.
+//   answer; the threshold does, so scores of data with unanswerable questions are optimistic by
+//   that choice. Other data evaluated under the settings is free of it.
 
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/evaluation/evaluate.h"
@@ -21,7 +21,7 @@ struct FittedEvaluation {
   Evaluation evaluation;    // under these settings
 };
 
-// settings: decoder, longest answer, null_answers; their temperature and threshold are not looked at.
+// settings: decoder, longest answer, null_answers; temperature and threshold are not looked at.
 // features must have been built with settings.windows. options.decoder is not looked at.
 // Errors: those of evaluate().
 FittedEvaluation fit_and_evaluate(const QuestionAnsweringModel& model, const Dataset& dataset,

@@ -1,9 +1,9 @@
 #pragma once
 // What: questions + contexts -> answers: a saved model directory, its tokenizer, its decoder.
 // Settings: choose_answer_settings(), as `evaluate`: what AskOptions sets; else what spanforge.json
-//   beside the model says (decoder, window, longest answer, threshold, temperature), so that answers
-//   agree with training's evaluation; another decoder than the stored one has its original's
-//   defaults.
+//   beside the model says (decoder, window, longest answer, threshold, temperature), so that
+//   answers agree with training's evaluation; another decoder than the stored one has its
+//   original's defaults.
 // Threads: answer() is const and concurrent.
 
 #include <filesystem>

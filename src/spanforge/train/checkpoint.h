@@ -1,10 +1,10 @@
 #pragma once
 // What: a checkpoint directory: HF's files (config.json, model.safetensors, optimizer.pt,
 //   scheduler.pt, rng_state.pth, trainer_state.json, the tokenizer's), training_args.json,
-//   spanforge.json with the settings of the last evaluation (so that the checkpoint answers as it was
-//   judged), spanforge_state.json with what trainer_state.json has no place for (an unknown key there breaks
-//   HF's loading), and the manifest. HF's own checkpoints are read as well: they lack our two
-//   files, and the losses since the last log with them.
+//   spanforge.json with the settings of the last evaluation (so that the checkpoint answers as it
+//   was judged), spanforge_state.json with what trainer_state.json has no place for (an unknown key
+//   there breaks HF's loading), and the manifest. HF's own checkpoints are read as well: they lack
+//   our files, and the losses since the last log with them.
 // spanforge_state.json: {"format": 1, "data": {name: {"file", "sha256"}}, "interruption": bool,
 //   "progress": {...}, "observers": {name: state}}. A newer format is refused.
 // Errors: Error{kBadModel, file} for what is wrong inside, Error{kIo, file} from the system.

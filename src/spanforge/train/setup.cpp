@@ -121,7 +121,7 @@ class SetupBuilder {
            settings.null_answers && both
                ? "each evaluation chooses temperature and no-answer threshold on the validation "
                  "questions, so its scores, above all those without an answer, are optimistic"
-               : "each evaluation chooses the temperature of the scores on the validation questions");
+               : "each evaluation chooses the scores' temperature on the validation questions");
   }
 
   void report_overlap(const Overlap& overlap) {
