@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "command.h"
@@ -33,6 +34,15 @@ void show_json(const std::vector<Split>& splits, int64_t rows) {
   print_json(out);
 }
 
+// A split is named as its file, or as the whole path where another one is called so already.
+std::string free_name(const std::string& file, const std::vector<Split>& splits) {
+  for (std::string name : {std::filesystem::path(file).stem().string(), file}) {
+    const auto same = [&](const Split& split) { return split.name == name; };
+    if (std::none_of(splits.begin(), splits.end(), same)) return name;
+  }
+  throw Error(ErrorCode::kUsage, file, "is given twice");
+}
+
 }  // namespace
 
 int run_data_show(const Arguments& arguments) {
@@ -51,7 +61,7 @@ int run_data_show(const Arguments& arguments) {
   if (!train.empty()) splits.push_back({"train", load_dataset(train)});
   if (!validation.empty()) splits.push_back({"validation", load_dataset(validation)});
   for (const std::string& file : files) {
-    splits.push_back({std::filesystem::path(file).stem().string(), load_dataset(file)});
+    splits.push_back({free_name(file, splits), load_dataset(file)});
   }
   if (splits.empty()) {
     throw Error(ErrorCode::kUsage, "FILE", "is missing; give files, --train or --validation");

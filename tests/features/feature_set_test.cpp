@@ -169,7 +169,7 @@ TEST(FeatureSet, RefusesOverlapsThatLeaveNoStep) {
     const Error error = expect_error(ErrorCode::kUsage, [&] {
       FeatureSet::build(make_dataset("w1", "who?"), tokenizer, make_options(16, overlap));
     });
-    EXPECT_EQ(error.place(), "window_overlap");
+    EXPECT_EQ(error.place(), "--window-overlap");
   }
 }
 

@@ -57,7 +57,7 @@ Dataset select(const Dataset& dataset, const Keep& keep) {
 
 SplitResult split_by_context(const Dataset& dataset, const SplitOptions& options) {
   if (!(options.validation_share > 0 && options.validation_share < 1)) {
-    throw Error(ErrorCode::kUsage, "validation",
+    throw Error(ErrorCode::kUsage, "--validation",
                 fmt::format("the share {} is not between 0 and 1", options.validation_share));
   }
   std::unordered_map<std::string, Group> groups;

@@ -50,7 +50,7 @@ class FeatureBuilder {
     if (windows.window_overlap < 0 ||
         windows.window_overlap >= windows.max_seq_length - special_count_) {
       throw Error(
-          ErrorCode::kUsage, "window_overlap",
+          ErrorCode::kUsage, "--window-overlap",
           fmt::format("{} leaves no step in windows of {} tokens ({} of them special): give "
                       "0 to {}",
                       windows.window_overlap, windows.max_seq_length, special_count_,

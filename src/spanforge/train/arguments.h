@@ -155,7 +155,7 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
       "compute in bfloat16 with fp32 master weights; auto: where this CPU is faster with it",
       "true|false|auto"},
     a.bf16);
-  v(I{"threads", "threads to compute with; 0: the cores this process may use", ">= 0"}, a.threads);
+  v(I{"threads", "threads to compute with; 0: the cores this process may use", "0..4096"}, a.threads);
 
   v(I{"logging_strategy", "when to log", "no|steps|epoch"}, a.logging_strategy);
   v(I{"logging_steps", "steps between logs; below 1: share of all steps", "> 0"}, a.logging_steps);

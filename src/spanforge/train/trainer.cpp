@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/train/early_stopping.h"
 #include "spanforge/train/run.h"
@@ -103,6 +104,10 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
   set_thread_count(arguments.threads);
   Setup setup = prepare_setup(std::move(arguments), std::move(checkpoint), context);
 
+  // Also refused before the output is made.
+  if (setup.arguments.report_to == "tensorboard" && !setup.arguments.logging_dir.empty()) {
+    spanforge::create_directories(setup.arguments.logging_dir);
+  }
   output.create();
   const BuiltInObservers built_in(setup.arguments, output);
   if (setup.arguments.overwrite) output.remove_run();
