@@ -139,6 +139,9 @@ def check_span_loss():
 
 
 def check_adamw():
+    # MKL's square root, first called from several threads at once, now and then answers one of them
+    # with its low-accuracy variant (about 1 process in 10 on a busy machine): one thread here.
+    torch.set_num_threads(1)
     n, steps = 100_003, 6
     for lr, decay in [(3e-4, 0.0), (5e-5, 0.01), (1e-3, 0.1)]:
         p = torch.randn(n) * 0.05
