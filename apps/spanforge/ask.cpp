@@ -34,11 +34,12 @@ Json to_json(const AskAnswer& answer) {
 }
 
 // One answer as an object, several as a list: what the pipeline of Transformers returns.
-Json to_json(const std::vector<AskAnswer>& answers, const AskOptions& options, const Json& id) {
+Json to_json(const std::vector<AskAnswer>& answers, const AskOptions& options,
+             const std::optional<Json>& id) {
   Json list = Json::array();
   for (const AskAnswer& answer : answers) {
     Json row = Json::object();
-    if (!id.is_null()) row["id"] = id;
+    if (id) row["id"] = *id;
     row.update(to_json(answer));
     list.push_back(std::move(row));
   }
@@ -82,7 +83,7 @@ void prompt(const Options& o, const Pipeline& pipeline, const std::string& conte
     if (!std::getline(std::cin, question)) break;
     if (question.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
-      answer_all(o, pipeline, {{{question, context, ""}, nullptr}});
+      answer_all(o, pipeline, {{{question, context, ""}, {}}});
       flush_output();
     } catch (const Error& error) {
       if (!stdin_is_terminal() || error.code() == ErrorCode::kIo) throw;
@@ -139,7 +140,7 @@ int run_ask(const Arguments& arguments) {
                 fmt::format("is not UTF-8 at byte {}", *at));
   }
   for (const std::string& question : o.questions) {
-    questions.push_back({{question, context, ""}, nullptr});
+    questions.push_back({{question, context, ""}, {}});
   }
   const Pipeline pipeline =
       Pipeline::from_directory(resolve_model(o.model), resolve_precision(o.bf16));

@@ -28,8 +28,8 @@ class DownloadBars {
 };
 
 bool looks_like_a_path(const std::string& model) {
-  return model.empty() || model[0] == '/' || model[0] == '.' || model[0] == '~' ||
-         model.back() == '/' || std::count(model.begin(), model.end(), '/') > 1;
+  return model[0] == '/' || model[0] == '.' || model[0] == '~' || model.back() == '/' ||
+         std::count(model.begin(), model.end(), '/') > 1;
 }
 
 }  // namespace
@@ -40,6 +40,7 @@ std::filesystem::path resolve_model(const std::string& model) {
   if (std::filesystem::exists(model, error)) {
     throw Error(ErrorCode::kIo, model, "is a file; --model names a model's directory or a hub id");
   }
+  if (model.empty()) throw Error(ErrorCode::kUsage, "--model", "is empty");
   if (looks_like_a_path(model)) throw Error(ErrorCode::kIo, model, "no such directory");
   HubOptions options = hub_options_from_environment();
   DownloadBars bars;

@@ -24,7 +24,7 @@ Asked parse_row(std::string_view line, const std::string& place) {
   if (!row.is_object()) {
     throw Error(ErrorCode::kBadData, place, "must be an object with question and context");
   }
-  Asked asked{{text_of(row, "question", place), text_of(row, "context", place), ""}, nullptr};
+  Asked asked{{text_of(row, "question", place), text_of(row, "context", place), ""}, {}};
   if (const auto id = row.find("id"); id != row.end()) {
     asked.id = *id;
     asked.text.id = id->is_string() ? id->get<std::string>() : id->dump();

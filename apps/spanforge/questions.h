@@ -2,6 +2,7 @@
 // The file behind `ask --input`: JSON lines with question, context and, if any, id.
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@ namespace spanforge::app {
 
 struct Asked {
   QuestionContext text;
-  Json id;  // as the file has it, a number or a text; null: none
+  std::optional<Json> id;  // as the file has it
 };
 
 // Empty lines are skipped. Errors: Error{kBadData} naming file and line; Error{kIo}.

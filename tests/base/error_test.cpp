@@ -29,6 +29,9 @@ TEST(Error, IsAlwaysOneLine) {
   const Error error(ErrorCode::kBadData, "a\nb.json", "went\r\nwrong\t\x1b[31m");
   EXPECT_STREQ(error.what(), "a\\nb.json: went\\r\\nwrong\\t\\x1b[31m");
   EXPECT_EQ(error.place(), "a\nb.json");
+  // Line ends of Unicode too.
+  const Error wide(ErrorCode::kBadData, "f", "a\u0085b\u2028c\u2029d\u2026");
+  EXPECT_STREQ(wide.what(), "f: a\\u0085b\\u2028c\\u2029d\u2026");
 }
 
 TEST(QuoteForMessage, CutsBetweenCodePoints) {

@@ -166,6 +166,23 @@ TEST(PipelineDecoder, AlignsToWordsAndFallsBackToOffsets) {
   EXPECT_EQ(decode_pipeline(example.view(), options).prediction.text, "w1");
 }
 
+TEST(PipelineDecoder, AContextWithoutTokensHasTheEmptyAnswerOfScoreZero) {
+  std::mt19937_64 random(testing::test_seed());
+  SyntheticExample example = make_example(random, 1, 20, 5);
+  SyntheticExample::Window& window = example.windows.front();
+  window.context = {4, 4};
+  for (auto* row : {&window.start, &window.end}) row->erase(row->begin() + 4);
+  window.offsets.erase(window.offsets.begin() + 4);
+  window.word_ids.erase(window.word_ids.begin() + 4);
+  window.input_ids.erase(window.input_ids.begin() + 4);
+  const DecodedExample decoded =
+      decode_pipeline(example.view(), options_of(DecoderKind::kPipeline, 3));
+  ASSERT_EQ(decoded.candidates.size(), 1u);
+  EXPECT_EQ(decoded.prediction.text, "");
+  EXPECT_EQ(decoded.prediction.score, 0.0);
+  EXPECT_EQ(decoded.prediction.span, (CharSpan{0, 0}));
+}
+
 TEST(PipelineDecoder, NullCompetesOnlyWhenAsked) {
   std::mt19937_64 random(testing::test_seed());
   SyntheticExample example = make_example(random, 4, 20, 5);

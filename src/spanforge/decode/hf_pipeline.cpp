@@ -105,6 +105,9 @@ DecodedExample decode_pipeline(const ExampleView& example, const DecoderOptions&
   if (options.null_answers && !example.windows.empty()) {
     result.candidates.emplace_back().score = null_score;
   }
+  // Where no token can be an answer, only fillers of score 0 are left there, merged to the empty
+  // one.
+  if (result.candidates.empty() && !example.windows.empty()) result.candidates.emplace_back();
   std::stable_sort(result.candidates.begin(), result.candidates.end(),
                    [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
   const auto best = std::find_if(result.candidates.begin(), result.candidates.end(),
