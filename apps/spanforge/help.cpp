@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "output.h"
+#include "spanforge/base/error.h"
 
 namespace spanforge::app {
 namespace {
@@ -23,6 +26,10 @@ std::string form(const OptionRow& row) {
       break;
   }
   return fmt::format("{} {}", flag_of(row.name), row.placeholder);
+}
+
+bool in_group(const Command& command, std::string_view group) {
+  return command.name.starts_with(group) && command.name.substr(group.size()).starts_with(" ");
 }
 
 // Several stand between commas.
@@ -69,10 +76,14 @@ void print_overview() {
       "  spanforge ask --model run/trained --context \"...\" --question \"...\"\n");
 }
 
+bool is_group(std::string_view word) {
+  return std::ranges::any_of(commands(), [&](const Command& c) { return in_group(c, word); });
+}
+
 void print_group(std::string_view group) {
   emit("Commands of spanforge {}\n", group);
   for (const Command& command : commands()) {
-    if (command.name.starts_with(group) && command.name.substr(group.size()).starts_with(" ")) {
+    if (in_group(command, group)) {
       emit("  spanforge {:<15} {}\n", command.name, command.summary);
     }
   }
@@ -148,7 +159,9 @@ int run_help(const Arguments& arguments) {
   for (const Command& command : commands()) {
     if (command.name == wanted) return command.run(Arguments{&command, {"--help"}, false});
   }
-  throw Error(ErrorCode::kUsage, wanted, "no such command; spanforge --help lists them");
+  if (is_group(wanted)) return print_group(wanted), 0;
+  throw Error(ErrorCode::kUsage, quote_for_message(wanted),
+              "no such command; spanforge --help lists them");
 }
 
 }  // namespace spanforge::app

@@ -7,6 +7,7 @@
 namespace spanforge::app {
 
 void print_overview();                     // spanforge --help
+bool is_group(std::string_view word);      // "data", the first word of several commands
 void print_group(std::string_view group);  // spanforge data --help
 void print_help(const Command& command, const OptionTable& table);
 void print_reference(const Command& command, const OptionTable& table);  // Markdown, one command

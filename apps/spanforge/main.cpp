@@ -15,13 +15,6 @@
 namespace spanforge::app {
 namespace {
 
-bool is_group(const std::string& word) {
-  for (const Command& command : commands()) {
-    if (command.name.starts_with(word + " ")) return true;
-  }
-  return false;
-}
-
 [[noreturn]] void throw_unknown(const std::string& wanted) {
   std::vector<std::string> names;
   for (const Command& command : commands()) names.emplace_back(command.name);

@@ -1,10 +1,10 @@
 #include "spanforge/hub/hub.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
-
-#include <fmt/format.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -53,7 +53,8 @@ std::string read_token(const fs::path& home) {
     if (fs::is_regular_file(file, error)) token = read_file(file);
   }
   token = trim(token);
-  if (std::any_of(token.begin(), token.end(), [](unsigned char c) { return c <= 0x20 || c > 0x7E; })) {
+  if (std::any_of(token.begin(), token.end(),
+                  [](unsigned char c) { return c <= 0x20 || c > 0x7E; })) {
     throw Error(ErrorCode::kUsage, "HF_TOKEN", "holds characters that no token has");
   }
   return token;
@@ -118,8 +119,8 @@ HubOptions hub_options_from_environment() {
   const std::string base = first_set({"XDG_CACHE_HOME"}, "~/.cache");
   const fs::path home = expand_home(first_set({"HF_HOME"}, base + "/huggingface"));
   HubOptions options;
-  options.cache = expand_home(
-      first_set({"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}, (home / "hub").string()));
+  options.cache =
+      expand_home(first_set({"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}, (home / "hub").string()));
   options.endpoint = first_set({"HF_ENDPOINT"}, options.endpoint);
   while (options.endpoint.ends_with('/')) options.endpoint.pop_back();
   options.offline = is_true(first_set({"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}, ""));
@@ -133,13 +134,13 @@ HubId parse_hub_id(const std::string& text) {
   id.repository = text.substr(0, at);
   if (at != std::string::npos) id.revision = text.substr(at + 1);
   const size_t slash = id.repository.find('/');
-  const std::string_view name = std::string_view(id.repository).substr(
-      slash == std::string::npos ? 0 : slash + 1);
+  const std::string_view name =
+      std::string_view(id.repository).substr(slash == std::string::npos ? 0 : slash + 1);
   const bool organisation_ok =
       slash == std::string::npos || is_repository_part(id.repository.substr(0, slash));
   if (id.repository.size() > 96 || !organisation_ok || !is_repository_part(name) ||
       !is_revision(id.revision)) {
-    throw Error(ErrorCode::kUsage, quote_for_message(text, 200),
+    throw Error(ErrorCode::kUsage, text.empty() ? "\"\"" : quote_for_message(text, 200),
                 "is neither a directory here nor a model id of the form org/name[@revision]");
   }
   return id;
@@ -166,10 +167,11 @@ fs::path resolve_model(const std::string& id_or_directory, const HubOptions& opt
     return fetch_model(id, options);
   } catch (const HubUnreachable& problem) {
     if (!complete) {
-      throw Error(ErrorCode::kNetwork, quote_for_message(problem.url, 300),
-                  fmt::format("cannot be reached ({}), and {} is no directory here and not whole in "
-                              "the cache (it lacks {})", problem.reason, id_or_directory,
-                              cached.missing));
+      throw Error(
+          ErrorCode::kNetwork, quote_for_message(problem.url, 300),
+          fmt::format("cannot be reached ({}), and {} is no directory here and not whole in "
+                      "the cache (it lacks {})",
+                      problem.reason, id_or_directory, cached.missing));
     }
     if (options.notice) {
       options.notice(fmt::format("{} cannot be reached ({}); using the cached {}", problem.url,
