@@ -9,9 +9,10 @@ namespace spanforge::sample {
 
 // A pattern is text with slots as {x}, x one of the letters below. A question's answer is the value
 // of one slot, at the place where the statement pattern put it.
-//   p person   q another person   t time      l place     d preposition before the place (English)
+//   p person   q receiver   t time      l place     d preposition before the place (English)
 //   a action   m mood             r reason    o thing     u measure word of the thing (Chinese)
 //   n count    s shop             c cost      j job       k skill
+//   v vehicle  y destination      g age       h home
 using Slot = char;
 
 struct QuestionPattern {
@@ -40,7 +41,8 @@ struct Lexicon {
   std::vector<std::string> first_names;  // Chinese: family names
   std::vector<std::string> last_names;   // Chinese: given names
   std::string name_gap;
-  std::vector<std::string> times, actions, counts, shops, costs, jobs, skills;
+  std::vector<std::string> receivers, times, actions, counts, shops, costs, jobs, skills, vehicles,
+      destinations, ages, homes;
   Feelings good, bad;        // a scene takes from one of them, so that reasons suit moods
   std::vector<Pair> places;  // place, preposition
   std::vector<Pair> things;  // thing, measure word

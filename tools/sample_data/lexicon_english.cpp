@@ -32,7 +32,7 @@ std::vector<FactKind> make_kinds() {
         {"Who bought {o} at {s}?", 'p'},
         {"Where did {p} buy {o}?", 's'}}},
       {"pqo",
-       {"{p} gave {q} a box of {o}.", "{q} received a parcel of {o} from {p}.",
+       {"{p} gave {q} a box of {o}.", "{q^} received a parcel of {o} from {p}.",
         "{p} sent {o} to {q}."},
        {{"Who got {o} from {p}?", 'q'},
         {"To whom did {p} give {o}?", 'q'},
@@ -51,6 +51,20 @@ std::vector<FactKind> make_kinds() {
        {{"How much did {p} pay for {o}?", 'c'},
         {"How much did the {o} of {p} cost?", 'c'},
         {"Who paid {c} for {o}?", 'p'}}},
+      {"pvy",
+       {"{p} went to {y} by {v}.", "By {v}, {p} travelled to {y}.", "{p} took a {v} to {y}."},
+       {{"Which city did {p} visit?", 'y'},
+        {"Where did {p} go?", 'y'},
+        {"How did {p} get to {y}?", 'v'},
+        {"What did {p} take to {y}?", 'v'},
+        {"Who went to {y}?", 'p'}}},
+      {"phg",
+       {"{p} is {g} years old and lives on {h}.", "{p}, who lives on {h}, is {g} years old.",
+        "On {h} lives {p}, now {g} years old."},
+       {{"Where does {p} live?", 'h'},
+        {"On which street does {p} live?", 'h'},
+        {"How old is {p}?", 'g'},
+        {"Who lives on {h}?", 'p'}}},
   };
 }
 
@@ -73,6 +87,10 @@ Lexicon make_lexicon() {
                       "Duarte",  "Eriksen", "Foster", "Grant",  "Harper", "Ivanova", "Jordan",
                       "Kovacs",  "Lambert", "Moreau", "Novak",  "Olsen",  "Porter",  "Reyes",
                       "Schmidt", "Tanaka",  "Weber",  "Wright", "Stone",  "Hill"};
+  words.receivers = {"a neighbor",        "the twins",     "an uncle",    "a cousin",
+                     "the landlord",      "an old friend", "a classmate", "the coach",
+                     "a niece",           "the caretaker", "a roommate",  "an aunt",
+                     "the new colleague", "a grandmother", "the mayor",   "a nephew"};
   words.times = {"at dawn",        "in the morning",   "at noon",          "in the afternoon",
                  "in the evening", "at midnight",      "on Monday",        "on Tuesday",
                  "on Wednesday",   "on Thursday",      "on Friday",        "on Saturday",
@@ -146,6 +164,19 @@ Lexicon make_lexicon() {
                   "diving",        "origami",         "cycling",      "drumming",
                   "pottery",       "public speaking", "gymnastics",   "photography",
                   "sailing boats", "card games",      "wrestling",    "beekeeping"};
+  words.vehicles = {"train", "plane", "ship", "bus",   "taxi",
+                    "ferry", "tram",  "van",  "coach", "motorbike"};
+  words.destinations = {"Lisbon",  "Vienna",  "Prague",  "Dublin", "Oslo",   "Athens",
+                        "Warsaw",  "Seville", "Geneva",  "Naples", "Bergen", "Krakow",
+                        "Tallinn", "Porto",   "Bristol", "Lyon"};
+  words.ages = {"sixteen",     "eighteen",      "nineteen",     "twenty-one",
+                "twenty-four", "twenty-six",    "thirty-three", "thirty-seven",
+                "forty-one",   "forty-five",    "fifty-two",    "fifty-eight",
+                "sixty-four",  "seventy-three", "eighty-one",   "sixty-six"};
+  words.homes = {"Maple Street",  "Oak Lane",     "Station Road",  "Mill Road",
+                 "Castle Hill",   "Baker Square", "River Walk",    "Elm Avenue",
+                 "Chapel Street", "Garden Row",   "Market Lane",   "Harbor Road",
+                 "Tower Street",  "Orchard Way",  "Bridge Street", "Windmill Lane"};
   words.kinds = make_kinds();
   return words;
 }

@@ -8,8 +8,10 @@
 namespace spanforge::sample {
 namespace {
 
-constexpr size_t kPeople = 4;
-constexpr double kUnanswerableShare = 0.45;  // of scenes, which hold five or six questions
+constexpr size_t kPeople = 3;
+constexpr double kUnanswerableShare = 0.5;  // of scenes, which hold three other questions
+constexpr double kMainPersonShare = 0.9;    // of facts: about the person the scene is about
+constexpr double kTwinShare = 0.05;         // of scenes: two facts of one kind
 
 template <class T>
 const T& pick(const std::vector<T>& from, CounterStream& random) {
@@ -51,6 +53,7 @@ Vocabulary choose_words(const Lexicon& words, CounterStream& random) {
   const auto few = [&](Slot slot, const std::vector<std::string>& from, size_t count) {
     chosen.values[slot] = sample(from, count, random);
   };
+  few('q', words.receivers, 3);
   few('t', words.times, 3);
   few('a', words.actions, 3);
   const Feelings& feelings = random.next_below(2) == 0 ? words.good : words.bad;
@@ -61,6 +64,10 @@ Vocabulary choose_words(const Lexicon& words, CounterStream& random) {
   few('c', words.costs, 3);
   few('j', words.jobs, 3);
   few('k', words.skills, 3);
+  few('v', words.vehicles, 3);
+  few('y', words.destinations, 3);
+  few('g', words.ages, 3);
+  few('h', words.homes, 3);
   chosen.places = sample(words.places, 3, random);
   chosen.things = sample(words.things, 3, random);
   return chosen;
@@ -75,11 +82,8 @@ Fact make_fact(const FactKind& kind, const Vocabulary& words, CounterStream& ran
     std::string& value = fact.values[slot];
     switch (slot) {
       case 'p':
-        value = pick(words.people, random);
-        break;
-      case 'q':
-        do value = pick(words.people, random);
-        while (value == fact.values['p']);
+        value = random.next_uniform() < kMainPersonShare ? words.people.front()
+                                                         : pick(words.people, random);
         break;
       case 'l':
         value = place.first;
@@ -152,54 +156,41 @@ std::vector<Fact> make_facts(const Lexicon& words, const Vocabulary& chosen,
                              CounterStream& random) {
   std::vector<const FactKind*> kinds;
   for (const FactKind& kind : words.kinds) kinds.push_back(&kind);
-  kinds = sample(kinds, 2, random);
-  const uint64_t size = random.next_below(20);
-  const size_t count = size < 6 ? 2 : size < 15 ? 3 : 4;
+  kinds = sample(kinds, 2 + random.next_below(2), random);
+  if (random.next_uniform() < kTwinShare) kinds.back() = kinds.front();
   std::vector<Fact> facts;
-  while (facts.size() < count) {
-    const FactKind& kind = *kinds[facts.size() % 2];
-    Fact fact = make_fact(kind, chosen, random);
-    // One person has one fact of a kind, and no two facts say the same of two people.
-    const bool repeats = std::any_of(facts.begin(), facts.end(), [&](const Fact& other) {
+  for (const FactKind* kind : kinds) {
+    Fact fact = make_fact(*kind, chosen, random);
+    // Twins are about two people, and differ in more than the person.
+    const auto repeats = [&](const Fact& other) {
       if (other.kind != fact.kind) return false;
       bool same_but_person = true;
       for (const auto& [slot, value] : fact.values) {
         same_but_person = same_but_person && (slot == 'p' || other.values.at(slot) == value);
       }
       return same_but_person || other.values.at('p') == fact.values.at('p');
-    });
-    if (!repeats) facts.push_back(std::move(fact));
+    };
+    while (std::any_of(facts.begin(), facts.end(), repeats))
+      fact = make_fact(*kind, chosen, random);
+    facts.push_back(std::move(fact));
   }
   shuffle(facts, random);
   return facts;
 }
 
-// An answerable question's pattern with one word exchanged, for another of this scene or for one
-// from outside, so that no fact answers it.
-bool ask_unanswerable(const Lexicon& words, const Vocabulary& chosen,
-                      const std::vector<Fact>& facts, CounterStream& random, SceneQuestion& out) {
-  const Vocabulary outside = choose_words(words, random);
-  for (int attempt = 0; attempt < 20; ++attempt) {
-    const Fact& fact = pick(facts, random);
-    const QuestionPattern& pattern = pick(fact.kind->questions, random);
-    const std::set<Slot> slots = slots_of(pattern.text);
-    const Slot exchanged = pick(std::vector<Slot>(slots.begin(), slots.end()), random);
-    const bool inside = random.next_below(2) == 0;
-    const Fact other = make_fact(*fact.kind, inside ? chosen : outside, random);
-    std::map<Slot, std::string> values = fact.values;
-    values[exchanged] = other.values.at(exchanged);
-    // A place goes with its preposition, a thing with its measure word.
-    for (const auto& [one, two] : {std::pair{'l', 'd'}, std::pair{'o', 'u'}}) {
-      if ((exchanged != one && exchanged != two) || values.count(two) == 0) continue;
-      values[one] = other.values.at(one);
-      values[two] = other.values.at(two);
-    }
-    if (values.count('q') > 0 && values['q'] == values['p']) continue;
-    if (!matching(facts, fact.kind, slots, values).empty()) continue;
-    out = {fill(pattern.text, values), "", 0};
-    return true;
-  }
-  return false;
+// A question about the scene's people that no fact answers: of a kind the scene does not have, and
+// in words that need not stand in it.
+SceneQuestion ask_unanswerable(const Lexicon& words, const Vocabulary& chosen,
+                               const std::vector<Fact>& facts, CounterStream& random) {
+  const auto told = [&](const FactKind& kind) {
+    return std::any_of(facts.begin(), facts.end(), [&](const Fact& f) { return f.kind == &kind; });
+  };
+  const FactKind* kind = &pick(words.kinds, random);
+  while (told(*kind)) kind = &pick(words.kinds, random);
+  Vocabulary outside = choose_words(words, random);
+  outside.people = chosen.people;
+  const Fact untold = make_fact(*kind, outside, random);
+  return {fill(pick(kind->questions, random).text, untold.values), "", 0};
 }
 
 }  // namespace
@@ -226,7 +217,7 @@ Scene make_scene(const Lexicon& words, CounterStream& random) {
     }
   }
   shuffle(candidates, random);
-  const size_t wanted = 5 + random.next_below(2);
+  const size_t wanted = 3;
   std::set<std::pair<const Fact*, Slot>> asked;
   for (const Candidate& candidate : candidates) {
     if (scene.questions.size() == wanted) break;
@@ -237,11 +228,10 @@ Scene make_scene(const Lexicon& words, CounterStream& random) {
                                slice_code_points(scene.context, place.start, place.end),
                                place.start});
   }
-  SceneQuestion unanswerable;
-  if (random.next_uniform() < kUnanswerableShare &&
-      ask_unanswerable(words, chosen, facts, random, unanswerable)) {
+  if (random.next_uniform() < kUnanswerableShare) {
     const size_t at = random.next_below(scene.questions.size() + 1);
-    scene.questions.insert(scene.questions.begin() + static_cast<std::ptrdiff_t>(at), unanswerable);
+    scene.questions.insert(scene.questions.begin() + static_cast<std::ptrdiff_t>(at),
+                           ask_unanswerable(words, chosen, facts, random));
   }
   return scene;
 }

@@ -1,11 +1,10 @@
 #pragma once
 // Scenes: a few people, a few facts about each, told in sentences, and questions about them.
 //
-// A scene has three or four facts of two kinds. Facts of one kind share words on purpose (the same
-// place, the same action, the same thing), so a question is decided by which person, place and
-// action go together, not by any one word of it. A question is kept when the scene answers it in
-// one way only; one in about eight asks for what the scene does not say, by exchanging a word of an
-// answerable question.
+// A scene has two or three facts of different kinds, nearly all about one person, so that what a
+// question asks for decides it. In one scene of twenty two facts are of one kind, and only the
+// names and words of the question tell them apart. A question is kept when the scene answers it in
+// one way only; about one in seven asks for a kind the scene does not tell.
 
 #include <cstdint>
 #include <map>
