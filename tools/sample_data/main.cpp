@@ -15,7 +15,7 @@ namespace spanforge::sample {
 namespace {
 
 constexpr uint64_t kSeed = 20240601;
-constexpr int kTrainScenes = 3000;  // of each language
+constexpr int kTrainScenes = 3500;  // of each language
 constexpr int kValidationScenes = 60;
 constexpr int kAskScenes = 4;
 

@@ -69,7 +69,7 @@ Vocabulary choose_words(const Lexicon& words, CounterStream& random) {
   few('g', words.ages, 3);
   few('h', words.homes, 3);
   chosen.places = sample(words.places, 3, random);
-  chosen.things = sample(words.things, 3, random);
+  chosen.things = sample(words.things, 6, random);
   return chosen;
 }
 
@@ -193,6 +193,14 @@ SceneQuestion ask_unanswerable(const Lexicon& words, const Vocabulary& chosen,
   return {fill(pick(kind->questions, random).text, untold.values), "", 0};
 }
 
+// Where a person is named first: one place for a name that stands in several sentences.
+CharSpan first_mention(const std::vector<Fact>& facts, const std::string& person) {
+  for (const Fact& fact : facts) {
+    if (fact.values.at('p') == person) return fact.places.at('p');
+  }
+  throw Error(ErrorCode::kBadData, "make_sample_data", "nobody is called " + person);
+}
+
 }  // namespace
 
 Scene make_scene(const Lexicon& words, CounterStream& random) {
@@ -223,7 +231,8 @@ Scene make_scene(const Lexicon& words, CounterStream& random) {
     if (scene.questions.size() == wanted) break;
     const Slot slot = candidate.pattern->answer;
     if (!asked.insert({candidate.fact, slot}).second) continue;
-    const CharSpan place = candidate.fact->places.at(slot);
+    CharSpan place = candidate.fact->places.at(slot);
+    if (slot == 'p') place = first_mention(facts, candidate.fact->values.at(slot));
     scene.questions.push_back({fill(candidate.pattern->text, candidate.fact->values),
                                slice_code_points(scene.context, place.start, place.end),
                                place.start});
