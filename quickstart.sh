@@ -47,7 +47,7 @@ if [ -z "$model" ]; then
   rm -rf "$run"
   step "Training"
   $spanforge train --model "$out/fresh" --train $train --validation $validation --output "$run" \
-    --num-train-epochs 9 --per-device-train-batch-size 16 --learning-rate 1.2e-3 --adam-beta2 0.95 --warmup-ratio 0.1 \
+    --num-train-epochs 10 --per-device-train-batch-size 16 --learning-rate 1.2e-3 --adam-beta2 0.95 --warmup-ratio 0.1 \
     --max-seq-length 160 --window-overlap 32 --save-total-limit 1 --overwrite
 else
   run="$out/run-pretrained"

@@ -12,7 +12,7 @@ namespace spanforge::sample {
 //   p person   q receiver   t time      l place     d preposition before the place (English)
 //   a action   m mood             r reason    o thing     u measure word of the thing (Chinese)
 //   n count    s shop             c cost      j job       k skill
-//   v vehicle  y destination      g age       h home
+//   v vehicle  y destination      g age       h home      x gift     f fee, what a cost is paid for
 using Slot = char;
 
 struct QuestionPattern {
@@ -42,7 +42,7 @@ struct Lexicon {
   std::vector<std::string> last_names;   // Chinese: given names
   std::string name_gap;
   std::vector<std::string> receivers, times, actions, counts, shops, costs, jobs, skills, vehicles,
-      destinations, ages, homes;
+      destinations, ages, homes, gifts, fees;
   Feelings good, bad;        // a scene takes from one of them, so that reasons suit moods
   std::vector<Pair> places;  // place, preposition
   std::vector<Pair> things;  // thing, measure word

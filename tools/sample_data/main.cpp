@@ -16,7 +16,7 @@ namespace {
 
 constexpr uint64_t kSeed = 20240601;
 constexpr int kTrainScenes = 3500;  // of each language
-constexpr int kValidationScenes = 60;
+constexpr int kValidationScenes = 150;
 constexpr int kAskScenes = 4;
 
 // Every split draws from a stream of its own and takes nothing that stood in an earlier one.

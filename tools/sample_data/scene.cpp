@@ -9,9 +9,9 @@ namespace spanforge::sample {
 namespace {
 
 constexpr size_t kPeople = 3;
-constexpr double kUnanswerableShare = 0.5;  // of scenes, which hold three other questions
-constexpr double kMainPersonShare = 0.9;    // of facts: about the person the scene is about
-constexpr double kTwinShare = 0.05;         // of scenes: two facts of one kind
+constexpr double kUnanswerableShare = 0.4;  // of scenes, which hold three other questions
+constexpr double kMainPersonShare = 0.95;   // of facts: about the person the scene is about
+constexpr double kTwinShare = 0.02;         // of scenes: two facts of one kind
 
 template <class T>
 const T& pick(const std::vector<T>& from, CounterStream& random) {
@@ -68,8 +68,10 @@ Vocabulary choose_words(const Lexicon& words, CounterStream& random) {
   few('y', words.destinations, 3);
   few('g', words.ages, 3);
   few('h', words.homes, 3);
+  few('x', words.gifts, 3);
+  few('f', words.fees, 3);
   chosen.places = sample(words.places, 3, random);
-  chosen.things = sample(words.things, 6, random);
+  chosen.things = sample(words.things, 3, random);
   return chosen;
 }
 

@@ -2,9 +2,9 @@
 // Scenes: a few people, a few facts about each, told in sentences, and questions about them.
 //
 // A scene has two or three facts of different kinds, nearly all about one person, so that what a
-// question asks for decides it. In one scene of twenty two facts are of one kind, and only the
+// question asks for decides it. In one scene of fifty two facts are of one kind, and only the
 // names and words of the question tell them apart. A question is kept when the scene answers it in
-// one way only; about one in seven asks for a kind the scene does not tell.
+// one way only; about one in eight asks for a kind the scene does not tell.
 
 #include <cstdint>
 #include <map>
