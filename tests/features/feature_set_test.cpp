@@ -186,6 +186,7 @@ TEST(FeatureSet, RefusesOrDropsAnswersThatAreNotWhereTheySay) {
       {"w2", -1, false, "at character -1"},
       {"w2", 1000, false, "the context has \"\" there"},
       {"", 0, false, "the answer is empty"},
+      {" ", 5, false, "the answer is empty"},
       {"w0", 0, true, "is_impossible is true"}};
   for (const Row& row : rows) {
     SCOPED_TRACE(row.reason);

@@ -7,6 +7,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/data/normalize.h"
 #include "spanforge/features/label.h"
 #include "spanforge/features/window_plan.h"
 
@@ -144,14 +145,15 @@ class FeatureBuilder {
     const Answer& answer = example.answers.front();
     const std::string& context = dataset_.context_of(example);
     const auto length = static_cast<int64_t>(count_code_points(answer.text));
-    if (length > 0 && !example.is_impossible && is_aligned(answer, context, index)) {
+    const bool blank = trim_white_space(answer.text).empty();
+    if (!blank && !example.is_impossible && is_aligned(answer, context, index)) {
       return CharSpan{static_cast<int32_t>(answer.answer_start),
                       static_cast<int32_t>(answer.answer_start + length)};
     }
     if (options_.on_bad_answer != BadAnswerPolicy::kError) return std::nullopt;
     const int64_t start = std::max<int64_t>(0, answer.answer_start);
     const std::string reason =
-        length == 0 ? "the answer is empty"
+        blank ? "the answer is empty"
         : example.is_impossible
             ? "is_impossible is true, yet it has an answer"
             : fmt::format(
