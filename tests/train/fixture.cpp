@@ -1,12 +1,14 @@
 #include "train/fixture.h"
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/evaluation/evaluate.h"
+#include "spanforge/formats/manifest.h"
 #include "spanforge/model/model.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/train/train_state.h"
@@ -103,8 +105,9 @@ void Recorder::on_evaluate(const TrainView& view, const Dataset&, const Evaluati
   events.push_back(fmt::format("evaluate {}", view.state.global_step));
 }
 
-void Recorder::on_save(const TrainView& view, const std::filesystem::path&) {
-  events.push_back(fmt::format("save {}", view.state.global_step));
+void Recorder::on_save(const TrainView&, const std::filesystem::path& checkpoint) {
+  EXPECT_TRUE(has_manifest(checkpoint)) << "told before it is in place";
+  saves.push_back(checkpoint.filename().string());
 }
 
 }  // namespace spanforge::testing

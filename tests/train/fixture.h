@@ -39,7 +39,8 @@ struct KillAt : Observer {
   int64_t step;
 };
 
-// Records what happened, as "log 6", "evaluate 6", "save 6".
+// Records what happened, as "log 6", "evaluate 6"; checkpoints apart, since they come into place
+// while training goes on.
 struct Recorder : Observer {
   void on_notice(const Notice& notice) override { notices.push_back(notice.text); }
   void on_log(const TrainView& view, const LogLine& line, const LogLine& unrounded) override;
@@ -47,7 +48,7 @@ struct Recorder : Observer {
                    const LogLine& metrics) override;
   void on_save(const TrainView& view, const std::filesystem::path& checkpoint) override;
   void on_train_end(const TrainView& view) override { events.push_back("end"); }
-  std::vector<std::string> events, notices;
+  std::vector<std::string> events, notices, saves;
   std::vector<LogLine> lines, unrounded_lines;
 };
 

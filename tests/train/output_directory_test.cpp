@@ -56,6 +56,46 @@ TEST(OutputDirectory, LeavesTheOldOneWhenFillingFails) {
   EXPECT_EQ(std::distance(fs::directory_iterator(directory / "out"), {}), 1);
 }
 
+TEST(OutputDirectory, PutsIntoPlaceBehindTheCaller) {
+  TemporaryDirectory directory;
+  OutputDirectory output(directory / "out");
+  output.create();
+  std::string weights(1 << 20, 'a');
+  output.publish_later("checkpoint-1", 0, [&](const fs::path& partial) { put(partial, weights); });
+  weights.assign(weights.size(), 'b');  // training goes on
+  output.publish_later("checkpoint-2", 0, [&](const fs::path& partial) { put(partial, weights); });
+  EXPECT_EQ(output.checkpoints().front(), 1) << "the second waits for the first";
+  output.wait();
+  EXPECT_FALSE(output.busy());
+  EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), std::string(1 << 20, 'a'));
+  EXPECT_EQ(read_file(directory / "out/checkpoint-2/file"), weights);
+  EXPECT_EQ(find_manifest_difference(directory / "out/checkpoint-2"), std::nullopt);
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory / "out"), {}), 2);
+}
+
+TEST(OutputDirectory, WaitTellsWhatFailedBehindTheCaller) {
+  TemporaryDirectory directory;
+  OutputDirectory output(directory / "out");
+  output.create();
+  output.publish("checkpoint-1", 0, [](const fs::path& partial) { put(partial, "old"); });
+  output.publish_later("checkpoint-1", 0, [](const fs::path& p) { fs::remove_all(p); });
+  expect_error(ErrorCode::kIo, [&] { output.wait(); });
+  EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), "old");
+  output.wait();  // told once
+  output.publish("checkpoint-1", 0, [](const fs::path& partial) { put(partial, "new"); });
+  EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), "new");
+}
+
+TEST(OutputDirectory, WaitsWhenItEnds) {
+  TemporaryDirectory directory;
+  {
+    OutputDirectory output(directory / "out");
+    output.create();
+    output.publish_later("checkpoint-3", 0, [](const fs::path& partial) { put(partial, "3"); });
+  }
+  EXPECT_EQ(find_manifest_difference(directory / "out/checkpoint-3"), std::nullopt);
+}
+
 TEST(OutputDirectory, RefusesWithoutRoom) {
   TemporaryDirectory directory;
   OutputDirectory output(directory / "out");

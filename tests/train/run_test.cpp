@@ -123,8 +123,9 @@ TEST_F(TrainingRun, TrainerStateHasHfsKeysAndNoOther) {
 TEST_F(TrainingRun, FollowsTheRecipeWithValidation) {
   Recorder recorder;
   const TrainResult result = train(with_validation("out"), {.observers = {&recorder}});
-  EXPECT_EQ(recorder.events, (Names{"log 6", "log 6", "evaluate 6", "save 6", "log 12", "log 12",
-                                    "evaluate 12", "save 12", "log 12", "end"}));
+  EXPECT_EQ(recorder.events, (Names{"log 6", "log 6", "evaluate 6", "log 12", "log 12",
+                                    "evaluate 12", "log 12", "end"}));
+  EXPECT_EQ(recorder.saves, (Names{"checkpoint-6", "checkpoint-12"}));
   ASSERT_TRUE(result.evaluation.has_value());
   EXPECT_TRUE(result.evaluation->number("eval_exact").has_value());
   EXPECT_EQ(result.evaluation->values.back().first, "epoch");

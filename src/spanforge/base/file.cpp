@@ -20,6 +20,8 @@
 namespace spanforge {
 namespace {
 
+thread_local int deferred_syncs = 0;  // DeferSync objects alive
+
 [[noreturn]] void fail(const fs::path& path, std::string_view action, int error) {
   throw Error(ErrorCode::kIo, path.string(), fmt::format("cannot {}: {}", action, std::strerror(error)));
 }
@@ -147,9 +149,12 @@ void AtomicFile::write(std::string_view bytes) {
   }
 }
 
+DeferSync::DeferSync() { ++deferred_syncs; }
+DeferSync::~DeferSync() { --deferred_syncs; }
+
 void AtomicFile::commit() {
   // A failed fsync is never retried: the kernel may have dropped the dirty pages already.
-  if (::fsync(fd_) != 0) fail(path_, "sync", errno);
+  if (deferred_syncs == 0 && ::fsync(fd_) != 0) fail(path_, "sync", errno);
   if (::close(std::exchange(fd_, -1)) != 0) {
     const int error = errno;
     ::unlink(temporary_.c_str());

@@ -57,6 +57,16 @@ class AtomicFile {
 
 void write_file_atomic(const fs::path& path, std::string_view bytes);
 
+// While one lives, commit() on this thread does not wait for the disk: for who fills a directory
+// that nobody reads yet, and syncs all of it at its end.
+class DeferSync {
+ public:
+  DeferSync();
+  DeferSync(const DeferSync&) = delete;
+  DeferSync& operator=(const DeferSync&) = delete;
+  ~DeferSync();
+};
+
 // fsync of a directory's entries, so that renames in it are durable.
 void sync_directory(const fs::path& directory);
 void create_directories(const fs::path& directory);

@@ -13,7 +13,7 @@ namespace spanforge {
 
 inline constexpr const char* kManifestName = "spanforge_manifest.json";
 
-// Hashes every regular file under `directory` (recursively, relative names with '/') but the
+// Hashes, one after the other on this thread, every regular file under `directory` (recursively, relative names with '/') but the
 // manifest itself, and writes it there, synced.
 void write_manifest(const fs::path& directory);
 

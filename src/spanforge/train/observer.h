@@ -1,8 +1,10 @@
 #pragma once
 // What: how a training run is watched. Everything periodic is an observer: progress, console lines,
 //   the JSON log, TensorBoard, early stopping. The library prints nothing.
-// Order at one step: on_step_end; then, where due, on_log, on_evaluate, on_save. At an epoch's end
-//   on_epoch_end, then the same three. Observers are called in the order they were added.
+// Order at one step: on_step_end; then, where due, on_log, on_evaluate, on_before_save. At an epoch's
+//   end on_epoch_end, then the same three. on_save comes when the checkpoint is in place, which may
+//   be some steps later; it comes before the next on_before_save and before on_train_end. Observers
+//   are called in the order they were added.
 // State: save_state()'s value is put into each checkpoint under name() and handed to load_state()
 //   on resume, before on_train_begin.
 // Threads: all calls come from the thread that runs the training.
@@ -71,6 +73,7 @@ class Observer {
                            const Evaluation& evaluation, const LogLine& metrics);
   // Called before the state is written, so that what save_state() says is durable.
   virtual void on_before_save(const TrainView& view);
+  // The checkpoint is in place. Training has gone on meanwhile: view may be some steps further.
   virtual void on_save(const TrainView& view, const std::filesystem::path& checkpoint);
   virtual void on_train_end(const TrainView& view);
   // Asked after each step's events; true ends the training after this step, as finished.

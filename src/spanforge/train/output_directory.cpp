@@ -38,9 +38,11 @@ void sync_file(const fs::path& file) {
 }
 
 void sync_tree(const fs::path& directory) {
-  for (const auto& entry : fs::directory_iterator(directory)) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
     if (entry.is_regular_file()) sync_file(entry.path());
   }
+  if (error) throw Error(ErrorCode::kIo, directory.string(), "cannot read: " + error.message());
 }
 
 // Puts `from` at `to`; what was at `to` is then at `from`.
@@ -69,6 +71,10 @@ void require_space(const fs::path& directory, uint64_t bytes) {
                           free >> 20));
 }
 
+fs::path partial_of(const fs::path& directory, const std::string& name) {
+  return directory / fmt::format("{}{}", kPartial, name);
+}
+
 std::optional<int64_t> checkpoint_step(const std::string& name) {
   if (!name.starts_with(kCheckpoint)) return std::nullopt;
   int64_t step = 0;
@@ -92,6 +98,7 @@ OutputDirectory::OutputDirectory(fs::path path) : path_(std::move(path)) {
 }
 
 OutputDirectory::~OutputDirectory() {
+  if (settling_) settling_->thread.join();
   if (fd_ >= 0) ::close(fd_);
 }
 
@@ -134,12 +141,46 @@ bool OutputDirectory::holds_run() const { return !checkpoints().empty() || fs::e
 
 void OutputDirectory::publish(const std::string& name, uint64_t bytes_needed,
                               const std::function<void(const fs::path&)>& fill) {
+  publish_later(name, bytes_needed, fill);
+  wait();
+}
+
+void OutputDirectory::publish_later(const std::string& name, uint64_t bytes_needed,
+                                    const std::function<void(const fs::path&)>& fill) {
+  wait();
   require_space(path_, bytes_needed);
-  const fs::path partial = path_ / fmt::format("{}{}", kPartial, name), target = path_ / name;
+  const fs::path partial = partial_of(path_, name);
   remove_tree(partial);
   spanforge::create_directories(partial);
   try {
+    const DeferSync settle_syncs;
     fill(partial);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(partial, ignored);
+    throw;
+  }
+  settling_ = std::make_unique<Settling>();
+  settling_->thread = std::thread([this, name, &settling = *settling_] {
+    try {
+      settle(name);
+    } catch (...) {
+      settling.error = std::current_exception();
+    }
+    settling.done = true;
+  });
+}
+
+void OutputDirectory::wait() {
+  if (!settling_) return;
+  settling_->thread.join();
+  const std::unique_ptr<Settling> settled = std::move(settling_);
+  if (settled->error) std::rethrow_exception(settled->error);
+}
+
+void OutputDirectory::settle(const std::string& name) const {
+  const fs::path partial = partial_of(path_, name), target = path_ / name;
+  try {
     sync_tree(partial);
     write_manifest(partial);
     sync_directory(partial);

@@ -4,14 +4,21 @@
 // How: a directory is filled under a name that starts with ".spanforge-partial-", synced, given its
 //   manifest, renamed, and the parent synced. Removal renames first, too. What kills left behind is
 //   removed at the next start.
+// Filling goes as far as the page cache, on the caller's thread; waiting for the disk, hashing and
+//   renaming happen on another, one directory at a time, so that training goes on meanwhile. The
+//   page cache is the snapshot: the weights may move as soon as publish_later() returns.
 // One process a directory: a lock (flock) on the directory itself, which ends with the process.
 // Errors: Error{kIo, path}; Error{kUsage, "--output"} when another process holds it.
 
+#include <atomic>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace spanforge {
@@ -37,14 +44,29 @@ class OutputDirectory {
   // bytes_needed: refused with Error{kIo} when the file system has less room.
   void publish(const std::string& name, uint64_t bytes_needed,
                const std::function<void(const std::filesystem::path&)>& fill);
+  // The same, but returns when it is filled. It is in place once wait() returned; the destructor
+  // waits, too. What fails on the way is thrown by wait(), and nothing is in place then.
+  void publish_later(const std::string& name, uint64_t bytes_needed,
+                     const std::function<void(const std::filesystem::path&)>& fill);
+  bool busy() const { return settling_ && !settling_->done; }  // wait() would wait
+  void wait();
   void remove(const std::string& name);  // nothing happens when it is absent
   void remove_run();                     // checkpoints, trained/, log.jsonl: --overwrite
   void remove_leftovers();
 
  private:
+  // The other thread, and what it ended with.
+  struct Settling {
+    std::thread thread;
+    std::exception_ptr error;
+    std::atomic<bool> done = false;
+  };
+
   void lock();
+  void settle(const std::string& name) const;
   std::filesystem::path path_;
   int fd_ = -1;
+  std::unique_ptr<Settling> settling_;
 };
 
 // Which checkpoints go when `limit` may stay: the oldest, but never `newest` nor `best`.

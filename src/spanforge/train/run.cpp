@@ -60,6 +60,7 @@ TrainResult TrainingRun::run() {
     count_step(batches, gradient, finite);
     state_.due = due_after_step(batches);
     do_due_events();
+    if (settling_save_ && !output_.busy()) complete_save();
     mid_epoch = !batches.ends_epoch && state_.global_step < plan_.max_steps;
     if (stop_requested()) interrupt();
   }
@@ -119,7 +120,10 @@ float TrainingRun::micro_batch_scale(const StepBatches& batches, int64_t windows
 
 bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& batches) {
   if (std::isfinite(gradient.loss) && std::isfinite(gradient.norm)) return true;
-  if (arguments_.on_nonfinite == "error") refuse_non_finite(gradient, batches);
+  if (arguments_.on_nonfinite == "error") {
+    complete_save();
+    refuse_non_finite(gradient, batches);
+  }
   notify(fmt::format("step {} has NaN or Inf in {} and is left out", state_.global_step + 1,
                      std::isfinite(gradient.loss) ? "a gradient" : "its loss"));
   return false;
@@ -294,6 +298,7 @@ void TrainingRun::note_best(const LogLine& metrics) {
 }
 
 void TrainingRun::save(bool interruption) {
+  complete_save();
   const bool saves_best = state_.best_global_step == state_.global_step && !interruption;
   if (saves_best) best_checkpoint_ = output_.checkpoint(state_.global_step);
   for (Observer* observer : observers_) observer->on_before_save(view());
@@ -308,14 +313,20 @@ void TrainingRun::save(bool interruption) {
                                 rate(state_.global_step),
                                 best_checkpoint_,
                                 interruption};
-  const std::filesystem::path checkpoint = output_.checkpoint(state_.global_step);
-  output_.publish(
-      checkpoint.filename().string(), checkpoint_bytes(setup_.model),
+  output_.publish_later(
+      output_.checkpoint(state_.global_step).filename().string(), checkpoint_bytes(setup_.model),
       [&](const std::filesystem::path& directory) { write_checkpoint(source, directory); });
-  saved_step_ = state_.global_step;
+  settling_save_ = SettlingSave{state_.global_step, interruption, state_.best_global_step};
+}
+
+void TrainingRun::complete_save() {
+  if (!settling_save_) return;
+  const SettlingSave save = *std::exchange(settling_save_, std::nullopt);
+  output_.wait();
+  saved_step_ = save.step;
   remove_interruption_checkpoints(/*finished=*/false);
-  if (!interruption) rotate();
-  for (Observer* observer : observers_) observer->on_save(view(), checkpoint);
+  if (!save.interruption) rotate(save.best);
+  for (Observer* observer : observers_) observer->on_save(view(), output_.checkpoint(save.step));
 }
 
 AnswerSettings TrainingRun::answer_settings(const FittedSettings& fitted) const {
@@ -325,12 +336,13 @@ AnswerSettings TrainingRun::answer_settings(const FittedSettings& fitted) const 
   return settings;
 }
 
-void TrainingRun::rotate() {
+// best: not the state's, which an evaluation may have moved to a checkpoint that is yet to come.
+void TrainingRun::rotate(std::optional<int64_t> best) {
   if (!arguments_.save_total_limit) return;
   std::vector<int64_t> steps = output_.checkpoints();
   std::erase_if(steps, [&](int64_t step) { return step > saved_step_; });
-  for (const int64_t step : checkpoints_to_remove(steps, *arguments_.save_total_limit, saved_step_,
-                                                  state_.best_global_step)) {
+  for (const int64_t step :
+       checkpoints_to_remove(steps, *arguments_.save_total_limit, saved_step_, best)) {
     output_.remove(output_.checkpoint(step).filename().string());
   }
 }
@@ -352,7 +364,9 @@ bool TrainingRun::observers_want_stop() const {
 }
 
 void TrainingRun::interrupt() {
+  complete_save();
   if (saved_step_ != state_.global_step || state_.due.any()) save(/*interruption=*/true);
+  complete_save();
   throw Error(ErrorCode::kInterrupted, output_.checkpoint(state_.global_step).string(),
               fmt::format("stopped on request after step {}; --resume-from-checkpoint last goes on",
                           state_.global_step));

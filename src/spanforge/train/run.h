@@ -46,8 +46,9 @@ class TrainingRun {
   bool evaluate_model();  // false: abandoned, because the run is asked to stop
   void note_best(const LogLine& metrics);
   void save(bool interruption);
+  void complete_save();  // waits until the checkpoint being written is in place
   AnswerSettings answer_settings(const FittedSettings& fitted) const;
-  void rotate();
+  void rotate(std::optional<int64_t> best);
   void remove_interruption_checkpoints(bool finished);
   void emit(LogLine line, LogLine unrounded);
 
@@ -81,7 +82,14 @@ class TrainingRun {
 
   std::filesystem::path best_checkpoint_;
   std::optional<LogLine> last_evaluation_;
-  int64_t saved_step_ = -1;  // the step of the newest checkpoint of this process
+  // A checkpoint that is filled, and settles on the disk while training goes on.
+  struct SettlingSave {
+    int64_t step = 0;
+    bool interruption = false;
+    std::optional<int64_t> best;  // the best step when it was filled
+  };
+  std::optional<SettlingSave> settling_save_;
+  int64_t saved_step_ = -1;  // the step of the newest checkpoint in place, of this process
   int64_t first_step_ = 0;   // where this process began
   double flos_per_token_ = 0;
   std::chrono::steady_clock::time_point start_;

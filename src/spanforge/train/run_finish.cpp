@@ -11,13 +11,14 @@ namespace spanforge {
 
 TrainResult TrainingRun::finish() {
   if (stop_requested()) interrupt();
+  complete_save();
   if (arguments_.load_best_model_at_end) load_best();
   LogLine unrounded = summary(/*rounded=*/false);
   LogLine line = summary(/*rounded=*/true);
   emit(line, unrounded);
   write_trained();
   remove_interruption_checkpoints(/*finished=*/true);
-  if (saved_step_ >= 0) rotate();
+  if (saved_step_ >= 0) rotate(state_.best_global_step);
   output_.remove_leftovers();
   for (Observer* observer : observers_) observer->on_train_end(view());
 
