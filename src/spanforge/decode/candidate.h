@@ -15,7 +15,7 @@ struct Candidate {
   CharSpan span;     // code points of the context; {0,0} for no answer
   float start_logit = 0;
   float end_logit = 0;
-  int32_t window = -1;      // FeatureSet window it came from; -1 for a merged or null candidate
+  int32_t window = -1;      // FeatureSet window it came from; -1 for the null candidate
   int32_t start_token = 0;  // tokens of that window, inclusive
   int32_t end_token = 0;
 };

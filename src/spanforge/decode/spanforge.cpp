@@ -152,19 +152,17 @@ std::optional<Candidate> next_span(const ExampleView& example, Joint& joint) {
   return candidate;
 }
 
-// Distinct answers: a text that stands elsewhere again adds its probability to the first place; a
-// span that overlaps a better one is a variant of it and is dropped.
+// Distinct answers: a text that stands elsewhere again, and a span that overlaps a better one, is
+// dropped. Its probability is not given to the one that stays: that was tried, and answers got
+// worse (docs/decoding.md).
 class Answers {
  public:
-  void add(Candidate candidate, bool merge) {
+  void add(Candidate candidate) {  // best first
     std::string lower = python_lower(candidate.text);
     for (size_t i = 0; i < kept_.size(); ++i) {
       const CharSpan& other = kept_[i].span;
       if (candidate.span.start < other.end && other.start < candidate.span.end) return;
-      if (lower == lowered_[i]) {
-        if (merge) kept_[i].score += candidate.score;
-        return;
-      }
+      if (lower == lowered_[i]) return;
     }
     kept_.push_back(std::move(candidate));
     lowered_.push_back(std::move(lower));
@@ -172,11 +170,7 @@ class Answers {
 
   size_t count() const { return kept_.size(); }
 
-  std::vector<Candidate> best_first() && {
-    std::stable_sort(kept_.begin(), kept_.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
-    return std::move(kept_);
-  }
+  std::vector<Candidate> take() && { return std::move(kept_); }
 
  private:
   std::vector<Candidate> kept_;
@@ -186,20 +180,16 @@ class Answers {
 }  // namespace
 
 DecodedExample decode_spanforge(const ExampleView& example, const DecoderOptions& options) {
-  // The likeliest spans are merged, the same number whatever top_k is, so that asking for more
-  // answers does not change the first. More are looked at only to fill the list.
-  constexpr int32_t kMerged = 64;
-  const int32_t looked_at = kMerged + 32 * options.top_k;
+  const int32_t looked_at = 32 * (options.top_k + 1);  // enough to fill the list as a rule
   Joint joint = search_windows(example, options);
   Answers answers;
-  for (int32_t i = 0; i < looked_at; ++i) {
-    if (i >= kMerged && answers.count() >= static_cast<size_t>(options.top_k)) break;
+  for (int32_t i = 0; i < looked_at && answers.count() < static_cast<size_t>(options.top_k); ++i) {
     std::optional<Candidate> candidate = next_span(example, joint);
     if (!candidate) break;
-    if (!candidate->text.empty()) answers.add(std::move(*candidate), i < kMerged);
+    if (!candidate->text.empty()) answers.add(std::move(*candidate));
   }
   DecodedExample result;
-  result.candidates = std::move(answers).best_first();
+  result.candidates = std::move(answers).take();
   const double null_score = std::exp(-joint.log_total);
   const auto odds_over = [&](const Candidate& c) {
     return c.score > 0 ? -joint.log_total - std::log(c.score) : kNoSpanOdds;
