@@ -98,6 +98,7 @@ def main():
     parser.add_argument("--report", required=True)
     parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--gradient-accumulation-steps", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=5e-5)
     parser.add_argument("--max-seq-length", type=int, default=384)
     parser.add_argument("--window-overlap", type=int, default=128)
@@ -125,7 +126,8 @@ def main():
     strategy = "no" if args.no_eval_each_epoch else "epoch"
     training = TrainingArguments(
         output_dir=args.output, num_train_epochs=args.epochs, per_device_train_batch_size=args.batch_size,
-        per_device_eval_batch_size=args.batch_size, learning_rate=args.learning_rate, seed=args.seed,
+        gradient_accumulation_steps=args.gradient_accumulation_steps,
+        per_device_eval_batch_size=8, learning_rate=args.learning_rate, seed=args.seed,
         bf16=args.bf16, eval_strategy=strategy, save_strategy=strategy, logging_strategy="epoch",
         report_to=[] if args.no_eval_each_epoch else ["tensorboard"], use_cpu=True, disable_tqdm=True)
     trainer = Trainer(model=model, args=training, train_dataset=train_rows, eval_dataset=validation_rows,
