@@ -123,7 +123,7 @@ class Oracle:
 def aligned(row):
     answer = row["answers"][0]
     start, text = answer["answer_start"], answer["text"]
-    return bool(text) and start >= 0 and row["context"][start:start + len(text)] == text
+    return bool(text.strip()) and start >= 0 and row["context"][start:start + len(text)] == text
 
 
 def flatten(file):
