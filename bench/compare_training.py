@@ -36,21 +36,28 @@ def measure(command, log):
     return {"seconds_process": time.time() - begin, "peak_rss_bytes": usage.ru_maxrss * 1024}
 
 
+def options_of_both(args, seed):
+    return ["--model", args.model, "--train", args.train, "--validation", args.validation, "--learning-rate",
+            str(args.learning_rate), "--seed", str(seed), *window_options(args)]
+
+
+def window_options(args):
+    return ["--max-seq-length", str(args.max_seq_length), "--window-overlap", str(args.window_overlap)]
+
+
 def run_spanforge(args, seed, precision, work):
     out = work / f"spanforge-{precision}-{seed}"
     shutil.rmtree(out, ignore_errors=True)
-    common = ["--max-seq-length", str(args.max_seq_length), "--window-overlap", str(args.window_overlap),
-              "--max-answer-length", str(args.max_answer_length)]
-    result = measure([str(args.binary), "train", "--model", args.model, "--train", args.train, "--validation", args.validation,
-                      "--output", str(out), "--num-train-epochs", str(args.epochs), "--per-device-train-batch-size",
-                      str(args.batch_size), "--per-device-eval-batch-size", str(args.batch_size), "--learning-rate",
-                      str(args.learning_rate), "--seed", str(seed), "--bf16", "true" if precision == "bf16" else "false", *common],
+    longest = ["--max-answer-length", str(args.max_answer_length)]
+    result = measure([str(args.binary), "train", *options_of_both(args, seed), *longest, "--output", str(out), "--num-train-epochs",
+                      str(args.epochs), "--per-device-train-batch-size", str(args.batch_size), "--per-device-eval-batch-size",
+                      str(args.batch_size), "--bf16", "true" if precision == "bf16" else "false"],
                      work / f"spanforge-{precision}-{seed}.log")
     lines = [json.loads(line) for line in open(out / "log.jsonl", encoding="utf-8")]
     scores = {}
     for decoder in ("run_qa", "spanforge"):
         text = subprocess.run([str(args.binary), "evaluate", "--model", str(out / "trained"), "--data", args.validation, "--decoder",
-                               decoder, "--json", *common], capture_output=True, text=True, check=True).stdout
+                               decoder, "--json", *window_options(args), *longest], capture_output=True, text=True, check=True).stdout
         scores[decoder] = {k: v for k, v in json.loads(text).items() if k in ("exact", "f1", "total")}
     summary = next(line for line in lines if "train_runtime" in line)
     return dict(result, seconds_training=summary["train_runtime"], steps=summary["step"], scores=scores["run_qa"],
@@ -61,14 +68,11 @@ def run_hf(args, seed, precision, work):
     out = work / f"hf-{precision}-{seed}"
     shutil.rmtree(out, ignore_errors=True)
     report = work / f"hf-{precision}-{seed}.json"
-    result = measure([sys.executable, str(ROOT / "bench/hf_trainer.py"), "--model", args.model, "--train", args.train,
-                      "--validation", args.validation, "--output", str(out), "--report", str(report), "--epochs", str(args.epochs),
-                      "--batch-size", str(args.batch_size), "--learning-rate", str(args.learning_rate), "--seed", str(seed),
-                      "--max-seq-length", str(args.max_seq_length), "--window-overlap", str(args.window_overlap),
-                      "--padding", args.padding, *(["--bf16"] if precision == "bf16" else [])],
+    result = measure([sys.executable, str(ROOT / "bench/hf_trainer.py"), *options_of_both(args, seed), "--output", str(out),
+                      "--report", str(report), "--epochs", str(args.epochs), "--batch-size", str(args.batch_size), "--padding",
+                      args.padding, *(["--bf16"] if precision == "bf16" else [])],
                      work / f"hf-{precision}-{seed}.log")
-    told = json.loads(report.read_text(encoding="utf-8"))
-    return dict(told, **result)
+    return dict(json.loads(report.read_text(encoding="utf-8")), **result)
 
 
 def curve(run, key):

@@ -127,7 +127,7 @@ def main():
     training = TrainingArguments(
         output_dir=args.output, num_train_epochs=args.epochs, per_device_train_batch_size=args.batch_size,
         gradient_accumulation_steps=args.gradient_accumulation_steps,
-        per_device_eval_batch_size=8, learning_rate=args.learning_rate, seed=args.seed,
+        per_device_eval_batch_size=args.batch_size * args.gradient_accumulation_steps, learning_rate=args.learning_rate, seed=args.seed,
         bf16=args.bf16, eval_strategy=strategy, save_strategy=strategy, logging_strategy="epoch",
         report_to=[] if args.no_eval_each_epoch else ["tensorboard"], use_cpu=True, disable_tqdm=True)
     trainer = Trainer(model=model, args=training, train_dataset=train_rows, eval_dataset=validation_rows,

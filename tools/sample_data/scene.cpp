@@ -50,28 +50,29 @@ struct Vocabulary {
 Vocabulary choose_words(const Lexicon& words, CounterStream& random) {
   Vocabulary chosen;
   chosen.people = make_names(words, kPeople, random);
-  const auto few = [&](Slot slot, const std::vector<std::string>& from, size_t count) {
-    chosen.values[slot] = sample(from, count, random);
+  constexpr size_t kFew = 3;
+  const auto few = [&](Slot slot, const std::vector<std::string>& from) {
+    chosen.values[slot] = sample(from, kFew, random);
   };
-  few('q', words.receivers, 3);
-  few('t', words.times, 3);
-  few('a', words.actions, 3);
+  few('q', words.receivers);
+  few('t', words.times);
+  few('a', words.actions);
   const Feelings& feelings = random.next_below(2) == 0 ? words.good : words.bad;
-  few('m', feelings.moods, 3);
-  few('r', feelings.reasons, 3);
-  few('n', words.counts, 3);
-  few('s', words.shops, 3);
-  few('c', words.costs, 3);
-  few('j', words.jobs, 3);
-  few('k', words.skills, 3);
-  few('v', words.vehicles, 3);
-  few('y', words.destinations, 3);
-  few('g', words.ages, 3);
-  few('h', words.homes, 3);
-  few('x', words.gifts, 3);
-  few('f', words.fees, 3);
-  chosen.places = sample(words.places, 3, random);
-  chosen.things = sample(words.things, 3, random);
+  few('m', feelings.moods);
+  few('r', feelings.reasons);
+  few('n', words.counts);
+  few('s', words.shops);
+  few('c', words.costs);
+  few('j', words.jobs);
+  few('k', words.skills);
+  few('v', words.vehicles);
+  few('y', words.destinations);
+  few('g', words.ages);
+  few('h', words.homes);
+  few('x', words.gifts);
+  few('f', words.fees);
+  chosen.places = sample(words.places, kFew, random);
+  chosen.things = sample(words.things, kFew, random);
   return chosen;
 }
 

@@ -13,8 +13,8 @@ namespace spanforge {
 
 inline constexpr const char* kManifestName = "spanforge_manifest.json";
 
-// Hashes, one after the other on this thread, every regular file under `directory` (recursively, relative names with '/') but the
-// manifest itself, and writes it there, synced.
+// Hashes, one after the other on this thread, every regular file under `directory` (recursively,
+// relative names with '/') but the manifest itself, and writes it there, synced.
 void write_manifest(const fs::path& directory);
 
 // nullopt when every file the manifest lists is there with its size and hash; otherwise one line

@@ -71,6 +71,18 @@ void require_space(const fs::path& directory, uint64_t bytes) {
                           free >> 20));
 }
 
+// Where body throws, the partial directory goes.
+template <class Body>
+void or_discard(const fs::path& partial, const Body& body) {
+  try {
+    body();
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(partial, ignored);
+    throw;
+  }
+}
+
 fs::path partial_of(const fs::path& directory, const std::string& name) {
   return directory / fmt::format("{}{}", kPartial, name);
 }
@@ -152,23 +164,20 @@ void OutputDirectory::publish_later(const std::string& name, uint64_t bytes_need
   const fs::path partial = partial_of(path_, name);
   remove_tree(partial);
   spanforge::create_directories(partial);
-  try {
+  or_discard(partial, [&] {
     const DeferSync settle_syncs;
     fill(partial);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(partial, ignored);
-    throw;
-  }
-  settling_ = std::make_unique<Settling>();
-  settling_->thread = std::thread([this, name, &settling = *settling_] {
+  });
+  auto settling = std::make_unique<Settling>();
+  settling->thread = std::thread([this, name, &result = *settling] {
     try {
       settle(name);
     } catch (...) {
-      settling.error = std::current_exception();
+      result.error = std::current_exception();
     }
-    settling.done = true;
+    result.done = true;
   });
+  settling_ = std::move(settling);
 }
 
 void OutputDirectory::wait() {
@@ -180,7 +189,7 @@ void OutputDirectory::wait() {
 
 void OutputDirectory::settle(const std::string& name) const {
   const fs::path partial = partial_of(path_, name), target = path_ / name;
-  try {
+  or_discard(partial, [&] {
     sync_tree(partial);
     write_manifest(partial);
     sync_directory(partial);
@@ -189,11 +198,7 @@ void OutputDirectory::settle(const std::string& name) const {
     } else if (::rename(partial.c_str(), target.c_str()) != 0) {
       fail(target, "rename into place", errno);
     }
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(partial, ignored);
-    throw;
-  }
+  });
   sync_directory(path_);
   remove_tree(partial);  // what was replaced
 }
