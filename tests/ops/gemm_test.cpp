@@ -185,7 +185,7 @@ TEST(Linear, EqualsReferenceForwardAndBackward) {
       expect_near(y.matrix(), y_wanted, tolerance, tolerance, "y");
 
       const Buffer dw(DType::kF32, dw_before), db(DType::kF32, db_before), dx(dtype, dx_before);
-      linear_backward(dyb, xb, wb, dx, dw, db, true);
+      linear_backward(dyb, xb, wb, dx, dw, db, {.add_to_dx = true});
       expect_near(dx.matrix(), multiply(dy, w, dx_before), 2 * tolerance, tolerance, "dx");
       expect_near(dw.matrix(), multiply(transposed(dy), x, dw_before), 1e-4, 1e-5, "dweight");
       expect_near(db.matrix(), db_wanted, 1e-5, 1e-5, "dbias");

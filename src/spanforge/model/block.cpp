@@ -26,7 +26,6 @@ Dropouts dropouts(const BlockContext& context, int32_t layer) {
 }
 
 const Tensor kNone;  // no bias here: it is fused into the operation that follows
-constexpr bool kAddToDx = true;
 
 }  // namespace
 
@@ -83,6 +82,9 @@ void block_backward(const BlockContext& context, int32_t layer, const BlockPart<
   const EncoderShape& s = context.shape;
   const ops::AttentionShape heads = attention_shape(context);
   const Dropouts drop = dropouts(context, layer);
+  const ops::LinearBackwardOptions fresh_dx{.add_to_dweight = context.add_to_matrices};
+  const ops::LinearBackwardOptions residual_dx{.add_to_dx = true,
+                                               .add_to_dweight = context.add_to_matrices};
   const size_t mark = context.scratch.mark();
   const Tensor dbranch = context.scratch.allocate(x.dtype, x.rows, s.hidden);
   const Tensor dinner = context.scratch.allocate(x.dtype, x.rows, s.inner);
@@ -93,22 +95,22 @@ void block_backward(const BlockContext& context, int32_t layer, const BlockPart<
                                                  w.output_norm.gamma, dy, dbranch,
                                                  g.output_norm.gamma, g.output_norm.beta,
                                                  g.output.bias);  // [T,H] output.LayerNorm
-  ops::linear_backward(dbranch, a.activated, w.output.weight, dinner, g.output.weight,
-                       kNone);  // [T,F] output.dense
+  ops::linear_backward(dbranch, a.activated, w.output.weight, dinner, g.output.weight, kNone,
+                       fresh_dx);  // [T,F] output.dense
   ops::bias_activation_backward(dinner, a.inner, s.activation, dinner,
                                 g.intermediate.bias);  // [T,F] intermediate_act_fn
   ops::linear_backward(dinner, a.attention_out, w.intermediate.weight, dy, g.intermediate.weight,
-                       kNone, kAddToDx);  // [T,H] intermediate.dense
+                       kNone, residual_dx);  // [T,H] intermediate.dense
   ops::bias_dropout_residual_layer_norm_backward(
       dy, a.attention_norm, drop.attention_output, w.attention_norm.gamma, dy, dbranch,
       g.attention_norm.gamma, g.attention_norm.beta,
       g.attention_output.bias);  // [T,H] attention.output.LayerNorm
   ops::linear_backward(dbranch, a.context, w.attention_output.weight, dcontext,
-                       g.attention_output.weight, kNone);  // [T,H] attention.output.dense
+                       g.attention_output.weight, kNone, fresh_dx);  // [T,H] attention.output.dense
   ops::attention_backward(dcontext, a.qkv, a.context, a.lse, heads, drop.probabilities,
                           dqkv);  // [T,3H] attention.self
   ops::linear_backward(dqkv, x, w.qkv.weight, dy, g.qkv.weight, g.qkv.bias,
-                       kAddToDx);  // [T,H] attention.self.{query,key,value}
+                       residual_dx);  // [T,H] attention.self.{query,key,value}
 
   context.scratch.release(mark);
 }

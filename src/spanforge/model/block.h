@@ -47,13 +47,15 @@ struct BlockContext {
   std::span<const int32_t> cu_seqlens;
   const DropoutPlan& dropout;
   ActivationArena& scratch;  // given back before a function returns
+  // Backward: gradients of matrices are added to what is there, or overwrite it.
+  bool add_to_matrices = true;
 };
 
 // x may be a.out: it is read for the last time before a.out is written.
 void block_forward(const BlockContext& context, int32_t layer, const BlockPart<Tensor>& w,
                    const Tensor& x, const BlockActivations& a);
 
-// dy: gradient of a.out on entry, of x on return. g +=.
+// dy: gradient of a.out on entry, of x on return. g +=, matrices as the context says.
 void block_backward(const BlockContext& context, int32_t layer, const BlockPart<Tensor>& w,
                     const Tensor& x, const BlockActivations& a, const Tensor& dy,
                     const BlockPart<Tensor>& g);

@@ -11,18 +11,6 @@ namespace {
 const Tensor kNone;
 const ops::Dropout kNoDropout;
 
-std::span<const int32_t> ids_of(const PackedBatch& batch, EmbeddingIds ids) {
-  switch (ids) {
-    case EmbeddingIds::kTokens:
-      return batch.input_ids;
-    case EmbeddingIds::kPositions:
-      return batch.position_ids;
-    case EmbeddingIds::kTokenTypes:
-      return batch.token_type_ids;
-  }
-  throw Error(ErrorCode::kInternal, "embeddings", "unknown kind of ids");
-}
-
 void embeddings_forward(const Pass& pass, const EncoderActivations& a) {
   const NormPart<Tensor>& norm = pass.weights.embedding_norm;
   const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kEmbeddings);
@@ -63,17 +51,29 @@ void head_forward(const Pass& pass, const Tensor& x, const Tensor& head_input,
 }
 
 void head_backward(const Pass& pass, const Tensor& head_input, const Tensor& dlogits,
-                   const Tensor& dx, const ModelParts<Tensor>& g) {
+                   const Tensor& dx, bool add_to_matrices, const ModelParts<Tensor>& g) {
   const size_t mark = pass.arena.mark();
   const bool wide = dx.dtype == DType::kF32;
   const Tensor dhead = wide ? dx : pass.arena.allocate<float>(dx.rows, dx.cols);
   ops::linear_backward(dlogits, head_input, pass.weights.head.weight, dhead, g.head.weight,
-                       g.head.bias);   // [T,H] qa_outputs
-  if (!wide) ops::convert(dhead, dx);  // [T,H]
+                       g.head.bias, {.add_to_dweight = add_to_matrices});  // [T,H] qa_outputs
+  if (!wide) ops::convert(dhead, dx);                                      // [T,H]
   pass.arena.release(mark);
 }
 
 }  // namespace
+
+std::span<const int32_t> ids_of(const PackedBatch& batch, EmbeddingIds ids) {
+  switch (ids) {
+    case EmbeddingIds::kTokens:
+      return batch.input_ids;
+    case EmbeddingIds::kPositions:
+      return batch.position_ids;
+    case EmbeddingIds::kTokenTypes:
+      return batch.token_type_ids;
+  }
+  throw Error(ErrorCode::kInternal, "embeddings", "unknown kind of ids");
+}
 
 EncoderActivations allocate_encoder(ActivationArena& arena, const EncoderShape& shape, DType dtype,
                                     int64_t tokens, size_t blocks) {
@@ -101,11 +101,13 @@ void encoder_forward(const Pass& pass, const EncoderActivations& a, const Tensor
 }
 
 void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dlogits,
-                      int32_t padding_row, const ModelParts<Tensor>& gradients) {
-  const BlockContext context{pass.shape, pass.batch.cu_seqlens, pass.dropout, pass.arena};
+                      int32_t padding_row, bool add_to_matrices,
+                      const ModelParts<Tensor>& gradients) {
+  const BlockContext context{pass.shape, pass.batch.cu_seqlens, pass.dropout, pass.arena,
+                             add_to_matrices};
   const size_t mark = pass.arena.mark();
   const Tensor dx = pass.arena.allocate(a.embedded.dtype, dlogits.rows, pass.shape.hidden);
-  head_backward(pass, a.head_input, dlogits, dx, gradients);
+  head_backward(pass, a.head_input, dlogits, dx, add_to_matrices, gradients);
   for (size_t layer = pass.weights.blocks.size(); layer-- > 0;) {
     const Tensor& x = layer == 0 ? a.embedded : a.block(layer - 1).out;
     block_backward(context, static_cast<int32_t>(layer), pass.weights.blocks[layer], x,

@@ -34,8 +34,11 @@ struct Pass {
 
 void encoder_forward(const Pass& pass, const EncoderActivations& a, const Tensor& logits);  // [T,2]
 
-// gradients += those of the weights, given dlogits [T,2].
+// gradients += those of the weights, given dlogits [T,2]; add_to_matrices: see BlockContext.
 void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dlogits,
-                      int32_t padding_row, const ModelParts<Tensor>& gradients);
+                      int32_t padding_row, bool add_to_matrices,
+                      const ModelParts<Tensor>& gradients);
+
+std::span<const int32_t> ids_of(const PackedBatch& batch, EmbeddingIds ids);  // [T]
 
 }  // namespace spanforge

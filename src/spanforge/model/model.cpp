@@ -1,10 +1,12 @@
 #include "spanforge/model/model.h"
 
+#include <optional>
 #include <utility>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
 #include "spanforge/model/encoder.h"
+#include "spanforge/model/gradient_store.h"
 #include "spanforge/model/initial_weights.h"
 #include "spanforge/model/weight_io.h"
 #include "spanforge/ops/optimizer.h"
@@ -57,11 +59,11 @@ struct QuestionAnsweringModel::Impl {
   void bind_weights() { weight_views = bind_parts(table, weights(), shadow()); }
 
   Tensor weights() const { return flat(weight_memory, DType::kF32); }
-  Tensor gradients() const {
-    if (gradient_memory.size() == 0) {
+  GradientStore& gradients() {
+    if (!gradient_store) {
       throw Error(ErrorCode::kInternal, "model", "prepare_training() has not been called");
     }
-    return flat(gradient_memory, DType::kF32);
+    return *gradient_store;
   }
   Tensor shadow() const {
     return precision == Precision::kBF16 ? flat(shadow_memory, DType::kBF16) : Tensor{};
@@ -82,8 +84,9 @@ struct QuestionAnsweringModel::Impl {
   EncoderShape shape;
   ParameterTable table;
   Precision precision = Precision::kF32;
-  Arena weight_memory, gradient_memory, shadow_memory;
-  ModelParts<Tensor> weight_views, gradient_views;
+  Arena weight_memory, shadow_memory;
+  ModelParts<Tensor> weight_views;
+  std::optional<GradientStore> gradient_store;  // while training
 };
 
 QuestionAnsweringModel::QuestionAnsweringModel(std::unique_ptr<Impl> impl)
@@ -132,12 +135,26 @@ Tensor QuestionAnsweringModel::weights(const Parameter& parameter) const {
   return parameter_view(parameter, impl_->weights());
 }
 Tensor QuestionAnsweringModel::gradients(const Parameter& parameter) const {
-  return parameter_view(parameter, impl_->gradients());
+  return parameter_view(parameter, all_gradients());
 }
 Tensor QuestionAnsweringModel::all_weights() const { return impl_->weights(); }
-Tensor QuestionAnsweringModel::all_gradients() const { return impl_->gradients(); }
+Tensor QuestionAnsweringModel::all_gradients() const { return impl_->gradients().all(); }
 Tensor QuestionAnsweringModel::shadow_weights() const { return impl_->shadow(); }
-void QuestionAnsweringModel::zero_gradients() { ops::fill_zero(impl_->gradients()); }
+void QuestionAnsweringModel::zero_gradients() { impl_->gradients().clear(); }
+double QuestionAnsweringModel::gradient_sum_of_squares() const {
+  return impl_->gradients().sum_of_squares();
+}
+std::vector<QuestionAnsweringModel::TouchedRows> QuestionAnsweringModel::touched_rows() const {
+  const std::vector<Slot>& slots = impl_->table.parts.embeddings;
+  std::vector<TouchedRows> touched;
+  for (const Parameter& parameter : impl_->table.rows) {
+    for (size_t i = 0; i < slots.size(); ++i) {
+      if (slots[i].offset == parameter.offset)
+        touched.push_back({parameter, impl_->gradients().touched_rows(i)});
+    }
+  }
+  return touched;
+}
 void QuestionAnsweringModel::weights_changed() { impl_->refresh_shadow(); }
 Precision QuestionAnsweringModel::precision() const { return impl_->precision; }
 
@@ -151,8 +168,7 @@ void QuestionAnsweringModel::set_precision(Precision precision) {
 }
 
 void QuestionAnsweringModel::prepare_training() {
-  impl_->gradient_memory = Arena(impl_->table.arena_size * sizeof(float));
-  impl_->gradient_views = bind_parts(impl_->table, impl_->gradients(), /*gemm_weights=*/{});
+  impl_->gradient_store.emplace(impl_->spec, impl_->table);
 }
 
 void QuestionAnsweringModel::predict(const PackedBatch& batch, Workspace& workspace,
@@ -171,7 +187,7 @@ void QuestionAnsweringModel::predict(const PackedBatch& batch, Workspace& worksp
 double QuestionAnsweringModel::forward_backward(const PackedBatch& batch, const DropoutSeeds& seeds,
                                                 float gradient_scale, Workspace& workspace,
                                                 std::vector<double>* window_losses) {
-  impl_->gradients();  // are they there?
+  GradientStore& gradients = impl_->gradients();
   check_ids(impl_->config, batch);
   if (window_losses != nullptr) window_losses->assign(batch.window_count(), 0.0);
   if (batch.token_count() == 0) return 0.0;
@@ -193,7 +209,9 @@ double QuestionAnsweringModel::forward_backward(const PackedBatch& batch, const 
   const double loss = ops::span_loss(
       logits, batch.cu_seqlens, batch.start_positions, batch.end_positions, gradient_scale, dlogits,
       window_losses != nullptr ? std::span<double>(*window_losses) : std::span<double>());
-  encoder_backward(pass, activations, dlogits, impl_->config.pad_token_id, impl_->gradient_views);
+  const bool add_to_matrices = gradients.begin_backward(batch);
+  encoder_backward(pass, activations, dlogits, impl_->config.pad_token_id, add_to_matrices,
+                   gradients.views());
   return loss;
 }
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct Parameter {
   int64_t offset = 0;          // elements into each arena
   int64_t size = 0;            // elements
   bool decays = true;          // false for biases and LayerNorm
+  bool embedding = false;      // rows chosen by ids: its gradients are zero but for a few rows
   enum class Init { kNormal, kZeros, kOnes } init = Init::kNormal;
   int64_t zero_row = -1;  // row of [PAD] in an embedding: starts as zeros, gets no gradient
 };
@@ -77,11 +79,19 @@ class QuestionAnsweringModel {
   Tensor all_weights() const;  // [1, n] flat arena, alignment gaps included (always 0)
   Tensor all_gradients() const;
   void zero_gradients();
+  double gradient_sum_of_squares() const;
+  // Of each embedding the rows whose gradients may be other than zero.
+  struct TouchedRows {
+    const Parameter& parameter;
+    std::span<const int32_t> rows;
+  };
+  std::vector<TouchedRows> touched_rows() const;
   // Forward and backward of one micro-batch; gradients += d(sum of window losses) * gradient_scale.
   // Returns the sum of window losses. window_losses, when not null, receives each window's.
   double forward_backward(const PackedBatch& batch, const DropoutSeeds& seeds, float gradient_scale,
                           Workspace& workspace, std::vector<double>* window_losses = nullptr);
-  // bf16 shadow of the weights for the optimiser to write; empty tensor in fp32.
+  // bf16 shadow of the weights for the optimiser to write, embeddings left out (no pass reads them
+  // there); empty tensor in fp32.
   Tensor shadow_weights() const;
   // After weights were changed from outside (loading, tests): refreshes the shadow.
   void weights_changed();

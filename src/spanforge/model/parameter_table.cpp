@@ -74,6 +74,7 @@ class TableBuilder {
     const Slot slot{end_, rows, hidden};
     add(base(embedding.module) + ".weight", {rows, hidden}, Parameter::Init::kNormal,
         /*decays=*/true);
+    table_.rows.back().embedding = true;
     if (embedding.has_padding_row) table_.rows.back().zero_row = config_.pad_token_id;
     return slot;
   }

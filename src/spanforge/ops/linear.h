@@ -11,9 +11,15 @@ void linear(const Tensor& x,       // [T,in]
             const Tensor& bias,    // [1,out] f32, or empty
             const Tensor& y);      // [T,out]
 
-// dx = dy W (skipped when dx is empty; accumulate_dx adds); dweight += dy^T x; dbias += column sums
-// of dy (skipped when empty). The += lets micro-batches accumulate.
+struct LinearBackwardOptions {
+  bool add_to_dx = false;      // dx += instead of dx =
+  bool add_to_dweight = true;  // micro-batches accumulate; the first one overwrites what was there
+};
+
+// dx = dy W (skipped when dx is empty); dweight += dy^T x; dbias += column sums of dy (skipped when
+// empty).
 void linear_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& dx,
-                     const Tensor& dweight, const Tensor& dbias, bool accumulate_dx = false);
+                     const Tensor& dweight, const Tensor& dbias,
+                     const LinearBackwardOptions& options = {});
 
 }  // namespace spanforge::ops

@@ -72,6 +72,16 @@ int64_t first_bad(const Tensor& x) {
   return row * x.cols + column;
 }
 
+// Calls body(row) for some rows of x, on all threads.
+template <class Body>
+void for_rows(const char* op, const Tensor& x, std::span<const int32_t> rows, const Body& body) {
+  for (const int32_t row : rows) require(op, row >= 0 && row < x.rows, "a row is out of range");
+  constexpr int64_t kRows = 16;
+  parallel_rows(static_cast<int64_t>(rows.size()), kRows, x.cols, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) body(i, rows[static_cast<size_t>(i)]);
+  });
+}
+
 }  // namespace
 
 void adamw(const Tensor& param, const Tensor& grad, const Tensor& m, const Tensor& v,
@@ -90,6 +100,42 @@ void adamw(const Tensor& param, const Tensor& grad, const Tensor& m, const Tenso
     adamw_kernel(p, grad.as<float>() + first, m.as<float>() + first, v.as<float>() + first,
                  rounded == nullptr ? nullptr : rounded + first, count, factors);
   });
+}
+
+void adamw_rows(const Tensor& param, const Tensor& grad, const Tensor& m, const Tensor& v,
+                std::span<const int32_t> rows, const AdamWConstants& constants) {
+  constexpr const char* kOp = "adamw_rows";
+  require_matrix(kOp, "param", param, param.rows, param.cols, DType::kF32);
+  require_matrix(kOp, "grad", grad, param.rows, param.cols, DType::kF32);
+  require_matrix(kOp, "m", m, param.rows, param.cols, DType::kF32);
+  require_matrix(kOp, "v", v, param.rows, param.cols, DType::kF32);
+  require(kOp, constants.step >= 1, "step is counted from 1");
+  const AdamWFactors factors = factors_of(constants);
+  for_rows(kOp, param, rows, [&](int64_t, int64_t r) {
+    adamw_kernel(param.row<float>(r), grad.row<float>(r), m.row<float>(r), v.row<float>(r), nullptr,
+                 param.cols, factors);
+  });
+}
+
+double sum_of_squares_rows(const Tensor& x, std::span<const int32_t> rows) {
+  std::vector<double> sums(rows.size());
+  for_rows("sum_of_squares_rows", x, rows, [&](int64_t i, int64_t r) {
+    sums[static_cast<size_t>(i)] = sum_of_squares_kernel(x.row<float>(r), x.cols);
+  });
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  return total;
+}
+
+void fill_zero_rows(const Tensor& x, std::span<const int32_t> rows) {
+  const size_t bytes = static_cast<size_t>(x.cols) * dtype_size(x.dtype);
+  for_rows("fill_zero_rows", x, rows,
+           [&](int64_t, int64_t r) { std::memset(x.row_range(r, 1).data, 0, bytes); });
+}
+
+void scale_rows(const Tensor& x, std::span<const int32_t> rows, float factor) {
+  for_rows("scale_rows", x, rows,
+           [&](int64_t, int64_t r) { scale_kernel(x.row<float>(r), x.cols, factor); });
 }
 
 double sum_of_squares(const Tensor& x) {

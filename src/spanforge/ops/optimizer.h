@@ -20,9 +20,16 @@ struct AdamWConstants {
 void adamw(const Tensor& param, const Tensor& grad, const Tensor& m, const Tensor& v,
            const Tensor& shadow, const AdamWConstants& constants);
 
+// The same for some rows of matrices [V,H], without a shadow (embeddings are no factors of GEMM).
+void adamw_rows(const Tensor& param, const Tensor& grad, const Tensor& m, const Tensor& v,
+                std::span<const int32_t> rows, const AdamWConstants& constants);
+
 // Sum of squares in double, fixed order.
 double sum_of_squares(const Tensor& x);
+double sum_of_squares_rows(const Tensor& x, std::span<const int32_t> rows);  // f32
 void fill_zero(const Tensor& x);
+void fill_zero_rows(const Tensor& x, std::span<const int32_t> rows);
+void scale_rows(const Tensor& x, std::span<const int32_t> rows, float factor);  // f32
 void convert(const Tensor& from, const Tensor& to);  // f32 <-> bf16, same shape
 // Index of the first NaN or Inf, or -1.
 int64_t first_non_finite(const Tensor& x);

@@ -104,6 +104,11 @@ void sum_rows_f32(const float* const* x, int64_t count, int64_t n, float* y) {
 void sum_rows_bf16(const float* const* x, int64_t count, int64_t n, bf16* y) {
   sum_rows_any(x, count, n, y);
 }
+void scale_f32(float* x, int64_t n, float factor) {
+  for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
+    store(hn::Mul(load(x + j, part), broadcast(factor)), x + j, part);
+  });
+}
 double sum_of_squares_f32(const float* x, int64_t n) { return sum_of_squares_any(x, n); }
 double sum_of_squares_bf16(const bf16* x, int64_t n) { return sum_of_squares_any(x, n); }
 bool all_finite_f32(const float* x, int64_t n) { return all_finite_any(x, n); }
@@ -143,6 +148,7 @@ HWY_EXPORT(column_sums_f32);
 HWY_EXPORT(column_sums_bf16);
 HWY_EXPORT(sum_rows_f32);
 HWY_EXPORT(sum_rows_bf16);
+HWY_EXPORT(scale_f32);
 HWY_EXPORT(sum_of_squares_f32);
 HWY_EXPORT(sum_of_squares_bf16);
 HWY_EXPORT(all_finite_f32);
@@ -166,6 +172,9 @@ void sum_rows_kernel(const float* const* x, int64_t count, int64_t n, float* y) 
 }
 void sum_rows_kernel(const float* const* x, int64_t count, int64_t n, bf16* y) {
   HWY_DYNAMIC_DISPATCH(sum_rows_bf16)(x, count, n, y);
+}
+void scale_kernel(float* x, int64_t n, float factor) {
+  HWY_DYNAMIC_DISPATCH(scale_f32)(x, n, factor);
 }
 double sum_of_squares_kernel(const float* x, int64_t n) {
   return HWY_DYNAMIC_DISPATCH(sum_of_squares_f32)(x, n);

@@ -15,6 +15,7 @@ void column_sums_kernel(const bf16* x, int64_t stride, int64_t rows, int64_t n, 
 // y[j] = x[0][j] + x[1][j] + ..., for `count` >= 1 rows anywhere.
 void sum_rows_kernel(const float* const* x, int64_t count, int64_t n, float* y);
 void sum_rows_kernel(const float* const* x, int64_t count, int64_t n, bf16* y);
+void scale_kernel(float* x, int64_t n, float factor);
 double sum_of_squares_kernel(const float* x, int64_t n);
 double sum_of_squares_kernel(const bf16* x, int64_t n);
 bool all_finite_kernel(const float* x, int64_t n);

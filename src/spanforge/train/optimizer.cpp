@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "spanforge/model/parameter_table.h"
 #include "spanforge/ops/optimizer.h"
 
 namespace spanforge {
@@ -24,7 +25,14 @@ AdamW::AdamW(const QuestionAnsweringModel& model, const TrainingArguments& argum
       epsilon_(arguments.adam_epsilon),
       weight_decay_(arguments.weight_decay) {
   std::vector<const Parameter*> rows;
-  for (const Parameter& parameter : model.parameters()) rows.push_back(&parameter);
+  int64_t end = model.all_weights().size();
+  for (const Parameter& parameter : model.parameters()) {
+    if (parameter.embedding) {
+      end = std::min(end, parameter.offset);  // they stand at the end
+    } else {
+      rows.push_back(&parameter);
+    }
+  }
   std::sort(rows.begin(), rows.end(), [](auto* a, auto* b) { return a->offset < b->offset; });
   // Gaps belong to the range before them: zeros stay zeros under any update.
   for (const Parameter* row : rows) {
@@ -32,11 +40,11 @@ AdamW::AdamW(const QuestionAnsweringModel& model, const TrainingArguments& argum
     if (!ranges_.empty()) ranges_.back().end = row->offset;
     ranges_.push_back({row->offset, 0, row->decays});
   }
-  if (!ranges_.empty()) ranges_.back().end = model.all_weights().size();
+  if (!ranges_.empty()) ranges_.back().end = end;
 }
 
 void AdamW::step(QuestionAnsweringModel& model, TrainState& state, double learning_rate,
-                 float gradient_scale) const {
+                 float gradient_scale) {
   const Tensor weights = model.all_weights(), gradients = model.all_gradients();
   const Tensor first = arena_tensor(state.first_moment), second = arena_tensor(state.second_moment);
   const Tensor shadow = model.shadow_weights();
@@ -52,6 +60,55 @@ void AdamW::step(QuestionAnsweringModel& model, TrainState& state, double learni
                slice(first, range.begin, range.end), slice(second, range.begin, range.end),
                slice(shadow, range.begin, range.end), constants);
   }
+  constants.weight_decay = weight_decay_;
+  step_embeddings(model, state, constants);
+}
+
+void AdamW::step_embeddings(QuestionAnsweringModel& model, TrainState& state,
+                            const ops::AdamWConstants& constants) {
+  const Tensor first = arena_tensor(state.first_moment), second = arena_tensor(state.second_moment);
+  const auto touched = model.touched_rows();
+  const bool begins = embeddings_.empty();
+  for (size_t i = 0; i < touched.size(); ++i) {
+    const Parameter& parameter = touched[i].parameter;
+    if (begins) embeddings_.push_back(rows_with_moments(parameter, state));
+    LiveRows& rows = embeddings_[i];
+    bool grew = false;
+    for (const int32_t row : touched[i].rows) {
+      if (rows.is_live[static_cast<size_t>(row)]) continue;
+      rows.is_live[static_cast<size_t>(row)] = grew = true;
+    }
+    if (grew || begins) rows.list();
+    const Tensor weights = model.weights(parameter);
+    ops::adamw_rows(weights, model.gradients(parameter), parameter_view(parameter, first),
+                    parameter_view(parameter, second), rows.live, constants);
+    const auto keep = static_cast<float>(1 - constants.lr * constants.weight_decay);
+    if (keep != 1.0f) ops::scale_rows(weights, rows.others, keep);
+  }
+}
+
+void AdamW::LiveRows::list() {
+  live.clear();
+  others.clear();
+  for (size_t row = 0; row < is_live.size(); ++row) {
+    (is_live[row] ? live : others).push_back(static_cast<int32_t>(row));
+  }
+}
+
+// eps 0 makes the update of a row without moments 0 / 0, as it does in torch: then all rows live.
+AdamW::LiveRows AdamW::rows_with_moments(const Parameter& parameter,
+                                         const TrainState& state) const {
+  const Tensor m = parameter_view(parameter, arena_tensor(state.first_moment));
+  const Tensor v = parameter_view(parameter, arena_tensor(state.second_moment));
+  LiveRows rows;
+  for (int64_t r = 0; r < m.rows; ++r) {
+    const auto nonzero = [&](const Tensor& t) {
+      return std::any_of(t.row<float>(r), t.row<float>(r) + t.cols,
+                         [](float x) { return x != 0.0f; });
+    };
+    rows.is_live.push_back(epsilon_ == 0 || nonzero(m) || nonzero(v));
+  }
+  return rows;
 }
 
 float clip_factor(double norm, double max_norm) {

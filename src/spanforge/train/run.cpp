@@ -22,8 +22,7 @@ struct StopRequested {};
 double flos_per_token(const QuestionAnsweringModel& model) {
   int64_t weights = 0;
   for (const Parameter& parameter : model.parameters()) {
-    const bool is_embedding = parameter.name.find("_embeddings.weight") != std::string::npos;
-    if (!is_embedding) weights += parameter.size;
+    if (!parameter.embedding) weights += parameter.size;
   }
   return 6.0 * static_cast<double>(weights);
 }
@@ -106,7 +105,7 @@ TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& ba
       if (!std::isfinite(window_losses_[i])) bad_windows_.push_back(windows[i]);
     }
   }
-  gradient.norm = std::sqrt(ops::sum_of_squares(setup_.model.all_gradients()));
+  gradient.norm = std::sqrt(setup_.model.gradient_sum_of_squares());
   return gradient;
 }
 

@@ -1,0 +1,71 @@
+#include "spanforge/model/gradient_store.h"
+
+#include <algorithm>
+
+#include "spanforge/model/encoder.h"
+#include "spanforge/ops/optimizer.h"
+
+namespace spanforge {
+
+void GradientStore::RowSet::add(std::span<const int32_t> ids) {
+  for (const int32_t id : ids) {
+    if (has[static_cast<size_t>(id)]) continue;
+    has[static_cast<size_t>(id)] = true;
+    rows.push_back(id);
+  }
+}
+
+void GradientStore::RowSet::clear() {
+  for (const int32_t row : rows) has[static_cast<size_t>(row)] = false;
+  rows.clear();
+}
+
+GradientStore::GradientStore(const EncoderSpec& spec, const ParameterTable& table)
+    : spec_(spec), table_(table), arena_(table.arena_size * sizeof(float)) {
+  views_ = bind_parts(table, flat(table.arena_size), /*gemm_weights=*/{});
+  dense_size_ = table.arena_size;
+  for (const Slot& slot : table.parts.embeddings) {
+    touched_.push_back({std::vector<bool>(static_cast<size_t>(slot.rows)), {}});
+    dense_size_ = std::min(dense_size_, slot.offset);
+  }
+}
+
+Tensor GradientStore::flat(int64_t elements) const {
+  return make_tensor(static_cast<void*>(arena_.data()), DType::kF32, 1, elements);
+}
+
+Tensor GradientStore::all() {
+  if (matrices_are_old_) ops::fill_zero(flat(dense_size_));
+  matrices_are_old_ = false;
+  return flat(table_.arena_size);
+}
+
+void GradientStore::clear() {
+  for (const Parameter& parameter : table_.rows) {
+    if (parameter.shape.size() == 1)
+      ops::fill_zero(parameter_view(parameter, flat(table_.arena_size)));
+  }
+  for (size_t i = 0; i < touched_.size(); ++i) {
+    ops::fill_zero_rows(views_.embeddings[i], touched_[i].rows);
+    touched_[i].clear();
+  }
+  matrices_are_old_ = true;
+}
+
+bool GradientStore::begin_backward(const PackedBatch& batch) {
+  for (size_t i = 0; i < touched_.size(); ++i) {
+    touched_[i].add(ids_of(batch, spec_.embeddings[i].ids));
+  }
+  return !std::exchange(matrices_are_old_, false);
+}
+
+double GradientStore::sum_of_squares() {
+  all();
+  double sum = ops::sum_of_squares(flat(dense_size_));
+  for (size_t i = 0; i < touched_.size(); ++i) {
+    sum += ops::sum_of_squares_rows(views_.embeddings[i], touched_[i].rows);
+  }
+  return sum;
+}
+
+}  // namespace spanforge

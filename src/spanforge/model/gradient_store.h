@@ -1,0 +1,50 @@
+#pragma once
+// The gradients of one optimiser step: an f32 arena laid out as the parameters are.
+// Clearing it costs little: matrices keep old numbers until the next backward pass overwrites them,
+// and of the embeddings only the rows are cleared whose tokens occurred.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "spanforge/features/packed_batch.h"
+#include "spanforge/model/parameter_table.h"
+#include "spanforge/tensor/arena.h"
+
+namespace spanforge {
+
+class GradientStore {
+ public:
+  GradientStore(const EncoderSpec& spec, const ParameterTable& table);  // both outlive this
+
+  const ModelParts<Tensor>& views() const { return views_; }
+  // [1, n]: true zeros where no backward pass has been since clear().
+  Tensor all();
+  void clear();
+  // To be called before a backward pass of this batch, whose ids were checked. Returns whether it
+  // must add to matrices; if not, it must overwrite every one of them.
+  bool begin_backward(const PackedBatch& batch);
+
+  // The rows of an embedding whose gradients may be other than zero, in the order of occurrence.
+  std::span<const int32_t> touched_rows(size_t embedding) const { return touched_[embedding].rows; }
+  double sum_of_squares();  // of all gradients, in double
+
+ private:
+  struct RowSet {
+    std::vector<bool> has;
+    std::vector<int32_t> rows;
+    void add(std::span<const int32_t> ids);
+    void clear();
+  };
+  Tensor flat(int64_t elements) const;
+
+  const EncoderSpec& spec_;
+  const ParameterTable& table_;
+  Arena arena_;
+  ModelParts<Tensor> views_;
+  std::vector<RowSet> touched_;  // of each embedding
+  int64_t dense_size_ = 0;       // elements before the first embedding
+  bool matrices_are_old_ = false;
+};
+
+}  // namespace spanforge
