@@ -16,6 +16,7 @@ using spanforge::testing::expect_same;
 using spanforge::testing::Matrix;
 using spanforge::testing::random_matrix;
 using spanforge::testing::rounded;
+using spanforge::testing::with_threads;
 
 Matrix transposed(const Matrix& m) {
   Matrix t(m.cols, m.rows);
@@ -85,6 +86,38 @@ TEST(Gemm, EqualsReferenceForAllTranspositionsStridesAndDtypes) {
         c_buffer.check_padding();
         if (HasFatalFailure()) return;
       }
+    }
+  }
+}
+
+// Sizes beyond what a kernel takes at once: several blocks of K, many panels of either factor.
+TEST(Gemm, EqualsReferenceWhereWorkIsCutIntoBlocks) {
+  const uint64_t seed = testing::test_seed();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  CounterStream stream(seed);
+  struct Size {
+    int64_t m, n, k;
+  };
+  for (const Size size : {Size{500, 450, 1290}, Size{40, 530, 2600}, Size{700, 33, 3000}}) {
+    for (int bits = 0; bits < 8; ++bits) {
+      GemmOptions options;
+      options.a = (bits & 1) != 0 ? Transpose::kYes : Transpose::kNo;
+      options.b = (bits & 2) != 0 ? Transpose::kYes : Transpose::kNo;
+      options.accumulate = (bits & 4) != 0;
+      SCOPED_TRACE("m " + std::to_string(size.m) + " bits " + std::to_string(bits));
+      const Matrix a = rounded(random_matrix(stream, size.m, size.k), DType::kBF16);
+      const Matrix b = rounded(random_matrix(stream, size.k, size.n), DType::kBF16);
+      const Matrix before = rounded(random_matrix(stream, size.m, size.n), DType::kF32);
+      const Matrix wanted = multiply(a, b, options.accumulate ? before : Matrix(size.m, size.n));
+      const Buffer a_buffer(DType::kBF16, (bits & 1) != 0 ? transposed(a) : a, 1);
+      const Buffer b_buffer(DType::kBF16, (bits & 2) != 0 ? transposed(b) : b, 5);
+      const Buffer c(DType::kF32, before, 3), again(DType::kF32, before, 3);
+      gemm(a_buffer, b_buffer, c, options);
+      expect_near(c.matrix(), wanted, 1e-4, 1e-5, "c");
+      c.check_padding();
+      with_threads(5, [&] { gemm(a_buffer, b_buffer, again, options); });
+      expect_near(again.matrix(), wanted, 1e-4, 1e-5, "c on five threads");
+      if (HasFailure()) return;
     }
   }
 }

@@ -1,0 +1,371 @@
+#include "spanforge/ops/amx_gemm.h"
+
+#include <hwy/base.h>
+
+#include <algorithm>
+
+#include "spanforge/ops/gemm.h"
+#include "spanforge/ops/runtime.h"
+
+#if HWY_ARCH_X86_64
+
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12's intrinsics make undefined vectors from themselves.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#include <immintrin.h>
+#include <omp.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+
+HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512dq,amx-tile,amx-bf16")
+namespace spanforge::ops {
+namespace {
+
+// A tile is 16 rows of 64 bytes. A panel is 32 rows of op(A) or 32 columns of op(B); for every 32
+// steps of K it holds two tiles, one after the other. In a tile of A a row is 32 steps of K of one
+// row of A; in one of B, row p holds the steps 2p and 2p + 1 of 16 columns, in pairs.
+constexpr int64_t kPanel = 32;      // rows or columns
+constexpr int64_t kStep = 32;       // of K in a tile
+constexpr int64_t kTile = 16 * 32;  // elements
+constexpr int64_t kPiece = 256;     // of K: a panel of each factor fits the first-level cache
+constexpr int64_t kSharedElements = 1 << 19;  // half of a second-level cache of 2 MiB
+constexpr int64_t kSums = kPanel * kPanel;    // floats of a product of two panels
+
+using Words = __m512i[16];  // 16 x 16 32-bit words
+
+__mmask32 first_halves(int64_t n) {
+  return n >= 32 ? ~__mmask32{0}
+                 : static_cast<__mmask32>((uint64_t{1} << std::max<int64_t>(n, 0)) - 1);
+}
+
+void transpose(Words& x) {
+  Words t;
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    x[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    x[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    x[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    x[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    t[i] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0xdd);
+  }
+  for (int i = 0; i < 4; ++i) {
+    x[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+    x[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+    x[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
+    x[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
+  }
+}
+
+// Rows 2p and 2p + 1 of a [K, columns] matrix, of 32 columns: pairs of the first 16 and of the
+// last.
+struct Pairs {
+  __m512i low, high;
+};
+Pairs interleave(const bf16* row, int64_t stride, int64_t rows, __mmask32 columns) {
+  const __m512i zero = _mm512_setzero_si512();
+  const __m512i even = rows > 0 ? _mm512_maskz_loadu_epi16(columns, row) : zero;
+  const __m512i odd = rows > 1 ? _mm512_maskz_loadu_epi16(columns, row + stride) : zero;
+  // Within 128 bits, unpack pairs words 0-3 and 4-7; the permutations put them in order.
+  const __m512i first = _mm512_unpacklo_epi16(even, odd);
+  const __m512i second = _mm512_unpackhi_epi16(even, odd);
+  const __m512i low_order = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0);
+  const __m512i high_order = _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4);
+  return {_mm512_permutex2var_epi64(first, low_order, second),
+          _mm512_permutex2var_epi64(first, high_order, second)};
+}
+
+void store_tile(const Words& x, bf16* tile) {
+  for (int i = 0; i < 16; ++i) _mm512_store_si512(tile + 32 * i, x[i]);
+}
+
+// One panel of steps [k0, k0 + depth) of K; zero beyond `count` rows or columns and beyond depth.
+struct PanelSource {
+  const bf16* data;  // of the panel's first row or column, at k0
+  int64_t stride;
+  int64_t count;  // rows or columns there are, up to 32
+  int64_t depth;
+};
+
+// From [count, K].
+template <bool kPairs>
+void pack_contiguous(const PanelSource& s, bf16* panel) {
+  for (int64_t k = 0; k < s.depth; k += kStep, panel += 2 * kTile) {
+    const __mmask32 mask = first_halves(s.depth - k);
+    for (int64_t half = 0; half < 2; ++half) {
+      Words x;
+      for (int64_t i = 0; i < 16; ++i) {
+        const int64_t row = 16 * half + i;
+        x[i] = row < s.count ? _mm512_maskz_loadu_epi16(mask, s.data + row * s.stride + k)
+                             : _mm512_setzero_si512();
+      }
+      if constexpr (kPairs) transpose(x);
+      store_tile(x, panel + half * kTile);
+    }
+  }
+}
+
+// From [K, count].
+template <bool kPairs>
+void pack_strided(const PanelSource& s, bf16* panel) {
+  const __mmask32 mask = first_halves(s.count);
+  for (int64_t k = 0; k < s.depth; k += kStep, panel += 2 * kTile) {
+    Words low, high;
+    for (int64_t p = 0; p < 16; ++p) {
+      const int64_t row = k + 2 * p;
+      const Pairs pairs = interleave(s.data + row * s.stride, s.stride, s.depth - row, mask);
+      low[p] = pairs.low;
+      high[p] = pairs.high;
+    }
+    if constexpr (!kPairs) {
+      transpose(low);
+      transpose(high);
+    }
+    store_tile(low, panel);
+    store_tile(high, panel + kTile);
+  }
+}
+
+// A factor seen as panels; is_b: of op(B), whose tiles hold pairs.
+struct Panels {
+  AmxProduct::Factor factor;
+  int64_t size;  // rows of op(A) or columns of op(B)
+  bool is_b;
+
+  int64_t count() const { return (size + kPanel - 1) / kPanel; }
+  PanelSource source(int64_t index, int64_t k0, int64_t depth) const {
+    const int64_t first = index * kPanel;
+    const int64_t offset =
+        factor.k_contiguous ? first * factor.stride + k0 : k0 * factor.stride + first;
+    return {factor.data + offset, factor.stride, std::min(kPanel, size - first), depth};
+  }
+  void pack(int64_t index, int64_t k0, int64_t depth, bf16* panel) const {
+    const PanelSource source = this->source(index, k0, depth);
+    if (factor.k_contiguous) {
+      is_b ? pack_contiguous<true>(source, panel) : pack_contiguous<false>(source, panel);
+    } else {
+      is_b ? pack_strided<true>(source, panel) : pack_strided<false>(source, panel);
+    }
+  }
+};
+
+struct alignas(64) TileConfiguration {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t bytes_per_row[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// GCC's tile loads do not say that they read memory.
+HWY_INLINE void compiler_fence() { asm volatile("" ::: "memory"); }
+
+// sums[32][32] (+)= a panel of A times a panel of B, over `steps` tiles of K.
+void multiply_panels(const bf16* a, const bf16* b, int64_t steps, bool add, float* sums) {
+  constexpr int64_t kRow = kPanel * sizeof(float);
+  compiler_fence();
+  if (add) {
+    _tile_loadd(0, sums, kRow);
+    _tile_loadd(1, sums + 16, kRow);
+    _tile_loadd(2, sums + 16 * kPanel, kRow);
+    _tile_loadd(3, sums + 16 * kPanel + 16, kRow);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  for (int64_t step = 0; step < steps; ++step, a += 2 * kTile, b += 2 * kTile) {
+    _tile_loadd(4, a, 64);
+    _tile_loadd(6, b, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, b + kTile, 64);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, a + kTile, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, sums, kRow);
+  _tile_stored(1, sums + 16, kRow);
+  _tile_stored(2, sums + 16 * kPanel, kRow);
+  _tile_stored(3, sums + 16 * kPanel + 16, kRow);
+  compiler_fence();
+}
+
+// As to_bf16 rounds.
+HWY_INLINE __m256i narrow(__m512 x) {
+  const __m512i bits = _mm512_castps_si512(x);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
+  const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x00400000));
+  const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(rounded, nan, quiet), 16));
+}
+HWY_INLINE __m512 widen(__m256i x) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
+}
+
+void write_part(const AmxProduct& p, int64_t row, int64_t column, const float* sums) {
+  const auto mask = static_cast<__mmask16>(first_halves(std::min<int64_t>(16, p.n - column)));
+  if (mask == 0) return;
+  __m512 x = _mm512_load_ps(sums);
+  if (p.bias != nullptr) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, p.bias + column));
+  if (p.c_is_bf16) {
+    bf16* const c = static_cast<bf16*>(p.c) + row * p.c_stride + column;
+    if (p.accumulate) x = _mm512_add_ps(x, widen(_mm256_maskz_loadu_epi16(mask, c)));
+    _mm256_mask_storeu_epi16(c, mask, narrow(x));
+  } else {
+    float* const c = static_cast<float*>(p.c) + row * p.c_stride + column;
+    if (p.accumulate) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, c));
+    _mm512_mask_storeu_ps(c, mask, x);
+  }
+}
+
+void write_product(const AmxProduct& p, int64_t row, int64_t column, const float* sums) {
+  const int64_t rows = std::min(kPanel, p.m - row);
+  for (int64_t i = 0; i < rows; ++i) {
+    write_part(p, row + i, column, sums + i * kPanel);
+    write_part(p, row + i, column + 16, sums + i * kPanel + 16);
+  }
+}
+
+// How K is cut: into pieces whose panels fit the first-level cache, and blocks of pieces for which
+// all panels of the shared factor fit the second-level one.
+struct Cuts {
+  int64_t piece, block;  // multiples of kStep
+
+  Cuts(int64_t k, int64_t shared_panels) {
+    const int64_t pieces = std::max<int64_t>(1, (k + kPiece / 2) / kPiece);
+    piece = round_up((k + pieces - 1) / pieces);
+    const int64_t fitting = kSharedElements / (shared_panels * kPanel * piece);
+    block = std::min(std::max<int64_t>(1, fitting) * piece, round_up(k));
+  }
+  static int64_t round_up(int64_t k) { return (k + kStep - 1) / kStep * kStep; }
+};
+
+// What one thread does: panels [begin, end) of the streaming factor, with all of the shared one.
+struct Work {
+  const AmxProduct& product;
+  const Panels& streaming;
+  const Panels& shared;
+  const Cuts& cuts;
+  bf16* packed;  // of the shared factor: by piece, panel, tile
+  bf16* panel;   // of the streaming factor
+  float* sums;   // of panel pairs whose K is not complete
+  int64_t begin, end;
+
+  bf16* place(int64_t offset, int64_t index) const {
+    return packed + (offset * shared.count() + index * cuts.piece) * kPanel;
+  }
+  void share(int64_t k0, int64_t depth, int64_t thread, int64_t threads) const {
+    for (int64_t k = 0; k < depth; k += cuts.piece) {
+      for (int64_t j = thread; j < shared.count(); j += threads) {
+        shared.pack(j, k0 + k, std::min(cuts.piece, depth - k), place(k, j));
+      }
+    }
+  }
+  void run(int64_t k0, int64_t depth) const {
+    const bool keeps_sums = cuts.block < product.k;
+    for (int64_t i = begin; i < end; ++i) {
+      float* const s = keeps_sums ? sums + (i - begin) * shared.count() * kSums : sums;
+      for (int64_t k = 0; k < depth; k += cuts.piece) {
+        const int64_t taken = std::min(cuts.piece, depth - k);
+        streaming.pack(i, k0 + k, taken, panel);
+        multiply(i, k0 + k, taken, place(k, 0), s);
+      }
+    }
+  }
+  void multiply(int64_t i, int64_t k, int64_t depth, const bf16* others, float* s) const {
+    const int64_t steps = (depth + kStep - 1) / kStep;
+    const bool first = k == 0;
+    const bool last = k + depth == product.k;
+    for (int64_t j = 0; j < shared.count(); ++j, others += cuts.piece * kPanel) {
+      float* const sum = first && last ? s : s + j * kSums;
+      multiply_panels(streaming.is_b ? others : panel, streaming.is_b ? panel : others, steps,
+                      !first, sum);
+      if (!last) continue;
+      const int64_t row = kPanel * (streaming.is_b ? j : i);
+      write_product(product, row, kPanel * (streaming.is_b ? i : j), sum);
+    }
+  }
+};
+
+bool request_tiles() {
+  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+}  // namespace
+
+bool amx_is_usable() {
+  static const bool usable =
+      std::strcmp(instruction_set(), "avx512_core_amx") == 0 && request_tiles();
+  return usable;
+}
+
+void amx_multiply(const AmxProduct& product) {
+  const Panels rows{product.a, product.m, false}, columns{product.b, product.n, true};
+  const bool a_streams = product.m >= product.n;
+  const Panels& streaming = a_streams ? rows : columns;
+  const Panels& shared = a_streams ? columns : rows;
+  const Cuts cuts(product.k, shared.count());
+  const int64_t panels = streaming.count();
+  const int threads = static_cast<int>(std::min<int64_t>(worker_threads(), panels));
+  bf16* const packed = scratch<bf16>(Scratch::kPacked, shared.count() * cuts.block * kPanel);
+  const auto body = [&](int64_t thread, const auto& barrier) {
+    const int64_t begin = panels * thread / threads, end = panels * (thread + 1) / threads;
+    const int64_t kept = cuts.block < product.k ? end - begin : 1;
+    const Work work{product,
+                    streaming,
+                    shared,
+                    cuts,
+                    packed,
+                    scratch<bf16>(Scratch::kPanel, cuts.piece * kPanel),
+                    scratch<float>(Scratch::kSums, kept * shared.count() * kSums),
+                    begin,
+                    end};
+    const TileConfiguration configuration;
+    _tile_loadconfig(&configuration);
+    for (int64_t k0 = 0; k0 < product.k; k0 += cuts.block) {
+      const int64_t depth = std::min(cuts.block, product.k - k0);
+      work.share(k0, depth, thread, threads);
+      barrier();
+      work.run(k0, depth);
+      if (k0 + cuts.block < product.k) barrier();
+    }
+    _tile_release();
+  };
+  if (threads <= 1) {
+    body(0, [] {});
+    return;
+  }
+#pragma omp parallel num_threads(threads)
+  {
+    body(omp_get_thread_num(), [] {
+#pragma omp barrier
+    });
+  }
+}
+
+}  // namespace spanforge::ops
+HWY_POP_ATTRIBUTES
+
+#else
+
+namespace spanforge::ops {
+bool amx_is_usable() { return false; }
+void amx_multiply(const AmxProduct&) {}
+}  // namespace spanforge::ops
+
+#endif

@@ -1,0 +1,38 @@
+#pragma once
+// bf16 products on the tile registers of AMX (Intel, Architecture Instruction Set Extensions
+// Reference, chapter 3), for the products of an encoder: oneDNN spends half of its time there on
+// bringing plain matrices into tiles anew for every call.
+//
+// Both factors are packed into tiles. The smaller one is packed whole, for a block of K at a time,
+// and shared by the threads; the larger one streams through: each thread packs panels of 32 of its
+// rows or columns and multiplies them with all of the other. Sums run over K in order, so results
+// do not depend on the thread count or on which factor streams.
+
+#include <cstdint>
+
+#include "spanforge/tensor/tensor.h"
+
+namespace spanforge::ops {
+
+// Whether CPU, operating system and SPANFORGE_MAX_ISA allow it.
+bool amx_is_usable();
+
+struct AmxProduct {
+  struct Factor {
+    const bf16* data;
+    int64_t stride;     // elements between rows as stored
+    bool k_contiguous;  // stored as [M,K] or [N,K]; otherwise as [K,M] or [K,N]
+  };
+  Factor a, b;
+  int64_t m, n, k;
+  void* c;  // [M,N] f32 or bf16
+  int64_t c_stride;
+  bool c_is_bf16;
+  const float* bias;  // [N], or null
+  bool accumulate;    // c += instead of c =
+};
+
+// REQUIRES amx_is_usable(), m, n, k >= 1.
+void amx_multiply(const AmxProduct& product);
+
+}  // namespace spanforge::ops
