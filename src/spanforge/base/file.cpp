@@ -15,12 +15,17 @@
 
 #include <fmt/format.h>
 
+#include "spanforge/base/background_writer.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/hash.h"
 
 namespace spanforge {
 namespace {
 
-thread_local int deferred_syncs = 0;  // DeferSync objects alive
+// From this size on a file is written in the background.
+constexpr size_t kLargeFile = size_t{8} << 20;
+
+thread_local DirectoryFill* current_fill = nullptr;
 
 [[noreturn]] void fail(const fs::path& path, std::string_view action, int error) {
   throw Error(ErrorCode::kIo, path.string(), fmt::format("cannot {}: {}", action, std::strerror(error)));
@@ -135,12 +140,26 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
 }
 
 AtomicFile::~AtomicFile() {
+  writer_.reset();  // before its file is closed
   if (fd_ < 0) return;
   ::close(fd_);
   ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(std::string_view bytes) {
+  size_ += bytes.size();
+  if (writer_ == nullptr && pending_.size() + bytes.size() < kLargeFile) {
+    pending_ += bytes;
+    return;
+  }
+  if (writer_ == nullptr) {
+    writer_ = std::make_unique<BackgroundWriter>(fd_, path_);
+    writer_->write(std::exchange(pending_, {}));
+  }
+  writer_->write(bytes);
+}
+
+void AtomicFile::write_out(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
@@ -149,12 +168,20 @@ void AtomicFile::write(std::string_view bytes) {
   }
 }
 
-DeferSync::DeferSync() { ++deferred_syncs; }
-DeferSync::~DeferSync() { --deferred_syncs; }
+DirectoryFill::DirectoryFill() : outer_(std::exchange(current_fill, this)) {}
+DirectoryFill::~DirectoryFill() { current_fill = outer_; }
 
 void AtomicFile::commit() {
+  std::string sha256;
+  if (writer_ != nullptr) {
+    sha256 = writer_->finish();
+    writer_.reset();
+  } else {
+    if (current_fill != nullptr) sha256 = sha256_hex(pending_);
+    write_out(pending_);
+  }
   // A failed fsync is never retried: the kernel may have dropped the dirty pages already.
-  if (deferred_syncs == 0 && ::fsync(fd_) != 0) fail(path_, "sync", errno);
+  if (current_fill == nullptr && ::fsync(fd_) != 0) fail(path_, "sync", errno);
   if (::close(std::exchange(fd_, -1)) != 0) {
     const int error = errno;
     ::unlink(temporary_.c_str());
@@ -165,6 +192,7 @@ void AtomicFile::commit() {
     ::unlink(temporary_.c_str());
     fail(path_, "rename into place", error);
   }
+  if (current_fill != nullptr) current_fill->files.push_back({path_, size_, sha256});
 }
 
 void write_file_atomic(const fs::path& path, std::string_view bytes) {

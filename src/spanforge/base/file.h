@@ -6,12 +6,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace spanforge {
 
 namespace fs = std::filesystem;
+
+class BackgroundWriter;
 
 // Reads a whole regular file; a directory, FIFO or device is refused, not waited for.
 std::string read_file(const fs::path& path);
@@ -47,24 +51,39 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
-  void write(std::string_view bytes);  // buffered by the caller; loops over short writes and EINTR
+  void write(std::string_view bytes);
   void commit();
 
  private:
+  void write_out(std::string_view bytes);
+
   fs::path path_, temporary_;
   int fd_ = -1;
+  uint64_t size_ = 0;
+  std::string pending_;                       // the bytes of a small file
+  std::unique_ptr<BackgroundWriter> writer_;  // of a large one
 };
 
 void write_file_atomic(const fs::path& path, std::string_view bytes);
 
-// While one lives, commit() on this thread does not wait for the disk: for who fills a directory
-// that nobody reads yet, and syncs all of it at its end.
-class DeferSync {
+struct WrittenFile {
+  fs::path path;
+  uint64_t size = 0;
+  std::string sha256;
+};
+
+// While one lives, commit() on this thread does not wait for the disk, and what it wrote is noted:
+// for who fills a directory that nobody reads yet, and syncs all of it at its end.
+class DirectoryFill {
  public:
-  DeferSync();
-  DeferSync(const DeferSync&) = delete;
-  DeferSync& operator=(const DeferSync&) = delete;
-  ~DeferSync();
+  DirectoryFill();
+  DirectoryFill(const DirectoryFill&) = delete;
+  DirectoryFill& operator=(const DirectoryFill&) = delete;
+  ~DirectoryFill();
+  std::vector<WrittenFile> files;
+
+ private:
+  DirectoryFill* outer_;
 };
 
 // fsync of a directory's entries, so that renames in it are durable.

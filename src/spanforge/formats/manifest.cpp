@@ -40,7 +40,8 @@ void hash_file(const fs::path& path, FileHash& out) {
 }
 
 // On this thread alone: a checkpoint is hashed behind a training that has the others.
-std::vector<FileHash> hash_directory(const fs::path& directory) {
+std::vector<FileHash> hash_directory(const fs::path& directory,
+                                     const std::vector<WrittenFile>& written) {
   std::vector<FileHash> files;
   try {
     for (const auto& entry : fs::recursive_directory_iterator(directory)) {
@@ -53,7 +54,18 @@ std::vector<FileHash> hash_directory(const fs::path& directory) {
   }
   std::sort(files.begin(), files.end(),
             [](const FileHash& a, const FileHash& b) { return a.name < b.name; });
-  for (FileHash& file : files) hash_file(directory / file.name, file);
+  for (FileHash& file : files) {
+    const fs::path path = directory / file.name;
+    const auto known = std::find_if(written.begin(), written.end(), [&](const WrittenFile& w) {
+      return w.path == path && w.size == fs::file_size(path);
+    });
+    if (known != written.end()) {
+      file.size = known->size;
+      file.sha256 = known->sha256;
+    } else {
+      hash_file(path, file);
+    }
+  }
   return files;
 }
 
@@ -102,9 +114,9 @@ std::optional<std::string> compare(const fs::path& directory, const Json& manife
 
 }  // namespace
 
-void write_manifest(const fs::path& directory) {
+void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& written) {
   Json files = Json::object();
-  for (const FileHash& file : hash_directory(directory)) {
+  for (const FileHash& file : hash_directory(directory, written)) {
     files[file.name] = {{"size", file.size}, {"sha256", file.sha256}};
   }
   const Json manifest = {{"version", kVersion}, {"files", files}};

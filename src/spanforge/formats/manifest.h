@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "spanforge/base/file.h"
 
@@ -13,9 +14,10 @@ namespace spanforge {
 
 inline constexpr const char* kManifestName = "spanforge_manifest.json";
 
-// Hashes, one after the other on this thread, every regular file under `directory` (recursively,
-// relative names with '/') but the manifest itself, and writes it there, synced.
-void write_manifest(const fs::path& directory);
+// Writes the manifest of every regular file under `directory` (recursively, relative names with
+// '/'), synced. Hashes of files in `written` are taken from there if their sizes still hold; the
+// others are read, one after the other on this thread.
+void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& written = {});
 
 // nullopt when every file the manifest lists is there with its size and hash; otherwise one line
 // that names the first difference ("model.safetensors: SHA-256 differs"). A directory without a

@@ -164,14 +164,16 @@ void OutputDirectory::publish_later(const std::string& name, uint64_t bytes_need
   const fs::path partial = partial_of(path_, name);
   remove_tree(partial);
   spanforge::create_directories(partial);
+  std::vector<WrittenFile> written;
   or_discard(partial, [&] {
-    const DeferSync settle_syncs;
+    DirectoryFill filling;
     fill(partial);
+    written = std::move(filling.files);
   });
   auto settling = std::make_unique<Settling>();
-  settling->thread = std::thread([this, name, &result = *settling] {
+  settling->thread = std::thread([this, name, written, &result = *settling] {
     try {
-      settle(name);
+      settle(name, written);
     } catch (...) {
       result.error = std::current_exception();
     }
@@ -187,11 +189,12 @@ void OutputDirectory::wait() {
   if (settled->error) std::rethrow_exception(settled->error);
 }
 
-void OutputDirectory::settle(const std::string& name) const {
+void OutputDirectory::settle(const std::string& name,
+                             const std::vector<WrittenFile>& written) const {
   const fs::path partial = partial_of(path_, name), target = path_ / name;
   or_discard(partial, [&] {
     sync_tree(partial);
-    write_manifest(partial);
+    write_manifest(partial, written);
     sync_directory(partial);
     if (fs::exists(target)) {
       exchange(partial, target);

@@ -4,9 +4,10 @@
 // How: a directory is filled under a name that starts with ".spanforge-partial-", synced, given its
 //   manifest, renamed, and the parent synced. Removal renames first, too. What kills left behind is
 //   removed at the next start.
-// Filling goes as far as the page cache, on the caller's thread; waiting for the disk, hashing and
-//   renaming happen on another, one directory at a time, so that training goes on meanwhile. The
-//   page cache is the snapshot: the weights may move as soon as publish_later() returns.
+// Filling takes the caller's thread until the bytes are with the disk (large files go past the page
+//   cache, see base/background_writer.h) and hashed; syncing, manifest and renaming happen on
+//   another, one directory at a time, so that training goes on meanwhile. The weights may move as
+//   soon as publish_later() returns.
 // One process a directory: a lock (flock) on the directory itself, which ends with the process.
 // Errors: Error{kIo, path}; Error{kUsage, "--output"} when another process holds it.
 
@@ -20,6 +21,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "spanforge/base/file.h"
 
 namespace spanforge {
 
@@ -63,7 +66,7 @@ class OutputDirectory {
   };
 
   void lock();
-  void settle(const std::string& name) const;
+  void settle(const std::string& name, const std::vector<WrittenFile>& written) const;
   std::filesystem::path path_;
   int fd_ = -1;
   std::unique_ptr<Settling> settling_;

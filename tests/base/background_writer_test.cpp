@@ -1,0 +1,93 @@
+#include "spanforge/base/background_writer.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+#include "spanforge/base/hash.h"
+#include "spanforge/base/random.h"
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+std::string random_bytes(size_t size) {
+  CounterStream stream(testing::test_seed());
+  std::string bytes(size, '\0');
+  for (size_t i = 0; i < size; i += 997) bytes[i] = static_cast<char>(stream.next_below(256));
+  if (size > 0) bytes.back() = 'z';
+  return bytes;
+}
+
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {
+    EXPECT_GE(fd_, 0) << path;
+  }
+  ~Descriptor() { ::close(fd_); }
+  operator int() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+TEST(BackgroundWriter, WritesAndHashesAnySizeInAnyPieces) {
+  const testing::TemporaryDirectory directory;
+  constexpr size_t kBuffer = size_t{8} << 20;
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{4095}, size_t{4096}, kBuffer - 1, kBuffer,
+                            kBuffer + 1, 5 * kBuffer + 4097}) {
+    for (const size_t piece : {size_t{12345}, size_t{1} << 20, size_t{100} << 20}) {
+      SCOPED_TRACE(std::to_string(size) + " bytes in pieces of " + std::to_string(piece));
+      const std::string bytes = random_bytes(size);
+      const fs::path path = directory / "f";
+      {
+        const Descriptor fd(path, O_WRONLY | O_CREAT | O_TRUNC);
+        BackgroundWriter writer(fd, path);
+        for (size_t at = 0; at < size; at += piece) {
+          writer.write(std::string_view(bytes).substr(at, piece));
+        }
+        EXPECT_EQ(writer.finish(), sha256_hex(bytes));
+      }
+      EXPECT_TRUE(read_file(path) == bytes);
+    }
+  }
+}
+
+TEST(BackgroundWriter, TellsOfAFullDisk) {
+  const std::string bytes = random_bytes(size_t{64} << 20);
+  const Descriptor fd("/dev/full", O_WRONLY);
+  BackgroundWriter writer(fd, "some/file");
+  const Error error = testing::expect_error(ErrorCode::kIo, [&] {
+    writer.write(bytes);
+    writer.finish();
+  });
+  EXPECT_EQ(error.place(), "some/file");
+  EXPECT_NE(error.reason().find("No space left"), std::string::npos) << error.reason();
+}
+
+TEST(BackgroundWriter, CanBeGivenUp) {
+  const testing::TemporaryDirectory directory;
+  const Descriptor fd(directory / "f", O_WRONLY | O_CREAT);
+  BackgroundWriter writer(fd, directory / "f");
+  writer.write(random_bytes(size_t{20} << 20));
+}
+
+TEST(DirectoryFill, NotesWhatWasWritten) {
+  const testing::TemporaryDirectory directory;
+  DirectoryFill fill;
+  const std::string small = "small", large = random_bytes(size_t{9} << 20);
+  write_file_atomic(directory / "small", small);
+  write_file_atomic(directory / "large", large);
+  ASSERT_EQ(fill.files.size(), 2u);
+  EXPECT_EQ(fill.files[0].path, directory / "small");
+  EXPECT_EQ(fill.files[0].size, small.size());
+  EXPECT_EQ(fill.files[0].sha256, sha256_hex(small));
+  EXPECT_EQ(fill.files[1].size, large.size());
+  EXPECT_EQ(fill.files[1].sha256, sha256_hex(large));
+  EXPECT_TRUE(read_file(directory / "large") == large);
+}
+
+}  // namespace
+}  // namespace spanforge
