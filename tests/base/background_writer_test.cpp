@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
@@ -80,12 +82,18 @@ TEST(DirectoryFill, NotesWhatWasWritten) {
   const std::string small = "small", large = random_bytes(size_t{9} << 20);
   write_file_atomic(directory / "small", small);
   write_file_atomic(directory / "large", large);
-  ASSERT_EQ(fill.files.size(), 2u);
-  EXPECT_EQ(fill.files[0].path, directory / "small");
-  EXPECT_EQ(fill.files[0].size, small.size());
-  EXPECT_EQ(fill.files[0].sha256, sha256_hex(small));
-  EXPECT_EQ(fill.files[1].size, large.size());
-  EXPECT_EQ(fill.files[1].sha256, sha256_hex(large));
+  std::thread([&fill, &directory] {
+    const DirectoryFill::Share share(&fill);
+    write_file_atomic(directory / "elsewhere", "x");
+  }).join();
+  const std::vector<WrittenFile> files = fill.take_files();
+  ASSERT_EQ(files.size(), 3u);
+  EXPECT_EQ(files[2].path, directory / "elsewhere");
+  EXPECT_EQ(files[0].path, directory / "small");
+  EXPECT_EQ(files[0].size, small.size());
+  EXPECT_EQ(files[0].sha256, sha256_hex(small));
+  EXPECT_EQ(files[1].size, large.size());
+  EXPECT_EQ(files[1].sha256, sha256_hex(large));
   EXPECT_TRUE(read_file(directory / "large") == large);
 }
 

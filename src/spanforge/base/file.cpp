@@ -168,8 +168,22 @@ void AtomicFile::write_out(std::string_view bytes) {
   }
 }
 
-DirectoryFill::DirectoryFill() : outer_(std::exchange(current_fill, this)) {}
-DirectoryFill::~DirectoryFill() { current_fill = outer_; }
+DirectoryFill::Share::Share(DirectoryFill* fill) : outer_(std::exchange(current_fill, fill)) {}
+DirectoryFill::Share::~Share() { current_fill = outer_; }
+
+DirectoryFill::DirectoryFill() : share_(this) {}
+DirectoryFill::~DirectoryFill() = default;
+DirectoryFill* DirectoryFill::of_this_thread() { return current_fill; }
+
+std::vector<WrittenFile> DirectoryFill::take_files() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(files_, {});
+}
+
+void DirectoryFill::note(WrittenFile file) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  files_.push_back(std::move(file));
+}
 
 void AtomicFile::commit() {
   std::string sha256;
@@ -192,7 +206,7 @@ void AtomicFile::commit() {
     ::unlink(temporary_.c_str());
     fail(path_, "rename into place", error);
   }
-  if (current_fill != nullptr) current_fill->files.push_back({path_, size_, sha256});
+  if (current_fill != nullptr) current_fill->note({path_, size_, sha256});
 }
 
 void write_file_atomic(const fs::path& path, std::string_view bytes) {

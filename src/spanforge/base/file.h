@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,10 +81,28 @@ class DirectoryFill {
   DirectoryFill(const DirectoryFill&) = delete;
   DirectoryFill& operator=(const DirectoryFill&) = delete;
   ~DirectoryFill();
-  std::vector<WrittenFile> files;
+  std::vector<WrittenFile> take_files();
+
+  // While one lives on another thread, that thread's files count for this one's fill (null: none).
+  class Share {
+   public:
+    explicit Share(DirectoryFill* fill);
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+    ~Share();
+
+   private:
+    DirectoryFill* outer_;
+  };
+  static DirectoryFill* of_this_thread();
 
  private:
-  DirectoryFill* outer_;
+  friend class AtomicFile;
+  void note(WrittenFile file);
+
+  std::mutex mutex_;
+  std::vector<WrittenFile> files_;
+  Share share_;
 };
 
 // fsync of a directory's entries, so that renames in it are durable.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
@@ -117,12 +118,17 @@ DataFiles data_files(const Json& json, const fs::path& file) {
 }  // namespace
 
 void write_checkpoint(const CheckpointSource& source, const fs::path& directory) {
+  // The two large files at once: hashing them takes a thread each.
+  std::future<void> optimizer =
+      std::async(std::launch::async, [&, fill = DirectoryFill::of_this_thread()] {
+        const DirectoryFill::Share share(fill);
+        write_optimizer_file(directory / "optimizer.pt", source.model, source.arguments,
+                             source.state, source.next_rate);
+      });
   source.model.save(directory);
   source.tokenizer.save(directory);
   save_answer_settings(source.answer_settings,
                        training_notes(source.state.global_step, source.data), directory);
-  write_optimizer_file(directory / "optimizer.pt", source.model, source.arguments, source.state,
-                       source.next_rate);
   write_scheduler_file(directory / "scheduler.pt", source.arguments, source.state.global_step,
                        source.next_rate);
   write_rng_file(directory / "rng_state.pth", source.arguments.seed);
@@ -133,6 +139,7 @@ void write_checkpoint(const CheckpointSource& source, const fs::path& directory)
       /*sort_keys=*/true);
   write_json(directory / kArgumentsFile, arguments_json(source.arguments), /*sort_keys=*/false);
   write_json(directory / kStateFile, spanforge_state(source), /*sort_keys=*/false);
+  optimizer.get();
 }
 
 Json training_notes(int64_t steps, const DataFiles& data) {

@@ -168,7 +168,7 @@ void OutputDirectory::publish_later(const std::string& name, uint64_t bytes_need
   or_discard(partial, [&] {
     DirectoryFill filling;
     fill(partial);
-    written = std::move(filling.files);
+    written = filling.take_files();
   });
   auto settling = std::make_unique<Settling>();
   settling->thread = std::thread([this, name, written, &result = *settling] {
