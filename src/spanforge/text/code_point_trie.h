@@ -30,14 +30,15 @@ class CodePointTrie {
   int32_t code(char32_t c) const { return c < codes_.size() ? codes_[c] : 0; }
   Edge next(int32_t node, char32_t c) const { return step(node, code(c)); }
   Edge step(int32_t node, int32_t code) const {
-    const Unit& unit = units_[static_cast<size_t>(units_[node].base + code)];
+    const int32_t child = units_[static_cast<size_t>(node)].base + code;
+    const Unit& unit = units_[static_cast<size_t>(child)];
     if (code == 0 || unit.parent != node) return {};
-    return {static_cast<int32_t>(&unit - units_.data()), unit.value};
+    return {child, unit.value};
   }
 
  private:
   struct Unit {
-    int32_t base = 0;        // children stand at base + their code
+    int32_t base = 0;     // children stand at base + their code
     int32_t parent = -1;  // of roots and of units that are no node
     int32_t value = kNoValue;
   };
