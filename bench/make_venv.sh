@@ -15,7 +15,7 @@ mkdir -p build
 : > $venv/missing.txt
 while read -r package; do
   case $package in '' | '#'*) continue ;; esac
-  if ! $venv/bin/pip install --quiet --disable-pip-version-check "$package" > $venv/pip.log 2>&1; then
+  if ! $venv/bin/pip install --quiet --disable-pip-version-check -c $requirements "$package" > $venv/pip.log 2>&1; then
     echo "bench: $package could not be installed: $(tail -n 1 $venv/pip.log)" >&2
     echo "$package" >> $venv/missing.txt
   fi
