@@ -7,6 +7,7 @@ Every engine goes from text to answers through transformers' own question-answer
 tokenizer, windows and decoding; only what computes the logits changes. Exported models stay in
 EXPORTS. One run answers every question, one after the other, and reports the answers.
 """
+import contextlib
 import json
 import pathlib
 import sys
@@ -33,7 +34,20 @@ def make_pipeline(model, tokenizer, forward=None):
     return kind(model=model, tokenizer=tokenizer, framework="pt", device=-1)
 
 
-def export_onnx(model, exports):
+def load_model(path, attention):
+    from transformers import BertForQuestionAnswering
+    return BertForQuestionAnswering.from_pretrained(path, attn_implementation=attention).eval()
+
+
+def empty_model():
+    """What a pipeline wants beside a forward of its own: it asks a model for little more than its class."""
+    from transformers import BertConfig, BertForQuestionAnswering
+    return BertForQuestionAnswering(BertConfig(vocab_size=8, hidden_size=4, num_hidden_layers=1, num_attention_heads=1,
+                                               intermediate_size=4))
+
+
+def export_onnx(model_path, exports):
+    """Written under another name first, so that what was cut off is not taken for the whole."""
     import torch
     path = exports / "model.onnx"
     if path.exists():
@@ -42,13 +56,19 @@ def export_onnx(model, exports):
     example = tuple(torch.ones(1, 16, dtype=torch.long) for _ in names)
 
     class Logits(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = load_model(model_path, "eager")
+
         def forward(self, ids, mask, types):
-            out = model(input_ids=ids, attention_mask=mask, token_type_ids=types)
+            out = self.model(input_ids=ids, attention_mask=mask, token_type_ids=types)
             return out.start_logits, out.end_logits
 
     axes = {name: {0: "batch", 1: "length"} for name in names + ["start", "end"]}
-    torch.onnx.export(Logits().eval(), example, path, input_names=names, output_names=["start", "end"],
+    unfinished = exports / "unfinished.onnx"
+    torch.onnx.export(Logits().eval(), example, unfinished, input_names=names, output_names=["start", "end"],
                       dynamic_axes=axes, opset_version=17, dynamo=False)
+    unfinished.rename(path)
     return path
 
 
@@ -99,35 +119,42 @@ def calibration_inputs(tokenizer, questions):
 
 
 def main():
+    with contextlib.redirect_stdout(sys.stderr):  # exporters print, and standard output is for answers
+        answer, questions = prepare()
+
+    def run():
+        import torch
+        with torch.inference_mode():
+            return {"answers": [answer(question=q["question"], context=q["context"])["answer"] for q in questions]}
+    answer_runs(run)
+
+
+def prepare():
     engine, model_path, questions_path, exports, threads = sys.argv[1:]
     import torch
-    from transformers import AutoTokenizer, BertForQuestionAnswering
+    from transformers import AutoTokenizer
     torch.set_num_threads(int(threads))
     exports, questions = pathlib.Path(exports), load_questions(questions_path)
     tokenizer = AutoTokenizer.from_pretrained(model_path)
-    model = BertForQuestionAnswering.from_pretrained(model_path, attn_implementation="eager" if "_" in engine and
-                                                     engine != "eager_bf16" else "sdpa").eval()
     forward = None
-    if engine == "eager_bf16":
-        model = model.to(torch.bfloat16)
+    if engine == "pipeline":
+        model = load_model(model_path, "sdpa")
+    elif engine == "eager_bf16":
+        model = load_model(model_path, "sdpa").to(torch.bfloat16)
 
         def forward(*arrays):
             out = model(*map(torch.from_numpy, arrays))
             return out.start_logits.float().numpy(), out.end_logits.float().numpy()
-    elif engine != "pipeline":
-        path = export_onnx(model, exports)
+    else:
+        model = empty_model()
+        path = export_onnx(model_path, exports)
         kind, precision = engine.split("_")
         if kind == "onnx":
             forward = onnx_forward(quantised_onnx(path) if precision == "int8" else path, int(threads))
         else:
             forward = openvino_forward(path, precision, int(threads),
                                        lambda: list(calibration_inputs(tokenizer, questions)))
-    answer = make_pipeline(model, tokenizer, forward)
-
-    def run():
-        with torch.inference_mode():
-            return {"answers": [answer(question=q["question"], context=q["context"])["answer"] for q in questions]}
-    answer_runs(run)
+    return make_pipeline(model, tokenizer, forward), questions
 
 
 if __name__ == "__main__":

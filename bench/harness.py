@@ -12,6 +12,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -39,8 +40,9 @@ class Program:
 
     def __init__(self, command, **environment):
         self.command = [str(part) for part in command]
+        self.errors = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would fill up and stop it
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True,
+                                        stderr=self.errors, text=True,
                                         env=os.environ | {k: str(v) for k, v in environment.items()})
         self.expect("ready")
 
@@ -48,7 +50,9 @@ class Program:
         line = self.process.stdout.readline()
         if not line or (wanted and line.strip() != wanted):
             self.process.kill()
-            errors = self.process.stderr.read().strip().splitlines()
+            self.process.wait()
+            self.errors.seek(0)
+            errors = self.errors.read().strip().splitlines()
             raise RuntimeError(f"{' '.join(self.command)}: {errors[-1] if errors else 'no answer'}")
         return line
 

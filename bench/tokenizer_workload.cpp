@@ -25,12 +25,14 @@ int64_t tokenize_all(const Tokenizer& tokenizer, const std::vector<std::string>&
   return tokens;
 }
 
-int64_t encode_all(const Tokenizer& tokenizer, const std::vector<std::string>& texts) {
+// As on the other side, throwing the encodings away is not timed.
+PlainJson encode_all(const Tokenizer& tokenizer, const std::vector<std::string>& texts) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<Encoding> encodings = tokenizer.encode_batch(texts);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   int64_t tokens = 0;
-  for (const Encoding& e : tokenizer.encode_batch(texts)) {
-    tokens += static_cast<int64_t>(e.ids.size()) - 2;
-  }
-  return tokens;
+  for (const Encoding& e : encodings) tokens += static_cast<int64_t>(e.ids.size()) - 2;
+  return {{"tokens", tokens}, {"seconds", seconds.count()}};
 }
 
 }  // namespace
@@ -45,8 +47,8 @@ int main(int argc, char** argv) {
     const auto texts = bench::PlainJson::parse(read_file(argv[2])).get<std::vector<std::string>>();
     const bool flat = std::string(argv[4]) == "tokenize";
     bench::answer_runs([&]() -> bench::PlainJson {
-      return {{"tokens",
-               flat ? bench::tokenize_all(tokenizer, texts) : bench::encode_all(tokenizer, texts)}};
+      if (!flat) return bench::encode_all(tokenizer, texts);
+      return {{"tokens", bench::tokenize_all(tokenizer, texts)}};
     });
   });
 }

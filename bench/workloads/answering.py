@@ -56,9 +56,10 @@ class Asking:
         loading = min(timed([*self.command, "--input", self.first])[0] for _ in range(2))
         seconds, output = timed([*self.command, "--input", self.file])
         answers = [json.loads(line)["answer"] for line in output.splitlines()]
+        if seconds <= loading:
+            raise RuntimeError(f"{self.count} questions take no longer than loading the model: too few to measure")
         # One of the questions is in both.
-        return {"seconds": max(1e-9, seconds - loading) * self.count / (self.count - 1), "answers": answers,
-                "process": seconds}
+        return {"seconds": (seconds - loading) * self.count / (self.count - 1), "answers": answers, "process": seconds}
 
     def close(self):
         pass
@@ -74,7 +75,7 @@ def compare(context, model, file, rounds):
     for engine, name in ENGINES.items():
         try:
             sides[name] = Program([sys.executable, ROOT / "bench/answerers.py", engine, model, file, exports, context.threads],
-                                  OMP_NUM_THREADS=context.threads)
+                                  OMP_NUM_THREADS=context.threads, TOKENIZERS_PARALLELISM="false")
         except RuntimeError as error:
             missing.append(f"{name} is left out: {str(error)[-200:]}")
     results = {name: {"seconds": []} for name in sides}
@@ -104,9 +105,9 @@ def table(title, results, missing, count):
 
 def run(context):
     tables, raw = [], {}
-    recipe = [(q, RECIPE[0]) for q in RECIPE[1]] * (4 if context.quick else 25)
+    recipe = [(q, RECIPE[0]) for q in RECIPE[1]] * 25
     sets = {"the recipe's four questions, repeated": recipe,
-            "real questions": real_questions(context, 8 if context.quick else 1000)}
+            "real questions": real_questions(context, 40 if context.quick else 1000)}
     for shape in ["tiny"] if context.quick else ["base", "large"]:
         model = make_model(context, shape)
         for name, pairs in sets.items():
