@@ -121,18 +121,18 @@ def timed(command, **environment):
 
 
 def timed_with_memory(command):
-    """The same with the peak memory, which only a parent that waits for this one child can know."""
+    """The same with processor seconds and peak memory, which only a parent that waits for this one child can know."""
     code = ("import json,resource,subprocess,sys,time\ns=time.perf_counter()\n"
             "r=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.PIPE,text=True)\n"
             "t=time.perf_counter()-s\n"
-            "m=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss*1024\n"
-            "print(json.dumps([t,m,r.returncode,r.stderr[-300:]]))")
+            "u=resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+            "print(json.dumps([t,u.ru_utime+u.ru_stime,u.ru_maxrss*1024,r.returncode,r.stderr[-300:]]))")
     output = subprocess.run([sys.executable, "-c", code, *map(str, command)], capture_output=True,
                             text=True, check=True).stdout
-    seconds, memory, status, errors = json.loads(output)
+    seconds, processor, memory, status, errors = json.loads(output)
     if status not in (0, 3):  # 3: data check found something to complain about
         raise RuntimeError(f"{' '.join(map(str, command))}: exit {status}: {errors.strip()}")
-    return seconds, memory
+    return {"seconds": seconds, "processor": processor, "peak_rss": memory}
 
 
 @dataclasses.dataclass
