@@ -32,6 +32,47 @@ TEST(Utf8, InvalidSequencesAreFoundAtTheirStart) {
   EXPECT_FALSE(find_invalid_utf8(std::string_view("\0文🙂", 8)));
 }
 
+// By definition: a text is valid when it is a row of encoded code points that are no surrogates.
+std::optional<size_t> slow_find_invalid(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    size_t length = 0;
+    for (size_t n = 1; n <= 4 && i + n <= text.size() && length == 0; ++n) {
+      const std::string padded = std::string(text.substr(i, n)) + std::string(4, '\0');
+      size_t pos = 0;
+      const char32_t c = next_code_point(padded, pos);
+      std::string again;
+      if (c <= 0x10FFFF && (c < 0xD800 || c > 0xDFFF)) append_utf8(c, again);
+      if (again == text.substr(i, n)) length = n;
+    }
+    if (length == 0) return i;
+    i += length;
+  }
+  return std::nullopt;
+}
+
+TEST(Utf8, FindsTheFirstInvalidByteAsTheDefinitionDoes) {
+  CounterStream random(testing::test_seed());
+  const std::vector<std::string> pieces = {
+      "a",        "abcdefgh", "文", "é",    "🙂",   "\xe1\x80\x80", "\xec\xbf\xbf", "\xe0\xa0\x80",
+      "\xed\x9f\xbf", "\xef\xbf\xbf"};
+  size_t invalid = 0;
+  for (int i = 0; i < 20000; ++i) {
+    std::string text;
+    for (uint64_t k = random.next_below(12); k > 0; --k) {
+      text += pieces[random.next_below(pieces.size())];
+    }
+    if (!text.empty() && random.next_below(2) == 0) {
+      text[random.next_below(text.size())] = static_cast<char>(random.next_below(256));
+    }
+    if (random.next_below(4) == 0) text.resize(text.size() - std::min<size_t>(text.size(), 1));
+    ASSERT_EQ(find_invalid_utf8(text), slow_find_invalid(text)) << text;
+    invalid += find_invalid_utf8(text).has_value();
+    const CodePointIndex index(text);
+    ASSERT_EQ(index.size(), count_code_points(text)) << text;
+  }
+  EXPECT_GT(invalid, 1000u);
+}
+
 TEST(Utf8, DecodeAndEncodeAreInverse) {
   const std::u32string text = U"a文🙂\u0000é";
   EXPECT_EQ(decode_utf8(encode_utf8(text)), text);

@@ -59,6 +59,23 @@ TEST(SpanSearch, EqualsAFullStableSortAlsoWithTies) {
   }
 }
 
+// Ends that differ score the same where the start is so large that the difference is rounded away.
+TEST(SpanSearch, TiesThatRoundingMakesComeInOrder) {
+  std::mt19937_64 random(testing::test_seed() + 1);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<double> start, end;
+    std::vector<EndRange> ends;
+    for (int32_t t = 0; t < 20; ++t) {
+      start.push_back(random() % 2 == 0 ? 1e6 : 0.5);
+      end.push_back(1 + static_cast<double>(random() % 7) * 3e-11);
+      const auto first = static_cast<int32_t>(random() % 20);
+      ends.push_back({first, first + static_cast<int32_t>(random() % (21 - first))});
+    }
+    expect_same_order(start, end, ends, PairScore::kSum);
+    expect_same_order(start, end, ends, PairScore::kFloatProduct);
+  }
+}
+
 TEST(SpanSearch, KeepsToItsRanges) {
   const std::vector<EndRange> ends = {{0, 0}, {2, 3}, {1, 4}, {3, 3}};
   expect_same_order({9, 1, 2, 9}, {9, 1, 5, 3}, ends, PairScore::kSum);

@@ -101,5 +101,18 @@ TEST(SquadV2, NoItemsGiveZeros) {
   EXPECT_FALSE(scores.best_exact);
 }
 
+// Answers of up to 64 tokens and longer ones are counted differently.
+TEST(SquadF1, CountsCommonTokensAtAnyLength) {
+  for (const int length : {1, 3, 63, 64, 65, 130}) {
+    SCOPED_TRACE(length);
+    std::string gold, prediction = "x x ";
+    for (int i = 0; i < length; ++i) gold += i % 2 == 0 ? "x " : "y ";
+    for (int i = 0; i < length; ++i) prediction += "y ";
+    const int x = std::min(2, (length + 1) / 2), y = length / 2;
+    const double same = x + y, precision = same / (length + 2), recall = same / length;
+    EXPECT_DOUBLE_EQ(squad_f1(gold, prediction), 2 * precision * recall / (precision + recall));
+  }
+}
+
 }  // namespace
 }  // namespace spanforge

@@ -1,15 +1,22 @@
 #include "spanforge/base/utf8.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace spanforge {
 namespace {
 
 bool is_continuation(unsigned char c) { return (c & 0xC0) == 0x80; }
 
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+// The first byte at or behind i that is not ASCII; eight bytes a step.
+size_t skip_ascii(std::string_view text, size_t i) {
+  constexpr uint64_t kHighBits = 0x8080808080808080;
+  for (uint64_t eight; i + sizeof eight <= text.size(); i += sizeof eight) {
+    std::memcpy(&eight, text.data() + i, sizeof eight);
+    if ((eight & kHighBits) != 0) break;
+  }
+  while (i < text.size() && static_cast<unsigned char>(text[i]) < 0x80) ++i;
+  return i;
 }
 
 // Negative positions count from the end, then everything is clamped, as Python does.
@@ -28,7 +35,13 @@ std::optional<size_t> find_invalid_utf8(std::string_view text) {
   while (i < n) {
     const unsigned char c = byte(i);
     if (c < 0x80) {
-      ++i;
+      i = skip_ascii(text, i);
+      continue;
+    }
+    // Nearly all of Chinese, Japanese and Korean: three bytes that need no closer look.
+    if (c >= 0xE1 && c <= 0xEC && n - i >= 3 && is_continuation(byte(i + 1)) &&
+        is_continuation(byte(i + 2))) {
+      i += 3;
       continue;
     }
     size_t length = 0;
@@ -118,7 +131,7 @@ std::string encode_utf8(std::u32string_view code_points) {
 }
 
 CodePointIndex::CodePointIndex(std::string_view text) {
-  if (is_ascii(text)) {
+  if (skip_ascii(text, 0) == text.size()) {
     size_ = text.size();
     return;
   }

@@ -1,12 +1,13 @@
 #pragma once
 // What: the pairs (s, e) of one window in order of falling score, one after the other, without
-//   forming all of them: each start keeps its best end in a heap; taking a pair splits its range of
-//   ends in two. The order equals a full sort: ties come smaller s first, then smaller e.
-// Cost: one pass over the allowed pairs to begin, then O(range + log S) a pair; O(S) memory.
+//   forming all of them. A score grows with its end's, so the best score of a start and a range of
+//   ends is known from the range's largest end score, which a table gives (one row a power of two).
+//   A heap holds one such range for each start; taking a pair splits its range of ends in two. The
+//   order equals a full sort: ties come smaller s first, then smaller e.
+// Cost: O(S log R) to begin, R the longest range, then O(R + log S) a pair; O(S log R) memory.
 
 #include <cstdint>
 #include <optional>
-#include <queue>
 #include <vector>
 
 namespace spanforge {
@@ -36,19 +37,26 @@ class SpanSearch {
   std::optional<double> peek() const;
 
  private:
+  // All pairs of one start and a range of ends. Which end is the best one is found when it is
+  // taken: most ranges never are. Ranges of one start are disjoint.
   struct Node {
-    ScoredPair best;
-    EndRange range;  // best is the best of these ends
+    double score = 0;  // of the best pair
+    int32_t start = 0;
+    EndRange range;
   };
   struct Worse {
     bool operator()(const Node& a, const Node& b) const;
   };
+  void make_table(int32_t longest_range);
+  double largest_end(EndRange range) const;
   void push(int32_t start, EndRange range);
-  double score(int32_t s, int32_t e) const;
+  double score(double start, double end) const;
 
-  std::vector<double> start_, end_;
+  std::vector<double> start_;
+  // [k][e]: the largest of end[e], ..., end[e + 2^k - 1], as far as there are so many.
+  std::vector<std::vector<double>> end_;
   PairScore kind_;
-  std::priority_queue<Node, std::vector<Node>, Worse> heap_;
+  std::vector<Node> heap_;
 };
 
 // Ends s <= e < min(s + max_length, last) for starts in [first, last); none for other starts.

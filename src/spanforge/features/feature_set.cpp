@@ -46,7 +46,11 @@ class FeatureBuilder {
         options_(options),
         pair_template_(tokenizer.pair_template()),
         special_count_(tokenizer.special_token_count(true)),
-        contexts_(dataset.contexts.size()) {
+        contexts_(dataset.contexts.size()),
+        last_use_(dataset.contexts.size()) {
+    for (size_t i = 0; i < dataset.examples.size(); ++i) {
+      last_use_[dataset.examples[i].context] = static_cast<int64_t>(i);
+    }
     const WindowOptions& windows = options.windows;
     if (windows.window_overlap < 0 ||
         windows.window_overlap >= windows.max_seq_length - special_count_) {
@@ -71,6 +75,7 @@ class FeatureBuilder {
       const int64_t end = std::min(total, first + kBlockExamples);
       if (first > 0 && options_.progress) options_.progress(first, total);
       add_block(first, end);
+      release_contexts(first, end);
     }
     if (options_.progress) options_.progress(total, total);
     return std::move(features_);
@@ -114,6 +119,14 @@ class FeatureBuilder {
       tokenizer_.tokenize(dataset_.contexts[context], contexts_[context].tokens);
       contexts_[context].characters = CodePointIndex(dataset_.contexts[context]);
     });
+  }
+
+  // Questions of one context stand together as a rule, so few contexts' tokens are held at a time.
+  void release_contexts(int64_t first, int64_t end) {
+    for (int64_t i = first; i < end; ++i) {
+      const size_t context = dataset_.examples[static_cast<size_t>(i)].context;
+      if (last_use_[context] < end) contexts_[context] = ContextTokens();
+    }
   }
 
   void plan_example(const Example& example, Plan& plan) const {
@@ -253,6 +266,7 @@ class FeatureBuilder {
   const std::vector<TemplatePiece>& pair_template_;
   const int32_t special_count_;
   std::vector<ContextTokens> contexts_;
+  std::vector<int64_t> last_use_;  // [context]: the last example that asks about it
   int64_t next_token_ = 0;
   FeatureSet features_;
 };

@@ -51,17 +51,36 @@ std::vector<std::string> squad_tokens(std::string_view text) {
   return python_split(squad_normalize(text));
 }
 
-double token_f1(const std::vector<std::string>& gold, const std::vector<std::string>& prediction) {
-  if (gold.empty() || prediction.empty()) return gold.empty() && prediction.empty() ? 1.0 : 0.0;
+// Tokens that both hold, each as often as the rarer side does.
+int64_t common_tokens(const std::vector<std::string>& gold,
+                      const std::vector<std::string>& prediction) {
+  int64_t same = 0;
+  if (gold.size() <= 64) {  // nearly always: one bit a token that is taken costs no memory
+    uint64_t taken = 0;
+    for (const std::string& token : prediction) {
+      for (size_t i = 0; i < gold.size(); ++i) {
+        if ((taken >> i & 1) != 0 || gold[i] != token) continue;
+        taken |= uint64_t{1} << i;
+        ++same;
+        break;
+      }
+    }
+    return same;
+  }
   std::unordered_map<std::string_view, int64_t> left;
   for (const std::string& token : gold) ++left[token];
-  int64_t same = 0;
   for (const std::string& token : prediction) {
     const auto found = left.find(token);
     if (found == left.end() || found->second == 0) continue;
     --found->second;
     ++same;
   }
+  return same;
+}
+
+double token_f1(const std::vector<std::string>& gold, const std::vector<std::string>& prediction) {
+  if (gold.empty() || prediction.empty()) return gold.empty() && prediction.empty() ? 1.0 : 0.0;
+  const int64_t same = common_tokens(gold, prediction);
   if (same == 0) return 0.0;
   const double precision = static_cast<double>(same) / static_cast<double>(prediction.size());
   const double recall = static_cast<double>(same) / static_cast<double>(gold.size());
@@ -118,8 +137,10 @@ SquadItemScore squad_item_score(const SquadItem& item) {
   const std::string prediction = squad_normalize(item.prediction);
   const std::vector<std::string> prediction_tokens = python_split(prediction);
   bool any_gold = false;
-  for (const std::string& text : item.golds) {
-    const std::string gold = squad_normalize(text);
+  for (auto text = item.golds.begin(); text != item.golds.end(); ++text) {
+    // Several people often gave the same answer.
+    if (std::find(item.golds.begin(), text, *text) != text) continue;
+    const std::string gold = squad_normalize(*text);
     if (gold.empty()) continue;
     any_gold = true;
     score.exact = score.exact || gold == prediction;

@@ -56,13 +56,31 @@ void AddedTokens::finish(const Normalizer* normalizer, const std::string& place)
                     fmt::format("the added token \"{}\" is empty once normalised",
                                 quote_for_message(token->content)));
       }
+      if (!token->normalized) {
+        spelt_[static_cast<unsigned char>(token->content[0])].push_back(token->content);
+      }
       keys[token->normalized].push_back({0, std::move(pattern), token->id});
     }
+  }
+  for (size_t byte = 0; byte < spelt_.size(); ++byte) {
+    if (!spelt_[byte].empty()) first_bytes_.push_back(static_cast<char>(byte));
   }
   for (const bool normalized : {false, true}) {
     matchers_[normalized].used = !keys[normalized].empty();
     matchers_[normalized].trie = CodePointTrie(1, std::move(keys[normalized]));
   }
+}
+
+bool AddedTokens::spelt_in(std::string_view text) const {
+  // Few bytes begin a token ('[' or '<'), so each is sought by itself, at memchr's speed.
+  for (const char first : first_bytes_) {
+    for (size_t at = text.find(first); at != text.npos; at = text.find(first, at + 1)) {
+      for (const std::string& token : spelt_[static_cast<unsigned char>(first)]) {
+        if (text.substr(at, token.size()) == token) return true;
+      }
+    }
+  }
+  return false;
 }
 
 void AddedTokens::find(std::span<const char32_t> text, bool normalized,

@@ -3,10 +3,12 @@
 // split: special tokens spelt out in a text, and tokens that users added.
 // Source: tokenizers 0.22, tokenizer/added_vocabulary.rs. Const methods are concurrent.
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -44,6 +46,9 @@ class AddedTokens {
   // Cuts `range` of the text into stretches that cover it. Nothing is appended for an empty range.
   // normalized: which of the two kinds of tokens are looked for.
   void find(std::span<const char32_t> text, bool normalized, std::vector<AddedMatch>& out) const;
+  // Whether find() could find a token that is looked for in texts as they are written. Fast; true
+  // also where the token's flags (single_word) then refuse it.
+  bool spelt_in(std::string_view text) const;
   // False when find() cannot find anything in any text.
   bool any(bool normalized) const { return matchers_[normalized].used; }
 
@@ -62,6 +67,9 @@ class AddedTokens {
   std::unordered_map<int32_t, const AddedToken*> by_id_;
   int32_t id_limit_ = 0;
   Matcher matchers_[2];
+  // What the matcher of texts as they are written looks for, in UTF-8, by first byte.
+  std::array<std::vector<std::string>, 256> spelt_;
+  std::vector<char> first_bytes_;  // that spelt_ has entries for
 };
 
 }  // namespace spanforge

@@ -26,21 +26,24 @@ class CodePointTrie {
   CodePointTrie() : CodePointTrie(1, {}) {}
   CodePointTrie(int32_t roots, std::vector<Key> keys);
 
-  Edge next(int32_t node, char32_t c) const {
-    const int32_t code = c < codes_.size() ? codes_[c] : 0;
-    const Unit& unit = units_[static_cast<size_t>(units_[node].base + code)];
+  // Characters are looked up by code: 1, 2, ... for those that occur in keys, 0 for all others.
+  int32_t code(char32_t c) const { return c < codes_.size() ? codes_[c] : 0; }
+  Edge next(int32_t node, char32_t c) const { return step(node, code(c)); }
+  Edge step(int32_t node, int32_t code) const {
+    const int32_t child = units_[static_cast<size_t>(node)].base + code;
+    const Unit& unit = units_[static_cast<size_t>(child)];
     if (code == 0 || unit.parent != node) return {};
-    return {static_cast<int32_t>(&unit - units_.data()), unit.value};
+    return {child, unit.value};
   }
 
  private:
   struct Unit {
-    int32_t base = 0;        // children stand at base + their code
+    int32_t base = 0;     // children stand at base + their code
     int32_t parent = -1;  // of roots and of units that are no node
     int32_t value = kNoValue;
   };
   class Builder;
-  std::vector<int32_t> codes_;  // [code point]: 1, 2, ... for those that occur in keys, else 0
+  std::vector<int32_t> codes_;  // [code point]
   std::vector<Unit> units_;     // long enough for base + code of any node and code
 };
 

@@ -25,9 +25,6 @@ struct Scratch {
 };
 
 void decode_text(std::string_view text, std::vector<char32_t>& out) {
-  if (const auto bad = find_invalid_utf8(text)) {
-    throw Error(ErrorCode::kBadData, "text", fmt::format("invalid UTF-8 at byte {}", *bad));
-  }
   out.resize(text.size());
   size_t n = 0;
   for (size_t pos = 0; pos < text.size();) out[n++] = next_code_point(text, pos);
@@ -120,6 +117,15 @@ Tokenizer::~Tokenizer() = default;
 
 void Tokenizer::Impl::tokenize(std::string_view text, TokenBuffer& out,
                                std::vector<std::pair<size_t, std::string>>* spelt) const {
+  if (const auto bad = find_invalid_utf8(text)) {
+    throw Error(ErrorCode::kBadData, "text", fmt::format("invalid UTF-8 at byte {}", *bad));
+  }
+  if (fast_path != nullptr && fast_path->tokenize(text, out)) return;
+  tokenize_by_parts(text, out, spelt);
+}
+
+void Tokenizer::Impl::tokenize_by_parts(std::string_view text, TokenBuffer& out,
+                                        std::vector<std::pair<size_t, std::string>>* spelt) const {
   thread_local Scratch s;
   decode_text(text, s.raw);
   s.stretches.clear();

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "spanforge/text/added_tokens.h"
+#include "spanforge/text/bert_fast_path.h"
 #include "spanforge/text/decoder.h"
 #include "spanforge/text/encoding.h"
 #include "spanforge/text/normalizer.h"
@@ -23,6 +24,7 @@ struct Tokenizer::Impl {
   std::unique_ptr<const TokenModel> model;
   std::unique_ptr<const Decoder> decoder;
   AddedTokens added;
+  std::unique_ptr<const BertFastPath> fast_path;  // null: the parts do every text
   Template single, pair;
   SpecialTokens special;
   std::optional<int32_t> model_max_length;
@@ -32,9 +34,13 @@ struct Tokenizer::Impl {
   std::map<std::string, std::string> files;
 
   const Template& pieces(bool is_pair) const { return is_pair ? pair : single; }
+  // By the fast path where there is one and it takes the text, else by the parts.
   // spelt: where not null, takes the text of each added token.
   void tokenize(std::string_view text, TokenBuffer& out,
                 std::vector<std::pair<size_t, std::string>>* spelt) const;
+  // The definition of what a text's tokens are. The text is valid UTF-8.
+  void tokenize_by_parts(std::string_view text, TokenBuffer& out,
+                         std::vector<std::pair<size_t, std::string>>* spelt) const;
 };
 
 }  // namespace spanforge

@@ -179,6 +179,8 @@ std::unique_ptr<Tokenizer::Impl> build(const Json& document, const std::string& 
   if (view.has("added_tokens")) add_file_tokens(view.at("added_tokens"), *impl);
   add_config_tokens(config, *impl);
   impl->added.finish(impl->normalizer.get(), place);
+  impl->fast_path = BertFastPath::make(impl->normalizer.get(), impl->pre_tokenizer.get(),
+                                       impl->model.get(), impl->added);
   build_templates(part("post_processor"), *impl);
   impl->special.unk = special_id(*impl, config, "unk_token", "[UNK]");
   impl->special.sep = special_id(*impl, config, "sep_token", "[SEP]");

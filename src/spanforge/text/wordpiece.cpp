@@ -20,9 +20,9 @@ WordPiece::WordPiece(Vocabulary vocabulary, WordPieceOptions options, const std:
   for (int32_t id = 0; id < vocabulary_.id_limit(); ++id) {
     const std::u32string token = decode_utf8(vocabulary_.token(id));
     if (token.empty()) continue;
-    keys.push_back({0, token, id});
+    keys.push_back({kFirst, token, id});
     if (token.size() > prefix.size() && token.compare(0, prefix.size(), prefix) == 0) {
-      keys.push_back({1, token.substr(prefix.size()), id});
+      keys.push_back({kContinuing, token.substr(prefix.size()), id});
     }
   }
   trie_ = CodePointTrie(2, std::move(keys));
@@ -48,7 +48,7 @@ bool WordPiece::cover(const NormalizedText& text, CharRange word, int32_t word_i
                       TokenBuffer& out) const {
   for (int32_t begin = word.begin; begin < word.end;) {
     int32_t id = CodePointTrie::kNoValue, end = begin;
-    CodePointTrie::Edge edge = trie_.next(begin == word.begin ? 0 : 1, text.chars[begin]);
+    CodePointTrie::Edge edge = trie_.next(begin == word.begin ? kFirst : kContinuing, text.chars[begin]);
     for (int32_t i = begin + 1; edge.node != 0; ++i) {
       if (edge.value != CodePointTrie::kNoValue) {
         id = edge.value;

@@ -19,6 +19,7 @@ struct WordPieceOptions {
 
 class WordPiece final : public TokenModel {
  public:
+  enum Root : int32_t { kFirst, kContinuing };  // the roots of the trie
   // Errors: Error{kBadModel, place} when the vocabulary lacks the unknown token.
   WordPiece(Vocabulary vocabulary, WordPieceOptions options, const std::string& place);
 
@@ -26,13 +27,15 @@ class WordPiece final : public TokenModel {
                 TokenBuffer& out) const override;
   const Vocabulary& vocabulary() const override { return vocabulary_; }
   int32_t unknown_id() const override { return unknown_id_; }
+  const WordPieceOptions& options() const { return options_; }
+  const CodePointTrie& trie() const { return trie_; }
 
  private:
   bool cover(const NormalizedText& text, CharRange word, int32_t word_id, TokenBuffer& out) const;
 
   Vocabulary vocabulary_;
   WordPieceOptions options_;
-  CodePointTrie trie_;  // root 0: as written; root 1: tokens without the continuation prefix
+  CodePointTrie trie_;  // of kFirst: as written; of kContinuing: without the continuation prefix
   int32_t unknown_id_;
 };
 

@@ -1,0 +1,105 @@
+"""Runs the workloads of bench/workloads; bench.sh builds what they need and calls this.
+
+Every workload's tables are printed as soon as they are there; at the end build/bench/results.json and
+build/bench/results.md hold all of them, those of earlier runs included for workloads not run now.
+"""
+import argparse
+import datetime
+import importlib
+import json
+import os
+import pathlib
+import platform
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from harness import BIN, ROOT, Context, Skipped, Table
+
+WORKLOADS = ["roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "answering", "training"]
+
+
+def machine():
+    name = platform.processor() or platform.machine()
+    for line in open("/proc/cpuinfo", encoding="utf-8"):
+        if line.startswith("model name"):
+            name = line.split(":", 1)[1].strip()
+            break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{len(os.sched_getaffinity(0))} cores of {name}, {memory:.0f} GiB"
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="bench.sh", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", action="store_true", help="name the workloads and what they measure")
+    parser.add_argument("--only", type=lambda s: s.split(","), default=WORKLOADS, metavar="A,B")
+    parser.add_argument("--skip", type=lambda s: s.split(","), default=[], metavar="A,B")
+    parser.add_argument("--quick", action="store_true", help="small and few runs: proves that it works, measures little")
+    parser.add_argument("--data", type=pathlib.Path, help="folder of real data (xquad/, cmrc2018/, ...)")
+    parser.add_argument("--write", action="store_true", help="also write the tables to docs/benchmarks.md")
+    options = parser.parse_args(arguments)
+    unknown = set(options.only + options.skip) - set(WORKLOADS)
+    if unknown:
+        parser.error(f"no such workload: {', '.join(sorted(unknown))}; there are {', '.join(WORKLOADS)}")
+    if options.write and options.quick:
+        parser.error("--write wants real figures, --quick gives none")
+    return options
+
+
+def markdown(results):
+    lines = ["# Benchmarks", "",
+             "Made by `./bench.sh --write`; compare rows with each other, not with other machines. A ratio is the",
+             "median of the alternative's time over ours in runs that alternate: above 1 spanforge is faster.", ""]
+    for name in WORKLOADS:
+        if name not in results:
+            continue
+        result = results[name]
+        lines += [f"## {name}", "", result["what"], "", f"{result['date']}, {result['machine']}.", ""]
+        if "skipped" in result:
+            lines += [f"Not run: {result['skipped']}", ""]
+        lines += [Table(**table).markdown() for table in result.get("tables", [])]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def main():
+    options = parse(sys.argv[1:])
+    modules = {name: importlib.import_module(f"workloads.{name}") for name in WORKLOADS}
+    if options.list:
+        for name, module in modules.items():
+            print(f"{name:10} {module.WHAT}")
+        return 0
+    data = options.data or next((p for p in [ROOT.parent / "shared/data"] if p.is_dir()), None)
+    folder = ROOT / "build/bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / ("quick.json" if options.quick else "results.json")
+    results = json.loads(file.read_text()) if file.exists() else {}
+    failed = []
+    for name, module in modules.items():
+        if name not in options.only or name in options.skip:
+            continue
+        print(f"bench: {name} ...", file=sys.stderr, flush=True)
+        work = folder / name
+        work.mkdir(exist_ok=True)
+        result = {"what": module.WHAT, "machine": machine(),
+                  "date": datetime.datetime.now().strftime("%Y-%m-%d %H:%M")}
+        try:
+            tables, raw = module.run(Context(options.quick, data, work))
+            result |= {"tables": [vars(t) for t in tables], "raw": raw}
+            print("\n".join(t.markdown() for t in tables), flush=True)
+        except Skipped as reason:
+            result["skipped"] = str(reason)
+            print(f"bench: {name} is not run: {reason}", file=sys.stderr)
+        except Exception as error:  # one workload's failure must not lose the others' figures
+            result["skipped"] = f"failed: {error}"
+            failed.append(name)
+            print(f"bench: {name} FAILED: {error}", file=sys.stderr)
+        results[name] = result
+        file.write_text(json.dumps(results, indent=1, ensure_ascii=False))
+        file.with_suffix(".md").write_text(markdown(results))
+    if options.write:
+        (ROOT / "docs/benchmarks.md").write_text(markdown(results))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+// squad_workload CASE
+// CASE: {"golds": {id: [text...]}, "predictions": {id: text}, "odds": {id: number}}. A run scores
+// it with squad_v2, on one thread, and reports the scores.
+
+#include <string>
+
+#include "spanforge/base/file.h"
+#include "spanforge/metrics/predictions_file.h"
+#include "workload.h"
+
+int main(int argc, char** argv) {
+  using namespace spanforge;
+  if (argc != 2) return 2;
+  return bench::guarded([&] {
+    const auto input = nlohmann::ordered_json::parse(read_file(argv[1]));
+    Dataset dataset;
+    PredictionsFile predictions;
+    OddsFile odds;
+    for (const auto& [id, golds] : input.at("golds").items()) {
+      Example& example = dataset.examples.emplace_back();
+      example.id = id;
+      for (const auto& gold : golds) example.answers.push_back({gold.get<std::string>(), 0});
+      predictions.texts.emplace_back(id, input.at("predictions").at(id).get<std::string>());
+      odds.odds.emplace_back(id, input.at("odds").at(id).get<double>());
+    }
+    bench::answer_runs([&]() -> bench::PlainJson {
+      const SquadScores scores = score_predictions(dataset, predictions, odds).squad;
+      return {{"exact", scores.exact}, {"f1", scores.f1}, {"best_f1", *scores.best_f1}};
+    });
+  });
+}

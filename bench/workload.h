@@ -1,0 +1,40 @@
+#pragma once
+// Our side of a workload of bench.sh: a program that makes everything ready, then does its work
+// once for every line "run" on standard input and answers each with one line of JSON, so that the
+// script can run it and the alternative in turn.
+
+#include <chrono>
+#include <exception>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace spanforge::bench {
+
+using PlainJson = nlohmann::json;
+
+// run(): does the work once and returns what to report beside the seconds it took.
+template <class Run>
+void answer_runs(Run&& run) {
+  std::cout << "ready" << std::endl;
+  for (std::string line; std::getline(std::cin, line);) {
+    const auto start = std::chrono::steady_clock::now();
+    PlainJson result = run();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    if (!result.contains("seconds")) result["seconds"] = seconds.count();
+    std::cout << result.dump() << std::endl;
+  }
+}
+
+template <class Main>
+int guarded(Main&& body) {
+  try {
+    body();
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << std::endl;
+    return 1;
+  }
+}
+
+}  // namespace spanforge::bench

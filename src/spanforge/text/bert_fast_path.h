@@ -1,0 +1,79 @@
+#pragma once
+// BERT's tokenizer in one pass over the bytes: the same tokens as BertNormalizer, BertPreTokenizer
+// and WordPiece one after the other, for the tokenizers and texts where a character's normalised
+// form does not depend on its neighbours, which is nearly all of them. The parts stay the
+// definition: what each character becomes is asked of them when this is built.
+// What it leaves to the parts: other parts than these three, tokens looked for in normalised text,
+// texts that spell an added token, and texts with a mark that NFD may move (unicode::kReorders).
+// Rejected: LinMaxMatch's failure links. Words are short and mostly whole in the vocabulary, so a
+// step of a failure link is saved in few of them, and the trie would grow by half.
+// Cost: as WordPiece's; no allocation but the output's. Threads: const methods are concurrent.
+// Invariant (tested): tokens, offsets and word ids equal those of the parts.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "spanforge/text/added_tokens.h"
+#include "spanforge/text/normalizer.h"
+#include "spanforge/text/pre_tokenizer.h"
+#include "spanforge/text/token_model.h"
+#include "spanforge/text/unicode.h"
+#include "spanforge/text/wordpiece.h"
+
+namespace spanforge {
+
+class BertFastPath {
+ public:
+  // Null when the tokenizer is not made of the parts that this path replaces. The parts, which must
+  // outlive it, may be null as in Tokenizer::Impl; added is finished.
+  static std::unique_ptr<const BertFastPath> make(const Normalizer* normalizer,
+                                                  const PreTokenizer* pre_tokenizer,
+                                                  const TokenModel* model,
+                                                  const AddedTokens& added);
+
+  // Appends the tokens of a text of valid UTF-8. False, with nothing appended: the parts must do
+  // it.
+  bool tokenize(std::string_view text, TokenBuffer& out) const;
+
+ private:
+  // What a character does to the word being read, in the low bits of an entry; the value is in the
+  // others.
+  enum Kind : uint32_t {
+    kLetter,   // goes on with it; the value is the trie code of what it becomes
+    kLetters,  // the same, of several characters: the value is a place in pool_
+    kDropped,  // nothing
+    kSpace,    // ends it
+    kAlone,    // ends it and is a word of one token, whose id is the value
+    kForeign   // the parts must do this text
+  };
+  static constexpr uint32_t kKindBits = 3;
+  // The longest word that is looked up; a vocabulary that wants longer ones is left to the parts.
+  static constexpr int32_t kLongestWord = 256;
+  struct Entry {
+    uint32_t bits = 0;
+    Kind kind() const { return static_cast<Kind>(bits & ((1u << kKindBits) - 1)); }
+    int32_t value() const { return static_cast<int32_t>(bits >> kKindBits); }
+    bool ends_word() const { return kind() == kSpace || kind() == kAlone; }
+  };
+  class Builder;
+  class Reader;
+
+  BertFastPath(const WordPiece& model, const AddedTokens& added);
+  const Entry& entry(char32_t c) const {
+    return entries_[blocks_[c >> unicode::kBlockBits] | (c & ((1u << unicode::kBlockBits) - 1))];
+  }
+
+  const CodePointTrie& trie_;
+  const AddedTokens& added_;
+  const int32_t longest_word_;  // in characters; longer ones are unknown
+  const int32_t unknown_id_;
+  std::vector<uint32_t> blocks_;  // [block of code points]: place in entries_; equal ones share one
+  std::vector<Entry> entries_;
+  std::array<int32_t, 256> ascii_letter_;  // [byte]: trie code of an ASCII letter, -1 for the rest
+  std::vector<int32_t> pool_;              // counts, each followed by so many trie codes
+};
+
+}  // namespace spanforge
