@@ -14,7 +14,7 @@ ParameterTable table_of(const ModelConfig& config) {
   return build_parameter_table(encoder_spec("bert", ErrorCode::kInternal, "test"), config);
 }
 
-const Parameter& row(const ParameterTable& table, const std::string& name) {
+const Parameter& row(const ParameterTable& table, std::string_view name) {
   return *std::find_if(table.rows.begin(), table.rows.end(),
                        [&](const Parameter& p) { return p.name == name; });
 }

@@ -38,14 +38,14 @@ const std::vector<EncoderSpec>& families() {
 }  // namespace
 
 const EncoderSpec& encoder_spec(std::string_view model_type, ErrorCode code,
-                                const std::string& place) {
+                                std::string_view place) {
   std::string supported;
   for (const EncoderSpec& spec : families()) {
     if (spec.model_type == model_type) return spec;
     supported += (supported.empty() ? "" : ", ") + std::string(spec.model_type);
   }
   throw Error(
-      code, place,
+      code, std::string(place),
       "\"model_type\" is \"" + quote_for_message(model_type) + "\"; supported: " + supported);
 }
 

@@ -42,6 +42,6 @@ struct EncoderSpec {
 
 // Error{code, place} naming the types that are supported.
 const EncoderSpec& encoder_spec(std::string_view model_type, ErrorCode code,
-                                const std::string& place);
+                                std::string_view place);
 
 }  // namespace spanforge
