@@ -68,7 +68,7 @@ void scatter(const FeatureSet& features, const PackedBatch& batch, const Tensor&
 
 }  // namespace
 
-Predictions predict_all(const QuestionAnsweringModel& model, const FeatureSet& features,
+Predictions predict_all(const Predictor& model, const FeatureSet& features,
                         const PredictOptions& options) {
   if (options.batch_size < 1 || options.max_batch_tokens < 1) {
     throw Error(ErrorCode::kUsage, "batch_size", "a batch must hold at least one window and token");

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "spanforge/features/logits.h"
-#include "spanforge/model/model.h"
+#include "spanforge/model/predictor.h"
 
 namespace spanforge {
 
@@ -22,7 +22,7 @@ struct Predictions {
 };
 
 // Errors: the model's, and Error{kNonFinite} naming the window whose logits are NaN or Inf.
-Predictions predict_all(const QuestionAnsweringModel& model, const FeatureSet& features,
+Predictions predict_all(const Predictor& model, const FeatureSet& features,
                         const PredictOptions& options);
 
 }  // namespace spanforge

@@ -9,6 +9,7 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/evaluation/predict.h"
+#include "spanforge/model/answering_model.h"
 
 namespace spanforge {
 namespace {
@@ -73,7 +74,7 @@ std::vector<AskAnswer> answers_of(const DecodedExample& decoded, int32_t top_k) 
 }  // namespace
 
 struct Pipeline::Impl {
-  QuestionAnsweringModel model;
+  std::unique_ptr<const Predictor> model;
   Tokenizer tokenizer;
   std::optional<AnswerSettings> settings;
 
@@ -88,7 +89,7 @@ struct Pipeline::Impl {
                               .null_answers = options.handle_impossible_answer,
                               .null_threshold = std::nullopt};
     const AnswerSettings chosen =
-        choose_answer_settings(settings, given, tokenizer, model.config().max_position_embeddings)
+        choose_answer_settings(settings, given, tokenizer, model->config().max_position_embeddings)
             .settings;
     Resolved result{chosen.windows, chosen.decoder_options(options.top_k)};
     result.decoder.align_to_words = options.align_to_words;
@@ -115,21 +116,19 @@ struct Pipeline::Impl {
 };
 
 Pipeline Pipeline::from_directory(const std::filesystem::path& directory, Precision precision) {
-  LoadReport report;
-  QuestionAnsweringModel model = QuestionAnsweringModel::load(directory, 0, &report);
-  if (!report.initialized.empty()) {
-    throw Error(ErrorCode::kBadModel, directory.string(),
-                fmt::format("has no question-answering head ({} is missing): train it first",
-                            report.initialized.front()));
-  }
-  model.set_precision(precision);
+  auto model = std::make_unique<const AnsweringModel>(
+      AnsweringModel::load(directory, directory.string(), precision));
   return Pipeline(std::move(model), Tokenizer::from_directory(directory),
                   load_answer_settings(directory));
 }
 
-Pipeline::Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,
+Pipeline::Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,
                    std::optional<AnswerSettings> settings)
     : impl_(new Impl{std::move(model), std::move(tokenizer), settings}) {}
+Pipeline::Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,
+                   std::optional<AnswerSettings> settings)
+    : Pipeline(std::make_unique<const QuestionAnsweringModel>(std::move(model)),
+               std::move(tokenizer), std::move(settings)) {}
 Pipeline::Pipeline(Pipeline&&) noexcept = default;
 Pipeline::~Pipeline() = default;
 
@@ -148,7 +147,7 @@ std::vector<std::vector<AskAnswer>> Pipeline::answer(const std::vector<QuestionC
     const size_t end = std::min(questions.size(), first + kBlockQuestions);
     const Dataset dataset = make_dataset(questions, first, end);
     const FeatureSet features = impl_->features_of(dataset, questions, first, resolved.windows);
-    const Predictions predictions = predict_all(impl_->model, features, predict);
+    const Predictions predictions = predict_all(*impl_->model, features, predict);
     for (const DecodedExample& decoded :
          decode_all(dataset, features, predictions.logits, resolved.decoder)) {
       answers.push_back(answers_of(decoded, options.top_k));

@@ -9,6 +9,8 @@
 
 namespace spanforge {
 
+EncoderShape encoder_shape(const ModelConfig& config);
+
 struct EncoderActivations {
   ops::LayerNormSaved embedding_norm;
   Tensor embedded;                       // [T,H]

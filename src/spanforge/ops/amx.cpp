@@ -59,8 +59,13 @@ SPANFORGE_AMX void multiply_one_row(const TileProduct& p) {
   const std::byte* b = p.right;
   auto* const c = static_cast<std::byte*>(p.result);
   settle_memory();
-  _tile_zero(0);
-  _tile_zero(1);
+  if (p.accumulate) {
+    _tile_loadd(0, c, kRow);
+    _tile_loadd(1, c + 64, kRow);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+  }
   for (int64_t k = 0; k < p.depth; ++k) {
     _tile_loadd(4, a, 64);
     _tile_loadd(6, b, 64);
@@ -80,10 +85,17 @@ SPANFORGE_AMX void multiply_two_rows(const TileProduct& p) {
   const std::byte* b = p.right;
   auto* const c = static_cast<std::byte*>(p.result);
   settle_memory();
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  if (p.accumulate) {
+    _tile_loadd(0, c, kRow);
+    _tile_loadd(1, c + 64, kRow);
+    _tile_loadd(2, c + kTileRows * kRow, kRow);
+    _tile_loadd(3, c + kTileRows * kRow + 64, kRow);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
   for (int64_t k = 0; k < p.depth; ++k) {
     _tile_loadd(6, b, 64);
     _tile_loadd(4, a, 64);

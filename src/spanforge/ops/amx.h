@@ -21,8 +21,9 @@ struct TileProduct {
   int64_t left_stride;
   const std::byte* right;
   int64_t depth;
-  bool two_rows;  // of tiles
-  void* result;   // 16 or 32 rows of kStripe f32 or i32
+  bool two_rows;    // of tiles
+  bool accumulate;  // result += instead of result =
+  void* result;     // 16 or 32 rows of kStripe f32 or i32
 };
 
 // Products of this thread's next calls; made before and unmade after them.

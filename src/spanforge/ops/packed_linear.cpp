@@ -18,6 +18,7 @@ namespace {
 constexpr const char* kOp = "packed_linear";
 constexpr int64_t kPanelBytes = 1 << 20;  // of inputs laid out as tiles: about half of a core's L2
 constexpr int64_t kMostPanelRows = 256;
+constexpr int64_t kPieceDepth = 8;  // pairs of tiles of a stripe, 16 KiB: a third of a core's L1
 
 // act(x) of every bf16 x, by its bits: with it a fused activation is a look-up, and equal to the
 // activation as an operation of its own.
@@ -213,7 +214,7 @@ void PackedLinear::run_tiles(const Tensor& x, const uint16_t* table, const Tenso
     const int64_t range = task % split.ranges;
     const int64_t tile_rows = (rows + kTileRows - 1) / kTileRows;
     const int64_t panel = tile_rows * depth * kTileBytes;
-    auto* const left = scratch<std::byte>(Scratch::kPacked, panel + kStripe * kStripe * 4);
+    auto* const left = scratch<std::byte>(Scratch::kPacked, panel + (tile_rows + 1) * kTileRows * kStripe * 4);
     std::byte* const sums = left + panel;
     for (int64_t t = 0; t < tile_rows; ++t) {
       const int64_t row = t * kTileRows;
@@ -223,24 +224,37 @@ void PackedLinear::run_tiles(const Tensor& x, const uint16_t* table, const Tenso
     const TileSession session;
     for (int64_t s = stripes * range / split.ranges; s < stripes * (range + 1) / split.ranges;
          ++s) {
+      multiply_stripe(left, tile_rows, s, sums);
       const int64_t column = s * kStripe;
-      for (int64_t t = 0; t < tile_rows; t += 2) {
-        const TileProduct product{left + t * depth * kTileBytes,
-                                  depth * kTileBytes,
-                                  packed_ + s * depth * 2 * kTileBytes,
-                                  depth,
-                                  t + 1 < tile_rows,
-                                  sums};
-        bytes ? multiply_tiles_u8s8(product) : multiply_tiles_bf16(product);
-        const int64_t row = t * kTileRows;
-        sums_to_output_kernel({sums, kStripe, std::min(2 * kTileRows, rows - row),
-                               std::min(kStripe, outputs_ - column), whole_bias_.data() + column,
-                               bytes ? scales_.data() + column : nullptr,
-                               bytes ? shift_.data() + column : nullptr, table,
-                               cell(y, first + row, column), y.stride, y.dtype});
-      }
+      sums_to_output_kernel({sums, kStripe, rows, std::min(kStripe, outputs_ - column),
+                             whole_bias_.data() + column, bytes ? scales_.data() + column : nullptr,
+                             bytes ? shift_.data() + column : nullptr, table,
+                             cell(y, first, column), y.stride, y.dtype});
     }
   });
+}
+
+// All rows of a panel by one stripe. Along the inputs in pieces: a piece of the stripe stays in the
+// nearest cache while the panel passes by.
+void PackedLinear::multiply_stripe(const std::byte* left, int64_t tile_rows, int64_t stripe,
+                                   std::byte* sums) const {
+  const bool bytes = form_ == Form::kInt8;
+  const int64_t depth = packed_depth(inputs_, bytes ? DType::kS8 : DType::kBF16);
+  const int64_t pieces = (depth + kPieceDepth - 1) / kPieceDepth;
+  const std::byte* const right = packed_ + stripe * depth * 2 * kTileBytes;
+  for (int64_t piece = 0; piece < pieces; ++piece) {
+    const int64_t first = depth * piece / pieces, end = depth * (piece + 1) / pieces;
+    for (int64_t t = 0; t < tile_rows; t += 2) {
+      const TileProduct product{left + (t * depth + first) * kTileBytes,
+                                depth * kTileBytes,
+                                right + first * 2 * kTileBytes,
+                                end - first,
+                                t + 1 < tile_rows,
+                                piece > 0,
+                                sums + t * kTileRows * kStripe * 4};
+      bytes ? multiply_tiles_u8s8(product) : multiply_tiles_bf16(product);
+    }
+  }
 }
 
 void PackedLinear::run_plain(const Tensor& x, const Tensor& y) const {
