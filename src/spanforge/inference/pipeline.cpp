@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <unordered_map>
 #include <utility>
 
@@ -73,10 +74,32 @@ std::vector<AskAnswer> answers_of(const DecodedExample& decoded, int32_t top_k) 
 
 }  // namespace
 
+// Workspaces of calls that are over, for those to come: fresh memory would cost more to clear than
+// a short question takes to answer.
+class Workspaces {
+ public:
+  std::unique_ptr<Workspace> take() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (idle_.empty()) return std::make_unique<Workspace>();
+    std::unique_ptr<Workspace> workspace = std::move(idle_.back());
+    idle_.pop_back();
+    return workspace;
+  }
+  void give_back(std::unique_ptr<Workspace> workspace) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    idle_.push_back(std::move(workspace));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Workspace>> idle_;
+};
+
 struct Pipeline::Impl {
   std::unique_ptr<const Predictor> model;
   Tokenizer tokenizer;
   std::optional<AnswerSettings> settings;
+  mutable Workspaces workspaces{};
 
   Resolved resolve(const AskOptions& options) const {
     if (options.top_k < 1) throw Error(ErrorCode::kUsage, "--top-k", "must be at least 1");
@@ -124,7 +147,7 @@ Pipeline Pipeline::from_directory(const std::filesystem::path& directory, Precis
 
 Pipeline::Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,
                    std::optional<AnswerSettings> settings)
-    : impl_(new Impl{std::move(model), std::move(tokenizer), settings}) {}
+    : impl_(new Impl{std::move(model), std::move(tokenizer), std::move(settings)}) {}
 Pipeline::Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,
                    std::optional<AnswerSettings> settings)
     : Pipeline(std::make_unique<const QuestionAnsweringModel>(std::move(model)),
@@ -141,18 +164,20 @@ std::vector<std::vector<AskAnswer>> Pipeline::answer(const std::vector<QuestionC
   }
   PredictOptions predict;
   predict.batch_size = options.batch_size;
+  std::unique_ptr<Workspace> workspace = impl_->workspaces.take();
   std::vector<std::vector<AskAnswer>> answers;
   answers.reserve(questions.size());
   for (size_t first = 0; first < questions.size(); first += kBlockQuestions) {
     const size_t end = std::min(questions.size(), first + kBlockQuestions);
     const Dataset dataset = make_dataset(questions, first, end);
     const FeatureSet features = impl_->features_of(dataset, questions, first, resolved.windows);
-    const Predictions predictions = predict_all(*impl_->model, features, predict);
+    const Predictions predictions = predict_all(*impl_->model, features, predict, workspace.get());
     for (const DecodedExample& decoded :
          decode_all(dataset, features, predictions.logits, resolved.decoder)) {
       answers.push_back(answers_of(decoded, options.top_k));
     }
   }
+  impl_->workspaces.give_back(std::move(workspace));
   return answers;
 }
 

@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kOp = "packed_linear";
 constexpr int64_t kPanelBytes = 1 << 20;  // of inputs laid out as tiles: about half of a core's L2
-constexpr int64_t kMostPanelRows = 256;
+constexpr int64_t kMostPanelRows = 512;
 constexpr int64_t kPieceDepth = 8;  // pairs of tiles of a stripe, 16 KiB: a third of a core's L1
 
 // act(x) of every bf16 x, by its bits: with it a fused activation is a look-up, and equal to the
@@ -235,7 +235,8 @@ void PackedLinear::run_tiles(const Tensor& x, const uint16_t* table, const Tenso
 }
 
 // All rows of a panel by one stripe. Along the inputs in pieces: a piece of the stripe stays in the
-// nearest cache while the panel passes by.
+// nearest cache while the panel passes by, and the next is fetched meanwhile: a stripe comes from
+// far away, and no more often than once a panel.
 void PackedLinear::multiply_stripe(const std::byte* left, int64_t tile_rows, int64_t stripe,
                                    std::byte* sums) const {
   const bool bytes = form_ == Form::kInt8;
@@ -244,7 +245,12 @@ void PackedLinear::multiply_stripe(const std::byte* left, int64_t tile_rows, int
   const std::byte* const right = packed_ + stripe * depth * 2 * kTileBytes;
   for (int64_t piece = 0; piece < pieces; ++piece) {
     const int64_t first = depth * piece / pieces, end = depth * (piece + 1) / pieces;
+    const std::byte* const next = right + end * 2 * kTileBytes;
+    const int64_t next_bytes = (end - first) * 2 * kTileBytes;
     for (int64_t t = 0; t < tile_rows; t += 2) {
+      const int64_t fetched = next_bytes * t / tile_rows / 64 * 64;
+      const int64_t fetch_end = next_bytes * std::min(tile_rows, t + 2) / tile_rows;
+      for (int64_t b = fetched; b < fetch_end; b += 64) __builtin_prefetch(next + b, 0, 2);
       const TileProduct product{left + (t * depth + first) * kTileBytes,
                                 depth * kTileBytes,
                                 right + first * 2 * kTileBytes,
