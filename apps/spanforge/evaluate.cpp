@@ -105,7 +105,7 @@ void evaluate_model(const EvaluateOptions& o) {
   const std::filesystem::path directory = resolve_model(o.model);
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);
   const AnswerSettings settings = choose_settings(directory, tokenizer, o.given);
-  const QuestionAnsweringModel model =
+  const AnsweringModel model =
       load_trained_model(directory, o.model, resolve_precision(o.bf16));
   FeatureOptions feature_options;
   feature_options.windows = settings.windows;

@@ -2,7 +2,6 @@
 
 #include "option_value.h"
 #include "output.h"
-#include "spanforge/base/error.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/ops/gemm.h"
 
@@ -20,17 +19,11 @@ Precision resolve_precision(const std::string& bf16) {
   return use ? Precision::kBF16 : Precision::kF32;
 }
 
-QuestionAnsweringModel load_trained_model(const std::filesystem::path& directory,
-                                          const std::string& source, Precision precision) {
+AnsweringModel load_trained_model(const std::filesystem::path& directory, const std::string& source,
+                                  Precision precision) {
   LoadReport report;
-  QuestionAnsweringModel model = QuestionAnsweringModel::load(directory, 0, &report);
-  if (!report.initialized.empty()) {
-    throw Error(
-        ErrorCode::kBadModel, source,
-        "has no question-answering head (qa_outputs); fine-tune it first with spanforge train");
-  }
+  AnsweringModel model = AnsweringModel::load(directory, source, precision, &report);
   if (const auto message = unused_weights_message(report, model.config(), source)) note(*message);
-  model.set_precision(precision);
   return model;
 }
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "spanforge/model/model.h"
+#include "spanforge/model/answering_model.h"
 
 namespace spanforge::app {
 
@@ -12,9 +12,8 @@ namespace spanforge::app {
 Precision resolve_precision(const std::string& bf16);
 
 // source: the directory or id as the user named it. Notes stored weights that are not used, in
-// Hugging Face's words. Error{kBadModel} where the question-answering head would have to be made
-// new: what such a model answers is random.
-QuestionAnsweringModel load_trained_model(const std::filesystem::path& directory,
-                                          const std::string& source, Precision precision);
+// Hugging Face's words.
+AnsweringModel load_trained_model(const std::filesystem::path& directory, const std::string& source,
+                                  Precision precision);
 
 }  // namespace spanforge::app

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "spanforge/base/random.h"
+#include "spanforge/model/model.h"
 #include "spanforge/text/tokenizer.h"
 #include "support/testing.h"
 

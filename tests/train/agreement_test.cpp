@@ -4,6 +4,7 @@
 #include "spanforge/base/file.h"
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/evaluation/evaluate.h"
+#include "spanforge/model/model.h"
 #include "train/fixture.h"
 
 namespace spanforge {

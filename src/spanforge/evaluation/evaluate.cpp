@@ -107,7 +107,7 @@ Evaluation evaluate_predictions(const Dataset& dataset, const FeatureSet& featur
   return evaluation;
 }
 
-Evaluation evaluate(const QuestionAnsweringModel& model, const Dataset& dataset,
+Evaluation evaluate(const Predictor& model, const Dataset& dataset,
                     const FeatureSet& features, const EvaluationOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   const Predictions predictions = predict_all(model, features, options.predict);

@@ -49,7 +49,7 @@ struct Evaluation {
   double runtime_seconds = 0;
 };
 
-Evaluation evaluate(const QuestionAnsweringModel& model, const Dataset& dataset,
+Evaluation evaluate(const Predictor& model, const Dataset& dataset,
                     const FeatureSet& features, const EvaluationOptions& options);
 
 // The same from logits that are there already; runtime_seconds stays 0.

@@ -21,7 +21,7 @@ AnswerSettings fit_settings(const Dataset& dataset, const FeatureSet& features,
   return fitted;
 }
 
-FittedEvaluation fit_and_evaluate(const QuestionAnsweringModel& model, const Dataset& dataset,
+FittedEvaluation fit_and_evaluate(const Predictor& model, const Dataset& dataset,
                                   const FeatureSet& features, const AnswerSettings& settings,
                                   const EvaluationOptions& options) {
   const auto begin = std::chrono::steady_clock::now();

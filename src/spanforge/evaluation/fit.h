@@ -24,7 +24,7 @@ struct FittedEvaluation {
 // settings: decoder, longest answer, null_answers; temperature and threshold are not looked at.
 // features must have been built with settings.windows. options.decoder is not looked at.
 // Errors: those of evaluate().
-FittedEvaluation fit_and_evaluate(const QuestionAnsweringModel& model, const Dataset& dataset,
+FittedEvaluation fit_and_evaluate(const Predictor& model, const Dataset& dataset,
                                   const FeatureSet& features, const AnswerSettings& settings,
                                   const EvaluationOptions& options);
 

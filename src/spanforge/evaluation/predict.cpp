@@ -68,8 +68,8 @@ void scatter(const FeatureSet& features, const PackedBatch& batch, const Tensor&
 
 }  // namespace
 
-Predictions predict_all(const QuestionAnsweringModel& model, const FeatureSet& features,
-                        const PredictOptions& options) {
+Predictions predict_all(const Predictor& model, const FeatureSet& features,
+                        const PredictOptions& options, Workspace* workspace) {
   if (options.batch_size < 1 || options.max_batch_tokens < 1) {
     throw Error(ErrorCode::kUsage, "batch_size", "a batch must hold at least one window and token");
   }
@@ -80,7 +80,8 @@ Predictions predict_all(const QuestionAnsweringModel& model, const FeatureSet& f
 
   const std::vector<int32_t> order = by_length(features);
   const auto batches = split_batches(features, order, options);
-  Workspace workspace;
+  Workspace fresh;
+  Workspace& used = workspace != nullptr ? *workspace : fresh;
   PackedBatch batch;
   std::vector<float> memory;
   std::vector<double> losses;
@@ -88,7 +89,7 @@ Predictions predict_all(const QuestionAnsweringModel& model, const FeatureSet& f
     pack_windows(features, batches[i], batch);
     memory.resize(static_cast<size_t>(batch.token_count()) * 2);
     const Tensor logits = make_tensor(memory.data(), batch.token_count(), 2);
-    model.predict(batch, workspace, logits);
+    model.predict(batch, used, logits);
     check_finite(batch, logits);
     scatter(features, batch, logits, result.logits);
     if (options.with_losses) {

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "spanforge/features/logits.h"
-#include "spanforge/model/model.h"
+#include "spanforge/model/predictor.h"
 
 namespace spanforge {
 
@@ -21,8 +21,9 @@ struct Predictions {
   std::vector<double> window_losses;  // [windows] when asked; NaN where a window has no label
 };
 
-// Errors: the model's, and Error{kNonFinite} naming the window whose logits are NaN or Inf.
-Predictions predict_all(const QuestionAnsweringModel& model, const FeatureSet& features,
-                        const PredictOptions& options);
+// workspace: memory to use again; null: fresh. Errors: the model's, and Error{kNonFinite} naming the
+// window whose logits are NaN or Inf.
+Predictions predict_all(const Predictor& model, const FeatureSet& features,
+                        const PredictOptions& options, Workspace* workspace = nullptr);
 
 }  // namespace spanforge

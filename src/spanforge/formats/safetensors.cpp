@@ -209,7 +209,7 @@ std::string_view read_header(std::string_view bytes, const std::string& place) {
 }
 
 std::string header_json(const std::vector<StoredTensor>& tensors,
-                        const SafetensorsMetadata& metadata) {
+                        const SafetensorsMetadata& metadata, size_t alignment) {
   const PythonJsonStyle style{.ensure_ascii = false};
   const auto quoted = [&](const std::string& text) { return dump_python_json(Json(text), style); };
   std::string out = "{";
@@ -230,7 +230,8 @@ std::string header_json(const std::vector<StoredTensor>& tensors,
     offset += tensor.bytes.size();
   }
   out += '}';
-  out.append((8 - out.size() % 8) % 8, ' ');
+  const size_t data = sizeof(uint64_t) + out.size();
+  out.append((alignment - data % alignment) % alignment, ' ');
   return out;
 }
 
@@ -262,7 +263,7 @@ const StoredTensor* SafetensorsFile::find(std::string_view name) const {
 }
 
 void write_safetensors(const fs::path& path, std::vector<StoredTensor> tensors,
-                       const SafetensorsMetadata& metadata) {
+                       const SafetensorsMetadata& metadata, size_t alignment) {
   for (const StoredTensor& tensor : tensors) {
     if (stored_bytes(tensor.type, tensor.shape) != tensor.bytes.size()) {
       throw Error(ErrorCode::kInternal, path.string(),
@@ -272,7 +273,7 @@ void write_safetensors(const fs::path& path, std::vector<StoredTensor> tensors,
   std::sort(tensors.begin(), tensors.end(), [](const StoredTensor& a, const StoredTensor& b) {
     return a.type != b.type ? a.type > b.type : a.name < b.name;
   });
-  const std::string header = header_json(tensors, metadata);
+  const std::string header = header_json(tensors, metadata, alignment);
   std::string length(8, '\0');
   for (size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> (8 * i) & 0xFF);
   AtomicFile file(path);

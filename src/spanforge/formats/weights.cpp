@@ -111,6 +111,12 @@ fs::path find_weight_file(const fs::path& directory) {
 
 WeightFiles::WeightFiles(const fs::path& directory)
     : path_(find_weight_file(directory)), files_(std::make_unique<Files>()) {
+  if (path_.empty() && fs::exists(directory / kInt8WeightFile)) {
+    throw Error(ErrorCode::kBadModel, directory.string(),
+                fmt::format("is an int8 model ({}), which answers and nothing else; give the model "
+                            "it was converted from",
+                            kInt8WeightFile));
+  }
   if (path_.empty()) {
     throw Error(ErrorCode::kIo, directory.string(),
                 "has no weights: neither model.safetensors nor pytorch_model.bin");

@@ -16,6 +16,9 @@
 
 namespace spanforge {
 
+// What a model converted to int8 has instead (model/int8_file.h): it is for answering alone.
+inline constexpr const char* kInt8WeightFile = "model.int8.safetensors";
+
 class WeightFiles {
  public:
   explicit WeightFiles(const fs::path& directory);

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <unordered_map>
 #include <utility>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/evaluation/predict.h"
+#include "spanforge/model/answering_model.h"
 
 namespace spanforge {
 namespace {
@@ -72,10 +74,32 @@ std::vector<AskAnswer> answers_of(const DecodedExample& decoded, int32_t top_k) 
 
 }  // namespace
 
+// Workspaces of calls that are over, for those to come: fresh memory would cost more to clear than
+// a short question takes to answer.
+class Workspaces {
+ public:
+  std::unique_ptr<Workspace> take() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (idle_.empty()) return std::make_unique<Workspace>();
+    std::unique_ptr<Workspace> workspace = std::move(idle_.back());
+    idle_.pop_back();
+    return workspace;
+  }
+  void give_back(std::unique_ptr<Workspace> workspace) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    idle_.push_back(std::move(workspace));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Workspace>> idle_;
+};
+
 struct Pipeline::Impl {
-  QuestionAnsweringModel model;
+  std::unique_ptr<const Predictor> model;
   Tokenizer tokenizer;
   std::optional<AnswerSettings> settings;
+  mutable Workspaces workspaces{};
 
   Resolved resolve(const AskOptions& options) const {
     if (options.top_k < 1) throw Error(ErrorCode::kUsage, "--top-k", "must be at least 1");
@@ -88,7 +112,7 @@ struct Pipeline::Impl {
                               .null_answers = options.handle_impossible_answer,
                               .null_threshold = std::nullopt};
     const AnswerSettings chosen =
-        choose_answer_settings(settings, given, tokenizer, model.config().max_position_embeddings)
+        choose_answer_settings(settings, given, tokenizer, model->config().max_position_embeddings)
             .settings;
     Resolved result{chosen.windows, chosen.decoder_options(options.top_k)};
     result.decoder.align_to_words = options.align_to_words;
@@ -115,21 +139,19 @@ struct Pipeline::Impl {
 };
 
 Pipeline Pipeline::from_directory(const std::filesystem::path& directory, Precision precision) {
-  LoadReport report;
-  QuestionAnsweringModel model = QuestionAnsweringModel::load(directory, 0, &report);
-  if (!report.initialized.empty()) {
-    throw Error(ErrorCode::kBadModel, directory.string(),
-                fmt::format("has no question-answering head ({} is missing): train it first",
-                            report.initialized.front()));
-  }
-  model.set_precision(precision);
+  auto model = std::make_unique<const AnsweringModel>(
+      AnsweringModel::load(directory, directory.string(), precision));
   return Pipeline(std::move(model), Tokenizer::from_directory(directory),
                   load_answer_settings(directory));
 }
 
+Pipeline::Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,
+                   std::optional<AnswerSettings> settings)
+    : impl_(new Impl{std::move(model), std::move(tokenizer), std::move(settings)}) {}
 Pipeline::Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,
                    std::optional<AnswerSettings> settings)
-    : impl_(new Impl{std::move(model), std::move(tokenizer), settings}) {}
+    : Pipeline(std::make_unique<const QuestionAnsweringModel>(std::move(model)),
+               std::move(tokenizer), std::move(settings)) {}
 Pipeline::Pipeline(Pipeline&&) noexcept = default;
 Pipeline::~Pipeline() = default;
 
@@ -142,18 +164,20 @@ std::vector<std::vector<AskAnswer>> Pipeline::answer(const std::vector<QuestionC
   }
   PredictOptions predict;
   predict.batch_size = options.batch_size;
+  std::unique_ptr<Workspace> workspace = impl_->workspaces.take();
   std::vector<std::vector<AskAnswer>> answers;
   answers.reserve(questions.size());
   for (size_t first = 0; first < questions.size(); first += kBlockQuestions) {
     const size_t end = std::min(questions.size(), first + kBlockQuestions);
     const Dataset dataset = make_dataset(questions, first, end);
     const FeatureSet features = impl_->features_of(dataset, questions, first, resolved.windows);
-    const Predictions predictions = predict_all(impl_->model, features, predict);
+    const Predictions predictions = predict_all(*impl_->model, features, predict, workspace.get());
     for (const DecodedExample& decoded :
          decode_all(dataset, features, predictions.logits, resolved.decoder)) {
       answers.push_back(answers_of(decoded, options.top_k));
     }
   }
+  impl_->workspaces.give_back(std::move(workspace));
   return answers;
 }
 

@@ -44,10 +44,11 @@ struct AskAnswer {
 
 class Pipeline {
  public:
-  // Errors: Error{kBadModel} also for a model without a question-answering head: its answers would
-  // be random.
+  // Loads an AnsweringModel, so an int8 directory as well. Errors: AnsweringModel::load's.
   static Pipeline from_directory(const std::filesystem::path& directory,
                                  Precision precision = Precision::kF32);
+  Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,
+           std::optional<AnswerSettings> settings = std::nullopt);
   Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,
            std::optional<AnswerSettings> settings = std::nullopt);
   Pipeline(Pipeline&&) noexcept;

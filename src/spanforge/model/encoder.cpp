@@ -1,5 +1,6 @@
 #include "spanforge/model/encoder.h"
 
+#include "spanforge/model/batch_ids.h"
 #include "spanforge/ops/dropout_apply.h"
 #include "spanforge/ops/embedding.h"
 #include "spanforge/ops/linear.h"
@@ -63,16 +64,14 @@ void head_backward(const Pass& pass, const Tensor& head_input, const Tensor& dlo
 
 }  // namespace
 
-std::span<const int32_t> ids_of(const PackedBatch& batch, EmbeddingIds ids) {
-  switch (ids) {
-    case EmbeddingIds::kTokens:
-      return batch.input_ids;
-    case EmbeddingIds::kPositions:
-      return batch.position_ids;
-    case EmbeddingIds::kTokenTypes:
-      return batch.token_type_ids;
-  }
-  throw Error(ErrorCode::kInternal, "embeddings", "unknown kind of ids");
+EncoderShape encoder_shape(const ModelConfig& config) {
+  const ops::Activation activation =
+      ops::parse_activation(config.hidden_act, ErrorCode::kBadModel, "config.json");
+  return {.hidden = config.hidden_size,
+          .inner = config.intermediate_size,
+          .heads = config.num_attention_heads,
+          .norm_eps = static_cast<float>(config.layer_norm_eps),
+          .activation = activation};
 }
 
 EncoderActivations allocate_encoder(ActivationArena& arena, const EncoderShape& shape, DType dtype,

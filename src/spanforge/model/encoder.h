@@ -9,6 +9,8 @@
 
 namespace spanforge {
 
+EncoderShape encoder_shape(const ModelConfig& config);
+
 struct EncoderActivations {
   ops::LayerNormSaved embedding_norm;
   Tensor embedded;                       // [T,H]
@@ -38,7 +40,5 @@ void encoder_forward(const Pass& pass, const EncoderActivations& a, const Tensor
 void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dlogits,
                       int32_t padding_row, bool add_to_matrices,
                       const ModelParts<Tensor>& gradients);
-
-std::span<const int32_t> ids_of(const PackedBatch& batch, EmbeddingIds ids);  // [T]
 
 }  // namespace spanforge

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "spanforge/model/encoder.h"
+#include "spanforge/model/batch_ids.h"
 #include "spanforge/ops/optimizer.h"
 
 namespace spanforge {

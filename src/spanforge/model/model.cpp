@@ -5,6 +5,7 @@
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
+#include "spanforge/model/batch_ids.h"
 #include "spanforge/model/encoder.h"
 #include "spanforge/model/gradient_store.h"
 #include "spanforge/model/initial_weights.h"
@@ -13,38 +14,6 @@
 #include "spanforge/ops/span_loss.h"
 
 namespace spanforge {
-namespace {
-
-EncoderShape encoder_shape(const ModelConfig& config) {
-  const ops::Activation activation =
-      ops::parse_activation(config.hidden_act, ErrorCode::kBadModel, "config.json");
-  return {.hidden = config.hidden_size,
-          .inner = config.intermediate_size,
-          .heads = config.num_attention_heads,
-          .norm_eps = static_cast<float>(config.layer_norm_eps),
-          .activation = activation};
-}
-
-// A tokenizer of another model, or windows longer than the model's positions, end here.
-void check_ids(const ModelConfig& config, const PackedBatch& batch) {
-  const auto check = [](const std::vector<int32_t>& ids, int32_t rows, const char* place,
-                        const std::string& meaning) {
-    for (const int32_t id : ids) {
-      if (id >= 0 && id < rows) continue;
-      throw Error(ErrorCode::kBadModel, place,
-                  std::to_string(id) + " is not below " + std::to_string(rows) + ", " + meaning);
-    }
-  };
-  check(batch.input_ids, config.vocab_size, "token id",
-        "the model's vocab_size: model and tokenizer do not belong together");
-  check(batch.position_ids, config.max_position_embeddings, "position",
-        "the model's max_position_embeddings: use shorter windows");
-  check(batch.token_type_ids, config.type_vocab_size, "token type id",
-        "the model's type_vocab_size: model and tokenizer do not belong together");
-}
-
-}  // namespace
-
 struct QuestionAnsweringModel::Impl {
   explicit Impl(const ModelConfig& model_config)
       : config(model_config),

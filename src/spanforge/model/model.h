@@ -15,6 +15,7 @@
 
 #include "spanforge/features/packed_batch.h"
 #include "spanforge/model/config.h"
+#include "spanforge/model/predictor.h"
 #include "spanforge/tensor/arena.h"
 #include "spanforge/tensor/tensor.h"
 
@@ -40,17 +41,12 @@ struct LoadReport {
   std::vector<std::string> initialized;  // made new (only the QA head may be)
 };
 
-// Scratch memory of forward and backward passes; reused across calls.
-struct Workspace {
-  ActivationArena activations;
-};
-
 struct DropoutSeeds {  // training only
   uint64_t seed = 0;
   uint64_t step = 0;  // optimiser step
 };
 
-class QuestionAnsweringModel {
+class QuestionAnsweringModel : public Predictor {
  public:
   // Errors: Error{kBadModel} for weights that are missing (other than the head), misshaped or not
   // finite, naming each; Error{kIo} for missing files.
@@ -59,9 +55,9 @@ class QuestionAnsweringModel {
   static QuestionAnsweringModel create(const ModelConfig& config, uint64_t seed);
   QuestionAnsweringModel(QuestionAnsweringModel&&) noexcept;
   QuestionAnsweringModel& operator=(QuestionAnsweringModel&&) noexcept;
-  ~QuestionAnsweringModel();
+  ~QuestionAnsweringModel() override;
 
-  const ModelConfig& config() const;
+  const ModelConfig& config() const override;
   const std::vector<Parameter>& parameters() const;  // arena order: reverse execution
   int64_t parameter_count() const;
   Tensor weights(const Parameter& parameter) const;  // [rows, cols] f32; a vector is [1,n]
@@ -70,7 +66,7 @@ class QuestionAnsweringModel {
   Precision precision() const;
 
   // logits[T,2] f32 (start, end) of every token.
-  void predict(const PackedBatch& batch, Workspace& workspace, const Tensor& logits) const;
+  void predict(const PackedBatch& batch, Workspace& workspace, const Tensor& logits) const override;
 
   // --- training ---
   // Makes the gradient arena (zeroed). Dropout probabilities are config()'s.

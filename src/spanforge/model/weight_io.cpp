@@ -138,31 +138,44 @@ WeightMatch match_weights(const WeightFiles& files, const EncoderSpec& spec,
   return match;
 }
 
+void read_elements(const WeightFiles& files, const StoredTensor& stored, int64_t first,
+                   int64_t count, float* to) {
+  const size_t element = stored_size(stored.type);
+  const std::string_view bytes = stored.bytes.substr(first * element, count * element);
+  if (stored.type == StoredType::kF32) return files.copy(bytes, to);
+  std::string copy(bytes.size(), '\0');
+  files.copy(bytes, copy.data());
+  convert_stored(stored.type, copy.data(), count, to);
+}
+
+void complain_of_non_finite(const WeightFiles& files,
+                            const std::map<std::string, int64_t>& first_elements) {
+  std::vector<std::string> items;
+  for (const auto& [name, element] : first_elements) {
+    items.push_back(name + " (element " + std::to_string(element) + ")");
+  }
+  std::string reason;
+  add_complaint(reason, "with NaN or Inf", items);
+  if (!reason.empty()) throw Error(ErrorCode::kBadModel, files.path().string(), reason);
+}
+
 void copy_weights(const WeightFiles& files, const WeightMatch& match, const ParameterTable& table,
                   const Tensor& arena) {
   constexpr int64_t kPiece = 1 << 18;  // elements copied by one thread at a time
-  std::vector<std::string> not_finite;
+  std::map<std::string, int64_t> not_finite;
   for (size_t i = 0; i < table.rows.size(); ++i) {
     const StoredTensor* stored = match.stored[i];
     if (stored == nullptr) continue;
     const Parameter& parameter = table.rows[i];
     float* out = arena.as<float>() + parameter.offset;
-    const size_t element = stored_size(stored->type);
     parallel_for((parameter.size + kPiece - 1) / kPiece, 1, [&](int64_t piece) {
       const int64_t first = piece * kPiece;
-      const int64_t count = std::min(kPiece, parameter.size - first);
-      const std::string_view bytes = stored->bytes.substr(first * element, count * element);
-      if (stored->type == StoredType::kF32) return files.copy(bytes, out + first);
-      std::string copy(bytes.size(), '\0');
-      files.copy(bytes, copy.data());
-      convert_stored(stored->type, copy.data(), count, out + first);
+      read_elements(files, *stored, first, std::min(kPiece, parameter.size - first), out + first);
     });
     const int64_t bad = ops::first_non_finite(make_tensor(out, 1, parameter.size));
-    if (bad >= 0) not_finite.push_back(stored->name + " (element " + std::to_string(bad) + ")");
+    if (bad >= 0) not_finite.emplace(stored->name, bad);
   }
-  std::string reason;
-  add_complaint(reason, "with NaN or Inf", not_finite);
-  if (!reason.empty()) throw Error(ErrorCode::kBadModel, files.path().string(), reason);
+  complain_of_non_finite(files, not_finite);
 }
 
 void write_weights(const std::filesystem::path& directory, const ParameterTable& table,

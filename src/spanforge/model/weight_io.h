@@ -4,6 +4,8 @@
 //   checkpoints have it. Stored as f16, bf16, f32 or f64; always f32 here.
 
 #include <filesystem>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "spanforge/formats/weights.h"
@@ -22,6 +24,14 @@ struct WeightMatch {
 // type that holds no weights.
 WeightMatch match_weights(const WeightFiles& files, const EncoderSpec& spec,
                           const ParameterTable& table, bool may_lack_head);
+
+// Elements [first, first + count) of a stored tensor as f32.
+void read_elements(const WeightFiles& files, const StoredTensor& stored, int64_t first,
+                   int64_t count, float* to);
+// Error{kBadModel, file} naming each weight and its first element that is NaN or Inf; nothing where
+// there is none.
+void complain_of_non_finite(const WeightFiles& files,
+                            const std::map<std::string, int64_t>& first_elements);
 
 // Copies what was matched into a flat f32 arena. Errors: Error{kBadModel, file} naming each weight
 // that holds NaN or Inf.

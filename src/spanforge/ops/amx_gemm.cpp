@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "spanforge/ops/gemm.h"
+#include "spanforge/ops/amx.h"
 #include "spanforge/ops/runtime.h"
 
 #if HWY_ARCH_X86_64
@@ -17,22 +17,19 @@
 
 #include <immintrin.h>
 #include <omp.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <cstring>
-
-HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512dq,amx-tile,amx-bf16")
+HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512dq")
 namespace spanforge::ops {
 namespace {
 
-// A tile is 16 rows of 64 bytes. A panel is 32 rows of op(A) or 32 columns of op(B); for every 32
-// steps of K it holds two tiles, one after the other. In a tile of A a row is 32 steps of K of one
-// row of A; in one of B, row p holds the steps 2p and 2p + 1 of 16 columns, in pairs.
-constexpr int64_t kPanel = 32;      // rows or columns
-constexpr int64_t kStep = 32;       // of K in a tile
-constexpr int64_t kTile = 16 * 32;  // elements
-constexpr int64_t kPiece = 256;     // of K: a panel of each factor fits the first-level cache
+// A panel is 32 rows of op(A) or 32 columns of op(B): two tiles for every 32 steps of K. In a tile
+// of A a row is 32 steps of K of one row of A, and the tiles of the first 16 rows stand before
+// those of the last; in one of B, row p holds the steps 2p and 2p + 1 of 16 columns, in pairs, and
+// the two tiles of a step stand side by side.
+constexpr int64_t kPanel = kStripe;                   // rows or columns
+constexpr int64_t kStep = 32;                         // of K in a tile
+constexpr int64_t kTile = kTileBytes / sizeof(bf16);  // elements
+constexpr int64_t kPiece = 256;  // of K: a panel of each factor fits the first-level cache
 constexpr int64_t kSharedElements = 1 << 19;  // half of a second-level cache of 2 MiB
 constexpr int64_t kSums = kPanel * kPanel;    // floats of a product of two panels
 
@@ -99,10 +96,19 @@ struct PanelSource {
   int64_t depth;
 };
 
+int64_t steps_of(int64_t depth) { return (depth + kStep - 1) / kStep; }
+
+// Where in a panel the tile of step k and of the first or second 16 rows or columns stands.
+template <bool kPairs>
+bf16* tile_at(bf16* panel, const PanelSource& s, int64_t k, int64_t half) {
+  const int64_t step = k / kStep;
+  return panel + kTile * (kPairs ? 2 * step + half : half * steps_of(s.depth) + step);
+}
+
 // From [count, K].
 template <bool kPairs>
 void pack_contiguous(const PanelSource& s, bf16* panel) {
-  for (int64_t k = 0; k < s.depth; k += kStep, panel += 2 * kTile) {
+  for (int64_t k = 0; k < s.depth; k += kStep) {
     const __mmask32 mask = first_halves(s.depth - k);
     for (int64_t half = 0; half < 2; ++half) {
       Words x;
@@ -112,7 +118,7 @@ void pack_contiguous(const PanelSource& s, bf16* panel) {
                              : _mm512_setzero_si512();
       }
       if constexpr (kPairs) transpose(x);
-      store_tile(x, panel + half * kTile);
+      store_tile(x, tile_at<kPairs>(panel, s, k, half));
     }
   }
 }
@@ -121,7 +127,7 @@ void pack_contiguous(const PanelSource& s, bf16* panel) {
 template <bool kPairs>
 void pack_strided(const PanelSource& s, bf16* panel) {
   const __mmask32 mask = first_halves(s.count);
-  for (int64_t k = 0; k < s.depth; k += kStep, panel += 2 * kTile) {
+  for (int64_t k = 0; k < s.depth; k += kStep) {
     Words low, high;
     for (int64_t p = 0; p < 16; ++p) {
       const int64_t row = k + 2 * p;
@@ -133,8 +139,8 @@ void pack_strided(const PanelSource& s, bf16* panel) {
       transpose(low);
       transpose(high);
     }
-    store_tile(low, panel);
-    store_tile(high, panel + kTile);
+    store_tile(low, tile_at<kPairs>(panel, s, k, 0));
+    store_tile(high, tile_at<kPairs>(panel, s, k, 1));
   }
 }
 
@@ -160,47 +166,6 @@ struct Panels {
     }
   }
 };
-
-struct alignas(64) TileConfiguration {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t bytes_per_row[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-// GCC's tile loads do not say that they read memory.
-HWY_INLINE void compiler_fence() { asm volatile("" ::: "memory"); }
-
-// sums[32][32] (+)= a panel of A times a panel of B, over `steps` tiles of K.
-void multiply_panels(const bf16* a, const bf16* b, int64_t steps, bool add, float* sums) {
-  constexpr int64_t kRow = kPanel * sizeof(float);
-  compiler_fence();
-  if (add) {
-    _tile_loadd(0, sums, kRow);
-    _tile_loadd(1, sums + 16, kRow);
-    _tile_loadd(2, sums + 16 * kPanel, kRow);
-    _tile_loadd(3, sums + 16 * kPanel + 16, kRow);
-  } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-  }
-  for (int64_t step = 0; step < steps; ++step, a += 2 * kTile, b += 2 * kTile) {
-    _tile_loadd(4, a, 64);
-    _tile_loadd(6, b, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(7, b + kTile, 64);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, a + kTile, 64);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-  }
-  _tile_stored(0, sums, kRow);
-  _tile_stored(1, sums + 16, kRow);
-  _tile_stored(2, sums + 16 * kPanel, kRow);
-  _tile_stored(3, sums + 16 * kPanel + 16, kRow);
-  compiler_fence();
-}
 
 // As to_bf16 rounds.
 HWY_INLINE __m256i narrow(__m512 x) {
@@ -286,13 +251,21 @@ struct Work {
     }
   }
   void multiply(int64_t i, int64_t k, int64_t depth, const bf16* others, float* s) const {
-    const int64_t steps = (depth + kStep - 1) / kStep;
+    const int64_t steps = steps_of(depth);
     const bool first = k == 0;
     const bool last = k + depth == product.k;
     for (int64_t j = 0; j < shared.count(); ++j, others += cuts.piece * kPanel) {
       float* const sum = first && last ? s : s + j * kSums;
-      multiply_panels(streaming.is_b ? others : panel, streaming.is_b ? panel : others, steps,
-                      !first, sum);
+      const bf16* const left = streaming.is_b ? others : panel;
+      const bf16* const right = streaming.is_b ? panel : others;
+      const int64_t rows = product.m - kPanel * (streaming.is_b ? j : i);
+      multiply_tiles_bf16({.left = reinterpret_cast<const std::byte*>(left),
+                           .left_stride = steps * kTileBytes,
+                           .right = reinterpret_cast<const std::byte*>(right),
+                           .depth = steps,
+                           .two_rows = rows > kTileRows,
+                           .accumulate = !first,
+                           .result = sum});
       if (!last) continue;
       const int64_t row = kPanel * (streaming.is_b ? j : i);
       write_product(product, row, kPanel * (streaming.is_b ? i : j), sum);
@@ -300,19 +273,7 @@ struct Work {
   }
 };
 
-bool request_tiles() {
-  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
-  constexpr int kTileData = 18;
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-}
-
 }  // namespace
-
-bool amx_is_usable() {
-  static const bool usable =
-      std::strcmp(instruction_set(), "avx512_core_amx") == 0 && request_tiles();
-  return usable;
-}
 
 void amx_multiply(const AmxProduct& product) {
   const Panels rows{product.a, product.m, false}, columns{product.b, product.n, true};
@@ -335,8 +296,7 @@ void amx_multiply(const AmxProduct& product) {
                     scratch<float>(Scratch::kSums, kept * shared.count() * kSums),
                     begin,
                     end};
-    const TileConfiguration configuration;
-    _tile_loadconfig(&configuration);
+    const TileSession tiles;
     for (int64_t k0 = 0; k0 < product.k; k0 += cuts.block) {
       const int64_t depth = std::min(cuts.block, product.k - k0);
       work.share(k0, depth, thread, threads);
@@ -344,7 +304,6 @@ void amx_multiply(const AmxProduct& product) {
       work.run(k0, depth);
       if (k0 + cuts.block < product.k) barrier();
     }
-    _tile_release();
   };
   if (threads <= 1) {
     body(0, [] {});
@@ -364,7 +323,6 @@ HWY_POP_ATTRIBUTES
 #else
 
 namespace spanforge::ops {
-bool amx_is_usable() { return false; }
 void amx_multiply(const AmxProduct&) {}
 }  // namespace spanforge::ops
 

@@ -14,9 +14,6 @@
 
 namespace spanforge::ops {
 
-// Whether CPU, operating system and SPANFORGE_MAX_ISA allow it.
-bool amx_is_usable();
-
 struct AmxProduct {
   struct Factor {
     const bf16* data;
@@ -32,7 +29,7 @@ struct AmxProduct {
   bool accumulate;    // c += instead of c =
 };
 
-// REQUIRES amx_is_usable(), m, n, k >= 1.
+// REQUIRES has_tiles() (amx.h), m, n, k >= 1.
 void amx_multiply(const AmxProduct& product);
 
 }  // namespace spanforge::ops

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "spanforge/ops/amx.h"
 #include "spanforge/ops/amx_gemm.h"
 #include "spanforge/ops/check.h"
 #include "spanforge/ops/instruction_sets.h"
@@ -259,7 +260,7 @@ void gemm(const Tensor& a, const Tensor& b, const Tensor& c, const GemmOptions& 
   if (x.m == 0 || x.n == 0) return;
   if (x.k == 0) return empty_sum(x);
   if (a.dtype == DType::kBF16 && !bf16_is_fast()) return multiply_as_f32(x);
-  if (a.dtype == DType::kBF16 && amx_is_usable()) return multiply_in_tiles(x);
+  if (a.dtype == DType::kBF16 && has_tiles()) return multiply_in_tiles(x);
   multiply(x);
 }
 

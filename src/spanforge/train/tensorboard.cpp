@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "spanforge/evaluation/evaluate.h"
+#include "spanforge/model/model.h"
 #include "spanforge/train/arguments.h"
 #include "spanforge/train/train_state.h"
 

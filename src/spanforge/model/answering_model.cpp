@@ -1,0 +1,66 @@
+#include "spanforge/model/answering_model.h"
+
+#include <utility>
+
+#include "spanforge/model/answering_weights.h"
+#include "spanforge/model/batch_ids.h"
+#include "spanforge/model/int8_file.h"
+#include "spanforge/ops/gemm.h"
+
+namespace spanforge {
+
+struct AnsweringModel::Impl {
+  explicit Impl(const ModelConfig& model_config)
+      : config(model_config),
+        spec(encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json")),
+        shape(encoder_shape(config)) {}
+
+  void predict(const PackedBatch& batch, Workspace& workspace, const Tensor& logits,
+               const InputObserver* observer) const {
+    check_ids(config, batch);
+    if (batch.token_count() == 0) return;
+    workspace.activations.release(0);
+    answering_forward(
+        {spec, shape, weights->parts, batch, dtype, workspace.activations, observer}, logits);
+  }
+
+  ModelConfig config;
+  const EncoderSpec& spec;
+  EncoderShape shape;
+  DType dtype = DType::kF32;
+  std::unique_ptr<AnsweringWeights> weights;
+};
+
+AnsweringModel::AnsweringModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+AnsweringModel::AnsweringModel(AnsweringModel&&) noexcept = default;
+AnsweringModel& AnsweringModel::operator=(AnsweringModel&&) noexcept = default;
+AnsweringModel::~AnsweringModel() = default;
+
+AnsweringModel AnsweringModel::load(const std::filesystem::path& directory,
+                                    const std::string& source, Precision precision,
+                                    LoadReport* report) {
+  auto impl = std::make_unique<Impl>(ModelConfig::from_directory(directory));
+  const ParameterTable table = build_parameter_table(impl->spec, impl->config);
+  if (is_int8_directory(directory)) {
+    impl->weights = load_int8_weights(directory, impl->spec, table);
+    impl->dtype = ops::bf16_is_fast() ? DType::kBF16 : DType::kF32;
+    if (report != nullptr) *report = {};
+  } else {
+    impl->weights = load_stored_weights(directory, source, impl->spec, table, precision, report);
+    impl->dtype = precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
+  }
+  return AnsweringModel(std::move(impl));
+}
+
+const ModelConfig& AnsweringModel::config() const { return impl_->config; }
+
+void AnsweringModel::predict(const PackedBatch& batch, Workspace& workspace,
+                             const Tensor& logits) const {
+  impl_->predict(batch, workspace, logits, nullptr);
+}
+void AnsweringModel::predict(const PackedBatch& batch, Workspace& workspace, const Tensor& logits,
+                             const InputObserver& observer) const {
+  impl_->predict(batch, workspace, logits, &observer);
+}
+
+}  // namespace spanforge

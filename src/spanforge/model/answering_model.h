@@ -1,0 +1,43 @@
+#pragma once
+// What: a saved model made ready to answer and nothing else: see docs/answering.md.
+// Forms: f32: the stored weights are used where the file is mapped, so processes share them. bf16:
+//   linear layers are rounded and laid out for the CPU's tiles while they are read. int8: a
+//   directory of `model convert --int8` (docs/int8.md), mapped as well; its layers are int8
+//   whatever precision is asked for, what is between them is bf16 where that is fast, else f32.
+// Files: a weight file must not be cut off in place while it is in use (the system would end the
+//   process); replacing it by renaming, as every command here does, is safe.
+// Threads: predict() is const and concurrent, each call with a Workspace of its own.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "spanforge/model/answering_encoder.h"
+#include "spanforge/model/model.h"
+
+namespace spanforge {
+
+class AnsweringModel : public Predictor {
+ public:
+  // source: the model as its user named it, for messages. report: what the file had to spare.
+  // Errors: Error{kBadModel} for weights that are missing (the head's too: what such a model
+  // answers is random), misshaped or not finite, naming each; Error{kIo} for missing files.
+  static AnsweringModel load(const std::filesystem::path& directory, const std::string& source,
+                             Precision precision, LoadReport* report = nullptr);
+  AnsweringModel(AnsweringModel&&) noexcept;
+  AnsweringModel& operator=(AnsweringModel&&) noexcept;
+  ~AnsweringModel() override;
+
+  const ModelConfig& config() const override;
+  void predict(const PackedBatch& batch, Workspace& workspace, const Tensor& logits) const override;
+  // The same, and `observer` sees every input of the blocks' linear layers.
+  void predict(const PackedBatch& batch, Workspace& workspace, const Tensor& logits,
+               const InputObserver& observer) const;
+
+ private:
+  struct Impl;
+  explicit AnsweringModel(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace spanforge

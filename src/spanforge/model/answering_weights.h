@@ -1,0 +1,30 @@
+#pragma once
+// Where an AnsweringModel's parts come from: the files of a Hugging Face directory, or the one of an
+// int8 model. Both keep the files mapped for as long as the parts are used.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "spanforge/model/answering_encoder.h"
+#include "spanforge/model/model.h"
+
+namespace spanforge {
+
+class AnsweringWeights {
+ public:
+  virtual ~AnsweringWeights() = default;
+  AnsweringParts parts;
+};
+
+std::unique_ptr<AnsweringWeights> load_stored_weights(const std::filesystem::path& directory,
+                                                      const std::string& source,
+                                                      const EncoderSpec& spec,
+                                                      const ParameterTable& table,
+                                                      Precision precision, LoadReport* report);
+
+std::unique_ptr<AnsweringWeights> load_int8_weights(const std::filesystem::path& directory,
+                                                    const EncoderSpec& spec,
+                                                    const ParameterTable& table);
+
+}  // namespace spanforge

@@ -1,0 +1,238 @@
+#include "spanforge/model/int8_file.h"
+
+#include <cmath>
+#include <deque>
+#include <unordered_map>
+
+#include "spanforge/formats/safetensors.h"
+#include "spanforge/formats/weights.h"
+#include "spanforge/model/answering_weights.h"
+#include "spanforge/ops/optimizer.h"
+
+namespace spanforge {
+namespace {
+
+constexpr const char* kFormat = "spanforge-int8";
+constexpr const char* kVersion = "1";
+constexpr size_t kAlignment = 64;  // of the tiles
+
+std::string linear_name(const EncoderSpec& spec, size_t layer, BlockLinear linear) {
+  return std::string(spec.base_prefix) + std::string(spec.layers) + "." + std::to_string(layer) +
+         "." + block_linear_name(linear);
+}
+
+template <class T>
+const LinearPart<T>& linear_part(const BlockPart<T>& block, BlockLinear linear) {
+  switch (linear) {
+    case BlockLinear::kQkv:
+      return block.qkv;
+    case BlockLinear::kAttentionOutput:
+      return block.attention_output;
+    case BlockLinear::kIntermediate:
+      return block.intermediate;
+    case BlockLinear::kOutput:
+      return block.output;
+  }
+  throw Error(ErrorCode::kInternal, "int8", "unknown linear layer");
+}
+
+constexpr BlockLinear kLinears[] = {BlockLinear::kQkv, BlockLinear::kAttentionOutput,
+                                    BlockLinear::kIntermediate, BlockLinear::kOutput};
+
+std::vector<int64_t> packed_shape(const Slot& weight) {
+  return {ops::packed_stripes(weight.rows), ops::packed_depth(weight.cols, DType::kS8), 2, 16, 16,
+          4};
+}
+
+// Parameters that are not part of a packed layer.
+std::vector<const Parameter*> plain_parameters(const ParameterTable& table) {
+  std::vector<const Parameter*> plain;
+  for (const Parameter& parameter : table.rows) {
+    bool packed = false;
+    for (const BlockPart<Slot>& block : table.parts.blocks) {
+      for (const BlockLinear linear : kLinears) {
+        const LinearPart<Slot>& part = linear_part(block, linear);
+        for (const Slot& slot : {part.weight, part.bias}) {
+          const int64_t at = parameter.offset - slot.offset;
+          packed = packed || (at >= 0 && at < slot.rows * slot.cols);
+        }
+      }
+    }
+    if (!packed) plain.push_back(&parameter);
+  }
+  return plain;
+}
+
+// The tensors of a file being made, and the memory they lie in.
+class Writer {
+ public:
+  void add_floats(std::string name, std::vector<int64_t> shape, const float* data, int64_t count) {
+    const auto* bytes = reinterpret_cast<const char*>(data);
+    tensors_.push_back({std::move(name), StoredType::kF32, std::move(shape),
+                        {bytes, static_cast<size_t>(count) * sizeof(float)}});
+    float_bytes_ += static_cast<size_t>(count) * sizeof(float);
+  }
+  void add_floats(std::string name, std::vector<float> data) {
+    const std::vector<float>& kept = floats_.emplace_back(std::move(data));
+    const auto count = static_cast<int64_t>(kept.size());
+    add_floats(std::move(name), {count}, kept.data(), count);
+  }
+  void add_packed(std::string name, std::vector<int64_t> shape, std::vector<int8_t> data) {
+    const std::vector<int8_t>& kept = bytes_.emplace_back(std::move(data));
+    tensors_.push_back({std::move(name), StoredType::kI8, std::move(shape),
+                        {reinterpret_cast<const char*>(kept.data()), kept.size()}});
+  }
+  void write(const std::filesystem::path& path) && {
+    // Floats stand first; padded, they leave the tiles where they can be loaded fast.
+    add_floats("padding",
+               std::vector<float>((kAlignment - float_bytes_ % kAlignment) / sizeof(float)));
+    write_safetensors(path, std::move(tensors_), {{"format", kFormat}, {"version", kVersion}},
+                      kAlignment);
+  }
+
+ private:
+  std::vector<StoredTensor> tensors_;
+  std::deque<std::vector<float>> floats_;
+  std::deque<std::vector<int8_t>> bytes_;
+  size_t float_bytes_ = 0;
+};
+
+// The tensors of a file being read, each proved before it is used.
+class Int8Weights : public AnsweringWeights {
+ public:
+  explicit Int8Weights(const std::filesystem::path& path) : file_(path) {
+    const SafetensorsMetadata& metadata = file_.metadata();
+    const auto is = [&](const char* key, const char* value) {
+      const auto found = metadata.find(key);
+      return found != metadata.end() && found->second == value;
+    };
+    if (!is("format", kFormat)) fail("is not an int8 model's file: its metadata lack the format");
+    if (!is("version", kVersion)) {
+      fail("has a version of the int8 format that this program does not know; convert the model "
+           "again");
+    }
+  }
+
+  void build(const EncoderSpec& spec, const ParameterTable& table) {
+    for (const Parameter* parameter : plain_parameters(table)) {
+      plain_.emplace(parameter->offset, floats(parameter->name, parameter->shape));
+    }
+    for (const Slot& slot : table.parts.embeddings) parts.embeddings.push_back(plain(slot));
+    parts.embedding_norm = norm(table.parts.embedding_norm);
+    for (size_t layer = 0; layer < table.parts.blocks.size(); ++layer) {
+      const BlockPart<Slot>& from = table.parts.blocks[layer];
+      AnsweringBlock& block = parts.blocks.emplace_back();
+      for (const BlockLinear which : kLinears) {
+        block.linears[static_cast<size_t>(which)] =
+            linear(linear_name(spec, layer, which), linear_part(from, which).weight);
+      }
+      block.attention_norm = norm(from.attention_norm);
+      block.output_norm = norm(from.output_norm);
+    }
+    parts.head = {plain(table.parts.head.weight), plain(table.parts.head.bias)};
+    if (used_ + 1 < file_.tensors().size()) {  // but for the padding
+      fail("has tensors that the model of config.json does not");
+    }
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& reason) const {
+    throw Error(ErrorCode::kBadModel, file_.path().string(), reason);
+  }
+
+  std::string_view bytes(const std::string& name, StoredType type,
+                         const std::vector<int64_t>& shape) {
+    const StoredTensor* const stored = file_.find(name);
+    if (stored == nullptr) fail("lacks the tensor \"" + name + "\"");
+    if (stored->type != type || stored->shape != shape) {
+      fail("has the tensor \"" + name + "\" in a type or shape that does not fit config.json");
+    }
+    ++used_;
+    return stored->bytes;
+  }
+
+  Tensor floats(const std::string& name, const std::vector<int64_t>& shape) {
+    const std::string_view data = bytes(name, StoredType::kF32, shape);
+    if (reinterpret_cast<uintptr_t>(data.data()) % alignof(float) != 0) {
+      fail("is not aligned: the data of an int8 model begin at a multiple of 64 bytes");
+    }
+    auto* const numbers = reinterpret_cast<float*>(const_cast<char*>(data.data()));
+    const Tensor tensor =
+        make_tensor(numbers, shape.size() == 1 ? 1 : shape.front(), shape.back());
+    if (ops::first_non_finite(tensor) >= 0) fail("has NaN or Inf in \"" + name + "\"");
+    return tensor;
+  }
+
+  const Tensor& plain(const Slot& slot) const { return plain_.at(slot.offset); }
+  NormPart<Tensor> norm(const NormPart<Slot>& slots) const {
+    return {plain(slots.gamma), plain(slots.beta)};
+  }
+
+  ops::PackedLinear linear(const std::string& name, const Slot& weight) {
+    const std::string_view packed =
+        bytes(name + ".weight", StoredType::kI8, packed_shape(weight));
+    const Tensor scales = floats(name + ".weight_scale", {weight.rows});
+    const Tensor bias = floats(name + ".bias", {weight.rows});
+    const Tensor stored_range = floats(name + ".input_range", {2});
+    const float scale = stored_range.as<float>()[0], zero = stored_range.as<float>()[1];
+    if (!(scale > 0) || !(zero >= 0) || !(zero <= 255) || zero != std::floor(zero)) {
+      fail("has an impossible range in \"" + name + ".input_range\"");
+    }
+    return ops::PackedLinear::int8(weight.rows, weight.cols,
+                                   reinterpret_cast<const int8_t*>(packed.data()),
+                                   scales.as<float>(), bias, {scale, static_cast<int32_t>(zero)});
+  }
+
+  SafetensorsFile file_;
+  std::unordered_map<int64_t, Tensor> plain_;  // by offset in the table
+  size_t used_ = 0;
+};
+
+}  // namespace
+
+bool is_int8_directory(const std::filesystem::path& directory) {
+  std::error_code error;
+  return std::filesystem::exists(directory / kInt8WeightFile, error) &&
+         find_weight_file(directory).empty();
+}
+
+void write_int8_file(const std::filesystem::path& directory, const QuestionAnsweringModel& model,
+                     const Int8Ranges& ranges) {
+  const EncoderSpec& spec =
+      encoder_spec(model.config().model_type, ErrorCode::kBadModel, "config.json");
+  const ParameterTable table = build_parameter_table(spec, model.config());
+  const ModelParts<Tensor> weights = bind_parts(table, model.all_weights(), {});
+  Writer writer;
+  for (const Parameter* parameter : plain_parameters(table)) {
+    const Tensor tensor = model.weights(*parameter);
+    writer.add_floats(parameter->name, parameter->shape, tensor.as<float>(), parameter->size);
+  }
+  for (size_t layer = 0; layer < weights.blocks.size(); ++layer) {
+    for (const BlockLinear which : kLinears) {
+      const LinearPart<Tensor>& part = linear_part(weights.blocks[layer], which);
+      const Slot& slot = linear_part(table.parts.blocks[layer], which).weight;
+      const std::string name = linear_name(spec, layer, which);
+      ops::Int8Weights packed = ops::quantize_weights(
+          slot.rows, slot.cols, [&](int64_t first, int64_t count, float* to) {
+            std::copy_n(part.weight.row<float>(first), count * slot.cols, to);
+          });
+      const ops::InputRange& range = ranges[layer][static_cast<size_t>(which)];
+      writer.add_packed(name + ".weight", packed_shape(slot), std::move(packed.packed));
+      writer.add_floats(name + ".weight_scale", std::move(packed.scales));
+      writer.add_floats(name + ".bias", {slot.rows}, part.bias.as<float>(), slot.rows);
+      writer.add_floats(name + ".input_range",
+                        {range.scale, static_cast<float>(range.zero_point)});
+    }
+  }
+  std::move(writer).write(directory / kInt8WeightFile);
+}
+
+std::unique_ptr<AnsweringWeights> load_int8_weights(const std::filesystem::path& directory,
+                                                    const EncoderSpec& spec,
+                                                    const ParameterTable& table) {
+  auto weights = std::make_unique<Int8Weights>(directory / kInt8WeightFile);
+  weights->build(spec, table);
+  return weights;
+}
+
+}  // namespace spanforge

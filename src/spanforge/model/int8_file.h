@@ -1,0 +1,33 @@
+#pragma once
+// What: the one weight file of an int8 model, model.int8.safetensors (docs/int8.md). It stands in
+//   the place of model.safetensors, so that no other program takes it for f32 weights.
+// Format: a safetensors file whose data begin at a multiple of 64 bytes; metadata format =
+//   "spanforge-int8", version = "1". Tensors: for every linear layer of every block, LAYER.LINEAR
+//   with LINEAR one of qkv, attention_output, intermediate, output:
+//     .weight        I8 [stripes, pairs, 2, 16, 16, 4]: ops/packed_layout.h
+//     .weight_scale  F32 [outputs]
+//     .bias          F32 [outputs]
+//     .input_range   F32 [2]: scale, zero point
+//   every other parameter as F32 under its Hugging Face name; and `padding`, of no meaning.
+
+#include <array>
+#include <filesystem>
+#include <vector>
+
+#include "spanforge/model/answering_encoder.h"
+#include "spanforge/model/model.h"
+
+namespace spanforge {
+
+// By layer and BlockLinear.
+using Int8Ranges = std::vector<std::array<ops::InputRange, kBlockLinears>>;
+
+// A directory with that file and no weights of another kind.
+bool is_int8_directory(const std::filesystem::path& directory);
+
+// Writes the file into `directory`, atomically. The caller puts config.json and the tokenizer's
+// files beside it.
+void write_int8_file(const std::filesystem::path& directory, const QuestionAnsweringModel& model,
+                     const Int8Ranges& ranges);
+
+}  // namespace spanforge
