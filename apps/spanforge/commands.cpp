@@ -53,8 +53,12 @@ constexpr Command kCommands[] = {
      run_model_new},
     {"model info", "architecture, parameters, memory", "--model DIR|ID [--json]",
      "spanforge model info --model run/trained", run_model_info},
-    {"model convert", "write a model's weights as safetensors", "--model DIR|ID --output DIR",
-     "spanforge model convert --model old --output new", run_model_convert},
+    {"model convert", "write a model's weights as safetensors, or as int8 for answering",
+     "--model DIR|ID --output DIR [--int8 --calibrate F --validation F]",
+     "spanforge model convert --model old --output new\n"
+     "spanforge model convert --model run/trained --output run/int8 --int8 --calibrate train.json "
+     "--validation validation.json",
+     run_model_convert},
     {"download", "fetch a model of the Hugging Face hub into its cache", "ID [--json]",
      "spanforge download bert-base-chinese", run_download},
     {"doctor", "this machine: processor, libraries, threads, memory, cache", "[--json]",

@@ -3,6 +3,9 @@
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/evaluation/int8_conversion.h"
+#include "spanforge/formats/manifest.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
 #include "staged_directory.h"
@@ -17,27 +20,100 @@ bool is_weight_file(const fs::path& file) {
          extension == ".msgpack" || name.ends_with(".index.json") || name.starts_with(".");
 }
 
+struct Options {
+  std::string model, output, calibrate, validation;
+  bool int8 = false;
+  Int8Options quantization;
+  int32_t threads = 0;
+};
+
+void declare(OptionTable& table, Options& o) {
+  table(kModelOption, o.model);
+  table({"output", "directory to make", "", "output_dir"}, o.output);
+  table.add_switch({"int8", "make an int8 model, for answering (docs/int8.md)", ""}, o.int8);
+  table({"calibrate", "with --int8: data like those it will be asked about, e.g. the training's",
+         ""},
+        o.calibrate);
+  table({"validation", "with --int8: data both models are scored on", ""}, o.validation);
+  table({"max_drop", "with --int8: points of exact match or F1 that may be lost", ">= 0"},
+        o.quantization.max_drop);
+  table({"calibration_windows", "with --int8: windows of the calibration data to look at", "> 0"},
+        o.quantization.windows);
+  table({"calibration_share", "with --int8: share of a layer's inputs that its range holds",
+         "> 0"},
+        o.quantization.share);
+  table(kThreadsOption, o.threads);
+}
+
+void check(const OptionTable& table, const Options& o) {
+  table.require("model");
+  table.require("output");
+  if (o.int8) {
+    table.require("calibrate");
+    table.require("validation");
+  }
+  for (const char* other : {"calibrate", "validation", "max_drop", "calibration_windows",
+                            "calibration_share"}) {
+    if (o.int8 || !table.given(other)) continue;
+    throw Error(ErrorCode::kUsage, flag_of(other), "is for --int8");
+  }
+  if (!(o.quantization.max_drop >= 0)) {
+    throw Error(ErrorCode::kUsage, "--max-drop", "must not be negative");
+  }
+  if (o.quantization.windows < 1) {
+    throw Error(ErrorCode::kUsage, "--calibration-windows", "must be at least 1");
+  }
+  if (!(o.quantization.share > 0 && o.quantization.share <= 1)) {
+    throw Error(ErrorCode::kUsage, "--calibration-share", "must be above 0 and at most 1");
+  }
+}
+
+// The rest of a model's directory, but for a manifest: it speaks of the weights left behind.
+void copy_other_files(const fs::path& source, const fs::path& directory) {
+  for (const auto& entry : fs::directory_iterator(source)) {
+    if (!entry.is_regular_file() || is_weight_file(entry.path()) ||
+        entry.path().filename() == kManifestName) {
+      continue;
+    }
+    write_file_atomic(directory / entry.path().filename(), read_file(entry.path()));
+  }
+}
+
+void convert_int8(const Options& o) {
+  const fs::path source = resolve_model(o.model);
+  const Dataset calibration = load_dataset(o.calibrate);
+  const Dataset validation = load_dataset(o.validation);
+  StagedDirectory directory(o.output);
+  copy_other_files(source, directory.path());
+  const Int8Scores scores = convert_to_int8(source, o.model, calibration, validation,
+                                            o.quantization, directory.path());
+  directory.commit();
+  emit("{}: int8; on {} validation questions exact {:.2f} -> {:.2f}, f1 {:.2f} -> {:.2f}\n",
+       o.output, scores.questions, scores.before.exact, scores.after.exact, scores.before.f1,
+       scores.after.f1);
+}
+
+void convert_format(const Options& o) {
+  const fs::path source = resolve_model(o.model);
+  const WeightFiles weights(source);
+  StagedDirectory directory(o.output);
+  write_safetensors(directory.path() / "model.safetensors", weights.tensors());
+  copy_other_files(source, directory.path());
+  directory.commit();
+  emit("{}: {} tensors of {} as model.safetensors, and the other files\n", o.output,
+       weights.tensors().size(), weights.path().filename().string());
+}
+
 }  // namespace
 
 int run_model_convert(const Arguments& arguments) {
-  std::string model, output;
+  Options o;
   OptionTable table;
-  table(kModelOption, model);
-  table({"output", "directory to make", "", "output_dir"}, output);
+  declare(table, o);
   if (!table.parse(arguments)) return 0;
-  table.require("model");
-  table.require("output");
-  const fs::path source = resolve_model(model);
-  const WeightFiles weights(source);
-  StagedDirectory directory(output);
-  write_safetensors(directory.path() / "model.safetensors", weights.tensors());
-  for (const auto& entry : fs::directory_iterator(source)) {
-    if (!entry.is_regular_file() || is_weight_file(entry.path())) continue;
-    write_file_atomic(directory.path() / entry.path().filename(), read_file(entry.path()));
-  }
-  directory.commit();
-  emit("{}: {} tensors of {} as model.safetensors, and the other files\n", output,
-       weights.tensors().size(), weights.path().filename().string());
+  check(table, o);
+  set_thread_count(o.threads);
+  o.int8 ? convert_int8(o) : convert_format(o);
   return 0;
 }
 

@@ -1,0 +1,106 @@
+#include "spanforge/evaluation/int8_conversion.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "spanforge/model/answering_model.h"
+#include "spanforge/model/int8_calibration.h"
+#include "spanforge/text/tokenizer.h"
+
+namespace spanforge {
+namespace {
+
+std::vector<int32_t> spread_evenly(size_t windows, int32_t wanted) {
+  const auto kept = std::min(windows, static_cast<size_t>(wanted));
+  std::vector<int32_t> chosen;
+  for (size_t i = 0; i < kept; ++i) chosen.push_back(static_cast<int32_t>(i * windows / kept));
+  return chosen;
+}
+
+Int8Ranges calibrate(const AnsweringModel& model, const FeatureSet& features,
+                     const Int8Options& options) {
+  const std::vector<int32_t> chosen = spread_evenly(features.size(), options.windows);
+  Int8Calibration calibration(static_cast<size_t>(model.config().num_hidden_layers));
+  Workspace workspace;
+  PackedBatch batch;
+  std::vector<float> logits;
+  const auto run = [&](const InputObserver& observer) {
+    const auto size = static_cast<size_t>(options.batch_size);
+    for (size_t first = 0; first < chosen.size(); first += size) {
+      const size_t count = std::min(size, chosen.size() - first);
+      pack_windows(features, std::span(chosen).subspan(first, count), batch);
+      logits.resize(static_cast<size_t>(batch.token_count()) * 2);
+      model.predict(batch, workspace, make_tensor(logits.data(), batch.token_count(), 2),
+                    observer);
+    }
+  };
+  run([&](size_t layer, BlockLinear linear, const Tensor& x) {
+    calibration.see_ends(layer, linear, x);
+  });
+  if (options.share < 1.0) {
+    run([&](size_t layer, BlockLinear linear, const Tensor& x) {
+      calibration.see_values(layer, linear, x);
+    });
+  }
+  return calibration.ranges(options.share);
+}
+
+class Judge {
+ public:
+  Judge(const Dataset& dataset, const Tokenizer& tokenizer, const AnswerSettings& settings,
+        const Int8Options& options)
+      : dataset_(dataset) {
+    FeatureOptions features;
+    features.windows = settings.windows;
+    features.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;
+    features_ = FeatureSet::build(dataset, tokenizer, features);
+    options_.decoder = settings.decoder_options();
+    options_.predict.batch_size = options.batch_size;
+    options_.recipe_ranks = false;
+  }
+  SquadScores scores(const Predictor& model) const {
+    return evaluate(model, dataset_, features_, options_).squad;
+  }
+
+ private:
+  const Dataset& dataset_;
+  FeatureSet features_;
+  EvaluationOptions options_;
+};
+
+}  // namespace
+
+Int8Scores convert_to_int8(const std::filesystem::path& source, const std::string& name,
+                           const Dataset& calibration, const Dataset& validation,
+                           const Int8Options& options, const std::filesystem::path& directory) {
+  const Tokenizer tokenizer = Tokenizer::from_directory(source);
+  const AnsweringModel before = AnsweringModel::load(source, name, Precision::kF32);
+  const AnswerSettings settings =
+      choose_answer_settings(load_answer_settings(source), {}, tokenizer,
+                             before.config().max_position_embeddings)
+          .settings;
+  FeatureOptions unlabelled;
+  unlabelled.windows = settings.windows;
+  unlabelled.with_labels = false;
+  const Int8Ranges ranges =
+      calibrate(before, FeatureSet::build(calibration, tokenizer, unlabelled), options);
+  write_int8_file(directory, QuestionAnsweringModel::load(source, 0), ranges);
+  const Judge judge(validation, tokenizer, settings, options);
+  Int8Scores scores;
+  scores.questions = validation.examples.size();
+  scores.before = judge.scores(before);
+  scores.after = judge.scores(AnsweringModel::load(directory, name, Precision::kF32));
+  const double exact_drop = scores.before.exact - scores.after.exact;
+  const double f1_drop = scores.before.f1 - scores.after.f1;
+  if (std::max(exact_drop, f1_drop) > options.max_drop) {
+    throw Error(ErrorCode::kBadModel, name,
+                fmt::format("loses too much in int8: exact {:.2f} -> {:.2f}, f1 {:.2f} -> {:.2f} "
+                            "on {} validation questions, where --max-drop allows {:g} points",
+                            scores.before.exact, scores.after.exact, scores.before.f1,
+                            scores.after.f1, scores.questions, options.max_drop));
+  }
+  return scores;
+}
+
+}  // namespace spanforge

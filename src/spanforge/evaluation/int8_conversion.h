@@ -1,0 +1,32 @@
+#pragma once
+// What: a trained model made into an int8 one (docs/int8.md), and judged beside the one it was.
+
+#include <filesystem>
+#include <string>
+
+#include "spanforge/data/dataset.h"
+#include "spanforge/evaluation/answer_settings.h"
+#include "spanforge/evaluation/evaluate.h"
+
+namespace spanforge {
+
+struct Int8Options {
+  double share = 0.99999;   // of the values of a layer's input that its range must hold
+  int32_t windows = 256;    // of the calibration data that are looked at, spread evenly
+  double max_drop = 0.3;    // of exact match and of F1, in points
+  int32_t batch_size = 16;  // windows computed at once
+};
+
+struct Int8Scores {
+  SquadScores before, after;
+  size_t questions = 0;
+};
+
+// Writes model.int8.safetensors of the model in `source` into `directory`, which exists and holds
+// the model's other files already. Errors: Error{kBadModel, name} with both models' scores where
+// one of them falls by more than max_drop; the caller then discards the directory.
+Int8Scores convert_to_int8(const std::filesystem::path& source, const std::string& name,
+                           const Dataset& calibration, const Dataset& validation,
+                           const Int8Options& options, const std::filesystem::path& directory);
+
+}  // namespace spanforge

@@ -1,0 +1,39 @@
+#pragma once
+// What: the ranges of a model's layer inputs, from the batches it is shown, as int8 layers need
+//   them. Two passes over the same batches: the first finds the ends, the second counts values
+//   between them, so that the rarest may be cut off.
+// Threads: not concurrent.
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "spanforge/model/answering_encoder.h"
+#include "spanforge/model/int8_file.h"
+
+namespace spanforge {
+
+class Int8Calibration {
+ public:
+  explicit Int8Calibration(size_t layers) : seen_(layers) {}
+
+  void see_ends(size_t layer, BlockLinear linear, const Tensor& x);
+  void see_values(size_t layer, BlockLinear linear, const Tensor& x);  // after all ends
+
+  // share: of the values that must stay inside, e.g. 0.9999; at 1 all that were seen do. Zero is
+  // always inside and exact.
+  Int8Ranges ranges(double share) const;
+
+ private:
+  static constexpr int64_t kBins = 8192;
+  struct Seen {
+    float least = 0, most = 0;
+    std::vector<int64_t> counts;
+  };
+  std::vector<std::array<Seen, kBlockLinears>> seen_;
+};
+
+// 256 steps over [least, most], which holds zero.
+ops::InputRange input_range(float least, float most);
+
+}  // namespace spanforge
