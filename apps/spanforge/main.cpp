@@ -9,6 +9,7 @@
 #include "command.h"
 #include "help.h"
 #include "output.h"
+#include "short_waits.h"
 #include "signals.h"
 #include "spanforge/base/error.h"
 
@@ -79,4 +80,7 @@ int guarded_main(int argc, char** argv) {
 }  // namespace
 }  // namespace spanforge::app
 
-int main(int argc, char** argv) { return spanforge::app::guarded_main(argc, argv); }
+int main(int argc, char** argv) {
+  spanforge::app::wait_briefly(argv);
+  return spanforge::app::guarded_main(argc, argv);
+}

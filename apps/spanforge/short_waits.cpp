@@ -1,0 +1,19 @@
+#include "short_waits.h"
+
+#include <unistd.h>
+
+#include <climits>
+#include <cstdlib>
+
+namespace spanforge::app {
+
+void wait_briefly(char** argv) {
+  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  char path[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path - 1);
+  if (length <= 0 || ::setenv("GOMP_SPINCOUNT", "1000", 0) != 0) return;
+  path[length] = '\0';
+  ::execv(path, argv);
+}
+
+}  // namespace spanforge::app
