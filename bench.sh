@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 case " $* " in *" --list "* | *" --help "* | *" -h "*) exec python3 bench/run.py "$@" ;; esac
-./tools/install_packages.sh test
+./tools/install_packages.sh bench
 launcher=()
 if command -v ccache >/dev/null; then
   launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)

@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # Installs the distribution packages spanforge needs and that are missing (Debian 12 or newer,
-# Ubuntu 24.04 or newer). Usage: tools/install_packages.sh [build|test]
+# Ubuntu 24.04 or newer). Usage: tools/install_packages.sh [build|test|bench]
 # Without root and without sudo it changes nothing and says what to install.
 set -euo pipefail
 
 packages=(g++ cmake ninja-build pkg-config libdnnl-dev libhwy-dev nlohmann-json3-dev libcli11-dev
   libfmt-dev libtomlplusplus-dev libicu-dev libprotozero-dev libssl-dev libcurl4-openssl-dev
   zlib1g-dev)
-if [ "${1:-build}" = test ]; then
-  packages+=(libgtest-dev python3 python3-venv ccache)
-fi
+case ${1:-build} in
+  build) ;;
+  test) packages+=(libgtest-dev python3 python3-venv ccache) ;;
+  bench) packages+=(libbenchmark-dev python3 python3-venv ccache) ;;
+  *) echo "usage: install_packages.sh [build|test|bench]" >&2; exit 2 ;;
+esac
 
 if ! command -v dpkg-query >/dev/null; then
   echo "install_packages.sh: this is not a Debian or Ubuntu system; install the equivalents of: ${packages[*]}" >&2

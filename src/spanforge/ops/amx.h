@@ -24,6 +24,9 @@ struct TileProduct {
   bool two_rows;    // of tiles
   bool accumulate;  // result += instead of result =
   void* result;     // 16 or 32 rows of kStripe f32 or i32
+  // Brought near meanwhile, so many bytes (a multiple of 64) a step of depth.
+  const std::byte* fetch = nullptr;
+  int64_t fetch_bytes = 0;
 };
 
 // Products of this thread's next calls; made before and unmade after them.

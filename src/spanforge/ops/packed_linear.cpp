@@ -243,21 +243,21 @@ void PackedLinear::multiply_stripe(const std::byte* left, int64_t tile_rows, int
   const int64_t depth = packed_depth(inputs_, bytes ? DType::kS8 : DType::kBF16);
   const int64_t pieces = (depth + kPieceDepth - 1) / kPieceDepth;
   const std::byte* const right = packed_ + stripe * depth * 2 * kTileBytes;
+  const int64_t calls = (tile_rows + 1) / 2;
+  const int64_t fetch_bytes = (2 * kTileBytes / 64 + calls - 1) / calls * 64;
   for (int64_t piece = 0; piece < pieces; ++piece) {
     const int64_t first = depth * piece / pieces, end = depth * (piece + 1) / pieces;
     const std::byte* const next = right + end * 2 * kTileBytes;
-    const int64_t next_bytes = (end - first) * 2 * kTileBytes;
     for (int64_t t = 0; t < tile_rows; t += 2) {
-      const int64_t fetched = next_bytes * t / tile_rows / 64 * 64;
-      const int64_t fetch_end = next_bytes * std::min(tile_rows, t + 2) / tile_rows;
-      for (int64_t b = fetched; b < fetch_end; b += 64) __builtin_prefetch(next + b, 0, 2);
       const TileProduct product{left + (t * depth + first) * kTileBytes,
                                 depth * kTileBytes,
                                 right + first * 2 * kTileBytes,
                                 end - first,
                                 t + 1 < tile_rows,
                                 piece > 0,
-                                sums + t * kTileRows * kStripe * 4};
+                                sums + t * kTileRows * kStripe * 4,
+                                next + t / 2 * fetch_bytes * (end - first),
+                                fetch_bytes};
       bytes ? multiply_tiles_u8s8(product) : multiply_tiles_bf16(product);
     }
   }
