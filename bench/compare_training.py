@@ -49,28 +49,30 @@ def run_spanforge(args, seed, precision, work):
     out = work / f"spanforge-{precision}-{seed}"
     shutil.rmtree(out, ignore_errors=True)
     longest = ["--max-answer-length", str(args.max_answer_length)]
+    steps = ["--max-steps", str(args.max_steps), "--eval-strategy", "no", "--save-strategy", "no"] if args.max_steps else []
     result = measure([str(args.binary), "train", *options_of_both(args, seed), *longest, "--output", str(out), "--num-train-epochs",
                       str(args.epochs), "--per-device-train-batch-size", str(args.batch_size), "--per-device-eval-batch-size",
-                      str(args.batch_size), "--bf16", "true" if precision == "bf16" else "false"],
+                      str(args.batch_size), "--bf16", "true" if precision == "bf16" else "false", *steps],
                      work / f"spanforge-{precision}-{seed}.log")
     lines = [json.loads(line) for line in open(out / "log.jsonl", encoding="utf-8")]
-    scores = {}
-    for decoder in ("run_qa", "spanforge"):
+    scores = {"run_qa": {}, "spanforge": {}}
+    for decoder in () if args.max_steps else scores:
         text = subprocess.run([str(args.binary), "evaluate", "--model", str(out / "trained"), "--data", args.validation, "--decoder",
                                decoder, "--json", *window_options(args), *longest], capture_output=True, text=True, check=True).stdout
         scores[decoder] = {k: v for k, v in json.loads(text).items() if k in ("exact", "f1", "total")}
     summary = next(line for line in lines if "train_runtime" in line)
     return dict(result, seconds_training=summary["train_runtime"], steps=summary["step"], scores=scores["run_qa"],
-                scores_spanforge=scores["spanforge"], losses=[l for l in lines if "loss" in l or "eval_loss" in l])
+                scores_spanforge=scores["spanforge"], flos=summary["total_flos"], losses=[l for l in lines if "loss" in l or "eval_loss" in l])
 
 
 def run_hf(args, seed, precision, work):
     out = work / f"hf-{precision}-{seed}"
     shutil.rmtree(out, ignore_errors=True)
     report = work / f"hf-{precision}-{seed}.json"
+    steps = ["--max-steps", str(args.max_steps), "--no-eval-each-epoch"] if args.max_steps else []
     result = measure([sys.executable, str(ROOT / "bench/hf_trainer.py"), *options_of_both(args, seed), "--output", str(out),
                       "--report", str(report), "--epochs", str(args.epochs), "--batch-size", str(args.batch_size), "--padding",
-                      args.padding, *(["--bf16"] if precision == "bf16" else [])],
+                      args.padding, *(["--bf16"] if precision == "bf16" else []), *steps],
                      work / f"hf-{precision}-{seed}.log")
     return dict(json.loads(report.read_text(encoding="utf-8")), **result)
 
@@ -82,8 +84,9 @@ def curve(run, key):
 def print_tables(runs):
     print("\n| precision | seed | program | process s | training s | peak GB | exact | f1 |\n|---|---|---|---|---|---|---|---|")
     for r in runs:
+        exact, f1 = (f"{r['scores'][k]:.1f}" if r["scores"] else "" for k in ("exact", "f1"))
         print(f"| {r['precision']} | {r['seed']} | {r['program']} | {r['seconds_process']:.0f} | {r['seconds_training']:.0f} "
-              f"| {r['peak_rss_bytes'] / 1e9:.1f} | {r['scores']['exact']:.1f} | {r['scores']['f1']:.1f} |")
+              f"| {r['peak_rss_bytes'] / 1e9:.1f} | {exact} | {f1} |")
     print("\nLoss of each epoch, training / validation:")
     for r in runs:
         print(f"- {r['program']}, {r['precision']}, seed {r['seed']}: {curve(r, 'loss')} / {curve(r, 'eval_loss')}")
@@ -97,12 +100,12 @@ def print_tables(runs):
               f"training {mean['Trainer']['seconds_training'] / mean['spanforge']['seconds_training']:.2f}, "
               f"memory {mean['Trainer']['peak_rss_bytes'] / mean['spanforge']['peak_rss_bytes']:.2f}")
         for p, rs in of.items():
-            for key in ("exact", "f1"):
+            for key in ("exact", "f1") if rs[0]["scores"] else ():
                 values = [r["scores"][key] for r in rs]
                 print(f"  {p} {key}: mean {statistics.mean(values):.2f}, from {min(values):.2f} to {max(values):.2f}")
 
 
-def main():
+def make_parser():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--model", "--train", "--validation", "--output"):
         parser.add_argument(name, required=True)
@@ -116,8 +119,13 @@ def main():
     parser.add_argument("--padding", choices=["max", "dynamic"], default="max", help="of the Trainer; spanforge never pads")
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
     parser.add_argument("--precisions", nargs="+", choices=["fp32", "bf16"], default=["fp32"])
+    parser.add_argument("--max-steps", type=int, help="train this many steps; no evaluation and no checkpoint by either")
     parser.add_argument("--only", choices=["spanforge", "hf"])
-    args = parser.parse_args()
+    return parser
+
+
+def main():
+    args = make_parser().parse_args()
     work = pathlib.Path(args.output)
     work.mkdir(parents=True, exist_ok=True)
     runs = []

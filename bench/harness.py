@@ -1,8 +1,8 @@
 """What the workloads of bench.sh share: programs that answer "run", alternating runs, tables.
 
 Both sides of a comparison are programs of their own with one protocol (bench/workload.h): they make
-everything ready, print "ready", and then answer every line "run" with one line of JSON that holds
-"seconds". So the sides run in turn, under the same load of the machine, and start-up does not count.
+everything ready, print "ready", and then answer every line "run" (or "run K N": the Kth of N parts of the work)
+with one line of JSON that holds "seconds". So the sides run in turn, under the same load of the machine, and start-up does not count.
 A ratio is the median over the rounds of (alternative's seconds / our seconds): above 1 we are faster.
 """
 import dataclasses
@@ -56,8 +56,8 @@ class Program:
             raise RuntimeError(f"{' '.join(self.command)}: {errors[-1] if errors else 'no answer'}")
         return line
 
-    def run(self):
-        self.process.stdin.write("run\n")
+    def run(self, part=None, parts=None):
+        self.process.stdin.write("run\n" if part is None else f"run {part} {parts}\n")
         self.process.stdin.flush()
         return json.loads(self.expect())
 

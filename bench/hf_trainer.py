@@ -105,6 +105,7 @@ def main():
     parser.add_argument("--padding", choices=["max", "dynamic"], default="max")
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--max-steps", type=int, default=-1, help="then nothing is evaluated")
     parser.add_argument("--no-eval-each-epoch", action="store_true", help="train only, one evaluation at the end, no checkpoints")
     args = parser.parse_args()
 
@@ -125,7 +126,7 @@ def main():
 
     strategy = "no" if args.no_eval_each_epoch else "epoch"
     training = TrainingArguments(
-        output_dir=args.output, num_train_epochs=args.epochs, per_device_train_batch_size=args.batch_size,
+        output_dir=args.output, num_train_epochs=args.epochs, max_steps=args.max_steps, per_device_train_batch_size=args.batch_size,
         gradient_accumulation_steps=args.gradient_accumulation_steps,
         per_device_eval_batch_size=args.batch_size * args.gradient_accumulation_steps, learning_rate=args.learning_rate, seed=args.seed,
         bf16=args.bf16, eval_strategy=strategy, save_strategy=strategy, logging_strategy="epoch",
@@ -135,7 +136,11 @@ def main():
     ready = time.time()
     result = trainer.train()
     trained = time.time()
-    final = scores[-1] if scores else {k[5:]: v for k, v in trainer.evaluate().items() if k in ("eval_exact", "eval_f1", "eval_total")}
+    final = {}
+    if scores:
+        final = scores[-1]
+    elif args.max_steps < 0:
+        final = {k[5:]: v for k, v in trainer.evaluate().items() if k in ("eval_exact", "eval_f1", "eval_total")}
     if not args.no_eval_each_epoch:
         trainer.save_model(os.path.join(args.output, "trained"))
     report = {

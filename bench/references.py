@@ -12,9 +12,10 @@ import time
 
 def answer_runs(run):
     print("ready", flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        part = [int(word) for word in line.split()[1:]]
         start = time.perf_counter()
-        result = run()
+        result = run(*part)
         result.setdefault("seconds", time.perf_counter() - start)
         print(json.dumps(result), flush=True)
 

@@ -1,25 +1,36 @@
 #pragma once
 // Our side of a workload of bench.sh: a program that makes everything ready, then does its work
 // once for every line "run" on standard input and answers each with one line of JSON, so that the
-// script can run it and the alternative in turn.
+// script can run it and the alternative in turn. "run K N" asks for the Kth of N parts of the work.
 
 #include <chrono>
 #include <exception>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
+#include <type_traits>
 
 namespace spanforge::bench {
 
 using PlainJson = nlohmann::json;
 
-// run(): does the work once and returns what to report beside the seconds it took.
+// run() or run(part, parts): does the work once and returns what to report beside the seconds it
+// took.
 template <class Run>
 void answer_runs(Run&& run) {
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
+    [[maybe_unused]] size_t part = 0, parts = 1;
+    std::istringstream words(line.substr(std::string("run").size()));
+    words >> part >> parts;
     const auto start = std::chrono::steady_clock::now();
-    PlainJson result = run();
+    PlainJson result;
+    if constexpr (std::is_invocable_v<Run, size_t, size_t>) {
+      result = run(part, parts);
+    } else {
+      result = run();
+    }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     if (!result.contains("seconds")) result["seconds"] = seconds.count();
     std::cout << result.dump() << std::endl;

@@ -1,26 +1,33 @@
-"""Text in, answers out: spanforge ask beside the pipelines people use, on models of random weights."""
+"""Text in, answers out: spanforge beside the pipelines people use, on models of random weights."""
 import json
 import statistics
 import sys
 
-from harness import BIN, ROOT, Program, Table, milliseconds, questions_of, timed, vocabulary
+from harness import BIN, ROOT, Program, Table, milliseconds, ours, questions_of, timed, vocabulary
 
 WHAT = ("answers to the recipe's four questions and to 1,000 real ones, base and large shape, against transformers' "
         "pipeline, ONNX Runtime and OpenVINO")
-ENGINES = {"pipeline": "transformers pipeline, fp32", "eager_bf16": "transformers pipeline, bf16",
-           "onnx_f32": "ONNX Runtime fp32", "onnx_int8": "ONNX Runtime int8 (dynamic)", "openvino_f32": "OpenVINO f32",
-           "openvino_bf16": "OpenVINO bf16", "openvino_int8": "OpenVINO int8 (NNCF)"}
-OURS = {"spanforge, fp32": ["--bf16", "false"], "spanforge, bf16": ["--bf16", "true"]}
+# name -> (program, precision): who is compared with whom at equal precision.
+ENGINES = {"pipeline": ("transformers pipeline, fp32", "fp32"), "eager_bf16": ("transformers pipeline, bf16", "bf16"),
+           "onnx_f32": ("ONNX Runtime fp32", "fp32"), "onnx_int8": ("ONNX Runtime int8 (dynamic)", "int8"),
+           "openvino_f32": ("OpenVINO fp32", "fp32"), "openvino_bf16": ("OpenVINO bf16", "bf16"),
+           "openvino_int8": ("OpenVINO int8 (NNCF)", "int8")}
 RECIPE = ("轻策庄旁的河边，小艾咪正在钓鱼。香菱今天兴高采烈，她成功尝试了新的料理配方。",
           ["谁在钓鱼？", "香菱今天心情如何？", "香菱尝试了什么？", "小艾咪在哪里钓鱼？"])
+PARTS = 40  # of the real questions: every side answers the same parts in turn
+SECONDS = 60  # a side that has used them, and answered five parts, is not asked further
 
 
-def make_model(context, shape):
-    model = context.work / shape
+def make_models(context, shape):
+    model, int8 = context.work / shape, context.work / f"{shape}-int8"
     if not (model / "config.json").exists():
         timed([BIN / "spanforge", "model", "new", "--like", shape, "--vocab", vocabulary(context) / "vocab.txt",
                "--output", model])
-    return model
+    if not (int8 / "config.json").exists():
+        data = ROOT / "data/sample/validation.json"
+        timed([BIN / "spanforge", "model", "convert", "--model", model, "--output", int8, "--int8", "--calibrate", data,
+               "--validation", data, "--max-drop", "100"])  # of random weights: nothing to lose
+    return model, int8
 
 
 def real_questions(context, count):
@@ -34,42 +41,21 @@ def real_questions(context, count):
 
 
 def write_questions(path, pairs):
-    path.write_text("".join(json.dumps({"id": str(i), "question": q, "context": c}, ensure_ascii=False) + "\n"
-                            for i, (q, c) in enumerate(pairs)), encoding="utf-8")
+    path.write_text("".join(json.dumps({"question": q, "context": c}, ensure_ascii=False) + "\n" for q, c in pairs),
+                    encoding="utf-8")
     return path
 
 
-class Asking:
-    """spanforge ask as one side: a process a run; the time of a run with one question is taken off, so that
-    loading the model does not count, as it does not for the others."""
-
-    def __init__(self, model, file, options, threads):
-        self.command = [BIN / "spanforge", "ask", "--model", model, "--json", "--decoder", "pipeline", "--threads", threads,
-                        *options]
-        self.file = file
-        self.first = file.with_suffix(".first.jsonl")
-        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        self.count = len(lines)
-        self.first.write_text(lines[0], encoding="utf-8")
-
-    def run(self):
-        loading = min(timed([*self.command, "--input", self.first])[0] for _ in range(2))
-        seconds, output = timed([*self.command, "--input", self.file])
-        answers = [json.loads(line)["answer"] for line in output.splitlines()]
-        if seconds <= loading:
-            raise RuntimeError(f"{self.count} questions take no longer than loading the model: too few to measure")
-        # One of the questions is in both.
-        return {"seconds": (seconds - loading) * self.count / (self.count - 1), "answers": answers, "process": seconds}
-
-    def close(self):
-        pass
+def our_sides(context, models, file, at_once):
+    model, int8 = models
+    kinds = {"fp32": (model, "f32"), "bf16": (model, "bf16"), "int8": (int8, "bf16")}
+    return {(f"spanforge, {name}{', ' + how if len(at_once) > 1 else ''}", name):
+            Program(ours("answering", directory, file, context.threads, precision, word))
+            for how, word in at_once.items() for name, (directory, precision) in kinds.items()}
 
 
-def compare(context, model, file, rounds):
-    # The recipe's four questions take less time than loading varies by: asked many times over.
+def their_sides(context, model, file):
     sides, missing = {}, []
-    for name, options in OURS.items():
-        sides[name] = Asking(model, file, options, context.threads)
     exports = model / "exports"
     exports.mkdir(exist_ok=True)
     for engine, name in ENGINES.items():
@@ -77,42 +63,59 @@ def compare(context, model, file, rounds):
             sides[name] = Program([sys.executable, ROOT / "bench/answerers.py", engine, model, file, exports, context.threads],
                                   OMP_NUM_THREADS=context.threads, TOKENIZERS_PARALLELISM="false")
         except RuntimeError as error:
-            missing.append(f"{name} is left out: {str(error)[-200:]}")
-    results = {name: {"seconds": []} for name in sides}
-    for i in range(rounds + 1):  # the first one warms up
+            missing.append(f"{name[0]} is left out: {str(error)[-200:]}")
+    return sides, missing
+
+
+def in_turn(sides, rounds, parts):
+    """{side: [result of part 0, of part 1, ...]}; where parts is 1 every round is the same work."""
+    results = {name: [] for name in sides}
+    for i in range(rounds):
         for name, side in sides.items():
-            result = side.run()
-            if i > 0:
-                results[name]["seconds"].append(result["seconds"])
-            results[name]["answers"] = result["answers"]
+            used = sum(r["seconds"] for r in results[name])
+            if i < 5 or used < SECONDS:
+                results[name].append(side.run(i % parts, parts))
     for side in sides.values():
         side.close()
-    return results, missing
+    return results
 
 
-def table(title, results, missing, count):
-    theirs = results[ENGINES["pipeline"]]["answers"] if ENGINES["pipeline"] in results else None
-    best = min(r["seconds"] and statistics.median(r["seconds"]) for n, r in results.items() if n in OURS)
+def ratio(slow, fast):
+    return statistics.median(a["seconds"] / b["seconds"] for a, b in zip(slow, fast))
+
+
+def table(title, results, missing):
+    pipeline = results.get(ENGINES["pipeline"])
+    mine = {}  # the first of a precision: one question a call, where there are both
+    for (name, precision), runs in results.items():
+        if name.startswith("spanforge"):
+            mine.setdefault(precision, runs)
     rows = []
-    for name, result in results.items():
-        seconds = statistics.median(result["seconds"])
-        same = "" if theirs is None else f"{100 * sum(a == b for a, b in zip(result['answers'], theirs)) / count:.0f} %"
-        rows.append([name, milliseconds(seconds / count), f"{count / seconds:.1f}", f"{seconds / best:.2f}", same])
-    notes = ["The models are untrained, so answers hang on the last digits; the last column says how many equal the "
-             "pipeline's in fp32."] + missing
-    return Table(title, ["program", "a question", "questions a second", "time : our best", "same answers"], rows, notes)
+    for (name, precision), runs in results.items():
+        seconds = statistics.median(r["seconds"] / len(r["answers"]) for r in runs)
+        pairs = [] if pipeline is None else [(a, b) for x, y in zip(runs, pipeline) for a, b in zip(x["answers"], y["answers"])]
+        same = f"{100 * sum(a == b for a, b in pairs) / len(pairs):.0f} %" if pairs else ""
+        faster = f"{ratio(pipeline, runs):.1f}" if pipeline else ""
+        rows.append([name, milliseconds(seconds), f"{1 / seconds:.1f}", faster, f"{ratio(runs, mine[precision]):.2f}", same])
+    return Table(title, ["program", "a question", "questions a second", "pipeline's time : its", "its time : ours, same precision",
+                         "same answers"], rows, missing)
 
 
 def run(context):
     tables, raw = [], {}
-    recipe = [(q, RECIPE[0]) for q in RECIPE[1]] * 25
-    sets = {"the recipe's four questions, repeated": recipe,
-            "real questions": real_questions(context, 40 if context.quick else 1000)}
+    real = real_questions(context, 40 if context.quick else 1000)
     for shape in ["tiny"] if context.quick else ["base", "large"]:
-        model = make_model(context, shape)
-        for name, pairs in sets.items():
+        models = make_models(context, shape)
+        cases = {f"{shape}, the recipe's four questions": ([(q, RECIPE[0]) for q in RECIPE[1]], 1, context.rounds(25),
+                                                          {"one a call": "one", "four a call": "all"}),
+                 f"{shape}, {len(real)} real questions": (real, 2 if context.quick else PARTS, context.rounds(PARTS), {"": "all"})}
+        for name, (pairs, parts, rounds, at_once) in cases.items():
             file = write_questions(context.work / f"{shape}-{len(pairs)}.jsonl", pairs)
-            results, missing = compare(context, model, file, context.rounds(5 if len(pairs) <= 100 else 2, 1))
-            tables.append(table(f"{shape}, {name} ({len(pairs)})", results, missing, len(pairs)))
-            raw[f"{shape} {name}"] = {n: r["seconds"] for n, r in results.items()}
+            theirs, missing = their_sides(context, models[0], file)
+            results = in_turn(our_sides(context, models, file, at_once) | theirs, rounds, parts)
+            tables.append(table(name, results, missing))
+            raw[name] = {side: [r["seconds"] for r in runs] for (side, _), runs in results.items()}
+    tables[-1].notes.append("Random weights, so answers hang on the last digits; the last column says how many equal the "
+                            "pipeline's in fp32. Real questions are asked in parts that all sides answer in turn; slow ones "
+                            "stop after some, and are compared on those.")
     return tables, raw

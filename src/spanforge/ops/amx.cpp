@@ -52,20 +52,11 @@ inline void settle_memory() { asm volatile("" ::: "memory"); }
     }                                                                   \
   } while (false)
 
-// Into the second-level cache. A few lines a step: in a burst they would take all the buffers that
-// the tiles' loads wait for as well.
-inline const std::byte* fetch(const std::byte* from, int64_t bytes) {
-  const std::byte* const end = from + bytes;
-  for (; from < end; from += 64) __builtin_prefetch(from, 0, 2);
-  return end;
-}
-
 // Registers 0-3: the sums; 4, 5: left; 6, 7: right.
 template <bool kBytes>
 SPANFORGE_AMX void multiply_one_row(const TileProduct& p) {
   const std::byte* a = p.left;
   const std::byte* b = p.right;
-  const std::byte* f = p.fetch;
   auto* const c = static_cast<std::byte*>(p.result);
   settle_memory();
   if (p.accumulate) {
@@ -76,7 +67,7 @@ SPANFORGE_AMX void multiply_one_row(const TileProduct& p) {
     _tile_zero(1);
   }
   for (int64_t k = 0; k < p.depth; ++k) {
-    f = fetch(f, p.fetch_bytes);
+    if (p.fetch != nullptr) p.fetch->next(p.fetch_lines);
     _tile_loadd(4, a, 64);
     _tile_loadd(6, b, 64);
     _tile_loadd(7, b + kTileBytes, 64);
@@ -93,7 +84,6 @@ template <bool kBytes>
 SPANFORGE_AMX void multiply_two_rows(const TileProduct& p) {
   const std::byte* a = p.left;
   const std::byte* b = p.right;
-  const std::byte* f = p.fetch;
   auto* const c = static_cast<std::byte*>(p.result);
   settle_memory();
   if (p.accumulate) {
@@ -108,7 +98,7 @@ SPANFORGE_AMX void multiply_two_rows(const TileProduct& p) {
     _tile_zero(3);
   }
   for (int64_t k = 0; k < p.depth; ++k) {
-    f = fetch(f, p.fetch_bytes);
+    if (p.fetch != nullptr) p.fetch->next(p.fetch_lines);
     _tile_loadd(6, b, 64);
     _tile_loadd(4, a, 64);
     _tile_loadd(7, b + kTileBytes, 64);

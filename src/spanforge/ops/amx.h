@@ -14,6 +14,37 @@ inline constexpr int64_t kTileRows = 16;
 inline constexpr int64_t kTileBytes = 1024;  // 16 rows of 64 bytes
 inline constexpr int64_t kStripe = 32;       // outputs of two tiles side by side
 
+// Memory to come into the second-level cache while products of other memory are made: rows of
+// `row_bytes` that begin `stride` bytes apart. A few lines at a time: in a burst they would take all
+// the buffers that the tiles' loads wait for as well.
+class Fetch {
+ public:
+  Fetch(const void* begin, int64_t rows, int64_t row_bytes, int64_t stride)
+      : at_(static_cast<const char*>(begin)),
+        rows_(rows),
+        row_bytes_(row_bytes),
+        gap_(stride - row_bytes),
+        left_(row_bytes) {}
+  void next(int64_t lines) {
+    for (; lines > 0 && rows_ > 0; --lines) {
+      __builtin_prefetch(at_, 0, 2);
+      const int64_t bytes = left_ < kLine ? left_ : kLine;
+      at_ += bytes;
+      left_ -= bytes;
+      if (left_ > 0) continue;
+      at_ += gap_;
+      left_ = row_bytes_;
+      --rows_;
+    }
+  }
+  int64_t lines() const { return rows_ * ((row_bytes_ + kLine - 1) / kLine); }
+
+ private:
+  static constexpr int64_t kLine = 64;
+  const char* at_;
+  int64_t rows_, row_bytes_, gap_, left_;
+};
+
 // One 32 x 32 block of products: left is one or two row tiles, each `depth` tiles long and
 // `left_stride` bytes apart; right is `depth` pairs of tiles. result has rows of 32.
 struct TileProduct {
@@ -24,9 +55,8 @@ struct TileProduct {
   bool two_rows;    // of tiles
   bool accumulate;  // result += instead of result =
   void* result;     // 16 or 32 rows of kStripe f32 or i32
-  // Brought near meanwhile, so many bytes (a multiple of 64) a step of depth.
-  const std::byte* fetch = nullptr;
-  int64_t fetch_bytes = 0;
+  class Fetch* fetch = nullptr;  // meanwhile, `fetch_lines` of it a step of depth
+  int64_t fetch_lines = 0;
 };
 
 // Products of this thread's next calls; made before and unmade after them.

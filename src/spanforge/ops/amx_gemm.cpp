@@ -157,6 +157,13 @@ struct Panels {
         factor.k_contiguous ? first * factor.stride + k0 : k0 * factor.stride + first;
     return {factor.data + offset, factor.stride, std::min(kPanel, size - first), depth};
   }
+  Fetch fetch(int64_t index, int64_t k0, int64_t depth) const {
+    const PanelSource s = source(index, k0, depth);
+    const int64_t rows = factor.k_contiguous ? s.count : s.depth;
+    const int64_t columns = factor.k_contiguous ? s.depth : s.count;
+    constexpr int64_t kSize = sizeof(bf16);
+    return {s.data, rows, columns * kSize, s.stride * kSize};
+  }
   void pack(int64_t index, int64_t k0, int64_t depth, bf16* panel) const {
     const PanelSource source = this->source(index, k0, depth);
     if (factor.k_contiguous) {
@@ -246,12 +253,18 @@ struct Work {
       for (int64_t k = 0; k < depth; k += cuts.piece) {
         const int64_t taken = std::min(cuts.piece, depth - k);
         streaming.pack(i, k0 + k, taken, panel);
-        multiply(i, k0 + k, taken, place(k, 0), s);
+        const int64_t next = k + cuts.piece;
+        Fetch fetch = next < depth
+                          ? streaming.fetch(i, k0 + next, std::min(cuts.piece, depth - next))
+                          : streaming.fetch(std::min(i + 1, end - 1), k0, std::min(cuts.piece, depth));
+        multiply(i, k0 + k, taken, place(k, 0), s, fetch);
       }
     }
   }
-  void multiply(int64_t i, int64_t k, int64_t depth, const bf16* others, float* s) const {
+  void multiply(int64_t i, int64_t k, int64_t depth, const bf16* others, float* s,
+                Fetch& fetch) const {
     const int64_t steps = steps_of(depth);
+    const int64_t fetch_lines = fetch.lines() / (steps * shared.count()) + 1;
     const bool first = k == 0;
     const bool last = k + depth == product.k;
     for (int64_t j = 0; j < shared.count(); ++j, others += cuts.piece * kPanel) {
@@ -265,7 +278,9 @@ struct Work {
                            .depth = steps,
                            .two_rows = rows > kTileRows,
                            .accumulate = !first,
-                           .result = sum});
+                           .result = sum,
+                           .fetch = &fetch,
+                           .fetch_lines = fetch_lines});
       if (!last) continue;
       const int64_t row = kPanel * (streaming.is_b ? j : i);
       write_product(product, row, kPanel * (streaming.is_b ? i : j), sum);

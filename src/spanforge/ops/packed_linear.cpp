@@ -244,10 +244,11 @@ void PackedLinear::multiply_stripe(const std::byte* left, int64_t tile_rows, int
   const int64_t pieces = (depth + kPieceDepth - 1) / kPieceDepth;
   const std::byte* const right = packed_ + stripe * depth * 2 * kTileBytes;
   const int64_t calls = (tile_rows + 1) / 2;
-  const int64_t fetch_bytes = (2 * kTileBytes / 64 + calls - 1) / calls * 64;
   for (int64_t piece = 0; piece < pieces; ++piece) {
     const int64_t first = depth * piece / pieces, end = depth * (piece + 1) / pieces;
-    const std::byte* const next = right + end * 2 * kTileBytes;
+    Fetch next(right + end * 2 * kTileBytes, 1, (end - first) * 2 * kTileBytes, 0);
+    const int64_t steps = calls * (end - first);
+    const int64_t fetch_lines = (next.lines() + steps - 1) / steps;
     for (int64_t t = 0; t < tile_rows; t += 2) {
       const TileProduct product{left + (t * depth + first) * kTileBytes,
                                 depth * kTileBytes,
@@ -256,8 +257,8 @@ void PackedLinear::multiply_stripe(const std::byte* left, int64_t tile_rows, int
                                 t + 1 < tile_rows,
                                 piece > 0,
                                 sums + t * kTileRows * kStripe * 4,
-                                next + t / 2 * fetch_bytes * (end - first),
-                                fetch_bytes};
+                                &next,
+                                fetch_lines};
       bytes ? multiply_tiles_u8s8(product) : multiply_tiles_bf16(product);
     }
   }
