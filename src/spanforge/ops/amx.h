@@ -15,8 +15,8 @@ inline constexpr int64_t kTileBytes = 1024;  // 16 rows of 64 bytes
 inline constexpr int64_t kStripe = 32;       // outputs of two tiles side by side
 
 // Memory to come into the second-level cache while products of other memory are made: rows of
-// `row_bytes` that begin `stride` bytes apart. A few lines at a time: in a burst they would take all
-// the buffers that the tiles' loads wait for as well.
+// `row_bytes` that begin `stride` bytes apart. A few lines at a time: in a burst they would take
+// all the buffers that the tiles' loads wait for as well.
 class Fetch {
  public:
   Fetch(const void* begin, int64_t rows, int64_t row_bytes, int64_t stride)
@@ -52,9 +52,9 @@ struct TileProduct {
   int64_t left_stride;
   const std::byte* right;
   int64_t depth;
-  bool two_rows;    // of tiles
-  bool accumulate;  // result += instead of result =
-  void* result;     // 16 or 32 rows of kStripe f32 or i32
+  bool two_rows;                 // of tiles
+  bool accumulate;               // result += instead of result =
+  void* result;                  // 16 or 32 rows of kStripe f32 or i32
   class Fetch* fetch = nullptr;  // meanwhile, `fetch_lines` of it a step of depth
   int64_t fetch_lines = 0;
 };

@@ -254,9 +254,10 @@ struct Work {
         const int64_t taken = std::min(cuts.piece, depth - k);
         streaming.pack(i, k0 + k, taken, panel);
         const int64_t next = k + cuts.piece;
-        Fetch fetch = next < depth
-                          ? streaming.fetch(i, k0 + next, std::min(cuts.piece, depth - next))
-                          : streaming.fetch(std::min(i + 1, end - 1), k0, std::min(cuts.piece, depth));
+        Fetch fetch =
+            next < depth
+                ? streaming.fetch(i, k0 + next, std::min(cuts.piece, depth - next))
+                : streaming.fetch(std::min(i + 1, end - 1), k0, std::min(cuts.piece, depth));
         multiply(i, k0 + k, taken, place(k, 0), s, fetch);
       }
     }

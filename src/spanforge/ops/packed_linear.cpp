@@ -72,7 +72,8 @@ void integers_as_f32(const uint8_t* left, const Tensor& weights, int64_t rows, i
   GemmOptions options;
   options.b = Transpose::kYes;
   gemm(x, weights, y, options);
-  for (int64_t i = 0; i < rows * n; ++i) sums[i] = static_cast<int32_t>(std::lrint(y.as<float>()[i]));
+  for (int64_t i = 0; i < rows * n; ++i)
+    sums[i] = static_cast<int32_t>(std::lrint(y.as<float>()[i]));
 }
 
 // How a product is split: panels of rows, each by one or more ranges of stripes.
@@ -214,7 +215,8 @@ void PackedLinear::run_tiles(const Tensor& x, const uint16_t* table, const Tenso
     const int64_t range = task % split.ranges;
     const int64_t tile_rows = (rows + kTileRows - 1) / kTileRows;
     const int64_t panel = tile_rows * depth * kTileBytes;
-    auto* const left = scratch<std::byte>(Scratch::kPacked, panel + (tile_rows + 1) * kTileRows * kStripe * 4);
+    auto* const left =
+        scratch<std::byte>(Scratch::kPacked, panel + (tile_rows + 1) * kTileRows * kStripe * 4);
     std::byte* const sums = left + panel;
     for (int64_t t = 0; t < tile_rows; ++t) {
       const int64_t row = t * kTileRows;
