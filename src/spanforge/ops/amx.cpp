@@ -67,7 +67,7 @@ SPANFORGE_AMX void multiply_one_row(const TileProduct& p) {
     _tile_zero(1);
   }
   for (int64_t k = 0; k < p.depth; ++k) {
-    if (p.fetch != nullptr) p.fetch->next(p.fetch_lines);
+    if (p.fetch != nullptr) p.fetch->next();
     _tile_loadd(4, a, 64);
     _tile_loadd(6, b, 64);
     _tile_loadd(7, b + kTileBytes, 64);
@@ -98,7 +98,7 @@ SPANFORGE_AMX void multiply_two_rows(const TileProduct& p) {
     _tile_zero(3);
   }
   for (int64_t k = 0; k < p.depth; ++k) {
-    if (p.fetch != nullptr) p.fetch->next(p.fetch_lines);
+    if (p.fetch != nullptr) p.fetch->next();
     _tile_loadd(6, b, 64);
     _tile_loadd(4, a, 64);
     _tile_loadd(7, b + kTileBytes, 64);

@@ -14,9 +14,9 @@ inline constexpr int64_t kTileRows = 16;
 inline constexpr int64_t kTileBytes = 1024;  // 16 rows of 64 bytes
 inline constexpr int64_t kStripe = 32;       // outputs of two tiles side by side
 
-// Memory to come into the second-level cache while products of other memory are made: rows of
-// `row_bytes` that begin `stride` bytes apart. A few lines at a time: in a burst they would take
-// all the buffers that the tiles' loads wait for as well.
+// Memory to come near while products of other memory are made: rows of `row_bytes` that begin
+// `stride` bytes apart. A few lines at a time: in a burst they would take all the buffers that the
+// tiles' loads wait for as well.
 class Fetch {
  public:
   Fetch(const void* begin, int64_t rows, int64_t row_bytes, int64_t stride)
@@ -25,9 +25,12 @@ class Fetch {
         row_bytes_(row_bytes),
         gap_(stride - row_bytes),
         left_(row_bytes) {}
-  void next(int64_t lines) {
-    for (; lines > 0 && rows_ > 0; --lines) {
-      __builtin_prefetch(at_, 0, 2);
+  int64_t lines() const { return rows_ * ((row_bytes_ + kLine - 1) / kLine); }
+  // So many lines in each next() fetch all in `steps` of them.
+  void spread_over(int64_t steps) { lines_a_step_ = (lines() + steps - 1) / steps; }
+  void next() {
+    for (int64_t i = 0; i < lines_a_step_ && rows_ > 0; ++i) {
+      __builtin_prefetch(at_, 0, 2);  // the second-level cache: the first is taken
       const int64_t bytes = left_ < kLine ? left_ : kLine;
       at_ += bytes;
       left_ -= bytes;
@@ -37,12 +40,11 @@ class Fetch {
       --rows_;
     }
   }
-  int64_t lines() const { return rows_ * ((row_bytes_ + kLine - 1) / kLine); }
 
  private:
   static constexpr int64_t kLine = 64;
   const char* at_;
-  int64_t rows_, row_bytes_, gap_, left_;
+  int64_t rows_, row_bytes_, gap_, left_, lines_a_step_ = 0;
 };
 
 // One 32 x 32 block of products: left is one or two row tiles, each `depth` tiles long and
@@ -52,11 +54,10 @@ struct TileProduct {
   int64_t left_stride;
   const std::byte* right;
   int64_t depth;
-  bool two_rows;                 // of tiles
-  bool accumulate;               // result += instead of result =
-  void* result;                  // 16 or 32 rows of kStripe f32 or i32
-  class Fetch* fetch = nullptr;  // meanwhile, `fetch_lines` of it a step of depth
-  int64_t fetch_lines = 0;
+  bool two_rows;           // of tiles
+  bool accumulate;         // result += instead of result =
+  void* result;            // 16 or 32 rows of kStripe f32 or i32
+  Fetch* fetch = nullptr;  // next() each step of depth
 };
 
 // Products of this thread's next calls; made before and unmade after them.

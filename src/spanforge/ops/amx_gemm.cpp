@@ -265,7 +265,7 @@ struct Work {
   void multiply(int64_t i, int64_t k, int64_t depth, const bf16* others, float* s,
                 Fetch& fetch) const {
     const int64_t steps = steps_of(depth);
-    const int64_t fetch_lines = fetch.lines() / (steps * shared.count()) + 1;
+    fetch.spread_over(steps * shared.count());
     const bool first = k == 0;
     const bool last = k + depth == product.k;
     for (int64_t j = 0; j < shared.count(); ++j, others += cuts.piece * kPanel) {
@@ -280,8 +280,7 @@ struct Work {
                            .two_rows = rows > kTileRows,
                            .accumulate = !first,
                            .result = sum,
-                           .fetch = &fetch,
-                           .fetch_lines = fetch_lines});
+                           .fetch = &fetch});
       if (!last) continue;
       const int64_t row = kPanel * (streaming.is_b ? j : i);
       write_product(product, row, kPanel * (streaming.is_b ? i : j), sum);

@@ -226,10 +226,11 @@ void PackedLinear::run_tiles(const Tensor& x, const uint16_t* table, const Tenso
     const TileSession session;
     for (int64_t s = stripes * range / split.ranges; s < stripes * (range + 1) / split.ranges;
          ++s) {
-      multiply_stripe(left, tile_rows, s, sums);
       const int64_t column = s * kStripe;
-      sums_to_output_kernel({sums, kStripe, rows, std::min(kStripe, outputs_ - column),
-                             whole_bias_.data() + column, bytes ? scales_.data() + column : nullptr,
+      const int64_t columns = std::min(kStripe, outputs_ - column);
+      multiply_stripe(left, tile_rows, s, sums);
+      sums_to_output_kernel({sums, kStripe, rows, columns, whole_bias_.data() + column,
+                             bytes ? scales_.data() + column : nullptr,
                              bytes ? shift_.data() + column : nullptr, table,
                              cell(y, first, column), y.stride, y.dtype});
     }
@@ -249,8 +250,7 @@ void PackedLinear::multiply_stripe(const std::byte* left, int64_t tile_rows, int
   for (int64_t piece = 0; piece < pieces; ++piece) {
     const int64_t first = depth * piece / pieces, end = depth * (piece + 1) / pieces;
     Fetch next(right + end * 2 * kTileBytes, 1, (end - first) * 2 * kTileBytes, 0);
-    const int64_t steps = calls * (end - first);
-    const int64_t fetch_lines = (next.lines() + steps - 1) / steps;
+    next.spread_over(calls * (end - first));
     for (int64_t t = 0; t < tile_rows; t += 2) {
       const TileProduct product{left + (t * depth + first) * kTileBytes,
                                 depth * kTileBytes,
@@ -259,8 +259,7 @@ void PackedLinear::multiply_stripe(const std::byte* left, int64_t tile_rows, int
                                 t + 1 < tile_rows,
                                 piece > 0,
                                 sums + t * kTileRows * kStripe * 4,
-                                &next,
-                                fetch_lines};
+                                &next};
       bytes ? multiply_tiles_u8s8(product) : multiply_tiles_bf16(product);
     }
   }
