@@ -188,6 +188,52 @@ TEST_F(TrainingRun, ResumeWithAccumulationAndShortLastGroup) {
   expect_equal_results("whole", "killed");
 }
 
+TEST_F(TrainingRun, ResumeWithATokenBoundInTheMiddleOfAnEpochAndOfAnAccumulation) {
+  for (const int64_t accumulation : {1, 3}) {
+    const auto options = [&](const std::string& output) {
+      TrainingArguments a = stepwise(output + std::to_string(accumulation));
+      give(a, "per_device_train_batch_size", a.per_device_train_batch_size, 8);
+      give(a, "max_seq_length", a.max_seq_length, 20);
+      give(a, "max_tokens_per_batch", a.max_tokens_per_batch, 40);
+      give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, accumulation);
+      give(a, "num_train_epochs", a.num_train_epochs, 3.0);
+      give(a, "save_steps", a.save_steps, 1.0);
+      return a;
+    };
+    const int64_t steps = train(options("whole")).global_step;
+    for (int64_t killed = 1; killed <= steps; ++killed) {
+      const std::string output = "killed-" + std::to_string(killed) + "-";
+      run_until_killed(options(output), killed);
+      TrainingArguments from_saved_options;
+      give(from_saved_options, "output", from_saved_options.output,
+           at(output + std::to_string(accumulation)));
+      train(resumed(from_saved_options));
+      expect_equal_results("whole" + std::to_string(accumulation),
+                           output + std::to_string(accumulation));
+    }
+  }
+}
+
+TEST_F(TrainingRun, ATokenBoundThatIsNeverReachedChangesNothing) {
+  TrainingArguments plain = stepwise("plain"), wide = stepwise("wide");
+  give(wide, "max_tokens_per_batch", wide.max_tokens_per_batch, 2 * 48);
+  train(plain);
+  train(wide);
+  expect_equal_results("plain", "wide");
+}
+
+TEST_F(TrainingRun, RefusesATokenBoundBelowAWindow) {
+  TrainingArguments a = stepwise("out");
+  give(a, "max_seq_length", a.max_seq_length, 24);
+  give(a, "max_tokens_per_batch", a.max_tokens_per_batch, 23);
+  const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
+  EXPECT_EQ(error.place(), "--max-tokens-per-batch");
+  EXPECT_NE(error.reason().find("24"), std::string::npos) << error.reason();
+  EXPECT_FALSE(std::filesystem::exists(at("out")));
+  a.max_tokens_per_batch = 24;
+  train(a);
+}
+
 TEST_F(TrainingRun, ResumeWithoutACheckpointBeginsAndSaysSo) {
   Recorder recorder;
   train(resumed(stepwise("out")), {.observers = {&recorder}});

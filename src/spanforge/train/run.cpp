@@ -39,7 +39,7 @@ TrainingRun::TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Obse
       stop_(stop),
       schedule_{parse_schedule_kind(arguments_.lr_scheduler_type), arguments_.learning_rate,
                 plan_.warmup_steps, plan_.max_steps},
-      order_(arguments_, plan_),
+      order_(arguments_, setup.train.features.windows()),
       optimizer_(setup.model, arguments_),
       flos_per_token_(flos_per_token(setup.model)) {}
 
@@ -241,6 +241,9 @@ void TrainingRun::emit(LogLine line, LogLine unrounded) {
 bool TrainingRun::evaluate_model() {
   EvaluationOptions options;
   options.predict.batch_size = static_cast<int32_t>(arguments_.per_device_eval_batch_size);
+  if (const auto tokens = arguments_.max_tokens_per_batch) {
+    options.predict.max_batch_tokens = std::min<int64_t>(*tokens, options.predict.max_batch_tokens);
+  }
   options.predict.with_losses = true;
   options.predict.progress = [&](int64_t done, int64_t total) {
     if (stop_requested() && done < total) throw StopRequested{};

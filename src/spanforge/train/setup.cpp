@@ -9,6 +9,7 @@
 #include "spanforge/base/hash.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/ops/gemm.h"
+#include "spanforge/train/data_order.h"
 
 namespace spanforge {
 namespace {
@@ -72,6 +73,13 @@ class SetupBuilder {
     if (!arguments_.window_overlap) {
       arguments_.window_overlap =
           std::min(*arguments_.max_seq_length / 2, defaults.windows.window_overlap);
+    }
+    const int64_t tokens = arguments_.max_tokens_per_batch.value_or(*arguments_.max_seq_length);
+    if (tokens < *arguments_.max_seq_length) {
+      throw Error(ErrorCode::kUsage, "--max-tokens-per-batch",
+                  fmt::format("is {}, and a window may have {} (--max-seq-length): a batch must hold "
+                              "one",
+                              tokens, *arguments_.max_seq_length));
     }
     return {*arguments_.max_seq_length, *arguments_.window_overlap};
   }
@@ -228,7 +236,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   }
   const AnswerSettings settings = builder.answer_settings(train.features, windows);
   if (validation) builder.report_fitting(settings, validation->dataset);
-  const TrainPlan plan = make_plan(arguments, static_cast<int64_t>(train.features.size()));
+  const TrainPlan plan = make_plan(arguments, train.features.windows());
   builder.report_other_length(plan);
   return Setup{std::move(arguments),
                std::move(model),
