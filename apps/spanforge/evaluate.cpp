@@ -83,21 +83,21 @@ void evaluate_file(const EvaluateOptions& o) {
 }
 
 // The references' texts are scored wherever they stand; only the loss needs their places.
-void note_unlabelled(const EvaluateOptions& o, const FeatureSet& features) {
-  const int64_t unlabelled = features.label_counts().unlabelled;
+void note_unlabelled(const EvaluateOptions& o, const FeatureChunks& chunks) {
+  const int64_t unlabelled = chunks.label_counts().unlabelled;
   if (unlabelled == 0) return;
   note(fmt::format(
       "{}: {} of {} questions have a first answer that is not where the file says: their texts are "
       "scored, the loss leaves them out (data check finds the causes)",
-      o.data, unlabelled, features.example_count()));
+      o.data, unlabelled, chunks.example_count()));
 }
 
-void write_files(const EvaluateOptions& o, const Dataset& dataset, const FeatureSet& features,
-                 const Evaluation& evaluation, const Analysis& analysis) {
-  const std::filesystem::path directory = o.predictions_dir;
-  write_prediction_files(dataset, features, evaluation, directory);
-  write_file_atomic(directory / "eval_analysis.json",
-                    dump_python_json(analysis_json(dataset, analysis), {.indent = 4}) + "\n");
+// The answers of a chunk as the metrics besides squad_v2, and --explain, look at them.
+void add_items(const Dataset& dataset, const JudgedChunk& chunk, std::vector<SquadItem>& items) {
+  for (size_t i = 0; i < chunk.decoded.size(); ++i) {
+    items.push_back(squad_item_of(dataset.examples[chunk.features.first_example() + i]));
+    items.back().prediction = chunk.decoded[i].prediction.text;
+  }
 }
 
 void evaluate_model(const EvaluateOptions& o) {
@@ -112,26 +112,36 @@ void evaluate_model(const EvaluateOptions& o) {
   feature_options.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;
   ProgressBar map("Map", "examples", 0);
   feature_options.progress = map.callback();
-  const FeatureSet features = FeatureSet::build(dataset, tokenizer, feature_options);
+  const FeatureChunks chunks(dataset, tokenizer, feature_options);
   map.finish();
-  note_unlabelled(o, features);
+  note_unlabelled(o, chunks);
+  std::optional<PredictionFiles> files;
+  if (!o.predictions_dir.empty()) files.emplace(o.predictions_dir);
   release_notes();
   EvaluationOptions options;
   options.decoder = settings.decoder_options();
   options.predict.batch_size = o.batch_size;
   options.predict.with_losses = true;
-  ProgressBar bar("", "it", 0);
-  options.predict.progress = bar.callback();
-  const Evaluation evaluation = evaluate(model, dataset, features, options);
+  ProgressBar bar("", "examples", 0);
+  options.progress = bar.callback();
+  Analysis analysis;
+  std::vector<SquadItem> items;
+  options.on_chunk = [&](const JudgedChunk& chunk) {
+    analyse(dataset, chunk, {.max_answer_length = settings.max_answer_length}, analysis);
+    if (files) files->add(dataset, chunk);
+    if (o.metric != "squad_v2" || o.explain) add_items(dataset, chunk, items);
+  };
+  const Evaluation evaluation = evaluate(model, {dataset, tokenizer, chunks}, options);
   bar.finish();
-  const Analysis analysis =
-      analyse(dataset, features, evaluation, {.max_answer_length = settings.max_answer_length});
-  if (!o.predictions_dir.empty()) write_files(o, dataset, features, evaluation, analysis);
+  if (files) {
+    files->commit();
+    write_analysis(dataset, analysis, fs::path(o.predictions_dir) / "eval_analysis.json");
+  }
   if (!o.json) print(analysis_table(dataset, analysis));
-  Json scores = scores_json(evaluation.squad, evaluation.items, o.metric);
+  Json scores = scores_json(evaluation.squad, items, o.metric);
   scores["qa_topk_recall"] = evaluation.qa_topk_recall;
   if (evaluation.loss) scores["loss"] = *evaluation.loss;
-  print_scores(scores, o.explain ? explain_json(evaluation.items) : Json(), o.json);
+  print_scores(scores, o.explain ? explain_json(items) : Json(), o.json);
 }
 
 }  // namespace

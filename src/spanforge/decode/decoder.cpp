@@ -57,8 +57,8 @@ std::vector<DecodedExample> decode_all(const Dataset& dataset, const FeatureSet&
   check(options);
   std::vector<DecodedExample> decoded(features.example_count());
   parallel_for(static_cast<int64_t>(decoded.size()), 4, [&](int64_t i) {
-    const auto example = static_cast<size_t>(i);
-    decoded[example] = decode_example(dataset, features, logits, example, options);
+    const auto at = static_cast<size_t>(i);
+    decoded[at] = decode_example(dataset, features, logits, features.first_example() + at, options);
   });
   return decoded;
 }

@@ -44,7 +44,7 @@ DecodedExample decode_example(const Dataset& dataset, const FeatureSet& features
                               const LogitSet& logits, size_t example,
                               const DecoderOptions& options);
 
-// All examples, in parallel.
+// All examples that have windows in `features`, in parallel: [i] is example first_example() + i.
 std::vector<DecodedExample> decode_all(const Dataset& dataset, const FeatureSet& features,
                                        const LogitSet& logits, const DecoderOptions& options);
 

@@ -245,17 +245,17 @@ bool TrainingRun::evaluate_model() {
     options.predict.max_batch_tokens = std::min<int64_t>(*tokens, options.predict.max_batch_tokens);
   }
   options.predict.with_losses = true;
-  options.predict.progress = [&](int64_t done, int64_t total) {
+  options.progress = [&](int64_t done, int64_t total) {
     if (stop_requested() && done < total) throw StopRequested{};
     for (Observer* observer : observers_) {
       observer->on_progress({Progress::Stage::kEvaluate, "validation", done, total});
     }
   };
-  const PreparedData& data = *setup_.validation;
+  const ValidationData& data = *setup_.validation;
   FittedEvaluation fitted;
   try {
-    fitted = fit_and_evaluate(setup_.model, data.dataset, data.features, setup_.answer_settings,
-                              options);
+    fitted = fit_and_evaluate(setup_.model, {data.dataset, setup_.tokenizer, data.chunks},
+                              setup_.answer_settings, options);
   } catch (const StopRequested&) {
     return false;
   }
