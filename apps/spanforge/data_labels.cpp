@@ -38,10 +38,10 @@ void print_text_row(const LabelRow& row, int64_t number, const std::string& cont
 void print_labels(const Dataset& dataset, const Tokenizer& tokenizer, FeatureOptions options,
                   bool json) {
   const std::string name = dataset.file.stem().string();
-  if (!json) emit("---{}---\n", name);
   ProgressBar bar("Map", "examples", 0);
   if (!stdout_is_terminal()) options.progress = bar.callback();  // it would stand among the rows
   FeatureStream stream(dataset, tokenizer, options);
+  if (!json) emit("---{}---\n", name);
   LabelCounts counts;
   int64_t windows = 0;
   while (const std::optional<FeatureSet> chunk = stream.next(kRowTokens)) {

@@ -25,7 +25,7 @@ struct EvaluateOptions {
   GivenSettings given;
   double no_answer_threshold = 1.0;
   int32_t batch_size = 8;
-  bool explain = false, json = false;
+  bool explain = false, verify = false, json = false;
   int32_t threads = 0;
 };
 
@@ -60,6 +60,7 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table({"bf16", "compute in bfloat16; auto: where the processor is faster with it",
          "true|false|auto"},
         o.bf16);
+  table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
 }
@@ -92,17 +93,18 @@ void note_unlabelled(const EvaluateOptions& o, const FeatureChunks& chunks) {
       o.data, unlabelled, chunks.example_count()));
 }
 
-// The answers of a chunk as the metrics besides squad_v2, and --explain, look at them.
-void add_items(const Dataset& dataset, const JudgedChunk& chunk, std::vector<SquadItem>& items) {
-  for (size_t i = 0; i < chunk.decoded.size(); ++i) {
-    items.push_back(squad_item_of(dataset.examples[chunk.features.first_example() + i]));
-    items.back().prediction = chunk.decoded[i].prediction.text;
+// The answers as the metrics besides squad_v2, and --explain, look at them.
+void add_items(const Dataset& dataset, const JudgedAnswers& answers, std::vector<SquadItem>& items) {
+  for (size_t i = 0; i < answers.decoded.size(); ++i) {
+    items.push_back(squad_item_of(dataset.examples[answers.first_example + i]));
+    items.back().prediction = answers.decoded[i].prediction.text;
   }
 }
 
 void evaluate_model(const EvaluateOptions& o) {
   const Dataset dataset = load_dataset(o.data);
   const std::filesystem::path directory = resolve_model(o.model);
+  verify_model(directory, o.verify);
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);
   const AnswerSettings settings = choose_settings(directory, tokenizer, o.given);
   const AnsweringModel model =
@@ -126,10 +128,10 @@ void evaluate_model(const EvaluateOptions& o) {
   options.progress = bar.callback();
   Analysis analysis;
   std::vector<SquadItem> items;
-  options.on_chunk = [&](const JudgedChunk& chunk) {
-    analyse(dataset, chunk, {.max_answer_length = settings.max_answer_length}, analysis);
-    if (files) files->add(dataset, chunk);
-    if (o.metric != "squad_v2" || o.explain) add_items(dataset, chunk, items);
+  options.on_answers = [&](const JudgedAnswers& answers) {
+    analyse(dataset, answers, {.max_answer_length = settings.max_answer_length}, analysis);
+    if (files) files->add(dataset, answers);
+    if (o.metric != "squad_v2" || o.explain) add_items(dataset, answers, items);
   };
   const Evaluation evaluation = evaluate(model, {dataset, tokenizer, chunks}, options);
   bar.finish();
@@ -157,6 +159,7 @@ int run_evaluate(const Arguments& arguments) {
   }
   table.exclude("predictions", "predictions_dir");
   table.exclude("model", "null_odds");
+  table.exclude("predictions", "verify");
   if (o.decoder) o.given.decoder = parse_decoder_kind(*o.decoder);
   set_thread_count(o.threads);
   o.model.empty() ? evaluate_file(o) : evaluate_model(o);

@@ -20,8 +20,8 @@ using testing::vote;
 Analysis analysis_of(const Fixture& f, EvaluationOptions evaluation = {},
                      const AnalysisOptions& options = {}) {
   Analysis analysis;
-  evaluation.on_chunk = [&](const JudgedChunk& chunk) {
-    analyse(f.dataset, chunk, options, analysis);
+  evaluation.on_answers = [&](const JudgedAnswers& answers) {
+    analyse(f.dataset, answers, options, analysis);
   };
   evaluate_predictions(f.dataset, f.features, f.predictions, evaluation);
   return analysis;

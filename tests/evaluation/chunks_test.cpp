@@ -99,9 +99,9 @@ TEST_F(Chunks, EvaluateGivesTheSameScoresAndFiles) {
     EvaluationOptions options = evaluation_;
     options.decoder = settings_.decoder_options();
     options.progress = [&](int64_t done, int64_t all) { progress.emplace_back(done, all); };
-    options.on_chunk = [&](const JudgedChunk& chunk) {
-      files.add(dataset_, chunk);
-      analyse(dataset_, chunk, {}, analysis);
+    options.on_answers = [&](const JudgedAnswers& answers) {
+      files.add(dataset_, answers);
+      analyse(dataset_, answers, {}, analysis);
     };
     const Evaluation e = evaluate(model_, {dataset_, tokenizer_, parts}, options);
     files.commit();

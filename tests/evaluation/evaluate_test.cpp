@@ -30,7 +30,7 @@ const std::vector<Asked> kAsked = {
 Evaluation write_files(const Fixture& f, EvaluationOptions options,
                        const std::filesystem::path& directory) {
   PredictionFiles files(directory);
-  options.on_chunk = [&](const JudgedChunk& chunk) { files.add(f.dataset, chunk); };
+  options.on_answers = [&](const JudgedAnswers& answers) { files.add(f.dataset, answers); };
   Evaluation evaluation = evaluate_predictions(f.dataset, f.features, f.predictions, options);
   files.commit();
   return evaluation;
@@ -183,7 +183,7 @@ TEST(PredictionFiles, LeaveNothingWithoutCommit) {
   {
     PredictionFiles files(directory / "a/b/");
     EvaluationOptions options;
-    options.on_chunk = [&](const JudgedChunk& chunk) { files.add(f.dataset, chunk); };
+    options.on_answers = [&](const JudgedAnswers& answers) { files.add(f.dataset, answers); };
     evaluate_predictions(f.dataset, f.features, f.predictions, options);
     EXPECT_TRUE(std::filesystem::exists(directory / "a/b"));
   }

@@ -67,7 +67,7 @@ inline Fixture make_fixture(const std::vector<Asked>& asked, WindowOptions windo
   return f;
 }
 
-// An evaluation with the answers that on_chunk shows.
+// An evaluation with the answers that on_answers shows.
 struct Judged {
   Evaluation evaluation;
   std::vector<DecodedExample> decoded;
@@ -75,8 +75,8 @@ struct Judged {
 
 inline Judged judge(const Fixture& f, EvaluationOptions options = {}) {
   Judged judged;
-  options.on_chunk = [&](const JudgedChunk& chunk) {
-    judged.decoded.assign(chunk.decoded.begin(), chunk.decoded.end());
+  options.on_answers = [&](const JudgedAnswers& answers) {
+    judged.decoded.assign(answers.decoded.begin(), answers.decoded.end());
   };
   judged.evaluation = evaluate_predictions(f.dataset, f.features, f.predictions, options);
   return judged;

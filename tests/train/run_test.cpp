@@ -335,6 +335,62 @@ TEST_F(TrainingRun, BadInputLeavesNoOutput) {
   EXPECT_FALSE(std::filesystem::exists(at("out")));
 }
 
+TEST_F(TrainingRun, ReportsDataBeforeTheModel) {
+  std::filesystem::create_directory(at("broken-model"));
+  for (const char* file : {"config.json", "tokenizer.json"}) {
+    std::filesystem::copy_file(at("model") / file, at("broken-model") / file);
+  }
+  write_file_atomic(at("broken-model/model.safetensors"), "no weights");
+  write_file_atomic(at("long.json"), R"({"data": [{"context": "anna sat.", "question": ")" +
+                                         std::string(60, '?') +
+                                         R"(", "id": "long", "answers": []}]})");
+  TrainingArguments a = stepwise("out");
+  a.model = at("broken-model").string();
+  const auto refused = [&](const char* data, ErrorCode code, const char* place) {
+    a.train = at(data);
+    const Error error = expect_error(code, [&] { train(a); });
+    EXPECT_NE(error.place().find(place), std::string::npos) << error.what();
+    EXPECT_FALSE(std::filesystem::exists(at("out")));
+  };
+  refused("train.json", ErrorCode::kBadModel, "broken-model");
+  refused("long.json", ErrorCode::kBadData, "long.json");  // only the tokenizer tells
+  write_file_atomic(at("short.json"), "{\"data\": [");
+  refused("short.json", ErrorCode::kBadData, "short.json");
+  a.model = at("nowhere").string();
+  refused("short.json", ErrorCode::kBadData, "short.json");
+}
+
+TEST_F(TrainingRun, SaysHowManyTextsAreBlank) {
+  write_file_atomic(
+      at("blank.json"),
+      R"({"data": [{"context": "anna sat.", "question": " ", "id": "a", "answers": []},
+                   {"context": "anna sat.", "question": "\u3000", "id": "b", "answers": []},
+                   {"context": " \n", "question": "who?", "id": "c", "answers": []}]})");
+  TrainingArguments a = stepwise("out");
+  a.train = at("blank.json");
+  Recorder recorder;
+  train(a, {.observers = {&recorder}});
+  const auto blank = std::count_if(
+      recorder.notices.begin(), recorder.notices.end(), [](const std::string& text) {
+        return text.find("2 questions are blank and 1 have a blank context") != std::string::npos;
+      });
+  EXPECT_EQ(blank, 1);
+  Recorder other;
+  train(stepwise("sound"), {.observers = {&other}});
+  for (const std::string& text : other.notices) EXPECT_EQ(text.find("blank"), std::string::npos);
+}
+
+TEST_F(TrainingRun, RefusesAnOutputInsideAnotherRun) {
+  train(stepwise("out"));
+  for (const char* name : {"out/checkpoint-8", "out/checkpoint-9", "out/trained"}) {
+    TrainingArguments a = stepwise(name);
+    a.overwrite = true;
+    const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
+    EXPECT_EQ(error.place(), "--output");
+  }
+  EXPECT_EQ(find_manifest_difference(at("out/checkpoint-8")), std::nullopt);
+}
+
 TEST_F(TrainingRun, KeepsTheBestAndTheNewestCheckpoint) {
   TrainingArguments a = with_validation("out");
   give(a, "num_train_epochs", a.num_train_epochs, 4.0);

@@ -98,13 +98,13 @@ const char* verdict_lost_by(Verdict verdict) {
   return kTexts[static_cast<size_t>(verdict)].lost_by;
 }
 
-void analyse(const Dataset& dataset, const JudgedChunk& chunk, const AnalysisOptions& options,
+void analyse(const Dataset& dataset, const JudgedAnswers& answers, const AnalysisOptions& options,
              Analysis& analysis) {
-  for (size_t i = 0; i < chunk.decoded.size(); ++i) {
-    const size_t example = chunk.features.first_example() + i;
-    const auto [first, last] = chunk.features.windows_of(example);
+  for (size_t i = 0; i < answers.decoded.size(); ++i) {
+    const size_t example = answers.first_example + i;
+    const auto [first, last] = answers.features.windows_of(example);
     if (first == last) continue;
-    const Candidate& prediction = chunk.decoded[i].prediction;
+    const Candidate& prediction = answers.decoded[i].prediction;
     SquadItem item = squad_item_of(dataset.examples[example]);
     item.prediction = prediction.text;
     const SquadItemScore score = squad_item_score(item);
@@ -114,12 +114,12 @@ void analyse(const Dataset& dataset, const JudgedChunk& chunk, const AnalysisOpt
     judgement.score = prediction.score;
     judgement.f1 = score.f1;
     judgement.confident = prediction.score >= options.confident_score;
-    if (!chunk.ranks.empty()) judgement.gold_rank = chunk.ranks[i].rank;
+    if (!answers.ranks.empty()) judgement.gold_rank = answers.ranks[i].rank;
     if (score.exact) {
       judgement.verdict = judgement.confident ? Verdict::kRight : Verdict::kRightUnsure;
     } else {
       judgement.verdict =
-          verdict_of_wrong(sound_golds(dataset, chunk.features, example),
+          verdict_of_wrong(sound_golds(dataset, answers.features, example),
                            dataset.examples[example], prediction, judgement, options);
     }
     ++analysis.counts[static_cast<size_t>(judgement.verdict)];

@@ -50,8 +50,8 @@ struct AnalysisOptions {
   int32_t max_answer_length = 30;  // tokens; what the decoder was given
 };
 
-// Adds the judgements of a chunk's questions.
-void analyse(const Dataset& dataset, const JudgedChunk& chunk, const AnalysisOptions& options,
+// Adds the judgements of these questions.
+void analyse(const Dataset& dataset, const JudgedAnswers& answers, const AnalysisOptions& options,
              Analysis& analysis);
 
 // {"questions", "right", "wrong", "in_top_k", "verdicts": {name: count}, "lost_by": {who: count},

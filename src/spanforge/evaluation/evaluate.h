@@ -2,7 +2,7 @@
 // What: a model judged on a dataset: logits, answers by a decoder, squad_v2 scores, the recipe's
 //   n-best ranks. Training, `evaluate` and the tests all go through this.
 // Memory: windows, logits and answers are there a chunk at a time (features/feature_chunks.h); of a
-//   question some hundred bytes stay. Who wants its answers takes them in on_chunk.
+//   question some hundred bytes stay. Who wants its answers takes them in on_answers.
 // Scores: exact, f1 and their parts judge the answers given, "" included. best_* come from each
 //   question's best answer that is not "", with sigmoid(null odds) as its no-answer probability, so
 //   they say what a better threshold would give. A question whose reference is not where its file
@@ -33,10 +33,11 @@ struct QaRank {
   std::string top1_text;
 };
 
-// A chunk's answers, while its windows are there. [i] belongs to example
-// features.first_example() + i.
-struct JudgedChunk {
+// The answers of some consecutive questions, while their windows are there. [i] belongs to example
+// first_example + i.
+struct JudgedAnswers {
   const FeatureSet& features;
+  size_t first_example = 0;
   std::span<const DecodedExample> decoded;
   std::span<const DecodedExample> recipe;  // empty without recipe_ranks, as ranks
   std::span<const QaRank> ranks;
@@ -46,7 +47,7 @@ struct EvaluationOptions {
   DecoderOptions decoder;
   PredictOptions predict;  // its progress is not called
   std::function<void(int64_t, int64_t)> progress;  // (questions predicted, questions in all)
-  std::function<void(const JudgedChunk&)> on_chunk;
+  std::function<void(const JudgedAnswers&)> on_answers;  // in the order of the examples
   bool recipe_ranks = true;  // also run the recipe's n-best
   int32_t recipe_top_k = 10;
   double recipe_max_answer_ratio = 0.4;

@@ -9,6 +9,9 @@
 namespace spanforge {
 namespace {
 
+// Questions whose n-best lists stand in memory: thirty texts each.
+constexpr size_t kBlockQuestions = 2048;
+
 double sigmoid(double x) {
   return x >= 0 ? 1.0 / (1.0 + std::exp(-x)) : std::exp(x) / (1.0 + std::exp(x));
 }
@@ -17,7 +20,7 @@ double sigmoid(double x) {
 // pipeline's scores depend on top_k, so it gets what was asked.
 EvaluationOptions with_n_best(EvaluationOptions options) {
   DecoderOptions& decoder = options.decoder;
-  if (options.on_chunk && decoder.kind == DecoderKind::kSpanforge)
+  if (options.on_answers && decoder.kind == DecoderKind::kSpanforge)
     decoder.top_k = std::max(decoder.top_k, decoder.n_best_size);
   return options;
 }
@@ -41,6 +44,14 @@ QaRank rank_of(const Example& example, const DecodedExample& decoded) {
   return result;
 }
 
+DecoderOptions recipe_decoder(const EvaluationOptions& options) {
+  DecoderOptions recipe;
+  recipe.kind = DecoderKind::kRecipe;
+  recipe.top_k = options.recipe_top_k;
+  recipe.max_answer_ratio = options.recipe_max_answer_ratio;
+  return recipe;
+}
+
 bool is_dropped(const FeatureSet& features, size_t example) {
   const auto [first, last] = features.windows_of(example);
   return first == last;
@@ -54,18 +65,28 @@ Evaluator::Evaluator(const Dataset& dataset, EvaluationOptions options)
 void Evaluator::add(const FeatureSet& chunk, const Predictions& predictions) {
   result_.window_count += static_cast<int64_t>(chunk.size());
   add_loss(chunk, predictions.window_losses);
-  const size_t first = chunk.first_example();
+  const size_t end = chunk.first_example() + chunk.example_count();
+  for (size_t first = chunk.first_example(); first < end; first += kBlockQuestions) {
+    add_answers(chunk, predictions.logits, first, std::min(end, first + kBlockQuestions));
+  }
+}
+
+void Evaluator::add_answers(const FeatureSet& chunk, const LogitSet& logits, size_t first,
+                            size_t end) {
   const std::vector<DecodedExample> decoded =
-      decode_all(dataset_, chunk, predictions.logits, options_.decoder);
-  for (size_t i = 0; i < decoded.size(); ++i) {
-    if (!is_dropped(chunk, first + i)) add_scores(dataset_.examples[first + i], decoded[i]);
-  }
+      decode_range(dataset_, chunk, logits, first, end, options_.decoder);
   std::vector<DecodedExample> recipe;
-  if (options_.recipe_ranks) recipe = add_ranks(chunk, predictions.logits);
-  if (options_.on_chunk) {
-    const auto ranks = std::span<const QaRank>(result_.ranks).last(recipe.size());
-    options_.on_chunk({chunk, decoded, recipe, ranks});
+  if (options_.recipe_ranks)
+    recipe = decode_range(dataset_, chunk, logits, first, end, recipe_decoder(options_));
+  for (size_t i = first; i < end; ++i) {
+    const Example& example = dataset_.examples[i];
+    const bool asked = !is_dropped(chunk, i);
+    if (asked) add_scores(example, decoded[i - first]);
+    if (options_.recipe_ranks) add_rank(example, recipe[i - first], asked);
   }
+  if (!options_.on_answers) return;
+  const auto ranks = std::span<const QaRank>(result_.ranks).last(recipe.size());
+  options_.on_answers({chunk, first, decoded, recipe, ranks});
 }
 
 void Evaluator::add_loss(const FeatureSet& chunk, const std::vector<double>& losses) {
@@ -90,20 +111,11 @@ void Evaluator::add_scores(const Example& example, const DecodedExample& decoded
   null_odds_.push_back(choice.log_odds);
 }
 
-std::vector<DecodedExample> Evaluator::add_ranks(const FeatureSet& chunk, const LogitSet& logits) {
-  DecoderOptions recipe;
-  recipe.kind = DecoderKind::kRecipe;
-  recipe.top_k = options_.recipe_top_k;
-  recipe.max_answer_ratio = options_.recipe_max_answer_ratio;
-  std::vector<DecodedExample> decoded = decode_all(dataset_, chunk, logits, recipe);
-  for (size_t i = 0; i < decoded.size(); ++i) {
-    const size_t example = chunk.first_example() + i;
-    result_.ranks.push_back(rank_of(dataset_.examples[example], decoded[i]));
-    if (is_dropped(chunk, example)) continue;
-    ++asked_;
-    if (result_.ranks.back().rank > 0) ++hits_;
-  }
-  return decoded;
+void Evaluator::add_rank(const Example& example, const DecodedExample& recipe, bool asked) {
+  result_.ranks.push_back(rank_of(example, recipe));
+  if (!asked) return;
+  ++asked_;
+  if (result_.ranks.back().rank > 0) ++hits_;
 }
 
 std::vector<NullChoice> Evaluator::null_choices() const {

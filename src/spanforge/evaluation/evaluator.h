@@ -15,7 +15,7 @@ class Evaluator {
   // dataset must outlive it.
   Evaluator(const Dataset& dataset, EvaluationOptions options);
 
-  // The next chunk; on_chunk is called with its answers.
+  // The next chunk; on_answers is called with its answers.
   void add(const FeatureSet& chunk, const Predictions& predictions);
   std::vector<NullChoice> null_choices() const;
   // The answers given as though options.decoder.null_threshold had been this one all along.
@@ -25,8 +25,9 @@ class Evaluator {
 
  private:
   void add_loss(const FeatureSet& chunk, const std::vector<double>& losses);
+  void add_answers(const FeatureSet& chunk, const LogitSet& logits, size_t first, size_t end);
   void add_scores(const Example& example, const DecodedExample& decoded);
-  std::vector<DecodedExample> add_ranks(const FeatureSet& chunk, const LogitSet& logits);
+  void add_rank(const Example& example, const DecodedExample& recipe, bool asked);
 
   const Dataset& dataset_;
   const EvaluationOptions options_;

@@ -23,7 +23,7 @@ struct FittedEvaluation {
 };
 
 // settings: decoder, longest answer, null_answers; temperature and threshold are not looked at.
-// The windows must have been made with settings.windows. options.decoder is not looked at; on_chunk
+// The windows must have been made with settings.windows. options.decoder is not looked at; on_answers
 // is called with the answers as they are at threshold 0. Errors: those of evaluate().
 FittedEvaluation fit_and_evaluate(const Predictor& model, const EvaluationData& data,
                                   const AnswerSettings& settings,

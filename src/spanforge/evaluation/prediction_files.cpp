@@ -77,18 +77,18 @@ PredictionFiles::Files::Files(const fs::path& directory, const std::string& pref
   if (with_top_k) top_k.emplace(directory / (prefix + "_qa_topk.json"));
 }
 
-void PredictionFiles::add(const Dataset& dataset, const JudgedChunk& chunk) {
-  if (!files_) files_.emplace(directory_, prefix_, !chunk.recipe.empty());
-  for (size_t i = 0; i < chunk.decoded.size(); ++i) {
-    const size_t example = chunk.features.first_example() + i;
-    const auto [first, last] = chunk.features.windows_of(example);
+void PredictionFiles::add(const Dataset& dataset, const JudgedAnswers& answers) {
+  if (!files_) files_.emplace(directory_, prefix_, !answers.recipe.empty());
+  for (size_t i = 0; i < answers.decoded.size(); ++i) {
+    const size_t example = answers.first_example + i;
+    const auto [first, last] = answers.features.windows_of(example);
     if (first == last) continue;
     const std::string& id = dataset.examples[example].id;
-    const DecodedExample& decoded = chunk.decoded[i];
+    const DecodedExample& decoded = answers.decoded[i];
     files_->predictions.add(id, decoded.prediction.text);
     files_->n_best.add(id, n_best_json(decoded.candidates));
     files_->odds.add(id, decoded.null_odds);
-    if (files_->top_k) files_->top_k->add(id, top_k_json(chunk.recipe[i].candidates));
+    if (files_->top_k) files_->top_k->add(id, top_k_json(answers.recipe[i].candidates));
   }
 }
 

@@ -4,7 +4,7 @@
 //   PREFIX_null_odds.json {id: number}; and PREFIX_qa_topk.json {id: [{text, score, start, end,
 //   start_logit, end_logit}]}, the recipe's n-best (where it was computed). Bytes as
 //   json.dumps(value, indent=4) + "\n". Questions whose example was dropped are left out.
-// The files are written chunk by chunk under other names, and all appear with commit().
+// The files are written question by question under other names, and all appear with commit().
 
 #include <filesystem>
 #include <optional>
@@ -24,7 +24,7 @@ class PredictionFiles {
   PredictionFiles& operator=(const PredictionFiles&) = delete;
   ~PredictionFiles();
 
-  void add(const Dataset& dataset, const JudgedChunk& chunk);
+  void add(const Dataset& dataset, const JudgedAnswers& answers);
   void commit();
 
  private:

@@ -9,6 +9,7 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/data/normalize.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/ops/gemm.h"
 #include "spanforge/train/data_order.h"
@@ -114,6 +115,21 @@ class SetupBuilder {
     Dataset dataset = load_dataset(file);
     if (arguments_.on_bad_answer == "error") require_sound_answers(dataset);
     return dataset;
+  }
+
+  // They teach nothing and cost as much as others; they are no error, as HF trains on them, too.
+  void report_blank_texts(const Dataset& train) {
+    const auto blank = [](const std::string& text) { return trim_white_space(text).empty(); };
+    int64_t questions = 0, contexts = 0;
+    for (const Example& example : train.examples) {
+      if (blank(example.question)) ++questions;
+      if (blank(train.context_of(example))) ++contexts;
+    }
+    if (questions + contexts == 0) return;
+    notify(Kind::kWarning,
+           fmt::format("{}: {} questions are blank and {} have a blank context; they are trained on "
+                       "all the same (data check names them)",
+                       train.file.string(), questions, contexts));
   }
 
   TrainingData make_training_windows(Dataset dataset, const Tokenizer& tokenizer,
@@ -267,6 +283,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   Tokenizer tokenizer = builder.load_tokenizer(directory, config);
   const WindowOptions windows = builder.settle_windows(tokenizer, config);
   std::future<LoadedModel> loading = builder.start_loading(directory);
+  builder.report_blank_texts(train_data);
   TrainingData train = builder.make_training_windows(std::move(train_data), tokenizer, windows);
   std::optional<ValidationData> validation;
   if (validation_data) {

@@ -102,6 +102,11 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
     throw Error(ErrorCode::kUsage, "--output",
                 "is needed: the directory that receives checkpoints and trained/");
   }
+  if (const auto run = run_around(arguments.output)) {
+    throw Error(ErrorCode::kUsage, "--output",
+                fmt::format("{} belongs to the run in {}; give a directory outside it",
+                            arguments.output.string(), run->string()));
+  }
   OutputDirectory output(arguments.output);
   std::optional<CheckpointHead> checkpoint = find_checkpoint(arguments, output, context);
   if (checkpoint && checkpoint->arguments) adopt_saved_arguments(arguments, *checkpoint->arguments);
