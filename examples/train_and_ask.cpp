@@ -26,12 +26,13 @@ class NBestObserver : public spanforge::Observer {
               const spanforge::LogLine&) override {
     std::printf("%s\n", spanforge::console_line(line).c_str());
   }
-  void on_evaluate(const spanforge::TrainView& view, const spanforge::Dataset&,
+  void on_evaluate(const spanforge::TrainView& view, const spanforge::Dataset& validation,
                    const spanforge::Evaluation& evaluation, const spanforge::LogLine&) override {
-    for (const spanforge::QaRank& rank : evaluation.ranks) {
-      std::printf("  %s: Answer: %s (Rank: %d), first: %s (%.4f)\n", rank.id.c_str(),
-                  rank.text.empty() ? "<>" : rank.text.c_str(), rank.rank, rank.top1_text.c_str(),
-                  rank.top1_score);
+    for (size_t i = 0; i < evaluation.ranks.size(); ++i) {
+      const spanforge::QaRank& rank = evaluation.ranks[i];
+      std::printf("  %s: Answer: %s (Rank: %d), first: %s (%.4f)\n",
+                  validation.examples[i].id.c_str(), rank.text.empty() ? "<>" : rank.text.c_str(),
+                  rank.rank, rank.top1_text.c_str(), rank.top1_score);
     }
     std::printf("  step %lld: qa_topk_recall %.4f\n", static_cast<long long>(view.state.global_step),
                 evaluation.qa_topk_recall);

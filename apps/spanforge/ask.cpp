@@ -21,7 +21,7 @@ struct Options {
   std::optional<std::string> decoder;
   std::vector<std::string> questions;
   AskOptions ask;
-  bool json = false;
+  bool verify = false, json = false;
   std::string bf16 = "false";
   int32_t threads = 0;
 };
@@ -112,6 +112,7 @@ void declare(OptionTable& table, Options& o) {
   table({"batch_size", "windows computed at once", "> 0"}, o.ask.batch_size);
   table({"bf16", "compute in bfloat16; auto: where the processor has it", "true|false|auto"},
         o.bf16);
+  table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
 }
@@ -142,8 +143,9 @@ int run_ask(const Arguments& arguments) {
   for (const std::string& question : o.questions) {
     questions.push_back({{question, context, ""}, {}});
   }
-  const Pipeline pipeline =
-      Pipeline::from_directory(resolve_model(o.model), resolve_precision(o.bf16));
+  const std::filesystem::path directory = resolve_model(o.model);
+  verify_model(directory, o.verify);
+  const Pipeline pipeline = Pipeline::from_directory(directory, resolve_precision(o.bf16));
   if (questions.empty()) return prompt(o, pipeline, context), 0;
   answer_all(o, pipeline, questions);
   return 0;

@@ -12,6 +12,8 @@ inline constexpr OptionInfo kModelOption{"model", "model directory, or hub id or
                                          ""};
 inline constexpr OptionInfo kThreadsOption{
     "threads", "threads to use; 0: as many as this process has cores", "0..4096"};
+inline constexpr OptionInfo kVerifyOption{
+    "verify", "compare the model's files with the SHA-256 sums of its manifest first", ""};
 inline constexpr OptionInfo kJsonOption{"json", "print JSON on standard output and nothing else",
                                         ""};
 inline constexpr OptionInfo kMaxSeqLengthOption{

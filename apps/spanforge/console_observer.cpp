@@ -26,8 +26,9 @@ void ConsoleObserver::on_progress(const Progress& progress) {
   const bool is_map = progress.stage == Progress::Stage::kMap;
   if (!bar) {
     if (&bar == &inner_bar_ && train_bar_) train_bar_->erase();
-    bar = std::make_unique<ProgressBar>(is_map ? "Map" : "", is_map ? "examples" : "it",
-                                        progress.total, &bar == &train_bar_ ? progress.done : 0);
+    const bool is_train = progress.stage == Progress::Stage::kTrain;
+    bar = std::make_unique<ProgressBar>(is_map ? "Map" : "", is_train ? "it" : "examples",
+                                        progress.total, is_train ? progress.done : 0);
   }
   bar->update(progress.done);
   if (progress.done < progress.total) return;

@@ -12,6 +12,8 @@
 namespace spanforge::app {
 namespace {
 
+constexpr int64_t kRowTokens = 1 << 19;  // of the rows in memory: some 10 MB
+
 struct LabelOptions {
   std::string model, on_bad_answer = "error", label_rule = "recipe";
   std::vector<std::string> files;
@@ -20,47 +22,40 @@ struct LabelOptions {
   int32_t threads = 0;
 };
 
-struct LabelledFile {
-  std::string name;
-  Dataset dataset;
-  FeatureSet features;
-};
+void print_json_row(const LabelRow& row) {
+  print_json({{"id", row.id},
+              {"question", row.question},
+              {"answer", row.answer},
+              {"decoded", row.decoded},
+              {"source", row.source}});
+}
 
-LabelledFile label_file(const std::string& file, const Tokenizer& tokenizer,
-                        const WindowOptions& windows, const LabelOptions& o) {
-  LabelledFile out{std::filesystem::path(file).stem().string(), load_dataset(file), {}};
-  FeatureOptions options;
-  options.windows = windows;
-  options.on_bad_answer =
-      o.on_bad_answer == "drop" ? BadAnswerPolicy::kDrop : BadAnswerPolicy::kError;
-  options.label_rule = o.label_rule == "run_qa" ? LabelRule::kRunQa : LabelRule::kRecipe;
+void print_text_row(const LabelRow& row, int64_t number, const std::string& context) {
+  emit("# {} {}\n{}\n{} | {}\n", number, context, row.question, row.decoded, row.source);
+}
+
+// Prints a file's rows chunk by chunk, as they are made.
+void print_labels(const Dataset& dataset, const Tokenizer& tokenizer, FeatureOptions options,
+                  bool json) {
+  const std::string name = dataset.file.stem().string();
   ProgressBar bar("Map", "examples", 0);
-  options.progress = bar.callback();
-  out.features = FeatureSet::build(out.dataset, tokenizer, options);
+  if (!stdout_is_terminal()) options.progress = bar.callback();  // it would stand among the rows
+  FeatureStream stream(dataset, tokenizer, options);
+  if (!json) emit("---{}---\n", name);
+  LabelCounts counts;
+  int64_t windows = 0;
+  while (const std::optional<FeatureSet> chunk = stream.next(kRowTokens)) {
+    for (size_t w = 0; w < chunk->size() && !output_closed(); ++w, ++windows) {
+      const LabelRow row = label_row(dataset, *chunk, tokenizer, w);
+      const Example& example =
+          dataset.examples[static_cast<size_t>(chunk->windows()[w].example)];
+      json ? print_json_row(row) : print_text_row(row, windows, dataset.context_of(example));
+    }
+    counts += chunk->label_counts();
+    if (output_closed()) return;
+  }
   bar.finish();
-  return out;
-}
-
-void print_json_rows(const LabelledFile& file, const Tokenizer& tokenizer) {
-  for (size_t w = 0; w < file.features.size() && !output_closed(); ++w) {
-    const LabelRow row = label_row(file.dataset, file.features, tokenizer, w);
-    print_json({{"id", row.id},
-                {"question", row.question},
-                {"answer", row.answer},
-                {"decoded", row.decoded},
-                {"source", row.source}});
-  }
-}
-
-void print_text_rows(const LabelledFile& file, const Tokenizer& tokenizer) {
-  emit("---{}---\n", file.name);
-  for (size_t w = 0; w < file.features.size() && !output_closed(); ++w) {
-    const LabelRow row = label_row(file.dataset, file.features, tokenizer, w);
-    const Example& example =
-        file.dataset.examples[static_cast<size_t>(file.features.windows()[w].example)];
-    emit("# {} {}\n{}\n{} | {}\n", w, file.dataset.context_of(example), row.question, row.decoded,
-         row.source);
-  }
+  note(fmt::format("{}: {}", name, label_summary(counts, windows, options.windows)));
 }
 
 }  // namespace
@@ -86,13 +81,17 @@ int run_data_labels(const Arguments& arguments) {
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);
   const WindowOptions windows =
       choose_windows(directory, tokenizer, o.max_seq_length, o.window_overlap);
-  std::vector<LabelledFile> files;
-  for (const std::string& file : o.files) files.push_back(label_file(file, tokenizer, windows, o));
-  release_notes();
-  for (const LabelledFile& file : files) {
-    o.json ? print_json_rows(file, tokenizer) : print_text_rows(file, tokenizer);
-    note(fmt::format("{}: {}", file.name, label_summary(file.features)));
+  FeatureOptions options;
+  options.windows = windows;
+  options.on_bad_answer =
+      o.on_bad_answer == "drop" ? BadAnswerPolicy::kDrop : BadAnswerPolicy::kError;
+  options.label_rule = o.label_rule == "run_qa" ? LabelRule::kRunQa : LabelRule::kRecipe;
+  std::vector<Dataset> datasets;
+  for (const std::string& file : o.files) {  // refused before the first row is printed
+    datasets.push_back(load_dataset(file));
+    if (options.on_bad_answer == BadAnswerPolicy::kError) require_sound_answers(datasets.back());
   }
+  for (const Dataset& dataset : datasets) print_labels(dataset, tokenizer, options, o.json);
   return 0;
 }
 

@@ -25,7 +25,7 @@ struct EvaluateOptions {
   GivenSettings given;
   double no_answer_threshold = 1.0;
   int32_t batch_size = 8;
-  bool explain = false, json = false;
+  bool explain = false, verify = false, json = false;
   int32_t threads = 0;
 };
 
@@ -60,6 +60,7 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table({"bf16", "compute in bfloat16; auto: where the processor is faster with it",
          "true|false|auto"},
         o.bf16);
+  table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
 }
@@ -83,26 +84,27 @@ void evaluate_file(const EvaluateOptions& o) {
 }
 
 // The references' texts are scored wherever they stand; only the loss needs their places.
-void note_unlabelled(const EvaluateOptions& o, const FeatureSet& features) {
-  const int64_t unlabelled = features.label_counts().unlabelled;
+void note_unlabelled(const EvaluateOptions& o, const FeatureChunks& chunks) {
+  const int64_t unlabelled = chunks.label_counts().unlabelled;
   if (unlabelled == 0) return;
   note(fmt::format(
       "{}: {} of {} questions have a first answer that is not where the file says: their texts are "
       "scored, the loss leaves them out (data check finds the causes)",
-      o.data, unlabelled, features.example_count()));
+      o.data, unlabelled, chunks.example_count()));
 }
 
-void write_files(const EvaluateOptions& o, const Dataset& dataset, const FeatureSet& features,
-                 const Evaluation& evaluation, const Analysis& analysis) {
-  const std::filesystem::path directory = o.predictions_dir;
-  write_prediction_files(dataset, features, evaluation, directory);
-  write_file_atomic(directory / "eval_analysis.json",
-                    dump_python_json(analysis_json(dataset, analysis), {.indent = 4}) + "\n");
+// The answers as the metrics besides squad_v2, and --explain, look at them.
+void add_items(const Dataset& dataset, const JudgedAnswers& answers, std::vector<SquadItem>& items) {
+  for (size_t i = 0; i < answers.decoded.size(); ++i) {
+    items.push_back(squad_item_of(dataset.examples[answers.first_example + i]));
+    items.back().prediction = answers.decoded[i].prediction.text;
+  }
 }
 
 void evaluate_model(const EvaluateOptions& o) {
   const Dataset dataset = load_dataset(o.data);
   const std::filesystem::path directory = resolve_model(o.model);
+  verify_model(directory, o.verify);
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);
   const AnswerSettings settings = choose_settings(directory, tokenizer, o.given);
   const AnsweringModel model =
@@ -112,26 +114,36 @@ void evaluate_model(const EvaluateOptions& o) {
   feature_options.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;
   ProgressBar map("Map", "examples", 0);
   feature_options.progress = map.callback();
-  const FeatureSet features = FeatureSet::build(dataset, tokenizer, feature_options);
+  const FeatureChunks chunks(dataset, tokenizer, feature_options);
   map.finish();
-  note_unlabelled(o, features);
+  note_unlabelled(o, chunks);
+  std::optional<PredictionFiles> files;
+  if (!o.predictions_dir.empty()) files.emplace(o.predictions_dir);
   release_notes();
   EvaluationOptions options;
   options.decoder = settings.decoder_options();
   options.predict.batch_size = o.batch_size;
   options.predict.with_losses = true;
-  ProgressBar bar("", "it", 0);
-  options.predict.progress = bar.callback();
-  const Evaluation evaluation = evaluate(model, dataset, features, options);
+  ProgressBar bar("", "examples", 0);
+  options.progress = bar.callback();
+  Analysis analysis;
+  std::vector<SquadItem> items;
+  options.on_answers = [&](const JudgedAnswers& answers) {
+    analyse(dataset, answers, {.max_answer_length = settings.max_answer_length}, analysis);
+    if (files) files->add(dataset, answers);
+    if (o.metric != "squad_v2" || o.explain) add_items(dataset, answers, items);
+  };
+  const Evaluation evaluation = evaluate(model, {dataset, tokenizer, chunks}, options);
   bar.finish();
-  const Analysis analysis =
-      analyse(dataset, features, evaluation, {.max_answer_length = settings.max_answer_length});
-  if (!o.predictions_dir.empty()) write_files(o, dataset, features, evaluation, analysis);
+  if (files) {
+    files->commit();
+    write_analysis(dataset, analysis, fs::path(o.predictions_dir) / "eval_analysis.json");
+  }
   if (!o.json) print(analysis_table(dataset, analysis));
-  Json scores = scores_json(evaluation.squad, evaluation.items, o.metric);
+  Json scores = scores_json(evaluation.squad, items, o.metric);
   scores["qa_topk_recall"] = evaluation.qa_topk_recall;
   if (evaluation.loss) scores["loss"] = *evaluation.loss;
-  print_scores(scores, o.explain ? explain_json(evaluation.items) : Json(), o.json);
+  print_scores(scores, o.explain ? explain_json(items) : Json(), o.json);
 }
 
 }  // namespace
@@ -147,6 +159,7 @@ int run_evaluate(const Arguments& arguments) {
   }
   table.exclude("predictions", "predictions_dir");
   table.exclude("model", "null_odds");
+  table.exclude("predictions", "verify");
   if (o.decoder) o.given.decoder = parse_decoder_kind(*o.decoder);
   set_thread_count(o.threads);
   o.model.empty() ? evaluate_file(o) : evaluate_model(o);

@@ -2,6 +2,8 @@
 
 #include "option_value.h"
 #include "output.h"
+#include "spanforge/base/error.h"
+#include "spanforge/formats/manifest.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/ops/gemm.h"
 
@@ -17,6 +19,18 @@ Precision resolve_precision(const std::string& bf16) {
     read_value(bf16, use);  // the option table let only such words through
   }
   return use ? Precision::kBF16 : Precision::kF32;
+}
+
+void verify_model(const std::filesystem::path& directory, bool with_hashes) {
+  if (with_hashes && !has_manifest(directory)) {
+    throw Error(ErrorCode::kBadModel, directory.string(),
+                fmt::format("has no {} to verify it with", kManifestName));
+  }
+  const auto difference =
+      with_hashes ? find_manifest_difference(directory) : find_size_difference(directory);
+  if (!difference) return;
+  throw Error(ErrorCode::kBadModel, directory.string(),
+              fmt::format("{}; after a change on purpose, remove {}", *difference, kManifestName));
 }
 
 AnsweringModel load_trained_model(const std::filesystem::path& directory, const std::string& source,

@@ -19,8 +19,9 @@ std::string text_of(const Json& row, const char* key, const std::string& place) 
   return found->get<std::string>();
 }
 
-Asked parse_row(std::string_view line, const std::string& place) {
-  const Json row = parse_json(line, place, ErrorCode::kBadData);
+Asked parse_row(std::string_view line, const std::string& file, size_t number) {
+  const Json row = parse_json_line(line, file, number, ErrorCode::kBadData);
+  const std::string place = fmt::format("{}: line {}", file, number);
   if (!row.is_object()) {
     throw Error(ErrorCode::kBadData, place, "must be an object with question and context");
   }
@@ -44,7 +45,7 @@ std::vector<Asked> read_questions(const std::string& file) {
     start = end + 1;
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    questions.push_back(parse_row(line, fmt::format("{}: line {}", file, number)));
+    questions.push_back(parse_row(line, file, number));
   }
   if (questions.empty()) throw Error(ErrorCode::kBadData, file, "holds no question");
   return questions;

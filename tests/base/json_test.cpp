@@ -57,6 +57,12 @@ struct BadJson {
   const char* reason;  // in the reason
 };
 
+TEST(ParseJson, CountsLinesFromTheLineTheTextIsIn) {
+  const Error error = expect_error(
+      ErrorCode::kBadData, [] { parse_json_line("{\"a\" 1}", "f.jsonl", 17, ErrorCode::kBadData); });
+  EXPECT_EQ(error.place(), "f.jsonl: line 17 column 6");
+}
+
 TEST(ParseJson, RefusesWhatIsNotJsonAndSaysWhere) {
   const BadJson rows[] = {
       {"", "line 1 column 1", "ends where"},

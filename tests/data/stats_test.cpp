@@ -45,6 +45,8 @@ TEST(QuestionForm, IsToldFromTheInterrogative) {
       {"HOW MANY apples?", "how many"},
       {"how much is it", "how many"},
       {"How long did it take?", "how long"},
+      {"How old is Ann?", "how old"},
+      {"Since then, how often?", "how often"},
       {"How did Ann feel?", "how"},
       {"Since when?", "when"},
       {"Why?", "why"},

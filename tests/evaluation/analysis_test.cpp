@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "evaluation/support.h"
+#include "spanforge/base/file.h"
+#include "spanforge/base/json.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -15,6 +17,16 @@ using testing::Fixture;
 using testing::make_fixture;
 using testing::vote;
 
+Analysis analysis_of(const Fixture& f, EvaluationOptions evaluation = {},
+                     const AnalysisOptions& options = {}) {
+  Analysis analysis;
+  evaluation.on_answers = [&](const JudgedAnswers& answers) {
+    analyse(f.dataset, answers, options, analysis);
+  };
+  evaluate_predictions(f.dataset, f.features, f.predictions, evaluation);
+  return analysis;
+}
+
 // The verdict on one question whose first window is pulled to words [first, last].
 Judgement judge(const Asked& asked, int32_t first, int32_t last, float strength = 9,
                 WindowOptions windows = {64, 8}, AnalysisOptions options = {}) {
@@ -23,8 +35,7 @@ Judgement judge(const Asked& asked, int32_t first, int32_t last, float strength 
   EvaluationOptions evaluation;
   evaluation.decoder.null_answers = true;
   evaluation.decoder.max_answer_length = options.max_answer_length;
-  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, evaluation);
-  return analyse(f.dataset, f.features, e, options).judgements.at(0);
+  return analysis_of(f, evaluation, options).judgements.at(0);
 }
 
 const Asked kAna = {
@@ -46,8 +57,7 @@ TEST(Analysis, ReferenceInTheTopKWasLostByRanking) {
   Fixture f = make_fixture({kAna});
   vote(f, 0, 0, 0, 9);
   vote(f, 0, 6, 6, 8);
-  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, {});
-  const Judgement judgement = analyse(f.dataset, f.features, e, {}).judgements.at(0);
+  const Judgement judgement = analysis_of(f).judgements.at(0);
   EXPECT_EQ(judgement.verdict, Verdict::kRankedLower);
   EXPECT_GT(judgement.gold_rank, 1);
 }
@@ -84,9 +94,12 @@ TEST(Analysis, ReportsCountEveryQuestionOnce) {
   Fixture f = make_fixture({kAna, {"q2", "who", "nobody at all", {}}});
   vote(f, 0, 5, 6, 9);
   vote(f, 1, 0, 0, 9);
-  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, {});
-  const Analysis analysis = analyse(f.dataset, f.features, e, {});
-  const Json json = analysis_json(f.dataset, analysis);
+  const Analysis analysis = analysis_of(f);
+  const testing::TemporaryDirectory directory;
+  write_analysis(f.dataset, analysis, directory / "analysis.json");
+  const std::string text = read_file(directory / "analysis.json");
+  const Json json = parse_json(text, "analysis", ErrorCode::kBadData);
+  EXPECT_EQ(text, dump_python_json(json, {.indent = 4}) + "\n") << "as json.dumps writes it";
   EXPECT_EQ(json["questions"].get<int>(), 2);
   EXPECT_EQ(json["wrong"].get<int>(), 2);
   EXPECT_EQ(json["verdicts"][verdict_name(Verdict::kBoundary)].get<int>(), 1);

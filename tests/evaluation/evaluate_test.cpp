@@ -15,7 +15,9 @@ namespace {
 
 using testing::Asked;
 using testing::Fixture;
+using testing::judge;
 using testing::make_fixture;
+using testing::threshold_of;
 using testing::vote;
 
 const std::vector<Asked> kAsked = {
@@ -23,6 +25,16 @@ const std::vector<Asked> kAsked = {
     {"q2", "who stayed", "ben stayed there and slept well", {{"ben", 0}}},
     {"q3", "who flew", "nobody did such a thing here", {}},
 };
+
+// An evaluation whose answers are written.
+Evaluation write_files(const Fixture& f, EvaluationOptions options,
+                       const std::filesystem::path& directory) {
+  PredictionFiles files(directory);
+  options.on_answers = [&](const JudgedAnswers& answers) { files.add(f.dataset, answers); };
+  Evaluation evaluation = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  files.commit();
+  return evaluation;
+}
 
 TEST(Evaluate, ScoresTheAnswersGivenAndRanksTheReferences) {
   Fixture f = make_fixture(kAsked);
@@ -54,12 +66,12 @@ TEST(Evaluate, NullAnswersFollowTheThresholdAndBestSearchesAnswersNotYetBlanked)
   vote(f, 2, -1, -1, 9);
   EvaluationOptions options;
   options.decoder.null_answers = true;
-  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
-  EXPECT_EQ(e.decoded[1].prediction.text, "");
-  EXPECT_EQ(e.decoded[1].best_non_null, "ben");
+  const auto [e, decoded] = judge(f, options);
+  EXPECT_EQ(decoded[1].prediction.text, "");
+  EXPECT_EQ(decoded[1].best_non_null, "ben");
   EXPECT_DOUBLE_EQ(e.squad.exact, 200.0 / 3);
   EXPECT_EQ(*e.squad.best_exact, 100.0);
-  const auto threshold = find_null_threshold(f.dataset, e.decoded);
+  const auto threshold = threshold_of(f, decoded);
   ASSERT_TRUE(threshold);
   EXPECT_EQ(threshold->exact, 100.0);
   options.decoder.null_threshold = threshold->log_odds;
@@ -68,8 +80,7 @@ TEST(Evaluate, NullAnswersFollowTheThresholdAndBestSearchesAnswersNotYetBlanked)
 
 TEST(NullThreshold, IsAbsentWhereEveryQuestionHasAnAnswer) {
   Fixture f = make_fixture({kAsked[0], kAsked[1]});
-  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, {});
-  EXPECT_FALSE(find_null_threshold(f.dataset, e.decoded));
+  EXPECT_FALSE(threshold_of(f, judge(f).decoded));
 }
 
 TEST(NullThreshold, EqualOddsStandOrFallTogether) {
@@ -79,7 +90,7 @@ TEST(NullThreshold, EqualOddsStandOrFallTogether) {
     decoded[i].null_odds = 1.5;
     decoded[i].best_non_null = i == 0 ? "ana" : i == 1 ? "ben" : "x";
   }
-  const auto threshold = find_null_threshold(f.dataset, decoded);
+  const auto threshold = threshold_of(f, decoded);
   EXPECT_GT(threshold->log_odds, 1.5);
   EXPECT_NEAR(threshold->f1, 200.0 / 3, 1e-9);
 }
@@ -88,9 +99,9 @@ TEST(Evaluate, DroppedExamplesAreNotScored) {
   std::vector<Asked> asked = kAsked;
   asked[0].answers = {{"ana", 3}};  // not where it says
   Fixture f = make_fixture(asked, {64, 8}, true);
-  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, {});
+  const auto [e, decoded] = judge(f);
   EXPECT_EQ(e.squad.total, 2);
-  EXPECT_EQ(e.decoded.size(), 3u);
+  EXPECT_EQ(decoded.size(), 3u);
 }
 
 TEST(Evaluate, LossIsTheMeanOverWindows) {
@@ -111,13 +122,12 @@ TEST(Evaluate, ReferencesThatStandElsewhereAreScoredByTheirText) {
   vote(f, 0, 0, 0, 9);  // "ana": right by its text
   vote(f, 1, 4, 4, 9);
   f.predictions.window_losses = {std::nan(""), 2.0, 6.0};
-  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, {});
+  const testing::TemporaryDirectory directory;
+  const Evaluation e = write_files(f, {}, directory.path());
   EXPECT_EQ(e.squad.total, 3);
   EXPECT_DOUBLE_EQ(e.squad.exact, 100.0 / 3);
   EXPECT_EQ(*e.loss, 4.0);
   EXPECT_EQ(e.ranks[0].rank, 1);
-  const testing::TemporaryDirectory directory;
-  write_prediction_files(f.dataset, f.features, e, directory.path());
   const Json texts = parse_json_file(directory / "eval_predictions.json", ErrorCode::kBadData);
   EXPECT_EQ(texts.size(), 3u);
   EXPECT_EQ(texts["q1"].get<std::string>(), "ana");
@@ -153,9 +163,8 @@ TEST(PredictionFiles, AreRunQasToTheByte) {
   options.decoder.kind = DecoderKind::kRunQa;
   options.decoder.n_best_size = 1;
   options.recipe_top_k = 2;
-  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
   const testing::TemporaryDirectory directory;
-  write_prediction_files(f.dataset, f.features, e, directory / "out");
+  write_files(f, options, directory / "out");
   EXPECT_EQ(read_file(directory / "out/eval_predictions.json"),
             "{\n    \"\\u554f1\": \"ana\"\n}\n");
   EXPECT_EQ(read_file(directory / "out/eval_nbest_predictions.json"),
@@ -166,6 +175,19 @@ TEST(PredictionFiles, AreRunQasToTheByte) {
   const Json top_k = parse_json_file(directory / "out/eval_qa_topk.json", ErrorCode::kBadData);
   ASSERT_EQ(top_k["問1"].size(), 2u);
   EXPECT_EQ(top_k["問1"][0]["text"].get<std::string>(), "ana");
+}
+
+TEST(PredictionFiles, LeaveNothingWithoutCommit) {
+  Fixture f = make_fixture(kAsked);
+  const testing::TemporaryDirectory directory;
+  {
+    PredictionFiles files(directory / "a/b/");
+    EvaluationOptions options;
+    options.on_answers = [&](const JudgedAnswers& answers) { files.add(f.dataset, answers); };
+    evaluate_predictions(f.dataset, f.features, f.predictions, options);
+    EXPECT_TRUE(std::filesystem::exists(directory / "a/b"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(directory / "a"));
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ TEST(FitSettings, ChoosesTheTemperatureThenTheThresholdUnderIt) {
   AnswerSettings given = settings_with_null();
   given.temperature = 3.0;  // of an earlier evaluation: not looked at
   given.null_threshold = -7.0;
-  const AnswerSettings fitted = fit_settings(f.dataset, f.features, f.predictions.logits, given);
+  const AnswerSettings fitted = fit_predictions(f.dataset, f.features, f.predictions, given, {}).settings;
 
   AnswerSettings untouched = settings_with_null();
   EXPECT_EQ(fitted.temperature, fit_temperature(f.dataset, f.features, f.predictions.logits,
@@ -58,7 +58,7 @@ TEST(FitSettings, ChoosesTheTemperatureThenTheThresholdUnderIt) {
   untouched.temperature = fitted.temperature;
   const auto decoded =
       decode_all(f.dataset, f.features, f.predictions.logits, untouched.decoder_options());
-  const auto threshold = find_null_threshold(f.dataset, decoded);
+  const auto threshold = testing::threshold_of(f, decoded);
   ASSERT_TRUE(threshold);
   EXPECT_EQ(fitted.null_threshold, threshold->log_odds);
   EXPECT_GT(fitted.null_threshold, 0.0);
@@ -72,10 +72,10 @@ TEST(FitSettings, ThresholdStaysZeroWhereNothingCanBeChosen) {
   Fixture f = shy_model();
   AnswerSettings settings = settings_with_null();
   settings.null_answers = false;  // trained without such questions
-  EXPECT_EQ(fit_settings(f.dataset, f.features, f.predictions.logits, settings).null_threshold, 0);
+  EXPECT_EQ(fit_predictions(f.dataset, f.features, f.predictions, settings, {}).settings.null_threshold, 0);
   for (size_t i = 4; i < 6; ++i) f.dataset.examples[i].answers = {{"ben", 21}};
   settings.null_answers = true;
-  const AnswerSettings fitted = fit_settings(f.dataset, f.features, f.predictions.logits, settings);
+  const AnswerSettings fitted = fit_predictions(f.dataset, f.features, f.predictions, settings, {}).settings;
   EXPECT_EQ(fitted.null_threshold, 0);
 }
 
@@ -87,7 +87,7 @@ TEST(FitSettings, LeavesOtherDecodersToTheirOwnRules) {
     AnswerSettings settings = settings_with_null();
     settings.decoder = kind;
     const AnswerSettings fitted =
-        fit_settings(f.dataset, f.features, f.predictions.logits, settings);
+        fit_predictions(f.dataset, f.features, f.predictions, settings, {}).settings;
     EXPECT_EQ(fitted.temperature, 1.0);
     EXPECT_EQ(fitted.null_threshold, 0.0);
     EXPECT_EQ(fitted.decoder, kind);

@@ -2,6 +2,7 @@
 // A small dataset, a tokenizer over its words, and logits that say what a test wants.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,31 @@ inline Fixture make_fixture(const std::vector<Asked>& asked, WindowOptions windo
   f.predictions.logits.start.assign(static_cast<size_t>(f.features.token_count()), 0.0f);
   f.predictions.logits.end = f.predictions.logits.start;
   return f;
+}
+
+// An evaluation with the answers that on_answers shows.
+struct Judged {
+  Evaluation evaluation;
+  std::vector<DecodedExample> decoded;
+};
+
+inline Judged judge(const Fixture& f, EvaluationOptions options = {}) {
+  Judged judged;
+  options.on_answers = [&](const JudgedAnswers& answers) {
+    judged.decoded.assign(answers.decoded.begin(), answers.decoded.end());
+  };
+  judged.evaluation = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  return judged;
+}
+
+// The no-answer threshold that these answers call for.
+inline std::optional<NullThreshold> threshold_of(const Fixture& f,
+                                                 const std::vector<DecodedExample>& decoded) {
+  std::vector<NullChoice> choices;
+  for (size_t i = 0; i < decoded.size(); ++i) {
+    choices.push_back(null_choice_of(f.dataset.examples[i], decoded[i]));
+  }
+  return find_null_threshold(choices);
 }
 
 // Adds to the logits of context words [first, last] of an example's first window; first -1: [CLS].

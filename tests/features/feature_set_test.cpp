@@ -7,6 +7,7 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/features/feature_chunks.h"
 #include "spanforge/features/label.h"
 #include "spanforge/features/packed_batch.h"
 #include "spanforge/features/summary.h"
@@ -362,6 +363,111 @@ TEST(FeatureSet, DoesNotDependOnThreadsAndTellsProgressToTheEnd) {
   }
   EXPECT_EQ(calls.back(), (std::pair<int64_t, int64_t>(10000, 10000)));
   EXPECT_EQ(std::count(calls.begin(), calls.end(), calls.back()), 2);  // once a build
+}
+
+void expect_equal_windows(const FeatureSet& whole, const Window& a, const FeatureSet& part,
+                          const Window& b) {
+  EXPECT_EQ(a.example, b.example);
+  EXPECT_EQ(a.index, b.index);
+  EXPECT_EQ(a.context, b.context);
+  EXPECT_EQ(a.labelled, b.labelled);
+  EXPECT_EQ(a.start_position, b.start_position);
+  EXPECT_EQ(a.end_position, b.end_position);
+  EXPECT_TRUE(std::ranges::equal(whole.input_ids(a), part.input_ids(b)));
+  EXPECT_TRUE(std::ranges::equal(whole.token_type_ids(a), part.token_type_ids(b)));
+  EXPECT_TRUE(std::ranges::equal(whole.offsets(a), part.offsets(b)));
+  EXPECT_TRUE(std::ranges::equal(whole.word_ids(a), part.word_ids(b)));
+}
+
+TEST(FeatureStream, ItsChunksAreTheWholeSet) {
+  const Tokenizer tokenizer = make_tokenizer();
+  Dataset dataset = random_dataset(300);
+  dataset.examples[7].answers = {{"nowhere", 0}};
+  FeatureOptions options = make_options(24, 7);
+  options.on_bad_answer = BadAnswerPolicy::kDrop;
+  const FeatureSet whole = FeatureSet::build(dataset, tokenizer, options);
+  for (const int64_t tokens : {int64_t{1}, int64_t{100}, int64_t{5000}, whole.token_count() + 1}) {
+    SCOPED_TRACE(tokens);
+    FeatureStream stream(dataset, tokenizer, options);
+    size_t window = 0, example = 0;
+    LabelCounts counts;
+    while (const std::optional<FeatureSet> chunk = stream.next(tokens)) {
+      ASSERT_EQ(chunk->first_example(), example);
+      for (size_t i = 0; i < chunk->example_count(); ++i, ++example) {
+        const auto [first, last] = chunk->windows_of(example);
+        const auto [whole_first, whole_last] = whole.windows_of(example);
+        ASSERT_EQ(last - first, whole_last - whole_first);
+        ASSERT_EQ(example == 7, first == last);
+      }
+      for (const Window& w : chunk->windows()) {
+        expect_equal_windows(whole, whole.windows()[window++], *chunk, w);
+      }
+      const bool last = example == dataset.examples.size();
+      EXPECT_TRUE(last || chunk->token_count() >= tokens);
+      EXPECT_LT(chunk->token_count(), tokens + 3000) << "a chunk ends with an example";
+      counts += chunk->label_counts();
+    }
+    EXPECT_EQ(window, whole.size());
+    EXPECT_EQ(example, dataset.examples.size());
+    EXPECT_EQ(label_summary(counts, static_cast<int64_t>(window), options.windows),
+              label_summary(whole));
+  }
+}
+
+TEST(FeatureChunks, VisitsTheSameChunksAgainAndKeepsASingleOne) {
+  const Tokenizer tokenizer = make_tokenizer();
+  const Dataset dataset = random_dataset(300);
+  const FeatureOptions options = make_options(24, 7);
+  const FeatureSet whole = FeatureSet::build(dataset, tokenizer, options);
+  for (const int64_t tokens : {int64_t{2000}, whole.token_count() + 1}) {
+    const FeatureChunks chunks(dataset, tokenizer, options, tokens);
+    EXPECT_EQ(chunks.window_count(), static_cast<int64_t>(whole.size()));
+    EXPECT_EQ(chunks.example_count(), dataset.examples.size());
+    EXPECT_EQ(chunks.only() != nullptr, tokens > whole.token_count());
+    for (int pass = 0; pass < 2; ++pass) {
+      size_t window = 0, visited = 0;
+      chunks.for_each(dataset, tokenizer, [&](const FeatureSet& chunk) {
+        ++visited;
+        for (const Window& w : chunk.windows()) {
+          expect_equal_windows(whole, whole.windows()[window++], chunk, w);
+        }
+      });
+      EXPECT_EQ(window, whole.size());
+      EXPECT_EQ(visited == 1, chunks.only() != nullptr);
+    }
+  }
+}
+
+TEST(FeatureSet, WithoutPlacesHasTheSameTokensAndLabels) {
+  const Tokenizer tokenizer = make_tokenizer();
+  const Dataset dataset = random_dataset(100);
+  FeatureOptions options = make_options(24, 7);
+  const FeatureSet with = FeatureSet::build(dataset, tokenizer, options);
+  options.with_places = false;
+  const FeatureSet without = FeatureSet::build(dataset, tokenizer, options);
+  ASSERT_EQ(with.size(), without.size());
+  for (size_t i = 0; i < with.size(); ++i) {
+    const Window &a = with.windows()[i], &b = without.windows()[i];
+    EXPECT_EQ(a.start_position, b.start_position);
+    EXPECT_EQ(a.end_position, b.end_position);
+    EXPECT_TRUE(std::ranges::equal(with.input_ids(a), without.input_ids(b)));
+    EXPECT_TRUE(std::ranges::equal(with.token_type_ids(a), without.token_type_ids(b)));
+  }
+}
+
+TEST(RequireSoundAnswers, SaysWhatBuildingSays) {
+  const Tokenizer tokenizer = make_tokenizer();
+  Dataset dataset = random_dataset(200);
+  require_sound_answers(dataset);
+  dataset.examples[150].answers = {{"nowhere", 0}};
+  dataset.examples[120].answers = {{"nowhere", 2}};
+  const Error building = expect_error(ErrorCode::kBadData, [&] {
+    FeatureSet::build(dataset, tokenizer, make_options(24, 7));
+  });
+  const Error asked =
+      expect_error(ErrorCode::kBadData, [&] { require_sound_answers(dataset); });
+  EXPECT_STREQ(asked.what(), building.what());
+  EXPECT_NE(asked.place().find("120"), std::string::npos) << asked.place();
 }
 
 TEST(PackWindows, PutsWindowsEndToEnd) {

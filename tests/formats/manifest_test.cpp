@@ -66,6 +66,21 @@ TEST_F(ManifestTest, MissingCutOffAndGrownFilesAreNamed) {
   EXPECT_EQ(difference(), "empty: is missing");
 }
 
+TEST_F(ManifestTest, SizesAloneAreThoseOfTheFilesThatAreThere) {
+  const auto found = [&] { return find_size_difference(directory_.path()).value_or("none"); };
+  EXPECT_EQ(found(), "none");
+  std::ofstream(directory_ / "a.bin") << "CONTENTS of a";
+  EXPECT_EQ(found(), "none") << "hashes are not looked at";
+  fs::remove(directory_ / "empty");
+  EXPECT_EQ(found(), "none");
+  std::ofstream(directory_ / "a.bin") << "contents of";
+  EXPECT_EQ(found(), "a.bin: has 11 bytes where 13 were written");
+  std::ofstream(directory_ / kManifestName) << "{";
+  EXPECT_NE(found(), "none");
+  fs::remove(directory_ / kManifestName);
+  EXPECT_EQ(found(), "none");
+}
+
 TEST_F(ManifestTest, OtherFilesAreNoDifference) {
   std::ofstream(directory_ / "README") << "mine";
   EXPECT_EQ(difference(), "none");

@@ -57,7 +57,7 @@ class Agreement : public testing::TrainFixture {
     options.decoder = settings->decoder_options();
     options.predict.with_losses = true;
     const Evaluation e =
-        evaluate(model, dataset, FeatureSet::build(dataset, tokenizer, features), options);
+        evaluate(model, {dataset, tokenizer, FeatureChunks(dataset, tokenizer, features)}, options);
     return {e.squad.exact, e.squad.f1, *e.loss};
   }
 

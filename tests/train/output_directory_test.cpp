@@ -132,6 +132,27 @@ TEST(OutputDirectory, RefusesAFile) {
   expect_error(ErrorCode::kIo, [&] { OutputDirectory output(directory / "out"); });
 }
 
+TEST(RunAround, FindsTheRunThatAPathWouldBePartOf) {
+  TemporaryDirectory directory;
+  fs::create_directories(directory / "ours/checkpoint-3");
+  write_file_atomic(directory / "ours/log.jsonl", "");
+  fs::create_directories(directory / "hf/checkpoint-3");
+  write_file_atomic(directory / "hf/checkpoint-3/trainer_state.json", "{}");
+  fs::create_directories(directory / "plain/checkpoint-5");
+  const auto at = [&](const char* name) { return run_around(directory / name); };
+  const fs::path ours = fs::canonical(directory / "ours"), hf = fs::canonical(directory / "hf");
+  for (const char* name : {"ours/checkpoint-3", "ours/checkpoint-4", "ours/checkpoint-3/",
+                           "ours/trained", "ours/checkpoint-3/sub/sub", "ours/x/../trained"}) {
+    EXPECT_EQ(at(name), ours) << name;
+  }
+  for (const char* name : {"hf/checkpoint-3", "hf/checkpoint-4"}) EXPECT_EQ(at(name), hf) << name;
+  // Any other directory is free, beside and below runs as well.
+  for (const char* name : {"ours", "hf/", "new", "ours/second", "ours/checkpoint-x", "ours/logs/x",
+                           "plain/checkpoint-5", "plain/trained", "trained"}) {
+    EXPECT_EQ(at(name), std::nullopt) << name;
+  }
+}
+
 TEST(OutputDirectory, KnowsARun) {
   TemporaryDirectory directory;
   fs::create_directories(directory / "out/checkpoint-x");

@@ -188,6 +188,53 @@ TEST_F(TrainingRun, ResumeWithAccumulationAndShortLastGroup) {
   expect_equal_results("whole", "killed");
 }
 
+TEST_F(TrainingRun, ResumeWithATokenBoundInTheMiddleOfAnEpochAndOfAnAccumulation) {
+  for (const int64_t accumulation : {1, 3}) {
+    const auto options = [&](const std::string& output) {
+      TrainingArguments a = stepwise(output + std::to_string(accumulation));
+      give(a, "per_device_train_batch_size", a.per_device_train_batch_size, 8);
+      give(a, "max_seq_length", a.max_seq_length, 20);
+      give(a, "max_tokens_per_batch", a.max_tokens_per_batch, 40);
+      give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, accumulation);
+      give(a, "num_train_epochs", a.num_train_epochs, 3.0);
+      give(a, "save_steps", a.save_steps, 1.0);
+      return a;
+    };
+    const int64_t steps = train(options("whole")).global_step;
+    ASSERT_GT(steps, 4);
+    for (const int64_t killed : {int64_t{2}, int64_t{5}, steps / 2 + 1, steps}) {
+      const std::string output = "killed-" + std::to_string(killed) + "-";
+      run_until_killed(options(output), killed);
+      TrainingArguments from_saved_options;
+      give(from_saved_options, "output", from_saved_options.output,
+           at(output + std::to_string(accumulation)));
+      train(resumed(from_saved_options));
+      expect_equal_results("whole" + std::to_string(accumulation),
+                           output + std::to_string(accumulation));
+    }
+  }
+}
+
+TEST_F(TrainingRun, ATokenBoundThatIsNeverReachedChangesNothing) {
+  TrainingArguments plain = stepwise("plain"), wide = stepwise("wide");
+  give(wide, "max_tokens_per_batch", wide.max_tokens_per_batch, 2 * 48);
+  train(plain);
+  train(wide);
+  expect_equal_results("plain", "wide");
+}
+
+TEST_F(TrainingRun, RefusesATokenBoundBelowAWindow) {
+  TrainingArguments a = stepwise("out");
+  give(a, "max_seq_length", a.max_seq_length, 24);
+  give(a, "max_tokens_per_batch", a.max_tokens_per_batch, 23);
+  const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
+  EXPECT_EQ(error.place(), "--max-tokens-per-batch");
+  EXPECT_NE(error.reason().find("24"), std::string::npos) << error.reason();
+  EXPECT_FALSE(std::filesystem::exists(at("out")));
+  a.max_tokens_per_batch = 24;
+  train(a);
+}
+
 TEST_F(TrainingRun, ResumeWithoutACheckpointBeginsAndSaysSo) {
   Recorder recorder;
   train(resumed(stepwise("out")), {.observers = {&recorder}});
@@ -286,6 +333,62 @@ TEST_F(TrainingRun, BadInputLeavesNoOutput) {
   const Error error = expect_error(ErrorCode::kBadData, [&] { train(a); });
   EXPECT_NE(error.place().find("broken.json"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(at("out")));
+}
+
+TEST_F(TrainingRun, ReportsDataBeforeTheModel) {
+  std::filesystem::create_directory(at("broken-model"));
+  for (const char* file : {"config.json", "tokenizer.json"}) {
+    std::filesystem::copy_file(at("model") / file, at("broken-model") / file);
+  }
+  write_file_atomic(at("broken-model/model.safetensors"), "no weights");
+  write_file_atomic(at("long.json"), R"({"data": [{"context": "anna sat.", "question": ")" +
+                                         std::string(60, '?') +
+                                         R"(", "id": "long", "answers": []}]})");
+  TrainingArguments a = stepwise("out");
+  a.model = at("broken-model").string();
+  const auto refused = [&](const char* data, ErrorCode code, const char* place) {
+    a.train = at(data);
+    const Error error = expect_error(code, [&] { train(a); });
+    EXPECT_NE(error.place().find(place), std::string::npos) << error.what();
+    EXPECT_FALSE(std::filesystem::exists(at("out")));
+  };
+  refused("train.json", ErrorCode::kBadModel, "broken-model");
+  refused("long.json", ErrorCode::kBadData, "long.json");  // only the tokenizer tells
+  write_file_atomic(at("short.json"), "{\"data\": [");
+  refused("short.json", ErrorCode::kBadData, "short.json");
+  a.model = at("nowhere").string();
+  refused("short.json", ErrorCode::kBadData, "short.json");
+}
+
+TEST_F(TrainingRun, SaysHowManyTextsAreBlank) {
+  write_file_atomic(
+      at("blank.json"),
+      R"({"data": [{"context": "anna sat.", "question": " ", "id": "a", "answers": []},
+                   {"context": "anna sat.", "question": "\u3000", "id": "b", "answers": []},
+                   {"context": " \n", "question": "who?", "id": "c", "answers": []}]})");
+  TrainingArguments a = stepwise("out");
+  a.train = at("blank.json");
+  Recorder recorder;
+  train(a, {.observers = {&recorder}});
+  const auto blank = std::count_if(
+      recorder.notices.begin(), recorder.notices.end(), [](const std::string& text) {
+        return text.find("2 questions are blank and 1 have a blank context") != std::string::npos;
+      });
+  EXPECT_EQ(blank, 1);
+  Recorder other;
+  train(stepwise("sound"), {.observers = {&other}});
+  for (const std::string& text : other.notices) EXPECT_EQ(text.find("blank"), std::string::npos);
+}
+
+TEST_F(TrainingRun, RefusesAnOutputInsideAnotherRun) {
+  train(stepwise("out"));
+  for (const char* name : {"out/checkpoint-8", "out/checkpoint-9", "out/trained"}) {
+    TrainingArguments a = stepwise(name);
+    a.overwrite = true;
+    const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
+    EXPECT_EQ(error.place(), "--output");
+  }
+  EXPECT_EQ(find_manifest_difference(at("out/checkpoint-8")), std::nullopt);
 }
 
 TEST_F(TrainingRun, KeepsTheBestAndTheNewestCheckpoint) {

@@ -19,6 +19,8 @@ using Json = nlohmann::ordered_json;
 // place: how messages name the text, usually the file. Errors: Error{code, place} with line and
 // column and what was expected.
 Json parse_json(std::string_view text, const std::string& place, ErrorCode code);
+// The text is line `line` of the file.
+Json parse_json_line(std::string_view text, const std::string& file, size_t line, ErrorCode code);
 Json parse_json_file(const std::filesystem::path& path, ErrorCode code);
 
 struct PythonJsonStyle {

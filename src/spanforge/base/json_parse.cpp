@@ -98,7 +98,11 @@ Json build_value(JsonReader& in) {
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& place, ErrorCode code) {
-  JsonReader in(text, place, code);
+  return parse_json_line(text, place, 1, code);
+}
+
+Json parse_json_line(std::string_view text, const std::string& file, size_t line, ErrorCode code) {
+  JsonReader in(text, file, code, nullptr, line);
   Json value = build_value(in);
   in.finish();
   return value;

@@ -18,14 +18,15 @@ constexpr size_t kReleaseStep = size_t{16} << 20;
 }  // namespace
 
 JsonReader::JsonReader(std::string_view text, std::string place, ErrorCode code,
-                       const MappedFile* mapped)
-    : text_(text), place_(std::move(place)), code_(code), mapped_(mapped) {
+                       const MappedFile* mapped, size_t first_line)
+    : text_(text), place_(std::move(place)), code_(code), mapped_(mapped), first_line_(first_line) {
   if (text_.starts_with("\xEF\xBB\xBF")) position_ = 3;  // as some editors leave it
 }
 
 void JsonReader::fail_at(size_t position, const std::string& what) const {
   const std::string_view before = text_.substr(0, position);
-  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const auto line =
+      first_line_ + static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
   const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
   const size_t column = count_code_points(before.substr(line_start)) + 1;
   throw Error(code_, fmt::format("{}: line {} column {}", place_, line, column), what);

@@ -29,8 +29,9 @@ class JsonReader {
   using Number = std::variant<uint64_t, int64_t, double>;  // int64_t only for negative ones
 
   // mapped: the file that `text` is the whole of, whose pages are let go once they are read.
+  // first_line: the number of the text's first line in the file that `place` names.
   JsonReader(std::string_view text, std::string place, ErrorCode code,
-             const MappedFile* mapped = nullptr);
+             const MappedFile* mapped = nullptr, size_t first_line = 1);
 
   Kind peek();  // of the value that comes next
   void begin_object();
@@ -70,6 +71,7 @@ class JsonReader {
   std::string place_;
   ErrorCode code_;
   const MappedFile* mapped_;
+  size_t first_line_;
   size_t position_ = 0;
   size_t last_ = 0;      // where the last key or value began, for fail()
   size_t released_ = 0;  // bytes given back to the system

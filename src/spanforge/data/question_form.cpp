@@ -68,8 +68,9 @@ bool is_one_of(const std::string& word, const std::array<std::string_view, N>& w
 std::string_view english_form(std::string_view question) {
   constexpr std::array<std::string_view, 3> kWho = {"who", "whom", "whose"};
   constexpr std::array<std::string_view, 5> kPlain = {"what", "when", "where", "why", "which"};
-  constexpr std::array<std::string_view, 7> kMeasures = {"long", "old",  "far", "often",
-                                                         "tall", "high", "big"};
+  constexpr std::array<std::string_view, 7> kMeasures = {"how long", "how old",  "how far",
+                                                         "how often", "how tall", "how high",
+                                                         "how big"};
   constexpr std::array<std::string_view, 18> kAuxiliaries = {
       "is",  "are", "was",   "were", "do",    "does",   "did", "has",  "have",
       "had", "can", "could", "will", "would", "should", "may", "must", "am"};
@@ -82,7 +83,8 @@ std::string_view english_form(std::string_view question) {
     if (words[i] != "how") continue;
     const std::string next = i + 1 < words.size() ? words[i + 1] : "";
     if (next == "many" || next == "much") return "how many";
-    return is_one_of(next, kMeasures) ? "how long" : "how";
+    const auto measure = std::find(kMeasures.begin(), kMeasures.end(), "how " + next);
+    return measure != kMeasures.end() ? *measure : "how";
   }
   return !words.empty() && is_one_of(words.front(), kAuxiliaries) ? "yes/no" : "other";
 }

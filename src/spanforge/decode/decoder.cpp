@@ -54,11 +54,18 @@ DecodedExample decode_example(const Dataset& dataset, const FeatureSet& features
 
 std::vector<DecodedExample> decode_all(const Dataset& dataset, const FeatureSet& features,
                                        const LogitSet& logits, const DecoderOptions& options) {
+  const size_t first = features.first_example();
+  return decode_range(dataset, features, logits, first, first + features.example_count(), options);
+}
+
+std::vector<DecodedExample> decode_range(const Dataset& dataset, const FeatureSet& features,
+                                         const LogitSet& logits, size_t first, size_t end,
+                                         const DecoderOptions& options) {
   check(options);
-  std::vector<DecodedExample> decoded(features.example_count());
+  std::vector<DecodedExample> decoded(end - first);
   parallel_for(static_cast<int64_t>(decoded.size()), 4, [&](int64_t i) {
-    const auto example = static_cast<size_t>(i);
-    decoded[example] = decode_example(dataset, features, logits, example, options);
+    const auto at = static_cast<size_t>(i);
+    decoded[at] = decode_example(dataset, features, logits, first + at, options);
   });
   return decoded;
 }

@@ -44,9 +44,13 @@ DecodedExample decode_example(const Dataset& dataset, const FeatureSet& features
                               const LogitSet& logits, size_t example,
                               const DecoderOptions& options);
 
-// All examples, in parallel.
+// All examples of `features`, in parallel.
 std::vector<DecodedExample> decode_all(const Dataset& dataset, const FeatureSet& features,
                                        const LogitSet& logits, const DecoderOptions& options);
+// Examples [first, end) of them.
+std::vector<DecodedExample> decode_range(const Dataset& dataset, const FeatureSet& features,
+                                         const LogitSet& logits, size_t first, size_t end,
+                                         const DecoderOptions& options);
 
 DecoderKind parse_decoder_kind(const std::string& name);  // Error{kUsage}
 const char* decoder_name(DecoderKind kind);

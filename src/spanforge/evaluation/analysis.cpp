@@ -98,32 +98,32 @@ const char* verdict_lost_by(Verdict verdict) {
   return kTexts[static_cast<size_t>(verdict)].lost_by;
 }
 
-Analysis analyse(const Dataset& dataset, const FeatureSet& features, const Evaluation& evaluation,
-                 const AnalysisOptions& options) {
-  Analysis analysis;
-  for (size_t i = 0; i < evaluation.decoded.size(); ++i) {
-    const auto [first, last] = features.windows_of(i);
+void analyse(const Dataset& dataset, const JudgedAnswers& answers, const AnalysisOptions& options,
+             Analysis& analysis) {
+  for (size_t i = 0; i < answers.decoded.size(); ++i) {
+    const size_t example = answers.first_example + i;
+    const auto [first, last] = answers.features.windows_of(example);
     if (first == last) continue;
-    const Candidate& prediction = evaluation.decoded[i].prediction;
-    SquadItem item = squad_item_of(dataset.examples[i]);
+    const Candidate& prediction = answers.decoded[i].prediction;
+    SquadItem item = squad_item_of(dataset.examples[example]);
     item.prediction = prediction.text;
     const SquadItemScore score = squad_item_score(item);
     Judgement& judgement = analysis.judgements.emplace_back();
-    judgement.example = i;
+    judgement.example = example;
     judgement.prediction = prediction.text;
     judgement.score = prediction.score;
     judgement.f1 = score.f1;
     judgement.confident = prediction.score >= options.confident_score;
-    if (!evaluation.ranks.empty()) judgement.gold_rank = evaluation.ranks[i].rank;
+    if (!answers.ranks.empty()) judgement.gold_rank = answers.ranks[i].rank;
     if (score.exact) {
       judgement.verdict = judgement.confident ? Verdict::kRight : Verdict::kRightUnsure;
     } else {
-      judgement.verdict = verdict_of_wrong(sound_golds(dataset, features, i), dataset.examples[i],
-                                           prediction, judgement, options);
+      judgement.verdict =
+          verdict_of_wrong(sound_golds(dataset, answers.features, example),
+                           dataset.examples[example], prediction, judgement, options);
     }
     ++analysis.counts[static_cast<size_t>(judgement.verdict)];
   }
-  return analysis;
 }
 
 }  // namespace spanforge

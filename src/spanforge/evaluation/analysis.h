@@ -3,10 +3,10 @@
 //   threshold, the ranking, the boundary, or the model. One verdict a question, the first in the
 //   order of Verdict that applies; gold_rank and confident are told beside it.
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "spanforge/base/json.h"
 #include "spanforge/evaluation/evaluate.h"
 
 namespace spanforge {
@@ -50,13 +50,16 @@ struct AnalysisOptions {
   int32_t max_answer_length = 30;  // tokens; what the decoder was given
 };
 
-Analysis analyse(const Dataset& dataset, const FeatureSet& features, const Evaluation& evaluation,
-                 const AnalysisOptions& options);
+// Adds the judgements of these questions.
+void analyse(const Dataset& dataset, const JudgedAnswers& answers, const AnalysisOptions& options,
+             Analysis& analysis);
 
 // {"questions", "right", "wrong", "in_top_k", "verdicts": {name: count}, "lost_by": {who: count},
 //  "details": [{"id", "question", "prediction", "references", "verdict", "lost_by", "score", "f1",
-//  "gold_rank", "confident"}]}: details of wrong and of unsure answers.
-Json analysis_json(const Dataset& dataset, const Analysis& analysis);
+//  "gold_rank", "confident"}]}: details of wrong and of unsure answers. json.dumps(value, indent=4)
+// + "\n", written question by question. Errors: Error{kIo}.
+void write_analysis(const Dataset& dataset, const Analysis& analysis,
+                    const std::filesystem::path& path);
 
 // A table of counts, then up to `shown` wrong answers of each verdict; lines end with \n.
 std::string analysis_table(const Dataset& dataset, const Analysis& analysis, size_t shown = 3);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "spanforge/base/json_object_file.h"
 #include "spanforge/evaluation/analysis.h"
 
 namespace spanforge {
@@ -18,37 +19,22 @@ Json references_json(const Example& example) {
   return list;
 }
 
-Json details_json(const Dataset& dataset, const Analysis& analysis) {
-  Json details = Json::array();
-  for (const Judgement& j : analysis.judgements) {
-    if (j.verdict == Verdict::kRight) continue;
-    const Example& example = dataset.examples[j.example];
-    details.push_back({{"id", example.id},
-                       {"question", example.question},
-                       {"prediction", j.prediction},
-                       {"references", references_json(example)},
-                       {"verdict", verdict_name(j.verdict)},
-                       {"lost_by", verdict_lost_by(j.verdict)},
-                       {"score", j.score},
-                       {"f1", j.f1},
-                       {"gold_rank", j.gold_rank},
-                       {"confident", j.confident}});
-  }
-  return details;
-}
-
-std::string example_line(const Dataset& dataset, const Judgement& j) {
+Json detail_json(const Dataset& dataset, const Judgement& j) {
   const Example& example = dataset.examples[j.example];
-  const std::string reference = example.answers.empty() ? "(none)" : example.answers.front().text;
-  return fmt::format("      {}: \"{}\" said \"{}\" ({:.2f}), reference \"{}\"{}\n",
-                     quote_for_message(example.id, 40), quote_for_message(example.question, 60),
-                     quote_for_message(j.prediction, 60), j.score, quote_for_message(reference, 60),
-                     j.gold_rank > 0 ? fmt::format(", rank {}", j.gold_rank) : "");
+  return {{"id", example.id},
+          {"question", example.question},
+          {"prediction", j.prediction},
+          {"references", references_json(example)},
+          {"verdict", verdict_name(j.verdict)},
+          {"lost_by", verdict_lost_by(j.verdict)},
+          {"score", j.score},
+          {"f1", j.f1},
+          {"gold_rank", j.gold_rank},
+          {"confident", j.confident}};
 }
 
-}  // namespace
-
-Json analysis_json(const Dataset& dataset, const Analysis& analysis) {
+// Everything but the details.
+Json summary_json(const Analysis& analysis) {
   Json verdicts = Json::object(), lost_by = Json::object();
   int64_t right = 0;
   for (int v = 0; v < kVerdictCount; ++v) {
@@ -70,8 +56,33 @@ Json analysis_json(const Dataset& dataset, const Analysis& analysis) {
           {"wrong", questions - right},
           {"in_top_k", in_top_k},
           {"verdicts", verdicts},
-          {"lost_by", lost_by},
-          {"details", details_json(dataset, analysis)}};
+          {"lost_by", lost_by}};
+}
+
+std::string example_line(const Dataset& dataset, const Judgement& j) {
+  const Example& example = dataset.examples[j.example];
+  const std::string reference = example.answers.empty() ? "(none)" : example.answers.front().text;
+  return fmt::format("      {}: \"{}\" said \"{}\" ({:.2f}), reference \"{}\"{}\n",
+                     quote_for_message(example.id, 40), quote_for_message(example.question, 60),
+                     quote_for_message(j.prediction, 60), j.score, quote_for_message(reference, 60),
+                     j.gold_rank > 0 ? fmt::format(", rank {}", j.gold_rank) : "");
+}
+
+}  // namespace
+
+void write_analysis(const Dataset& dataset, const Analysis& analysis,
+                    const std::filesystem::path& path) {
+  JsonObjectFile file(path);
+  const Json summary = summary_json(analysis);
+  for (const auto& [key, value] : summary.items()) file.add(key, value);
+  auto judgement = analysis.judgements.begin();
+  file.add_list("details", [&]() -> std::optional<Json> {
+    const auto is_told = [](const Judgement& j) { return j.verdict != Verdict::kRight; };
+    judgement = std::find_if(judgement, analysis.judgements.end(), is_told);
+    if (judgement == analysis.judgements.end()) return std::nullopt;
+    return detail_json(dataset, *judgement++);
+  });
+  file.commit();
 }
 
 std::string analysis_table(const Dataset& dataset, const Analysis& analysis, size_t shown) {

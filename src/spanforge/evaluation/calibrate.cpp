@@ -22,13 +22,11 @@ class Calibration {
       : dataset_(dataset), features_(features), logits_(logits), options_(options) {
     options_.kind = DecoderKind::kSpanforge;
     options_.top_k = 1;
-    std::vector<size_t> usable;
-    for (size_t i = 0; i < features.example_count(); ++i) {
-      const auto [first, last] = features.windows_of(i);
-      if (first != last) usable.push_back(i);
-    }
-    const size_t kept = std::min(sample, usable.size());
-    for (size_t k = 0; k < kept; ++k) examples_.push_back(usable[k * usable.size() / kept]);
+    const auto has_windows = [&](size_t example) {
+      const auto [first, last] = features.windows_of(example);
+      return first != last;
+    };
+    examples_ = calibration_examples(features.example_count(), has_windows, sample);
   }
 
   std::vector<Outcome> outcomes(double temperature) const {
@@ -64,6 +62,19 @@ class Calibration {
 };
 
 }  // namespace
+
+std::vector<size_t> calibration_examples(size_t count,
+                                         const std::function<bool(size_t)>& has_windows,
+                                         size_t sample) {
+  std::vector<size_t> usable;
+  for (size_t i = 0; i < count; ++i) {
+    if (has_windows(i)) usable.push_back(i);
+  }
+  const size_t kept = std::min(sample, usable.size());
+  std::vector<size_t> chosen;
+  for (size_t k = 0; k < kept; ++k) chosen.push_back(usable[k * usable.size() / kept]);
+  return chosen;
+}
 
 double fit_temperature(const Dataset& dataset, const FeatureSet& features, const LogitSet& logits,
                        const DecoderOptions& options, size_t sample) {

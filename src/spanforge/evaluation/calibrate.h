@@ -5,16 +5,26 @@
 // The answers hardly move with it; no-answer thresholds do, so they are searched afterwards, with
 // the temperature in place.
 
+#include <functional>
+#include <vector>
+
 #include "spanforge/data/dataset.h"
 #include "spanforge/decode/decoder.h"
 #include "spanforge/features/logits.h"
 
 namespace spanforge {
 
+inline constexpr size_t kCalibrationSample = 2000;  // examples
+
+// At most `sample` of the examples [0, count) that have windows, evenly spread, ascending.
+std::vector<size_t> calibration_examples(size_t count,
+                                         const std::function<bool(size_t)>& has_windows,
+                                         size_t sample = kCalibrationSample);
+
 // Between 0.25 and 4; 1 where nothing can be told (no example with windows, or all predictions
-// right, or all wrong: then the score would be driven to an extreme). At most `sample` examples,
-// evenly spread, are looked at.
+// right, or all wrong: then the score would be driven to an extreme). Looks at
+// calibration_examples().
 double fit_temperature(const Dataset& dataset, const FeatureSet& features, const LogitSet& logits,
-                       const DecoderOptions& options, size_t sample = 2000);
+                       const DecoderOptions& options, size_t sample = kCalibrationSample);
 
 }  // namespace spanforge

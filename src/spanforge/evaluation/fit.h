@@ -1,7 +1,8 @@
 #pragma once
-// What: a model judged as it will be asked. One prediction over the data; on it the two settings
-//   that only data can tell are fitted: the temperature that makes scores honest (calibrate.h),
-//   then, with it in place, the no-answer threshold; then the answers given under both are scored.
+// What: a model judged as it will be asked. On its predictions the two settings that only data can
+//   tell are fitted: the temperature that makes scores honest (calibrate.h), then, with it in place,
+//   the no-answer threshold; then the answers given under both are scored. Where the data are
+//   several chunks, the temperature's sample of them is predicted first, by itself.
 // Why one step: training logs these scores and stores these settings with the checkpoint, so that
 //   evaluate() and Pipeline under the stored settings give the same answers and the same scores.
 // What is fitted: nothing but the spanforge decoder; the others have their originals' rules, and
@@ -22,14 +23,15 @@ struct FittedEvaluation {
 };
 
 // settings: decoder, longest answer, null_answers; temperature and threshold are not looked at.
-// features must have been built with settings.windows. options.decoder is not looked at.
-// Errors: those of evaluate().
-FittedEvaluation fit_and_evaluate(const Predictor& model, const Dataset& dataset,
-                                  const FeatureSet& features, const AnswerSettings& settings,
+// The windows must have been made with settings.windows. options.decoder is not looked at; on_answers
+// is called with the answers as they are at threshold 0. Errors: those of evaluate().
+FittedEvaluation fit_and_evaluate(const Predictor& model, const EvaluationData& data,
+                                  const AnswerSettings& settings,
                                   const EvaluationOptions& options);
 
-// The middle step alone, on logits that are there already.
-AnswerSettings fit_settings(const Dataset& dataset, const FeatureSet& features,
-                            const LogitSet& logits, const AnswerSettings& settings);
+// The same from logits of all examples that are there already; runtime_seconds stays 0.
+FittedEvaluation fit_predictions(const Dataset& dataset, const FeatureSet& features,
+                                 const Predictions& predictions, const AnswerSettings& settings,
+                                 const EvaluationOptions& options);
 
 }  // namespace spanforge

@@ -50,22 +50,27 @@ class Judge {
  public:
   Judge(const Dataset& dataset, const Tokenizer& tokenizer, const AnswerSettings& settings,
         const Int8Options& options)
-      : dataset_(dataset) {
-    FeatureOptions features;
-    features.windows = settings.windows;
-    features.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;
-    features_ = FeatureSet::build(dataset, tokenizer, features);
+      : dataset_(dataset),
+        tokenizer_(tokenizer),
+        chunks_(dataset, tokenizer, feature_options(settings)) {
     options_.decoder = settings.decoder_options();
     options_.predict.batch_size = options.batch_size;
     options_.recipe_ranks = false;
   }
   SquadScores scores(const Predictor& model) const {
-    return evaluate(model, dataset_, features_, options_).squad;
+    return evaluate(model, {dataset_, tokenizer_, chunks_}, options_).squad;
   }
 
  private:
+  static FeatureOptions feature_options(const AnswerSettings& settings) {
+    FeatureOptions options;
+    options.windows = settings.windows;
+    options.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;
+    return options;
+  }
   const Dataset& dataset_;
-  FeatureSet features_;
+  const Tokenizer& tokenizer_;
+  const FeatureChunks chunks_;
   EvaluationOptions options_;
 };
 

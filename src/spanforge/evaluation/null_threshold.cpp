@@ -4,46 +4,46 @@
 #include "spanforge/metrics/predictions_file.h"
 
 namespace spanforge {
-namespace {
 
-struct Question {
-  double odds = 0;
-  double exact = 0, f1 = 0;            // of the best answer
-  double none_exact = 0, none_f1 = 0;  // of ""
-};
+NullChoice null_choice_of(const Example& example, const DecodedExample& decoded) {
+  SquadItem item = squad_item_of(example);
+  item.prediction = decoded.best_non_null;
+  NullChoice choice;
+  choice.log_odds = decoded.null_odds;
+  choice.answer = squad_item_score(item);
+  item.prediction.clear();
+  choice.none = squad_item_score(item);
+  choice.has_golds = !example.answers.empty();
+  return choice;
+}
 
-}  // namespace
-
-std::optional<NullThreshold> find_null_threshold(const Dataset& dataset,
-                                                 const std::vector<DecodedExample>& decoded) {
-  std::vector<Question> questions;
+std::optional<NullThreshold> find_null_threshold(std::vector<NullChoice> questions) {
   NullThreshold now;  // sums while walking; everything is "" at first
-  size_t unanswerable = 0;
-  for (size_t i = 0; i < decoded.size(); ++i) {
-    SquadItem item = squad_item_of(dataset.examples[i]);
-    item.prediction = decoded[i].best_non_null;
-    const SquadItemScore answer = squad_item_score(item);
-    item.prediction.clear();
-    const SquadItemScore none = squad_item_score(item);
-    questions.push_back({decoded[i].null_odds, answer.exact ? 1.0 : 0.0, answer.f1,
-                         none.exact ? 1.0 : 0.0, none.f1});
-    now.exact += questions.back().none_exact;
-    now.f1 += none.f1;
-    if (dataset.examples[i].answers.empty()) ++unanswerable;
+  const auto exact = [](const SquadItemScore& score) { return score.exact ? 1.0 : 0.0; };
+  for (const NullChoice& question : questions) {
+    now.exact += exact(question.none);
+    now.f1 += question.none.f1;
   }
-  if (unanswerable == 0 || unanswerable == questions.size()) return std::nullopt;
-  std::sort(questions.begin(), questions.end(),
-            [](const Question& a, const Question& b) { return a.odds < b.odds; });
+  const auto answerable =
+      std::count_if(questions.begin(), questions.end(), [](const auto& q) { return q.has_golds; });
+  if (answerable == 0 || answerable == static_cast<std::ptrdiff_t>(questions.size())) {
+    return std::nullopt;
+  }
+  std::sort(questions.begin(), questions.end(), [](const NullChoice& a, const NullChoice& b) {
+    return a.log_odds < b.log_odds;
+  });
 
   // A question is answered while its odds do not exceed the threshold.
-  now.log_odds = questions.front().odds - 1.0;
+  now.log_odds = questions.front().log_odds - 1.0;
   NullThreshold best = now;
   for (size_t i = 0; i < questions.size(); ++i) {
-    now.exact += questions[i].exact - questions[i].none_exact;
-    now.f1 += questions[i].f1 - questions[i].none_f1;
+    const NullChoice& question = questions[i];
+    now.exact += exact(question.answer) - exact(question.none);
+    now.f1 += question.answer.f1 - question.none.f1;
     const bool last = i + 1 == questions.size();
-    if (!last && questions[i + 1].odds == questions[i].odds) continue;  // stand or fall together
-    now.log_odds = last ? questions[i].odds + 1.0 : (questions[i].odds + questions[i + 1].odds) / 2;
+    const double odds = question.log_odds;
+    if (!last && questions[i + 1].log_odds == odds) continue;  // stand or fall together
+    now.log_odds = last ? odds + 1.0 : (odds + questions[i + 1].log_odds) / 2;
     if (now.f1 > best.f1 || (now.f1 == best.f1 && now.exact > best.exact)) best = now;
   }
   best.exact *= 100.0 / static_cast<double>(questions.size());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "spanforge/base/error.h"
@@ -36,6 +37,31 @@ struct Plan {
   int32_t first_window = 0;
 };
 
+// The first answer's characters; nullopt where it is unsound and that is no error.
+std::optional<CharSpan> locate_answer(const Dataset& dataset, const Example& example,
+                                      const CodePointIndex& index, BadAnswerPolicy policy) {
+  const Answer& answer = example.answers.front();
+  const std::string& context = dataset.context_of(example);
+  const auto length = static_cast<int64_t>(count_code_points(answer.text));
+  const bool blank = trim_white_space(answer.text).empty();
+  if (!blank && !example.is_impossible && is_aligned(answer, context, index)) {
+    return CharSpan{static_cast<int32_t>(answer.answer_start),
+                    static_cast<int32_t>(answer.answer_start + length)};
+  }
+  if (policy != BadAnswerPolicy::kError) return std::nullopt;
+  const int64_t start = std::max<int64_t>(0, answer.answer_start);
+  const std::string reason =
+      blank ? "the answer is empty"
+      : example.is_impossible
+          ? "is_impossible is true, yet it has an answer"
+          : fmt::format(
+                "the answer \"{}\" is not at character {}: the context has \"{}\" there",
+                quote_for_message(answer.text), answer.answer_start,
+                quote_for_message(slice_code_points(context, index, start, start + length)));
+  throw Error(ErrorCode::kBadData, dataset.place_of(example),
+              reason + " (data check finds the cause; --on-bad-answer drop goes on without it)");
+}
+
 }  // namespace
 
 class FeatureBuilder {
@@ -65,46 +91,61 @@ class FeatureBuilder {
       throw Error(ErrorCode::kBadModel, "tokenizer",
                   "puts no special token before a pair, so a question without answer has no label");
     }
-    features_.window_options_ = windows;
-    features_.first_window_.push_back(0);
   }
 
-  FeatureSet build() && {
-    const auto total = static_cast<int64_t>(dataset_.examples.size());
-    for (int64_t first = 0; first < total; first += kBlockExamples) {
-      const int64_t end = std::min(total, first + kBlockExamples);
-      if (first > 0 && options_.progress) options_.progress(first, total);
-      add_block(first, end);
-      release_contexts(first, end);
+  bool done() const { return filled_ == total(); }
+
+  // The windows of the next examples, until they have `tokens` tokens.
+  FeatureSet next(int64_t tokens) {
+    features_ = FeatureSet();
+    features_.window_options_ = options_.windows;
+    features_.first_example_ = static_cast<size_t>(filled_);
+    features_.first_window_.push_back(0);
+    next_token_ = 0;
+    while (!done() && next_token_ < tokens) {
+      if (filled_ == planned_) plan_block();
+      fill_until(tokens);
+      if (options_.progress) options_.progress(filled_, total());
     }
-    if (options_.progress) options_.progress(total, total);
     return std::move(features_);
   }
 
  private:
-  void add_block(int64_t first, int64_t end) {
-    tokenize_contexts(first, end);
-    std::vector<Plan> plans(static_cast<size_t>(end - first));
-    parallel_for(end - first, 16, [&](int64_t i) {
-      plan_example(dataset_.examples[static_cast<size_t>(first + i)],
-                   plans[static_cast<size_t>(i)]);
+  int64_t total() const { return static_cast<int64_t>(dataset_.examples.size()); }
+  const Example& example(int64_t index) const {
+    return dataset_.examples[static_cast<size_t>(index)];
+  }
+  Plan& plan(int64_t index) { return plans_[static_cast<size_t>(index - planned_first_)]; }
+
+  // Tokens of the next block of examples, and where their windows begin and end.
+  void plan_block() {
+    planned_first_ = planned_;
+    planned_ = std::min(total(), planned_first_ + kBlockExamples);
+    tokenize_contexts(planned_first_, planned_);
+    plans_.assign(static_cast<size_t>(planned_ - planned_first_), Plan());
+    parallel_for(planned_ - planned_first_, 16, [&](int64_t i) {
+      plan_example(example(planned_first_ + i), plan(planned_first_ + i));
     });
-    for (int64_t i = 0; i < end - first; ++i) {
-      reserve_windows(static_cast<int32_t>(first + i), plans[static_cast<size_t>(i)]);
+  }
+
+  // Fills the windows of planned examples.
+  void fill_until(int64_t tokens_wanted) {
+    const int64_t first = filled_;
+    while (filled_ < planned_ && next_token_ < tokens_wanted) {
+      reserve_windows(static_cast<int32_t>(filled_), plan(filled_));
+      ++filled_;
     }
     const auto tokens = static_cast<size_t>(next_token_);
     features_.input_ids_.resize(tokens);
     features_.type_ids_.resize(tokens);
-    features_.word_ids_.resize(tokens);
-    features_.offsets_.resize(tokens);
-    parallel_for(end - first, 16, [&](int64_t i) {
-      fill_windows(dataset_.examples[static_cast<size_t>(first + i)],
-                   plans[static_cast<size_t>(i)]);
-    });
-    for (int64_t i = 0; i < end - first; ++i) {
-      count_labels(dataset_.examples[static_cast<size_t>(first + i)],
-                   plans[static_cast<size_t>(i)]);
+    if (options_.with_places) {
+      features_.word_ids_.resize(tokens);
+      features_.offsets_.resize(tokens);
     }
+    parallel_for(filled_ - first, 16,
+                 [&](int64_t i) { fill_windows(example(first + i), plan(first + i)); });
+    for (int64_t i = first; i < filled_; ++i) count_labels(example(i), plan(i));
+    release_contexts(first, filled_);
   }
 
   void tokenize_contexts(int64_t first, int64_t end) {
@@ -132,7 +173,10 @@ class FeatureBuilder {
   void plan_example(const Example& example, Plan& plan) const {
     const ContextTokens& context = contexts_[example.context];
     if (options_.with_labels) {
-      if (!example.answers.empty()) plan.answer = locate_answer(example, context.characters);
+      if (!example.answers.empty()) {
+        plan.answer =
+            locate_answer(dataset_, example, context.characters, options_.on_bad_answer);
+      }
       plan.labelled = example.answers.empty() || plan.answer;
       if (!plan.labelled && options_.on_bad_answer == BadAnswerPolicy::kDrop) return;
     }
@@ -151,30 +195,6 @@ class FeatureBuilder {
                       options.window_overlap));
     }
     plan_windows(context_size, room, options.window_overlap, plan.windows);
-  }
-
-  // The first answer's characters; nullopt where it is unsound and that is no error.
-  std::optional<CharSpan> locate_answer(const Example& example, const CodePointIndex& index) const {
-    const Answer& answer = example.answers.front();
-    const std::string& context = dataset_.context_of(example);
-    const auto length = static_cast<int64_t>(count_code_points(answer.text));
-    const bool blank = trim_white_space(answer.text).empty();
-    if (!blank && !example.is_impossible && is_aligned(answer, context, index)) {
-      return CharSpan{static_cast<int32_t>(answer.answer_start),
-                      static_cast<int32_t>(answer.answer_start + length)};
-    }
-    if (options_.on_bad_answer != BadAnswerPolicy::kError) return std::nullopt;
-    const int64_t start = std::max<int64_t>(0, answer.answer_start);
-    const std::string reason =
-        blank ? "the answer is empty"
-        : example.is_impossible
-            ? "is_impossible is true, yet it has an answer"
-            : fmt::format(
-                  "the answer \"{}\" is not at character {}: the context has \"{}\" there",
-                  quote_for_message(answer.text), answer.answer_start,
-                  quote_for_message(slice_code_points(context, index, start, start + length)));
-    throw Error(ErrorCode::kBadData, dataset_.place_of(example),
-                reason + " (data check finds the cause; --on-bad-answer drop goes on without it)");
   }
 
   void reserve_windows(int32_t example, Plan& plan) {
@@ -220,8 +240,10 @@ class FeatureBuilder {
                   to.begin() + static_cast<std::ptrdiff_t>(at));
       };
       range(from.ids, features_.input_ids_);
-      range(from.offsets, features_.offsets_);
-      range(from.word_ids, features_.word_ids_);
+      if (options_.with_places) {
+        range(from.offsets, features_.offsets_);
+        range(from.word_ids, features_.word_ids_);
+      }
       std::fill_n(features_.type_ids_.begin() + static_cast<std::ptrdiff_t>(at), end - begin, type);
       at += end - begin;
     };
@@ -236,8 +258,8 @@ class FeatureBuilder {
       } else {
         features_.input_ids_[at] = piece.token_id;
         features_.type_ids_[at] = piece.type_id;
-        features_.word_ids_[at] = -1;
-        features_.offsets_[at++] = CharSpan{};
+        if (options_.with_places) features_.word_ids_[at] = -1;  // offsets are {0, 0} already
+        ++at;
       }
     }
   }
@@ -262,18 +284,51 @@ class FeatureBuilder {
 
   const Dataset& dataset_;
   const Tokenizer& tokenizer_;
-  const FeatureOptions& options_;
+  const FeatureOptions options_;
   const std::vector<TemplatePiece>& pair_template_;
   const int32_t special_count_;
   std::vector<ContextTokens> contexts_;
   std::vector<int64_t> last_use_;  // [context]: the last example that asks about it
-  int64_t next_token_ = 0;
+  // Examples [planned_first_, planned_) have plans, those before filled_ have had their windows.
+  int64_t planned_first_ = 0, planned_ = 0, filled_ = 0;
+  std::vector<Plan> plans_;
+  int64_t next_token_ = 0;  // of the chunk being filled
   FeatureSet features_;
 };
 
+void require_sound_answers(const Dataset& dataset) {
+  parallel_for(static_cast<int64_t>(dataset.examples.size()), 64, [&](int64_t i) {
+    const Example& example = dataset.examples[static_cast<size_t>(i)];
+    if (example.answers.empty()) return;
+    locate_answer(dataset, example, CodePointIndex(dataset.context_of(example)),
+                  BadAnswerPolicy::kError);
+  });
+}
+
 FeatureSet FeatureSet::build(const Dataset& dataset, const Tokenizer& tokenizer,
                              const FeatureOptions& options) {
-  return FeatureBuilder(dataset, tokenizer, options).build();
+  return FeatureBuilder(dataset, tokenizer, options).next(std::numeric_limits<int64_t>::max());
+}
+
+FeatureStream::FeatureStream(const Dataset& dataset, const Tokenizer& tokenizer,
+                             const FeatureOptions& options)
+    : builder_(std::make_unique<FeatureBuilder>(dataset, tokenizer, options)) {}
+FeatureStream::FeatureStream(FeatureStream&&) noexcept = default;
+FeatureStream::~FeatureStream() = default;
+
+std::optional<FeatureSet> FeatureStream::next(int64_t tokens) {
+  if (builder_->done()) return std::nullopt;
+  return builder_->next(tokens);
+}
+
+LabelCounts& LabelCounts::operator+=(const LabelCounts& other) {
+  aligned += other.aligned;
+  truncated += other.truncated;
+  edges_outside += other.edges_outside;
+  dropped += other.dropped;
+  unlabelled += other.unlabelled;
+  impossible += other.impossible;
+  return *this;
 }
 
 int32_t FeatureSet::longest_window() const {

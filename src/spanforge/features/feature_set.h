@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,6 +44,8 @@ struct WindowOptions {
 struct FeatureOptions {
   WindowOptions windows;
   bool with_labels = true;
+  bool with_places = true;  // offsets and word ids, which training does not look at: 12 of the 20
+                            // bytes of a token
   BadAnswerPolicy on_bad_answer = BadAnswerPolicy::kError;
   LabelRule label_rule = LabelRule::kRecipe;
   // Called from time to time with (examples done, examples in all), always once at the end.
@@ -76,7 +79,11 @@ struct LabelCounts {  // over examples that have an answer, first answer only
   int64_t dropped = 0;     // misaligned answers, left out under BadAnswerPolicy::kDrop
   int64_t unlabelled = 0;  // misaligned answers, kept under BadAnswerPolicy::kKeepUnlabelled
   int64_t impossible = 0;  // examples without an answer
+
+  LabelCounts& operator+=(const LabelCounts& other);
 };
+
+class FeatureBuilder;
 
 class FeatureSet {
  public:
@@ -90,14 +97,19 @@ class FeatureSet {
   size_t size() const { return windows_.size(); }
   std::span<const int32_t> input_ids(const Window& w) const { return slice(input_ids_, w); }
   std::span<const int32_t> token_type_ids(const Window& w) const { return slice(type_ids_, w); }
+  // REQUIRES, as word_ids: built with places.
   std::span<const CharSpan> offsets(const Window& w) const { return slice(offsets_, w); }
   // Index of the pre-tokenised word of each token in its own text; -1 for special tokens.
   std::span<const int32_t> word_ids(const Window& w) const { return slice(word_ids_, w); }
+  // The examples whose windows these are: [first_example(), first_example() + example_count()).
+  // All of the dataset's, unless this is a chunk of a FeatureStream.
+  size_t first_example() const { return first_example_; }
+  size_t example_count() const { return first_window_.empty() ? 0 : first_window_.size() - 1; }
   // Windows of example e: [windows_of(e).first, .second); empty for a dropped example.
   std::pair<int32_t, int32_t> windows_of(size_t example) const {
-    return {first_window_[example], first_window_[example + 1]};
+    const size_t i = example - first_example_;
+    return {first_window_[i], first_window_[i + 1]};
   }
-  size_t example_count() const { return first_window_.empty() ? 0 : first_window_.size() - 1; }
   const LabelCounts& label_counts() const { return counts_; }
   const WindowOptions& window_options() const { return window_options_; }
   int64_t token_count() const { return static_cast<int64_t>(input_ids_.size()); }
@@ -112,9 +124,34 @@ class FeatureSet {
   std::vector<int32_t> input_ids_, type_ids_, word_ids_;
   std::vector<CharSpan> offsets_;
   std::vector<Window> windows_;
+  size_t first_example_ = 0;
   std::vector<int32_t> first_window_;  // examples + 1
   LabelCounts counts_;
   WindowOptions window_options_;
+};
+
+// What kError says of the first question whose first answer is unsound, without making any windows.
+void require_sound_answers(const Dataset& dataset);
+
+// The same windows a chunk of examples after the other, for data whose windows would fill the
+// memory. Besides a chunk it holds the tokens of the contexts that are asked about on both sides of
+// a chunk's end, and some hundred bytes a context.
+class FeatureStream {
+ public:
+  // Dataset and tokenizer must outlive it. Errors, here and in next(): FeatureSet::build's.
+  FeatureStream(const Dataset& dataset, const Tokenizer& tokenizer, const FeatureOptions& options);
+  FeatureStream(FeatureStream&&) noexcept;
+  ~FeatureStream();
+
+  // The windows of the next examples, of as many as it takes to have at least `tokens` tokens (or
+  // of all that are left); nullopt when none is left.
+  std::optional<FeatureSet> next(int64_t tokens = kChunkTokens);
+
+  // About 120 MB with everything that evaluation holds of a token; enough windows to sort by length.
+  static constexpr int64_t kChunkTokens = 1 << 22;
+
+ private:
+  std::unique_ptr<FeatureBuilder> builder_;
 };
 
 }  // namespace spanforge

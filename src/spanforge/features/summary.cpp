@@ -7,7 +7,12 @@
 namespace spanforge {
 
 std::string label_summary(const FeatureSet& features) {
-  const LabelCounts& counts = features.label_counts();
+  return label_summary(features.label_counts(), static_cast<int64_t>(features.size()),
+                       features.window_options());
+}
+
+std::string label_summary(const LabelCounts& counts, int64_t window_count,
+                          const WindowOptions& windows) {
   std::string line =
       fmt::format("labels: {} aligned, {} truncated, {} dropped; {} without an answer",
                   counts.aligned, counts.truncated, counts.dropped, counts.impossible);
@@ -17,9 +22,8 @@ std::string label_summary(const FeatureSet& features) {
         "tokenizer drops)",
         counts.edges_outside);
   }
-  return line + fmt::format("; {} windows of at most {} tokens, overlap {}", features.size(),
-                            features.window_options().max_seq_length,
-                            features.window_options().window_overlap);
+  return line + fmt::format("; {} windows of at most {} tokens, overlap {}", window_count,
+                            windows.max_seq_length, windows.window_overlap);
 }
 
 LabelRow label_row(const Dataset& dataset, const FeatureSet& features, const Tokenizer& tokenizer,

@@ -13,6 +13,9 @@ namespace spanforge {
 // "labels: 85 aligned, 3 truncated, 2 dropped; 10 without an answer; 104 windows of at most 384
 // tokens, overlap 128": one line, no line end.
 std::string label_summary(const FeatureSet& features);
+// The same of all chunks of a FeatureStream.
+std::string label_summary(const LabelCounts& counts, int64_t window_count,
+                          const WindowOptions& windows);
 
 // One window's label turned back into text.
 struct LabelRow {

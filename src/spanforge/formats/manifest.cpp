@@ -75,29 +75,46 @@ bool stays_inside(const std::string& name) {
          std::none_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
 }
 
-// Sizes of all files are compared before any is hashed: a cut-off file is found at once.
-std::optional<std::string> compare(const fs::path& directory, const Json& manifest) {
+std::string size_difference(const FileHash& listed, uint64_t size) {
+  return fmt::format("{}: has {} bytes where {} were written", listed.name, size, listed.size);
+}
+
+// nullopt: no such regular file.
+std::optional<uint64_t> size_of(const fs::path& file) {
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) return std::nullopt;
+  const uint64_t size = fs::file_size(file, error);
+  return error ? std::nullopt : std::optional(size);
+}
+
+// What a manifest lists. Errors: Error{kBadModel}.
+std::vector<FileHash> read_manifest(const fs::path& directory) {
+  const fs::path path = directory / kManifestName;
+  const Json manifest = parse_json_file(path, ErrorCode::kBadModel);
+  const auto fail = [&](const std::string& why) {
+    throw Error(ErrorCode::kBadModel, path.string(), why);
+  };
   if (!manifest.is_object() || !manifest.contains("version") || manifest["version"] != kVersion ||
       !manifest.contains("files") || !manifest["files"].is_object()) {
-    return fmt::format("{}: not a manifest of version {}", kManifestName, kVersion);
+    fail(fmt::format("is no manifest of version {}", kVersion));
   }
   std::vector<FileHash> listed;
   for (const auto& [name, entry] : manifest["files"].items()) {
     const bool sound = stays_inside(name) && entry.is_object() && entry.contains("size") &&
                        entry["size"].is_number_unsigned() && entry.contains("sha256") &&
                        entry["sha256"].is_string();
-    if (!sound) {
-      return fmt::format("{}: the entry \"{}\" is not sound", kManifestName,
-                         quote_for_message(name));
-    }
+    if (!sound) fail(fmt::format("the entry \"{}\" is not sound", quote_for_message(name)));
     listed.push_back({name, entry["size"].get<uint64_t>(), entry["sha256"].get<std::string>()});
-    std::error_code error;
-    const bool regular = fs::is_regular_file(directory / name, error);
-    const uint64_t size = regular ? fs::file_size(directory / name, error) : 0;
-    if (!regular || error) return name + ": is missing";
-    if (size != listed.back().size) {
-      return fmt::format("{}: has {} bytes where {} were written", name, size, listed.back().size);
-    }
+  }
+  return listed;
+}
+
+// Sizes of all files are compared before any is hashed: a cut-off file is found at once.
+std::optional<std::string> compare(const fs::path& directory, const std::vector<FileHash>& listed) {
+  for (const FileHash& file : listed) {
+    const std::optional<uint64_t> size = size_of(directory / file.name);
+    if (!size) return file.name + ": is missing";
+    if (*size != file.size) return size_difference(file, *size);
   }
   std::vector<FileHash> found(listed.size());
   parallel_for(static_cast<int64_t>(listed.size()), 1, [&](int64_t i) {
@@ -126,8 +143,20 @@ void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& w
 std::optional<std::string> find_manifest_difference(const fs::path& directory) {
   if (!has_manifest(directory)) return fmt::format("{}: is missing", kManifestName);
   try {
-    return compare(directory,
-                   parse_json_file(directory / kManifestName, ErrorCode::kBadModel));
+    return compare(directory, read_manifest(directory));
+  } catch (const Error& error) {
+    return std::string(error.what());
+  }
+}
+
+std::optional<std::string> find_size_difference(const fs::path& directory) {
+  if (!has_manifest(directory)) return std::nullopt;
+  try {
+    for (const FileHash& file : read_manifest(directory)) {
+      const std::optional<uint64_t> size = size_of(directory / file.name);
+      if (size && *size != file.size) return size_difference(file, *size);
+    }
+    return std::nullopt;
   } catch (const Error& error) {
     return std::string(error.what());
   }

@@ -23,6 +23,9 @@ void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& w
 // that names the first difference ("model.safetensors: SHA-256 differs"). A directory without a
 // manifest differs. Files the manifest does not list are ignored. Never throws for bad contents.
 std::optional<std::string> find_manifest_difference(const fs::path& directory);
+// The same from sizes alone, of the files that are there: what costs nothing. nullopt also without
+// a manifest.
+std::optional<std::string> find_size_difference(const fs::path& directory);
 bool has_manifest(const fs::path& directory);
 
 }  // namespace spanforge

@@ -92,16 +92,17 @@ struct Best {
 };
 
 // find_best_thresh_v2: questions by ascending no-answer probability; every prefix is a threshold.
-Best best_threshold(const std::vector<SquadItem>& items, const std::vector<double>& scores,
+template <class Score>
+Best best_threshold(std::span<const SquadOutcome> items, const Score& score_of,
                     const std::vector<size_t>& order) {
   double current = static_cast<double>(std::count_if(
-      items.begin(), items.end(), [](const SquadItem& item) { return item.golds.empty(); }));
+      items.begin(), items.end(), [](const SquadOutcome& item) { return !item.has_golds; }));
   Best best{current, 0.0};
   for (size_t i : order) {
     if (!items[i].answered) continue;
-    if (!items[i].golds.empty()) {
-      current += scores[i];
-    } else if (!items[i].prediction.empty()) {
+    if (items[i].has_golds) {
+      current += score_of(items[i]);
+    } else if (items[i].predicts_text) {
       current += -1;
     }
     if (current > best.score) best = {current, items[i].no_answer_probability};
@@ -153,25 +154,37 @@ SquadItemScore squad_item_score(const SquadItem& item) {
   return score;
 }
 
+SquadOutcome squad_outcome(const SquadItem& item) {
+  return {.score = squad_item_score(item),
+          .no_answer_probability = item.no_answer_probability,
+          .has_golds = !item.golds.empty(),
+          .predicts_text = !item.prediction.empty(),
+          .answered = item.answered};
+}
+
 SquadScores squad_v2(const std::vector<SquadItem>& items, double no_answer_threshold,
+                     std::span<const size_t> tie_order) {
+  std::vector<SquadOutcome> outcomes;
+  outcomes.reserve(items.size());
+  for (const SquadItem& item : items) outcomes.push_back(squad_outcome(item));
+  return score_outcomes(outcomes, no_answer_threshold, tie_order);
+}
+
+SquadScores score_outcomes(std::span<const SquadOutcome> items, double no_answer_threshold,
                      std::span<const size_t> tie_order) {
   SquadScores result;
   result.total = static_cast<int64_t>(items.size());
   if (items.empty()) return result;
 
-  std::vector<double> exact(items.size()), f1(items.size());
+  const auto exact_of = [](const SquadOutcome& item) { return item.score.exact ? 1.0 : 0.0; };
+  const auto f1_of = [](const SquadOutcome& item) { return item.score.f1; };
   SquadScores::Part all, parts[2];  // parts: no answer, has answer
-  for (size_t i = 0; i < items.size(); ++i) {
-    const SquadItem& item = items[i];
-    const bool has_answer = !item.golds.empty();
-    const SquadItemScore score = squad_item_score(item);
-    exact[i] = score.exact ? 1.0 : 0.0;
-    f1[i] = score.f1;
+  for (const SquadOutcome& item : items) {
     const bool taken_as_none = item.answered && item.no_answer_probability > no_answer_threshold;
-    const double none_score = has_answer ? 0.0 : 1.0;
-    for (SquadScores::Part* part : {&all, &parts[has_answer ? 1 : 0]}) {
-      part->exact += taken_as_none ? none_score : exact[i];
-      part->f1 += taken_as_none ? none_score : f1[i];
+    const double none_score = item.has_golds ? 0.0 : 1.0;
+    for (SquadScores::Part* part : {&all, &parts[item.has_golds ? 1 : 0]}) {
+      part->exact += taken_as_none ? none_score : exact_of(item);
+      part->f1 += taken_as_none ? none_score : f1_of(item);
       ++part->total;
     }
   }
@@ -194,8 +207,8 @@ SquadScores squad_v2(const std::vector<SquadItem>& items, double no_answer_thres
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return items[a].no_answer_probability < items[b].no_answer_probability;
   });
-  const Best best_exact = best_threshold(items, exact, order);
-  const Best best_f1 = best_threshold(items, f1, order);
+  const Best best_exact = best_threshold(items, exact_of, order);
+  const Best best_f1 = best_threshold(items, f1_of, order);
   result.best_exact = best_exact.score;
   result.best_exact_thresh = best_exact.threshold;
   result.best_f1 = best_f1.score;

@@ -36,6 +36,14 @@ struct SquadItemScore {
 };
 SquadItemScore squad_item_score(const SquadItem& item);
 
+// All that squad_v2 looks at of one item.
+struct SquadOutcome {
+  SquadItemScore score;
+  double no_answer_probability = 0.0;
+  bool has_golds = false, predicts_text = false, answered = true;
+};
+SquadOutcome squad_outcome(const SquadItem& item);
+
 struct SquadScores {
   double exact = 0, f1 = 0;
   int64_t total = 0;
@@ -51,6 +59,8 @@ struct SquadScores {
 // no_answer_probability the search for best_* walks them in this order (the reference: order of the
 // odds); empty: the order of the items. Without items everything is 0 and best_* are absent.
 SquadScores squad_v2(const std::vector<SquadItem>& items, double no_answer_threshold = 1.0,
+                     std::span<const size_t> tie_order = {});
+SquadScores score_outcomes(std::span<const SquadOutcome> items, double no_answer_threshold = 1.0,
                      std::span<const size_t> tie_order = {});
 
 }  // namespace spanforge

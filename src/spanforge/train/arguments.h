@@ -39,6 +39,7 @@ struct TrainingArguments {
   int64_t max_steps = -1;
   int64_t per_device_train_batch_size = 8;
   int64_t per_device_eval_batch_size = 8;
+  std::optional<int64_t> max_tokens_per_batch;  // windows alone bound a batch when absent
   int64_t gradient_accumulation_steps = 1;
   std::string accumulation_mean = "hf";
   double learning_rate = 5e-5;
@@ -125,6 +126,10 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
     a.per_device_train_batch_size);
   v(I{"per_device_eval_batch_size", "windows of an evaluation batch", ">= 1", "eval_batch_size"},
     a.per_device_eval_batch_size);
+  v(I{"max_tokens_per_batch",
+      "tokens of a micro-batch and of an evaluation batch, at most; default: only windows count",
+      ">= 8"},
+    a.max_tokens_per_batch);
   v(I{"gradient_accumulation_steps", "micro-batches of an optimiser step", ">= 1"},
     a.gradient_accumulation_steps);
   v(I{"accumulation_mean",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "spanforge/base/random.h"
@@ -21,25 +22,65 @@ int64_t count_steps(double steps, int64_t max_steps) {
                                         : steps);
 }
 
+// How long a run is.
+struct RunLength {
+  int64_t steps = 0, epochs = 0, windows = 0;
+};
+
+// The first `steps` steps. HF counts windows as though every batch were full.
+RunLength length_of_steps(const TrainingArguments& a, EpochBatches& batches, int64_t steps) {
+  batches.load(0);
+  if (batches.epochs_are_alike()) {
+    return {steps, ceil_div(steps, batches.updates()),
+            steps * a.per_device_train_batch_size * a.gradient_accumulation_steps};
+  }
+  RunLength run;
+  while (true) {
+    const int64_t taken = std::min(batches.updates(), steps - run.steps);
+    run.steps += taken;
+    run.windows += batches.windows_in_updates(taken);
+    ++run.epochs;
+    if (run.steps == steps) return run;
+    batches.load(run.epochs);
+  }
+}
+
+// Whole epochs and a share of the last one, rounded up to whole steps as HF does.
+RunLength length_of_epochs(EpochBatches& batches, double epochs, int64_t windows) {
+  const auto whole = static_cast<int64_t>(epochs);
+  RunLength run;
+  run.epochs = static_cast<int64_t>(std::ceil(epochs));
+  run.windows = static_cast<int64_t>(static_cast<double>(windows) * epochs);
+  batches.load(0);
+  if (batches.epochs_are_alike()) {
+    run.steps =
+        static_cast<int64_t>(std::ceil(epochs * static_cast<double>(batches.updates())));
+    return run;
+  }
+  for (int64_t epoch = 0; epoch < whole; ++epoch) {
+    batches.load(epoch);
+    run.steps += batches.updates();
+  }
+  if (run.epochs == whole) return run;
+  batches.load(whole);
+  // In HF's digits: ceil(2.1 x 10) is 21, though 0.1 of 10, from 2.1 - 2, would round up to 2.
+  const auto updates = static_cast<double>(batches.updates());
+  run.steps += static_cast<int64_t>(std::ceil(epochs * updates) - std::floor(epochs) * updates);
+  return run;
+}
+
 }  // namespace
 
-TrainPlan make_plan(const TrainingArguments& a, int64_t windows) {
+TrainPlan make_plan(const TrainingArguments& a, std::span<const Window> windows) {
   TrainPlan plan;
-  plan.windows = windows;
-  plan.batches_per_epoch = ceil_div(windows, a.per_device_train_batch_size);
-  plan.updates_per_epoch =
-      std::max<int64_t>(1, ceil_div(plan.batches_per_epoch, a.gradient_accumulation_steps));
-  if (a.max_steps > 0) {
-    plan.max_steps = a.max_steps;
-    plan.epochs = ceil_div(a.max_steps, plan.updates_per_epoch);
-    plan.train_samples =
-        a.max_steps * a.per_device_train_batch_size * a.gradient_accumulation_steps;
-  } else {
-    plan.max_steps = static_cast<int64_t>(
-        std::ceil(a.num_train_epochs * static_cast<double>(plan.updates_per_epoch)));
-    plan.epochs = static_cast<int64_t>(std::ceil(a.num_train_epochs));
-    plan.train_samples = static_cast<int64_t>(static_cast<double>(windows) * a.num_train_epochs);
-  }
+  plan.windows = static_cast<int64_t>(windows.size());
+  EpochBatches batches(a, windows);
+  const RunLength run = a.max_steps > 0
+                            ? length_of_steps(a, batches, a.max_steps)
+                            : length_of_epochs(batches, a.num_train_epochs, plan.windows);
+  plan.max_steps = run.steps;
+  plan.epochs = run.epochs;
+  plan.train_samples = run.windows;
   plan.warmup_steps =
       a.warmup_steps > 0
           ? a.warmup_steps
@@ -65,32 +106,78 @@ std::vector<int32_t> epoch_order(const std::string& order, uint64_t seed, int64_
   return {permutation.begin(), permutation.end()};
 }
 
-DataOrder::DataOrder(const TrainingArguments& arguments, const TrainPlan& plan)
-    : order_(arguments.data_order),
-      seed_(arguments.data_seed.value_or(arguments.seed)),
-      batch_size_(arguments.per_device_train_batch_size),
-      accumulation_(arguments.gradient_accumulation_steps),
-      plan_(plan) {}
+EpochBatches::EpochBatches(const TrainingArguments& a, std::span<const Window> windows)
+    : order_(a.data_order),
+      seed_(a.data_seed.value_or(a.seed)),
+      batch_size_(a.per_device_train_batch_size),
+      accumulation_(a.gradient_accumulation_steps),
+      max_tokens_(a.max_tokens_per_batch.value_or(std::numeric_limits<int64_t>::max())),
+      lengths_(windows) {
+  int64_t longest = 0;
+  for (const Window& window : windows) longest = std::max<int64_t>(longest, window.length);
+  const bool bound_is_felt = longest > 0 && batch_size_ > max_tokens_ / longest;
+  alike_ = !bound_is_felt || order_ == "sequential";
+}
+
+void EpochBatches::load(int64_t epoch) {
+  if (epoch == epoch_) return;
+  epoch_ = epoch;
+  windows_ = epoch_order(order_, seed_, epoch, static_cast<int64_t>(lengths_.size()));
+  begins_.assign(1, 0);
+  int64_t tokens = 0;
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    const int64_t length = lengths_[static_cast<size_t>(windows_[i])].length;
+    const auto held = static_cast<int64_t>(i - begins_.back());
+    if (held == batch_size_ || (held > 0 && tokens + length > max_tokens_)) {
+      begins_.push_back(i);
+      tokens = 0;
+    }
+    tokens += length;
+  }
+  begins_.push_back(windows_.size());
+}
+
+int64_t EpochBatches::updates() const { return ceil_div(count(), accumulation_); }
+
+std::span<const int32_t> EpochBatches::batch(int64_t index) const {
+  const auto i = static_cast<size_t>(index);
+  return std::span(windows_).subspan(begins_[i], begins_[i + 1] - begins_[i]);
+}
+
+int64_t EpochBatches::windows_in_updates(int64_t updates) const {
+  return static_cast<int64_t>(
+      begins_[static_cast<size_t>(std::min(updates * accumulation_, count()))]);
+}
+
+DataOrder::DataOrder(const TrainingArguments& arguments, std::span<const Window> windows)
+    : batches_(arguments, windows), accumulation_(arguments.gradient_accumulation_steps) {}
+
+void DataOrder::seek(int64_t step) {
+  if (batches_.epoch() < 0 || step < first_step_) {
+    batches_.load(0);
+    first_step_ = 0;
+  }
+  while (step - first_step_ >= batches_.updates()) {
+    const int64_t epochs =
+        batches_.epochs_are_alike() ? (step - first_step_) / batches_.updates() : 1;
+    first_step_ += epochs * batches_.updates();
+    batches_.load(batches_.epoch() + epochs);
+  }
+}
 
 StepBatches DataOrder::batches_of_step(int64_t step) {
+  seek(step);
   StepBatches result;
-  result.epoch = step / plan_.updates_per_epoch;
-  if (result.epoch != epoch_) {
-    epoch_ = result.epoch;
-    windows_ = epoch_order(order_, seed_, epoch_, plan_.windows);
-  }
-  const int64_t first = (step % plan_.updates_per_epoch) * accumulation_;
-  const int64_t last = std::min(first + accumulation_, plan_.batches_per_epoch);
+  result.epoch = batches_.epoch();
+  const int64_t first = (step - first_step_) * accumulation_;
+  const int64_t last = std::min(first + accumulation_, batches_.count());
   for (int64_t batch = first; batch < last; ++batch) {
-    const int64_t begin = batch * batch_size_;
-    const int64_t count = std::min(batch_size_, plan_.windows - begin);
-    result.micro_batches.push_back(
-        std::span(windows_).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)));
-    result.window_count += count;
+    result.micro_batches.push_back(batches_.batch(batch));
+    result.window_count += static_cast<int64_t>(result.micro_batches.back().size());
   }
   result.epoch_after = static_cast<double>(result.epoch) +
-                       static_cast<double>(last) / static_cast<double>(plan_.batches_per_epoch);
-  result.ends_epoch = last == plan_.batches_per_epoch;
+                       static_cast<double>(last) / static_cast<double>(batches_.count());
+  result.ends_epoch = last == batches_.count();
   return result;
 }
 

@@ -1,19 +1,58 @@
 #pragma once
-// Which windows make up which micro-batch of which step: a pure function of (options, step), so a
-// resumed run continues by counting.
+// Which windows make up which micro-batch of which step: a pure function of (options, windows'
+// lengths, step), so a resumed run continues by counting.
+//
+// A micro-batch takes the next windows of the epoch's order until it holds
+// per_device_train_batch_size of them or the next one would take it beyond max_tokens_per_batch. An
+// optimiser step takes gradient_accumulation_steps micro-batches, and no step reaches over the end
+// of an epoch. With a bound on tokens the number of micro-batches, and so of steps, differs from
+// epoch to epoch: it is counted, one epoch's order after the other.
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "spanforge/features/feature_set.h"
 #include "spanforge/train/train_state.h"
 
 namespace spanforge {
+
+struct TrainingArguments;
 
 // The visiting order of one epoch (from 0). Order: "shuffle", "hf" (the Trainer's RandomSampler
 // with torch's generator seeded seed + epoch) or "sequential".
 std::vector<int32_t> epoch_order(const std::string& order, uint64_t seed, int64_t epoch,
                                  int64_t windows);
+
+// REQUIRES: no window has more than max_tokens_per_batch tokens. Cost: without a bound on tokens
+// none; with it one pass over each epoch's order.
+TrainPlan make_plan(const TrainingArguments& arguments, std::span<const Window> windows);
+
+// One epoch's order, cut into micro-batches.
+class EpochBatches {
+ public:
+  EpochBatches(const TrainingArguments& arguments, std::span<const Window> windows);
+
+  void load(int64_t epoch);
+  int64_t epoch() const { return epoch_; }
+  int64_t count() const { return static_cast<int64_t>(begins_.size()) - 1; }
+  int64_t updates() const;  // optimiser steps; the last may have fewer micro-batches
+  std::span<const int32_t> batch(int64_t index) const;
+  int64_t windows_in_updates(int64_t updates) const;  // windows of the first so many steps
+  // All epochs have the same counts.
+  bool epochs_are_alike() const { return alike_; }
+
+ private:
+  std::string order_;
+  uint64_t seed_;
+  int64_t batch_size_, accumulation_, max_tokens_;
+  std::span<const Window> lengths_;
+  bool alike_;
+  int64_t epoch_ = -1;
+  std::vector<int32_t> windows_;  // in visiting order
+  std::vector<size_t> begins_;    // [micro-batches + 1] into windows_
+};
 
 // The micro-batches of one optimiser step; the spans point into the DataOrder, until the next call.
 struct StepBatches {
@@ -26,17 +65,17 @@ struct StepBatches {
 
 class DataOrder {
  public:
-  DataOrder(const TrainingArguments& arguments, const TrainPlan& plan);
-  // step: optimiser steps done before.
+  // windows: must outlive it.
+  DataOrder(const TrainingArguments& arguments, std::span<const Window> windows);
+  // step: optimiser steps done before. Cost: small from one step to the next; elsewhere one pass
+  // over the order of each epoch between, where epochs differ.
   StepBatches batches_of_step(int64_t step);
 
  private:
-  std::string order_;
-  uint64_t seed_;
-  int64_t batch_size_, accumulation_;
-  TrainPlan plan_;
-  int64_t epoch_ = -1;
-  std::vector<int32_t> windows_;
+  void seek(int64_t step);
+  EpochBatches batches_;
+  int64_t accumulation_;
+  int64_t first_step_ = 0;  // of the epoch that is loaded
 };
 
 }  // namespace spanforge

@@ -39,7 +39,7 @@ struct Progress {
   enum class Stage {
     kMap,       // questions made into windows
     kTrain,     // optimiser steps; starts above 0 after a resume
-    kEvaluate,  // evaluation batches
+    kEvaluate,  // questions of an evaluation
   };
   Stage stage = Stage::kTrain;
   std::string_view label;  // "train", "validation"

@@ -96,7 +96,34 @@ std::optional<int64_t> checkpoint_step(const std::string& name) {
   return step;
 }
 
+bool is_checkpoint(const fs::path& path) {
+  std::error_code ignored;
+  return checkpoint_step(path.filename().string()) &&
+         fs::exists(path / "trainer_state.json", ignored);
+}
+
+// Of spanforge or of HF.
+bool is_run(const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::exists(folder / "log.jsonl", ignored)) return true;
+  const fs::directory_iterator entries(folder, ignored);
+  return std::any_of(begin(entries), end(entries), [](const auto& e) { return is_checkpoint(e); });
+}
+
 }  // namespace
+
+std::optional<fs::path> run_around(const fs::path& path) {
+  std::error_code ignored;
+  fs::path at = fs::weakly_canonical(path, ignored);
+  if (ignored) return std::nullopt;  // making it will say why
+  if (!at.has_filename()) at = at.parent_path();
+  for (; at.has_relative_path(); at = at.parent_path()) {
+    const std::string name = at.filename().string();
+    const bool is_part = name == "trained" || checkpoint_step(name).has_value();
+    if (is_part && (is_checkpoint(at) || is_run(at.parent_path()))) return at.parent_path();
+  }
+  return std::nullopt;
+}
 
 OutputDirectory::OutputDirectory(fs::path path) : path_(std::move(path)) {
   std::error_code ignored;

@@ -72,6 +72,10 @@ class OutputDirectory {
   std::unique_ptr<Settling> settling_;
 };
 
+// The folder of the run that `path` lies in a checkpoint or trained/ of, or would be one of;
+// nullopt: it lies in none.
+std::optional<fs::path> run_around(const fs::path& path);
+
 // Which checkpoints go when `limit` may stay: the oldest, but never `newest` nor `best`.
 std::vector<int64_t> checkpoints_to_remove(std::vector<int64_t> steps, int64_t limit,
                                            int64_t newest, std::optional<int64_t> best);

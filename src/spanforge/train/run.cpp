@@ -39,7 +39,7 @@ TrainingRun::TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Obse
       stop_(stop),
       schedule_{parse_schedule_kind(arguments_.lr_scheduler_type), arguments_.learning_rate,
                 plan_.warmup_steps, plan_.max_steps},
-      order_(arguments_, plan_),
+      order_(arguments_, setup.train.features.windows()),
       optimizer_(setup.model, arguments_),
       flos_per_token_(flos_per_token(setup.model)) {}
 
@@ -241,18 +241,21 @@ void TrainingRun::emit(LogLine line, LogLine unrounded) {
 bool TrainingRun::evaluate_model() {
   EvaluationOptions options;
   options.predict.batch_size = static_cast<int32_t>(arguments_.per_device_eval_batch_size);
+  if (const auto tokens = arguments_.max_tokens_per_batch) {
+    options.predict.max_batch_tokens = std::min<int64_t>(*tokens, options.predict.max_batch_tokens);
+  }
   options.predict.with_losses = true;
-  options.predict.progress = [&](int64_t done, int64_t total) {
+  options.progress = [&](int64_t done, int64_t total) {
     if (stop_requested() && done < total) throw StopRequested{};
     for (Observer* observer : observers_) {
       observer->on_progress({Progress::Stage::kEvaluate, "validation", done, total});
     }
   };
-  const PreparedData& data = *setup_.validation;
+  const ValidationData& data = *setup_.validation;
   FittedEvaluation fitted;
   try {
-    fitted = fit_and_evaluate(setup_.model, data.dataset, data.features, setup_.answer_settings,
-                              options);
+    fitted = fit_and_evaluate(setup_.model, {data.dataset, setup_.tokenizer, data.chunks},
+                              setup_.answer_settings, options);
   } catch (const StopRequested&) {
     return false;
   }

@@ -3,17 +3,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/data/normalize.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/ops/gemm.h"
+#include "spanforge/train/data_order.h"
 
 namespace spanforge {
 namespace {
 
 using Kind = Notice::Kind;
+
+struct LoadedModel {
+  QuestionAnsweringModel model;
+  LoadReport report;
+};
 
 class SetupBuilder {
  public:
@@ -21,11 +30,22 @@ class SetupBuilder {
                const TrainContext& context)
       : arguments_(arguments), checkpoint_(checkpoint), context_(context) {}
 
-  QuestionAnsweringModel load_model() {
-    LoadReport report;
-    const fs::path directory = checkpoint_ ? checkpoint_->directory : model_directory();
-    QuestionAnsweringModel model =
-        QuestionAnsweringModel::load(directory, arguments_.seed, &report);
+  // The weights take seconds where the model is large; meanwhile the data become windows. An error
+  // of theirs comes out of take_model(), after those of the data.
+  std::future<LoadedModel> start_loading(const fs::path& directory) const {
+    return std::async(
+        std::launch::async,
+        [directory, seed = arguments_.seed, threads = arguments_.threads, kind = precision()] {
+          set_thread_count(threads);  // counts for one thread's parallel regions
+          LoadReport report;
+          QuestionAnsweringModel model = QuestionAnsweringModel::load(directory, seed, &report);
+          model.set_precision(kind);
+          return LoadedModel{std::move(model), std::move(report)};
+        });
+  }
+
+  QuestionAnsweringModel take_model(std::future<LoadedModel> loading, const fs::path& directory) {
+    auto [model, report] = loading.get();
     if (checkpoint_ && !report.initialized.empty()) {
       throw Error(ErrorCode::kBadModel, directory.string(),
                   fmt::format("the checkpoint has no {}", report.initialized.front()));
@@ -35,15 +55,20 @@ class SetupBuilder {
       notify(Kind::kWarning, *text);
     if (const auto text = new_weights_message(report, model.config(), source))
       notify(Kind::kWarning, *text);
-    model.set_precision(precision());
-    return model;
+    return std::move(model);
   }
 
-  Tokenizer load_tokenizer(const QuestionAnsweringModel& model) {
-    const bool from_checkpoint = checkpoint_ && checkpoint_->has_tokenizer;
-    const fs::path directory = from_checkpoint ? checkpoint_->directory : model_directory();
+  // What --model means; a hub id's files are downloaded.
+  fs::path model_directory() const {
+    return context_.resolve_model ? context_.resolve_model(arguments_.model)
+                                  : fs::path(arguments_.model);
+  }
+
+  Tokenizer load_tokenizer(const fs::path& model, const ModelConfig& config) {
+    const bool elsewhere = checkpoint_ && !checkpoint_->has_tokenizer;
+    const fs::path directory = elsewhere ? model_directory() : model;
     Tokenizer tokenizer = Tokenizer::from_directory(directory);
-    const auto rows = static_cast<size_t>(model.config().vocab_size);
+    const auto rows = static_cast<size_t>(config.vocab_size);
     if (tokenizer.vocabulary_size() > rows) {
       throw Error(ErrorCode::kBadModel, directory.string(),
                   fmt::format("the tokenizer has {} tokens, the model's embedding {} rows",
@@ -53,8 +78,8 @@ class SetupBuilder {
   }
 
   // Settles the window options in the arguments, so that they are saved and hold on resume.
-  WindowOptions settle_windows(const Tokenizer& tokenizer, const QuestionAnsweringModel& model) {
-    const int32_t positions = model.config().max_position_embeddings;
+  WindowOptions settle_windows(const Tokenizer& tokenizer, const ModelConfig& config) {
+    const int32_t positions = config.max_position_embeddings;
     const WindowDefaults defaults = default_windows(tokenizer, positions);
     if (!arguments_.max_seq_length) {
       arguments_.max_seq_length = defaults.windows.max_seq_length;
@@ -73,40 +98,59 @@ class SetupBuilder {
       arguments_.window_overlap =
           std::min(*arguments_.max_seq_length / 2, defaults.windows.window_overlap);
     }
+    const int64_t tokens = arguments_.max_tokens_per_batch.value_or(*arguments_.max_seq_length);
+    if (tokens < *arguments_.max_seq_length) {
+      throw Error(ErrorCode::kUsage, "--max-tokens-per-batch",
+                  fmt::format("is {}, and a window may have {} (--max-seq-length): a batch must hold "
+                              "one",
+                              tokens, *arguments_.max_seq_length));
+    }
     return {*arguments_.max_seq_length, *arguments_.window_overlap};
   }
 
-  PreparedData load_data(const char* option, const fs::path& file, const Tokenizer& tokenizer,
-                         const WindowOptions& windows, BadAnswerPolicy policy,
-                         DataFiles& files) {
+  // What is wrong with the data as such is told here, before a model is looked for.
+  Dataset read_data(const char* option, const fs::path& file, DataFiles& files) {
     files[option] = {file.string(), sha256_hex(MappedFile(file).bytes())};
     check_same_data(option, files[option]);
-    PreparedData data;
-    data.dataset = load_dataset(file);
-    FeatureOptions options;
-    options.windows = windows;
-    options.on_bad_answer = policy;
-    options.progress = [&](int64_t done, int64_t total) {
-      if (context_.stop != nullptr && context_.stop->load()) {
-        throw Error(ErrorCode::kInterrupted, file.string(),
-                    "stopped on request before the first step; nothing was written");
-      }
-      for (Observer* observer : context_.observers) {
-        observer->on_progress({Progress::Stage::kMap, option, done, total});
-      }
-    };
-    data.features = FeatureSet::build(data.dataset, tokenizer, options);
-    if (data.features.size() == 0)
-      throw Error(ErrorCode::kBadData, file.string(), "holds no usable question");
-    report_labels(option, data.features);
-    return data;
+    Dataset dataset = load_dataset(file);
+    if (arguments_.on_bad_answer == "error") require_sound_answers(dataset);
+    return dataset;
   }
 
-  // Under --on-bad-answer drop a question without a sound label cannot be trained on, but it can be
-  // asked and scored.
-  BadAnswerPolicy policy(bool training) const {
-    if (arguments_.on_bad_answer == "error") return BadAnswerPolicy::kError;
-    return training ? BadAnswerPolicy::kDrop : BadAnswerPolicy::kKeepUnlabelled;
+  // They teach nothing and cost as much as others; they are no error, as HF trains on them, too.
+  void report_blank_texts(const Dataset& train) {
+    const auto blank = [](const std::string& text) { return trim_white_space(text).empty(); };
+    int64_t questions = 0, contexts = 0;
+    for (const Example& example : train.examples) {
+      if (blank(example.question)) ++questions;
+      if (blank(train.context_of(example))) ++contexts;
+    }
+    if (questions + contexts == 0) return;
+    notify(Kind::kWarning,
+           fmt::format("{}: {} questions are blank and {} have a blank context; they are trained on "
+                       "all the same (data check names them)",
+                       train.file.string(), questions, contexts));
+  }
+
+  TrainingData make_training_windows(Dataset dataset, const Tokenizer& tokenizer,
+                                     const WindowOptions& windows) {
+    FeatureOptions options = feature_options("train", dataset.file, windows);
+    // A question without a sound label cannot be trained on, but it can be asked and scored.
+    if (arguments_.on_bad_answer == "drop") options.on_bad_answer = BadAnswerPolicy::kDrop;
+    options.with_places = false;
+    FeatureSet features = FeatureSet::build(dataset, tokenizer, options);
+    report_labels("train", dataset, features.label_counts(), static_cast<int64_t>(features.size()));
+    return {std::move(dataset), std::move(features)};
+  }
+
+  ValidationData make_validation_windows(Dataset dataset, const Tokenizer& tokenizer,
+                                         const WindowOptions& windows) {
+    FeatureOptions options = feature_options("validation", dataset.file, windows);
+    if (arguments_.on_bad_answer == "drop")
+      options.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;
+    FeatureChunks chunks(dataset, tokenizer, options);
+    report_labels("validation", dataset, chunks.label_counts(), chunks.window_count());
+    return {std::move(dataset), std::move(chunks)};
   }
 
   // Scores on questions that settings were chosen on are not quite those on new ones.
@@ -152,11 +196,6 @@ class SetupBuilder {
   }
 
  private:
-  fs::path model_directory() {
-    return context_.resolve_model ? context_.resolve_model(arguments_.model)
-                                  : fs::path(arguments_.model);
-  }
-
   Precision precision() const {
     const bool bf16 =
         arguments_.bf16 == "true" || (arguments_.bf16 == "auto" && ops::bf16_is_fast());
@@ -188,13 +227,31 @@ class SetupBuilder {
             saved->second.sha256.substr(0, 12), option));
   }
 
-  void report_labels(const char* option, const FeatureSet& features) {
-    const LabelCounts& counts = features.label_counts();
+  FeatureOptions feature_options(const char* option, const fs::path& file,
+                                 const WindowOptions& windows) {
+    FeatureOptions options;
+    options.windows = windows;
+    options.progress = [this, option, file](int64_t done, int64_t total) {
+      if (context_.stop != nullptr && context_.stop->load()) {
+        throw Error(ErrorCode::kInterrupted, file.string(),
+                    "stopped on request before the first step; nothing was written");
+      }
+      for (Observer* observer : context_.observers) {
+        observer->on_progress({Progress::Stage::kMap, option, done, total});
+      }
+    };
+    return options;
+  }
+
+  void report_labels(const char* option, const Dataset& dataset, const LabelCounts& counts,
+                     int64_t windows) {
+    if (windows == 0)
+      throw Error(ErrorCode::kBadData, dataset.file.string(), "holds no usable question");
     std::string line = fmt::format(
         "{}: {} questions, {} windows; answers aligned {}, truncated {}, dropped {}; without "
         "answer {}",
-        option, features.example_count(), features.size(), counts.aligned, counts.truncated,
-        counts.dropped, counts.impossible);
+        option, dataset.examples.size(), windows, counts.aligned, counts.truncated, counts.dropped,
+        counts.impossible);
     if (counts.unlabelled > 0) {
       line += fmt::format("; {} not where the file says: scored by their text, without a loss",
                           counts.unlabelled);
@@ -212,23 +269,31 @@ class SetupBuilder {
 Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> checkpoint,
                     const TrainContext& context) {
   SetupBuilder builder(arguments, checkpoint, context);
-  QuestionAnsweringModel model = builder.load_model();
-  Tokenizer tokenizer = builder.load_tokenizer(model);
-  const WindowOptions windows = builder.settle_windows(tokenizer, model);
+  // Bad data are refused first: before a model is downloaded, and before its weights are waited for.
   DataFiles files;
-  PreparedData train = builder.load_data("train", arguments.train, tokenizer, windows,
-                                         builder.policy(/*training=*/true), files);
-  std::optional<PreparedData> validation;
+  Dataset train_data = builder.read_data("train", arguments.train, files);
+  std::optional<Dataset> validation_data;
   Overlap overlap;
   if (!arguments.validation.empty()) {
-    validation = builder.load_data("validation", arguments.validation, tokenizer, windows,
-                                   builder.policy(/*training=*/false), files);
-    overlap = find_overlap(train.dataset, validation->dataset);
+    validation_data = builder.read_data("validation", arguments.validation, files);
+    overlap = find_overlap(train_data, *validation_data);
+  }
+  const fs::path directory = checkpoint ? checkpoint->directory : builder.model_directory();
+  const ModelConfig config = ModelConfig::from_directory(directory);
+  Tokenizer tokenizer = builder.load_tokenizer(directory, config);
+  const WindowOptions windows = builder.settle_windows(tokenizer, config);
+  std::future<LoadedModel> loading = builder.start_loading(directory);
+  builder.report_blank_texts(train_data);
+  TrainingData train = builder.make_training_windows(std::move(train_data), tokenizer, windows);
+  std::optional<ValidationData> validation;
+  if (validation_data) {
+    validation = builder.make_validation_windows(std::move(*validation_data), tokenizer, windows);
     builder.report_overlap(overlap);
   }
+  QuestionAnsweringModel model = builder.take_model(std::move(loading), directory);
   const AnswerSettings settings = builder.answer_settings(train.features, windows);
   if (validation) builder.report_fitting(settings, validation->dataset);
-  const TrainPlan plan = make_plan(arguments, static_cast<int64_t>(train.features.size()));
+  const TrainPlan plan = make_plan(arguments, train.features.windows());
   builder.report_other_length(plan);
   return Setup{std::move(arguments),
                std::move(model),

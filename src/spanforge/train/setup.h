@@ -1,6 +1,9 @@
 #pragma once
-// What: everything a run needs, read and proved before anything is written: model, tokenizer, data,
+// What: everything a run needs, read and proved before anything is written: data, model, tokenizer,
 //   windows, the plan, and on resume the checkpoint's state.
+// Order of errors: the data's own, the model's configuration and tokenizer, what the options ask of
+//   the two, what the data are to the tokenizer, the weights. Which thread finds an error first does
+//   not matter.
 
 #include <filesystem>
 #include <optional>
@@ -10,6 +13,7 @@
 #include "spanforge/data/dataset.h"
 #include "spanforge/data/overlap.h"
 #include "spanforge/evaluation/answer_settings.h"
+#include "spanforge/features/feature_chunks.h"
 #include "spanforge/features/feature_set.h"
 #include "spanforge/model/model.h"
 #include "spanforge/text/tokenizer.h"
@@ -18,18 +22,22 @@
 
 namespace spanforge {
 
-// A dataset with its windows.
-struct PreparedData {
+struct TrainingData {
   Dataset dataset;
-  FeatureSet features;
+  FeatureSet features;  // without places
+};
+
+struct ValidationData {
+  Dataset dataset;
+  FeatureChunks chunks;
 };
 
 struct Setup {
   TrainingArguments arguments;
   QuestionAnsweringModel model;
   Tokenizer tokenizer;
-  PreparedData train;
-  std::optional<PreparedData> validation;
+  TrainingData train;
+  std::optional<ValidationData> validation;
   Overlap overlap;  // of train and validation
   DataFiles data_files;
   AnswerSettings answer_settings;

@@ -70,11 +70,12 @@ void TensorBoard::on_log(const TrainView& view, const LogLine&, const LogLine& u
   writer_->flush();
 }
 
-void TensorBoard::on_evaluate(const TrainView& view, const Dataset&, const Evaluation& evaluation,
-                              const LogLine&) {
+void TensorBoard::on_evaluate(const TrainView& view, const Dataset& validation,
+                              const Evaluation& evaluation, const LogLine&) {
   const int64_t step = view.state.global_step;
-  for (const QaRank& question : evaluation.ranks) {
-    const std::string& id = question.id;
+  for (size_t i = 0; i < evaluation.ranks.size(); ++i) {
+    const QaRank& question = evaluation.ranks[i];
+    const std::string& id = validation.examples[i].id;
     writer_->add_scalar("qa_rank/" + id, question.rank, step);
     writer_->add_scalar("qa_score/" + id, question.score, step);
     writer_->add_text("qa_debug/" + id, debug_text(question.text, question.rank), step);

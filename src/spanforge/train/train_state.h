@@ -53,17 +53,12 @@ struct TrainState {
 
 // The constants of a run, derived from options and data; HF's set_initial_training_values.
 struct TrainPlan {
-  int64_t windows = 0;            // training windows
-  int64_t batches_per_epoch = 0;  // micro-batches
-  int64_t updates_per_epoch = 0;  // optimiser steps; the last may have fewer micro-batches
-  int64_t epochs = 0;             // passes begun, at most
+  int64_t windows = 0;  // training windows
+  int64_t epochs = 0;   // passes begun, at most
   int64_t max_steps = 0;
   int64_t warmup_steps = 0;
   int64_t logging_steps = 0, eval_steps = 0, save_steps = 0;
   int64_t train_samples = 0;  // windows visited in all, as train_samples_per_second counts them
 };
-
-struct TrainingArguments;
-TrainPlan make_plan(const TrainingArguments& arguments, int64_t windows);
 
 }  // namespace spanforge

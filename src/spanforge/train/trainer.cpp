@@ -41,19 +41,26 @@ std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments
   return found;
 }
 
-// HF's checkpoint names its batch size, which decides how far in the data it is.
-void adopt_foreign_batch_size(TrainingArguments& arguments, const CheckpointHead& checkpoint) {
+// HF's checkpoint names its batch size, which decides how far in the data it is; its batches know
+// no bound on tokens.
+void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& checkpoint) {
+  const auto refuse_change = [&](const std::string& name, int64_t now, const std::string& saved) {
+    const auto& allowed = arguments.allow_changed;
+    if (std::find(allowed.begin(), allowed.end(), name) != allowed.end()) return;
+    throw Error(ErrorCode::kUsage, option_flag(name),
+                fmt::format("is {} but the run to resume has {}; --allow-changed {} lets it change",
+                            now, saved, option_flag(name).substr(2)));
+  };
+  if (const auto tokens = arguments.max_tokens_per_batch) {
+    refuse_change("max_tokens_per_batch", *tokens, "none");
+  }
   const std::string name = "per_device_train_batch_size";
   const int64_t saved = checkpoint.train_batch_size;
-  const auto& allowed = arguments.allow_changed;
   if (saved <= 0 || saved == arguments.per_device_train_batch_size) return;
-  if (!arguments.is_given(name)) {
+  if (arguments.is_given(name)) {
+    refuse_change(name, arguments.per_device_train_batch_size, std::to_string(saved));
+  } else {
     arguments.per_device_train_batch_size = saved;
-  } else if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
-    throw Error(
-        ErrorCode::kUsage, option_flag(name),
-        fmt::format("is {} but the run to resume has {}; --allow-changed {} lets it change",
-                    arguments.per_device_train_batch_size, saved, option_flag(name).substr(2)));
   }
 }
 
@@ -95,11 +102,16 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
     throw Error(ErrorCode::kUsage, "--output",
                 "is needed: the directory that receives checkpoints and trained/");
   }
+  if (const auto run = run_around(arguments.output)) {
+    throw Error(ErrorCode::kUsage, "--output",
+                fmt::format("{} belongs to the run in {}; give a directory outside it",
+                            arguments.output.string(), run->string()));
+  }
   OutputDirectory output(arguments.output);
   std::optional<CheckpointHead> checkpoint = find_checkpoint(arguments, output, context);
   if (checkpoint && checkpoint->arguments) adopt_saved_arguments(arguments, *checkpoint->arguments);
   resolve_arguments(arguments);
-  if (checkpoint && !checkpoint->arguments) adopt_foreign_batch_size(arguments, *checkpoint);
+  if (checkpoint && !checkpoint->arguments) adopt_foreign_batches(arguments, *checkpoint);
   require_free_output(arguments, output);
   set_thread_count(arguments.threads);
   Setup setup = prepare_setup(std::move(arguments), std::move(checkpoint), context);

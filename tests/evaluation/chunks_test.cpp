@@ -1,0 +1,158 @@
+// An evaluation in many chunks gives what one over everything gives, to the last bit.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "spanforge/base/file.h"
+#include "spanforge/base/random.h"
+#include "spanforge/evaluation/analysis.h"
+#include "spanforge/evaluation/fit.h"
+#include "spanforge/evaluation/prediction_files.h"
+#include "spanforge/model/model.h"
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+constexpr int kWords = 20;
+
+std::string random_text(CounterStream& stream, size_t words) {
+  std::string text;
+  for (size_t i = 0; i < words; ++i) {
+    text += (i == 0 ? "w" : " w") + std::to_string(stream.next_below(kWords));
+  }
+  return text;
+}
+
+class Chunks : public ::testing::Test {
+ protected:
+  Chunks() {
+    CounterStream stream(9);
+    dataset_.file = "made.json";
+    for (size_t i = 0; i < 70; ++i) {
+      const std::string context = random_text(stream, 1 + stream.next_below(50));
+      if (i % 2 == 0) dataset_.contexts.push_back(context);
+      Example example;
+      example.id = "q" + std::to_string(i);
+      example.question = random_text(stream, 1 + stream.next_below(4));
+      example.context = i / 2;
+      const std::string& asked = dataset_.contexts.back();
+      if (i % 5 != 4) example.answers = {{asked.substr(0, asked.find(' ')), 0}};
+      dataset_.examples.push_back(example);
+    }
+    options_.windows = {.max_seq_length = 24, .window_overlap = 8};
+    evaluation_.predict.batch_size = 4;
+    evaluation_.predict.with_losses = true;
+    settings_.windows = options_.windows;
+    settings_.null_answers = true;
+  }
+
+  static Tokenizer make_tokenizer() {
+    std::vector<std::string> vocabulary = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+    for (int i = 0; i < kWords; ++i) vocabulary.push_back("w" + std::to_string(i));
+    return Tokenizer::from_vocabulary(vocabulary, {}, "vocab");
+  }
+
+  static QuestionAnsweringModel make_model() {
+    ModelConfig config;
+    config.vocab_size = kWords + 5;
+    config.hidden_size = 16;
+    config.num_hidden_layers = 2;
+    config.num_attention_heads = 2;
+    config.intermediate_size = 24;
+    config.max_position_embeddings = 24;
+    config.initializer_range = 0.3;
+    return QuestionAnsweringModel::create(config, 3);
+  }
+
+  FeatureChunks chunks(int64_t tokens) const {
+    return FeatureChunks(dataset_, tokenizer_, options_, tokens);
+  }
+
+  static Json described(const Evaluation& e) {
+    Json ranks = Json::array();
+    for (const QaRank& r : e.ranks) {
+      ranks.push_back({r.rank, r.score, r.text, r.top1_score, r.top1_text});
+    }
+    return {{"loss", e.loss.value_or(-1)},
+            {"windows", e.window_count},
+            {"squad", squad_scores_json(e.squad)},
+            {"recall", e.qa_topk_recall},
+            {"ranks", ranks}};
+  }
+
+  Dataset dataset_;
+  Tokenizer tokenizer_ = make_tokenizer();
+  QuestionAnsweringModel model_ = make_model();
+  FeatureOptions options_;
+  EvaluationOptions evaluation_;
+  AnswerSettings settings_;
+};
+
+TEST_F(Chunks, EvaluateGivesTheSameScoresAndFiles) {
+  const testing::TemporaryDirectory directory;
+  const auto run = [&](int64_t tokens) {
+    const FeatureChunks parts = chunks(tokens);
+    PredictionFiles files(directory / std::to_string(tokens));
+    Analysis analysis;
+    std::vector<std::pair<int64_t, int64_t>> progress;
+    EvaluationOptions options = evaluation_;
+    options.decoder = settings_.decoder_options();
+    options.progress = [&](int64_t done, int64_t all) { progress.emplace_back(done, all); };
+    options.on_answers = [&](const JudgedAnswers& answers) {
+      files.add(dataset_, answers);
+      analyse(dataset_, answers, {}, analysis);
+    };
+    const Evaluation e = evaluate(model_, {dataset_, tokenizer_, parts}, options);
+    files.commit();
+    write_analysis(dataset_, analysis, directory / std::to_string(tokens) / "eval_analysis.json");
+    EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
+    EXPECT_EQ(progress.back(), (std::pair<int64_t, int64_t>(70, 70)));
+    return described(e);
+  };
+  const Json whole = run(1 << 20);
+  EXPECT_EQ(whole["squad"]["total"].get<int>(), 70);
+  for (const int64_t tokens : {1, 200, 1500}) {
+    SCOPED_TRACE(tokens);
+    ASSERT_EQ(chunks(tokens).only(), nullptr);
+    EXPECT_EQ(run(tokens), whole);
+    for (const char* name : {"predictions", "nbest_predictions", "null_odds", "qa_topk", "analysis"}) {
+      const std::string file = std::string("eval_") + name + ".json";
+      EXPECT_EQ(read_file(directory / std::to_string(tokens) / file),
+                read_file(directory / std::to_string(1 << 20) / file))
+          << file;
+    }
+  }
+}
+
+TEST_F(Chunks, FittingChoosesTheSameSettings) {
+  const auto run = [&](int64_t tokens) {
+    const FeatureChunks parts = chunks(tokens);
+    const FittedEvaluation fitted =
+        fit_and_evaluate(model_, {dataset_, tokenizer_, parts}, settings_, evaluation_);
+    Json json = described(fitted.evaluation);
+    json["temperature"] = fitted.settings.temperature;
+    json["threshold"] = fitted.settings.null_threshold;
+    return json;
+  };
+  for (const bool null_answers : {true, false}) {
+    settings_.null_answers = null_answers;
+    const Json whole = run(1 << 20);
+    EXPECT_NE(whole["temperature"].get<double>(), 1.0);
+    EXPECT_EQ(whole["threshold"].get<double>() != 0.0, null_answers);
+    for (const int64_t tokens : {1, 200, 1500}) EXPECT_EQ(run(tokens), whole) << tokens;
+  }
+}
+
+// What fit_and_evaluate logs is what evaluate gives under the settings it found.
+TEST_F(Chunks, FittedScoresAreThoseUnderTheFittedSettings) {
+  const FeatureChunks parts = chunks(500);
+  const EvaluationData data{dataset_, tokenizer_, parts};
+  const FittedEvaluation fitted = fit_and_evaluate(model_, data, settings_, evaluation_);
+  EvaluationOptions options = evaluation_;
+  options.decoder = fitted.settings.decoder_options();
+  EXPECT_EQ(described(evaluate(model_, data, options)), described(fitted.evaluation));
+}
+
+}  // namespace
+}  // namespace spanforge
