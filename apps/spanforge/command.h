@@ -32,6 +32,7 @@ int run_tokenize(const Arguments& arguments);
 int run_model_new(const Arguments& arguments);
 int run_model_info(const Arguments& arguments);
 int run_model_convert(const Arguments& arguments);
+int run_checkpoint_verify(const Arguments& arguments);
 int run_download(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);
 int run_help(const Arguments& arguments);

@@ -59,6 +59,9 @@ constexpr Command kCommands[] = {
      "spanforge model convert --model run/trained --output run/int8 --int8 --calibrate train.json "
      "--validation validation.json",
      run_model_convert},
+    {"checkpoint verify", "prove that checkpoints and trained models are whole, by their manifests",
+     "DIR ... [--json]", "spanforge checkpoint verify run run/checkpoint-500",
+     run_checkpoint_verify},
     {"download", "fetch a model of the Hugging Face hub into its cache", "ID [--json]",
      "spanforge download bert-base-chinese", run_download},
     {"doctor", "this machine: processor, libraries, threads, memory, cache", "[--json]",

@@ -30,7 +30,7 @@ int run_data_split(const Arguments& arguments) {
   const fs::path train = fs::path(output) / "train.json",
                  validation = fs::path(output) / "validation.json";
   for (const fs::path& file : {train, validation}) {
-    if (!overwrite && fs::exists(file)) {
+    if (!overwrite && path_exists(file)) {
       throw Error(ErrorCode::kUsage, file.string(), "is there already; --overwrite replaces it");
     }
   }

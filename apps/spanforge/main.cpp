@@ -1,7 +1,11 @@
 // The program: finds the command, runs it, turns what it throws into one line and an exit code.
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
 #include <vector>
@@ -55,6 +59,14 @@ int fail(const char* line, int code) {
   return code;
 }
 
+// Started with standard input, output or error closed: the next file opened would get its number,
+// and what is printed would go into a checkpoint. What cannot be written to stays so.
+void occupy_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
 int guarded_main(int argc, char** argv) {
   // A closed pipe is seen where it is written to, not as a signal that kills a training.
   std::signal(SIGPIPE, SIG_IGN);
@@ -70,6 +82,9 @@ int guarded_main(int argc, char** argv) {
     }
     const bool stopped = error.code() == ErrorCode::kInterrupted;
     return fail(error.what(), exit_code(error.code()) + (stopped ? stop_signal() : 0));
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(Error(ErrorCode::kIo, error.path1().string(), error.code().message()).what(),
+                exit_code(ErrorCode::kIo));
   } catch (const std::bad_alloc&) {
     return fail("memory: not enough of it for this model and these data", 70);
   } catch (const std::exception& error) {
@@ -81,6 +96,7 @@ int guarded_main(int argc, char** argv) {
 }  // namespace spanforge::app
 
 int main(int argc, char** argv) {
+  spanforge::app::occupy_standard_descriptors();
   spanforge::app::wait_briefly(argv);
   return spanforge::app::guarded_main(argc, argv);
 }

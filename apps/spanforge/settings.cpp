@@ -1,13 +1,14 @@
 #include "settings.h"
 
 #include "output.h"
+#include "spanforge/base/file.h"
 #include "spanforge/model/config.h"
 
 namespace spanforge::app {
 namespace {
 
 int32_t positions_of(const std::filesystem::path& directory) {
-  return std::filesystem::exists(directory / "config.json")
+  return path_exists(directory / "config.json")
              ? ModelConfig::from_directory(directory).max_position_embeddings
              : 512;
 }

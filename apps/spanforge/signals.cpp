@@ -1,8 +1,10 @@
 #include "signals.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <initializer_list>
 
 namespace spanforge::app {
@@ -10,11 +12,28 @@ namespace {
 
 std::atomic<bool> stop_requested = false;
 std::atomic<int> received = 0;
-static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+std::atomic<int64_t> first_at = 0;
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free &&
+              std::atomic<int64_t>::is_always_lock_free);
+
+// What `timeout` and others send to a process and to its group comes twice and means one request.
+constexpr int64_t kOneRequest = 100;  // milliseconds
+
+int64_t milliseconds_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);  // may be called in a handler, as may _exit
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
 
 extern "C" void on_stop_signal(int signal) {
-  if (stop_requested.exchange(true)) ::_exit(128 + signal);
-  received = signal;
+  const int64_t now = milliseconds_now();
+  int64_t first = 0;
+  if (first_at.compare_exchange_strong(first, now)) {
+    received = signal;
+    stop_requested = true;
+  } else if (now - first > kOneRequest) {
+    ::_exit(128 + signal);
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
-// SIGINT, SIGTERM and SIGHUP as a request to stop: the first is noted, the second ends the process
-// at once. SIGHUP stays ignored where the process was started so (nohup).
+// SIGINT, SIGTERM and SIGHUP as a request to stop: the first is noted, one that comes more than a
+// tenth of a second later ends the process at once. SIGHUP stays ignored where the process was
+// started so (nohup).
 
 #include <atomic>
 

@@ -1,6 +1,7 @@
 #include "spanforge/base/file.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -124,6 +125,44 @@ TEST(EnvironmentOr, TakesTheFallbackWhenUnset) {
   ::setenv("SPANFORGE_TEST_VARIABLE", "", 1);
   EXPECT_EQ(environment_or("SPANFORGE_TEST_VARIABLE", "fallback"), "");
   ::unsetenv("SPANFORGE_TEST_VARIABLE");
+}
+
+// A link to itself: there is something, and the system cannot say what.
+TEST(PathExists, WhatCannotBeLookedUpIsNotTakenForMissing) {
+  TemporaryDirectory directory;
+  EXPECT_FALSE(path_exists(directory / "none"));
+  EXPECT_FALSE(path_exists(directory / "none/below"));
+  write_file_atomic(directory / "f", "text");
+  EXPECT_TRUE(path_exists(directory / "f"));
+  EXPECT_FALSE(path_exists(directory / "f/below"));
+  EXPECT_FALSE(directory_exists(directory / "f"));
+  EXPECT_TRUE(directory_exists(directory.path()));
+  EXPECT_EQ(regular_file_size(directory / "f"), 4u);
+  EXPECT_EQ(regular_file_size(directory.path()), std::nullopt);
+  fs::create_symlink("loop", directory / "loop");
+  EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { path_exists(directory / "loop"); }).place(),
+            (directory / "loop").string());
+}
+
+TEST(ListDirectory, NamesSortedOrAnError) {
+  TemporaryDirectory directory;
+  for (const char* name : {"b", "a", "c"}) write_file_atomic(directory / name, "");
+  EXPECT_EQ(list_directory(directory.path()), (std::vector<std::string>{"a", "b", "c"}));
+  expect_error(ErrorCode::kIo, [&] { list_directory(directory / "none"); });
+  expect_error(ErrorCode::kIo, [&] { list_directory(directory / "a"); });
+}
+
+// Process ids come again, in a container at once: the temporary names of a killed process are taken.
+TEST(AtomicFile, PassesOverTheTemporaryNamesOfAKilledProcess) {
+  TemporaryDirectory directory;
+  for (int serial = 0; serial < 2000; ++serial) {
+    std::ofstream(directory / ("f." + std::to_string(::getpid()) + "-" + std::to_string(serial) +
+                               ".tmp"))
+        << "old";
+  }
+  write_file_atomic(directory / "f", "new");
+  EXPECT_EQ(read_file(directory / "f"), "new");
+  EXPECT_EQ(entries_of(directory.path()), 2001u);
 }
 
 }  // namespace

@@ -165,5 +165,33 @@ TEST(OutputDirectory, KnowsARun) {
   EXPECT_FALSE(output.holds_run());
 }
 
+// Killed between the renames of a file system that cannot exchange two names.
+TEST(OutputDirectory, PutsBackWhatStoodAside) {
+  TemporaryDirectory directory;
+  for (const char* name : {"checkpoint-7", "checkpoint-8"}) {
+    fs::create_directories(directory / (std::string("out/.spanforge-partial-") + name + "-aside"));
+    put(directory / (std::string("out/.spanforge-partial-") + name + "-aside"), "old");
+  }
+  fs::create_directories(directory / "out/checkpoint-8");
+  put(directory / "out/checkpoint-8", "new");
+  OutputDirectory output(directory / "out");
+  output.create();
+  EXPECT_EQ(list_directory(directory / "out"),
+            (std::vector<std::string>{"checkpoint-7", "checkpoint-8"}));
+  EXPECT_EQ(read_file(directory / "out/checkpoint-7/file"), "old");
+  EXPECT_EQ(read_file(directory / "out/checkpoint-8/file"), "new");
+}
+
+TEST(OutputDirectory, ErrorsNameWhatTheUserKnows) {
+  TemporaryDirectory directory;
+  OutputDirectory output(directory / "out");
+  output.create();
+  const Error error = expect_error(ErrorCode::kIo, [&] {
+    output.publish("checkpoint-1", 0, [](const fs::path& partial) { put(partial / "no", ""); });
+  });
+  EXPECT_EQ(error.place(), (directory / "out/checkpoint-1/no/file").string());
+  EXPECT_EQ(list_directory(directory / "out").size(), 0u);
+}
+
 }  // namespace
 }  // namespace spanforge

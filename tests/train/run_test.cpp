@@ -7,7 +7,9 @@
 #include "spanforge/base/json.h"
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/train/checkpoint.h"
 #include "spanforge/train/train_state.h"
+#include "spanforge/train/verify.h"
 #include "train/fixture.h"
 
 namespace spanforge {
@@ -260,6 +262,61 @@ TEST_F(TrainingRun, ResumeSkipsADamagedCheckpoint) {
   EXPECT_FALSE(std::filesystem::exists(at("x")));
 }
 
+// One flipped bit in any file of the newest checkpoint, and the one before it is taken.
+TEST_F(TrainingRun, ResumeNoticesAFlippedBitInAnyFile) {
+  run_until_killed(stepwise("out"), 9);
+  const Names files = names_in("out/checkpoint-8");
+  EXPECT_GE(files.size(), 13u);
+  for (const std::string& file : files) {
+    SCOPED_TRACE(file);
+    const std::string name = "out/checkpoint-8/" + file, whole = bytes(name);
+    std::string damaged = whole;
+    damaged[damaged.size() / 3] ^= 0x10;
+    write_file_atomic(at(name), damaged);
+    {
+      OutputDirectory output(at("out"));
+      Names skipped;
+      const auto found = newest_checkpoint(output, skipped);
+      ASSERT_TRUE(found.has_value());
+      EXPECT_EQ(found->directory.filename(), "checkpoint-4");
+      EXPECT_EQ(skipped.size(), 1u);
+    }
+    write_file_atomic(at(name), whole);
+  }
+  const auto found = verify_directories(at("out"));
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_TRUE(found[0].whole() && found[1].whole());
+}
+
+TEST_F(TrainingRun, ADamagedCheckpointBesideDoesNotStopTheRun) {
+  train(stepwise("whole"));
+  run_until_killed(stepwise("out"), 9);
+  write_file_atomic(at("out/checkpoint-4/spanforge_state.json"), "{");
+  write_file_atomic(at("out/checkpoint-8/spanforge_state.json"), "[1]");
+  train(resumed(stepwise("out")));  // from the beginning, and over both
+  expect_equal_results("whole", "out");
+  for (const VerifiedDirectory& one : verify_directories(at("out"))) {
+    EXPECT_TRUE(one.whole()) << one.directory << " " << one.damage;
+  }
+}
+
+// Begun again, the run would be lost for a disk that answers the next time.
+TEST_F(TrainingRun, ResumeDoesNotTrainOverACheckpointItCannotRead) {
+  run_until_killed(stepwise("out"), 6);
+  const auto weights = at("out/checkpoint-4/model.safetensors");
+  std::filesystem::rename(weights, at("kept"));
+  std::filesystem::create_symlink("model.safetensors", weights);  // to itself
+  const std::string log = bytes("out/log.jsonl");
+  const Error error = expect_error(ErrorCode::kIo, [&] { train(resumed(stepwise("out"))); });
+  EXPECT_EQ(error.place(), weights.string());
+  EXPECT_EQ(bytes("out/log.jsonl"), log);
+  std::filesystem::remove(weights);
+  std::filesystem::rename(at("kept"), weights);
+  train(resumed(stepwise("out")));
+  train(stepwise("whole"));
+  expect_equal_results("whole", "out");
+}
+
 TEST_F(TrainingRun, ResumeRefusesOtherOptionsAndOtherData) {
   run_until_killed(stepwise("out"), 5);
   TrainingArguments a = resumed(stepwise("out"));
@@ -409,6 +466,38 @@ TEST_F(TrainingRun, KeepsTheBestAndTheNewestCheckpoint) {
   EXPECT_LE(std::count_if(names.begin(), names.end(), is_checkpoint), 2);
   EXPECT_EQ(bytes("out/trained/model.safetensors"),
             bytes("out/" + result.best_checkpoint.filename().string() + "/model.safetensors"));
+}
+
+// The best checkpoint is found beside the resumed one, wherever the run was moved; where it is gone
+// or damaged, that is said before the first step and not after the last.
+TEST_F(TrainingRun, ResumeFindsTheBestCheckpointOrSaysSoAtOnce) {
+  TrainingArguments a = with_validation("out");
+  give(a, "num_train_epochs", a.num_train_epochs, 4.0);
+  give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
+  give(a, "metric_for_best_model", a.metric_for_best_model, "eval_loss");
+  give(a, "greater_is_better", a.greater_is_better, true);  // the first
+  train(a);
+  run_until_killed([&] {
+    TrainingArguments killed = a;
+    killed.output = at("old");
+    return killed;
+  }(), 20);
+  std::filesystem::rename(at("old"), at("moved"));
+  a.output = at("moved");
+  const TrainResult result = train(resumed(a));
+  EXPECT_EQ(result.best_checkpoint, at("moved/checkpoint-6"));
+  EXPECT_EQ(bytes("moved/trained/model.safetensors"), bytes("out/trained/model.safetensors"));
+
+  write_file_atomic(at("moved/checkpoint-6/model.safetensors"), "cut off");
+  Error error = expect_error(ErrorCode::kBadModel, [&] { train(resumed(a)); });
+  EXPECT_NE(error.place().find("checkpoint-6"), std::string::npos) << error.what();
+  EXPECT_NE(error.reason().find("--allow-changed load-best-model-at-end"), std::string::npos);
+  std::filesystem::remove_all(at("moved/checkpoint-6"));
+  error = expect_error(ErrorCode::kIo, [&] { train(resumed(a)); });
+  EXPECT_NE(error.reason().find("is gone"), std::string::npos) << error.what();
+  a.load_best_model_at_end = false;
+  a.allow_changed = {"load-best-model-at-end"};
+  EXPECT_NO_THROW(train(resumed(a)));
 }
 
 TEST_F(TrainingRun, StopsEarlyWithoutABetterMetric) {

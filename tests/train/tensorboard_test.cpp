@@ -73,5 +73,42 @@ TEST_F(TensorBoardFile, HoldsNoStepTwiceAfterAResume) {
   EXPECT_EQ(steps(events("out")), steps(events("whole")));
 }
 
+// A directory that several runs share: what a start that was killed before its first checkpoint left
+// there is replaced, and other runs' files stay.
+TEST_F(TensorBoardFile, ASharedDirectoryHoldsNoStepTwiceEither) {
+  const auto shared = [&](const std::string& output) {
+    TrainingArguments a = options(output);
+    give(a, "logging_steps", a.logging_steps, 1.0);
+    give(a, "logging_dir", a.logging_dir, at("shared"));
+    return a;
+  };
+  train(shared("other"));
+  KillAt kill(4);
+  EXPECT_THROW(train(shared("out"), {.observers = {&kill}}), KillAt::Killed);
+  EXPECT_EQ(names_in("shared").size(), 2u);
+  TrainingArguments again = shared("out");
+  again.resume_from_checkpoint = "last";
+  train(again);
+  const auto names = names_in("shared");
+  ASSERT_EQ(names.size(), 2u);
+  for (const std::string& name : names) {
+    const auto found = steps(read_events(at("shared/" + name)).events);
+    EXPECT_EQ(found.at("train/learning_rate").size(), 12u) << name;
+  }
+}
+
+TEST_F(TensorBoardFile, GoesOnInAnotherOutputWithTheScalarsSoFar) {
+  TrainingArguments a = options("out");
+  give(a, "logging_steps", a.logging_steps, 1.0);
+  train(a);
+  a.output = at("moved");
+  a.resume_from_checkpoint = at("out/checkpoint-6").string();
+  train(a);
+  const auto whole = steps(events("out")), moved = steps(events("moved"));
+  for (const char* tag : {"train/loss", "train/epoch", "eval/f1"}) {
+    EXPECT_EQ(moved.at(tag), whole.at(tag)) << tag;
+  }
+}
+
 }  // namespace
 }  // namespace spanforge

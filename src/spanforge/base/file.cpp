@@ -27,65 +27,46 @@ constexpr size_t kLargeFile = size_t{8} << 20;
 
 thread_local DirectoryFill* current_fill = nullptr;
 
-[[noreturn]] void fail(const fs::path& path, std::string_view action, int error) {
-  throw Error(ErrorCode::kIo, path.string(), fmt::format("cannot {}: {}", action, std::strerror(error)));
-}
-
 // Opens a regular file for reading. O_NONBLOCK so that a FIFO cannot hang the open; it has no
 // effect on regular files.
-int open_regular(const fs::path& path, size_t& size) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) fail(path, "open", errno);
+Descriptor open_regular(const fs::path& path, size_t& size) {
+  Descriptor file(path, O_RDONLY | O_NONBLOCK);
   struct stat info {};
-  if (::fstat(fd, &info) != 0) {
-    const int error = errno;
-    ::close(fd);
-    fail(path, "read its size", error);
-  }
+  if (::fstat(file.get(), &info) != 0) throw_io(path, "read its size", errno);
   if (!S_ISREG(info.st_mode)) {
-    ::close(fd);
     throw Error(ErrorCode::kIo, path.string(),
                 S_ISDIR(info.st_mode) ? "is a directory, a file is needed" : "is not a regular file");
   }
   size = static_cast<size_t>(info.st_size);
-  return fd;
+  return file;
+}
+
+// nullopt: it is absent.
+std::optional<struct stat> look_up(const fs::path& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0) return info;
+  if (errno != ENOENT && errno != ENOTDIR) throw_io(path, "look it up", errno);
+  return std::nullopt;
 }
 
 }  // namespace
 
 std::string read_file(const fs::path& path) {
   size_t size = 0;
-  const int fd = open_regular(path, size);
+  const Descriptor file = open_regular(path, size);
   std::string bytes(size, '\0');
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t n = ::read(fd, bytes.data() + done, size - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const int error = errno;
-      ::close(fd);
-      fail(path, "read", error);
-    }
-    if (n == 0) break;  // the file shrank while it was read
-    done += static_cast<size_t>(n);
-  }
-  ::close(fd);
-  bytes.resize(done);
+  bytes.resize(file.read(bytes.data(), size));  // it may shrink while it is read
   return bytes;
 }
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {
-  fd_ = open_regular(path, size_);
+  file_ = open_regular(path, size_);
   if (size_ == 0) {  // mmap refuses length 0
     data_ = "";
     return;
   }
-  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd_, 0);
-  if (address == MAP_FAILED) {
-    const int error = errno;
-    ::close(fd_);
-    fail(path, "map", error);
-  }
+  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file_.get(), 0);
+  if (address == MAP_FAILED) throw_io(path, "map", errno);
   data_ = static_cast<const char*>(address);
 }
 
@@ -93,19 +74,18 @@ MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      fd_(std::exchange(other.fd_, -1)) {}
+      file_(std::move(other.file_)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
-  std::swap(fd_, other.fd_);
+  std::swap(file_, other.file_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
   if (size_ != 0) ::munmap(const_cast<char*>(data_), size_);
-  if (fd_ >= 0) ::close(fd_);
 }
 
 bool MappedFile::holds(std::string_view part) const {
@@ -115,9 +95,9 @@ bool MappedFile::holds(std::string_view part) const {
 
 void MappedFile::copy(std::string_view part, void* to) const {
   while (!part.empty()) {
-    const ssize_t n = ::pread(fd_, to, part.size(), part.data() - data_);
+    const ssize_t n = ::pread(file_.get(), to, part.size(), part.data() - data_);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail(path_, "read", errno);
+    if (n < 0) throw_io(path_, "read", errno);
     if (n == 0) throw Error(ErrorCode::kIo, path_.string(), "was cut off while it was in use");
     part.remove_prefix(static_cast<size_t>(n));
     to = static_cast<char*>(to) + n;
@@ -131,19 +111,21 @@ void MappedFile::release_before(size_t offset) const {
   if (size != 0) ::madvise(const_cast<char*>(data_), size, MADV_DONTNEED);
 }
 
+// A temporary name of another process can stand there, from a kill: process ids come again.
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   static std::atomic<unsigned> serial{0};
-  temporary_ = path_;
-  temporary_ += fmt::format(".{}-{}.tmp", ::getpid(), serial++);
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd_ < 0) fail(path_, "write", errno);
+  struct stat taken {};
+  do {
+    temporary_ = path_;
+    temporary_ += fmt::format(".{}-{}.tmp", ::getpid(), serial++);
+  } while (::lstat(temporary_.c_str(), &taken) == 0);
+  file_ = Descriptor(temporary_, O_WRONLY | O_CREAT | O_EXCL, path_);
 }
 
 AtomicFile::~AtomicFile() {
   writer_.reset();  // before its file is closed
-  if (fd_ < 0) return;
-  ::close(fd_);
-  ::unlink(temporary_.c_str());
+  file_ = Descriptor();
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(std::string_view bytes) {
@@ -153,19 +135,10 @@ void AtomicFile::write(std::string_view bytes) {
     return;
   }
   if (writer_ == nullptr) {
-    writer_ = std::make_unique<BackgroundWriter>(fd_, path_);
+    writer_ = std::make_unique<BackgroundWriter>(file_.get(), path_);
     writer_->write(std::exchange(pending_, {}));
   }
   writer_->write(bytes);
-}
-
-void AtomicFile::write_out(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail(path_, "write", errno);
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
 }
 
 DirectoryFill::Share::Share(DirectoryFill* fill) : outer_(std::exchange(current_fill, fill)) {}
@@ -192,20 +165,12 @@ void AtomicFile::commit() {
     writer_.reset();
   } else {
     if (current_fill != nullptr) sha256 = sha256_hex(pending_);
-    write_out(pending_);
+    file_.write(pending_);
   }
-  // A failed fsync is never retried: the kernel may have dropped the dirty pages already.
-  if (current_fill == nullptr && ::fsync(fd_) != 0) fail(path_, "sync", errno);
-  if (::close(std::exchange(fd_, -1)) != 0) {
-    const int error = errno;
-    ::unlink(temporary_.c_str());
-    fail(path_, "close", error);
-  }
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(temporary_.c_str());
-    fail(path_, "rename into place", error);
-  }
+  if (current_fill == nullptr) file_.sync();
+  file_.close();
+  rename_path(temporary_, path_);
+  temporary_.clear();
   if (current_fill != nullptr) current_fill->note({path_, size_, sha256});
 }
 
@@ -215,22 +180,69 @@ void write_file_atomic(const fs::path& path, std::string_view bytes) {
   file.commit();
 }
 
+void sync_file(const fs::path& file) { Descriptor(file, O_RDONLY).sync(); }
+
 void sync_directory(const fs::path& directory) {
-  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) fail(directory, "open", errno);
-  const int result = ::fsync(fd);
-  const int error = errno;
-  ::close(fd);
-  // Some file systems do not sync directories and say so; that is not a failure of ours.
-  if (result != 0 && error != EINVAL) fail(directory, "sync", error);
+  const Descriptor open(directory, O_RDONLY | O_DIRECTORY);
+  while (::fsync(open.get()) != 0) {
+    if (errno == EINTR) continue;
+    // Some file systems do not sync directories and say so; that is not a failure of ours.
+    if (errno == EINVAL) return;
+    throw_io(directory, "sync", errno);
+  }
 }
 
 void create_directories(const fs::path& directory) {
+  std::vector<fs::path> missing;  // the deepest first
+  for (fs::path path = directory; !path.empty() && !path_exists(path); path = path.parent_path()) {
+    missing.push_back(path);
+  }
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) {
-    throw Error(ErrorCode::kIo, directory.string(), "cannot create the directory: " + error.message());
+    throw Error(ErrorCode::kIo, directory.string(),
+                "cannot create the directory: " + error.message());
   }
+  for (const fs::path& made : missing) {
+    const fs::path parent = made.has_parent_path() ? made.parent_path() : fs::path(".");
+    // A directory that may be searched but not read cannot be opened to be synced.
+    if (::access(parent.c_str(), R_OK) == 0) sync_directory(parent);
+  }
+}
+
+bool path_exists(const fs::path& path) { return look_up(path).has_value(); }
+
+bool directory_exists(const fs::path& path) {
+  const auto info = look_up(path);
+  return info && S_ISDIR(info->st_mode);
+}
+
+std::optional<uint64_t> regular_file_size(const fs::path& path) {
+  const auto info = look_up(path);
+  if (!info || !S_ISREG(info->st_mode)) return std::nullopt;
+  return static_cast<uint64_t>(info->st_size);
+}
+
+std::vector<std::string> list_directory(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  fs::directory_iterator entry(directory, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  if (error) throw_io(directory, "read", error.value());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void remove_tree(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) throw_io(path, "remove", error.value());
+}
+
+void rename_path(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) throw_io(to, "rename into place", errno);
 }
 
 std::string environment_or(const char* name, std::string fallback) {

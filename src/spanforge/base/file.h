@@ -8,9 +8,12 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "spanforge/base/descriptor.h"
 
 namespace spanforge {
 
@@ -41,7 +44,7 @@ class MappedFile {
   fs::path path_;
   const char* data_ = nullptr;
   size_t size_ = 0;
-  int fd_ = -1;
+  Descriptor file_;
 };
 
 // A file being written under a temporary name; commit() syncs and renames it to `path`. Without
@@ -56,10 +59,8 @@ class AtomicFile {
   void commit();
 
  private:
-  void write_out(std::string_view bytes);
-
-  fs::path path_, temporary_;
-  int fd_ = -1;
+  fs::path path_, temporary_;  // temporary_: empty once it is gone
+  Descriptor file_;
   uint64_t size_ = 0;
   std::string pending_;                       // the bytes of a small file
   std::unique_ptr<BackgroundWriter> writer_;  // of a large one
@@ -105,9 +106,22 @@ class DirectoryFill {
   Share share_;
 };
 
-// fsync of a directory's entries, so that renames in it are durable.
+// fsync of a file, and of a directory's entries, so that renames in it are durable.
+void sync_file(const fs::path& file);
 void sync_directory(const fs::path& directory);
+// Makes the directory and its parents, durably.
 void create_directories(const fs::path& directory);
+
+// What the system says of a path. Only absence is false: where it cannot tell (an I/O error, a
+// directory that may not be searched) these throw, so that nothing is taken for missing.
+bool path_exists(const fs::path& path);  // follows links
+bool directory_exists(const fs::path& path);
+std::optional<uint64_t> regular_file_size(const fs::path& path);  // nullopt: absent, or something else
+// Names of a directory's entries, sorted.
+std::vector<std::string> list_directory(const fs::path& directory);
+// Removes a file or a directory with all that is in it; nothing happens when it is absent.
+void remove_tree(const fs::path& path);
+void rename_path(const fs::path& from, const fs::path& to);
 
 // $HOME-less systems and unset variables give nullopt / the fallback.
 std::string environment_or(const char* name, std::string fallback);

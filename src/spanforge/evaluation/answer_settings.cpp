@@ -114,8 +114,7 @@ ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& store
 
 std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / kAnswerSettingsFile;
-  std::error_code absent;
-  if (!std::filesystem::exists(file, absent)) return std::nullopt;
+  if (!path_exists(file)) return std::nullopt;
   const Json json = parse_json_file(file, ErrorCode::kBadModel);
   if (!json.is_object()) {
     throw Error(ErrorCode::kBadModel, file.string(),

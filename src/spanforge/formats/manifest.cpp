@@ -1,7 +1,8 @@
 #include "spanforge/formats/manifest.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
-#include <fstream>
 #include <vector>
 
 #include <fmt/format.h>
@@ -26,22 +27,17 @@ struct FileHash {
 // Read, not mapped: a checkpoint's files are larger than what should count as this process's memory.
 void hash_file(const fs::path& path, FileHash& out) {
   constexpr size_t kBlock = size_t{256} << 10;
-  std::ifstream file(path, std::ios::binary);
+  const Descriptor file(path, O_RDONLY);
   std::string block(kBlock, '\0');
   Sha256 hash;
-  while (file) {
-    file.read(block.data(), static_cast<std::streamsize>(kBlock));
-    const auto count = static_cast<size_t>(file.gcount());
+  for (size_t count = kBlock; count == kBlock; out.size += count) {
+    count = file.read(block.data(), kBlock);
     hash.update(std::string_view(block).substr(0, count));
-    out.size += count;
   }
-  if (!file.eof()) throw Error(ErrorCode::kIo, path.string(), "cannot be read");
   out.sha256 = hash.hex();
 }
 
-// On this thread alone: a checkpoint is hashed behind a training that has the others.
-std::vector<FileHash> hash_directory(const fs::path& directory,
-                                     const std::vector<WrittenFile>& written) {
+std::vector<FileHash> list_files(const fs::path& directory) {
   std::vector<FileHash> files;
   try {
     for (const auto& entry : fs::recursive_directory_iterator(directory)) {
@@ -50,14 +46,21 @@ std::vector<FileHash> hash_directory(const fs::path& directory,
       if (name != kManifestName) files.push_back({name});
     }
   } catch (const fs::filesystem_error& error) {
-    throw Error(ErrorCode::kIo, directory.string(), error.code().message());
+    throw_io(directory, "read", error.code().value());
   }
   std::sort(files.begin(), files.end(),
             [](const FileHash& a, const FileHash& b) { return a.name < b.name; });
+  return files;
+}
+
+// On this thread alone: a checkpoint is hashed behind a training that has the others.
+std::vector<FileHash> hash_directory(const fs::path& directory,
+                                     const std::vector<WrittenFile>& written) {
+  std::vector<FileHash> files = list_files(directory);
   for (FileHash& file : files) {
     const fs::path path = directory / file.name;
     const auto known = std::find_if(written.begin(), written.end(), [&](const WrittenFile& w) {
-      return w.path == path && w.size == fs::file_size(path);
+      return w.path == path && w.size == regular_file_size(path);
     });
     if (known != written.end()) {
       file.size = known->size;
@@ -77,14 +80,6 @@ bool stays_inside(const std::string& name) {
 
 std::string size_difference(const FileHash& listed, uint64_t size) {
   return fmt::format("{}: has {} bytes where {} were written", listed.name, size, listed.size);
-}
-
-// nullopt: no such regular file.
-std::optional<uint64_t> size_of(const fs::path& file) {
-  std::error_code error;
-  if (!fs::is_regular_file(file, error)) return std::nullopt;
-  const uint64_t size = fs::file_size(file, error);
-  return error ? std::nullopt : std::optional(size);
 }
 
 // What a manifest lists. Errors: Error{kBadModel}.
@@ -112,7 +107,7 @@ std::vector<FileHash> read_manifest(const fs::path& directory) {
 // Sizes of all files are compared before any is hashed: a cut-off file is found at once.
 std::optional<std::string> compare(const fs::path& directory, const std::vector<FileHash>& listed) {
   for (const FileHash& file : listed) {
-    const std::optional<uint64_t> size = size_of(directory / file.name);
+    const std::optional<uint64_t> size = regular_file_size(directory / file.name);
     if (!size) return file.name + ": is missing";
     if (*size != file.size) return size_difference(file, *size);
   }
@@ -145,6 +140,7 @@ std::optional<std::string> find_manifest_difference(const fs::path& directory) {
   try {
     return compare(directory, read_manifest(directory));
   } catch (const Error& error) {
+    if (error.code() == ErrorCode::kIo) throw;
     return std::string(error.what());
   }
 }
@@ -153,18 +149,18 @@ std::optional<std::string> find_size_difference(const fs::path& directory) {
   if (!has_manifest(directory)) return std::nullopt;
   try {
     for (const FileHash& file : read_manifest(directory)) {
-      const std::optional<uint64_t> size = size_of(directory / file.name);
+      const std::optional<uint64_t> size = regular_file_size(directory / file.name);
       if (size && *size != file.size) return size_difference(file, *size);
     }
     return std::nullopt;
   } catch (const Error& error) {
+    if (error.code() == ErrorCode::kIo) throw;
     return std::string(error.what());
   }
 }
 
 bool has_manifest(const fs::path& directory) {
-  std::error_code ignored;
-  return fs::is_regular_file(directory / kManifestName, ignored);
+  return regular_file_size(directory / kManifestName).has_value();
 }
 
 }  // namespace spanforge

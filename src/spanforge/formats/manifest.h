@@ -21,7 +21,8 @@ void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& w
 
 // nullopt when every file the manifest lists is there with its size and hash; otherwise one line
 // that names the first difference ("model.safetensors: SHA-256 differs"). A directory without a
-// manifest differs. Files the manifest does not list are ignored. Never throws for bad contents.
+// manifest differs. Files the manifest does not list are ignored. Bad contents never throw;
+// Error{kIo, file} where the system cannot read.
 std::optional<std::string> find_manifest_difference(const fs::path& directory);
 // The same from sizes alone, of the files that are there: what costs nothing. nullopt also without
 // a manifest.

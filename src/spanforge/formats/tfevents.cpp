@@ -149,11 +149,6 @@ double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-[[noreturn]] void fail(const fs::path& path, std::string_view action) {
-  throw Error(ErrorCode::kIo, path.string(),
-              fmt::format("cannot {}: {}", action, std::strerror(errno)));
-}
-
 }  // namespace
 
 std::string encode_event(const Event& event) {
@@ -204,60 +199,49 @@ EventFileContents read_events(const fs::path& path) {
   return parse_events(file.bytes(), path.string());
 }
 
-EventWriter EventWriter::create(const fs::path& directory) {
+EventWriter EventWriter::create(const fs::path& directory, std::string_view suffix) {
   static std::atomic<unsigned> serial{0};
   spanforge::create_directories(directory);
   char host[256] = "localhost";
   ::gethostname(host, sizeof host - 1);
   const double time = now();
-  while (true) {
-    const fs::path path =
-        directory / fmt::format("events.out.tfevents.{:010}.{}.{}.{}", static_cast<int64_t>(time),
-                                host, ::getpid(), serial++);
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0 && errno == EEXIST) continue;
-    if (fd < 0) fail(path, "create");
-    EventWriter writer(path, fd, 0);
-    writer.append({.wall_time = time, .file_version = kFileVersion});
-    writer.flush();
-    return writer;
-  }
+  fs::path path;
+  do {
+    path = directory / fmt::format("events.out.tfevents.{:010}.{}.{}.{}{}",
+                                   static_cast<int64_t>(time), host, ::getpid(), serial++, suffix);
+  } while (path_exists(path));
+  EventWriter writer(path, Descriptor(path, O_WRONLY | O_CREAT | O_EXCL), 0);
+  writer.append({.wall_time = time, .file_version = kFileVersion});
+  writer.flush();
+  return writer;
 }
 
 EventWriter EventWriter::reopen(const fs::path& file, uint64_t offset) {
-  const int fd = ::open(file.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) fail(file, "open");
-  EventWriter writer(file, fd, offset);
+  EventWriter writer(file, Descriptor(file, O_WRONLY | O_NOFOLLOW), offset);
+  const int fd = writer.file_.get();
   struct stat info {};
-  if (::fstat(fd, &info) != 0) fail(file, "read its size");
+  if (::fstat(fd, &info) != 0) throw_io(file, "read its size", errno);
   if (!S_ISREG(info.st_mode) || static_cast<uint64_t>(info.st_size) < offset) {
     throw Error(ErrorCode::kBadData, file.string(),
                 fmt::format("has {} bytes where {} were written: it cannot be continued",
                             info.st_size, offset));
   }
-  if (::ftruncate(fd, static_cast<off_t>(offset)) != 0) fail(file, "truncate");
-  if (::lseek(fd, 0, SEEK_END) < 0) fail(file, "seek");
+  while (::ftruncate(fd, static_cast<off_t>(offset)) != 0) {
+    if (errno != EINTR) throw_io(file, "truncate", errno);
+  }
+  if (::lseek(fd, 0, SEEK_END) < 0) throw_io(file, "seek", errno);
   return writer;
 }
 
-EventWriter::EventWriter(fs::path path, int fd, uint64_t offset)
-    : path_(std::move(path)), fd_(fd), offset_(offset) {}
-
-EventWriter::EventWriter(EventWriter&& other) noexcept
-    : path_(std::move(other.path_)),
-      fd_(std::exchange(other.fd_, -1)),
-      offset_(other.offset_),
-      buffer_(std::move(other.buffer_)) {
-  other.buffer_.clear();
-}
+EventWriter::EventWriter(fs::path path, Descriptor file, uint64_t offset)
+    : path_(std::move(path)), file_(std::move(file)), offset_(offset) {}
 
 EventWriter::~EventWriter() {
-  if (fd_ < 0) return;
+  if (!file_) return;
   try {
     flush();
   } catch (const Error&) {  // documented: whoever needs to know calls flush()
   }
-  ::close(fd_);
 }
 
 void EventWriter::append(const Event& event) {
@@ -283,23 +267,12 @@ void EventWriter::add_text(std::string_view tag, std::string_view text, int64_t 
                       .plugin = "text"}}});
 }
 
-void EventWriter::flush() {
-  std::string_view left = buffer_;
-  while (!left.empty()) {
-    const ssize_t n = ::write(fd_, left.data(), left.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      buffer_.erase(0, buffer_.size() - left.size());  // what was written is not written twice
-      fail(path_, "write");
-    }
-    left.remove_prefix(static_cast<size_t>(n));
-  }
-  buffer_.clear();
-}
+// After an error nobody knows what of the buffer is in the file: it is not written again.
+void EventWriter::flush() { file_.write(std::exchange(buffer_, {})); }
 
 void EventWriter::sync() {
   flush();
-  if (::fsync(fd_) != 0) fail(path_, "sync");
+  file_.sync();
 }
 
 }  // namespace spanforge

@@ -47,13 +47,13 @@ EventFileContents read_events(const fs::path& path);
 class EventWriter {
  public:
   // A new file events.out.tfevents.TIME.HOST.PID.N in `directory` (made when absent), beginning
-  // with the version event.
-  static EventWriter create(const fs::path& directory);
+  // with the version event. `suffix` ends its name, as SummaryWriter's filename_suffix.
+  static EventWriter create(const fs::path& directory, std::string_view suffix = {});
   // Continues `file`, cut to `offset` bytes, as offset() gave when a checkpoint was taken. Error
   // where the file is shorter.
   static EventWriter reopen(const fs::path& file, uint64_t offset);
 
-  EventWriter(EventWriter&& other) noexcept;
+  EventWriter(EventWriter&& other) noexcept = default;
   EventWriter& operator=(EventWriter&&) = delete;
   ~EventWriter();  // flushes; an error here is lost, so call flush() first
 
@@ -67,11 +67,11 @@ class EventWriter {
   const fs::path& path() const { return path_; }
 
  private:
-  EventWriter(fs::path path, int fd, uint64_t offset);
+  EventWriter(fs::path path, Descriptor file, uint64_t offset);
   void append(const Event& event);
 
   fs::path path_;
-  int fd_ = -1;
+  Descriptor file_;
   uint64_t offset_ = 0;
   std::string buffer_;
 };

@@ -73,7 +73,7 @@ struct WeightFiles::Files {
     std::vector<StoredTensor> all;
     for (const std::string& shard : shards) {
       const fs::path path = index.parent_path() / shard;
-      if (!fs::exists(path)) {
+      if (!path_exists(path)) {
         throw Error(ErrorCode::kIo, path.string(),
                     fmt::format("is missing; {} names it", index.filename().string()));
       }
@@ -104,14 +104,14 @@ struct WeightFiles::Files {
 
 fs::path find_weight_file(const fs::path& directory) {
   for (const char* name : kCandidates) {
-    if (fs::exists(directory / name)) return directory / name;
+    if (path_exists(directory / name)) return directory / name;
   }
   return {};
 }
 
 WeightFiles::WeightFiles(const fs::path& directory)
     : path_(find_weight_file(directory)), files_(std::make_unique<Files>()) {
-  if (path_.empty() && fs::exists(directory / kInt8WeightFile)) {
+  if (path_.empty() && path_exists(directory / kInt8WeightFile)) {
     throw Error(ErrorCode::kBadModel, directory.string(),
                 fmt::format("is an int8 model ({}), which answers and nothing else; give the model "
                             "it was converted from",

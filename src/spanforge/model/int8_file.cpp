@@ -191,9 +191,7 @@ class Int8Weights : public AnsweringWeights {
 }  // namespace
 
 bool is_int8_directory(const std::filesystem::path& directory) {
-  std::error_code error;
-  return std::filesystem::exists(directory / kInt8WeightFile, error) &&
-         find_weight_file(directory).empty();
+  return path_exists(directory / kInt8WeightFile) && find_weight_file(directory).empty();
 }
 
 void write_int8_file(const std::filesystem::path& directory, const QuestionAnsweringModel& model,

@@ -281,10 +281,7 @@ Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
   std::map<std::string, std::string> files;
   for (const char* name :
        {kTokenizerJson, kVocabTxt, kConfigJson, kSpecialMapJson, kAddedTokensJson}) {
-    std::error_code ignored;
-    if (std::filesystem::exists(directory / name, ignored)) {
-      files[name] = read_file(directory / name);
-    }
+    if (path_exists(directory / name)) files[name] = read_file(directory / name);
   }
   const auto place = [&](const char* name) { return (directory / name).string(); };
   Config config;

@@ -82,7 +82,7 @@ Json read_spanforge_state(const fs::path& directory) {
 
 // Without a manifest there is nothing to compare with: every file must at least read.
 void prove_foreign_checkpoint(const fs::path& directory) {
-  if (fs::exists(directory / kStateFile)) {
+  if (path_exists(directory / kStateFile)) {
     throw Error(ErrorCode::kBadModel, directory.string(),
                 "is a checkpoint of spanforge without its manifest");
   }
@@ -156,23 +156,21 @@ uint64_t checkpoint_bytes(const QuestionAnsweringModel& model) {
 }
 
 CheckpointHead open_checkpoint(const fs::path& directory) {
-  if (!fs::is_directory(directory)) {
+  if (!directory_exists(directory)) {
     throw Error(ErrorCode::kIo, directory.string(), "is not a directory with a checkpoint");
   }
+  const bool ours = has_manifest(directory);
+  if (ours) prove_whole(directory);
   CheckpointHead head;
   head.directory = directory;
   head.has_tokenizer =
-      fs::exists(directory / "tokenizer.json") || fs::exists(directory / "vocab.txt");
+      path_exists(directory / "tokenizer.json") || path_exists(directory / "vocab.txt");
   const Json state = parse_json_file(directory / kTrainerStateFile, ErrorCode::kBadModel);
   head.train_batch_size = whole_number_or(state, "train_batch_size", 0);
   head.max_steps = whole_number_or(state, "max_steps", 0);
-  if (!has_manifest(directory)) {
+  if (!ours) {
     prove_foreign_checkpoint(directory);
     return head;
-  }
-  if (const auto difference = find_manifest_difference(directory)) {
-    throw Error(ErrorCode::kBadModel, directory.string(),
-                "the checkpoint is damaged: " + *difference);
   }
   const fs::path arguments = directory / kArgumentsFile;
   head.arguments =
@@ -182,18 +180,29 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   return head;
 }
 
+void prove_whole(const fs::path& directory) {
+  if (const auto difference = find_manifest_difference(directory)) {
+    throw Error(ErrorCode::kBadModel, directory.string(), "is damaged: " + *difference);
+  }
+}
+
 std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
                                                 std::vector<std::string>& skipped) {
   std::vector<int64_t> steps = output.checkpoints();
   std::reverse(steps.begin(), steps.end());
+  std::optional<Error> unreadable;
   for (const int64_t step : steps) {
+    const fs::path directory = output.checkpoint(step);
     try {
-      return open_checkpoint(output.checkpoint(step));
+      if (path_exists(directory / kTrainerStateFile)) return open_checkpoint(directory);
+      skipped.push_back(directory.string() + ": has no " + kTrainerStateFile);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kBadModel && error.code() != ErrorCode::kIo) throw;
+      if (error.code() == ErrorCode::kIo && !unreadable) unreadable = error;
       skipped.emplace_back(error.what());
     }
   }
+  if (unreadable) throw *unreadable;
   return std::nullopt;
 }
 
@@ -203,6 +212,12 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnswe
   const fs::path trainer_file = head.directory / kTrainerStateFile;
   TrainState state = trainer_state_from_json(parse_json_file(trainer_file, ErrorCode::kBadModel),
                                              trainer_file.string(), best_model_checkpoint);
+  if (!best_model_checkpoint.empty()) {  // the run may have been moved, or started elsewhere
+    fs::path here = head.directory.lexically_normal();
+    if (!here.has_filename()) here = here.parent_path();  // "run/checkpoint-3/"
+    const fs::path beside = here.parent_path() / best_model_checkpoint.filename();
+    if (path_exists(beside)) best_model_checkpoint = beside;
+  }
   if (state.global_step > 0) {
     read_optimizer_file(head.directory / "optimizer.pt", model, state);
   } else {
@@ -229,10 +244,14 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnswe
 
 bool is_interruption_checkpoint(const fs::path& directory) {
   const fs::path file = directory / kStateFile;
-  if (!fs::exists(file)) return false;
-  const Json json = parse_json_file(file, ErrorCode::kBadModel);
-  const auto found = json.find("interruption");
-  return found != json.end() && found->is_boolean() && found->get<bool>();
+  if (!path_exists(file)) return false;
+  try {
+    return parse_json_file(file, ErrorCode::kBadModel).value("interruption", false);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kBadModel) throw;
+  } catch (const nlohmann::json::exception&) {  // not an object, or of another type
+  }
+  return false;  // damaged: whatever it was, it is not known to be superfluous
 }
 
 }  // namespace spanforge

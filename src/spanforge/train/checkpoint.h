@@ -64,13 +64,18 @@ struct CheckpointHead {
 // Proves the whole directory: every hash of the manifest, or, without one, that every file reads.
 CheckpointHead open_checkpoint(const std::filesystem::path& directory);
 
+// Error{kBadModel, directory} unless every file is as its manifest says.
+void prove_whole(const std::filesystem::path& directory);
+
 // The newest checkpoint of OUTPUT that verifies; nullopt: there is none. `skipped` receives a line
-// for each newer one that does not.
+// for each newer one that does not. Error{kIo} where none does and one could not be read: what the
+// system did not let us see is not to be trained over.
 std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
                                                 std::vector<std::string>& skipped);
 
 // Everything else. `model` must be the checkpoint's. Observers with a saved state get it.
-// best_model_checkpoint receives trainer_state.json's.
+// best_model_checkpoint receives trainer_state.json's: beside this checkpoint when it is there, so
+// that a run may be moved.
 TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnsweringModel& model,
                                  const std::vector<Observer*>& observers,
                                  std::filesystem::path& best_model_checkpoint);

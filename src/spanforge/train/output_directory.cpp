@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -21,44 +22,28 @@ namespace spanforge {
 namespace {
 
 constexpr std::string_view kPartial = ".spanforge-partial-";
+constexpr std::string_view kAside = "-aside";
 constexpr std::string_view kCheckpoint = "checkpoint-";
 
-[[noreturn]] void fail(const fs::path& path, std::string_view action, int error) {
-  throw Error(ErrorCode::kIo, path.string(),
-              fmt::format("cannot {}: {}", action, std::strerror(error)));
+void sync_files(const fs::path& directory) {
+  for (const std::string& name : list_directory(directory)) sync_file(directory / name);
 }
 
-void sync_file(const fs::path& file) {
-  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail(file, "open", errno);
-  const int result = ::fsync(fd);  // a failed fsync is never tried again
-  const int error = errno;
-  ::close(fd);
-  if (result != 0) fail(file, "sync", error);
-}
-
-void sync_tree(const fs::path& directory) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    if (entry.is_regular_file()) sync_file(entry.path());
-  }
-  if (error) throw Error(ErrorCode::kIo, directory.string(), "cannot read: " + error.message());
-}
-
-// Puts `from` at `to`; what was at `to` is then at `from`.
+// Puts `from` at `to`; what was at `to` is then at `from`. Where the file system cannot exchange two
+// names, what is replaced stands aside until the new one is in place, and remove_leftovers() puts it
+// back when a kill comes between.
 void exchange(const fs::path& from, const fs::path& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return;
-  if (errno != EINVAL && errno != ENOSYS) fail(to, "replace", errno);
-  const fs::path aside = from.string() + "-old";  // a file system that cannot exchange
-  if (::rename(to.c_str(), aside.c_str()) != 0) fail(to, "move aside", errno);
-  if (::rename(from.c_str(), to.c_str()) != 0) fail(to, "rename into place", errno);
-  if (::rename(aside.c_str(), from.c_str()) != 0) fail(aside, "rename", errno);
-}
-
-void remove_tree(const fs::path& path) {
-  std::error_code error;
-  fs::remove_all(path, error);
-  if (error) throw Error(ErrorCode::kIo, path.string(), "cannot remove: " + error.message());
+  if (errno != EINVAL && errno != ENOSYS) throw_io(to, "replace", errno);
+  const fs::path aside = from.string() + std::string(kAside);
+  rename_path(to, aside);
+  try {
+    rename_path(from, to);
+  } catch (const Error&) {
+    ::rename(aside.c_str(), to.c_str());
+    throw;
+  }
+  rename_path(aside, from);
 }
 
 void require_space(const fs::path& directory, uint64_t bytes) {
@@ -71,14 +56,24 @@ void require_space(const fs::path& directory, uint64_t bytes) {
                           free >> 20));
 }
 
-// Where body throws, the partial directory goes.
+// Where body throws, the partial directory goes. Errors name what it was to become.
 template <class Body>
-void or_discard(const fs::path& partial, const Body& body) {
-  try {
-    body();
-  } catch (...) {
+void or_discard(const fs::path& partial, const fs::path& target, const Body& body) {
+  const auto discard = [&] {
     std::error_code ignored;
     fs::remove_all(partial, ignored);
+  };
+  try {
+    body();
+  } catch (const Error& error) {
+    discard();
+    std::string place = error.place();
+    if (place.starts_with(partial.string())) {
+      place.replace(0, partial.string().size(), target.string());
+    }
+    throw Error(error.code(), place, error.reason());
+  } catch (...) {
+    discard();
     throw;
   }
 }
@@ -126,10 +121,8 @@ std::optional<fs::path> run_around(const fs::path& path) {
 }
 
 OutputDirectory::OutputDirectory(fs::path path) : path_(std::move(path)) {
-  std::error_code ignored;
-  const fs::file_status status = fs::status(path_, ignored);
-  if (!fs::exists(status)) return;
-  if (!fs::is_directory(status)) {
+  if (!path_exists(path_)) return;
+  if (!directory_exists(path_)) {
     throw Error(ErrorCode::kIo, path_.string(),
                 "is not a directory; --output needs one or a new name");
   }
@@ -138,13 +131,11 @@ OutputDirectory::OutputDirectory(fs::path path) : path_(std::move(path)) {
 
 OutputDirectory::~OutputDirectory() {
   if (settling_) settling_->thread.join();
-  if (fd_ >= 0) ::close(fd_);
 }
 
 void OutputDirectory::lock() {
-  fd_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd_ < 0) fail(path_, "open", errno);
-  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+  lock_ = Descriptor(path_, O_RDONLY | O_DIRECTORY);
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return;
   if (errno == EWOULDBLOCK) {
     throw Error(ErrorCode::kUsage, "--output",
                 fmt::format("{} is in use by another training; give another directory or wait",
@@ -154,7 +145,7 @@ void OutputDirectory::lock() {
 }
 
 void OutputDirectory::create() {
-  if (fd_ < 0) {
+  if (!lock_) {
     spanforge::create_directories(path_);
     lock();
   }
@@ -162,21 +153,14 @@ void OutputDirectory::create() {
 }
 
 fs::path OutputDirectory::checkpoint(int64_t step) const {
-  return path_ / fmt::format("{}{}", kCheckpoint, step);
+  return path_ / checkpoint_name(step);
 }
 
 std::vector<int64_t> OutputDirectory::checkpoints() const {
-  std::vector<int64_t> steps;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(path_, error)) {
-    if (!entry.is_directory()) continue;
-    if (const auto step = checkpoint_step(entry.path().filename().string())) steps.push_back(*step);
-  }
-  std::sort(steps.begin(), steps.end());
-  return steps;
+  return path_exists(path_) ? checkpoint_steps(path_) : std::vector<int64_t>();
 }
 
-bool OutputDirectory::holds_run() const { return !checkpoints().empty() || fs::exists(trained()); }
+bool OutputDirectory::holds_run() const { return !checkpoints().empty() || path_exists(trained()); }
 
 void OutputDirectory::publish(const std::string& name, uint64_t bytes_needed,
                               const std::function<void(const fs::path&)>& fill) {
@@ -190,9 +174,9 @@ void OutputDirectory::publish_later(const std::string& name, uint64_t bytes_need
   require_space(path_, bytes_needed);
   const fs::path partial = partial_of(path_, name);
   remove_tree(partial);
-  spanforge::create_directories(partial);
   std::vector<WrittenFile> written;
-  or_discard(partial, [&] {
+  or_discard(partial, path_ / name, [&] {
+    if (::mkdir(partial.c_str(), 0777) != 0) throw_io(partial, "create", errno);
     DirectoryFill filling;
     fill(partial);
     written = filling.take_files();
@@ -219,14 +203,14 @@ void OutputDirectory::wait() {
 void OutputDirectory::settle(const std::string& name,
                              const std::vector<WrittenFile>& written) const {
   const fs::path partial = partial_of(path_, name), target = path_ / name;
-  or_discard(partial, [&] {
-    sync_tree(partial);
+  or_discard(partial, target, [&] {
+    sync_files(partial);
     write_manifest(partial, written);
     sync_directory(partial);
-    if (fs::exists(target)) {
+    if (path_exists(target)) {
       exchange(partial, target);
-    } else if (::rename(partial.c_str(), target.c_str()) != 0) {
-      fail(target, "rename into place", errno);
+    } else {
+      rename_path(partial, target);
     }
   });
   sync_directory(path_);
@@ -235,10 +219,10 @@ void OutputDirectory::settle(const std::string& name,
 
 void OutputDirectory::remove(const std::string& name) {
   const fs::path target = path_ / name;
-  if (!fs::exists(fs::symlink_status(target))) return;
+  if (!path_exists(target)) return;
   const fs::path doomed = path_ / fmt::format("{}removed-{}", kPartial, name);
   remove_tree(doomed);
-  if (::rename(target.c_str(), doomed.c_str()) != 0) fail(target, "remove", errno);
+  if (::rename(target.c_str(), doomed.c_str()) != 0) throw_io(target, "remove", errno);
   remove_tree(doomed);
 }
 
@@ -248,15 +232,36 @@ void OutputDirectory::remove_run() {
   remove("log.jsonl");
 }
 
+// A directory that exchange() put aside, and nothing has taken its place.
+bool OutputDirectory::put_back(const std::string& leftover) const {
+  if (!leftover.ends_with(kAside)) return false;
+  const fs::path place =
+      path_ / leftover.substr(kPartial.size(), leftover.size() - kPartial.size() - kAside.size());
+  if (path_exists(place)) return false;
+  rename_path(path_ / leftover, place);
+  return true;
+}
+
 void OutputDirectory::remove_leftovers() {
-  std::vector<fs::path> leftovers;
-  for (const auto& entry : fs::directory_iterator(path_)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(kPartial) || (name.starts_with("log.jsonl.") && name.ends_with(".tmp"))) {
-      leftovers.push_back(entry.path());
+  for (const std::string& name : list_directory(path_)) {
+    if (name.starts_with(kPartial)) {
+      if (!put_back(name)) remove_tree(path_ / name);
+    } else if (name.starts_with("log.jsonl.") && name.ends_with(".tmp")) {
+      remove_tree(path_ / name);
     }
   }
-  for (const fs::path& path : leftovers) remove_tree(path);
+}
+
+std::string checkpoint_name(int64_t step) { return fmt::format("{}{}", kCheckpoint, step); }
+
+std::vector<int64_t> checkpoint_steps(const fs::path& directory) {
+  std::vector<int64_t> steps;
+  for (const std::string& name : list_directory(directory)) {
+    const auto step = checkpoint_step(name);
+    if (step && directory_exists(directory / name)) steps.push_back(*step);
+  }
+  std::sort(steps.begin(), steps.end());
+  return steps;
 }
 
 std::vector<int64_t> checkpoints_to_remove(std::vector<int64_t> steps, int64_t limit,

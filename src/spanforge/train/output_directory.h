@@ -66,15 +66,20 @@ class OutputDirectory {
   };
 
   void lock();
+  bool put_back(const std::string& leftover) const;
   void settle(const std::string& name, const std::vector<WrittenFile>& written) const;
   std::filesystem::path path_;
-  int fd_ = -1;
+  Descriptor lock_;
   std::unique_ptr<Settling> settling_;
 };
 
 // The folder of the run that `path` lies in a checkpoint or trained/ of, or would be one of;
 // nullopt: it lies in none.
 std::optional<fs::path> run_around(const fs::path& path);
+
+// checkpoint-N, and the N of those in a directory, ascending.
+std::string checkpoint_name(int64_t step);
+std::vector<int64_t> checkpoint_steps(const std::filesystem::path& directory);
 
 // Which checkpoints go when `limit` may stay: the oldest, but never `newest` nor `best`.
 std::vector<int64_t> checkpoints_to_remove(std::vector<int64_t> steps, int64_t limit,

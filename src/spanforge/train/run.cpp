@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+#include "spanforge/formats/manifest.h"
 #include "spanforge/ops/optimizer.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/early_stopping.h"
@@ -80,6 +82,7 @@ void TrainingRun::begin() {
     if (std::filesystem::equivalent(setup_.checkpoint->directory, here, elsewhere)) {
       saved_step_ = state_.global_step;
     }
+    if (arguments_.load_best_model_at_end) require_best();  // now, not after the last epoch
   } else {
     allocate_moments(setup_.model, state_);
   }
@@ -87,6 +90,20 @@ void TrainingRun::begin() {
   for (Observer* observer : observers_) observer->on_train_begin(view());
   for (Observer* observer : observers_) {
     observer->on_progress({Progress::Stage::kTrain, "train", state_.global_step, plan_.max_steps});
+  }
+}
+
+void TrainingRun::require_best() const {
+  if (best_checkpoint_.empty()) return;
+  const std::string without = "; --load-best-model-at-end false --allow-changed "
+                              "load-best-model-at-end goes on without it";
+  if (!directory_exists(best_checkpoint_)) {
+    throw Error(ErrorCode::kIo, best_checkpoint_.string(), "the best checkpoint is gone" + without);
+  }
+  if (!has_manifest(best_checkpoint_)) return;  // HF's
+  if (const auto difference = find_manifest_difference(best_checkpoint_)) {
+    throw Error(ErrorCode::kBadModel, best_checkpoint_.string(),
+                "the best checkpoint is damaged: " + *difference + without);
   }
 }
 

@@ -54,6 +54,7 @@ class TrainingRun {
 
   TrainResult finish();
   void load_best();
+  void require_best() const;  // proves the best checkpoint, if there is one
   LogLine summary(bool rounded) const;
   void write_trained();
 

@@ -36,9 +36,7 @@ TrainResult TrainingRun::finish() {
 void TrainingRun::load_best() {
   if (best_checkpoint_.empty()) return;
   if (state_.best_global_step == state_.global_step) return;  // these are its weights
-  if (!std::filesystem::exists(best_checkpoint_)) {
-    throw Error(ErrorCode::kIo, best_checkpoint_.string(), "the best checkpoint is gone");
-  }
+  require_best();
   setup_.model.load_weights(best_checkpoint_);
 }
 

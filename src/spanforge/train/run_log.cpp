@@ -1,8 +1,7 @@
 #include "spanforge/train/run_log.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
+#include <fcntl.h>
+
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
@@ -20,16 +19,18 @@ void RunLog::on_train_begin(const TrainView& view) {
   std::string text;
   for (const LogLine& line : lines_) text += json_line(line);
   write_file_atomic(file_, text);
+  out_ = Descriptor(file_, O_WRONLY | O_APPEND);
 }
 
 void RunLog::on_log(const TrainView&, const LogLine&, const LogLine& unrounded) {
   lines_.push_back(unrounded);
-  std::ofstream out(file_, std::ios::app | std::ios::binary);
-  out << json_line(unrounded);
-  out.close();
-  if (!out)
-    throw Error(ErrorCode::kIo, file_.string(),
-                std::string("cannot write: ") + std::strerror(errno));
+  out_.write(json_line(unrounded));
+}
+
+// Until then a checkpoint holds the lines, too.
+void RunLog::on_train_end(const TrainView&) {
+  out_.sync();
+  out_.close();
 }
 
 Json RunLog::save_state() const {

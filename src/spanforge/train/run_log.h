@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "spanforge/base/descriptor.h"
 #include "spanforge/train/observer.h"
 
 namespace spanforge {
@@ -16,11 +17,13 @@ class RunLog : public Observer {
   std::string name() const override { return "run_log"; }
   void on_train_begin(const TrainView& view) override;
   void on_log(const TrainView& view, const LogLine& line, const LogLine& unrounded) override;
+  void on_train_end(const TrainView& view) override;
   Json save_state() const override;
   void load_state(const Json& state) override;
 
  private:
   std::filesystem::path file_;
+  Descriptor out_;
   std::vector<LogLine> lines_;
   bool loaded_ = false;
 };

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "spanforge/base/file.h"
 #include "spanforge/evaluation/evaluate.h"
 #include "spanforge/model/model.h"
 #include "spanforge/train/arguments.h"
@@ -19,14 +21,7 @@ std::string scalar_tag(const std::string& key) {
   return key.starts_with("eval_") ? "eval/" + key.substr(5) : "train/" + key;
 }
 
-void remove_event_files(const fs::path& directory) {
-  std::error_code absent;
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(directory, absent)) {
-    if (entry.path().filename().string().starts_with(kEventFiles)) files.push_back(entry.path());
-  }
-  for (const fs::path& file : files) fs::remove(file, absent);
-}
+bool is_event_file(const std::string& name) { return name.starts_with(kEventFiles); }
 
 // The recipe's words; where no candidate is right it has "<>" for the text.
 std::string debug_text(const std::string& text, int32_t rank) {
@@ -35,39 +30,54 @@ std::string debug_text(const std::string& text, int32_t rank) {
 
 }  // namespace
 
+// A checkpoint comes from anywhere: its name of a file is taken for one in our directory only.
 bool TensorBoard::reopen() {
-  if (saved_file_.empty()) return false;
+  if (!is_event_file(saved_file_) || saved_file_.find('/') != std::string::npos) return false;
   const fs::path file = directory_ / saved_file_;
-  std::error_code absent;
-  const auto size = fs::file_size(file, absent);
-  if (absent || size < saved_offset_) return false;  // another directory, or the file was lost
+  const auto size = regular_file_size(file);
+  if (!size) return false;  // another directory, or the file was lost
+  if (*size < saved_offset_) {
+    remove_tree(file);  // cut by a run from an earlier checkpoint: the new one takes its place
+    return false;
+  }
   writer_.emplace(EventWriter::reopen(file, saved_offset_));
   return true;
 }
 
+void TensorBoard::remove_earlier_files() const {
+  if (!path_exists(directory_)) return;
+  for (const std::string& name : list_directory(directory_)) {
+    if (is_event_file(name) && name.ends_with(suffix_)) remove_tree(directory_ / name);
+  }
+}
+
 void TensorBoard::on_train_begin(const TrainView& view) {
   if (reopen()) return;
-  if (replace_files_ && view.state.global_step == 0) remove_event_files(directory_);
-  writer_.emplace(EventWriter::create(directory_));
+  if (view.state.global_step == 0 && replaces_) remove_earlier_files();
+  writer_.emplace(EventWriter::create(directory_, suffix_));
   PythonJsonStyle style;
   style.indent = 2;
   writer_->add_text("args", dump_python_json(arguments_json(view.arguments), style), 0);
   writer_->add_text("model_config", view.model.config().to_json_text(), 0);
+  for (const LogLine& line : view.state.log_history) add_line(line);
+  writer_->flush();
 }
 
-void TensorBoard::on_log(const TrainView& view, const LogLine&, const LogLine& unrounded) {
-  const bool shows_epoch = epoch_step_ != view.state.global_step;
-  epoch_step_ = view.state.global_step;
-  for (const auto& [key, value] : unrounded.values) {
+void TensorBoard::on_log(const TrainView&, const LogLine&, const LogLine& unrounded) {
+  add_line(unrounded);
+  writer_->flush();
+}
+
+void TensorBoard::add_line(const LogLine& line) {
+  const bool shows_epoch = std::exchange(epoch_step_, line.step) != line.step;
+  for (const auto& [key, value] : line.values) {
     if (key == "epoch" && !shows_epoch) continue;
-    const auto number = unrounded.number(key);
-    if (number) {
-      writer_->add_scalar(scalar_tag(key), *number, view.state.global_step);
+    if (const auto number = line.number(key)) {
+      writer_->add_scalar(scalar_tag(key), *number, line.step);
     } else {
-      writer_->add_text(scalar_tag(key), std::get<std::string>(value), view.state.global_step);
+      writer_->add_text(scalar_tag(key), std::get<std::string>(value), line.step);
     }
   }
-  writer_->flush();
 }
 
 void TensorBoard::on_evaluate(const TrainView& view, const Dataset& validation,
@@ -87,8 +97,8 @@ void TensorBoard::on_evaluate(const TrainView& view, const Dataset& validation,
   writer_->flush();
 }
 
-void TensorBoard::on_before_save(const TrainView&) { writer_->flush(); }
-void TensorBoard::on_train_end(const TrainView&) { writer_->flush(); }
+void TensorBoard::on_before_save(const TrainView&) { writer_->sync(); }
+void TensorBoard::on_train_end(const TrainView&) { writer_->sync(); }
 
 Json TensorBoard::save_state() const {
   if (!writer_) return nullptr;

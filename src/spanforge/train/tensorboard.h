@@ -3,8 +3,12 @@
 //   model_config) and the recipe's n-best scalars and texts for every validation question:
 //   qa_rank/ID, qa_score/ID, qa_debug/ID, top1_rank/ID, top1_score/ID, top1_debug/ID,
 //   qa_topk_recall.
-// Resume: the file is cut back to where it was when the checkpoint was saved, so no step comes
-// twice.
+// Resume: the file is cut back to where it was when the checkpoint was saved, so no step comes twice.
+//   Where the file is not there (another output, HF's checkpoint) or has lost its end, a new one
+//   begins with the scalars that the checkpoint's log_history knows.
+// A start from the beginning removes what an earlier one, killed before its first checkpoint, left:
+//   in OUTPUT/logs every event file of a run that was there, in a directory that runs may share
+//   those whose names end with this output's suffix.
 
 #include <filesystem>
 #include <optional>
@@ -16,9 +20,10 @@ namespace spanforge {
 
 class TensorBoard : public Observer {
  public:
-  // replace_files: a run that starts from the beginning removes the event files it finds.
-  TensorBoard(std::filesystem::path directory, bool replace_files)
-      : directory_(std::move(directory)), replace_files_(replace_files) {}
+  // replaces: a run that starts from the beginning removes the event files whose names end with
+  // `suffix`, which those of this run do.
+  TensorBoard(std::filesystem::path directory, bool replaces, std::string suffix = {})
+      : directory_(std::move(directory)), replaces_(replaces), suffix_(std::move(suffix)) {}
   std::string name() const override { return "tensorboard"; }
   void on_train_begin(const TrainView& view) override;
   void on_log(const TrainView& view, const LogLine& line, const LogLine& unrounded) override;
@@ -31,8 +36,11 @@ class TensorBoard : public Observer {
 
  private:
   bool reopen();
+  void remove_earlier_files() const;
+  void add_line(const LogLine& line);
   std::filesystem::path directory_;
-  bool replace_files_;
+  bool replaces_;
+  std::string suffix_;
   std::optional<EventWriter> writer_;
   std::string saved_file_;  // of the resumed checkpoint
   uint64_t saved_offset_ = 0;

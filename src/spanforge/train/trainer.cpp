@@ -7,6 +7,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/hash.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/train/early_stopping.h"
 #include "spanforge/train/run.h"
@@ -31,8 +32,8 @@ std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments
   std::vector<std::string> skipped;
   auto found = newest_checkpoint(output, skipped);
   if (!skipped.empty()) {
-    notify(context, fmt::format("skipped {} damaged checkpoint(s), the newest: {}", skipped.size(),
-                                skipped.front()));
+    notify(context, fmt::format("skipped {} damaged or unreadable checkpoint(s), the newest: {}",
+                                skipped.size(), skipped.front()));
   }
   notify(context,
          found ? fmt::format("resuming from {}", found->directory.string())
@@ -78,16 +79,22 @@ void require_free_output(const TrainingArguments& arguments, const OutputDirecto
 struct BuiltInObservers {
   std::vector<std::unique_ptr<Observer>> owned;
 
+  // The log comes first: event files without one would not be known for an earlier run's.
   BuiltInObservers(const TrainingArguments& arguments, const OutputDirectory& output) {
     const std::filesystem::path log = output.path() / "log.jsonl";
-    if (arguments.report_to == "tensorboard") {
-      const bool own = arguments.logging_dir.empty();
-      // Events beside an earlier run's log are that run's, and a new start replaces them.
-      const bool replace = own && (arguments.overwrite || std::filesystem::exists(log));
-      owned.push_back(std::make_unique<TensorBoard>(
-          own ? output.path() / "logs" : arguments.logging_dir, replace));
-    }
     owned.push_back(std::make_unique<RunLog>(log));
+    if (arguments.report_to == "tensorboard") {
+      if (arguments.logging_dir.empty()) {
+        // Events beside an earlier run's log are that run's, and a new start replaces them.
+        const bool replaces = arguments.overwrite || path_exists(log);
+        owned.push_back(std::make_unique<TensorBoard>(output.path() / "logs", replaces));
+      } else {
+        const std::string place = std::filesystem::weakly_canonical(output.path()).string();
+        owned.push_back(
+            std::make_unique<TensorBoard>(arguments.logging_dir, /*replaces=*/true,
+                                          ".spanforge-" + sha256_hex(place).substr(0, 8)));
+      }
+    }
     if (arguments.early_stopping_patience) {
       owned.push_back(std::make_unique<EarlyStopping>(*arguments.early_stopping_patience,
                                                       arguments.early_stopping_threshold));

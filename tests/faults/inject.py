@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""Makes every call by which a training reads and writes its files fail, one at a time and in every
+way (tests/faults/shim.cpp), and checks after each:
+
+  - exit 0: everything is what an undisturbed run leaves, bit for bit but for times;
+  - otherwise exit 74, or killed; one line on standard error names a file and the system's reason;
+    every directory that stands under the name of a checkpoint is whole, the newest that was in place
+    before the fault among them; and the same command with --resume-from-checkpoint last ends in what
+    an undisturbed run leaves, with nothing done by hand.
+  - an interrupted call is made again, a short write is continued: exit 0.
+
+  inject.py --bin build/release/bin --shim build/release/lib/fault_shim.so [--all] [--jobs 2]
+
+Without --all a sample: each operation in each way, on changing files. --only SCENARIO, --at KEY --how
+HOW repeat one case and keep its directory.
+"""
+import argparse
+import concurrent.futures
+import errno
+import os
+import pathlib
+import random
+import shutil
+import signal
+import sys
+import threading
+import time
+
+from lab import (Finding, Program, damage, expect, expect_same, expect_whole, make_inputs, published,
+                 result_of, training)
+
+RESUME = ("--resume-from-checkpoint", "last")
+KILLS = ["kill-before", "kill-after"]
+
+
+def errors(*names):
+    return [f"errno {getattr(errno, name)}" for name in names]
+
+
+WAYS = {
+    "create": errors("ENOSPC", "EIO", "EINTR", "EMFILE") + ["full", "kill-after"],
+    "open": errors("EIO", "EINTR", "EMFILE"),
+    "opendir": errors("EIO", "EMFILE"),
+    "readdir": errors("EIO"),
+    "read": errors("EIO", "EINTR") + ["short"],
+    "write": errors("ENOSPC", "EIO", "EINTR", "EDQUOT") + ["full", "short"] + KILLS,
+    "fsync": errors("EIO", "ENOSPC", "EINTR") + KILLS,
+    "truncate": errors("EIO", "EINTR") + KILLS,
+    "close": errors("EIO", "EINTR") + ["kill-after"],
+    "rename": errors("ENOSPC", "EIO") + KILLS,
+    "unlink": errors("EIO") + KILLS,
+    "rmdir": errors("EIO") + KILLS,
+    "mkdir": errors("ENOSPC", "EIO") + ["full", "kill-after"],
+    "mmap": errors("ENOMEM"),
+    "stat": errors("EIO", "EACCES"),
+    "statvfs": errors("EIO"),
+    "flock": errors("ENOLCK", "EINTR"),
+}
+MUST_SUCCEED = {f"errno {errno.EINTR}", "short"}
+
+
+class Scenario:
+    """A command, and the directory it starts from."""
+
+    def __init__(self, name, command, recovery, start, reference, more=None, only=None):
+        self.name, self.command, self.recovery = name, command, recovery
+        self.start, self.reference, self.more, self.only = start, reference, more or {}, only
+
+
+def calls_of(trace):
+    """(op, name, k, result) of each line."""
+    return [tuple(line.split("\t")) for line in trace.read_text().splitlines()]
+
+
+class Injector:
+    def __init__(self, program, work):
+        self.program, self.work = program, work
+        self.serial = 0
+        self.lock = threading.Lock()
+
+    # --- What the lives start from ---
+
+    def copy(self, source, name):
+        target = self.work / name
+        shutil.copytree(source, target, symlinks=True)
+        return target
+
+    def lived(self, source, name, command, at=None, how=None, more=None):
+        """A copy of `source` in which `command` was run, killed at a call if asked."""
+        directory = self.copy(source, name)
+        env = self.program.environment(root=directory, at=at, how=how, more=more)
+        status, _, err = self.program.run(command, directory, env)
+        wanted = 0 if how is None else -signal.SIGKILL if how in KILLS else 128 + signal.SIGTERM
+        expect(status == wanted, f"preparing {name}: exit {status}: {err}")
+        return directory
+
+    def scenarios(self):
+        inputs = self.work / "inputs"
+        make_inputs(self.program, inputs)
+        whole = self.lived(inputs, "whole", training())
+        reference = result_of(whole / "run")
+        rename = "rename\trun/.spanforge-partial-checkpoint-9 -> run/checkpoint-9\t1"
+        killed = self.lived(inputs, "killed", training(), rename, "kill-before")
+        write = "write\trun/log.jsonl\t5"
+        stopped = self.lived(inputs, "stopped", training(), write, f"signal {int(signal.SIGTERM)}")
+        keep = training("--save-total-limit", "9")
+        kept = self.lived(inputs, "kept", keep)
+        again = training("--save-total-limit", "9", "--resume-from-checkpoint", "run/checkpoint-3")
+        all_kept = result_of(kept / "run")
+        big = self.work / "big-inputs"
+        make_inputs(self.program, big, hidden=256, layers=4)
+        short = training("--learning-rate", "1e-4", steps=2, every=1)
+        big_whole = self.lived(big, "big-whole", short)
+        return [
+            Scenario("fresh", training(), training(*RESUME), inputs, reference),
+            Scenario("resume", training(*RESUME), training(*RESUME), killed, reference),
+            Scenario("stopped", training(*RESUME), training(*RESUME), stopped, reference),
+            Scenario("finished", training(*RESUME), training(*RESUME), whole, reference),
+            Scenario("overwrite", training("--overwrite"), training("--overwrite"), whole, reference),
+            Scenario("replace", again, again, kept, all_kept),
+            # As on a file system that cannot exchange two names.
+            Scenario("aside", again, again, kept, all_kept, {"FAULT_NO_EXCHANGE": "1"},
+                     only=lambda op, name: "partial" in name or op == "rename"),
+            # Files that are written past the page cache.
+            Scenario("large", short, short + list(RESUME), big, result_of(big_whole / "run"),
+                     only=lambda op, name: "model.safetensors" in name or "optimizer.pt" in name),
+        ]
+
+    def calls(self, scenario):
+        directory = self.copy(scenario.start, f"trace-{scenario.name}")
+        trace = self.work / f"{scenario.name}.trace"
+        env = self.program.environment(root=directory, trace=trace, more=scenario.more)
+        status, _, err = self.program.run(scenario.command, directory, env)
+        expect(status == 0, f"{scenario.name}: exit {status}: {err}")
+        expect_same(result_of(directory / "run"), scenario.reference)
+        shutil.rmtree(directory)
+        found = [c for c in calls_of(trace) if scenario.only is None or scenario.only(c[0], c[1])]
+        expect(len(found) > 50, f"{scenario.name}: only {len(found)} calls were seen")
+        return found
+
+    # --- One case ---
+
+    def judge(self, scenario, directory, trace, how, outcome):
+        status, _, err = outcome
+        output = directory / "run"
+        lines = [line for line in err.splitlines() if line.startswith("spanforge: ")]
+        calls = calls_of(trace) if trace.exists() else []
+        if output.exists():
+            expect_whole(output)
+        if status == 0:
+            expect(not lines, f"exit 0, but says {lines}")
+            expect_same(result_of(output), scenario.reference)
+            return True
+        expect(how not in MUST_SUCCEED, f"exit {status} where it must go on: {err.strip()}")
+        if how in KILLS:
+            expect(status == -signal.SIGKILL, f"exit {status}, not killed: {err.strip()}")
+        else:
+            expect(status == 74, f"exit {status}, not 74: {err.strip()}")
+            code = errno.ENOSPC if how == "full" else int(how.split()[1])
+            expect(len(lines) == 1 and lines[0] == err.splitlines()[-1], f"not one line at the end: {err}")
+            expect(os.strerror(code) in lines[0], f"the reason is not in: {lines[0]}")
+            place = lines[0].removeprefix("spanforge: ").split(": ")[0]
+            expect(place.startswith(("run", "fresh", "train.json", "validation.json", ".")) and
+                   ("partial" not in place or "cannot remove" in lines[0]), f"no file of the user's in: {lines[0]}")
+        if scenario.name != "overwrite":
+            self.expect_newest(output, calls)
+        return False
+
+    def expect_newest(self, output, calls):
+        placed = [name.split(" -> ")[1] for op, name, _, result in calls
+                  if op == "rename" and result == "ok" and " -> run/checkpoint-" in name]
+        if not placed:
+            return
+        newest = output.parent / placed[-1]
+        expect(newest.exists(), f"{newest.name} was in place and is gone")
+        expect((what := damage(newest)) is None, what)
+
+    def recover(self, scenario, directory):
+        status, _, err = self.program.run(scenario.recovery, directory)
+        expect(status == 0, f"the next start: exit {status}: {err.strip()}")
+        output = directory / "run"
+        expect_whole(output)
+        expect_same(result_of(output), scenario.reference)
+        expect(sorted(p.name for p in directory.iterdir()) ==
+               sorted({p.name for p in scenario.start.iterdir()} | {"run"}), "litter beside the output")
+
+    def case(self, scenario, at, how, keep=False):
+        with self.lock:
+            self.serial += 1
+            name = f"case-{self.serial}"
+        directory = self.copy(scenario.start, name)
+        trace = self.work / f"{name}.trace"
+        env = self.program.environment(root=directory, trace=trace, at=at, how=how, more=scenario.more)
+        try:
+            outcome = self.program.run(scenario.command, directory, env)
+            if not self.judge(scenario, directory, trace, how, outcome):
+                self.recover(scenario, directory)
+            return None
+        except Finding as finding:
+            return str(finding)
+        finally:
+            if not keep:
+                shutil.rmtree(directory, ignore_errors=True)
+                trace.unlink(missing_ok=True)
+
+
+def all_cases(scenario, calls):
+    for op, name, k, _ in calls:
+        for how in WAYS[op]:
+            yield scenario, f"{op}\t{name}\t{k}", how
+
+
+def sample(cases, count, seed):
+    """At least one of each (operation, way), and more at random."""
+    chosen, seen = [], set()
+    cases = list(cases)
+    random.Random(seed).shuffle(cases)
+    rest = []
+    for case in cases:
+        kind = (case[1].split("\t")[0], case[2])
+        (rest if kind in seen else chosen).append(case)
+        seen.add(kind)
+    return chosen + rest[:max(0, count - len(chosen))]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", type=pathlib.Path, required=True)
+    parser.add_argument("--shim", type=pathlib.Path, required=True)
+    parser.add_argument("--work", type=pathlib.Path, help="a directory to make; default: beside the shim")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--count", type=int, default=150, help="cases of the sample")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", help="scenario")
+    parser.add_argument("--at")
+    parser.add_argument("--how")
+    args = parser.parse_args()
+    shim = args.shim.resolve()
+    work = (args.work or shim.parent / "inject-work").resolve()
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    injector = Injector(Program(args.bin.resolve() / "spanforge", shim), work)
+    scenarios = [s for s in injector.scenarios() if args.only in (None, s.name)]
+    if args.at:
+        what = injector.case(scenarios[0], args.at.replace("\\t", "\t"), args.how, keep=True)
+        print(what or "holds")
+        return 1 if what else 0
+    cases, total = [], 0
+    for scenario in scenarios:
+        calls = injector.calls(scenario)
+        found = list(all_cases(scenario, calls))
+        print(f"{scenario.name}: {len(calls)} calls, {len(found)} cases")
+        cases += found
+    total = len(cases)
+    if not args.all:
+        cases = sample(cases, args.count, args.seed)
+    began, findings = time.monotonic(), 0
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for (scenario, at, how), what in zip(cases, pool.map(lambda c: injector.case(*c), cases)):
+            if what:
+                findings += 1
+                shown = at.replace("\t", "\\t")
+                print(f"--only {scenario.name} --at '{shown}' --how '{how}': {what}", flush=True)
+    print(f"{len(cases)} of {total} cases, {findings} findings, {time.monotonic() - began:.0f} s")
+    if not findings:
+        shutil.rmtree(work)
+    return 1 if findings or not cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""What the drivers of tests/faults share: a training so small that a whole run takes a tenth of a
+second, and the judgement of what it left: is every directory whole, is every step there once, is it
+what an undisturbed run leaves, bit for bit. Python's standard library only; the judgement reads the
+files by itself and asks the program nothing.
+"""
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import struct
+import subprocess
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+DATA = SOURCE / "tests" / "e2e" / "data"
+MANIFEST = "spanforge_manifest.json"
+# The clock's: all else in a run is the same every time.
+TIMES = re.compile(r"(runtime|samples_per_second|steps_per_second)$")
+PATIENCE = 900  # seconds; a machine that is busy elsewhere is no failure
+
+
+class Finding(Exception):
+    """An invariant that does not hold."""
+
+
+def expect(holds, what):
+    if not holds:
+        raise Finding(what)
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+# --- Running ---------------------------------------------------------------------------------------
+
+
+class Program:
+    def __init__(self, binary, shim=None):
+        self.binary = str(binary)
+        self.shim = str(shim) if shim else None
+
+    def environment(self, root=None, trace=None, at=None, how=None, more=None):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("FAULT_")}
+        env["GOMP_SPINCOUNT"] = "0"
+        if root is not None:
+            env["LD_PRELOAD"] = self.shim
+            env["FAULT_ROOT"] = str(root)
+        for name, value in (("FAULT_TRACE", trace), ("FAULT_AT", at), ("FAULT_HOW", how)):
+            if value is not None:
+                env[name] = str(value)
+        env.update(more or {})
+        return env
+
+    def start(self, arguments, directory, env=None, wrapper=(), **options):
+        return subprocess.Popen([*wrapper, self.binary, *map(str, arguments)], cwd=directory,
+                                env=env or self.environment(), stdin=subprocess.DEVNULL, **options)
+
+    def run(self, arguments, directory, env=None, **options):
+        """-> exit status (negative: the signal), standard output, standard error"""
+        process = self.start(arguments, directory, env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             **options)
+        out, err = process.communicate(timeout=PATIENCE)
+        return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+
+    def must(self, arguments, directory):
+        status, out, err = self.run(arguments, directory)
+        expect(status == 0, f"{' '.join(map(str, arguments))}: exit {status}: {err.strip()}")
+        return out
+
+
+def make_inputs(program, directory, hidden=16, layers=1):
+    """A tiny model and data: DIRECTORY/fresh, train.json, validation.json."""
+    directory.mkdir(parents=True)
+    for name in ("train.json", "validation.json", "text.txt"):
+        shutil.copy(DATA / name, directory / name)
+    program.must(["model", "new", "--like", "tiny", "--text", "text.txt", "--vocab-size", 120,
+                  "--hidden-size", hidden, "--num-hidden-layers", layers, "--num-attention-heads", 2,
+                  "--seed", 1, "--output", "fresh"], directory)
+    (directory / "text.txt").unlink()
+
+
+def training(*more, steps=12, every=3):
+    """Arguments of a run with accumulation, dropout, evaluations, checkpoints and rotation."""
+    return ["train", "--model", "fresh", "--train", "train.json", "--validation", "validation.json",
+            "--output", "run", "--max-steps", steps, "--learning-rate", "2e-3",
+            "--per-device-train-batch-size", 4, "--gradient-accumulation-steps", 2, "--seed", 5,
+            "--max-seq-length", 64, "--threads", 1, "--logging-strategy", "steps", "--logging-steps", 1,
+            "--eval-strategy", "steps", "--eval-steps", every, "--save-strategy", "steps",
+            "--save-steps", every, "--save-total-limit", 1, "--load-best-model-at-end",
+            "--metric-for-best-model", "f1", *more]
+
+
+# --- Judging ---------------------------------------------------------------------------------------
+
+
+def damage(directory):
+    """None when every file is as the manifest says and the manifest lists every file."""
+    try:
+        files = json.loads((directory / MANIFEST).read_text())["files"]
+    except (OSError, ValueError, KeyError) as error:
+        return f"{directory.name}: no sound manifest ({error!r})"
+    names = sorted(p.name for p in directory.iterdir() if p.name != MANIFEST)
+    if names != sorted(files):
+        return f"{directory.name}: holds {names}, its manifest lists {sorted(files)}"
+    for name, entry in files.items():
+        data = (directory / name).read_bytes()
+        if len(data) != entry["size"] or sha256(data) != entry["sha256"]:
+            return f"{directory.name}/{name}: differs from the manifest"
+    return None
+
+
+def published(output):
+    """checkpoint-N by N, then trained: what stands under the name of something whole."""
+    found = sorted((p for p in output.glob("checkpoint-*")), key=lambda p: int(p.name.split("-")[1]))
+    return found + [p for p in (output / "trained",) if p.exists()]
+
+
+def expect_whole(output):
+    for directory in published(output):
+        expect((what := damage(directory)) is None, what)
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def fields(data):
+    """(number, value) of a protocol buffer message; bytes for whatever has a length."""
+    at = 0
+    while at < len(data):
+        key, at = varint(data, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = varint(data, at)
+        else:
+            size = {1: 8, 5: 4}.get(kind)
+            if size is None:
+                size, at = varint(data, at)
+            value, at = data[at:at + size], at + size
+        yield key >> 3, value
+
+
+def events(file, cut_off=False):
+    """(step, tag, value) of each event, in order. All of the file must be whole records, but for the
+    last where it may be cut off."""
+    data, at, found = file.read_bytes(), 0, []
+    while at < len(data):
+        size = struct.unpack_from("<Q", data, at)[0] if at + 8 <= len(data) else len(data)
+        if at + 16 + size > len(data):
+            expect(cut_off, f"{file.name}: ends inside a record")
+            break
+        event = data[at + 12:at + 12 + size]
+        at += 16 + size
+        parts = dict(fields(event))
+        if 5 not in parts:  # the file's version
+            continue
+        for _, value in fields(parts[5]):
+            named = dict(fields(value))
+            found.append((parts.get(2, 0), named[1].decode(), named.get(2, named.get(8))))
+    return found
+
+
+def without_times(value):
+    if isinstance(value, dict):
+        return {k: without_times(v) for k, v in value.items() if not TIMES.search(k)}
+    return [without_times(v) for v in value] if isinstance(value, list) else value
+
+
+def state_of(directory):
+    """A published directory: name -> hash, or the value where it names times or the event file."""
+    state = {}
+    for path in sorted(directory.iterdir()):
+        if path.name == MANIFEST:
+            continue
+        state[path.name] = sha256(path.read_bytes())
+        if path.name in ("trainer_state.json", "spanforge_state.json"):
+            value = without_times(json.loads(path.read_text()))
+            if "observers" in value:
+                value["observers"].get("tensorboard", {}).pop("file", None)
+            state[path.name] = value
+    return state
+
+
+def log_of(output):
+    lines = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    return [without_times(line) for line in lines]
+
+
+def result_of(output, logs="logs"):
+    """Everything a finished run leaves, but for times."""
+    seen = []
+    for file in sorted((output / logs).glob("events*")):
+        seen += events(file)
+    keys = [(step, tag) for step, tag, _ in seen]
+    expect(len(set(keys)) == len(keys),
+           f"events twice: {sorted(k for k in set(keys) if keys.count(k) > 1)[:5]}")
+    return {"names": sorted(p.name for p in output.iterdir()),
+            "directories": {p.name: state_of(p) for p in published(output)},
+            "log": log_of(output),
+            "events": [(step, tag, None if TIMES.search(tag) else value) for step, tag, value in seen]}
+
+
+def difference(one, other, place=""):
+    """The first place where two values differ, as text; None where there is none."""
+    if type(one) is not type(other):
+        return f"{place}: {one!r} and {other!r}"[:300]
+    if isinstance(one, dict):
+        if sorted(one) != sorted(other):
+            return f"{place}: {sorted(set(one) ^ set(other))[:8]} on one side only"
+        pairs = [(k, one[k], other[k]) for k in one]
+    elif isinstance(one, list):
+        pairs = [(i, a, b) for i, (a, b) in enumerate(zip(one, other))]
+        if len(one) != len(other) and all(a == b for _, a, b in pairs):
+            return f"{place}: {len(one)} and {len(other)} entries"
+    else:
+        return None if one == other else f"{place}: {str(one)[:120]} and {str(other)[:120]}"
+    for key, a, b in pairs:
+        found = difference(a, b, f"{place}/{key}")
+        if found:
+            return found
+    return None
+
+
+def expect_same(result, reference):
+    what = difference(result, reference)
+    expect(what is None, f"differs from the undisturbed run at {what}")
