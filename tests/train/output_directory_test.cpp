@@ -1,5 +1,7 @@
 #include "spanforge/train/output_directory.h"
 
+#include <thread>
+
 #include "spanforge/base/file.h"
 #include "spanforge/formats/manifest.h"
 #include "support/testing.h"
@@ -56,34 +58,83 @@ TEST(OutputDirectory, LeavesTheOldOneWhenFillingFails) {
   EXPECT_EQ(std::distance(fs::directory_iterator(directory / "out"), {}), 1);
 }
 
-TEST(OutputDirectory, PutsIntoPlaceBehindTheCaller) {
+void put_small(const fs::path& partial) { write_file_atomic(partial / "small", "small"); }
+
+TEST(OutputDirectory, WritesBehindTheCaller) {
   TemporaryDirectory directory;
   OutputDirectory output(directory / "out");
   output.create();
   std::string weights(1 << 20, 'a');
-  output.publish_later("checkpoint-1", 0, [&](const fs::path& partial) { put(partial, weights); });
+  const auto put_weights = [&](const fs::path& partial) { put(partial, weights); };
+  output.begin("checkpoint-1", 0, put_weights);
+  EXPECT_TRUE(output.begun("checkpoint-1"));
+  EXPECT_FALSE(output.begun("checkpoint-2"));
+  output.finish(put_small);
+  EXPECT_FALSE(output.begun("checkpoint-1"));
+  output.wait_until_filled();
   weights.assign(weights.size(), 'b');  // training goes on
-  output.publish_later("checkpoint-2", 0, [&](const fs::path& partial) { put(partial, weights); });
+  output.begin("checkpoint-2", 0, put_weights);
   EXPECT_EQ(output.checkpoints().front(), 1) << "the second waits for the first";
+  output.finish(put_small);
   output.wait();
   EXPECT_FALSE(output.busy());
   EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), std::string(1 << 20, 'a'));
   EXPECT_EQ(read_file(directory / "out/checkpoint-2/file"), weights);
+  EXPECT_EQ(read_file(directory / "out/checkpoint-2/small"), "small");
   EXPECT_EQ(find_manifest_difference(directory / "out/checkpoint-2"), std::nullopt);
   EXPECT_EQ(std::distance(fs::directory_iterator(directory / "out"), {}), 2);
 }
 
-TEST(OutputDirectory, WaitTellsWhatFailedBehindTheCaller) {
+TEST(OutputDirectory, FilledIsNotInPlaceBeforeItIsFinished) {
+  TemporaryDirectory directory;
+  OutputDirectory output(directory / "out");
+  output.create();
+  output.begin("checkpoint-1", 0, [](const fs::path& partial) { put(partial, "one"); });
+  output.wait_until_filled();
+  EXPECT_TRUE(output.checkpoints().empty());
+  output.wait();  // without finish() it is given up
+  EXPECT_TRUE(fs::is_empty(directory / "out"));
+}
+
+TEST(OutputDirectory, TellsWhatFailedBehindTheCaller) {
   TemporaryDirectory directory;
   OutputDirectory output(directory / "out");
   output.create();
   output.publish("checkpoint-1", 0, [](const fs::path& partial) { put(partial, "old"); });
-  output.publish_later("checkpoint-1", 0, [](const fs::path& p) { fs::remove_all(p); });
-  expect_error(ErrorCode::kIo, [&] { output.wait(); });
-  EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), "old");
-  output.wait();  // told once
+  const auto full = [](const fs::path& partial) {
+    throw Error(ErrorCode::kIo, (partial / "file").string(), "cannot write: disk full");
+  };
+  const auto expect_told = [&](const auto& call) {
+    const Error error = expect_error(ErrorCode::kIo, call);
+    EXPECT_EQ(error.place(), (directory / "out/checkpoint-1/file").string());
+    EXPECT_EQ(error.reason(), "cannot write: disk full");
+    output.wait();  // told once
+    EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), "old");
+  };
+  output.begin("checkpoint-1", 0, full);
+  expect_told([&] { output.wait_until_filled(); });
+  output.begin("checkpoint-1", 0, full);
+  expect_told([&] { output.wait(); });
+  output.begin("checkpoint-1", 0, full);
+  expect_told([&] {
+    while (output.busy()) std::this_thread::yield();
+    output.finish(put_small);  // its directory is gone
+  });
   output.publish("checkpoint-1", 0, [](const fs::path& partial) { put(partial, "new"); });
   EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), "new");
+}
+
+TEST(OutputDirectory, GivesUpWhenTheCallersPartFails) {
+  TemporaryDirectory directory;
+  OutputDirectory output(directory / "out");
+  output.create();
+  output.begin("checkpoint-1", 0, [](const fs::path& partial) { put(partial, "one"); });
+  const Error error = expect_error(ErrorCode::kIo, [&] {
+    output.finish(
+        [](const fs::path& p) { throw Error(ErrorCode::kIo, (p / "small").string(), "full"); });
+  });
+  EXPECT_EQ(error.place(), (directory / "out/checkpoint-1/small").string());
+  EXPECT_TRUE(fs::is_empty(directory / "out"));
 }
 
 TEST(OutputDirectory, WaitsWhenItEnds) {
@@ -91,9 +142,15 @@ TEST(OutputDirectory, WaitsWhenItEnds) {
   {
     OutputDirectory output(directory / "out");
     output.create();
-    output.publish_later("checkpoint-3", 0, [](const fs::path& partial) { put(partial, "3"); });
+    output.begin("checkpoint-3", 0, [](const fs::path& partial) { put(partial, "3"); });
+    output.finish(put_small);
   }
   EXPECT_EQ(find_manifest_difference(directory / "out/checkpoint-3"), std::nullopt);
+  {
+    OutputDirectory output(directory / "out");
+    output.begin("checkpoint-4", 0, [](const fs::path& partial) { put(partial, "4"); });
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory / "out"), {}), 1);
 }
 
 TEST(OutputDirectory, RefusesWithoutRoom) {

@@ -117,15 +117,20 @@ DataFiles data_files(const Json& json, const fs::path& file) {
 
 }  // namespace
 
-void write_checkpoint(const CheckpointSource& source, const fs::path& directory) {
+void write_checkpoint_tensors(const QuestionAnsweringModel& model, const TrainState& state,
+                              const TrainingArguments& arguments, double next_rate,
+                              const fs::path& directory) {
   // The two large files at once: hashing them takes a thread each.
   std::future<void> optimizer =
       std::async(std::launch::async, [&, fill = DirectoryFill::of_this_thread()] {
         const DirectoryFill::Share share(fill);
-        write_optimizer_file(directory / "optimizer.pt", source.model, source.arguments,
-                             source.state, source.next_rate);
+        write_optimizer_file(directory / "optimizer.pt", model, arguments, state, next_rate);
       });
-  source.model.save(directory);
+  model.save(directory);
+  optimizer.get();
+}
+
+void write_checkpoint_state(const CheckpointSource& source, const fs::path& directory) {
   source.tokenizer.save(directory);
   save_answer_settings(source.answer_settings,
                        training_notes(source.state.global_step, source.data), directory);
@@ -139,7 +144,6 @@ void write_checkpoint(const CheckpointSource& source, const fs::path& directory)
       /*sort_keys=*/true);
   write_json(directory / kArgumentsFile, arguments_json(source.arguments), /*sort_keys=*/false);
   write_json(directory / kStateFile, spanforge_state(source), /*sort_keys=*/false);
-  optimizer.get();
 }
 
 Json training_notes(int64_t steps, const DataFiles& data) {

@@ -32,7 +32,7 @@ struct DataFile {
 };
 using DataFiles = std::map<std::string, DataFile>;  // by option: "train", "validation"
 
-// All that a checkpoint is made of. Borrowed for a call.
+// What a checkpoint holds beside the tensors. Borrowed for a call.
 struct CheckpointSource {
   const TrainingArguments& arguments;
   const TrainPlan& plan;
@@ -47,7 +47,13 @@ struct CheckpointSource {
   bool interruption = false;  // saved because the run was asked to stop; goes when it is superseded
 };
 
-void write_checkpoint(const CheckpointSource& source, const std::filesystem::path& directory);
+// A checkpoint is written in two parts, which may be written at the same time. The large one,
+// weights and moments; of `state` it reads the step and the moments only.
+void write_checkpoint_tensors(const QuestionAnsweringModel& model, const TrainState& state,
+                              const TrainingArguments& arguments, double next_rate,
+                              const std::filesystem::path& directory);
+// Everything else.
+void write_checkpoint_state(const CheckpointSource& source, const std::filesystem::path& directory);
 // spanforge.json's notes about the weights beside it: steps trained, data files.
 Json training_notes(int64_t steps, const DataFiles& data);
 // Bytes a checkpoint of this model takes, roughly and not too few.

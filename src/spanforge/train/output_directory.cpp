@@ -29,9 +29,9 @@ void sync_files(const fs::path& directory) {
   for (const std::string& name : list_directory(directory)) sync_file(directory / name);
 }
 
-// Puts `from` at `to`; what was at `to` is then at `from`. Where the file system cannot exchange two
-// names, what is replaced stands aside until the new one is in place, and remove_leftovers() puts it
-// back when a kill comes between.
+// Puts `from` at `to`; what was at `to` is then at `from`. Where the file system cannot exchange
+// two names, what is replaced stands aside until the new one is in place, and remove_leftovers()
+// puts it back when a kill comes between.
 void exchange(const fs::path& from, const fs::path& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return;
   if (errno != EINVAL && errno != ENOSYS) throw_io(to, "replace", errno);
@@ -56,25 +56,16 @@ void require_space(const fs::path& directory, uint64_t bytes) {
                           free >> 20));
 }
 
-// Where body throws, the partial directory goes. Errors name what it was to become.
-template <class Body>
-void or_discard(const fs::path& partial, const fs::path& target, const Body& body) {
-  const auto discard = [&] {
-    std::error_code ignored;
-    fs::remove_all(partial, ignored);
-  };
+// An error in the partial directory, told of what it was to become.
+[[noreturn]] void rethrow_for(const fs::path& partial, const fs::path& target) {
   try {
-    body();
+    throw;
   } catch (const Error& error) {
-    discard();
     std::string place = error.place();
     if (place.starts_with(partial.string())) {
       place.replace(0, partial.string().size(), target.string());
     }
     throw Error(error.code(), place, error.reason());
-  } catch (...) {
-    discard();
-    throw;
   }
 }
 
@@ -130,7 +121,9 @@ OutputDirectory::OutputDirectory(fs::path path) : path_(std::move(path)) {
 }
 
 OutputDirectory::~OutputDirectory() {
-  if (settling_) settling_->thread.join();
+  if (!writing_) return;
+  decide(*writing_, Writing::Next::kGiveUp);
+  writing_->thread.join();
 }
 
 void OutputDirectory::lock() {
@@ -152,9 +145,7 @@ void OutputDirectory::create() {
   remove_leftovers();
 }
 
-fs::path OutputDirectory::checkpoint(int64_t step) const {
-  return path_ / checkpoint_name(step);
-}
+fs::path OutputDirectory::checkpoint(int64_t step) const { return path_ / checkpoint_name(step); }
 
 std::vector<int64_t> OutputDirectory::checkpoints() const {
   return path_exists(path_) ? checkpoint_steps(path_) : std::vector<int64_t>();
@@ -162,57 +153,115 @@ std::vector<int64_t> OutputDirectory::checkpoints() const {
 
 bool OutputDirectory::holds_run() const { return !checkpoints().empty() || path_exists(trained()); }
 
-void OutputDirectory::publish(const std::string& name, uint64_t bytes_needed,
-                              const std::function<void(const fs::path&)>& fill) {
-  publish_later(name, bytes_needed, fill);
+void OutputDirectory::publish(const std::string& name, uint64_t bytes_needed, const Fill& fill) {
+  begin(name, bytes_needed, fill);
+  finish([](const fs::path&) {});
   wait();
 }
 
-void OutputDirectory::publish_later(const std::string& name, uint64_t bytes_needed,
-                                    const std::function<void(const fs::path&)>& fill) {
+void OutputDirectory::begin(const std::string& name, uint64_t bytes_needed, Fill fill) {
   wait();
   require_space(path_, bytes_needed);
   const fs::path partial = partial_of(path_, name);
   remove_tree(partial);
-  std::vector<WrittenFile> written;
-  or_discard(partial, path_ / name, [&] {
-    if (::mkdir(partial.c_str(), 0777) != 0) throw_io(partial, "create", errno);
+  if (::mkdir(partial.c_str(), 0777) != 0) throw_io(path_ / name, "create", errno);
+  writing_ = std::make_unique<Writing>();
+  writing_->name = name;
+  writing_->thread = std::thread([this, &writing = *writing_, fill = std::move(fill)] {
+    try {
+      write(writing, fill);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(writing.mutex);
+      writing.error = std::current_exception();
+    }
+    const std::lock_guard<std::mutex> lock(writing.mutex);
+    writing.filled = writing.done = true;
+    writing.changed.notify_all();
+  });
+}
+
+// On the other thread.
+void OutputDirectory::write(Writing& writing, const Fill& fill) const {
+  const fs::path partial = partial_of(path_, writing.name);
+  try {
     DirectoryFill filling;
     fill(partial);
-    written = filling.take_files();
-  });
-  auto settling = std::make_unique<Settling>();
-  settling->thread = std::thread([this, name, written, &result = *settling] {
-    try {
-      settle(name, written);
-    } catch (...) {
-      result.error = std::current_exception();
+    std::vector<WrittenFile> written = filling.take_files();
+    std::unique_lock<std::mutex> lock(writing.mutex);
+    writing.filled = true;
+    writing.changed.notify_all();
+    writing.changed.wait(lock, [&] { return writing.next != Writing::Next::kUndecided; });
+    if (writing.next == Writing::Next::kSettle) {
+      written.insert(written.end(), writing.written.begin(), writing.written.end());
+      lock.unlock();
+      settle(writing.name, written);
+      return;
     }
-    result.done = true;
-  });
-  settling_ = std::move(settling);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(partial, ignored);
+    rethrow_for(partial, path_ / writing.name);
+  }
+  remove_tree(partial);
+}
+
+void OutputDirectory::finish(const Fill& fill) {
+  const fs::path partial = partial_of(path_, writing_->name);
+  try {
+    DirectoryFill filling;
+    fill(partial);
+    writing_->written = filling.take_files();
+  } catch (...) {
+    const fs::path target = path_ / writing_->name;
+    wait();  // gives up; throws what failed on the other thread, which may be the cause
+    rethrow_for(partial, target);
+  }
+  decide(*writing_, Writing::Next::kSettle);
+}
+
+// The first decision stands.
+void OutputDirectory::decide(Writing& writing, Writing::Next next) {
+  const std::lock_guard<std::mutex> lock(writing.mutex);
+  if (writing.next == Writing::Next::kUndecided) writing.next = next;
+  writing.changed.notify_all();
+}
+
+bool OutputDirectory::begun(const std::string& name) const {
+  if (!writing_ || writing_->name != name) return false;
+  const std::lock_guard<std::mutex> lock(writing_->mutex);
+  return writing_->next == Writing::Next::kUndecided;
+}
+
+void OutputDirectory::wait_until_filled() {
+  if (!writing_) return;
+  bool failed = false;
+  {
+    std::unique_lock<std::mutex> lock(writing_->mutex);
+    writing_->changed.wait(lock, [&] { return writing_->filled; });
+    failed = writing_->error != nullptr;
+  }
+  if (failed) wait();
 }
 
 void OutputDirectory::wait() {
-  if (!settling_) return;
-  settling_->thread.join();
-  const std::unique_ptr<Settling> settled = std::move(settling_);
-  if (settled->error) std::rethrow_exception(settled->error);
+  if (!writing_) return;
+  decide(*writing_, Writing::Next::kGiveUp);
+  writing_->thread.join();
+  const std::unique_ptr<Writing> written = std::move(writing_);
+  if (written->error) std::rethrow_exception(written->error);
 }
 
 void OutputDirectory::settle(const std::string& name,
                              const std::vector<WrittenFile>& written) const {
   const fs::path partial = partial_of(path_, name), target = path_ / name;
-  or_discard(partial, target, [&] {
-    sync_files(partial);
-    write_manifest(partial, written);
-    sync_directory(partial);
-    if (path_exists(target)) {
-      exchange(partial, target);
-    } else {
-      rename_path(partial, target);
-    }
-  });
+  sync_files(partial);
+  write_manifest(partial, written);
+  sync_directory(partial);
+  if (path_exists(target)) {
+    exchange(partial, target);
+  } else {
+    rename_path(partial, target);
+  }
   sync_directory(path_);
   remove_tree(partial);  // what was replaced
 }

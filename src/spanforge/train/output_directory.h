@@ -4,19 +4,20 @@
 // How: a directory is filled under a name that starts with ".spanforge-partial-", synced, given its
 //   manifest, renamed, and the parent synced. Removal renames first, too. What kills left behind is
 //   removed at the next start.
-// Filling takes the caller's thread until the bytes are with the disk (large files go past the page
-//   cache, see base/background_writer.h) and hashed; syncing, manifest and renaming happen on
-//   another, one directory at a time, so that training goes on meanwhile. The weights may move as
-//   soon as publish_later() returns.
+// Large files are written from memory that the caller keeps as it is until wait_until_filled(), by
+//   another thread, which then also syncs, writes the manifest and renames; one directory at a time.
+//   So training evaluates and computes its next gradient meanwhile, without a copy of its weights.
 // One process a directory: a lock (flock) on the directory itself, which ends with the process.
 // Errors: Error{kIo, path}; Error{kUsage, "--output"} when another process holds it.
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -45,32 +46,44 @@ class OutputDirectory {
 
   // Fills a new directory by `fill` and puts it at path()/name, in place of one that was there.
   // bytes_needed: refused with Error{kIo} when the file system has less room.
-  void publish(const std::string& name, uint64_t bytes_needed,
-               const std::function<void(const std::filesystem::path&)>& fill);
-  // The same, but returns when it is filled. It is in place once wait() returned; the destructor
-  // waits, too. What fails on the way is thrown by wait(), and nothing is in place then.
-  void publish_later(const std::string& name, uint64_t bytes_needed,
-                     const std::function<void(const std::filesystem::path&)>& fill);
-  bool busy() const { return settling_ && !settling_->done; }  // wait() would wait
+  using Fill = std::function<void(const std::filesystem::path&)>;
+  void publish(const std::string& name, uint64_t bytes_needed, const Fill& fill);
+  // The same in steps. begin() starts `fill` on another thread; finish() adds the caller's part to
+  // the directory and lets the other thread put it in place, which it is once wait() returned.
+  // Without finish(), wait() and the destructor give it up. What fails on the other thread is thrown
+  // by wait_until_filled() or wait(), and nothing is in place then.
+  void begin(const std::string& name, uint64_t bytes_needed, Fill fill);
+  void finish(const Fill& fill);
+  bool begun(const std::string& name) const;  // and not finished
+  void wait_until_filled();                   // until begin()'s `fill` needs its sources no more
+  bool busy() const { return writing_ && !writing_->done; }  // wait() would wait
   void wait();
   void remove(const std::string& name);  // nothing happens when it is absent
   void remove_run();                     // checkpoints, trained/, log.jsonl: --overwrite
   void remove_leftovers();
 
  private:
-  // The other thread, and what it ended with.
-  struct Settling {
+  // The other thread, how far it is and may go, and what it ended with.
+  struct Writing {
+    std::string name;
     std::thread thread;
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool filled = false;
+    enum class Next { kUndecided, kSettle, kGiveUp } next = Next::kUndecided;
+    std::vector<WrittenFile> written;
     std::exception_ptr error;
     std::atomic<bool> done = false;
   };
 
   void lock();
   bool put_back(const std::string& leftover) const;
+  void write(Writing& writing, const Fill& fill) const;
   void settle(const std::string& name, const std::vector<WrittenFile>& written) const;
+  static void decide(Writing& writing, Writing::Next next);
   std::filesystem::path path_;
   Descriptor lock_;
-  std::unique_ptr<Settling> settling_;
+  std::unique_ptr<Writing> writing_;
 };
 
 // The folder of the run that `path` lies in a checkpoint or trained/ of, or would be one of;

@@ -53,6 +53,7 @@ TrainResult TrainingRun::run() {
     const StepBatches batches = order_.batches_of_step(state_.global_step);
     const StepGradient gradient = accumulate_gradient(batches);
     const bool finite = check_finite(gradient, batches);
+    output_.wait_until_filled();  // what a checkpoint is written from changes now
     if (finite) {
       const float clip = clip_factor(gradient.norm, arguments_.max_grad_norm);
       optimizer_.step(setup_.model, state_, rate(state_.global_step), clip);
@@ -95,8 +96,9 @@ void TrainingRun::begin() {
 
 void TrainingRun::require_best() const {
   if (best_checkpoint_.empty()) return;
-  const std::string without = "; --load-best-model-at-end false --allow-changed "
-                              "load-best-model-at-end goes on without it";
+  const std::string without =
+      "; --load-best-model-at-end false --allow-changed "
+      "load-best-model-at-end goes on without it";
   if (!directory_exists(best_checkpoint_)) {
     throw Error(ErrorCode::kIo, best_checkpoint_.string(), "the best checkpoint is gone" + without);
   }
@@ -222,6 +224,7 @@ void TrainingRun::do_due_events() {
     log_loss();
   }
   if (state_.due.evaluate) {
+    if (state_.due.save) begin_save();  // evaluating leaves the tensors as they are
     if (!evaluate_model()) return;
     state_.due.evaluate = false;
   }
@@ -316,8 +319,16 @@ void TrainingRun::note_best(const LogLine& metrics) {
   if (arguments_.save_strategy == "best") state_.due.save = true;
 }
 
-void TrainingRun::save(bool interruption) {
+void TrainingRun::begin_save() {
   complete_save();
+  output_.begin(checkpoint_name(state_.global_step), checkpoint_bytes(setup_.model),
+                [this, next_rate = rate(state_.global_step)](const fs::path& directory) {
+                  write_checkpoint_tensors(setup_.model, state_, arguments_, next_rate, directory);
+                });
+}
+
+void TrainingRun::save(bool interruption) {
+  if (!output_.begun(checkpoint_name(state_.global_step))) begin_save();
   const bool saves_best = state_.best_global_step == state_.global_step && !interruption;
   if (saves_best) best_checkpoint_ = output_.checkpoint(state_.global_step);
   for (Observer* observer : observers_) observer->on_before_save(view());
@@ -332,9 +343,7 @@ void TrainingRun::save(bool interruption) {
                                 rate(state_.global_step),
                                 best_checkpoint_,
                                 interruption};
-  output_.publish_later(
-      output_.checkpoint(state_.global_step).filename().string(), checkpoint_bytes(setup_.model),
-      [&](const std::filesystem::path& directory) { write_checkpoint(source, directory); });
+  output_.finish([&](const fs::path& directory) { write_checkpoint_state(source, directory); });
   settling_save_ = SettlingSave{state_.global_step, interruption, state_.best_global_step};
 }
 

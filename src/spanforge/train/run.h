@@ -45,6 +45,7 @@ class TrainingRun {
   void log_loss();
   bool evaluate_model();  // false: abandoned, because the run is asked to stop
   void note_best(const LogLine& metrics);
+  void begin_save();  // weights and moments, while they stay as they are; save() adds the rest
   void save(bool interruption);
   void complete_save();  // waits until the checkpoint being written is in place
   AnswerSettings answer_settings(const FittedSettings& fitted) const;
@@ -83,7 +84,7 @@ class TrainingRun {
 
   std::filesystem::path best_checkpoint_;
   std::optional<LogLine> last_evaluation_;
-  // A checkpoint that is filled, and settles on the disk while training goes on.
+  // A checkpoint that is being written while training goes on.
   struct SettlingSave {
     int64_t step = 0;
     bool interruption = false;
