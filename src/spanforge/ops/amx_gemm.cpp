@@ -187,7 +187,8 @@ HWY_INLINE __m512 widen(__m256i x) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
 }
 
-void write_part(const AmxProduct& p, int64_t row, int64_t column, const float* sums) {
+void write_part(const AmxProduct& p, int64_t row, int64_t column, const float* sums,
+                bool past_caches) {
   const auto mask = static_cast<__mmask16>(first_halves(std::min<int64_t>(16, p.n - column)));
   if (mask == 0) return;
   __m512 x = _mm512_load_ps(sums);
@@ -199,15 +200,27 @@ void write_part(const AmxProduct& p, int64_t row, int64_t column, const float* s
   } else {
     float* const c = static_cast<float*>(p.c) + row * p.c_stride + column;
     if (p.accumulate) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, c));
-    _mm512_mask_storeu_ps(c, mask, x);
+    if (past_caches && mask == 0xffff && reinterpret_cast<uintptr_t>(c) % 64 == 0) {
+      _mm512_stream_ps(c, x);
+    } else {
+      _mm512_mask_storeu_ps(c, mask, x);
+    }
   }
+}
+
+// A large result that is only written, a gradient of weights, goes to memory without being read
+// into the caches first, where it would not stay until it is used.
+bool goes_past_caches(const AmxProduct& p) {
+  constexpr int64_t kLarge = int64_t{4} << 20;
+  return !p.accumulate && !p.c_is_bf16 && p.m * p.n * int64_t{sizeof(float)} >= kLarge;
 }
 
 void write_product(const AmxProduct& p, int64_t row, int64_t column, const float* sums) {
   const int64_t rows = std::min(kPanel, p.m - row);
+  const bool past_caches = goes_past_caches(p);
   for (int64_t i = 0; i < rows; ++i) {
-    write_part(p, row + i, column, sums + i * kPanel);
-    write_part(p, row + i, column + 16, sums + i * kPanel + 16);
+    write_part(p, row + i, column, sums + i * kPanel, past_caches);
+    write_part(p, row + i, column + 16, sums + i * kPanel + 16, past_caches);
   }
 }
 
@@ -317,6 +330,7 @@ void amx_multiply(const AmxProduct& product) {
       work.share(k0, depth, thread, threads);
       barrier();
       work.run(k0, depth);
+      if (goes_past_caches(product)) _mm_sfence();  // before another thread may read it
       if (k0 + cuts.block < product.k) barrier();
     }
   };

@@ -4,6 +4,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "spanforge/ops/vector_kernel.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -114,6 +115,14 @@ double sum_of_squares_bf16(const bf16* x, int64_t n) { return sum_of_squares_any
 bool all_finite_f32(const float* x, int64_t n) { return all_finite_any(x, n); }
 bool all_finite_bf16(const bf16* x, int64_t n) { return all_finite_any(x, n); }
 
+// Memory that is only written is not read into the caches first.
+HWY_INLINE void store_past_caches(V x, bf16* y, Full full) {
+  if (reinterpret_cast<uintptr_t>(y) % (sizeof(bf16) * hn::Lanes(F())) != 0)
+    return store(x, y, full);
+  hn::Stream(narrow(x), U16(), reinterpret_cast<uint16_t*>(y));
+}
+HWY_INLINE void store_past_caches(V x, bf16* y, Part part) { store(x, y, part); }
+
 // torch's single-tensor path, operation by operation: mul_, lerp_ (one fused multiply-add), mul_,
 // addcmul_, sqrt, div, add_, addcdiv_.
 void adamw_row(float* HWY_RESTRICT p, const float* HWY_RESTRICT g, float* HWY_RESTRICT m,
@@ -132,8 +141,9 @@ void adamw_row(float* HWY_RESTRICT p, const float* HWY_RESTRICT g, float* HWY_RE
     store(new_m, m + j, part);
     store(new_v, v + j, part);
     store(new_p, p + j, part);
-    if (shadow != nullptr) store(new_p, shadow + j, part);
+    if (shadow != nullptr) store_past_caches(new_p, shadow + j, part);
   });
+  if (shadow != nullptr) hwy::FlushStream();
 }
 
 }  // namespace spanforge::ops::HWY_NAMESPACE
