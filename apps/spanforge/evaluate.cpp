@@ -124,6 +124,7 @@ void evaluate_model(const EvaluateOptions& o) {
   options.decoder = settings.decoder_options();
   options.predict.batch_size = o.batch_size;
   options.predict.with_losses = true;
+  options.keep_ranks = false;
   ProgressBar bar("", "examples", 0);
   options.progress = bar.callback();
   Analysis analysis;

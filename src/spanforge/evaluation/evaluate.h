@@ -49,6 +49,7 @@ struct EvaluationOptions {
   std::function<void(int64_t, int64_t)> progress;  // (questions predicted, questions in all)
   std::function<void(const JudgedAnswers&)> on_answers;  // in the order of the examples
   bool recipe_ranks = true;  // also run the recipe's n-best
+  bool keep_ranks = true;    // in Evaluation::ranks; on_answers sees them in any case
   int32_t recipe_top_k = 10;
   double recipe_max_answer_ratio = 0.4;
 };
@@ -57,7 +58,7 @@ struct Evaluation {
   std::optional<double> loss;  // mean over the windows that have a label; nullopt: none has
   int64_t window_count = 0;
   SquadScores squad;
-  std::vector<QaRank> ranks;  // by example; empty without recipe_ranks
+  std::vector<QaRank> ranks;  // by example; empty without recipe_ranks or keep_ranks
   double qa_topk_recall = 0;
   double runtime_seconds = 0;
 };

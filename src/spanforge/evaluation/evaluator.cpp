@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "spanforge/metrics/predictions_file.h"
@@ -78,15 +79,19 @@ void Evaluator::add_answers(const FeatureSet& chunk, const LogitSet& logits, siz
   std::vector<DecodedExample> recipe;
   if (options_.recipe_ranks)
     recipe = decode_range(dataset_, chunk, logits, first, end, recipe_decoder(options_));
+  std::vector<QaRank> ranks;
   for (size_t i = first; i < end; ++i) {
     const Example& example = dataset_.examples[i];
     const bool asked = !is_dropped(chunk, i);
     if (asked) add_scores(example, decoded[i - first]);
-    if (options_.recipe_ranks) add_rank(example, recipe[i - first], asked);
+    if (!options_.recipe_ranks) continue;
+    ranks.push_back(rank_of(example, recipe[i - first]));
+    asked_ += asked;
+    hits_ += asked && ranks.back().rank > 0;
   }
-  if (!options_.on_answers) return;
-  const auto ranks = std::span<const QaRank>(result_.ranks).last(recipe.size());
-  options_.on_answers({chunk, first, decoded, recipe, ranks});
+  if (options_.on_answers) options_.on_answers({chunk, first, decoded, recipe, ranks});
+  if (!options_.keep_ranks) return;
+  std::move(ranks.begin(), ranks.end(), std::back_inserter(result_.ranks));
 }
 
 void Evaluator::add_loss(const FeatureSet& chunk, const std::vector<double>& losses) {
@@ -109,13 +114,6 @@ void Evaluator::add_scores(const Example& example, const DecodedExample& decoded
                    .predicts_text = !decoded.best_non_null.empty()});
   none_.push_back(choice.none);
   null_odds_.push_back(choice.log_odds);
-}
-
-void Evaluator::add_rank(const Example& example, const DecodedExample& recipe, bool asked) {
-  result_.ranks.push_back(rank_of(example, recipe));
-  if (!asked) return;
-  ++asked_;
-  if (result_.ranks.back().rank > 0) ++hits_;
 }
 
 std::vector<NullChoice> Evaluator::null_choices() const {

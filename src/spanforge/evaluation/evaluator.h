@@ -1,6 +1,6 @@
 #pragma once
 // What: an evaluation, chunk after chunk of its data (evaluate.h says what comes out).
-// Cost: about 100 bytes a question, and with recipe_ranks the two texts of a QaRank.
+// Cost: about 100 bytes a question, and with keep_ranks a QaRank with its two texts.
 
 #include <cstdint>
 #include <functional>
@@ -27,7 +27,6 @@ class Evaluator {
   void add_loss(const FeatureSet& chunk, const std::vector<double>& losses);
   void add_answers(const FeatureSet& chunk, const LogitSet& logits, size_t first, size_t end);
   void add_scores(const Example& example, const DecodedExample& decoded);
-  void add_rank(const Example& example, const DecodedExample& recipe, bool asked);
 
   const Dataset& dataset_;
   const EvaluationOptions options_;

@@ -127,7 +127,7 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"per_device_eval_batch_size", "windows of an evaluation batch", ">= 1", "eval_batch_size"},
     a.per_device_eval_batch_size);
   v(I{"max_tokens_per_batch",
-      "tokens of a micro-batch and of an evaluation batch, at most; default: only windows count",
+      "tokens of a micro-batch or evaluation batch, at most; default: any, 16384 in evaluation",
       ">= 8"},
     a.max_tokens_per_batch);
   v(I{"gradient_accumulation_steps", "micro-batches of an optimiser step", ">= 1"},
