@@ -78,7 +78,7 @@ void answer_all(const Options& o, const Pipeline& pipeline, const std::vector<As
 void prompt(const Options& o, const Pipeline& pipeline, const std::string& context) {
   release_notes();
   std::string question;
-  for (;;) {
+  while (!output_closed()) {
     if (stdin_is_terminal()) write_stderr("question> ");
     if (!std::getline(std::cin, question)) break;
     if (question.find_first_not_of(" \t\r") == std::string::npos) continue;

@@ -71,14 +71,14 @@ void evaluate_file(const EvaluateOptions& o) {
   if (!o.null_odds.empty()) odds = o.null_odds;
   const PredictionScores scores =
       score_predictions(dataset, std::filesystem::path(o.predictions), odds, o.no_answer_threshold);
-  if (!scores.missing.empty()) {
-    note(fmt::format("{}: {} questions have no prediction and score 0, {} first", o.predictions,
-                     scores.missing.size(), scores.missing.front()));
-  }
-  if (!scores.extra.empty()) {
-    note(fmt::format("{}: {} predictions are for questions the data do not have, {} first",
-                     o.predictions, scores.extra.size(), scores.extra.front()));
-  }
+  const auto report = [](const std::string& file, const std::vector<std::string>& ids,
+                         const char* what) {
+    if (!ids.empty()) note(fmt::format("{}: {} {}, {} first", file, ids.size(), what, ids.front()));
+  };
+  report(o.predictions, scores.missing, "questions have no prediction and score 0");
+  report(o.predictions, scores.empty, "predictions are empty where the data have an answer");
+  report(o.predictions, scores.extra, "predictions are for questions the data do not have");
+  report(o.null_odds, scores.extra_odds, "odds are for questions the data do not have");
   print_scores(scores_json(scores.squad, scores.items, o.metric),
                o.explain ? explain_json(scores.items) : Json(), o.json);
 }

@@ -5,6 +5,7 @@
 #include "output.h"
 #include "progress.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
 #include "spanforge/hub/hub.h"
 
 namespace spanforge::app {
@@ -35,9 +36,8 @@ bool looks_like_a_path(const std::string& model) {
 }  // namespace
 
 std::filesystem::path resolve_model(const std::string& model) {
-  std::error_code error;
-  if (std::filesystem::is_directory(model, error)) return model;
-  if (std::filesystem::exists(model, error)) {
+  if (directory_exists(model)) return model;
+  if (path_exists(model)) {
     throw Error(ErrorCode::kIo, model, "is a file; --model names a model's directory or a hub id");
   }
   if (model.empty()) throw Error(ErrorCode::kUsage, "--model", "is empty");

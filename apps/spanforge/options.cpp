@@ -8,6 +8,7 @@
 #include "command.h"
 #include "help.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/utf8.h"
 
 namespace spanforge::app {
 namespace {
@@ -55,6 +56,13 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     std::swap(row, next);
   }
   return row[b.size()];
+}
+
+// Names of files, too: reports and a run's records are JSON.
+void require_utf8(const std::string& word, const std::string& place) {
+  if (const auto at = find_invalid_utf8(word)) {
+    throw Error(ErrorCode::kUsage, place, fmt::format("is not UTF-8 at byte {}", *at));
+  }
 }
 
 }  // namespace
@@ -138,6 +146,7 @@ OptionRow& OptionTable::find_flag(const std::string& flag) {
 }
 
 void OptionTable::assign(OptionRow& row, const std::string& value, const std::string& place) {
+  require_utf8(value, place);
   if (!allowed(row, value)) {
     throw Error(ErrorCode::kUsage, place,
                 fmt::format("'{}' is not allowed; it must be {}", quote_for_message(value),
@@ -179,6 +188,7 @@ void OptionTable::take_positionals(const Arguments& arguments, std::vector<std::
                 fmt::format("is missing ({}); see spanforge {} --help", positional_help_,
                             arguments.command->name));
   }
+  for (const std::string& word : words) require_utf8(word, word);
   if (positional_field_ != nullptr) *positional_field_ = std::move(words);
 }
 

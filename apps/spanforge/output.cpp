@@ -63,7 +63,7 @@ void write_stderr(std::string_view text) {
 }
 
 void note(std::string line) {
-  line += '\n';
+  line = quote_for_message(line, line.size()) + "\n";  // names of files may hold anything
   if (notes_released) {
     write_stderr(line);
   } else {

@@ -1,6 +1,7 @@
 // What a run does when a step goes wrong, when nothing gets better, and at odd learning rates.
 #include <cmath>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
@@ -86,10 +87,86 @@ TEST_F(RunPolicy, NonFiniteStepIsLeftOutAndTheRestGoesOn) {
   EXPECT_TRUE(std::isfinite(*poisoned.unrounded_lines.back().number("train_loss")));
 }
 
+TEST_F(RunPolicy, StepsLeftOutAreCountedAcrossAResume) {
+  const auto count_of = [](const Recorder& recorder) {
+    for (const std::string& notice : recorder.notices) {
+      if (notice.ends_with("steps were left out for NaN or Inf")) return notice;
+    }
+    return std::string("nothing");
+  };
+  TrainingArguments a = arguments("out");
+  give(a, "on_nonfinite", a.on_nonfinite, "skip");
+  give(a, "save_steps", a.save_steps, 4.0);
+  Poison third(3), eleventh(11);
+  Recorder killed, whole, untouched;
+  testing::KillAt kill(7);
+  EXPECT_THROW(train(a, {.observers = {&third, &kill, &killed}}), testing::KillAt::Killed);
+  a.resume_from_checkpoint = "last";
+  train(a, {.observers = {&eleventh, &whole}});
+  EXPECT_EQ(count_of(killed), "nothing");
+  EXPECT_EQ(count_of(whole), "2 of 12 steps were left out for NaN or Inf");
+  train(arguments("other"), {.observers = {&untouched}});
+  EXPECT_EQ(count_of(untouched), "nothing");
+}
+
+// Weights that an update made infinite would replace a good checkpoint, which rotation then removes.
+TEST_F(RunPolicy, NonFiniteWeightsAreNotSaved) {
+  struct Overflow : Observer {
+    void on_step_end(const TrainView& view) override {
+      if (view.state.global_step == 8) view.model.all_weights().as<float>()[5] = HUGE_VALF;
+    }
+  } overflow;
+  TrainingArguments a = arguments("out");
+  give(a, "save_steps", a.save_steps, 4.0);
+  give(a, "save_total_limit", a.save_total_limit, int64_t{1});
+  const Error error =
+      expect_error(ErrorCode::kNonFinite, [&] { train(a, {.observers = {&overflow}}); });
+  EXPECT_EQ(error.place(), "step 8");
+  EXPECT_TRUE(error.reason().starts_with("the update made NaN or Inf in ")) << error.reason();
+  EXPECT_NE(error.reason().find("checkpoint-4 is kept"), std::string::npos) << error.reason();
+  EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "log.jsonl", "logs"}));
+  a.resume_from_checkpoint = "last";
+  EXPECT_EQ(train(a).global_step, 12);
+}
+
+// The loss stays finite: the last LayerNorm sees zeros, whose gradient it divides by the root of
+// epsilon.
+TEST_F(RunPolicy, NonFiniteGradientNamesStepExamplesAndTensor) {
+  struct Overflow : Observer {
+    void on_step_end(const TrainView& view) override {
+      if (view.state.global_step != 4) return;
+      const std::map<std::string, float> values = {{"attention.output.LayerNorm.weight", 0.0f},
+                                                   {"attention.output.LayerNorm.bias", 0.0f},
+                                                   {"output.dense.weight", 0.0f},
+                                                   {"output.dense.bias", 0.0f},
+                                                   {"output.LayerNorm.weight", 3e37f}};
+      for (const Parameter& parameter : view.model.parameters()) {
+        for (const auto& [name, value] : values) {
+          if (!parameter.name.ends_with("layer.1." + name)) continue;
+          float* weights = view.model.all_weights().as<float>() + parameter.offset;
+          std::fill_n(weights, parameter.size, value);
+          ++set;
+        }
+      }
+    }
+    size_t set = 0;
+  } overflow;
+  TrainingArguments a = arguments("out");
+  give(a, "save_steps", a.save_steps, 4.0);
+  const Error error =
+      expect_error(ErrorCode::kNonFinite, [&] { train(a, {.observers = {&overflow}}); });
+  EXPECT_EQ(overflow.set, 5u);
+  EXPECT_EQ(error.place(), "step 5");
+  const std::string& reason = error.reason();
+  EXPECT_TRUE(reason.starts_with("NaN or Inf in the gradient of bert.")) << reason;
+  EXPECT_NE(reason.find("examples wh"), std::string::npos) << reason;
+  EXPECT_NE(reason.find("checkpoint-4 is kept"), std::string::npos) << reason;
+}
+
 TEST_F(RunPolicy, RunOfNothingButNonFiniteStepsKeepsItsWeights) {
   TrainingArguments a = arguments("out"), one = arguments("one");
   for (TrainingArguments* options : {&a, &one}) {
-    give(*options, "learning_rate", options->learning_rate, 1e38);
+    give(*options, "learning_rate", options->learning_rate, 1e30);
     give(*options, "lr_scheduler_type", options->lr_scheduler_type, "constant");
     give(*options, "on_nonfinite", options->on_nonfinite, "skip");
   }

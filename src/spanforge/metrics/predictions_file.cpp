@@ -40,6 +40,7 @@ PredictionScores score(const Dataset& dataset, const PredictionsFile& prediction
       result.extra.push_back(id);
       continue;
     }
+    if (text.empty() && !result.items[found->second].golds.empty()) result.empty.push_back(id);
     result.items[found->second].prediction = text;
     result.items[found->second].answered = true;
     prediction_order.push_back(found->second);
@@ -52,7 +53,10 @@ PredictionScores score(const Dataset& dataset, const PredictionsFile& prediction
     std::vector<bool> has_odds(result.items.size(), false);
     for (const auto& [id, value] : odds->odds) {
       const auto found = position.find(id);
-      if (found == position.end()) continue;
+      if (found == position.end()) {
+        result.extra_odds.push_back(id);
+        continue;
+      }
       result.items[found->second].no_answer_probability = value;
       has_odds[found->second] = true;
       odds_order.push_back(found->second);

@@ -35,6 +35,8 @@ struct PredictionScores {
   std::vector<SquadItem> items;      // by example; what other metrics score
   std::vector<std::string> missing;  // ids of the dataset without a prediction: they score 0
   std::vector<std::string> extra;    // predicted ids the dataset does not have: not scored
+  std::vector<std::string> extra_odds;  // the same of the odds
+  std::vector<std::string> empty;    // ids predicted "" although the dataset has an answer
 };
 
 PredictionScores score_predictions(const Dataset& dataset, const PredictionsFile& predictions,

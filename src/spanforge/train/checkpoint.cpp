@@ -8,9 +8,11 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/threads.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/torch_file.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/ops/gemm.h"
 #include "spanforge/train/optimizer_file.h"
 #include "spanforge/train/state_files.h"
 
@@ -55,12 +57,17 @@ Json spanforge_state(const CheckpointSource& source) {
   Json data = Json::object();
   for (const auto& [option, file] : source.data)
     data[option] = {{"file", file.file}, {"sha256", file.sha256}};
+  const Computing computing = computing_of(source.model);
   Json observers = Json::object();
   for (const Observer* observer : source.observers) {
     if (!observer->name().empty()) observers[observer->name()] = observer->save_state();
   }
   return {{"format", kFormat},
           {"data", std::move(data)},
+          {"computing",
+           {{"threads", computing.threads},
+            {"instructions", computing.instructions},
+            {"precision", computing.precision}}},
           {"interruption", source.interruption},
           {"progress", progress_json(source.state)},
           {"observers", std::move(observers)}};
@@ -113,6 +120,18 @@ DataFiles data_files(const Json& json, const fs::path& file) {
     throw Error(ErrorCode::kBadModel, file.string(), "\"data\" lacks file or sha256");
   }
   return data;
+}
+
+std::optional<Computing> computing_from(const Json& json, const fs::path& file) {
+  const auto found = json.find("computing");
+  if (found == json.end()) return std::nullopt;
+  try {
+    return Computing{.threads = found->at("threads").get<int>(),
+                     .instructions = found->at("instructions").get<std::string>(),
+                     .precision = found->at("precision").get<std::string>()};
+  } catch (const nlohmann::json::exception&) {
+    throw Error(ErrorCode::kBadModel, file.string(), "\"computing\" is unsound");
+  }
 }
 
 }  // namespace
@@ -180,8 +199,16 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   head.arguments =
       arguments_from_json(parse_json_file(arguments, ErrorCode::kBadModel), arguments.string());
   const fs::path file = directory / kStateFile;
-  head.data = data_files(member(read_spanforge_state(directory), "data", file), file);
+  const Json ours_only = read_spanforge_state(directory);
+  head.data = data_files(member(ours_only, "data", file), file);
+  head.computing = computing_from(ours_only, file);
   return head;
+}
+
+Computing computing_of(const QuestionAnsweringModel& model) {
+  return {.threads = thread_count(),
+          .instructions = ops::instruction_set(),
+          .precision = model.precision() == Precision::kBF16 ? "bf16" : "fp32"};
 }
 
 void prove_whole(const fs::path& directory) {

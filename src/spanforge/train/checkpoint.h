@@ -5,8 +5,9 @@
 //   was judged), spanforge_state.json with what trainer_state.json has no place for (an unknown key
 //   there breaks HF's loading), and the manifest. HF's own checkpoints are read as well: they lack
 //   our files, and the losses since the last log with them.
-// spanforge_state.json: {"format": 1, "data": {name: {"file", "sha256"}}, "interruption": bool,
-//   "progress": {...}, "observers": {name: state}}. A newer format is refused.
+// spanforge_state.json: {"format": 1, "data": {name: {"file", "sha256"}}, "computing": {"threads",
+//   "instructions", "precision"}, "interruption": bool, "progress": {...}, "observers":
+//   {name: state}}. A newer format is refused.
 // Errors: Error{kBadModel, file} for what is wrong inside, Error{kIo, file} from the system.
 
 #include <filesystem>
@@ -31,6 +32,15 @@ struct DataFile {
   std::string file, sha256;
 };
 using DataFiles = std::map<std::string, DataFile>;  // by option: "train", "validation"
+
+// What the last digits depend on besides options and data. Named "computing" in
+// spanforge_state.json.
+struct Computing {
+  int threads = 0;
+  std::string instructions, precision;  // "avx512", "fp32"
+  bool operator==(const Computing&) const = default;
+};
+Computing computing_of(const QuestionAnsweringModel& model);  // this process's
 
 // What a checkpoint holds beside the tensors. Borrowed for a call.
 struct CheckpointSource {
@@ -64,6 +74,7 @@ struct CheckpointHead {
   std::filesystem::path directory;
   std::optional<TrainingArguments> arguments;  // nullopt: HF's checkpoint
   DataFiles data;                              // empty: HF's checkpoint
+  std::optional<Computing> computing;          // nullopt: HF's, or an early one of ours
   bool has_tokenizer = false;
   int64_t train_batch_size = 0, max_steps = 0;  // as trainer_state.json says; 0: it does not
 };

@@ -147,18 +147,48 @@ bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& 
   return false;
 }
 
+// An update can overflow, too. Such a state would be saved in the place of a good one.
+void TrainingRun::require_finite_state() const {
+  const auto as_tensor = [](const Arena& arena) {
+    return make_tensor(reinterpret_cast<float*>(arena.data()), 1,
+                       static_cast<int64_t>(arena.size() / sizeof(float)));
+  };
+  const std::pair<const char*, Tensor> parts[] = {
+      {"", setup_.model.all_weights()},
+      {"the first moment of ", as_tensor(state_.first_moment)},
+      {"the second moment of ", as_tensor(state_.second_moment)}};
+  for (const auto& [what, values] : parts) {
+    const int64_t index = ops::first_non_finite(values);
+    if (index < 0) continue;
+    throw Error(ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step),
+                fmt::format("the update made NaN or Inf in {}{}; {}", what, parameter_at(index),
+                            advice()));
+  }
+}
+
+// Name of the parameter that an index into an arena falls into.
+std::string TrainingRun::parameter_at(int64_t index) const {
+  for (const Parameter& parameter : setup_.model.parameters()) {
+    if (index >= parameter.offset && index < parameter.offset + parameter.size)
+      return parameter.name;
+  }
+  return "no parameter";
+}
+
+std::string TrainingRun::advice() const {
+  const auto kept = output_.checkpoints();
+  return fmt::format("{}; a lower --learning-rate or --on-nonfinite skip may help",
+                     kept.empty() ? "no checkpoint was saved yet"
+                                  : checkpoint_name(kept.back()) + " is kept");
+}
+
 void TrainingRun::refuse_non_finite(const StepGradient& gradient,
                                     const StepBatches& batches) const {
   std::vector<int32_t> windows = bad_windows_;
   std::string tensor = "the loss";
   if (std::isfinite(gradient.loss)) {
-    const Tensor all = setup_.model.all_gradients();
-    const int64_t index = ops::first_non_finite(all);
-    tensor = "the gradients' norm";
-    for (const Parameter& parameter : setup_.model.parameters()) {
-      const bool holds = index >= parameter.offset && index < parameter.offset + parameter.size;
-      if (holds) tensor = "the gradient of " + parameter.name;
-    }
+    const int64_t index = ops::first_non_finite(setup_.model.all_gradients());
+    tensor = index < 0 ? "the gradients' norm" : "the gradient of " + parameter_at(index);
     for (const auto& micro : batches.micro_batches)
       windows.insert(windows.end(), micro.begin(), micro.end());
   }
@@ -169,14 +199,9 @@ void TrainingRun::refuse_non_finite(const StepGradient& gradient,
     if (std::find(ids.begin(), ids.end(), example.id) == ids.end()) ids.push_back(example.id);
     if (ids.size() == 8) break;
   }
-  const auto kept = output_.checkpoints();
-  throw Error(
-      ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step + 1),
-      fmt::format("NaN or Inf in {}, examples {}; {}; a lower --learning-rate or --on-nonfinite "
-                  "skip may help",
-                  tensor, fmt::join(ids, ", "),
-                  kept.empty() ? "no checkpoint was saved yet"
-                               : output_.checkpoint(kept.back()).filename().string() + " is kept"));
+  throw Error(ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step + 1),
+              fmt::format("NaN or Inf in {}, examples {}; {}", tensor, fmt::join(ids, ", "),
+                          advice()));
 }
 
 void TrainingRun::count_step(const StepBatches& batches, const StepGradient& gradient,
@@ -184,7 +209,9 @@ void TrainingRun::count_step(const StepBatches& batches, const StepGradient& gra
   if (updated) {
     state_.loss_since_log += gradient.loss;
     state_.last_grad_norm = gradient.norm;
-  } else {  // as HF's filter: a step without a loss counts as the mean of the others
+  } else {
+    ++state_.skipped_steps;
+    // as HF's filter: a step without a loss counts as the mean of the others
     const auto others = static_cast<double>(state_.global_step - state_.last_logged_step);
     state_.loss_since_log += others > 0 ? state_.loss_since_log / others : 0.0;
   }
@@ -321,6 +348,7 @@ void TrainingRun::note_best(const LogLine& metrics) {
 
 void TrainingRun::begin_save() {
   complete_save();
+  require_finite_state();
   output_.begin(checkpoint_name(state_.global_step), checkpoint_bytes(setup_.model),
                 [this, next_rate = rate(state_.global_step)](const fs::path& directory) {
                   write_checkpoint_tensors(setup_.model, state_, arguments_, next_rate, directory);

@@ -37,6 +37,9 @@ class TrainingRun {
   bool check_finite(const StepGradient& gradient, const StepBatches& batches);
   [[noreturn]] void refuse_non_finite(const StepGradient& gradient,
                                       const StepBatches& batches) const;
+  void require_finite_state() const;  // weights and moments
+  std::string parameter_at(int64_t index) const;
+  std::string advice() const;
   void count_step(const StepBatches& batches, const StepGradient& gradient, bool updated);
   DueEvents due_after_step(const StepBatches& batches) const;
   DueEvents due_after_epoch() const;

@@ -13,6 +13,7 @@ TrainResult TrainingRun::finish() {
   if (stop_requested()) interrupt();
   complete_save();
   if (arguments_.load_best_model_at_end) load_best();
+  require_finite_state();
   LogLine unrounded = summary(/*rounded=*/false);
   LogLine line = summary(/*rounded=*/true);
   emit(line, unrounded);
@@ -20,6 +21,10 @@ TrainResult TrainingRun::finish() {
   remove_interruption_checkpoints(/*finished=*/true);
   if (saved_step_ >= 0) rotate(state_.best_global_step);
   output_.remove_leftovers();
+  if (state_.skipped_steps > 0) {
+    notify(fmt::format("{} of {} steps were left out for NaN or Inf", state_.skipped_steps,
+                       state_.global_step));
+  }
   for (Observer* observer : observers_) observer->on_train_end(view());
 
   TrainResult result;

@@ -182,6 +182,20 @@ class SetupBuilder {
                        checkpoint_->max_steps, plan.max_steps));
   }
 
+  void report_other_computing(const QuestionAnsweringModel& model) {
+    if (!checkpoint_ || !checkpoint_->computing) return;
+    const auto text = [](const Computing& c) {
+      return fmt::format("{} thread{}, {}, {}", c.threads, c.threads == 1 ? "" : "s",
+                         c.instructions, c.precision);
+    };
+    const Computing now = computing_of(model);
+    if (now == *checkpoint_->computing) return;
+    notify(Kind::kWarning,
+           fmt::format("the run to resume computed with {}, this one with {}: it goes on, but not "
+                       "to the same last digits",
+                       text(*checkpoint_->computing), text(now)));
+  }
+
   AnswerSettings answer_settings(const FeatureSet& features, const WindowOptions& windows) {
     if (!arguments_.max_answer_length)
       arguments_.max_answer_length = longest_answer_from_labels(features);
@@ -295,6 +309,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   if (validation) builder.report_fitting(settings, validation->dataset);
   const TrainPlan plan = make_plan(arguments, train.features.windows());
   builder.report_other_length(plan);
+  builder.report_other_computing(model);
   return Setup{std::move(arguments),
                std::move(model),
                std::move(tokenizer),

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <type_traits>
 
 namespace spanforge {
@@ -49,6 +52,9 @@ void sum_history(TrainState& state) {
   state.last_logged_step = state.global_step;
 }
 
+// Came with a later version: checkpoints before it say nothing of them.
+constexpr std::array<std::string_view, 1> kLaterFields = {"skipped_steps"};
+
 // Calls visit(name, field) for each field of "progress".
 template <class State, class Visit>
 void visit_progress(State& s, Visit&& visit) {
@@ -57,6 +63,7 @@ void visit_progress(State& s, Visit&& visit) {
   visit("logged_loss", s.logged_loss);
   visit("last_grad_norm", s.last_grad_norm);
   visit("unknown_losses", s.unknown_losses);
+  visit("skipped_steps", s.skipped_steps);
   visit("best_metric", s.best_metric);
   visit("temperature", s.fitted.temperature);
   visit("null_threshold", s.fitted.null_threshold);
@@ -133,6 +140,9 @@ Json progress_json(const TrainState& state) {
 void progress_from_json(const Json& json, const std::string& place, TrainState& state) {
   reading(place, [&] {
     visit_progress(state, [&]<class T>(const char* name, T& field) {
+      const bool later =
+          std::find(kLaterFields.begin(), kLaterFields.end(), name) != kLaterFields.end();
+      if (later && !json.contains(name)) return;
       if constexpr (std::is_arithmetic_v<T>) {
         field = json.at(name).get<T>();
       } else {

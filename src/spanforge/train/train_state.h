@@ -39,6 +39,7 @@ struct TrainState {
   int64_t last_logged_step = 0;
   double logged_loss = 0;
   double last_grad_norm = 0;
+  int64_t skipped_steps = 0;   // left out for NaN or Inf (--on-nonfinite skip)
   int64_t unknown_losses = 0;  // steps whose losses are not known: HF's checkpoints do not say
 
   std::optional<double> best_metric;
