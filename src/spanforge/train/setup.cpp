@@ -209,6 +209,12 @@ class SetupBuilder {
     return settings;
   }
 
+  void stop_if_asked(const fs::path& while_at) const {
+    if (context_.stop == nullptr || !context_.stop->load()) return;
+    throw Error(ErrorCode::kInterrupted, while_at.string(),
+                "stopped on request before the first step; nothing was written");
+  }
+
  private:
   Precision precision() const {
     const bool bf16 =
@@ -246,10 +252,7 @@ class SetupBuilder {
     FeatureOptions options;
     options.windows = windows;
     options.progress = [this, option, file](int64_t done, int64_t total) {
-      if (context_.stop != nullptr && context_.stop->load()) {
-        throw Error(ErrorCode::kInterrupted, file.string(),
-                    "stopped on request before the first step; nothing was written");
-      }
+      stop_if_asked(file);
       for (Observer* observer : context_.observers) {
         observer->on_progress({Progress::Stage::kMap, option, done, total});
       }
@@ -305,6 +308,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
     builder.report_overlap(overlap);
   }
   QuestionAnsweringModel model = builder.take_model(std::move(loading), directory);
+  builder.stop_if_asked(directory);
   const AnswerSettings settings = builder.answer_settings(train.features, windows);
   if (validation) builder.report_fitting(settings, validation->dataset);
   const TrainPlan plan = make_plan(arguments, train.features.windows());
