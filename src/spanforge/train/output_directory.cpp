@@ -120,10 +120,13 @@ OutputDirectory::OutputDirectory(fs::path path) : path_(std::move(path)) {
   lock();
 }
 
-OutputDirectory::~OutputDirectory() {
+OutputDirectory::~OutputDirectory() { give_up(); }
+
+void OutputDirectory::give_up() noexcept {
   if (!writing_) return;
   decide(*writing_, Writing::Next::kGiveUp);
   writing_->thread.join();
+  writing_.reset();
 }
 
 void OutputDirectory::lock() {

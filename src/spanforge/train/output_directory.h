@@ -55,6 +55,8 @@ class OutputDirectory {
   void begin(const std::string& name, uint64_t bytes_needed, Fill fill);
   void finish(const Fill& fill);
   bool begun(const std::string& name) const;  // and not finished
+  // Joins the other thread, whatever it ends with: what it writes from may go then.
+  void give_up() noexcept;
   void wait_until_filled();                   // until begin()'s `fill` needs its sources no more
   bool busy() const { return writing_ && !writing_->done; }  // wait() would wait
   void wait();

@@ -21,6 +21,9 @@ class TrainingRun {
   // observers: in the order they are called; REQUIRES output.create() was called.
   TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Observer*> observers,
               const std::atomic<bool>* stop);
+  TrainingRun(const TrainingRun&) = delete;
+  TrainingRun& operator=(const TrainingRun&) = delete;
+  ~TrainingRun() { output_.give_up(); }  // it writes from this state and the setup's model
   TrainResult run();
 
  private:
