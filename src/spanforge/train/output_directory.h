@@ -5,8 +5,9 @@
 //   manifest, renamed, and the parent synced. Removal renames first, too. What kills left behind is
 //   removed at the next start.
 // Large files are written from memory that the caller keeps as it is until wait_until_filled(), by
-//   another thread, which then also syncs, writes the manifest and renames; one directory at a time.
-//   So training evaluates and computes its next gradient meanwhile, without a copy of its weights.
+//   another thread, which then also syncs, writes the manifest and renames; one directory at a
+//   time. So training evaluates and computes its next gradient meanwhile, without a copy of its
+//   weights.
 // One process a directory: a lock (flock) on the directory itself, which ends with the process.
 // Errors: Error{kIo, path}; Error{kUsage, "--output"} when another process holds it.
 
@@ -50,14 +51,14 @@ class OutputDirectory {
   void publish(const std::string& name, uint64_t bytes_needed, const Fill& fill);
   // The same in steps. begin() starts `fill` on another thread; finish() adds the caller's part to
   // the directory and lets the other thread put it in place, which it is once wait() returned.
-  // Without finish(), wait() and the destructor give it up. What fails on the other thread is thrown
-  // by wait_until_filled() or wait(), and nothing is in place then.
+  // Without finish(), wait() and the destructor give it up. What fails on the other thread is
+  // thrown by wait_until_filled() or wait(), and nothing is in place then.
   void begin(const std::string& name, uint64_t bytes_needed, Fill fill);
   void finish(const Fill& fill);
   bool begun(const std::string& name) const;  // and not finished
   // Joins the other thread, whatever it ends with: what it writes from may go then.
   void give_up() noexcept;
-  void wait_until_filled();                   // until begin()'s `fill` needs its sources no more
+  void wait_until_filled();  // until begin()'s `fill` needs its sources no more
   bool busy() const { return writing_ && !writing_->done; }  // wait() would wait
   void wait();
   void remove(const std::string& name);  // nothing happens when it is absent
