@@ -1,10 +1,14 @@
 #include "spanforge/ops/gemm.h"
 
+#include <cmath>
+#include <string>
 #include <thread>
 
 #include "ops/reference.h"
 #include "spanforge/ops/instruction_sets.h"
 #include "spanforge/ops/linear.h"
+#include "spanforge/ops/tile_gemm.h"
+#include "spanforge/ops/tiles.h"
 
 namespace spanforge::ops {
 namespace {
@@ -91,7 +95,9 @@ TEST(Gemm, EqualsReferenceForAllTranspositionsStridesAndDtypes) {
 }
 
 // Sizes beyond what a kernel takes at once: several blocks of K, many panels of either factor.
-TEST(Gemm, EqualsReferenceWhereWorkIsCutIntoBlocks) {
+// body(a, b, options, c, wanted, limit): bf16 factors, f32 result.
+template <class Body>
+void for_products_cut_into_blocks(const Body& body) {
   const uint64_t seed = testing::test_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   CounterStream stream(seed);
@@ -111,14 +117,52 @@ TEST(Gemm, EqualsReferenceWhereWorkIsCutIntoBlocks) {
       const Matrix wanted = multiply(a, b, options.accumulate ? before : Matrix(size.m, size.n));
       const Buffer a_buffer(DType::kBF16, (bits & 1) != 0 ? transposed(a) : a, 1);
       const Buffer b_buffer(DType::kBF16, (bits & 2) != 0 ? transposed(b) : b, 5);
-      const Buffer c(DType::kF32, before, 3), again(DType::kF32, before, 3);
-      gemm(a_buffer, b_buffer, c, options);
-      expect_near(c.matrix(), wanted, 1e-4, 1e-5, "c");
+      const Buffer c(DType::kF32, before, 3);
+      // Every product added rounds a sum of some sqrt(k) in f32.
+      const double limit = 4e-6 * std::sqrt(static_cast<double>(size.k));
+      body(a_buffer, b_buffer, options, c, wanted, limit);
       c.check_padding();
-      with_threads(5, [&] { gemm(a_buffer, b_buffer, again, options); });
-      expect_near(again.matrix(), wanted, 1e-4, 1e-5, "c on five threads");
-      if (HasFailure()) return;
+      if (::testing::Test::HasFailure()) return;
     }
+  }
+}
+
+TEST(Gemm, EqualsReferenceWhereWorkIsCutIntoBlocks) {
+  for (const int threads : {2, 5}) {
+    SCOPED_TRACE(std::to_string(threads) + " threads");
+    for_products_cut_into_blocks([&](const Buffer& a, const Buffer& b, const GemmOptions& options,
+                                     const Buffer& c, const Matrix& wanted, double limit) {
+      with_threads(threads, [&] { gemm(a, b, c, options); });
+      expect_near(c.matrix(), wanted, limit, 1e-5, "c");
+    });
+  }
+}
+
+// As gemm() does on a CPU with AMX; others can run it too.
+TEST(TileGemm, EqualsReferenceWhereWorkIsCutIntoBlocks) {
+  if (!has_bf16_tiles()) GTEST_SKIP() << "this CPU has no products of bf16";
+  for (const int threads : {2, 5}) {
+    SCOPED_TRACE(std::to_string(threads) + " threads");
+    for_products_cut_into_blocks([&](const Buffer& a, const Buffer& b, const GemmOptions& options,
+                                     const Buffer& c, const Matrix& wanted, double limit) {
+      const Tensor& x = a;
+      const Tensor& y = b;
+      const Tensor& z = c;
+      const bool a_flips = options.a == Transpose::kYes, b_flips = options.b == Transpose::kYes;
+      with_threads(threads, [&] {
+        tile_multiply({.a = {x.as<bf16>(), x.stride, !a_flips},
+                       .b = {y.as<bf16>(), y.stride, b_flips},
+                       .m = z.rows,
+                       .n = z.cols,
+                       .k = a_flips ? x.rows : x.cols,
+                       .c = z.data,
+                       .c_stride = z.stride,
+                       .c_is_bf16 = false,
+                       .bias = nullptr,
+                       .accumulate = options.accumulate});
+      });
+      expect_near(c.matrix(), wanted, limit, 1e-5, "c");
+    });
   }
 }
 

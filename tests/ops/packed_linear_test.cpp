@@ -6,8 +6,6 @@
 #include <cmath>
 #include <random>
 
-#include "spanforge/ops/amx.h"
-#include "spanforge/ops/integer_gemm.h"
 
 namespace spanforge::ops {
 namespace {

@@ -9,12 +9,12 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "spanforge/ops/amx.h"
-#include "spanforge/ops/amx_gemm.h"
 #include "spanforge/ops/check.h"
 #include "spanforge/ops/instruction_sets.h"
 #include "spanforge/ops/optimizer.h"
 #include "spanforge/ops/runtime.h"
+#include "spanforge/ops/tile_gemm.h"
+#include "spanforge/ops/tiles.h"
 
 namespace spanforge::ops {
 namespace {
@@ -200,16 +200,16 @@ void multiply_as_f32(const Operands& x) {
 
 void multiply_in_tiles(const Operands& x) {
   const GemmOptions& o = x.options;
-  amx_multiply({.a = {x.a.as<bf16>(), x.a.stride, o.a == Transpose::kNo},
-                .b = {x.b.as<bf16>(), x.b.stride, o.b == Transpose::kYes},
-                .m = x.m,
-                .n = x.n,
-                .k = x.k,
-                .c = x.c.data,
-                .c_stride = x.c.stride,
-                .c_is_bf16 = x.c.dtype == DType::kBF16,
-                .bias = o.bias.empty() ? nullptr : o.bias.as<float>(),
-                .accumulate = o.accumulate});
+  tile_multiply({.a = {x.a.as<bf16>(), x.a.stride, o.a == Transpose::kNo},
+                 .b = {x.b.as<bf16>(), x.b.stride, o.b == Transpose::kYes},
+                 .m = x.m,
+                 .n = x.n,
+                 .k = x.k,
+                 .c = x.c.data,
+                 .c_stride = x.c.stride,
+                 .c_is_bf16 = x.c.dtype == DType::kBF16,
+                 .bias = o.bias.empty() ? nullptr : o.bias.as<float>(),
+                 .accumulate = o.accumulate});
 }
 
 void check(const Operands& x) {
@@ -260,7 +260,7 @@ void gemm(const Tensor& a, const Tensor& b, const Tensor& c, const GemmOptions& 
   if (x.m == 0 || x.n == 0) return;
   if (x.k == 0) return empty_sum(x);
   if (a.dtype == DType::kBF16 && !bf16_is_fast()) return multiply_as_f32(x);
-  if (a.dtype == DType::kBF16 && has_tiles()) return multiply_in_tiles(x);
+  if (a.dtype == DType::kBF16 && has_amx()) return multiply_in_tiles(x);
   multiply(x);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // The one seam to matrix multiplication; nothing above this header knows who does it: oneDNN 2.6+
-// or 3.x, or for bf16 on a CPU with AMX amx_gemm.h, which is faster there.
+// or 3.x, or for bf16 on a CPU with AMX tile_gemm.h, which is faster there.
 // Dtypes: a and b both f32 or both bf16; c f32 or bf16; accumulation is always f32.
 // Errors: Error{kInternal} on shapes that do not fit, before anything is computed.
 

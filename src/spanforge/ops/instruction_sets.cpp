@@ -45,9 +45,11 @@ bool apply() {
               std::string(wanted) + " is not one of avx2, avx512, avx512_bf16, amx");
 }
 
-int isa_bits() {
+bool has_isa(dnnl::cpu_isa isa) {
   apply_isa_limit();
-  return static_cast<int>(dnnl::get_effective_cpu_isa());
+  static const int has = static_cast<int>(dnnl::get_effective_cpu_isa());
+  const int wanted = static_cast<int>(isa);
+  return (has & wanted) == wanted;
 }
 
 }  // namespace
@@ -57,11 +59,19 @@ void apply_isa_limit() {
   static_cast<void>(applied);
 }
 
-bool bf16_is_fast() {
-  constexpr int kNeeded = static_cast<int>(dnnl::cpu_isa::avx512_core_bf16);
-  static const bool fast = (isa_bits() & kNeeded) == kNeeded;
-  return fast;
+bool may_use(Instructions instructions) {
+  switch (instructions) {
+    case Instructions::kAvx512Vnni:
+      return has_isa(dnnl::cpu_isa::avx512_core_vnni);
+    case Instructions::kAvx512Bf16:
+      return has_isa(dnnl::cpu_isa::avx512_core_bf16);
+    case Instructions::kAmx:
+      return has_isa(dnnl::cpu_isa::avx512_core_amx);
+  }
+  return false;
 }
+
+bool bf16_is_fast() { return may_use(Instructions::kAvx512Bf16); }
 
 const char* instruction_set() {
   struct Row {
@@ -75,9 +85,8 @@ const char* instruction_set() {
                            {dnnl::cpu_isa::avx2, "avx2"},
                            {dnnl::cpu_isa::avx, "avx"},
                            {dnnl::cpu_isa::sse41, "sse41"}};
-  const int bits = isa_bits();
   for (const Row& row : kRows) {
-    if ((bits & static_cast<int>(row.isa)) == static_cast<int>(row.isa)) return row.name;
+    if (has_isa(row.isa)) return row.name;
   }
   return "generic";
 }

@@ -6,11 +6,10 @@
 #include <type_traits>
 
 #include "spanforge/ops/activation_kernel.h"
-#include "spanforge/ops/amx.h"
 #include "spanforge/ops/check.h"
 #include "spanforge/ops/gemm.h"
-#include "spanforge/ops/integer_gemm.h"
 #include "spanforge/ops/runtime.h"
+#include "spanforge/ops/tiles.h"
 
 namespace spanforge::ops {
 namespace {
@@ -112,7 +111,7 @@ PackedLinear PackedLinear::bf16(int64_t outputs, int64_t inputs, const RowReader
   layer.form_ = Form::kBF16;
   layer.outputs_ = outputs;
   layer.inputs_ = inputs;
-  if (has_tiles()) {
+  if (has_bf16_tiles()) {
     layer.memory_ = allocate_aligned(packed_bytes(outputs, inputs, DType::kBF16));
     pack_bf16(outputs, inputs, weights, layer.memory_.get());
     layer.packed_ = layer.memory_.get();
@@ -142,18 +141,11 @@ PackedLinear PackedLinear::int8(int64_t outputs, int64_t inputs, const int8_t* p
   sum_int8(outputs, inputs, packed, layer.shift_.data());
   for (int32_t& shift : layer.shift_) shift *= range.zero_point;
   layer.keep_bias(bias);
-  if (has_tiles()) return layer;
-  const bool exact = integer_gemm_is_fast();
-  layer.memory_ = allocate_aligned(outputs * inputs * (exact ? 1 : sizeof(float)));
-  if (exact) {
-    auto* const data = reinterpret_cast<int8_t*>(layer.memory_.get());
-    unpack_int8(outputs, inputs, packed, data);
-    layer.plain_ = {make_tensor(data, outputs, inputs)};
-  } else {
-    auto* const data = reinterpret_cast<float*>(layer.memory_.get());
-    unpack_int8(outputs, inputs, packed, data);
-    layer.plain_ = {make_tensor(data, outputs, inputs)};
-  }
+  if (has_int8_tiles()) return layer;
+  layer.memory_ = allocate_aligned(outputs * inputs * sizeof(float));
+  auto* const data = reinterpret_cast<float*>(layer.memory_.get());
+  unpack_int8(outputs, inputs, packed, data);
+  layer.plain_ = {make_tensor(data, outputs, inputs)};
   return layer;
 }
 
@@ -173,7 +165,7 @@ void PackedLinear::run(const Tensor& x, std::optional<Activation> activation,
     require_matrix(kOp, "x", x, x.rows, inputs_, dtype);
   }
   if (x.rows == 0 || outputs_ == 0) return;
-  if (form_ != Form::kF32 && has_tiles()) {
+  if (multiplies_tiles()) {
     const bool look_up = activation && y.dtype == DType::kBF16;
     run_tiles(x, look_up ? activation_table(*activation) : nullptr, y);
     if (look_up) return;
@@ -183,6 +175,10 @@ void PackedLinear::run(const Tensor& x, std::optional<Activation> activation,
     run_plain(x, y);
   }
   if (activation) activate_rows(*activation, y);
+}
+
+bool PackedLinear::multiplies_tiles() const {
+  return form_ == Form::kInt8 ? has_int8_tiles() : form_ == Form::kBF16 && has_bf16_tiles();
 }
 
 Quantizer PackedLinear::quantizer() const {
@@ -228,7 +224,7 @@ void PackedLinear::run_tiles(const Tensor& x, const uint16_t* table, const Tenso
          ++s) {
       const int64_t column = s * kStripe;
       const int64_t columns = std::min(kStripe, outputs_ - column);
-      multiply_stripe(left, tile_rows, s, sums);
+      multiply_stripe(left, rows, s, sums);
       sums_to_output_kernel({sums, kStripe, rows, columns, whole_bias_.data() + column,
                              bytes ? scales_.data() + column : nullptr,
                              bytes ? shift_.data() + column : nullptr, table,
@@ -240,9 +236,10 @@ void PackedLinear::run_tiles(const Tensor& x, const uint16_t* table, const Tenso
 // All rows of a panel by one stripe. Along the inputs in pieces: a piece of the stripe stays in the
 // nearest cache while the panel passes by, and the next is fetched meanwhile: a stripe comes from
 // far away, and no more often than once a panel.
-void PackedLinear::multiply_stripe(const std::byte* left, int64_t tile_rows, int64_t stripe,
+void PackedLinear::multiply_stripe(const std::byte* left, int64_t rows, int64_t stripe,
                                    std::byte* sums) const {
   const bool bytes = form_ == Form::kInt8;
+  const int64_t tile_rows = (rows + kTileRows - 1) / kTileRows;
   const int64_t depth = packed_depth(inputs_, bytes ? DType::kS8 : DType::kBF16);
   const int64_t pieces = (depth + kPieceDepth - 1) / kPieceDepth;
   const std::byte* const right = packed_ + stripe * depth * 2 * kTileBytes;
@@ -252,14 +249,10 @@ void PackedLinear::multiply_stripe(const std::byte* left, int64_t tile_rows, int
     Fetch next(right + end * 2 * kTileBytes, 1, (end - first) * 2 * kTileBytes, 0);
     next.spread_over(calls * (end - first));
     for (int64_t t = 0; t < tile_rows; t += 2) {
-      const TileProduct product{left + (t * depth + first) * kTileBytes,
-                                depth * kTileBytes,
-                                right + first * 2 * kTileBytes,
-                                end - first,
-                                t + 1 < tile_rows,
-                                piece > 0,
-                                sums + t * kTileRows * kStripe * 4,
-                                &next};
+      const TileProduct product{left + (t * depth + first) * kTileBytes, depth * kTileBytes,
+                                right + first * 2 * kTileBytes,          end - first,
+                                std::min(kStripe, rows - t * kTileRows), piece > 0,
+                                sums + t * kTileRows * kStripe * 4,      &next};
       bytes ? multiply_tiles_u8s8(product) : multiply_tiles_bf16(product);
     }
   }
@@ -277,7 +270,6 @@ void PackedLinear::run_plain(const Tensor& x, const Tensor& y) const {
 }
 
 void PackedLinear::run_integers(const Tensor& x, const Tensor& y) const {
-  const bool exact = plain_.front().dtype == DType::kS8;
   const int64_t left_bytes = (x.rows * inputs_ + 63) / 64 * 64;
   auto* const memory =
       scratch<std::byte>(Scratch::kPacked, left_bytes + x.rows * outputs_ * sizeof(int32_t) + 64);
@@ -292,12 +284,7 @@ void PackedLinear::run_integers(const Tensor& x, const Tensor& y) const {
     }
   });
   auto* const sums = reinterpret_cast<int32_t*>(memory + left_bytes);
-  if (exact) {
-    integer_gemm(make_tensor(left, x.rows, inputs_), plain_.front(),
-                 make_tensor(sums, x.rows, outputs_));
-  } else {
-    integers_as_f32(left, plain_.front(), x.rows, sums);
-  }
+  integers_as_f32(left, plain_.front(), x.rows, sums);
   parallel_rows(x.rows, 4, outputs_, [&](int64_t begin, int64_t end) {
     sums_to_output_kernel({sums + begin * outputs_, outputs_, end - begin, outputs_,
                            whole_bias_.data(), scales_.data(), shift_.data(), nullptr,

@@ -50,9 +50,9 @@ class PackedLinear {
  private:
   enum class Form { kF32, kBF16, kInt8 };
   void run(const Tensor& x, std::optional<Activation> activation, const Tensor& y) const;
+  bool multiplies_tiles() const;
   void run_tiles(const Tensor& x, const uint16_t* table, const Tensor& y) const;
-  void multiply_stripe(const std::byte* left, int64_t tile_rows, int64_t stripe,
-                       std::byte* sums) const;
+  void multiply_stripe(const std::byte* left, int64_t rows, int64_t stripe, std::byte* sums) const;
   void run_plain(const Tensor& x, const Tensor& y) const;
   void run_integers(const Tensor& x, const Tensor& y) const;
   Quantizer quantizer() const;

@@ -1,14 +1,17 @@
 #pragma once
-// Intel AMX: eight tile registers of 16 rows by 64 bytes and their products. x86-64 only.
+// Products of small blocks of matrices that lie as tiles of 16 rows by 64 bytes: on the tile
+// registers of Intel's AMX, or in the same order of sums with AVX-512's dot products of pairs of
+// bf16 (AVX512-BF16) and fours of bytes (VNNI). x86-64 only.
 
 #include <cstddef>
 #include <cstdint>
 
 namespace spanforge::ops {
 
-// True where the CPU has the tiles, the system lets this process use them (asked for once), and
-// SPANFORGE_MAX_ISA does not forbid it.
-bool has_tiles();
+// What this CPU multiplies as tiles, SPANFORGE_MAX_ISA heeded; has_amx(): in tile registers.
+bool has_amx();
+bool has_bf16_tiles();
+bool has_int8_tiles();
 
 inline constexpr int64_t kTileRows = 16;
 inline constexpr int64_t kTileBytes = 1024;  // 16 rows of 64 bytes
@@ -47,14 +50,15 @@ class Fetch {
   int64_t rows_, row_bytes_, gap_, left_, lines_a_step_ = 0;
 };
 
-// One 32 x 32 block of products: left is one or two row tiles, each `depth` tiles long and
-// `left_stride` bytes apart; right is `depth` pairs of tiles. result has rows of 32.
+// One block of products, up to 32 x 32: left is one or two row tiles, each `depth` tiles long and
+// `left_stride` bytes apart; right is `depth` pairs of tiles. result has rows of 32, for as many
+// rows as there are tiles; those beyond `rows` are left undefined.
 struct TileProduct {
   const std::byte* left;
   int64_t left_stride;
   const std::byte* right;
   int64_t depth;
-  bool two_rows;           // of tiles
+  int64_t rows;            // of the result that are wanted, 1 to 32; above 16 left is two tiles
   bool accumulate;         // result += instead of result =
   void* result;            // 16 or 32 rows of kStripe f32 or i32
   Fetch* fetch = nullptr;  // next() each step of depth

@@ -1,16 +1,10 @@
-#include "spanforge/ops/amx.h"
-
-#include "spanforge/ops/check.h"
+#include "spanforge/ops/tiles_kinds.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <string_view>
-
-#include "spanforge/ops/gemm.h"
 
 #define SPANFORGE_AMX __attribute__((target("amx-tile,amx-bf16,amx-int8")))
 
@@ -27,13 +21,6 @@ struct alignas(64) TileConfig {
 static_assert(sizeof(TileConfig) == 64);
 const TileConfig kConfig;
 
-// Linux hands out the tiles' state only to processes that ask.
-bool ask_for_tiles() {
-  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
-  constexpr long kTileData = 18;
-  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-}
-
 constexpr int64_t kRow = kStripe * 4;  // bytes of a row of the result
 
 SPANFORGE_AMX void load_config() { _tile_loadconfig(&kConfig); }
@@ -43,13 +30,13 @@ SPANFORGE_AMX void release_tiles() { _tile_release(); }
 inline void settle_memory() { asm volatile("" ::: "memory"); }
 
 // The intrinsics take register numbers as literals only.
-#define SPANFORGE_PRODUCT(sums, left, right)                            \
-  do {                                                                  \
-    if constexpr (kBytes) {                                             \
-      _tile_dpbusd(sums, left, right);                                  \
-    } else {                                                            \
-      _tile_dpbf16ps(sums, left, right);                                \
-    }                                                                   \
+#define SPANFORGE_PRODUCT(sums, left, right) \
+  do {                                       \
+    if constexpr (kBytes) {                  \
+      _tile_dpbusd(sums, left, right);       \
+    } else {                                 \
+      _tile_dpbf16ps(sums, left, right);     \
+    }                                        \
   } while (false)
 
 // Registers 0-3: the sums; 4, 5: left; 6, 7: right.
@@ -118,33 +105,22 @@ SPANFORGE_AMX void multiply_two_rows(const TileProduct& p) {
 
 }  // namespace
 
-bool has_tiles() {
-  static const bool has =
-      std::string_view(instruction_set()) == "avx512_core_amx" && ask_for_tiles();
-  return has;
+bool amx_is_granted() {
+  // Linux hands out the tiles' state only to processes that ask.
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
-TileSession::TileSession() { load_config(); }
-TileSession::~TileSession() { release_tiles(); }
+void begin_amx() { load_config(); }
+void end_amx() { release_tiles(); }
 
-void multiply_tiles_bf16(const TileProduct& p) {
-  p.two_rows ? multiply_two_rows<false>(p) : multiply_one_row<false>(p);
+void multiply_bf16_amx(const TileProduct& p) {
+  p.rows > kTileRows ? multiply_two_rows<false>(p) : multiply_one_row<false>(p);
 }
-void multiply_tiles_u8s8(const TileProduct& p) {
-  p.two_rows ? multiply_two_rows<true>(p) : multiply_one_row<true>(p);
+void multiply_u8s8_amx(const TileProduct& p) {
+  p.rows > kTileRows ? multiply_two_rows<true>(p) : multiply_one_row<true>(p);
 }
-
-}  // namespace spanforge::ops
-
-#else
-
-namespace spanforge::ops {
-
-bool has_tiles() { return false; }
-TileSession::TileSession() { fail("tiles", "this CPU has none"); }
-TileSession::~TileSession() = default;
-void multiply_tiles_bf16(const TileProduct&) { fail("tiles", "this CPU has none"); }
-void multiply_tiles_u8s8(const TileProduct&) { fail("tiles", "this CPU has none"); }
 
 }  // namespace spanforge::ops
 

@@ -1,7 +1,7 @@
 #pragma once
-// bf16 products on the tile registers of AMX (Intel, Architecture Instruction Set Extensions
-// Reference, chapter 3), for the products of an encoder: oneDNN spends half of its time there on
-// bringing plain matrices into tiles anew for every call.
+// bf16 products in tiles (tiles.h), for the products of an encoder on a CPU with AMX (Intel,
+// Architecture Instruction Set Extensions Reference, chapter 3): oneDNN spends half of its time
+// there on bringing plain matrices into tiles anew for every call. With AVX-512 the two are equal.
 //
 // Both factors are packed into tiles. The smaller one is packed whole, for a block of K at a time,
 // and shared by the threads; the larger one streams through: each thread packs panels of 32 of its
@@ -14,7 +14,7 @@
 
 namespace spanforge::ops {
 
-struct AmxProduct {
+struct GemmProduct {
   struct Factor {
     const bf16* data;
     int64_t stride;     // elements between rows as stored
@@ -30,6 +30,6 @@ struct AmxProduct {
 };
 
 // REQUIRES has_tiles() (amx.h), m, n, k >= 1.
-void amx_multiply(const AmxProduct& product);
+void tile_multiply(const GemmProduct& product);
 
 }  // namespace spanforge::ops

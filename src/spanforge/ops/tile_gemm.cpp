@@ -1,11 +1,11 @@
-#include "spanforge/ops/amx_gemm.h"
+#include "spanforge/ops/tile_gemm.h"
 
 #include <hwy/base.h>
 
 #include <algorithm>
 
-#include "spanforge/ops/amx.h"
 #include "spanforge/ops/runtime.h"
+#include "spanforge/ops/tiles.h"
 
 #if HWY_ARCH_X86_64
 
@@ -146,7 +146,7 @@ void pack_strided(const PanelSource& s, bf16* panel) {
 
 // A factor seen as panels; is_b: of op(B), whose tiles hold pairs.
 struct Panels {
-  AmxProduct::Factor factor;
+  GemmProduct::Factor factor;
   int64_t size;  // rows of op(A) or columns of op(B)
   bool is_b;
 
@@ -187,7 +187,7 @@ HWY_INLINE __m512 widen(__m256i x) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
 }
 
-void write_part(const AmxProduct& p, int64_t row, int64_t column, const float* sums,
+void write_part(const GemmProduct& p, int64_t row, int64_t column, const float* sums,
                 bool past_caches) {
   const auto mask = static_cast<__mmask16>(first_halves(std::min<int64_t>(16, p.n - column)));
   if (mask == 0) return;
@@ -210,12 +210,12 @@ void write_part(const AmxProduct& p, int64_t row, int64_t column, const float* s
 
 // A large result that is only written, a gradient of weights, goes to memory without being read
 // into the caches first, where it would not stay until it is used.
-bool goes_past_caches(const AmxProduct& p) {
+bool goes_past_caches(const GemmProduct& p) {
   constexpr int64_t kLarge = int64_t{4} << 20;
   return !p.accumulate && !p.c_is_bf16 && p.m * p.n * int64_t{sizeof(float)} >= kLarge;
 }
 
-void write_product(const AmxProduct& p, int64_t row, int64_t column, const float* sums) {
+void write_product(const GemmProduct& p, int64_t row, int64_t column, const float* sums) {
   const int64_t rows = std::min(kPanel, p.m - row);
   const bool past_caches = goes_past_caches(p);
   for (int64_t i = 0; i < rows; ++i) {
@@ -240,7 +240,7 @@ struct Cuts {
 
 // What one thread does: panels [begin, end) of the streaming factor, with all of the shared one.
 struct Work {
-  const AmxProduct& product;
+  const GemmProduct& product;
   const Panels& streaming;
   const Panels& shared;
   const Cuts& cuts;
@@ -290,7 +290,7 @@ struct Work {
                            .left_stride = steps * kTileBytes,
                            .right = reinterpret_cast<const std::byte*>(right),
                            .depth = steps,
-                           .two_rows = rows > kTileRows,
+                           .rows = std::min(rows, kPanel),
                            .accumulate = !first,
                            .result = sum,
                            .fetch = &fetch});
@@ -303,7 +303,7 @@ struct Work {
 
 }  // namespace
 
-void amx_multiply(const AmxProduct& product) {
+void tile_multiply(const GemmProduct& product) {
   const Panels rows{product.a, product.m, false}, columns{product.b, product.n, true};
   const bool a_streams = product.m >= product.n;
   const Panels& streaming = a_streams ? rows : columns;
@@ -352,7 +352,7 @@ HWY_POP_ATTRIBUTES
 #else
 
 namespace spanforge::ops {
-void amx_multiply(const AmxProduct&) {}
+void tile_multiply(const GemmProduct&) {}
 }  // namespace spanforge::ops
 
 #endif
