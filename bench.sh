@@ -2,7 +2,7 @@
 # Builds spanforge and measures it beside what people use today. Usage:
 #   ./bench.sh                     everything (hours, most of it training)
 #   ./bench.sh --list              what there is
-#   ./bench.sh --only tokenizer,nbest | --skip training | --quick | --data DIR | --write
+#   ./bench.sh --only tokenizer,nbest | --skip training-large | --quick | --data DIR | --write
 # The alternatives (torch, transformers, onnxruntime, openvino) go into build/bench-venv; what cannot
 # be installed is named, and what needs it is left out. Results: build/bench/results.{json,md}.
 set -euo pipefail

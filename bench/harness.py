@@ -29,6 +29,7 @@ class Context:
     quick: bool
     data: pathlib.Path | None  # folder with real data, where there is one
     work: pathlib.Path         # scratch files of this workload
+    part: str | None = None    # of a workload that is run in parts
     threads: int = dataclasses.field(default_factory=lambda: len(os.sched_getaffinity(0)))
 
     def rounds(self, usual, quick=2):

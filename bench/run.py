@@ -15,7 +15,9 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from harness import BIN, ROOT, Context, Skipped, Table
 
-WORKLOADS = ["roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "answering", "training"]
+# Name -> module of bench/workloads and, for a module that measures several things apart, which.
+WORKLOADS = {name: (name, None) for name in ("roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "answering")}
+WORKLOADS |= {f"training-{part}": ("training", part) for part in ("large", "base", "minilm")}
 
 
 def machine():
@@ -32,7 +34,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="bench.sh", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="name the workloads and what they measure")
-    parser.add_argument("--only", type=lambda s: s.split(","), default=WORKLOADS, metavar="A,B")
+    parser.add_argument("--only", type=lambda s: s.split(","), default=list(WORKLOADS), metavar="A,B")
     parser.add_argument("--skip", type=lambda s: s.split(","), default=[], metavar="A,B")
     parser.add_argument("--quick", action="store_true", help="small and few runs: proves that it works, measures little")
     parser.add_argument("--data", type=pathlib.Path, help="folder of real data (xquad/, cmrc2018/, ...)")
@@ -63,10 +65,12 @@ def markdown(results):
 
 def main():
     options = parse(sys.argv[1:])
-    modules = {name: importlib.import_module(f"workloads.{name}") for name in WORKLOADS}
+    modules = {name: importlib.import_module(f"workloads.{module}") for name, (module, _) in WORKLOADS.items()}
+    parts = {name: part for name, (_, part) in WORKLOADS.items()}
+    whats = {name: module.WHAT[parts[name]] if parts[name] else module.WHAT for name, module in modules.items()}
     if options.list:
-        for name, module in modules.items():
-            print(f"{name:10} {module.WHAT}")
+        for name, what in whats.items():
+            print(f"{name:15} {what}")
         return 0
     data = options.data or next((p for p in [ROOT.parent / "shared/data"] if p.is_dir()), None)
     folder = ROOT / "build/bench"
@@ -80,10 +84,10 @@ def main():
         print(f"bench: {name} ...", file=sys.stderr, flush=True)
         work = folder / name
         work.mkdir(exist_ok=True)
-        result = {"what": module.WHAT, "machine": machine(),
+        result = {"what": whats[name], "machine": machine(),
                   "date": datetime.datetime.now().strftime("%Y-%m-%d %H:%M")}
         try:
-            tables, raw = module.run(Context(options.quick, data, work))
+            tables, raw = module.run(Context(options.quick, data, work, parts[name]))
             result |= {"tables": [vars(t) for t in tables], "raw": raw}
             print("\n".join(t.markdown() for t in tables), flush=True)
         except Skipped as reason:

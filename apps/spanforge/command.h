@@ -14,6 +14,7 @@ struct Command {
   std::string_view synopsis;     // what stands behind the name
   std::string_view example;      // commands that work as they stand, one a line
   int (*run)(const Arguments&);  // returns the exit code; throws Error
+  bool runs_models = false;      // short pieces of work for all threads, one after the other
 };
 
 std::span<const Command> commands();

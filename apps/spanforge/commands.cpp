@@ -9,18 +9,18 @@ constexpr Command kCommands[] = {
      "spanforge train --model bert-base-chinese --train train.json --validation validation.json "
      "--output run\n"
      "spanforge train --model run0 --train train.json --output run --resume-from-checkpoint last",
-     run_train},
+     run_train, true},
     {"evaluate", "score a model's answers, or a file of predictions",
      "(--model DIR|ID | --predictions F [--null-odds F]) --data F [--predictions-dir DIR] [--json]",
      "spanforge evaluate --model run/trained --data validation.json --predictions-dir out\n"
      "spanforge evaluate --predictions out/eval_predictions.json --data validation.json --json",
-     run_evaluate},
+     run_evaluate, true},
     {"ask", "answer questions about a text",
      "--model DIR|ID (--context TEXT | --context-file F | --input F.jsonl) [--question Q ...] "
      "[--top-k K]",
      "spanforge ask --model run/trained --context \"小艾咪正在钓鱼。\" --question \"谁在钓鱼?\"\n"
      "spanforge ask --model run/trained --input questions.jsonl --json --top-k 3",
-     run_ask},
+     run_ask, true},
     {"data show", "print splits: features, number of rows, rows",
      "[--train F] [--validation F] [FILE ...] [--rows N] [--json]",
      "spanforge data show --train train.json --validation validation.json", run_data_show},
@@ -58,7 +58,7 @@ constexpr Command kCommands[] = {
      "spanforge model convert --model old --output new\n"
      "spanforge model convert --model run/trained --output run/int8 --int8 --calibrate train.json "
      "--validation validation.json",
-     run_model_convert},
+     run_model_convert, true},
     {"checkpoint verify", "prove that checkpoints and trained models are whole, by their manifests",
      "DIR ... [--json]", "spanforge checkpoint verify run run/checkpoint-500",
      run_checkpoint_verify},

@@ -29,7 +29,7 @@ namespace {
                       : "no such command; spanforge --help lists them");
 }
 
-int dispatch(std::vector<std::string> words) {
+int dispatch(char** argv, std::vector<std::string> words) {
   if (words.empty())
     throw Error(ErrorCode::kUsage, "spanforge", "which command? spanforge --help lists them");
   const std::string first = words[0];
@@ -48,6 +48,7 @@ int dispatch(std::vector<std::string> words) {
   }
   for (const Command& command : commands()) {
     if (command.name != name) continue;
+    if (command.runs_models) wait_briefly(argv);
     words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(used));
     return command.run(Arguments{&command, std::move(words), false});
   }
@@ -71,7 +72,7 @@ int guarded_main(int argc, char** argv) {
   // A closed pipe is seen where it is written to, not as a signal that kills a training.
   std::signal(SIGPIPE, SIG_IGN);
   try {
-    const int code = dispatch(std::vector<std::string>(argv + 1, argv + argc));
+    const int code = dispatch(argv, std::vector<std::string>(argv + 1, argv + argc));
     flush_output();
     release_notes();
     return code;
@@ -97,6 +98,5 @@ int guarded_main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   spanforge::app::occupy_standard_descriptors();
-  spanforge::app::wait_briefly(argv);
   return spanforge::app::guarded_main(argc, argv);
 }

@@ -7,7 +7,8 @@
 namespace spanforge::app {
 
 // Starts this program again with a limit of some 50 microseconds, unless the environment has one.
-// Returns where that is so, and where the system refuses.
+// Returns where that is so, and where the system refuses. Costs another start, so that commands
+// that run no model leave it alone.
 void wait_briefly(char** argv);
 
 }  // namespace spanforge::app

@@ -14,8 +14,8 @@ ENGINES = {"pipeline": ("transformers pipeline, fp32", "fp32"), "eager_bf16": ("
            "openvino_int8": ("OpenVINO int8 (NNCF)", "int8")}
 RECIPE = ("轻策庄旁的河边，小艾咪正在钓鱼。香菱今天兴高采烈，她成功尝试了新的料理配方。",
           ["谁在钓鱼？", "香菱今天心情如何？", "香菱尝试了什么？", "小艾咪在哪里钓鱼？"])
-PARTS = 40  # of the real questions: every side answers the same parts in turn
-SECONDS = 60  # a side that has used them, and answered five parts, is not asked further
+PARTS = 100  # of the real questions: every side answers the same parts in turn
+SECONDS = 30  # a side that has used them, and answered five parts, is not asked further
 
 
 def make_models(context, shape):
