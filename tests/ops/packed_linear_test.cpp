@@ -73,22 +73,26 @@ TEST(PackedLinear, Bf16EqualsThePlainReference) {
   }
 }
 
+// Two matrices, so that a stripe may begin in one and end in the other.
 TEST(PackedLinear, F32TakesSeveralMatricesAsOne) {
-  const Case c{7, 20, 30};
-  Layer layer(c, 2);
-  std::vector<float> y(c.rows * c.outputs);
-  const Tensor w = make_tensor(layer.w.data(), c.outputs, c.inputs);
-  const auto packed =
-      PackedLinear::f32({w.row_range(0, 10), w.row_range(10, 20)}, layer.bias_tensor());
-  packed(make_tensor(layer.x.data(), c.rows, c.inputs), Activation::kRelu,
-         make_tensor(y.data(), c.rows, c.outputs));
-  for (int64_t r = 0; r < c.rows; ++r) {
-    for (int64_t n = 0; n < c.outputs; ++n) {
-      double sum = layer.bias[n];
-      for (int64_t k = 0; k < c.inputs; ++k) {
-        sum += double{layer.x[r * c.inputs + k]} * layer.w[n * c.inputs + k];
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(testing::Message() << c.rows << " x " << c.inputs << " x " << c.outputs);
+    Layer layer(c, 2);
+    std::vector<float> y(c.rows * c.outputs);
+    const Tensor w = make_tensor(layer.w.data(), c.outputs, c.inputs);
+    const int64_t cut = c.outputs / 3;
+    const auto packed = PackedLinear::f32({w.row_range(0, cut), w.row_range(cut, c.outputs - cut)},
+                                          layer.bias_tensor());
+    packed(make_tensor(layer.x.data(), c.rows, c.inputs), Activation::kRelu,
+           make_tensor(y.data(), c.rows, c.outputs));
+    for (int64_t r = 0; r < c.rows; ++r) {
+      for (int64_t n = 0; n < c.outputs; ++n) {
+        double sum = layer.bias[n];
+        for (int64_t k = 0; k < c.inputs; ++k) {
+          sum += double{layer.x[r * c.inputs + k]} * layer.w[n * c.inputs + k];
+        }
+        ASSERT_NEAR(y[r * c.outputs + n], std::max(0.0, sum), 2e-6 * std::sqrt(c.inputs) + 2e-6);
       }
-      ASSERT_NEAR(y[r * c.outputs + n], std::max(0.0, sum), 1e-5);
     }
   }
 }

@@ -34,9 +34,8 @@ HWY_INLINE void store_bytes(hn::Vec<U8> x, uint8_t* y, Part part) {
 
 template <class T>
 HWY_INLINE void quantize(const T* x, int64_t n, const Quantizer& q, uint8_t* y) {
-  for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
-    store_bytes(quantized(load(x + j, part), q), y + j, part);
-  });
+  for_vectors(n, [&](int64_t j, auto part)
+                     HWY_ATTR { store_bytes(quantized(load(x + j, part), q), y + j, part); });
 }
 
 template <class T>
@@ -67,8 +66,8 @@ template <class Part>
 HWY_INLINE void store_looked_up(V x, const uint16_t* table, bf16* y, Part part) {
   const I i;
   const auto index = hn::BitCast(i, hn::PromoteTo(U(), narrow(x)));
-  const auto pairs = hn::GatherOffset(i, reinterpret_cast<const int32_t*>(table),
-                                      hn::ShiftLeft<1>(index));
+  const auto pairs =
+      hn::GatherOffset(i, reinterpret_cast<const int32_t*>(table), hn::ShiftLeft<1>(index));
   const V wide = hn::BitCast(F(), hn::ShiftLeft<16>(pairs));
   store(wide, y, part);
 }
@@ -138,20 +137,32 @@ void sums_to_output_kernel(const SumsToOutput& block) {
   HWY_DYNAMIC_DISPATCH(sums_to_output)(block);
 }
 
-void left_tiles_kernel(const bf16* x, int64_t stride, int64_t rows, int64_t n, bf16* tiles) {
-  constexpr int64_t kWidth = 32, kTile = 16 * kWidth;
+namespace {
+
+template <class T>
+void copy_left_tiles(const T* x, int64_t stride, int64_t rows, int64_t n, T* tiles) {
+  constexpr int64_t kWidth = 64 / sizeof(T), kTile = 16 * kWidth;
   for (int64_t r = 0; r < 16; ++r) {
-    bf16* to = tiles + r * kWidth;
+    T* to = tiles + r * kWidth;
     for (int64_t j = 0; j < n; j += kWidth, to += kTile) {
       const int64_t count = r < rows ? std::min(kWidth, n - j) : 0;
       if (count == kWidth) {
-        std::memcpy(to, x + r * stride + j, kWidth * sizeof(bf16));
+        std::memcpy(to, x + r * stride + j, kWidth * sizeof(T));
         continue;
       }
-      std::fill_n(to, kWidth, bf16{});
+      std::fill_n(to, kWidth, T{});
       if (count > 0) std::copy_n(x + r * stride + j, count, to);
     }
   }
+}
+
+}  // namespace
+
+void left_tiles_kernel(const bf16* x, int64_t stride, int64_t rows, int64_t n, bf16* tiles) {
+  copy_left_tiles(x, stride, rows, n, tiles);
+}
+void left_tiles_kernel(const float* x, int64_t stride, int64_t rows, int64_t n, float* tiles) {
+  copy_left_tiles(x, stride, rows, n, tiles);
 }
 void left_tiles_kernel(const float* x, int64_t stride, int64_t rows, int64_t n,
                        const Quantizer& quantizer, uint8_t* tiles) {

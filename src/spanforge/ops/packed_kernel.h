@@ -17,6 +17,7 @@ struct Quantizer {
 // Up to 16 rows of n values as left-hand tiles of 16 rows by 64 bytes, one after the other along n;
 // what is beyond the rows and columns is zero.
 void left_tiles_kernel(const bf16* x, int64_t stride, int64_t rows, int64_t n, bf16* tiles);
+void left_tiles_kernel(const float* x, int64_t stride, int64_t rows, int64_t n, float* tiles);
 void left_tiles_kernel(const float* x, int64_t stride, int64_t rows, int64_t n,
                        const Quantizer& quantizer, uint8_t* tiles);
 void left_tiles_kernel(const bf16* x, int64_t stride, int64_t rows, int64_t n,
@@ -32,8 +33,8 @@ struct SumsToOutput {
   int64_t sums_stride;
   int64_t rows, cols;
   const float* bias;
-  const float* scale;    // null: 1
-  const int32_t* shift;  // null: f32 sums
+  const float* scale;     // null: 1
+  const int32_t* shift;   // null: f32 sums
   const uint16_t* table;  // by the bits of a bf16 (one entry more than 65,536); null: none
   void* y;
   int64_t y_stride;

@@ -62,9 +62,7 @@ void for_weights(int64_t outputs, int64_t inputs, const int8_t* packed, int64_t 
 
 }  // namespace
 
-int64_t packed_stripes(int64_t outputs) {
-  return (outputs + kStripeOutputs - 1) / kStripeOutputs;
-}
+int64_t packed_stripes(int64_t outputs) { return (outputs + kStripeOutputs - 1) / kStripeOutputs; }
 int64_t packed_depth(int64_t inputs, DType dtype) {
   const int64_t width = kRowBytes / static_cast<int64_t>(dtype_size(dtype));
   return (inputs + width - 1) / width;

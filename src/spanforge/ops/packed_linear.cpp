@@ -17,6 +17,9 @@ namespace {
 constexpr const char* kOp = "packed_linear";
 constexpr int64_t kPanelBytes = 1 << 20;  // of inputs laid out as tiles: about half of a core's L2
 constexpr int64_t kMostPanelRows = 512;
+constexpr int64_t kTileFloats = 16;  // of K in a tile of f32
+// With more rows GEMM's own order of the weights costs less than bringing them into tiles here.
+constexpr int64_t kFewRows = 128;
 constexpr int64_t kPieceDepth = 8;  // pairs of tiles of a stripe, 16 KiB: a third of a core's L1
 
 // act(x) of every bf16 x, by its bits: with it a fused activation is a look-up, and equal to the
@@ -100,7 +103,9 @@ PackedLinear PackedLinear::f32(std::vector<Tensor> weights, const Tensor& bias) 
   for (const Tensor& part : layer.plain_) {
     require_matrix(kOp, "weights", part, part.rows, layer.inputs_, DType::kF32);
     layer.outputs_ += part.rows;
+    for (int64_t r = 0; r < part.rows; ++r) layer.rows_.push_back(part.row<float>(r));
   }
+  layer.rows_.resize(packed_stripes(layer.outputs_) * kStripe, nullptr);
   layer.keep_bias(bias);
   return layer;
 }
@@ -165,7 +170,7 @@ void PackedLinear::run(const Tensor& x, std::optional<Activation> activation,
     require_matrix(kOp, "x", x, x.rows, inputs_, dtype);
   }
   if (x.rows == 0 || outputs_ == 0) return;
-  if (multiplies_tiles()) {
+  if (multiplies_tiles(x.rows)) {
     const bool look_up = activation && y.dtype == DType::kBF16;
     run_tiles(x, look_up ? activation_table(*activation) : nullptr, y);
     if (look_up) return;
@@ -177,8 +182,45 @@ void PackedLinear::run(const Tensor& x, std::optional<Activation> activation,
   if (activation) activate_rows(*activation, y);
 }
 
-bool PackedLinear::multiplies_tiles() const {
-  return form_ == Form::kInt8 ? has_int8_tiles() : form_ == Form::kBF16 && has_bf16_tiles();
+bool PackedLinear::multiplies_tiles(int64_t rows) const {
+  switch (form_) {
+    case Form::kF32:
+      return has_f32_tiles() && rows <= kFewRows;
+    case Form::kBF16:
+      return has_bf16_tiles();
+    case Form::kInt8:
+      return has_int8_tiles();
+  }
+  return false;
+}
+
+DType PackedLinear::tile_type() const {
+  return form_ == Form::kInt8 ? DType::kS8 : form_ == Form::kBF16 ? DType::kBF16 : DType::kF32;
+}
+
+// `depth` pairs of tiles of a stripe, from the one of number `first` on.
+const std::byte* PackedLinear::tiles_of(int64_t stripe, int64_t first, int64_t depth) const {
+  if (form_ != Form::kF32) {
+    const int64_t whole = packed_depth(inputs_, tile_type());
+    return packed_ + (stripe * whole + first) * 2 * kTileBytes;
+  }
+  auto* const tiles = scratch<float>(Scratch::kPanel, depth * 2 * kTileBytes / sizeof(float));
+  pack_right_f32(rows_.data() + stripe * kStripe, first * kTileFloats, inputs_, depth, tiles);
+  return reinterpret_cast<const std::byte*>(tiles);
+}
+
+// The memory those tiles come from; nothing beyond the last stripe.
+Fetch PackedLinear::fetch_of(int64_t stripe, int64_t first, int64_t depth) const {
+  if (stripe >= packed_stripes(outputs_)) return Fetch(nullptr, 0, 0, 0);
+  if (form_ != Form::kF32) {
+    return Fetch(tiles_of(stripe, first, depth), 1, depth * 2 * kTileBytes, 0);
+  }
+  const float* const row = rows_[stripe * kStripe];
+  const int64_t stride = kStripe * stripe + 1 < outputs_ ? rows_[stripe * kStripe + 1] - row : 0;
+  const int64_t taken = std::min(depth * kTileFloats, inputs_ - first * kTileFloats);
+  constexpr int64_t kSize = sizeof(float);
+  return Fetch(row + first * kTileFloats, std::min(kStripe, outputs_ - stripe * kStripe),
+               taken * kSize, stride * kSize);
 }
 
 Quantizer PackedLinear::quantizer() const {
@@ -187,7 +229,9 @@ Quantizer PackedLinear::quantizer() const {
 
 // Up to 16 rows as tiles.
 void PackedLinear::lay_out(const Tensor& x, std::byte* to) const {
-  if (form_ == Form::kBF16) {
+  if (form_ == Form::kF32) {
+    left_tiles_kernel(x.row<float>(0), x.stride, x.rows, inputs_, reinterpret_cast<float*>(to));
+  } else if (form_ == Form::kBF16) {
     left_tiles_kernel(x.row<spanforge::bf16>(0), x.stride, x.rows, inputs_,
                       reinterpret_cast<spanforge::bf16*>(to));
   } else if (x.dtype == DType::kBF16) {
@@ -201,7 +245,7 @@ void PackedLinear::lay_out(const Tensor& x, std::byte* to) const {
 
 void PackedLinear::run_tiles(const Tensor& x, const uint16_t* table, const Tensor& y) const {
   const bool bytes = form_ == Form::kInt8;
-  const int64_t depth = packed_depth(inputs_, bytes ? DType::kS8 : DType::kBF16);
+  const int64_t depth = packed_depth(inputs_, tile_type());
   const int64_t stripes = packed_stripes(outputs_);
   const Split split = split_product(x.rows, depth, stripes, worker_threads());
   const int64_t work = x.rows * outputs_ * inputs_ / 64 / (split.panels * split.ranges);
@@ -238,22 +282,37 @@ void PackedLinear::run_tiles(const Tensor& x, const uint16_t* table, const Tenso
 // far away, and no more often than once a panel.
 void PackedLinear::multiply_stripe(const std::byte* left, int64_t rows, int64_t stripe,
                                    std::byte* sums) const {
-  const bool bytes = form_ == Form::kInt8;
   const int64_t tile_rows = (rows + kTileRows - 1) / kTileRows;
-  const int64_t depth = packed_depth(inputs_, bytes ? DType::kS8 : DType::kBF16);
+  const int64_t depth = packed_depth(inputs_, tile_type());
   const int64_t pieces = (depth + kPieceDepth - 1) / kPieceDepth;
-  const std::byte* const right = packed_ + stripe * depth * 2 * kTileBytes;
+  const auto begin_of = [&](int64_t piece) { return depth * piece / pieces; };
   const int64_t calls = (tile_rows + 1) / 2;
   for (int64_t piece = 0; piece < pieces; ++piece) {
-    const int64_t first = depth * piece / pieces, end = depth * (piece + 1) / pieces;
-    Fetch next(right + end * 2 * kTileBytes, 1, (end - first) * 2 * kTileBytes, 0);
+    const int64_t first = begin_of(piece), end = begin_of(piece + 1);
+    const std::byte* const right = tiles_of(stripe, first, end - first);
+    Fetch next = piece + 1 < pieces ? fetch_of(stripe, end, begin_of(piece + 2) - end)
+                                    : fetch_of(stripe + 1, 0, begin_of(1));
     next.spread_over(calls * (end - first));
     for (int64_t t = 0; t < tile_rows; t += 2) {
-      const TileProduct product{left + (t * depth + first) * kTileBytes, depth * kTileBytes,
-                                right + first * 2 * kTileBytes,          end - first,
-                                std::min(kStripe, rows - t * kTileRows), piece > 0,
-                                sums + t * kTileRows * kStripe * 4,      &next};
-      bytes ? multiply_tiles_u8s8(product) : multiply_tiles_bf16(product);
+      const TileProduct product{left + (t * depth + first) * kTileBytes,
+                                depth * kTileBytes,
+                                right,
+                                end - first,
+                                std::min(kStripe, rows - t * kTileRows),
+                                piece > 0,
+                                sums + t * kTileRows * kStripe * 4,
+                                &next};
+      switch (form_) {
+        case Form::kF32:
+          multiply_tiles_f32(product);
+          break;
+        case Form::kBF16:
+          multiply_tiles_bf16(product);
+          break;
+        case Form::kInt8:
+          multiply_tiles_u8s8(product);
+          break;
+      }
     }
   }
 }

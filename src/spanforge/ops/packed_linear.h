@@ -1,7 +1,8 @@
 #pragma once
 // What: y = act(x W^T + b) with weights made ready once, for prediction only. One value is one
 //   layer in one of three forms:
-//   f32    weights used where they lie, through GEMM;
+//   f32    weights used where they lie: for few rows brought into tiles piece by piece, the next
+//          piece fetched meanwhile; for many rows through GEMM;
 //   bf16   weights in the layout of the CPU's tiles, or plain for GEMM where it has none;
 //   int8   u8 inputs by s8 weights, exact sums in i32. y = sum * input scale * output scale + b.
 // Layout: packed_layout.h.
@@ -16,6 +17,7 @@
 #include "spanforge/ops/activation.h"
 #include "spanforge/ops/packed_kernel.h"
 #include "spanforge/ops/packed_layout.h"
+#include "spanforge/ops/tiles.h"
 #include "spanforge/tensor/arena.h"
 #include "spanforge/tensor/tensor.h"
 
@@ -50,19 +52,23 @@ class PackedLinear {
  private:
   enum class Form { kF32, kBF16, kInt8 };
   void run(const Tensor& x, std::optional<Activation> activation, const Tensor& y) const;
-  bool multiplies_tiles() const;
+  bool multiplies_tiles(int64_t rows) const;
+  DType tile_type() const;
   void run_tiles(const Tensor& x, const uint16_t* table, const Tensor& y) const;
   void multiply_stripe(const std::byte* left, int64_t rows, int64_t stripe, std::byte* sums) const;
   void run_plain(const Tensor& x, const Tensor& y) const;
   void run_integers(const Tensor& x, const Tensor& y) const;
+  const std::byte* tiles_of(int64_t stripe, int64_t first, int64_t depth) const;
+  Fetch fetch_of(int64_t stripe, int64_t first, int64_t depth) const;
   Quantizer quantizer() const;
   void lay_out(const Tensor& x, std::byte* to) const;
   void keep_bias(const Tensor& bias);
 
   Form form_ = Form::kF32;
   int64_t outputs_ = 0, inputs_ = 0;
-  std::vector<Tensor> plain_;  // weights for GEMM
-  AlignedBytes memory_;        // of packed_ or plain_, unless they lie elsewhere
+  std::vector<Tensor> plain_;       // weights for GEMM
+  std::vector<const float*> rows_;  // f32: of W, nulls up to a whole stripe
+  AlignedBytes memory_;             // of packed_ or plain_, unless they lie elsewhere
   const std::byte* packed_ = nullptr;
   Tensor bias_;                    // as given
   std::vector<float> whole_bias_;  // with zeros up to a whole stripe, as the next two

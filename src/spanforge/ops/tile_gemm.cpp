@@ -18,6 +18,8 @@
 #include <immintrin.h>
 #include <omp.h>
 
+#include "spanforge/ops/transpose_avx512-inl.h"
+
 HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512dq")
 namespace spanforge::ops {
 namespace {
@@ -33,37 +35,9 @@ constexpr int64_t kPiece = 256;  // of K: a panel of each factor fits the first-
 constexpr int64_t kSharedElements = 1 << 19;  // half of a second-level cache of 2 MiB
 constexpr int64_t kSums = kPanel * kPanel;    // floats of a product of two panels
 
-using Words = __m512i[16];  // 16 x 16 32-bit words
-
 __mmask32 first_halves(int64_t n) {
   return n >= 32 ? ~__mmask32{0}
                  : static_cast<__mmask32>((uint64_t{1} << std::max<int64_t>(n, 0)) - 1);
-}
-
-void transpose(Words& x) {
-  Words t;
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
-  }
-  for (int i = 0; i < 16; i += 4) {
-    x[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    x[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    x[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    x[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  for (int i = 0; i < 4; ++i) {
-    t[i] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0x88);
-    t[i + 4] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0xdd);
-    t[i + 8] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0x88);
-    t[i + 12] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0xdd);
-  }
-  for (int i = 0; i < 4; ++i) {
-    x[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-    x[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-    x[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-    x[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
-  }
 }
 
 // Rows 2p and 2p + 1 of a [K, columns] matrix, of 32 columns: pairs of the first 16 and of the

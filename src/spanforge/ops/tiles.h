@@ -12,6 +12,7 @@ namespace spanforge::ops {
 bool has_amx();
 bool has_bf16_tiles();
 bool has_int8_tiles();
+bool has_f32_tiles();
 
 inline constexpr int64_t kTileRows = 16;
 inline constexpr int64_t kTileBytes = 1024;  // 16 rows of 64 bytes
@@ -75,5 +76,11 @@ class TileSession {
 
 void multiply_tiles_bf16(const TileProduct& product);  // bf16 x bf16 -> f32
 void multiply_tiles_u8s8(const TileProduct& product);  // u8 x s8 -> i32
+void multiply_tiles_f32(const TileProduct& product);   // f32 x f32 -> f32
+
+// `depth` pairs of right-hand f32 tiles: row k of a pair holds value k of the rows in turn.
+// rows: kStripe of them, null where there is none, of `count` values each; zero beyond.
+void pack_right_f32(const float* const* rows, int64_t first, int64_t count, int64_t depth,
+                    float* tiles);
 
 }  // namespace spanforge::ops

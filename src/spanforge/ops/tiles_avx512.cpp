@@ -15,6 +15,8 @@
 
 #include <immintrin.h>
 
+#include "spanforge/ops/transpose_avx512-inl.h"
+
 // One function for each number format, since their instructions are separate extensions.
 #define SPANFORGE_AVX512 "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni"
 
@@ -35,6 +37,11 @@ struct Bf16Sums {
   static HWY_INLINE void store(Vector x, std::byte* to) { _mm512_store_ps(to, x); }
   static HWY_INLINE Vector add(Vector sum, __m512i left, __m512i right) {
     return _mm512_dpbf16_ps(sum, (__m512bh)left, (__m512bh)right);
+  }
+};
+struct F32Sums : Bf16Sums {
+  static HWY_INLINE Vector add(Vector sum, __m512i left, __m512i right) {
+    return _mm512_fmadd_ps(_mm512_castsi512_ps(left), _mm512_castsi512_ps(right), sum);
   }
 };
 struct ByteSums {
@@ -124,6 +131,24 @@ HWY_INLINE void multiply(const TileProduct& p) {
 
 void multiply_bf16_avx512(const TileProduct& p) { multiply<Bf16Sums>(p); }
 void multiply_u8s8_avx512(const TileProduct& p) { multiply<ByteSums>(p); }
+void multiply_f32_avx512(const TileProduct& p) { multiply<F32Sums>(p); }
+
+void pack_right_f32(const float* const* rows, int64_t first, int64_t count, int64_t depth,
+                    float* tiles) {
+  for (int64_t tile = 0; tile < 2 * depth; ++tile, tiles += kTileBytes / 4) {
+    const int64_t k = first + tile / 2 * 16;
+    const int64_t left = count - k;
+    const auto mask =
+        static_cast<__mmask16>(left >= 16 ? 0xffff : (1 << (left > 0 ? left : 0)) - 1);
+    Words x;
+    for (int64_t i = 0; i < 16; ++i) {
+      const float* const row = rows[tile % 2 * 16 + i];
+      x[i] = row != nullptr ? _mm512_maskz_loadu_epi32(mask, row + k) : _mm512_setzero_si512();
+    }
+    transpose(x);
+    for (int64_t i = 0; i < 16; ++i) _mm512_store_si512(tiles + 16 * i, x[i]);
+  }
+}
 
 }  // namespace spanforge::ops
 HWY_POP_ATTRIBUTES

@@ -15,5 +15,6 @@ void multiply_u8s8_amx(const TileProduct& product);
 
 void multiply_bf16_avx512(const TileProduct& product);
 void multiply_u8s8_avx512(const TileProduct& product);
+void multiply_f32_avx512(const TileProduct& product);
 
 }  // namespace spanforge::ops
