@@ -1,6 +1,8 @@
 #include "command.h"
 #include "common.h"
 #include "output.h"
+#include "spanforge/base/error.h"
+#include "spanforge/base/staging.h"
 #include "spanforge/data/convert.h"
 
 namespace spanforge::app {
@@ -17,7 +19,14 @@ int run_data_convert(const Arguments& arguments) {
   if (!table.parse(arguments)) return 0;
   table.require("output");
   const Dataset dataset = load_dataset(files[0]);
-  write_dataset(dataset, parse_data_form(form), output);
+  const DataForm kind = parse_data_form(form);
+  const fs::path file(output);
+  if (!file.has_filename()) throw Error(ErrorCode::kUsage, "--output", "must name a file");
+  FileGroup group(file.has_parent_path() ? file.parent_path() : fs::path("."));
+  group.fill([&](const fs::path& directory) {
+    write_dataset(dataset, kind, directory / file.filename());
+  });
+  group.commit();
   emit("{}: {} questions as {}\n", output, dataset.examples.size(), form);
   return 0;
 }

@@ -5,6 +5,7 @@
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/staging.h"
 #include "spanforge/data/split.h"
 
 namespace spanforge::app {
@@ -34,9 +35,12 @@ int run_data_split(const Arguments& arguments) {
       throw Error(ErrorCode::kUsage, file.string(), "is there already; --overwrite replaces it");
     }
   }
-  spanforge::create_directories(fs::path(output));
-  save_squad(split.train, train);
-  save_squad(split.validation, validation);
+  FileGroup group{fs::path(output)};
+  group.fill([&](const fs::path& directory) {
+    save_squad(split.train, directory / train.filename());
+    save_squad(split.validation, directory / validation.filename());
+  });
+  group.commit();
   if (json) {
     print_json(
         {{"train", {{"file", train.string()}, {"questions", split.train.examples.size()}}},

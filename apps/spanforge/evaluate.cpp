@@ -9,7 +9,7 @@
 #include "scores.h"
 #include "settings.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
+#include "spanforge/base/staging.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/evaluation/analysis.h"
 #include "spanforge/evaluation/prediction_files.h"
@@ -117,8 +117,9 @@ void evaluate_model(const EvaluateOptions& o) {
   const FeatureChunks chunks(dataset, tokenizer, feature_options);
   map.finish();
   note_unlabelled(o, chunks);
+  std::optional<FileGroup> group;
   std::optional<PredictionFiles> files;
-  if (!o.predictions_dir.empty()) files.emplace(o.predictions_dir);
+  if (!o.predictions_dir.empty()) files.emplace(group.emplace(o.predictions_dir));
   release_notes();
   EvaluationOptions options;
   options.decoder = settings.decoder_options();
@@ -137,8 +138,11 @@ void evaluate_model(const EvaluateOptions& o) {
   const Evaluation evaluation = evaluate(model, {dataset, tokenizer, chunks}, options);
   bar.finish();
   if (files) {
-    files->commit();
-    write_analysis(dataset, analysis, fs::path(o.predictions_dir) / "eval_analysis.json");
+    files->finish();
+    group->fill([&](const fs::path& at) {
+      write_analysis(dataset, analysis, at / "eval_analysis.json");
+    });
+    group->commit();
   }
   if (!o.json) print(analysis_table(dataset, analysis));
   Json scores = scores_json(evaluation.squad, items, o.metric);

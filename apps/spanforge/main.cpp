@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "command.h"
@@ -71,6 +72,7 @@ void occupy_standard_descriptors() {
 int guarded_main(int argc, char** argv) {
   // A closed pipe is seen where it is written to, not as a signal that kills a training.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // nor a file that is larger than the process may write
   try {
     const int code = dispatch(argv, std::vector<std::string>(argv + 1, argv + argc));
     flush_output();
@@ -88,6 +90,9 @@ int guarded_main(int argc, char** argv) {
                 exit_code(ErrorCode::kIo));
   } catch (const std::bad_alloc&) {
     return fail("memory: not enough of it for this model and these data", 70);
+  } catch (const std::system_error& error) {  // a thread that could not be started
+    const std::string advice = "; fewer --threads or a larger limit may help";
+    return fail(("system: " + error.code().message() + advice).c_str(), 70);
   } catch (const std::exception& error) {
     return fail((std::string("internal error: ") + error.what()).c_str(), 70);
   }

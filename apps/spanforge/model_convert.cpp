@@ -3,12 +3,12 @@
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/staging.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/evaluation/int8_conversion.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
-#include "staged_directory.h"
 
 namespace spanforge::app {
 namespace {
@@ -83,11 +83,13 @@ void convert_int8(const Options& o) {
   const fs::path source = resolve_model(o.model);
   const Dataset calibration = load_dataset(o.calibrate);
   const Dataset validation = load_dataset(o.validation);
-  StagedDirectory directory(o.output);
-  copy_other_files(source, directory.path());
-  const Int8Scores scores = convert_to_int8(source, o.model, calibration, validation,
-                                            o.quantization, directory.path());
-  directory.commit();
+  NewDirectory output(o.output);
+  Int8Scores scores;
+  output.fill([&](const fs::path& directory) {
+    copy_other_files(source, directory);
+    scores = convert_to_int8(source, o.model, calibration, validation, o.quantization, directory);
+  });
+  output.commit();
   emit("{}: int8; on {} validation questions exact {:.2f} -> {:.2f}, f1 {:.2f} -> {:.2f}\n",
        o.output, scores.questions, scores.before.exact, scores.after.exact, scores.before.f1,
        scores.after.f1);
@@ -96,10 +98,12 @@ void convert_int8(const Options& o) {
 void convert_format(const Options& o) {
   const fs::path source = resolve_model(o.model);
   const WeightFiles weights(source);
-  StagedDirectory directory(o.output);
-  write_safetensors(directory.path() / "model.safetensors", weights.tensors());
-  copy_other_files(source, directory.path());
-  directory.commit();
+  NewDirectory output(o.output);
+  output.fill([&](const fs::path& directory) {
+    write_safetensors(directory / "model.safetensors", weights.tensors());
+    copy_other_files(source, directory);
+  });
+  output.commit();
   emit("{}: {} tensors of {} as model.safetensors, and the other files\n", o.output,
        weights.tensors().size(), weights.path().filename().string());
 }

@@ -6,11 +6,11 @@
 #include "progress.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/staging.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/model/model.h"
 #include "spanforge/text/wordpiece_trainer.h"
-#include "staged_directory.h"
 
 namespace spanforge::app {
 namespace {
@@ -118,10 +118,12 @@ int run_model_new(const Arguments& arguments) {
   ModelConfig config = make_config(o, static_cast<int32_t>(tokenizer.vocabulary_size()));
   config.pad_token_id = tokenizer.special_tokens().pad;
   const auto model = QuestionAnsweringModel::create(config, static_cast<uint64_t>(o.seed));
-  StagedDirectory directory(o.output);
-  model.save(directory.path());
-  tokenizer.save(directory.path());
-  directory.commit();
+  NewDirectory output(o.output);
+  output.fill([&](const fs::path& directory) {
+    model.save(directory);
+    tokenizer.save(directory);
+  });
+  output.commit();
   emit("{}: {} layers, {} wide, {} parameters, {} vocabulary entries\n", o.output,
        config.num_hidden_layers, config.hidden_size, model.parameter_count(), config.vocab_size);
   return 0;

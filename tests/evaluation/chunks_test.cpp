@@ -93,7 +93,8 @@ TEST_F(Chunks, EvaluateGivesTheSameScoresAndFiles) {
   const testing::TemporaryDirectory directory;
   const auto run = [&](int64_t tokens) {
     const FeatureChunks parts = chunks(tokens);
-    PredictionFiles files(directory / std::to_string(tokens));
+    FileGroup group(directory / std::to_string(tokens));
+    PredictionFiles files(group);
     Analysis analysis;
     std::vector<std::pair<int64_t, int64_t>> progress;
     EvaluationOptions options = evaluation_;
@@ -104,7 +105,8 @@ TEST_F(Chunks, EvaluateGivesTheSameScoresAndFiles) {
       analyse(dataset_, answers, {}, analysis);
     };
     const Evaluation e = evaluate(model_, {dataset_, tokenizer_, parts}, options);
-    files.commit();
+    files.finish();
+    group.commit();
     write_analysis(dataset_, analysis, directory / std::to_string(tokens) / "eval_analysis.json");
     EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
     EXPECT_EQ(progress.back(), (std::pair<int64_t, int64_t>(70, 70)));

@@ -29,10 +29,12 @@ const std::vector<Asked> kAsked = {
 // An evaluation whose answers are written.
 Evaluation write_files(const Fixture& f, EvaluationOptions options,
                        const std::filesystem::path& directory) {
-  PredictionFiles files(directory);
+  FileGroup group(directory);
+  PredictionFiles files(group);
   options.on_answers = [&](const JudgedAnswers& answers) { files.add(f.dataset, answers); };
   Evaluation evaluation = evaluate_predictions(f.dataset, f.features, f.predictions, options);
-  files.commit();
+  files.finish();
+  group.commit();
   return evaluation;
 }
 
@@ -181,7 +183,8 @@ TEST(PredictionFiles, LeaveNothingWithoutCommit) {
   Fixture f = make_fixture(kAsked);
   const testing::TemporaryDirectory directory;
   {
-    PredictionFiles files(directory / "a/b/");
+    FileGroup group(directory / "a/b/");
+    PredictionFiles files(group);
     EvaluationOptions options;
     options.on_answers = [&](const JudgedAnswers& answers) { files.add(f.dataset, answers); };
     evaluate_predictions(f.dataset, f.features, f.predictions, options);

@@ -20,13 +20,14 @@ import errno
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import sys
 import threading
 import time
 
-from lab import (Finding, Program, damage, expect, expect_same, expect_whole, make_inputs, published,
+from lab import (MANIFEST, Finding, Program, damage, expect, expect_same, expect_whole, make_inputs, published,
                  result_of, training)
 
 RESUME = ("--resume-from-checkpoint", "last")
@@ -70,6 +71,42 @@ class Scenario:
 def calls_of(trace):
     """(op, name, k, result) of each line."""
     return [tuple(line.split("\t")) for line in trace.read_text().splitlines()]
+
+
+PLACED = re.compile(r"(run/\.spanforge-partial-([^/]+)) -> run/\2$")
+
+
+def expect_durable_order(calls):
+    """What a power cut must not undo, in the order of an undisturbed run's calls: room is asked for; every
+    file is synced behind its last write; the manifest comes behind them; its directory is synced, renamed
+    into place, and the parent synced, before anything that it replaces goes."""
+    done = [(op, name, result) for op, name, _, result in calls]
+    placings = [i for i, (op, name, result) in enumerate(done) if op == "rename" and PLACED.match(name) and result == "ok"]
+    expect(placings, "nothing was put in place")
+
+    def last(wanted, begin, end):
+        found = [i for i in range(begin, end) if done[i][:2] == wanted]
+        return found[-1] if found else -1
+
+    for n, placing in enumerate(placings):
+        partial, name = PLACED.match(done[placing][1]).groups()
+        made = last(("mkdir", partial), 0, placing)
+        expect(last(("statvfs", "run"), placings[n - 1] if n else 0, made) >= 0, f"{name}: room is not asked for")
+        synced = {}
+        for i in range(made, placing):
+            if done[i][0] != "rename" or not done[i][1].startswith(partial + "/"):
+                continue
+            temporary, file = done[i][1].split(" -> ")
+            synced[file] = max(last(("fsync", file), i, placing), last(("fsync", temporary), made, i))
+            expect(synced[file] > last(("write", temporary), made, i), f"{file}: is not synced behind its last write")
+        manifest = f"{partial}/{MANIFEST}"
+        expect(len(synced) > 5 and manifest in synced, f"{name}: holds {sorted(synced)}")
+        expect(last(("create", manifest + ".tmp"), made, placing) > max(at for file, at in synced.items() if file != manifest),
+               f"{name}: the manifest is not the last")
+        expect(last(("fsync", partial), made, placing) > synced[manifest], f"{name}: the directory is not synced")
+        parent = next((i for i in range(placing, len(done)) if done[i] == ("fsync", "run", "ok")), len(done))
+        gone = [d for d in done[placing + 1:parent] if d[0] in ("unlink", "rmdir") or d[0] == "rename" and "/.spanforge-partial-removed-" in d[1]]
+        expect(not gone, f"{name}: {gone[:1]} before it is durable")
 
 
 class Injector:
@@ -134,6 +171,7 @@ class Injector:
         expect(status == 0, f"{scenario.name}: exit {status}: {err}")
         expect_same(result_of(directory / "run"), scenario.reference)
         shutil.rmtree(directory)
+        expect_durable_order(calls_of(trace))
         found = [c for c in calls_of(trace) if scenario.only is None or scenario.only(c[0], c[1])]
         expect(len(found) > 50, f"{scenario.name}: only {len(found)} calls were seen")
         return found

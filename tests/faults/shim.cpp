@@ -16,7 +16,7 @@
 //                 delay N         waits N milliseconds first
 //   FAULT_NO_EXCHANGE  set: a rename that exchanges two names fails with EINVAL, uncounted
 // Names are relative to FAULT_ROOT; numbers that differ from run to run are left out of them
-// (NAME.PID-N.tmp is NAME.tmp, an event file is "events").
+// (NAME.PID-N.tmp is NAME.tmp, an event file is "events", .spanforge-staged-PID-N is "staged").
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -75,6 +75,8 @@ bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
+constexpr const char* kStaged = ".spanforge-staged-";
+
 // The name below the root without what differs from run to run; "" for files elsewhere.
 std::string normalised(const std::string& path) {
   const std::string& root = plan().root;
@@ -89,8 +91,8 @@ std::string normalised(const std::string& path) {
     const size_t dot = name.rfind('.', name.size() - 5);
     if (dot != std::string::npos) name = name.substr(0, dot) + ".tmp";
   }
-  if (const size_t at = name.find(".partial-"); at != std::string::npos) {  // six letters of mkdtemp
-    name = name.substr(0, at + 8) + name.substr(std::min(name.size(), at + 15));
+  if (const size_t at = name.find(kStaged); at != std::string::npos) {
+    name = name.substr(0, at) + "staged" + name.substr(std::min(name.size(), name.find('/', at)));
   }
   return name;
 }
@@ -418,13 +420,6 @@ int mkdirat(int directory, const char* path, mode_t mode) {
                 [&] { return static_cast<int>(::syscall(SYS_mkdirat, directory, path, mode)); });
 }
 int mkdir(const char* path, mode_t mode) { return mkdirat(AT_FDCWD, path, mode); }
-char* mkdtemp(char* pattern) {
-  REAL(mkdtemp);
-  Call call("mkdir", absolute(AT_FDCWD, pattern), true);
-  if (call.fails()) return nullptr;
-  char* made = real_mkdtemp(pattern);
-  return call.done(made, made == nullptr);
-}
 
 void* mmap(void* address, size_t size, int protection, int flags, int fd, off_t offset) {
   const auto make = [&] {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
@@ -333,6 +334,95 @@ TEST_F(TrainingRun, ResumeRefusesOtherOptionsAndOtherData) {
   std::filesystem::copy_file(at("train.json"), at("copy.json"));
   b.train = at("copy.json");
   EXPECT_NO_THROW(train(b));
+}
+
+// Whatever decides the result: refused with both values named, taken with --allow-changed.
+TEST_F(TrainingRun, ResumeNamesEachDifferenceAndTakesItWhenAllowed) {
+  TrainingArguments base = stepwise("out");
+  give(base, "validation", base.validation, at("validation.json"));
+  run_until_killed(base, 5);
+  std::filesystem::copy(at("model"), at("other-model"));
+  const std::string other_model = at("other-model").string();
+  struct Row {
+    const char *name, *was, *is;
+    std::function<void(TrainingArguments&)> change;
+  };
+  const Row rows[] = {
+      {"seed", "42", "43", [](auto& a) { give(a, "seed", a.seed, 43); }},
+      {"data_seed", "null", "7", [](auto& a) { give(a, "data_seed", a.data_seed, 7); }},
+      {"data_order", "shuffle", "sequential",
+       [](auto& a) { give(a, "data_order", a.data_order, "sequential"); }},
+      {"per_device_train_batch_size", "2", "3",
+       [](auto& a) { give(a, "per_device_train_batch_size", a.per_device_train_batch_size, 3); }},
+      {"gradient_accumulation_steps", "1", "2",
+       [](auto& a) { give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, 2); }},
+      {"max_seq_length", "", "20",
+       [](auto& a) { give(a, "max_seq_length", a.max_seq_length, 20); }},
+      {"weight_decay", "0.0", "0.5",
+       [](auto& a) { give(a, "weight_decay", a.weight_decay, 0.5); }},
+      {"num_train_epochs", "2.0", "3.0",
+       [](auto& a) { give(a, "num_train_epochs", a.num_train_epochs, 3.0); }},
+      {"model", "/model", "other-model",
+       [&](auto& a) { give(a, "model", a.model, other_model); }},
+      {"train", "train.json", "validation.json",
+       [&](auto& a) { give(a, "train", a.train, at("validation.json")); }},
+      {"validation", "validation.json", "train.json",
+       [&](auto& a) { give(a, "validation", a.validation, at("train.json")); }},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    TrainingArguments a = resumed(base);
+    row.change(a);
+    const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
+    EXPECT_EQ(error.place(), option_flag(row.name));
+    EXPECT_NE(error.reason().find(row.was), std::string::npos) << error.reason();
+    EXPECT_NE(error.reason().find(row.is), std::string::npos) << error.reason();
+    EXPECT_NE(error.reason().find("--allow-changed " + option_flag(row.name).substr(2)),
+              std::string::npos)
+        << error.reason();
+    EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "log.jsonl", "logs"}));
+    a.output = at(std::string("as-allowed-") + row.name);  // "out" stays as it is for the next
+    a.resume_from_checkpoint = at("out/checkpoint-4").string();
+    a.allow_changed = {option_flag(row.name).substr(2)};
+    EXPECT_NO_THROW(train(a));
+  }
+}
+
+// A checkpoint as HF leaves it: without our files, and without a manifest to prove it by.
+TEST_F(TrainingRun, ResumeFromAForeignCheckpointWarnsOnceAndStillLooksAtIt) {
+  train(stepwise("whole"));
+  run_until_killed(stepwise("out"), 6);
+  const auto foreign = at("out/checkpoint-4");
+  for (const char* ours : {"spanforge_manifest.json", "spanforge_state.json", "spanforge.json",
+                           "training_args.json"}) {
+    ASSERT_TRUE(std::filesystem::remove(foreign / ours)) << ours;
+  }
+  std::filesystem::copy(foreign, at("foreign"));
+  const auto warnings = [](const Recorder& recorder) {
+    return std::count_if(recorder.notices.begin(), recorder.notices.end(), [](const auto& text) {
+      return text.find("has no spanforge_manifest.json") != std::string::npos;
+    });
+  };
+  Recorder last, named, ours;
+  train(resumed(stepwise("out")), {.observers = {&last}});
+  EXPECT_EQ(warnings(last), 1);
+  EXPECT_EQ(bytes("out/trained/model.safetensors"), bytes("whole/trained/model.safetensors"));
+  train(resumed(stepwise("named"), at("foreign").string()), {.observers = {&named}});
+  EXPECT_EQ(warnings(named), 1);
+  train(resumed(stepwise("ours"), at("whole/checkpoint-8").string()), {.observers = {&ours}});
+  EXPECT_EQ(warnings(ours), 0);
+  // Half written, it is refused by its structure.
+  for (const char* file : {"model.safetensors", "optimizer.pt", "trainer_state.json"}) {
+    SCOPED_TRACE(file);
+    const std::string name = std::string("foreign/") + file, whole = bytes(name);
+    write_file_atomic(at(name), whole.substr(0, whole.size() / 2));
+    const Error error = expect_error(ErrorCode::kBadModel, [&] {
+      train(resumed(stepwise("refused"), at("foreign").string()));
+    });
+    EXPECT_NE(error.place().find(file), std::string::npos) << error.what();
+    EXPECT_FALSE(std::filesystem::exists(at("refused")));
+    write_file_atomic(at(name), whole);
+  }
 }
 
 TEST_F(TrainingRun, StopRequestSavesAndItsCheckpointGoesLater) {

@@ -29,11 +29,18 @@ BackgroundWriter::BackgroundWriter(int fd, std::filesystem::path path)
     if (!buffer.memory) throw std::bad_alloc();
   }
   set_direct(true);
-  start(kDisk, [this](std::string_view bytes) { write_out(bytes); });
-  start(kHash, [this](std::string_view bytes) { hash_.update(bytes); });
+  try {
+    start(kDisk, [this](std::string_view bytes) { write_out(bytes); });
+    start(kHash, [this](std::string_view bytes) { hash_.update(bytes); });
+  } catch (...) {  // the system has no room for a thread
+    abandon();
+    throw;
+  }
 }
 
-BackgroundWriter::~BackgroundWriter() {
+BackgroundWriter::~BackgroundWriter() { abandon(); }
+
+void BackgroundWriter::abandon() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     abandoned_ = true;

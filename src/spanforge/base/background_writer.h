@@ -48,6 +48,7 @@ class BackgroundWriter {
   void work_through(Worker worker, const std::function<void(std::string_view)>& work);
   void hand_over();  // the buffer being filled to the workers
   void join();
+  void abandon();
   void write_out(std::string_view bytes);
   void set_direct(bool direct);
 

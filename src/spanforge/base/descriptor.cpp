@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -70,6 +71,10 @@ void Descriptor::write(std::string_view bytes) const {
 // An interrupted sync has not failed yet: nothing was dropped.
 void Descriptor::sync() const {
   if (until_not_interrupted([&] { return ::fsync(fd_); }) != 0) throw_io(path_, "sync", errno);
+}
+
+int Descriptor::try_lock() const {
+  return until_not_interrupted([&] { return ::flock(fd_, LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno;
 }
 
 // Linux frees the descriptor whatever close() says, so it is not called again.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -116,8 +117,9 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   static std::atomic<unsigned> serial{0};
   struct stat taken {};
   do {
-    temporary_ = path_;
-    temporary_ += fmt::format(".{}-{}.tmp", ::getpid(), serial++);
+    // A name may have 255 bytes.
+    const std::string name = path_.filename().string().substr(0, 200);
+    temporary_ = path_.parent_path() / fmt::format("{}.{}-{}.tmp", name, ::getpid(), serial++);
   } while (::lstat(temporary_.c_str(), &taken) == 0);
   file_ = Descriptor(temporary_, O_WRONLY | O_CREAT | O_EXCL, path_);
 }
@@ -243,6 +245,24 @@ void remove_tree(const fs::path& path) {
 
 void rename_path(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) throw_io(to, "rename into place", errno);
+}
+
+bool exchange_paths(const fs::path& from, const fs::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return true;
+  if (errno == EINVAL || errno == ENOSYS) return false;
+  throw_io(to, "replace", errno);
+}
+
+void rethrow_with_place(const fs::path& hidden, const fs::path& shown) {
+  try {
+    throw;
+  } catch (const Error& error) {
+    std::string place = error.place();
+    if (place.starts_with(hidden.string())) {
+      place.replace(0, hidden.string().size(), shown.string());
+    }
+    throw Error(error.code(), place, error.reason());
+  }
 }
 
 std::string environment_or(const char* name, std::string fallback) {

@@ -1,12 +1,7 @@
 #include "spanforge/evaluation/prediction_files.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 
 namespace spanforge {
@@ -36,39 +31,7 @@ Json top_k_json(const std::vector<Candidate>& candidates) {
   return list;
 }
 
-// The topmost of the directories above and at `path` that is not there; empty: all are.
-fs::path first_missing(const fs::path& path) {
-  fs::path missing;
-  for (fs::path at = path; !fs::exists(at); at = at.parent_path()) missing = at;
-  return missing;
-}
-
-// "out/" -> "/here/out"
-fs::path whole_path(const fs::path& path) {
-  const fs::path whole = fs::absolute(path).lexically_normal();
-  return whole.has_filename() ? whole : whole.parent_path();
-}
-
 }  // namespace
-
-PredictionFiles::PredictionFiles(fs::path directory, std::string prefix)
-    : directory_(whole_path(directory)),
-      prefix_(std::move(prefix)),
-      made_(first_missing(directory_)) {
-  spanforge::create_directories(directory_);
-  if (::access(directory_.c_str(), W_OK | X_OK) != 0) {  // not after hours of computing
-    throw Error(ErrorCode::kIo, directory_.string(),
-                std::string("cannot be written to: ") + std::strerror(errno));
-  }
-}
-
-PredictionFiles::~PredictionFiles() {
-  files_.reset();
-  if (made_.empty()) return;
-  std::error_code ignored;  // a directory that somebody put something into stays
-  for (fs::path at = directory_; fs::remove(at, ignored) && at != made_; at = at.parent_path()) {
-  }
-}
 
 PredictionFiles::Files::Files(const fs::path& directory, const std::string& prefix, bool with_top_k)
     : predictions(directory / (prefix + "_predictions.json")),
@@ -78,27 +41,30 @@ PredictionFiles::Files::Files(const fs::path& directory, const std::string& pref
 }
 
 void PredictionFiles::add(const Dataset& dataset, const JudgedAnswers& answers) {
-  if (!files_) files_.emplace(directory_, prefix_, !answers.recipe.empty());
-  for (size_t i = 0; i < answers.decoded.size(); ++i) {
-    const size_t example = answers.first_example + i;
-    const auto [first, last] = answers.features.windows_of(example);
-    if (first == last) continue;
-    const std::string& id = dataset.examples[example].id;
-    const DecodedExample& decoded = answers.decoded[i];
-    files_->predictions.add(id, decoded.prediction.text);
-    files_->n_best.add(id, n_best_json(decoded.candidates));
-    files_->odds.add(id, decoded.null_odds);
-    if (files_->top_k) files_->top_k->add(id, top_k_json(answers.recipe[i].candidates));
-  }
+  group_.fill([&](const fs::path& directory) {
+    if (!files_) files_.emplace(directory, prefix_, !answers.recipe.empty());
+    for (size_t i = 0; i < answers.decoded.size(); ++i) {
+      const size_t example = answers.first_example + i;
+      const auto [first, last] = answers.features.windows_of(example);
+      if (first == last) continue;
+      const std::string& id = dataset.examples[example].id;
+      const DecodedExample& decoded = answers.decoded[i];
+      files_->predictions.add(id, decoded.prediction.text);
+      files_->n_best.add(id, n_best_json(decoded.candidates));
+      files_->odds.add(id, decoded.null_odds);
+      if (files_->top_k) files_->top_k->add(id, top_k_json(answers.recipe[i].candidates));
+    }
+  });
 }
 
-void PredictionFiles::commit() {
-  if (!files_) files_.emplace(directory_, prefix_, false);
-  files_->predictions.commit();
-  files_->n_best.commit();
-  files_->odds.commit();
-  if (files_->top_k) files_->top_k->commit();
-  made_.clear();
+void PredictionFiles::finish() {
+  group_.fill([&](const fs::path& directory) {
+    if (!files_) files_.emplace(directory, prefix_, false);
+    files_->predictions.commit();
+    files_->n_best.commit();
+    files_->odds.commit();
+    if (files_->top_k) files_->top_k->commit();
+  });
 }
 
 }  // namespace spanforge

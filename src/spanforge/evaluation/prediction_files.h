@@ -4,28 +4,27 @@
 //   PREFIX_null_odds.json {id: number}; and PREFIX_qa_topk.json {id: [{text, score, start, end,
 //   start_logit, end_logit}]}, the recipe's n-best (where it was computed). Bytes as
 //   json.dumps(value, indent=4) + "\n". Questions whose example was dropped are left out.
-// The files are written question by question under other names, and all appear with commit().
+// They are written question by question into a group of files (base/staging.h), whose commit() puts
+//   them in place.
 
 #include <filesystem>
 #include <optional>
 #include <string>
 
 #include "spanforge/base/json_object_file.h"
+#include "spanforge/base/staging.h"
 #include "spanforge/evaluation/evaluate.h"
 
 namespace spanforge {
 
 class PredictionFiles {
  public:
-  // Makes the directory. Without commit() nothing is left, not even a directory that was made here
-  // (but for what a kill leaves). Errors, here and below: Error{kIo}.
-  explicit PredictionFiles(std::filesystem::path directory, std::string prefix = "eval");
-  PredictionFiles(const PredictionFiles&) = delete;
-  PredictionFiles& operator=(const PredictionFiles&) = delete;
-  ~PredictionFiles();
+  // group must outlive this. Errors of the calls below: Error{kIo}.
+  explicit PredictionFiles(FileGroup& group, std::string prefix = "eval")
+      : group_(group), prefix_(std::move(prefix)) {}
 
   void add(const Dataset& dataset, const JudgedAnswers& answers);
-  void commit();
+  void finish();
 
  private:
   struct Files {
@@ -34,9 +33,8 @@ class PredictionFiles {
     std::optional<JsonObjectFile> top_k;
   };
 
-  std::filesystem::path directory_;
+  FileGroup& group_;
   std::string prefix_;
-  std::filesystem::path made_;  // topmost directory made here; empty: none, or committed
   std::optional<Files> files_;
 };
 

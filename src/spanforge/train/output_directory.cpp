@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string_view>
+#include <system_error>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -33,8 +33,7 @@ void sync_files(const fs::path& directory) {
 // two names, what is replaced stands aside until the new one is in place, and remove_leftovers()
 // puts it back when a kill comes between.
 void exchange(const fs::path& from, const fs::path& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return;
-  if (errno != EINVAL && errno != ENOSYS) throw_io(to, "replace", errno);
+  if (exchange_paths(from, to)) return;
   const fs::path aside = from.string() + std::string(kAside);
   rename_path(to, aside);
   try {
@@ -54,19 +53,6 @@ void require_space(const fs::path& directory, uint64_t bytes) {
   throw Error(ErrorCode::kIo, directory.string(),
               fmt::format("{} MB are needed and {} MB free: make room, then resume", bytes >> 20,
                           free >> 20));
-}
-
-// An error in the partial directory, told of what it was to become.
-[[noreturn]] void rethrow_for(const fs::path& partial, const fs::path& target) {
-  try {
-    throw;
-  } catch (const Error& error) {
-    std::string place = error.place();
-    if (place.starts_with(partial.string())) {
-      place.replace(0, partial.string().size(), target.string());
-    }
-    throw Error(error.code(), place, error.reason());
-  }
 }
 
 fs::path partial_of(const fs::path& directory, const std::string& name) {
@@ -131,8 +117,7 @@ void OutputDirectory::give_up() noexcept {
 
 void OutputDirectory::lock() {
   lock_ = Descriptor(path_, O_RDONLY | O_DIRECTORY);
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return;
-  if (errno == EWOULDBLOCK) {
+  if (lock_.try_lock() == EWOULDBLOCK) {
     throw Error(ErrorCode::kUsage, "--output",
                 fmt::format("{} is in use by another training; give another directory or wait",
                             path_.string()));
@@ -168,19 +153,25 @@ void OutputDirectory::begin(const std::string& name, uint64_t bytes_needed, Fill
   const fs::path partial = partial_of(path_, name);
   remove_tree(partial);
   if (::mkdir(partial.c_str(), 0777) != 0) throw_io(path_ / name, "create", errno);
-  writing_ = std::make_unique<Writing>();
-  writing_->name = name;
-  writing_->thread = std::thread([this, &writing = *writing_, fill = std::move(fill)] {
-    try {
-      write(writing, fill);
-    } catch (...) {
+  auto begun = std::make_unique<Writing>();
+  begun->name = name;
+  try {
+    begun->thread = std::thread([this, &writing = *begun, fill = std::move(fill)] {
+      try {
+        write(writing, fill);
+      } catch (...) {
+        const std::lock_guard<std::mutex> lock(writing.mutex);
+        writing.error = std::current_exception();
+      }
       const std::lock_guard<std::mutex> lock(writing.mutex);
-      writing.error = std::current_exception();
-    }
-    const std::lock_guard<std::mutex> lock(writing.mutex);
-    writing.filled = writing.done = true;
-    writing.changed.notify_all();
-  });
+      writing.filled = writing.done = true;
+      writing.changed.notify_all();
+    });
+  } catch (const std::system_error&) {  // no room for a thread
+    remove_tree(partial);
+    throw;
+  }
+  writing_ = std::move(begun);
 }
 
 // On the other thread.
@@ -203,7 +194,7 @@ void OutputDirectory::write(Writing& writing, const Fill& fill) const {
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(partial, ignored);
-    rethrow_for(partial, path_ / writing.name);
+    rethrow_with_place(partial, path_ / writing.name);
   }
   remove_tree(partial);
 }
@@ -217,7 +208,7 @@ void OutputDirectory::finish(const Fill& fill) {
   } catch (...) {
     const fs::path target = path_ / writing_->name;
     wait();  // gives up; throws what failed on the other thread, which may be the cause
-    rethrow_for(partial, target);
+    rethrow_with_place(partial, target);
   }
   decide(*writing_, Writing::Next::kSettle);
 }
@@ -258,7 +249,10 @@ void OutputDirectory::settle(const std::string& name,
                              const std::vector<WrittenFile>& written) const {
   const fs::path partial = partial_of(path_, name), target = path_ / name;
   sync_files(partial);
-  write_manifest(partial, written);
+  {
+    const DirectoryFill::Share none(nullptr);  // nobody syncs the manifest but itself
+    write_manifest(partial, written);
+  }
   sync_directory(partial);
   if (path_exists(target)) {
     exchange(partial, target);

@@ -9,6 +9,7 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/formats/manifest.h"
 #include "spanforge/train/early_stopping.h"
 #include "spanforge/train/run.h"
 #include "spanforge/train/run_log.h"
@@ -18,9 +19,17 @@
 namespace spanforge {
 namespace {
 
-void notify(const TrainContext& context, const std::string& text) {
-  for (Observer* observer : context.observers)
-    observer->on_notice({Notice::Kind::kInformation, text});
+void notify(const TrainContext& context, const std::string& text,
+            Notice::Kind kind = Notice::Kind::kInformation) {
+  for (Observer* observer : context.observers) observer->on_notice({kind, text});
+}
+
+void warn_without_manifest(const TrainContext& context, const CheckpointHead& checkpoint) {
+  if (checkpoint.arguments) return;
+  notify(context,
+         fmt::format("{} has no {}: its files read, but a change in them would not be noticed",
+                     checkpoint.directory.string(), kManifestName),
+         Notice::Kind::kWarning);
 }
 
 std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments,
@@ -28,7 +37,11 @@ std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments
                                               const TrainContext& context) {
   const std::string& asked = arguments.resume_from_checkpoint;
   if (asked.empty()) return std::nullopt;
-  if (asked != "last" && asked != "true") return open_checkpoint(asked);
+  if (asked != "last" && asked != "true") {
+    CheckpointHead named = open_checkpoint(asked);
+    warn_without_manifest(context, named);
+    return named;
+  }
   std::vector<std::string> skipped;
   auto found = newest_checkpoint(output, skipped);
   if (!skipped.empty()) {
@@ -39,6 +52,7 @@ std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments
          found ? fmt::format("resuming from {}", found->directory.string())
                : fmt::format("{} holds no checkpoint to resume from: starting from the beginning",
                              output.path().string()));
+  if (found) warn_without_manifest(context, *found);
   return found;
 }
 

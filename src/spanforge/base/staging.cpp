@@ -1,0 +1,173 @@
+#include "spanforge/base/staging.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <string_view>
+#include <utility>
+
+#include "spanforge/base/error.h"
+
+namespace spanforge {
+namespace {
+
+constexpr std::string_view kStaged = ".spanforge-staged-";
+
+fs::path without_trailing_slash(const fs::path& path) {
+  return path.has_filename() || !path.has_relative_path() ? path : path.parent_path();
+}
+
+fs::path parent_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+// A help, not a duty: what cannot be seen or removed stays.
+void remove_abandoned(const fs::path& parent) {
+  std::vector<std::string> names;
+  try {
+    names = list_directory(parent);
+  } catch (const Error&) {
+  }
+  for (const std::string& name : names) {
+    if (!name.starts_with(kStaged)) continue;
+    try {
+      const Descriptor directory(parent / name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      if (directory.try_lock() == 0) remove_tree(parent / name);
+    } catch (const Error&) {
+    }
+  }
+}
+
+void require_new(const fs::path& target) {
+  if (!path_exists(target)) return;
+  if (directory_exists(target) && list_directory(target).empty()) return;
+  throw Error(ErrorCode::kUsage, target.string(), "is there already; name a new directory");
+}
+
+}  // namespace
+
+MadeDirectory::MadeDirectory(const fs::path& directory) {
+  for (fs::path path = directory; !path.empty() && !path_exists(path); path = path.parent_path()) {
+    made_.push_back(path);
+  }
+  spanforge::create_directories(directory);
+}
+
+MadeDirectory::~MadeDirectory() {
+  for (const fs::path& path : made_) {
+    if (::rmdir(path.c_str()) != 0) return;
+  }
+}
+
+StagingDirectory::StagingDirectory(const fs::path& parent, fs::path target)
+    : target_(std::move(target)) {
+  static std::atomic<unsigned> serial{0};
+  remove_abandoned(parent);
+  while (!make(parent / fmt::format("{}{}-{}", kStaged, ::getpid(), serial++))) {
+  }
+}
+
+// false: the name is taken, or somebody removed the directory before it was locked.
+bool StagingDirectory::make(const fs::path& path) {
+  if (::mkdir(path.c_str(), 0777) != 0) {
+    if (errno == EEXIST) return false;
+    throw_io(target_, "write to it", errno);
+  }
+  path_ = path;
+  try {
+    lock_ = Descriptor(path, O_RDONLY | O_DIRECTORY, target_);
+  } catch (const Error&) {
+    if (!path_exists(path)) return false;
+    ::rmdir(path.c_str());
+    throw;
+  }
+  lock_.try_lock();  // where there are no locks, nothing is taken for abandoned either
+  struct stat info {};
+  return ::fstat(lock_.get(), &info) != 0 || info.st_nlink > 0;
+}
+
+StagingDirectory::~StagingDirectory() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+void StagingDirectory::fill(const std::function<void(const fs::path&)>& write) const {
+  try {
+    write(path_);
+  } catch (const Error&) {
+    rethrow_with_place(path_, target_);
+  }
+}
+
+FileGroup::FileGroup(const fs::path& directory)
+    : directory_(without_trailing_slash(directory)),
+      made_(directory_),
+      staging_(directory_, directory_) {}
+
+void FileGroup::commit() {
+  std::vector<std::string> names;
+  staging_.fill([&](const fs::path& staged) {
+    sync_directory(staged);
+    names = list_directory(staged);
+  });
+  for (const std::string& name : names) {
+    if (!directory_exists(directory_ / name)) continue;
+    throw Error(ErrorCode::kIo, (directory_ / name).string(),
+                "is a directory, a file is to be here");
+  }
+  std::vector<Placed> placed;
+  try {
+    for (const std::string& name : names) placed.push_back({name, place(name)});
+  } catch (const Error& error) {
+    throw Error(error.code(), error.place(), error.reason() + undo(placed));
+  }
+  made_.keep();
+  sync_directory(directory_);
+}
+
+// An exchange keeps the old file, so that it can be undone.
+FileGroup::Placed::How FileGroup::place(const std::string& name) const {
+  const fs::path from = staging_.path() / name, to = directory_ / name;
+  std::error_code error;
+  const fs::file_type there = fs::symlink_status(to, error).type();
+  if (there == fs::file_type::none) throw_io(to, "look it up", error.value());
+  const bool is_new = there == fs::file_type::not_found;
+  if (!is_new && exchange_paths(from, to)) return Placed::How::kExchanged;
+  rename_path(from, to);
+  return is_new ? Placed::How::kNew : Placed::How::kReplaced;
+}
+
+// What could not be undone, as the end of an error's reason.
+std::string FileGroup::undo(const std::vector<Placed>& placed) const {
+  std::vector<std::string> new_files;
+  for (const Placed& file : placed) {
+    const fs::path from = staging_.path() / file.name, to = directory_ / file.name;
+    bool undone = false;
+    if (file.how == Placed::How::kNew) undone = ::rename(to.c_str(), from.c_str()) == 0;
+    if (file.how == Placed::How::kExchanged) {
+      undone = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0;
+    }
+    if (!undone) new_files.push_back(file.name);
+  }
+  return new_files.empty() ? "" : fmt::format("; new already: {}", fmt::join(new_files, ", "));
+}
+
+NewDirectory::NewDirectory(const fs::path& target)
+    : target_((require_new(target), without_trailing_slash(target))),
+      made_(parent_of(target_)),
+      staging_(parent_of(target_), target_) {}
+
+void NewDirectory::commit() {
+  staging_.fill(sync_directory);
+  rename_path(staging_.path(), target_);
+  made_.keep();
+  sync_directory(parent_of(target_));
+}
+
+}  // namespace spanforge

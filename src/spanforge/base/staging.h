@@ -1,0 +1,89 @@
+#pragma once
+// What: the files a command makes, all or none. They are written into a hidden directory beside
+//   their places, .spanforge-staged-PID-N, and put in place by commit() when each is whole and
+//   synced. Without commit() nothing is left, not even a directory that was made for them.
+// Kills: one before commit() leaves the hidden directory and nothing else. A lock (flock), which
+//   ends with the process, tells it from one in use, and whoever stages there next removes it.
+// Errors: Error{kIo}, whose place is where the file was to go; nobody knows the hidden directory.
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "spanforge/base/descriptor.h"
+#include "spanforge/base/file.h"
+
+namespace spanforge {
+
+// Makes a directory and those above it. At the end those made go again, as far as they are empty,
+// unless keep() was called.
+class MadeDirectory {
+ public:
+  explicit MadeDirectory(const fs::path& directory);
+  MadeDirectory(const MadeDirectory&) = delete;
+  MadeDirectory& operator=(const MadeDirectory&) = delete;
+  ~MadeDirectory();
+  void keep() { made_.clear(); }
+
+ private:
+  std::vector<fs::path> made_;  // the deepest first
+};
+
+// The hidden directory.
+class StagingDirectory {
+ public:
+  // Removes what dead processes left in `parent` first. target: what path() stands for in errors.
+  StagingDirectory(const fs::path& parent, fs::path target);
+  StagingDirectory(const StagingDirectory&) = delete;
+  StagingDirectory& operator=(const StagingDirectory&) = delete;
+  ~StagingDirectory();  // removes it with all that is in it
+
+  const fs::path& path() const { return path_; }
+  void fill(const std::function<void(const fs::path&)>& write) const;  // write(path())
+
+ private:
+  bool make(const fs::path& path);
+  fs::path path_, target_;
+  Descriptor lock_;
+};
+
+// Files of one directory that belong together. commit() renames them one behind the other and does
+// nothing else between: a rename that fails is undone with those before it, and a kill just there
+// leaves some of them new beside old or missing ones, each whole. A link that stands at a file's
+// place is replaced, what it points to is left.
+class FileGroup {
+ public:
+  // Makes the directory, and finds out now whether it can be written to.
+  explicit FileGroup(const fs::path& directory);
+  // Writes some of the files: write(where). Errors name them by their places.
+  void fill(const std::function<void(const fs::path&)>& write) const { staging_.fill(write); }
+  void commit();
+
+ private:
+  struct Placed {
+    std::string name;
+    enum class How { kNew, kExchanged, kReplaced } how;
+  };
+  Placed::How place(const std::string& name) const;
+  std::string undo(const std::vector<Placed>& placed) const;
+  fs::path directory_;
+  MadeDirectory made_;
+  StagingDirectory staging_;
+};
+
+// A directory of its own, put in place by one rename: no kill leaves a part of it.
+class NewDirectory {
+ public:
+  // Error{kUsage} where `target` is there already and is not an empty directory.
+  explicit NewDirectory(const fs::path& target);
+  void fill(const std::function<void(const fs::path&)>& write) const { staging_.fill(write); }
+  void commit();
+
+ private:
+  fs::path target_;
+  MadeDirectory made_;  // what is above it
+  StagingDirectory staging_;
+};
+
+}  // namespace spanforge

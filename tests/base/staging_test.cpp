@@ -1,0 +1,198 @@
+#include "spanforge/base/staging.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/testing.h"
+
+namespace spanforge {
+namespace {
+
+using testing::expect_error;
+using testing::TemporaryDirectory;
+using Names = std::vector<std::string>;
+
+void put(const FileGroup& group, const std::string& name, const std::string& text) {
+  group.fill([&](const fs::path& directory) { write_file_atomic(directory / name, text); });
+}
+
+// What a process leaves that is killed while it stages in `directory`.
+void be_killed_in(const fs::path& directory) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const FileGroup group(directory);
+    put(group, "a", "half");
+    ::_exit(0);  // no destructor
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_EQ(status, 0);
+  ASSERT_EQ(list_directory(directory).size(), 1u);
+}
+
+TEST(FileGroup, FilesComeWithCommit) {
+  TemporaryDirectory directory;
+  write_file_atomic(directory / "out-a", "old");
+  fs::create_directory(directory / "out");
+  write_file_atomic(directory / "out/a", "old");
+  write_file_atomic(directory / "out/other", "kept");
+  FileGroup group(directory / "out/");
+  put(group, "a", "new a");
+  put(group, "b", "new b");
+  EXPECT_EQ(read_file(directory / "out/a"), "old");
+  EXPECT_FALSE(path_exists(directory / "out/b"));
+  group.commit();
+  EXPECT_EQ(read_file(directory / "out/a"), "new a");
+  EXPECT_EQ(read_file(directory / "out/b"), "new b");
+  EXPECT_EQ(read_file(directory / "out/other"), "kept");
+}
+
+TEST(FileGroup, LeavesNothingElse) {
+  TemporaryDirectory directory;
+  {
+    FileGroup group(directory / "x/y");
+    put(group, "a", "text");
+    group.commit();
+  }
+  EXPECT_EQ(list_directory(directory / "x/y"), Names{"a"});
+  {
+    FileGroup group(directory / "x/y");
+    put(group, "a", "given up");
+  }
+  EXPECT_EQ(list_directory(directory / "x/y"), Names{"a"});
+  EXPECT_EQ(read_file(directory / "x/y/a"), "text");
+  { const FileGroup group(directory / "p/q"); }
+  EXPECT_FALSE(path_exists(directory / "p"));
+}
+
+// Somebody else's file in a directory that was made here.
+TEST(FileGroup, ADirectoryThatIsInUseStays) {
+  TemporaryDirectory directory;
+  {
+    const FileGroup group(directory / "p/q");
+    write_file_atomic(directory / "p/mine", "kept");
+  }
+  EXPECT_EQ(list_directory(directory / "p"), Names{"mine"});
+}
+
+TEST(FileGroup, ErrorsNameTheFilesPlace) {
+  TemporaryDirectory directory;
+  const FileGroup group(directory / "out");
+  const Error error = expect_error(ErrorCode::kIo, [&] { put(group, "no/a", ""); });
+  EXPECT_EQ(error.place(), (directory / "out/no/a").string());
+}
+
+TEST(FileGroup, ADirectoryInAFilesPlaceKeepsAllOld) {
+  TemporaryDirectory directory;
+  fs::create_directories(directory / "out/b");
+  write_file_atomic(directory / "out/a", "old");
+  {
+    FileGroup group(directory / "out");
+    for (const char* name : {"a", "b", "c"}) put(group, name, "new");
+    const Error error = expect_error(ErrorCode::kIo, [&] { group.commit(); });
+    EXPECT_EQ(error.place(), (directory / "out/b").string());
+  }
+  EXPECT_EQ(list_directory(directory / "out"), (Names{"a", "b"}));
+  EXPECT_EQ(read_file(directory / "out/a"), "old");
+}
+
+TEST(FileGroup, ALinkInAFilesPlaceIsReplaced) {
+  TemporaryDirectory directory;
+  write_file_atomic(directory / "theirs", "kept");
+  fs::create_directory(directory / "out");
+  fs::create_symlink("../theirs", directory / "out/a");
+  fs::create_symlink("nowhere", directory / "out/b");
+  FileGroup group(directory / "out");
+  for (const char* name : {"a", "b"}) put(group, name, "new");
+  group.commit();
+  EXPECT_EQ(read_file(directory / "theirs"), "kept");
+  for (const char* name : {"out/a", "out/b"}) {
+    EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(directory / name)));
+    EXPECT_EQ(read_file(directory / name), "new");
+  }
+}
+
+TEST(FileGroup, NamesMayHave255Bytes) {
+  TemporaryDirectory directory;
+  const std::string name(255, 'n');
+  FileGroup group(directory / name);
+  put(group, name, "text");
+  group.commit();
+  EXPECT_EQ(read_file(directory / name / name), "text");
+}
+
+TEST(Staging, RemovesWhatDeadProcessesLeft) {
+  TemporaryDirectory directory;
+  fs::create_directory(directory / "out");
+  be_killed_in(directory / "out");
+  { const FileGroup group(directory / "out"); }
+  EXPECT_EQ(list_directory(directory / "out"), Names{});
+  be_killed_in(directory / "out");
+  NewDirectory model(directory / "out/model");
+  model.fill([&](const fs::path& at) { write_file_atomic(at / "config.json", "{}"); });
+  model.commit();
+  EXPECT_EQ(list_directory(directory / "out"), Names{"model"});
+}
+
+TEST(Staging, LeavesWhatOthersAreUsing) {
+  TemporaryDirectory directory;
+  FileGroup living(directory / "out");
+  put(living, "a", "a");
+  { const FileGroup other(directory / "out"); }
+  living.commit();
+  EXPECT_EQ(read_file(directory / "out/a"), "a");
+}
+
+TEST(Staging, DoesNotFollowLinksWhenItCleans) {
+  TemporaryDirectory directory;
+  fs::create_directories(directory / "theirs");
+  write_file_atomic(directory / "theirs/file", "kept");
+  fs::create_directories(directory / "out");
+  fs::create_symlink("../theirs", directory / "out/.spanforge-staged-1-1");
+  { const FileGroup group(directory / "out"); }
+  EXPECT_EQ(list_directory(directory / "theirs"), Names{"file"});
+}
+
+TEST(NewDirectory, ComesWhole) {
+  TemporaryDirectory directory;
+  {
+    NewDirectory output(directory / "x/model/");
+    output.fill([&](const fs::path& at) { write_file_atomic(at / "config.json", "{}"); });
+    EXPECT_FALSE(path_exists(directory / "x/model"));
+    output.commit();
+  }
+  EXPECT_EQ(list_directory(directory / "x"), Names{"model"});
+  EXPECT_EQ(list_directory(directory / "x/model"), Names{"config.json"});
+  { const NewDirectory given_up(directory / "y/model"); }
+  EXPECT_FALSE(path_exists(directory / "y"));
+}
+
+TEST(NewDirectory, RefusesWhatIsThere) {
+  TemporaryDirectory directory;
+  write_file_atomic(directory / "file", "");
+  fs::create_directories(directory / "full/x");
+  fs::create_directories(directory / "empty");
+  for (const char* name : {"file", "full", "full/"}) {
+    SCOPED_TRACE(name);
+    expect_error(ErrorCode::kUsage, [&] { const NewDirectory output(directory / name); });
+  }
+  NewDirectory output(directory / "empty");
+  output.commit();
+  EXPECT_EQ(list_directory(directory.path()), (Names{"empty", "file", "full"}));
+}
+
+// The umask decides who may read it.
+TEST(NewDirectory, HasTheUsualPermissions) {
+  TemporaryDirectory directory;
+  const mode_t before = ::umask(027);
+  NewDirectory output(directory / "model");
+  output.commit();
+  ::umask(before);
+  EXPECT_EQ(fs::status(directory / "model").permissions(), fs::perms(0750));
+}
+
+}  // namespace
+}  // namespace spanforge

@@ -1,0 +1,86 @@
+// What: trainings one behind the other in one process, for flat_memory.py, which watches it: each
+// is
+//   stopped in the middle, resumed from its checkpoint and brought to its end, with evaluations,
+//   checkpoints, rotation and event files. Goes on until it is killed.
+// Usage: train_loop, in a directory of lab.make_inputs(); prints a line a training.
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+
+#include "spanforge/base/error.h"
+#include "spanforge/train/train_state.h"
+#include "spanforge/train/trainer.h"
+
+namespace spanforge {
+namespace {
+
+template <class T, class U>
+void give(TrainingArguments& arguments, const char* name, T& field, U value) {
+  field = value;
+  arguments.given.emplace_back(name);
+}
+
+TrainingArguments arguments() {
+  TrainingArguments a;
+  give(a, "model", a.model, "fresh");
+  give(a, "train", a.train, "train.json");
+  give(a, "validation", a.validation, "validation.json");
+  give(a, "output", a.output, "run");
+  give(a, "max_steps", a.max_steps, 40);
+  give(a, "learning_rate", a.learning_rate, 2e-3);
+  give(a, "per_device_train_batch_size", a.per_device_train_batch_size, 4);
+  give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, 2);
+  give(a, "max_seq_length", a.max_seq_length, 64);
+  give(a, "threads", a.threads, 2);
+  give(a, "logging_strategy", a.logging_strategy, "steps");
+  give(a, "logging_steps", a.logging_steps, 1.0);
+  give(a, "eval_strategy", a.eval_strategy, "steps");
+  give(a, "eval_steps", a.eval_steps, 5.0);
+  give(a, "save_strategy", a.save_strategy, "steps");
+  give(a, "save_steps", a.save_steps, 5.0);
+  give(a, "save_total_limit", a.save_total_limit, int64_t{1});
+  give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
+  return a;
+}
+
+struct StopAt : Observer {
+  explicit StopAt(int64_t at) : step(at) {}
+  void on_step_end(const TrainView& view) override {
+    if (view.state.global_step == step) stop = true;
+  }
+  int64_t step;
+  std::atomic<bool> stop{false};
+};
+
+void train_once(int64_t stop_at) {
+  StopAt stop(stop_at);
+  TrainingArguments begun = arguments();
+  begun.overwrite = true;
+  try {
+    train(begun, {.observers = {&stop}, .stop = &stop.stop});
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kInterrupted) throw;
+  }
+  TrainingArguments rest = arguments();
+  rest.resume_from_checkpoint = "last";
+  train(rest, {});
+}
+
+}  // namespace
+}  // namespace spanforge
+
+int main() {
+  try {
+    for (int64_t n = 0;; ++n) {
+      spanforge::train_once(1 + n % 39);
+      std::printf("%lld\n", static_cast<long long>(n + 1));
+      std::fflush(stdout);
+    }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
