@@ -4,7 +4,8 @@ include(CheckCXXCompilerFlag)
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES CXX)  # with CMAKE_POSITION_INDEPENDENT_CODE: programs are linked with -pie
 
-target_compile_options(spanforge_flags INTERFACE -fstack-protector-strong)
+# The assertions of libstdc++ end the program at an index past the end of a vector, string or span.
+target_compile_options(spanforge_flags INTERFACE -fstack-protector-strong -D_GLIBCXX_ASSERTIONS)
 foreach(flag IN ITEMS -fstack-clash-protection -fcf-protection)  # not of every processor
   string(MAKE_C_IDENTIFIER "SPANFORGE_HAS${flag}" known)
   check_cxx_compiler_flag(${flag} ${known})
