@@ -1,13 +1,22 @@
 # Every third-party library comes from the distribution's packages. Some of them ship CMake
-# packages, some pkg-config or bare headers; each ends here as one imported target.
+# packages, some pkg-config or bare headers; each ends here as one imported target. SECURITY.md has
+# the list.
+include(${CMAKE_CURRENT_LIST_DIR}/SpanforgeVersions.cmake)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
-find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+spanforge_version(OpenSSL "${OPENSSL_VERSION}" 3.0 4)
 find_package(ZLIB REQUIRED)
+spanforge_version(zlib "${ZLIB_VERSION_STRING}" 1.2 2)
 find_package(CURL REQUIRED)
-find_package(ICU 70 REQUIRED COMPONENTS uc i18n)
-find_package(fmt 8 REQUIRED)
-find_package(nlohmann_json 3.10 REQUIRED)
-find_package(CLI11 2.1 REQUIRED)
+spanforge_version(libcurl "${CURL_VERSION_STRING}" 7.80 9)
+find_package(ICU REQUIRED COMPONENTS uc i18n)
+spanforge_version(ICU "${ICU_VERSION}" 70 "")  # one major version a year, none of which broke a call
+find_package(fmt REQUIRED)
+spanforge_version(fmt "${fmt_VERSION}" 8 13)
+find_package(nlohmann_json REQUIRED)
+spanforge_version(nlohmann-json "${nlohmann_json_VERSION}" 3.10 4)
+find_package(CLI11 REQUIRED)
+spanforge_version(CLI11 "${CLI11_VERSION}" 2.1 3)
 find_package(Threads REQUIRED)
 
 function(spanforge_header_library target header)
@@ -20,18 +29,27 @@ function(spanforge_header_library target header)
   target_include_directories(${target} SYSTEM INTERFACE ${${var}})
 endfunction()
 spanforge_header_library(tomlplusplus::tomlplusplus toml++/toml.h)
+spanforge_header_version(version TOML_LIB ${SPANFORGE_toml___toml_h_DIR}/toml++/impl/version.h)
+spanforge_version(toml++ ${version} 3.0 4)
 spanforge_header_library(protozero::protozero protozero/pbf_writer.hpp)
+spanforge_header_version(version PROTOZERO_VERSION ${SPANFORGE_protozero_pbf_writer_hpp_DIR}/protozero/version.hpp)
+spanforge_version(protozero ${version} 1.7 2)
 
 # Debian's dnnl-config.cmake wants OpenCL headers that the library does not need here, so header and
 # library are found plainly.
 find_path(SPANFORGE_DNNL_INCLUDE dnnl.hpp REQUIRED)
 find_library(SPANFORGE_DNNL_LIBRARY dnnl REQUIRED)
+spanforge_header_version(version DNNL_VERSION ${SPANFORGE_DNNL_INCLUDE}/oneapi/dnnl/dnnl_version.h
+  ${SPANFORGE_DNNL_INCLUDE}/dnnl_version.h)
+spanforge_version(oneDNN ${version} 2.6 4)
 add_library(DNNL::dnnl UNKNOWN IMPORTED GLOBAL)
 set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${SPANFORGE_DNNL_LIBRARY}
   INTERFACE_INCLUDE_DIRECTORIES ${SPANFORGE_DNNL_INCLUDE})
 
 find_path(SPANFORGE_HWY_INCLUDE hwy/highway.h REQUIRED)
 find_library(SPANFORGE_HWY_LIBRARY hwy REQUIRED)
+spanforge_header_version(version HWY ${SPANFORGE_HWY_INCLUDE}/hwy/base.h ${SPANFORGE_HWY_INCLUDE}/hwy/highway.h)
+spanforge_version(highway ${version} 1.0 2)
 add_library(hwy::hwy UNKNOWN IMPORTED GLOBAL)
 set_target_properties(hwy::hwy PROPERTIES IMPORTED_LOCATION ${SPANFORGE_HWY_LIBRARY}
   INTERFACE_INCLUDE_DIRECTORIES ${SPANFORGE_HWY_INCLUDE})

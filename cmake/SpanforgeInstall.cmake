@@ -23,4 +23,5 @@ file(WRITE ${CMAKE_BINARY_DIR}/spanforgeConfig.cmake
   "include(\${CMAKE_CURRENT_LIST_DIR}/SpanforgeDependencies.cmake)\ninclude(\${CMAKE_CURRENT_LIST_DIR}/spanforgeTargets.cmake)\n")
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/spanforgeConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/spanforgeConfig.cmake ${CMAKE_BINARY_DIR}/spanforgeConfigVersion.cmake
-  ${CMAKE_SOURCE_DIR}/cmake/SpanforgeDependencies.cmake DESTINATION ${package_dir})
+  ${CMAKE_SOURCE_DIR}/cmake/SpanforgeDependencies.cmake ${CMAKE_SOURCE_DIR}/cmake/SpanforgeVersions.cmake
+  DESTINATION ${package_dir})

@@ -14,13 +14,10 @@ target_compile_options(spanforge_flags INTERFACE -Wall -Wextra -Wshadow -Wno-unu
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(SPANFORGE_SANITIZE)
   target_compile_options(spanforge_flags INTERFACE -fsanitize=${SPANFORGE_SANITIZE} -fno-omit-frame-pointer
-    -fno-sanitize-recover=all)
+    -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS)
   target_link_options(spanforge_flags INTERFACE -fsanitize=${SPANFORGE_SANITIZE})
 else()
-  # Hardening of release builds; sanitizers bring their own checks and dislike FORTIFY.
-  target_compile_options(spanforge_flags INTERFACE -fstack-protector-strong
-    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>)
-  target_link_options(spanforge_flags INTERFACE -Wl,-z,relro,-z,now)
+  include(SpanforgeHardening)  # sanitizers bring their own checks and dislike FORTIFY
 endif()
 
 if(SPANFORGE_FUZZ)

@@ -192,15 +192,20 @@ void TrainingRun::refuse_non_finite(const StepGradient& gradient,
     for (const auto& micro : batches.micro_batches)
       windows.insert(windows.end(), micro.begin(), micro.end());
   }
+  constexpr size_t kNamed = 8;
   std::vector<std::string> ids;
   for (const int32_t window : windows) {
     const auto& example =
         setup_.train.dataset.examples[setup_.train.features.windows()[window].example];
     if (std::find(ids.begin(), ids.end(), example.id) == ids.end()) ids.push_back(example.id);
-    if (ids.size() == 8) break;
+  }
+  std::string more;
+  if (ids.size() > kNamed) {
+    more = fmt::format(" and {} more", ids.size() - kNamed);
+    ids.resize(kNamed);
   }
   throw Error(ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step + 1),
-              fmt::format("NaN or Inf in {}, examples {}; {}", tensor, fmt::join(ids, ", "),
+              fmt::format("NaN or Inf in {}, examples {}{}; {}", tensor, fmt::join(ids, ", "), more,
                           advice()));
 }
 
