@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <new>
@@ -69,10 +70,18 @@ void occupy_standard_descriptors() {
   }
 }
 
+// Where memory has run out so far that there is none for an exception, the runtime ends the process.
+[[noreturn]] void end_without_memory() {
+  if (std::current_exception() != nullptr) std::abort();
+  write_stderr("spanforge: memory: not enough of it\n");
+  ::_exit(70);
+}
+
 int guarded_main(int argc, char** argv) {
   // A closed pipe is seen where it is written to, not as a signal that kills a training.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // nor a file that is larger than the process may write
+  std::set_terminate(end_without_memory);
   try {
     const int code = dispatch(argv, std::vector<std::string>(argv + 1, argv + argc));
     flush_output();

@@ -189,7 +189,6 @@ class Surroundings:
         arguments = [os.fsdecode(a) for a in arguments]
         self.succeeds(directory, arguments, output=run, whole=False)
         self.program.must([*arguments, *RESUME], directory)  # it reads its own arguments
-        self.odd_for_others(directory, name, run, model, data)
 
         # The other commands: files and directories of this name.
         to = os.fsdecode(name[:250]) + ".2"

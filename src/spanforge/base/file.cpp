@@ -199,11 +199,13 @@ void create_directories(const fs::path& directory) {
   for (fs::path path = directory; !path.empty() && !path_exists(path); path = path.parent_path()) {
     missing.push_back(path);
   }
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) {
-    throw Error(ErrorCode::kIo, directory.string(),
-                "cannot create the directory: " + error.message());
+  const auto refuse = [&](int error) { throw_io(directory, "create the directory", error); };
+  if (directory.empty()) refuse(ENOENT);
+  if (missing.empty() && !directory_exists(directory)) refuse(ENOTDIR);
+  for (auto path = missing.rbegin(); path != missing.rend(); ++path) {
+    if (::mkdir(path->c_str(), 0777) == 0) continue;
+    const int error = errno;  // somebody else may have made it, and "x/" is there with "x"
+    if (error != EEXIST || !directory_exists(*path)) refuse(error);
   }
   for (const fs::path& made : missing) {
     const fs::path parent = made.has_parent_path() ? made.parent_path() : fs::path(".");
