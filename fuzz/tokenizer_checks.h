@@ -3,13 +3,12 @@
 // every encoding whatever the file said.
 
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "spanforge/base/error.h"
 #include "spanforge/text/tokenizer.h"
+#include "support.h"
 
 namespace spanforge::fuzz {
 
@@ -18,10 +17,6 @@ inline std::pair<std::string_view, std::string_view> split_input(const uint8_t* 
   const size_t end = input.find('\0');
   if (end == std::string_view::npos) return {input, "A text. 一个[SEP]"};
   return {input.substr(0, end), input.substr(end + 1)};
-}
-
-inline void require(bool condition) {
-  if (!condition) std::abort();
 }
 
 inline void check(const Encoding& e, const Tokenizer& tokenizer, int32_t text_size) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the distribution packages spanforge needs and that are missing (Debian 12 or newer,
-# Ubuntu 24.04 or newer). Usage: tools/install_packages.sh [build|test|bench]
+# Ubuntu 24.04 or newer). Usage: tools/install_packages.sh [build|test|bench|fuzz]
 # Without root and without sudo it changes nothing and says what to install.
 set -euo pipefail
 
@@ -11,7 +11,8 @@ case ${1:-build} in
   build) ;;
   test) packages+=(libgtest-dev python3 python3-venv ccache) ;;
   bench) packages+=(libbenchmark-dev python3 python3-venv ccache) ;;
-  *) echo "usage: install_packages.sh [build|test|bench]" >&2; exit 2 ;;
+  fuzz) packages+=(clang libomp-dev llvm ccache) ;;  # llvm: its symbolizer names a finding's lines
+  *) echo "usage: install_packages.sh [build|test|bench|fuzz]" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

@@ -8,6 +8,7 @@
 #include "command.h"
 #include "help.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
 #include "spanforge/base/utf8.h"
 
 namespace spanforge::app {
@@ -147,6 +148,9 @@ OptionRow& OptionTable::find_flag(const std::string& flag) {
 
 void OptionTable::assign(OptionRow& row, const std::string& value, const std::string& place) {
   require_utf8(value, place);
+  if (value.find('\0') != std::string::npos) {  // a path would end there
+    throw Error(ErrorCode::kUsage, place, "holds a NUL character");
+  }
   if (!allowed(row, value)) {
     throw Error(ErrorCode::kUsage, place,
                 fmt::format("'{}' is not allowed; it must be {}", quote_for_message(value),
@@ -159,9 +163,10 @@ void OptionTable::assign(OptionRow& row, const std::string& value, const std::st
   row.given = true;
 }
 
-void OptionTable::apply_config(const std::filesystem::path& file) {
-  for (const ConfigEntry& entry : read_config(file)) {
-    const std::string place = fmt::format("{}:{}: {}", file.string(), entry.line, entry.key);
+void OptionTable::apply_config(std::string_view text, const std::string& file) {
+  for (const ConfigEntry& entry : parse_config(text, file)) {
+    const std::string place = fmt::format("{}:{}: {}", file, entry.line,
+                                          quote_for_message(entry.key));
     OptionRow* row = find(snake(entry.key));
     if (row == nullptr) {
       std::vector<std::string> names;
@@ -246,7 +251,7 @@ bool OptionTable::parse(const Arguments& arguments) {
   SplitWords words = split(arguments.words);
   if (words.help) return print_help(*arguments.command, *this), false;
   for (const Assignment& a : words.assignments) {
-    if (config_allowed_ && a.row->name == "config") apply_config(a.value);
+    if (config_allowed_ && a.row->name == "config") apply_config(read_file(a.value), a.value);
   }
   for (const Assignment& a : words.assignments) {
     // The first word for a list replaces what the configuration file gave; further ones add.

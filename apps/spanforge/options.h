@@ -78,6 +78,9 @@ class OptionTable {
   // Adds --config FILE, a TOML file whose keys are the rows' names.
   void allow_config() { config_allowed_ = true; }
 
+  // Reads a configuration file's text into the fields; `file` names it in messages.
+  void apply_config(std::string_view text, const std::string& file);
+
   // Reads the words into the fields. False: --help or the reference was printed, nothing to run.
   bool parse(const Arguments& arguments);
 
@@ -106,7 +109,6 @@ class OptionTable {
   SplitWords split(const std::vector<std::string>& words);
   bool is_known_option(const std::string& word);
   void assign(OptionRow& row, const std::string& value, const std::string& place);
-  void apply_config(const std::filesystem::path& file);
   void take_positionals(const Arguments& arguments, std::vector<std::string> words);
 
   std::vector<OptionRow> rows_;
@@ -117,13 +119,14 @@ class OptionTable {
   std::string config_file_;
 };
 
-// A configuration file as rows of {key, values, line}; only flat keys are taken.
+// A configuration file's text as rows of {key, values, line}; only flat keys are taken. `file` names
+// it in messages.
 struct ConfigEntry {
   std::string key;
   std::vector<std::string> values;
   uint32_t line = 0;
 };
-std::vector<ConfigEntry> read_config(const std::filesystem::path& file);
+std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& file);
 
 std::string flag_of(std::string_view snake_name);  // "max_steps" -> "--max-steps"
 // The candidate with the fewest edits to `name`, when that is few; nullopt otherwise.

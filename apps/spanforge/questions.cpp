@@ -36,12 +36,15 @@ Asked parse_row(std::string_view line, const std::string& file, size_t number) {
 }  // namespace
 
 std::vector<Asked> read_questions(const std::string& file) {
-  const std::string bytes = read_file(file);
+  return parse_questions(read_file(file), file);
+}
+
+std::vector<Asked> parse_questions(std::string_view bytes, const std::string& file) {
   std::vector<Asked> questions;
   size_t number = 0;
   for (size_t start = 0; start < bytes.size();) {
     const size_t end = std::min(bytes.find('\n', start), bytes.size());
-    const std::string_view line = std::string_view(bytes).substr(start, end - start);
+    const std::string_view line = bytes.substr(start, end - start);
     start = end + 1;
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spanforge/inference/pipeline.h"
@@ -17,5 +18,7 @@ struct Asked {
 
 // Empty lines are skipped. Errors: Error{kBadData} naming file and line; Error{kIo}.
 std::vector<Asked> read_questions(const std::string& file);
+// The same from the file's bytes.
+std::vector<Asked> parse_questions(std::string_view bytes, const std::string& file);
 
 }  // namespace spanforge::app

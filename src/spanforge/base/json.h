@@ -21,7 +21,8 @@ using Json = nlohmann::ordered_json;
 Json parse_json(std::string_view text, const std::string& place, ErrorCode code);
 // The text is line `line` of the file.
 Json parse_json_line(std::string_view text, const std::string& file, size_t line, ErrorCode code);
-Json parse_json_file(const std::filesystem::path& path, ErrorCode code);
+// times_size: what the tree may take, in sizes of the file (and 32 MB besides).
+Json parse_json_file(const std::filesystem::path& path, ErrorCode code, int times_size = 1);
 
 struct PythonJsonStyle {
   int indent = -1;           // as json.dumps(indent=...): -1 is None

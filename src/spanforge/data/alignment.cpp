@@ -121,6 +121,8 @@ std::string_view misalignment_name(Misalignment cause) {
       return "repeated";
     case Misalignment::kAbsent:
       return "absent";
+    case Misalignment::kNotSought:
+      return "not_sought";
   }
   return "absent";
 }
@@ -179,6 +181,8 @@ std::string describe(const Diagnosis& diagnosis, const Answer& answer) {
       return fmt::format("the answer stands once, at {}", diagnosis.start);
     case Misalignment::kRepeated:
       return fmt::format("the answer stands {} times, nowhere near", diagnosis.occurrences);
+    case Misalignment::kNotSought:
+      return "it was not looked for elsewhere: very many answers of this file are wrong";
     case Misalignment::kAbsent:
       break;
   }

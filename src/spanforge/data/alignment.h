@@ -18,6 +18,7 @@ enum class Misalignment {
   kElsewhere,   // the answer occurs once, farther away
   kRepeated,    // the answer occurs several times, none of them near
   kAbsent,      // the context does not hold the answer
+  kNotSought,   // very many answers of the file are wrong; this one was not looked for
 };
 std::string_view misalignment_name(Misalignment cause);  // "utf16", "bytes", "white_space", ...
 

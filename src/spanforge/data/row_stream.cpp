@@ -115,6 +115,7 @@ class RowHandler : public nlohmann::json_sax<Json> {
     const std::string where = place(frames_.size() - 1);
     frames_.pop_back();
     callback_(frame.kind, frame.value, where);
+    held_ = 0;
     if (!frames_.empty()) ++frames_.back().elements;
     return true;
   }
@@ -235,9 +236,19 @@ class RowHandler : public nlohmann::json_sax<Json> {
     return true;
   }
 
+  // What the values of a row that is not finished yet take, roughly, is bounded by the text.
+  void charge(const Json& value) {
+    constexpr uint64_t kValue = 96, kBesidesText = uint64_t{32} << 20;
+    held_ += kValue + (value.is_string() ? value.get_ref<const std::string&>().size() : 0);
+    if (held_ > text_.size() + kBesidesText) {
+      fail("the values of one row take far more memory than their text: refused");
+    }
+  }
+
   // A finished value that is not a row goes into the frame around it.
   void attach(Json&& value) {
     if (frames_.empty()) fail("must be an object or a list of rows");
+    charge(value);
     Frame& frame = frames_.back();
     switch (frame.role) {
       case Frame::kSkipped:
@@ -254,7 +265,9 @@ class RowHandler : public nlohmann::json_sax<Json> {
             !value.is_array()) {
           fail(fmt::format("must be a list, not {}", value.type_name()));
         }
-        frame.value[frame.key] = std::move(value);
+        // Its key is new: it is not looked for among the others, which may be many.
+        static_cast<Json::object_t::Container&>(frame.value.get_ref<Json::object_t&>())
+            .emplace_back(frame.key, std::move(value));
     }
   }
 
@@ -270,6 +283,7 @@ class RowHandler : public nlohmann::json_sax<Json> {
   const std::string& base_place_;
   const RowCallback& callback_;
   std::vector<Frame> frames_;
+  uint64_t held_ = 0;
 };
 
 }  // namespace

@@ -97,6 +97,13 @@ ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& store
                   fmt::format("max_seq_length {} is more than the model's {} positions",
                               settings.windows.max_seq_length, max_position_embeddings));
     }
+    const int32_t room = settings.windows.max_seq_length - tokenizer.special_token_count(true);
+    if (!given.max_seq_length && !given.window_overlap && settings.windows.window_overlap >= room) {
+      throw Error(ErrorCode::kBadModel, kAnswerSettingsFile,
+                  fmt::format("window_overlap {} leaves no step in windows of {} tokens, special "
+                              "ones included",
+                              settings.windows.window_overlap, settings.windows.max_seq_length));
+    }
   } else {
     const WindowDefaults defaults = default_windows(tokenizer, max_position_embeddings);
     settings.windows = defaults.windows;

@@ -88,7 +88,7 @@ class FeatureBuilder {
                       std::max(0, windows.max_seq_length - special_count_ - 1)));
     }
     if (pair_template_.empty() || pair_template_.front().sequence != -1) {
-      throw Error(ErrorCode::kBadModel, "tokenizer",
+      throw Error(ErrorCode::kBadModel, "tokenizer.json",
                   "puts no special token before a pair, so a question without answer has no label");
     }
   }

@@ -2,24 +2,57 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
-#include "spanforge/base/json.h"
+#include "spanforge/base/json_reader.h"
 
 namespace spanforge {
 namespace {
 
-Json parse_object(std::string_view text, const std::string& place, const char* wanted) {
-  Json json = parse_json(text, place, ErrorCode::kBadData);
-  if (!json.is_object()) {
-    throw Error(
-        ErrorCode::kBadData, place,
-        fmt::format("an object {{question id: {}}} is needed, found {}", wanted, json.type_name()));
+const char* kind_name(JsonReader::Kind kind) {
+  switch (kind) {
+    case JsonReader::Kind::kObject: return "an object";
+    case JsonReader::Kind::kArray: return "a list";
+    case JsonReader::Kind::kString: return "a text";
+    case JsonReader::Kind::kNumber: return "a number";
+    case JsonReader::Kind::kBool: return "true or false";
+    case JsonReader::Kind::kNull: break;
   }
-  return json;
+  return "null";
+}
+
+// The members of an object {question id: `wanted`}, in order.
+template <class Value, class ReadValue>
+std::vector<std::pair<std::string, Value>> parse_object(std::string_view text,
+                                                        const std::string& place,
+                                                        JsonReader::Kind kind, const char* wanted,
+                                                        ReadValue&& read_value) {
+  JsonReader in(text, place, ErrorCode::kBadData);
+  if (const auto found = in.peek(); found != JsonReader::Kind::kObject) {
+    in.fail(fmt::format("an object {{question id: {}}} is needed, found {}", wanted,
+                        kind_name(found)));
+  }
+  std::vector<std::pair<std::string, Value>> members;
+  std::string id;
+  for (in.begin_object(); in.next_key(id);) {
+    if (const auto found = in.peek(); found != kind) {
+      in.fail(fmt::format("question id {}: {} is needed, found {}", quote_for_message(id), wanted,
+                          kind_name(found)));
+    }
+    members.emplace_back(std::move(id), read_value(in));
+  }
+  in.finish();
+  std::unordered_set<std::string_view> ids;
+  for (const auto& [name, value] : members) {
+    if (!ids.insert(name).second) {
+      throw Error(ErrorCode::kBadData, place,
+                  fmt::format("the question id {} appears twice", quote_for_message(name)));
+    }
+  }
+  return members;
 }
 
 PredictionScores score(const Dataset& dataset, const PredictionsFile& predictions,
@@ -83,31 +116,16 @@ SquadItem squad_item_of(const Example& example) {
 }
 
 PredictionsFile parse_predictions(std::string_view json_text, const std::string& place) {
-  PredictionsFile result;
-  const Json json = parse_object(json_text, place, "answer text");
-  for (const auto& [id, text] : json.items()) {
-    if (!text.is_string()) {
-      throw Error(ErrorCode::kBadData, place,
-                  fmt::format("question id {}: the answer must be a string, found {}",
-                              quote_for_message(id), text.type_name()));
-    }
-    result.texts.emplace_back(id, text.get<std::string>());
-  }
-  return result;
+  return {parse_object<std::string>(json_text, place, JsonReader::Kind::kString, "answer text",
+                                    [](JsonReader& in) { return in.read_string(); })};
 }
 
 OddsFile parse_odds(std::string_view json_text, const std::string& place) {
-  OddsFile result;
-  const Json json = parse_object(json_text, place, "number");
-  for (const auto& [id, value] : json.items()) {
-    if (!value.is_number()) {
-      throw Error(ErrorCode::kBadData, place,
-                  fmt::format("question id {}: the odds must be a number, found {}",
-                              quote_for_message(id), value.type_name()));
-    }
-    result.odds.emplace_back(id, value.get<double>());
-  }
-  return result;
+  return {parse_object<double>(json_text, place, JsonReader::Kind::kNumber, "number",
+                               [](JsonReader& in) {
+                                 return std::visit([](auto x) { return static_cast<double>(x); },
+                                                   in.read_number());
+                               })};
 }
 
 PredictionsFile load_predictions(const std::filesystem::path& file) {

@@ -11,6 +11,8 @@
 namespace spanforge {
 namespace {
 
+constexpr size_t kFew = 64;  // tokens that are sought one by one where their first byte stands
+
 bool is_space(char32_t c) { return unicode::has(c, unicode::kWhitespace); }
 bool is_word(char32_t c) { return unicode::has(c, unicode::kWord); }
 
@@ -51,6 +53,12 @@ void AddedTokens::finish(const Normalizer* normalizer, const std::string& place)
       if (token->special != special) continue;
       std::u32string pattern =
           normalize_content(token->content, token->normalized ? normalizer : nullptr);
+      if (token->content.size() > Vocabulary::kMaxTokenBytes) {
+        throw Error(ErrorCode::kBadModel, place,
+                    fmt::format("the added token \"{}\" has {} bytes; {} are the most",
+                                quote_for_message(token->content), token->content.size(),
+                                Vocabulary::kMaxTokenBytes));
+      }
       if (pattern.empty()) {
         throw Error(ErrorCode::kBadModel, place,
                     fmt::format("the added token \"{}\" is empty once normalised",
@@ -74,8 +82,10 @@ void AddedTokens::finish(const Normalizer* normalizer, const std::string& place)
 bool AddedTokens::spelt_in(std::string_view text) const {
   // Few bytes begin a token ('[' or '<'), so each is sought by itself, at memchr's speed.
   for (const char first : first_bytes_) {
+    const auto& tokens = spelt_[static_cast<unsigned char>(first)];
     for (size_t at = text.find(first); at != text.npos; at = text.find(first, at + 1)) {
-      for (const std::string& token : spelt_[static_cast<unsigned char>(first)]) {
+      if (tokens.size() > kFew) return true;  // find() looks for all of them at once
+      for (const std::string& token : tokens) {
         if (text.substr(at, token.size()) == token) return true;
       }
     }

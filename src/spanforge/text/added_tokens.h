@@ -48,6 +48,7 @@ class AddedTokens {
   void find(std::span<const char32_t> text, bool normalized, std::vector<AddedMatch>& out) const;
   // Whether find() could find a token that is looked for in texts as they are written. Fast; true
   // also where the token's flags (single_word) then refuse it.
+  // May be true without one where very many begin with the same byte.
   bool spelt_in(std::string_view text) const;
   // False when find() cannot find anything in any text.
   bool any(bool normalized) const { return matchers_[normalized].used; }

@@ -98,6 +98,8 @@ class Tokenizer {
   // The same over the lines of a vocab.txt, which save() writes back as it was.
   static Tokenizer from_vocabulary_file(const std::filesystem::path& file,
                                         const BertOptions& options);
+  static Tokenizer from_vocabulary_text(std::string text, const BertOptions& options,
+                                        const std::string& place);
   // tokenizer.json's text; config_text, tokenizer_config.json's, may be empty. What the config says
   // of case, accents, Chinese characters and special tokens wins, as in transformers' BERT
   // tokenizers.

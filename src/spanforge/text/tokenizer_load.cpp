@@ -268,11 +268,14 @@ Tokenizer Tokenizer::from_vocabulary(const std::vector<std::string>& vocabulary,
 
 Tokenizer Tokenizer::from_vocabulary_file(const std::filesystem::path& file,
                                           const BertOptions& options) {
-  std::string text = read_file(file);
+  return from_vocabulary_text(read_file(file), options, file.string());
+}
+
+Tokenizer Tokenizer::from_vocabulary_text(std::string text, const BertOptions& options,
+                                          const std::string& place) {
   Config config;
   complete_bert_config(options, config.json);
-  auto impl =
-      build_from_lines(read_vocabulary(text, file.string()), file.string(), std::move(config));
+  auto impl = build_from_lines(read_vocabulary(text, place), place, std::move(config));
   impl->files[kVocabTxt] = std::move(text);
   return Tokenizer(std::move(impl));
 }
@@ -290,7 +293,11 @@ Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
   if (!config.view().has("added_tokens_decoder")) {
     if (files.count(kSpecialMapJson)) {
       const Json specials = parse_config(files[kSpecialMapJson], place(kSpecialMapJson));
-      for (const auto& [key, value] : specials.items()) config.json[key] = value;
+      const auto take = [&](const char* name) {
+        if (specials.contains(name)) config.json[name] = specials[name];
+      };
+      for (const char* name : kSpecialNames) take(name);
+      take("additional_special_tokens");
     }
     if (files.count(kAddedTokensJson)) {
       config.added_tokens = parse_config(files[kAddedTokensJson], place(kAddedTokensJson));

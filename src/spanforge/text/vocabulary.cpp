@@ -16,6 +16,9 @@ void Vocabulary::add(std::string_view token, int64_t id, const std::string& plac
     throw Error(ErrorCode::kBadModel, place,
                 fmt::format("token \"{}\" {}", quote_for_message(token), reason));
   };
+  if (token.size() > kMaxTokenBytes) {
+    fail(fmt::format("has {} bytes; {} are the most", token.size(), kMaxTokenBytes));
+  }
   if (id < 0 || id > kMaxId) fail(fmt::format("has id {}; ids run from 0 to {}", id, kMaxId));
   if (has_id(static_cast<int32_t>(id))) {
     fail(fmt::format("has id {}, which \"{}\" has too", id,

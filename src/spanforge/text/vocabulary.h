@@ -15,6 +15,8 @@ namespace spanforge {
 class Vocabulary {
  public:
   static constexpr int64_t kMaxId = (1 << 22) - 1;  // bounds the memory a file can ask for
+  // No vocabulary has longer ones; at each character of a text, tokens are followed as far as they go.
+  static constexpr size_t kMaxTokenBytes = 1024;
 
   void reserve(size_t tokens);
   void add(std::string_view token, int64_t id, const std::string& place);

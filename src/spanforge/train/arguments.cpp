@@ -78,6 +78,11 @@ void check_number(const OptionInfo& info, double value) {
   if (!good) refuse(info.name, fmt::format("is {}, must be {}", value, range));
 }
 
+// Numbers of steps and windows are made from what counts; beyond this they would not fit.
+void check_count(std::string_view name, double value) {
+  if (value > kMostSteps) refuse(name, fmt::format("is {}, must be at most {}", value, kMostSteps));
+}
+
 void check_choice(const OptionInfo& info, const std::string& value) {
   if (info.range.find('|') == std::string_view::npos) return;
   std::string_view rest = info.range;
@@ -100,6 +105,7 @@ struct RangeCheck {
       check_choice(info, field);
     } else if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
       check_number(info, static_cast<double>(field));
+      if constexpr (std::is_same_v<T, int64_t>) check_count(info.name, static_cast<double>(field));
     }
   }
 };
@@ -109,6 +115,7 @@ void check_steps(std::string_view name, double steps) {
   if (steps > 1 && steps != std::floor(steps)) {
     refuse(name, fmt::format("is {}, above 1 it must be a whole number", steps));
   }
+  check_count(name, steps);
 }
 
 std::string normal_name(std::string name) {

@@ -86,6 +86,9 @@ struct TrainingArguments {
   bool is_given(std::string_view name) const;
 };
 
+// No run is longer, and no option that counts is larger.
+inline constexpr double kMostSteps = 1e15;
+
 // Calls visitor(OptionInfo{name, help, range, alias}, field) for each option, in the order --help
 // shows. Arguments is TrainingArguments, const or not.
 template <class Arguments, class Visitor>

@@ -23,6 +23,7 @@ constexpr int kFormat = 1;
 constexpr const char* kStateFile = "spanforge_state.json";
 constexpr const char* kArgumentsFile = "training_args.json";
 constexpr const char* kTrainerStateFile = "trainer_state.json";
+constexpr int kTimesHistory = 8;  // a long run's log lines, which no run is to be lost for
 
 void write_json(const fs::path& file, const Json& json, bool sort_keys) {
   PythonJsonStyle style;
@@ -75,7 +76,7 @@ Json spanforge_state(const CheckpointSource& source) {
 
 Json read_spanforge_state(const fs::path& directory) {
   const fs::path file = directory / kStateFile;
-  Json json = parse_json_file(file, ErrorCode::kBadModel);
+  Json json = parse_json_file(file, ErrorCode::kBadModel, kTimesHistory);
   const auto format = json.find("format");
   if (format == json.end() || !format->is_number_integer()) {
     throw Error(ErrorCode::kBadModel, file.string(), "states no format");
@@ -188,7 +189,7 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   head.directory = directory;
   head.has_tokenizer =
       path_exists(directory / "tokenizer.json") || path_exists(directory / "vocab.txt");
-  const Json state = parse_json_file(directory / kTrainerStateFile, ErrorCode::kBadModel);
+  const Json state = parse_json_file(directory / kTrainerStateFile, ErrorCode::kBadModel, kTimesHistory);
   head.train_batch_size = whole_number_or(state, "train_batch_size", 0);
   head.max_steps = whole_number_or(state, "max_steps", 0);
   if (!ours) {
@@ -241,8 +242,9 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnswe
                                  const std::vector<Observer*>& observers,
                                  fs::path& best_model_checkpoint) {
   const fs::path trainer_file = head.directory / kTrainerStateFile;
-  TrainState state = trainer_state_from_json(parse_json_file(trainer_file, ErrorCode::kBadModel),
-                                             trainer_file.string(), best_model_checkpoint);
+  TrainState state = trainer_state_from_json(
+      parse_json_file(trainer_file, ErrorCode::kBadModel, kTimesHistory), trainer_file.string(),
+      best_model_checkpoint);
   if (!best_model_checkpoint.empty()) {  // the run may have been moved, or started elsewhere
     fs::path here = head.directory.lexically_normal();
     if (!here.has_filename()) here = here.parent_path();  // "run/checkpoint-3/"
@@ -260,6 +262,9 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnswe
   const Json json = read_spanforge_state(head.directory);
   progress_from_json(member(json, "progress", file), file.string(), state);
   const Json saved = member(json, "observers", file);
+  if (!saved.is_object()) {
+    throw Error(ErrorCode::kBadModel, file.string(), "\"observers\" is not an object");
+  }
   for (Observer* observer : observers) {
     const auto found = observer->name().empty() ? saved.end() : saved.find(observer->name());
     if (found == saved.end()) continue;
@@ -277,7 +282,7 @@ bool is_interruption_checkpoint(const fs::path& directory) {
   const fs::path file = directory / kStateFile;
   if (!path_exists(file)) return false;
   try {
-    return parse_json_file(file, ErrorCode::kBadModel).value("interruption", false);
+    return parse_json_file(file, ErrorCode::kBadModel, kTimesHistory).value("interruption", false);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kBadModel) throw;
   } catch (const nlohmann::json::exception&) {  // not an object, or of another type

@@ -5,6 +5,9 @@
 #include <limits>
 #include <numeric>
 
+#include <fmt/format.h>
+
+#include "spanforge/base/error.h"
 #include "spanforge/base/random.h"
 #include "spanforge/train/arguments.h"
 
@@ -22,6 +25,12 @@ int64_t count_steps(double steps, int64_t max_steps) {
                                         : steps);
 }
 
+int64_t bounded(const char* option, double count) {
+  if (count <= kMostSteps) return static_cast<int64_t>(count);
+  throw Error(ErrorCode::kUsage, option_flag(option),
+              fmt::format("makes a run of {} steps or windows; {} are the most", count, kMostSteps));
+}
+
 // How long a run is.
 struct RunLength {
   int64_t steps = 0, epochs = 0, windows = 0;
@@ -32,7 +41,9 @@ RunLength length_of_steps(const TrainingArguments& a, EpochBatches& batches, int
   batches.load(0);
   if (batches.epochs_are_alike()) {
     return {steps, ceil_div(steps, batches.updates()),
-            steps * a.per_device_train_batch_size * a.gradient_accumulation_steps};
+            bounded("max_steps", static_cast<double>(steps) *
+                                     static_cast<double>(a.per_device_train_batch_size) *
+                                     static_cast<double>(a.gradient_accumulation_steps))};
   }
   RunLength run;
   while (true) {
@@ -50,7 +61,7 @@ RunLength length_of_epochs(EpochBatches& batches, double epochs, int64_t windows
   const auto whole = static_cast<int64_t>(epochs);
   RunLength run;
   run.epochs = static_cast<int64_t>(std::ceil(epochs));
-  run.windows = static_cast<int64_t>(static_cast<double>(windows) * epochs);
+  run.windows = bounded("num_train_epochs", static_cast<double>(windows) * epochs);
   batches.load(0);
   if (batches.epochs_are_alike()) {
     run.steps =

@@ -49,6 +49,11 @@ Json log_line_json(const LogLine& line) {
 LogLine log_line_from_json(const Json& json, const std::string& place) {
   if (!json.is_object())
     throw Error(ErrorCode::kBadModel, place, "a line of log_history is not an object");
+  constexpr size_t kMostValues = 1000;  // a line's keys are searched one after the other
+  if (json.size() > kMostValues) {
+    throw Error(ErrorCode::kBadModel, place,
+                fmt::format("a line of log_history has {} values", json.size()));
+  }
   LogLine line;
   for (const auto& [key, value] : json.items()) {
     if (key == "step" && value.is_number_integer()) {

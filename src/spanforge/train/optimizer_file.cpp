@@ -126,8 +126,12 @@ class OptimizerReader {
       refuse(fmt::format("{} of parameter {} is no float32 tensor of the shape of {}", key, index,
                          parameter.name));
     }
-    std::memcpy(reinterpret_cast<float*>(arena.data()) + parameter.offset, tensor->bytes.data(),
-                tensor->bytes.size());
+    float* const to = reinterpret_cast<float*>(arena.data()) + parameter.offset;
+    if (file_.file().holds(tensor->bytes)) {
+      file_.file().copy(tensor->bytes, to);  // the file may be cut off meanwhile
+    } else {
+      std::memcpy(to, tensor->bytes.data(), tensor->bytes.size());
+    }
   }
 
   std::string place_;

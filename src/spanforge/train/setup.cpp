@@ -70,9 +70,9 @@ class SetupBuilder {
     Tokenizer tokenizer = Tokenizer::from_directory(directory);
     const auto rows = static_cast<size_t>(config.vocab_size);
     if (tokenizer.vocabulary_size() > rows) {
-      throw Error(ErrorCode::kBadModel, directory.string(),
-                  fmt::format("the tokenizer has {} tokens, the model's embedding {} rows",
-                              tokenizer.vocabulary_size(), rows));
+      throw Error(ErrorCode::kBadModel, (model / "config.json").string(),
+                  fmt::format("\"vocab_size\" is {}, but the tokenizer in {} has {} tokens", rows,
+                              directory.string(), tokenizer.vocabulary_size()));
     }
     return tokenizer;
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -33,10 +34,14 @@ void reading(const std::string& place, const std::function<void()>& read) {
   }
 }
 
-// A double beyond 64 bits must not become a step.
+// A number beyond 64 bits, or a broken one, must not become a step.
 int64_t whole_number(const Json& value, const std::string& place) {
-  if (value.is_number_integer()) return value.get<int64_t>();
-  throw Error(ErrorCode::kBadModel, place, "a number of steps is not a whole number");
+  const bool fits = value.is_number_unsigned() ? value.get<uint64_t>() <= INT64_MAX
+                                               : value.is_number_integer();
+  if (fits) return value.get<int64_t>();
+  throw Error(ErrorCode::kBadModel, place,
+              fmt::format("a number of steps is {}, which is no whole number of 64 bits",
+                          quote_for_message(value.dump())));
 }
 
 // HF logs means rounded to 4 digits: what of the sum can be known again.
@@ -143,7 +148,9 @@ void progress_from_json(const Json& json, const std::string& place, TrainState& 
       const bool later =
           std::find(kLaterFields.begin(), kLaterFields.end(), name) != kLaterFields.end();
       if (later && !json.contains(name)) return;
-      if constexpr (std::is_arithmetic_v<T>) {
+      if constexpr (std::is_same_v<T, int64_t>) {
+        field = whole_number(json.at(name), place);
+      } else if constexpr (std::is_arithmetic_v<T>) {
         field = json.at(name).get<T>();
       } else {
         field = optional_from<typename T::value_type>(json.at(name));

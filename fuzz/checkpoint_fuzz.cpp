@@ -1,0 +1,77 @@
+// Any bytes in the place of one of the files of a checkpoint, whose manifest is then made anew (or is
+// the file itself); the first byte says which. Opening throws an Error or gives a state to train on
+// and settings to answer with.
+#include <array>
+
+#include "spanforge/evaluation/answer_settings.h"
+#include "spanforge/formats/manifest.h"
+#include "spanforge/inference/pipeline.h"
+#include "spanforge/train/checkpoint.h"
+#include "spanforge/train/early_stopping.h"
+#include "spanforge/train/run_log.h"
+#include "spanforge/train/tensorboard.h"
+#include "tiny_checkpoint.h"
+
+namespace {
+
+using namespace spanforge;
+
+constexpr std::array<const char*, 6> kNames = {"spanforge_manifest.json", "spanforge.json",
+                                               "spanforge_state.json", "training_args.json",
+                                               "trainer_state.json", "optimizer.pt"};
+
+void use_state(const std::filesystem::path& directory, const QuestionAnsweringModel& model) {
+  const CheckpointHead head = open_checkpoint(directory);
+  EarlyStopping stopping(2, 0);
+  RunLog log(directory / "log.jsonl");
+  TensorBoard board(directory / "logs", true);
+  std::filesystem::path best;
+  const TrainState state = read_checkpoint_state(head, model, {&stopping, &log, &board}, best);
+  fuzz::require(state.global_step >= 0);
+  trainer_state_json({}, {}, state, best, Json::object());
+  progress_json(state);
+  is_interruption_checkpoint(directory);
+  TrainingArguments arguments;
+  adopt_saved_arguments(arguments, head.arguments.value());
+  resolve_arguments(arguments);
+}
+
+void use_settings(const std::filesystem::path& directory, const Pipeline& pipeline) {
+  static const Tokenizer tokenizer = fuzz::tiny_tokenizer();
+  const auto settings = load_answer_settings(directory);
+  if (!settings) return;
+  const AnswerSettings chosen =
+      choose_answer_settings(settings, {}, tokenizer, 32).settings;
+  AskOptions options;
+  options.decoder = chosen.decoder;
+  options.max_answer_length = chosen.max_answer_length;
+  options.max_seq_length = chosen.windows.max_seq_length;
+  options.window_overlap = chosen.windows.window_overlap;
+  options.handle_impossible_answer = chosen.null_answers;
+  pipeline.answer({{"who ?", "a c a c a c a c a c a c a c a c a c . 谁 a c", ""}}, options);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const QuestionAnsweringModel model = fuzz::tiny_model();
+  static const Pipeline pipeline(fuzz::tiny_model(), fuzz::tiny_tokenizer());
+  static const fuzz::Scratch scratch;
+  static const std::filesystem::path directory = scratch / "checkpoint-3";
+  static const fuzz::CheckpointFiles files(model, directory);
+  if (size == 0) return 0;
+  const std::string name = kNames[data[0] % kNames.size()];
+  files.replace(name, fuzz::view_of(data + 1, size - 1));
+  try {
+    if (name == kManifestName) find_size_difference(directory);
+    if (name == kAnswerSettingsFile) {
+      use_settings(directory, pipeline);
+    } else {
+      use_state(directory, model);
+    }
+  } catch (const Error& error) {
+    fuzz::require(error.code() != ErrorCode::kInternal && !error.place().empty());
+  }
+  files.restore(name);
+  return 0;
+}

@@ -1,0 +1,25 @@
+// Any bytes as the configuration file of a training: an Error{kUsage}, or options that are proved
+// as a whole and survive being saved with a checkpoint and read again.
+#include <nlohmann/json.hpp>
+
+#include "options.h"
+#include "spanforge/train/arguments.h"
+#include "support.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace spanforge;
+  TrainingArguments arguments;
+  app::OptionTable table;
+  visit_training_arguments(arguments, table);
+  try {
+    table.apply_config(fuzz::view_of(data, size), "fuzzed.toml");
+    arguments.given = table.given_names();
+    resolve_arguments(arguments);
+  } catch (const Error& error) {
+    fuzz::require(error.code() == ErrorCode::kUsage && !error.place().empty());
+    return 0;
+  }
+  const Json saved = arguments_json(arguments);
+  fuzz::require(arguments_json(arguments_from_json(saved, "saved")) == saved);
+  return 0;
+}

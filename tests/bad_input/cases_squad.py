@@ -1,0 +1,174 @@
+"""Datasets: SQuAD JSON, JSON lines, predictions."""
+import json
+
+from forge import answer, squad
+from table import ASK, CHECK, DATA, IO, TRAIN, TRAIN_BAD, USAGE, case, put
+
+EVALUATE = "evaluate --model m --data bad.json --predictions-dir out"
+BOTH = [CHECK, TRAIN_BAD]
+CONTEXT = "Mina baked a kite in bread"
+
+
+def data(name, content, *says, commands=None, exit=DATA):
+    make = content if callable(content) else put("bad.json", content)
+    case("data/" + name, commands or BOTH, exit, [r"bad\.json", *says], make)
+
+
+def structure(name, content, *says):
+    data(name, content, *says, commands=[CHECK, TRAIN_BAD, EVALUATE, "data stats bad.json",
+                                         "data convert bad.json --output out.json",
+                                         "data split bad.json --output out"])
+
+
+# Structure.
+structure("empty", "")
+structure("blank", " \n\n")
+structure("cut-off", '{"version": "v2.0", "data": [{"title":')
+structure("cut-off-in-a-text", '{"version": "v2.0", "data": [{"title": "t')
+structure("no-question", '{"version": "v2.0", "data": []}')
+structure("no-question-in-paragraphs", squad(CONTEXT))
+structure("a-number", "7")
+structure("a-list-of-numbers", "[1, 2]")
+structure("data-an-object", '{"version": "v2.0", "data": {}}')
+structure("paragraphs-a-text", '{"data": [{"title": "t", "paragraphs": "none"}]}')
+structure("qas-null", '{"data": [{"paragraphs": [{"context": "a", "qas": null}]}]}')
+structure("key-twice", '{"version": "a", "version": "b", "data": []}')
+structure("depth-100k", '{"data":' + "[" * 100_000)
+structure("brackets-1M", "[" * 1_000_000)
+structure("braces-100k", '{"a":' * 100_000)
+structure("bad-utf8", squad(CONTEXT, answer("Mina", 0)).encode().replace(b"Mina", b"Min\xff"))
+structure("nul-byte", squad(CONTEXT, answer("Mina", 0)).replace("baked", "bak\0d"))
+structure("lone-surrogate", squad("Mina \ud800 baked", answer("Mina", 0)))
+structure("lone-surrogate-in-an-id", squad(CONTEXT, answer("Mina", 0, id="\udc00")))
+structure("trailing-comma", '{"data": [],}')
+structure("two-documents", '{"data": []} {"data": []}')
+structure("id-missing", squad(CONTEXT, answer("Mina", 0)).replace('"id"', '"ix"'), "id")
+structure("id-empty", squad(CONTEXT, answer("Mina", 0, id="")))
+structure("id-null", squad(CONTEXT, answer("Mina", 0, id=None)))
+structure("id-twice", squad(CONTEXT, answer("Mina", 0), answer("baked", 5, id="q1")), "q1")
+structure("question-missing", squad(CONTEXT, answer("Mina", 0)).replace('"question"', '"q"'))
+structure("question-a-list", squad(CONTEXT, answer("Mina", 0, question=["Who?"])))
+structure("context-missing", squad(CONTEXT, answer("Mina", 0)).replace('"context"', '"ctx"'))
+structure("context-null", squad(None, answer("Mina", 0)))
+structure("answers-missing", squad(CONTEXT, answer("Mina", 0)).replace('"answers"', '"a"'))
+structure("answers-a-text", squad(CONTEXT, {"answers": "Mina"}))
+structure("answer-text-a-number", squad(CONTEXT, answer(7, 0)))
+structure("answer-without-start", squad(CONTEXT, {"answers": [{"text": "Mina"}]}))
+structure("start-a-text", squad(CONTEXT, answer("Mina", "0")))
+structure("start-a-float", squad(CONTEXT, answer("Mina", 0.5)))
+structure("start-1e999", squad(CONTEXT, answer("Mina", 0)).replace(': 0}', ': 1e999}'))
+structure("start-2^64", squad(CONTEXT, answer("Mina", 2**64)))
+structure("start-null", squad(CONTEXT, answer("Mina", None)))
+structure("impossible-a-text", squad(CONTEXT, {"is_impossible": "true"}))
+structure("parallel-lists-of-two-lengths", squad(CONTEXT, {"answers": {"text": ["Mina"],
+                                                                       "answer_start": []}}))
+structure("line-2-cut-off", json.dumps({"id": "a", "question": "q", "context": "c", "answers": []}) +
+          '\n{"id": "b", "question"\n', "line 2")
+structure("line-2-a-list", json.dumps({"id": "a", "question": "q", "context": "c", "answers": []}) +
+          '\n{}\n', "line 2")
+
+structure("key-of-1-MB", put("bad.json", lambda: '{"data": [{"%s": }]}' % ("k" * 1_000_000)))
+structure("id-of-1-MB", put("bad.json", lambda: squad(
+    CONTEXT, answer("Mina", "x", id="i" * 1_000_000))))
+structure("10-MB-of-lists", put("bad.json", lambda: (
+    '{"data": [{"answers": [' + "[]," * 3_300_000 + "0]}]}")))
+
+# Answers.
+data("start-off-by-one", squad(CONTEXT, answer("a kite", 12)), "q1")
+data("start-in-utf16-units", squad("😀😀 Mina baked", answer("Mina", 5)), "q1")
+data("start-in-bytes", squad("éé Mina baked", answer("Mina", 5)), "q1")
+data("start-negative", squad(CONTEXT, answer("Mina", -1)), "q1")
+data("start-past-the-end", squad(CONTEXT, answer("Mina", 1000)), "q1")
+data("start-2^63-1", squad(CONTEXT, answer("Mina", 2**63 - 1)), "q1")
+data("start--2^63", squad(CONTEXT, answer("Mina", -2**63)), "q1")
+data("leading-spaces-stripped", squad("  Mina baked", answer("  Mina", 2)), "q1")
+data("answer-empty", squad(CONTEXT, answer("", 0)), "q1")
+data("impossible-with-answers", squad(CONTEXT, answer("Mina", 0, is_impossible=True)), "q1")
+data("combining-mark-composed-elsewhere", squad("Cafe\u0301 noir", answer("Caf\u00e9", 0)), "q1")
+data("crlf-counted-once", squad("One\r\ntwo Mina", answer("Mina", 8)), "q1")
+data("context-empty", squad("", answer("", 0)), "q1", commands=[CHECK])
+data("context-empty-impossible", squad("", {"is_impossible": True}), "q1", commands=[CHECK])
+data("question-empty", squad(CONTEXT, answer("Mina", 0, question="")), "q1", commands=[CHECK])
+data("question-longer-than-the-window", squad(CONTEXT, answer("Mina", 0, question="who " * 600)),
+     "q1", commands=[TRAIN_BAD, EVALUATE])
+data("1-GB-on-one-line", lambda d: large(d / "bad.json"), commands=[CHECK])
+data("nothing-usable", squad(CONTEXT, answer("Mina", 3)), commands=[
+    TRAIN_BAD + " --on-bad-answer drop"])
+case("data/validation-is-the-training-file", "data check train.json validation.json", DATA,
+     ["train.json", "validation.json", "overlap"],
+     lambda d: (d / "validation.json").write_bytes((d / "train.json").read_bytes()))
+case("data/missing", [CHECK, TRAIN_BAD, EVALUATE], IO, r"bad\.json", lambda d: None)
+case("data/is-looked-at-before-the-model",
+     [TRAIN_BAD.replace("--model m", "--model ./nowhere"),
+      TRAIN.replace("--model m", "--model ./nowhere") + " --validation bad.json"], DATA, r"bad\.json",
+     put("bad.json", '{"data": ['))
+case("data/validation-cut-off", TRAIN + " --validation bad.json", DATA, r"bad\.json",
+     put("bad.json", '{"data": ['))
+
+# What looks bad and is not.
+SOUND = {
+    "answer-over-a-window-edge": squad("word " * 58 + "Mina baked " * 8, answer("Mina baked", 290)),
+    "emoji": squad("😀 Mina 👩‍🚀 baked", answer("👩‍🚀", 7)),
+    "combining-marks": squad("Cafe\u0301 " + "a" + "\u0301" * 50, answer("Cafe\u0301", 0)),
+    "right-to-left": squad("מינה אפתה לחם", answer("אפתה", 5)),
+    "nul": squad("Mi\0na baked", answer("Mi\0na", 0)),
+    "crlf": squad("One\r\ntwo Mina", answer("Mina", 9)).replace("}", "}\r\n"),
+    "bom": "\ufeff" + squad(CONTEXT, answer("Mina", 0)),
+    "other-keys": squad(CONTEXT, answer("Mina", 0, plausible_answers=[{"a": [1, None]}])),
+}
+for name, content in SOUND.items():
+    case("data/sound-" + name, BOTH, 0, [], put("bad.json", content))
+
+# Predictions, questions.
+SCORE = "evaluate --predictions bad.json --data validation.json --json"
+for name, content in {"not-json": "{", "list": "[]", "number": '{"a": 1}', "key-twice": '{"a": "", "a": ""}',
+                      "empty": ""}.items():
+    case("predictions/" + name, SCORE, DATA, r"bad\.json", put("bad.json", content))
+for name, content in {"text": '{"a": "x"}', "null": '{"a": null}', "1e999": '{"a": 1e999}',
+                      "none": "{}"}.items():
+    case("null-odds/" + name,
+         "evaluate --predictions good.json --null-odds bad.json --data validation.json --json", DATA,
+         r"bad\.json", lambda d, c=content: (put("bad.json", c)(d), predictions(d / "good.json", d)))
+QUESTIONS = "ask --model m --input bad.jsonl --json"
+GOOD_LINE = '{"question": "Who?", "context": "Mina"}\n'
+for name, content in {"no-context": '{"question": "Who?"}', "a-list": "[]", "not-json": '{"question": "Who?", "context" "Mina"}',
+                      "empty-question": '{"question": "", "context": "Mina"}',
+                      "empty-context": '{"question": "Who?", "context": ""}',
+                      "question-a-number": '{"question": 1, "context": "Mina"}',
+                      "lone-surrogate": '{"question": "\\ud800", "context": "Mina"}',
+                      "bad-utf8": b'{"question": "\xff", "context": "Mina"}',
+                      "key-twice": '{"question": "a", "question": "b", "context": "Mina"}'}.items():
+    content = content.encode() if isinstance(content, str) else content
+    case("questions/" + name, QUESTIONS, DATA, [r"bad\.jsonl", "line 3"],
+         put("bad.jsonl", (GOOD_LINE + "\n").encode() + content + b"\n"))
+case("questions/none", QUESTIONS, DATA, r"bad\.jsonl", put("bad.jsonl", "\n\n"))
+case("questions/missing", QUESTIONS, IO, r"bad\.jsonl", lambda d: None)
+case("questions/context-file-missing", "ask --model m --context-file bad.txt --question q", IO,
+     r"bad\.txt", lambda d: None)
+case("questions/context-file-not-utf8", "ask --model m --context-file bad.txt --question q", DATA,
+     r"bad\.txt", put("bad.txt", b"M\xffna"))
+case("questions/empty-words", [ASK.replace("Who?", "''"), ASK.replace("'Mina baked bread.'", "''")],
+     USAGE, "--question|--context|question|context", lambda d: None)
+
+
+def predictions(path, directory):
+    data = json.loads((directory / "validation.json").read_text())
+    names = [qa["id"] for article in data["data"] for paragraph in article["paragraphs"]
+             for qa in paragraph["qas"]]
+    path.write_text(json.dumps(dict.fromkeys(names, "b")))
+
+
+def large(path, size=None):
+    """One paragraph after the other on one line, the last cut off."""
+    paragraph = squad("word " * 20_000, *[answer("word", 5 * i, id="ID-%d" % i) for i in range(5)])
+    paragraph = json.dumps(json.loads(paragraph)["data"][0])
+    size = size or large.size
+    with open(path, "w") as file:
+        file.write('{"version": "v2.0", "data": [')
+        i = 0
+        while file.tell() < size:
+            file.write(paragraph.replace("ID-", f"{i}-") + ", ")
+            i += 1
+
+
+large.size = 32_000_000  # --large: 1 GB

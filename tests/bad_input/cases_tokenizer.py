@@ -1,0 +1,165 @@
+"""tokenizer.json, vocab.txt and the small files beside them."""
+import json
+
+from table import ASK, IO, MODEL, TRAIN, case, put
+
+TOKENIZE = "tokenize --model m 'Mina baked bread.'"
+COMMANDS = [TOKENIZE, ASK, TRAIN]
+FILE = "m/tokenizer.json"
+
+
+def tokenizer(name, change, *says, commands=COMMANDS, exit=MODEL):
+    """m/ with its tokenizer.json changed, and no other file that says anything of it."""
+    def make(directory):
+        path = directory / FILE
+        document = json.loads(path.read_text())
+        (directory / "m/vocab.txt").unlink()
+        path.write_text(json.dumps(change(document) or document))
+    case("tokenizer/" + name, commands, exit, says or [r"tokenizer\.json"], make)
+
+
+def text(name, content, *says):
+    case("tokenizer/" + name, COMMANDS, MODEL, [r"tokenizer\.json", *says], put(FILE, content))
+
+
+def vocab(entries):
+    def change(document):
+        document["model"]["vocab"].update(entries)
+    return change
+
+
+def bpe(merges):
+    def change(document):
+        document["model"] = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": merges}
+    return change
+
+
+def part(name, value):
+    def change(document):
+        document[name] = value
+    return change
+
+
+def added(**fields):
+    def change(document):
+        document["added_tokens"].append({**document["added_tokens"][0], **fields})
+    return change
+
+
+def processor(single):
+    return {"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": {}}
+
+
+tokenizer("merge-longer-than-any-token", bpe(["a bbbbbbbbbbbbbbbb"]))
+tokenizer("merge-without-a-space", bpe(["ab"]))
+tokenizer("id-twice", vocab({"xxx": 5}))
+tokenizer("id-negative", vocab({"xxx": -1}))
+tokenizer("id-2^31", vocab({"xxx": 2**31}))
+tokenizer("id-2^64", vocab({"xxx": 2**64}))
+tokenizer("id-huge", vocab({"xxx": 1_000_000_000}))
+tokenizer("id-float", vocab({"xxx": 120.0}))
+tokenizer("id-text", vocab({"xxx": "120"}))
+tokenizer("id-beyond-the-embedding", vocab({"xxx": 120}), r"config\.json", commands=[TRAIN])
+tokenizer("vocab-list", lambda d: d["model"].update(vocab=["a", "b"]))
+tokenizer("vocab-empty", lambda d: d["model"].update(vocab={}))
+tokenizer("no-unknown-token", lambda d: d["model"].update(unk_token="[NIX]"))
+tokenizer("unknown-model", lambda d: d["model"].update(type="Unigram"))
+tokenizer("no-model", lambda d: d.pop("model") and None)
+tokenizer("prefix-a-number", lambda d: d["model"].update(continuing_subword_prefix=1))
+tokenizer("longest-word-negative", lambda d: d["model"].update(max_input_chars_per_word=-1))
+tokenizer("template-names-an-unknown-token", part("post_processor", processor(
+    [{"SpecialToken": {"id": "[NIX]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}])))
+tokenizer("template-without-the-text", part("post_processor", processor([])),
+          commands=[ASK, TRAIN])
+tokenizer("template-with-sequence-C", part("post_processor", processor(
+    [{"Sequence": {"id": "C", "type_id": 0}}])))
+tokenizer("template-type-negative", part("post_processor", processor(
+    [{"Sequence": {"id": "A", "type_id": -1}}])))
+tokenizer("bad-charsmap", part("normalizer", {"type": "Precompiled", "precompiled_charsmap": "AAAA"}))
+tokenizer("unknown-normalizer", part("normalizer", {"type": "Magic"}))
+tokenizer("unknown-pre-tokenizer", part("pre_tokenizer", {"type": "Metaspace"}))
+tokenizer("unknown-decoder", part("decoder", {"type": "ByteLevel"}))
+tokenizer("nested-normalizers", part("normalizer", {"type": "Sequence", "normalizers": 7}))
+tokenizer("added-token-with-another-id", added(content="[NEW]", id=5000))
+tokenizer("added-token-twice", lambda d: d["added_tokens"].append(d["added_tokens"][0]))
+tokenizer("added-token-without-content", lambda d: d["added_tokens"].append({"id": 1}))
+tokenizer("added-token-empty-is-left-out", added(content="", id=120), exit=0)
+tokenizer("version-2", part("version", "2.0"))
+tokenizer("token-of-1-MB", vocab({"x" * 1_000_000: 120}))
+tokenizer("added-token-of-1-MB", added(content="x" * 1_000_000, id=120))
+text("10-MB-of-numbers", lambda: '{"model": [' + "0," * 5_000_000 + "0]}")
+text("empty", "")
+text("cut-off", '{"version": "1.0", "model": {"type": "WordPiece", "vocab": {"a": 0')
+text("list", "[]")
+text("key-twice", '{"version": "1.0", "version": "1.0"}')
+text("depth-100k", '{"normalizer":' * 100_000)
+text("bad-utf8", b'{"version": "\xc3\x28"}')
+text("lfs-pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+
+
+def without(*tokens):
+    """vocab.txt alone, with those lines replaced."""
+    def make(directory):
+        for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+            (directory / "m" / name).unlink()
+        path = directory / "m/vocab.txt"
+        lines = path.read_text().splitlines()
+        path.write_text("".join(f"{'x' + str(i) if line in tokens else line}\n"
+                                for i, line in enumerate(lines)))
+    return make
+
+
+def lines(name, change, exit, *says, commands=COMMANDS):
+    def make(directory):
+        without()(directory)
+        path = directory / "m/vocab.txt"
+        path.write_bytes(change(path.read_bytes()))
+    case("vocab/" + name, commands, exit, list(says), make)
+
+
+for token in ("[CLS]", "[SEP]", "[UNK]"):
+    case(f"vocab/no-{token.strip('[]')}", COMMANDS, MODEL, [r"vocab\.txt|\bm\b", token.strip("[]")],
+         without(token))
+lines("crlf-is-read", lambda t: t.replace(b"\n", b"\r\n"), 0)
+lines("bom-belongs-to-the-first-token", lambda t: b"\xef\xbb\xbf" + t, 0, commands=[TOKENIZE, ASK])
+lines("bom-makes-a-token-more", lambda t: b"\xef\xbb\xbf" + t, MODEL, r"config\.json", commands=[TRAIN])
+lines("blank-line-is-a-token", lambda t: t.replace(t.splitlines(True)[-1], b"\n"), 0)
+lines("blank-lines-at-the-end", lambda t: t + b"\n\n\n", MODEL, r"config\.json",
+      commands=[TRAIN])
+lines("bad-utf8", lambda t: t + b"\xff\n", MODEL, r"vocab\.txt", "line 121", "UTF-8")
+lines("line-of-1-MB", lambda t: t + b"x" * 1_000_000 + b"\n", MODEL, r"vocab\.txt")
+lines("empty", lambda t: b"", MODEL, r"vocab\.txt|\bm\b")
+lines("nul", lambda t: t.replace(t.splitlines(True)[-1], b"a\0b\n"), 0)
+lines("cut-off", lambda t: t[:100], 0)
+case("vocab/disagrees-with-tokenizer.json", COMMANDS, MODEL, [r"vocab\.txt", "line 1"],
+     lambda d: (d / "m/vocab.txt").write_text("[NIX]\n" + (d / "m/vocab.txt").read_text()))
+case("tokenizer/none", COMMANDS, IO, [r"\bm\b", "tokenizer.json"],
+     lambda d: [(d / "m" / n).unlink() for n in ("tokenizer.json", "vocab.txt")])
+
+
+def config(name, fields, *says):
+    def make(directory):
+        path = directory / "m/tokenizer_config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    case("tokenizer_config/" + name, COMMANDS, MODEL, [r"tokenizer_config\.json", *says], make)
+
+
+config("case-a-text", {"do_lower_case": "no"})
+config("special-token-a-number", {"cls_token": 101})
+config("special-token-without-content", {"sep_token": {"lstrip": False}})
+config("added-tokens-a-list", {"added_tokens_decoder": []})
+config("added-token-of-a-name", {"added_tokens_decoder": {"x": {"content": "a"}}})
+config("accents-a-number", {"strip_accents": 1})
+case("tokenizer_config/not-json", COMMANDS, MODEL, r"tokenizer_config\.json",
+     put("m/tokenizer_config.json", "{,}"))
+case("special_tokens_map/not-json",
+     COMMANDS, MODEL, r"special_tokens_map\.json",
+     lambda d: (put("m/special_tokens_map.json", "{,}")(d),
+                put("m/tokenizer_config.json", "{}")(d)))
+case("added_tokens/id-of-another-type",
+     COMMANDS, MODEL, r"added_tokens\.json",
+     lambda d: (put("m/added_tokens.json", '["a"]')(d), put("m/tokenizer_config.json", "{}")(d)))
+case("tokenizer/input-not-utf8", "tokenize --model m --input bad.txt --json", MODEL,
+     [r"bad\.txt", "line 2"], put("bad.txt", b"good\nb\xffd\n"))
+case("tokenizer/input-missing", "tokenize --model m --input bad.txt --json", IO, r"bad\.txt",
+     lambda d: None)
