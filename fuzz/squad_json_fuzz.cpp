@@ -1,5 +1,6 @@
 // Any bytes: a dataset or an Error{kBadData}. A dataset goes through everything that reads one:
 // check, statistics, split, baselines, features; its rows written anew give the same dataset.
+// A survey reads whatever a load does; repairs hold, and are done once.
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,8 @@
 #include "spanforge/data/baseline.h"
 #include "spanforge/data/check.h"
 #include "spanforge/data/convert.h"
+#include "spanforge/data/repair.h"
+#include "spanforge/data/rewrite.h"
 #include "spanforge/data/show.h"
 #include "spanforge/data/split.h"
 #include "spanforge/data/stats.h"
@@ -84,12 +87,41 @@ void reload(const Dataset& dataset) {
   }
 }
 
+void repair(std::string_view text, const RepairOptions& options) {
+  const Dataset dataset = survey_text(text, "fuzzed.json");
+  const RepairPlan plan = plan_repairs(dataset, options);
+  plan_to_json(plan, dataset).dump();
+  plan_to_text(plan, dataset);
+  std::vector<AnswerChange> changes;
+  for (const Repair& one : plan.repairs) changes.push_back({one.example, one.answer, one.after});
+  std::string fixed;
+  size_t done = 0;
+  for (const ByteChange& change : find_byte_changes(text, dataset, changes)) {
+    require(done <= change.begin && change.begin < change.end);
+    fixed.append(text.substr(done, change.begin - done)).append(change.bytes);
+    done = change.end;
+  }
+  fixed += text.substr(done);
+  const Dataset again = survey_text(fixed, "fixed.json");
+  require(again.examples.size() == dataset.examples.size());
+  const RepairPlan rest = plan_repairs(again, options);
+  require(rest.repairs.empty() && rest.left.size() == plan.left.size());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  try {
+    repair(text, {});
+    repair(text, {.similar = true, .min_f1 = 0.5, .trim = true});
+  } catch (const Error& error) {
+    require(error.code() == ErrorCode::kBadData && error.place().starts_with("fuzzed.json"));
+    require(error.reason().find("was changed while") == std::string::npos);
+  }
   Dataset dataset;
   try {
-    dataset = parse_dataset({reinterpret_cast<const char*>(data), size}, "fuzzed.json");
+    dataset = parse_dataset(text, "fuzzed.json");
   } catch (const Error& error) {
     require(error.code() == ErrorCode::kBadData && error.place().starts_with("fuzzed.json"));
     return 0;

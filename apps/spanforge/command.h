@@ -24,6 +24,7 @@ int run_evaluate(const Arguments& arguments);
 int run_ask(const Arguments& arguments);
 int run_data_show(const Arguments& arguments);
 int run_data_check(const Arguments& arguments);
+int run_data_fix(const Arguments& arguments);
 int run_data_stats(const Arguments& arguments);
 int run_data_split(const Arguments& arguments);
 int run_data_labels(const Arguments& arguments);

@@ -1,32 +1,128 @@
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "command.h"
 #include "common.h"
 #include "output.h"
+#include "settings.h"
 #include "spanforge/base/error.h"
 #include "spanforge/data/check.h"
+#include "spanforge/features/window_check.h"
 
 namespace spanforge::app {
+namespace {
+
+// What the windows of a model have no room for, of one file.
+struct FileWindows {
+  const Dataset& dataset;
+  std::vector<WindowFinding> findings;
+};
+
+using Counts = std::map<std::string, int64_t>;
+
+Counts count(const FileWindows& file) {
+  Counts counts;
+  for (const WindowFinding& one : file.findings) {
+    ++counts[std::string(window_fault_name(one.fault))];
+  }
+  return counts;
+}
+
+Json windows_to_json(const FileWindows& file, const WindowOptions& options) {
+  Json json = {{"max_seq_length", options.max_seq_length},
+               {"window_overlap", options.window_overlap},
+               {"kinds", count(file)},
+               {"places", Json::array()}};
+  for (const WindowFinding& one : file.findings) {
+    const Example& example = file.dataset.examples[one.example];
+    json["places"].push_back({{"kind", window_fault_name(one.fault)},
+                              {"id", example.id},
+                              {"place", example.place},
+                              {"reason", one.reason}});
+  }
+  return json;
+}
+
+std::string windows_to_text(const FileWindows& file, const WindowOptions& options) {
+  constexpr int64_t kShown = 5;
+  std::string out = fmt::format("{} in windows of {} tokens, overlap {}: {}\n",
+                                quote_for_message(file.dataset.file.string(), 4096),
+                                options.max_seq_length, options.window_overlap,
+                                file.findings.empty() ? "every question and answer has room" : "");
+  for (const auto& [kind, number] : count(file)) {
+    out += fmt::format("  {} {}\n", number, kind);
+    int64_t shown = 0;
+    for (const WindowFinding& one : file.findings) {
+      if (window_fault_name(one.fault) != kind) continue;
+      if (shown++ == kShown) break;
+      const Example& example = file.dataset.examples[one.example];
+      out += fmt::format("    {} (id {}): {}\n", example.place, quote_for_message(example.id),
+                         one.reason);
+    }
+  }
+  return out;
+}
+
+std::optional<Error> windows_verdict(const FileWindows& file) {
+  for (const WindowFinding& one : file.findings) {
+    if (one.fault != WindowFault::kQuestionTooLong) continue;
+    return Error(ErrorCode::kBadData, file.dataset.place_of(file.dataset.examples[one.example]),
+                 one.reason + ": shorten the question, or change the window's length or overlap");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 int run_data_check(const Arguments& arguments) {
-  std::vector<std::string> files;
+  std::vector<std::string> names;
+  std::string model;
+  std::optional<int32_t> max_seq_length, window_overlap;
   bool json = false;
   OptionTable table;
+  table(
+      {"model",
+       "directory or hub id: check also that its windows have room for questions and answers", ""},
+      model);
+  table(kMaxSeqLengthOption, max_seq_length);
+  table(kWindowOverlapOption, window_overlap);
   table.add_switch(kJsonOption, json);
-  table.positional("FILE", "data files; of each two, what they share", files, 1, SIZE_MAX);
+  table.positional("FILE", "data files; of each two, what they share", names, 1, SIZE_MAX);
   if (!table.parse(arguments)) return 0;
+  for (const char* option : {"max_seq_length", "window_overlap"}) {
+    if (table.given(option)) table.require("model");
+  }
   std::vector<Dataset> datasets;
-  datasets.reserve(files.size());
-  for (const std::string& file : files) datasets.push_back(load_dataset(file));
+  datasets.reserve(names.size());
+  for (const std::string& name : names) datasets.push_back(survey_dataset(name));
   std::vector<const Dataset*> views;
   for (const Dataset& dataset : datasets) views.push_back(&dataset);
   const CheckReport report = check_datasets(views);
+  std::vector<FileWindows> windows;
+  WindowOptions options;
+  if (!model.empty()) {
+    const std::filesystem::path directory = resolve_model(model);
+    const Tokenizer tokenizer = Tokenizer::from_directory(directory);
+    options = choose_windows(directory, tokenizer, max_seq_length, window_overlap);
+    for (const Dataset& dataset : datasets) {
+      windows.push_back({dataset, check_windows(dataset, tokenizer, options)});
+    }
+  }
   if (json) {
-    print_json(check_to_json(report, views));
+    Json out = check_to_json(report, views);
+    for (size_t i = 0; i < windows.size(); ++i) {
+      out["files"][i]["windows"] = windows_to_json(windows[i], options);
+    }
+    print_json(out);
   } else {
     print(check_to_text(report, views));
+    for (const FileWindows& file : windows) print(windows_to_text(file, options));
   }
   if (const auto verdict = check_verdict(report, views)) throw *verdict;
+  for (const FileWindows& file : windows) {
+    if (const auto verdict = windows_verdict(file)) throw *verdict;
+  }
   return 0;
 }
 

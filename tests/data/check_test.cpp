@@ -31,16 +31,40 @@ struct DiagnosisCase {
   std::string name, context;
   Answer answer;
   Misalignment cause;
-  int64_t start;
+  int64_t start;  // of the repair; -1: none is certain
 };
 
 TEST(Diagnose, TellsTheCauseAndTheRightPlace) {
   const std::vector<DiagnosisCase> cases = {
       {"UTF-16 behind an emoji", "😀😀 Ann sings", {"Ann", 5}, Misalignment::kUtf16, 3},
       {"bytes in Chinese", "安娜在唱歌", {"唱歌", 9}, Misalignment::kBytes, 3},
-      {"off by one", "Ann sings well", {"sings", 5}, Misalignment::kShifted, 4},
-      {"off by minus one", "Ann sings well", {"sings", 3}, Misalignment::kShifted, 4},
-      {"-1 near the start", "xAnn sings", {"Ann", -1}, Misalignment::kShifted, 1},
+      {"bytes inside a character", "安安", {"安", 2}, Misalignment::kOffByOne, 1},
+      {"off by one", "Ann sings well", {"sings", 5}, Misalignment::kOffByOne, 4},
+      {"off by minus one", "Ann sings well", {"sings", 3}, Misalignment::kOffByOne, 4},
+      {"off by three", "Ann sings well", {"sings", 7}, Misalignment::kShifted, 4},
+      {"not found", "xAnn sings", {"Ann", -1}, Misalignment::kElsewhere, 1},
+      {"not found, several", "xAnn and Ann", {"Ann", -1}, Misalignment::kRepeated, -1},
+      {"one of two, by UTF-16", "😀 a b a", {"a", 3}, Misalignment::kUtf16, 2},
+      {"both sides", "a a", {"a", 1}, Misalignment::kAmbiguous, -1},
+      {"bytes and UTF-16 differ", "é😀b..b", {"b", 3}, Misalignment::kUtf16, 2},
+      {"bytes or off by one", "ééxa..a", {"a", 5}, Misalignment::kAmbiguous, -1},
+      {"line feeds as two", "a\nb\nAnn and Ann", {"Ann", 6}, Misalignment::kWhiteSpace, 4},
+      {"leading and runs", "  Ann  a  Ann", {"Ann", 6}, Misalignment::kWhiteSpace, 10},
+      {"composed", "cafe\u0301 au lait", {"café", 0}, Misalignment::kNormalForm, 0},
+      {"decomposed", "un café", {"cafe\u0301", 3}, Misalignment::kNormalForm, 3},
+      {"half of a character", "é", {"e\u0301\u0301", 0}, Misalignment::kAbsent, -1},
+      {"Hangul", "한국 서울", {"\u1109\u1165\u110B\u116E\u11AF", 3}, Misalignment::kNormalForm, 3},
+      {"zero width space", "Ann\u200B sings", {"Ann sings", 0}, Misalignment::kInvisible, 0},
+      {"marks of direction",
+       "שלום \u200Fעולם\u200F!",
+       {"שלום עולם!", 0},
+       Misalignment::kInvisible,
+       0},
+      {"right to left", "שלום עולם", {"עולם", 6}, Misalignment::kOffByOne, 5},
+      {"space dropped, twice", "a  b, a  b", {"a b", 3}, Misalignment::kRepeated, -1},
+      {"space dropped, the stated one", "a  b, a  b", {"a b", 6}, Misalignment::kWhiteSpace, 6},
+      {"space added at the ends", "Ann sings", {" Ann ", 0}, Misalignment::kWhiteSpace, 0},
+      {"nothing but space", "Ann sings", {"  ", 0}, Misalignment::kAbsent, -1},
       {"leading space stripped", "   Ann sings", {"sings", 4}, Misalignment::kWhiteSpace, 7},
       {"line ends made one", "a\r\nb\r\nAnn", {"Ann", 4}, Misalignment::kWhiteSpace, 6},
       {"runs made one", "Ann  sings   well", {"well", 10}, Misalignment::kWhiteSpace, 13},
@@ -54,16 +78,16 @@ TEST(Diagnose, TellsTheCauseAndTheRightPlace) {
   };
   for (const DiagnosisCase& item : cases) {
     SCOPED_TRACE(item.name);
-    const CodePointIndex index(item.context);
-    ASSERT_FALSE(is_aligned(item.answer, item.context, index));
-    const Diagnosis diagnosis = diagnose(item.answer, item.context, index);
+    AnswerSearch search(item.context);
+    ASSERT_FALSE(is_aligned(item.answer, item.context));
+    const Diagnosis diagnosis = diagnose(item.answer, search);
     EXPECT_EQ(misalignment_name(diagnosis.cause), misalignment_name(item.cause));
-    EXPECT_EQ(diagnosis.start, item.start);
+    EXPECT_EQ(diagnosis.repair ? diagnosis.repair->answer_start : -1, item.start);
     EXPECT_FALSE(describe(diagnosis, item.answer).empty());
-    if (item.cause != Misalignment::kAbsent && item.cause != Misalignment::kRepeated &&
-        diagnosis.occurrences > 0) {
-      EXPECT_TRUE(is_aligned({item.answer.text, diagnosis.start}, item.context, index));
-    }
+    if (!diagnosis.repair) continue;
+    EXPECT_TRUE(is_aligned(*diagnosis.repair, item.context));
+    const bool same = diagnosis.repair->text == item.answer.text;
+    EXPECT_EQ(same, diagnosis.occurrences > 0);
   }
 }
 
@@ -100,6 +124,104 @@ TEST(CheckDataset, FindsWhatIsUnsoundAndWhatIsWorthKnowing) {
                                           {3, "control_character"},
                                           {4, "conflicting_answer"},
                                           {4, "answer_edge_space"}}));
+}
+
+// Each fault of a file by itself: its name in the report, its place, and that the verdict tells it.
+struct FaultCase {
+  std::string name, row;  // the row's members behind its id
+  std::string kind, place;
+  std::string reason;
+};
+
+TEST(CheckDataset, NamesEachFaultOfAFileByItself) {
+  const std::string context = R"("context": "Ann sings", "question": "q")";
+  const auto answer = [&](const std::string& inside) {
+    return context + R"(, "answers": [{"text": "sings", "answer_start": )" + inside + "}]";
+  };
+  const std::vector<FaultCase> cases = {
+      {"string", answer("\"4\""), "answer_start_type", "[1].answers[0]", "not a string"},
+      {"float", answer("4.0"), "answer_start_type", "[1].answers[0]", "not 4.0"},
+      {"null", answer("null"), "answer_start_type", "[1].answers[0]", "not null"},
+      {"huge", answer("18446744073709551615"), "answer_start_type", "[1].answers[0]", "not 1844"},
+      {"off by one", answer("5"), "off_by_one", "[1].answers[0]", "off by +1"},
+      {"negative", answer("-7"), "elsewhere", "[1].answers[0]", "is negative"},
+      {"past the end", answer("9"), "shifted", "[1].answers[0]",
+       "past the end of the context of 9"},
+      {"empty answer", context + R"(, "answers": [{"text": "", "answer_start": 0}])",
+       "empty_answer", "[1]", "answers[0] is empty"},
+      {"impossible", answer("4") + R"(, "is_impossible": true)", "impossible_with_answers", "[1]",
+       "is_impossible is true"},
+      {"nothing", answer("4"), "", "", ""},
+      {"no answers", context, "bad_row", "[1]", "answers is missing"},
+      {"no question", R"("context": "Ann sings", "answers": [])", "bad_row", "[1]",
+       "question is missing"},
+      {"empty question", R"("context": "Ann sings", "question": "\t", "answers": [])",
+       "empty_question", "[1]", "the question is empty"},
+      {"empty context", R"("context": "", "question": "q", "answers": [])", "empty_context", "[1]",
+       "the context is empty"},
+      {"answers of another type", context + R"(, "answers": 5)", "bad_row", "[1]",
+       "answers must be a list"},
+  };
+  for (const FaultCase& item : cases) {
+    SCOPED_TRACE(item.name);
+    const Dataset set = survey_text(
+        R"([{"id": "sound", "context": "Bo reads", "question": "Who?", "answers": []}, {"id": "b", )" +
+            item.row + "}]",
+        "set.json");
+    const CheckReport report = check_datasets({&set});
+    const auto verdict = check_verdict(report, {&set});
+    ASSERT_EQ(verdict.has_value(), !item.kind.empty());
+    const Json file = check_to_json(report, {&set})["files"][0];
+    EXPECT_EQ(file["usable"], item.kind.empty() ? 2 : 1);
+    if (item.kind.empty()) continue;
+    EXPECT_NE(std::string(verdict->what()).find(item.reason), std::string::npos) << verdict->what();
+    const bool misaligned = file["unsound"].empty();
+    const Json& found = misaligned ? file["misaligned_answers"] : file["unsound"];
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0][misaligned ? "cause" : "kind"], item.kind);
+    EXPECT_EQ(found[0]["place"], item.place);
+    EXPECT_EQ(found[0]["id"], "b");
+    EXPECT_EQ(file[misaligned ? "causes" : "unsound_kinds"], (Json{{item.kind, 1}}));
+    EXPECT_NE(check_to_text(report, {&set}).find(item.kind), std::string::npos);
+  }
+}
+
+TEST(SurveyDataset, GoesOnBehindFaultyRows) {
+  const Dataset set = survey_text(R"({"data": [
+    {"title": "t", "paragraphs": [
+      {"context": "Ann sings", "qas": [
+        {"id": "a", "question": "q", "answers": []},
+        {"id": "b", "question": "q", "answers": [{"text": "Ann", "answer_start": "x"}, {"text": 5}]},
+        {"id": "a", "question": "r", "answers": []}]},
+      {"qas": [{"id": "c", "question": "q", "answers": [{"text": "Ann", "answer_start": 0.5}]},
+               {"id": "d", "question": "q", "answers": ["Ann"]}]},
+      {"context": "Bo reads", "qas": [{"id": "c", "question": "q", "answers": ["reads"]}]}]},
+    {"title": 7, "paragraphs": [{"context": "Bo", "qas": [{"id": "e", "question": "q", "answers": []}]}]},
+    {"title": "u", "paragraphs": [{"context": "Bo", "qas": [{"id": "f", "question": "q", "answers": []}]}]}
+  ]})",
+                                  "set.json");
+  std::vector<std::string> ids, faults;
+  for (const Example& example : set.examples) ids.push_back(example.id + " " + example.title);
+  EXPECT_EQ(ids, (std::vector<std::string>{"a t", "a t", "c t", "e ", "f u"}));
+  for (const RowFault& fault : set.faults) faults.push_back(fault.kind + " " + fault.place);
+  EXPECT_EQ(faults, (std::vector<std::string>{"bad_row data[0].paragraphs[0].qas[1].answers[1]",
+                                              "duplicate_id data[0].paragraphs[0].qas[2]",
+                                              "bad_row data[0].paragraphs[1]", "bad_row data[1]"}));
+  EXPECT_EQ(set.context_of(set.examples[2]), "Bo reads");
+  EXPECT_EQ(set.examples[2].answers, (std::vector<Answer>{{"reads", 3}}));
+
+  const std::string line = R"({"id": "a", "context": "c", "question": "q", "answers": []})";
+  const Dataset lines = survey_text(line + "\n{\"id\": }\n" + line + "\n5\n", "set.jsonl");
+  ASSERT_EQ(lines.faults.size(), 3u);
+  EXPECT_EQ(lines.faults[0].kind, "bad_row");
+  EXPECT_EQ(lines.faults[0].place, "line 2: id");
+  EXPECT_EQ(lines.faults[1].kind, "duplicate_id");
+  EXPECT_EQ(lines.faults[2].place, "line 4");
+  const Error none = testing::expect_error(ErrorCode::kBadData,
+                                           [] { survey_text(R"([{"id": "a"}])", "set.json"); });
+  EXPECT_EQ(none.place(), "set.json: [0]");
+  EXPECT_NE(none.reason().find("no usable question"), std::string::npos) << none.what();
+  testing::expect_error(ErrorCode::kBadData, [] { survey_text("[{]", "set.json"); });
 }
 
 TEST(FindOverlap, CountsDistinctValuesExactlyAndNormalised) {

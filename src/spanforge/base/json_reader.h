@@ -51,6 +51,7 @@ class JsonReader {
   [[noreturn]] void fail(const std::string& what) const { fail_at(last_, what); }
   [[noreturn]] void fail_at(size_t position, const std::string& what) const;
   size_t position() const { return last_; }
+  size_t end_position() const { return position_; }  // behind all that was read
 
  private:
   [[noreturn]] void fail_expected(std::string_view expected) const;

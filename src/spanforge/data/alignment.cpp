@@ -4,103 +4,123 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <optional>
-#include <vector>
-
-#include "spanforge/data/normalize.h"
+#include <utility>
 
 namespace spanforge {
 namespace {
 
 constexpr int64_t kNear = 8;  // a shift of more characters is called "elsewhere"
 
-// Code point positions of every occurrence of text in the context.
-std::vector<int64_t> find_all(std::string_view text, std::string_view context) {
-  std::vector<int64_t> starts;
-  if (text.empty()) return starts;
-  int64_t characters = 0;
-  size_t counted = 0;
-  for (size_t at = context.find(text); at != std::string_view::npos;
-       at = context.find(text, at + 1)) {
-    characters += static_cast<int64_t>(count_code_points(context.substr(counted, at - counted)));
-    counted = at;
-    starts.push_back(characters);
+Misalignment cause_of(Counting counting) {
+  switch (counting) {
+    case Counting::kUtf16:
+      return Misalignment::kUtf16;
+    case Counting::kBytes:
+      return Misalignment::kBytes;
+    case Counting::kOffByOne:
+      return Misalignment::kOffByOne;
+    default:
+      return Misalignment::kWhiteSpace;
   }
-  return starts;
 }
 
-// The code point at which `units` UTF-16 units of the context have passed.
-std::optional<int64_t> from_utf16(std::string_view context, int64_t units) {
-  int64_t characters = 0, passed = 0;
-  for (size_t at = 0; at < context.size() && passed < units; ++characters) {
-    passed += next_code_point(context, at) >= 0x10000 ? 2 : 1;
+Misalignment cause_of(Likeness likeness) {
+  switch (likeness) {
+    case Likeness::kNormalForm:
+      return Misalignment::kNormalForm;
+    case Likeness::kInvisible:
+      return Misalignment::kInvisible;
+    default:
+      return Misalignment::kWhiteSpace;
   }
-  return passed == units ? std::optional(characters) : std::nullopt;
 }
 
-std::optional<int64_t> from_bytes(std::string_view context, int64_t bytes) {
-  if (bytes < 0 || static_cast<size_t>(bytes) > context.size()) return std::nullopt;
-  return static_cast<int64_t>(count_code_points(context.substr(0, static_cast<size_t>(bytes))));
+// "counts UTF-16 units"
+std::string_view describe(Counting counting) {
+  switch (counting) {
+    case Counting::kCharacters:
+      return "counts characters";
+    case Counting::kUtf16:
+      return "counts UTF-16 units";
+    case Counting::kBytes:
+      return "counts bytes";
+    case Counting::kLeadingSpace:
+      return "does not count the white space that leads the context";
+    case Counting::kReturns:
+      return "counts \\r\\n as one character";
+    case Counting::kLineFeeds:
+      return "counts \\n as two characters";
+    case Counting::kSpaceRuns:
+      return "counts runs of white space as one character";
+    case Counting::kSqueezed:
+      return "counts runs of white space as one character, and none that leads the context";
+    case Counting::kOffByOne:
+      return "is off by one";
+  }
+  return "";
 }
 
-// The text without any white space, and the code point each remaining character had.
-struct Squeezed {
-  std::string text;
-  std::vector<int64_t> positions;
-};
-Squeezed squeeze(std::string_view text) {
-  Squeezed result;
-  int64_t position = 0;
-  for (size_t at = 0; at < text.size(); ++position) {
-    const char32_t c = next_code_point(text, at);
-    if (is_white_space(c)) continue;
-    append_utf8(c, result.text);
-    result.positions.push_back(position);
-  }
-  return result;
+StatedStart locate(int64_t stated, int64_t context_size) {
+  if (stated < 0) return StatedStart::kNegative;
+  return stated < context_size ? StatedStart::kInside : StatedStart::kPastEnd;
 }
 
-// The occurrence the stated start would name if it had been counted in the context with its white
-// space changed: without what leads the text, with "\n" for "\r\n", or with every run made one.
-std::optional<int64_t> shifted_by_white_space(const std::string& context, int64_t stated,
-                                              const std::vector<int64_t>& occurrences) {
-  int64_t leading = 0, returns = 0, squeezed = 0, position = 0;
-  char32_t previous = 0;
-  auto next = occurrences.begin();
-  for (size_t at = 0; at < context.size() && next != occurrences.end(); ++position) {
-    if (*next == position) {
-      const int64_t missing = position - stated;
-      if (missing > 0 && (missing == leading || missing == returns || missing == squeezed)) {
-        return position;
-      }
-      ++next;
-    }
-    const char32_t c = next_code_point(context, at);
-    const bool space = is_white_space(c);
-    leading += space && leading == position;
-    returns += previous == U'\r' && c == U'\n';
-    squeezed += space && position > 0 && is_white_space(previous);
-    previous = c;
+// The one place that is certain: the only one, or the one that all fits name.
+std::optional<CharSpan> certain_place(const Places& places, const std::vector<Fit>& fits) {
+  if (places.spans.size() == 1) return places.spans.front();
+  if (fits.empty()) return std::nullopt;
+  for (const Fit& fit : fits) {
+    if (fit.span != fits.front().span) return std::nullopt;
   }
-  return std::nullopt;
+  return fits.front().span;
 }
 
-// The answer is there but for white space: in its own text, or before it.
-std::optional<int64_t> by_white_space(const Answer& answer, const std::string& context,
-                                      const std::vector<int64_t>& occurrences) {
-  if (!occurrences.empty()) {
-    return shifted_by_white_space(context, answer.answer_start, occurrences);
+Misalignment find_cause(const Places& places, const std::vector<Fit>& fits,
+                        const std::optional<CharSpan>& place, int64_t stated) {
+  if (places.spans.empty()) return Misalignment::kAbsent;
+  if (!place) return fits.empty() ? Misalignment::kRepeated : Misalignment::kAmbiguous;
+  if (places.likeness != Likeness::kExact) return cause_of(places.likeness);
+  if (!fits.empty()) return cause_of(fits.front().counting);
+  const bool near = stated >= 0 && std::abs(place->start - stated) <= kNear;
+  return near ? Misalignment::kShifted : Misalignment::kElsewhere;
+}
+
+std::string describe_certain(const Diagnosis& diagnosis, const Answer& answer) {
+  const int64_t start = diagnosis.repair->answer_start;
+  switch (diagnosis.cause) {
+    case Misalignment::kNormalForm:
+      return fmt::format("composed and decomposed characters differ; the context has it at {}",
+                         start);
+    case Misalignment::kInvisible:
+      return fmt::format("characters that nobody sees differ; the context has it at {}", start);
+    case Misalignment::kShifted:
+    case Misalignment::kOffByOne:
+      return fmt::format("answer_start is off by {:+d}; the answer stands at {}",
+                         answer.answer_start - start, start);
+    case Misalignment::kElsewhere:
+      return fmt::format("the answer stands once, at {}", start);
+    default:
+      break;
   }
-  const Squeezed needle = squeeze(answer.text), hay = squeeze(context);
-  const std::vector<int64_t> matches = find_all(needle.text, hay.text);
-  if (matches.empty()) return std::nullopt;
-  const auto distance = [&](int64_t match) {
-    return std::abs(hay.positions[static_cast<size_t>(match)] - answer.answer_start);
-  };
-  const int64_t best = *std::min_element(matches.begin(), matches.end(), [&](int64_t a, int64_t b) {
-    return distance(a) < distance(b);
-  });
-  return hay.positions[static_cast<size_t>(best)];
+  if (diagnosis.repair->text != answer.text) {
+    return fmt::format("white space was changed; the answer stands at {}", start);
+  }
+  return fmt::format("answer_start {}; in characters it is {}",
+                     describe(diagnosis.fits.front().counting), start);
+}
+
+// "it counts bytes, then 3; is off by one, then 9": each place once, with its first explanation.
+std::string describe_fits(const std::vector<Fit>& fits) {
+  std::string out;
+  std::vector<int32_t> told;
+  for (const Fit& fit : fits) {
+    if (std::find(told.begin(), told.end(), fit.span.start) != told.end()) continue;
+    told.push_back(fit.span.start);
+    if (told.size() > 3) return out + "; and more";
+    out += fmt::format("{}{} and the answer stands at {}", out.empty() ? "" : ", or ",
+                       describe(fit.counting), fit.span.start);
+  }
+  return out;
 }
 
 }  // namespace
@@ -113,10 +133,18 @@ std::string_view misalignment_name(Misalignment cause) {
       return "bytes";
     case Misalignment::kWhiteSpace:
       return "white_space";
+    case Misalignment::kOffByOne:
+      return "off_by_one";
+    case Misalignment::kNormalForm:
+      return "normal_form";
+    case Misalignment::kInvisible:
+      return "invisible";
     case Misalignment::kShifted:
       return "shifted";
     case Misalignment::kElsewhere:
       return "elsewhere";
+    case Misalignment::kAmbiguous:
+      return "ambiguous";
     case Misalignment::kRepeated:
       return "repeated";
     case Misalignment::kAbsent:
@@ -127,66 +155,56 @@ std::string_view misalignment_name(Misalignment cause) {
   return "absent";
 }
 
-Diagnosis diagnose(const Answer& answer, const std::string& context, const CodePointIndex& index) {
+std::string_view stated_start_name(StatedStart stated) {
+  switch (stated) {
+    case StatedStart::kNegative:
+      return "negative";
+    case StatedStart::kPastEnd:
+      return "past_end";
+    default:
+      return "inside";
+  }
+}
+
+Diagnosis diagnose(const Answer& answer, AnswerSearch& search) {
   Diagnosis result;
-  const std::vector<int64_t> occurrences = find_all(answer.text, context);
-  result.occurrences = static_cast<int64_t>(occurrences.size());
   const int64_t stated = answer.answer_start;
-  if (stated >= 0) {
+  result.context_size = static_cast<int64_t>(search.index().size());
+  result.stated = locate(stated, result.context_size);
+  if (result.stated == StatedStart::kInside) {
     const auto length = static_cast<int64_t>(count_code_points(answer.text));
-    result.found = slice_code_points(context, index, stated, stated + length);
+    result.found = slice_code_points(search.context(), search.index(), stated, stated + length);
   }
-  const auto conclude = [&](Misalignment cause, int64_t start) {
-    result.cause = cause;
-    result.start = start;
-    return result;
-  };
-  const auto stands_at = [&](std::optional<int64_t> start) {
-    return start && std::binary_search(occurrences.begin(), occurrences.end(), *start);
-  };
-  if (const auto start = from_utf16(context, stated); stated >= 0 && stands_at(start)) {
-    return conclude(Misalignment::kUtf16, *start);
-  }
-  if (const auto start = from_bytes(context, stated); stands_at(start)) {
-    return conclude(Misalignment::kBytes, *start);
-  }
-  if (const auto start = by_white_space(answer, context, occurrences)) {
-    return conclude(Misalignment::kWhiteSpace, *start);
-  }
-  if (occurrences.empty()) return conclude(Misalignment::kAbsent, -1);
-  const int64_t nearest = *std::min_element(
-      occurrences.begin(), occurrences.end(),
-      [&](int64_t a, int64_t b) { return std::abs(a - stated) < std::abs(b - stated); });
-  if (stated >= -1 && std::abs(nearest - stated) <= kNear) {
-    return conclude(Misalignment::kShifted, nearest);
-  }
-  if (occurrences.size() == 1) return conclude(Misalignment::kElsewhere, nearest);
-  return conclude(Misalignment::kRepeated, -1);
+  const Places places = search.find(answer.text);
+  result.places = static_cast<int64_t>(places.spans.size());
+  result.occurrences = places.likeness == Likeness::kExact ? result.places : 0;
+  result.fits = search.fits(stated, places.spans);
+  const std::optional<CharSpan> place = certain_place(places, result.fits);
+  result.cause = find_cause(places, result.fits, place, stated);
+  if (place) result.repair = Answer{search.slice(*place), place->start};
+  return result;
 }
 
 std::string describe(const Diagnosis& diagnosis, const Answer& answer) {
-  const int64_t by = diagnosis.start - answer.answer_start;
-  switch (diagnosis.cause) {
-    case Misalignment::kUtf16:
-      return fmt::format("answer_start counts UTF-16 units; in characters it is {}",
-                         diagnosis.start);
-    case Misalignment::kBytes:
-      return fmt::format("answer_start counts bytes; in characters it is {}", diagnosis.start);
-    case Misalignment::kWhiteSpace:
-      return fmt::format("white space was changed; the answer stands at {}", diagnosis.start);
-    case Misalignment::kShifted:
-      return fmt::format("answer_start is off by {:+d}; the answer stands at {}", -by,
-                         diagnosis.start);
-    case Misalignment::kElsewhere:
-      return fmt::format("the answer stands once, at {}", diagnosis.start);
-    case Misalignment::kRepeated:
-      return fmt::format("the answer stands {} times, nowhere near", diagnosis.occurrences);
-    case Misalignment::kNotSought:
-      return "it was not looked for elsewhere: very many answers of this file are wrong";
-    case Misalignment::kAbsent:
-      break;
+  std::string out;
+  if (diagnosis.stated == StatedStart::kNegative) {
+    out = "answer_start is negative; ";
+  } else if (diagnosis.stated == StatedStart::kPastEnd) {
+    out = fmt::format("answer_start is past the end of the context of {} characters; ",
+                      diagnosis.context_size);
   }
-  return "the context does not hold it";
+  if (diagnosis.repair) return out + describe_certain(diagnosis, answer);
+  switch (diagnosis.cause) {
+    case Misalignment::kAmbiguous:
+      return out + "more than one explanation fits: answer_start " + describe_fits(diagnosis.fits);
+    case Misalignment::kRepeated:
+      return out + fmt::format("the answer stands {} times, and nothing tells which is meant",
+                               diagnosis.places);
+    case Misalignment::kNotSought:
+      return out + "it was not looked for elsewhere: very many answers of this file are wrong";
+    default:
+      return out + "the context does not hold it";
+  }
 }
 
 }  // namespace spanforge

@@ -1,11 +1,15 @@
 #pragma once
-// What: why an answer is not where its file says, so that the cause can be mended.
+// What: why an answer is not where its file says, and what it should be where that is certain.
+// Proof: a repair is named only where every explanation that fits names one and the same span.
 // Units: code points unless said otherwise.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "spanforge/data/answer_search.h"
 #include "spanforge/data/dataset.h"
 
 namespace spanforge {
@@ -14,25 +18,37 @@ enum class Misalignment {
   kUtf16,       // the start counts UTF-16 units (JavaScript, Java, C#)
   kBytes,       // the start counts UTF-8 bytes (Go, Rust, C)
   kWhiteSpace,  // white space was dropped or changed in the answer, or before it in the context
-  kShifted,     // the answer stands a few characters before or after
+  kOffByOne,    // the start is one too large or too small
+  kNormalForm,  // the answer is composed where the context is decomposed, or the reverse
+  kInvisible,   // the answer lacks control or format characters of the context, or the reverse
+  kShifted,     // the answer occurs once, a few characters before or after
   kElsewhere,   // the answer occurs once, farther away
-  kRepeated,    // the answer occurs several times, none of them near
+  kAmbiguous,   // explanations fit that name different places
+  kRepeated,    // the answer occurs several times, and no explanation fits
   kAbsent,      // the context does not hold the answer
   kNotSought,   // very many answers of the file are wrong; this one was not looked for
 };
 std::string_view misalignment_name(Misalignment cause);  // "utf16", "bytes", "white_space", ...
 
+// Where the stated start lies, whatever stands there.
+enum class StatedStart { kInside, kNegative, kPastEnd };
+std::string_view stated_start_name(StatedStart stated);  // "inside", "negative", "past_end"
+
 struct Diagnosis {
   Misalignment cause = Misalignment::kAbsent;
+  StatedStart stated = StatedStart::kInside;
   int64_t occurrences = 0;  // of the answer's text in the context, overlapping ones too
-  int64_t start = -1;  // where the answer stands by this diagnosis; -1 where that is not certain
-  std::string found;   // what the context has at the stated place, as long as the answer
+  int64_t places = 0;       // the same, or, where that is 0, of what is like it (answer_search.h)
+  std::optional<Answer> repair;  // what the answer should be; its text is the context's
+  std::vector<Fit> fits;         // the explanations that fit, each with its place
+  std::string found;             // what the context has at the stated place, as long as the answer
+  int64_t context_size = 0;
 };
 
-// REQUIRES: !is_aligned(answer, context, index).
-Diagnosis diagnose(const Answer& answer, const std::string& context, const CodePointIndex& index);
+// REQUIRES: !is_aligned(answer, search.context()).
+Diagnosis diagnose(const Answer& answer, AnswerSearch& search);
 
-// "counts UTF-16 units; the answer stands at 12": for people, one clause.
+// "answer_start counts UTF-16 units; in characters it is 12": for people, one clause.
 std::string describe(const Diagnosis& diagnosis, const Answer& answer);
 
 }  // namespace spanforge

@@ -39,28 +39,41 @@ class Checker {
     report_.questions = static_cast<int64_t>(dataset_.examples.size());
     report_.contexts = static_cast<int64_t>(dataset_.contexts.size());
     std::vector<bool> context_seen(dataset_.contexts.size());
+    empty_context_.resize(dataset_.contexts.size());
+    std::vector<bool> faulty(dataset_.examples.size());
+    for (const RowFault& fault : dataset_.faults) {
+      if (fault.example != SIZE_MAX) faulty[fault.example] = true;
+    }
     for (size_t i = 0; i < dataset_.examples.size(); ++i) {
       const Example& example = dataset_.examples[i];
       if (!context_seen[example.context]) {
         context_seen[example.context] = true;
         check_context(i);
       }
+      const size_t unsound = report_.unsound.size();
+      const int64_t misaligned = report_.misaligned_first;
       check_question(i);
       check_answers(i);
+      const bool sound = !faulty[i] && !empty_context_[example.context] &&
+                         report_.unsound.size() == unsound &&
+                         report_.misaligned_first == misaligned;
+      report_.usable += sound ? 1 : 0;
     }
     return std::move(report_);
   }
 
  private:
-  void add(FindingKind kind, size_t example, std::string reason) {
+  void add(FindingKind kind, size_t example, std::string reason, int64_t answer = -1) {
     (is_unsound(kind) ? report_.unsound : report_.remarks)
-        .push_back({kind, example, std::move(reason)});
+        .push_back({kind, example, std::move(reason), answer});
   }
 
   void check_context(size_t i) {
     const std::string& context = dataset_.context_of(dataset_.examples[i]);
-    if (trim_white_space(context).empty())
+    if (trim_white_space(context).empty()) {
+      empty_context_[dataset_.examples[i].context] = true;
       add(FindingKind::kEmptyContext, i, "the context is empty");
+    }
     if (has_control_character(context)) {
       add(FindingKind::kControlCharacter, i, "the context holds a control character");
     }
@@ -96,24 +109,29 @@ class Checker {
       add(FindingKind::kImpossibleWithAnswers, i, "is_impossible is true, yet there are answers");
     }
     const std::string& context = dataset_.context_of(example);
-    if (indexed_ != example.context) {
-      index_ = CodePointIndex(context);
-      indexed_ = example.context;
+    if (searched_ != example.context) {
+      search_.emplace(context);
+      searched_ = example.context;
     }
     for (size_t a = 0; a < example.answers.size(); ++a) {
       const Answer& answer = example.answers[a];
+      const auto at = static_cast<int64_t>(a);
       ++report_.answers;
       const std::string_view inside = trim_white_space(answer.text);
       if (inside.empty()) {
-        add(FindingKind::kEmptyAnswer, i, fmt::format("answers[{}] is empty", a));
+        add(FindingKind::kEmptyAnswer, i, fmt::format("answers[{}] is empty", a), at);
       } else if (inside.size() != answer.text.size()) {
         add(FindingKind::kAnswerEdgeSpace, i,
-            fmt::format("answers[{}] begins or ends with white space", a));
+            fmt::format("answers[{}] begins or ends with white space", a), at);
       }
-      if (is_aligned(answer, context, index_)) continue;
+      if (is_aligned(answer, context, search_->index())) continue;
       ++report_.misaligned;
       report_.misaligned_first += a == 0;
       report_.misaligned_answers.push_back({i, a, explain(answer, context)});
+      const Diagnosis& diagnosis = report_.misaligned_answers.back().diagnosis;
+      report_.repairable += diagnosis.repair ? 1 : 0;
+      report_.negative += diagnosis.stated == StatedStart::kNegative;
+      report_.past_end += diagnosis.stated == StatedStart::kPastEnd;
     }
   }
 
@@ -121,7 +139,7 @@ class Checker {
   Diagnosis explain(const Answer& answer, const std::string& context) {
     if (context.size() > to_search_) return {.cause = Misalignment::kNotSought};
     to_search_ -= context.size();
-    return diagnose(answer, context, index_);
+    return diagnose(answer, *search_);
   }
 
   static constexpr size_t kMostSearches = 64;  // of the contexts, on the average
@@ -129,8 +147,9 @@ class Checker {
   FileReport report_;
   size_t to_search_ = 0;  // bytes
   std::unordered_map<Asked, size_t, AskedHash> asked_;
-  CodePointIndex index_{""};
-  size_t indexed_ = SIZE_MAX;
+  std::optional<AnswerSearch> search_;
+  std::vector<bool> empty_context_;
+  size_t searched_ = SIZE_MAX;  // the context it searches
 };
 
 }  // namespace

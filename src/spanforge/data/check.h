@@ -1,7 +1,7 @@
 #pragma once
 // What: proves a dataset: every answer stands where it says, nothing is empty or contradictory, and
-//   two files share nothing. What load_dataset refuses outright (broken JSON, wrong types, an id
-//   twice, no question) never gets here.
+//   two files share nothing. What load_dataset refuses outright (wrong types, an id twice) never
+//   gets here, unless as the faults that survey_dataset notes; these are unsound too.
 // Unsound findings make training or scoring wrong; remarks are merely worth knowing.
 
 #include <cstdint>
@@ -40,6 +40,7 @@ struct Finding {
   FindingKind kind;
   size_t example = 0;
   std::string reason;
+  int64_t answer = -1;  // which of the example's answers it is about; -1: none
 };
 
 struct MisalignedAnswer {
@@ -56,6 +57,10 @@ struct FileReport {
   int64_t misaligned = 0;        // of answers
   int64_t misaligned_first = 0;  // questions whose first answer (the one trained on) is misaligned
   int64_t without_answer = 0;    // questions
+  int64_t usable = 0;            // questions with nothing unsound about them or their first answer
+  int64_t repairable = 0;        // misaligned answers with one certain repair
+  int64_t negative = 0;          // misaligned answers whose start is below 0
+  int64_t past_end = 0;          // ... or not inside the context
   std::vector<MisalignedAnswer> misaligned_answers;
   std::vector<Finding> unsound;
   std::vector<Finding> remarks;

@@ -22,25 +22,40 @@ Json misaligned_to_json(const MisalignedAnswer& item, const Dataset& dataset) {
   const Example& example = dataset.examples[item.example];
   const Answer& answer = example.answers[item.answer];
   const Diagnosis& diagnosis = item.diagnosis;
-  return {{"id", example.id},
-          {"place", fmt::format("{}.answers[{}]", example.place, item.answer)},
-          {"text", answer.text},
-          {"answer_start", answer.answer_start},
-          {"found", diagnosis.found},
-          {"cause", misalignment_name(diagnosis.cause)},
-          {"correct_start", diagnosis.start >= 0 ? Json(diagnosis.start) : Json(nullptr)},
-          {"occurrences", diagnosis.occurrences},
-          {"reason", describe(diagnosis, answer)}};
+  return {
+      {"id", example.id},
+      {"place", fmt::format("{}.answers[{}]", example.place, item.answer)},
+      {"text", answer.text},
+      {"answer_start", answer.answer_start},
+      {"found", diagnosis.found},
+      {"cause", misalignment_name(diagnosis.cause)},
+      {"stated", stated_start_name(diagnosis.stated)},
+      {"correct_start", diagnosis.repair ? Json(diagnosis.repair->answer_start) : Json(nullptr)},
+      {"correct_text", diagnosis.repair ? Json(diagnosis.repair->text) : Json(nullptr)},
+      {"occurrences", diagnosis.occurrences},
+      {"reason", describe(diagnosis, answer)}};
 }
 
-std::map<std::string, int64_t> count_kinds(const std::vector<Finding>& findings) {
-  std::map<std::string, int64_t> counts;
+Json fault_to_json(const RowFault& fault) {
+  return {{"kind", fault.kind}, {"id", fault.id}, {"place", fault.place}, {"reason", fault.reason}};
+}
+
+using Counts = std::map<std::string, int64_t>;
+
+Counts count_faults(const Dataset& dataset) {
+  Counts counts;
+  for (const RowFault& fault : dataset.faults) ++counts[fault.kind];
+  return counts;
+}
+
+Counts count_kinds(const std::vector<Finding>& findings) {
+  Counts counts;
   for (const Finding& finding : findings) ++counts[std::string(finding_name(finding.kind))];
   return counts;
 }
 
-std::map<std::string, int64_t> count_causes(const FileReport& file) {
-  std::map<std::string, int64_t> counts;
+Counts count_causes(const FileReport& file) {
+  Counts counts;
   for (const MisalignedAnswer& item : file.misaligned_answers) {
     ++counts[std::string(misalignment_name(item.diagnosis.cause))];
   }
@@ -55,15 +70,26 @@ Json file_to_json(const FileReport& file, const Dataset& dataset) {
                {"misaligned", file.misaligned},
                {"misaligned_first", file.misaligned_first},
                {"without_answer", file.without_answer},
+               {"usable", file.usable},
+               {"repairable", file.repairable},
+               {"negative", file.negative},
+               {"past_end", file.past_end},
                {"causes", count_causes(file)},
                {"misaligned_answers", Json::array()},
                {"unsound", Json::array()},
-               {"remarks", count_kinds(file.remarks)}};
+               {"unsound_kinds", count_kinds(file.unsound)},
+               {"remarks", count_kinds(file.remarks)},
+               {"remark_places", Json::array()}};
+  for (const auto& [kind, count] : count_faults(dataset)) json["unsound_kinds"][kind] = count;
   for (const MisalignedAnswer& item : file.misaligned_answers) {
     json["misaligned_answers"].push_back(misaligned_to_json(item, dataset));
   }
+  for (const RowFault& fault : dataset.faults) json["unsound"].push_back(fault_to_json(fault));
   for (const Finding& finding : file.unsound) {
     json["unsound"].push_back(finding_to_json(finding, dataset));
+  }
+  for (const Finding& finding : file.remarks) {
+    json["remark_places"].push_back(finding_to_json(finding, dataset));
   }
   return json;
 }
@@ -78,7 +104,23 @@ Json overlap_to_json(const Overlap& overlap) {
           {"ids", overlap.ids},
           {"second_questions", overlap.second_questions},
           {"second_questions_seen", overlap.second_questions_seen},
-          {"second_pairs_seen", overlap.second_pairs_seen}};
+          {"second_pairs_seen", overlap.second_pairs_seen},
+          {"second_is_seen", overlap.second_is_seen()}};
+}
+
+void append_faults(const Dataset& dataset, size_t max_examples, std::string& out) {
+  for (const auto& [kind, count] : count_faults(dataset)) {
+    out += fmt::format("  unsound: {} {}\n", count, kind);
+    size_t shown = 0;
+    for (const RowFault& fault : dataset.faults) {
+      if (fault.kind != kind) continue;
+      if (shown++ == max_examples) break;
+      out +=
+          fmt::format("    {}{}: {}\n", fault.place,
+                      fault.id.empty() ? "" : fmt::format(" (id {})", quote_for_message(fault.id)),
+                      fault.reason);
+    }
+  }
 }
 
 void append_findings(const std::vector<Finding>& findings, const Dataset& dataset,
@@ -146,7 +188,11 @@ std::string check_to_text(const CheckReport& report, const std::vector<const Dat
         "{}: {} questions ({} without answer), {} contexts, {} answers, {} misaligned\n",
         quote_for_message(file.file, 4096), file.questions, file.without_answer, file.contexts,
         file.answers, file.misaligned);
+    append_faults(*datasets[i], max_examples, out);
     append_misaligned(file, *datasets[i], max_examples, out);
+    if (file.repairable > 0) {
+      out += fmt::format("  repairable: {}, by `spanforge data fix`\n", file.repairable);
+    }
     append_findings(file.unsound, *datasets[i], "unsound", max_examples, out);
     append_findings(file.remarks, *datasets[i], "remark", max_examples, out);
   }
@@ -165,12 +211,17 @@ std::optional<Error> check_verdict(const CheckReport& report,
                                    const std::vector<const Dataset*>& datasets) {
   for (size_t i = 0; i < report.files.size(); ++i) {
     const FileReport& file = report.files[i];
-    if (!file.unsound.empty()) {
+    const std::vector<RowFault>& faults = datasets[i]->faults;
+    if (!faults.empty() || !file.unsound.empty()) {
+      const size_t more = faults.size() + file.unsound.size() - 1;
+      const std::string tail = more > 0 ? fmt::format(" (and {} more unsound places)", more) : "";
+      if (!faults.empty()) {
+        return Error(ErrorCode::kBadData, file.file + ": " + faults.front().place,
+                     faults.front().reason + tail);
+      }
       const Finding& first = file.unsound.front();
-      const size_t more = file.unsound.size() - 1;
-      return Error(
-          ErrorCode::kBadData, datasets[i]->place_of(datasets[i]->examples[first.example]),
-          first.reason + (more > 0 ? fmt::format(" (and {} more unsound places)", more) : ""));
+      return Error(ErrorCode::kBadData, datasets[i]->place_of(datasets[i]->examples[first.example]),
+                   first.reason + tail);
     }
     if (file.misaligned > 0) {
       const MisalignedAnswer& first = file.misaligned_answers.front();

@@ -31,8 +31,17 @@ struct Example {
   std::string place;            // e.g. data[3].paragraphs[0].qas[2], or line 17
 };
 
+// What load_dataset refuses a file for, and survey_dataset notes before it goes on.
+struct RowFault {
+  std::string kind;  // "duplicate_id", "answer_start_type" or, where the row is left out, "bad_row"
+  std::string place, id, reason;  // id: empty where none is known
+  size_t example = SIZE_MAX;      // that stays although it is faulty; SIZE_MAX: left out
+  int64_t answer = -1;            // which of its answers; -1: it concerns none
+};
+
 struct Dataset {
   std::filesystem::path file;
+  std::vector<RowFault> faults;  // only survey_dataset gives any
   std::string version;  // "v2.0"; empty when the file says none
   std::vector<std::string> contexts;
   std::vector<Example> examples;  // in file order
@@ -48,6 +57,12 @@ struct Dataset {
 Dataset load_dataset(const std::filesystem::path& file);
 // The same for text already in memory; `file` is only its name.
 Dataset parse_dataset(std::string_view text, const std::filesystem::path& file);
+
+// The same, for who looks for faults: a row that cannot be used is left out, and the rest is read;
+// an answer_start that is no whole number counts as the one it spells ("12", 12.0), else as -1.
+// What is no JSON, or holds no usable row at all, is refused all the same.
+Dataset survey_dataset(const std::filesystem::path& file);
+Dataset survey_text(std::string_view text, const std::filesystem::path& file);
 
 // Writes nested SQuAD v2.0 JSON (atomically), paragraphs grouped by title and context.
 void save_squad(const Dataset& dataset, const std::filesystem::path& file);

@@ -2,90 +2,132 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
-#include <array>
+#include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <unordered_set>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/data/answer_start.h"
 #include "spanforge/data/dataset.h"
+#include "spanforge/data/indexed_strings.h"
 #include "spanforge/data/row_stream.h"
 
 namespace spanforge {
 namespace {
 
 constexpr size_t kNoContext = SIZE_MAX;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr std::string_view kJsonSpace = " \t\r\n";
-
-// Finds equal strings among those of a growing vector without keeping them twice.
-template <class View>
-class IndexedStrings {
- public:
-  explicit IndexedStrings(View view) : indices_(16, Hash{view}, Equal{view}) {}
-  std::optional<size_t> find(std::string_view text) const {
-    const auto at = indices_.find(text);
-    if (at == indices_.end()) return std::nullopt;
-    return *at;
-  }
-  void insert(size_t index) { indices_.insert(index); }
-
- private:
-  struct Hash {
-    using is_transparent = void;
-    View view;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-    size_t operator()(size_t index) const { return (*this)(view(index)); }
-  };
-  struct Equal {
-    using is_transparent = void;
-    View view;
-    bool operator()(size_t a, size_t b) const { return a == b; }
-    bool operator()(std::string_view a, size_t b) const { return a == view(b); }
-    bool operator()(size_t a, std::string_view b) const { return b == view(a); }
-  };
-  std::unordered_set<size_t, Hash, Equal> indices_;
-};
+constexpr std::string_view kBlank = "\xEF\xBB\xBF \t\r\n";  // byte order mark and white space
 
 class DatasetBuilder {
  public:
-  explicit DatasetBuilder(const fs::path& file)
-      : contexts_([this](size_t i) -> std::string_view { return dataset_.contexts[i]; }),
+  // lenient: faulty rows are noted, not refused.
+  DatasetBuilder(const fs::path& file, bool lenient)
+      : lenient_(lenient),
+        contexts_([this](size_t i) -> std::string_view { return dataset_.contexts[i]; }),
         ids_([this](size_t i) -> std::string_view { return dataset_.examples[i].id; }) {
     dataset_.file = file;
   }
   DatasetBuilder(const DatasetBuilder&) = delete;
 
   void add(std::string_view text, const std::string& base_place, const ReadCallback& on_read) {
-    stream_rows(
-        text, dataset_.file.string(), base_place,
-        [this](RowKind kind, Json& object, const std::string& place) {
-          on_object(kind, object, place);
-        },
-        on_read);
+    const auto stream = [&] {
+      stream_rows(
+          text, dataset_.file.string(), base_place,
+          [this](RowKind kind, Json& object, const std::string& place) {
+            on_object(kind, object, place);
+          },
+          on_read);
+    };
+    // A line that is no JSON spoils no other line; within one JSON text nothing is left to go on.
+    base_place.empty() ? stream() : forgive("", stream, [this] { end_untitled(); });
   }
 
   Dataset finish() && {
     if (dataset_.examples.empty()) {
-      throw Error(ErrorCode::kBadData, dataset_.file.string(), "holds no question");
+      const std::string file = dataset_.file.string();
+      if (dataset_.faults.empty()) throw Error(ErrorCode::kBadData, file, "holds no question");
+      const RowFault& first = dataset_.faults.front();
+      throw Error(ErrorCode::kBadData, first.place.empty() ? file : file + ": " + first.place,
+                  first.reason + "; the file holds no usable question");
     }
     return std::move(dataset_);
   }
 
  private:
   void on_object(RowKind kind, Json& object, const std::string& place) {
+    const std::string id = lenient_ ? id_of(object) : "";
     switch (kind) {
       case RowKind::kQuestion:
-        return add_example(object, kNoContext, place);
+        return forgive(
+            id, [&] { add_example(object, kNoContext, place); }, [&] { drop_stray_faults(); });
       case RowKind::kParagraph:
-        return end_paragraph(object, place);
+        return forgive(
+            id, [&] { end_paragraph(object, place); }, [&] { drop_unplaced(); });
       case RowKind::kRow:
-        return end_row(object, place);
+        return forgive(
+            id, [&] { end_row(object, place); }, [&] { end_untitled(); });
       case RowKind::kDocument:
-        return end_document(object, place);
+        return forgive(
+            id, [&] { end_document(object, place); }, [&] { end_untitled(); });
     }
+  }
+
+  // Runs the body; where it fails and faults are noted, notes that and undoes what it began.
+  template <class Body, class Undo>
+  void forgive(const std::string& id, const Body& body, const Undo& undo) {
+    if (!lenient_) return body();
+    try {
+      body();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kBadData) throw;
+      const std::string file = dataset_.file.string() + ": ";
+      std::string_view place = error.place();
+      place = place.starts_with(file) ? place.substr(file.size()) : std::string_view();
+      dataset_.faults.push_back({"bad_row", std::string(place), id, error.reason()});
+      undo();
+    }
+  }
+
+  // Forgets the questions that have no context.
+  void drop_unplaced() {
+    while (dataset_.examples.size() > placed_) {
+      const size_t last = dataset_.examples.size() - 1;
+      ids_.erase(last);
+      std::erase(unplaced_, static_cast<std::ptrdiff_t>(last));
+      dataset_.examples.pop_back();
+    }
+    drop_stray_faults();
+  }
+
+  // The same, where an article or all of a text ends: what has no title yet gets none.
+  void end_untitled() {
+    drop_unplaced();
+    titled_ = dataset_.examples.size();
+  }
+
+  // Forgets what was noted of questions that were not added in the end.
+  void drop_stray_faults() {
+    std::erase_if(dataset_.faults, [&](const RowFault& fault) {
+      return fault.example != SIZE_MAX && fault.example >= dataset_.examples.size();
+    });
+  }
+
+  // A fault that leaves the row usable. The example is the one about to be added.
+  void note(std::string kind, const std::string& place, const std::string& id, std::string reason,
+            int64_t answer = -1) {
+    if (!lenient_) fail(place, reason);
+    dataset_.faults.push_back(
+        {std::move(kind), place, id, std::move(reason), dataset_.examples.size(), answer});
+  }
+
+  static std::string id_of(const Json& row) {
+    for (const char* key : {"id", "query_id"}) {
+      if (!row.is_object() || !row.contains(key)) continue;
+      return row[key].is_string() ? row[key].get<std::string>() : row[key].dump();
+    }
+    return {};
   }
 
   void end_document(Json& document, const std::string& place) {
@@ -126,8 +168,9 @@ class DatasetBuilder {
     example.is_impossible = take_impossible(row, place);
     take_answers(row, place, example);
     if (const auto other = ids_.find(example.id)) {
-      fail(place, fmt::format("the id \"{}\" already stands at {}", quote_for_message(example.id),
-                              dataset_.examples[*other].place));
+      note("duplicate_id", place, example.id,
+           fmt::format("the id \"{}\" already stands at {}", quote_for_message(example.id),
+                       dataset_.examples[*other].place));
     }
     dataset_.examples.push_back(std::move(example));
     ids_.insert(dataset_.examples.size() - 1);
@@ -180,7 +223,7 @@ class DatasetBuilder {
         positions = true;
         std::string text = take_string(answer, {"text"}, where);
         if (!answer.contains("answer_start")) fail(where, "answer_start is missing");
-        keep_answer({std::move(text), to_start(answer["answer_start"], where)}, example);
+        keep_answer({std::move(text), to_start(answer["answer_start"], where, example)}, example);
       } else {
         fail(where,
              fmt::format("must be {{\"text\", \"answer_start\"}}, not {}", type_name(answer)));
@@ -208,7 +251,7 @@ class DatasetBuilder {
       if (!texts[i].is_string()) {
         fail(where, fmt::format("text[{}] must be a string, not {}", i, type_name(texts[i])));
       }
-      keep_answer({texts[i].get<std::string>(), to_start(starts[i], where)}, example);
+      keep_answer({texts[i].get<std::string>(), to_start(starts[i], where, example)}, example);
     }
   }
 
@@ -218,14 +261,13 @@ class DatasetBuilder {
     example.answers.push_back(std::move(answer));
   }
 
-  int64_t to_start(const Json& value, const std::string& where) const {
-    if (!value.is_number_integer() ||
-        (value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX)) {
-      fail(where,
-           fmt::format("answer_start must be a whole number, not {}",
-                       value.is_number() ? quote_for_message(value.dump()) : type_name(value)));
-    }
-    return value.get<int64_t>();
+  int64_t to_start(const Json& value, const std::string& where, const Example& example) {
+    if (is_start(value)) return start_value(value);
+    note("answer_start_type", where, example.id,
+         fmt::format("answer_start must be a whole number, not {}",
+                     value.is_number() ? quote_for_message(value.dump()) : type_name(value)),
+         static_cast<int64_t>(example.answers.size()));
+    return start_value(value);
   }
 
   std::string take_id(Json& row, const std::string& place) const {
@@ -276,6 +318,7 @@ class DatasetBuilder {
     throw Error(ErrorCode::kBadData, place.empty() ? file : file + ": " + place, reason);
   }
 
+  const bool lenient_;
   Dataset dataset_;
   IndexedStrings<std::function<std::string_view(size_t)>> contexts_, ids_;
   size_t titled_ = 0;                     // examples whose title is known
@@ -283,49 +326,16 @@ class DatasetBuilder {
   std::vector<std::ptrdiff_t> unplaced_;  // examples whose answers came without positions, in order
 };
 
-// True when the brackets that open in the text all close in it.
-bool closes(std::string_view text) {
-  int64_t depth = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-    if (c != '"') continue;
-    for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\';
+Dataset parse(std::string_view text, const fs::path& file, bool lenient,
+              const ReadCallback& on_read) {
+  if (text.find_first_not_of(kBlank) == std::string_view::npos) {
+    throw Error(ErrorCode::kBadData, file.string(), "is empty");
   }
-  return depth <= 0;
-}
-
-// JSON lines: an object closes on the first line, and another opens after it.
-bool is_json_lines(std::string_view text) {
-  const size_t first = text.find_first_not_of(kJsonSpace);
-  if (first == std::string_view::npos || text[first] != '{') return false;
-  const size_t line_end = text.find('\n', first);
-  const size_t next = text.find_first_not_of(kJsonSpace, line_end);
-  if (line_end == std::string_view::npos || next == std::string_view::npos) return false;
-  return text[next] == '{' && closes(text.substr(first, line_end - first));
-}
-
-Dataset parse(std::string_view text, const fs::path& file, const ReadCallback& on_read) {
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  DatasetBuilder builder(file);
-  if (!is_json_lines(text)) {
-    if (text.find_first_not_of(kJsonSpace) == std::string_view::npos) {
-      throw Error(ErrorCode::kBadData, file.string(), "is empty");
-    }
-    builder.add(text, "", on_read);
-    return std::move(builder).finish();
-  }
-  int64_t number = 0;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    ++number;
-    if (line.find_first_not_of(kJsonSpace) == std::string_view::npos) continue;
-    builder.add(line, fmt::format("line {}", number), {});
-    if (on_read) on_read(text.data());
-  }
+  DatasetBuilder builder(file, lenient);
+  for_each_text(text, [&](std::string_view one, const std::string& base_place) {
+    builder.add(one, base_place, base_place.empty() ? on_read : ReadCallback());
+    if (on_read) on_read(one.data() + one.size());
+  });
   return std::move(builder).finish();
 }
 
@@ -349,14 +359,24 @@ class PageReleaser {
 
 }  // namespace
 
-Dataset load_dataset(const std::filesystem::path& file) {
+namespace {
+
+Dataset load(const std::filesystem::path& file, bool lenient) {
   const MappedFile mapped(file);
   PageReleaser release(mapped.bytes());
-  return parse(mapped.bytes(), file, [&](const char* at) { release(at); });
+  return parse(mapped.bytes(), file, lenient, [&](const char* at) { release(at); });
 }
 
+}  // namespace
+
+Dataset load_dataset(const std::filesystem::path& file) { return load(file, false); }
+Dataset survey_dataset(const std::filesystem::path& file) { return load(file, true); }
+
 Dataset parse_dataset(std::string_view text, const std::filesystem::path& file) {
-  return parse(text, file, {});
+  return parse(text, file, false, {});
+}
+Dataset survey_text(std::string_view text, const std::filesystem::path& file) {
+  return parse(text, file, true, {});
 }
 
 }  // namespace spanforge

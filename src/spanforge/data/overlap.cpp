@@ -123,6 +123,7 @@ std::string overlap_line(const Overlap& overlap, const std::string& first_name,
     line +=
         fmt::format("; {} of the {} questions of {} stand in {} with the same context",
                     overlap.second_pairs_seen, overlap.second_questions, second_name, first_name);
+    if (overlap.second_is_seen()) line += ": it cannot judge a model trained on that";
   }
   return line;
 }

@@ -27,6 +27,10 @@ struct Overlap {
   int64_t second_questions_seen = 0;
   int64_t second_questions = 0;
   bool any() const { return exact.any() || normalized.any(); }
+  // Every question of the second dataset stands in the first: it cannot judge what learnt from it.
+  bool second_is_seen() const {
+    return second_questions > 0 && second_pairs_seen == second_questions;
+  }
 };
 
 Overlap find_overlap(const Dataset& first, const Dataset& second);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,8 @@ namespace spanforge {
 namespace {
 
 constexpr size_t kMaxDepth = 64;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kJsonSpace = " \t\r\n";
 
 constexpr std::array<std::string_view, 15> kKnownKeys = {
     "data",         "version", "title", "paragraphs",   "context",
@@ -34,6 +37,29 @@ std::optional<RowKind> streamed_elements(RowKind parent, std::string_view key) {
   if (outer && key == "paragraphs") return RowKind::kParagraph;
   if (parent != RowKind::kQuestion && key == "qas") return RowKind::kQuestion;
   return std::nullopt;
+}
+
+// True when the brackets that open in the text all close in it.
+bool closes(std::string_view text) {
+  int64_t depth = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
+    if (c != '"') continue;
+    for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\';
+  }
+  return depth <= 0;
+}
+
+// JSON lines: an object closes on the first line, and another opens after it.
+bool is_json_lines(std::string_view text) {
+  const size_t first = text.find_first_not_of(kJsonSpace);
+  if (first == std::string_view::npos || text[first] != '{') return false;
+  const size_t line_end = text.find('\n', first);
+  const size_t next = text.find_first_not_of(kJsonSpace, line_end);
+  if (line_end == std::string_view::npos || next == std::string_view::npos) return false;
+  return text[next] == '{' && closes(text.substr(first, line_end - first));
 }
 
 // Walks over a text and tells how far it is.
@@ -297,6 +323,20 @@ void stream_rows(std::string_view text, const std::string& file, const std::stri
                     &handler);
   } else {
     Json::sax_parse(text.begin(), text.end(), &handler);
+  }
+}
+
+void for_each_text(std::string_view text, const TextCallback& callback) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  if (!is_json_lines(text)) return callback(text, "");
+  int64_t number = 0;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    ++number;
+    if (line.find_first_not_of(kJsonSpace) == std::string_view::npos) continue;
+    callback(line, fmt::format("line {}", number));
   }
 }
 

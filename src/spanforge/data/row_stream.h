@@ -34,6 +34,14 @@ using RowCallback = std::function<void(RowKind kind, Json& object, const std::st
 // unless for the line number of an error.
 using ReadCallback = std::function<void(const char* at)>;
 
+// One of a file's JSON texts. base_place: "line 17" where the file is JSON lines, else "".
+using TextCallback = std::function<void(std::string_view text, const std::string& base_place)>;
+
+// Goes over the JSON texts of a file: the lines that are not blank where it is JSON lines (an
+// object closes on the first line, and another opens after it), else the whole. A byte order mark
+// at the start belongs to none.
+void for_each_text(std::string_view file_text, const TextCallback& callback);
+
 // Streams one JSON text. file: for messages. base_place: stands before every place ("line 17").
 // on_read may be empty.
 void stream_rows(std::string_view text, const std::string& file, const std::string& base_place,

@@ -185,7 +185,7 @@ class FeatureBuilder {
     const auto context_size = static_cast<int32_t>(context.tokens.size());
     const WindowOptions& options = options_.windows;
     const int32_t room = options.max_seq_length - special_count_ - question_size;
-    if (room < 1 || (context_size > room && room <= options.window_overlap)) {
+    if (!leaves_room(room, context_size, options)) {
       throw Error(
           ErrorCode::kBadData, dataset_.place_of(example),
           fmt::format("the question's {} tokens leave {} of a window of {} for the context; "

@@ -9,6 +9,11 @@
 
 namespace spanforge {
 
+// False where a question leaves `room` tokens of a window for the context and that is too little.
+inline bool leaves_room(int32_t room, int32_t context_tokens, const WindowOptions& options) {
+  return room >= 1 && (context_tokens <= room || room > options.window_overlap);
+}
+
 // Windows over `context_tokens` tokens with `room` of them in each and `overlap` shared by
 // neighbours: starts 0, room - overlap, 2 (room - overlap) ... up to the first window that reaches
 // the end. A context that fits, also an empty one, has one window.

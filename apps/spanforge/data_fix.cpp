@@ -1,0 +1,123 @@
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "command.h"
+#include "common.h"
+#include "output.h"
+#include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
+#include "spanforge/data/repair.h"
+#include "spanforge/data/rewrite.h"
+
+namespace spanforge::app {
+namespace {
+
+struct FixFiles {
+  std::string input, output, report;
+  bool overwrite = false;
+};
+
+bool same_file(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;  // one of the two is not there
+  return fs::equivalent(a, b, ignored) ||
+         fs::weakly_canonical(a, ignored) == fs::weakly_canonical(b, ignored);
+}
+
+// Nothing that is there is written over, unless asked, and the data never.
+void refuse_bad_outputs(const FixFiles& files) {
+  for (const std::string& file : {files.output, files.report}) {
+    if (file.empty()) continue;
+    if (same_file(file, files.input)) {
+      throw Error(ErrorCode::kUsage, file, "is the data itself; give another name");
+    }
+    if (!files.overwrite && path_exists(file)) {
+      throw Error(ErrorCode::kUsage, file, "is there already; --overwrite replaces it");
+    }
+  }
+  if (!files.report.empty() && same_file(files.output, files.report)) {
+    throw Error(ErrorCode::kUsage, "--report", "is the same file as --output");
+  }
+}
+
+void write_report(const RepairPlan& plan, const Dataset& dataset, AtomicFile& out) {
+  const auto put = [&](const Json& line) {
+    out.write(dump_python_json(line, {.ensure_ascii = false}) + "\n");
+  };
+  for (const Repair& repair : plan.repairs) put(repair_to_json(repair, dataset));
+  for (const LeftOver& left : plan.left) put(left_to_json(left));
+}
+
+// The report appears first: a new file without the list of what was done to it is the worse half.
+void write_files(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files) {
+  std::vector<AnswerChange> changes;
+  for (const Repair& repair : plan.repairs) {
+    changes.push_back({repair.example, repair.answer, repair.after});
+  }
+  const MappedFile input(files.input);
+  const auto release = [&](const char* at) {
+    input.release_before(static_cast<size_t>(at - input.bytes().data()));
+  };
+  AtomicFile output(files.output);
+  write_changed(input, find_byte_changes(input.bytes(), dataset, changes, release), output);
+  if (files.report.empty()) return output.commit();
+  const bool fresh = !path_exists(files.report);
+  AtomicFile report(files.report);
+  write_report(plan, dataset, report);
+  report.commit();
+  try {
+    output.commit();
+  } catch (...) {
+    if (fresh) remove_tree(files.report);
+    throw;
+  }
+}
+
+void print_result(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files,
+                  bool json) {
+  if (json) {
+    Json out = plan_to_json(plan, dataset);
+    out["output"] = files.output;
+    out["report"] = files.report.empty() ? Json(nullptr) : Json(files.report);
+    return print_json(out);
+  }
+  print(plan_to_text(plan, dataset));
+  emit("{}: written{}\n", quote_for_message(files.output, 4096),
+       files.report.empty() ? "" : "; each change and what is left: " + files.report);
+}
+
+}  // namespace
+
+int run_data_fix(const Arguments& arguments) {
+  std::vector<std::string> inputs;
+  FixFiles files;
+  RepairOptions options;
+  bool json = false;
+  OptionTable table;
+  table({"output", "file to write: the data with its answers repaired", ""}, files.output);
+  table({"report", "file to write: a JSON line for each change and for each thing left", ""},
+        files.report);
+  table({"similar",
+         "where the context does not hold an answer, take the span most like it for its text", ""},
+        options.similar);
+  table({"min_f1", "with --similar: the F1 such a span must have", "> 0"}, options.min_f1);
+  table({"trim", "also take white space off the ends of answers that stand where they say", ""},
+        options.trim);
+  table({"overwrite", "replace the files where they are there already", ""}, files.overwrite);
+  table.add_switch(kJsonOption, json);
+  table.positional("FILE", "the data file to repair; it is never changed", inputs, 1, 1);
+  if (!table.parse(arguments)) return 0;
+  table.require("output");
+  if (options.min_f1 > 1) throw Error(ErrorCode::kUsage, "--min-f1", "must be at most 1");
+  if (table.given("min_f1") && !options.similar) {
+    throw Error(ErrorCode::kUsage, "--min-f1", "needs --similar");
+  }
+  files.input = inputs[0];
+  refuse_bad_outputs(files);
+  const Dataset dataset = survey_dataset(files.input);
+  const RepairPlan plan = plan_repairs(dataset, options);
+  write_files(plan, dataset, files);
+  print_result(plan, dataset, files, json);
+  return 0;
+}
+
+}  // namespace spanforge::app

@@ -1,0 +1,24 @@
+#include "spanforge/data/answer_start.h"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace spanforge {
+
+bool is_start(const Json& value) {
+  const bool large = value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX;
+  return value.is_number_integer() && !large;
+}
+
+int64_t start_value(const Json& value) {
+  if (is_start(value)) return value.get<int64_t>();
+  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  return read.ec == std::errc() && read.ptr == end && number >= 0 ? number : -1;
+}
+
+}  // namespace spanforge

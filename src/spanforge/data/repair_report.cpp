@@ -1,0 +1,114 @@
+// A plan of repairs as JSON and as text.
+#include <fmt/format.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "spanforge/data/repair.h"
+
+namespace spanforge {
+namespace {
+
+Json to_json(const Answer& answer) {
+  return {{"text", answer.text}, {"answer_start", answer.answer_start}};
+}
+
+std::string describe(const Answer& answer) {
+  return fmt::format("\"{}\" at {}", quote_for_message(answer.text), answer.answer_start);
+}
+
+using Counts = std::map<std::string, int64_t>;
+
+Counts count_repairs(const RepairPlan& plan) {
+  Counts counts;
+  for (const Repair& repair : plan.repairs) ++counts[std::string(repair_name(repair.kind))];
+  return counts;
+}
+
+Counts count_left(const RepairPlan& plan) {
+  Counts counts;
+  for (const LeftOver& left : plan.left) ++counts[left.kind];
+  return counts;
+}
+
+std::string line_of(const Repair& repair, const Dataset& dataset) {
+  const Example& example = dataset.examples[repair.example];
+  return fmt::format("    {} (id {}): {} becomes {}: {}\n",
+                     place_of_answer(example, static_cast<int64_t>(repair.answer)),
+                     quote_for_message(example.id), describe(example.answers[repair.answer]),
+                     describe(repair.after), repair.reason);
+}
+
+std::string line_of(const LeftOver& left) {
+  return fmt::format("    {}{}: {}{}\n", left.place,
+                     left.id.empty() ? "" : fmt::format(" (id {})", quote_for_message(left.id)),
+                     left.before ? describe(*left.before) + ": " : "", left.reason);
+}
+
+}  // namespace
+
+std::string place_of_answer(const Example& example, int64_t answer) {
+  if (answer < 0) return example.place;
+  return fmt::format("{}{}answers[{}]", example.place, example.place.empty() ? "" : ".", answer);
+}
+
+Json repair_to_json(const Repair& repair, const Dataset& dataset) {
+  const Example& example = dataset.examples[repair.example];
+  Json json = {{"status", "repaired"},
+               {"id", example.id},
+               {"place", place_of_answer(example, static_cast<int64_t>(repair.answer))},
+               {"kind", repair_name(repair.kind)},
+               {"reason", repair.reason},
+               {"before", to_json(example.answers[repair.answer])},
+               {"after", to_json(repair.after)}};
+  if (repair.kind == RepairKind::kSimilarSpan) json["f1"] = repair.f1;
+  return json;
+}
+
+Json left_to_json(const LeftOver& left) {
+  return {{"status", "left"},      {"id", left.id},
+          {"place", left.place},   {"kind", left.kind},
+          {"reason", left.reason}, {"before", left.before ? to_json(*left.before) : Json(nullptr)},
+          {"after", nullptr}};
+}
+
+Json plan_to_json(const RepairPlan& plan, const Dataset& dataset) {
+  Json json = {{"file", dataset.file.string()},   {"questions", plan.questions},
+               {"answers", plan.answers},         {"misaligned", plan.misaligned},
+               {"repaired", plan.repairs.size()}, {"left", plan.left.size()},
+               {"kinds", count_repairs(plan)},    {"left_kinds", count_left(plan)},
+               {"changes", Json::array()},        {"rest", Json::array()}};
+  for (const Repair& repair : plan.repairs) {
+    json["changes"].push_back(repair_to_json(repair, dataset));
+  }
+  for (const LeftOver& left : plan.left) json["rest"].push_back(left_to_json(left));
+  return json;
+}
+
+std::string plan_to_text(const RepairPlan& plan, const Dataset& dataset, size_t max_examples) {
+  std::string out =
+      fmt::format("{}: {} questions, {} answers, {} misaligned; {} repaired, {} left\n",
+                  quote_for_message(dataset.file.string(), 4096), plan.questions, plan.answers,
+                  plan.misaligned, plan.repairs.size(), plan.left.size());
+  for (const auto& [kind, count] : count_repairs(plan)) {
+    out += fmt::format("  repaired: {} {}\n", count, kind);
+    size_t shown = 0;
+    for (const Repair& repair : plan.repairs) {
+      if (repair_name(repair.kind) != kind) continue;
+      if (shown++ == max_examples) break;
+      out += line_of(repair, dataset);
+    }
+  }
+  for (const auto& [kind, count] : count_left(plan)) {
+    out += fmt::format("  left: {} {}\n", count, kind);
+    size_t shown = 0;
+    for (const LeftOver& left : plan.left) {
+      if (left.kind != kind) continue;
+      if (shown++ == max_examples) break;
+      out += line_of(left);
+    }
+  }
+  return out;
+}
+
+}  // namespace spanforge

@@ -1,0 +1,103 @@
+#include "spanforge/features/window_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "spanforge/features/label.h"
+#include "spanforge/features/window_plan.h"
+
+namespace spanforge {
+namespace {
+
+class WindowChecker {
+ public:
+  WindowChecker(const Dataset& dataset, const Tokenizer& tokenizer, const WindowOptions& options)
+      : dataset_(dataset),
+        tokenizer_(tokenizer),
+        options_(options),
+        special_count_(tokenizer.special_token_count(true)) {}
+
+  std::vector<WindowFinding> run() && {
+    for (size_t i = 0; i < dataset_.examples.size(); ++i) check(i);
+    return std::move(findings_);
+  }
+
+ private:
+  void check(size_t i) {
+    const Example& example = dataset_.examples[i];
+    if (tokenized_ != example.context) {
+      tokenizer_.tokenize(dataset_.context_of(example), context_);
+      tokenized_ = example.context;
+    }
+    tokenizer_.tokenize(example.question, question_);
+    const auto context_size = static_cast<int32_t>(context_.size());
+    const auto question_size = static_cast<int32_t>(question_.size());
+    const int32_t room = options_.max_seq_length - special_count_ - question_size;
+    if (!leaves_room(room, context_size, options_)) {
+      findings_.push_back({WindowFault::kQuestionTooLong, i,
+                           fmt::format("the question's {} tokens leave {} of a window of {} for "
+                                       "the context",
+                                       question_size, std::max(0, room), options_.max_seq_length)});
+      return;
+    }
+    if (example.answers.empty() || example.answers.front().text.empty()) return;
+    const Answer& answer = example.answers.front();
+    if (!is_aligned(answer, dataset_.context_of(example))) return;
+    const auto start = static_cast<int32_t>(answer.answer_start);
+    check_answer(i, {start, start + static_cast<int32_t>(count_code_points(answer.text))}, room);
+  }
+
+  void check_answer(size_t i, CharSpan answer, int32_t room) {
+    const std::span<const CharSpan> offsets = context_.offsets;
+    const auto tokens = label_answer(offsets, answer, LabelRule::kRecipe);
+    if (!tokens) {
+      findings_.push_back({WindowFault::kAnswerWithoutToken, i,
+                           "the answer begins or ends at white space or at characters that the "
+                           "tokenizer drops"});
+      return;
+    }
+    plan_windows(static_cast<int32_t>(offsets.size()), room, options_.window_overlap, windows_);
+    const bool held = std::ranges::any_of(windows_, [&](TokenSpan window) {
+      return window.start <= tokens->first && tokens->last < window.end;
+    });
+    if (held) return;
+    findings_.push_back(
+        {WindowFault::kAnswerCut, i,
+         fmt::format("the answer's {} tokens lie across the edges of all {} windows of {} tokens "
+                     "that overlap by {}",
+                     tokens->last - tokens->first + 1, windows_.size(), options_.max_seq_length,
+                     options_.window_overlap)});
+  }
+
+  const Dataset& dataset_;
+  const Tokenizer& tokenizer_;
+  const WindowOptions options_;
+  const int32_t special_count_;
+  TokenBuffer context_, question_;
+  size_t tokenized_ = SIZE_MAX;  // the context whose tokens are held
+  std::vector<TokenSpan> windows_;
+  std::vector<WindowFinding> findings_;
+};
+
+}  // namespace
+
+std::string_view window_fault_name(WindowFault fault) {
+  switch (fault) {
+    case WindowFault::kQuestionTooLong:
+      return "question_too_long";
+    case WindowFault::kAnswerCut:
+      return "answer_cut";
+    case WindowFault::kAnswerWithoutToken:
+      return "answer_without_token";
+  }
+  return "unknown";
+}
+
+std::vector<WindowFinding> check_windows(const Dataset& dataset, const Tokenizer& tokenizer,
+                                         const WindowOptions& options) {
+  return WindowChecker(dataset, tokenizer, options).run();
+}
+
+}  // namespace spanforge
