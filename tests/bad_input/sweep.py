@@ -11,7 +11,7 @@ from cases_run import RESUME, VERIFY
 case = functools.partial(table.case, made=True)
 MODEL_FILES = {  # what a model cannot do without: True
     "config.json": True, "model.safetensors": True, "tokenizer.json": True,
-    "tokenizer_config.json": False, "special_tokens_map.json": False, "vocab.txt": False}
+    "tokenizer_config.json": False, "vocab.txt": False}
 CHECKPOINT_FILES = ["config.json", "model.safetensors", "optimizer.pt", "rng_state.pth", "scheduler.pt",
                     "spanforge.json", "spanforge_manifest.json", "spanforge_state.json",
                     "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json",

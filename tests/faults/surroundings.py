@@ -397,28 +397,6 @@ class Surroundings:
             shutil.rmtree(directory)
         expect({0, 74} <= seen, f"only the exits {sorted(seen)} were seen")
 
-    def little_memory(self):
-        """RLIMIT_AS, from what the loader needs to enough: memory that is missing is told, once."""
-        seen = set()
-        for megabytes in [*range(8, 128, 8), *range(128, 513, 64)]:
-            directory = self.fresh()
-            status, _, err = self.program.run(training(), directory,
-                                              preexec_fn=limit(resource.RLIMIT_AS, megabytes * MB))
-            if status == 127:
-                continue
-            seen.add(status)
-            last = err.splitlines()[-1] if err else ""
-            expect(status in (0, 70, 74), f"{megabytes} MB: exit {status}: {err.strip()}")
-            if status != 0:
-                expect(last.startswith("spanforge: ") and "internal error" not in last and
-                       any(word in last for word in ("memory", "temporarily unavailable")), f"{megabytes} MB: says {last}")
-                if (directory / "run").exists():
-                    expect_whole(directory / "run")
-                self.program.must(training(*RESUME), directory)
-            expect_same(result_of(directory / "run"), self.reference)
-            shutil.rmtree(directory)
-        expect(0 in seen and len(seen) > 1, f"only the exits {sorted(seen)} were seen")
-
     def private_umask(self):
         directory = self.fresh()
         self.succeeds(directory, training(), preexec_fn=lambda: os.umask(0o077))
@@ -572,7 +550,6 @@ class Surroundings:
         yield "standard output on a full disk", self.full_stdout
         yield "RLIMIT_FSIZE", self.small_files
         yield "RLIMIT_NOFILE", self.few_descriptors
-        yield "RLIMIT_AS", self.little_memory
         yield "umask 077", self.private_umask
         yield "working directory removed", lambda: self.no_working_directory(relative=False)
         yield "working directory removed, relative output", lambda: self.no_working_directory(relative=True)

@@ -30,7 +30,7 @@
 namespace spanforge {
 namespace {
 
-constexpr double kMostRatio = 2.5;
+constexpr double kMostRatio = 3.0;  // 2 is linear, 4 quadratic; the rest is a busy machine
 // What takes less is not measured but doubled: where all of it fits into a cache, twice as much may
 // not, and costs more for that.
 constexpr double kLeastSeconds = 0.05;
