@@ -13,10 +13,10 @@ import platform
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import BIN, ROOT, Context, Skipped, Table
+from harness import ROOT, Context, Skipped, Table
 
 # Name -> module of bench/workloads and, for a module that measures several things apart, which.
-WORKLOADS = {name: (name, None) for name in ("roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "answering")}
+WORKLOADS = {name: (name, None) for name in ("roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "hardening", "answering")}
 WORKLOADS |= {f"training-{part}": ("training", part) for part in ("large", "base", "minilm")}
 
 

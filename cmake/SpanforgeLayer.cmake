@@ -16,7 +16,7 @@ if(SPANFORGE_SANITIZE)
   target_compile_options(spanforge_flags INTERFACE -fsanitize=${SPANFORGE_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS)
   target_link_options(spanforge_flags INTERFACE -fsanitize=${SPANFORGE_SANITIZE})
-else()
+elseif(SPANFORGE_HARDENING)
   include(SpanforgeHardening)  # sanitizers bring their own checks and dislike FORTIFY
 endif()
 
@@ -47,14 +47,16 @@ function(spanforge_layer name)
   set_property(GLOBAL APPEND PROPERTY SPANFORGE_LAYERS ${name})
 endfunction()
 
-# spanforge_tests(NAME [LIBS target...]): tests/NAME/*_test.cpp as one GoogleTest program.
+# spanforge_tests(NAME [LIBS target...] [PROPERTIES name value...]): tests/NAME/*_test.cpp as one
+# GoogleTest program; the properties are of every test in it.
 function(spanforge_tests name)
-  cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "LIBS;PROPERTIES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cpp)
   if(NOT sources)
     return()
   endif()
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE ${ARG_LIBS} spanforge_flags spanforge_testing GTest::gtest_main)
-  gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}/" PROPERTIES LABELS ${name} TIMEOUT 600)
+  gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}/" PROPERTIES LABELS ${name} TIMEOUT 600
+    ${ARG_PROPERTIES})
 endfunction()

@@ -1,7 +1,6 @@
 """A training's own files and options."""
 import json
 import os
-import shutil
 
 from table import ASK, IO, MODEL, NETWORK, TRAIN, USAGE, case, put
 

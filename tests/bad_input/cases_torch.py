@@ -1,7 +1,7 @@
 """pytorch_model.bin: ZIP archives and the pickles in them."""
 import struct
 
-from forge import integer, numbers, state_dict, text, torch_file, torch_tensor, zip_archive
+from forge import state_dict, text, torch_file, torch_tensor, zip_archive
 from table import ASK, INFO, MODEL, TRAIN, case, put
 
 COMMANDS = [ASK, TRAIN, INFO]
@@ -79,7 +79,7 @@ torch("zip-entries-65535", zip_archive(SOUND)[:-14] + struct.pack("<HHIIH", 6553
 def overlapping():
     one = zip_archive(SOUND[:1])
     at = one.index(b"PK\x01\x02")
-    record, end = one[at:-22], one[-22:]
+    record = one[at:-22]
     other = record.replace(b"data.pkl", b"data.pkm")
     return one[:at] + record + other + b"PK\x05\x06" + struct.pack(
         "<HHHHIIH", 0, 0, 2, 2, 2 * len(record), at, 0)

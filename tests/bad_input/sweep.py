@@ -9,7 +9,9 @@ from table import ASK, IO, MODEL, SOME, TRAIN
 from cases_run import RESUME, VERIFY
 
 case = functools.partial(table.case, made=True)
-MODEL_FILES = {  # what a model cannot do without: True
+# What a model cannot do without: True. special_tokens_map.json is not among them: as in transformers it is
+# read only where tokenizer_config.json lists no added tokens (a row of cases_tokenizer.py).
+MODEL_FILES = {
     "config.json": True, "model.safetensors": True, "tokenizer.json": True,
     "tokenizer_config.json": False, "vocab.txt": False}
 CHECKPOINT_FILES = ["config.json", "model.safetensors", "optimizer.pt", "rng_state.pth", "scheduler.pt",

@@ -10,18 +10,15 @@ inject.py does with trainings, for the commands that write several files: all of
 
   files.py --bin build/release/bin --shim build/release/tests/faults/libfault_shim.so [--all] [--jobs 2]
 """
-import argparse
-import concurrent.futures
 import errno
 import os
 import pathlib
 import shutil
 import signal
 import sys
-import time
 
-from inject import KILLS, MUST_SUCCEED, WAYS, Injector, calls_of, sample
-from lab import Finding, Program, expect, make_inputs, training
+from inject import KILLS, MUST_SUCCEED, Injector, all_cases, calls_of, sample
+from lab import Finding, begin, expect, make_inputs, parser_of, run_injections, training
 
 OLD = b"old"
 NO_EXCHANGE = {"FAULT_NO_EXCHANGE": "1"}
@@ -147,43 +144,28 @@ class Files(Injector):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=pathlib.Path, required=True)
-    parser.add_argument("--shim", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, help="a directory to make; default: beside the shim")
+    parser = parser_of(__doc__, "part of a command's name")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--count", type=int, default=100, help="cases of the sample, besides all that put files in place")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", help="part of a command's name")
     args = parser.parse_args()
-    work = (args.work or args.shim.resolve().parent / "files-work").resolve()
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    files = Files(Program(args.bin.resolve() / "spanforge", args.shim.resolve()), work)
+    program, work = begin(args, "files")
+    files = Files(program, work)
     cases = []
     for command in files.prepare():
-        if args.only and args.only not in command.name:
+        if args.only not in command.name:
             continue
         calls = files.calls(command)
-        found = [(command, f"{op}\t{name}\t{k}", how) for op, name, k, _ in calls for how in WAYS[op]]
+        found = list(all_cases(command, calls))
         print(f"{command.name}: {len(calls)} calls, {len(found)} cases")
         cases += found
-    total = len(cases)
+    chosen = cases
     if not args.all:
         placing = [case for case in cases if case[1].startswith("rename") and ".tmp" not in case[1]]
         others = [case for case in cases if case not in placing]
-        cases = placing + sample(others, args.count, args.seed)
-    began, findings = time.monotonic(), 0
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for (command, at, how), what in zip(cases, pool.map(lambda c: files.case(*c), cases)):
-            if what:
-                findings += 1
-                print(f"{command.name}: {at.encode('unicode_escape').decode()}, {how}: {what}", flush=True)
-    print(f"{len(cases)} of {total} cases, {findings} findings, {time.monotonic() - began:.0f} s")
-    if not findings:
-        shutil.rmtree(work)
-    return 1 if findings or not cases else 0
+        chosen = placing + sample(others, args.count, args.seed)
+    return run_injections(files.case, chosen, len(cases), args.jobs, work)
 
 
 if __name__ == "__main__":

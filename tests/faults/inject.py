@@ -14,21 +14,17 @@ way (tests/faults/shim.cpp), and checks after each:
 Without --all a sample: each operation in each way, on changing files. --only SCENARIO, --at KEY --how
 HOW repeat one case and keep its directory.
 """
-import argparse
-import concurrent.futures
 import errno
 import os
-import pathlib
 import random
 import re
 import shutil
 import signal
 import sys
 import threading
-import time
 
-from lab import (MANIFEST, Finding, Program, damage, expect, expect_same, expect_whole, make_inputs, published,
-                 result_of, training)
+from lab import (MANIFEST, Finding, begin, damage, expect, expect_same, expect_whole, make_inputs,
+                 parser_of, result_of, run_injections, training)
 
 RESUME = ("--resume-from-checkpoint", "last")
 KILLS = ["kill-before", "kill-after"]
@@ -262,48 +258,29 @@ def sample(cases, count, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=pathlib.Path, required=True)
-    parser.add_argument("--shim", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, help="a directory to make; default: beside the shim")
+    parser = parser_of(__doc__, "part of a scenario's name")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--count", type=int, default=150, help="cases of the sample")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", help="scenario")
     parser.add_argument("--at")
     parser.add_argument("--how")
     args = parser.parse_args()
-    shim = args.shim.resolve()
-    work = (args.work or shim.parent / "inject-work").resolve()
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    injector = Injector(Program(args.bin.resolve() / "spanforge", shim), work)
-    scenarios = [s for s in injector.scenarios() if args.only in (None, s.name)]
+    program, work = begin(args, "inject")
+    injector = Injector(program, work)
+    scenarios = [s for s in injector.scenarios() if args.only in s.name]
     if args.at:
         what = injector.case(scenarios[0], args.at.replace("\\t", "\t"), args.how, keep=True)
         print(what or "holds")
         return 1 if what else 0
-    cases, total = [], 0
+    cases = []
     for scenario in scenarios:
         calls = injector.calls(scenario)
         found = list(all_cases(scenario, calls))
         print(f"{scenario.name}: {len(calls)} calls, {len(found)} cases")
         cases += found
-    total = len(cases)
-    if not args.all:
-        cases = sample(cases, args.count, args.seed)
-    began, findings = time.monotonic(), 0
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for (scenario, at, how), what in zip(cases, pool.map(lambda c: injector.case(*c), cases)):
-            if what:
-                findings += 1
-                shown = at.replace("\t", "\\t")
-                print(f"--only {scenario.name} --at '{shown}' --how '{how}': {what}", flush=True)
-    print(f"{len(cases)} of {total} cases, {findings} findings, {time.monotonic() - began:.0f} s")
-    if not findings:
-        shutil.rmtree(work)
-    return 1 if findings or not cases else 0
+    chosen = cases if args.all else sample(cases, args.count, args.seed)
+    return run_injections(injector.case, chosen, len(cases), args.jobs, work)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,9 @@ twice and none is missing. At the end: all that an undisturbed run leaves, bit f
 
   kill.py --bin build/release/bin [--kills 60] [--jobs 2] [--seed N]
 """
-import argparse
 import collections
 import concurrent.futures
 import json
-import pathlib
 import random
 import shutil
 import signal
@@ -22,8 +20,8 @@ import threading
 import time
 
 import lab
-from lab import (Finding, Program, TIMES, events, expect, expect_same, expect_whole, make_inputs,
-                 result_of, training, without_times)
+from lab import (TIMES, Finding, begin, end, events, expect, expect_same, expect_whole,
+                 make_inputs, parser_of, result_of, training, without_times)
 
 RESUME = ("--resume-from-checkpoint", "last")
 # Options beyond lab.training's, by name of the history.
@@ -165,27 +163,20 @@ class Histories:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, help="a directory to make; default: beside the binaries")
+    parser = parser_of(__doc__, shim=False)
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     args = parser.parse_args()
-    work = (args.work or args.bin.resolve().parent / "kill-work").resolve()
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
+    program, work = begin(args, "kill")
     print(f"seed {args.seed}")
     began = time.monotonic()
-    histories = Histories(Program(args.bin.resolve() / "spanforge"), work, args.kills, args.seed)
+    histories = Histories(program, work, args.kills, args.seed)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         findings = sum((f.result() for f in [pool.submit(histories.work_off) for _ in range(args.jobs)]), [])
     where = ", ".join(f"{n} {m}" for m, n in histories.moments.most_common())
-    print(f"{histories.kills} kills ({where}), {histories.finished} trainings brought to their end, "
-          f"{len(findings)} findings, {time.monotonic() - began:.0f} s")
-    if not findings:
-        shutil.rmtree(work)
-    return 1 if findings or histories.kills < args.kills else 0
+    return end(f"{histories.kills} kills ({where}), {histories.finished} trainings brought to their end, "
+               f"{time.monotonic() - began:.0f} s", histories.kills >= args.kills, len(findings), work)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@ second, and the judgement of what it left: is every directory whole, is every st
 what an undisturbed run leaves, bit for bit. Python's standard library only; the judgement reads the
 files by itself and asks the program nothing.
 """
+import argparse
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -11,6 +13,7 @@ import re
 import shutil
 import struct
 import subprocess
+import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 DATA = SOURCE / "tests" / "e2e" / "data"
@@ -232,3 +235,60 @@ def difference(one, other, place=""):
 def expect_same(result, reference):
     what = difference(result, reference)
     expect(what is None, f"differs from the undisturbed run at {what}")
+
+
+# --- The drivers' command lines and their ends ------------------------------------------------------
+
+
+def parser_of(doc, only=None, shim=True):
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", type=pathlib.Path, required=True)
+    if shim:
+        parser.add_argument("--shim", type=pathlib.Path, required=True)
+    parser.add_argument("--work", type=pathlib.Path, help="a directory to make; default: beside the binaries")
+    if only:
+        parser.add_argument("--only", default="", help=only)
+    return parser
+
+
+def begin(args, name):
+    """The program and an empty directory for the driver's work."""
+    work = (args.work or args.bin.resolve().parent / f"{name}-work").resolve()
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    shim = args.shim.resolve() if "shim" in args else None
+    return Program(args.bin.resolve() / "spanforge", shim), work
+
+
+def end(text, cases, findings, work):
+    print(f"{text}, {findings} findings")
+    if not findings:
+        shutil.rmtree(work)
+    return 1 if findings or not cases else 0
+
+
+def run_cases(cases, only, work):
+    """(name, function) in turn, those whose names have `only`: the exit status."""
+    count = findings = 0
+    for name, case in cases:
+        if only not in name:
+            continue
+        count += 1
+        try:
+            case()
+        except (Finding, OSError, subprocess.SubprocessError) as finding:
+            findings += 1
+            print(f"{name}: {finding}".encode("utf-8", "backslashreplace").decode(), flush=True)
+    return end(f"{count} cases", count, findings, work)
+
+
+def run_injections(case, cases, total, jobs, work):
+    """case(scenario, at, how), which gives what it found or None, of each of the cases: the exit status."""
+    began, findings = time.monotonic(), 0
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for (scenario, at, how), what in zip(cases, pool.map(lambda c: case(*c), cases)):
+            if what:
+                findings += 1
+                shown = at.encode("unicode_escape").decode()
+                print(f"--only '{scenario.name}' --at '{shown}' --how '{how}': {what}", flush=True)
+    return end(f"{len(cases)} of {total} cases, {time.monotonic() - began:.0f} s", cases, findings, work)

@@ -9,7 +9,6 @@
 
   signals.py --bin build/release/bin --shim build/release/tests/faults/libfault_shim.so
 """
-import argparse
 import os
 import pathlib
 import shutil
@@ -18,8 +17,8 @@ import subprocess
 import sys
 import time
 
-from lab import (PATIENCE, Finding, Program, expect, expect_same, expect_whole, make_inputs, result_of,
-                 training)
+from lab import (PATIENCE, begin, expect, expect_same, expect_whole, make_inputs, parser_of, result_of,
+                 run_cases, training)
 
 RESUME = ("--resume-from-checkpoint", "last")
 PARTIAL = "run/.spanforge-partial-"
@@ -182,31 +181,9 @@ class Signals:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=pathlib.Path, required=True)
-    parser.add_argument("--shim", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path)
-    parser.add_argument("--only", help="part of a case's name")
-    args = parser.parse_args()
-    shim = args.shim.resolve()
-    work = (args.work or shim.parent / "signals-work").resolve()
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    signals = Signals(Program(args.bin.resolve() / "spanforge", shim), work)
-    count = findings = 0
-    for name, case in signals.cases():
-        if args.only and args.only not in name:
-            continue
-        count += 1
-        try:
-            case()
-        except Finding as finding:
-            findings += 1
-            print(f"{name}: {finding}", flush=True)
-    print(f"{count} cases, {findings} findings")
-    if not findings:
-        shutil.rmtree(work)
-    return 1 if findings or not count else 0
+    args = parser_of(__doc__, "part of a case's name").parse_args()
+    program, work = begin(args, "signals")
+    return run_cases(Signals(program, work).cases(), args.only, work)
 
 
 if __name__ == "__main__":

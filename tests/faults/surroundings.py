@@ -10,10 +10,7 @@ that its table states, and with nothing half-written.
 As root, cases of permissions run as the user nobody, and full disks are small file systems in memory;
 as another user, permissions are tested as that user, and full disks are left out, which is said.
 """
-import argparse
 import contextlib
-import ctypes
-import json
 import os
 import pathlib
 import resource
@@ -25,8 +22,8 @@ import sys
 import tempfile
 import time
 
-from lab import (PATIENCE, Finding, Program, damage, expect, expect_same, expect_whole, make_inputs,
-                 published, result_of, training)
+from lab import (PATIENCE, Program, begin, damage, expect, expect_same, expect_whole, make_inputs,
+                 parser_of, published, result_of, run_cases, training)
 
 RESUME = ("--resume-from-checkpoint", "last")
 ROOT = os.geteuid() == 0
@@ -397,6 +394,28 @@ class Surroundings:
             shutil.rmtree(directory)
         expect({0, 74} <= seen, f"only the exits {sorted(seen)} were seen")
 
+    def little_memory(self):
+        """RLIMIT_AS, from what the loader needs to enough: memory that is missing is told, once."""
+        seen = set()
+        for megabytes in [*range(8, 128, 8), *range(128, 513, 64)]:
+            directory = self.fresh()
+            status, _, err = self.program.run(training(), directory,
+                                              preexec_fn=limit(resource.RLIMIT_AS, megabytes * MB))
+            if status == 127:
+                continue
+            seen.add(status)
+            last = err.splitlines()[-1] if err else ""
+            expect(status in (0, 70, 74), f"{megabytes} MB: exit {status}: {err.strip()}")
+            if status != 0:
+                expect(last.startswith("spanforge: ") and "internal error" not in last and
+                       any(word in last for word in ("memory", "temporarily unavailable")), f"{megabytes} MB: says {last}")
+                if (directory / "run").exists():
+                    expect_whole(directory / "run")
+                self.program.must(training(*RESUME), directory)
+            expect_same(result_of(directory / "run"), self.reference)
+            shutil.rmtree(directory)
+        expect(0 in seen and len(seen) > 1, f"only the exits {sorted(seen)} were seen")
+
     def private_umask(self):
         directory = self.fresh()
         self.succeeds(directory, training(), preexec_fn=lambda: os.umask(0o077))
@@ -550,6 +569,7 @@ class Surroundings:
         yield "standard output on a full disk", self.full_stdout
         yield "RLIMIT_FSIZE", self.small_files
         yield "RLIMIT_NOFILE", self.few_descriptors
+        yield "RLIMIT_AS", self.little_memory
         yield "umask 077", self.private_umask
         yield "working directory removed", lambda: self.no_working_directory(relative=False)
         yield "working directory removed, relative output", lambda: self.no_working_directory(relative=True)
@@ -589,29 +609,9 @@ def mounts():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, help="a directory to make; default: beside the binaries")
-    parser.add_argument("--only", help="part of a case's name")
-    args = parser.parse_args()
-    work = (args.work or args.bin.resolve().parent / "surroundings-work").resolve()
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    surroundings = Surroundings(Program(args.bin.resolve() / "spanforge"), work)
-    count = findings = 0
-    for name, case in surroundings.cases():
-        if args.only and args.only not in name:
-            continue
-        count += 1
-        try:
-            case()
-        except (Finding, OSError, subprocess.SubprocessError) as finding:
-            findings += 1
-            print(f"{name}: {finding}".encode("utf-8", "backslashreplace").decode(), flush=True)
-    print(f"{count} cases, {findings} findings")
-    if not findings:
-        shutil.rmtree(work)
-    return 1 if findings or not count else 0
+    args = parser_of(__doc__, "part of a case's name", shim=False).parse_args()
+    program, work = begin(args, "surroundings")
+    return run_cases(Surroundings(program, work).cases(), args.only, work)
 
 
 if __name__ == "__main__":

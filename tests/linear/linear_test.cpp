@@ -5,9 +5,11 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +32,7 @@
 namespace spanforge {
 namespace {
 
-constexpr double kMostRatio = 3.0;  // 2 is linear, 4 quadratic; the rest is a busy machine
+constexpr double kMostRatio = 2.5;  // a doubling: 2 is linear, 4 quadratic
 // What takes less is not measured but doubled: where all of it fits into a cache, twice as much may
 // not, and costs more for that.
 constexpr double kLeastSeconds = 0.05;
@@ -55,22 +57,28 @@ double seconds_of(const std::string& input, const Use& use, int runs) {
   return least;
 }
 
-// How much longer twice the size takes. One doubling costs more where a cache ends, so a ratio that is
-// too large is measured at other sizes as well: the square shows at each.
-double growth(const Make& make, const Use& use) {
+// How much longer an input takes than another: the least of runs in turn, so that a phase in which the
+// machine is slow falls on both.
+double times_as_long(const std::string& small, const std::string& large, const Use& use) {
   constexpr int kRuns = 5;
+  double of_small = 1e9, of_large = 1e9;
+  for (int i = 0; i < kRuns; ++i) {
+    of_small = std::min(of_small, seconds_of(small, use, 1));
+    of_large = std::min(of_large, seconds_of(large, use, 1));
+  }
+  return of_large / std::max(of_small, 1e-6);
+}
+
+// How much longer twice the size takes. A doubling costs more where a cache ends; where it does, the
+// mean of three doublings of larger sizes counts: a square is 4 there too.
+double growth(const Make& make, const Use& use) {
   // Freed memory stays the process's: the system's zeroing of new pages is not what is measured.
   ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
   ::mallopt(M_TRIM_THRESHOLD, 2000 << 20);
   size_t size = kFirstSize;
   while (size < kLargestSize && seconds_of(make(size), use, 1) < kLeastSeconds) size *= 2;
-  double ratio = 1e9;
-  for (const size_t at : {size, size / 2, 2 * size}) {
-    const double once = seconds_of(make(at), use, kRuns);
-    ratio = std::min(ratio, seconds_of(make(2 * at), use, kRuns) / std::max(once, 1e-6));
-    if (ratio <= kMostRatio) break;
-  }
-  return ratio;
+  const double ratio = times_as_long(make(size), make(2 * size), use);
+  return ratio <= kMostRatio ? ratio : std::cbrt(times_as_long(make(2 * size), make(16 * size), use));
 }
 
 // --- What is fed -------------------------------------------------------------------------------
@@ -268,6 +276,7 @@ struct Hostile {
   Make make;
   Use use;
 };
+void PrintTo(const Hostile& row, std::ostream* out) { *out << row.name; }
 
 const std::vector<Hostile>& table() {
   static const std::string kPickleTensor =

@@ -1,12 +1,14 @@
 #include "spanforge/ops/gemm.h"
 
 #include <omp.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
 #include <dnnl.hpp>
 #include <list>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 
 #include "spanforge/ops/check.h"
@@ -93,7 +95,18 @@ Shape shape_of(const Operands& x) {
   return {x.m, x.n, x.k, stride(x.a), stride(x.b), stride(x.c), flags};
 }
 
+// oneDNN (seen in 2.6) does not look whether it got memory for the code that it generates, and dies
+// by a signal. So it is asked for here first, by its address space alone.
+void expect_memory_for_code() {
+  constexpr size_t kBytes = size_t{16} << 20;
+  void* const memory =
+      ::mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  ::munmap(memory, kBytes);
+}
+
 Product make_product(const Operands& x, const Shape& shape) {
+  expect_memory_for_code();
   // oneDNN splits the work for as many threads as OpenMP promises now; inside a parallel region it
   // would be promised more than the one it gets.
   const ThreadPromise promise(worker_threads());

@@ -5,7 +5,6 @@
 #include <hwy/base.h>
 
 #include <cstring>
-#include <type_traits>
 
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12's intrinsics make undefined vectors from themselves.
@@ -17,10 +16,7 @@
 
 #include "spanforge/ops/transpose_avx512-inl.h"
 
-// One function for each number format, since their instructions are separate extensions.
-#define SPANFORGE_AVX512 "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni"
-
-HWY_PUSH_ATTRIBUTES(SPANFORGE_AVX512)
+HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni")
 namespace spanforge::ops {
 namespace {
 
