@@ -73,12 +73,12 @@ void evaluate_file(const EvaluateOptions& o) {
       score_predictions(dataset, std::filesystem::path(o.predictions), odds, o.no_answer_threshold);
   const auto report = [](const std::string& file, const std::vector<std::string>& ids,
                          const char* what) {
-    if (!ids.empty()) note(fmt::format("{}: {} {}, {} first", file, ids.size(), what, ids.front()));
+    if (!ids.empty()) note(fmt::format("{}: {}: {}, {} first", file, what, ids.size(), ids.front()));
   };
-  report(o.predictions, scores.missing, "questions have no prediction and score 0");
-  report(o.predictions, scores.empty, "predictions are empty where the data have an answer");
-  report(o.predictions, scores.extra, "predictions are for questions the data do not have");
-  report(o.null_odds, scores.extra_odds, "odds are for questions the data do not have");
+  report(o.predictions, scores.missing, "questions without a prediction, which score 0");
+  report(o.predictions, scores.empty, "empty predictions where the data have an answer");
+  report(o.predictions, scores.extra, "predictions for questions that the data do not have");
+  report(o.null_odds, scores.extra_odds, "odds for questions that the data do not have");
   print_scores(scores_json(scores.squad, scores.items, o.metric),
                o.explain ? explain_json(scores.items) : Json(), o.json);
 }

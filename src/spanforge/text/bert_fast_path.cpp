@@ -1,13 +1,9 @@
 #include "spanforge/text/bert_fast_path.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 namespace spanforge {
 namespace {
-
-constexpr char32_t kBlock = 1u << unicode::kBlockBits;  // code points of a block
-constexpr char32_t kCodePoints = 0x110000;
 
 // The code point at p, which is moved behind it. The text is valid.
 inline char32_t take_code_point(const unsigned char*& p) {
@@ -29,45 +25,13 @@ inline char32_t take_code_point(const unsigned char*& p) {
 // Asks the parts what each character becomes.
 class BertFastPath::Builder {
  public:
-  Builder(const BertNormalizer& normalizer, const BertPreTokenizer& pre_tokenizer,
-          const WordPiece& model, BertFastPath& out)
-      : normalizer_(normalizer), pre_tokenizer_(pre_tokenizer), model_(model), out_(out) {}
+  Builder(const BertFastPath& path, Block& out) : path_(path), out_(out) {}
 
-  void run() {
-    out_.pool_.clear();
-    std::unordered_map<uint32_t, uint32_t> uniform;  // entry bits: place of a block of that alone
-    for (char32_t first = 0; first < kCodePoints; first += kBlock) {
-      const auto place = static_cast<uint32_t>(out_.entries_.size());
-      if (is_uniform(first)) {
-        const Entry all = classify(first);
-        const auto [known, is_new] = uniform.emplace(all.bits, place);
-        if (is_new) out_.entries_.insert(out_.entries_.end(), kBlock, all);
-        out_.blocks_.push_back(known->second);
-        continue;
-      }
-      for (char32_t c = first; c < first + kBlock; ++c) out_.entries_.push_back(classify(c));
-      out_.blocks_.push_back(place);
-    }
-    out_.ascii_letter_.fill(-1);
-    for (char32_t c = 0; c < 0x80; ++c) {
-      const Entry& e = out_.entry(c);
-      if (e.kind() == kLetter) out_.ascii_letter_[c] = e.value();
-    }
+  void run(char32_t first) {
+    for (char32_t i = 0; i < kBlock; ++i) out_.entries[i] = classify(first + i);
   }
 
  private:
-  // Whether a block's characters are all alike and none is in the vocabulary: its first one speaks
-  // for them. Hangul's decomposition stands in no table, so it is not seen here.
-  bool is_uniform(char32_t first) const {
-    if (first < 0x10000) return false;
-    const unicode::CharRecord& r = unicode::record(first);
-    if (r.lowercase != 0 || r.lowercase_length != 0 || r.decomposition_length != 0) return false;
-    for (char32_t c = first; c < first + kBlock; ++c) {
-      if (&unicode::record(c) != &r || out_.trie_.code(c) != 0) return false;
-    }
-    return true;
-  }
-
   // The character is put between two letters and given to the parts; how they cut that up says what
   // it does anywhere.
   Entry classify(char32_t c) {
@@ -76,25 +40,25 @@ class BertFastPath::Builder {
     text_.push(U'a', {});
     text_.push(c, {});
     text_.push(U'a', {});
-    normalizer_.apply(text_, scratch_);
+    path_.normalizer_.apply(text_, scratch_);
     const int32_t size = text_.size();
-    pre_tokenizer_.split(text_, {0, size}, words_);
+    path_.pre_tokenizer_.split(text_, {0, size}, words_);
     if (words_.size() == 1) return classify_letters(1, size - 1);
     const bool ends_first = words_.front().end == 1, begins_last = words_.back().begin == size - 1;
     if (!ends_first || !begins_last) return entry(kForeign, 0);
     if (words_.size() == 2) return entry(kSpace, 0);
     if (words_.size() > 3 || words_[1].end - words_[1].begin != 1) return entry(kForeign, 0);
     tokens_.clear();
-    model_.tokenize(text_, {&words_[1], 1}, 0, tokens_);
+    path_.model_.tokenize(text_, {&words_[1], 1}, 0, tokens_);
     return entry(kAlone, tokens_.ids.at(0));
   }
 
   Entry classify_letters(int32_t begin, int32_t end) {
     if (begin == end) return entry(kDropped, 0);
-    if (end - begin == 1) return entry(kLetter, out_.trie_.code(text_.chars[begin]));
-    const auto place = static_cast<int32_t>(out_.pool_.size());
-    out_.pool_.push_back(end - begin);
-    for (int32_t i = begin; i < end; ++i) out_.pool_.push_back(out_.trie_.code(text_.chars[i]));
+    if (end - begin == 1) return entry(kLetter, path_.trie_.code(text_.chars[begin]));
+    const auto place = static_cast<int32_t>(out_.pool.size());
+    out_.pool.push_back(end - begin);
+    for (int32_t i = begin; i < end; ++i) out_.pool.push_back(path_.trie_.code(text_.chars[i]));
     return entry(kLetters, place);
   }
 
@@ -102,10 +66,8 @@ class BertFastPath::Builder {
     return {static_cast<uint32_t>(value) << kKindBits | kind};
   }
 
-  const BertNormalizer& normalizer_;
-  const BertPreTokenizer& pre_tokenizer_;
-  const WordPiece& model_;
-  BertFastPath& out_;
+  const BertFastPath& path_;
+  Block& out_;
   NormalizedText text_, scratch_;
   std::vector<CharRange> words_;
   TokenBuffer tokens_;
@@ -138,7 +100,8 @@ class BertFastPath::Reader {
     while (stop != end_ && letter[*stop] >= 0) ++stop;
     if (stop != end_) {
       const unsigned char* next = stop;
-      if (!path_.entry(take_code_point(next)).ends_word()) return false;
+      const char32_t c = take_code_point(next);
+      if (!path_.block_of(c).entry(c).ends_word()) return false;
     }
     const auto size = static_cast<int32_t>(stop - begin);
     put_word(
@@ -152,13 +115,15 @@ class BertFastPath::Reader {
   }
 
   bool read_character() {
-    const Entry& e = path_.entry(take_code_point(p_));
+    const char32_t c = take_code_point(p_);
+    const Block& block = path_.block_of(c);
+    const Entry& e = block.entry(c);
     switch (e.kind()) {
       case kLetter:
         add(e.value());
         break;
       case kLetters: {
-        const int32_t* const codes = path_.pool_.data() + e.value();
+        const int32_t* const codes = block.pool.data() + e.value();
         for (int32_t i = 1; i <= codes[0]; ++i) add(codes[i]);
         break;
       }
@@ -253,16 +218,36 @@ std::unique_ptr<const BertFastPath> BertFastPath::make(const Normalizer* normali
       added.any(true) || word_piece->options().max_input_chars_per_word > kLongestWord) {
     return nullptr;
   }
-  std::unique_ptr<BertFastPath> path(new BertFastPath(*word_piece, added));
-  Builder(*bert_normalizer, *bert_pre_tokenizer, *word_piece, *path).run();
-  return path;
+  return std::unique_ptr<const BertFastPath>(
+      new BertFastPath(*bert_normalizer, *bert_pre_tokenizer, *word_piece, added));
 }
 
-BertFastPath::BertFastPath(const WordPiece& model, const AddedTokens& added)
-    : trie_(model.trie()),
+BertFastPath::BertFastPath(const BertNormalizer& normalizer, const BertPreTokenizer& pre_tokenizer,
+                           const WordPiece& model, const AddedTokens& added)
+    : normalizer_(normalizer),
+      pre_tokenizer_(pre_tokenizer),
+      model_(model),
+      trie_(model.trie()),
       added_(added),
       longest_word_(static_cast<int32_t>(model.options().max_input_chars_per_word)),
-      unknown_id_(model.unknown_id()) {}
+      unknown_id_(model.unknown_id()) {
+  ascii_letter_.fill(-1);
+  for (char32_t c = 0; c < 0x80; ++c) {
+    const Entry& e = block_of(c).entry(c);
+    if (e.kind() == kLetter) ascii_letter_[c] = e.value();
+  }
+}
+
+const BertFastPath::Block& BertFastPath::make_block(size_t index) const {
+  const std::lock_guard<std::mutex> lock(making_);
+  if (const Block* const known = blocks_[index].load(std::memory_order_relaxed)) {
+    return *known;  // another thread met it, too
+  }
+  auto block = std::make_unique<Block>();
+  Builder(*this, *block).run(static_cast<char32_t>(index) * kBlock);
+  blocks_[index].store(block.get(), std::memory_order_release);
+  return *made_.emplace_back(std::move(block));
+}
 
 bool BertFastPath::tokenize(std::string_view text, TokenBuffer& out) const {
   if (added_.spelt_in(text)) return false;

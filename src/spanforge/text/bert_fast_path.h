@@ -2,7 +2,8 @@
 // BERT's tokenizer in one pass over the bytes: the same tokens as BertNormalizer, BertPreTokenizer
 // and WordPiece one after the other, for the tokenizers and texts where a character's normalised
 // form does not depend on its neighbours, which is nearly all of them. The parts stay the
-// definition: what each character becomes is asked of them when this is built.
+// definition: what each character becomes is asked of them, for a block of characters when the first
+// of them is met.
 // What it leaves to the parts: other parts than these three, tokens looked for in normalised text,
 // texts that spell an added token, and texts with a mark that NFD may move (unicode::kReorders).
 // Rejected: LinMaxMatch's failure links. Words are short and mostly whole in the vocabulary, so a
@@ -11,8 +12,10 @@
 // Invariant (tested): tokens, offsets and word ids equal those of the parts.
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string_view>
 #include <vector>
 
@@ -43,7 +46,7 @@ class BertFastPath {
   // others.
   enum Kind : uint32_t {
     kLetter,   // goes on with it; the value is the trie code of what it becomes
-    kLetters,  // the same, of several characters: the value is a place in pool_
+    kLetters,  // the same, of several characters: the value is a place in the block's pool
     kDropped,  // nothing
     kSpace,    // ends it
     kAlone,    // ends it and is a word of one token, whose id is the value
@@ -58,22 +61,36 @@ class BertFastPath {
     int32_t value() const { return static_cast<int32_t>(bits >> kKindBits); }
     bool ends_word() const { return kind() == kSpace || kind() == kAlone; }
   };
+  static constexpr char32_t kBlock = char32_t{1} << unicode::kBlockBits;  // code points of a block
+  static constexpr char32_t kCodePoints = 0x110000;
+  struct Block {
+    std::array<Entry, kBlock> entries;
+    std::vector<int32_t> pool;  // counts, each followed by so many trie codes
+    const Entry& entry(char32_t c) const { return entries[c % kBlock]; }
+  };
   class Builder;
   class Reader;
 
-  BertFastPath(const WordPiece& model, const AddedTokens& added);
-  const Entry& entry(char32_t c) const {
-    return entries_[blocks_[c >> unicode::kBlockBits] | (c & ((1u << unicode::kBlockBits) - 1))];
+  BertFastPath(const BertNormalizer& normalizer, const BertPreTokenizer& pre_tokenizer,
+               const WordPiece& model, const AddedTokens& added);
+  const Block& block_of(char32_t c) const {
+    const Block* const known = blocks_[c / kBlock].load(std::memory_order_acquire);
+    return known != nullptr ? *known : make_block(c / kBlock);
   }
+  const Block& make_block(size_t index) const;
 
+  const BertNormalizer& normalizer_;
+  const BertPreTokenizer& pre_tokenizer_;
+  const WordPiece& model_;
   const CodePointTrie& trie_;
   const AddedTokens& added_;
   const int32_t longest_word_;  // in characters; longer ones are unknown
   const int32_t unknown_id_;
-  std::vector<uint32_t> blocks_;  // [block of code points]: place in entries_; equal ones share one
-  std::vector<Entry> entries_;
   std::array<int32_t, 256> ascii_letter_;  // [byte]: trie code of an ASCII letter, -1 for the rest
-  std::vector<int32_t> pool_;              // counts, each followed by so many trie codes
+  // [block of code points]: null until one of them is met; kept alive by made_.
+  mutable std::array<std::atomic<const Block*>, kCodePoints / kBlock> blocks_{};
+  mutable std::mutex making_;
+  mutable std::vector<std::unique_ptr<const Block>> made_;
 };
 
 }  // namespace spanforge
