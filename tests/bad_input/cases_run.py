@@ -43,15 +43,15 @@ def manifest(change):
 
 
 def entry(**values):
-    return manifest(lambda m: m["files"]["trainer_state.json"].update(values))
+    return manifest(lambda m: m["files"]["optimizer.pt"].update(values))
 
 
 checkpoint("half-written", lambda d: cut(d / "run/checkpoint-4/optimizer.pt"),
            "checkpoint-4", r"optimizer\.pt")
 checkpoint("file-missing", lambda d: (d / "run/checkpoint-4/scheduler.pt").unlink(),
            "checkpoint-4", r"scheduler\.pt")
-checkpoint("manifest-hash-wrong", entry(sha256="0" * 64), "checkpoint-4", r"trainer_state\.json")
-checkpoint("manifest-size-wrong", entry(size=1), "checkpoint-4", r"trainer_state\.json")
+checkpoint("manifest-hash-wrong", entry(sha256="0" * 64), "checkpoint-4", r"optimizer\.pt")
+checkpoint("manifest-size-wrong", entry(size=1), "checkpoint-4", r"optimizer\.pt")
 checkpoint("manifest-size-negative", entry(size=-1), "checkpoint-4", r"spanforge_manifest\.json")
 checkpoint("manifest-size-2^64", entry(size=2**64), "checkpoint-4", r"spanforge_manifest\.json")
 checkpoint("manifest-hash-a-number", entry(sha256=7), "checkpoint-4", r"spanforge_manifest\.json")
