@@ -1,6 +1,6 @@
 // Work grows with the size of what a stranger sends, not with its square: each parser and the
-// tokenizer on texts made to be costly, at one size and at twice that size. The only test that looks
-// at a clock: it counts this thread's CPU time and takes the least of several runs.
+// tokenizer on texts made to be costly, at one size and at twice that size. The only test that
+// looks at a clock: it counts this thread's CPU time and takes the least of several runs.
 #include <gtest/gtest.h>
 #include <malloc.h>
 
@@ -32,7 +32,11 @@
 namespace spanforge {
 namespace {
 
-constexpr double kMostRatio = 2.5;  // a doubling: 2 is linear, 4 quadratic
+// Of a doubling of the size, which costs twice as much in linear work and four times in quadratic.
+constexpr double kMostRatio = 2.5;
+// The same for tables of very many short keys: each step costs more the less of them the caches
+// hold.
+constexpr double kMostBeyondCaches = 3.3;
 // What takes less is not measured but doubled: where all of it fits into a cache, twice as much may
 // not, and costs more for that.
 constexpr double kLeastSeconds = 0.05;
@@ -57,28 +61,34 @@ double seconds_of(const std::string& input, const Use& use, int runs) {
   return least;
 }
 
-// How much longer an input takes than another: the least of runs in turn, so that a phase in which the
-// machine is slow falls on both.
-double times_as_long(const std::string& small, const std::string& large, const Use& use) {
-  constexpr int kRuns = 5;
+// How much longer an input takes than another: the least of runs in turn, so that a phase in which
+// the machine is slow falls on both.
+double times_as_long(const std::string& small, const std::string& large, const Use& use, int runs) {
   double of_small = 1e9, of_large = 1e9;
-  for (int i = 0; i < kRuns; ++i) {
+  for (int i = 0; i < runs; ++i) {
     of_small = std::min(of_small, seconds_of(small, use, 1));
     of_large = std::min(of_large, seconds_of(large, use, 1));
   }
   return of_large / std::max(of_small, 1e-6);
 }
 
-// How much longer twice the size takes. A doubling costs more where a cache ends; where it does, the
-// mean of three doublings of larger sizes counts: a square is 4 there too.
-double growth(const Make& make, const Use& use) {
+// Whether twice the size takes about twice as long. Where it takes more, as when a table leaves a
+// cache or the machine was busy, two further doublings are looked at.
+::testing::AssertionResult is_linear(const Make& make, const Use& use) {
   // Freed memory stays the process's: the system's zeroing of new pages is not what is measured.
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_MMAP_MAX, 0);
   ::mallopt(M_TRIM_THRESHOLD, 2000 << 20);
   size_t size = kFirstSize;
   while (size < kLargestSize && seconds_of(make(size), use, 1) < kLeastSeconds) size *= 2;
-  const double ratio = times_as_long(make(size), make(2 * size), use);
-  return ratio <= kMostRatio ? ratio : std::cbrt(times_as_long(make(2 * size), make(16 * size), use));
+  double ratio = 1e9;
+  for (int attempt = 0; attempt < 3 && ratio > kMostRatio; ++attempt) {
+    ratio = std::min(ratio, times_as_long(make(size), make(2 * size), use, 5));
+  }
+  if (ratio <= kMostRatio) return ::testing::AssertionSuccess();
+  const double further = std::sqrt(times_as_long(make(2 * size), make(8 * size), use, 2));
+  if (further <= kMostBeyondCaches) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure()
+         << "twice the size takes " << ratio << " times as long, at larger sizes " << further;
 }
 
 // --- What is fed -------------------------------------------------------------------------------
@@ -279,10 +289,12 @@ struct Hostile {
 void PrintTo(const Hostile& row, std::ostream* out) { *out << row.name; }
 
 const std::vector<Hostile>& table() {
-  static const std::string kPickleTensor =
-      std::string("ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nFloatStorage\n"
-                  "X\1\0\0\0" "0X\3\0\0\0cpuK\4tQK\0(K\4t(K\1t\x89" "ccollections\nOrderedDict\n)RtR",
-                  126);
+  static const std::string kPickleTensor = std::string(
+      "ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nFloatStorage\n"
+      "X\1\0\0\0"
+      "0X\3\0\0\0cpuK\4tQK\0(K\4t(K\1t\x89"
+      "ccollections\nOrderedDict\n)RtR",
+      126);
   static const std::vector<Hostile> rows = {
       {"JsonBrackets", all("["), read_json},
       {"JsonBraces", all("{\"a\":"), read_json},
@@ -304,8 +316,9 @@ const std::vector<Hostile>& table() {
        numbered("\"", R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},)", "{",
                 R"("x":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})"),
        read_safetensors},
-      {"SafetensorsTheSameTensor", all(R"("a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},)",
-                                       "{", R"("a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})"),
+      {"SafetensorsTheSameTensor",
+       all(R"("a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},)", "{",
+           R"("a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})"),
        read_safetensors},
       {"SafetensorsMetadata", numbered("\"", "\":\"\",", "{\"__metadata__\":{", "\"x\":\"\"}}"),
        read_safetensors},
@@ -323,7 +336,8 @@ const std::vector<Hostile>& table() {
       {"DataAbsentAnswersInOneContext", in_one_context(R"([{"text": "wort", "answer_start": 6}])"),
        check_data},
       {"DataManyAnswers",
-       all(R"({"text":"a","answer_start":0},)", R"({"id":"x","question":"q","context":"a","answers":[)",
+       all(R"({"text":"a","answer_start":0},)",
+           R"({"id":"x","question":"q","context":"a","answers":[)",
            R"({"text":"a","answer_start":0}]})"),
        check_data},
       {"DataManyUnknownKeys", numbered("\"", "\":0,", "{", "\"data\":[]}"), check_data},
@@ -334,10 +348,11 @@ const std::vector<Hostile>& table() {
       {"DataBrackets", all("["), check_data},
       {"DataDeepUnknown", all("[", "{\"a\":"), check_data},
       {"DataWrongAtTheEnd", all("{},\n", "{\"x\":[", "nix"), check_data},
-      {"DataJsonLines", numbered(R"({"id":")", "\",\"question\":\"q\",\"context\":\"c\",\"answers\":[]}\n"),
+      {"DataJsonLines",
+       numbered(R"({"id":")", "\",\"question\":\"q\",\"context\":\"c\",\"answers\":[]}\n"),
        check_data},
-      {"DataEmptyLines", all("\n", "{\"id\":\"a\",\"question\":\"q\",\"context\":\"c\",\"answers\":[]}\n{",
-                             "}"),
+      {"DataEmptyLines",
+       all("\n", "{\"id\":\"a\",\"question\":\"q\",\"context\":\"c\",\"answers\":[]}\n{", "}"),
        check_data},
       {"QuestionsManyLines", all("{\"question\":\"q\",\"context\":\"c\"}\n"), read_questions},
       {"QuestionsOneLine", all("c", "{\"question\":\"q\",\"context\":\"", "\"}"), read_questions},
@@ -357,7 +372,8 @@ const std::vector<Hostile>& table() {
        read_events_of},
       {"EventsManyValues", one_event_of_many_values, read_events_of},
       {"PickleMarks", all("("), read_torch},
-      {"PickleNestedLists", [](size_t size) { return repeat("]", size / 2) + repeat("a", size / 2 - 1) + "."; },
+      {"PickleNestedLists",
+       [](size_t size) { return repeat("]", size / 2) + repeat("a", size / 2 - 1) + "."; },
        read_torch},
       {"PickleAppends", all("Na", "]", "."), read_torch},
       {"PickleAppendsOfAll", all("N", "](", "e."), read_torch},
@@ -383,7 +399,8 @@ const std::vector<Hostile>& table() {
       {"TomlQuotes", all("\"\""), read_toml},
       {"VocabularyManyLines", numbered("t", "\n", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"),
        read_vocabulary},
-      {"VocabularyTheSameLine", all("t\n", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"), read_vocabulary},
+      {"VocabularyTheSameLine", all("t\n", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"),
+       read_vocabulary},
       {"VocabularyEmptyLines", all("\n", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"), read_vocabulary},
       {"VocabularyOneLine", all("t", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"), read_vocabulary},
       {"TokenizerJsonVocabulary",
@@ -407,7 +424,8 @@ const std::vector<Hostile>& table() {
        numbered("\"[x", "]\",", "{\"additional_special_tokens\": [", "\"[x]\"]}"),
        read_tokenizer_config},
       {"TokenizerConfigAddedTokens",
-       numbered("\"", R"(": {"content": "[SEP]", "lstrip": false, "normalized": false, "rstrip": false,
+       numbered("\"",
+                R"(": {"content": "[SEP]", "lstrip": false, "normalized": false, "rstrip": false,
                 "single_word": false, "special": true},)",
                 "{\"added_tokens_decoder\": {",
                 R"("999999999": {"content": "[SEP]", "lstrip": false, "normalized": false,
@@ -424,7 +442,8 @@ const std::vector<Hostile>& table() {
       {"TextOfHangul", all("각"), encode_with(bert_tokenizer)},
       {"TextOfPunctuation", all("."), encode_with(bert_tokenizer)},
       {"TextOfSpaces", all(" \t\u3000"), encode_with(bert_tokenizer)},
-      {"TextOfControlCharacters", all(std::string("\x01\0\xc2\x85", 4)), encode_with(bert_tokenizer)},
+      {"TextOfControlCharacters", all(std::string("\x01\0\xc2\x85", 4)),
+       encode_with(bert_tokenizer)},
       {"TextOfEmoji", all("👩‍🚀"), encode_with(bert_tokenizer)},
       {"TextOfSpecialTokens", all("[SEP]"), encode_with(bert_tokenizer)},
       {"TextOfBrackets", all("["), encode_with(bert_tokenizer)},
@@ -440,7 +459,7 @@ class LinearTime : public ::testing::TestWithParam<Hostile> {};
 
 TEST_P(LinearTime, TwiceTheSizeCostsTwiceTheTime) {
   set_thread_count(1);
-  EXPECT_LE(growth(GetParam().make, GetParam().use), kMostRatio);
+  EXPECT_TRUE(is_linear(GetParam().make, GetParam().use));
 }
 
 INSTANTIATE_TEST_SUITE_P(Hostile, LinearTime, ::testing::ValuesIn(table()),
@@ -453,7 +472,7 @@ TEST(LinearTime, WorkThatGrowsWithTheSquareIsNoticed) {
       for (size_t j = i; j < text.size(); j += 16) sum = sum + static_cast<size_t>(text[j]);
     }
   };
-  EXPECT_GT(growth(all("a"), pairs), 3.0);
+  EXPECT_FALSE(is_linear(all("a"), pairs));
 }
 
 TEST(LinearTime, AMegabyteWithoutSpacesIsTokenizedWithinASecond) {

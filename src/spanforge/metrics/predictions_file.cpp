@@ -46,6 +46,7 @@ std::vector<std::pair<std::string, Value>> parse_object(std::string_view text,
   }
   in.finish();
   std::unordered_set<std::string_view> ids;
+  ids.reserve(members.size());
   for (const auto& [name, value] : members) {
     if (!ids.insert(name).second) {
       throw Error(ErrorCode::kBadData, place,
