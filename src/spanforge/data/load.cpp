@@ -218,12 +218,12 @@ class DatasetBuilder {
       Json& answer = answers[i];
       if (answer.is_string()) {
         plain = true;
-        keep_answer({answer.get<std::string>(), 0}, example);
+        example.answers.push_back({answer.get<std::string>(), 0});
       } else if (answer.is_object()) {
         positions = true;
         std::string text = take_string(answer, {"text"}, where);
         if (!answer.contains("answer_start")) fail(where, "answer_start is missing");
-        keep_answer({std::move(text), to_start(answer["answer_start"], where, example)}, example);
+        take_answer(std::move(text), answer["answer_start"], where, example);
       } else {
         fail(where,
              fmt::format("must be {{\"text\", \"answer_start\"}}, not {}", type_name(answer)));
@@ -251,23 +251,22 @@ class DatasetBuilder {
       if (!texts[i].is_string()) {
         fail(where, fmt::format("text[{}] must be a string, not {}", i, type_name(texts[i])));
       }
-      keep_answer({texts[i].get<std::string>(), to_start(starts[i], where, example)}, example);
+      take_answer(texts[i].get<std::string>(), starts[i], where, example);
     }
   }
 
   // {"text": "", "answer_start": -1} is how some sets write "no answer".
-  static void keep_answer(Answer&& answer, Example& example) {
-    if (answer.text.empty() && answer.answer_start == -1) return;
-    example.answers.push_back(std::move(answer));
-  }
-
-  int64_t to_start(const Json& value, const std::string& where, const Example& example) {
-    if (is_start(value)) return start_value(value);
-    note("answer_start_type", where, example.id,
-         fmt::format("answer_start must be a whole number, not {}",
-                     value.is_number() ? quote_for_message(value.dump()) : type_name(value)),
-         static_cast<int64_t>(example.answers.size()));
-    return start_value(value);
+  void take_answer(std::string text, const Json& start, const std::string& where,
+                   Example& example) {
+    Answer answer{std::move(text), start_value(start)};
+    const bool none = answer.text.empty() && answer.answer_start == -1;
+    if (!is_start(start)) {
+      note("answer_start_type", where, example.id,
+           fmt::format("answer_start must be a whole number, not {}",
+                       start.is_number() ? quote_for_message(start.dump()) : type_name(start)),
+           none ? -1 : static_cast<int64_t>(example.answers.size()));
+    }
+    if (!none) example.answers.push_back(std::move(answer));
   }
 
   std::string take_id(Json& row, const std::string& place) const {

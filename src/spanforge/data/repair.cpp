@@ -110,8 +110,11 @@ class Planner {
   void keep_first_of_each() {
     const auto key = [](const Repair& one) { return std::pair(one.example, one.answer); };
     std::ranges::stable_sort(plan_.repairs, {}, key);
-    const auto again = std::ranges::unique(plan_.repairs, {}, key);
-    plan_.repairs.erase(again.begin(), again.end());
+    // std::ranges::unique does not compile with clang 14 and GCC 12's library, which fuzz/ is built
+    // with.
+    const auto same = [&](const Repair& a, const Repair& b) { return key(a) == key(b); };
+    plan_.repairs.erase(std::unique(plan_.repairs.begin(), plan_.repairs.end(), same),
+                        plan_.repairs.end());
   }
 
   // Where there is none, `reason` says why.
