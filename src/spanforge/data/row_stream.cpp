@@ -176,8 +176,14 @@ class RowHandler : public nlohmann::json_sax<Json> {
     if (colon != std::string::npos) message.erase(0, colon + 2);
     const size_t echo = message.find("; last read");
     if (echo != std::string::npos) {
-      const size_t tail = message.find("; expected", echo);
-      message = message.substr(0, echo) + (tail != std::string::npos ? message.substr(tail) : "");
+      // What was expected stands behind the echo, which may spell anything, in bytes that are no
+      // text.
+      const size_t quote = message.rfind("'; expected ");
+      std::string tail =
+          quote > echo && quote != std::string::npos ? message.substr(quote + 1) : "";
+      if (std::any_of(tail.begin(), tail.end(), [](char c) { return c < ' ' || c > '~'; }))
+        tail = "";
+      message = message.substr(0, echo) + tail;
     }
     constexpr std::string_view kPrefix = "syntax error while parsing ";
     if (message.starts_with(kPrefix)) message.erase(0, kPrefix.size());
