@@ -28,7 +28,7 @@ class Case:
     train: pathlib.Path
     validation: pathlib.Path
     sides: list  # (program, precision, padding of the Trainer); the first is what the others are compared with
-    rounds: int  # of the Trainer in fp32 at least 3: it takes longest
+    rounds: int
     options: list = dataclasses.field(default_factory=list)
     environment: dict = dataclasses.field(default_factory=dict)
 
@@ -104,8 +104,6 @@ def measure(context, case):
     for i in range(case.rounds):
         for side in case.sides:
             program, precision, padding = side
-            if program == "hf" and precision == "fp32" and i >= 3 and context.part != "base":
-                continue
             args = compare_training.make_parser().parse_args(
                 ["--model", str(case.model), "--train", str(case.train), "--validation", str(case.validation), "--output",
                  str(work), "--padding", padding, *case.options])

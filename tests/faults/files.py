@@ -149,6 +149,8 @@ def main():
     parser.add_argument("--count", type=int, default=100, help="cases of the sample, besides all that put files in place")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--at", help="with --only and --how: that case alone")
+    parser.add_argument("--how")
     args = parser.parse_args()
     program, work = begin(args, "files")
     files = Files(program, work)
@@ -161,7 +163,9 @@ def main():
         print(f"{command.name}: {len(calls)} calls, {len(found)} cases")
         cases += found
     chosen = cases
-    if not args.all:
+    if args.at:
+        chosen = [(c, at, how) for c, at, how in cases if (at, how) == (args.at.replace("\\t", "\t"), args.how)]
+    elif not args.all:
         placing = [case for case in cases if case[1].startswith("rename") and ".tmp" not in case[1]]
         others = [case for case in cases if case not in placing]
         chosen = placing + sample(others, args.count, args.seed)

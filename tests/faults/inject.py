@@ -270,7 +270,8 @@ def main():
     injector = Injector(program, work)
     scenarios = [s for s in injector.scenarios() if args.only in s.name]
     if args.at:
-        what = injector.case(scenarios[0], args.at.replace("\\t", "\t"), args.how, keep=True)
+        scenario = next(s for s in scenarios if s.name == args.only)
+        what = injector.case(scenario, args.at.replace("\\t", "\t"), args.how, keep=True)
         print(what or "holds")
         return 1 if what else 0
     cases = []

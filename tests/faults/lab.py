@@ -289,6 +289,6 @@ def run_injections(case, cases, total, jobs, work):
         for (scenario, at, how), what in zip(cases, pool.map(lambda c: case(*c), cases)):
             if what:
                 findings += 1
-                shown = at.encode("unicode_escape").decode()
+                shown = at.replace("\t", "\\t")
                 print(f"--only '{scenario.name}' --at '{shown}' --how '{how}': {what}", flush=True)
     return end(f"{len(cases)} of {total} cases, {time.monotonic() - began:.0f} s", cases, findings, work)
