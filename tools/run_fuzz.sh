@@ -1,23 +1,25 @@
 #!/usr/bin/env bash
 # Builds the libFuzzer targets of fuzz/ with ASan and UBSan, runs them and prints a line about each.
-# Usage: tools/run_fuzz.sh [--seconds N | --runs N] [--jobs N] [--timeout N] [NAME...]
+# Usage: tools/run_fuzz.sh [--seconds N | --runs N] [--seed N] [--jobs N] [--timeout N] [NAME...]
 #   --seconds N  each target runs N seconds (60)      --runs N     or N executions
+#   --seed N     of what is tried (0: another one each time); from the same corpus it is the same
 #   --jobs N     targets at a time (2)                --timeout N  seconds an input may take (25)
 #   NAME         safetensors for fuzz/safetensors_fuzz.cpp, and so on; all of them when none is given
 # What grows is kept in build/fuzz: corpora in corpus/, inputs that failed in findings/, the
-# executions of all runs so far in executions/; a further run goes on from there. Fails when an
-# input did. A finding that is mended belongs into fuzz/regressions/NAME.
+# executions and seconds of all runs so far in totals/; a further run goes on from there. Fails when
+# an input did. A finding that is mended belongs into fuzz/regressions/NAME.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-limit=-max_total_time=60 jobs=2 timeout=25
+limit=-max_total_time=60 seed=0 jobs=2 timeout=25
 while [ $# -gt 0 ]; do
   case $1 in
     --seconds) limit=-max_total_time=$2; shift 2 ;;
     --runs) limit=-runs=$2; shift 2 ;;
+    --seed) seed=$2; shift 2 ;;
     --jobs) jobs=$2; shift 2 ;;
     --timeout) timeout=$2; shift 2 ;;
-    -*) sed -n '3,6s/^# //p' "$0" >&2; exit 2 ;;
+    -*) sed -n '3,7s/^# //p' "$0" >&2; exit 2 ;;
     *) break ;;
   esac
 done
@@ -47,26 +49,26 @@ stat_of() { sed -n "s/^stat::$1: *//p" "$2" | tail -1; }
 
 run_target() {
   local name=$1 at=build/fuzz
-  mkdir -p $at/corpus/"$name" $at/findings/"$name" $at/executions $at/logs
-  local log=$at/logs/$name.log before after status=0
+  mkdir -p $at/corpus/"$name" $at/findings/"$name" $at/totals $at/logs
+  local log=$at/logs/$name.log before after status=0 began=$SECONDS
   before=$(find $at/findings/"$name" -type f | wc -l)
   local seeds=(fuzz/corpus/"$name")
   [ -d fuzz/regressions/"$name" ] && seeds+=(fuzz/regressions/"$name")
-  $at/bin/"${name}"_fuzz "$limit" -timeout="$timeout" -rss_limit_mb=2048 -print_final_stats=1 \
+  $at/bin/"${name}"_fuzz "$limit" -seed="$seed" -timeout="$timeout" -rss_limit_mb=2048 -print_final_stats=1 \
     -dict=fuzz/dictionaries/"$name".dict -artifact_prefix=$at/findings/"$name"/ \
     $at/corpus/"$name" "${seeds[@]}" >"$log" 2>&1 || status=$?
   after=$(find $at/findings/"$name" -type f | wc -l)
-  local runs rate edges so_far=0
+  local runs rate edges all_runs=0 all_seconds=0
   runs=$(stat_of number_of_executed_units "$log")
   rate=$(stat_of average_exec_per_sec "$log")
   edges=$(grep -o 'cov: [0-9]*' "$log" | tail -1)
-  [ -f $at/executions/"$name" ] && so_far=$(cat $at/executions/"$name")
-  so_far=$((so_far + ${runs:-0}))
-  echo "$so_far" >$at/executions/"$name"
-  echo "$name: ${runs:-0} executions (${rate:-0}/s), $so_far in all, ${edges:-cov: 0}," \
+  [ -f $at/totals/"$name" ] && read -r all_runs all_seconds <$at/totals/"$name"
+  all_runs=$((all_runs + ${runs:-0})) all_seconds=$((all_seconds + SECONDS - began))
+  echo "$all_runs $all_seconds" >$at/totals/"$name"
+  echo "$name: ${runs:-0} executions (${rate:-0}/s), $all_runs in all in $all_seconds s, ${edges:-cov: 0}," \
     "$((after - before)) findings$([ $status = 0 ] || echo ", exit $status: see $log")"
   [ $status = 0 ]
 }
 export -f run_target stat_of
-export limit timeout
+export limit seed timeout
 printf '%s\n' "${names[@]}" | xargs -P "$jobs" -I '{}' bash -c 'set -uo pipefail; run_target {}'

@@ -29,9 +29,11 @@ TEST(Error, IsAlwaysOneLine) {
   const Error error(ErrorCode::kBadData, "a\nb.json", "went\r\nwrong\t\x1b[31m");
   EXPECT_STREQ(error.what(), "a\\nb.json: went\\r\\nwrong\\t\\x1b[31m");
   EXPECT_EQ(error.place(), "a\nb.json");
-  // Line ends of Unicode too.
+  // Line ends of Unicode too, and bytes that are no UTF-8.
   const Error wide(ErrorCode::kBadData, "f", "a\u0085b\u2028c\u2029d\u2026");
   EXPECT_STREQ(wide.what(), "f: a\\u0085b\\u2028c\\u2029d\u2026");
+  const Error bytes(ErrorCode::kBadData, "f", "\xff\xc3\xa9\xc3\xe2\x80");
+  EXPECT_STREQ(bytes.what(), "f: \\xff\u00e9\\xc3\\xe2\\x80");
 }
 
 TEST(QuoteForMessage, CutsBetweenCodePoints) {
@@ -39,6 +41,7 @@ TEST(QuoteForMessage, CutsBetweenCodePoints) {
   EXPECT_EQ(quote_for_message("文文文", 4), "文...");
   EXPECT_EQ(quote_for_message("文文文", 6), "文文...");
   EXPECT_EQ(quote_for_message("a\nb"), "a\\nb");
+  EXPECT_EQ(quote_for_message("a\x80\n"), "a\\x80\\n");
 }
 
 }  // namespace

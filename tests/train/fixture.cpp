@@ -110,4 +110,43 @@ void Recorder::on_save(const TrainView&, const std::filesystem::path& checkpoint
   saves.push_back(checkpoint.filename().string());
 }
 
+TrainingArguments RunFixture::stepwise(const std::string& output) const {
+  TrainingArguments a = arguments(output);
+  give(a, "logging_steps", a.logging_steps, 1.0);
+  give(a, "save_steps", a.save_steps, 4.0);
+  return a;
+}
+
+TrainingArguments RunFixture::with_validation(const std::string& output) const {
+  TrainingArguments a = arguments(output);
+  give(a, "validation", a.validation, at("validation.json"));
+  return a;
+}
+
+TrainingArguments RunFixture::resumed(TrainingArguments a, const std::string& from) {
+  a.resume_from_checkpoint = from;
+  return a;
+}
+
+void RunFixture::run_until_killed(TrainingArguments a, int64_t step) {
+  KillAt kill(step);
+  EXPECT_THROW(train(std::move(a), {.observers = {&kill}}), KillAt::Killed);
+}
+
+std::string RunFixture::losses(const std::string& output) const {
+  std::string kept, text = bytes(output + "/log.jsonl");
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin);
+    const std::string line = text.substr(begin, end - begin);
+    if (line.find("train_runtime") == std::string::npos) kept += line + "\n";
+    begin = end + 1;
+  }
+  return kept;
+}
+
+void RunFixture::expect_equal_results(const std::string& one, const std::string& other) const {
+  EXPECT_EQ(bytes(one + "/trained/model.safetensors"), bytes(other + "/trained/model.safetensors"));
+  EXPECT_EQ(losses(one), losses(other));
+}
+
 }  // namespace spanforge::testing

@@ -52,4 +52,17 @@ struct Recorder : Observer {
   std::vector<LogLine> lines, unrounded_lines;
 };
 
+// What tests of whole runs share.
+class RunFixture : public TrainFixture {
+ protected:
+  // Steps 6 an epoch, a checkpoint every 4 steps, a log every step.
+  TrainingArguments stepwise(const std::string& output) const;
+  TrainingArguments with_validation(const std::string& output) const;
+  static TrainingArguments resumed(TrainingArguments a, const std::string& from = "last");
+  void run_until_killed(TrainingArguments a, int64_t step);
+  // Log lines without times.
+  std::string losses(const std::string& output) const;
+  void expect_equal_results(const std::string& one, const std::string& other) const;
+};
+
 }  // namespace spanforge::testing

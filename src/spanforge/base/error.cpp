@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "spanforge/base/utf8.h"
+
 namespace spanforge {
 namespace {
 
-std::string one_line(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
+void append_one_line(std::string_view text, std::string& out) {
   for (size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     // U+0085, U+2028 and U+2029 end lines too, for Python among others.
@@ -29,6 +29,18 @@ std::string one_line(std::string_view text) {
       out += static_cast<char>(c);
     }
   }
+}
+
+// Bytes that are no UTF-8 are escaped as well: what is printed must not spoil what reads it.
+std::string one_line(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (const auto invalid = find_invalid_utf8(text)) {
+    append_one_line(text.substr(0, *invalid), out);
+    out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[*invalid]));
+    text.remove_prefix(*invalid + 1);
+  }
+  append_one_line(text, out);
   return out;
 }
 

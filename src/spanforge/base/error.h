@@ -28,8 +28,8 @@ std::string_view error_code_name(ErrorCode code);
 class Error : public std::runtime_error {
  public:
   // place: file (with position where known), option or parameter the reason is about; never empty.
-  // what: the reason and, where there is one, what to do. Control characters and line ends in
-  // either are escaped, so that what() is always one line.
+  // what: the reason and, where there is one, what to do. Control characters, line ends and bytes
+  // that are no UTF-8 are escaped in what(), which so is always one line of text.
   Error(ErrorCode code, std::string place, std::string what);
   ErrorCode code() const { return code_; }
   const std::string& place() const { return place_; }
@@ -41,8 +41,8 @@ class Error : public std::runtime_error {
   std::string reason_;
 };
 
-// Escapes control characters (as \n, \xNN) and cuts to `max_bytes` at a code point boundary with
-// "...", for quoting user text in messages.
+// Escapes control characters and bytes that are no UTF-8 (as \n, \xNN) and cuts to `max_bytes` at
+// a code point boundary with "...", for quoting user text in messages.
 std::string quote_for_message(std::string_view text, size_t max_bytes = 80);
 
 }  // namespace spanforge

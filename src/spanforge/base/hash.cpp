@@ -1,5 +1,6 @@
 #include "spanforge/base/hash.h"
 
+#include <bit>
 #include <cstring>
 
 #include <openssl/evp.h>
@@ -34,6 +35,38 @@ uint64_t load_u64(const char* bytes) {
   std::memcpy(&value, bytes, sizeof value);
   return value;
 }
+
+class SipState {
+ public:
+  SipState(uint64_t key0, uint64_t key1)
+      : a_(key0 ^ 0x736f6d6570736575),
+        b_(key1 ^ 0x646f72616e646f6d),
+        c_(key0 ^ 0x6c7967656e657261),
+        d_(key1 ^ 0x7465646279746573) {}
+  void add(uint64_t block) {
+    d_ ^= block;
+    round();
+    a_ ^= block;
+  }
+  uint64_t finish() {
+    c_ ^= 0xff;
+    for (int i = 0; i < 3; ++i) round();
+    return a_ ^ b_ ^ c_ ^ d_;
+  }
+
+ private:
+  void round() {
+    a_ += b_, c_ += d_;
+    b_ = std::rotl(b_, 13) ^ a_;
+    d_ = std::rotl(d_, 16) ^ c_;
+    a_ = std::rotl(a_, 32);
+    c_ += b_, a_ += d_;
+    b_ = std::rotl(b_, 17) ^ c_;
+    d_ = std::rotl(d_, 21) ^ a_;
+    c_ = std::rotl(c_, 32);
+  }
+  uint64_t a_, b_, c_, d_;
+};
 
 // Tables for slicing by 8: kTables[k][b] is the CRC of byte b followed by k zero bytes.
 using Crc32cTables = std::array<std::array<uint32_t, 256>, 8>;
@@ -135,6 +168,20 @@ uint64_t stable_hash(std::string_view bytes, uint64_t seed) {
   uint64_t tail = 0;
   std::memcpy(&tail, bytes.data(), bytes.size());
   return combine(hash, tail);
+}
+
+uint64_t siphash13(std::string_view bytes, uint64_t key0, uint64_t key1) {
+  SipState state(key0, key1);
+  uint64_t last = static_cast<uint64_t>(bytes.size()) << 56;
+  while (bytes.size() >= 8) {
+    state.add(load_u64(bytes.data()));
+    bytes.remove_prefix(8);
+  }
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    last |= static_cast<uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+  }
+  state.add(last);
+  return state.finish();
 }
 
 }  // namespace spanforge

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <string_view>
-#include <unordered_map>
 
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/normalize.h"
 #include "spanforge/data/question_form.h"
 
@@ -85,7 +85,7 @@ std::vector<std::string> overlap_baseline(const Dataset& dataset) {
 }
 
 std::vector<std::string> frequency_baseline(const Dataset& train, const Dataset& dataset) {
-  std::map<std::string_view, std::unordered_map<std::string_view, int64_t>> counts;
+  std::map<std::string_view, KeyedMap<std::string_view, int64_t>> counts;
   for (const Example& example : train.examples) {
     const std::string_view answer =
         example.answers.empty() ? std::string_view() : std::string_view(example.answers[0].text);

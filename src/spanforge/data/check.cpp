@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <unordered_map>
-
-#include "spanforge/base/random.h"
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/normalize.h"
 
 namespace spanforge {
@@ -18,14 +16,6 @@ bool has_control_character(std::string_view text) {
   }
   return false;
 }
-
-// A question with the number of its context.
-using Asked = std::pair<std::string_view, size_t>;
-struct AskedHash {
-  size_t operator()(const Asked& asked) const {
-    return std::hash<std::string_view>()(asked.first) ^ mix64(asked.second);
-  }
-};
 
 class Checker {
  public:
@@ -146,7 +136,7 @@ class Checker {
   const Dataset& dataset_;
   FileReport report_;
   size_t to_search_ = 0;  // bytes
-  std::unordered_map<Asked, size_t, AskedHash> asked_;
+  KeyedMap<std::pair<std::string_view, uint64_t>, size_t> asked_;  // question, context -> example
   std::optional<AnswerSearch> search_;
   std::vector<bool> empty_context_;
   size_t searched_ = SIZE_MAX;  // the context it searches

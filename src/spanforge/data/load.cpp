@@ -3,15 +3,15 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <functional>
+#include <deque>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/text_index.h"
 #include "spanforge/data/answer_start.h"
 #include "spanforge/data/dataset.h"
-#include "spanforge/data/indexed_strings.h"
 #include "spanforge/data/row_stream.h"
 
 namespace spanforge {
@@ -23,12 +23,7 @@ constexpr std::string_view kBlank = "\xEF\xBB\xBF \t\r\n";  // byte order mark a
 class DatasetBuilder {
  public:
   // lenient: faulty rows are noted, not refused.
-  DatasetBuilder(const fs::path& file, bool lenient)
-      : lenient_(lenient),
-        contexts_([this](size_t i) -> std::string_view { return dataset_.contexts[i]; }),
-        ids_([this](size_t i) -> std::string_view { return dataset_.examples[i].id; }) {
-    dataset_.file = file;
-  }
+  DatasetBuilder(const fs::path& file, bool lenient) : lenient_(lenient) { dataset_.file = file; }
   DatasetBuilder(const DatasetBuilder&) = delete;
 
   void add(std::string_view text, const std::string& base_place, const ReadCallback& on_read) {
@@ -56,12 +51,18 @@ class DatasetBuilder {
   }
 
  private:
+  auto id_text() const {
+    return [this](size_t i) -> std::string_view { return dataset_.examples[i].id; };
+  }
+
   void on_object(RowKind kind, Json& object, const std::string& place) {
     const std::string id = lenient_ ? id_of(object) : "";
     switch (kind) {
-      case RowKind::kQuestion:
+      case RowKind::kQuestion: {
+        const size_t before = dataset_.faults.size();
         return forgive(
-            id, [&] { add_example(object, kNoContext, place); }, [&] { drop_stray_faults(); });
+            id, [&] { add_example(object, kNoContext, place); }, [&] { drop_stray_faults(before); });
+      }
       case RowKind::kParagraph:
         return forgive(
             id, [&] { end_paragraph(object, place); }, [&] { drop_unplaced(); });
@@ -94,11 +95,12 @@ class DatasetBuilder {
   void drop_unplaced() {
     while (dataset_.examples.size() > placed_) {
       const size_t last = dataset_.examples.size() - 1;
-      ids_.erase(last);
-      std::erase(unplaced_, static_cast<std::ptrdiff_t>(last));
+      ids_.erase(dataset_.examples[last].id, last, id_text());
+      if (!unplaced_.empty() && unplaced_.back() == last) unplaced_.pop_back();
       dataset_.examples.pop_back();
     }
-    drop_stray_faults();
+    drop_stray_faults(settled_);
+    settled_ = dataset_.faults.size();
   }
 
   // The same, where an article or all of a text ends: what has no title yet gets none.
@@ -107,11 +109,15 @@ class DatasetBuilder {
     titled_ = dataset_.examples.size();
   }
 
-  // Forgets what was noted of questions that were not added in the end.
-  void drop_stray_faults() {
-    std::erase_if(dataset_.faults, [&](const RowFault& fault) {
+  // Forgets what was noted, from there on, of questions that were not added in the end.
+  void drop_stray_faults(size_t first) {
+    std::vector<RowFault>& faults = dataset_.faults;
+    const auto is_stray = [&](const RowFault& fault) {
       return fault.example != SIZE_MAX && fault.example >= dataset_.examples.size();
-    });
+    };
+    faults.erase(std::remove_if(faults.begin() + static_cast<std::ptrdiff_t>(first), faults.end(),
+                                is_stray),
+                 faults.end());
   }
 
   // A fault that leaves the row usable. The example is the one about to be added.
@@ -152,11 +158,11 @@ class DatasetBuilder {
   void end_paragraph(Json& paragraph, const std::string& place) {
     if (!paragraph.contains("qas")) fail(place, "qas is missing");
     const size_t context = take_context(paragraph, place);
-    for (; placed_ < dataset_.examples.size(); ++placed_) {
-      Example& example = dataset_.examples[placed_];
-      example.context = context;
-      locate_answers(example);
+    for (size_t i = placed_; i < dataset_.examples.size(); ++i) {
+      dataset_.examples[i].context = context;
+      locate_answers(i);
     }
+    settle();
   }
 
   void add_example(Json& row, size_t context, const std::string& place) {
@@ -167,31 +173,39 @@ class DatasetBuilder {
     example.context = context;
     example.is_impossible = take_impossible(row, place);
     take_answers(row, place, example);
-    if (const auto other = ids_.find(example.id)) {
+    if (const auto other = ids_.find(example.id, id_text())) {
       note("duplicate_id", place, example.id,
            fmt::format("the id \"{}\" already stands at {}", quote_for_message(example.id),
                        dataset_.examples[*other].place));
     }
     dataset_.examples.push_back(std::move(example));
-    ids_.insert(dataset_.examples.size() - 1);
+    ids_.insert(dataset_.examples.back().id, dataset_.examples.size() - 1, id_text());
     if (context != kNoContext) {
-      locate_answers(dataset_.examples.back());
-      placed_ = dataset_.examples.size();
+      locate_answers(dataset_.examples.size() - 1);
+      settle();
     }
+  }
+
+  // Every question up to here has its context and stays.
+  void settle() {
+    placed_ = dataset_.examples.size();
+    settled_ = dataset_.faults.size();
   }
 
   size_t take_context(Json& row, const std::string& place) {
     std::string context = take_string(row, {"context", "context_text"}, place);
-    if (const auto known = contexts_.find(context)) return *known;
-    dataset_.contexts.push_back(std::move(context));
-    contexts_.insert(dataset_.contexts.size() - 1);
-    return dataset_.contexts.size() - 1;
+    const auto [number, is_new] =
+        contexts_.insert(context, dataset_.contexts.size(),
+                         [&](size_t i) -> std::string_view { return dataset_.contexts[i]; });
+    if (is_new) dataset_.contexts.push_back(std::move(context));
+    return number;
   }
 
   // CMRC's own form has answers without positions: the first occurrence, or -1 where there is none.
-  void locate_answers(Example& example) {
-    if (unplaced_.empty() || unplaced_.front() != &example - dataset_.examples.data()) return;
-    unplaced_.erase(unplaced_.begin());
+  void locate_answers(size_t number) {
+    if (unplaced_.empty() || unplaced_.front() != number) return;
+    unplaced_.pop_front();
+    Example& example = dataset_.examples[number];
     const std::string& context = dataset_.contexts[example.context];
     for (Answer& answer : example.answers) {
       const size_t at = context.find(answer.text);
@@ -231,7 +245,7 @@ class DatasetBuilder {
     }
     if (plain && positions) fail(place, "answers mixes strings and objects");
     if (plain && !example.answers.empty()) {
-      unplaced_.push_back(static_cast<std::ptrdiff_t>(dataset_.examples.size()));
+      unplaced_.push_back(dataset_.examples.size());
     }
   }
 
@@ -319,10 +333,11 @@ class DatasetBuilder {
 
   const bool lenient_;
   Dataset dataset_;
-  IndexedStrings<std::function<std::string_view(size_t)>> contexts_, ids_;
-  size_t titled_ = 0;                     // examples whose title is known
-  size_t placed_ = 0;                     // examples whose context is known
-  std::vector<std::ptrdiff_t> unplaced_;  // examples whose answers came without positions, in order
+  TextIndex contexts_, ids_;
+  size_t titled_ = 0;            // examples whose title is known
+  size_t placed_ = 0;            // examples whose context is known
+  size_t settled_ = 0;           // faults that stay noted, whatever becomes of later questions
+  std::deque<size_t> unplaced_;  // examples whose answers came without positions, in order
 };
 
 Dataset parse(std::string_view text, const fs::path& file, bool lenient,
@@ -355,10 +370,6 @@ class PageReleaser {
  private:
   const char* released_;  // starts at the mapping, so it stays on a page boundary
 };
-
-}  // namespace
-
-namespace {
 
 Dataset load(const std::filesystem::path& file, bool lenient) {
   const MappedFile mapped(file);

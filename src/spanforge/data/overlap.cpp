@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
-#include "spanforge/base/hash.h"
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/normalize.h"
 
 namespace spanforge {
@@ -26,7 +24,7 @@ class Interner {
   }
 
  private:
-  std::unordered_map<std::string_view, uint64_t> numbers_;
+  KeyedMap<std::string_view, uint64_t> numbers_;
 };
 
 template <class Number>
@@ -43,13 +41,8 @@ Values number_values(const Dataset& dataset, Number&& context_number, Number&& q
   return values;
 }
 
-struct PairHash {
-  size_t operator()(const std::pair<uint64_t, uint64_t>& pair) const {
-    return static_cast<size_t>(pair.first * 0x9E3779B97F4A7C15ull ^ pair.second);
-  }
-};
-using PairSet = std::unordered_set<std::pair<uint64_t, uint64_t>, PairHash>;
-using NumberSet = std::unordered_set<uint64_t>;
+using PairSet = KeyedSet<std::pair<uint64_t, uint64_t>>;
+using NumberSet = KeyedSet<uint64_t>;
 
 struct Sets {
   NumberSet contexts, questions;
@@ -94,12 +87,12 @@ Overlap find_overlap(const Dataset& first, const Dataset& second) {
     }
   }
   const auto hash = [](const std::string& text) {
-    return stable_hash(normalize_for_overlap(text));
+    return keyed_hash(normalize_for_overlap(text));
   };
   const Sets a(first, number_values(first, hash, hash));
   result.normalized = count_shared(a, Sets(second, number_values(second, hash, hash)));
 
-  std::unordered_set<std::string_view> ids;
+  KeyedSet<std::string_view> ids;
   for (const Example& example : first.examples) ids.insert(example.id);
   for (const Example& example : second.examples) {
     result.ids += static_cast<int64_t>(ids.count(example.id));

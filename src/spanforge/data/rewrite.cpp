@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <unordered_map>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/json.h"
 #include "spanforge/base/json_reader.h"
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/answer_start.h"
 
 namespace spanforge {
@@ -50,7 +50,7 @@ class ChangeFinder {
         if (base_place.empty()) throw;
       }
     });
-    if (!changes_.empty()) fail(changes_.begin()->first);
+    if (!changes_.empty()) fail(std::ranges::min_element(changes_)->first);
     std::ranges::sort(found_, {}, &ByteChange::begin);
     return std::move(found_);
   }
@@ -193,7 +193,7 @@ class ChangeFinder {
 
   std::string_view file_text_;
   const Dataset& dataset_;
-  std::unordered_map<std::string, std::vector<const AnswerChange*>> changes_;  // by the row's place
+  KeyedMap<std::string, std::vector<const AnswerChange*>> changes_;  // by the row's place
   const ReadCallback& on_read_;
   size_t told_ = 0;            // what on_read_ knows of
   std::optional<bool> ascii_;  // is the whole file, once that was asked

@@ -7,9 +7,10 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <unordered_set>
 #include <utility>
 #include <vector>
+
+#include "spanforge/base/text_index.h"
 
 namespace spanforge {
 namespace {
@@ -100,7 +101,7 @@ struct Frame {
   bool keep_member = true;                    // false: the member's key is unknown
   int64_t elements = 0;                       // of an array
   std::vector<std::string> keys;              // of an object: few, searched linearly
-  std::unordered_set<std::string> many_keys;  // takes over where they are many
+  TextIndex key_index;                        // ... by this where they are many
 
   bool is_array() const { return role == kRowArray || role == kValueArray; }
 };
@@ -176,14 +177,10 @@ class RowHandler : public nlohmann::json_sax<Json> {
     if (colon != std::string::npos) message.erase(0, colon + 2);
     const size_t echo = message.find("; last read");
     if (echo != std::string::npos) {
-      // What was expected stands behind the echo, which may spell anything, in bytes that are no
-      // text.
+      // What was expected stands behind the echo, which may spell anything.
       const size_t quote = message.rfind("'; expected ");
-      std::string tail =
-          quote > echo && quote != std::string::npos ? message.substr(quote + 1) : "";
-      if (std::any_of(tail.begin(), tail.end(), [](char c) { return c < ' ' || c > '~'; }))
-        tail = "";
-      message = message.substr(0, echo) + tail;
+      const bool has_tail = quote != std::string::npos && quote > echo;
+      message = message.substr(0, echo) + (has_tail ? message.substr(quote + 1) : "");
     }
     constexpr std::string_view kPrefix = "syntax error while parsing ";
     if (message.starts_with(kPrefix)) message.erase(0, kPrefix.size());
@@ -204,16 +201,18 @@ class RowHandler : public nlohmann::json_sax<Json> {
 
   void refuse_repeated_key(Frame& frame, const std::string& key) {
     constexpr size_t kFew = 32;
-    bool fresh = true;
-    if (frame.keys.size() < kFew) {
-      for (const std::string& seen : frame.keys) fresh = fresh && seen != key;
-      frame.keys.push_back(key);
-      if (frame.keys.size() == kFew) frame.many_keys.insert(frame.keys.begin(), frame.keys.end());
-    } else {
-      fresh = frame.many_keys.insert(key).second;
-    }
-    if (!fresh)
+    std::vector<std::string>& keys = frame.keys;
+    const auto key_at = [&](size_t i) -> std::string_view { return keys[i]; };
+    if (keys.size() < kFew ? std::ranges::find(keys, key) != keys.end()
+                           : frame.key_index.find(key, key_at).has_value()) {
       fail(fmt::format("the key \"{}\" stands twice in one object", quote_for_message(key)));
+    }
+    keys.push_back(key);
+    if (keys.size() < kFew) return;
+    // All of them when they become many, then each as it comes.
+    for (size_t i = keys.size() == kFew ? 0 : keys.size() - 1; i < keys.size(); ++i) {
+      frame.key_index.insert(keys[i], i, key_at);
+    }
   }
 
   // Path of what stands inside the first `depth` frames.

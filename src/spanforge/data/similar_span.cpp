@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <string>
-#include <unordered_map>
 
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/normalize.h"
 #include "spanforge/text/unicode.h"
 
@@ -47,7 +47,7 @@ std::vector<Unit> split_units(std::string_view text) {
 class Search {
  public:
   Search(std::string_view answer, std::string_view context, double min_f1) {
-    std::unordered_map<std::u32string, int32_t> numbers;
+    KeyedMap<std::u32string, int32_t> numbers;
     const std::vector<Unit> units = split_units(answer);
     if (!units.empty()) {
       const std::u32string all = decode_utf8(answer);

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/normalize.h"
 
 namespace spanforge {
@@ -42,7 +42,7 @@ Dataset select(const Dataset& dataset, const Keep& keep) {
   Dataset part;
   part.file = dataset.file;
   part.version = dataset.version;
-  std::unordered_map<size_t, size_t> moved;
+  KeyedMap<size_t, size_t> moved;
   for (const Example& example : dataset.examples) {
     if (!keep(example)) continue;
     const auto [at, fresh] = moved.try_emplace(example.context, part.contexts.size());
@@ -60,7 +60,7 @@ SplitResult split_by_context(const Dataset& dataset, const SplitOptions& options
     throw Error(ErrorCode::kUsage, "--validation",
                 fmt::format("the share {} is not between 0 and 1", options.validation_share));
   }
-  std::unordered_map<std::string, Group> groups;
+  KeyedMap<std::string, Group> groups;
   std::vector<Group*> group_of(dataset.contexts.size(), nullptr);
   for (const Example& example : dataset.examples) {
     Group*& group = group_of[example.context];

@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
-#include <unordered_set>
 
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/data/question_form.h"
 
@@ -94,8 +93,8 @@ DataStats compute_stats(const Dataset& dataset, const Tokenizer* tokenizer) {
   stats.file = dataset.file.string();
   stats.questions = static_cast<int64_t>(dataset.examples.size());
   stats.distinct_contexts = static_cast<int64_t>(dataset.contexts.size());
-  std::unordered_set<std::string_view> questions, titles;
-  std::unordered_map<std::string_view, int64_t> forms;
+  KeyedSet<std::string_view> questions, titles;
+  KeyedMap<std::string_view, int64_t> forms;
   for (const Example& example : dataset.examples) {
     questions.insert(example.question);
     titles.insert(example.title);

@@ -2,9 +2,9 @@
 
 #include <chrono>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/evaluation/calibrate.h"
 #include "spanforge/evaluation/evaluator.h"
 
@@ -21,7 +21,7 @@ AnswerSettings unfitted(AnswerSettings settings) {
 Dataset subset(const Dataset& dataset, const std::vector<size_t>& examples) {
   Dataset chosen;
   chosen.file = dataset.file;
-  std::unordered_map<size_t, size_t> contexts;  // there -> here
+  KeyedMap<size_t, size_t> contexts;  // there -> here
   for (const size_t i : examples) {
     Example example = dataset.examples[i];
     const auto [entry, fresh] = contexts.emplace(example.context, chosen.contexts.size());

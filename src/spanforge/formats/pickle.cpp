@@ -2,10 +2,10 @@
 
 #include <array>
 #include <bit>
-#include <unordered_map>
 
 #include <fmt/format.h>
 
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/formats/pickle_calls.h"
 
@@ -34,6 +34,31 @@ constexpr std::array<StorageRow, 15> kStorages = {{
     {StoredType::kF8E4m3, "", "float8_e4m3fn"},
     {StoredType::kF8E5m2, "", "float8_e5m2"},
 }};
+
+// What entries of the memo stand for. Picklers number them 0, 1, 2, ...; any other numbers are legal.
+class Memo {
+ public:
+  size_t size() const { return in_order_.size() + others_.size(); }
+  void set(uint64_t index, PickleNode* node) {
+    if (index < in_order_.size()) {
+      in_order_[index] = node;
+    } else if (index == in_order_.size()) {
+      others_.erase(index);
+      in_order_.push_back(node);
+    } else {
+      others_[index] = node;
+    }
+  }
+  PickleNode* find(uint64_t index) const {  // nullptr: never set
+    if (index < in_order_.size()) return in_order_[index];
+    const auto found = others_.find(index);
+    return found == others_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::vector<PickleNode*> in_order_;  // 0 up to the first that is missing
+  KeyedMap<uint64_t, PickleNode*> others_;
+};
 
 }  // namespace
 
@@ -254,12 +279,12 @@ class PickleMachine::Run {
 
   void remember(uint64_t index) {
     machine_.budget_.charge(48);
-    memo_[index] = top();
+    memo_.set(index, top());
   }
   void recall(uint64_t index) {
-    const auto it = memo_.find(index);
-    if (it == memo_.end()) fail(fmt::format("memo entry {} was never set", index));
-    push(it->second);
+    PickleNode* node = memo_.find(index);
+    if (node == nullptr) fail(fmt::format("memo entry {} was never set", index));
+    push(node);
   }
 
   bool memo(unsigned char op) {
@@ -332,7 +357,7 @@ class PickleMachine::Run {
   size_t position_;
   Nodes stack_;
   std::vector<size_t> marks_;
-  std::unordered_map<uint64_t, PickleNode*> memo_;
+  Memo memo_;
 };
 
 PickleNode* PickleMachine::run(size_t& position) { return Run(*this, position).execute(position); }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/json_reader.h"
@@ -156,11 +155,12 @@ class HeaderReader {
 };
 
 void require_distinct_names(const std::vector<Entry>& entries, const std::string& place) {
-  std::unordered_set<std::string_view> names;
-  for (const Entry& entry : entries) {
-    if (!names.insert(entry.tensor.name).second) {
-      fail(place,
-           fmt::format("the tensor \"{}\" appears twice", quote_for_message(entry.tensor.name)));
+  TextIndex names;
+  const auto name_of_entry = [&](size_t i) -> std::string_view { return entries[i].tensor.name; };
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const std::string& name = entries[i].tensor.name;
+    if (!names.insert(name, i, name_of_entry).is_new) {
+      fail(place, fmt::format("the tensor \"{}\" appears twice", quote_for_message(name)));
     }
   }
 }
@@ -254,12 +254,14 @@ SafetensorsContents parse_safetensors(std::string_view bytes, const std::string&
 
 SafetensorsFile::SafetensorsFile(const fs::path& path)
     : file_(path), contents_(parse_safetensors(file_.bytes(), path.string())) {
-  for (size_t i = 0; i < contents_.tensors.size(); ++i) index_[contents_.tensors[i].name] = i;
+  for (size_t i = 0; i < contents_.tensors.size(); ++i) {
+    index_.insert(contents_.tensors[i].name, i, name_of(contents_.tensors));
+  }
 }
 
 const StoredTensor* SafetensorsFile::find(std::string_view name) const {
-  const auto it = index_.find(name);
-  return it == index_.end() ? nullptr : &contents_.tensors[it->second];
+  const auto found = index_.find(name, name_of(contents_.tensors));
+  return found ? &contents_.tensors[*found] : nullptr;
 }
 
 void write_safetensors(const fs::path& path, std::vector<StoredTensor> tensors,

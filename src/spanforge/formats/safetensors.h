@@ -9,10 +9,10 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "spanforge/base/file.h"
+#include "spanforge/base/text_index.h"
 #include "spanforge/formats/stored_tensor.h"
 
 namespace spanforge {
@@ -38,7 +38,7 @@ class SafetensorsFile {
  private:
   MappedFile file_;
   SafetensorsContents contents_;
-  std::unordered_map<std::string_view, size_t> index_;
+  TextIndex index_;  // of the names
 };
 
 // Writes the very bytes the safetensors package writes for the same tensors (sorted by type, widest

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
-#include <unordered_map>
 
 #include <fmt/format.h>
 
+#include "spanforge/base/keyed_hash.h"
+#include "spanforge/base/text_index.h"
 #include "spanforge/formats/pickle.h"
 #include "spanforge/formats/zip.h"
 
@@ -87,8 +88,11 @@ class Unfolder {
 TorchValue Unfolder::convert(const PickleDict& dict, int depth) {
   budget_.charge(2 * sizeof(TorchValue) * dict.items.size());
   TorchDict out;
-  std::unordered_map<std::string, size_t> texts;  // keys other than these are few, and scanned
-  std::unordered_map<int64_t, size_t> integers;
+  TextIndex texts;  // of the keys that are texts
+  KeyedMap<int64_t, size_t> integers;
+  const auto text_at = [&](size_t i) -> std::string_view {
+    return *out.items[i].first.get_if<std::string>();
+  };
   for (const auto& [key_node, value_node] : dict.items) {
     TorchValue key = unfold(key_node, depth + 1);
     const auto* text = key.get_if<std::string>();
@@ -97,8 +101,10 @@ TorchValue Unfolder::convert(const PickleDict& dict, int depth) {
       fail(place_, "has a dict with a key that is neither a text nor an integer");
     }
     budget_.charge(64 + (text != nullptr ? text->size() : 0));
-    size_t& index = text != nullptr ? texts.try_emplace(*text, out.items.size()).first->second
-                                    : integers.try_emplace(*integer, out.items.size()).first->second;
+    const size_t index =
+        text != nullptr
+            ? texts.insert(*text, out.items.size(), text_at).number
+            : integers.try_emplace(*integer, out.items.size()).first->second;
     TorchValue value = unfold(value_node, depth + 1);
     if (index < out.items.size()) {
       out.items[index].second = std::move(value);
@@ -197,7 +203,7 @@ TorchValue parse_zip_form(std::string_view bytes, const std::string& place) {
   });
   if (pickle == entries.end()) fail(place, "is a ZIP archive without a data.pkl: not a torch file");
   const std::string root = pickle->name.substr(0, pickle->name.size() - 8);  // "archive/"
-  std::unordered_map<std::string_view, std::string_view> records;
+  KeyedMap<std::string_view, std::string_view> records;
   for (const ZipEntry& entry : entries) {
     if (entry.name.starts_with(root)) {
       records[std::string_view(entry.name).substr(root.size())] = entry.bytes;
@@ -246,9 +252,9 @@ TorchValue parse_legacy_form(std::string_view bytes, const std::string& place) {
 
   // The storages lie behind, in the order of the keys: a count of elements, then their bytes. The
   // element's size is known only to those who name the storage.
-  std::unordered_map<std::string_view, StoredType> types;
+  KeyedMap<std::string_view, StoredType> types;
   for (const PickleStorage* storage : machine.storages()) types.emplace(storage->key, storage->type);
-  std::unordered_map<std::string_view, std::string_view> storages;
+  KeyedMap<std::string_view, std::string_view> storages;
   for (PickleNode* node : keys->items) {
     const auto* key = node->get_if<std::string_view>();
     const auto type = key == nullptr ? types.end() : types.find(*key);

@@ -122,15 +122,17 @@ WeightFiles::WeightFiles(const fs::path& directory)
                 "has no weights: neither model.safetensors nor pytorch_model.bin");
   }
   tensors_ = path_.extension() == ".json" ? files_->open_shards(path_) : files_->open(path_);
-  for (size_t i = 0; i < tensors_.size(); ++i) index_[tensors_[i].name] = i;
+  for (size_t i = 0; i < tensors_.size(); ++i) {
+    index_.insert(tensors_[i].name, i, name_of(tensors_));
+  }
 }
 
 WeightFiles::~WeightFiles() = default;
 WeightFiles::WeightFiles(WeightFiles&&) noexcept = default;
 
 const StoredTensor* WeightFiles::find(std::string_view name) const {
-  const auto it = index_.find(name);
-  return it == index_.end() ? nullptr : &tensors_[it->second];
+  const auto found = index_.find(name, name_of(tensors_));
+  return found ? &tensors_[*found] : nullptr;
 }
 
 void WeightFiles::copy(std::string_view part, void* to) const {

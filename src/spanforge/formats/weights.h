@@ -8,10 +8,10 @@
 #include <filesystem>
 #include <memory>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "spanforge/base/file.h"
+#include "spanforge/base/text_index.h"
 #include "spanforge/formats/stored_tensor.h"
 
 namespace spanforge {
@@ -37,7 +37,7 @@ class WeightFiles {
   fs::path path_;
   std::unique_ptr<Files> files_;  // keeps the mappings alive
   std::vector<StoredTensor> tensors_;
-  std::unordered_map<std::string_view, size_t> index_;
+  TextIndex index_;  // of the names
 };
 
 // The weight file a directory would be read from, or an empty path when it has none.

@@ -1,12 +1,12 @@
 #include "spanforge/formats/zip.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 #include <fmt/format.h>
 #include <zlib.h>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/text_index.h"
 #include "spanforge/base/threads.h"
 
 namespace spanforge {
@@ -188,14 +188,15 @@ std::vector<ZipEntry> read_zip(std::string_view archive, const std::string& plac
   const Directory where = find_directory(archive, place);
   const std::string_view directory = archive.substr(where.offset, where.size);
   std::vector<ZipEntry> entries;
-  std::unordered_set<std::string_view> names;
+  TextIndex names;
   std::vector<std::pair<const char*, const char*>> ranges;
   std::vector<uint32_t> checksums;
   size_t at = 0;
   for (uint64_t i = 0; i < where.entries; ++i) {
     const Record record = read_record(directory, at, place);
     require_safe_name(record.name, place);
-    if (!names.insert(record.name).second) {
+    const auto name_of_entry = [&](size_t entry) -> std::string_view { return entries[entry].name; };
+    if (!names.insert(record.name, entries.size(), name_of_entry).is_new) {
       fail(place, fmt::format("has the ZIP entry \"{}\" twice", quote_for_message(record.name)));
     }
     const std::string_view bytes = entry_bytes(archive, record, place);

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <mutex>
-#include <unordered_map>
 #include <utility>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/text_index.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/evaluation/predict.h"
 #include "spanforge/model/answering_model.h"
@@ -44,15 +44,17 @@ void check_text(const std::string& text, const char* what, const QuestionContext
 Dataset make_dataset(const std::vector<QuestionContext>& questions, size_t first, size_t end) {
   Dataset dataset;
   dataset.file = "questions";
-  std::unordered_map<std::string_view, size_t> known;  // context text -> index
+  TextIndex known;  // of the contexts
   for (size_t i = first; i < end; ++i) {
     Example& example = dataset.examples.emplace_back();
     example.id = questions[i].id.empty() ? std::to_string(i) : questions[i].id;
     example.question = questions[i].question;
     example.place = fmt::format("{}", i);
-    const auto [entry, fresh] = known.emplace(questions[i].context, dataset.contexts.size());
-    if (fresh) dataset.contexts.push_back(questions[i].context);
-    example.context = entry->second;
+    const auto [context, is_new] =
+        known.insert(questions[i].context, dataset.contexts.size(),
+                     [&](size_t at) -> std::string_view { return dataset.contexts[at]; });
+    if (is_new) dataset.contexts.push_back(questions[i].context);
+    example.context = context;
   }
   return dataset;
 }

@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <unordered_map>
-#include <unordered_set>
-
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/json_reader.h"
+#include "spanforge/base/text_index.h"
 
 namespace spanforge {
 namespace {
@@ -45,10 +43,12 @@ std::vector<std::pair<std::string, Value>> parse_object(std::string_view text,
     members.emplace_back(std::move(id), read_value(in));
   }
   in.finish();
-  std::unordered_set<std::string_view> ids;
+  TextIndex ids;
   ids.reserve(members.size());
-  for (const auto& [name, value] : members) {
-    if (!ids.insert(name).second) {
+  const auto id_of = [&](size_t i) -> std::string_view { return members[i].first; };
+  for (size_t i = 0; i < members.size(); ++i) {
+    const std::string& name = members[i].first;
+    if (!ids.insert(name, i, id_of).is_new) {
       throw Error(ErrorCode::kBadData, place,
                   fmt::format("the question id {} appears twice", quote_for_message(name)));
     }
@@ -60,24 +60,25 @@ PredictionScores score(const Dataset& dataset, const PredictionsFile& prediction
                        const std::optional<OddsFile>& odds, double no_answer_threshold,
                        const std::string& odds_place) {
   PredictionScores result;
-  std::unordered_map<std::string_view, size_t> position;  // id -> index into items
+  TextIndex position;  // id -> index into items
+  const auto id_of = [&](size_t i) -> std::string_view { return result.items[i].id; };
   result.items.reserve(dataset.examples.size());
   for (const Example& example : dataset.examples) {
-    position.emplace(example.id, result.items.size());
     result.items.push_back(squad_item_of(example));
     result.items.back().answered = false;
+    position.insert(example.id, result.items.size() - 1, id_of);
   }
   std::vector<size_t> prediction_order;
   for (const auto& [id, text] : predictions.texts) {
-    const auto found = position.find(id);
-    if (found == position.end()) {
+    const auto found = position.find(id, id_of);
+    if (!found) {
       result.extra.push_back(id);
       continue;
     }
-    if (text.empty() && !result.items[found->second].golds.empty()) result.empty.push_back(id);
-    result.items[found->second].prediction = text;
-    result.items[found->second].answered = true;
-    prediction_order.push_back(found->second);
+    if (text.empty() && !result.items[*found].golds.empty()) result.empty.push_back(id);
+    result.items[*found].prediction = text;
+    result.items[*found].answered = true;
+    prediction_order.push_back(*found);
   }
   for (const SquadItem& item : result.items) {
     if (!item.answered) result.missing.push_back(item.id);
@@ -86,14 +87,14 @@ PredictionScores score(const Dataset& dataset, const PredictionsFile& prediction
   if (odds) {
     std::vector<bool> has_odds(result.items.size(), false);
     for (const auto& [id, value] : odds->odds) {
-      const auto found = position.find(id);
-      if (found == position.end()) {
+      const auto found = position.find(id, id_of);
+      if (!found) {
         result.extra_odds.push_back(id);
         continue;
       }
-      result.items[found->second].no_answer_probability = value;
-      has_odds[found->second] = true;
-      odds_order.push_back(found->second);
+      result.items[*found].no_answer_probability = value;
+      has_odds[*found] = true;
+      odds_order.push_back(*found);
     }
     for (size_t i = 0; i < result.items.size(); ++i) {
       if (result.items[i].answered && !has_odds[i]) {

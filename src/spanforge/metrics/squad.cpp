@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
-#include <unordered_map>
 
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/metrics/python_text.h"
 
@@ -67,7 +67,7 @@ int64_t common_tokens(const std::vector<std::string>& gold,
     }
     return same;
   }
-  std::unordered_map<std::string_view, int64_t> left;
+  KeyedMap<std::string_view, int64_t> left;
   for (const std::string& token : gold) ++left[token];
   for (const std::string& token : prediction) {
     const auto found = left.find(token);

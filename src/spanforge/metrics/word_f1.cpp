@@ -4,10 +4,9 @@
 #include <unicode/uscript.h>
 
 #include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/metrics/python_text.h"
 
@@ -36,15 +35,15 @@ bool is_single_han(const std::string& word) {
          U_SUCCESS(status);
 }
 
-std::unordered_set<std::string> words_of(const std::vector<Segment>& segments) {
-  std::unordered_set<std::string> words;
+KeyedSet<std::string> words_of(const std::vector<Segment>& segments) {
+  KeyedSet<std::string> words;
   for (const Segment& segment : segments) words.insert(segment.word);
   return words;
 }
 
 // Joins neighbouring single characters to words, those of the other text excepted.
 std::vector<std::string> join_singles(const std::vector<Segment>& segments,
-                                      const std::unordered_set<std::string>& other) {
+                                      const KeyedSet<std::string>& other) {
   std::vector<std::string> words;
   bool open = false;  // the last word may still grow
   for (const Segment& segment : segments) {
@@ -107,7 +106,7 @@ WordMatch WordMatcher::match(std::string_view gold, std::string_view prediction)
     result.precision = result.recall = result.f1 = both;
     return result;
   }
-  std::unordered_map<std::string_view, int64_t> left;
+  KeyedMap<std::string_view, int64_t> left;
   for (const std::string& word : result.gold_words) ++left[word];
   for (const std::string& word : result.prediction_words) {
     const auto found = left.find(word);

@@ -2,8 +2,8 @@
 
 #include <cmath>
 #include <deque>
-#include <unordered_map>
 
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
 #include "spanforge/model/answering_weights.h"
@@ -184,7 +184,7 @@ class Int8Weights : public AnsweringWeights {
   }
 
   SafetensorsFile file_;
-  std::unordered_map<int64_t, Tensor> plain_;  // by offset in the table
+  KeyedMap<int64_t, Tensor> plain_;  // by offset in the table
   size_t used_ = 0;
 };
 

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
-#include <unordered_map>
 #include <utility>
 
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/model/answering_weights.h"
 #include "spanforge/model/weight_io.h"
 #include "spanforge/ops/optimizer.h"
@@ -138,7 +138,7 @@ class StoredWeights : public AnsweringWeights {
   WeightFiles files_;
   const ParameterTable& table_;  // used while building only
   WeightMatch match_;
-  std::unordered_map<int64_t, size_t> row_at_;  // by offset
+  KeyedMap<int64_t, size_t> row_at_;  // by offset
   std::vector<AlignedBytes> owned_;
   std::mutex mutex_;
   std::map<std::string, int64_t> not_finite_;  // first bad element of each

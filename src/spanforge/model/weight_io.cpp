@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <unordered_map>
 
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/ops/optimizer.h"
@@ -96,7 +96,7 @@ void convert_stored(StoredType type, const char* bytes, int64_t count, float* ou
 
 WeightMatch match_weights(const WeightFiles& files, const EncoderSpec& spec,
                           const ParameterTable& table, bool may_lack_head) {
-  std::unordered_map<std::string_view, size_t> row_of;
+  KeyedMap<std::string_view, size_t> row_of;
   for (size_t i = 0; i < table.rows.size(); ++i) row_of.emplace(table.rows[i].name, i);
 
   WeightMatch match{std::vector<const StoredTensor*>(table.rows.size()), {}};

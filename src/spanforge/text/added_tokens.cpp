@@ -27,9 +27,9 @@ std::u32string normalize_content(const std::string& content, const Normalizer* n
 
 void AddedTokens::add(AddedToken token, const Vocabulary& vocabulary) {
   if (token.content.empty()) return;
-  if (const auto known = by_content_.find(token.content); known != by_content_.end()) {
-    token.id = known->second->id;
-    *known->second = std::move(token);
+  if (const auto known = by_content_.find(token.content, content_of())) {
+    token.id = tokens_[*known]->id;
+    *tokens_[*known] = std::move(token);
     return;
   }
   if (const auto id = vocabulary.find(token.content)) {
@@ -41,7 +41,7 @@ void AddedTokens::add(AddedToken token, const Vocabulary& vocabulary) {
   id_limit_ = std::max(id_limit_, token.id + 1);
   tokens_.push_back(std::make_unique<AddedToken>(std::move(token)));
   AddedToken* added = tokens_.back().get();
-  by_content_[added->content] = added;
+  by_content_.insert(added->content, tokens_.size() - 1, content_of());
   by_id_[added->id] = added;
 }
 
@@ -137,8 +137,8 @@ void AddedTokens::find(std::span<const char32_t> text, bool normalized,
 }
 
 const AddedToken* AddedTokens::find_content(const std::string& content) const {
-  const auto found = by_content_.find(content);
-  return found == by_content_.end() ? nullptr : found->second;
+  const auto found = by_content_.find(content, content_of());
+  return found ? tokens_[*found].get() : nullptr;
 }
 
 const AddedToken* AddedTokens::find_id(int32_t id) const {
@@ -149,8 +149,6 @@ const AddedToken* AddedTokens::find_id(int32_t id) const {
 std::vector<const AddedToken*> AddedTokens::by_id() const {
   std::vector<const AddedToken*> sorted;
   for (const auto& [id, token] : by_id_) sorted.push_back(token);
-  std::sort(sorted.begin(), sorted.end(),
-            [](const AddedToken* a, const AddedToken* b) { return a->id < b->id; });
   return sorted;
 }
 

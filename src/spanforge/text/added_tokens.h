@@ -4,14 +4,15 @@
 // Source: tokenizers 0.22, tokenizer/added_vocabulary.rs. Const methods are concurrent.
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "spanforge/base/text_index.h"
 #include "spanforge/text/code_point_trie.h"
 #include "spanforge/text/normalizer.h"
 #include "spanforge/text/vocabulary.h"
@@ -59,13 +60,16 @@ class AddedTokens {
   int32_t id_limit() const { return id_limit_; }  // highest id + 1; 0 when there are none
 
  private:
+  auto content_of() const {
+    return [this](size_t i) -> std::string_view { return tokens_[i]->content; };
+  }
   struct Matcher {
     CodePointTrie trie;
     bool used = false;
   };
   std::vector<std::unique_ptr<AddedToken>> tokens_;  // in the order they were added
-  std::unordered_map<std::string, AddedToken*> by_content_;
-  std::unordered_map<int32_t, const AddedToken*> by_id_;
+  TextIndex by_content_;                             // content -> index of tokens_
+  std::map<int32_t, const AddedToken*> by_id_;
   int32_t id_limit_ = 0;
   Matcher matchers_[2];
   // What the matcher of texts as they are written looks for, in UTF-8, by first byte.

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/keyed_hash.h"
 
 namespace spanforge {
 namespace {
@@ -81,7 +81,7 @@ void complete_bert_config(const BertOptions& options, Json& config) {
 
 Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOptions& options,
                         const std::string& place) {
-  std::unordered_map<std::string_view, int32_t> ids;
+  KeyedMap<std::string_view, int32_t> ids;
   ids.reserve(vocabulary.size());
   for (size_t i = 0; i < vocabulary.size(); ++i) ids[vocabulary[i]] = static_cast<int32_t>(i);
   const auto id_of = [&](const std::string& token) {

@@ -7,8 +7,8 @@
 namespace spanforge {
 
 void Vocabulary::reserve(size_t tokens) {
-  ids_.reserve(tokens);
-  slots_.reserve(tokens);
+  index_.reserve(tokens);
+  places_.reserve(tokens);
 }
 
 void Vocabulary::add(std::string_view token, int64_t id, const std::string& place) {
@@ -24,24 +24,25 @@ void Vocabulary::add(std::string_view token, int64_t id, const std::string& plac
     fail(fmt::format("has id {}, which \"{}\" has too", id,
                      quote_for_message(this->token(static_cast<int32_t>(id)))));
   }
-  const auto [entry, is_new] = ids_.emplace(std::string(token), static_cast<int32_t>(id));
-  if (!is_new) fail("is listed twice");
-  if (static_cast<size_t>(id) >= slots_.size()) slots_.resize(static_cast<size_t>(id) + 1);
-  slots_[static_cast<size_t>(id)] = &entry->first;
+  const auto number = static_cast<size_t>(id);
+  if (!index_.insert(token, number, token_of()).is_new) fail("is listed twice");
+  if (number >= places_.size()) places_.resize(number + 1);
+  places_[number] = {static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(token.size() + 1)};
+  bytes_.insert(bytes_.end(), token.begin(), token.end());
 }
 
 std::optional<int32_t> Vocabulary::find(std::string_view token) const {
-  const auto found = ids_.find(token);
-  if (found == ids_.end()) return std::nullopt;
-  return found->second;
+  const auto found = index_.find(token, token_of());
+  if (!found) return std::nullopt;
+  return static_cast<int32_t>(*found);
 }
 
 std::string_view Vocabulary::token(int32_t id) const {
-  return has_id(id) ? std::string_view(*slots_[static_cast<size_t>(id)]) : std::string_view();
+  return has_id(id) ? token_at(static_cast<size_t>(id)) : std::string_view();
 }
 
 bool Vocabulary::has_id(int32_t id) const {
-  return id >= 0 && id < id_limit() && slots_[static_cast<size_t>(id)] != nullptr;
+  return id >= 0 && id < id_limit() && places_[static_cast<size_t>(id)].length_and_one != 0;
 }
 
 }  // namespace spanforge

@@ -7,8 +7,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include "spanforge/base/text_index.h"
 
 namespace spanforge {
 
@@ -23,18 +24,28 @@ class Vocabulary {
 
   std::optional<int32_t> find(std::string_view token) const;
   // "" when there is no such id; has_id() tells that from an empty token.
+  // Valid until the next add(); moving the vocabulary does not matter.
   std::string_view token(int32_t id) const;
   bool has_id(int32_t id) const;
-  size_t size() const { return ids_.size(); }                               // tokens
-  int32_t id_limit() const { return static_cast<int32_t>(slots_.size()); }  // highest id + 1
+  size_t size() const { return index_.size(); }                               // tokens
+  int32_t id_limit() const { return static_cast<int32_t>(places_.size()); }  // highest id + 1
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view s) const { return std::hash<std::string_view>()(s); }
+  struct Place {  // in bytes_
+    uint32_t begin = 0;
+    uint32_t length_and_one = 0;  // 0: there is no such id
   };
-  std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> ids_;
-  std::vector<const std::string*> slots_;  // [id]: the key in ids_, which never moves; or null
+  static_assert((kMaxId + 1) * kMaxTokenBytes <= int64_t{1} << 32);
+  std::string_view token_at(size_t id) const {
+    return {bytes_.data() + places_[id].begin, size_t{places_[id].length_and_one} - 1};
+  }
+  auto token_of() const {
+    return [this](size_t id) { return token_at(id); };
+  }
+
+  std::vector<char> bytes_;    // of all tokens
+  std::vector<Place> places_;  // [id]
+  TextIndex index_;            // token -> id
 };
 
 }  // namespace spanforge

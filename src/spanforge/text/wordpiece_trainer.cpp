@@ -6,10 +6,10 @@
 #include <map>
 #include <queue>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/text/normalizer.h"
 #include "spanforge/text/pre_tokenizer.h"
 #include "spanforge/text/unicode.h"
@@ -36,7 +36,7 @@ std::vector<Word> count_words(const std::vector<std::string>& texts,
   options.lowercase = bert.do_lower_case;
   options.strip_accents = bert.strip_accents.value_or(bert.do_lower_case);
   const BertNormalizer normalizer(options);
-  std::unordered_map<std::u32string, int64_t> counts;
+  KeyedMap<std::u32string, int64_t> counts;
   NormalizedText text, scratch;
   std::vector<CharRange> words;
   for (size_t i = 0; i < texts.size(); ++i) {
@@ -129,7 +129,7 @@ class PairMerger {
 
   void merge(Piece left, Piece right, Piece joined) {
     const std::vector<size_t> holders = std::move(pairs_[key(left, right)].words);
-    std::unordered_map<uint64_t, int64_t> change;
+    KeyedMap<uint64_t, int64_t> change;
     for (const size_t w : holders) {
       for_each_pair(w, [&](uint64_t k) { change[k] -= counts_[w]; });
       join(words_[w], left, right, joined);
@@ -184,7 +184,7 @@ class PairMerger {
 
   std::vector<std::vector<Piece>> words_;
   std::vector<int64_t> counts_;
-  std::unordered_map<uint64_t, PairInfo> pairs_;
+  KeyedMap<uint64_t, PairInfo> pairs_;
   std::priority_queue<Entry> queue_;
 };
 
@@ -249,7 +249,7 @@ class VocabularyTrainer {
 
   const WordPieceTrainerOptions& options_;
   std::vector<std::string> vocabulary_;
-  std::unordered_map<std::string, int32_t> ids_;
+  KeyedMap<std::string, int32_t> ids_;
 };
 
 }  // namespace

@@ -6,8 +6,8 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <unordered_map>
 
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/random.h"
 #include "spanforge/formats/torch_file.h"
 #include "spanforge/model/encoder_spec.h"
@@ -169,7 +169,7 @@ std::vector<const Parameter*> module_order(const QuestionAnsweringModel& model) 
   }
   modules.emplace_back(spec.head);
 
-  std::unordered_map<std::string_view, const Parameter*> by_name;
+  KeyedMap<std::string_view, const Parameter*> by_name;
   for (const Parameter& parameter : model.parameters()) by_name[parameter.name] = &parameter;
   std::vector<const Parameter*> order;
   for (const std::string& module : modules) {

@@ -1,0 +1,81 @@
+#pragma once
+// Finds the texts of an array by their contents: a table of their numbers (indices), 8 bytes a
+// slot, that holds neither the texts nor pointers to them. `text_of` is given at each call: number
+// -> text, valid for the numbers inserted. Tables that are larger than a cache are what this is for
+// (one line of memory a step, sequential growth); its hash is keyed (keyed_hash.h). At most 3 *
+// 2^30 texts; Error{kInternal} beyond. Const methods are concurrent.
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace spanforge {
+
+class TextIndex {
+ public:
+  void reserve(size_t texts);
+  size_t size() const { return size_; }
+
+  template <class TextOf>
+  std::optional<size_t> find(std::string_view text, const TextOf& text_of) const {
+    if (size_ == 0) return std::nullopt;
+    const Slot& slot = slots_[position_of(text, tag_of(text), text_of)];
+    if (slot.is_free()) return std::nullopt;
+    return slot.number();
+  }
+
+  struct Inserted {
+    size_t number;  // the one given, or that of the equal text inserted before
+    bool is_new;
+  };
+  template <class TextOf>
+  Inserted insert(std::string_view text, size_t number, const TextOf& text_of) {
+    make_room(number);
+    const uint32_t tag = tag_of(text);
+    Slot& slot = slots_[position_of(text, tag, text_of)];
+    if (!slot.is_free()) return {slot.number(), false};
+    slot = {tag, static_cast<uint32_t>(number + 1)};
+    ++size_;
+    return {number, true};
+  }
+
+  // Takes the text out if it has this number. text_of() must still know it.
+  template <class TextOf>
+  void erase(std::string_view text, size_t number, const TextOf& text_of) {
+    if (size_ == 0) return;
+    const size_t position = position_of(text, tag_of(text), text_of);
+    if (!slots_[position].is_free() && slots_[position].number() == number) free_slot(position);
+  }
+
+ private:
+  struct Slot {
+    uint32_t tag = 0;  // of the text's hash; its first bits are where the search begins
+    uint32_t number_and_one = 0;
+    bool is_free() const { return number_and_one == 0; }
+    size_t number() const { return size_t{number_and_one} - 1; }
+  };
+
+  static uint32_t tag_of(std::string_view text);
+  size_t home_of(uint32_t tag) const { return static_cast<size_t>(uint64_t{tag} >> shift_); }
+  size_t behind(size_t position) const { return (position + 1) & (slots_.size() - 1); }
+  void make_room(size_t number);
+  void grow(size_t slots);
+  void free_slot(size_t position);
+
+  // Where the text is, or the free slot where it would go.
+  template <class TextOf>
+  size_t position_of(std::string_view text, uint32_t tag, const TextOf& text_of) const {
+    size_t at = home_of(tag);
+    for (; !slots_[at].is_free(); at = behind(at)) {
+      if (slots_[at].tag == tag && text_of(slots_[at].number()) == text) break;
+    }
+    return at;
+  }
+
+  std::vector<Slot> slots_;  // a power of two of them, three quarters in use at most
+  size_t size_ = 0;
+  int shift_ = 32;  // of a tag, to the position of its home
+};
+
+}  // namespace spanforge

@@ -1,0 +1,41 @@
+#include "spanforge/features/window_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace spanforge {
+namespace {
+
+// Windows by the plainest reading of HF's rule: cut, step, stop at the first that reaches the end.
+std::vector<TokenSpan> slow_windows(int32_t tokens, int32_t room, int32_t overlap) {
+  if (tokens <= room) return {{0, tokens}};
+  std::vector<TokenSpan> out;
+  bool reached = false;
+  for (int32_t start = 0; start < tokens && !reached; start += room - overlap) {
+    out.push_back({start, std::min(start + room, tokens)});
+    reached = out.back().end == tokens;
+  }
+  return out;
+}
+
+TEST(PlanWindows, CoversContextAsHfDoes) {
+  std::vector<TokenSpan> plan;
+  for (int32_t tokens = 0; tokens <= 40; ++tokens) {
+    for (int32_t room = 1; room <= 20; ++room) {
+      for (int32_t overlap = 0; overlap < room; ++overlap) {
+        plan_windows(tokens, room, overlap, plan);
+        ASSERT_EQ(plan, slow_windows(tokens, room, overlap))
+            << tokens << " " << room << " " << overlap;
+        ASSERT_EQ(plan.front().start, 0);
+        ASSERT_EQ(plan.back().end, tokens);
+        for (size_t i = 1; i < plan.size(); ++i) {
+          ASSERT_EQ(plan[i - 1].end - plan[i].start, overlap);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace spanforge

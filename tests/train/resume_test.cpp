@@ -1,0 +1,346 @@
+#include <algorithm>
+#include <functional>
+
+#include "spanforge/base/file.h"
+#include "spanforge/formats/manifest.h"
+#include "spanforge/train/checkpoint.h"
+#include "spanforge/train/verify.h"
+#include "train/fixture.h"
+
+namespace spanforge {
+namespace {
+
+using testing::expect_error;
+using testing::give;
+using testing::KillAt;
+using testing::Recorder;
+using Names = std::vector<std::string>;
+
+class Resume : public testing::RunFixture {};
+
+TEST_F(Resume, EqualsARunThatNeverStopped) {
+  train(stepwise("whole"));
+  for (const int64_t step :
+       {3, 5, 9, 12}) {  // before the first checkpoint, mid-epoch, next epoch, the end
+    const std::string output = "killed-" + std::to_string(step);
+    run_until_killed(stepwise(output), step);
+    train(resumed(stepwise(output)));
+    expect_equal_results("whole", output);
+    EXPECT_EQ(names_in(output), names_in("whole"));
+    EXPECT_EQ(bytes(output + "/checkpoint-12/optimizer.pt"),
+              bytes("whole/checkpoint-12/optimizer.pt"));
+  }
+}
+
+TEST_F(Resume, TakesTheSavedOptions) {
+  TrainingArguments a = stepwise("whole");
+  give(a, "weight_decay", a.weight_decay, 0.1);
+  train(a);
+  a.output = at("killed");
+  run_until_killed(a, 6);
+  TrainingArguments b;
+  give(b, "output", b.output, at("killed"));
+  train(resumed(b));
+  expect_equal_results("whole", "killed");
+}
+
+TEST_F(Resume, GoesOnInAnotherOutput) {
+  train(stepwise("whole"));
+  TrainingArguments a = stepwise("moved");
+  train(resumed(a, at("whole/checkpoint-8").string()));
+  expect_equal_results("whole", "moved");
+  EXPECT_EQ(names_in("moved"), (Names{"checkpoint-12", "log.jsonl", "logs", "trained"}));
+}
+
+TEST_F(Resume, WithAccumulationAndShortLastGroup) {
+  const auto options = [&](const std::string& output) {
+    TrainingArguments a = stepwise(output);
+    give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, 4);
+    give(a, "accumulation_mean", a.accumulation_mean, "examples");
+    give(a, "save_steps", a.save_steps, 1.0);
+    return a;
+  };
+  train(options("whole"));
+  run_until_killed(options("killed"), 4);
+  train(resumed(options("killed")));
+  expect_equal_results("whole", "killed");
+}
+
+TEST_F(Resume, WithATokenBoundInTheMiddleOfAnEpochAndOfAnAccumulation) {
+  for (const int64_t accumulation : {1, 3}) {
+    const auto options = [&](const std::string& output) {
+      TrainingArguments a = stepwise(output + std::to_string(accumulation));
+      give(a, "per_device_train_batch_size", a.per_device_train_batch_size, 8);
+      give(a, "max_seq_length", a.max_seq_length, 20);
+      give(a, "max_tokens_per_batch", a.max_tokens_per_batch, 40);
+      give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, accumulation);
+      give(a, "num_train_epochs", a.num_train_epochs, 3.0);
+      give(a, "save_steps", a.save_steps, 1.0);
+      return a;
+    };
+    const int64_t steps = train(options("whole")).global_step;
+    ASSERT_GT(steps, 4);
+    for (const int64_t killed : {int64_t{2}, int64_t{5}, steps / 2 + 1, steps}) {
+      const std::string output = "killed-" + std::to_string(killed) + "-";
+      run_until_killed(options(output), killed);
+      TrainingArguments from_saved_options;
+      give(from_saved_options, "output", from_saved_options.output,
+           at(output + std::to_string(accumulation)));
+      train(resumed(from_saved_options));
+      expect_equal_results("whole" + std::to_string(accumulation),
+                           output + std::to_string(accumulation));
+    }
+  }
+}
+
+TEST_F(Resume, WithoutACheckpointBeginsAndSaysSo) {
+  Recorder recorder;
+  train(resumed(stepwise("out")), {.observers = {&recorder}});
+  EXPECT_NE(recorder.notices.at(0).find("starting from the beginning"), std::string::npos);
+}
+
+TEST_F(Resume, SkipsADamagedCheckpoint) {
+  train(stepwise("whole"));
+  run_until_killed(stepwise("out"), 9);
+  std::string weights = bytes("out/checkpoint-8/model.safetensors");
+  weights[weights.size() / 2] ^= 1;
+  write_file_atomic(at("out/checkpoint-8/model.safetensors"), weights);
+  Recorder recorder;
+  const TrainResult result = train(resumed(stepwise("out")), {.observers = {&recorder}});
+  EXPECT_EQ(result.resumed_from.filename(), "checkpoint-4");
+  EXPECT_NE(recorder.notices.at(0).find("damaged"), std::string::npos);
+  expect_equal_results("whole", "out");
+  const Error error = expect_error(ErrorCode::kBadModel, [&] {
+    write_file_atomic(at("whole/checkpoint-8/model.safetensors"), weights);
+    train(resumed(stepwise("x"), at("whole/checkpoint-8").string()));
+  });
+  EXPECT_NE(error.place().find("checkpoint-8"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(at("x")));
+}
+
+// One flipped bit in any file of the newest checkpoint, and the one before it is taken.
+TEST_F(Resume, NoticesAFlippedBitInAnyFile) {
+  run_until_killed(stepwise("out"), 9);
+  const Names files = names_in("out/checkpoint-8");
+  EXPECT_GE(files.size(), 13u);
+  for (const std::string& file : files) {
+    SCOPED_TRACE(file);
+    const std::string name = "out/checkpoint-8/" + file, whole = bytes(name);
+    std::string damaged = whole;
+    damaged[damaged.size() / 3] ^= 0x10;
+    write_file_atomic(at(name), damaged);
+    {
+      OutputDirectory output(at("out"));
+      Names skipped;
+      const auto found = newest_checkpoint(output, skipped);
+      ASSERT_TRUE(found.has_value());
+      EXPECT_EQ(found->directory.filename(), "checkpoint-4");
+      EXPECT_EQ(skipped.size(), 1u);
+    }
+    write_file_atomic(at(name), whole);
+  }
+  const auto found = verify_directories(at("out"));
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_TRUE(found[0].whole() && found[1].whole());
+}
+
+TEST_F(Resume, ADamagedCheckpointBesideDoesNotStopTheRun) {
+  train(stepwise("whole"));
+  run_until_killed(stepwise("out"), 9);
+  write_file_atomic(at("out/checkpoint-4/spanforge_state.json"), "{");
+  write_file_atomic(at("out/checkpoint-8/spanforge_state.json"), "[1]");
+  train(resumed(stepwise("out")));  // from the beginning, and over both
+  expect_equal_results("whole", "out");
+  for (const VerifiedDirectory& one : verify_directories(at("out"))) {
+    EXPECT_TRUE(one.whole()) << one.directory << " " << one.damage;
+  }
+}
+
+// Begun again, the run would be lost for a disk that answers the next time.
+TEST_F(Resume, DoesNotTrainOverACheckpointItCannotRead) {
+  run_until_killed(stepwise("out"), 6);
+  const auto weights = at("out/checkpoint-4/model.safetensors");
+  std::filesystem::rename(weights, at("kept"));
+  std::filesystem::create_symlink("model.safetensors", weights);  // to itself
+  const std::string log = bytes("out/log.jsonl");
+  const Error error = expect_error(ErrorCode::kIo, [&] { train(resumed(stepwise("out"))); });
+  EXPECT_EQ(error.place(), weights.string());
+  EXPECT_EQ(bytes("out/log.jsonl"), log);
+  std::filesystem::remove(weights);
+  std::filesystem::rename(at("kept"), weights);
+  train(resumed(stepwise("out")));
+  train(stepwise("whole"));
+  expect_equal_results("whole", "out");
+}
+
+TEST_F(Resume, RefusesOtherOptionsAndOtherData) {
+  run_until_killed(stepwise("out"), 5);
+  TrainingArguments a = resumed(stepwise("out"));
+  a.learning_rate = 2e-2;
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(a); }).place(), "--learning-rate");
+  a.allow_changed = {"learning-rate"};
+  EXPECT_NO_THROW(train(a));
+
+  run_until_killed(stepwise("other"), 5);
+  TrainingArguments b = resumed(stepwise("other"));
+  b.train = at("validation.json");
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(b); }).place(), "--train");
+  // The same contents under another name are the same data.
+  std::filesystem::copy_file(at("train.json"), at("copy.json"));
+  b.train = at("copy.json");
+  EXPECT_NO_THROW(train(b));
+}
+
+// Whatever decides the result: refused with both values named, taken with --allow-changed.
+TEST_F(Resume, NamesEachDifferenceAndTakesItWhenAllowed) {
+  TrainingArguments base = stepwise("out");
+  give(base, "validation", base.validation, at("validation.json"));
+  run_until_killed(base, 5);
+  std::filesystem::copy(at("model"), at("other-model"));
+  const std::string other_model = at("other-model").string();
+  struct Row {
+    const char *name, *was, *is;
+    std::function<void(TrainingArguments&)> change;
+  };
+  const Row rows[] = {
+      {"seed", "42", "43", [](auto& a) { give(a, "seed", a.seed, 43); }},
+      {"data_seed", "null", "7", [](auto& a) { give(a, "data_seed", a.data_seed, 7); }},
+      {"data_order", "shuffle", "sequential",
+       [](auto& a) { give(a, "data_order", a.data_order, "sequential"); }},
+      {"per_device_train_batch_size", "2", "3",
+       [](auto& a) { give(a, "per_device_train_batch_size", a.per_device_train_batch_size, 3); }},
+      {"gradient_accumulation_steps", "1", "2",
+       [](auto& a) { give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, 2); }},
+      {"window_overlap", "24", "10",
+       [](auto& a) { give(a, "window_overlap", a.window_overlap, 10); }},
+      {"weight_decay", "0.0", "0.5", [](auto& a) { give(a, "weight_decay", a.weight_decay, 0.5); }},
+      {"num_train_epochs", "2.0", "3.0",
+       [](auto& a) { give(a, "num_train_epochs", a.num_train_epochs, 3.0); }},
+      {"model", "/model", "other-model", [&](auto& a) { give(a, "model", a.model, other_model); }},
+      {"train", "train.json", "validation.json",
+       [&](auto& a) { give(a, "train", a.train, at("validation.json")); }},
+      {"validation", "validation.json", "train.json",
+       [&](auto& a) { give(a, "validation", a.validation, at("train.json")); }},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    TrainingArguments a = resumed(base);
+    row.change(a);
+    const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
+    EXPECT_EQ(error.place(), option_flag(row.name));
+    EXPECT_NE(error.reason().find(row.was), std::string::npos) << error.reason();
+    EXPECT_NE(error.reason().find(row.is), std::string::npos) << error.reason();
+    EXPECT_NE(error.reason().find("--allow-changed " + option_flag(row.name).substr(2)),
+              std::string::npos)
+        << error.reason();
+    EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "log.jsonl", "logs"}));
+    a.output = at(std::string("as-allowed-") + row.name);  // "out" stays as it is for the next
+    a.resume_from_checkpoint = at("out/checkpoint-4").string();
+    a.allow_changed = {option_flag(row.name).substr(2)};
+    EXPECT_NO_THROW(train(a));
+  }
+}
+
+// A checkpoint as HF leaves it: without our files, and without a manifest to prove it by.
+TEST_F(Resume, FromAForeignCheckpointWarnsOnceAndStillLooksAtIt) {
+  train(stepwise("whole"));
+  run_until_killed(stepwise("out"), 6);
+  const auto foreign = at("out/checkpoint-4");
+  for (const char* ours : {"spanforge_manifest.json", "spanforge_state.json", "spanforge.json",
+                           "training_args.json"}) {
+    ASSERT_TRUE(std::filesystem::remove(foreign / ours)) << ours;
+  }
+  std::filesystem::copy(foreign, at("foreign"));
+  const auto warnings = [](const Recorder& recorder) {
+    return std::count_if(recorder.notices.begin(), recorder.notices.end(), [](const auto& text) {
+      return text.find("has no spanforge_manifest.json") != std::string::npos;
+    });
+  };
+  Recorder last, named, ours;
+  train(resumed(stepwise("out")), {.observers = {&last}});
+  EXPECT_EQ(warnings(last), 1);
+  EXPECT_EQ(bytes("out/trained/model.safetensors"), bytes("whole/trained/model.safetensors"));
+  train(resumed(stepwise("named"), at("foreign").string()), {.observers = {&named}});
+  EXPECT_EQ(warnings(named), 1);
+  train(resumed(stepwise("ours"), at("whole/checkpoint-8").string()), {.observers = {&ours}});
+  EXPECT_EQ(warnings(ours), 0);
+  // Half written, it is refused by its structure.
+  for (const char* file : {"model.safetensors", "optimizer.pt", "trainer_state.json"}) {
+    SCOPED_TRACE(file);
+    const std::string name = std::string("foreign/") + file, whole = bytes(name);
+    write_file_atomic(at(name), whole.substr(0, whole.size() / 2));
+    const Error error = expect_error(
+        ErrorCode::kBadModel, [&] { train(resumed(stepwise("refused"), at("foreign").string())); });
+    EXPECT_NE(error.place().find(file), std::string::npos) << error.what();
+    EXPECT_FALSE(std::filesystem::exists(at("refused")));
+    write_file_atomic(at(name), whole);
+  }
+}
+
+// The best checkpoint is found beside the resumed one, wherever the run was moved; where it is gone
+// or damaged, that is said before the first step and not after the last.
+TEST_F(Resume, FindsTheBestCheckpointOrSaysSoAtOnce) {
+  TrainingArguments a = with_validation("out");
+  give(a, "num_train_epochs", a.num_train_epochs, 4.0);
+  give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
+  give(a, "metric_for_best_model", a.metric_for_best_model, "eval_loss");
+  give(a, "greater_is_better", a.greater_is_better, true);  // the first
+  train(a);
+  run_until_killed(
+      [&] {
+        TrainingArguments killed = a;
+        killed.output = at("old");
+        return killed;
+      }(),
+      20);
+  std::filesystem::rename(at("old"), at("moved"));
+  a.output = at("moved");
+  const TrainResult result = train(resumed(a));
+  EXPECT_EQ(result.best_checkpoint, at("moved/checkpoint-6"));
+  EXPECT_EQ(bytes("moved/trained/model.safetensors"), bytes("out/trained/model.safetensors"));
+
+  write_file_atomic(at("moved/checkpoint-6/model.safetensors"), "cut off");
+  Error error = expect_error(ErrorCode::kBadModel, [&] { train(resumed(a)); });
+  EXPECT_NE(error.place().find("checkpoint-6"), std::string::npos) << error.what();
+  EXPECT_NE(error.reason().find("--allow-changed load-best-model-at-end"), std::string::npos);
+  std::filesystem::remove_all(at("moved/checkpoint-6"));
+  error = expect_error(ErrorCode::kIo, [&] { train(resumed(a)); });
+  EXPECT_NE(error.reason().find("is gone"), std::string::npos) << error.what();
+  a.load_best_model_at_end = false;
+  a.allow_changed = {"load-best-model-at-end"};
+  EXPECT_NO_THROW(train(resumed(a)));
+}
+
+TEST_F(Resume, EarlyStoppingRemembersAcrossAResume) {
+  const auto options = [&] {
+    TrainingArguments a = with_validation("out");
+    give(a, "num_train_epochs", a.num_train_epochs, 9.0);
+    give(a, "learning_rate", a.learning_rate, 0.0);
+    give(a, "early_stopping_patience", a.early_stopping_patience, int64_t{2});
+    return a;
+  };
+  run_until_killed(options(), 14);
+  EXPECT_EQ(train(resumed(options())).global_step, 18);
+}
+
+// The last digits may be others then, and the run says so.
+TEST_F(Resume, WithOtherThreadsSaysSo) {
+  run_until_killed(stepwise("out"), 6);
+  TrainingArguments a = resumed(stepwise("out"));
+  Recorder same, other;
+  KillAt kill(5);
+  EXPECT_THROW(train(a, {.observers = {&same, &kill}}), KillAt::Killed);
+  give(a, "threads", a.threads, 2);
+  train(a, {.observers = {&other}});
+  const auto says = [](const Recorder& recorder) {
+    return std::any_of(recorder.notices.begin(), recorder.notices.end(), [](const auto& notice) {
+      return notice.find("computed with 1 thread, ") != std::string::npos &&
+             notice.find("2 threads") != std::string::npos;
+    });
+  };
+  EXPECT_FALSE(says(same));
+  EXPECT_TRUE(says(other));
+}
+
+}  // namespace
+}  // namespace spanforge
