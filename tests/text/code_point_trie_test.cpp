@@ -41,12 +41,13 @@ TEST(CodePointTrie, HoldsWhatAMapHolds) {
   CounterStream random(testing::test_seed());
   for (const int size : {1, 2, 10, 100, 3000}) {
     SCOPED_TRACE(size);
-    std::vector<CodePointTrie::Key> keys;
+    CodePointTrie::Keys keys;
     std::map<std::pair<int32_t, std::u32string>, int32_t> expected;
     for (int i = 0; i < size; ++i) {
       const auto root = static_cast<int32_t>(random.next_below(2));
-      keys.push_back({root, random_key(random), i});
-      expected.emplace(std::pair(root, keys.back().text), i);  // the first of equal keys stays
+      const std::u32string key = random_key(random);
+      keys.add(root, key, i);
+      expected.emplace(std::pair(root, key), i);  // the first of equal keys stays
     }
     const CodePointTrie trie(2, keys);
     for (const auto& [key, value] : expected) EXPECT_EQ(find(trie, key.first, key.second), value);
@@ -60,10 +61,11 @@ TEST(CodePointTrie, HoldsWhatAMapHolds) {
 }
 
 TEST(CodePointTrie, ARootWithManyChildrenIsWhole) {
-  std::vector<CodePointTrie::Key> keys;
-  for (int32_t c = 0; c < 40000; ++c) keys.push_back({0, {static_cast<char32_t>(c * 7), U'x'}, c});
+  const auto key = [](int32_t c) { return std::u32string{static_cast<char32_t>(c * 7), U'x'}; };
+  CodePointTrie::Keys keys;
+  for (int32_t c = 0; c < 40000; ++c) keys.add(0, key(c), c);
   const CodePointTrie trie(1, keys);
-  for (const auto& key : keys) ASSERT_EQ(find(trie, 0, key.text), key.value);
+  for (int32_t c = 0; c < 40000; ++c) ASSERT_EQ(find(trie, 0, key(c)), c);
   EXPECT_EQ(trie.next(0, 1).node, 0);
 }
 

@@ -46,12 +46,12 @@ void AddedTokens::add(AddedToken token, const Vocabulary& vocabulary) {
 }
 
 void AddedTokens::finish(const Normalizer* normalizer, const std::string& place) {
-  std::vector<CodePointTrie::Key> keys[2];
+  CodePointTrie::Keys keys[2];
   // Special tokens come first: where two contents normalise to the same text, the first one wins.
   for (const bool special : {true, false}) {
     for (const auto& token : tokens_) {
       if (token->special != special) continue;
-      std::u32string pattern =
+      const std::u32string pattern =
           normalize_content(token->content, token->normalized ? normalizer : nullptr);
       if (token->content.size() > Vocabulary::kMaxTokenBytes) {
         throw Error(ErrorCode::kBadModel, place,
@@ -67,7 +67,7 @@ void AddedTokens::finish(const Normalizer* normalizer, const std::string& place)
       if (!token->normalized) {
         spelt_[static_cast<unsigned char>(token->content[0])].push_back(token->content);
       }
-      keys[token->normalized].push_back({0, std::move(pattern), token->id});
+      keys[token->normalized].add(0, pattern, token->id);
     }
   }
   for (size_t byte = 0; byte < spelt_.size(); ++byte) {
@@ -75,7 +75,7 @@ void AddedTokens::finish(const Normalizer* normalizer, const std::string& place)
   }
   for (const bool normalized : {false, true}) {
     matchers_[normalized].used = !keys[normalized].empty();
-    matchers_[normalized].trie = CodePointTrie(1, std::move(keys[normalized]));
+    matchers_[normalized].trie = CodePointTrie(1, keys[normalized]);
   }
 }
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/keyed_hash.h"
+#include "spanforge/base/text_index.h"
 
 namespace spanforge {
 namespace {
@@ -81,17 +81,23 @@ void complete_bert_config(const BertOptions& options, Json& config) {
 
 Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOptions& options,
                         const std::string& place) {
-  KeyedMap<std::string_view, int32_t> ids;
-  ids.reserve(vocabulary.size());
-  for (size_t i = 0; i < vocabulary.size(); ++i) ids[vocabulary[i]] = static_cast<int32_t>(i);
+  // Of a token that stands twice the last line counts: ids[i] is that of the first line's token.
+  TextIndex first_lines;
+  first_lines.reserve(vocabulary.size());
+  const auto line = [&](size_t i) -> std::string_view { return vocabulary[i]; };
+  std::vector<size_t> firsts(vocabulary.size()), ids(vocabulary.size());
+  for (size_t i = 0; i < vocabulary.size(); ++i) {
+    firsts[i] = first_lines.insert(vocabulary[i], i, line).number;
+    ids[firsts[i]] = i;
+  }
   const auto id_of = [&](const std::string& token) {
-    const auto found = ids.find(token);
-    if (found == ids.end()) {
+    const auto found = first_lines.find(token, line);
+    if (!found) {
       throw Error(
           ErrorCode::kBadModel, place,
           fmt::format("the vocabulary lacks the special token \"{}\"", quote_for_message(token)));
     }
-    return found->second;
+    return static_cast<int32_t>(ids[*found]);
   };
   id_of(options.unk_token);
 
@@ -110,10 +116,10 @@ Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOp
   model["max_input_chars_per_word"] = 100;
   Json vocab = Json::object();
   auto& entries = static_cast<Json::object_t::Container&>(vocab.get_ref<Json::object_t&>());
-  entries.reserve(ids.size());
+  entries.reserve(first_lines.size());
   for (size_t i = 0; i < vocabulary.size(); ++i) {
     // Appended past the ordered map's own insertion, which looks every key up linearly.
-    if (ids[vocabulary[i]] == static_cast<int32_t>(i)) entries.emplace_back(vocabulary[i], i);
+    if (ids[firsts[i]] == i) entries.emplace_back(vocabulary[i], i);
   }
   model["vocab"] = std::move(vocab);
 

@@ -4,33 +4,45 @@
 #include <deque>
 #include <utility>
 
+#include "spanforge/base/error.h"
+
 namespace spanforge {
+
+void CodePointTrie::Keys::add(int32_t root, std::u32string_view text, int32_t value) {
+  if (texts_.size() + text.size() > UINT32_MAX) {
+    throw Error(ErrorCode::kInternal, "trie", "its keys have too many characters");
+  }
+  keys_.push_back(
+      {root, value, static_cast<uint32_t>(texts_.size()), static_cast<uint32_t>(text.size())});
+  texts_ += text;
+}
 
 // Lays out nodes breadth first, each at the first place where all its children find room.
 class CodePointTrie::Builder {
  public:
-  Builder(CodePointTrie& trie, const std::vector<Key>& keys) : trie_(trie), keys_(keys) {}
+  Builder(CodePointTrie& trie, const Keys& keys) : trie_(trie), all_(keys) {}
 
   void run(int32_t roots) {
     assign_codes();
     for (int32_t r = 0; r < roots; ++r) take(static_cast<size_t>(r));
-    size_t begin = 0;
+    keys_.reserve(all_.keys_.size());
     for (int32_t r = 0; r < roots; ++r) {
-      size_t end = begin;
-      while (end < keys_.size() && keys_[end].root == r) ++end;
-      if (end > begin) queue_.push_back({r, begin, end, 0});
-      begin = end;
+      const size_t begin = keys_.size();
+      for (const Key& key : all_.keys_) {
+        if (key.root == r) keys_.push_back(key);
+      }
+      if (keys_.size() > begin) queue_.push_back({r, begin, keys_.size(), 0});
     }
     while (!queue_.empty()) {
       const Range range = queue_.front();
       queue_.pop_front();
       place_children(range);
     }
-    trie_.units_.resize(
-        std::max(taken_end_, static_cast<size_t>(largest_base_ + code_count_ + 1)));
+    trie_.units_.resize(std::max(taken_end_, static_cast<size_t>(largest_base_ + code_count_ + 1)));
   }
 
  private:
+  using Key = Keys::Key;
   struct Range {  // the keys below a node, which share their first `depth` characters
     int32_t node;
     size_t begin, end;
@@ -44,11 +56,9 @@ class CodePointTrie::Builder {
   // Codes by frequency, so that common characters stand close together.
   void assign_codes() {
     std::vector<int64_t> counts;
-    for (const Key& key : keys_) {
-      for (const char32_t c : key.text) {
-        if (c >= counts.size()) counts.resize(c + 1);
-        ++counts[c];
-      }
+    for (const char32_t c : all_.texts_) {
+      if (c >= counts.size()) counts.resize(c + 1);
+      ++counts[c];
     }
     std::vector<std::pair<int64_t, char32_t>> ranked;
     for (char32_t c = 0; c < counts.size(); ++c) {
@@ -57,22 +67,11 @@ class CodePointTrie::Builder {
     std::sort(ranked.begin(), ranked.end());
     trie_.codes_.assign(counts.size(), 0);
     for (const auto& [count, c] : ranked) trie_.codes_[c] = ++code_count_;
+    counts_.assign(ranked.size() + 1, 0);
   }
 
   void place_children(const Range& range) {
-    size_t begin = range.begin;
-    if (keys_[begin].text.size() == range.depth) {  // the key that ends here, maybe several times
-      trie_.units_[static_cast<size_t>(range.node)].value = keys_[begin].value;
-      while (begin < range.end && keys_[begin].text.size() == range.depth) ++begin;
-    }
-    children_.clear();
-    while (begin < range.end) {
-      const char32_t c = keys_[begin].text[range.depth];
-      size_t end = begin;
-      while (end < range.end && keys_[end].text[range.depth] == c) ++end;
-      children_.push_back({trie_.codes_[c], begin, end});
-      begin = end;
-    }
+    find_children(range);
     if (children_.empty()) return;
     const int32_t base = find_base();
     largest_base_ = std::max(largest_base_, base);
@@ -83,6 +82,45 @@ class CodePointTrie::Builder {
       trie_.units_[static_cast<size_t>(node)].parent = range.node;
       queue_.push_back({node, child.begin, child.end, range.depth + 1});
     }
+  }
+
+  // The children of a node, in the order in which they come; keys change places so that those of
+  // each stand together, in the order they were in.
+  void find_children(const Range& range) {
+    children_.clear();
+    int32_t& value = trie_.units_[static_cast<size_t>(range.node)].value;
+    for (size_t i = range.begin; i < range.end; ++i) {
+      if (keys_[i].length == range.depth) {
+        if (value == kNoValue) value = keys_[i].value;
+        continue;
+      }
+      size_t& count = counts_[static_cast<size_t>(code_at(keys_[i], range.depth))];
+      if (count++ == 0) children_.push_back({code_at(keys_[i], range.depth), 0, 0});
+    }
+    size_t begin = range.begin;
+    for (Child& child : children_) {
+      size_t& count = counts_[static_cast<size_t>(child.code)];
+      child.begin = child.end = begin;
+      begin += std::exchange(count, 0);
+    }
+    if (children_.size() == 1 && begin == range.end) {
+      children_[0].end = begin;  // nothing to move
+      return;
+    }
+    for (size_t c = 0; c < children_.size(); ++c) {
+      counts_[static_cast<size_t>(children_[c].code)] = c;
+    }
+    moved_.assign(keys_.begin() + static_cast<std::ptrdiff_t>(range.begin),
+                  keys_.begin() + static_cast<std::ptrdiff_t>(range.end));
+    for (const Key& key : moved_) {
+      if (key.length == range.depth) continue;
+      keys_[children_[counts_[static_cast<size_t>(code_at(key, range.depth))]].end++] = key;
+    }
+    for (const Child& child : children_) counts_[static_cast<size_t>(child.code)] = 0;
+  }
+
+  int32_t code_at(const Key& key, size_t position) const {
+    return trie_.codes_[all_.texts_[key.begin + position]];
   }
 
   int32_t find_base() {
@@ -124,7 +162,9 @@ class CodePointTrie::Builder {
   }
 
   CodePointTrie& trie_;
-  const std::vector<Key>& keys_;
+  const Keys& all_;
+  std::vector<Key> keys_, moved_;
+  std::vector<size_t> counts_;  // [code]; zero outside of find_children()
   std::deque<Range> queue_;
   std::vector<Child> children_;
   std::vector<size_t> skip_;
@@ -132,11 +172,6 @@ class CodePointTrie::Builder {
   int32_t code_count_ = 0, largest_base_ = 0;
 };
 
-CodePointTrie::CodePointTrie(int32_t roots, std::vector<Key> keys) {
-  std::stable_sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
-    return a.root != b.root ? a.root < b.root : a.text < b.text;
-  });
-  Builder(*this, keys).run(roots);
-}
+CodePointTrie::CodePointTrie(int32_t roots, const Keys& keys) { Builder(*this, keys).run(roots); }
 
 }  // namespace spanforge

@@ -2,10 +2,11 @@
 // A trie over code points with several roots and an int32 value a key, for longest-match lookups: a
 // double array (Aoe 1989), so that a step is two loads, from tables small enough to stay in cache.
 // Node r, r < roots, is root r. Immutable once built; const methods are concurrent.
-// Cost of building: sorting the keys, then about linear in their length.
+// Cost of building: about linear in the length of the keys.
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace spanforge {
@@ -13,18 +14,30 @@ namespace spanforge {
 class CodePointTrie {
  public:
   static constexpr int32_t kNoValue = -1;
-  struct Key {
-    int32_t root = 0;
-    std::u32string text;  // not empty
-    int32_t value = 0;    // >= 0; of equal keys the first one's stays
+  // What a trie is built of; their texts lie one behind the other, for there may be very many.
+  class Keys {
+   public:
+    // text: not empty; value >= 0, of equal keys the first one's stays.
+    void add(int32_t root, std::u32string_view text, int32_t value);
+    bool empty() const { return keys_.empty(); }
+
+   private:
+    friend class CodePointTrie;
+    struct Key {
+      int32_t root = 0;
+      int32_t value = 0;
+      uint32_t begin = 0, length = 0;  // of the text, in texts_
+    };
+    std::vector<Key> keys_;
+    std::u32string texts_;
   };
   struct Edge {
     int32_t node = 0;          // 0: no such edge
     int32_t value = kNoValue;  // of the key that ends here
   };
 
-  CodePointTrie() : CodePointTrie(1, {}) {}
-  CodePointTrie(int32_t roots, std::vector<Key> keys);
+  CodePointTrie() : CodePointTrie(1, Keys()) {}
+  CodePointTrie(int32_t roots, const Keys& keys);
 
   // Characters are looked up by code: 1, 2, ... for those that occur in keys, 0 for all others.
   int32_t code(char32_t c) const { return c < codes_.size() ? codes_[c] : 0; }

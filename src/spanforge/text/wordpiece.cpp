@@ -16,16 +16,16 @@ WordPiece::WordPiece(Vocabulary vocabulary, WordPieceOptions options, const std:
   }
   unknown_id_ = *unknown;
   const std::u32string prefix = decode_utf8(options_.continuing_subword_prefix);
-  std::vector<CodePointTrie::Key> keys;
+  CodePointTrie::Keys keys;
   for (int32_t id = 0; id < vocabulary_.id_limit(); ++id) {
     const std::u32string token = decode_utf8(vocabulary_.token(id));
     if (token.empty()) continue;
-    keys.push_back({kFirst, token, id});
+    keys.add(kFirst, token, id);
     if (token.size() > prefix.size() && token.compare(0, prefix.size(), prefix) == 0) {
-      keys.push_back({kContinuing, token.substr(prefix.size()), id});
+      keys.add(kContinuing, std::u32string_view(token).substr(prefix.size()), id);
     }
   }
-  trie_ = CodePointTrie(2, std::move(keys));
+  trie_ = CodePointTrie(2, keys);
 }
 
 void WordPiece::tokenize(const NormalizedText& text, std::span<const CharRange> words,
