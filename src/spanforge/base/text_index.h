@@ -6,11 +6,23 @@
 // 2^30 texts; Error{kInternal} beyond. Const methods are concurrent.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace spanforge {
+
+// A text_of: the texts of an array, or a text of each element, as texts_in(examples, &Example::id).
+template <class Array, class Projection = std::identity>
+auto texts_in(const Array& array, Projection projection = {}) {
+  return [&array, projection](size_t i) -> std::string_view {
+    static_assert(std::is_reference_v<std::invoke_result_t<const Projection&, decltype(array[i])>>,
+                  "a text made for the call would be gone behind it");
+    return std::invoke(projection, array[i]);
+  };
+}
 
 class TextIndex {
  public:

@@ -15,6 +15,25 @@ std::string Dataset::place_of(const Example& example) const {
   return place;
 }
 
+Dataset select_examples(const Dataset& dataset, std::span<const size_t> examples) {
+  constexpr size_t kNotYet = SIZE_MAX;
+  Dataset chosen;
+  chosen.file = dataset.file;
+  chosen.version = dataset.version;
+  chosen.examples.reserve(examples.size());
+  std::vector<size_t> moved(dataset.contexts.size(), kNotYet);  // context there -> here
+  for (const size_t i : examples) {
+    Example& example = chosen.examples.emplace_back(dataset.examples[i]);
+    size_t& context = moved[example.context];
+    if (context == kNotYet) {
+      context = chosen.contexts.size();
+      chosen.contexts.push_back(dataset.context_of(example));
+    }
+    example.context = context;
+  }
+  return chosen;
+}
+
 bool is_aligned(const Answer& answer, const std::string& context, const CodePointIndex& index) {
   if (answer.answer_start < 0 || static_cast<size_t>(answer.answer_start) > index.size()) {
     return false;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,9 @@ struct Dataset {
   // "squad.json: data[3].paragraphs[0].qas[2] (id 56be...)" for messages.
   std::string place_of(const Example& example) const;
 };
+
+// Some examples, in this order, with their contexts.
+Dataset select_examples(const Dataset& dataset, std::span<const size_t> examples);
 
 // Reads a dataset, deciding the form by its content. Structure and types are checked here (missing
 // keys, wrong types, invalid UTF-8, duplicate ids): Error{kBadData, file, place}. Whether answers

@@ -51,9 +51,7 @@ class DatasetBuilder {
   }
 
  private:
-  auto id_text() const {
-    return [this](size_t i) -> std::string_view { return dataset_.examples[i].id; };
-  }
+  auto ids_of_examples() const { return texts_in(dataset_.examples, &Example::id); }
 
   void on_object(RowKind kind, Json& object, const std::string& place) {
     const std::string id = lenient_ ? id_of(object) : "";
@@ -95,7 +93,7 @@ class DatasetBuilder {
   void drop_unplaced() {
     while (dataset_.examples.size() > placed_) {
       const size_t last = dataset_.examples.size() - 1;
-      ids_.erase(dataset_.examples[last].id, last, id_text());
+      ids_.erase(dataset_.examples[last].id, last, ids_of_examples());
       if (!unplaced_.empty() && unplaced_.back() == last) unplaced_.pop_back();
       dataset_.examples.pop_back();
     }
@@ -173,13 +171,14 @@ class DatasetBuilder {
     example.context = context;
     example.is_impossible = take_impossible(row, place);
     take_answers(row, place, example);
-    if (const auto other = ids_.find(example.id, id_text())) {
+    const auto [holder, is_new] =
+        ids_.insert(example.id, dataset_.examples.size(), ids_of_examples());
+    if (!is_new) {
       note("duplicate_id", place, example.id,
            fmt::format("the id \"{}\" already stands at {}", quote_for_message(example.id),
-                       dataset_.examples[*other].place));
+                       dataset_.examples[holder].place));
     }
     dataset_.examples.push_back(std::move(example));
-    ids_.insert(dataset_.examples.back().id, dataset_.examples.size() - 1, id_text());
     if (context != kNoContext) {
       locate_answers(dataset_.examples.size() - 1);
       settle();
@@ -195,8 +194,7 @@ class DatasetBuilder {
   size_t take_context(Json& row, const std::string& place) {
     std::string context = take_string(row, {"context", "context_text"}, place);
     const auto [number, is_new] =
-        contexts_.insert(context, dataset_.contexts.size(),
-                         [&](size_t i) -> std::string_view { return dataset_.contexts[i]; });
+        contexts_.insert(context, dataset_.contexts.size(), texts_in(dataset_.contexts));
     if (is_new) dataset_.contexts.push_back(std::move(context));
     return number;
   }

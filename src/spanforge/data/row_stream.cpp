@@ -202,7 +202,7 @@ class RowHandler : public nlohmann::json_sax<Json> {
   void refuse_repeated_key(Frame& frame, const std::string& key) {
     constexpr size_t kFew = 32;
     std::vector<std::string>& keys = frame.keys;
-    const auto key_at = [&](size_t i) -> std::string_view { return keys[i]; };
+    const auto key_at = texts_in(keys);
     if (keys.size() < kFew ? std::ranges::find(keys, key) != keys.end()
                            : frame.key_index.find(key, key_at).has_value()) {
       fail(fmt::format("the key \"{}\" stands twice in one object", quote_for_message(key)));

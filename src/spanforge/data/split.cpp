@@ -36,23 +36,6 @@ size_t count_taken(const std::vector<const Group*>& order, double wish) {
   return best;
 }
 
-// The examples the predicate keeps, with their contexts.
-template <class Keep>
-Dataset select(const Dataset& dataset, const Keep& keep) {
-  Dataset part;
-  part.file = dataset.file;
-  part.version = dataset.version;
-  KeyedMap<size_t, size_t> moved;
-  for (const Example& example : dataset.examples) {
-    if (!keep(example)) continue;
-    const auto [at, fresh] = moved.try_emplace(example.context, part.contexts.size());
-    if (fresh) part.contexts.push_back(dataset.context_of(example));
-    part.examples.push_back(example);
-    part.examples.back().context = at->second;
-  }
-  return part;
-}
-
 }  // namespace
 
 SplitResult split_by_context(const Dataset& dataset, const SplitOptions& options) {
@@ -84,9 +67,12 @@ SplitResult split_by_context(const Dataset& dataset, const SplitOptions& options
   const double wish = options.validation_share * static_cast<double>(dataset.examples.size());
   const size_t taken = count_taken(order, wish);
   for (size_t i = 0; i < taken; ++i) groups[order[i]->text].validation = true;
-  const auto in_validation = [&](const Example& e) { return group_of[e.context]->validation; };
-  return {select(dataset, [&](const Example& e) { return !in_validation(e); }),
-          select(dataset, in_validation)};
+  std::vector<size_t> train, validation;
+  for (size_t i = 0; i < dataset.examples.size(); ++i) {
+    const Group& group = *group_of[dataset.examples[i].context];
+    (group.validation ? validation : train).push_back(i);
+  }
+  return {select_examples(dataset, train), select_examples(dataset, validation)};
 }
 
 }  // namespace spanforge

@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "spanforge/base/keyed_hash.h"
 #include "spanforge/evaluation/calibrate.h"
 #include "spanforge/evaluation/evaluator.h"
 
@@ -17,26 +16,11 @@ AnswerSettings unfitted(AnswerSettings settings) {
   return settings;
 }
 
-// Some examples of a dataset, in this order, with their contexts.
-Dataset subset(const Dataset& dataset, const std::vector<size_t>& examples) {
-  Dataset chosen;
-  chosen.file = dataset.file;
-  KeyedMap<size_t, size_t> contexts;  // there -> here
-  for (const size_t i : examples) {
-    Example example = dataset.examples[i];
-    const auto [entry, fresh] = contexts.emplace(example.context, chosen.contexts.size());
-    if (fresh) chosen.contexts.push_back(dataset.contexts[example.context]);
-    example.context = entry->second;
-    chosen.examples.push_back(std::move(example));
-  }
-  return chosen;
-}
-
 double temperature_of_sample(const Predictor& model, const EvaluationData& data,
                              const DecoderOptions& decoder, const EvaluationOptions& options) {
   const auto has_windows = [&](size_t example) { return data.chunks.has_windows(example); };
   const Dataset sample =
-      subset(data.dataset, calibration_examples(data.dataset.examples.size(), has_windows));
+      select_examples(data.dataset, calibration_examples(data.dataset.examples.size(), has_windows));
   const FeatureSet features = FeatureSet::build(sample, data.tokenizer, data.chunks.options());
   PredictOptions predict = options.predict;
   predict.with_losses = false;

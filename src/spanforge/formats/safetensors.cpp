@@ -156,10 +156,10 @@ class HeaderReader {
 
 void require_distinct_names(const std::vector<Entry>& entries, const std::string& place) {
   TextIndex names;
-  const auto name_of_entry = [&](size_t i) -> std::string_view { return entries[i].tensor.name; };
+  const auto name_of = [](const Entry& entry) -> const std::string& { return entry.tensor.name; };
   for (size_t i = 0; i < entries.size(); ++i) {
     const std::string& name = entries[i].tensor.name;
-    if (!names.insert(name, i, name_of_entry).is_new) {
+    if (!names.insert(name, i, texts_in(entries, name_of)).is_new) {
       fail(place, fmt::format("the tensor \"{}\" appears twice", quote_for_message(name)));
     }
   }
@@ -255,12 +255,12 @@ SafetensorsContents parse_safetensors(std::string_view bytes, const std::string&
 SafetensorsFile::SafetensorsFile(const fs::path& path)
     : file_(path), contents_(parse_safetensors(file_.bytes(), path.string())) {
   for (size_t i = 0; i < contents_.tensors.size(); ++i) {
-    index_.insert(contents_.tensors[i].name, i, name_of(contents_.tensors));
+    index_.insert(contents_.tensors[i].name, i, texts_in(contents_.tensors, &StoredTensor::name));
   }
 }
 
 const StoredTensor* SafetensorsFile::find(std::string_view name) const {
-  const auto found = index_.find(name, name_of(contents_.tensors));
+  const auto found = index_.find(name, texts_in(contents_.tensors, &StoredTensor::name));
   return found ? &contents_.tensors[*found] : nullptr;
 }
 

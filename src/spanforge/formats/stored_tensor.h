@@ -9,8 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "spanforge/base/text_index.h"
-
 namespace spanforge {
 
 // In the order in which safetensors ranks types when it lays out a file.
@@ -42,11 +40,6 @@ struct StoredTensor {
   std::vector<int64_t> shape;  // empty: one element; zero dimensions are legal
   std::string_view bytes;      // row-major, contiguous; not necessarily aligned to the element
 };
-
-// For a TextIndex of their names.
-inline auto name_of(const std::vector<StoredTensor>& tensors) {
-  return [&tensors](size_t i) -> std::string_view { return tensors[i].name; };
-}
 
 // Product of shape times element size, or nullopt where a dimension is negative or it overflows.
 std::optional<uint64_t> stored_bytes(StoredType type, const std::vector<int64_t>& shape);

@@ -123,7 +123,7 @@ WeightFiles::WeightFiles(const fs::path& directory)
   }
   tensors_ = path_.extension() == ".json" ? files_->open_shards(path_) : files_->open(path_);
   for (size_t i = 0; i < tensors_.size(); ++i) {
-    index_.insert(tensors_[i].name, i, name_of(tensors_));
+    index_.insert(tensors_[i].name, i, texts_in(tensors_, &StoredTensor::name));
   }
 }
 
@@ -131,7 +131,7 @@ WeightFiles::~WeightFiles() = default;
 WeightFiles::WeightFiles(WeightFiles&&) noexcept = default;
 
 const StoredTensor* WeightFiles::find(std::string_view name) const {
-  const auto found = index_.find(name, name_of(tensors_));
+  const auto found = index_.find(name, texts_in(tensors_, &StoredTensor::name));
   return found ? &tensors_[*found] : nullptr;
 }
 

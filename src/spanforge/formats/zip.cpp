@@ -195,8 +195,7 @@ std::vector<ZipEntry> read_zip(std::string_view archive, const std::string& plac
   for (uint64_t i = 0; i < where.entries; ++i) {
     const Record record = read_record(directory, at, place);
     require_safe_name(record.name, place);
-    const auto name_of_entry = [&](size_t entry) -> std::string_view { return entries[entry].name; };
-    if (!names.insert(record.name, entries.size(), name_of_entry).is_new) {
+    if (!names.insert(record.name, entries.size(), texts_in(entries, &ZipEntry::name)).is_new) {
       fail(place, fmt::format("has the ZIP entry \"{}\" twice", quote_for_message(record.name)));
     }
     const std::string_view bytes = entry_bytes(archive, record, place);

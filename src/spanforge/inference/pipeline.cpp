@@ -51,8 +51,7 @@ Dataset make_dataset(const std::vector<QuestionContext>& questions, size_t first
     example.question = questions[i].question;
     example.place = fmt::format("{}", i);
     const auto [context, is_new] =
-        known.insert(questions[i].context, dataset.contexts.size(),
-                     [&](size_t at) -> std::string_view { return dataset.contexts[at]; });
+        known.insert(questions[i].context, dataset.contexts.size(), texts_in(dataset.contexts));
     if (is_new) dataset.contexts.push_back(questions[i].context);
     example.context = context;
   }

@@ -45,7 +45,7 @@ std::vector<std::pair<std::string, Value>> parse_object(std::string_view text,
   in.finish();
   TextIndex ids;
   ids.reserve(members.size());
-  const auto id_of = [&](size_t i) -> std::string_view { return members[i].first; };
+  const auto id_of = texts_in(members, &std::pair<std::string, Value>::first);
   for (size_t i = 0; i < members.size(); ++i) {
     const std::string& name = members[i].first;
     if (!ids.insert(name, i, id_of).is_new) {
@@ -61,7 +61,7 @@ PredictionScores score(const Dataset& dataset, const PredictionsFile& prediction
                        const std::string& odds_place) {
   PredictionScores result;
   TextIndex position;  // id -> index into items
-  const auto id_of = [&](size_t i) -> std::string_view { return result.items[i].id; };
+  const auto id_of = texts_in(result.items, &SquadItem::id);
   result.items.reserve(dataset.examples.size());
   for (const Example& example : dataset.examples) {
     result.items.push_back(squad_item_of(example));

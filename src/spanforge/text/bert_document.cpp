@@ -84,7 +84,7 @@ Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOp
   // Of a token that stands twice the last line counts: ids[i] is that of the first line's token.
   TextIndex first_lines;
   first_lines.reserve(vocabulary.size());
-  const auto line = [&](size_t i) -> std::string_view { return vocabulary[i]; };
+  const auto line = texts_in(vocabulary);
   std::vector<size_t> firsts(vocabulary.size()), ids(vocabulary.size());
   for (size_t i = 0; i < vocabulary.size(); ++i) {
     firsts[i] = first_lines.insert(vocabulary[i], i, line).number;

@@ -94,8 +94,8 @@ class CodePointTrie::Builder {
         if (value == kNoValue) value = keys_[i].value;
         continue;
       }
-      size_t& count = counts_[static_cast<size_t>(code_at(keys_[i], range.depth))];
-      if (count++ == 0) children_.push_back({code_at(keys_[i], range.depth), 0, 0});
+      const int32_t code = code_at(keys_[i], range.depth);
+      if (counts_[static_cast<size_t>(code)]++ == 0) children_.push_back({code, 0, 0});
     }
     size_t begin = range.begin;
     for (Child& child : children_) {

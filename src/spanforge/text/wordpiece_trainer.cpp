@@ -10,6 +10,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/keyed_hash.h"
+#include "spanforge/base/text_index.h"
 #include "spanforge/text/normalizer.h"
 #include "spanforge/text/pre_tokenizer.h"
 #include "spanforge/text/unicode.h"
@@ -211,18 +212,22 @@ class VocabularyTrainer {
 
  private:
   void add(const std::string& token) {
-    if (ids_.emplace(token, static_cast<int32_t>(vocabulary_.size())).second) {
+    if (ids_.insert(token, vocabulary_.size(), texts_in(vocabulary_)).is_new) {
       vocabulary_.push_back(token);
     }
+  }
+
+  std::optional<size_t> id_of(const std::string& token) const {
+    return ids_.find(token, texts_in(vocabulary_));
   }
 
   // Pieces of a word, one a character; empty when a character is not in the alphabet.
   std::vector<PairMerger::Piece> pieces_of(const std::u32string& chars) const {
     std::vector<PairMerger::Piece> pieces;
     for (size_t i = 0; i < chars.size(); ++i) {
-      const auto found = ids_.find((i > 0 ? "##" : "") + encode_utf8({&chars[i], 1}));
-      if (found == ids_.end()) return {};
-      pieces.push_back(found->second);
+      const auto found = id_of((i > 0 ? "##" : "") + encode_utf8({&chars[i], 1}));
+      if (!found) return {};
+      pieces.push_back(static_cast<PairMerger::Piece>(*found));
     }
     return pieces;
   }
@@ -243,13 +248,13 @@ class VocabularyTrainer {
       // The right piece is never the first of a word, so it bears the prefix.
       const std::string joined = vocabulary_[left] + vocabulary_[right].substr(2);
       add(joined);
-      merger.merge(left, right, ids_.at(joined));
+      merger.merge(left, right, static_cast<PairMerger::Piece>(id_of(joined).value()));
     }
   }
 
   const WordPieceTrainerOptions& options_;
   std::vector<std::string> vocabulary_;
-  KeyedMap<std::string, int32_t> ids_;
+  TextIndex ids_;  // token -> index of vocabulary_
 };
 
 }  // namespace
