@@ -29,7 +29,7 @@ struct GemmProduct {
   bool accumulate;    // c += instead of c =
 };
 
-// REQUIRES has_tiles() (amx.h), m, n, k >= 1.
+// REQUIRES has_bf16_tiles() (tiles.h), m, n, k >= 1.
 void tile_multiply(const GemmProduct& product);
 
 }  // namespace spanforge::ops

@@ -9,7 +9,7 @@ namespace spanforge::ops {
 #if defined(__x86_64__) && defined(__linux__)
 
 bool has_amx() {
-  static const bool has = may_use(Instructions::kAmx) && amx_is_granted();
+  static const bool has = amx_is_usable();
   return has;
 }
 bool has_bf16_tiles() {

@@ -1,10 +1,9 @@
+// tests/emulated_amx compiles this file once more with functions of its own in the intrinsics' place.
 #include "spanforge/ops/tiles_kinds.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define SPANFORGE_AMX __attribute__((target("amx-tile,amx-bf16,amx-int8")))
 
@@ -104,13 +103,6 @@ SPANFORGE_AMX void multiply_two_rows(const TileProduct& p) {
 }
 
 }  // namespace
-
-bool amx_is_granted() {
-  // Linux hands out the tiles' state only to processes that ask.
-  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
-  constexpr long kTileData = 18;
-  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-}
 
 void begin_amx() { load_config(); }
 void end_amx() { release_tiles(); }

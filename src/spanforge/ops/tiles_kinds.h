@@ -6,8 +6,9 @@
 
 namespace spanforge::ops {
 
-// True where the system lets this process use AMX's registers; asked for once.
-bool amx_is_granted();
+// True where the CPU has AMX, SPANFORGE_MAX_ISA allows it and the system lets this process use its
+// registers, which this asks for.
+bool amx_is_usable();
 void begin_amx();
 void end_amx();
 void multiply_bf16_amx(const TileProduct& product);

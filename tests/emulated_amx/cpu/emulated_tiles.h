@@ -1,0 +1,21 @@
+#pragma once
+// AMX's tile instructions in software, by the operation sections of Intel's Software Developer's
+// Manual, volume 2, and as strict: what raises #UD or #GP on the CPU ends the process here, with a
+// line that names the instruction. State is one a thread, as on the CPU.
+
+#include <cstdint>
+
+namespace spanforge::emulated {
+
+void load_config(const void* config);                   // LDTILECFG: 64 bytes
+void release();                                         // TILERELEASE
+void zero(int tile);                                    // TILEZERO
+void load(int tile, const void* base, int64_t stride);  // TILELOADD
+void store(int tile, void* base, int64_t stride);       // TILESTORED
+void multiply_bf16(int sums, int left, int right);      // TDPBF16PS
+void multiply_u8s8(int sums, int left, int right);      // TDPBUSD
+
+// Products that this process has made so far.
+int64_t products();
+
+}  // namespace spanforge::emulated
