@@ -26,7 +26,7 @@ struct FileHash {
 
 // Read, not mapped: a checkpoint's files are larger than what should count as this process's memory.
 void hash_file(const fs::path& path, FileHash& out) {
-  constexpr size_t kBlock = size_t{256} << 10;
+  constexpr size_t kBlock = size_t{64} << 10;
   const Descriptor file(path, O_RDONLY);
   std::string block(kBlock, '\0');
   Sha256 hash;
