@@ -9,7 +9,7 @@
 Each is sampled; the first fifth of its time is left out, since caches and pools fill there. Fails when
 resident memory grows by more than --bound MB over the rest (a straight line is fitted), or when the
 least number of open descriptors or of threads is higher at the end than before. A run keeps all its log
-lines, for its checkpoints name them: BYTES_A_LINE is allowed for each.
+lines, for its checkpoints hold them: BYTES_A_LINE is allowed for each.
 
   flat_memory.py --bin build/release/bin --minutes 30
 """
@@ -27,7 +27,7 @@ from lab import PATIENCE, Finding, Program, expect, expect_whole, make_inputs, t
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MB = 1 << 20
-BYTES_A_LINE = 4096
+BYTES_A_LINE = 6144  # an evaluation's line of twenty values: in the state, in the log, in what is saved
 
 
 class Sample:

@@ -67,8 +67,8 @@ def essence(result):
 
 
 class Surroundings:
-    def __init__(self, program, work):
-        self.program, self.work, self.serial = program, work, 0
+    def __init__(self, program, work, starve):
+        self.program, self.work, self.serial, self.starve = program, work, 0, starve
         self.inputs = work / "inputs"
         make_inputs(program, self.inputs)
         self.whole = self.fresh()
@@ -568,8 +568,9 @@ class Surroundings:
         yield "no terminal", self.without_terminal
         yield "standard output on a full disk", self.full_stdout
         yield "RLIMIT_FSIZE", self.small_files
-        yield "RLIMIT_NOFILE", self.few_descriptors
-        yield "RLIMIT_AS", self.little_memory
+        if self.starve:
+            yield "RLIMIT_NOFILE", self.few_descriptors
+            yield "RLIMIT_AS", self.little_memory
         yield "umask 077", self.private_umask
         yield "working directory removed", lambda: self.no_working_directory(relative=False)
         yield "working directory removed, relative output", lambda: self.no_working_directory(relative=True)
@@ -609,9 +610,12 @@ def mounts():
 
 
 def main():
-    args = parser_of(__doc__, "part of a case's name", shim=False).parse_args()
+    parser = parser_of(__doc__, "part of a case's name", shim=False)
+    parser.add_argument("--no-starving", action="store_true",
+                        help="leave out too few descriptors and too little memory")
+    args = parser.parse_args()
     program, work = begin(args, "surroundings")
-    return run_cases(Surroundings(program, work).cases(), args.only, work)
+    return run_cases(Surroundings(program, work, not args.no_starving).cases(), args.only, work)
 
 
 if __name__ == "__main__":

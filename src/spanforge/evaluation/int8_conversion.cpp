@@ -11,16 +11,18 @@
 namespace spanforge {
 namespace {
 
-std::vector<int32_t> spread_evenly(size_t windows, int32_t wanted) {
-  const auto kept = std::min(windows, static_cast<size_t>(wanted));
-  std::vector<int32_t> chosen;
-  for (size_t i = 0; i < kept; ++i) chosen.push_back(static_cast<int32_t>(i * windows / kept));
+// As many of `count` things as are wanted, evenly spaced.
+template <class Index>
+std::vector<Index> spread_evenly(size_t count, int32_t wanted) {
+  const auto kept = std::min(count, static_cast<size_t>(wanted));
+  std::vector<Index> chosen;
+  for (size_t i = 0; i < kept; ++i) chosen.push_back(static_cast<Index>(i * count / kept));
   return chosen;
 }
 
 Int8Ranges calibrate(const AnsweringModel& model, const FeatureSet& features,
                      const Int8Options& options) {
-  const std::vector<int32_t> chosen = spread_evenly(features.size(), options.windows);
+  const std::vector<int32_t> chosen = spread_evenly<int32_t>(features.size(), options.windows);
   Int8Calibration calibration(static_cast<size_t>(model.config().num_hidden_layers));
   Workspace workspace;
   PackedBatch batch;
@@ -31,8 +33,7 @@ Int8Ranges calibrate(const AnsweringModel& model, const FeatureSet& features,
       const size_t count = std::min(size, chosen.size() - first);
       pack_windows(features, std::span(chosen).subspan(first, count), batch);
       logits.resize(static_cast<size_t>(batch.token_count()) * 2);
-      model.predict(batch, workspace, make_tensor(logits.data(), batch.token_count(), 2),
-                    observer);
+      model.predict(batch, workspace, make_tensor(logits.data(), batch.token_count(), 2), observer);
     }
   };
   run([&](size_t layer, BlockLinear linear, const Tensor& x) {
@@ -88,8 +89,12 @@ Int8Scores convert_to_int8(const std::filesystem::path& source, const std::strin
   FeatureOptions unlabelled;
   unlabelled.windows = settings.windows;
   unlabelled.with_labels = false;
+  // A question has at least one window: no more questions than windows are needed, however many
+  // the data have.
+  const Dataset sample = select_examples(
+      calibration, spread_evenly<size_t>(calibration.examples.size(), options.windows));
   const Int8Ranges ranges =
-      calibrate(before, FeatureSet::build(calibration, tokenizer, unlabelled), options);
+      calibrate(before, FeatureSet::build(sample, tokenizer, unlabelled), options);
   write_int8_file(directory, QuestionAnsweringModel::load(source, 0), ranges);
   const Judge judge(validation, tokenizer, settings, options);
   Int8Scores scores;

@@ -12,7 +12,7 @@ namespace spanforge {
 
 struct Int8Options {
   double share = 0.99999;   // of the values of a layer's input that its range must hold
-  int32_t windows = 256;    // of the calibration data that are looked at, spread evenly
+  int32_t windows = 256;    // looked at, of questions spread evenly over the calibration data
   double max_drop = 0.3;    // of exact match and of F1, in points
   int32_t batch_size = 16;  // windows computed at once
 };
