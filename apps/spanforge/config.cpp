@@ -14,6 +14,8 @@
 #include <toml++/toml.h>
 // clang-format on
 
+#include <algorithm>
+
 #include "options.h"
 #include "spanforge/base/error.h"
 
@@ -28,9 +30,15 @@ std::string value_text(const toml::node& node, const std::string& place) {
   throw Error(ErrorCode::kUsage, place, "must be a text, a number, a boolean or a list of those");
 }
 
+// Each part of a.b.c is a table within the one before it, and toml++ goes down them by recursion.
+constexpr std::ptrdiff_t kMostDots = 4096;
+
 }  // namespace
 
 std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& file) {
+  if (std::count(text.begin(), text.end(), '.') > kMostDots) {
+    throw Error(ErrorCode::kUsage, file, fmt::format("has more than {} dots", kMostDots));
+  }
   toml::table table;
   try {
     table = toml::parse(text, file);
@@ -41,8 +49,8 @@ std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& 
   std::vector<ConfigEntry> entries;
   for (const auto& [key, node] : table) {
     ConfigEntry entry{std::string(key.str()), {}, node.source().begin.line};
-    const std::string place = fmt::format("{}:{}: {}", file, entry.line,
-                                          quote_for_message(entry.key));
+    const std::string place =
+        fmt::format("{}:{}: {}", file, entry.line, quote_for_message(entry.key));
     if (const auto* list = node.as_array()) {
       for (const auto& item : *list) entry.values.push_back(value_text(item, place));
     } else {

@@ -49,7 +49,7 @@ std::optional<CharSpan> locate_answer(const Dataset& dataset, const Example& exa
                     static_cast<int32_t>(answer.answer_start + length)};
   }
   if (policy != BadAnswerPolicy::kError) return std::nullopt;
-  const int64_t start = std::max<int64_t>(0, answer.answer_start);
+  const int64_t start = std::clamp<int64_t>(answer.answer_start, 0, INT32_MAX);
   const std::string reason =
       blank ? "the answer is empty"
       : example.is_impossible

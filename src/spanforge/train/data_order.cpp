@@ -58,10 +58,10 @@ RunLength length_of_steps(const TrainingArguments& a, EpochBatches& batches, int
 
 // Whole epochs and a share of the last one, rounded up to whole steps as HF does.
 RunLength length_of_epochs(EpochBatches& batches, double epochs, int64_t windows) {
-  const auto whole = static_cast<int64_t>(epochs);
   RunLength run;
-  run.epochs = static_cast<int64_t>(std::ceil(epochs));
   run.windows = bounded("num_train_epochs", static_cast<double>(windows) * epochs);
+  run.epochs = static_cast<int64_t>(std::ceil(epochs));
+  const auto whole = static_cast<int64_t>(epochs);
   batches.load(0);
   if (batches.epochs_are_alike()) {
     run.steps =
