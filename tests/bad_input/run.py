@@ -273,6 +273,7 @@ def self_test(program, work, options):
     problems = [f"the program itself: {p}" for p in run_case(
         table.Case("self-test", [table.ASK], table.MODEL, [r"config\.json"], row.make), program, work,
         options)]
+    options.memory = True  # the stand-ins have no sanitizer
     for script, said in STAND_INS.items():
         stand_in.write_text(f"#!/bin/sh\n{script}\n")
         stand_in.chmod(0o755)
@@ -297,7 +298,7 @@ def main():
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--no-memory", dest="memory", action="store_false",
-                        help="do not judge memory: a sanitizer takes more")
+                        help="do not judge the program's memory: a sanitizer takes more")
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
     if options.large:
