@@ -27,7 +27,7 @@ from lab import PATIENCE, Finding, Program, expect, expect_whole, make_inputs, t
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MB = 1 << 20
-BYTES_A_LINE = 6144  # an evaluation's line of twenty values: in the state, in the log, in what is saved
+BYTES_A_LINE = 4096
 
 
 class Sample:
