@@ -63,6 +63,13 @@ class Calibration {
 
 }  // namespace
 
+std::vector<size_t> evenly_spread(size_t count, size_t sample) {
+  const size_t kept = std::min(sample, count);
+  std::vector<size_t> chosen;
+  for (size_t k = 0; k < kept; ++k) chosen.push_back(k * count / kept);
+  return chosen;
+}
+
 std::vector<size_t> calibration_examples(size_t count,
                                          const std::function<bool(size_t)>& has_windows,
                                          size_t sample) {
@@ -70,9 +77,8 @@ std::vector<size_t> calibration_examples(size_t count,
   for (size_t i = 0; i < count; ++i) {
     if (has_windows(i)) usable.push_back(i);
   }
-  const size_t kept = std::min(sample, usable.size());
   std::vector<size_t> chosen;
-  for (size_t k = 0; k < kept; ++k) chosen.push_back(usable[k * usable.size() / kept]);
+  for (const size_t k : evenly_spread(usable.size(), sample)) chosen.push_back(usable[k]);
   return chosen;
 }
 

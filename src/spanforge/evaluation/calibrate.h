@@ -16,7 +16,10 @@ namespace spanforge {
 
 inline constexpr size_t kCalibrationSample = 2000;  // examples
 
-// At most `sample` of the examples [0, count) that have windows, evenly spread, ascending.
+// `sample` of [0, count), or all where there are fewer, evenly spread, ascending.
+std::vector<size_t> evenly_spread(size_t count, size_t sample);
+
+// The same of the examples [0, count) that have windows.
 std::vector<size_t> calibration_examples(size_t count,
                                          const std::function<bool(size_t)>& has_windows,
                                          size_t sample = kCalibrationSample);

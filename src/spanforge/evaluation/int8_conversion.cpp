@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "spanforge/evaluation/calibrate.h"
 #include "spanforge/model/answering_model.h"
 #include "spanforge/model/int8_calibration.h"
 #include "spanforge/text/tokenizer.h"
@@ -11,18 +12,11 @@
 namespace spanforge {
 namespace {
 
-// As many of `count` things as are wanted, evenly spaced.
-template <class Index>
-std::vector<Index> spread_evenly(size_t count, int32_t wanted) {
-  const auto kept = std::min(count, static_cast<size_t>(wanted));
-  std::vector<Index> chosen;
-  for (size_t i = 0; i < kept; ++i) chosen.push_back(static_cast<Index>(i * count / kept));
-  return chosen;
-}
-
 Int8Ranges calibrate(const AnsweringModel& model, const FeatureSet& features,
                      const Int8Options& options) {
-  const std::vector<int32_t> chosen = spread_evenly<int32_t>(features.size(), options.windows);
+  const std::vector<size_t> spread =
+      evenly_spread(features.size(), static_cast<size_t>(options.windows));
+  const std::vector<int32_t> chosen(spread.begin(), spread.end());
   Int8Calibration calibration(static_cast<size_t>(model.config().num_hidden_layers));
   Workspace workspace;
   PackedBatch batch;
@@ -92,7 +86,8 @@ Int8Scores convert_to_int8(const std::filesystem::path& source, const std::strin
   // A question has at least one window: no more questions than windows are needed, however many
   // the data have.
   const Dataset sample = select_examples(
-      calibration, spread_evenly<size_t>(calibration.examples.size(), options.windows));
+      calibration,
+      evenly_spread(calibration.examples.size(), static_cast<size_t>(options.windows)));
   const Int8Ranges ranges =
       calibrate(before, FeatureSet::build(sample, tokenizer, unlabelled), options);
   write_int8_file(directory, QuestionAnsweringModel::load(source, 0), ranges);

@@ -20,7 +20,7 @@
 #define _tile_dpbf16ps spanforge::emulated::multiply_bf16
 #define _tile_dpbusd spanforge::emulated::multiply_u8s8
 
-#include SPANFORGE_TILES_AMX
+#include "spanforge/ops/tiles_amx.cpp"
 
 namespace spanforge::ops {
 
