@@ -28,7 +28,7 @@ void use_state(const std::filesystem::path& directory, const QuestionAnsweringMo
   std::filesystem::path best;
   const TrainState state = read_checkpoint_state(head, model, {&stopping, &log, &board}, best);
   fuzz::require(state.global_step >= 0);
-  trainer_state_json({}, {}, state, best, Json::object());
+  trainer_state_text({}, {}, state, best, Json::object());
   progress_json(state);
   is_interruption_checkpoint(directory);
   TrainingArguments arguments;

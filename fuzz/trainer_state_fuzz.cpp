@@ -19,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } catch (const Error&) {
     return 0;
   }
-  const Json written = trainer_state_json({}, {}, state, best, Json::object());
+  const std::string text = trainer_state_text({}, {}, state, best, Json::object());
+  const Json written = parse_json(text, "written", ErrorCode::kBadModel);
   std::filesystem::path best_again;
   const TrainState again = trainer_state_from_json(written, "written", best_again);
   if (again.global_step != state.global_step || best_again != best) std::abort();

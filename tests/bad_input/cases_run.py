@@ -85,6 +85,8 @@ state("progress-1e300-steps", STATE, lambda t: json.dumps({**json.loads(t), "pro
     **json.loads(t)["progress"], "last_logged_step": 1e300}}))
 state("observers-a-number", STATE, fields(observers=7))
 state("observer-state-a-number", STATE, fields(observers={"run_log": 7}))
+state("log-cut-off", STATE, fields(observers={"run_log": {"text": '{"loss": 1}\n{"lo'}}), "run_log", "line 2")
+state("log-line-a-number", STATE, fields(observers={"run_log": {"text": "1\n"}}), "run_log")
 state("data-a-list", STATE, fields(data=[1]))
 state("computing-a-list", STATE, fields(computing=[1]))
 state("trainer-state-cut-off", TRAINER, lambda t: t[:-10])

@@ -60,6 +60,20 @@ TEST(OutputDirectory, LeavesTheOldOneWhenFillingFails) {
 
 void put_small(const fs::path& partial) { write_file_atomic(partial / "small", "small"); }
 
+// Both found the place free before either had made it.
+TEST(OutputDirectory, DoesNotReplaceWhatAnotherProcessMadeMeanwhile) {
+  TemporaryDirectory directory;
+  OutputDirectory late(directory / "out");
+  {
+    OutputDirectory first(directory / "out");
+    first.create();
+    first.publish("trained", 0, [](const fs::path& partial) { put(partial, "first"); });
+  }
+  const Error error = expect_error(ErrorCode::kUsage, [&] { late.create(); });
+  EXPECT_EQ(error.place(), "--output");
+  EXPECT_EQ(read_file(directory / "out/trained/file"), "first");
+}
+
 TEST(OutputDirectory, WritesBehindTheCaller) {
   TemporaryDirectory directory;
   OutputDirectory output(directory / "out");

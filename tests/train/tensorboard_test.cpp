@@ -73,8 +73,8 @@ TEST_F(TensorBoardFile, HoldsNoStepTwiceAfterAResume) {
   EXPECT_EQ(steps(events("out")), steps(events("whole")));
 }
 
-// A directory that several runs share: what a start that was killed before its first checkpoint left
-// there is replaced, and other runs' files stay.
+// A directory that several runs share: what a start that was killed before its first checkpoint
+// left there is replaced, and other runs' files stay.
 TEST_F(TensorBoardFile, ASharedDirectoryHoldsNoStepTwiceEither) {
   const auto shared = [&](const std::string& output) {
     TrainingArguments a = options(output);

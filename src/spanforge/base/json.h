@@ -4,11 +4,12 @@
 // Writing can follow Python's json.dumps to the byte, for files another tool compares or sorts.
 // Key order is kept (ordered_json), which SQuAD-like files and run_qa's outputs rely on.
 
+#include <cstddef>
 #include <filesystem>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "spanforge/base/error.h"
 
@@ -25,14 +26,25 @@ Json parse_json_line(std::string_view text, const std::string& file, size_t line
 Json parse_json_file(const std::filesystem::path& path, ErrorCode code, int times_size = 1);
 
 struct PythonJsonStyle {
-  int indent = -1;           // as json.dumps(indent=...): -1 is None
+  int indent = -1;  // as json.dumps(indent=...): -1 is None
   bool sort_keys = false;
   bool ensure_ascii = true;  // \uXXXX for everything above U+007F
 };
 // json.dumps of Python 3, to the byte: separators, float repr, NaN / Infinity, escapes.
 std::string dump_python_json(const Json& value, const PythonJsonStyle& style = {});
 
-// repr(float) of Python 3: shortest digits that read back; "1e-05", "0.0001", "1e+16", "inf", "nan".
+// A list whose values are made while they are written, so that a long one never is a tree.
+struct JsonList {
+  std::string_view key;
+  size_t size = 0;
+  std::function<Json(size_t)> value;
+};
+// The same, where the object's member `list.key`, whatever it holds, is that list.
+std::string dump_python_json(const Json& object, const PythonJsonStyle& style,
+                             const JsonList& list);
+
+// repr(float) of Python 3: shortest digits that read back; "1e-05", "0.0001", "1e+16", "inf",
+// "nan".
 std::string python_repr(double value);
 // repr(str) of Python 3: single quotes unless the text holds one and no double quote.
 std::string python_repr(std::string_view text);

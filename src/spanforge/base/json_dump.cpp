@@ -1,12 +1,12 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/unprintable_table.h"
@@ -36,14 +36,29 @@ void dump_string(std::string_view text, bool ensure_ascii, std::string& out) {
     const size_t start = pos;
     const char32_t c = next_code_point(text, pos);
     switch (c) {
-      case '"': out += "\\\""; continue;
-      case '\\': out += "\\\\"; continue;
-      case '\n': out += "\\n"; continue;
-      case '\r': out += "\\r"; continue;
-      case '\t': out += "\\t"; continue;
-      case '\b': out += "\\b"; continue;
-      case '\f': out += "\\f"; continue;
-      default: break;
+      case '"':
+        out += "\\\"";
+        continue;
+      case '\\':
+        out += "\\\\";
+        continue;
+      case '\n':
+        out += "\\n";
+        continue;
+      case '\r':
+        out += "\\r";
+        continue;
+      case '\t':
+        out += "\\t";
+        continue;
+      case '\b':
+        out += "\\b";
+        continue;
+      case '\f':
+        out += "\\f";
+        continue;
+      default:
+        break;
     }
     const bool plain = c >= 0x20 && (c < 0x7F || !ensure_ascii);
     if (plain) {
@@ -60,19 +75,31 @@ void dump_string(std::string_view text, bool ensure_ascii, std::string& out) {
 
 class Dumper {
  public:
-  Dumper(const PythonJsonStyle& style, std::string& out) : style_(style), out_(out) {}
+  Dumper(const PythonJsonStyle& style, const JsonList* late, std::string& out)
+      : style_(style), late_(late), out_(out) {}
 
   void dump(const Json& value, int level) {
     switch (value.type()) {
-      case Json::value_t::object: return dump_object(value.get_ref<const Json::object_t&>(), level);
-      case Json::value_t::array: return dump_array(value, level);
+      case Json::value_t::object:
+        return dump_object(value.get_ref<const Json::object_t&>(), level);
+      case Json::value_t::array:
+        return dump_list(value.size(), level, [&](size_t i) -> const Json& { return value[i]; });
       case Json::value_t::string:
         return dump_string(value.get_ref<const std::string&>(), style_.ensure_ascii, out_);
-      case Json::value_t::boolean: out_ += value.get<bool>() ? "true" : "false"; return;
-      case Json::value_t::number_integer: out_ += fmt::to_string(value.get<int64_t>()); return;
-      case Json::value_t::number_unsigned: out_ += fmt::to_string(value.get<uint64_t>()); return;
-      case Json::value_t::number_float: out_ += dump_double(value.get<double>()); return;
-      default: out_ += "null";
+      case Json::value_t::boolean:
+        out_ += value.get<bool>() ? "true" : "false";
+        return;
+      case Json::value_t::number_integer:
+        out_ += fmt::to_string(value.get<int64_t>());
+        return;
+      case Json::value_t::number_unsigned:
+        out_ += fmt::to_string(value.get<uint64_t>());
+        return;
+      case Json::value_t::number_float:
+        out_ += dump_double(value.get<double>());
+        return;
+      default:
+        out_ += "null";
     }
   }
 
@@ -88,17 +115,16 @@ class Dumper {
     new_line(level);
   }
 
-  void dump_array(const Json& array, int level) {
-    if (array.empty()) {
+  template <class Value>
+  void dump_list(size_t size, int level, Value&& value) {
+    if (size == 0) {
       out_ += "[]";
       return;
     }
     out_ += '[';
-    bool first = true;
-    for (const Json& item : array) {
-      separate(first, level + 1);
-      dump(item, level + 1);
-      first = false;
+    for (size_t i = 0; i < size; ++i) {
+      separate(i == 0, level + 1);
+      dump(value(i), level + 1);
     }
     new_line(level);
     out_ += ']';
@@ -122,7 +148,11 @@ class Dumper {
       separate(first, level + 1);
       dump_string(member->first, style_.ensure_ascii, out_);
       out_ += ": ";
-      dump(member->second, level + 1);
+      if (level == 0 && late_ != nullptr && member->first == late_->key) {
+        dump_list(late_->size, level + 1, late_->value);
+      } else {
+        dump(member->second, level + 1);
+      }
       first = false;
     }
     new_line(level);
@@ -130,6 +160,7 @@ class Dumper {
   }
 
   PythonJsonStyle style_;
+  const JsonList* late_;
   std::string& out_;
 };
 
@@ -168,11 +199,20 @@ void append_python_str(const Json& value, std::string& out) {
     case Json::value_t::string:
       out += python_repr(std::string_view(value.get_ref<const std::string&>()));
       return;
-    case Json::value_t::boolean: out += value.get<bool>() ? "True" : "False"; return;
-    case Json::value_t::number_integer: out += fmt::to_string(value.get<int64_t>()); return;
-    case Json::value_t::number_unsigned: out += fmt::to_string(value.get<uint64_t>()); return;
-    case Json::value_t::number_float: out += python_repr(value.get<double>()); return;
-    default: out += "None";
+    case Json::value_t::boolean:
+      out += value.get<bool>() ? "True" : "False";
+      return;
+    case Json::value_t::number_integer:
+      out += fmt::to_string(value.get<int64_t>());
+      return;
+    case Json::value_t::number_unsigned:
+      out += fmt::to_string(value.get<uint64_t>());
+      return;
+    case Json::value_t::number_float:
+      out += python_repr(value.get<double>());
+      return;
+    default:
+      out += "None";
   }
 }
 
@@ -180,7 +220,14 @@ void append_python_str(const Json& value, std::string& out) {
 
 std::string dump_python_json(const Json& value, const PythonJsonStyle& style) {
   std::string out;
-  Dumper(style, out).dump(value, 0);
+  Dumper(style, nullptr, out).dump(value, 0);
+  return out;
+}
+
+std::string dump_python_json(const Json& object, const PythonJsonStyle& style,
+                             const JsonList& list) {
+  std::string out;
+  Dumper(style, &list, out).dump(object, 0);
   return out;
 }
 
@@ -207,7 +254,8 @@ std::string python_repr(double value) {
     if (count > 1) out += "." + digits.substr(1);
     return out + fmt::format("e{}{:02}", exponent < 0 ? '-' : '+', std::abs(exponent));
   }
-  if (exponent < 0) return out + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
+  if (exponent < 0)
+    return out + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
   if (count <= exponent + 1) {
     return out + digits + std::string(static_cast<size_t>(exponent + 1 - count), '0') + ".0";
   }

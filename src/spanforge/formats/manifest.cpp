@@ -1,12 +1,11 @@
 #include "spanforge/formats/manifest.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <vector>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
@@ -24,7 +23,8 @@ struct FileHash {
   std::string sha256;
 };
 
-// Read, not mapped: a checkpoint's files are larger than what should count as this process's memory.
+// Read, not mapped: a checkpoint's files are larger than what should count as this process's
+// memory.
 void hash_file(const fs::path& path, FileHash& out) {
   constexpr size_t kBlock = size_t{64} << 10;
   const Descriptor file(path, O_RDONLY);
@@ -82,15 +82,18 @@ std::string size_difference(const FileHash& listed, uint64_t size) {
   return fmt::format("{}: has {} bytes where {} were written", listed.name, size, listed.size);
 }
 
-// What a manifest lists. Errors: Error{kBadModel}.
+// What a manifest lists. Errors: Error{kBadModel}, NewerVersion.
 std::vector<FileHash> read_manifest(const fs::path& directory) {
   const fs::path path = directory / kManifestName;
   const Json manifest = parse_json_file(path, ErrorCode::kBadModel);
   const auto fail = [&](const std::string& why) {
     throw Error(ErrorCode::kBadModel, path.string(), why);
   };
-  if (!manifest.is_object() || !manifest.contains("version") || manifest["version"] != kVersion ||
-      !manifest.contains("files") || !manifest["files"].is_object()) {
+  const Json version = manifest.is_object() ? manifest.value("version", Json()) : Json();
+  if (version.is_number_unsigned() && version > kVersion) {
+    throw NewerVersion(path, version.get<uint64_t>(), kVersion);
+  }
+  if (version != kVersion || !manifest.contains("files") || !manifest["files"].is_object()) {
     fail(fmt::format("is no manifest of version {}", kVersion));
   }
   std::vector<FileHash> listed;
@@ -126,6 +129,11 @@ std::optional<std::string> compare(const fs::path& directory, const std::vector<
 
 }  // namespace
 
+NewerVersion::NewerVersion(const fs::path& file, uint64_t version, int known)
+    : Error(ErrorCode::kBadModel, file.string(),
+            fmt::format("is of version {}, written by a newer spanforge; this one reads {}",
+                        version, known)) {}
+
 void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& written) {
   Json files = Json::object();
   for (const FileHash& file : hash_directory(directory, written)) {
@@ -139,6 +147,8 @@ std::optional<std::string> find_manifest_difference(const fs::path& directory) {
   if (!has_manifest(directory)) return fmt::format("{}: is missing", kManifestName);
   try {
     return compare(directory, read_manifest(directory));
+  } catch (const NewerVersion&) {
+    throw;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kIo) throw;
     return std::string(error.what());
@@ -153,6 +163,8 @@ std::optional<std::string> find_size_difference(const fs::path& directory) {
       if (size && *size != file.size) return size_difference(file, *size);
     }
     return std::nullopt;
+  } catch (const NewerVersion&) {
+    throw;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kIo) throw;
     return std::string(error.what());

@@ -3,16 +3,24 @@
 // spanforge_manifest.json, written last, so that a directory that has one is whole, and one flipped
 // bit in it is found.
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 
 namespace spanforge {
 
 inline constexpr const char* kManifestName = "spanforge_manifest.json";
+
+// What a newer spanforge wrote: not damaged, and so not to be passed over or replaced.
+class NewerVersion : public Error {
+ public:
+  NewerVersion(const fs::path& file, uint64_t version, int known);
+};
 
 // Writes the manifest of every regular file under `directory` (recursively, relative names with
 // '/'), synced. Hashes of files in `written` are taken from there if their sizes still hold; the
@@ -21,8 +29,8 @@ void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& w
 
 // nullopt when every file the manifest lists is there with its size and hash; otherwise one line
 // that names the first difference ("model.safetensors: SHA-256 differs"). A directory without a
-// manifest differs. Files the manifest does not list are ignored. Bad contents never throw;
-// Error{kIo, file} where the system cannot read.
+// manifest differs. Files the manifest does not list are ignored. Bad contents never throw, but for
+// NewerVersion; Error{kIo, file} where the system cannot read.
 std::optional<std::string> find_manifest_difference(const fs::path& directory);
 // The same from sizes alone, of the files that are there: what costs nothing. nullopt also without
 // a manifest.

@@ -283,6 +283,10 @@ void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments
   arguments = std::move(result);
 }
 
+bool resumes_from_last(const TrainingArguments& arguments) {
+  return arguments.resume_from_checkpoint == "last" || arguments.resume_from_checkpoint == "true";
+}
+
 void resolve_arguments(TrainingArguments& a) {
   require_inputs(a);
   visit_training_arguments(a, RangeCheck{});
@@ -293,8 +297,8 @@ void resolve_arguments(TrainingArguments& a) {
   if (a.lr_scheduler_type == "polynomial" && a.learning_rate <= 1e-7) {
     refuse("learning_rate", "must be above 1e-07, where the polynomial schedule ends");
   }
-  if (a.overwrite && !a.resume_from_checkpoint.empty()) {
-    refuse("overwrite", "contradicts --resume-from-checkpoint: give one of the two");
+  if (a.overwrite && resumes_from_last(a)) {
+    refuse("overwrite", "contradicts --resume-from-checkpoint last: give one of the two");
   }
   apply_recipe(a);
   if (a.eval_strategy != "no" && a.validation.empty())

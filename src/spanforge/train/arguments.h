@@ -163,7 +163,8 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
       "compute in bfloat16 with fp32 master weights; auto: where this CPU is faster with it",
       "true|false|auto"},
     a.bf16);
-  v(I{"threads", "threads to compute with; 0: the cores this process may use", "0..4096"}, a.threads);
+  v(I{"threads", "threads to compute with; 0: the cores this process may use", "0..4096"},
+    a.threads);
 
   v(I{"logging_strategy", "when to log", "no|steps|epoch"}, a.logging_strategy);
   v(I{"logging_steps", "steps between logs; below 1: share of all steps", "> 0"}, a.logging_steps);
@@ -197,13 +198,18 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"resume_from_checkpoint", "last, or a checkpoint's directory (HF's too)", ""},
     a.resume_from_checkpoint);
   v(I{"allow_changed", "option that may differ from the resumed run's", ""}, a.allow_changed);
-  v(I{"overwrite", "take an output that holds a run already; its checkpoints go", "",
-      "overwrite_output_dir"},
+  v(I{"overwrite",
+      "take an output that holds a run already; its checkpoints go (those after the one to resume "
+      "from)",
+      "", "overwrite_output_dir"},
     a.overwrite);
   v(I{"hf_defaults", "TrainingArguments' own defaults: log and save every 500 steps, no evaluation",
       ""},
     a.hf_defaults);
 }
+
+// --resume-from-checkpoint last, or HF's true.
+bool resumes_from_last(const TrainingArguments& arguments);
 
 // The options as training_args.json holds them: every option by its name, null where not set.
 // Those of this run only (resume_from_checkpoint, allow_changed, overwrite) are left out.

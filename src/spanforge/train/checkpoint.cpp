@@ -25,11 +25,8 @@ constexpr const char* kArgumentsFile = "training_args.json";
 constexpr const char* kTrainerStateFile = "trainer_state.json";
 constexpr int kTimesHistory = 8;  // a long run's log lines, which no run is to be lost for
 
-void write_json(const fs::path& file, const Json& json, bool sort_keys) {
-  PythonJsonStyle style;
-  style.indent = 2;
-  style.sort_keys = sort_keys;
-  write_file_atomic(file, dump_python_json(json, style) + "\n");
+void write_json(const fs::path& file, const Json& json) {
+  write_file_atomic(file, dump_python_json(json, {.indent = 2}) + "\n");
 }
 
 // HF's record of its control flow, without which its next save fails, and of its early stopping.
@@ -81,9 +78,10 @@ Json read_spanforge_state(const fs::path& directory) {
   if (format == json.end() || !format->is_number_integer()) {
     throw Error(ErrorCode::kBadModel, file.string(), "states no format");
   }
-  if (const auto number = format->get<int64_t>(); number != kFormat) {
+  if (*format > kFormat) throw NewerVersion(file, format->get<uint64_t>(), kFormat);
+  if (*format != kFormat) {
     throw Error(ErrorCode::kBadModel, file.string(),
-                fmt::format("is of format {}, this version reads {}", number, kFormat));
+                fmt::format("is of format {}, this version reads {}", format->dump(), kFormat));
   }
   return json;
 }
@@ -157,13 +155,12 @@ void write_checkpoint_state(const CheckpointSource& source, const fs::path& dire
   write_scheduler_file(directory / "scheduler.pt", source.arguments, source.state.global_step,
                        source.next_rate);
   write_rng_file(directory / "rng_state.pth", source.arguments.seed);
-  write_json(
+  write_file_atomic(
       directory / kTrainerStateFile,
-      trainer_state_json(source.arguments, source.plan, source.state, source.best_model_checkpoint,
-                         stateful_callbacks(source.arguments, source.observers)),
-      /*sort_keys=*/true);
-  write_json(directory / kArgumentsFile, arguments_json(source.arguments), /*sort_keys=*/false);
-  write_json(directory / kStateFile, spanforge_state(source), /*sort_keys=*/false);
+      trainer_state_text(source.arguments, source.plan, source.state, source.best_model_checkpoint,
+                         stateful_callbacks(source.arguments, source.observers)));
+  write_json(directory / kArgumentsFile, arguments_json(source.arguments));
+  write_json(directory / kStateFile, spanforge_state(source));
 }
 
 Json training_notes(int64_t steps, const DataFiles& data) {
@@ -189,7 +186,8 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   head.directory = directory;
   head.has_tokenizer =
       path_exists(directory / "tokenizer.json") || path_exists(directory / "vocab.txt");
-  const Json state = parse_json_file(directory / kTrainerStateFile, ErrorCode::kBadModel, kTimesHistory);
+  const Json state =
+      parse_json_file(directory / kTrainerStateFile, ErrorCode::kBadModel, kTimesHistory);
   head.train_batch_size = whole_number_or(state, "train_batch_size", 0);
   head.max_steps = whole_number_or(state, "max_steps", 0);
   if (!ours) {
@@ -226,8 +224,14 @@ std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
   for (const int64_t step : steps) {
     const fs::path directory = output.checkpoint(step);
     try {
-      if (path_exists(directory / kTrainerStateFile)) return open_checkpoint(directory);
+      if (path_exists(directory / kTrainerStateFile)) {
+        CheckpointHead head = open_checkpoint(directory);
+        head.is_fallback = !skipped.empty();
+        return head;
+      }
       skipped.push_back(directory.string() + ": has no " + kTrainerStateFile);
+    } catch (const NewerVersion&) {
+      throw;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kBadModel && error.code() != ErrorCode::kIo) throw;
       if (error.code() == ErrorCode::kIo && !unreadable) unreadable = error;
@@ -242,9 +246,9 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnswe
                                  const std::vector<Observer*>& observers,
                                  fs::path& best_model_checkpoint) {
   const fs::path trainer_file = head.directory / kTrainerStateFile;
-  TrainState state = trainer_state_from_json(
-      parse_json_file(trainer_file, ErrorCode::kBadModel, kTimesHistory), trainer_file.string(),
-      best_model_checkpoint);
+  TrainState state =
+      trainer_state_from_json(parse_json_file(trainer_file, ErrorCode::kBadModel, kTimesHistory),
+                              trainer_file.string(), best_model_checkpoint);
   if (!best_model_checkpoint.empty()) {  // the run may have been moved, or started elsewhere
     fs::path here = head.directory.lexically_normal();
     if (!here.has_filename()) here = here.parent_path();  // "run/checkpoint-3/"
@@ -268,11 +272,16 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnswe
   for (Observer* observer : observers) {
     const auto found = observer->name().empty() ? saved.end() : saved.find(observer->name());
     if (found == saved.end()) continue;
+    const auto unsound = [&](const std::string& why) {
+      return Error(ErrorCode::kBadModel, file.string(),
+                   fmt::format("the state of {} is unsound ({})", observer->name(), why));
+    };
     try {
       observer->load_state(*found);
     } catch (const nlohmann::json::exception& error) {
-      throw Error(ErrorCode::kBadModel, file.string(),
-                  fmt::format("the state of {} is unsound ({})", observer->name(), error.what()));
+      throw unsound(error.what());
+    } catch (const Error& error) {
+      throw unsound(error.what());
     }
   }
   return state;

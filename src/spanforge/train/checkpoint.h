@@ -77,6 +77,7 @@ struct CheckpointHead {
   std::optional<Computing> computing;          // nullopt: HF's, or an early one of ours
   bool has_tokenizer = false;
   int64_t train_batch_size = 0, max_steps = 0;  // as trainer_state.json says; 0: it does not
+  bool is_fallback = false;                     // newer ones of its run are damaged
 };
 // Proves the whole directory: every hash of the manifest, or, without one, that every file reads.
 CheckpointHead open_checkpoint(const std::filesystem::path& directory);
@@ -86,7 +87,8 @@ void prove_whole(const std::filesystem::path& directory);
 
 // The newest checkpoint of OUTPUT that verifies; nullopt: there is none. `skipped` receives a line
 // for each newer one that does not. Error{kIo} where none does and one could not be read: what the
-// system did not let us see is not to be trained over.
+// system did not let us see is not to be trained over. NewerVersion where a newer spanforge wrote
+// one that would be taken, for the same reason.
 std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
                                                 std::vector<std::string>& skipped);
 

@@ -117,18 +117,25 @@ void OutputDirectory::give_up() noexcept {
 
 void OutputDirectory::lock() {
   lock_ = Descriptor(path_, O_RDONLY | O_DIRECTORY);
-  if (lock_.try_lock() == EWOULDBLOCK) {
+  const int error = lock_.try_lock();
+  if (error == EWOULDBLOCK) {
     throw Error(ErrorCode::kUsage, "--output",
                 fmt::format("{} is in use by another training; give another directory or wait",
                             path_.string()));
   }
-  // A file system without locks: go on without.
+  locked_ = error == 0;
 }
 
 void OutputDirectory::create() {
   if (!lock_) {
     spanforge::create_directories(path_);
     lock();
+    if (holds_run()) {  // what was found out before no longer holds
+      throw Error(ErrorCode::kUsage, "--output",
+                  fmt::format("another training has put a run into {} meanwhile; give another "
+                              "directory",
+                              path_.string()));
+    }
   }
   remove_leftovers();
 }
@@ -273,9 +280,18 @@ void OutputDirectory::remove(const std::string& name) {
 }
 
 void OutputDirectory::remove_run() {
-  for (const int64_t step : checkpoints()) remove(checkpoint(step).filename().string());
-  remove("trained");
+  remove_after(-1);
   remove("log.jsonl");
+}
+
+// From the end, so that a kill leaves a run as it once was.
+void OutputDirectory::remove_after(int64_t step) {
+  remove("trained");
+  std::vector<int64_t> steps = checkpoints();
+  std::reverse(steps.begin(), steps.end());
+  for (const int64_t later : steps) {
+    if (later > step) remove(checkpoint_name(later));
+  }
 }
 
 // A directory that exchange() put aside, and nothing has taken its place.

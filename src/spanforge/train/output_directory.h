@@ -36,8 +36,11 @@ class OutputDirectory {
   OutputDirectory& operator=(const OutputDirectory&) = delete;
   ~OutputDirectory();
 
-  // Makes and locks it where it was not there, and removes what kills left.
+  // Makes and locks it where it was not there, and removes what kills left. Error{kUsage,
+  // "--output"} when another process has put a run there since.
   void create();
+  // False on a file system without locks: nothing keeps a second process out.
+  bool locked() const { return locked_; }
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path checkpoint(int64_t step) const;
@@ -62,7 +65,8 @@ class OutputDirectory {
   bool busy() const { return writing_ && !writing_->done; }  // wait() would wait
   void wait();
   void remove(const std::string& name);  // nothing happens when it is absent
-  void remove_run();                     // checkpoints, trained/, log.jsonl: --overwrite
+  void remove_run();                     // checkpoints, trained/, log.jsonl
+  void remove_after(int64_t step);       // trained/ and the checkpoints behind that step
   void remove_leftovers();
 
  private:
@@ -86,6 +90,7 @@ class OutputDirectory {
   static void decide(Writing& writing, Writing::Next next);
   std::filesystem::path path_;
   Descriptor lock_;
+  bool locked_ = false;
   std::unique_ptr<Writing> writing_;
 };
 

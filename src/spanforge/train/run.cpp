@@ -83,7 +83,7 @@ void TrainingRun::begin() {
     if (std::filesystem::equivalent(setup_.checkpoint->directory, here, elsewhere)) {
       saved_step_ = state_.global_step;
     }
-    if (arguments_.load_best_model_at_end) require_best();  // now, not after the last epoch
+    if (arguments_.load_best_model_at_end) expect_best();
   } else {
     allocate_moments(setup_.model, state_);
   }
@@ -92,6 +92,16 @@ void TrainingRun::begin() {
   for (Observer* observer : observers_) {
     observer->on_progress({Progress::Stage::kTrain, "train", state_.global_step, plan_.max_steps});
   }
+}
+
+// Now, not after the last epoch. But behind a damaged checkpoint, which is trained once more, the
+// best may have moved there and the one before it been rotated away: it then moves there again.
+void TrainingRun::expect_best() const {
+  const bool moved = setup_.checkpoint->is_fallback && !best_checkpoint_.empty() &&
+                     !directory_exists(best_checkpoint_);
+  if (!moved) return require_best();
+  notify(fmt::format("{}, the best so far, is gone: a later evaluation must be better",
+                     best_checkpoint_.string()));
 }
 
 void TrainingRun::require_best() const {
@@ -160,9 +170,9 @@ void TrainingRun::require_finite_state() const {
   for (const auto& [what, values] : parts) {
     const int64_t index = ops::first_non_finite(values);
     if (index < 0) continue;
-    throw Error(ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step),
-                fmt::format("the update made NaN or Inf in {}{}; {}", what, parameter_at(index),
-                            advice()));
+    throw Error(
+        ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step),
+        fmt::format("the update made NaN or Inf in {}{}; {}", what, parameter_at(index), advice()));
   }
 }
 
@@ -177,9 +187,9 @@ std::string TrainingRun::parameter_at(int64_t index) const {
 
 std::string TrainingRun::advice() const {
   const auto kept = output_.checkpoints();
-  return fmt::format("{}; a lower --learning-rate or --on-nonfinite skip may help",
-                     kept.empty() ? "no checkpoint was saved yet"
-                                  : checkpoint_name(kept.back()) + " is kept");
+  return fmt::format(
+      "{}; a lower --learning-rate or --on-nonfinite skip may help",
+      kept.empty() ? "no checkpoint was saved yet" : checkpoint_name(kept.back()) + " is kept");
 }
 
 void TrainingRun::refuse_non_finite(const StepGradient& gradient,

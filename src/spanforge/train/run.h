@@ -61,6 +61,7 @@ class TrainingRun {
 
   TrainResult finish();
   void load_best();
+  void expect_best() const;
   void require_best() const;  // proves the best checkpoint, if there is one
   LogLine summary(bool rounded) const;
   void write_trained();

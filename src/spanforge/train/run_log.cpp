@@ -3,6 +3,8 @@
 #include <fcntl.h>
 
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
 
 #include "spanforge/base/file.h"
 #include "spanforge/train/train_state.h"
@@ -15,16 +17,17 @@ std::string json_line(const LogLine& line) { return dump_python_json(log_line_js
 }  // namespace
 
 void RunLog::on_train_begin(const TrainView& view) {
-  if (!loaded_) lines_ = view.state.log_history;  // HF's checkpoint: rounded, but all there is
-  std::string text;
-  for (const LogLine& line : lines_) text += json_line(line);
-  write_file_atomic(file_, text);
+  if (!loaded_) {  // HF's checkpoint: rounded, but all there is
+    for (const LogLine& line : view.state.log_history) text_ += json_line(line);
+  }
+  write_file_atomic(file_, text_);
   out_ = Descriptor(file_, O_WRONLY | O_APPEND);
 }
 
 void RunLog::on_log(const TrainView&, const LogLine&, const LogLine& unrounded) {
-  lines_.push_back(unrounded);
-  out_.write(json_line(unrounded));
+  const std::string line = json_line(unrounded);
+  text_ += line;
+  out_.write(line);
 }
 
 // Until then a checkpoint holds the lines, too.
@@ -33,16 +36,24 @@ void RunLog::on_train_end(const TrainView&) {
   out_.close();
 }
 
-Json RunLog::save_state() const {
-  Json lines = Json::array();
-  for (const LogLine& line : lines_) lines.push_back(log_line_json(line));
-  return {{"lines", std::move(lines)}};
-}
+Json RunLog::save_state() const { return {{"text", text_}}; }
 
 void RunLog::load_state(const Json& state) {
-  lines_.clear();
-  for (const Json& line : state.at("lines"))
-    lines_.push_back(log_line_from_json(line, "spanforge_state.json"));
+  std::string text;
+  if (const auto lines = state.find("lines"); lines != state.end()) {  // as it was saved once
+    for (const Json& line : *lines) text += dump_python_json(line) + "\n";
+  } else {
+    text = state.at("text").get<std::string>();
+  }
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  size_t number = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin);
+    const std::string_view line = std::string_view(text).substr(begin, end - begin);
+    log_line_from_json(parse_json_line(line, "text", ++number, ErrorCode::kBadModel), "text");
+    begin = end + 1;
+  }
+  text_ = std::move(text);
   loaded_ = true;
 }
 

@@ -1,10 +1,11 @@
 #pragma once
-// OUTPUT/log.jsonl: every log line with full digits and its step, one JSON object a line. The lines
-// are kept in checkpoints too, so that a resumed run's file holds each step once, whatever a killed
-// run had written behind its last checkpoint.
+// OUTPUT/log.jsonl: every log line with full digits and its step, one JSON object a line. Its text
+// is kept in checkpoints too, so that a resumed run's file holds each step once, whatever a killed
+// run had written behind its last checkpoint; as text, because a run has its lines in
+// state.log_history already, and they are most of what grows in a long one.
 
 #include <filesystem>
-#include <vector>
+#include <string>
 
 #include "spanforge/base/descriptor.h"
 #include "spanforge/train/observer.h"
@@ -24,7 +25,7 @@ class RunLog : public Observer {
  private:
   std::filesystem::path file_;
   Descriptor out_;
-  std::vector<LogLine> lines_;
+  std::string text_;
   bool loaded_ = false;
 };
 

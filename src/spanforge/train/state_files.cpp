@@ -36,8 +36,8 @@ void reading(const std::string& place, const std::function<void()>& read) {
 
 // A number beyond 64 bits, or a broken one, must not become a step.
 int64_t whole_number(const Json& value, const std::string& place) {
-  const bool fits = value.is_number_unsigned() ? value.get<uint64_t>() <= INT64_MAX
-                                               : value.is_number_integer();
+  const bool fits =
+      value.is_number_unsigned() ? value.get<uint64_t>() <= INT64_MAX : value.is_number_integer();
   if (fits) return value.get<int64_t>();
   throw Error(ErrorCode::kBadModel, place,
               fmt::format("a number of steps is {}, which is no whole number of 64 bits",
@@ -81,32 +81,37 @@ void visit_progress(State& s, Visit&& visit) {
 
 }  // namespace
 
-Json trainer_state_json(const TrainingArguments& a, const TrainPlan& plan, const TrainState& state,
-                        const std::filesystem::path& best_model_checkpoint, const Json& callbacks) {
-  Json history = Json::array();
-  for (const LogLine& line : state.log_history) history.push_back(log_line_json(line));
+std::string trainer_state_text(const TrainingArguments& a, const TrainPlan& plan,
+                               const TrainState& state,
+                               const std::filesystem::path& best_model_checkpoint,
+                               const Json& callbacks) {
   const bool states_eval_steps = a.eval_strategy == "steps" || a.eval_steps;
-  return {{"best_global_step", optional_json(state.best_global_step)},
-          {"best_metric", optional_json(state.best_metric)},
-          {"best_model_checkpoint",
-           best_model_checkpoint.empty() ? Json(nullptr) : Json(best_model_checkpoint.string())},
-          {"epoch", state.epoch},
-          {"eval_steps", states_eval_steps ? plan.eval_steps : 500},
-          {"global_step", state.global_step},
-          {"is_hyper_param_search", false},
-          {"is_local_process_zero", true},
-          {"is_world_process_zero", true},
-          {"log_history", std::move(history)},
-          {"logging_steps", plan.logging_steps},
-          {"max_steps", plan.max_steps},
-          {"num_input_tokens_seen", 0},
-          {"num_train_epochs", plan.epochs},
-          {"save_steps", plan.save_steps},
-          {"stateful_callbacks", callbacks},
-          {"total_flos", state.total_flos},
-          {"train_batch_size", a.per_device_train_batch_size},
-          {"trial_name", nullptr},
-          {"trial_params", nullptr}};
+  const Json json = {
+      {"best_global_step", optional_json(state.best_global_step)},
+      {"best_metric", optional_json(state.best_metric)},
+      {"best_model_checkpoint",
+       best_model_checkpoint.empty() ? Json(nullptr) : Json(best_model_checkpoint.string())},
+      {"epoch", state.epoch},
+      {"eval_steps", states_eval_steps ? plan.eval_steps : 500},
+      {"global_step", state.global_step},
+      {"is_hyper_param_search", false},
+      {"is_local_process_zero", true},
+      {"is_world_process_zero", true},
+      {"log_history", nullptr},
+      {"logging_steps", plan.logging_steps},
+      {"max_steps", plan.max_steps},
+      {"num_input_tokens_seen", 0},
+      {"num_train_epochs", plan.epochs},
+      {"save_steps", plan.save_steps},
+      {"stateful_callbacks", callbacks},
+      {"total_flos", state.total_flos},
+      {"train_batch_size", a.per_device_train_batch_size},
+      {"trial_name", nullptr},
+      {"trial_params", nullptr}};
+  const auto line = [&](size_t i) { return log_line_json(state.log_history[i]); };
+  return dump_python_json(json, {.indent = 2, .sort_keys = true},
+                          {"log_history", state.log_history.size(), line}) +
+         "\n";
 }
 
 TrainState trainer_state_from_json(const Json& json, const std::string& place,

@@ -3,6 +3,7 @@
 // other, sorted, indent 2) and the "progress" part of spanforge_state.json.
 
 #include <filesystem>
+#include <string>
 
 #include "spanforge/base/json.h"
 #include "spanforge/train/arguments.h"
@@ -10,9 +11,11 @@
 
 namespace spanforge {
 
-Json trainer_state_json(const TrainingArguments& arguments, const TrainPlan& plan,
-                        const TrainState& state, const std::filesystem::path& best_model_checkpoint,
-                        const Json& callbacks);
+// The text of trainer_state.json.
+std::string trainer_state_text(const TrainingArguments& arguments, const TrainPlan& plan,
+                               const TrainState& state,
+                               const std::filesystem::path& best_model_checkpoint,
+                               const Json& callbacks);
 // Reads step, epoch, history and best; place names the file. Errors: Error{kBadModel, place}.
 TrainState trainer_state_from_json(const Json& json, const std::string& place,
                                    std::filesystem::path& best_model_checkpoint);

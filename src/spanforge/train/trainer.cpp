@@ -37,7 +37,7 @@ std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments
                                               const TrainContext& context) {
   const std::string& asked = arguments.resume_from_checkpoint;
   if (asked.empty()) return std::nullopt;
-  if (asked != "last" && asked != "true") {
+  if (!resumes_from_last(arguments)) {
     CheckpointHead named = open_checkpoint(asked);
     warn_without_manifest(context, named);
     return named;
@@ -79,9 +79,29 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
   }
 }
 
-void require_free_output(const TrainingArguments& arguments, const OutputDirectory& output) {
-  if (arguments.overwrite || !arguments.resume_from_checkpoint.empty() || !output.holds_run())
-    return;
+// Where in OUTPUT's run the checkpoint stands; nullopt: it is another run's, or there is none.
+std::optional<int64_t> step_in(const OutputDirectory& output,
+                               const std::optional<CheckpointHead>& checkpoint) {
+  if (!checkpoint) return std::nullopt;
+  std::error_code elsewhere;
+  for (const int64_t step : output.checkpoints()) {
+    if (fs::equivalent(output.checkpoint(step), checkpoint->directory, elsewhere)) return step;
+  }
+  return std::nullopt;
+}
+
+// What stands in OUTPUT behind `step`, or at all, is not this run's: it would be what "last" finds.
+void require_free_output(const TrainingArguments& arguments, const OutputDirectory& output,
+                         std::optional<int64_t> step) {
+  if (arguments.overwrite || resumes_from_last(arguments) || !output.holds_run()) return;
+  if (step) {
+    const int64_t last = output.checkpoints().back();
+    if (last == *step) return;
+    throw Error(ErrorCode::kUsage, "--resume-from-checkpoint",
+                fmt::format("{} came after {}; give --resume-from-checkpoint last to go on from "
+                            "there, --overwrite to remove what came after, or another --output",
+                            output.checkpoint(last).string(), output.checkpoint(*step).string()));
+  }
   throw Error(
       ErrorCode::kUsage, "--output",
       fmt::format("{} holds a run already; give --resume-from-checkpoint last to go on with it or "
@@ -133,7 +153,8 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
   if (checkpoint && checkpoint->arguments) adopt_saved_arguments(arguments, *checkpoint->arguments);
   resolve_arguments(arguments);
   if (checkpoint && !checkpoint->arguments) adopt_foreign_batches(arguments, *checkpoint);
-  require_free_output(arguments, output);
+  const std::optional<int64_t> step = step_in(output, checkpoint);
+  require_free_output(arguments, output, step);
   set_thread_count(arguments.threads);
   Setup setup = prepare_setup(std::move(arguments), std::move(checkpoint), context);
 
@@ -142,8 +163,21 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
     spanforge::create_directories(setup.arguments.logging_dir);
   }
   output.create();
+  if (!output.locked()) {
+    notify(context,
+           fmt::format("{} is on a file system without locks: see to it that no other "
+                       "training uses it",
+                       output.path().string()),
+           Notice::Kind::kWarning);
+  }
   const BuiltInObservers built_in(setup.arguments, output);
-  if (setup.arguments.overwrite) output.remove_run();
+  if (setup.arguments.overwrite) {
+    if (step) {
+      output.remove_after(*step);
+    } else {
+      output.remove_run();
+    }
+  }
   std::vector<Observer*> observers;
   for (const auto& observer : built_in.owned) observers.push_back(observer.get());
   observers.insert(observers.end(), context.observers.begin(), context.observers.end());

@@ -23,7 +23,11 @@ std::vector<VerifiedDirectory> verify_directories(const fs::path& directory) {
   }
   std::vector<VerifiedDirectory> all;
   for (const fs::path& one : found) {
-    all.push_back({one, find_manifest_difference(one).value_or("")});
+    try {
+      all.push_back({one, find_manifest_difference(one).value_or("")});
+    } catch (const NewerVersion& newer) {
+      all.push_back({one, newer.what()});
+    }
   }
   return all;
 }
