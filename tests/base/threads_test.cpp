@@ -1,10 +1,13 @@
 #include "spanforge/base/threads.h"
 
+#include <gtest/gtest.h>
+#include <omp.h>
+
 #include <atomic>
 #include <stdexcept>
 #include <vector>
 
-#include <gtest/gtest.h>
+#include "support/testing.h"
 
 namespace spanforge {
 namespace {
@@ -14,6 +17,19 @@ TEST(ThreadCount, IsWhatWasAskedFor) {
   EXPECT_EQ(set_thread_count(3), 3);
   EXPECT_EQ(thread_count(), 3);
   EXPECT_GE(set_thread_count(0), 1);
+  set_thread_count(before);
+}
+
+// As OMP_MAX_ACTIVE_LEVELS=0 and OMP_THREAD_LIMIT do, which only the environment sets.
+TEST(ThreadCount, IsNotMoreThanOpenMPGives) {
+  const int before = thread_count(), levels = omp_get_max_active_levels();
+  set_thread_count(3);
+  omp_set_max_active_levels(0);
+  EXPECT_EQ(thread_count(), 1);
+  EXPECT_EQ(set_thread_count(0), 1);
+  EXPECT_EQ(testing::expect_error(ErrorCode::kUsage, [] { set_thread_count(2); }).place(),
+            "--threads");
+  omp_set_max_active_levels(levels);
   set_thread_count(before);
 }
 

@@ -416,6 +416,23 @@ class Surroundings:
             shutil.rmtree(directory)
         expect(0 in seen and len(seen) > 1, f"only the exits {sorted(seen)} were seen")
 
+    def fewer_threads_than_asked(self):
+        """OpenMP's limits in the environment: the numbers of one thread, or a refusal; never those of
+        work that was done in part."""
+        for limits in ({"OMP_THREAD_LIMIT": "1"}, {"OMP_MAX_ACTIVE_LEVELS": "0"}):
+            env = {**self.program.environment(), **limits}
+            directory = self.fresh()
+            arguments = training()
+            arguments[arguments.index("--threads") + 1] = 0
+            self.succeeds(directory, arguments, whole=False, env=env)
+            evaluation = ["evaluate", "--model", "run/trained", "--data", "validation.json", "--json"]
+            one = self.program.must([*evaluation, "--threads", 1], directory)
+            status, out, err = self.program.run(evaluation, directory, env)
+            expect(status == 0 and out == one, f"{limits}: exit {status}, {out} instead of {one}: {err}")
+            status, _, err = self.program.run([*evaluation, "--threads", 2], directory, env)
+            expect(status == 2 and "OMP_THREAD_LIMIT" in err and err.count("\n") == 1, f"{limits}: exit {status}: {err}")
+            shutil.rmtree(directory)
+
     def private_umask(self):
         directory = self.fresh()
         self.succeeds(directory, training(), preexec_fn=lambda: os.umask(0o077))
@@ -571,6 +588,7 @@ class Surroundings:
         if self.starve:
             yield "RLIMIT_NOFILE", self.few_descriptors
             yield "RLIMIT_AS", self.little_memory
+        yield "fewer threads than asked for", self.fewer_threads_than_asked
         yield "umask 077", self.private_umask
         yield "working directory removed", lambda: self.no_working_directory(relative=False)
         yield "working directory removed, relative output", lambda: self.no_working_directory(relative=True)

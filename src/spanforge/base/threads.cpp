@@ -1,5 +1,6 @@
 #include "spanforge/base/threads.h"
 
+#include <fmt/format.h>
 #include <omp.h>
 #include <sched.h>
 
@@ -10,6 +11,8 @@
 #include <limits>
 #include <mutex>
 #include <string>
+
+#include "spanforge/base/error.h"
 
 namespace spanforge {
 namespace {
@@ -39,16 +42,27 @@ int quota_cores() {
   return std::max(1, static_cast<int>(std::ceil(allowed / period)));
 }
 
+// OMP_THREAD_LIMIT and OMP_MAX_ACTIVE_LEVELS: a region gets no more, whatever number was set.
+int openmp_limit() { return omp_get_max_active_levels() < 1 ? 1 : omp_get_thread_limit(); }
+
 }  // namespace
 
 int set_thread_count(int threads) {
-  if (threads <= 0) threads = std::min(affinity_cores(), quota_cores());
+  const int limit = openmp_limit();
+  if (threads <= 0) threads = std::min({affinity_cores(), quota_cores(), limit});
+  if (threads > limit) {
+    throw Error(
+        ErrorCode::kUsage, "--threads",
+        fmt::format("is {}, but OMP_THREAD_LIMIT or OMP_MAX_ACTIVE_LEVELS allows {}; ask for "
+                    "that many or unset them",
+                    threads, limit));
+  }
   omp_set_dynamic(0);
   omp_set_num_threads(threads);
   return threads;
 }
 
-int thread_count() { return omp_get_max_threads(); }
+int thread_count() { return std::min(omp_get_max_threads(), openmp_limit()); }
 
 void parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t)>& body) {
   std::exception_ptr failure;

@@ -286,8 +286,8 @@ void tile_multiply(const GemmProduct& product) {
   const int64_t panels = streaming.count();
   const int threads = static_cast<int>(std::min<int64_t>(worker_threads(), panels));
   bf16* const packed = scratch<bf16>(Scratch::kPacked, shared.count() * cuts.block * kPanel);
-  const auto body = [&](int64_t thread, const auto& barrier) {
-    const int64_t begin = panels * thread / threads, end = panels * (thread + 1) / threads;
+  const auto body = [&](int64_t thread, int64_t team, const auto& barrier) {
+    const int64_t begin = panels * thread / team, end = panels * (thread + 1) / team;
     const int64_t kept = cuts.block < product.k ? end - begin : 1;
     const Work work{product,
                     streaming,
@@ -301,7 +301,7 @@ void tile_multiply(const GemmProduct& product) {
     const TileSession tiles;
     for (int64_t k0 = 0; k0 < product.k; k0 += cuts.block) {
       const int64_t depth = std::min(cuts.block, product.k - k0);
-      work.share(k0, depth, thread, threads);
+      work.share(k0, depth, thread, team);
       barrier();
       work.run(k0, depth);
       if (goes_past_caches(product)) _mm_sfence();  // before another thread may read it
@@ -309,12 +309,12 @@ void tile_multiply(const GemmProduct& product) {
     }
   };
   if (threads <= 1) {
-    body(0, [] {});
+    body(0, 1, [] {});
     return;
   }
 #pragma omp parallel num_threads(threads)
   {
-    body(omp_get_thread_num(), [] {
+    body(omp_get_thread_num(), omp_get_num_threads(), [] {
 #pragma omp barrier
     });
   }
