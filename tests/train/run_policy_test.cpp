@@ -1,8 +1,11 @@
 // What a run does when a step goes wrong, when nothing gets better, and at odd learning rates.
+#include <fmt/format.h>
+
 #include <cmath>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "spanforge/base/file.h"
 #include "spanforge/model/model.h"
@@ -249,6 +252,52 @@ TEST_F(RunPolicy, PolynomialScheduleEndsAboveZeroAndRefusesToStartBelowItsEnd) {
     EXPECT_NEAR(rate, 1e-7 + 1e-7 * (12.0 - static_cast<double>(step)) / 12.0, 1e-20);
     before = rate;
   }
+}
+
+// What a run begins with is told where it may be less than was meant, or refused.
+TEST_F(RunPolicy, SaysWhatIsLessThanItMayHaveBeen) {
+  const auto notices_of = [&](const TrainingArguments& a) {
+    Recorder recorder;
+    train(a, {.observers = {&recorder}});
+    return fmt::format("{}", fmt::join(recorder.notices, "\n"));
+  };
+  const TrainingArguments sound = arguments("out");
+  const std::string plain = notices_of(sound);
+  EXPECT_EQ(plain.find("rows of embeddings"), std::string::npos) << plain;
+  EXPECT_EQ(plain.find("more than 1 %"), std::string::npos) << plain;
+
+  Json data = parse_json(bytes("train.json"), "t", ErrorCode::kBadData);
+  data["data"][1]["answers"][0]["answer_start"] = 1;
+  write_file_atomic(at("train.json"), dump_python_json(data));
+  TrainingArguments dropping = arguments("dropping");
+  give(dropping, "on_bad_answer", dropping.on_bad_answer, "drop");
+  EXPECT_NE(notices_of(dropping).find("1 answers, more than 1 %"), std::string::npos);
+
+  Names words;
+  std::istringstream vocabulary(bytes("model/vocab.txt"));
+  for (std::string word; std::getline(vocabulary, word);) words.push_back(word);
+  for (const char* file : {"tokenizer.json", "vocab.txt"})
+    std::filesystem::remove(at("model") / file);
+  write_file_atomic(at("model/vocab.txt"),
+                    fmt::format("{}\n", fmt::join(words.begin(), words.end() - 2, "\n")));
+  dropping.output = at("cut-off");
+  EXPECT_NE(notices_of(dropping).find(
+                fmt::format("has {} tokens, the model {} rows", words.size() - 2, words.size())),
+            std::string::npos);
+}
+
+TEST_F(RunPolicy, TrainsOnNoModelThatDiffersFromItsManifest) {
+  train(arguments("first"));
+  std::string weights = bytes("first/trained/model.safetensors");
+  weights[weights.size() / 2] ^= 1;
+  write_file_atomic(at("first/trained/model.safetensors"), weights);
+  TrainingArguments a = arguments("second");
+  give(a, "model", a.model, at("first/trained").string());
+  const Error error = expect_error(ErrorCode::kBadModel, [&] { train(a); });
+  EXPECT_NE(error.reason().find("model.safetensors"), std::string::npos) << error.what();
+  EXPECT_FALSE(std::filesystem::exists(at("second")));
+  std::filesystem::remove(at("first/trained/spanforge_manifest.json"));
+  EXPECT_NO_THROW(train(a));
 }
 
 }  // namespace

@@ -97,6 +97,34 @@ TEST_F(TensorBoardFile, ASharedDirectoryHoldsNoStepTwiceEither) {
   }
 }
 
+// Also where the directory is another run's own.
+TEST_F(TensorBoardFile, OverwriteLeavesOtherRunsFiles) {
+  TrainingArguments a = options("out");
+  train(a);
+  TrainingArguments guest = options("guest");
+  give(guest, "logging_dir", guest.logging_dir, at("out/logs"));
+  train(guest);
+  EXPECT_EQ(names_in("out/logs").size(), 2u);
+  const auto is_guests = [](const std::string& name) {
+    return name.find(TensorBoard::kRunSuffix) != std::string::npos;
+  };
+  a.overwrite = true;
+  train(a);
+  const auto names = names_in("out/logs");
+  ASSERT_EQ(names.size(), 2u);
+  EXPECT_EQ(std::count_if(names.begin(), names.end(), is_guests), 1);
+}
+
+TEST_F(TensorBoardFile, LiesInNothingThatTheRunReplaces) {
+  for (const char* place : {"out/trained/logs", "out/checkpoint-6", "out/.spanforge-partial-x"}) {
+    TrainingArguments a = options("out");
+    give(a, "logging_dir", a.logging_dir, at(place));
+    const Error error = testing::expect_error(ErrorCode::kUsage, [&] { train(a); });
+    EXPECT_EQ(error.place(), "--logging-dir");
+    EXPECT_FALSE(std::filesystem::exists(at("out")));
+  }
+}
+
 TEST_F(TensorBoardFile, GoesOnInAnotherOutputWithTheScalarsSoFar) {
   TrainingArguments a = options("out");
   give(a, "logging_steps", a.logging_steps, 1.0);

@@ -148,6 +148,16 @@ std::vector<int64_t> OutputDirectory::checkpoints() const {
 
 bool OutputDirectory::holds_run() const { return !checkpoints().empty() || path_exists(trained()); }
 
+bool OutputDirectory::manages(const fs::path& path) const {
+  if (path.empty()) return false;
+  std::error_code ignored;
+  const fs::path inside =
+      fs::weakly_canonical(path, ignored).lexically_relative(fs::weakly_canonical(path_, ignored));
+  if (inside.empty()) return false;
+  const std::string name = inside.begin()->string();
+  return name == "trained" || checkpoint_step(name) || name.starts_with(kPartial);
+}
+
 void OutputDirectory::publish(const std::string& name, uint64_t bytes_needed, const Fill& fill) {
   begin(name, bytes_needed, fill);
   finish([](const fs::path&) {});

@@ -47,6 +47,8 @@ class OutputDirectory {
   std::filesystem::path trained() const { return path_ / "trained"; }
   std::vector<int64_t> checkpoints() const;  // steps, ascending
   bool holds_run() const;                    // a checkpoint or trained/
+  // True for what would be put in place or removed here as a whole, and for what lies in it.
+  bool manages(const std::filesystem::path& path) const;
 
   // Fills a new directory by `fill` and puts it at path()/name, in place of one that was there.
   // bytes_needed: refused with Error{kIo} when the file system has less room.

@@ -10,6 +10,7 @@
 #include "spanforge/base/hash.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/data/normalize.h"
+#include "spanforge/formats/manifest.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/ops/gemm.h"
 #include "spanforge/train/data_order.h"
@@ -24,6 +25,16 @@ struct LoadedModel {
   LoadReport report;
 };
 
+// Hours hang on it, and a flipped bit in a weight trains like any other.
+void require_undamaged(const fs::path& model) {
+  if (!has_manifest(model)) return;
+  if (const auto difference = find_manifest_difference(model)) {
+    throw Error(ErrorCode::kBadModel, model.string(),
+                fmt::format("is damaged: {}; if the change is meant, remove its {}", *difference,
+                            kManifestName));
+  }
+}
+
 class SetupBuilder {
  public:
   SetupBuilder(TrainingArguments& arguments, std::optional<CheckpointHead>& checkpoint,
@@ -33,15 +44,14 @@ class SetupBuilder {
   // The weights take seconds where the model is large; meanwhile the data become windows. An error
   // of theirs comes out of take_model(), after those of the data.
   std::future<LoadedModel> start_loading(const fs::path& directory) const {
-    return std::async(
-        std::launch::async,
-        [directory, seed = arguments_.seed, threads = arguments_.threads, kind = precision()] {
-          set_thread_count(threads);  // counts for one thread's parallel regions
-          LoadReport report;
-          QuestionAnsweringModel model = QuestionAnsweringModel::load(directory, seed, &report);
-          model.set_precision(kind);
-          return LoadedModel{std::move(model), std::move(report)};
-        });
+    return std::async(std::launch::async, [directory, seed = arguments_.seed,
+                                           threads = arguments_.threads, kind = precision()] {
+      set_thread_count(threads);  // counts for one thread's parallel regions
+      LoadReport report;
+      QuestionAnsweringModel model = QuestionAnsweringModel::load(directory, seed, &report);
+      model.set_precision(kind);
+      return LoadedModel{std::move(model), std::move(report)};
+    });
   }
 
   QuestionAnsweringModel take_model(std::future<LoadedModel> loading, const fs::path& directory) {
@@ -74,6 +84,11 @@ class SetupBuilder {
                   fmt::format("\"vocab_size\" is {}, but the tokenizer in {} has {} tokens", rows,
                               directory.string(), tokenizer.vocabulary_size()));
     }
+    if (tokenizer.vocabulary_size() < rows) {  // rounded up, or a vocabulary that was cut off
+      notify(Kind::kInformation,
+             fmt::format("the tokenizer in {} has {} tokens, the model {} rows of embeddings",
+                         directory.string(), tokenizer.vocabulary_size(), rows));
+    }
     return tokenizer;
   }
 
@@ -100,17 +115,20 @@ class SetupBuilder {
     }
     const int64_t tokens = arguments_.max_tokens_per_batch.value_or(*arguments_.max_seq_length);
     if (tokens < *arguments_.max_seq_length) {
-      throw Error(ErrorCode::kUsage, "--max-tokens-per-batch",
-                  fmt::format("is {}, and a window may have {} (--max-seq-length): a batch must hold "
-                              "one",
-                              tokens, *arguments_.max_seq_length));
+      throw Error(
+          ErrorCode::kUsage, "--max-tokens-per-batch",
+          fmt::format("is {}, and a window may have {} (--max-seq-length): a batch must hold "
+                      "one",
+                      tokens, *arguments_.max_seq_length));
     }
     return {*arguments_.max_seq_length, *arguments_.window_overlap};
   }
 
   // What is wrong with the data as such is told here, before a model is looked for.
   Dataset read_data(const char* option, const fs::path& file, DataFiles& files) {
-    files[option] = {file.string(), sha256_hex(MappedFile(file).bytes())};
+    const MappedFile mapped(file);
+    files[option] = {file.string(),
+                     while_whole(mapped, [&] { return sha256_hex(mapped.bytes()); })};
     check_same_data(option, files[option]);
     Dataset dataset = load_dataset(file);
     if (arguments_.on_bad_answer == "error") require_sound_answers(dataset);
@@ -126,10 +144,11 @@ class SetupBuilder {
       if (blank(train.context_of(example))) ++contexts;
     }
     if (questions + contexts == 0) return;
-    notify(Kind::kWarning,
-           fmt::format("{}: {} questions are blank and {} have a blank context; they are trained on "
-                       "all the same (data check names them)",
-                       train.file.string(), questions, contexts));
+    notify(
+        Kind::kWarning,
+        fmt::format("{}: {} questions are blank and {} have a blank context; they are trained on "
+                    "all the same (data check names them)",
+                    train.file.string(), questions, contexts));
   }
 
   TrainingData make_training_windows(Dataset dataset, const Tokenizer& tokenizer,
@@ -274,6 +293,12 @@ class SetupBuilder {
                           counts.unlabelled);
     }
     notify(Kind::kInformation, line);
+    if (100 * counts.dropped > counts.aligned + counts.truncated + counts.dropped) {
+      notify(Kind::kWarning,
+             fmt::format("{}: {} answers, more than 1 %, are not where the file says, and their "
+                         "questions are left out: spanforge data check explains, data fix repairs",
+                         dataset.file.string(), counts.dropped));
+    }
   }
 
   TrainingArguments& arguments_;
@@ -286,7 +311,8 @@ class SetupBuilder {
 Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> checkpoint,
                     const TrainContext& context) {
   SetupBuilder builder(arguments, checkpoint, context);
-  // Bad data are refused first: before a model is downloaded, and before its weights are waited for.
+  // Bad data are refused first: before a model is downloaded, and before its weights are waited
+  // for.
   DataFiles files;
   Dataset train_data = builder.read_data("train", arguments.train, files);
   std::optional<Dataset> validation_data;
@@ -296,6 +322,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
     overlap = find_overlap(train_data, *validation_data);
   }
   const fs::path directory = checkpoint ? checkpoint->directory : builder.model_directory();
+  if (!checkpoint) require_undamaged(directory);
   const ModelConfig config = ModelConfig::from_directory(directory);
   Tokenizer tokenizer = builder.load_tokenizer(directory, config);
   const WindowOptions windows = builder.settle_windows(tokenizer, config);

@@ -23,6 +23,12 @@ std::string scalar_tag(const std::string& key) {
 
 bool is_event_file(const std::string& name) { return name.starts_with(kEventFiles); }
 
+// The part that tells which run's a file in a shared directory is; empty in a run's own.
+std::string_view run_suffix(std::string_view name) {
+  const size_t at = name.rfind(TensorBoard::kRunSuffix);
+  return at == std::string_view::npos ? "" : name.substr(at);
+}
+
 // The recipe's words; where no candidate is right it has "<>" for the text.
 std::string debug_text(const std::string& text, int32_t rank) {
   return fmt::format("Answer: {} (Rank: {})", rank == 0 ? "<>" : text, rank);
@@ -47,7 +53,7 @@ bool TensorBoard::reopen() {
 void TensorBoard::remove_earlier_files() const {
   if (!path_exists(directory_)) return;
   for (const std::string& name : list_directory(directory_)) {
-    if (is_event_file(name) && name.ends_with(suffix_)) remove_tree(directory_ / name);
+    if (is_event_file(name) && run_suffix(name) == suffix_) remove_tree(directory_ / name);
   }
 }
 

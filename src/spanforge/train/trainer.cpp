@@ -124,9 +124,9 @@ struct BuiltInObservers {
         owned.push_back(std::make_unique<TensorBoard>(output.path() / "logs", replaces));
       } else {
         const std::string place = std::filesystem::weakly_canonical(output.path()).string();
-        owned.push_back(
-            std::make_unique<TensorBoard>(arguments.logging_dir, /*replaces=*/true,
-                                          ".spanforge-" + sha256_hex(place).substr(0, 8)));
+        owned.push_back(std::make_unique<TensorBoard>(
+            arguments.logging_dir, /*replaces=*/true,
+            TensorBoard::kRunSuffix + sha256_hex(place).substr(0, 8)));
       }
     }
     if (arguments.early_stopping_patience) {
@@ -149,6 +149,12 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
                             arguments.output.string(), run->string()));
   }
   OutputDirectory output(arguments.output);
+  if (output.manages(arguments.logging_dir)) {
+    throw Error(ErrorCode::kUsage, "--logging-dir",
+                fmt::format("{} would be replaced with what the training saves there; give another "
+                            "directory",
+                            arguments.logging_dir.string()));
+  }
   std::optional<CheckpointHead> checkpoint = find_checkpoint(arguments, output, context);
   if (checkpoint && checkpoint->arguments) adopt_saved_arguments(arguments, *checkpoint->arguments);
   resolve_arguments(arguments);
