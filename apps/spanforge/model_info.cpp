@@ -59,7 +59,7 @@ int run_model_info(const Arguments& arguments) {
   bool json = false;
   OptionTable table;
   table(kModelOption, model);
-  table({"tokens", "tokens of a batch, for the memory it takes", "> 0"}, tokens);
+  table({"tokens", "tokens of a batch, for the memory it takes", "1..1000000000"}, tokens);
   table.add_switch(kJsonOption, json);
   if (!table.parse(arguments)) return 0;
   table.require("model");

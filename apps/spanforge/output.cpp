@@ -1,5 +1,6 @@
 #include "output.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -20,17 +21,30 @@ bool closed = false;
 bool notes_released = false;
 std::vector<std::string> held_notes;
 
+// write(2), but for being interrupted, and for a pipe or terminal that is full and was told by
+// another process that shares it not to block.
+ssize_t write_some(int descriptor, std::string_view text) {
+  for (;;) {
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    if (written >= 0 || (errno != EINTR && errno != EAGAIN)) return written;
+    if (errno == EAGAIN) {
+      pollfd room{descriptor, POLLOUT, 0};
+      ::poll(&room, 1, -1);
+    }
+  }
+}
+
 }  // namespace
 
 void flush_output() {
   std::string_view rest = buffer;
   while (!rest.empty() && !closed) {
-    const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    const ssize_t written = write_some(STDOUT_FILENO, rest);
     if (written >= 0) {
       rest.remove_prefix(static_cast<size_t>(written));
     } else if (errno == EPIPE || errno == EBADF) {
       closed = true;
-    } else if (errno != EINTR) {
+    } else {
       const int reason = errno;
       buffer.clear();
       closed = true;
@@ -55,8 +69,7 @@ void print_json(const Json& value) {
 
 void write_stderr(std::string_view text) {
   while (!text.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
+    const ssize_t written = write_some(STDERR_FILENO, text);
     if (written < 0) return;
     text.remove_prefix(static_cast<size_t>(written));
   }

@@ -104,6 +104,7 @@ std::vector<FileHash> read_manifest(const fs::path& directory) {
     if (!sound) fail(fmt::format("the entry \"{}\" is not sound", quote_for_message(name)));
     listed.push_back({name, entry["size"].get<uint64_t>(), entry["sha256"].get<std::string>()});
   }
+  if (listed.empty()) fail("lists no file");
   return listed;
 }
 
