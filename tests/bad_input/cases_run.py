@@ -63,6 +63,7 @@ checkpoint("manifest-names-absolute", manifest(
     "checkpoint-4", r"spanforge_manifest\.json")
 checkpoint("manifest-version-2", manifest(lambda m: m.update(version=2)),
            "checkpoint-4", r"spanforge_manifest\.json")
+checkpoint("manifest-lists-nothing", manifest(lambda m: m.update(files={})), "checkpoint-4", "lists no file")
 checkpoint("manifest-a-list", manifest(lambda m: [m]), "checkpoint-4", r"spanforge_manifest\.json")
 checkpoint("manifest-empty", put("run/checkpoint-4/spanforge_manifest.json", ""),
            "checkpoint-4", r"spanforge_manifest\.json")
@@ -76,7 +77,7 @@ def state(name, file, change, *says):
 
 
 STATE, TRAINER, ARGUMENTS = "spanforge_state.json", "trainer_state.json", "training_args.json"
-state("newer-format", STATE, fields(format=2), "format")
+state("newer-format", STATE, fields(format=2), "newer spanforge")
 state("format-text", STATE, fields(format="1"), "format")
 state("format-missing", STATE, lambda t: "{}")
 state("progress-missing", STATE, lambda t: json.dumps(without(t, "progress")), "progress")
@@ -157,6 +158,27 @@ case("option/tokens-under-a-window", TRAIN + " --max-tokens-per-batch 63", USAGE
 case("option/model-empty", ["ask --model '' --context Mina --question Who?",
                             "train --model '' --train train.json --output out"], USAGE, "--model",
      lambda d: None)
+# A variable of a shell that is not set.
+case("option/empty-file", ["evaluate --predictions train.json --data train.json --null-odds ''",
+                           "evaluate --model m --data ''", "data split train.json --output ''",
+                           "evaluate --model m --data train.json --predictions-dir ''",
+                           "data fix train.json --output new.json --report ''",
+                           "ask --model m --question Who? --context-file ''",
+                           "model new --text '' --output new", "model new --text text.txt --output ''",
+                           "model convert --model m --output new --int8 --calibrate ''",
+                           TRAIN + " --config ''", TRAIN + " --resume-from-checkpoint ''"], USAGE,
+     "--[a-z-]+: is empty", lambda d: None)
+case("option/empty-argument", ["data check ''", "checkpoint verify ''", "help ''"], USAGE,
+     "(FILE|DIR|COMMAND): is empty", lambda d: None)
+case("option/empty-command", ["''", "data ''"], USAGE, ["which", "spanforge.*--help"], lambda d: None)
+case("option/no-effect", [
+    "evaluate --predictions p.json --data train.json " + words for words in (
+        "--decoder pipeline", "--bf16", "--max-seq-length 64", "--window-overlap 8",
+        "--max-answer-length 9", "--null-score-diff-threshold 0", "--version-2-with-negative false",
+        "--batch-size 2", "--verify", "--predictions-dir out", "--no-answer-threshold 0.5")] + [
+    "evaluate --model m --data train.json --null-odds o.json",
+    "evaluate --model m --data train.json --no-answer-threshold 0.5"], USAGE,
+     "has no effect without", lambda d: None)
 case("option/model-missing", "train --train train.json --output out", USAGE, "--model", lambda d: None)
 case("option/command-unknown", "trian --model m", USAGE, ["trian", "train"], lambda d: None)
 case("option/not-utf8", "data check \udcff", USAGE, "UTF-8", lambda d: None)
@@ -167,7 +189,7 @@ case("option/train-missing", "train --model m --output out", USAGE, "--train", l
 case("download/no-such-model", ["download no-org/no-model", ASK.replace("--model m", "--model no-org/no-model"),
                                 TRAIN.replace("--model m", "--model no-org/no-model")], NETWORK,
      ["no-org/no-model", "offline|OFFLINE"], lambda d: None)
-case("download/no-id", "download ''", USAGE, '""', lambda d: None)
+case("download/no-id", "download ''", USAGE, "ID: is empty", lambda d: None)
 case("download/dot-dot", "download ../x", USAGE, r"\.\./x", lambda d: None)
 
 # The output.
@@ -196,6 +218,10 @@ config("table", "[train]\nseed = 1\n")
 config("date", "seed = 1979-05-27\n")
 config("list-for-a-value", "seed = [1, 2]\n")
 config("key-twice", "seed = 1\nseed = 2\n", ":2")
+config("option-twice", "per_device_train_batch_size = 2\ntrain_batch_size = 4\n",
+       "train_batch_size", "per_device_train_batch_size")
+config("another-file", 'config = "other.toml"\n', ":1: config")
+config("empty-path", 'logging_dir = ""\n', ":1: logging_dir", "is empty")
 config("nan", "learning_rate = nan\n", ":1")
 config("integer-2^63", "max_steps = 9223372036854775808\n", ":1")
 config("nested-lists", "allow_changed = " + "[" * 100_000)

@@ -177,6 +177,10 @@ def without_times(value):
     return [without_times(v) for v in value] if isinstance(value, list) else value
 
 
+def lines_of(text):
+    return [without_times(json.loads(line)) for line in text.splitlines()]
+
+
 def state_of(directory):
     """A published directory: name -> hash, or the value where it names times or the event file."""
     state = {}
@@ -188,13 +192,13 @@ def state_of(directory):
             value = without_times(json.loads(path.read_text()))
             if "observers" in value:
                 value["observers"].get("tensorboard", {}).pop("file", None)
+                value["observers"]["run_log"] = lines_of(value["observers"]["run_log"]["text"])
             state[path.name] = value
     return state
 
 
 def log_of(output):
-    lines = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
-    return [without_times(line) for line in lines]
+    return lines_of((output / "log.jsonl").read_text())
 
 
 def result_of(output, logs="logs"):
