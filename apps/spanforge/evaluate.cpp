@@ -65,6 +65,17 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table(kThreadsOption, o.threads);
 }
 
+// What would be taken and do nothing.
+void refuse_idle_options(const OptionTable& table) {
+  for (const char* of_models :
+       {"predictions_dir", "decoder", "max_seq_length", "window_overlap", "max_answer_length",
+        "version_2_with_negative", "null_score_diff_threshold", "batch_size", "bf16", "verify"}) {
+    table.need(of_models, "model");
+  }
+  table.need("null_odds", "predictions");
+  table.need("no_answer_threshold", "null_odds");
+}
+
 void evaluate_file(const EvaluateOptions& o) {
   const Dataset dataset = load_dataset(o.data);
   std::optional<std::filesystem::path> odds;
@@ -162,9 +173,7 @@ int run_evaluate(const Arguments& arguments) {
   if (o.model.empty() == o.predictions.empty()) {
     throw Error(ErrorCode::kUsage, "--model", "give either --model or --predictions");
   }
-  table.exclude("predictions", "predictions_dir");
-  table.exclude("model", "null_odds");
-  table.exclude("predictions", "verify");
+  refuse_idle_options(table);
   if (o.decoder) o.given.decoder = parse_decoder_kind(*o.decoder);
   set_thread_count(o.threads);
   o.model.empty() ? evaluate_file(o) : evaluate_model(o);

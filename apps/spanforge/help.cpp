@@ -11,8 +11,9 @@ namespace spanforge::app {
 namespace {
 
 constexpr std::string_view kExitCodes =
-    "0 done; 2 wrong use; 3 unsound data or model; 4 network, or not in the cache; 74 input or "
-    "output; 128 + signal: stopped";
+    "0 done; 2 wrong use; 3 unsound data or model; 4 network, or not in the cache; 70 not "
+    "enough memory, or a fault of the program; 74 input or output, or threads that cannot be "
+    "started; 128 + signal: stopped";
 
 std::string form(const OptionRow& row) {
   switch (row.kind) {
@@ -146,7 +147,9 @@ int run_help(const Arguments& arguments) {
     emit(
         "# Commands and options\n\nMade by `spanforge help --markdown`; a test compares.\n\n"
         "Options are accepted as --kebab-case and --snake_case, as `--name value` and "
-        "`--name=value`. Booleans stand alone or take true or false. Exit codes: {}.\n",
+        "`--name=value`. Booleans stand alone or take true or false. No value may be empty, but "
+        "for `tokenize`'s texts. Of an option given again the last value holds, and a note says "
+        "so; in a configuration file a key stands once. Exit codes: {}.\n",
         kExitCodes);
     for (const Command& command : commands()) {
       Arguments describe{&command, {}, true};

@@ -32,7 +32,7 @@ namespace {
 }
 
 int dispatch(char** argv, std::vector<std::string> words) {
-  if (words.empty())
+  if (words.empty() || words[0].empty())
     throw Error(ErrorCode::kUsage, "spanforge", "which command? spanforge --help lists them");
   const std::string first = words[0];
   if (first == "--help" || first == "-h") return print_overview(), 0;
@@ -42,7 +42,7 @@ int dispatch(char** argv, std::vector<std::string> words) {
   if (is_group(first)) {
     if (words.size() > 1 && (words[1] == "--help" || words[1] == "-h"))
       return print_group(first), 0;
-    if (words.size() == 1) {
+    if (words.size() == 1 || words[1].empty()) {
       throw Error(ErrorCode::kUsage, first, "which one? spanforge " + first + " --help lists them");
     }
     name += " " + words[1];

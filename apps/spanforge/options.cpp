@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 #include "command.h"
 #include "help.h"
+#include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/utf8.h"
@@ -59,6 +61,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+constexpr const char* kEmpty = "is empty; give a value, or leave it out";
+
 // Names of files, too: reports and a run's records are JSON.
 void require_utf8(const std::string& word, const std::string& place) {
   if (const auto at = find_invalid_utf8(word)) {
@@ -109,9 +113,9 @@ void OptionTable::add(const OptionInfo& info, OptionKind kind, std::string place
 
 void OptionTable::add_switch(const OptionInfo& info, bool& field) {
   add(info, OptionKind::kSwitch, "", "",
-      [&field](const std::string&) -> std::optional<std::string> {
-        field = true;
-        return std::nullopt;
+      [&field](const std::string& text) -> std::optional<std::string> {
+        if (read_value(text, field)) return std::nullopt;  // a configuration file may say false
+        return value_names(&field).expected;
       });
 }
 
@@ -122,6 +126,14 @@ void OptionTable::positional(std::string name, std::string help, std::vector<std
   positional_field_ = &field;
   positional_min_ = min;
   positional_max_ = max;
+}
+
+void OptionTable::allow_empty(std::string_view name) {
+  if (name == positional_name_) {
+    positional_may_be_empty_ = true;
+  } else {
+    find(name)->may_be_empty = true;
+  }
 }
 
 OptionRow* OptionTable::find(std::string_view snake_name) {
@@ -148,6 +160,7 @@ OptionRow& OptionTable::find_flag(const std::string& flag) {
 
 void OptionTable::assign(OptionRow& row, const std::string& value, const std::string& place) {
   require_utf8(value, place);
+  if (value.empty() && !row.may_be_empty) throw Error(ErrorCode::kUsage, place, kEmpty);
   if (value.find('\0') != std::string::npos) {  // a path would end there
     throw Error(ErrorCode::kUsage, place, "holds a NUL character");
   }
@@ -164,6 +177,7 @@ void OptionTable::assign(OptionRow& row, const std::string& value, const std::st
 }
 
 void OptionTable::apply_config(std::string_view text, const std::string& file) {
+  std::map<const OptionRow*, std::string> keys;  // by which an option was given
   for (const ConfigEntry& entry : parse_config(text, file)) {
     const std::string place = fmt::format("{}:{}: {}", file, entry.line,
                                           quote_for_message(entry.key));
@@ -174,6 +188,14 @@ void OptionTable::apply_config(std::string_view text, const std::string& file) {
       const auto nearest = nearest_name(snake(entry.key), names);
       throw Error(ErrorCode::kUsage, place,
                   nearest ? fmt::format("no such key; did you mean {}?", *nearest) : "no such key");
+    }
+    if (row->name == "config") {
+      throw Error(ErrorCode::kUsage, place, "a configuration file cannot name another one");
+    }
+    if (const auto [earlier, first] = keys.emplace(row, entry.key); !first) {
+      throw Error(ErrorCode::kUsage, place,
+                  fmt::format("means the same option as '{}', which the file gives as well",
+                              quote_for_message(earlier->second)));
     }
     if (entry.values.size() != 1 && row->kind != OptionKind::kList) {
       throw Error(ErrorCode::kUsage, place, "takes one value, not a list");
@@ -193,7 +215,12 @@ void OptionTable::take_positionals(const Arguments& arguments, std::vector<std::
                 fmt::format("is missing ({}); see spanforge {} --help", positional_help_,
                             arguments.command->name));
   }
-  for (const std::string& word : words) require_utf8(word, word);
+  for (const std::string& word : words) {
+    require_utf8(word, word);
+    if (word.empty() && !positional_may_be_empty_) {
+      throw Error(ErrorCode::kUsage, positional_name_, kEmpty);
+    }
+  }
   if (positional_field_ != nullptr) *positional_field_ = std::move(words);
 }
 
@@ -251,12 +278,18 @@ bool OptionTable::parse(const Arguments& arguments) {
   SplitWords words = split(arguments.words);
   if (words.help) return print_help(*arguments.command, *this), false;
   for (const Assignment& a : words.assignments) {
-    if (config_allowed_ && a.row->name == "config") apply_config(read_file(a.value), a.value);
+    if (config_allowed_ && a.row->name == "config") assign(*a.row, a.value, a.flag);
   }
+  if (!config_file_.empty()) apply_config(read_file(config_file_), config_file_);
   for (const Assignment& a : words.assignments) {
     // The first word for a list replaces what the configuration file gave; further ones add.
     if (a.row->clear && !a.row->on_command_line) a.row->clear();
+    if (a.row->on_command_line && !a.row->clear && a.row->value != a.value) {
+      note(fmt::format("{} is given again: '{}' holds, '{}' does not", a.flag, a.value,
+                       a.row->value));
+    }
     a.row->on_command_line = true;
+    a.row->value = a.value;
     assign(*a.row, a.value, a.flag);
   }
   take_positionals(arguments, std::move(words.positionals));
@@ -289,6 +322,13 @@ void OptionTable::exclude(std::string_view one, std::string_view other) const {
   if (given(one) && given(other)) {
     throw Error(ErrorCode::kUsage, flag_of(one),
                 fmt::format("cannot stand beside {}", flag_of(other)));
+  }
+}
+
+void OptionTable::need(std::string_view one, std::string_view other) const {
+  if (given(one) && !given(other)) {
+    throw Error(ErrorCode::kUsage, flag_of(one),
+                fmt::format("has no effect without {}", flag_of(other)));
   }
 }
 

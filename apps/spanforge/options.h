@@ -3,8 +3,11 @@
 //   {OptionInfo, field}; flags, configuration keys, --help and the reference page come from the
 //   rows.
 // Forms: --kebab-case and --snake_case; --name value and --name=value; a boolean stands alone or
-//   takes a value, as Hugging Face's do; a switch takes none; a list may be repeated; "--" ends the
-//   options. Command line > configuration file > defaults.
+//   takes a value, as Hugging Face's do; a switch takes none; "--" ends the options.
+//   Command line > configuration file > defaults. An option given again takes the last value, as in
+//   Hugging Face's programs: scripts put what differs behind what is common. A note tells of it.
+// Empty values are refused, since they come of variables that are not set, but for texts that
+//   allow_empty() names. A key twice in a configuration file is refused by whatever names.
 // Errors: Error{kUsage} whose place is the option, or the configuration file, its line and the key.
 // Why no parsing library: with values that start with a dash, empty values, booleans with and
 //   without a value and two spellings a name, all of the work would be in front of the library.
@@ -40,8 +43,10 @@ struct OptionRow {
   OptionKind kind = OptionKind::kValue;
   bool given = false;  // on the command line or in the configuration file
   bool on_command_line = false;
+  bool may_be_empty = false;
   // Takes a value's text; returns what was expected when the text is none ("a whole number").
   std::function<std::optional<std::string>(const std::string&)> set;
+  std::string value;            // the one that holds, from the command line
   std::function<void()> clear;  // lists: forgets what the configuration file gave
 };
 
@@ -75,6 +80,8 @@ class OptionTable {
   // The words that are no options, e.g. "FILE", at least `min` and at most `max` of them.
   void positional(std::string name, std::string help, std::vector<std::string>& field, size_t min,
                   size_t max);
+  // The option, or the words that are no options, may be "": a text that means something as such.
+  void allow_empty(std::string_view name);
   // Adds --config FILE, a TOML file whose keys are the rows' names.
   void allow_config() { config_allowed_ = true; }
 
@@ -88,6 +95,8 @@ class OptionTable {
   std::vector<std::string> given_names() const;  // snake_case
   void require(std::string_view name) const;     // Error{kUsage} unless given
   void exclude(std::string_view one, std::string_view other) const;  // Error{kUsage} when both are
+  // Error{kUsage} when one is given that has no effect without the other, which is not.
+  void need(std::string_view one, std::string_view other) const;
   const std::vector<OptionRow>& rows() const { return rows_; }
   const std::string& positional_name() const { return positional_name_; }
   const std::string& positional_help() const { return positional_help_; }
@@ -115,12 +124,13 @@ class OptionTable {
   std::string positional_name_, positional_help_;
   std::vector<std::string>* positional_field_ = nullptr;
   size_t positional_min_ = 0, positional_max_ = 0;
+  bool positional_may_be_empty_ = false;
   bool config_allowed_ = false;
   std::string config_file_;
 };
 
-// A configuration file's text as rows of {key, values, line}; only flat keys are taken. `file` names
-// it in messages.
+// A configuration file's text as rows of {key, values, line}; only flat keys are taken. `file`
+// names it in messages.
 struct ConfigEntry {
   std::string key;
   std::vector<std::string> values;

@@ -132,6 +132,7 @@ int run_tokenize(const Arguments& arguments) {
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
   table.positional("TEXT", "the text to tokenize", texts, 0, 1);
+  for (const char* text : {"pair", "TEXT"}) table.allow_empty(text);
   if (!table.parse(arguments)) return 0;
   table.require("model");
   table.exclude("input", "pair");

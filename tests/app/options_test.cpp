@@ -124,8 +124,9 @@ TEST(OptionTable, BooleanStandsAloneOrTakesAValue) {
   }
 }
 
-TEST(OptionTable, ValuesMayBeEmptyOrStartWithADash) {
+TEST(OptionTable, ValuesMayStartWithADashAndTextsBeEmpty) {
   Fields f;
+  f.table.allow_empty("name");
   parse(f.table,
         {"--name=", "--list", "-5 degrees", "--list", "--no such option", "-7", "--", "--json"});
   EXPECT_TRUE(f.table.given("name"));
@@ -133,6 +134,71 @@ TEST(OptionTable, ValuesMayBeEmptyOrStartWithADash) {
   EXPECT_EQ(f.list, (std::vector<std::string>{"-5 degrees", "--no such option"}));
   EXPECT_EQ(f.files, (std::vector<std::string>{"-7", "--json"}));
   EXPECT_FALSE(f.json);
+}
+
+TEST(OptionTable, EmptyValueIsRefused) {
+  struct Row {
+    std::vector<std::string> words;
+    std::string place;
+  };
+  for (const Row& row : std::vector<Row>{{{"--name="}, "--name"},
+                                         {{"--title", ""}, "--title"},
+                                         {{"--number", ""}, "--number"},
+                                         {{"--list", "a", "--list", ""}, "--list"},
+                                         {{"--config", ""}, "--config"},
+                                         {{"a", ""}, "FILE"},
+                                         {{"--", ""}, "FILE"}}) {
+    SCOPED_TRACE(fmt::format("{}", fmt::join(row.words, " ")));
+    Fields f;
+    f.table.allow_config();
+    const Error error =
+        testing::expect_error(ErrorCode::kUsage, [&] { parse(f.table, row.words); });
+    EXPECT_EQ(error.place(), row.place);
+    EXPECT_NE(error.reason().find("is empty"), std::string::npos) << error.reason();
+  }
+  Fields f;
+  f.table.allow_empty("FILE");
+  parse(f.table, {""});
+  EXPECT_EQ(f.files, std::vector<std::string>{""});
+}
+
+TEST(OptionTable, LastOfSeveralValuesHolds) {
+  Fields f;
+  parse(f.table, {"--name", "a", "--json", "--list", "x", "--list", "y", "--json", "--title=b"});
+  EXPECT_EQ(f.name, "b");
+  EXPECT_EQ(f.list, (std::vector<std::string>{"x", "y"}));
+}
+
+TEST(OptionTable, ConfigurationFileNamesAnOptionOnceAndNoOtherFile) {
+  struct Row {
+    std::string text, place;
+  };
+  for (const Row& row :
+       {Row{"name = 'a'\ntitle = 'a'\n", "f.toml:2: title"},
+        Row{"config = 'g.toml'\n", "f.toml:1: config"}, Row{"name = ''\n", "f.toml:1: name"},
+        Row{"json = 'perhaps'\n", "f.toml:1: json"}}) {
+    SCOPED_TRACE(row.text);
+    Fields f;
+    std::string config;
+    f.table({"config", "as allow_config() has it", ""}, config);
+    EXPECT_EQ(
+        testing::expect_error(ErrorCode::kUsage, [&] { f.table.apply_config(row.text, "f.toml"); })
+            .place(),
+        row.place);
+  }
+  Fields f;
+  f.json = true;
+  f.table.apply_config("json = false\n", "f.toml");
+  EXPECT_FALSE(f.json);
+}
+
+TEST(OptionTable, WhatHasNoEffectAloneNeedsTheOther) {
+  Fields f;
+  parse(f.table, {"--name", "a"});
+  f.table.need("name", "name");
+  f.table.need("number", "flag");
+  EXPECT_EQ(testing::expect_error(ErrorCode::kUsage, [&] { f.table.need("name", "flag"); }).place(),
+            "--name");
 }
 
 TEST(OptionTable, AliasesMeanTheOption) {
