@@ -57,8 +57,11 @@ void write_files(const RepairPlan& plan, const Dataset& dataset, const FixFiles&
   const auto release = [&](const char* at) {
     input.release_before(static_cast<size_t>(at - input.bytes().data()));
   };
+  // Found before the output is begun, so that nothing is left of it where the input is cut off.
+  const auto found = while_whole(
+      input, [&] { return find_byte_changes(input.bytes(), dataset, changes, release); });
   AtomicFile output(files.output);
-  write_changed(input, find_byte_changes(input.bytes(), dataset, changes, release), output);
+  write_changed(input, found, output);
   if (files.report.empty()) return output.commit();
   const bool fresh = !path_exists(files.report);
   AtomicFile report(files.report);

@@ -18,6 +18,7 @@
 #include "short_waits.h"
 #include "signals.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/mapped_faults.h"
 
 namespace spanforge::app {
 namespace {
@@ -82,6 +83,8 @@ int guarded_main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // nor a file that is larger than the process may write
   std::set_terminate(end_without_memory);
+  // Over a progress bar, where there may be one.
+  end_when_mapped_file_is_cut_off(stderr_is_terminal() ? "\r\x1b[Kspanforge: " : "spanforge: ");
   try {
     const int code = dispatch(argv, std::vector<std::string>(argv + 1, argv + argc));
     flush_output();

@@ -78,7 +78,7 @@ void count_tokens(const TokenizeOptions& o, const Tokenizer& tokenizer,
 void tokenize_file(const TokenizeOptions& o, const Tokenizer& tokenizer) {
   const MappedFile file(o.input);
   const std::vector<std::string_view> texts = lines_of(file.bytes());
-  if (o.count) return count_tokens(o, tokenizer, texts);
+  if (o.count) return count_tokens(o, tokenizer, texts), file.expect_whole();
   const EncodeOptions encode = encode_options(o);
   constexpr size_t kBatch = 1024;
   for (size_t start = 0; start < texts.size() && !output_closed(); start += kBatch) {
@@ -93,6 +93,7 @@ void tokenize_file(const TokenizeOptions& o, const Tokenizer& tokenizer) {
     });
     for (const std::string& line : lines) print(line);
   }
+  file.expect_whole();
 }
 
 void decode_ids(const std::string& text, const Tokenizer& tokenizer, bool json) {

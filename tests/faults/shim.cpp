@@ -14,6 +14,7 @@
 //                signal N, signals N       signal N is raised, then the call goes on; "signals"
 //                                twice
 //                 delay N         waits N milliseconds first
+//                cut N           of mmap: behind it, the file is cut off to N percent of the map
 //   FAULT_NO_EXCHANGE  set: a rename that exchanges two names fails with EINVAL, uncounted
 // Names are relative to FAULT_ROOT; numbers that differ from run to run are left out of them
 // (NAME.PID-N.tmp is NAME.tmp, an event file is "events", .spanforge-staged-PID-N is "staged").
@@ -38,6 +39,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace {
@@ -147,6 +149,7 @@ class Call {
     return true;
   }
   bool is_short() const { return short_; }
+  std::optional<size_t> percent_left() const { return percent_left_; }
   // REQUIRES: called with what the real call returned, errno as it left it.
   template <class Result>
   Result done(Result result, bool failed) {
@@ -187,6 +190,7 @@ class Call {
       kill_now();
     }
     kill_after_ = p.how == "kill-after";
+    if (p.how.rfind("cut ", 0) == 0) percent_left_ = std::strtoul(p.how.c_str() + 4, nullptr, 10);
     if (p.how.rfind("delay ", 0) == 0) {
       for (int left = std::atoi(p.how.c_str() + 6); left > 0; left -= 10) ::usleep(10'000);
     }
@@ -215,6 +219,7 @@ class Call {
   long number_ = 0;
   int error_ = 0;
   bool short_ = false, kill_after_ = false;
+  std::optional<size_t> percent_left_;
 };
 
 template <class Function>
@@ -427,9 +432,13 @@ void* mmap(void* address, size_t size, int protection, int flags, int fd, off_t 
         ::syscall(SYS_mmap, address, size, protection, flags, fd, offset));
   };
   if (fd < 0 || inside || plan().root.empty()) return make();
-  Call call("mmap", path_of(fd));
+  const std::string path = path_of(fd);
+  Call call("mmap", path);
   if (call.fails()) return MAP_FAILED;
   void* result = make();
+  if (const auto percent = call.percent_left()) {
+    ::syscall(SYS_truncate, path.c_str(), size * *percent / 100);
+  }
   return call.done(result, result == MAP_FAILED);
 }
 void* mmap64(void* address, size_t size, int protection, int flags, int fd, off64_t offset) {

@@ -124,6 +124,18 @@ TEST_F(AnsweringModelTest, Int8IsCloseAndBatchesDoNotMatter) {
   EXPECT_EQ(together, logits_of(AnsweringModel::load(int8_.path(), "m", Precision::kBF16), batch));
 }
 
+// Within a page the lost bytes read as zeros: no signal comes, and the answer would be another one.
+TEST_F(AnsweringModelTest, WeightsCutOffInUseAreAnError) {
+  for (const fs::path& file : {directory_ / "model.safetensors", int8_ / kInt8WeightFile}) {
+    SCOPED_TRACE(file);
+    const auto model = AnsweringModel::load(file.parent_path(), "m", Precision::kF32);
+    logits_of(model, some_batch());
+    fs::resize_file(file, fs::file_size(file) - 1);
+    EXPECT_EQ(testing::expect_error(ErrorCode::kIo, [&] { logits_of(model, some_batch()); }).place(),
+              file.string());
+  }
+}
+
 TEST_F(AnsweringModelTest, OtherReadersSayWhatAnInt8DirectoryIs) {
   EXPECT_TRUE(is_int8_directory(int8_.path()));
   EXPECT_FALSE(is_int8_directory(directory_.path()));

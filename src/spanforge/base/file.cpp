@@ -19,6 +19,7 @@
 #include "spanforge/base/background_writer.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
+#include "spanforge/base/mapped_faults.h"
 
 namespace spanforge {
 namespace {
@@ -69,6 +70,7 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
   void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file_.get(), 0);
   if (address == MAP_FAILED) throw_io(path, "map", errno);
   data_ = static_cast<const char*>(address);
+  note_mapping(bytes(), path_);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
@@ -86,7 +88,9 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 MappedFile::~MappedFile() {
-  if (size_ != 0) ::munmap(const_cast<char*>(data_), size_);
+  if (size_ == 0) return;
+  forget_mapping(bytes());
+  ::munmap(const_cast<char*>(data_), size_);
 }
 
 bool MappedFile::holds(std::string_view part) const {
@@ -99,9 +103,17 @@ void MappedFile::copy(std::string_view part, void* to) const {
     const ssize_t n = ::pread(file_.get(), to, part.size(), part.data() - data_);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) throw_io(path_, "read", errno);
-    if (n == 0) throw Error(ErrorCode::kIo, path_.string(), "was cut off while it was in use");
+    if (n == 0) throw Error(ErrorCode::kIo, path_.string(), kCutOff);
     part.remove_prefix(static_cast<size_t>(n));
     to = static_cast<char*>(to) + n;
+  }
+}
+
+void MappedFile::expect_whole() const {
+  struct stat info {};
+  if (::fstat(file_.get(), &info) != 0) throw_io(path_, "read its size", errno);
+  if (static_cast<size_t>(info.st_size) < size_) {
+    throw Error(ErrorCode::kIo, path_.string(), kCutOff);
   }
 }
 

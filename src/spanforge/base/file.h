@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "spanforge/base/descriptor.h"
+#include "spanforge/base/error.h"
 
 namespace spanforge {
 
@@ -24,7 +25,8 @@ class BackgroundWriter;
 // Reads a whole regular file; a directory, FIFO or device is refused, not waited for.
 std::string read_file(const fs::path& path);
 
-// Maps a regular file read-only. Movable; the mapping ends with the object.
+// Maps a regular file read-only. Movable; the mapping ends with the object. Another process may cut
+// the file off meanwhile: copy() is safe from that, of bytes() base/mapped_faults.h tells.
 class MappedFile {
  public:
   explicit MappedFile(const fs::path& path);
@@ -34,9 +36,11 @@ class MappedFile {
   std::string_view bytes() const { return {data_, size_}; }
   const fs::path& path() const { return path_; }
   bool holds(std::string_view part) const;
-  // Copies a part of bytes(). Where the file was cut off since it was mapped, touching the lost
-  // pages would end the process by SIGBUS; this throws Error{kIo, path} instead.
+  // Copies a part of bytes(). Error{kIo, path} where the file has been cut off before its end.
   void copy(std::string_view part, void* to) const;
+  // Error{kIo, path} where the file is shorter than it was: up to the end of a page the lost bytes
+  // read as zeros, so nothing that was made of them counts.
+  void expect_whole() const;
   // Lets go of the memory of the bytes before `offset`; reading them again maps them again.
   void release_before(size_t offset) const;
 
@@ -46,6 +50,20 @@ class MappedFile {
   size_t size_ = 0;
   Descriptor file_;
 };
+
+// What use() returns or throws, or Error{kIo} where `file` (one or more of them: what has
+// expect_whole()) was cut off before use() was through.
+template <class File, class Use>
+auto while_whole(const File& file, const Use& use) {
+  try {
+    auto made = use();
+    file.expect_whole();
+    return made;
+  } catch (const Error&) {
+    file.expect_whole();
+    throw;
+  }
+}
 
 // A file being written under a temporary name; commit() syncs and renames it to `path`. Without
 // commit() the destructor removes the temporary, and `path` is as it was.

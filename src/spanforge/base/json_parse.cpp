@@ -149,7 +149,9 @@ Json parse_json_line(std::string_view text, const std::string& file, size_t line
 Json parse_json_file(const std::filesystem::path& path, ErrorCode code, int times_size) {
   const MappedFile file(path);
   JsonReader in(file.bytes(), path.string(), code, &file);
-  return build(in, static_cast<uint64_t>(times_size) * file.bytes().size() + kBesidesText);
+  return while_whole(file, [&] {
+    return build(in, static_cast<uint64_t>(times_size) * file.bytes().size() + kBesidesText);
+  });
 }
 
 }  // namespace spanforge

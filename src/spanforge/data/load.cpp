@@ -372,7 +372,9 @@ class PageReleaser {
 Dataset load(const std::filesystem::path& file, bool lenient) {
   const MappedFile mapped(file);
   PageReleaser release(mapped.bytes());
-  return parse(mapped.bytes(), file, lenient, [&](const char* at) { release(at); });
+  return while_whole(mapped, [&] {
+    return parse(mapped.bytes(), file, lenient, [&](const char* at) { release(at); });
+  });
 }
 
 }  // namespace

@@ -196,7 +196,7 @@ EventFileContents parse_events(std::string_view bytes, const std::string& place)
 
 EventFileContents read_events(const fs::path& path) {
   const MappedFile file(path);
-  return parse_events(file.bytes(), path.string());
+  return while_whole(file, [&] { return parse_events(file.bytes(), path.string()); });
 }
 
 EventWriter EventWriter::create(const fs::path& directory, std::string_view suffix) {

@@ -344,7 +344,8 @@ TorchValue parse_torch_file(std::string_view bytes, const std::string& place) {
 }
 
 TorchFile::TorchFile(const fs::path& path)
-    : file_(path), root_(parse_torch_file(file_.bytes(), path.string())) {}
+    : file_(path),
+      root_(while_whole(file_, [&] { return parse_torch_file(file_.bytes(), path.string()); })) {}
 
 std::vector<StoredTensor> state_dict_tensors(const TorchValue& root, const std::string& place) {
   const auto* dict = root.get_if<TorchDict>();

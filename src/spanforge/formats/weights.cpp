@@ -135,6 +135,11 @@ const StoredTensor* WeightFiles::find(std::string_view name) const {
   return found ? &tensors_[*found] : nullptr;
 }
 
+void WeightFiles::expect_whole() const {
+  for (const SafetensorsFile& file : files_->safetensors) file.file().expect_whole();
+  for (const TorchFile& file : files_->torch) file.file().expect_whole();
+}
+
 void WeightFiles::copy(std::string_view part, void* to) const {
   for (const SafetensorsFile& file : files_->safetensors) {
     if (file.file().holds(part)) return file.file().copy(part, to);

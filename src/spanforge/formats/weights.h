@@ -27,8 +27,10 @@ class WeightFiles {
 
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
   const StoredTensor* find(std::string_view name) const;  // nullptr when absent
-  // Copies a part of a tensor's bytes. Unlike reading them in place, this survives that the file is
-  // cut off meanwhile: Error{kIo} instead of SIGBUS.
+  // Both Error{kIo} where a file was cut off meanwhile; who reads bytes in place asks afterwards
+  // (base/file.h).
+  void expect_whole() const;
+  // Copies a part of a tensor's bytes.
   void copy(std::string_view part, void* to) const;
   const fs::path& path() const { return path_; }  // the file or index read, for messages
 

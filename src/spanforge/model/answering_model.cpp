@@ -22,6 +22,7 @@ struct AnsweringModel::Impl {
     workspace.activations.release(0);
     answering_forward(
         {spec, shape, weights->parts, batch, dtype, workspace.activations, observer}, logits);
+    weights->expect_whole();
   }
 
   ModelConfig config;

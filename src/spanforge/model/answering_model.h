@@ -4,8 +4,9 @@
 //   linear layers are rounded and laid out for the CPU's tiles while they are read. int8: a
 //   directory of `model convert --int8` (docs/int8.md), mapped as well; its layers are int8
 //   whatever precision is asked for, what is between them is bf16 where that is fast, else f32.
-// Files: a weight file must not be cut off in place while it is in use (the system would end the
-//   process); replacing it by renaming, as every command here does, is safe.
+// Files: replacing a weight file by renaming, as every command here does, is safe. One that is cut
+//   off in place while it is in use is Error{kIo} from predict(), or SIGBUS where pages that are lost
+//   are touched: base/mapped_faults.h turns that into an exit with one line, as our program does.
 // Threads: predict() is const and concurrent, each call with a Workspace of its own.
 
 #include <filesystem>

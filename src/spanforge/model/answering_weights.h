@@ -14,6 +14,7 @@ namespace spanforge {
 class AnsweringWeights {
  public:
   virtual ~AnsweringWeights() = default;
+  virtual void expect_whole() const = 0;  // as MappedFile's, of all of them
   AnsweringParts parts;
 };
 

@@ -113,7 +113,9 @@ class Int8Weights : public AnsweringWeights {
     }
   }
 
-  void build(const EncoderSpec& spec, const ParameterTable& table) {
+  void expect_whole() const override { file_.file().expect_whole(); }
+
+  const AnsweringParts& build(const EncoderSpec& spec, const ParameterTable& table) {
     for (const Parameter* parameter : plain_parameters(table)) {
       plain_.emplace(parameter->offset, floats(parameter->name, parameter->shape));
     }
@@ -133,6 +135,7 @@ class Int8Weights : public AnsweringWeights {
     if (used_ + 1 < file_.tensors().size()) {  // but for the padding
       fail("has tensors that the model of config.json does not");
     }
+    return parts;
   }
 
  private:
@@ -229,7 +232,7 @@ std::unique_ptr<AnsweringWeights> load_int8_weights(const std::filesystem::path&
                                                     const EncoderSpec& spec,
                                                     const ParameterTable& table) {
   auto weights = std::make_unique<Int8Weights>(directory / kInt8WeightFile);
-  weights->build(spec, table);
+  while_whole(*weights, [&] { return &weights->build(spec, table); });
   return weights;
 }
 

@@ -26,9 +26,10 @@ class StoredWeights : public AnsweringWeights {
     for (size_t i = 0; i < table.rows.size(); ++i) row_at_.emplace(table.rows[i].offset, i);
   }
 
-  const LoadReport& report() const { return match_.report; }
+  void expect_whole() const override { files_.expect_whole(); }
 
-  void build(Precision precision) {
+
+  const LoadReport& build(Precision precision) {
     const ModelParts<Slot>& from = table_.parts;
     for (const Slot& slot : from.embeddings) parts.embeddings.push_back(matrix(row_at(slot)));
     parts.embedding_norm = norm(from.embedding_norm);
@@ -42,6 +43,7 @@ class StoredWeights : public AnsweringWeights {
     }
     parts.head = {matrix(row_at(from.head.weight)), vector(from.head.bias)};
     complain_of_non_finite(files_, not_finite_);
+    return match_.report;
   }
 
  private:
@@ -152,8 +154,8 @@ std::unique_ptr<AnsweringWeights> load_stored_weights(const std::filesystem::pat
                                                       const ParameterTable& table,
                                                       Precision precision, LoadReport* report) {
   auto weights = std::make_unique<StoredWeights>(directory, source, spec, table);
-  weights->build(precision);
-  if (report != nullptr) *report = weights->report();
+  const LoadReport found = while_whole(*weights, [&] { return weights->build(precision); });
+  if (report != nullptr) *report = found;
   return weights;
 }
 
