@@ -9,6 +9,7 @@
 #include "scores.h"
 #include "settings.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
 #include "spanforge/base/staging.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/evaluation/analysis.h"
@@ -112,7 +113,16 @@ void add_items(const Dataset& dataset, const JudgedAnswers& answers, std::vector
   }
 }
 
+// What cannot be replaced is told before the evaluation; FileGroup looks again when it is over.
+void check_predictions_dir(const std::filesystem::path& directory) {
+  for (const char* file : {"eval_predictions.json", "eval_nbest_predictions.json",
+                           "eval_null_odds.json", "eval_qa_topk.json", "eval_analysis.json"}) {
+    require_replaceable(directory / file);
+  }
+}
+
 void evaluate_model(const EvaluateOptions& o) {
+  if (!o.predictions_dir.empty()) check_predictions_dir(o.predictions_dir);
   const Dataset dataset = load_dataset(o.data);
   const std::filesystem::path directory = resolve_model(o.model);
   verify_model(directory, o.verify);

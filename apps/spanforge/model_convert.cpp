@@ -4,14 +4,16 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/staging.h"
-#include "spanforge/base/threads.h"
 #include "spanforge/evaluation/int8_conversion.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
+#include "start_threads.h"
 
 namespace spanforge::app {
 namespace {
+
+constexpr const char* kConfigFile = "config.json";
 
 bool is_weight_file(const fs::path& file) {
   const std::string extension = file.extension().string();
@@ -83,7 +85,7 @@ void convert_int8(const Options& o) {
   const fs::path source = resolve_model(o.model);
   const Dataset calibration = load_dataset(o.calibrate);
   const Dataset validation = load_dataset(o.validation);
-  NewDirectory output(o.output);
+  NewDirectory output(o.output, kConfigFile);
   Int8Scores scores;
   output.fill([&](const fs::path& directory) {
     copy_other_files(source, directory);
@@ -98,7 +100,7 @@ void convert_int8(const Options& o) {
 void convert_format(const Options& o) {
   const fs::path source = resolve_model(o.model);
   const WeightFiles weights(source);
-  NewDirectory output(o.output);
+  NewDirectory output(o.output, kConfigFile);
   output.fill([&](const fs::path& directory) {
     write_safetensors(directory / "model.safetensors", weights.tensors());
     copy_other_files(source, directory);
@@ -116,7 +118,7 @@ int run_model_convert(const Arguments& arguments) {
   declare(table, o);
   if (!table.parse(arguments)) return 0;
   check(table, o);
-  set_thread_count(o.threads);
+  start_threads(o.threads);
   o.int8 ? convert_int8(o) : convert_format(o);
   return 0;
 }

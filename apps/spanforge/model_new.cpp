@@ -7,10 +7,10 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/staging.h"
-#include "spanforge/base/threads.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/model/model.h"
 #include "spanforge/text/wordpiece_trainer.h"
+#include "start_threads.h"
 
 namespace spanforge::app {
 namespace {
@@ -110,15 +110,15 @@ int run_model_new(const Arguments& arguments) {
     table.exclude("vocab", training);
   }
   table.require("output");
-  set_thread_count(o.threads);
+  start_threads(o.threads);
   // Wrong numbers are told before a vocabulary is trained.
   o.vocabulary.bert.model_max_length =
       make_config(o, o.vocabulary.vocab_size).max_position_embeddings;
+  NewDirectory output(o.output, "config.json");  // refused, if so, before the work
   const Tokenizer tokenizer = make_tokenizer(o);
   ModelConfig config = make_config(o, static_cast<int32_t>(tokenizer.vocabulary_size()));
   config.pad_token_id = tokenizer.special_tokens().pad;
   const auto model = QuestionAnsweringModel::create(config, static_cast<uint64_t>(o.seed));
-  NewDirectory output(o.output);
   output.fill([&](const fs::path& directory) {
     model.save(directory);
     tokenizer.save(directory);

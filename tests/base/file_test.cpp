@@ -1,5 +1,6 @@
 #include "spanforge/base/file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,13 +111,34 @@ TEST(AtomicFile, ATargetThatCannotBeReplacedIsKept) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "target");
   std::ofstream(directory / "target" / "inside");
-  {
-    AtomicFile file(directory / "target");
-    file.write("x");
-    expect_error(ErrorCode::kIo, [&] { file.commit(); });
-  }
+  expect_error(ErrorCode::kIo, [&] { AtomicFile file(directory / "target"); });
   EXPECT_TRUE(fs::exists(directory / "target" / "inside"));
   EXPECT_EQ(entries_of(directory.path()), 1u);
+}
+
+TEST(AtomicFile, WhatIsNoFileIsNotReplaced) {
+  TemporaryDirectory directory;
+  ASSERT_EQ(::mkfifo((directory / "fifo").c_str(), 0600), 0);
+  fs::create_symlink("fifo", directory / "link");
+  fs::create_symlink("/dev/null", directory / "null");
+  fs::create_symlink("/", directory / "root");
+  // As /dev/stdout, with an output that is sent to a file, and with a closed one.
+  const Descriptor open(directory / "open", O_WRONLY | O_CREAT);
+  fs::create_symlink("/proc/self/fd/" + std::to_string(open.get()), directory / "stdout");
+  fs::create_symlink("stdout", directory / "link to stdout");
+  fs::create_symlink("/proc/self/fd/999999", directory / "closed");
+  for (const char* name :
+       {"fifo", "link", "null", "root", "stdout", "link to stdout", "closed"}) {
+    SCOPED_TRACE(name);
+    const fs::path path = directory / name;
+    const Error error = expect_error(ErrorCode::kIo, [&] { write_file_atomic(path, "x"); });
+    EXPECT_EQ(error.place(), path.string());
+  }
+  EXPECT_TRUE(fs::is_fifo(directory / "fifo"));
+  EXPECT_EQ(entries_of(directory.path()), 8u);
+  fs::create_symlink("nowhere", directory / "nothing");
+  write_file_atomic(directory / "nothing", "x");
+  EXPECT_EQ(entries_of(directory.path()), 9u);
 }
 
 TEST(EnvironmentOr, TakesTheFallbackWhenUnset) {

@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cstring>
 
 #include "support/testing.h"
 
@@ -115,6 +118,27 @@ TEST(FileGroup, ALinkInAFilesPlaceIsReplaced) {
   }
 }
 
+// All is as it was, the files that could have been put in place included.
+TEST(FileGroup, WhatIsNoFileIsNotReplaced) {
+  TemporaryDirectory directory;
+  fs::create_directory(directory / "out");
+  write_file_atomic(directory / "out/a", "old");
+  ASSERT_EQ(::mkfifo((directory / "out/fifo").c_str(), 0600), 0);
+  fs::create_symlink("fifo", directory / "out/link");
+  fs::create_symlink("/dev/null", directory / "out/null");
+  for (const char* name : {"fifo", "link", "null"}) {
+    SCOPED_TRACE(name);
+    FileGroup group(directory / "out");
+    for (const std::string& file : {std::string("a"), std::string(name)}) put(group, file, "new");
+    const Error error = expect_error(ErrorCode::kIo, [&] { group.commit(); });
+    EXPECT_EQ(error.place(), (directory / "out" / name).string());
+    EXPECT_EQ(error.reason(), "is no regular file: give another name");
+  }
+  EXPECT_EQ(list_directory(directory / "out"), (Names{"a", "fifo", "link", "null"}));
+  EXPECT_EQ(read_file(directory / "out/a"), "old");
+  EXPECT_TRUE(fs::is_fifo(directory / "out/fifo"));
+}
+
 TEST(FileGroup, NamesMayHave255Bytes) {
   TemporaryDirectory directory;
   const std::string name(255, 'n');
@@ -131,7 +155,7 @@ TEST(Staging, RemovesWhatDeadProcessesLeft) {
   { const FileGroup group(directory / "out"); }
   EXPECT_EQ(list_directory(directory / "out"), Names{});
   be_killed_in(directory / "out");
-  NewDirectory model(directory / "out/model");
+  NewDirectory model(directory / "out/model", "config.json");
   model.fill([&](const fs::path& at) { write_file_atomic(at / "config.json", "{}"); });
   model.commit();
   EXPECT_EQ(list_directory(directory / "out"), Names{"model"});
@@ -159,14 +183,14 @@ TEST(Staging, DoesNotFollowLinksWhenItCleans) {
 TEST(NewDirectory, ComesWhole) {
   TemporaryDirectory directory;
   {
-    NewDirectory output(directory / "x/model/");
+    NewDirectory output(directory / "x/model/", "config.json");
     output.fill([&](const fs::path& at) { write_file_atomic(at / "config.json", "{}"); });
     EXPECT_FALSE(path_exists(directory / "x/model"));
     output.commit();
   }
   EXPECT_EQ(list_directory(directory / "x"), Names{"model"});
   EXPECT_EQ(list_directory(directory / "x/model"), Names{"config.json"});
-  { const NewDirectory given_up(directory / "y/model"); }
+  { const NewDirectory given_up(directory / "y/model", "config.json"); }
   EXPECT_FALSE(path_exists(directory / "y"));
 }
 
@@ -177,18 +201,99 @@ TEST(NewDirectory, RefusesWhatIsThere) {
   fs::create_directories(directory / "empty");
   for (const char* name : {"file", "full", "full/"}) {
     SCOPED_TRACE(name);
-    expect_error(ErrorCode::kUsage, [&] { const NewDirectory output(directory / name); });
+    expect_error(ErrorCode::kUsage, [&] { const NewDirectory output(directory / name, ""); });
   }
-  NewDirectory output(directory / "empty");
+  NewDirectory output(directory / "empty/.", "");
   output.commit();
   EXPECT_EQ(list_directory(directory.path()), (Names{"empty", "file", "full"}));
+}
+
+// It stays the directory it was: a link, a mode of its own, or one that a shell stands in.
+TEST(NewDirectory, FillsAnEmptyDirectoryWhereItIs) {
+  TemporaryDirectory directory;
+  fs::create_directory(directory / "theirs");
+  fs::permissions(directory / "theirs", fs::perms(02750));
+  fs::create_directory_symlink("theirs", directory / "link");
+  struct stat before {};
+  ASSERT_EQ(::stat((directory / "theirs").c_str(), &before), 0);
+  NewDirectory output(directory / "link/", "a");
+  output.fill([](const fs::path& at) {
+    for (const char* name : {"a", "b"}) write_file_atomic(at / name, name);
+  });
+  EXPECT_FALSE(path_exists(directory / "theirs/a"));
+  output.commit();
+  EXPECT_TRUE(fs::is_symlink(directory / "link"));
+  EXPECT_EQ(list_directory(directory.path()), (Names{"link", "theirs"}));
+  EXPECT_EQ(read_file(directory / "theirs/b"), "b");
+  struct stat after {};
+  ASSERT_EQ(::stat((directory / "theirs").c_str(), &after), 0);
+  EXPECT_EQ(after.st_ino, before.st_ino);
+  EXPECT_EQ(after.st_mode, before.st_mode);
+}
+
+// A kill between two renames leaves no directory that looks complete.
+TEST(NewDirectory, TheFileThatCompletesItComesLast) {
+  TemporaryDirectory directory;
+  fs::create_directory(directory / "model");
+  NewDirectory output(directory / "model", "a");
+  output.fill([](const fs::path& at) {
+    for (const char* name : {"a", "b", "c"}) write_file_atomic(at / name, name);
+  });
+  const int watch = ::inotify_init1(IN_NONBLOCK);
+  ASSERT_GE(::inotify_add_watch(watch, (directory / "model").c_str(), IN_MOVED_TO), 0);
+  output.commit();
+  std::string events(4096, '\0');
+  const ssize_t size = ::read(watch, events.data(), events.size());
+  ::close(watch);
+  ASSERT_GT(size, 0);
+  events.resize(static_cast<size_t>(size));
+  std::string came;
+  for (size_t at = 0; at < events.size();) {
+    inotify_event event{};
+    std::memcpy(&event, &events[at], sizeof event);
+    at += sizeof event;
+    came += &events[at];
+    at += event.len;
+  }
+  EXPECT_EQ(came, "bca");
+}
+
+TEST(NewDirectory, ADirectoryThatIsInUseMeanwhileIsLeft) {
+  TemporaryDirectory directory;
+  fs::create_directory(directory / "model");
+  {
+    NewDirectory output(directory / "model", "a");
+    output.fill([](const fs::path& at) { write_file_atomic(at / "a", "a"); });
+    write_file_atomic(directory / "model/mine", "kept");
+    expect_error(ErrorCode::kUsage, [&] { output.commit(); });
+  }
+  EXPECT_EQ(list_directory(directory / "model"), Names{"mine"});
+}
+
+TEST(NewDirectory, WhatAKilledProcessStagedInItIsNoContent) {
+  TemporaryDirectory directory;
+  fs::create_directory(directory / "model");
+  be_killed_in(directory / "model");
+  { NewDirectory(directory / "model", "a").commit(); }
+  EXPECT_EQ(list_directory(directory / "model"), Names{});
+}
+
+TEST(NewDirectory, ALinkToNothingIsRefusedAtOnce) {
+  TemporaryDirectory directory;
+  fs::create_symlink("nowhere", directory / "link");
+  for (const char* name : {"link", "link/"}) {
+    const Error error =
+        expect_error(ErrorCode::kIo, [&] { const NewDirectory output(directory / name, ""); });
+    EXPECT_EQ(error.place(), (directory / "link").string());
+  }
+  EXPECT_EQ(list_directory(directory.path()), Names{"link"});
 }
 
 // The umask decides who may read it.
 TEST(NewDirectory, HasTheUsualPermissions) {
   TemporaryDirectory directory;
   const mode_t before = ::umask(027);
-  NewDirectory output(directory / "model");
+  NewDirectory output(directory / "model", "");
   output.commit();
   ::umask(before);
   EXPECT_EQ(fs::status(directory / "model").permissions(), fs::perms(0750));

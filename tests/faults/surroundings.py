@@ -306,6 +306,44 @@ class Surroundings:
             (directory / "predictions").chmod(0o555)
             self.refused(directory, self.evaluating(), 74, "predictions", "Permission denied", preexec_fn=as_nobody)
 
+    # --- Directories for a model that are there already ---
+
+    def filled(self, directory, output, to, **how):
+        """A model made in an empty directory, which stays the one it was."""
+        place = pathlib.Path(to, output)
+        before = place.stat()
+        line = ["model", "convert", "--model", directory / "fresh", "--output", output]
+        status, _, err = self.program.run(line, to, **how)
+        expect(status == 0, f"exit {status}: {err.strip()}")
+        expect(sorted(os.listdir(place)) == sorted(os.listdir(directory / "fresh")), f"made {os.listdir(place)}")
+        after = place.stat()
+        for what in ("st_ino", "st_mode", "st_gid"):
+            expect(getattr(after, what) == getattr(before, what), f"{what} is another")
+
+    def filled_directory(self):
+        directory = self.fresh()
+        for name in ("own", "behind", "here"):
+            (directory / name).mkdir()
+            (directory / name).chmod(0o2750)
+        self.filled(directory, "own", directory)
+        (directory / "link").symlink_to("behind")
+        self.filled(directory, "link/", directory)
+        expect((directory / "link").is_symlink(), "the link is gone")
+        self.filled(directory, ".", directory / "here")
+
+    def filled_in_a_closed_parent(self):
+        with self.for_nobody() as directory:
+            (directory / "closed" / "own").mkdir(parents=True)
+            if ROOT:
+                os.chown(directory / "closed" / "own", NOBODY, NOBODY)
+            (directory / "closed").chmod(0o555)
+            self.filled(directory, "closed/own", directory, preexec_fn=as_nobody)
+
+    def filled_mount(self):
+        directory = self.fresh()
+        with self.small_disk("2m", directory, "mount"):
+            self.filled(directory, "mount", directory)
+
     # --- Home, environment, locale ---
 
     def environment(self, changes, **how):
@@ -584,6 +622,8 @@ class Surroundings:
         yield "output becomes read-only", self.closed_while_it_runs
         yield "checkpoint to go on from is read-only", self.closed_checkpoint
         yield "predictions' directory is read-only", self.closed_predictions
+        yield "a model's output is there, empty", self.filled_directory
+        yield "a model's output is in a read-only parent", self.filled_in_a_closed_parent
         yield "data may not be read", lambda: self.unreadable("train.json", 74, "Permission denied")
         yield "model may not be read", lambda: self.unreadable("fresh", 74, "Permission denied")
         yield "weights may not be read", lambda: self.unreadable("fresh/model.safetensors", 74, "Permission denied")
@@ -618,6 +658,7 @@ class Surroundings:
             return
         yield "disk too small from the start", self.too_small_from_the_start
         yield "disk full while it runs", self.full_while_it_runs
+        yield "a model's output is a mount", self.filled_mount
         yield "disk full, evaluate", lambda: self.full_for("predictions", self.evaluating(), self.predictions, 8192)
         split = ["data", "split", "train.json", "--validation", 0.3, "--output", "split", "--overwrite"]
         yield "disk full, data split", lambda: self.full_for("split", split, ["train.json", "validation.json"], 4096)

@@ -1,8 +1,10 @@
 #include "spanforge/base/file.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,6 +51,20 @@ std::optional<struct stat> look_up(const fs::path& path) {
   if (::stat(path.c_str(), &info) == 0) return info;
   if (errno != ENOENT && errno != ENOTDIR) throw_io(path, "look it up", errno);
   return std::nullopt;
+}
+
+// Whether it is, or links to, a name in /proc. /dev/stdout does: it stands for whatever this process
+// has open, which may be a regular file.
+bool leads_to_proc(fs::path path) {
+  std::error_code error;
+  for (int hops = 0; hops < 40; ++hops) {  // as many as the system follows
+    const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    struct statfs system {};
+    if (::statfs(parent.c_str(), &system) == 0 && system.f_type == PROC_SUPER_MAGIC) return true;
+    if (!fs::is_symlink(fs::symlink_status(path, error))) return false;
+    path = parent / fs::read_symlink(path, error);
+  }
+  return false;
 }
 
 }  // namespace
@@ -124,8 +140,19 @@ void MappedFile::release_before(size_t offset) const {
   if (size != 0) ::madvise(const_cast<char*>(data_), size, MADV_DONTNEED);
 }
 
+void require_replaceable(const fs::path& file) {
+  const auto there = look_up(file);
+  if (there && S_ISDIR(there->st_mode)) {
+    throw Error(ErrorCode::kIo, file.string(), "is a directory, a file is to be here");
+  }
+  if ((there && !S_ISREG(there->st_mode)) || leads_to_proc(file)) {
+    throw Error(ErrorCode::kIo, file.string(), "is no regular file: give another name");
+  }
+}
+
 // A temporary name of another process can stand there, from a kill: process ids come again.
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+  require_replaceable(path_);
   static std::atomic<unsigned> serial{0};
   struct stat taken {};
   do {

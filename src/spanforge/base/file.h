@@ -65,11 +65,15 @@ auto while_whole(const File& file, const Use& use) {
   }
 }
 
+// Error{kIo, file} where something stands that no file is to replace: a directory, a device, a
+// FIFO, a socket, a link to one, or /dev/stdout and its kin. Another link may be replaced.
+void require_replaceable(const fs::path& file);
+
 // A file being written under a temporary name; commit() syncs and renames it to `path`. Without
 // commit() the destructor removes the temporary, and `path` is as it was.
 class AtomicFile {
  public:
-  explicit AtomicFile(fs::path path);
+  explicit AtomicFile(fs::path path);  // which must be replaceable
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();

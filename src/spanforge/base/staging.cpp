@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -19,8 +20,13 @@ namespace {
 
 constexpr std::string_view kStaged = ".spanforge-staged-";
 
-fs::path without_trailing_slash(const fs::path& path) {
-  return path.has_filename() || !path.has_relative_path() ? path : path.parent_path();
+// "out/" and "out/." are "out".
+fs::path bare(fs::path path) {
+  while (path.has_parent_path() && path.has_relative_path() &&
+         (!path.has_filename() || path.filename() == ".")) {
+    path = path.parent_path();
+  }
+  return path;
 }
 
 fs::path parent_of(const fs::path& path) {
@@ -44,10 +50,75 @@ void remove_abandoned(const fs::path& parent) {
   }
 }
 
-void require_new(const fs::path& target) {
-  if (!path_exists(target)) return;
-  if (directory_exists(target) && list_directory(target).empty()) return;
+// Whether a directory is there, which must be empty but for what is staged in it.
+bool is_empty_directory(const fs::path& target) {
+  if (!path_exists(target)) {
+    std::error_code ignored;
+    if (!fs::is_symlink(fs::symlink_status(target, ignored))) return false;
+    throw Error(ErrorCode::kIo, target.string(), "is a link to nothing; name a new directory");
+  }
+  if (directory_exists(target)) {
+    const std::vector<std::string> names = list_directory(target);
+    if (std::all_of(names.begin(), names.end(),
+                    [](const std::string& name) { return name.starts_with(kStaged); })) {
+      return true;
+    }
+  }
   throw Error(ErrorCode::kUsage, target.string(), "is there already; name a new directory");
+}
+
+struct Placed {
+  std::string name;
+  enum class How { kNew, kExchanged, kReplaced } how;
+};
+
+// An exchange keeps the old file, so that it can be undone.
+Placed::How place(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  const fs::file_type there = fs::symlink_status(to, error).type();
+  if (there == fs::file_type::none) throw_io(to, "look it up", error.value());
+  const bool is_new = there == fs::file_type::not_found;
+  if (!is_new && exchange_paths(from, to)) return Placed::How::kExchanged;
+  rename_path(from, to);
+  return is_new ? Placed::How::kNew : Placed::How::kReplaced;
+}
+
+// What could not be undone, as the end of an error's reason.
+std::string undo(const std::vector<Placed>& placed, const fs::path& staged,
+                 const fs::path& directory) {
+  std::vector<std::string> new_files;
+  for (const Placed& file : placed) {
+    const fs::path from = staged / file.name, to = directory / file.name;
+    bool undone = false;
+    if (file.how == Placed::How::kNew) undone = ::rename(to.c_str(), from.c_str()) == 0;
+    if (file.how == Placed::How::kExchanged) {
+      undone = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0;
+    }
+    if (!undone) new_files.push_back(file.name);
+  }
+  return new_files.empty() ? "" : fmt::format("; new already: {}", fmt::join(new_files, ", "));
+}
+
+// Moves what was staged into `directory`, the file named `last` behind the others.
+void put_in_place(const StagingDirectory& staging, const fs::path& directory,
+                  std::string_view last = "") {
+  std::vector<std::string> names;
+  staging.fill([&](const fs::path& staged) {
+    sync_directory(staged);
+    names = list_directory(staged);
+  });
+  std::stable_partition(names.begin(), names.end(),
+                        [&](const std::string& name) { return name != last; });
+  for (const std::string& name : names) require_replaceable(directory / name);
+  std::vector<Placed> placed;
+  try {
+    for (const std::string& name : names) {
+      placed.push_back({name, place(staging.path() / name, directory / name)});
+    }
+  } catch (const Error& error) {
+    throw Error(error.code(), error.place(),
+                error.reason() + undo(placed, staging.path(), directory));
+  }
 }
 
 }  // namespace
@@ -106,68 +177,31 @@ void StagingDirectory::fill(const std::function<void(const fs::path&)>& write) c
 }
 
 FileGroup::FileGroup(const fs::path& directory)
-    : directory_(without_trailing_slash(directory)),
-      made_(directory_),
-      staging_(directory_, directory_) {}
+    : directory_(bare(directory)), made_(directory_), staging_(directory_, directory_) {}
 
 void FileGroup::commit() {
-  std::vector<std::string> names;
-  staging_.fill([&](const fs::path& staged) {
-    sync_directory(staged);
-    names = list_directory(staged);
-  });
-  for (const std::string& name : names) {
-    if (!directory_exists(directory_ / name)) continue;
-    throw Error(ErrorCode::kIo, (directory_ / name).string(),
-                "is a directory, a file is to be here");
-  }
-  std::vector<Placed> placed;
-  try {
-    for (const std::string& name : names) placed.push_back({name, place(name)});
-  } catch (const Error& error) {
-    throw Error(error.code(), error.place(), error.reason() + undo(placed));
-  }
+  put_in_place(staging_, directory_);
   made_.keep();
   sync_directory(directory_);
 }
 
-// An exchange keeps the old file, so that it can be undone.
-FileGroup::Placed::How FileGroup::place(const std::string& name) const {
-  const fs::path from = staging_.path() / name, to = directory_ / name;
-  std::error_code error;
-  const fs::file_type there = fs::symlink_status(to, error).type();
-  if (there == fs::file_type::none) throw_io(to, "look it up", error.value());
-  const bool is_new = there == fs::file_type::not_found;
-  if (!is_new && exchange_paths(from, to)) return Placed::How::kExchanged;
-  rename_path(from, to);
-  return is_new ? Placed::How::kNew : Placed::How::kReplaced;
-}
-
-// What could not be undone, as the end of an error's reason.
-std::string FileGroup::undo(const std::vector<Placed>& placed) const {
-  std::vector<std::string> new_files;
-  for (const Placed& file : placed) {
-    const fs::path from = staging_.path() / file.name, to = directory_ / file.name;
-    bool undone = false;
-    if (file.how == Placed::How::kNew) undone = ::rename(to.c_str(), from.c_str()) == 0;
-    if (file.how == Placed::How::kExchanged) {
-      undone = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0;
-    }
-    if (!undone) new_files.push_back(file.name);
-  }
-  return new_files.empty() ? "" : fmt::format("; new already: {}", fmt::join(new_files, ", "));
-}
-
-NewDirectory::NewDirectory(const fs::path& target)
-    : target_((require_new(target), without_trailing_slash(target))),
-      made_(parent_of(target_)),
-      staging_(parent_of(target_), target_) {}
+NewDirectory::NewDirectory(const fs::path& target, std::string last)
+    : target_(bare(target)),
+      last_(std::move(last)),
+      is_there_(is_empty_directory(target_)),
+      beside_(is_there_ ? target_ : parent_of(target_)),
+      made_(beside_),
+      staging_(beside_, target_) {}
 
 void NewDirectory::commit() {
-  staging_.fill(sync_directory);
-  rename_path(staging_.path(), target_);
+  if (is_there_ && is_empty_directory(target_)) {  // still
+    put_in_place(staging_, target_, last_);
+  } else {
+    staging_.fill(sync_directory);
+    rename_path(staging_.path(), target_);
+  }
   made_.keep();
-  sync_directory(parent_of(target_));
+  sync_directory(beside_);
 }
 
 }  // namespace spanforge

@@ -51,7 +51,8 @@ class StagingDirectory {
 // Files of one directory that belong together. commit() renames them one behind the other and does
 // nothing else between: a rename that fails is undone with those before it, and a kill just there
 // leaves some of them new beside old or missing ones, each whole. A link that stands at a file's
-// place is replaced, what it points to is left.
+// place is replaced, what it points to is left; what no file may replace (require_replaceable) is
+// refused before the first rename.
 class FileGroup {
  public:
   // Makes the directory, and finds out now whether it can be written to.
@@ -61,27 +62,28 @@ class FileGroup {
   void commit();
 
  private:
-  struct Placed {
-    std::string name;
-    enum class How { kNew, kExchanged, kReplaced } how;
-  };
-  Placed::How place(const std::string& name) const;
-  std::string undo(const std::vector<Placed>& placed) const;
   fs::path directory_;
   MadeDirectory made_;
   StagingDirectory staging_;
 };
 
-// A directory of its own, put in place by one rename: no kill leaves a part of it.
+// A directory of its own. A new one is put in place by one rename: no kill leaves a part of it. An
+// empty one that is there is filled as a FileGroup's is, since a link, a mount, the working
+// directory or one in a closed parent cannot be renamed over, and its mode and group are the user's
+// choice.
 class NewDirectory {
  public:
+  // last: the file without which the others count for nothing; it comes behind them.
   // Error{kUsage} where `target` is there already and is not an empty directory.
-  explicit NewDirectory(const fs::path& target);
+  NewDirectory(const fs::path& target, std::string last);
   void fill(const std::function<void(const fs::path&)>& write) const { staging_.fill(write); }
   void commit();
 
  private:
   fs::path target_;
+  std::string last_;
+  bool is_there_;
+  fs::path beside_;     // where it is staged: in the target, or beside it
   MadeDirectory made_;  // what is above it
   StagingDirectory staging_;
 };
