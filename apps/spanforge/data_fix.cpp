@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_output.h"
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -17,24 +18,11 @@ struct FixFiles {
   bool overwrite = false;
 };
 
-bool same_file(const fs::path& a, const fs::path& b) {
-  std::error_code ignored;  // one of the two is not there
-  return fs::equivalent(a, b, ignored) ||
-         fs::weakly_canonical(a, ignored) == fs::weakly_canonical(b, ignored);
-}
-
-// Nothing that is there is written over, unless asked, and the data never.
-void refuse_bad_outputs(const FixFiles& files) {
-  for (const std::string& file : {files.output, files.report}) {
-    if (file.empty()) continue;
-    if (same_file(file, files.input)) {
-      throw Error(ErrorCode::kUsage, file, "is the data itself; give another name");
-    }
-    if (!files.overwrite && path_exists(file)) {
-      throw Error(ErrorCode::kUsage, file, "is there already; --overwrite replaces it");
-    }
-  }
-  if (!files.report.empty() && same_file(files.output, files.report)) {
+void check_outputs(const FixFiles& files) {
+  check_output(files.output, files.input, files.overwrite);
+  if (files.report.empty()) return;
+  check_output(files.report, files.input, files.overwrite);
+  if (same_file(files.output, files.report)) {
     throw Error(ErrorCode::kUsage, "--report", "is the same file as --output");
   }
 }
@@ -115,7 +103,7 @@ int run_data_fix(const Arguments& arguments) {
     throw Error(ErrorCode::kUsage, "--min-f1", "needs --similar");
   }
   files.input = inputs[0];
-  refuse_bad_outputs(files);
+  check_outputs(files);
   const Dataset dataset = survey_dataset(files.input);
   const RepairPlan plan = plan_repairs(dataset, options);
   write_files(plan, dataset, files);

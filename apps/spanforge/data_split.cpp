@@ -2,9 +2,9 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_output.h"
 #include "output.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/staging.h"
 #include "spanforge/data/split.h"
 
@@ -27,14 +27,12 @@ int run_data_split(const Arguments& arguments) {
   if (!table.parse(arguments)) return 0;
   table.require("output");
   if (by != "context") throw Error(ErrorCode::kUsage, "--by", "must be context");
-  const SplitResult split = split_by_context(load_dataset(files[0]), options);
   const fs::path train = fs::path(output) / "train.json",
                  validation = fs::path(output) / "validation.json";
   for (const fs::path& file : {train, validation}) {
-    if (!overwrite && path_exists(file)) {
-      throw Error(ErrorCode::kUsage, file.string(), "is there already; --overwrite replaces it");
-    }
+    check_output(file, files[0], overwrite);
   }
+  const SplitResult split = split_by_context(load_dataset(files[0]), options);
   FileGroup group{fs::path(output)};
   group.fill([&](const fs::path& directory) {
     save_squad(split.train, directory / train.filename());

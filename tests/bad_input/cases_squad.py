@@ -1,5 +1,6 @@
-"""Datasets: SQuAD JSON, JSON lines, predictions."""
+"""Datasets: SQuAD JSON, JSON lines, predictions; what stands where outputs are to go."""
 import json
+import os
 
 from forge import answer, squad
 from table import ASK, CHECK, DATA, IO, TRAIN, TRAIN_BAD, USAGE, case, put
@@ -104,6 +105,41 @@ case("data/is-looked-at-before-the-model",
      put("bad.json", '{"data": ['))
 case("data/validation-cut-off", TRAIN + " --validation bad.json", DATA, r"bad\.json",
      put("bad.json", '{"data": ['))
+
+# Outputs. Never with /dev/stdout itself: a program that fails here would replace it.
+def odd_outputs(directory):
+    os.mkfifo(directory / "fifo")
+    os.symlink("fifo", directory / "link")
+    os.symlink("/proc/self/fd/1", directory / "stdout")  # a regular file, of the driver's
+    (directory / "folder").mkdir()
+    (directory / "out").mkdir()
+    os.mkfifo(directory / "out" / "log.jsonl")
+    (directory / "predictions" / "eval_qa_topk.json").mkdir(parents=True)
+    os.symlink("nowhere", directory / "nothing")
+
+
+case("data/output-is-no-file",
+     [f"data {verb} --overwrite {option} {name}" for name in ("fifo", "link", "stdout", "folder")
+      for verb, option in (("convert train.json --to jsonl", "--output"), ("fix train.json", "--output"),
+                           ("fix train.json --output new.json", "--report"))] + [TRAIN], IO,
+     r"^spanforge: (fifo|link|stdout|folder|out/log\.jsonl): is (no regular file|a directory)", odd_outputs)
+case("data/predictions-where-a-directory-is", EVALUATE.replace("bad.json", "nowhere.json").replace("out", "predictions"),
+     IO, r"predictions/eval_qa_topk\.json: is a directory", odd_outputs)
+case("data/output-is-the-input",
+     ["data convert train.json --to jsonl --overwrite --output ./train.json",
+      "data convert train.json --to jsonl --output alias.json", "data split train.json --output . --overwrite",
+      "data fix train.json --output train.json --overwrite",
+      "data fix train.json --output new.json --report alias.json --overwrite"], USAGE,
+     r"(train|alias)\.json: is the data itself", lambda d: os.symlink("train.json", d / "alias.json"))
+case("data/output-is-there",
+     ["data convert train.json --to jsonl --output validation.json", "data fix train.json --output validation.json",
+      "data split m/../validation.json --output ."], USAGE, r"(train|validation)\.json: is there already",
+     lambda d: None)
+case("data/report-is-the-output", [f"data fix train.json --output {name} --report {other}" for name, other in (
+    ("new.json", "./new.json"), ("m/../new.json", "new.json"))], USAGE, "--report: is the same file", lambda d: None)
+case("data/model-where-a-link-to-nothing-is", ["model convert --model m --output nothing",
+                                               "model new --text nowhere.txt --output nothing/"], IO,
+     "nothing: is a link to nothing", odd_outputs)
 
 # What looks bad and is not.
 SOUND = {
