@@ -30,5 +30,7 @@ inline constexpr OptionInfo kMaxAnswerLengthOption{
 // The directory that --model means; what a hub id needs is downloaded into the cache first.
 // Errors: Error{kIo} where a path does not exist or is no directory; the hub's for an id.
 std::filesystem::path resolve_model(const std::string& model);
+// The same, and what the cache holds already is read: what is damaged is fetched again.
+std::filesystem::path resolve_and_verify_model(const std::string& model);
 
 }  // namespace spanforge::app

@@ -33,9 +33,7 @@ bool looks_like_a_path(const std::string& model) {
          std::count(model.begin(), model.end(), '/') > 1;
 }
 
-}  // namespace
-
-std::filesystem::path resolve_model(const std::string& model) {
+std::filesystem::path resolve(const std::string& model, bool verify) {
   if (directory_exists(model)) return model;
   if (path_exists(model)) {
     throw Error(ErrorCode::kIo, model, "is a file; --model names a model's directory or a hub id");
@@ -44,11 +42,19 @@ std::filesystem::path resolve_model(const std::string& model) {
   if (looks_like_a_path(model)) throw Error(ErrorCode::kIo, model, "no such directory");
   HubOptions options = hub_options_from_environment();
   DownloadBars bars;
+  options.verify = verify;
   options.progress = [&bars](const std::string& file, uint64_t done, uint64_t total) {
     bars.update(file, done, total);
   };
   options.notice = [](const std::string& line) { note(line); };
   return spanforge::resolve_model(model, options);
+}
+
+}  // namespace
+
+std::filesystem::path resolve_model(const std::string& model) { return resolve(model, false); }
+std::filesystem::path resolve_and_verify_model(const std::string& model) {
+  return resolve(model, true);
 }
 
 }  // namespace spanforge::app

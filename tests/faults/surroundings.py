@@ -23,7 +23,7 @@ import tempfile
 import time
 
 from lab import (PATIENCE, Program, begin, damage, expect, expect_same, expect_whole, make_inputs,
-                 parser_of, published, result_of, run_cases, training)
+                 parser_of, published, result_of, run_cases, sha256, training)
 
 RESUME = ("--resume-from-checkpoint", "last")
 ROOT = os.geteuid() == 0
@@ -381,6 +381,25 @@ class Surroundings:
         status, _, err = self.program.run(training("--model", "nobody/nothing"), self.fresh(), env=env)
         expect(status in (4, 74) and len(err.splitlines()) == 1, f"exit {status}: {err!r}")
 
+    def damaged_cache(self):
+        """A file of the hub's cache that lost its end: the commands cannot tell, `download` does."""
+        directory = self.fresh()
+        repository = directory / "hub" / "models--org--name"
+        snapshot = repository / "snapshots" / ("c" * 40)
+        for path in (snapshot, repository / "blobs", repository / "refs"):
+            path.mkdir(parents=True)
+        (repository / "refs" / "main").write_text("c" * 40)
+        for path in (directory / "fresh").iterdir():
+            blob = repository / "blobs" / sha256(path.read_bytes())
+            path.rename(blob)
+            (snapshot / path.name).symlink_to(f"../../blobs/{blob.name}")
+        env = {**self.program.environment(), "HF_HUB_CACHE": str(directory / "hub"), "HF_HUB_OFFLINE": "1"}
+        status, out, err = self.program.run(["download", "org/name"], directory, env=env)
+        expect((status, out) == (0, f"{snapshot}\n"), f"exit {status}: {out} {err}")
+        blob = (snapshot / "model.safetensors").resolve()
+        os.truncate(blob, 100)
+        self.refused(directory, ["download", "org/name"], 4, "model.safetensors", f"delete {blob}", env=env)
+
     # --- Terminal, streams, signals' dispositions ---
 
     def full_stdout(self):
@@ -631,6 +650,7 @@ class Surroundings:
         yield "HOME missing", lambda: self.environment({"HOME": "/nonexistent/home"})
         yield "HOME unreadable", self.unreadable_home
         yield "HOME unset, model of a hub", self.homeless_hub
+        yield "damaged file in a hub's cache", self.damaged_cache
         yield "empty environment", self.empty_environment
         yield "C locale", lambda: self.environment({"LC_ALL": "C", "LANG": None})
         yield "unknown locale", lambda: self.environment({"LC_ALL": "xx_XX.UTF-8"})

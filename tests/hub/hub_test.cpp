@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -105,6 +106,28 @@ class HubTest : public ::testing::Test {
     EXPECT_EQ(read_file(repository() / "refs" / "main"), kCommit);
     for (const auto& entry : fs::directory_iterator(repository() / "blobs")) {
       EXPECT_FALSE(entry.path().string().ends_with(".incomplete")) << entry.path();
+    }
+  }
+
+  // Blobs of these files' hashes, links to them, refs and locks are all that there is.
+  void expect_nothing_else() {
+    std::set<std::string> etags;
+    for (const auto& [name, body] : files_) etags.insert(etag_of(body));
+    for (const auto& entry : fs::recursive_directory_iterator(cache_.path())) {
+      if (entry.is_directory()) continue;
+      const fs::path path = entry.path().lexically_relative(options_.cache);
+      SCOPED_TRACE(path);
+      const std::string name = path.filename();
+      if (path.parent_path() == "models--org--name/blobs") {
+        if (name.ends_with(".incomplete")) continue;
+        EXPECT_EQ(etag_of(read_file(entry.path())), name);
+      } else if (entry.is_symlink()) {
+        EXPECT_EQ(path.parent_path(), "models--org--name/snapshots/" + kCommit);
+        EXPECT_EQ(files_.count(name), 1u);
+      } else {
+        EXPECT_TRUE(path == "models--org--name/refs/main" ||
+                    path.parent_path() == ".locks/models--org--name");
+      }
     }
   }
 
@@ -213,6 +236,56 @@ TEST_F(HubTest, ABodyLongerThanAnnouncedIsRefused) {
   };
   const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("more than"), std::string::npos) << error.what();
+}
+
+// Bodies whose length is told wrongly, twice, or in two ways: what is kept has its hash, or nothing is.
+TEST_F(HubTest, LengthsThatAreNoneDoNoHarm) {
+  const std::string weights = files_["model.safetensors"];
+  const std::string size = std::to_string(weights.size());
+  const std::string chunk = "493e0\r\n" + weights + "\r\n0\r\n\r\n";  // 300,000 bytes
+  const std::string chunked = "Transfer-Encoding: chunked\r\n";
+  struct Row {
+    const char* name;
+    std::string headers, body;
+    std::optional<bool> whole;  // nullopt: as the version of libcurl has it
+  };
+  const Row rows[] = {
+      {"a negative chunk", chunked, "-1\r\n" + weights, false},
+      {"a huge chunk", chunked, "ffffffffffffffff\r\n" + weights, false},
+      {"a chunk's size of no end", chunked, std::string(5000, 'f') + "\r\n" + weights, false},
+      {"a chunk that is no number", chunked, "zz\r\n" + weights, false},
+      {"chunks that do not end", chunked, chunk.substr(0, chunk.size() - 20), false},
+      {"chunks that are too few", chunked, "5\r\nwwwww\r\n0\r\n\r\n", false},
+      {"chunks", chunked, chunk, true},
+      {"a shorter length with chunks", chunked + "Content-Length: 3\r\n", chunk, true},
+      {"a longer length with chunks", "Content-Length: 999999\r\n" + chunked, chunk, true},
+      {"two lengths, the first right",
+       "Content-Length: " + size + "\r\nContent-Length: 7\r\n", weights, {}},
+      {"two lengths, the second right",
+       "Content-Length: 7\r\nContent-Length: " + size + "\r\n", weights, {}},
+      {"a negative length", "Content-Length: -1\r\n", weights, false},
+      {"a length of no end", "Content-Length: 99999999999999999999999\r\n", weights, true},
+  };
+  options_.retries = 1;
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    fs::remove_all(options_.cache);
+    storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
+      HttpReply reply;
+      reply.raw = "HTTP/1.1 200 OK\r\nConnection: close\r\n" + row.headers + "\r\n" + row.body;
+      return reply;
+    };
+    bool whole = true;
+    try {
+      expect_whole(resolve_model("org/name", options_));
+    } catch (const Error& error) {
+      whole = false;
+      EXPECT_EQ(error.code(), ErrorCode::kNetwork) << error.what();
+      EXPECT_FALSE(fs::exists(blob("model.safetensors")));
+    }
+    EXPECT_EQ(whole, row.whole.value_or(whole));
+    expect_nothing_else();
+  }
 }
 
 TEST_F(HubTest, GivesUpOnAServerThatAlwaysBreaksOff) {
@@ -330,6 +403,53 @@ TEST_F(HubTest, ShardsThatLeaveTheRepositoryAreRefused) {
   EXPECT_NE(error.place().find("index.json"), std::string::npos) << error.what();
 }
 
+// Names that mean another place to a shell, to a URL, to C or to HTTP.
+const char* const kHostileNames[] = {"../evil",
+                                     "..",
+                                     ".",
+                                     "/evil",
+                                     "a/../../../../evil",
+                                     "..\\\\evil",
+                                     "%2e%2e/evil",
+                                     "a\\u0000.safetensors",
+                                     "a\\r\\nX-Evil: 1",
+                                     "a\\u007f"};
+
+TEST_F(HubTest, HostileNamesInTheListingAreNotAskedFor) {
+  for (const char* name : kHostileNames) files_[name] = "evil";
+  resolve_model("org/name", options_);
+  for (const HttpRequest& request : server_.requests()) {
+    EXPECT_EQ(request.path.find("evil"), std::string::npos) << request.path;
+    EXPECT_EQ(request.header("x-evil"), "");
+  }
+  for (const char* name : kHostileNames) files_.erase(name);
+  expect_whole(repository() / "snapshots" / kCommit);
+  expect_nothing_else();
+}
+
+TEST_F(HubTest, HostileNamesOfShardsAreRefused) {
+  files_.erase("model.safetensors");
+  for (const std::string name : kHostileNames) {
+    SCOPED_TRACE(name);
+    fs::remove_all(options_.cache);
+    files_["model.safetensors.index.json"] = R"({"weight_map": {"a": ")" + name + R"("}})";
+    const Error error =
+        expect_error(ErrorCode::kBadModel, [&] { resolve_model("org/name", options_); });
+    EXPECT_NE(error.place().find("index.json"), std::string::npos) << error.what();
+    EXPECT_NE(error.reason().find("plain name"), std::string::npos) << error.what();
+    expect_nothing_else();
+  }
+}
+
+// Percent signs are letters of the name: what is asked for is that name, encoded.
+TEST_F(HubTest, PercentSignsInANameMeanThemselves) {
+  files_.erase("model.safetensors");
+  files_["model.safetensors.index.json"] = R"({"weight_map": {"a": "%2e%2e%2fevil"}})";
+  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.place().find("%252e%252e%252fevil"), std::string::npos) << error.what();
+  expect_nothing_else();
+}
+
 TEST_F(HubTest, PytorchWeightsDoWhereThereAreNoOthers) {
   files_["pytorch_model.bin"] = files_["model.safetensors"];
   files_.erase("model.safetensors");
@@ -354,6 +474,58 @@ TEST_F(HubTest, OfflineWithoutACacheSaysWhatIsMissing) {
   options_.offline = true;
   error = expect_error(ErrorCode::kCacheMiss, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("model.safetensors"), std::string::npos) << error.what();
+}
+
+TEST_F(HubTest, DamagedFilesOfTheCacheAreFetchedAgain) {
+  options_.verify = true;
+  resolve_model("org/name", options_);
+  const size_t before = server_.requests().size();
+  expect_whole(resolve_model("org/name@" + kCommit, options_));
+  EXPECT_EQ(server_.requests().size(), before) << "sound files are not asked for";
+  for (const std::string name : {"model.safetensors", "config.json"}) {
+    for (const uintmax_t left : {uintmax_t{0}, uintmax_t{10}, fs::file_size(blob(name))}) {
+      SCOPED_TRACE(name + " " + std::to_string(left));
+      fs::resize_file(blob(name), left);
+      if (left > 10) std::fstream(blob(name)) << "X";  // the size alone does not tell
+      resolve_model("org/name", options_);
+      EXPECT_EQ(read_file(repository() / "snapshots" / kCommit / name), files_[name]);
+    }
+  }
+  expect_nothing_else();
+}
+
+// Where tags are no hashes the size is all there is to compare.
+TEST_F(HubTest, DamagedFilesOfAMirrorAreFetchedAgainWhereTheSizeDiffers) {
+  options_.verify = true;
+  hook_ = [&](const HttpRequest& request) -> std::optional<HttpReply> {
+    if (!request.path.ends_with("/vocab.txt")) return std::nullopt;
+    return HttpReply{200, {{"ETag", "\"tag\""}, {"X-Repo-Commit", kCommit}}, files_["vocab.txt"]};
+  };
+  const fs::path vocabulary = resolve_model("org/name", options_) / "vocab.txt";
+  fs::resize_file(repository() / "blobs" / "tag", 3);
+  resolve_model("org/name", options_);
+  EXPECT_EQ(read_file(vocabulary), files_["vocab.txt"]);
+  const size_t before = server_.count("GET", "vocab.txt");
+  resolve_model("org/name", options_);
+  EXPECT_EQ(server_.count("GET", "vocab.txt"), before);
+}
+
+TEST_F(HubTest, WithoutAHubDamagedFilesOfTheCacheAreNamed) {
+  resolve_model("org/name", options_);
+  options_.verify = true;
+  const fs::path damaged = blob("model.safetensors");
+  fs::resize_file(damaged, 100);
+  options_.endpoint = "http://127.0.0.1:1";
+  Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("delete " + damaged.string()), std::string::npos) << error.what();
+  options_.offline = true;
+  error = expect_error(ErrorCode::kCacheMiss, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("delete " + damaged.string()), std::string::npos) << error.what();
+  EXPECT_EQ(fs::file_size(damaged), 100u) << "nothing is touched without a hub";
+  fs::remove(damaged);
+  options_.offline = false;
+  options_.endpoint = server_.url();
+  expect_whole(resolve_model("org/name", options_));
 }
 
 TEST_F(HubTest, AnUnreachableHubIsReplacedByTheCacheWithANotice) {

@@ -95,6 +95,7 @@ void StandInServer::answer(int connection) {
     requests_.push_back(request);
   }
   HttpReply reply = handler_(request);
+  if (!reply.raw.empty()) return send_all(connection, reply.raw);
   reply.headers.try_emplace("Content-Length", std::to_string(reply.body.size()));
   std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " Answer\r\nConnection: close\r\n";
   for (const auto& [name, value] : reply.headers) head += name + ": " + value + "\r\n";

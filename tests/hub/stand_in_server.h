@@ -26,6 +26,7 @@ struct HttpReply {
   std::map<std::string, std::string> headers;
   std::string body;
   std::optional<size_t> cut_after;  // bytes of the body after which the connection closes
+  std::string raw;                  // if any, it is sent in place of all that is above
 };
 
 class StandInServer {

@@ -14,6 +14,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/hash.h"
 #include "spanforge/base/json.h"
 
 namespace spanforge {
@@ -32,11 +33,45 @@ std::string strip(const std::string& text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
+bool is_hex(const std::string& text, size_t size) {
+  return text.size() == size && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// SHA-1 of git's blob object: "blob SIZE\0" and the bytes. Such files are small.
+std::string git_blob_sha1(const fs::path& path) {
+  const std::string bytes = read_file(path);
+  return sha1_hex(fmt::format("blob {}", bytes.size()) + '\0' + bytes);
+}
+
+std::string file_sha256(const fs::path& path) {
+  const MappedFile file(path);
+  return while_whole(file, [&] { return sha256_hex(file.bytes()); });
+}
+
+// A name that stays in its directory and can be spoken of in one line.
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name[0] != '.' &&
+         std::none_of(name.begin(), name.end(), [](unsigned char c) {
+           return c < 0x20 || c == 0x7F || c == '/' || c == '\\';
+         });
+}
+
 }  // namespace
 
-bool is_commit_hash(const std::string& text) {
-  return text.size() == 40 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+std::optional<std::string> hash_like(const std::string& etag, const fs::path& file) {
+  if (is_hex(etag, 64)) return file_sha256(file);
+  if (is_hex(etag, 40)) return git_blob_sha1(file);
+  return std::nullopt;
 }
+
+std::optional<bool> is_sound(const fs::path& blob, std::optional<uint64_t> size) {
+  const std::string name = blob.filename();
+  if (const auto hash = hash_like(name, blob)) return *hash == name;
+  if (size) return regular_file_size(blob) == size;
+  return std::nullopt;
+}
+
+bool is_commit_hash(const std::string& text) { return is_hex(text, 40); }
 
 std::vector<std::string> read_shard_names(const fs::path& index) {
   const Json json = parse_json_file(index, ErrorCode::kBadModel);
@@ -46,7 +81,7 @@ std::vector<std::string> read_shard_names(const fs::path& index) {
   std::set<std::string> names;
   for (const auto& [tensor, shard] : json["weight_map"].items()) {
     const std::string name = shard.is_string() ? shard.get<std::string>() : "";
-    if (name.empty() || name[0] == '.' || name.find_first_of("/\\") != std::string::npos) {
+    if (!is_plain_name(name)) {
       throw Error(ErrorCode::kBadModel, index.string(),
                   fmt::format("weight_map \"{}\" is not the plain name of a file",
                               quote_for_message(tensor)));
@@ -87,6 +122,13 @@ bool HubCache::has_file(const std::string& commit, const std::string& file) cons
   return fs::is_regular_file(snapshot(commit) / file, error);  // a link to a lost blob is none
 }
 
+fs::path HubCache::blob_of(const std::string& commit, const std::string& file) const {
+  const fs::path path = snapshot(commit) / file;
+  std::error_code error;
+  const fs::path target = fs::read_symlink(path, error);
+  return error ? path : (path.parent_path() / target).lexically_normal();
+}
+
 bool HubCache::is_known_absent(const std::string& commit, const std::string& file) const {
   std::error_code error;
   return fs::is_regular_file(root_ / ".no_exist" / commit / file, error);
@@ -125,6 +167,17 @@ std::string HubCache::find_missing(const std::string& commit) const {
     return lost == shards.end() ? "" : *lost;
   }
   return "model.safetensors or pytorch_model.bin";
+}
+
+std::string HubCache::find_unsound(const std::string& commit) const {
+  if (!directory_exists(snapshot(commit))) return {};
+  for (const std::string& file : list_directory(snapshot(commit))) {
+    const fs::path blob = blob_of(commit, file);
+    if (has_file(commit, file) && is_sound(blob) == false) {
+      return fmt::format("{} (what is there is damaged: delete {})", file, blob.string());
+    }
+  }
+  return {};
 }
 
 HubCache::Lock::Lock(const HubCache& cache, const std::string& etag) {

@@ -15,7 +15,6 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
-#include "spanforge/base/hash.h"
 #include "spanforge/base/json.h"
 
 namespace spanforge {
@@ -25,11 +24,6 @@ constexpr int kMaxRedirects = 10;
 
 bool is_redirect(long status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
-bool is_hex(const std::string& text, size_t size) {
-  return text.size() == size &&
-         text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 std::optional<uint64_t> parse_number(const std::string* text) {
@@ -91,19 +85,6 @@ class PartialFile {
   std::string path_;
   int fd_ = -1;
 };
-
-// SHA-1 of git's blob object: "blob SIZE\0" and the bytes. Such files are small.
-std::string git_blob_sha1(const std::string& path) {
-  const std::string bytes = read_file(path);
-  return sha1_hex(fmt::format("blob {}", bytes.size()) + '\0' + bytes);
-}
-
-std::string file_sha256(const std::string& path) {
-  const MappedFile file(path);
-  Sha256 hash;
-  hash.update(file.bytes());
-  return hash.hex();
-}
 
 }  // namespace
 
@@ -280,12 +261,15 @@ std::optional<HubDownloader::Remote> HubDownloader::find_remote(const std::strin
 
 bool HubDownloader::fetch(const std::string& file) {
   if (files_ && files_->count(file) == 0) return false;
-  if (!commit_.empty() && cache_.has_file(commit_, file)) return true;
+  const auto is_here = [&] { return !commit_.empty() && cache_.has_file(commit_, file); };
+  if (is_here() && (!options_.verify || is_sound(cache_.blob_of(commit_, file)) == true)) return true;
   const auto remote = find_remote(file);
   if (!remote) return false;
-  if (cache_.has_file(commit_, file)) return true;
+  if (is_here() && !options_.verify) return true;
   const HubCache::Lock lock(cache_, remote->etag);
-  if (!fs::exists(cache_.blob(remote->etag))) download(file, *remote);
+  const fs::path blob = cache_.blob(remote->etag);
+  const bool keep = fs::exists(blob) && (!options_.verify || is_sound(blob, remote->size) != false);
+  if (!keep) download(file, *remote);
   cache_.link(commit_, file, remote->etag);
   return true;
 }
@@ -395,15 +379,13 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
 
 void HubDownloader::verify(const std::string& partial, const std::string& file,
                            const Remote& remote) const {
-  const bool is_sha256 = is_hex(remote.etag, 64);
-  const bool is_sha1 = is_hex(remote.etag, 40);
-  if (!is_sha256 && !is_sha1) return;  // a mirror's own tag: the size was all there was to check
-  const std::string found = is_sha256 ? file_sha256(partial) : git_blob_sha1(partial);
-  if (found == remote.etag) return;
+  const auto found = hash_like(remote.etag, partial);
+  if (!found) return;  // a mirror's own tag: the size was all there was to check
+  if (*found == remote.etag) return;
   std::error_code ignored;
   fs::remove(partial, ignored);
   fail(remote.url, fmt::format("{} arrived with the hash {} where {} was announced: thrown away; "
-                               "run again", file, found, remote.etag));
+                               "run again", file, *found, remote.etag));
 }
 
 }  // namespace spanforge

@@ -87,7 +87,8 @@ Cached find_cached(const HubId& id, const HubOptions& options) {
   const HubCache cache(options.cache, id.repository);
   const auto commit = cache.find_commit(id.revision);
   if (!commit) return {{}, fmt::format("revision \"{}\"", id.revision)};
-  return {cache.snapshot(*commit), cache.find_missing(*commit)};
+  const std::string unsound = options.verify ? cache.find_unsound(*commit) : "";
+  return {cache.snapshot(*commit), unsound.empty() ? cache.find_missing(*commit) : unsound};
 }
 
 void fetch_weights(HubDownloader& downloader, const HubCache& cache, const HubId& id) {

@@ -31,6 +31,7 @@ struct HubOptions {
   std::string endpoint = "https://huggingface.co";
   std::string token;  // empty: none is sent
   bool offline = false;
+  bool verify = false;  // read what the cache holds, and fetch again what has not its hash or size
   double timeout_seconds = 10;  // to connect, and without a byte arriving
   int retries = 4;              // of a connection that broke; each wait is twice the last
   double retry_wait_seconds = 1;
