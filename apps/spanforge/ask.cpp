@@ -9,9 +9,9 @@
 #include "questions.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
-#include "spanforge/base/threads.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/inference/pipeline.h"
+#include "start_threads.h"
 
 namespace spanforge::app {
 namespace {
@@ -131,7 +131,7 @@ int run_ask(const Arguments& arguments) {
     throw Error(ErrorCode::kUsage, "--context", "is required (or --context-file, or --input)");
   }
   if (o.decoder) o.ask.decoder = parse_decoder_kind(*o.decoder);
-  set_thread_count(o.threads);
+  start_threads(o.threads);
   std::vector<Asked> questions;
   if (!o.input.empty()) questions = read_questions(o.input);
   std::string context = o.context;

@@ -6,8 +6,8 @@
 #include "output.h"
 #include "progress.h"
 #include "settings.h"
-#include "spanforge/base/threads.h"
 #include "spanforge/features/summary.h"
+#include "start_threads.h"
 
 namespace spanforge::app {
 namespace {
@@ -76,7 +76,7 @@ int run_data_labels(const Arguments& arguments) {
   table.positional("FILE", "data files", o.files, 1, SIZE_MAX);
   if (!table.parse(arguments)) return 0;
   table.require("model");
-  set_thread_count(o.threads);
+  start_threads(o.threads);
   const std::filesystem::path directory = resolve_model(o.model);
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);
   const WindowOptions windows =

@@ -15,6 +15,7 @@
 #include "spanforge/evaluation/analysis.h"
 #include "spanforge/evaluation/prediction_files.h"
 #include "spanforge/metrics/predictions_file.h"
+#include "start_threads.h"
 
 namespace spanforge::app {
 namespace {
@@ -185,7 +186,7 @@ int run_evaluate(const Arguments& arguments) {
   }
   refuse_idle_options(table);
   if (o.decoder) o.given.decoder = parse_decoder_kind(*o.decoder);
-  set_thread_count(o.threads);
+  start_threads(o.threads);
   o.model.empty() ? evaluate_file(o) : evaluate_model(o);
   return 0;
 }

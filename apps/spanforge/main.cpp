@@ -104,7 +104,7 @@ int guarded_main(int argc, char** argv) {
     return fail("memory: not enough of it for this model and these data", 70);
   } catch (const std::system_error& error) {  // a thread that could not be started
     const std::string advice = "; fewer --threads or a larger limit may help";
-    return fail(("system: " + error.code().message() + advice).c_str(), 70);
+    return fail(("system: " + error.code().message() + advice).c_str(), exit_code(ErrorCode::kIo));
   } catch (const std::exception& error) {
     return fail((std::string("internal error: ") + error.what()).c_str(), 70);
   }

@@ -11,6 +11,7 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/text/tokenizer.h"
+#include "start_threads.h"
 
 namespace spanforge::app {
 namespace {
@@ -142,7 +143,7 @@ int run_tokenize(const Arguments& arguments) {
     throw Error(ErrorCode::kUsage, "TEXT", "give either one text or --input FILE");
   }
   if (o.count && o.input.empty()) throw Error(ErrorCode::kUsage, "--count", "needs --input FILE");
-  set_thread_count(o.threads);
+  start_threads(o.threads);
   const Tokenizer tokenizer = Tokenizer::from_directory(resolve_model(o.model));
   if (!o.input.empty()) return tokenize_file(o, tokenizer), 0;
   if (o.decode) return decode_ids(texts[0], tokenizer, o.json), 0;

@@ -3,8 +3,8 @@
 #include "console_observer.h"
 #include "output.h"
 #include "signals.h"
-#include "spanforge/base/threads.h"
 #include "spanforge/train/trainer.h"
+#include "start_threads.h"
 
 namespace spanforge::app {
 
@@ -19,7 +19,7 @@ int run_train(const Arguments& arguments) {
   options.given = table.given_names();
   std::erase_if(options.given,
                 [](const std::string& name) { return name == "config" || name == "json"; });
-  set_thread_count(options.threads);
+  start_threads(options.threads, 2);  // the model is loaded beside other work
   ConsoleObserver console(json);
   TrainContext context;
   context.observers = {&console};

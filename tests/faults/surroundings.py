@@ -473,6 +473,30 @@ class Surroundings:
             shutil.rmtree(directory)
         expect(0 in seen and len(seen) > 1, f"only the exits {sorted(seen)} were seen")
 
+    def output_does_not_block(self):
+        """A pipe that is full, and that another process told not to block: nothing is lost."""
+        directory = self.fresh()
+        command = ["data", "labels", "--model", "fresh", *["train.json"] * 8]
+        wanted = self.program.must(command, directory)
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        process = self.program.start(command, directory, stdout=writing, stderr=subprocess.PIPE)
+        os.close(writing)
+        time.sleep(0.5)  # until the pipe is full
+        with os.fdopen(reading, "r", encoding="utf-8") as out:
+            found = out.read()
+        _, err = process.communicate(timeout=PATIENCE)
+        expect(len(wanted) > 8192, f"only {len(wanted)} characters: the pipe is not full")
+        expect(process.returncode == 0 and found == wanted, f"exit {process.returncode}, {len(found)} of {len(wanted)}: {err}")
+
+    def refused_threads(self):
+        """Room for some threads' stacks and not for all: told by us, before OpenMP ends the process."""
+        arguments = training()
+        arguments[arguments.index("--threads") + 1] = 1000
+        self.refused(self.fresh(), arguments, 74, "--threads", "cannot start 1000 threads",
+                     preexec_fn=limit(resource.RLIMIT_AS, 2000 * MB))
+
     def fewer_threads_than_asked(self):
         """OpenMP's limits in the environment: the numbers of one thread, or a refusal; never those of
         work that was done in part."""
@@ -665,6 +689,8 @@ class Surroundings:
         if self.starve:
             yield "RLIMIT_NOFILE", self.few_descriptors
             yield "RLIMIT_AS", self.little_memory
+            yield "threads that the system refuses", self.refused_threads
+        yield "standard output does not block", self.output_does_not_block
         yield "fewer threads than asked for", self.fewer_threads_than_asked
         yield "umask 077", self.private_umask
         yield "working directory removed", lambda: self.no_working_directory(relative=False)

@@ -1,0 +1,71 @@
+#include "start_threads.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <mutex>
+#include <vector>
+
+#include "spanforge/base/error.h"
+#include "spanforge/base/threads.h"
+
+namespace spanforge::app {
+namespace {
+
+struct Thread {
+  pthread_t handle{};
+  pid_t id = 0;
+  std::mutex* gate = nullptr;
+};
+
+// Not std::thread: its start frees memory in the new thread, which takes address space for a heap.
+void* pass_the_gate(void* argument) {
+  auto* self = static_cast<Thread*>(argument);
+  self->id = ::gettid();
+  const std::lock_guard<std::mutex> wait(*self->gate);
+  return nullptr;
+}
+
+// The errno with which the system refuses `count` threads at once; 0: it gives them. Their stacks
+// are as large as OpenMP's, unless OMP_STACKSIZE says otherwise.
+int refusal(size_t count) {
+  std::mutex gate;
+  std::vector<Thread> threads(count);
+  size_t started = 0;
+  int error = 0;
+  {
+    const std::lock_guard<std::mutex> closed(gate);
+    for (Thread& thread : threads) {
+      thread.gate = &gate;
+      error = ::pthread_create(&thread.handle, nullptr, pass_the_gate, &thread);
+      if (error != 0) break;
+      ++started;
+    }
+  }
+  threads.resize(started);
+  for (const Thread& thread : threads) ::pthread_join(thread.handle, nullptr);
+  // The system counts a thread a moment longer than the join waits.
+  for (const Thread& thread : threads) {
+    while (::syscall(SYS_tgkill, ::getpid(), thread.id, 0) == 0) ::sched_yield();
+  }
+  return error;
+}
+
+}  // namespace
+
+void start_threads(int threads, int pools) {
+  const int count = set_thread_count(threads);
+  if (count == 1) return;
+  if (const int error = refusal(static_cast<size_t>(count) * static_cast<size_t>(pools) - 1)) {
+    throw Error(ErrorCode::kIo, "--threads",
+                fmt::format("cannot start {} threads ({}); give --threads 1 or raise the limit",
+                            count, std::strerror(error)));
+  }
+  parallel_for(count, 1, [](int64_t) {});  // now, before other things take what they need
+}
+
+}  // namespace spanforge::app
