@@ -83,9 +83,11 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
 std::optional<int64_t> step_in(const OutputDirectory& output,
                                const std::optional<CheckpointHead>& checkpoint) {
   if (!checkpoint) return std::nullopt;
-  std::error_code elsewhere;
   for (const int64_t step : output.checkpoints()) {
-    if (fs::equivalent(output.checkpoint(step), checkpoint->directory, elsewhere)) return step;
+    const fs::path own = output.checkpoint(step);
+    std::error_code error;  // is none of "another": --overwrite would remove it
+    if (fs::equivalent(own, checkpoint->directory, error)) return step;
+    if (error) throw_io(own, "look at", error.value());
   }
   return std::nullopt;
 }
