@@ -34,20 +34,20 @@ Json to_json(const AskAnswer& answer) {
 }
 
 // One answer as an object, several as a list: what the pipeline of Transformers returns.
-Json to_json(const std::vector<AskAnswer>& answers, const AskOptions& options,
-             const std::optional<Json>& id) {
-  Json list = Json::array();
+std::string json_text(const std::vector<AskAnswer>& answers, const AskOptions& options,
+                      const std::optional<std::string>& id) {
+  std::vector<std::string> rows;
   for (const AskAnswer& answer : answers) {
-    Json row = Json::object();
-    if (id) row["id"] = *id;
-    row.update(to_json(answer));
-    list.push_back(std::move(row));
+    std::string row = dump_python_json(to_json(answer), {.ensure_ascii = false});
+    if (id) row.replace(0, 1, fmt::format("{{\"id\": {}, ", *id));
+    rows.push_back(std::move(row));
   }
-  return options.top_k == 1 && list.size() == 1 ? list[0] : list;
+  const std::string all = fmt::format("{}", fmt::join(rows, ", "));
+  return options.top_k == 1 && rows.size() == 1 ? all : fmt::format("[{}]", all);
 }
 
 void print_answers(const Options& o, const Asked& asked, const std::vector<AskAnswer>& answers) {
-  if (o.json) return print_json(to_json(answers, o.ask, asked.id));
+  if (o.json) return print(json_text(answers, o.ask, asked.id) + "\n");
   print(asked.text.question + "\n");
   for (const AskAnswer& answer : answers) print(python_str(to_json(answer)) + "\n");
 }
@@ -60,7 +60,7 @@ std::vector<std::vector<AskAnswer>> ask(const Options& o, const Pipeline& pipeli
   try {
     return pipeline.answer(texts, o.ask);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kUsage) throw;
+    if (error.code() != ErrorCode::kUsage || error.place().starts_with("--")) throw;
     const bool from_file = !o.input.empty();
     throw Error(from_file ? ErrorCode::kBadData : ErrorCode::kUsage,
                 fmt::format("{}: {}", from_file ? o.input : "--question", error.place()),

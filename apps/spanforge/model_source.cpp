@@ -34,7 +34,15 @@ bool looks_like_a_path(const std::string& model) {
 }
 
 std::filesystem::path resolve(const std::string& model, bool verify) {
-  if (directory_exists(model)) return model;
+  const std::filesystem::path directory(model);
+  if (directory_exists(directory)) {
+    const std::filesystem::path trained = directory / "trained";
+    if (directory_exists(trained) && !path_exists(directory / "config.json")) {
+      throw Error(ErrorCode::kIo, model,
+                  fmt::format("is a training's output; its model is {}", trained.string()));
+    }
+    return directory;
+  }
   if (path_exists(model)) {
     throw Error(ErrorCode::kIo, model, "is a file; --model names a model's directory or a hub id");
   }

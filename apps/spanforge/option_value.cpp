@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 namespace spanforge::app {
 namespace {
@@ -16,6 +17,11 @@ bool read_number(const std::string& text, Number& out) {
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(begin, end, out);
   return result.ec == std::errc{} && result.ptr == end;
+}
+
+template <class Number>
+ValueNames whole_number() {
+  return {fmt::format("a whole number of at most {}", std::numeric_limits<Number>::max()), "N"};
 }
 
 }  // namespace
@@ -56,7 +62,9 @@ std::string default_text(uint64_t value) { return fmt::format("{}", value); }
 std::string default_text(double value) { return fmt::format("{}", value); }
 
 ValueNames value_names(const bool*) { return {"true or false", std::string(kBooleanPlaceholder)}; }
-ValueNames value_names(const int64_t*) { return {"a whole number", "N"}; }
+ValueNames value_names(const int32_t*) { return whole_number<int32_t>(); }
+ValueNames value_names(const int64_t*) { return whole_number<int64_t>(); }
+ValueNames value_names(const uint64_t*) { return whole_number<uint64_t>(); }
 ValueNames value_names(const double*) { return {"a finite number", "X"}; }
 ValueNames value_names(const std::string*) { return {"a text", "TEXT"}; }
 ValueNames value_names(const std::filesystem::path*) { return {"a path", "PATH"}; }

@@ -41,20 +41,16 @@ std::string default_text(const std::optional<T>& value) {
 }
 
 struct ValueNames {
-  std::string expected;     // "a whole number"
+  std::string expected;     // "a whole number of at most 2147483647"
   std::string placeholder;  // "N"
 };
 ValueNames value_names(const bool*);
+ValueNames value_names(const int32_t*);
 ValueNames value_names(const int64_t*);
+ValueNames value_names(const uint64_t*);
 ValueNames value_names(const double*);
 ValueNames value_names(const std::string*);
 ValueNames value_names(const std::filesystem::path*);
-inline ValueNames value_names(const int32_t*) {
-  return value_names(static_cast<int64_t*>(nullptr));
-}
-inline ValueNames value_names(const uint64_t*) {
-  return value_names(static_cast<int64_t*>(nullptr));
-}
 template <class T>
 ValueNames value_names(const std::optional<T>*) {
   return value_names(static_cast<const T*>(nullptr));

@@ -44,7 +44,7 @@ struct OptionRow {
   bool given = false;  // on the command line or in the configuration file
   bool on_command_line = false;
   bool may_be_empty = false;
-  // Takes a value's text; returns what was expected when the text is none ("a whole number").
+  // Takes a value's text; returns what was expected when the text is none ("a finite number").
   std::function<std::optional<std::string>(const std::string&)> set;
   std::string value;            // the one that holds, from the command line
   std::function<void()> clear;  // lists: forgets what the configuration file gave

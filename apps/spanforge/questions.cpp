@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/json_reader.h"
 
 namespace spanforge::app {
 namespace {
@@ -19,6 +21,18 @@ std::string text_of(const Json& row, const char* key, const std::string& place) 
   return found->get<std::string>();
 }
 
+// The number that the row has for its id. A floating point number in its place would be another one
+// where the file's has more digits.
+std::string id_digits(std::string_view line, const std::string& file, size_t number) {
+  JsonReader in(line, file, ErrorCode::kBadData, nullptr, number);
+  std::string key;
+  for (in.begin_object(); in.next_key(key);) {
+    in.skip_value();
+    if (key == "id") break;
+  }
+  return std::string(line.substr(in.position(), in.end_position() - in.position()));
+}
+
 Asked parse_row(std::string_view line, const std::string& file, size_t number) {
   const Json row = parse_json_line(line, file, number, ErrorCode::kBadData);
   const std::string place = fmt::format("{}: line {}", file, number);
@@ -27,8 +41,9 @@ Asked parse_row(std::string_view line, const std::string& file, size_t number) {
   }
   Asked asked{{text_of(row, "question", place), text_of(row, "context", place), ""}, {}};
   if (const auto id = row.find("id"); id != row.end()) {
-    asked.id = *id;
-    asked.text.id = id->is_string() ? id->get<std::string>() : id->dump();
+    asked.id = id->is_number() ? id_digits(line, file, number)
+                               : dump_python_json(*id, {.ensure_ascii = false});
+    asked.text.id = id->is_string() ? id->get<std::string>() : *asked.id;
   }
   return asked;
 }

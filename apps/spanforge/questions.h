@@ -1,7 +1,6 @@
 #pragma once
 // The file behind `ask --input`: JSON lines with question, context and, if any, id.
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,7 +12,7 @@ namespace spanforge::app {
 
 struct Asked {
   QuestionContext text;
-  std::optional<Json> id;  // as the file has it
+  std::optional<std::string> id;  // as JSON; a number is as the file writes it, however long
 };
 
 // Empty lines are skipped. Errors: Error{kBadData} naming file and line; Error{kIo}.

@@ -220,7 +220,7 @@ TEST(OptionTable, WrongUseNamesTheOption) {
                         {{"--name", "--json"}, "--name", "needs a value"},
                         {{"--number", "1"}, "--number", ">= 2"},
                         {{"--number", "2.5"}, "--number", "whole number"},
-                        {{"--number", "99999999999"}, "--number", "whole number"},
+                        {{"--number", "99999999999"}, "--number", "at most 2147483647"},
                         {{"--json=1"}, "--json", "takes no value"},
                         {{"a", "b", "c"}, "c", "too many"},
                         {{"-x"}, "-x", "no such option"}}) {

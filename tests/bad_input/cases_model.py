@@ -76,6 +76,8 @@ case("model/length-over-positions", [
     "evaluate --model m --data validation.json --max-seq-length 513",
     "train --model m --train train.json --output out --max-seq-length 513"],
     USAGE, ["--max-seq-length", "513", "512"], lambda d: None)
+case("model/length-without-room", ASK + " --max-seq-length 3", USAGE, "--max-seq-length: 3 tokens",
+     lambda d: None)
 case("model/overlap-over-length", [
     ASK + " --max-seq-length 64 --window-overlap 64",
     "train --model m --train train.json --output out --max-seq-length 64 --window-overlap 64",

@@ -150,6 +150,8 @@ option("seed-negative", "--seed -1", "--seed")
 option("threads-100000", "--threads 100000", "--threads")
 option("beta-1", "--adam-beta1 1", "--adam-beta1")
 option("dropped-value", "--seed", "--seed")
+case("option/padding-2^31", "tokenize --model m --pad-to 2147483648 text", USAGE,
+     "--pad-to: .* at most 2147483647", lambda d: None)
 option("unknown", "--lerning-rate 1", "--lerning-rate", "--learning-rate")
 option("report-elsewhere", "--report-to wandb", "--report-to", "none.tensorboard")
 option("resume-and-overwrite", "--overwrite --resume-from-checkpoint last", "--overwrite")

@@ -78,6 +78,11 @@ class FeatureBuilder {
       last_use_[dataset.examples[i].context] = static_cast<int64_t>(i);
     }
     const WindowOptions& windows = options.windows;
+    if (windows.max_seq_length <= special_count_) {
+      throw Error(ErrorCode::kUsage, "--max-seq-length",
+                  fmt::format("{} tokens leave no room beside the {} special ones",
+                              windows.max_seq_length, special_count_));
+    }
     if (windows.window_overlap < 0 ||
         windows.window_overlap >= windows.max_seq_length - special_count_) {
       throw Error(
@@ -85,7 +90,7 @@ class FeatureBuilder {
           fmt::format("{} leaves no step in windows of {} tokens ({} of them special): give "
                       "0 to {}",
                       windows.window_overlap, windows.max_seq_length, special_count_,
-                      std::max(0, windows.max_seq_length - special_count_ - 1)));
+                      windows.max_seq_length - special_count_ - 1));
     }
     if (pair_template_.empty() || pair_template_.front().sequence != -1) {
       throw Error(ErrorCode::kBadModel, "tokenizer.json",
