@@ -74,6 +74,18 @@ TEST(OutputDirectory, DoesNotReplaceWhatAnotherProcessMadeMeanwhile) {
   EXPECT_EQ(read_file(directory / "out/trained/file"), "first");
 }
 
+TEST(OutputDirectory, ReplacesNoFileOfACheckpointsName) {
+  for (const char* name : {"checkpoint-2", "trained"}) {
+    TemporaryDirectory directory;
+    fs::create_directory(directory / "out");
+    write_file_atomic(directory / "out" / name, "notes");
+    OutputDirectory output(directory / "out");
+    EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { output.create(); }).place(),
+              (directory / "out" / name).string());
+    EXPECT_EQ(read_file(directory / "out" / name), "notes");
+  }
+}
+
 TEST(OutputDirectory, WritesBehindTheCaller) {
   TemporaryDirectory directory;
   OutputDirectory output(directory / "out");

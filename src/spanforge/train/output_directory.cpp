@@ -137,6 +137,13 @@ void OutputDirectory::create() {
                               path_.string()));
     }
   }
+  // A file of such a name is not ours to replace.
+  for (const std::string& name : list_directory(path_)) {
+    if ((name == "trained" || checkpoint_step(name)) && !directory_exists(path_ / name)) {
+      throw Error(ErrorCode::kIo, (path_ / name).string(),
+                  "is no directory, one of that name would be put here: move it away");
+    }
+  }
   remove_leftovers();
 }
 
