@@ -11,7 +11,6 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/staging.h"
-#include "spanforge/base/threads.h"
 #include "spanforge/evaluation/analysis.h"
 #include "spanforge/evaluation/prediction_files.h"
 #include "spanforge/metrics/predictions_file.h"
