@@ -11,6 +11,7 @@ As root, cases of permissions run as the user nobody, and full disks are small f
 as another user, permissions are tested as that user, and full disks are left out, which is said.
 """
 import contextlib
+import fcntl
 import os
 import pathlib
 import resource
