@@ -34,6 +34,25 @@ ssize_t write_some(int descriptor, std::string_view text) {
   }
 }
 
+// A terminal obeys control characters, and texts come from strangers' files: all but line ends and
+// tabs are shown as \xNN.
+std::string without_controls(std::string_view text) {
+  std::string shown;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool of_two = byte == 0xC2 && i + 1 < text.size() &&
+                        static_cast<unsigned char>(text[i + 1]) < 0xA0;  // U+0080 to U+009F
+    if (of_two) {
+      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[++i]));
+    } else if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F) {
+      shown += fmt::format("\\x{:02x}", byte);
+    } else {
+      shown += text[i];
+    }
+  }
+  return shown;
+}
+
 }  // namespace
 
 void flush_output() {
@@ -56,7 +75,12 @@ void flush_output() {
 
 void print(std::string_view text) {
   if (closed) return;
-  buffer += text;
+  static const bool to_terminal = stdout_is_terminal();
+  if (to_terminal) {
+    buffer += without_controls(text);
+  } else {
+    buffer += text;
+  }
   if (buffer.size() >= kBufferBytes) flush_output();
 }
 

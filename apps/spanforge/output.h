@@ -1,7 +1,8 @@
 #pragma once
 // Standard output and standard error. Everything this program prints goes through here.
 // A reader of standard output that has gone away is no error: what would be written is dropped, and
-// the command goes on to its own exit code. Any other failure (a full disk) is Error{kIo}.
+// the command goes on to its own exit code. Any other failure (a full disk) is Error{kIo}. A terminal
+// gets no control characters but line ends and tabs; a file or pipe gets the bytes as they are.
 
 #include <fmt/format.h>
 

@@ -12,6 +12,7 @@ as another user, permissions are tested as that user, and full disks are left ou
 """
 import contextlib
 import fcntl
+import json
 import os
 import pathlib
 import resource
@@ -474,6 +475,23 @@ class Surroundings:
             shutil.rmtree(directory)
         expect(0 in seen and len(seen) > 1, f"only the exits {sorted(seen)} were seen")
 
+    def terminal_obeys_no_text(self):
+        """What a question from a file would have a terminal do is shown, not done."""
+        directory = self.fresh(self.whole)
+        question = "title \x1b]0;x\x07 clear \x1b[2J \x9b2J who\tand where?"
+        (directory / "q.jsonl").write_text(json.dumps({"question": question, "context": "abc"}) + "\n")
+        command = ["ask", "--model", "run/trained", "--input", "q.jsonl", "--threads", 1]
+        expect(self.program.must(command, directory).startswith(question + "\n"), "a pipe gets other bytes")
+        ours, terminal = os.openpty()
+        process = self.program.start(command, directory, stdout=terminal, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=PATIENCE)
+        os.close(terminal)
+        shown = os.read(ours, 65536).decode()
+        os.close(ours)
+        expect(process.returncode == 0, f"exit {process.returncode}: {err}")
+        expect(r"title \x1b]0;x\x07 clear \x1b[2J \x9b2J who" in shown and "\x1b" not in shown and "\x9b" not in shown,
+               f"a terminal gets {shown!r}")
+
     def output_does_not_block(self):
         """A pipe that is full, and that another process told not to block: nothing is lost."""
         directory = self.fresh()
@@ -691,6 +709,7 @@ class Surroundings:
             yield "RLIMIT_NOFILE", self.few_descriptors
             yield "RLIMIT_AS", self.little_memory
             yield "threads that the system refuses", self.refused_threads
+        yield "control characters and a terminal", self.terminal_obeys_no_text
         yield "standard output does not block", self.output_does_not_block
         yield "fewer threads than asked for", self.fewer_threads_than_asked
         yield "umask 077", self.private_umask
