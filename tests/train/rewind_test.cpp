@@ -97,6 +97,13 @@ TEST_F(Rewind, OverwriteContradictsLast) {
   EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(a); }).place(), "--overwrite");
 }
 
+TEST_F(Rewind, ARunsDirectoryIsNoCheckpoint) {
+  train(stepwise("out"));
+  const Error error =
+      expect_error(ErrorCode::kUsage, [&] { train(resumed(stepwise("x"), at("out").string())); });
+  EXPECT_NE(error.reason().find("give last"), std::string::npos) << error.what();
+}
+
 // Whole, only not for this version: passed over, it would be trained over.
 TEST_F(Rewind, LastDoesNotPassOverWhatANewerVersionWrote) {
   const auto expect_kept = [&] {

@@ -38,6 +38,12 @@ std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments
   const std::string& asked = arguments.resume_from_checkpoint;
   if (asked.empty()) return std::nullopt;
   if (!resumes_from_last(arguments)) {
+    if (directory_exists(asked) && !checkpoint_steps(asked).empty()) {
+      throw Error(ErrorCode::kUsage, "--resume-from-checkpoint",
+                  fmt::format("{} is a run's directory; give last for the newest checkpoint in "
+                              "--output, or one of its checkpoints",
+                              asked));
+    }
     CheckpointHead named = open_checkpoint(asked);
     warn_without_manifest(context, named);
     return named;
