@@ -92,9 +92,14 @@ TEST_F(ManifestTest, AManifestMayNotNameFilesOutside) {
   EXPECT_NE(difference().find("not sound"), std::string::npos);
 }
 
-TEST_F(ManifestTest, NoManifestOrAnotherVersionIsADifference) {
+TEST_F(ManifestTest, NoManifestIsADifferenceANewerOneIsNot) {
   std::ofstream(directory_ / kManifestName) << R"({"version": 2, "files": {}})";
+  EXPECT_THROW(difference(), NewerVersion);
+  EXPECT_THROW((void)find_size_difference(directory_.path()), NewerVersion);
+  std::ofstream(directory_ / kManifestName) << R"({"version": 0, "files": {"empty": 1}})";
   EXPECT_NE(difference().find("version 1"), std::string::npos);
+  std::ofstream(directory_ / kManifestName) << R"({"version": 1, "files": {}})";
+  EXPECT_NE(difference().find("lists no file"), std::string::npos) << "nothing would be proved";
   std::ofstream(directory_ / kManifestName) << "{";
   EXPECT_NE(difference(), "none");
   fs::remove(directory_ / kManifestName);
