@@ -19,6 +19,8 @@
 namespace spanforge::app {
 namespace {
 
+constexpr const char* kAnalysisFile = "eval_analysis.json";
+
 struct EvaluateOptions {
   std::string model, data, predictions, null_odds, predictions_dir;
   std::string metric = "squad_v2", bf16 = "false";
@@ -115,10 +117,8 @@ void add_items(const Dataset& dataset, const JudgedAnswers& answers, std::vector
 
 // What cannot be replaced is told before the evaluation; FileGroup looks again when it is over.
 void check_predictions_dir(const std::filesystem::path& directory) {
-  for (const char* file : {"eval_predictions.json", "eval_nbest_predictions.json",
-                           "eval_null_odds.json", "eval_qa_topk.json", "eval_analysis.json"}) {
-    require_replaceable(directory / file);
-  }
+  for (const std::string& file : PredictionFiles::names()) require_replaceable(directory / file);
+  require_replaceable(directory / kAnalysisFile);
 }
 
 void evaluate_model(const EvaluateOptions& o) {
@@ -161,7 +161,7 @@ void evaluate_model(const EvaluateOptions& o) {
   if (files) {
     files->finish();
     group->fill([&](const fs::path& at) {
-      write_analysis(dataset, analysis, at / "eval_analysis.json");
+      write_analysis(dataset, analysis, at / kAnalysisFile);
     });
     group->commit();
   }

@@ -45,8 +45,7 @@ class Numbers : public testing::TrainFixture {
   }
 };
 
-// What each step's gradient was: AdamW's first moment holds it, and so small a rate moves no
-// weight.
+// What each step's gradient was: AdamW's first moment holds it, and so small a rate moves no weight.
 struct Moments : Observer {
   void on_step_end(const TrainView& view) override {
     const auto* values = reinterpret_cast<const float*>(view.state.first_moment.data());

@@ -112,8 +112,7 @@ TEST_F(RunPolicy, StepsLeftOutAreCountedAcrossAResume) {
   EXPECT_EQ(count_of(untouched), "nothing");
 }
 
-// Weights that an update made infinite would replace a good checkpoint, which rotation then
-// removes.
+// Weights that an update made infinite would replace a good checkpoint, which rotation then removes.
 TEST_F(RunPolicy, NonFiniteWeightsAreNotSaved) {
   struct Overflow : Observer {
     void on_step_end(const TrainView& view) override {

@@ -7,9 +7,10 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "spanforge/base/error.h"
 
@@ -26,7 +27,7 @@ Json parse_json_line(std::string_view text, const std::string& file, size_t line
 Json parse_json_file(const std::filesystem::path& path, ErrorCode code, int times_size = 1);
 
 struct PythonJsonStyle {
-  int indent = -1;  // as json.dumps(indent=...): -1 is None
+  int indent = -1;           // as json.dumps(indent=...): -1 is None
   bool sort_keys = false;
   bool ensure_ascii = true;  // \uXXXX for everything above U+007F
 };
@@ -43,8 +44,7 @@ struct JsonList {
 std::string dump_python_json(const Json& object, const PythonJsonStyle& style,
                              const JsonList& list);
 
-// repr(float) of Python 3: shortest digits that read back; "1e-05", "0.0001", "1e+16", "inf",
-// "nan".
+// repr(float) of Python 3: shortest digits that read back; "1e-05", "0.0001", "1e+16", "inf", "nan".
 std::string python_repr(double value);
 // repr(str) of Python 3: single quotes unless the text holds one and no double quote.
 std::string python_repr(std::string_view text);

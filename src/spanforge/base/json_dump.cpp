@@ -1,12 +1,12 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/unprintable_table.h"
@@ -36,29 +36,14 @@ void dump_string(std::string_view text, bool ensure_ascii, std::string& out) {
     const size_t start = pos;
     const char32_t c = next_code_point(text, pos);
     switch (c) {
-      case '"':
-        out += "\\\"";
-        continue;
-      case '\\':
-        out += "\\\\";
-        continue;
-      case '\n':
-        out += "\\n";
-        continue;
-      case '\r':
-        out += "\\r";
-        continue;
-      case '\t':
-        out += "\\t";
-        continue;
-      case '\b':
-        out += "\\b";
-        continue;
-      case '\f':
-        out += "\\f";
-        continue;
-      default:
-        break;
+      case '"': out += "\\\""; continue;
+      case '\\': out += "\\\\"; continue;
+      case '\n': out += "\\n"; continue;
+      case '\r': out += "\\r"; continue;
+      case '\t': out += "\\t"; continue;
+      case '\b': out += "\\b"; continue;
+      case '\f': out += "\\f"; continue;
+      default: break;
     }
     const bool plain = c >= 0x20 && (c < 0x7F || !ensure_ascii);
     if (plain) {
@@ -80,26 +65,16 @@ class Dumper {
 
   void dump(const Json& value, int level) {
     switch (value.type()) {
-      case Json::value_t::object:
-        return dump_object(value.get_ref<const Json::object_t&>(), level);
+      case Json::value_t::object: return dump_object(value.get_ref<const Json::object_t&>(), level);
       case Json::value_t::array:
         return dump_list(value.size(), level, [&](size_t i) -> const Json& { return value[i]; });
       case Json::value_t::string:
         return dump_string(value.get_ref<const std::string&>(), style_.ensure_ascii, out_);
-      case Json::value_t::boolean:
-        out_ += value.get<bool>() ? "true" : "false";
-        return;
-      case Json::value_t::number_integer:
-        out_ += fmt::to_string(value.get<int64_t>());
-        return;
-      case Json::value_t::number_unsigned:
-        out_ += fmt::to_string(value.get<uint64_t>());
-        return;
-      case Json::value_t::number_float:
-        out_ += dump_double(value.get<double>());
-        return;
-      default:
-        out_ += "null";
+      case Json::value_t::boolean: out_ += value.get<bool>() ? "true" : "false"; return;
+      case Json::value_t::number_integer: out_ += fmt::to_string(value.get<int64_t>()); return;
+      case Json::value_t::number_unsigned: out_ += fmt::to_string(value.get<uint64_t>()); return;
+      case Json::value_t::number_float: out_ += dump_double(value.get<double>()); return;
+      default: out_ += "null";
     }
   }
 
@@ -199,20 +174,11 @@ void append_python_str(const Json& value, std::string& out) {
     case Json::value_t::string:
       out += python_repr(std::string_view(value.get_ref<const std::string&>()));
       return;
-    case Json::value_t::boolean:
-      out += value.get<bool>() ? "True" : "False";
-      return;
-    case Json::value_t::number_integer:
-      out += fmt::to_string(value.get<int64_t>());
-      return;
-    case Json::value_t::number_unsigned:
-      out += fmt::to_string(value.get<uint64_t>());
-      return;
-    case Json::value_t::number_float:
-      out += python_repr(value.get<double>());
-      return;
-    default:
-      out += "None";
+    case Json::value_t::boolean: out += value.get<bool>() ? "True" : "False"; return;
+    case Json::value_t::number_integer: out += fmt::to_string(value.get<int64_t>()); return;
+    case Json::value_t::number_unsigned: out += fmt::to_string(value.get<uint64_t>()); return;
+    case Json::value_t::number_float: out += python_repr(value.get<double>()); return;
+    default: out += "None";
   }
 }
 
@@ -254,8 +220,7 @@ std::string python_repr(double value) {
     if (count > 1) out += "." + digits.substr(1);
     return out + fmt::format("e{}{:02}", exponent < 0 ? '-' : '+', std::abs(exponent));
   }
-  if (exponent < 0)
-    return out + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
+  if (exponent < 0) return out + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
   if (count <= exponent + 1) {
     return out + digits + std::string(static_cast<size_t>(exponent + 1 - count), '0') + ".0";
   }

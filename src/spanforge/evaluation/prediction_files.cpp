@@ -33,11 +33,16 @@ Json top_k_json(const std::vector<Candidate>& candidates) {
 
 }  // namespace
 
+std::array<std::string, 4> PredictionFiles::names(const std::string& prefix) {
+  return {prefix + "_predictions.json", prefix + "_nbest_predictions.json",
+          prefix + "_null_odds.json", prefix + "_qa_topk.json"};
+}
+
 PredictionFiles::Files::Files(const fs::path& directory, const std::string& prefix, bool with_top_k)
-    : predictions(directory / (prefix + "_predictions.json")),
-      n_best(directory / (prefix + "_nbest_predictions.json")),
-      odds(directory / (prefix + "_null_odds.json")) {
-  if (with_top_k) top_k.emplace(directory / (prefix + "_qa_topk.json"));
+    : predictions(directory / names(prefix)[0]),
+      n_best(directory / names(prefix)[1]),
+      odds(directory / names(prefix)[2]) {
+  if (with_top_k) top_k.emplace(directory / names(prefix)[3]);
 }
 
 void PredictionFiles::add(const Dataset& dataset, const JudgedAnswers& answers) {

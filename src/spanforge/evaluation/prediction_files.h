@@ -7,6 +7,7 @@
 // They are written question by question into a group of files (base/staging.h), whose commit() puts
 //   them in place.
 
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -22,6 +23,9 @@ class PredictionFiles {
   // group must outlive this. Errors of the calls below: Error{kIo}.
   explicit PredictionFiles(FileGroup& group, std::string prefix = "eval")
       : group_(group), prefix_(std::move(prefix)) {}
+
+  // Of all files that it may write.
+  static std::array<std::string, 4> names(const std::string& prefix = "eval");
 
   void add(const Dataset& dataset, const JudgedAnswers& answers);
   void finish();

@@ -23,8 +23,7 @@ struct FileHash {
   std::string sha256;
 };
 
-// Read, not mapped: a checkpoint's files are larger than what should count as this process's
-// memory.
+// Read, not mapped: a checkpoint's files are larger than what should count as this process's memory.
 void hash_file(const fs::path& path, FileHash& out) {
   constexpr size_t kBlock = size_t{64} << 10;
   const Descriptor file(path, O_RDONLY);
@@ -128,6 +127,19 @@ std::optional<std::string> compare(const fs::path& directory, const std::vector<
   return std::nullopt;
 }
 
+// A manifest that is not sound is a difference like another.
+template <class Find>
+std::optional<std::string> as_difference(const Find& find) {
+  try {
+    return find();
+  } catch (const NewerVersion&) {
+    throw;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kIo) throw;
+    return std::string(error.what());
+  }
+}
+
 }  // namespace
 
 NewerVersion::NewerVersion(const fs::path& file, uint64_t version, int known)
@@ -146,30 +158,18 @@ void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& w
 
 std::optional<std::string> find_manifest_difference(const fs::path& directory) {
   if (!has_manifest(directory)) return fmt::format("{}: is missing", kManifestName);
-  try {
-    return compare(directory, read_manifest(directory));
-  } catch (const NewerVersion&) {
-    throw;
-  } catch (const Error& error) {
-    if (error.code() == ErrorCode::kIo) throw;
-    return std::string(error.what());
-  }
+  return as_difference([&] { return compare(directory, read_manifest(directory)); });
 }
 
 std::optional<std::string> find_size_difference(const fs::path& directory) {
   if (!has_manifest(directory)) return std::nullopt;
-  try {
+  return as_difference([&]() -> std::optional<std::string> {
     for (const FileHash& file : read_manifest(directory)) {
       const std::optional<uint64_t> size = regular_file_size(directory / file.name);
       if (size && *size != file.size) return size_difference(file, *size);
     }
     return std::nullopt;
-  } catch (const NewerVersion&) {
-    throw;
-  } catch (const Error& error) {
-    if (error.code() == ErrorCode::kIo) throw;
-    return std::string(error.what());
-  }
+  });
 }
 
 bool has_manifest(const fs::path& directory) {

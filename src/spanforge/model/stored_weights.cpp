@@ -28,7 +28,6 @@ class StoredWeights : public AnsweringWeights {
 
   void expect_whole() const override { files_.expect_whole(); }
 
-
   const LoadReport& build(Precision precision) {
     const ModelParts<Slot>& from = table_.parts;
     for (const Slot& slot : from.embeddings) parts.embeddings.push_back(matrix(row_at(slot)));

@@ -1,11 +1,11 @@
 #include "spanforge/train/data_order.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
+
+#include <fmt/format.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/random.h"
@@ -27,9 +27,8 @@ int64_t count_steps(double steps, int64_t max_steps) {
 
 int64_t bounded(const char* option, double count) {
   if (count <= kMostSteps) return static_cast<int64_t>(count);
-  throw Error(
-      ErrorCode::kUsage, option_flag(option),
-      fmt::format("makes a run of {} steps or windows; {} are the most", count, kMostSteps));
+  throw Error(ErrorCode::kUsage, option_flag(option),
+              fmt::format("makes a run of {} steps or windows; {} are the most", count, kMostSteps));
 }
 
 // How long a run is.
@@ -65,7 +64,8 @@ RunLength length_of_epochs(EpochBatches& batches, double epochs, int64_t windows
   const auto whole = static_cast<int64_t>(epochs);
   batches.load(0);
   if (batches.epochs_are_alike()) {
-    run.steps = static_cast<int64_t>(std::ceil(epochs * static_cast<double>(batches.updates())));
+    run.steps =
+        static_cast<int64_t>(std::ceil(epochs * static_cast<double>(batches.updates())));
     return run;
   }
   for (int64_t epoch = 0; epoch < whole; ++epoch) {

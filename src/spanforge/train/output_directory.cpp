@@ -153,6 +153,15 @@ std::vector<int64_t> OutputDirectory::checkpoints() const {
   return path_exists(path_) ? checkpoint_steps(path_) : std::vector<int64_t>();
 }
 
+std::optional<int64_t> OutputDirectory::step_of(const fs::path& directory) const {
+  for (const int64_t step : checkpoints()) {
+    std::error_code error;  // is no answer: --overwrite would remove what is none of ours
+    if (fs::equivalent(checkpoint(step), directory, error)) return step;
+    if (error) throw_io(checkpoint(step), "look at", error.value());
+  }
+  return std::nullopt;
+}
+
 bool OutputDirectory::holds_run() const { return !checkpoints().empty() || path_exists(trained()); }
 
 bool OutputDirectory::manages(const fs::path& path) const {

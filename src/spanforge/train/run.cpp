@@ -78,9 +78,8 @@ void TrainingRun::begin() {
   setup_.model.prepare_training();
   if (setup_.checkpoint) {
     state_ = read_checkpoint_state(*setup_.checkpoint, setup_.model, observers_, best_checkpoint_);
-    std::error_code elsewhere;  // a checkpoint from outside OUTPUT is not one to fall back to
-    const auto here = output_.checkpoint(state_.global_step);
-    if (std::filesystem::equivalent(setup_.checkpoint->directory, here, elsewhere)) {
+    // A checkpoint from outside OUTPUT is not one to fall back to.
+    if (output_.step_of(setup_.checkpoint->directory) == state_.global_step) {
       saved_step_ = state_.global_step;
     }
     if (arguments_.load_best_model_at_end) expect_best();
@@ -170,9 +169,9 @@ void TrainingRun::require_finite_state() const {
   for (const auto& [what, values] : parts) {
     const int64_t index = ops::first_non_finite(values);
     if (index < 0) continue;
-    throw Error(
-        ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step),
-        fmt::format("the update made NaN or Inf in {}{}; {}", what, parameter_at(index), advice()));
+    throw Error(ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step),
+                fmt::format("the update made NaN or Inf in {}{}; {}", what, parameter_at(index),
+                            advice()));
   }
 }
 
@@ -187,9 +186,9 @@ std::string TrainingRun::parameter_at(int64_t index) const {
 
 std::string TrainingRun::advice() const {
   const auto kept = output_.checkpoints();
-  return fmt::format(
-      "{}; a lower --learning-rate or --on-nonfinite skip may help",
-      kept.empty() ? "no checkpoint was saved yet" : checkpoint_name(kept.back()) + " is kept");
+  return fmt::format("{}; a lower --learning-rate or --on-nonfinite skip may help",
+                     kept.empty() ? "no checkpoint was saved yet"
+                                  : checkpoint_name(kept.back()) + " is kept");
 }
 
 void TrainingRun::refuse_non_finite(const StepGradient& gradient,

@@ -144,11 +144,10 @@ class SetupBuilder {
       if (blank(train.context_of(example))) ++contexts;
     }
     if (questions + contexts == 0) return;
-    notify(
-        Kind::kWarning,
-        fmt::format("{}: {} questions are blank and {} have a blank context; they are trained on "
-                    "all the same (data check names them)",
-                    train.file.string(), questions, contexts));
+    notify(Kind::kWarning,
+           fmt::format("{}: {} questions are blank and {} have a blank context; they are trained on "
+                       "all the same (data check names them)",
+                       train.file.string(), questions, contexts));
   }
 
   TrainingData make_training_windows(Dataset dataset, const Tokenizer& tokenizer,
@@ -311,8 +310,7 @@ class SetupBuilder {
 Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> checkpoint,
                     const TrainContext& context) {
   SetupBuilder builder(arguments, checkpoint, context);
-  // Bad data are refused first: before a model is downloaded, and before its weights are waited
-  // for.
+  // Bad data are refused first: before a model is downloaded, and before its weights are waited for.
   DataFiles files;
   Dataset train_data = builder.read_data("train", arguments.train, files);
   std::optional<Dataset> validation_data;

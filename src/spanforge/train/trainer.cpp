@@ -85,19 +85,6 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
   }
 }
 
-// Where in OUTPUT's run the checkpoint stands; nullopt: it is another run's, or there is none.
-std::optional<int64_t> step_in(const OutputDirectory& output,
-                               const std::optional<CheckpointHead>& checkpoint) {
-  if (!checkpoint) return std::nullopt;
-  for (const int64_t step : output.checkpoints()) {
-    const fs::path own = output.checkpoint(step);
-    std::error_code error;  // is none of "another": --overwrite would remove it
-    if (fs::equivalent(own, checkpoint->directory, error)) return step;
-    if (error) throw_io(own, "look at", error.value());
-  }
-  return std::nullopt;
-}
-
 // What stands in OUTPUT behind `step`, or at all, is not this run's: it would be what "last" finds.
 void require_free_output(const TrainingArguments& arguments, const OutputDirectory& output,
                          std::optional<int64_t> step) {
@@ -167,7 +154,8 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
   if (checkpoint && checkpoint->arguments) adopt_saved_arguments(arguments, *checkpoint->arguments);
   resolve_arguments(arguments);
   if (checkpoint && !checkpoint->arguments) adopt_foreign_batches(arguments, *checkpoint);
-  const std::optional<int64_t> step = step_in(output, checkpoint);
+  const std::optional<int64_t> step =
+      checkpoint ? output.step_of(checkpoint->directory) : std::nullopt;
   require_free_output(arguments, output, step);
   set_thread_count(arguments.threads);
   Setup setup = prepare_setup(std::move(arguments), std::move(checkpoint), context);
