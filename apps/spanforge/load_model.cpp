@@ -28,9 +28,7 @@ void verify_model(const std::filesystem::path& directory, bool with_hashes) {
   }
   const auto difference =
       with_hashes ? find_manifest_difference(directory) : find_size_difference(directory);
-  if (!difference) return;
-  throw Error(ErrorCode::kBadModel, directory.string(),
-              fmt::format("{}; after a change on purpose, remove {}", *difference, kManifestName));
+  if (difference) throw damaged_model(directory, *difference);
 }
 
 AnsweringModel load_trained_model(const std::filesystem::path& directory, const std::string& source,

@@ -29,9 +29,7 @@ struct LoadedModel {
 void require_undamaged(const fs::path& model) {
   if (!has_manifest(model)) return;
   if (const auto difference = find_manifest_difference(model)) {
-    throw Error(ErrorCode::kBadModel, model.string(),
-                fmt::format("is damaged: {}; if the change is meant, remove its {}", *difference,
-                            kManifestName));
+    throw damaged_model(model, *difference);
   }
 }
 
