@@ -9,7 +9,7 @@
 namespace spanforge {
 
 void CodePointTrie::Keys::add(int32_t root, std::u32string_view text, int32_t value) {
-  if (texts_.size() + text.size() > UINT32_MAX) {
+  if (texts_.size() + text.size() > INT32_MAX) {
     throw Error(ErrorCode::kInternal, "trie", "its keys have too many characters");
   }
   keys_.push_back(
@@ -55,18 +55,16 @@ class CodePointTrie::Builder {
 
   // Codes by frequency, so that common characters stand close together.
   void assign_codes() {
-    std::vector<int64_t> counts;
+    if (all_.texts_.empty()) return;
+    std::vector<int32_t>& codes = trie_.codes_;  // first holds how often each character occurs
+    codes.assign(size_t{*std::max_element(all_.texts_.begin(), all_.texts_.end())} + 1, 0);
+    std::vector<std::pair<int32_t, char32_t>> ranked;
     for (const char32_t c : all_.texts_) {
-      if (c >= counts.size()) counts.resize(c + 1);
-      ++counts[c];
+      if (codes[c]++ == 0) ranked.emplace_back(0, c);
     }
-    std::vector<std::pair<int64_t, char32_t>> ranked;
-    for (char32_t c = 0; c < counts.size(); ++c) {
-      if (counts[c] > 0) ranked.emplace_back(-counts[c], c);
-    }
+    for (auto& [count, c] : ranked) count = -codes[c];
     std::sort(ranked.begin(), ranked.end());
-    trie_.codes_.assign(counts.size(), 0);
-    for (const auto& [count, c] : ranked) trie_.codes_[c] = ++code_count_;
+    for (const auto& [count, c] : ranked) codes[c] = ++code_count_;
     counts_.assign(ranked.size() + 1, 0);
   }
 
