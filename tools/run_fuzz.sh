@@ -6,8 +6,8 @@
 #   --jobs N     targets at a time (2)                --timeout N  seconds an input may take (25)
 #   NAME         safetensors for fuzz/safetensors_fuzz.cpp, and so on; all of them when none is given
 # What grows is kept in build/fuzz: corpora in corpus/, inputs that failed in findings/, the
-# executions and seconds of all runs so far in totals/; a further run goes on from there. Fails when
-# an input did. A finding that is mended belongs into fuzz/regressions/NAME.
+# executions and seconds of processor time of all runs so far in totals/; a further run goes on from
+# there. Fails when an input did. A finding that is mended belongs into fuzz/regressions/NAME.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -48,30 +48,31 @@ export TMPDIR OMP_NUM_THREADS=1
 export ASAN_OPTIONS=${ASAN_OPTIONS:-malloc_context_size=2:quarantine_size_mb=8:thread_local_quarantine_size_kb=256:max_malloc_fill_size=64}
 trap 'rm -rf "$TMPDIR"' EXIT
 
-stat_of() { sed -n "s/^stat::$1: *//p" "$2" | tail -1; }
-
 run_target() {
   local name=$1 at=build/fuzz
   mkdir -p $at/corpus/"$name" $at/findings/"$name" $at/totals $at/logs
-  local log=$at/logs/$name.log before after status=0 began=$SECONDS
+  local log=$at/logs/$name.log before after status=0 TIMEFORMAT='%0U %0S'
   before=$(find $at/findings/"$name" -type f | wc -l)
   local seeds=(fuzz/corpus/"$name")
   [ -d fuzz/regressions/"$name" ] && seeds+=(fuzz/regressions/"$name")
-  $at/bin/"${name}"_fuzz "$limit" -seed="$seed" -timeout="$timeout" -rss_limit_mb=2048 -print_final_stats=1 \
-    -dict=fuzz/dictionaries/"$name".dict -artifact_prefix=$at/findings/"$name"/ \
-    $at/corpus/"$name" "${seeds[@]}" >"$log" 2>&1 || status=$?
+  {
+    time $at/bin/"${name}"_fuzz "$limit" -seed="$seed" -timeout="$timeout" -rss_limit_mb=2048 \
+      -print_final_stats=1 -dict=fuzz/dictionaries/"$name".dict \
+      -artifact_prefix=$at/findings/"$name"/ $at/corpus/"$name" "${seeds[@]}" >"$log" 2>&1 || status=$?
+  } 2>"$log.seconds"
   after=$(find $at/findings/"$name" -type f | wc -l)
-  local runs rate edges all_runs=0 all_seconds=0
-  runs=$(stat_of number_of_executed_units "$log")
-  rate=$(stat_of average_exec_per_sec "$log")
+  local runs edges user system seconds all_runs=0 all_seconds=0
+  read -r user system < <(tail -1 "$log.seconds")
+  seconds=$((user + system))
+  runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -1)
   edges=$(grep -o 'cov: [0-9]*' "$log" | tail -1)
   [ -f $at/totals/"$name" ] && read -r all_runs all_seconds <$at/totals/"$name"
-  all_runs=$((all_runs + ${runs:-0})) all_seconds=$((all_seconds + SECONDS - began))
+  all_runs=$((all_runs + ${runs:-0})) all_seconds=$((all_seconds + seconds))
   echo "$all_runs $all_seconds" >$at/totals/"$name"
-  echo "$name: ${runs:-0} executions (${rate:-0}/s), $all_runs in all in $all_seconds s, ${edges:-cov: 0}," \
+  echo "$name: ${runs:-0} executions in $seconds s of processor time, $all_runs in all in $all_seconds s, ${edges:-cov: 0}," \
     "$((after - before)) findings$([ $status = 0 ] || echo ", exit $status: see $log")"
   [ $status = 0 ]
 }
-export -f run_target stat_of
+export -f run_target
 export limit seed timeout
 printf '%s\n' "${names[@]}" | xargs -P "$jobs" -I '{}' bash -c 'set -uo pipefail; run_target {}'
