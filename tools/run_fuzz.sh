@@ -44,8 +44,8 @@ scratch=$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")
 TMPDIR=$(mktemp -d "$scratch/spanforge-fuzz.XXXXXX")
 # Stacks of allocations, freed memory kept for longer than an input takes, and filled new blocks cost a
 # fourth of the speed; replay a finding without this to see where its memory came from.
-export TMPDIR OMP_NUM_THREADS=1
-export ASAN_OPTIONS=${ASAN_OPTIONS:-malloc_context_size=2:quarantine_size_mb=8:thread_local_quarantine_size_kb=256:max_malloc_fill_size=64}
+lean=malloc_context_size=2:quarantine_size_mb=8:thread_local_quarantine_size_kb=256:max_malloc_fill_size=64
+export TMPDIR OMP_NUM_THREADS=1 ASAN_OPTIONS=${ASAN_OPTIONS:-$lean}
 trap 'rm -rf "$TMPDIR"' EXIT
 
 run_target() {
@@ -69,7 +69,8 @@ run_target() {
   [ -f $at/totals/"$name" ] && read -r all_runs all_seconds <$at/totals/"$name"
   all_runs=$((all_runs + ${runs:-0})) all_seconds=$((all_seconds + seconds))
   echo "$all_runs $all_seconds" >$at/totals/"$name"
-  echo "$name: ${runs:-0} executions in $seconds s of processor time, $all_runs in all in $all_seconds s, ${edges:-cov: 0}," \
+  echo "$name: ${runs:-0} executions in $seconds s of processor time," \
+    "$all_runs in all in $all_seconds s, ${edges:-cov: 0}," \
     "$((after - before)) findings$([ $status = 0 ] || echo ", exit $status: see $log")"
   [ $status = 0 ]
 }

@@ -2,14 +2,19 @@
 // written or read outside the cache.
 #include <gtest/gtest.h>
 
-#include "hub/one_repository.h"
+#include "hub/fixture.h"
 #include "spanforge/base/file.h"
 #include "support/testing.h"
 
 namespace spanforge {
 namespace {
 
-class HostileHubTest : public HubTest {};
+using testing::expect_error;
+using testing::HttpReply;
+using testing::HttpRequest;
+using testing::kCommit;
+
+class HostileHubTest : public testing::HubFixture {};
 
 TEST_F(HostileHubTest, RefusesAnotherRangeThanAskedFor) {
   storage_hook_ = [&](const HttpRequest& request) -> std::optional<HttpReply> {

@@ -5,12 +5,20 @@
 
 #include <gtest/gtest.h>
 
-#include "hub/one_repository.h"
+#include "hub/fixture.h"
 #include "spanforge/base/file.h"
 #include "support/testing.h"
 
 namespace spanforge {
 namespace {
+
+using testing::expect_error;
+using testing::HttpReply;
+using testing::HttpRequest;
+using testing::kCommit;
+using testing::TemporaryDirectory;
+
+class HubTest : public testing::HubFixture {};
 
 TEST_F(HubTest, FetchesWhatAModelNeedsIntoTheCache) {
   files_["README.md"] = "not needed";

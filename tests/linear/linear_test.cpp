@@ -65,7 +65,7 @@ double times_as_long(const std::string& small, const std::string& large, const U
   // Where it seems to cost more, at larger sizes: a table may just leave a cache. How long that takes
   // to pass is the machine's (two doublings have been seen, of 2.5 and 2.8 times), but behind it the
   // ratio falls again, while that of a square rises to four.
-  double ratio = 1e9;
+  double ratio = 0;
   for (const size_t times : {1, 2, 4}) {
     const std::string small = make(size * times), large = make(2 * size * times);
     // Twice, for the machine may have been busy.

@@ -11,13 +11,11 @@ void append_one_line(std::string_view text, std::string& out) {
   for (size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     // U+0085, U+2028 and U+2029 end lines too, for Python among others.
-    const bool may_end_a_line = c == 0xC2 || c == 0xE2;
-    if (c >= 0x20 && c != 0x7f && !may_end_a_line) {
-      out += text[i];
-    } else if (text.substr(i, 2) == "\xC2\x85") {
+    if (c == 0xC2 && text.substr(i, 2) == "\xC2\x85") {
       out += "\\u0085";
       i += 1;
-    } else if (text.substr(i, 3) == "\xE2\x80\xA8" || text.substr(i, 3) == "\xE2\x80\xA9") {
+    } else if (c == 0xE2 &&
+               (text.substr(i, 3) == "\xE2\x80\xA8" || text.substr(i, 3) == "\xE2\x80\xA9")) {
       out += text[i + 2] == '\xA8' ? "\\u2028" : "\\u2029";
       i += 2;
     } else if (c == '\n') {

@@ -33,21 +33,19 @@ Json top_k_json(const std::vector<Candidate>& candidates) {
 
 }  // namespace
 
-std::array<std::string, 4> PredictionFiles::names(const std::string& prefix) {
+PredictionFiles::Names PredictionFiles::names(const std::string& prefix) {
   return {prefix + "_predictions.json", prefix + "_nbest_predictions.json",
           prefix + "_null_odds.json", prefix + "_qa_topk.json"};
 }
 
-PredictionFiles::Files::Files(const fs::path& directory, const std::string& prefix, bool with_top_k)
-    : predictions(directory / names(prefix)[0]),
-      n_best(directory / names(prefix)[1]),
-      odds(directory / names(prefix)[2]) {
-  if (with_top_k) top_k.emplace(directory / names(prefix)[3]);
+PredictionFiles::Files::Files(const fs::path& directory, const Names& names, bool with_top_k)
+    : predictions(directory / names[0]), n_best(directory / names[1]), odds(directory / names[2]) {
+  if (with_top_k) top_k.emplace(directory / names[3]);
 }
 
 void PredictionFiles::add(const Dataset& dataset, const JudgedAnswers& answers) {
   group_.fill([&](const fs::path& directory) {
-    if (!files_) files_.emplace(directory, prefix_, !answers.recipe.empty());
+    if (!files_) files_.emplace(directory, names(prefix_), !answers.recipe.empty());
     for (size_t i = 0; i < answers.decoded.size(); ++i) {
       const size_t example = answers.first_example + i;
       const auto [first, last] = answers.features.windows_of(example);
@@ -64,7 +62,7 @@ void PredictionFiles::add(const Dataset& dataset, const JudgedAnswers& answers) 
 
 void PredictionFiles::finish() {
   group_.fill([&](const fs::path& directory) {
-    if (!files_) files_.emplace(directory, prefix_, false);
+    if (!files_) files_.emplace(directory, names(prefix_), false);
     files_->predictions.commit();
     files_->n_best.commit();
     files_->odds.commit();

@@ -25,14 +25,15 @@ class PredictionFiles {
       : group_(group), prefix_(std::move(prefix)) {}
 
   // Of all files that it may write.
-  static std::array<std::string, 4> names(const std::string& prefix = "eval");
+  using Names = std::array<std::string, 4>;
+  static Names names(const std::string& prefix = "eval");
 
   void add(const Dataset& dataset, const JudgedAnswers& answers);
   void finish();
 
  private:
   struct Files {
-    Files(const std::filesystem::path& directory, const std::string& prefix, bool with_top_k);
+    Files(const std::filesystem::path& directory, const Names& names, bool with_top_k);
     JsonObjectFile predictions, n_best, odds;
     std::optional<JsonObjectFile> top_k;
   };

@@ -176,10 +176,6 @@ bool has_manifest(const fs::path& directory) {
   return regular_file_size(directory / kManifestName).has_value();
 }
 
-Error damaged_checkpoint(const fs::path& directory, const std::string& difference) {
-  return Error(ErrorCode::kBadModel, directory.string(), "is damaged: " + difference);
-}
-
 Error damaged_model(const fs::path& directory, const std::string& difference) {
   return Error(ErrorCode::kBadModel, directory.string(),
                fmt::format("is damaged: {}; after a change on purpose, remove its {}", difference,

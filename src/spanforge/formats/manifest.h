@@ -37,9 +37,8 @@ std::optional<std::string> find_manifest_difference(const fs::path& directory);
 std::optional<std::string> find_size_difference(const fs::path& directory);
 bool has_manifest(const fs::path& directory);
 
-// What to throw for a difference. A checkpoint must be as it was written; a model may have been
-// changed on purpose, and the message says how to make that known.
-Error damaged_checkpoint(const fs::path& directory, const std::string& difference);
+// What to throw for a difference of a model: it may have been changed on purpose, and the message
+// says how to make that known.
 Error damaged_model(const fs::path& directory, const std::string& difference);
 
 }  // namespace spanforge

@@ -212,7 +212,7 @@ Computing computing_of(const QuestionAnsweringModel& model) {
 
 void prove_whole(const fs::path& directory) {
   if (const auto difference = find_manifest_difference(directory)) {
-    throw damaged_checkpoint(directory, *difference);
+    throw Error(ErrorCode::kBadModel, directory.string(), "is damaged: " + *difference);
   }
 }
 

@@ -17,20 +17,14 @@
 #include "spanforge/hub/hub.h"
 #include "support/testing.h"
 
-namespace spanforge {
-
-using testing::expect_error;
-using testing::HttpReply;
-using testing::HttpRequest;
-using testing::StandInServer;
-using testing::TemporaryDirectory;
+namespace spanforge::testing {
 
 inline const std::string kCommit(40, 'c');
 
 // Files over 1 KB are "large": served by a second host, by SHA-256.
-class HubTest : public ::testing::Test {
+class HubFixture : public ::testing::Test {
  protected:
-  HubTest()
+  HubFixture()
       : storage_([this](const HttpRequest& request) { return answer_storage(request); }),
         server_([this](const HttpRequest& request) { return answer_hub(request); }) {
     ::setenv("no_proxy", "127.0.0.1", 1);
@@ -144,4 +138,4 @@ class HubTest : public ::testing::Test {
   StandInServer storage_, server_;
 };
 
-}  // namespace spanforge
+}  // namespace spanforge::testing
