@@ -170,12 +170,14 @@ void read_vocabulary(const std::string& text) {
 // The table of tokens alone: what else a vocabulary of long tokens costs, VocabularyManyLines
 // measures.
 void add_tokens(const std::string& text) {
+  std::vector<std::string_view> lines;
+  for (size_t begin = 0; begin < text.size(); begin += lines.back().size() + 1) {
+    lines.push_back(std::string_view(text).substr(begin, text.find('\n', begin) - begin));
+  }
   Vocabulary vocabulary;
-  size_t begin = 0;
-  for (int64_t id = 0; begin < text.size(); ++id) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    vocabulary.add(std::string_view(text).substr(begin, end - begin), id, "f");
-    begin = end + 1;
+  auto tokens = vocabulary.ahead(lines.size(), [&](size_t i) { return lines[i]; });
+  for (size_t i = 0; i < lines.size(); ++i) {
+    vocabulary.add(tokens.next(), static_cast<int64_t>(i), "f");
   }
 }
 void read_tokenizer(const std::string& json) {

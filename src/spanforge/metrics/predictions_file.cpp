@@ -46,11 +46,12 @@ std::vector<std::pair<std::string, Value>> parse_object(std::string_view text,
   TextIndex ids;
   ids.reserve(members.size());
   const auto id_of = texts_in(members, &std::pair<std::string, Value>::first);
+  TextIndex::Ahead names(ids, members.size(), id_of);
   for (size_t i = 0; i < members.size(); ++i) {
-    const std::string& name = members[i].first;
-    if (!ids.insert(name, i, id_of).is_new) {
-      throw Error(ErrorCode::kBadData, place,
-                  fmt::format("the question id {} appears twice", quote_for_message(name)));
+    if (!ids.insert(names.next(), i, id_of).is_new) {
+      throw Error(
+          ErrorCode::kBadData, place,
+          fmt::format("the question id {} appears twice", quote_for_message(members[i].first)));
     }
   }
   return members;

@@ -228,12 +228,15 @@ std::unique_ptr<const TokenModel> build_model(const JsonView& json) {
   const JsonView vocab = json.at("vocab");
   if (!vocab.is_object()) vocab.fail("an object of tokens and ids must stand here");
   Vocabulary vocabulary;
-  vocabulary.reserve(vocab.value().size());
-  for (const auto& [token, id] : vocab.value().get_ref<const Json::object_t&>()) {
+  const Json::object_t::Container& entries = vocab.value().get_ref<const Json::object_t&>();
+  vocabulary.reserve(entries.size());
+  auto tokens = vocabulary.ahead(entries.size(),
+                                 [&](size_t i) -> std::string_view { return entries[i].first; });
+  for (const auto& [token, id] : entries) {
     if (!id.is_number_integer() || (id.is_number_unsigned() && id.get<uint64_t>() > INT64_MAX)) {
       vocab.fail(fmt::format("token \"{}\" has no usable id", quote_for_message(token)));
     }
-    vocabulary.add(token, id.get<int64_t>(), vocab.place());
+    vocabulary.add(tokens.next(), id.get<int64_t>(), vocab.place());
   }
   return std::make_unique<WordPiece>(std::move(vocabulary), std::move(options), vocab.place());
 }

@@ -20,7 +20,12 @@ class Vocabulary {
   static constexpr size_t kMaxTokenBytes = 1024;
 
   void reserve(size_t tokens);
-  void add(std::string_view token, int64_t id, const std::string& place);
+  void add(TextIndex::Hashed token, int64_t id, const std::string& place);
+  // For a loop that adds many: token_at: 0, 1, ... below `tokens` -> the next one to be added.
+  template <class TokenAt>
+  TextIndex::Ahead<TokenAt> ahead(size_t tokens, TokenAt token_at) const {
+    return {index_, tokens, std::move(token_at)};
+  }
 
   std::optional<int32_t> find(std::string_view token) const;
   // "" when there is no such id; has_id() tells that from an empty token.
