@@ -6,11 +6,23 @@
 #include "spanforge/train/arguments.h"
 #include "support.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace spanforge;
-  TrainingArguments arguments;
+namespace {
+
+using namespace spanforge;
+
+app::OptionTable table_of(TrainingArguments& arguments) {
   app::OptionTable table;
   visit_training_arguments(arguments, table);
+  return table;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static TrainingArguments arguments;
+  static const app::OptionTable fresh = table_of(arguments);
+  arguments = {};
+  app::OptionTable table = fresh;  // costs half of making one
   try {
     table.apply_config(fuzz::view_of(data, size), "fuzzed.toml");
     arguments.given = table.given_names();

@@ -1,5 +1,6 @@
-// Any bytes in the place of one of the weight files of a model directory; the first byte says which.
-// Loading throws an Error or gives a model that answers. What the other files hold is sound.
+// Any bytes in the place of one of the weight files of a model directory; the first byte says which,
+// and whether what answers or what trains loads it. Loading throws an Error or gives a model that
+// answers. What the other files hold is sound.
 #include <array>
 
 #include "spanforge/formats/weights.h"
@@ -49,9 +50,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const Directories directories;
   if (size == 0) return 0;
   const size_t kind = data[0] % Directories::kNames.size();
+  const bool to_answer = data[0] / Directories::kNames.size() % 2 == 0;
   fuzz::write_plain(directories.file(kind), fuzz::view_of(data + 1, size - 1));
   const std::filesystem::path directory = directories.directory(kind);
-  load_and_ask([&] { return AnsweringModel::load(directory, "input", Precision::kF32); });
-  load_and_ask([&] { return QuestionAnsweringModel::load(directory, 1); });
+  if (to_answer) {
+    load_and_ask([&] { return AnsweringModel::load(directory, "input", Precision::kF32); });
+  } else {
+    load_and_ask([&] { return QuestionAnsweringModel::load(directory, 1); });
+  }
   return 0;
 }
