@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Builds the libFuzzer targets of fuzz/ with ASan and UBSan, runs them and prints a line about each.
-# Usage: tools/run_fuzz.sh [--seconds N | --runs N] [--seed N] [--jobs N] [--timeout N] [NAME...]
+# Usage: tools/run_fuzz.sh [--seconds N | --runs N] [--seed N] [--jobs N] [--timeout N] [--minimize]
+#                          [NAME...]
 #   --seconds N  each target runs N seconds (60)      --runs N     or N executions
 #   --seed N     of what is tried (0: another one each time); from the same corpus it is the same
 #   --jobs N     targets at a time (2)                --timeout N  seconds an input may take (25)
+#   --minimize   first drops what adds nothing to its corpus: a long run begins several times faster
 #   NAME         safetensors for fuzz/safetensors_fuzz.cpp, and so on; all of them when none is given
 # What grows is kept in build/fuzz: corpora in corpus/, inputs that failed in findings/, the
 # executions and seconds of processor time of all runs so far in totals/; a further run goes on from
@@ -11,7 +13,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-limit=-max_total_time=60 seed=0 jobs=2 timeout=25
+limit=-max_total_time=60 seed=0 jobs=2 timeout=25 minimize=
 while [ $# -gt 0 ]; do
   case $1 in
     --seconds) limit=-max_total_time=$2; shift 2 ;;
@@ -19,7 +21,8 @@ while [ $# -gt 0 ]; do
     --seed) seed=$2; shift 2 ;;
     --jobs) jobs=$2; shift 2 ;;
     --timeout) timeout=$2; shift 2 ;;
-    -*) sed -n '3,7s/^# //p' "$0" >&2; exit 2 ;;
+    --minimize) minimize=yes; shift ;;
+    -*) sed -n '3,9s/^# //p' "$0" >&2; exit 2 ;;
     *) break ;;
   esac
 done
@@ -55,6 +58,12 @@ run_target() {
   before=$(find $at/findings/"$name" -type f | wc -l)
   local seeds=(fuzz/corpus/"$name")
   [ -d fuzz/regressions/"$name" ] && seeds+=(fuzz/regressions/"$name")
+  if [ -n "$minimize" ]; then
+    rm -rf $at/corpus/"$name".less && mkdir $at/corpus/"$name".less
+    $at/bin/"${name}"_fuzz -merge=1 $at/corpus/"$name".less $at/corpus/"$name" "${seeds[@]}" >"$log" 2>&1 ||
+      { echo "$name: exit $?: see $log"; return 1; }
+    rm -rf $at/corpus/"$name" && mv $at/corpus/"$name".less $at/corpus/"$name"
+  fi
   {
     time $at/bin/"${name}"_fuzz "$limit" -seed="$seed" -timeout="$timeout" -rss_limit_mb=2048 \
       -print_final_stats=1 -dict=fuzz/dictionaries/"$name".dict \
@@ -75,5 +84,5 @@ run_target() {
   [ $status = 0 ]
 }
 export -f run_target
-export limit seed timeout
+export limit seed timeout minimize
 printf '%s\n' "${names[@]}" | xargs -P "$jobs" -I '{}' bash -c 'set -uo pipefail; run_target {}'
