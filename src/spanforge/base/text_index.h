@@ -11,6 +11,7 @@
 #include <optional>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace spanforge {
@@ -41,7 +42,8 @@ class TextIndex {
   };
   // The texts of an array in their order, for a loop that inserts or finds each: their hashes are
   // taken some steps ahead and their slots asked for, so that in a table larger than a cache one
-  // step does not wait for memory after the other.
+  // step does not wait for memory after the other. Of use where the index has its slots already:
+  // reserve() first.
   template <class TextOf>
   class Ahead;
 
@@ -108,7 +110,7 @@ class TextIndex {
 template <class TextOf>
 class TextIndex::Ahead {
  public:
-  // text_of: index of the array, below `size`, -> text, valid while the index is in use.
+  // text_of: a number below `size` -> text, valid while this is used, as must be `index`.
   Ahead(const TextIndex& index, size_t size, TextOf text_of)
       : index_(index), size_(size), text_of_(std::move(text_of)) {
     while (taken_ < kSteps) take();

@@ -21,7 +21,8 @@ class Vocabulary {
 
   void reserve(size_t tokens);
   void add(TextIndex::Hashed token, int64_t id, const std::string& place);
-  // For a loop that adds many: token_at: 0, 1, ... below `tokens` -> the next one to be added.
+  // For a loop that adds many, each with next(): token_at: 0, 1, ... below `tokens` -> token. Until
+  // the vocabulary is moved.
   template <class TokenAt>
   TextIndex::Ahead<TokenAt> ahead(size_t tokens, TokenAt token_at) const {
     return {index_, tokens, std::move(token_at)};
