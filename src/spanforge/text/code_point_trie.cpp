@@ -56,16 +56,26 @@ class CodePointTrie::Builder {
   // Codes by frequency, so that common characters stand close together.
   void assign_codes() {
     if (all_.texts_.empty()) return;
-    std::vector<int32_t>& codes = trie_.codes_;  // first holds how often each character occurs
-    codes.assign(size_t{*std::max_element(all_.texts_.begin(), all_.texts_.end())} + 1, 0);
+    const char32_t last = *std::max_element(all_.texts_.begin(), all_.texts_.end());
+    trie_.blocks_.assign(last / kBlock + 1, 0);
+    trie_.codes_.assign(kBlock, 0);
     std::vector<std::pair<int32_t, char32_t>> ranked;
     for (const char32_t c : all_.texts_) {
-      if (codes[c]++ == 0) ranked.emplace_back(0, c);
+      if (own_code(c)++ == 0) ranked.emplace_back(0, c);  // first, how often it occurs
     }
-    for (auto& [count, c] : ranked) count = -codes[c];
+    for (auto& [count, c] : ranked) count = -own_code(c);
     std::sort(ranked.begin(), ranked.end());
-    for (const auto& [count, c] : ranked) codes[c] = ++code_count_;
+    for (const auto& [count, c] : ranked) own_code(c) = ++code_count_;
     counts_.assign(ranked.size() + 1, 0);
+  }
+  // Makes the block that it is in.
+  int32_t& own_code(char32_t c) {
+    uint32_t& block = trie_.blocks_[c / kBlock];
+    if (block == 0) {
+      block = static_cast<uint32_t>(trie_.codes_.size());
+      trie_.codes_.resize(block + kBlock);
+    }
+    return trie_.codes_[block + c % kBlock];
   }
 
   void place_children(const Range& range) {
@@ -118,7 +128,7 @@ class CodePointTrie::Builder {
   }
 
   int32_t code_at(const Key& key, size_t position) const {
-    return trie_.codes_[all_.texts_[key.begin + position]];
+    return trie_.code(all_.texts_[key.begin + position]);
   }
 
   int32_t find_base() {

@@ -40,7 +40,10 @@ class CodePointTrie {
   CodePointTrie(int32_t roots, const Keys& keys);
 
   // Characters are looked up by code: 1, 2, ... for those that occur in keys, 0 for all others.
-  int32_t code(char32_t c) const { return c < codes_.size() ? codes_[c] : 0; }
+  int32_t code(char32_t c) const {
+    const size_t block = c / kBlock;
+    return block < blocks_.size() ? codes_[blocks_[block] + c % kBlock] : 0;
+  }
   Edge next(int32_t node, char32_t c) const { return step(node, code(c)); }
   Edge step(int32_t node, int32_t code) const {
     const int32_t child = units_[static_cast<size_t>(node)].base + code;
@@ -56,7 +59,9 @@ class CodePointTrie {
     int32_t value = kNoValue;
   };
   class Builder;
-  std::vector<int32_t> codes_;  // [code point]
+  static constexpr size_t kBlock = 256;  // characters whose codes stand together
+  std::vector<uint32_t> blocks_;  // [code point / kBlock] of their begin in codes_
+  std::vector<int32_t> codes_;    // begins with a block of zeros, for characters far from all keys
   std::vector<Unit> units_;     // long enough for base + code of any node and code
 };
 
