@@ -26,10 +26,10 @@ void write_weight_seeds(const std::filesystem::path& corpus) {
   std::filesystem::create_directories(directory);
   const QuestionAnsweringModel model = fuzz::tiny_model();
   const std::vector<StoredTensor> tensors = fuzz::stored_tensors(model);
-  constexpr char kKinds = 5;
   const auto seed = [&](const std::string& name, char kind, const std::string& bytes) {
     write_seed(corpus, "weight_files", name, kind, bytes);
-    write_seed(corpus, "weight_files", name + "-to-train", static_cast<char>(kind + kKinds), bytes);
+    write_seed(corpus, "weight_files", name + "-to-train",
+               static_cast<char>(kind + fuzz::kWeightFileKinds), bytes);
   };
   write_safetensors(directory / "model.safetensors", tensors);
   seed("safetensors", 0, read_file(directory / "model.safetensors"));

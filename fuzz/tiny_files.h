@@ -10,6 +10,9 @@
 
 namespace spanforge::fuzz {
 
+// Of the weight_files target, whose first byte is a kind, or a kind and this where what trains loads.
+inline constexpr size_t kWeightFileKinds = 5;
+
 inline std::vector<StoredTensor> stored_tensors(const QuestionAnsweringModel& model) {
   std::vector<StoredTensor> tensors;
   for (const Parameter& parameter : model.parameters()) {

@@ -14,7 +14,7 @@ using namespace spanforge;
 // Directories that lack one file each.
 class Directories {
  public:
-  static constexpr std::array<const char*, 5> kNames = {
+  static constexpr std::array<const char*, fuzz::kWeightFileKinds> kNames = {
       "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
       "pytorch_model.bin.index.json", kInt8WeightFile};
 
@@ -49,8 +49,8 @@ void load_and_ask(Load&& load) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const Directories directories;
   if (size == 0) return 0;
-  const size_t kind = data[0] % Directories::kNames.size();
-  const bool to_answer = data[0] / Directories::kNames.size() % 2 == 0;
+  const size_t kind = data[0] % fuzz::kWeightFileKinds;
+  const bool to_answer = data[0] / fuzz::kWeightFileKinds % 2 == 0;
   fuzz::write_plain(directories.file(kind), fuzz::view_of(data + 1, size - 1));
   const std::filesystem::path directory = directories.directory(kind);
   if (to_answer) {

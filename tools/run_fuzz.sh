@@ -45,8 +45,8 @@ cmake --build build/fuzz -j "$(nproc)" --target "${names[@]/%/_fuzz}" -- --quiet
 # Targets that need files write them here: in memory, where the system has such a place.
 scratch=$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")
 TMPDIR=$(mktemp -d "$scratch/spanforge-fuzz.XXXXXX")
-# Stacks of allocations, freed memory kept beyond what the cache holds, and filled new blocks cost more than a
-# third of the speed; replay a finding without this to see where its memory came from.
+# Stacks of allocations, freed memory kept beyond what the cache holds, and filled new blocks cost
+# more than a third of the speed; replay a finding without this to see where its memory came from.
 lean=malloc_context_size=1:quarantine_size_mb=1:thread_local_quarantine_size_kb=64:max_malloc_fill_size=64
 export TMPDIR OMP_NUM_THREADS=1 ASAN_OPTIONS=${ASAN_OPTIONS:-$lean}
 trap 'rm -rf "$TMPDIR"' EXIT

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/text_index.h"
@@ -23,56 +22,32 @@ const TokenName kNames[] = {{"unk_token", &BertOptions::unk_token},
                             {"cls_token", &BertOptions::cls_token},
                             {"mask_token", &BertOptions::mask_token}};
 
-Json::object_t::Container& members_of(Json& object) {
-  return object.get_ref<Json::object_t&>();
-}
-// An object that takes so many members without copying their keys.
-Json object_for(size_t members) {
-  Json out = Json::object();
-  members_of(out).reserve(members);
-  return out;
-}
-// An initializer list would copy them.
-template <class... Values>
-Json array_of(Values&&... values) {
-  Json out = Json::array();
-  out.get_ref<Json::array_t&>().reserve(sizeof...(values));
-  (out.push_back(std::forward<Values>(values)), ...);
-  return out;
-}
-
-Json piece(const char* kind, std::string_view id, int type_id) {
-  Json content = object_for(2);
-  content["id"] = id;
-  content["type_id"] = type_id;
-  Json out = Json::object();
-  out[kind] = std::move(content);
-  return out;
-}
 Json special_piece(const std::string& token, int type_id) {
-  return piece("SpecialToken", token, type_id);
+  return {{"SpecialToken", {{"id", token}, {"type_id", type_id}}}};
 }
-Json sequence_piece(const char* id, int type_id) { return piece("Sequence", id, type_id); }
+Json sequence_piece(const char* id, int type_id) {
+  return {{"Sequence", {{"id", id}, {"type_id", type_id}}}};
+}
 
 Json post_processor(const BertOptions& options, int32_t cls_id, int32_t sep_id) {
   const std::string& cls = options.cls_token;
   const std::string& sep = options.sep_token;
-  Json specials = object_for(2);
+  Json out = Json::object();
+  out["type"] = "TemplateProcessing";
+  out["single"] =
+      Json::array({special_piece(cls, 0), sequence_piece("A", 0), special_piece(sep, 0)});
+  out["pair"] = Json::array({special_piece(cls, 0), sequence_piece("A", 0), special_piece(sep, 0),
+                             sequence_piece("B", 1), special_piece(sep, 1)});
+  out["special_tokens"] = Json::object();
   const auto add = [&](const std::string& token, int32_t id) {
-    Json entry = object_for(3);
+    Json entry = Json::object();
     entry["id"] = token;
-    entry["ids"] = array_of(id);
-    entry["tokens"] = array_of(token);
-    specials[token] = std::move(entry);
+    entry["ids"] = Json::array({id});
+    entry["tokens"] = Json::array({token});
+    out["special_tokens"][token] = std::move(entry);
   };
   add(cls, cls_id);
   add(sep, sep_id);
-  Json out = object_for(4);
-  out["type"] = "TemplateProcessing";
-  out["single"] = array_of(special_piece(cls, 0), sequence_piece("A", 0), special_piece(sep, 0));
-  out["pair"] = array_of(special_piece(cls, 0), sequence_piece("A", 0), special_piece(sep, 0),
-                         sequence_piece("B", 1), special_piece(sep, 1));
-  out["special_tokens"] = std::move(specials);
   return out;
 }
 
@@ -127,7 +102,7 @@ Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOp
   };
   id_of(options.unk_token);
 
-  Json normalizer = object_for(5);
+  Json normalizer = Json::object();
   normalizer["type"] = "BertNormalizer";
   normalizer["clean_text"] = true;
   normalizer["handle_chinese_chars"] = options.tokenize_chinese_chars;
@@ -135,35 +110,30 @@ Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOp
       options.strip_accents ? Json(*options.strip_accents) : Json(nullptr);
   normalizer["lowercase"] = options.do_lower_case;
 
-  Json model = object_for(5);
+  Json model = Json::object();
   model["type"] = "WordPiece";
   model["unk_token"] = options.unk_token;
   model["continuing_subword_prefix"] = "##";
   model["max_input_chars_per_word"] = 100;
-  Json vocab = object_for(first_lines.size());
+  Json vocab = Json::object();
+  auto& entries = static_cast<Json::object_t::Container&>(vocab.get_ref<Json::object_t&>());
+  entries.reserve(first_lines.size());
   for (size_t i = 0; i < vocabulary.size(); ++i) {
     // Appended past the ordered map's own insertion, which looks every key up linearly.
-    if (ids[firsts[i]] == i) members_of(vocab).emplace_back(vocabulary[i], i);
+    if (ids[firsts[i]] == i) entries.emplace_back(vocabulary[i], i);
   }
   model["vocab"] = std::move(vocab);
 
-  Json pre_tokenizer = Json::object();
-  pre_tokenizer["type"] = "BertPreTokenizer";
-  Json decoder = object_for(3);
-  decoder["type"] = "WordPiece";
-  decoder["prefix"] = "##";
-  decoder["cleanup"] = true;
-
-  Json document = object_for(9);
+  Json document = Json::object();
   document["version"] = "1.0";
   document["truncation"] = nullptr;
   document["padding"] = nullptr;
   document["added_tokens"] = Json::array();
   document["normalizer"] = std::move(normalizer);
-  document["pre_tokenizer"] = std::move(pre_tokenizer);
+  document["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
   document["post_processor"] =
       post_processor(options, id_of(options.cls_token), id_of(options.sep_token));
-  document["decoder"] = std::move(decoder);
+  document["decoder"] = {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}};
   document["model"] = std::move(model);
   return document;
 }
