@@ -11,7 +11,9 @@ case ${1:-build} in
   build) ;;
   test) packages+=(libgtest-dev python3 python3-venv ccache) ;;
   bench) packages+=(libbenchmark-dev python3 python3-venv ccache) ;;
-  fuzz) packages+=(clang libomp-dev llvm ccache) ;;  # llvm: its symbolizer names a finding's lines
+  # libclang-rt-dev: the sanitizers' and libFuzzer's libraries, which clang only recommends;
+  # llvm: its symbolizer names a finding's lines
+  fuzz) packages+=(clang libclang-rt-dev libomp-dev llvm ccache) ;;
   *) echo "usage: install_packages.sh [build|test|bench|fuzz]" >&2; exit 2 ;;
 esac
 
