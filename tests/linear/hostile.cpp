@@ -1,290 +1,16 @@
 #include "linear/hostile.h"
 
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "options.h"
-#include "questions.h"
-#include "spanforge/base/hash.h"
-#include "spanforge/base/threads.h"
-#include "spanforge/data/check.h"
-#include "spanforge/data/overlap.h"
-#include "spanforge/data/repair.h"
-#include "spanforge/data/rewrite.h"
-#include "spanforge/formats/safetensors.h"
-#include "spanforge/formats/tfevents.h"
-#include "spanforge/formats/torch_file.h"
-#include "spanforge/formats/zip.h"
-#include "spanforge/metrics/predictions_file.h"
-#include "spanforge/metrics/squad.h"
-#include "spanforge/model/config.h"
-#include "spanforge/text/tokenizer.h"
-#include "spanforge/text/vocabulary.h"
-#include "spanforge/train/arguments.h"
-#include "spanforge/train/state_files.h"
 #include "support/colliding_texts.h"
 
 namespace spanforge {
-
-std::string repeat(std::string_view piece, size_t size) {
-  std::string out;
-  while (out.size() < size) out += piece;
-  return out;
-}
-
-Make all(std::string piece, std::string before, std::string after) {
-  return [=](size_t size) { return before + repeat(piece, size) + after; };
-}
-
-Make colliding(std::string before_key, std::string after_key, std::string before,
-               std::string after) {
-  return [=](size_t size) {
-    std::string out = before;
-    for (size_t i = 0; out.size() < size; ++i) {
-      out += before_key + testing::colliding_text(i) + after_key;
-    }
-    return out + after;
-  };
-}
-
 namespace {
 
-// --- What is fed -------------------------------------------------------------------------------
-
-// Pieces with a number in each.
-Make numbered(std::string before_number, std::string after_number, std::string before = "",
-              std::string after = "") {
-  return [=](size_t size) {
-    std::string out = before;
-    for (size_t i = 0; out.size() < size; ++i) {
-      out += before_number + std::to_string(i) + after_number;
-    }
-    return out + after;
-  };
-}
-// A number and a key as colliding() makes them in each.
-Make numbered_colliding(std::string before_number, std::string before_key, std::string after_key) {
-  return [=](size_t size) {
-    std::string out;
-    for (size_t i = 0; out.size() < size; ++i) {
-      out +=
-          before_number + std::to_string(i) + before_key + testing::colliding_text(i) + after_key;
-    }
-    return out;
-  };
-}
-std::string little_endian(uint64_t value, size_t size) {
-  std::string out;
-  for (size_t i = 0; i < size; ++i) out += static_cast<char>(value >> (8 * i) & 0xFF);
-  return out;
-}
-
-// --- What it is fed to ---------------------------------------------------------------------------
-
-// An error is an end like any other: only the time counts.
-template <class Body>
-void whatever_comes(Body&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    ASSERT_NE(error.code(), ErrorCode::kInternal) << error.what();
-  }
-}
-
-void read_json(const std::string& text) {
-  whatever_comes([&] { parse_json(text, "f", ErrorCode::kBadData); });
-}
-void read_config(const std::string& text) {
-  whatever_comes([&] { ModelConfig::from_json_text(text, "f"); });
-}
-void read_safetensors(const std::string& header) {
-  whatever_comes([&] { parse_safetensors(little_endian(header.size(), 8) + header, "f"); });
-}
-void check_data(const std::string& text) {
-  whatever_comes([&] {
-    const Dataset dataset = parse_dataset(text, "f");
-    const std::vector<const Dataset*> files = {&dataset};
-    check_verdict(check_datasets(files), files);
-  });
-}
-// As data check and data fix read: faults are noted and the rest is looked at.
-void survey_and_fix(const std::string& text) {
-  whatever_comes([&] {
-    const Dataset dataset = survey_text(text, "f");
-    const std::vector<const Dataset*> files = {&dataset};
-    check_to_text(check_datasets(files), files);
-    const RepairPlan plan = plan_repairs(dataset, {.similar = true, .trim = true});
-    plan_to_text(plan, dataset);
-    std::vector<AnswerChange> changes;
-    for (const Repair& one : plan.repairs) changes.push_back({one.example, one.answer, one.after});
-    find_byte_changes(text, dataset, changes);
-  });
-}
-void compare_data(const std::string& text) {
-  whatever_comes([&] {
-    const Dataset dataset = parse_dataset(text, "f");
-    find_overlap(dataset, dataset);
-  });
-}
-void score_words(const std::string& text) { squad_f1(text, text + " x"); }
-void read_questions(const std::string& text) {
-  whatever_comes([&] { app::parse_questions(text, "f"); });
-}
-void read_predictions(const std::string& text) {
-  whatever_comes([&] { parse_predictions(text, "f"); });
-}
-void read_trainer_state(const std::string& text) {
-  whatever_comes([&] {
-    std::filesystem::path best;
-    trainer_state_from_json(parse_json(text, "f", ErrorCode::kBadModel), "f", best);
-  });
-}
-void read_events_of(const std::string& bytes) {
-  whatever_comes([&] { parse_events(bytes, "f"); });
-}
-void read_torch(const std::string& pickle) {
-  std::string file;
-  ZipWriter zip([&](std::string_view bytes) { file += bytes; });
-  zip.add("archive/data.pkl", "\x80\x02" + pickle);
-  zip.add("archive/data/0", "aaaabbbbccccdddd");
-  zip.finish();
-  whatever_comes([&] { parse_torch_file(file, "f"); });
-}
-void read_archive(const std::string& bytes) {
-  whatever_comes([&] { read_zip(bytes, "f"); });
-}
-void read_toml(const std::string& text) {
-  whatever_comes([&] {
-    TrainingArguments arguments;
-    app::OptionTable table;
-    visit_training_arguments(arguments, table);
-    table.apply_config(text, "f");
-  });
-}
-void read_vocabulary(const std::string& text) {
-  whatever_comes([&] { Tokenizer::from_vocabulary_text(text, {}, "f"); });
-}
-// The table of tokens alone: what else a vocabulary of long tokens costs, VocabularyManyLines
-// measures.
-void add_tokens(const std::string& text) {
-  std::vector<std::string_view> lines;
-  for (size_t begin = 0; begin < text.size(); begin += lines.back().size() + 1) {
-    lines.push_back(std::string_view(text).substr(begin, text.find('\n', begin) - begin));
-  }
-  Vocabulary vocabulary;
-  auto tokens = vocabulary.ahead(lines.size(), [&](size_t i) { return lines[i]; });
-  for (size_t i = 0; i < lines.size(); ++i) {
-    vocabulary.add(tokens.next(), static_cast<int64_t>(i), "f");
-  }
-}
-void read_tokenizer(const std::string& json) {
-  whatever_comes([&] { Tokenizer::from_json(json, "", "f"); });
-}
-
-constexpr const char* kTokenizerHead =
-    R"({"version": "1.0", "normalizer": {"type": "BertNormalizer", "clean_text": true,
-    "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
-    "pre_tokenizer": {"type": "BertPreTokenizer"},
-    "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true}, )";
-constexpr const char* kModelHead =
-    R"("model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-    "max_input_chars_per_word": 1000000000, "vocab": {"[UNK]": 0, "a": 1, "##a": 2)";
-
-std::string added_tokens(size_t count, const std::string& flags) {
-  std::string out = "\"added_tokens\": [";
-  for (size_t i = 0; i < count; ++i) {
-    out += (i > 0 ? ", " : "") + std::string(R"({"content": "[x)") + std::to_string(i) +
-           R"(]", "single_word": false, "lstrip": true, "rstrip": true, "normalized": false, )" +
-           R"("special": true, "id": )" + std::to_string(i + 4) + flags + "}";
-  }
-  return out + "], ";
-}
-std::string tokenizer_json(const std::string& added) {
-  return std::string(kTokenizerHead) + added + kModelHead + R"(, "##)" + std::string(500, 'a') +
-         R"(b": 3}}})";
-}
-void read_tokenizer_config(const std::string& config) {
-  static const std::string json = tokenizer_json("");
-  whatever_comes([&] { Tokenizer::from_json(json, config, "f"); });
-}
-
-// Few tokens; one of them long, so that "aaaa..." is followed far before it is given up; words may
-// be of any length.
-const Tokenizer& plain_tokenizer() {
-  static const Tokenizer tokenizer = Tokenizer::from_json(tokenizer_json(""), "", "f");
-  return tokenizer;
-}
-const Tokenizer& many_specials() {
-  static const Tokenizer tokenizer =
-      Tokenizer::from_json(tokenizer_json(added_tokens(5000, "")), "", "f");
-  return tokenizer;
-}
-const Tokenizer& bert_tokenizer() {
-  static const Tokenizer tokenizer = Tokenizer::from_vocabulary(
-      {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##a", "##b", "一", ".", "e"}, {}, "f");
-  return tokenizer;
-}
-Use encode_with(const Tokenizer& (*tokenizer)()) {
-  return [tokenizer](const std::string& text) { tokenizer().encode(text); };
-}
-void encode_in_windows(const std::string& text) {
-  EncodeOptions options;
-  options.truncation = Truncation{64, 32, TruncationStrategy::kLongestFirst};
-  bert_tokenizer().encode(text, options);
-}
-
-std::string long_context(size_t size, const std::string& answers) {
-  const std::string context = repeat("word ", size / 2);
-  std::string out = R"({"data": [{"paragraphs": [{"context": ")" + context + R"(", "qas": [)";
-  for (size_t i = 0; out.size() < size; ++i) {
-    out += (i > 0 ? ", " : "") + std::string(R"({"id": ")") + std::to_string(i) +
-           R"(", "question": "q", "answers": )" + answers + "}";
-  }
-  return out + "]}]}]}";
-}
-Make in_one_context(std::string answers) {
-  return [=](size_t size) { return long_context(size, answers); };
-}
-
-std::string event_record(const std::string& body) {
-  const auto masked = [](std::string_view bytes) {
-    const uint32_t crc = crc32c(bytes);
-    return little_endian((crc >> 15 | crc << 17) + 0xA282EAD8u, 4);
-  };
-  const std::string length = little_endian(body.size(), 8);
-  return length + masked(length) + body + masked(body);
-}
-std::string one_event_of_many_values(size_t size) {
-  std::string summary;
-  for (size_t i = 0; summary.size() < size; ++i) {
-    summary += std::string("\x0a\x08\x0a\x01t\x15\0\0\0\0", 10);  // value {tag, simple_value}
-  }
-  std::string length;
-  for (size_t rest = summary.size(); rest > 0; rest >>= 7) {
-    length += static_cast<char>((rest & 127) | (rest > 127 ? 128 : 0));
-  }
-  return event_record("\x2a" + length + summary);
-}
-std::string archive_of(
-    size_t size, size_t entry_bytes,
-    const std::function<std::string(size_t)>& name_of = [](size_t i) {
-      return std::to_string(i);
-    }) {
-  std::string out;
-  ZipWriter zip([&](std::string_view bytes) { out += bytes; });
-  for (size_t i = 0; out.size() < size; ++i) {
-    zip.add("archive/data/" + name_of(i), std::string(entry_bytes, 'x'));
-  }
-  zip.finish();
-  return out;
-}
+std::string decimal(size_t number) { return std::to_string(number); }
 
 }  // namespace
 
-void encode_bert(const std::string& text) { bert_tokenizer().encode(text); }
 void PrintTo(const Hostile& row, std::ostream* out) { *out << row.name; }
 
 const std::vector<Hostile>& hostile_table() {
@@ -437,10 +163,11 @@ const std::vector<Hostile>& hostile_table() {
        [](size_t size) { return "X" + little_endian(size, 4) + std::string(size, 'a') + "."; },
        read_torch},
       {"PickleLineWithoutEnd", all("c"), read_torch},
-      {"ZipManyEntries", [](size_t size) { return archive_of(size, 0); }, read_archive},
+      {"ZipManyEntries", [](size_t size) { return archive_of(size, 0, decimal); }, read_archive},
       {"ZipNamesOfOneHash",
        [](size_t size) { return archive_of(size, 0, testing::colliding_text); }, read_archive},
-      {"ZipLargeEntries", [](size_t size) { return archive_of(size, 5000); }, read_archive},
+      {"ZipLargeEntries", [](size_t size) { return archive_of(size, 5000, decimal); },
+       read_archive},
       {"ZipManyEnds", all("PK\x05\x06"), read_archive},
       {"TomlManyKeys", numbered("k", " = 1\n"), read_toml},
       {"TomlLongList", all("'a',", "allow_changed = [", "'b']"), read_toml},
@@ -467,7 +194,7 @@ const std::vector<Hostile>& hostile_table() {
        },
        read_tokenizer},
       {"TokenizerJsonAddedTokens",
-       [](size_t size) { return tokenizer_json(added_tokens(size / 150, "")); }, read_tokenizer},
+       [](size_t size) { return tokenizer_json(added_tokens(size / 150)); }, read_tokenizer},
       {"TokenizerJsonNormalizers",
        [](size_t size) {
          return R"({"version": "1.0", "normalizer": {"type": "Sequence", "normalizers": [)" +
@@ -485,25 +212,24 @@ const std::vector<Hostile>& hostile_table() {
                 R"("999999999": {"content": "[SEP]", "lstrip": false, "normalized": false,
                 "rstrip": false, "single_word": false, "special": true}}})"),
        read_tokenizer_config},
-      {"TextWithoutSpaces", all("a"), encode_with(bert_tokenizer)},
-      {"TextOfOneLongWord", all("a"), encode_with(plain_tokenizer)},
-      {"TextOfLongWords", all(std::string(99, 'a') + " "), encode_with(bert_tokenizer)},
-      {"TextOfWordsTooLong", all(std::string(5000, 'a') + " "), encode_with(bert_tokenizer)},
-      {"TextOfUnknownWords", all("zq "), encode_with(bert_tokenizer)},
-      {"TextOfCombiningMarks", all("\u0301", "e"), encode_with(bert_tokenizer)},
-      {"TextOfUnorderedMarks", all("\u0301\u0316\u0327", "e"), encode_with(bert_tokenizer)},
-      {"TextOfChinese", all("一"), encode_with(bert_tokenizer)},
-      {"TextOfHangul", all("각"), encode_with(bert_tokenizer)},
-      {"TextOfPunctuation", all("."), encode_with(bert_tokenizer)},
-      {"TextOfSpaces", all(" \t\u3000"), encode_with(bert_tokenizer)},
-      {"TextOfControlCharacters", all(std::string("\x01\0\xc2\x85", 4)),
-       encode_with(bert_tokenizer)},
-      {"TextOfEmoji", all("👩‍🚀"), encode_with(bert_tokenizer)},
-      {"TextOfSpecialTokens", all("[SEP]"), encode_with(bert_tokenizer)},
-      {"TextOfBrackets", all("["), encode_with(bert_tokenizer)},
-      {"TextOfBracketsManySpecials", all("["), encode_with(many_specials)},
-      {"TextOfManySpecials", numbered("[x", "] "), encode_with(many_specials)},
-      {"TextOfSpecialsAndSpaces", all("[x1]    "), encode_with(many_specials)},
+      {"TextWithoutSpaces", all("a"), encode_bert},
+      {"TextOfOneLongWord", all("a"), encode_long_words},
+      {"TextOfLongWords", all(std::string(99, 'a') + " "), encode_bert},
+      {"TextOfWordsTooLong", all(std::string(5000, 'a') + " "), encode_bert},
+      {"TextOfUnknownWords", all("zq "), encode_bert},
+      {"TextOfCombiningMarks", all("\u0301", "e"), encode_bert},
+      {"TextOfUnorderedMarks", all("\u0301\u0316\u0327", "e"), encode_bert},
+      {"TextOfChinese", all("一"), encode_bert},
+      {"TextOfHangul", all("각"), encode_bert},
+      {"TextOfPunctuation", all("."), encode_bert},
+      {"TextOfSpaces", all(" \t\u3000"), encode_bert},
+      {"TextOfControlCharacters", all(std::string("\x01\0\xc2\x85", 4)), encode_bert},
+      {"TextOfEmoji", all("👩‍🚀"), encode_bert},
+      {"TextOfSpecialTokens", all("[SEP]"), encode_bert},
+      {"TextOfBrackets", all("["), encode_bert},
+      {"TextOfBracketsManySpecials", all("["), encode_many_specials},
+      {"TextOfManySpecials", numbered("[x", "] "), encode_many_specials},
+      {"TextOfSpecialsAndSpaces", all("[x1]    "), encode_many_specials},
       {"TextInWindows", all("a. "), encode_in_windows},
   };
   return rows;

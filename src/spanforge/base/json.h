@@ -26,6 +26,10 @@ Json parse_json_line(std::string_view text, const std::string& file, size_t line
 // times_size: what the tree may take, in sizes of the file (and 32 MB besides).
 Json parse_json_file(const std::filesystem::path& path, ErrorCode code, int times_size = 1);
 
+// Adds a member behind the others. REQUIRES: its key is new. (The object's own insertion looks each
+// key up from the first: n * n steps for n members.)
+void append_member(Json& object, std::string key, Json value);
+
 struct PythonJsonStyle {
   int indent = -1;           // as json.dumps(indent=...): -1 is None
   bool sort_keys = false;

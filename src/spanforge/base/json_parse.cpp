@@ -1,4 +1,4 @@
-// parse_json: a tree from JsonReader's pieces. The library's own parser is not used because its
+// parse_json and append_member: a tree from JsonReader's pieces. The library's own parser is not used because its
 // ordered object looks a key up linearly and copies members when it grows: quadratic on a
 // vocabulary, and twice the memory on a large file. Here members are gathered in a plain vector and
 // moved into an object of exactly their number.
@@ -98,11 +98,9 @@ Json build_object(JsonReader& in, TreeBudget& budget) {
                                                  quote_for_message(members[*repeated].first)));
   }
   Json object = Json::object();
-  auto& target = object.get_ref<Json::object_t&>();
-  target.reserve(members.size());
+  object.get_ref<Json::object_t&>().reserve(members.size());
   for (Member& member : members) {
-    static_cast<Json::object_t::Container&>(target).emplace_back(std::move(member.first),
-                                                                 std::move(member.second));
+    append_member(object, std::move(member.first), std::move(member.second));
   }
   return object;
 }
@@ -136,6 +134,11 @@ Json build(JsonReader& in, uint64_t memory) {
 constexpr uint64_t kBesidesText = uint64_t{32} << 20;
 
 }  // namespace
+
+void append_member(Json& object, std::string key, Json value) {
+  auto& members = object.get_ref<Json::object_t&>();
+  static_cast<Json::object_t::Container&>(members).emplace_back(std::move(key), std::move(value));
+}
 
 Json parse_json(std::string_view text, const std::string& place, ErrorCode code) {
   return parse_json_line(text, place, 1, code);

@@ -297,8 +297,7 @@ class RowHandler : public nlohmann::json_sax<Json> {
           fail(fmt::format("must be a list, not {}", value.type_name()));
         }
         // Its key is new: it is not looked for among the others, which may be many.
-        static_cast<Json::object_t::Container&>(frame.value.get_ref<Json::object_t&>())
-            .emplace_back(frame.key, std::move(value));
+        append_member(frame.value, frame.key, std::move(value));
     }
   }
 

@@ -64,6 +64,7 @@ PredictionScores score(const Dataset& dataset, const PredictionsFile& prediction
   TextIndex position;  // id -> index into items
   const auto id_of = texts_in(result.items, &SquadItem::id);
   result.items.reserve(dataset.examples.size());
+  position.reserve(dataset.examples.size());
   for (const Example& example : dataset.examples) {
     result.items.push_back(squad_item_of(example));
     result.items.back().answered = false;

@@ -116,11 +116,9 @@ Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOp
   model["continuing_subword_prefix"] = "##";
   model["max_input_chars_per_word"] = 100;
   Json vocab = Json::object();
-  auto& entries = static_cast<Json::object_t::Container&>(vocab.get_ref<Json::object_t&>());
-  entries.reserve(first_lines.size());
+  vocab.get_ref<Json::object_t&>().reserve(first_lines.size());
   for (size_t i = 0; i < vocabulary.size(); ++i) {
-    // Appended past the ordered map's own insertion, which looks every key up linearly.
-    if (ids[firsts[i]] == i) entries.emplace_back(vocabulary[i], i);
+    if (ids[firsts[i]] == i) append_member(vocab, vocabulary[i], i);
   }
   model["vocab"] = std::move(vocab);
 

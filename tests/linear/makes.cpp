@@ -1,0 +1,126 @@
+#include "linear/makes.h"
+
+#include "spanforge/base/hash.h"
+#include "spanforge/formats/zip.h"
+#include "support/colliding_texts.h"
+
+namespace spanforge {
+
+std::string repeat(std::string_view piece, size_t size) {
+  std::string out;
+  while (out.size() < size) out += piece;
+  return out;
+}
+
+Make all(std::string piece, std::string before, std::string after) {
+  return [=](size_t size) { return before + repeat(piece, size) + after; };
+}
+
+Make colliding(std::string before_key, std::string after_key, std::string before,
+               std::string after) {
+  return [=](size_t size) {
+    std::string out = before;
+    for (size_t i = 0; out.size() < size; ++i) {
+      out += before_key + testing::colliding_text(i) + after_key;
+    }
+    return out + after;
+  };
+}
+
+Make numbered(std::string before_number, std::string after_number, std::string before,
+              std::string after) {
+  return [=](size_t size) {
+    std::string out = before;
+    for (size_t i = 0; out.size() < size; ++i) {
+      out += before_number + std::to_string(i) + after_number;
+    }
+    return out + after;
+  };
+}
+
+Make numbered_colliding(std::string before_number, std::string before_key, std::string after_key) {
+  return [=](size_t size) {
+    std::string out;
+    for (size_t i = 0; out.size() < size; ++i) {
+      out +=
+          before_number + std::to_string(i) + before_key + testing::colliding_text(i) + after_key;
+    }
+    return out;
+  };
+}
+
+std::string little_endian(uint64_t value, size_t size) {
+  std::string out;
+  for (size_t i = 0; i < size; ++i) out += static_cast<char>(value >> (8 * i) & 0xFF);
+  return out;
+}
+
+Make in_one_context(std::string answers) {
+  return [=](size_t size) {
+    const std::string context = repeat("word ", size / 2);
+    std::string out = R"({"data": [{"paragraphs": [{"context": ")" + context + R"(", "qas": [)";
+    for (size_t i = 0; out.size() < size; ++i) {
+      out += (i > 0 ? ", " : "") + std::string(R"({"id": ")") + std::to_string(i) +
+             R"(", "question": "q", "answers": )" + answers + "}";
+    }
+    return out + "]}]}]}";
+  };
+}
+
+std::string event_record(const std::string& body) {
+  const auto masked = [](std::string_view bytes) {
+    const uint32_t crc = crc32c(bytes);
+    return little_endian((crc >> 15 | crc << 17) + 0xA282EAD8u, 4);
+  };
+  const std::string length = little_endian(body.size(), 8);
+  return length + masked(length) + body + masked(body);
+}
+
+std::string one_event_of_many_values(size_t size) {
+  std::string summary;
+  for (size_t i = 0; summary.size() < size; ++i) {
+    summary += std::string("\x0a\x08\x0a\x01t\x15\0\0\0\0", 10);  // value {tag, simple_value}
+  }
+  std::string length;
+  for (size_t rest = summary.size(); rest > 0; rest >>= 7) {
+    length += static_cast<char>((rest & 127) | (rest > 127 ? 128 : 0));
+  }
+  return event_record("\x2a" + length + summary);
+}
+
+std::string archive_of(size_t size, size_t entry_bytes,
+                       const std::function<std::string(size_t)>& name_of) {
+  std::string out;
+  ZipWriter zip([&](std::string_view bytes) { out += bytes; });
+  for (size_t i = 0; out.size() < size; ++i) {
+    zip.add("archive/data/" + name_of(i), std::string(entry_bytes, 'x'));
+  }
+  zip.finish();
+  return out;
+}
+
+const char* const kTokenizerHead =
+    R"({"version": "1.0", "normalizer": {"type": "BertNormalizer", "clean_text": true,
+    "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+    "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true}, )";
+const char* const kModelHead =
+    R"("model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+    "max_input_chars_per_word": 1000000000, "vocab": {"[UNK]": 0, "a": 1, "##a": 2)";
+
+std::string added_tokens(size_t count) {
+  std::string out = "\"added_tokens\": [";
+  for (size_t i = 0; i < count; ++i) {
+    out += (i > 0 ? ", " : "") + std::string(R"({"content": "[x)") + std::to_string(i) +
+           R"(]", "single_word": false, "lstrip": true, "rstrip": true, "normalized": false, )" +
+           R"("special": true, "id": )" + std::to_string(i + 4) + "}";
+  }
+  return out + "], ";
+}
+
+std::string tokenizer_json(const std::string& added) {
+  return std::string(kTokenizerHead) + added + kModelHead + R"(, "##)" + std::string(500, 'a') +
+         R"(b": 3}}})";
+}
+
+}  // namespace spanforge

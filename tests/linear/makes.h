@@ -1,0 +1,44 @@
+#pragma once
+// Texts that are made to be costly, of about any number of bytes.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace spanforge {
+
+using Make = std::function<std::string(size_t)>;
+
+std::string repeat(std::string_view piece, size_t size);
+// A piece again and again.
+Make all(std::string piece, std::string before = "", std::string after = "");
+// Pieces with a number in each.
+Make numbered(std::string before_number, std::string after_number, std::string before = "",
+              std::string after = "");
+// Pieces around keys that std::hash would put into one bucket.
+Make colliding(std::string before_key, std::string after_key, std::string before = "",
+               std::string after = "");
+// A number and such a key in each.
+Make numbered_colliding(std::string before_number, std::string before_key, std::string after_key);
+
+std::string little_endian(uint64_t value, size_t size);
+
+// A dataset whose one long context has many questions, each with these answers.
+Make in_one_context(std::string answers);
+
+std::string event_record(const std::string& body);
+std::string one_event_of_many_values(size_t size);
+
+// name_of: an entry's number -> its name.
+std::string archive_of(size_t size, size_t entry_bytes,
+                       const std::function<std::string(size_t)>& name_of);
+
+// tokenizer.json is kTokenizerHead, added tokens, kModelHead, more of the vocabulary and "}}}".
+extern const char* const kTokenizerHead;
+extern const char* const kModelHead;
+std::string added_tokens(size_t count);
+std::string tokenizer_json(const std::string& added);
+
+}  // namespace spanforge

@@ -1,0 +1,175 @@
+#include "linear/uses.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "linear/makes.h"
+#include "options.h"
+#include "questions.h"
+#include "spanforge/data/check.h"
+#include "spanforge/data/overlap.h"
+#include "spanforge/data/repair.h"
+#include "spanforge/data/rewrite.h"
+#include "spanforge/formats/safetensors.h"
+#include "spanforge/formats/tfevents.h"
+#include "spanforge/formats/torch_file.h"
+#include "spanforge/formats/zip.h"
+#include "spanforge/metrics/predictions_file.h"
+#include "spanforge/metrics/squad.h"
+#include "spanforge/model/config.h"
+#include "spanforge/text/tokenizer.h"
+#include "spanforge/text/vocabulary.h"
+#include "spanforge/train/arguments.h"
+#include "spanforge/train/state_files.h"
+
+namespace spanforge {
+namespace {
+
+// An error is an end like any other: only the time counts.
+template <class Body>
+void whatever_comes(Body&& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    ASSERT_NE(error.code(), ErrorCode::kInternal) << error.what();
+  }
+}
+
+const Tokenizer& bert_tokenizer() {
+  static const Tokenizer tokenizer = Tokenizer::from_vocabulary(
+      {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##a", "##b", "一", ".", "e"}, {}, "f");
+  return tokenizer;
+}
+
+}  // namespace
+
+void read_json(const std::string& text) {
+  whatever_comes([&] { parse_json(text, "f", ErrorCode::kBadData); });
+}
+
+void read_config(const std::string& text) {
+  whatever_comes([&] { ModelConfig::from_json_text(text, "f"); });
+}
+
+void read_safetensors(const std::string& header) {
+  whatever_comes([&] { parse_safetensors(little_endian(header.size(), 8) + header, "f"); });
+}
+
+void check_data(const std::string& text) {
+  whatever_comes([&] {
+    const Dataset dataset = parse_dataset(text, "f");
+    const std::vector<const Dataset*> files = {&dataset};
+    check_verdict(check_datasets(files), files);
+  });
+}
+
+void survey_and_fix(const std::string& text) {
+  whatever_comes([&] {
+    const Dataset dataset = survey_text(text, "f");
+    const std::vector<const Dataset*> files = {&dataset};
+    check_to_text(check_datasets(files), files);
+    const RepairPlan plan = plan_repairs(dataset, {.similar = true, .trim = true});
+    plan_to_text(plan, dataset);
+    std::vector<AnswerChange> changes;
+    for (const Repair& one : plan.repairs) changes.push_back({one.example, one.answer, one.after});
+    find_byte_changes(text, dataset, changes);
+  });
+}
+
+void compare_data(const std::string& text) {
+  whatever_comes([&] {
+    const Dataset dataset = parse_dataset(text, "f");
+    find_overlap(dataset, dataset);
+  });
+}
+
+void score_words(const std::string& text) { squad_f1(text, text + " x"); }
+void read_questions(const std::string& text) {
+  whatever_comes([&] { app::parse_questions(text, "f"); });
+}
+
+void read_predictions(const std::string& text) {
+  whatever_comes([&] { parse_predictions(text, "f"); });
+}
+
+void read_trainer_state(const std::string& text) {
+  whatever_comes([&] {
+    std::filesystem::path best;
+    trainer_state_from_json(parse_json(text, "f", ErrorCode::kBadModel), "f", best);
+  });
+}
+
+void read_events_of(const std::string& bytes) {
+  whatever_comes([&] { parse_events(bytes, "f"); });
+}
+
+void read_torch(const std::string& pickle) {
+  std::string file;
+  ZipWriter zip([&](std::string_view bytes) { file += bytes; });
+  zip.add("archive/data.pkl", "\x80\x02" + pickle);
+  zip.add("archive/data/0", "aaaabbbbccccdddd");
+  zip.finish();
+  whatever_comes([&] { parse_torch_file(file, "f"); });
+}
+
+void read_archive(const std::string& bytes) {
+  whatever_comes([&] { read_zip(bytes, "f"); });
+}
+
+void read_toml(const std::string& text) {
+  whatever_comes([&] {
+    TrainingArguments arguments;
+    app::OptionTable table;
+    visit_training_arguments(arguments, table);
+    table.apply_config(text, "f");
+  });
+}
+
+void read_vocabulary(const std::string& text) {
+  whatever_comes([&] { Tokenizer::from_vocabulary_text(text, {}, "f"); });
+}
+
+void add_tokens(const std::string& text) {
+  std::vector<std::string_view> lines;
+  for (size_t begin = 0; begin < text.size(); begin += lines.back().size() + 1) {
+    lines.push_back(std::string_view(text).substr(begin, text.find('\n', begin) - begin));
+  }
+  Vocabulary vocabulary;
+  auto tokens = vocabulary.ahead(lines.size(), [&](size_t i) { return lines[i]; });
+  for (size_t i = 0; i < lines.size(); ++i) {
+    vocabulary.add(tokens.next(), static_cast<int64_t>(i), "f");
+  }
+}
+
+void read_tokenizer(const std::string& json) {
+  whatever_comes([&] { Tokenizer::from_json(json, "", "f"); });
+}
+
+void read_tokenizer_config(const std::string& config) {
+  static const std::string json = tokenizer_json("");
+  whatever_comes([&] { Tokenizer::from_json(json, config, "f"); });
+}
+
+// Few tokens; one of them long, so that "aaaa..." is followed far before it is given up; words may
+// be of any length.
+void encode_long_words(const std::string& text) {
+  static const Tokenizer tokenizer = Tokenizer::from_json(tokenizer_json(""), "", "f");
+  tokenizer.encode(text);
+}
+
+void encode_many_specials(const std::string& text) {
+  static const Tokenizer tokenizer =
+      Tokenizer::from_json(tokenizer_json(added_tokens(5000)), "", "f");
+  tokenizer.encode(text);
+}
+
+void encode_bert(const std::string& text) { bert_tokenizer().encode(text); }
+
+void encode_in_windows(const std::string& text) {
+  EncodeOptions options;
+  options.truncation = Truncation{64, 32, TruncationStrategy::kLongestFirst};
+  bert_tokenizer().encode(text, options);
+}
+
+}  // namespace spanforge
