@@ -146,14 +146,12 @@ const std::vector<Hostile>& hostile_table() {
       {"PickleAppendsOfAll", all("N", "](", "e."), read_torch},
       {"PickleTheSameKey", all("K\1K\2s", "}", "."), read_torch},
       {"PickleKeysOfOneHash",
-       [](size_t size) {
-         std::string out = "}";
-         for (size_t i = 0; out.size() < size; ++i) {
-           const std::string key = testing::colliding_text(i);
-           out += "X" + little_endian(key.size(), 4) + key + "Ns";
-         }
-         return out + ".";
-       },
+       each(
+           [](size_t i) {
+             const std::string key = testing::colliding_text(i);
+             return "X" + little_endian(key.size(), 4) + key + "Ns";
+           },
+           "}", "."),
        read_torch},
       {"PickleMemo", all("h", "]q\x68", "."), read_torch},
       {"PickleMemoize", all("\x94", "]", "."), read_torch},

@@ -16,37 +16,30 @@ Make all(std::string piece, std::string before, std::string after) {
   return [=](size_t size) { return before + repeat(piece, size) + after; };
 }
 
-Make colliding(std::string before_key, std::string after_key, std::string before,
-               std::string after) {
+Make each(std::function<std::string(size_t)> piece_of, std::string before, std::string after) {
   return [=](size_t size) {
     std::string out = before;
-    for (size_t i = 0; out.size() < size; ++i) {
-      out += before_key + testing::colliding_text(i) + after_key;
-    }
+    for (size_t i = 0; out.size() < size; ++i) out += piece_of(i);
     return out + after;
   };
 }
 
 Make numbered(std::string before_number, std::string after_number, std::string before,
               std::string after) {
-  return [=](size_t size) {
-    std::string out = before;
-    for (size_t i = 0; out.size() < size; ++i) {
-      out += before_number + std::to_string(i) + after_number;
-    }
-    return out + after;
-  };
+  return each([=](size_t i) { return before_number + std::to_string(i) + after_number; }, before,
+              after);
+}
+
+Make colliding(std::string before_key, std::string after_key, std::string before,
+               std::string after) {
+  return each([=](size_t i) { return before_key + testing::colliding_text(i) + after_key; }, before,
+              after);
 }
 
 Make numbered_colliding(std::string before_number, std::string before_key, std::string after_key) {
-  return [=](size_t size) {
-    std::string out;
-    for (size_t i = 0; out.size() < size; ++i) {
-      out +=
-          before_number + std::to_string(i) + before_key + testing::colliding_text(i) + after_key;
-    }
-    return out;
-  };
+  return each([=](size_t i) {
+    return before_number + std::to_string(i) + before_key + testing::colliding_text(i) + after_key;
+  });
 }
 
 std::string little_endian(uint64_t value, size_t size) {

@@ -14,6 +14,9 @@ using Make = std::function<std::string(size_t)>;
 std::string repeat(std::string_view piece, size_t size);
 // A piece again and again.
 Make all(std::string piece, std::string before = "", std::string after = "");
+// Pieces made of their numbers.
+Make each(std::function<std::string(size_t)> piece_of, std::string before = "",
+          std::string after = "");
 // Pieces with a number in each.
 Make numbered(std::string before_number, std::string after_number, std::string before = "",
               std::string after = "");

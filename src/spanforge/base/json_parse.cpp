@@ -1,7 +1,7 @@
-// parse_json and append_member: a tree from JsonReader's pieces. The library's own parser is not used because its
-// ordered object looks a key up linearly and copies members when it grows: quadratic on a
-// vocabulary, and twice the memory on a large file. Here members are gathered in a plain vector and
-// moved into an object of exactly their number.
+// parse_json and append_member: a tree from JsonReader's pieces. The library's own parser is not
+// used because its ordered object looks a key up linearly and copies members when it grows:
+// quadratic on a vocabulary, and twice the memory on a large file. Here members are gathered in a
+// plain vector and moved into an object of exactly their number.
 
 #include <algorithm>
 #include <cstdint>
