@@ -9,11 +9,13 @@
 Each is sampled; the first fifth of its time is left out, since caches and pools fill there. Fails when
 resident memory grows by more than --bound MB over the rest (a straight line is fitted), or when the
 least number of open descriptors or of threads is higher at the end than before. A run keeps all its log
-lines, for its checkpoints hold them: BYTES_A_LINE is allowed for each.
+lines, for its checkpoints hold them: BYTES_A_LINE is allowed for each. Pages are small ones on every
+machine: where Linux makes huge ones by itself, a thread's new heap of some KB is resident as 2 MB.
 
   flat_memory.py --bin build/release/bin --minutes 30
 """
 import argparse
+import ctypes
 import os
 import pathlib
 import shutil
@@ -28,6 +30,7 @@ from lab import PATIENCE, Finding, Program, expect, expect_whole, make_inputs, t
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MB = 1 << 20
 BYTES_A_LINE = 4096
+PR_SET_THP_DISABLE = 41  # <linux/prctl.h>; for this process and all that it starts
 
 
 class Sample:
@@ -163,6 +166,8 @@ def main():
     parser.add_argument("--bound", type=float, default=4.0, help="MB")
     args = parser.parse_args()
     prove_that_judge_can_fail()
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_THP_DISABLE)")
     binaries = args.bin.resolve()
     work = (args.work or binaries.parent / "flat-memory-work").resolve()
     shutil.rmtree(work, ignore_errors=True)
