@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "spanforge/base/hash.h"
+#include "support/framing.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -95,16 +95,12 @@ TEST(ParseEvents, StopsAtACutOffOrDamagedRecord) {
 
 TEST(ParseEvents, ARecordThatHoldsNoEventIsRefused) {
   // Right checksums around bytes that are no message: a field that runs past the end.
-  std::string record = encode_event({.wall_time = 1});
-  std::string bad = record;
-  const auto masked = [](std::string_view bytes) {
-    const uint32_t crc = crc32c(bytes);
-    return (crc >> 15 | crc << 17) + 0xA282EAD8u;
-  };
-  bad[12] = '\x2a';  // summary, length-delimited
-  bad[13] = '\x7f';
-  const uint32_t crc = masked(std::string_view(bad).substr(12, bad.size() - 16));
-  for (size_t i = 0; i < 4; ++i) bad[bad.size() - 4 + i] = static_cast<char>(crc >> (8 * i) & 0xFF);
+  const std::string record = encode_event({.wall_time = 1});
+  std::string body = record.substr(12, record.size() - 16);
+  ASSERT_EQ(testing::event_record(body), record);
+  body[0] = '\x2a';  // summary, length-delimited
+  body[1] = '\x7f';
+  const std::string bad = testing::event_record(body);
   expect_error(ErrorCode::kBadData, [&] { parse_events(bad, "f"); });
 }
 

@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "support/colliding_texts.h"
+#include "support/framing.h"
 
 namespace spanforge {
 namespace {
@@ -133,9 +134,9 @@ const std::vector<Hostile>& hostile_table() {
                 "\"x\":1}],\"best_metric\":null}"),
        read_trainer_state},
       {"EventsSmallRecords",
-       [](size_t size) { return repeat(event_record(std::string("\x10\x01", 2)), size); },
+       [](size_t size) { return repeat(testing::event_record(std::string("\x10\x01", 2)), size); },
        read_events_of},
-      {"EventsEmptyRecords", [](size_t size) { return repeat(event_record(""), size); },
+      {"EventsEmptyRecords", [](size_t size) { return repeat(testing::event_record(""), size); },
        read_events_of},
       {"EventsManyValues", one_event_of_many_values, read_events_of},
       {"PickleMarks", all("("), read_torch},
@@ -149,7 +150,7 @@ const std::vector<Hostile>& hostile_table() {
        each(
            [](size_t i) {
              const std::string key = testing::colliding_text(i);
-             return "X" + little_endian(key.size(), 4) + key + "Ns";
+             return "X" + testing::little_endian(key.size(), 4) + key + "Ns";
            },
            "}", "."),
        read_torch},
@@ -158,7 +159,9 @@ const std::vector<Hostile>& hostile_table() {
       {"PickleTuples", all(std::string("\x85"), "N", "."), read_torch},
       {"PickleTensors", all(kPickleTensor + "a", "]", "."), read_torch},
       {"PickleLongText",
-       [](size_t size) { return "X" + little_endian(size, 4) + std::string(size, 'a') + "."; },
+       [](size_t size) {
+         return "X" + testing::little_endian(size, 4) + std::string(size, 'a') + ".";
+       },
        read_torch},
       {"PickleLineWithoutEnd", all("c"), read_torch},
       {"ZipManyEntries", [](size_t size) { return archive_of(size, 0, decimal); }, read_archive},

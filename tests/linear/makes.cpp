@@ -1,8 +1,8 @@
 #include "linear/makes.h"
 
-#include "spanforge/base/hash.h"
 #include "spanforge/formats/zip.h"
 #include "support/colliding_texts.h"
+#include "support/framing.h"
 
 namespace spanforge {
 
@@ -42,12 +42,6 @@ Make numbered_colliding(std::string before_number, std::string before_key, std::
   });
 }
 
-std::string little_endian(uint64_t value, size_t size) {
-  std::string out;
-  for (size_t i = 0; i < size; ++i) out += static_cast<char>(value >> (8 * i) & 0xFF);
-  return out;
-}
-
 Make in_one_context(std::string answers) {
   return [=](size_t size) {
     const std::string context = repeat("word ", size / 2);
@@ -60,15 +54,6 @@ Make in_one_context(std::string answers) {
   };
 }
 
-std::string event_record(const std::string& body) {
-  const auto masked = [](std::string_view bytes) {
-    const uint32_t crc = crc32c(bytes);
-    return little_endian((crc >> 15 | crc << 17) + 0xA282EAD8u, 4);
-  };
-  const std::string length = little_endian(body.size(), 8);
-  return length + masked(length) + body + masked(body);
-}
-
 std::string one_event_of_many_values(size_t size) {
   std::string summary;
   for (size_t i = 0; summary.size() < size; ++i) {
@@ -78,7 +63,7 @@ std::string one_event_of_many_values(size_t size) {
   for (size_t rest = summary.size(); rest > 0; rest >>= 7) {
     length += static_cast<char>((rest & 127) | (rest > 127 ? 128 : 0));
   }
-  return event_record("\x2a" + length + summary);
+  return testing::event_record("\x2a" + length + summary);
 }
 
 std::string archive_of(size_t size, size_t entry_bytes,

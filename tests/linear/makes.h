@@ -2,7 +2,6 @@
 // Texts that are made to be costly, of about any number of bytes.
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -26,12 +25,9 @@ Make colliding(std::string before_key, std::string after_key, std::string before
 // A number and such a key in each.
 Make numbered_colliding(std::string before_number, std::string before_key, std::string after_key);
 
-std::string little_endian(uint64_t value, size_t size);
-
 // A dataset whose one long context has many questions, each with these answers.
 Make in_one_context(std::string answers);
 
-std::string event_record(const std::string& body);
 std::string one_event_of_many_values(size_t size);
 
 // name_of: an entry's number -> its name.

@@ -22,6 +22,7 @@
 #include "spanforge/text/vocabulary.h"
 #include "spanforge/train/arguments.h"
 #include "spanforge/train/state_files.h"
+#include "support/framing.h"
 
 namespace spanforge {
 namespace {
@@ -53,7 +54,8 @@ void read_config(const std::string& text) {
 }
 
 void read_safetensors(const std::string& header) {
-  whatever_comes([&] { parse_safetensors(little_endian(header.size(), 8) + header, "f"); });
+  const std::string length = testing::little_endian(header.size(), 8);
+  whatever_comes([&] { parse_safetensors(length + header, "f"); });
 }
 
 void check_data(const std::string& text) {
