@@ -19,14 +19,14 @@ std::vector<QuestionContext> read_questions(const char* file) {
   std::vector<QuestionContext> questions;
   std::istringstream lines(read_file(file));
   for (std::string line; std::getline(lines, line);) {
-    const PlainJson json = PlainJson::parse(line);
+    const Json json = parse_json(line, "request", ErrorCode::kBadData);
     questions.push_back({json.at("question"), json.at("context"), ""});
   }
   return questions;
 }
 
-PlainJson texts(const std::vector<std::vector<AskAnswer>>& answers) {
-  PlainJson texts = PlainJson::array();
+Json texts(const std::vector<std::vector<AskAnswer>>& answers) {
+  Json texts = Json::array();
   for (const auto& best : answers) texts.push_back(best.front().answer);
   return texts;
 }
@@ -46,11 +46,11 @@ int main(int argc, char** argv) {
     AskOptions options;
     options.decoder = DecoderKind::kPipeline;
     pipeline.answer({questions.front()}, options);
-    bench::answer_runs([&](size_t part, size_t parts) -> bench::PlainJson {
+    bench::answer_runs([&](size_t part, size_t parts) -> Json {
       std::vector<QuestionContext> asked;
       for (size_t i = part; i < questions.size(); i += parts) asked.push_back(questions[i]);
       if (at_once) return {{"answers", bench::texts(pipeline.answer(asked, options))}};
-      bench::PlainJson answers = bench::PlainJson::array();
+      Json answers = Json::array();
       for (const QuestionContext& question : asked) {
         answers.push_back(bench::texts(pipeline.answer({question}, options)).front());
       }

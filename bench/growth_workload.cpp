@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   return bench::guarded([&] {
     const Tokenizer tokenizer = Tokenizer::from_directory(argv[1]);
     const Dataset dataset = load_dataset(argv[2]);
-    bench::answer_runs([&]() -> bench::PlainJson {
+    bench::answer_runs([&]() -> Json {
       const std::clock_t start = std::clock();
       FeatureStream stream(dataset, tokenizer, {});
       int64_t windows = 0, tokens = 0;

@@ -60,6 +60,6 @@ int main(int argc, char** argv) {
   if (argc != 3) return 2;
   return bench::guarded([&] {
     set_thread_count(std::stoi(argv[2]));
-    bench::answer_runs([&]() -> bench::PlainJson { return {{"bytes", bench::load(argv[1])}}; });
+    bench::answer_runs([&]() -> Json { return {{"bytes", bench::load(argv[1])}}; });
   });
 }

@@ -84,14 +84,14 @@ int main(int argc, char** argv) {
     DecoderOptions options;
     options.kind = parse_decoder_kind(argv[5]);
     options.top_k = 10;
-    bench::answer_runs([&]() -> bench::PlainJson {
+    bench::answer_runs([&]() -> Json {
       std::vector<DecodedExample> decoded(static_cast<size_t>(windows.count));
       parallel_for(windows.count, 16, [&](int64_t w) {
         decoded[static_cast<size_t>(w)] =
             bench::decode(windows.view(static_cast<int32_t>(w)), options);
       });
       const DecodedExample& last = decoded.back();
-      bench::PlainJson tokens = bench::PlainJson::array();
+      Json tokens = Json::array();
       for (const Candidate& c : last.candidates) tokens.push_back({c.start_token, c.end_token});
       return {{"last", tokens}, {"score", last.candidates.at(0).score}};
     });

@@ -78,8 +78,8 @@ int main(int argc, char** argv) {
   return bench::guarded([&] {
     const int threads = set_thread_count(std::stoi(argv[1]));
     const double budget = std::string(argv[2]) == "1" ? 0.1 : 1.5;
-    bench::answer_runs([&]() -> bench::PlainJson {
-      bench::PlainJson gemms = bench::PlainJson::array();
+    bench::answer_runs([&]() -> Json {
+      Json gemms = Json::array();
       const int64_t shapes[][3] = {{400, 1024, 4096},  {400, 4096, 1024}, {1024, 400, 4096},
                                    {2048, 1024, 4096}, {38, 1024, 4096},  {400, 768, 3072}};
       for (const auto& [m, k, n] : shapes) {

@@ -12,7 +12,7 @@ int main(int argc, char** argv) {
   using namespace spanforge;
   if (argc != 2) return 2;
   return bench::guarded([&] {
-    const auto input = nlohmann::ordered_json::parse(read_file(argv[1]));
+    const auto input = parse_json_file(argv[1], ErrorCode::kBadData);
     Dataset dataset;
     PredictionsFile predictions;
     OddsFile odds;
@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
       predictions.texts.emplace_back(id, input.at("predictions").at(id).get<std::string>());
       odds.odds.emplace_back(id, input.at("odds").at(id).get<double>());
     }
-    bench::answer_runs([&]() -> bench::PlainJson {
+    bench::answer_runs([&]() -> Json {
       const SquadScores scores = score_predictions(dataset, predictions, odds).squad;
       return {{"exact", scores.exact}, {"f1", scores.f1}, {"best_f1", *scores.best_f1}};
     });

@@ -3,7 +3,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "spanforge/base/json.h"

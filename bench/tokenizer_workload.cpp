@@ -26,7 +26,7 @@ int64_t tokenize_all(const Tokenizer& tokenizer, const std::vector<std::string>&
 }
 
 // As on the other side, throwing the encodings away is not timed.
-PlainJson encode_all(const Tokenizer& tokenizer, const std::vector<std::string>& texts) {
+Json encode_all(const Tokenizer& tokenizer, const std::vector<std::string>& texts) {
   const auto start = std::chrono::steady_clock::now();
   const std::vector<Encoding> encodings = tokenizer.encode_batch(texts);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
@@ -44,9 +44,9 @@ int main(int argc, char** argv) {
   return bench::guarded([&] {
     set_thread_count(std::stoi(argv[3]));
     const Tokenizer tokenizer = Tokenizer::from_directory(argv[1]);
-    const auto texts = bench::PlainJson::parse(read_file(argv[2])).get<std::vector<std::string>>();
+    const auto texts = parse_json_file(argv[2], ErrorCode::kBadData).get<std::vector<std::string>>();
     const bool flat = std::string(argv[4]) == "tokenize";
-    bench::answer_runs([&]() -> bench::PlainJson {
+    bench::answer_runs([&]() -> Json {
       if (!flat) return bench::encode_all(tokenizer, texts);
       return {{"tokens", bench::tokenize_all(tokenizer, texts)}};
     });

@@ -6,14 +6,13 @@
 #include <chrono>
 #include <exception>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <type_traits>
 
-namespace spanforge::bench {
+#include "spanforge/base/json.h"
 
-using PlainJson = nlohmann::json;
+namespace spanforge::bench {
 
 // run() or run(part, parts): does the work once and returns what to report beside the seconds it
 // took.
@@ -25,7 +24,7 @@ void answer_runs(Run&& run) {
     std::istringstream words(line.substr(std::string("run").size()));
     words >> part >> parts;
     const auto start = std::chrono::steady_clock::now();
-    PlainJson result;
+    Json result;
     if constexpr (std::is_invocable_v<Run, size_t, size_t>) {
       result = run(part, parts);
     } else {

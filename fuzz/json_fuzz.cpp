@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 

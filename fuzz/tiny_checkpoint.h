@@ -2,7 +2,6 @@
 // A checkpoint of the tiny model after three steps, whose files can be replaced one at a time.
 
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/formats/manifest.h"

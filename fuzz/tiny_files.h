@@ -1,7 +1,6 @@
 #pragma once
 // The tiny model's weights as the files of a directory.
 
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 #include "spanforge/formats/safetensors.h"

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
 #include "spanforge/train/state_files.h"

@@ -1,6 +1,6 @@
 #define TOML_EXCEPTIONS 1
 #define TOML_ENABLE_FORMATTERS 0
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 // Whether a character is a space or a letter: toml++ 3 runs into __builtin_unreachable() for some
 // that are neither (U+02CA, U+2F28), and here says no. Its headers end in .hpp since 3.4.

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <array>
 
 #include "command.h"
 #include "common.h"
@@ -17,7 +17,7 @@ struct Split {
 };
 
 void show_json(const std::vector<Split>& splits, int64_t rows) {
-  constexpr const char* kColumns[] = {"id", "title", "context", "question", "answers"};
+  constexpr std::array kColumns = {"id", "title", "context", "question", "answers"};
   Json out = Json::object();
   for (const auto& [name, dataset] : splits) {
     Json list = Json::array();

@@ -1,4 +1,3 @@
-#include <nlohmann/json.hpp>
 
 #include "command.h"
 #include "common.h"

@@ -1,11 +1,11 @@
 #include <curl/curl.h>
 #include <dnnl.h>
+#include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <unicode/uversion.h>
 #include <zlib.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "command.h"
@@ -85,16 +85,15 @@ int run_doctor(const Arguments& arguments) {
                        {"libraries", library_versions()}};
   if (json) return print_json(report), 0;
   for (const auto& [key, value] : report.items()) {
-    if (value.is_structured()) {
-      std::string joined;
-      for (const auto& [name, item] : value.items()) {
-        joined += (joined.empty() ? "" : ", ") + (value.is_array() ? "" : name + " ") +
-                  item.get<std::string>();
-      }
-      emit("{:<20} {}\n", key, joined);
+    std::vector<std::string> parts;
+    if (value.is_array()) {
+      parts = value.get<std::vector<std::string>>();
+    } else if (value.is_object()) {
+      for (const auto& [name, item] : value.items()) parts.push_back(name + " " + item.as_string());
     } else {
-      emit("{:<20} {}\n", key, python_str(value));
+      parts.push_back(python_str(value));
     }
+    emit("{:<20} {}\n", key, fmt::join(parts, ", "));
   }
   return 0;
 }

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <iterator>
-#include <nlohmann/json.hpp>
+
+#include "spanforge/base/json.h"
 
 namespace spanforge::app {
 namespace {
@@ -17,7 +18,7 @@ void append_quoted(const std::string& token, std::string& out) {
   if (plain) {
     fmt::format_to(std::back_inserter(out), "\"{}\"", token);
   } else {
-    out += nlohmann::json(token).dump();
+    out += Json(token).dump();
   }
 }
 

@@ -1,6 +1,5 @@
 #include "spanforge/model/model_info.h"
 
-#include <nlohmann/json.hpp>
 
 #include "command.h"
 #include "common.h"

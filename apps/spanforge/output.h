@@ -4,7 +4,7 @@
 // the command goes on to its own exit code. Any other failure (a full disk) is Error{kIo}. A terminal
 // gets no control characters but line ends and tabs; a file or pipe gets the bytes as they are.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string>
 #include <string_view>

@@ -1,8 +1,7 @@
 #include "questions.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "spanforge/base/error.h"
@@ -13,8 +12,8 @@ namespace spanforge::app {
 namespace {
 
 std::string text_of(const Json& row, const char* key, const std::string& place) {
-  const auto found = row.find(key);
-  if (found == row.end() || !found->is_string() || found->get_ref<const std::string&>().empty()) {
+  const Json* found = row.find(key);
+  if (found == nullptr || !found->is_string() || found->as_string().empty()) {
     throw Error(ErrorCode::kBadData, place,
                 fmt::format("'{}' must be a text that is not empty", key));
   }
@@ -40,7 +39,7 @@ Asked parse_row(std::string_view line, const std::string& file, size_t number) {
     throw Error(ErrorCode::kBadData, place, "must be an object with question and context");
   }
   Asked asked{{text_of(row, "question", place), text_of(row, "context", place), ""}, {}};
-  if (const auto id = row.find("id"); id != row.end()) {
+  if (const Json* id = row.find("id")) {
     asked.id = id->is_number() ? id_digits(line, file, number)
                                : dump_python_json(*id, {.ensure_ascii = false});
     asked.text.id = id->is_string() ? id->get<std::string>() : *asked.id;

@@ -1,6 +1,5 @@
 #include "scores.h"
 
-#include <nlohmann/json.hpp>
 
 #include "output.h"
 #include "spanforge/evaluation/evaluate.h"

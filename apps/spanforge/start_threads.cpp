@@ -1,6 +1,6 @@
 #include "start_threads.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>

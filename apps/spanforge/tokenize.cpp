@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <atomic>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "command.h"

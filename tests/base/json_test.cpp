@@ -6,7 +6,6 @@
 #include <functional>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/random.h"
 #include "spanforge/base/utf8.h"

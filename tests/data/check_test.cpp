@@ -1,6 +1,5 @@
 #include "spanforge/data/check.h"
 
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/data/normalize.h"

@@ -1,9 +1,8 @@
 #include "spanforge/data/repair.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <functional>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/random.h"

@@ -1,7 +1,7 @@
 #include "spanforge/data/stats.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <cmath>
 #include <set>
 
 #include "spanforge/base/random.h"

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 
 #include "evaluation/support.h"
 #include "spanforge/base/file.h"

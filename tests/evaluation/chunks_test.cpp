@@ -2,7 +2,6 @@
 // logits are the same in every batch (OneByOne).
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/random.h"

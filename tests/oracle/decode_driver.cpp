@@ -6,7 +6,6 @@
 //   "end"}]}.
 #include <iostream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 #include "spanforge/decode/decoders.h"

@@ -3,7 +3,6 @@
 // One object a window; questions whose first answer is misaligned are dropped. An Error ends the
 // output with {"error": place, "reason"}.
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "spanforge/base/json.h"

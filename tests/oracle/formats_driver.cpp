@@ -13,7 +13,6 @@
 #include <iterator>
 #include <string>
 
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"

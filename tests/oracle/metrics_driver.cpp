@@ -5,7 +5,6 @@
 //   cmrc       {golds, predictions}         -> {f1, exact}
 #include <iostream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 #include "spanforge/evaluation/evaluate.h"

@@ -9,7 +9,6 @@
 
 #include <fstream>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"

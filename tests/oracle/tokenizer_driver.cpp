@@ -7,7 +7,6 @@
 // {"tokens"}. An error gives {"error": code, "what"}.
 
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "spanforge/base/error.h"
@@ -17,15 +16,13 @@
 namespace spanforge {
 namespace {
 
-using PlainJson = nlohmann::json;
-
-PlainJson to_json(const Encoding& e) {
-  PlainJson offsets = PlainJson::array(), words = PlainJson::array(),
-            sequences = PlainJson::array();
+Json to_json(const Encoding& e) {
+  Json offsets = Json::array(), words = Json::array(),
+            sequences = Json::array();
   for (const CharSpan& span : e.offsets) offsets.push_back({span.start, span.end});
-  for (const int32_t w : e.word_ids) words.push_back(w < 0 ? PlainJson() : PlainJson(w));
-  for (const int32_t s : e.sequence_ids) sequences.push_back(s < 0 ? PlainJson() : PlainJson(s));
-  PlainJson overflowing = PlainJson::array();
+  for (const int32_t w : e.word_ids) words.push_back(w < 0 ? Json() : Json(w));
+  for (const int32_t s : e.sequence_ids) sequences.push_back(s < 0 ? Json() : Json(s));
+  Json overflowing = Json::array();
   for (const Encoding& window : e.overflowing) overflowing.push_back(to_json(window));
   return {{"ids", e.ids},
           {"type_ids", e.type_ids},
@@ -38,12 +35,12 @@ PlainJson to_json(const Encoding& e) {
           {"overflowing", overflowing}};
 }
 
-EncodeOptions options_of(const PlainJson& request) {
+EncodeOptions options_of(const Json& request) {
   EncodeOptions options;
   options.add_special_tokens = request.value("add_special_tokens", true);
   if (request.contains("max_length")) {
     Truncation truncation;
-    truncation.max_length = request["max_length"];
+    truncation.max_length = request["max_length"].get<int32_t>();
     truncation.stride = request.value("stride", 0);
     const std::string strategy = request.value("strategy", "longest_first");
     if (strategy == "only_first") truncation.strategy = TruncationStrategy::kOnlyFirst;
@@ -60,7 +57,7 @@ EncodeOptions options_of(const PlainJson& request) {
   return options;
 }
 
-PlainJson answer(const Tokenizer& tokenizer, const PlainJson& request) {
+Json answer(const Tokenizer& tokenizer, const Json& request) {
   if (request.contains("decode")) {
     return {
         {"text", tokenizer.decode(request["decode"].get<std::vector<int32_t>>(),
@@ -68,7 +65,7 @@ PlainJson answer(const Tokenizer& tokenizer, const PlainJson& request) {
   }
   if (request.contains("save")) {
     tokenizer.save(request["save"].get<std::string>());
-    return PlainJson::object();
+    return Json::object();
   }
   if (request.contains("count")) {
     TokenBuffer buffer;
@@ -77,38 +74,41 @@ PlainJson answer(const Tokenizer& tokenizer, const PlainJson& request) {
   }
   const EncodeOptions options = options_of(request);
   if (request.contains("pairs")) {
-    PlainJson list = PlainJson::array();
-    for (const Encoding& e : tokenizer.encode_pair_batch(
-             request["pairs"].get<std::vector<std::pair<std::string, std::string>>>(), options)) {
+    Json list = Json::array();
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (const Json& pair : request["pairs"]) {
+      pairs.emplace_back(pair.at(0).as_string(), pair.at(1).as_string());
+    }
+    for (const Encoding& e : tokenizer.encode_pair_batch(pairs, options)) {
       list.push_back(to_json(e));
     }
     return list;
   }
   if (request.contains("batch")) {
-    PlainJson list = PlainJson::array();
+    Json list = Json::array();
     for (const Encoding& e :
          tokenizer.encode_batch(request["batch"].get<std::vector<std::string>>(), options)) {
       list.push_back(to_json(e));
     }
     return list;
   }
-  const std::string text = request.at("text");
+  const std::string text = request.at("text").get<std::string>();
   if (request.contains("pair")) {
     return to_json(tokenizer.encode_pair(text, request["pair"].get<std::string>(), options));
   }
   return to_json(tokenizer.encode(text, options));
 }
 
-PlainJson error_json(const Error& error) {
+Json error_json(const Error& error) {
   return {{"error", std::string(error_code_name(error.code()))}, {"what", error.what()}};
 }
 
 int run(const char* directory) {
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);
   for (std::string line; std::getline(std::cin, line);) {
-    PlainJson result;
+    Json result;
     try {
-      result = answer(tokenizer, PlainJson::parse(line));
+      result = answer(tokenizer, parse_json(line, "request", ErrorCode::kBadData));
     } catch (const Error& error) {
       result = error_json(error);
     }

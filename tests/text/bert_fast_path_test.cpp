@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 #include "spanforge/text/tokenizer_impl.h"

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/threads.h"
@@ -21,16 +20,16 @@ EncodeOptions options_of(const Json& request) {
   EncodeOptions options;
   options.add_special_tokens = request.value("add_special_tokens", true);
   if (request.contains("max_length")) {
-    const std::string strategy = request["strategy"];
+    const auto strategy = request["strategy"].get<std::string>();
     options.truncation =
-        Truncation{request["max_length"], request["stride"],
+        Truncation{request["max_length"].get<int32_t>(), request["stride"].get<int32_t>(),
                    strategy == "only_first"    ? TruncationStrategy::kOnlyFirst
                    : strategy == "only_second" ? TruncationStrategy::kOnlySecond
                                                : TruncationStrategy::kLongestFirst};
   }
   if (request.contains("pad_length") || request.contains("pad_multiple")) {
     options.padding.emplace();
-    if (request.contains("pad_length")) options.padding->length = request["pad_length"];
+    if (request.contains("pad_length")) options.padding->length = request["pad_length"].get<int32_t>();
     options.padding->multiple_of = request.value("pad_multiple", 0);
     if (request.value("pad_left", false)) options.padding->side = PaddingSide::kLeft;
   }
@@ -57,7 +56,7 @@ void expect_equal(const Encoding& actual, const Json& expected) {
   EXPECT_EQ(mask(actual.attention_mask), numbers(expected["attention_mask"], number));
   EXPECT_EQ(mask(actual.special_tokens_mask), numbers(expected["special_tokens_mask"], number));
   std::vector<CharSpan> offsets;
-  for (const Json& o : expected["offsets"]) offsets.push_back({o[0], o[1]});
+  for (const Json& o : expected["offsets"]) offsets.push_back({o[0].get<int32_t>(), o[1].get<int32_t>()});
   EXPECT_EQ(actual.offsets, offsets);
   ASSERT_EQ(actual.overflowing.size(), expected["overflowing"].size());
   for (size_t i = 0; i < actual.overflowing.size(); ++i) {
@@ -73,14 +72,14 @@ TEST(Tokenizer, GoldenCasesEqualHuggingFace) {
     const Tokenizer& tokenizer = c["case"] == "cased" ? cased : uncased;
     const Json& request = c["request"];
     const auto run = [&]() -> Encoding {
-      const std::string text = request["text"];
+      const auto text = request["text"].get<std::string>();
       const EncodeOptions options = options_of(request);
       if (!request.contains("pair")) return tokenizer.encode(text, options);
       return tokenizer.encode_pair(text, request["pair"].get<std::string>(), options);
     };
     if (request.contains("decode")) {
-      EXPECT_EQ(tokenizer.decode(request["decode"].get<std::vector<int32_t>>(), request["skip"],
-                                 request["clean_up"]),
+      EXPECT_EQ(tokenizer.decode(request["decode"].get<std::vector<int32_t>>(),
+                                 request["skip"].get<bool>(), request["clean_up"].get<bool>()),
                 c["expected"]["text"].get<std::string>());
     } else if (c["expected"] == "error") {
       EXPECT_EQ(expect_error(ErrorCode::kUsage, run).place(), "truncation");

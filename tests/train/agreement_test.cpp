@@ -1,5 +1,4 @@
 // What training logs is what its checkpoints give when they are evaluated.
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/evaluation/answer_settings.h"
@@ -108,7 +107,7 @@ TEST_F(Agreement, TrainedHasTheBestCheckpointsSettings) {
   ASSERT_NE(best, "out/checkpoint-24");
   EXPECT_EQ(stored("out/trained"), stored(best));
   EXPECT_NE(stored("out/trained")["temperature"], stored("out/checkpoint-24")["temperature"]);
-  const int64_t step = stored(best)["training"]["steps"];
+  const auto step = stored(best)["training"]["steps"].get<int64_t>();
   EXPECT_EQ(evaluated("out/trained"), logged(evaluations(recorder).at(step)));
 }
 

@@ -1,7 +1,6 @@
 #include "spanforge/train/arguments.h"
 
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "train/fixture.h"
 

@@ -1,6 +1,5 @@
 #include "spanforge/train/log_line.h"
 
-#include <nlohmann/json.hpp>
 
 #include "support/testing.h"
 

@@ -1,10 +1,9 @@
 // Accumulated gradients beside those of one batch, and steps whose numbers are not finite.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/random.h"

@@ -1,7 +1,6 @@
 // Going on from another checkpoint than the newest, and what "last" may not pass over.
 #include <algorithm>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "spanforge/base/file.h"

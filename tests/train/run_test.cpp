@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <atomic>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"

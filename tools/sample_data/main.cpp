@@ -1,6 +1,6 @@
 // make_sample_data DIRECTORY: writes the generated part of data/sample/ (see its README.md): always
 // the same bytes.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdio>
 #include <set>

@@ -1,6 +1,6 @@
 #include "spanforge/base/error.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "spanforge/base/utf8.h"
 

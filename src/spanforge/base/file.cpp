@@ -16,7 +16,7 @@
 #include <functional>
 #include <utility>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "spanforge/base/background_writer.h"
 #include "spanforge/base/error.h"

@@ -1,22 +1,255 @@
 #pragma once
-// JSON in and out. Parsing is strict about what a stranger's file may do: UTF-8 must be valid, a
-// lone surrogate escape is refused, nesting is limited to 64, a key twice in one object is refused.
+// JSON as a value in memory, in and out.
+// Parsing is strict about what a stranger's file may do: UTF-8 must be valid, a lone surrogate
+// escape is refused, nesting is limited to 64, a key twice in one object is refused.
 // Writing can follow Python's json.dumps to the byte, for files another tool compares or sorts.
-// Key order is kept (ordered_json), which SQuAD-like files and run_qa's outputs rely on.
+// Objects keep the order of their members, which SQuAD-like files and run_qa's outputs rely on.
+//
+// Json is a class of our own because a header-only library costs a second and a half in each of a
+// hundred files, and because members of large objects must be appended without being looked for.
+// Everything but the conversions from and to containers is compiled once, in json.cpp.
+//
+// Example:
+//   Json row = {{"id", "q1"}, {"answers", Json::array()}};
+//   row["answers"].push_back({{"text", "Ulm"}, {"answer_start", 12}});
+//   row.at("answers").at(0).at("text").get<std::string>();  // "Ulm"
+//   row.dump();  // {"id":"q1","answers":[{"text":"Ulm","answer_start":12}]}
 
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
+#include <limits>
+#include <stdexcept>
 #include <string>
 #include <string_view>
-
-#include <nlohmann/json_fwd.hpp>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "spanforge/base/error.h"
 
 namespace spanforge {
 
-using Json = nlohmann::ordered_json;
+class JsonItem;
+
+namespace json_detail {
+// Containers other than text: lists of values, or of pairs of a key and a value.
+template <class C>
+concept Container = !std::convertible_to<const C&, std::string> &&
+                    !std::convertible_to<const C&, std::string_view> && requires(const C& c) {
+                      typename C::value_type;
+                      c.begin();
+                      c.end();
+                    };
+template <class E>
+concept KeyAndValue = requires(const E& e) {
+  { e.first } -> std::convertible_to<std::string_view>;
+  e.second;
+};
+template <class T>
+struct IsVector : std::false_type {};
+template <class T>
+struct IsVector<std::vector<T>> : std::true_type {};
+}  // namespace json_detail
+
+class Json {
+ public:
+  struct Member;
+  using Array = std::vector<Json>;
+  using Object = std::vector<Member>;
+  // A number's type is how it was made: kUnsigned of a parsed one without a sign or point, kInteger
+  // of a negative one, kFloat of any other.
+  enum class Type : uint8_t { kNull, kBool, kInteger, kUnsigned, kFloat, kString, kArray, kObject };
+
+  // What at() and get() throw where the value is not of the form asked for. Callers that know the
+  // file turn it into an Error.
+  class Mismatch : public std::runtime_error {
+   public:
+    using std::runtime_error::runtime_error;
+  };
+
+  Json() noexcept = default;
+  Json(std::nullptr_t) noexcept {}
+  Json(bool value) noexcept : type_(Type::kBool), held_{.boolean = value} {}
+  Json(int value) noexcept : Json(static_cast<long long>(value)) {}
+  Json(long value) noexcept : Json(static_cast<long long>(value)) {}
+  Json(long long value) noexcept : type_(Type::kInteger), held_{.integer = value} {}
+  Json(unsigned value) noexcept : Json(static_cast<unsigned long long>(value)) {}
+  Json(unsigned long value) noexcept : Json(static_cast<unsigned long long>(value)) {}
+  Json(unsigned long long value) noexcept : type_(Type::kUnsigned), held_{.whole = value} {}
+  Json(double value) noexcept : type_(Type::kFloat), held_{.real = value} {}
+  Json(const char* text);
+  Json(std::string_view text);
+  Json(const std::string& text);
+  Json(std::string&& text);
+  Json(Array items);
+  // A list of pairs that each begin with a text is an object, any other list an array.
+  Json(std::initializer_list<JsonItem> items);
+  template <class C>
+    requires json_detail::Container<C>
+  Json(const C& container);
+  template <class T>  // no other pointer becomes a bool
+  Json(const T* pointer) = delete;
+
+  Json(const Json& other);
+  Json(Json&& other) noexcept;
+  Json& operator=(Json other) noexcept;
+  ~Json();
+
+  static Json array(std::initializer_list<JsonItem> items = {});
+  static Json object();
+
+  Type type() const { return type_; }
+  std::string_view type_name() const;  // null, boolean, number, string, array, object
+  bool is_null() const { return type_ == Type::kNull; }
+  bool is_boolean() const { return type_ == Type::kBool; }
+  bool is_number_integer() const { return type_ == Type::kInteger || is_number_unsigned(); }
+  bool is_number_unsigned() const { return type_ == Type::kUnsigned; }
+  bool is_number_float() const { return type_ == Type::kFloat; }
+  bool is_number() const { return is_number_integer() || is_number_float(); }
+  bool is_string() const { return type_ == Type::kString; }
+  bool is_array() const { return type_ == Type::kArray; }
+  bool is_object() const { return type_ == Type::kObject; }
+
+  // bool, a number type, std::string, Json, or a std::vector of them. Throws Mismatch where the
+  // value is of another type, or a number has no place in T; a float becomes an integer only where
+  // it is whole.
+  template <class T>
+  T get() const;
+  const std::string& as_string() const;
+  std::string& as_string();
+  const Array& as_array() const;
+  Array& as_array();
+  const Object& as_object() const;
+  Object& as_object();
+
+  // Of an array or object; 0 of null, 1 of any other value.
+  size_t size() const;
+  bool empty() const { return size() == 0; }
+
+  // Objects. A key is looked for from the first member on. at() throws where it is missing;
+  // operator[] of a value that may change adds it, and makes an object of null.
+  bool contains(std::string_view key) const { return find(key) != nullptr; }
+  const Json* find(std::string_view key) const;  // nullptr where missing, or not an object
+  const Json& at(std::string_view key) const;
+  Json& at(std::string_view key);
+  const Json& operator[](std::string_view key) const { return at(key); }
+  Json& operator[](std::string_view key);
+  template <class T>
+  T value(std::string_view key, T fallback) const;  // the fallback where the key is missing
+  std::string value(std::string_view key, const char* fallback) const {
+    return value(key, std::string(fallback));
+  }
+  // The members, to iterate over: for (const auto& [key, value] : json.items()).
+  const Object& items() const { return as_object(); }
+  void erase(std::string_view key);
+  void update(const Json& members);  // replaces members of the same key, appends the others
+
+  // Arrays. push_back makes an array of null. begin() and end() go over the items.
+  const Json& at(size_t index) const;
+  Json& at(size_t index);
+  const Json& operator[](size_t index) const { return at(index); }
+  Json& operator[](size_t index) { return at(index); }
+  void push_back(Json value);
+  const Json& front() const { return at(size_t{0}); }
+  const Json& back() const { return at(size() - 1); }
+  const Json* begin() const;
+  const Json* end() const;
+  Json* begin();
+  Json* end();
+
+  // The text without spaces, characters as they are. NaN and infinities become null.
+  std::string dump() const;
+
+  // Numbers are equal by value, whatever their types.
+  friend bool operator==(const Json& a, const Json& b) { return a.equals(b); }
+
+ private:
+  [[noreturn]] void mismatch(std::string_view wanted) const;
+  bool equals(const Json& other) const;
+  bool get_bool() const;
+  double get_double() const;
+  int64_t get_integer(int64_t least, int64_t most) const;
+  uint64_t get_unsigned(uint64_t most) const;
+
+  // What type_ says; texts, arrays and objects are owned.
+  union Held {
+    unsigned long long whole = 0;
+    long long integer;
+    double real;
+    bool boolean;
+    std::string* text;
+    Array* items;
+    Object* members;
+  };
+
+  Type type_ = Type::kNull;
+  Held held_;
+};
+
+struct Json::Member {
+  std::string key;
+  Json value;
+};
+
+// An element of a braced list, which is moved into the value made of it.
+class JsonItem {
+ public:
+  template <class T>
+    requires std::constructible_from<Json, T&&>
+  JsonItem(T&& value) : value_(std::forward<T>(value)) {}
+  JsonItem(std::initializer_list<JsonItem> items) : value_(items) {}
+
+ private:
+  friend class Json;
+  mutable Json value_;
+};
+
+template <class C>
+  requires json_detail::Container<C>
+Json::Json(const C& container)
+    : Json(json_detail::KeyAndValue<typename C::value_type> ? object() : array()) {
+  for (const auto& element : container) {
+    if constexpr (json_detail::KeyAndValue<typename C::value_type>) {
+      held_.members->push_back({std::string(element.first), Json(element.second)});
+    } else {
+      held_.items->push_back(Json(element));
+    }
+  }
+}
+
+template <class T>
+T Json::get() const {
+  if constexpr (std::same_as<T, bool>) {
+    return get_bool();
+  } else if constexpr (std::floating_point<T>) {
+    return static_cast<T>(get_double());
+  } else if constexpr (std::signed_integral<T>) {
+    return static_cast<T>(get_integer(std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
+  } else if constexpr (std::unsigned_integral<T>) {
+    return static_cast<T>(get_unsigned(std::numeric_limits<T>::max()));
+  } else if constexpr (std::same_as<T, std::string>) {
+    return as_string();
+  } else if constexpr (std::same_as<T, Json>) {
+    return *this;
+  } else {
+    static_assert(json_detail::IsVector<T>::value, "Json has no conversion to this type");
+    T items;
+    items.reserve(as_array().size());
+    for (const Json& item : as_array()) items.push_back(item.get<typename T::value_type>());
+    return items;
+  }
+}
+
+template <class T>
+T Json::value(std::string_view key, T fallback) const {
+  const Json* found = find(key);
+  if (found == nullptr) return fallback;
+  return found->get<T>();
+}
 
 // place: how messages name the text, usually the file. Errors: Error{code, place} with line and
 // column and what was expected.
@@ -26,8 +259,8 @@ Json parse_json_line(std::string_view text, const std::string& file, size_t line
 // times_size: what the tree may take, in sizes of the file (and 32 MB besides).
 Json parse_json_file(const std::filesystem::path& path, ErrorCode code, int times_size = 1);
 
-// Adds a member behind the others. REQUIRES: its key is new. (The object's own insertion looks each
-// key up from the first: n * n steps for n members.)
+// Adds a member behind the others. REQUIRES: its key is new. (operator[] looks each key up from the
+// first: n * n steps for n members.)
 void append_member(Json& object, std::string key, Json value);
 
 struct PythonJsonStyle {

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/unprintable_table.h"
@@ -58,22 +57,27 @@ void dump_string(std::string_view text, bool ensure_ascii, std::string& out) {
   out += '"';
 }
 
+// How the pieces of a text are put together.
+struct Style : PythonJsonStyle {
+  bool compact = false;  // Json::dump(): no spaces, null for NaN and infinities
+};
+
 class Dumper {
  public:
-  Dumper(const PythonJsonStyle& style, const JsonList* late, std::string& out)
+  Dumper(const Style& style, const JsonList* late, std::string& out)
       : style_(style), late_(late), out_(out) {}
 
   void dump(const Json& value, int level) {
     switch (value.type()) {
-      case Json::value_t::object: return dump_object(value.get_ref<const Json::object_t&>(), level);
-      case Json::value_t::array:
+      case Json::Type::kObject: return dump_object(value.as_object(), level);
+      case Json::Type::kArray:
         return dump_list(value.size(), level, [&](size_t i) -> const Json& { return value[i]; });
-      case Json::value_t::string:
-        return dump_string(value.get_ref<const std::string&>(), style_.ensure_ascii, out_);
-      case Json::value_t::boolean: out_ += value.get<bool>() ? "true" : "false"; return;
-      case Json::value_t::number_integer: out_ += fmt::to_string(value.get<int64_t>()); return;
-      case Json::value_t::number_unsigned: out_ += fmt::to_string(value.get<uint64_t>()); return;
-      case Json::value_t::number_float: out_ += dump_double(value.get<double>()); return;
+      case Json::Type::kString:
+        return dump_string(value.as_string(), style_.ensure_ascii, out_);
+      case Json::Type::kBool: out_ += value.get<bool>() ? "true" : "false"; return;
+      case Json::Type::kInteger: out_ += fmt::to_string(value.get<int64_t>()); return;
+      case Json::Type::kUnsigned: out_ += fmt::to_string(value.get<uint64_t>()); return;
+      case Json::Type::kFloat: return dump_float(value.get<double>());
       default: out_ += "null";
     }
   }
@@ -86,7 +90,7 @@ class Dumper {
   }
 
   void separate(bool first, int level) {
-    if (!first) out_ += style_.indent < 0 ? ", " : ",";
+    if (!first) out_ += style_.compact || style_.indent >= 0 ? "," : ", ";
     new_line(level);
   }
 
@@ -105,28 +109,28 @@ class Dumper {
     out_ += ']';
   }
 
-  void dump_object(const Json::object_t& object, int level) {
+  void dump_object(const Json::Object& object, int level) {
     if (object.empty()) {
       out_ += "{}";
       return;
     }
-    std::vector<const Json::object_t::value_type*> members;
+    std::vector<const Json::Member*> members;
     members.reserve(object.size());
     for (const auto& member : object) members.push_back(&member);
     if (style_.sort_keys) {  // UTF-8 sorts by code point, as Python's strings do
       std::stable_sort(members.begin(), members.end(),
-                       [](const auto* a, const auto* b) { return a->first < b->first; });
+                       [](const auto* a, const auto* b) { return a->key < b->key; });
     }
     out_ += '{';
     bool first = true;
     for (const auto* member : members) {
       separate(first, level + 1);
-      dump_string(member->first, style_.ensure_ascii, out_);
-      out_ += ": ";
-      if (level == 0 && late_ != nullptr && member->first == late_->key) {
+      dump_string(member->key, style_.ensure_ascii, out_);
+      out_ += style_.compact ? ":" : ": ";
+      if (level == 0 && late_ != nullptr && member->key == late_->key) {
         dump_list(late_->size, level + 1, late_->value);
       } else {
-        dump(member->second, level + 1);
+        dump(member->value, level + 1);
       }
       first = false;
     }
@@ -134,7 +138,15 @@ class Dumper {
     out_ += '}';
   }
 
-  PythonJsonStyle style_;
+  void dump_float(double value) {
+    if (style_.compact && !std::isfinite(value)) {
+      out_ += "null";
+    } else {
+      out_ += dump_double(value);
+    }
+  }
+
+  Style style_;
   const JsonList* late_;
   std::string& out_;
 };
@@ -148,10 +160,10 @@ bool is_printable(char32_t c) {
 
 void append_python_str(const Json& value, std::string& out) {
   switch (value.type()) {
-    case Json::value_t::object: {
+    case Json::Type::kObject: {
       out += '{';
       bool first = true;
-      for (const auto& [key, member] : value.get_ref<const Json::object_t&>()) {
+      for (const auto& [key, member] : value.as_object()) {
         if (!first) out += ", ";
         out += python_repr(std::string_view(key)) + ": ";
         append_python_str(member, out);
@@ -160,7 +172,7 @@ void append_python_str(const Json& value, std::string& out) {
       out += '}';
       return;
     }
-    case Json::value_t::array: {
+    case Json::Type::kArray: {
       out += '[';
       bool first = true;
       for (const Json& item : value) {
@@ -171,29 +183,35 @@ void append_python_str(const Json& value, std::string& out) {
       out += ']';
       return;
     }
-    case Json::value_t::string:
-      out += python_repr(std::string_view(value.get_ref<const std::string&>()));
+    case Json::Type::kString:
+      out += python_repr(std::string_view(value.as_string()));
       return;
-    case Json::value_t::boolean: out += value.get<bool>() ? "True" : "False"; return;
-    case Json::value_t::number_integer: out += fmt::to_string(value.get<int64_t>()); return;
-    case Json::value_t::number_unsigned: out += fmt::to_string(value.get<uint64_t>()); return;
-    case Json::value_t::number_float: out += python_repr(value.get<double>()); return;
+    case Json::Type::kBool: out += value.get<bool>() ? "True" : "False"; return;
+    case Json::Type::kInteger: out += fmt::to_string(value.get<int64_t>()); return;
+    case Json::Type::kUnsigned: out += fmt::to_string(value.get<uint64_t>()); return;
+    case Json::Type::kFloat: out += python_repr(value.get<double>()); return;
     default: out += "None";
   }
 }
 
 }  // namespace
 
+std::string Json::dump() const {
+  std::string out;
+  Dumper({{.ensure_ascii = false}, true}, nullptr, out).dump(*this, 0);
+  return out;
+}
+
 std::string dump_python_json(const Json& value, const PythonJsonStyle& style) {
   std::string out;
-  Dumper(style, nullptr, out).dump(value, 0);
+  Dumper({style}, nullptr, out).dump(value, 0);
   return out;
 }
 
 std::string dump_python_json(const Json& object, const PythonJsonStyle& style,
                              const JsonList& list) {
   std::string out;
-  Dumper(style, &list, out).dump(object, 0);
+  Dumper({style}, &list, out).dump(object, 0);
   return out;
 }
 
@@ -215,17 +233,24 @@ std::string python_repr(double value) {
   std::string digits(1, text[0]);
   if (e > 2) digits += text.substr(2, e - 2);
   const int count = static_cast<int>(digits.size());
+  const auto zeros = [&](int n) { out.append(static_cast<size_t>(n), '0'); };
   if (exponent < -4 || exponent >= 16) {
-    out += digits.substr(0, 1);
-    if (count > 1) out += "." + digits.substr(1);
-    return out + fmt::format("e{}{:02}", exponent < 0 ? '-' : '+', std::abs(exponent));
+    out += digits[0];
+    if (count > 1) out.append(".").append(digits, 1);
+    out += fmt::format("e{}{:02}", exponent < 0 ? '-' : '+', std::abs(exponent));
+  } else if (exponent < 0) {
+    out += "0.";
+    zeros(-exponent - 1);
+    out += digits;
+  } else if (count <= exponent + 1) {
+    out += digits;
+    zeros(exponent + 1 - count);
+    out += ".0";
+  } else {
+    const auto point = static_cast<size_t>(exponent + 1);
+    out.append(digits, 0, point).append(".").append(digits, point);
   }
-  if (exponent < 0) return out + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
-  if (count <= exponent + 1) {
-    return out + digits + std::string(static_cast<size_t>(exponent + 1 - count), '0') + ".0";
-  }
-  const auto point = static_cast<size_t>(exponent + 1);
-  return out + digits.substr(0, point) + "." + digits.substr(point);
+  return out;
 }
 
 std::string python_repr(std::string_view text) {

@@ -1,7 +1,5 @@
 #include "spanforge/base/json_object_file.h"
 
-#include <nlohmann/json.hpp>
-
 namespace spanforge {
 namespace {
 

@@ -1,7 +1,4 @@
-// parse_json and append_member: a tree from JsonReader's pieces. The library's own parser is not
-// used because its ordered object looks a key up linearly and copies members when it grows:
-// quadratic on a vocabulary, and twice the memory on a large file. Here members are gathered in a
-// plain vector and moved into an object of exactly their number.
+// parse_json: a tree from JsonReader's pieces.
 
 #include <algorithm>
 #include <cstdint>
@@ -11,8 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <fmt/core.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
@@ -21,16 +17,14 @@
 namespace spanforge {
 namespace {
 
-using Member = std::pair<std::string, Json>;
-
 // The first member whose key the object has already; found by sorting, which takes far less memory
 // than a set of all keys, or by a plain scan of a small object.
-std::optional<size_t> find_repeated_key(const std::vector<Member>& members) {
+std::optional<size_t> find_repeated_key(const Json::Object& members) {
   constexpr size_t kScanned = 12;
   if (members.size() <= kScanned) {
     for (size_t i = 1; i < members.size(); ++i) {
       for (size_t j = 0; j < i; ++j) {
-        if (members[i].first == members[j].first) return i;
+        if (members[i].key == members[j].key) return i;
       }
     }
     return std::nullopt;
@@ -38,11 +32,11 @@ std::optional<size_t> find_repeated_key(const std::vector<Member>& members) {
   std::vector<uint32_t> order(members.size());
   std::iota(order.begin(), order.end(), 0u);
   std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    return members[a].first < members[b].first;
+    return members[a].key < members[b].key;
   });
   std::optional<size_t> first;
   for (size_t i = 1; i < order.size(); ++i) {
-    if (members[order[i]].first != members[order[i - 1]].first) continue;
+    if (members[order[i]].key != members[order[i - 1]].key) continue;
     first = std::min<size_t>(first.value_or(SIZE_MAX), order[i]);
   }
   return first;
@@ -68,40 +62,37 @@ Json build_value(JsonReader& in, TreeBudget& budget);
 
 Json build_array(JsonReader& in, TreeBudget& budget) {
   budget.charge(in, kContainer);
-  Json array = Json::array();
-  auto& items = array.get_ref<Json::array_t&>();
+  Json::Array items;
   in.begin_array();
   while (in.next_item()) {
     budget.charge(in, 2 * sizeof(Json));  // vectors grow by doubling
     items.push_back(build_value(in, budget));
   }
   if (items.size() * 2 < items.capacity()) items.shrink_to_fit();
-  return array;
+  return items;
 }
 
 Json build_object(JsonReader& in, TreeBudget& budget) {
-  constexpr uint64_t kGrowing = 2 * sizeof(Member) + 2 * sizeof(size_t);
+  constexpr uint64_t kGrowing = 2 * sizeof(Json::Member) + 2 * sizeof(size_t);
   budget.charge(in, kContainer);
-  std::vector<Member> members;
+  Json::Object members;
   std::vector<size_t> positions;  // of the keys
   std::string key;
   in.begin_object();
   while (in.next_key(key)) {
-    budget.charge(in, kGrowing + sizeof(Member) + key.capacity());
+    budget.charge(in, kGrowing + sizeof(Json::Member) + key.capacity());
     positions.push_back(in.position());
     Json value = build_value(in, budget);
-    members.emplace_back(std::move(key), std::move(value));
+    members.push_back({std::move(key), std::move(value)});
   }
   budget.give_back(kGrowing * members.size());
   if (const auto repeated = find_repeated_key(members)) {
     in.fail_at(positions[*repeated], fmt::format("the key \"{}\" appears twice",
-                                                 quote_for_message(members[*repeated].first)));
+                                                 quote_for_message(members[*repeated].key)));
   }
+  members.shrink_to_fit();
   Json object = Json::object();
-  object.get_ref<Json::object_t&>().reserve(members.size());
-  for (Member& member : members) {
-    append_member(object, std::move(member.first), std::move(member.second));
-  }
+  object.as_object() = std::move(members);
   return object;
 }
 
@@ -134,11 +125,6 @@ Json build(JsonReader& in, uint64_t memory) {
 constexpr uint64_t kBesidesText = uint64_t{32} << 20;
 
 }  // namespace
-
-void append_member(Json& object, std::string key, Json value) {
-  auto& members = object.get_ref<Json::object_t&>();
-  static_cast<Json::object_t::Container&>(members).emplace_back(std::move(key), std::move(value));
-}
 
 Json parse_json(std::string_view text, const std::string& place, ErrorCode code) {
   return parse_json_line(text, place, 1, code);

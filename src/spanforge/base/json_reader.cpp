@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "spanforge/base/utf8.h"
 
@@ -16,6 +16,12 @@ constexpr size_t kMaxDepth = 64;
 constexpr size_t kReleaseStep = size_t{16} << 20;
 
 }  // namespace
+
+JsonReader::SyntaxError::SyntaxError(ErrorCode code, const std::string& place, size_t at_line,
+                                     size_t at_column, const std::string& reason)
+    : Error(code, fmt::format("{}: line {} column {}", place, at_line, at_column), reason),
+      line(at_line),
+      column(at_column) {}
 
 JsonReader::JsonReader(std::string_view text, std::string place, ErrorCode code,
                        const MappedFile* mapped, size_t first_line)
@@ -29,7 +35,7 @@ void JsonReader::fail_at(size_t position, const std::string& what) const {
       first_line_ + static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
   const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
   const size_t column = count_code_points(before.substr(line_start)) + 1;
-  throw Error(code_, fmt::format("{}: line {} column {}", place_, line, column), what);
+  throw SyntaxError(code_, place_, line, column, what);
 }
 
 void JsonReader::fail_expected(std::string_view expected) const {

@@ -3,7 +3,7 @@
 // too large, or too little trusted, to be held as a tree. parse_json() is built on it.
 // Strict: UTF-8 must be valid, a lone surrogate escape is refused, nesting is limited to 64; keys
 // that appear twice are for the caller to notice. A byte order mark at the start is skipped.
-// Errors: Error{code, "place: line L column C"} with what was expected. Columns are code points.
+// Errors: SyntaxError{code, "place: line L column C"} with what was expected. Columns are code points.
 //
 // Example: sum of {"a": [1, 2]} :
 //   JsonReader in(text, "file.json", ErrorCode::kBadData);
@@ -27,6 +27,13 @@ class JsonReader {
  public:
   enum class Kind { kObject, kArray, kString, kNumber, kBool, kNull };
   using Number = std::variant<uint64_t, int64_t, double>;  // int64_t only for negative ones
+
+  // For a caller that knows a better place than the line.
+  struct SyntaxError : Error {
+    SyntaxError(ErrorCode code, const std::string& place, size_t at_line, size_t at_column,
+                const std::string& reason);
+    size_t line, column;  // from 1
+  };
 
   // mapped: the file that `text` is the whole of, whose pages are let go once they are read.
   // first_line: the number of the text's first line in the file that `place` names.

@@ -1,6 +1,6 @@
 #include "spanforge/base/threads.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <omp.h>
 #include <sched.h>
 

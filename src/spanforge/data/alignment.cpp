@@ -1,6 +1,6 @@
 #include "spanforge/data/alignment.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,7 +1,6 @@
 #include "spanforge/data/answer_start.h"
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <string>
 
 namespace spanforge {

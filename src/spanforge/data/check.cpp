@@ -1,6 +1,6 @@
 #include "spanforge/data/check.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/normalize.h"

@@ -1,9 +1,8 @@
 // The check's report as JSON, as text and as the error a command ends with.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/data/check.h"
 

@@ -1,8 +1,7 @@
 #include "spanforge/data/convert.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "spanforge/base/error.h"

@@ -3,7 +3,6 @@
 //   questions, contexts and answers; loading what was written gives the same examples.
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <string_view>
 
 #include "spanforge/base/json.h"

@@ -1,6 +1,6 @@
 #include "spanforge/data/dataset.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 

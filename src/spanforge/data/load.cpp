@@ -1,10 +1,9 @@
 // load_dataset: rows of any of the known forms -> Dataset.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <deque>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "spanforge/base/error.h"
@@ -308,7 +307,7 @@ class DatasetBuilder {
       if (!value.is_string()) {
         fail(place, fmt::format("{} must be a string, not {}", key, type_name(value)));
       }
-      return std::move(value.get_ref<std::string&>());
+      return std::move(value.as_string());
     }
     fail(place, fmt::format("{} is missing", *keys.begin()));
   }
@@ -321,7 +320,7 @@ class DatasetBuilder {
   static std::string type_name(const Json& value) {
     if (value.is_array()) return "a list";
     if (value.is_null()) return "null";
-    return std::string(value.is_object() ? "an " : "a ") + value.type_name();
+    return fmt::format("{} {}", value.is_object() ? "an" : "a", value.type_name());
   }
 
   [[noreturn]] void fail(const std::string& place, const std::string& reason) const {

@@ -1,6 +1,6 @@
 #include "spanforge/data/overlap.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string_view>
 #include <vector>

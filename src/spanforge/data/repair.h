@@ -6,7 +6,6 @@
 //   repairing twice is repairing once.
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -1,8 +1,7 @@
 // A plan of repairs as JSON and as text.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/data/repair.h"
 

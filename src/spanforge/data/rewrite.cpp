@@ -1,9 +1,8 @@
 #include "spanforge/data/rewrite.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "spanforge/base/error.h"

@@ -1,21 +1,20 @@
 #include "spanforge/data/row_stream.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
-#include <iterator>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "spanforge/base/json_reader.h"
 #include "spanforge/base/text_index.h"
 
 namespace spanforge {
 namespace {
 
-constexpr size_t kMaxDepth = 64;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kJsonSpace = " \t\r\n";
 
@@ -63,164 +62,193 @@ bool is_json_lines(std::string_view text) {
   return text[next] == '{' && closes(text.substr(first, line_end - first));
 }
 
-// Walks over a text and tells how far it is.
-class ReportingIterator {
+// The keys of one object, to notice one that appears twice.
+class Keys {
  public:
-  using iterator_category = std::input_iterator_tag;
-  using value_type = char;
-  using difference_type = std::ptrdiff_t;
-  using pointer = const char*;
-  using reference = const char&;
-
-  ReportingIterator(const char* at, const ReadCallback* on_read)
-      : at_(at), started_(at), on_read_(on_read) {}
-  reference operator*() const { return *at_; }
-  ReportingIterator& operator++() {
-    if (++at_ - started_ >= kReportBytes) {
-      (*on_read_)(at_);
-      started_ = at_;
-    }
-    return *this;
-  }
-  bool operator==(const ReportingIterator& other) const { return at_ == other.at_; }
-
- private:
-  static constexpr std::ptrdiff_t kReportBytes = 4 << 20;
-  const char* at_;
-  const char* started_;  // where the last report was
-  const ReadCallback* on_read_;
-};
-
-// One open object or array.
-struct Frame {
-  enum Role { kRowObject, kRowArray, kValueObject, kValueArray, kSkipped };
-  Role role;
-  RowKind kind = RowKind::kDocument;          // of the object, or of the elements of a row array
-  Json value;                                 // what was read so far; unused where skipped
-  std::string key;                            // of the member being read
-  bool keep_member = true;                    // false: the member's key is unknown
-  int64_t elements = 0;                       // of an array
-  std::vector<std::string> keys;              // of an object: few, searched linearly
-  TextIndex key_index;                        // ... by this where they are many
-
-  bool is_array() const { return role == kRowArray || role == kValueArray; }
-};
-
-class RowHandler : public nlohmann::json_sax<Json> {
- public:
-  RowHandler(std::string_view text, const std::string& file, const std::string& base_place,
-             const RowCallback& callback)
-      : text_(text), file_(file), base_place_(base_place), callback_(callback) {}
-
-  bool null() override { return add(nullptr); }
-  bool boolean(bool value) override { return add(value); }
-  bool number_integer(number_integer_t value) override { return add(value); }
-  bool number_unsigned(number_unsigned_t value) override { return add(value); }
-  bool number_float(number_float_t value, const string_t&) override { return add(value); }
-  bool string(string_t& value) override { return add(std::move(value)); }
-  bool binary(binary_t&) override { return false; }
-
-  bool start_object(size_t) override { return open(true); }
-  bool start_array(size_t) override { return open(false); }
-
-  bool key(string_t& key) override {
-    Frame& frame = frames_.back();
-    frame.key.clear();
-    refuse_repeated_key(frame, key);
-    frame.keep_member = frame.role == Frame::kValueObject || is_known_key(key);
-    frame.key = std::move(key);
-    return true;
-  }
-
-  bool end_object() override {
-    Frame frame = std::move(frames_.back());
-    if (frame.role != Frame::kRowObject) {
-      frames_.pop_back();
-      if (frame.role == Frame::kValueObject) attach(std::move(frame.value));
-      return true;
-    }
-    const std::string where = place(frames_.size() - 1);
-    frames_.pop_back();
-    callback_(frame.kind, frame.value, where);
-    held_ = 0;
-    if (!frames_.empty()) ++frames_.back().elements;
-    return true;
-  }
-
-  bool end_array() override {
-    Frame frame = std::move(frames_.back());
-    frames_.pop_back();
-    if (frame.role == Frame::kSkipped) return true;
-    if (frame.role == Frame::kValueArray) {
-      attach(std::move(frame.value));
-    } else if (!frames_.empty()) {
-      frames_.back().value[frames_.back().key] = frame.elements;
-    }
-    return true;
-  }
-
-  bool parse_error(size_t position, const std::string& token,
-                   const nlohmann::detail::exception& error) override {
-    fail(fmt::format("is not sound JSON at {}: {}", line_and_column(position), reason_of(error)));
-  }
-
- private:
-  [[noreturn]] void fail(const std::string& reason) const {
-    const std::string where = place(frames_.size());
-    throw Error(ErrorCode::kBadData, where.empty() ? file_ : file_ + ": " + where, reason);
-  }
-
-  // The library's message without its own prefix, position and echo of the text.
-  static std::string reason_of(const nlohmann::detail::exception& error) {
-    std::string message = error.what();
-    const size_t colon = message.find(": ");
-    if (colon != std::string::npos) message.erase(0, colon + 2);
-    const size_t echo = message.find("; last read");
-    if (echo != std::string::npos) {
-      // What was expected stands behind the echo, which may spell anything.
-      const size_t quote = message.rfind("'; expected ");
-      const bool has_tail = quote != std::string::npos && quote > echo;
-      message = message.substr(0, echo) + (has_tail ? message.substr(quote + 1) : "");
-    }
-    constexpr std::string_view kPrefix = "syntax error while parsing ";
-    if (message.starts_with(kPrefix)) message.erase(0, kPrefix.size());
-    return quote_for_message(message, 200);
-  }
-
-  std::string line_and_column(size_t position) const {
-    const std::string_view before = text_.substr(0, position);
-    size_t line = 1, start = 0;
-    for (size_t at = before.find('\n'); at != std::string_view::npos;
-         at = before.find('\n', at + 1)) {
-      ++line;
-      start = at + 1;
-    }
-    if (!base_place_.empty()) return fmt::format("column {}", before.size() - start);
-    return fmt::format("line {}, column {}", line, before.size() - start);
-  }
-
-  void refuse_repeated_key(Frame& frame, const std::string& key) {
+  // False where the key was there.
+  bool insert(const std::string& key) {
     constexpr size_t kFew = 32;
-    std::vector<std::string>& keys = frame.keys;
-    const auto key_at = texts_in(keys);
-    if (keys.size() < kFew ? std::ranges::find(keys, key) != keys.end()
-                           : frame.key_index.find(key, key_at).has_value()) {
-      fail(fmt::format("the key \"{}\" stands twice in one object", quote_for_message(key)));
+    const auto key_at = texts_in(keys_);
+    if (keys_.size() < kFew ? std::ranges::find(keys_, key) != keys_.end()
+                            : index_.find(key, key_at).has_value()) {
+      return false;
     }
-    keys.push_back(key);
-    if (keys.size() < kFew) return;
+    keys_.push_back(key);
+    if (keys_.size() < kFew) return true;
     // All of them when they become many, then each as it comes.
-    for (size_t i = keys.size() == kFew ? 0 : keys.size() - 1; i < keys.size(); ++i) {
-      frame.key_index.insert(keys[i], i, key_at);
+    for (size_t i = keys_.size() == kFew ? 0 : keys_.size() - 1; i < keys_.size(); ++i) {
+      index_.insert(keys_[i], i, key_at);
+    }
+    return true;
+  }
+
+ private:
+  std::vector<std::string> keys_;  // few, searched linearly
+  TextIndex index_;                // of them where they are many
+};
+
+// An open object or array, for the place in messages.
+struct Frame {
+  bool is_array = false;
+  std::string key;       // of the member being read
+  int64_t elements = 0;  // read so far
+};
+
+class RowReader {
+ public:
+  RowReader(std::string_view text, const std::string& file, const std::string& base_place,
+            const RowCallback& callback, const ReadCallback& on_read)
+      : text_(text),
+        in_(text, file, ErrorCode::kBadData),
+        file_(file),
+        base_place_(base_place),
+        callback_(callback),
+        on_read_(on_read) {}
+
+  void run() {
+    try {
+      read_document();
+      in_.finish();
+    } catch (const JsonReader::SyntaxError& error) {
+      const std::string line = fmt::format("line {}, ", error.line);
+      fail(fmt::format("is not sound JSON at {}column {}: {}", base_place_.empty() ? line : "",
+                       error.column, error.reason()));
     }
   }
 
-  // Path of what stands inside the first `depth` frames.
-  std::string place(size_t depth) const {
+ private:
+  using Kind = JsonReader::Kind;
+
+  void read_document() {
+    switch (in_.peek()) {
+      case Kind::kObject: return read_row(RowKind::kDocument);
+      case Kind::kArray: read_rows(RowKind::kRow); return;
+      default: in_.skip_value(); fail("must be an object or a list of rows");
+    }
+  }
+
+  // Returns the number of rows.
+  int64_t read_rows(RowKind kind) {
+    const size_t depth = open(true);
+    for (in_.begin_array(); in_.next_item(); ++frames_[depth].elements) {
+      if (in_.peek() == Kind::kArray) fail("must be an object, not a list");
+      if (in_.peek() != Kind::kObject) {
+        fail(fmt::format("must be an object, not {}", read_value().type_name()));
+      }
+      read_row(kind);
+    }
+    const int64_t rows = frames_.back().elements;
+    frames_.pop_back();
+    return rows;
+  }
+
+  void read_row(RowKind kind) {
+    const std::string where = place();
+    Json row = Json::object();
+    read_members([&](std::string& key) {
+      if (const auto elements = streamed_elements(kind, key)) {
+        if (in_.peek() == Kind::kObject) fail("must be a list, not an object");
+        if (in_.peek() != Kind::kArray) {
+          fail(fmt::format("must be a list, not {}", read_value().type_name()));
+        }
+        // The key is new: it is not looked for among the others, which may be many.
+        append_member(row, std::move(key), read_rows(*elements));
+      } else if (is_known_key(key)) {
+        append_member(row, std::move(key), read_value());
+      } else {
+        skip_value();
+      }
+    });
+    callback_(kind, row, where);
+    held_ = 0;
+    report();
+  }
+
+  // Reads an object: for each key, `member` reads the value.
+  template <class Member>
+  void read_members(const Member& member) {
+    const size_t depth = open(false);
+    Keys keys;
+    std::string key;
+    for (in_.begin_object(); in_.next_key(key);) {
+      frames_[depth].key.clear();
+      if (!keys.insert(key)) {
+        fail(fmt::format("the key \"{}\" stands twice in one object", quote_for_message(key)));
+      }
+      frames_[depth].key = key;
+      member(key);
+    }
+    frames_.pop_back();
+  }
+
+  Json read_value() {
+    switch (in_.peek()) {
+      case Kind::kObject: {
+        Json object = Json::object();
+        read_members(
+            [&](std::string& key) { append_member(object, std::move(key), read_value()); });
+        return charged(std::move(object));
+      }
+      case Kind::kArray: {
+        Json::Array items;
+        const size_t depth = open(true);
+        for (in_.begin_array(); in_.next_item(); ++frames_[depth].elements) {
+          items.push_back(read_value());
+        }
+        frames_.pop_back();
+        return charged(std::move(items));
+      }
+      case Kind::kString: return charged(in_.read_string());
+      case Kind::kBool: return charged(in_.read_bool());
+      case Kind::kNull: in_.read_null(); return charged(nullptr);
+      case Kind::kNumber: break;
+    }
+    return charged(std::visit([](auto number) { return Json(number); }, in_.read_number()));
+  }
+
+  // Checks a value and forgets it.
+  void skip_value() {
+    if (in_.peek() == Kind::kObject) {
+      read_members([&](std::string&) { skip_value(); });
+    } else if (in_.peek() == Kind::kArray) {
+      const size_t depth = open(true);
+      for (in_.begin_array(); in_.next_item(); ++frames_[depth].elements) skip_value();
+      frames_.pop_back();
+    } else {
+      in_.skip_value();
+    }
+    report();
+  }
+
+  // What the values of a row that is not finished yet take, roughly, is bounded by the text.
+  Json charged(Json value) {
+    constexpr uint64_t kValue = 96, kBesidesText = uint64_t{32} << 20;
+    held_ += kValue + (value.is_string() ? value.as_string().size() : 0);
+    if (held_ > text_.size() + kBesidesText) {
+      fail("the values of one row take far more memory than their text: refused");
+    }
+    return value;
+  }
+
+  // Tells from time to time how far it is.
+  void report() {
+    constexpr size_t kReportBytes = size_t{4} << 20;
+    if (!on_read_ || in_.end_position() - reported_ < kReportBytes) return;
+    reported_ = in_.end_position();
+    on_read_(text_.data() + reported_);
+  }
+
+  // Returns the frame's number.
+  size_t open(bool is_array) {
+    frames_.push_back({is_array});
+    return frames_.size() - 1;
+  }
+
+  // The path of the value being read.
+  std::string place() const {
     std::string path;
-    for (size_t i = 0; i < depth; ++i) {
-      const Frame& frame = frames_[i];
-      if (frame.is_array()) {
+    for (const Frame& frame : frames_) {
+      if (frame.is_array) {
         path += fmt::format("[{}]", frame.elements);
       } else if (!frame.key.empty()) {
         path += path.empty() ? "" : ".";
@@ -231,103 +259,27 @@ class RowHandler : public nlohmann::json_sax<Json> {
     return path.empty() ? base_place_ : base_place_ + ": " + path;
   }
 
-  // What the object or array that opens now is.
-  Frame make_frame(bool object) const {
-    const auto value = [&] {
-      return object ? Frame{Frame::kValueObject, RowKind::kDocument, Json::object()}
-                    : Frame{Frame::kValueArray, RowKind::kDocument, Json::array()};
-    };
-    if (frames_.empty()) {
-      return object ? Frame{Frame::kRowObject, RowKind::kDocument, Json::object()}
-                    : Frame{Frame::kRowArray, RowKind::kRow, Json()};
-    }
-    const Frame& parent = frames_.back();
-    switch (parent.role) {
-      case Frame::kSkipped:
-        return Frame{Frame::kSkipped};
-      case Frame::kRowArray:
-        if (!object) fail("must be an object, not a list");
-        return Frame{Frame::kRowObject, parent.kind, Json::object()};
-      case Frame::kRowObject: {
-        if (!parent.keep_member) return Frame{Frame::kSkipped};
-        const auto elements = streamed_elements(parent.kind, parent.key);
-        if (elements && !object) return Frame{Frame::kRowArray, *elements, Json()};
-        if (elements) fail("must be a list, not an object");
-        return value();
-      }
-      default:
-        return value();
-    }
-  }
-
-  bool open(bool object) {
-    if (frames_.size() >= kMaxDepth)
-      fail(fmt::format("is nested deeper than {} levels", kMaxDepth));
-    frames_.push_back(make_frame(object));
-    return true;
-  }
-
-  // What the values of a row that is not finished yet take, roughly, is bounded by the text.
-  void charge(const Json& value) {
-    constexpr uint64_t kValue = 96, kBesidesText = uint64_t{32} << 20;
-    held_ += kValue + (value.is_string() ? value.get_ref<const std::string&>().size() : 0);
-    if (held_ > text_.size() + kBesidesText) {
-      fail("the values of one row take far more memory than their text: refused");
-    }
-  }
-
-  // A finished value that is not a row goes into the frame around it.
-  void attach(Json&& value) {
-    if (frames_.empty()) fail("must be an object or a list of rows");
-    charge(value);
-    Frame& frame = frames_.back();
-    switch (frame.role) {
-      case Frame::kSkipped:
-        return;
-      case Frame::kRowArray:
-        fail(fmt::format("must be an object, not {}", value.type_name()));
-      case Frame::kValueArray:
-        frame.value.push_back(std::move(value));
-        ++frame.elements;
-        return;
-      default:
-        if (!frame.keep_member) return;
-        if (frame.role == Frame::kRowObject && streamed_elements(frame.kind, frame.key) &&
-            !value.is_array()) {
-          fail(fmt::format("must be a list, not {}", value.type_name()));
-        }
-        // Its key is new: it is not looked for among the others, which may be many.
-        append_member(frame.value, frame.key, std::move(value));
-    }
-  }
-
-  template <class T>
-  bool add(T&& value) {
-    if (!frames_.empty() && frames_.back().role == Frame::kSkipped) return true;
-    attach(Json(std::forward<T>(value)));
-    return true;
+  [[noreturn]] void fail(const std::string& reason) const {
+    const std::string where = place();
+    throw Error(ErrorCode::kBadData, where.empty() ? file_ : file_ + ": " + where, reason);
   }
 
   std::string_view text_;
+  JsonReader in_;
   const std::string& file_;
   const std::string& base_place_;
   const RowCallback& callback_;
+  const ReadCallback& on_read_;
   std::vector<Frame> frames_;
   uint64_t held_ = 0;
+  size_t reported_ = 0;
 };
 
 }  // namespace
 
 void stream_rows(std::string_view text, const std::string& file, const std::string& base_place,
                  const RowCallback& callback, const ReadCallback& on_read) {
-  RowHandler handler(text, file, base_place, callback);
-  if (on_read) {
-    const char* end = text.data() + text.size();
-    Json::sax_parse(ReportingIterator(text.data(), &on_read), ReportingIterator(end, &on_read),
-                    &handler);
-  } else {
-    Json::sax_parse(text.begin(), text.end(), &handler);
-  }
+  RowReader(text, file, base_place, callback, on_read).run();
 }
 
 void for_each_text(std::string_view text, const TextCallback& callback) {

@@ -1,8 +1,7 @@
 #include "spanforge/data/show.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 #include "spanforge/data/convert.h"

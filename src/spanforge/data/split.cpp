@@ -1,6 +1,6 @@
 #include "spanforge/data/split.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

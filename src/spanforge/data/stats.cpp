@@ -1,10 +1,9 @@
 #include "spanforge/data/stats.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/threads.h"

@@ -2,7 +2,6 @@
 // What a dataset consists of, in numbers.
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>

@@ -1,6 +1,6 @@
 #include "spanforge/decode/decoder.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <utility>

@@ -1,7 +1,6 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json_object_file.h"
 #include "spanforge/evaluation/analysis.h"

@@ -1,10 +1,9 @@
 #include "spanforge/evaluation/answer_settings.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "spanforge/base/error.h"

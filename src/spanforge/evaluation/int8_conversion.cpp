@@ -1,6 +1,6 @@
 #include "spanforge/evaluation/int8_conversion.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,8 +1,7 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/evaluation/evaluate.h"
 

@@ -1,6 +1,6 @@
 #include "spanforge/features/feature_set.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <limits>

@@ -1,6 +1,6 @@
 #include "spanforge/features/summary.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <vector>
 

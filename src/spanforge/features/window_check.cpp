@@ -1,6 +1,6 @@
 #include "spanforge/features/window_check.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <optional>

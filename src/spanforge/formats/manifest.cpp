@@ -1,10 +1,9 @@
 #include "spanforge/formats/manifest.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "spanforge/base/error.h"
@@ -89,7 +88,7 @@ std::vector<FileHash> read_manifest(const fs::path& directory) {
     throw Error(ErrorCode::kBadModel, path.string(), why);
   };
   const Json version = manifest.is_object() ? manifest.value("version", Json()) : Json();
-  if (version.is_number_unsigned() && version > kVersion) {
+  if (version.is_number_unsigned() && version.get<uint64_t>() > kVersion) {
     throw NewerVersion(path, version.get<uint64_t>(), kVersion);
   }
   if (version != kVersion || !manifest.contains("files") || !manifest["files"].is_object()) {

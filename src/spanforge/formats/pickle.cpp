@@ -3,7 +3,7 @@
 #include <array>
 #include <bit>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/utf8.h"

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/json_reader.h"

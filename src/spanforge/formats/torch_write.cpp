@@ -3,7 +3,7 @@
 #include <map>
 #include <tuple>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "spanforge/base/utf8.h"
 #include "spanforge/formats/pickle.h"

@@ -6,8 +6,7 @@
 #include <map>
 #include <string>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <fmt/core.h>
 
 #include "spanforge/base/json.h"
 #include "spanforge/formats/safetensors.h"

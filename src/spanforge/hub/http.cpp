@@ -6,7 +6,7 @@
 #include <memory>
 
 #include <curl/curl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 

@@ -1,6 +1,6 @@
 #include "spanforge/inference/pipeline.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <mutex>

@@ -1,6 +1,6 @@
 #include "spanforge/metrics/predictions_file.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"

@@ -1,7 +1,6 @@
 #include "spanforge/model/config.h"
 
 #include <concepts>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
@@ -70,8 +69,8 @@ void check_range(const Field<T>& field, T value, ErrorCode code, const std::stri
 
 void read_number(const Json& json, const Field<int32_t>& field, int32_t& value,
                  const std::string& place) {
-  const auto it = json.find(field.key);
-  if (it == json.end()) return;
+  const Json* it = json.find(field.key);
+  if (it == nullptr) return;
   if (field.least < 0 && it->is_null()) {
     value = -1;
     return;
@@ -86,8 +85,8 @@ void read_number(const Json& json, const Field<int32_t>& field, int32_t& value,
 
 void read_number(const Json& json, const Field<double>& field, double& value,
                  const std::string& place) {
-  const auto it = json.find(field.key);
-  if (it == json.end()) return;
+  const Json* it = json.find(field.key);
+  if (it == nullptr) return;
   if (!it->is_number()) {
     bad_value(ErrorCode::kBadModel, place, field.key, it->dump(), range_text(field));
   }
@@ -96,20 +95,22 @@ void read_number(const Json& json, const Field<double>& field, double& value,
 }
 
 void read_text(const Json& json, const char* key, std::string& value, const std::string& place) {
-  const auto it = json.find(key);
-  if (it == json.end()) return;
+  const Json* it = json.find(key);
+  if (it == nullptr) return;
   if (!it->is_string()) bad_value(ErrorCode::kBadModel, place, key, it->dump(), "a string");
   value = it->get<std::string>();
 }
 
 // Keys that change computation in ways no block here implements: refused, never ignored.
 void refuse_unsupported(const Json& json, const std::string& place) {
-  if (const auto it = json.find("position_embedding_type");
-      it != json.end() && *it != "absolute" && !it->is_null()) {
-    bad_value(ErrorCode::kBadModel, place, it.key(), it->dump(), "\"absolute\" to be supported");
+  constexpr const char* kPositionType = "position_embedding_type";
+  if (const Json* it = json.find(kPositionType);
+      it != nullptr && *it != "absolute" && !it->is_null()) {
+    bad_value(ErrorCode::kBadModel, place, kPositionType, it->dump(),
+              "\"absolute\" to be supported");
   }
   for (const char* key : {"is_decoder", "add_cross_attention"}) {
-    if (const auto it = json.find(key); it != json.end() && *it == true) {
+    if (const Json* it = json.find(key); it != nullptr && *it == true) {
       bad_value(ErrorCode::kBadModel, place, key, "true", "false: only encoders are supported");
     }
   }

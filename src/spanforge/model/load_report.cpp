@@ -1,6 +1,5 @@
 #include "spanforge/model/load_report.h"
 
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/json.h"
 #include "spanforge/model/encoder_spec.h"

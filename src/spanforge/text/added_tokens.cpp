@@ -1,6 +1,6 @@
 #include "spanforge/text/added_tokens.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <utility>

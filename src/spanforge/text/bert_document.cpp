@@ -1,8 +1,7 @@
 #include "spanforge/text/bert_document.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/text_index.h"
@@ -116,7 +115,7 @@ Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOp
   model["continuing_subword_prefix"] = "##";
   model["max_input_chars_per_word"] = 100;
   Json vocab = Json::object();
-  vocab.get_ref<Json::object_t&>().reserve(first_lines.size());
+  vocab.as_object().reserve(first_lines.size());
   for (size_t i = 0; i < vocabulary.size(); ++i) {
     if (ids[firsts[i]] == i) append_member(vocab, vocabulary[i], i);
   }

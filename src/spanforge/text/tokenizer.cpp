@@ -1,6 +1,6 @@
 #include "spanforge/text/tokenizer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

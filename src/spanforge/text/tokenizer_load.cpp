@@ -2,10 +2,9 @@
 // what tokenizer_config.json says over it, or vocab.txt, from which the tokenizer.json that
 // transformers would make is built and read.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "spanforge/base/error.h"
@@ -145,8 +144,8 @@ int32_t special_id(const Tokenizer::Impl& impl, const Config& config, const std:
 
 std::optional<int32_t> usable_max_length(const Config& config) {
   // "No limit" is written as a huge number (10^30).
-  const auto found = config.json.find("model_max_length");
-  if (found == config.json.end() || !found->is_number()) return std::nullopt;
+  const Json* found = config.json.find("model_max_length");
+  if (found == nullptr || !found->is_number()) return std::nullopt;
   const auto length = found->get<double>();
   if (!(length >= 1 && length <= 1e9)) return std::nullopt;
   return static_cast<int32_t>(length);
@@ -165,7 +164,7 @@ std::unique_ptr<Tokenizer::Impl> build(const Json& document, const std::string& 
   if (view.has("version") && view.at("version").string() != "1.0") {
     view.at("version").fail("only version 1.0 of tokenizer.json is known");
   }
-  static const Json kNull;
+  static const Json kNull = nullptr;
   const auto part = [&](const char* name) {
     return view.has(name) ? view.at(name) : JsonView(kNull, place);
   };

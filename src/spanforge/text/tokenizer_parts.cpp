@@ -1,10 +1,9 @@
 #include "spanforge/text/tokenizer_parts.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
 #include "spanforge/text/wordpiece.h"
@@ -22,8 +21,8 @@ bool JsonView::has(const std::string& key) const {
 }
 JsonView JsonView::at(const std::string& key) const {
   if (!value_->is_object()) fail("an object must stand here");
-  const auto found = value_->find(key);
-  if (found == value_->end()) fail(fmt::format("the key \"{}\" is missing", key));
+  const Json* found = value_->find(key);
+  if (found == nullptr) fail(fmt::format("the key \"{}\" is missing", key));
   // "FILE: a.b.c"; the file's name may hold dots, so the first step is set off by ": ".
   const bool inside = place_.find(": ") != std::string::npos;
   return {*found, place_ + (inside ? "." : ": ") + key};
@@ -228,10 +227,10 @@ std::unique_ptr<const TokenModel> build_model(const JsonView& json) {
   const JsonView vocab = json.at("vocab");
   if (!vocab.is_object()) vocab.fail("an object of tokens and ids must stand here");
   Vocabulary vocabulary;
-  const Json::object_t::Container& entries = vocab.value().get_ref<const Json::object_t&>();
+  const Json::Object& entries = vocab.value().as_object();
   vocabulary.reserve(entries.size());
   auto tokens = vocabulary.ahead(entries.size(),
-                                 [&](size_t i) -> std::string_view { return entries[i].first; });
+                                 [&](size_t i) -> std::string_view { return entries[i].key; });
   for (const auto& [token, id] : entries) {
     if (!id.is_number_integer() || (id.is_number_unsigned() && id.get<uint64_t>() > INT64_MAX)) {
       vocab.fail(fmt::format("token \"{}\" has no usable id", quote_for_message(token)));

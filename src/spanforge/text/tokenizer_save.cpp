@@ -2,9 +2,8 @@
 // written back as they were, but that a tokenizer_config.json without a class gets the keys it
 // lacks; missing files are made from the parts.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -78,7 +77,7 @@ std::string make_tokenizer_json(const Impl& impl, const std::string& place) {
   for (int32_t id = 0; id < vocabulary.id_limit(); ++id) lines.emplace_back(vocabulary.token(id));
   Json document = make_bert_document(lines, bert_options(impl), place);
   // Ids without a token (of a line that stood there twice) were written as "" above.
-  auto& vocab = document["model"]["vocab"].get_ref<Json::object_t&>();
+  Json& vocab = document["model"]["vocab"];
   if (const auto blank = vocabulary.find("")) {
     vocab[""] = *blank;
   } else {

@@ -1,6 +1,6 @@
 #include "spanforge/text/wordpiece_trainer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <map>

@@ -1,11 +1,10 @@
 #include "spanforge/train/arguments.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "spanforge/base/error.h"
@@ -241,11 +240,11 @@ TrainingArguments arguments_from_json(const Json& json, const std::string& place
     throw Error(ErrorCode::kBadModel, place, "is not a JSON object of options");
   TrainingArguments arguments;
   visit_training_arguments(arguments, [&](const OptionInfo& info, auto& field) {
-    const auto found = json.find(info.name);
-    if (found == json.end() || contains(kOfThisRunOnly, info.name)) return;
+    const Json* found = json.find(info.name);
+    if (found == nullptr || contains(kOfThisRunOnly, info.name)) return;
     try {
       from_json_value(*found, field);
-    } catch (const nlohmann::json::exception&) {
+    } catch (const Json::Mismatch&) {
       throw Error(ErrorCode::kBadModel, place,
                   fmt::format("option {} has a value of the wrong type", info.name));
     }

@@ -1,10 +1,9 @@
 #include "spanforge/train/checkpoint.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <future>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -74,11 +73,12 @@ Json spanforge_state(const CheckpointSource& source) {
 Json read_spanforge_state(const fs::path& directory) {
   const fs::path file = directory / kStateFile;
   Json json = parse_json_file(file, ErrorCode::kBadModel, kTimesHistory);
-  const auto format = json.find("format");
-  if (format == json.end() || !format->is_number_integer()) {
+  const Json* format = json.find("format");
+  if (format == nullptr || !format->is_number_integer()) {
     throw Error(ErrorCode::kBadModel, file.string(), "states no format");
   }
-  if (*format > kFormat) throw NewerVersion(file, format->get<uint64_t>(), kFormat);
+  const bool is_newer = format->is_number_unsigned() && format->get<uint64_t>() > kFormat;
+  if (is_newer) throw NewerVersion(file, format->get<uint64_t>(), kFormat);
   if (*format != kFormat) {
     throw Error(ErrorCode::kBadModel, file.string(),
                 fmt::format("is of format {}, this version reads {}", format->dump(), kFormat));
@@ -97,13 +97,13 @@ void prove_foreign_checkpoint(const fs::path& directory) {
 }
 
 int64_t whole_number_or(const Json& json, const char* key, int64_t fallback) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_number_integer() ? found->get<int64_t>() : fallback;
+  const Json* found = json.find(key);
+  return found != nullptr && found->is_number_integer() ? found->get<int64_t>() : fallback;
 }
 
 Json member(const Json& json, const char* key, const fs::path& file) {
-  const auto found = json.find(key);
-  if (found == json.end()) {
+  const Json* found = json.find(key);
+  if (found == nullptr) {
     throw Error(ErrorCode::kBadModel, file.string(), fmt::format("has no key \"{}\"", key));
   }
   return *found;
@@ -115,20 +115,20 @@ DataFiles data_files(const Json& json, const fs::path& file) {
     for (const auto& [option, entry] : json.items()) {
       data[option] = {entry.at("file").get<std::string>(), entry.at("sha256").get<std::string>()};
     }
-  } catch (const nlohmann::json::exception&) {
+  } catch (const Json::Mismatch&) {
     throw Error(ErrorCode::kBadModel, file.string(), "\"data\" lacks file or sha256");
   }
   return data;
 }
 
 std::optional<Computing> computing_from(const Json& json, const fs::path& file) {
-  const auto found = json.find("computing");
-  if (found == json.end()) return std::nullopt;
+  const Json* found = json.find("computing");
+  if (found == nullptr) return std::nullopt;
   try {
     return Computing{.threads = found->at("threads").get<int>(),
                      .instructions = found->at("instructions").get<std::string>(),
                      .precision = found->at("precision").get<std::string>()};
-  } catch (const nlohmann::json::exception&) {
+  } catch (const Json::Mismatch&) {
     throw Error(ErrorCode::kBadModel, file.string(), "\"computing\" is unsound");
   }
 }
@@ -270,15 +270,15 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnswe
     throw Error(ErrorCode::kBadModel, file.string(), "\"observers\" is not an object");
   }
   for (Observer* observer : observers) {
-    const auto found = observer->name().empty() ? saved.end() : saved.find(observer->name());
-    if (found == saved.end()) continue;
+    const Json* found = observer->name().empty() ? nullptr : saved.find(observer->name());
+    if (found == nullptr) continue;
     const auto unsound = [&](const std::string& why) {
       return Error(ErrorCode::kBadModel, file.string(),
                    fmt::format("the state of {} is unsound ({})", observer->name(), why));
     };
     try {
       observer->load_state(*found);
-    } catch (const nlohmann::json::exception& error) {
+    } catch (const Json::Mismatch& error) {
       throw unsound(error.what());
     } catch (const Error& error) {
       throw unsound(error.what());
@@ -294,7 +294,7 @@ bool is_interruption_checkpoint(const fs::path& directory) {
     return parse_json_file(file, ErrorCode::kBadModel, kTimesHistory).value("interruption", false);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kBadModel) throw;
-  } catch (const nlohmann::json::exception&) {  // not an object, or of another type
+  } catch (const Json::Mismatch&) {  // not an object, or of another type
   }
   return false;  // damaged: whatever it was, it is not known to be superfluous
 }

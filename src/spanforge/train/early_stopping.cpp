@@ -1,7 +1,6 @@
 #include "spanforge/train/early_stopping.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/train/arguments.h"
 #include "spanforge/train/train_state.h"

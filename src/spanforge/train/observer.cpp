@@ -1,6 +1,5 @@
 #include "spanforge/train/observer.h"
 
-#include <nlohmann/json.hpp>
 
 namespace spanforge {
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"

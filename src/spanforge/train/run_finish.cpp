@@ -1,7 +1,6 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "spanforge/base/file.h"
 #include "spanforge/train/checkpoint.h"

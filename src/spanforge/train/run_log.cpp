@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
@@ -40,7 +39,7 @@ Json RunLog::save_state() const { return {{"text", text_}}; }
 
 void RunLog::load_state(const Json& state) {
   std::string text;
-  if (const auto lines = state.find("lines"); lines != state.end()) {  // as it was saved once
+  if (const Json* lines = state.find("lines")) {  // as it was saved once
     for (const Json& line : *lines) text += dump_python_json(line) + "\n";
   } else {
     text = state.at("text").get<std::string>();

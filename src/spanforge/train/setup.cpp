@@ -1,6 +1,6 @@
 #include "spanforge/train/setup.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <future>

@@ -1,12 +1,11 @@
 #include "spanforge/train/state_files.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <type_traits>
 
@@ -23,11 +22,12 @@ std::optional<T> optional_from(const Json& value) {
   return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
 }
 
-// Runs `read`, turning the JSON library's complaints into an Error that names the file.
+// Runs `read`, turning what Json says of a missing key or a wrong type into an Error that names the
+// file.
 void reading(const std::string& place, const std::function<void()>& read) {
   try {
     read();
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const Json::Mismatch& error) {
     const std::string what = error.what();
     throw Error(ErrorCode::kBadModel, place,
                 "a key is missing or of the wrong type (" + what + ")");

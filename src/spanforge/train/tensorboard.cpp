@@ -1,8 +1,7 @@
 #include "spanforge/train/tensorboard.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "spanforge/base/file.h"

@@ -1,6 +1,6 @@
 #include "spanforge/train/trainer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <memory>
