@@ -13,8 +13,6 @@ find_package(ICU REQUIRED COMPONENTS uc i18n)
 spanforge_version(ICU "${ICU_VERSION}" 70 "")  # one major version a year, none of which broke a call
 find_package(fmt REQUIRED)
 spanforge_version(fmt "${fmt_VERSION}" 8 13)
-find_package(nlohmann_json REQUIRED)
-spanforge_version(nlohmann-json "${nlohmann_json_VERSION}" 3.10 4)
 find_package(CLI11 REQUIRED)
 spanforge_version(CLI11 "${CLI11_VERSION}" 2.1 3)
 find_package(Threads REQUIRED)

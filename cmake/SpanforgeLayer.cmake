@@ -8,6 +8,7 @@
 # DEPS lists every layer the folder may include; nothing is inherited silently, except that a
 # consumer also gets the roots its dependencies' headers need.
 add_library(spanforge_flags INTERFACE)
+target_link_libraries(spanforge_flags INTERFACE OpenMP::OpenMP_CXX)  # for all: precompiled headers want equal flags
 target_compile_options(spanforge_flags INTERFACE -Wall -Wextra -Wshadow -Wno-unused-parameter
   -Wno-missing-field-initializers $<$<BOOL:${SPANFORGE_WERROR}>:-Werror>
   # GCC 12 sees overlapping copies in "literal" + std::to_string(x) that are not there (bug 105651).
@@ -29,6 +30,36 @@ if(SPANFORGE_FUZZ)
     -fno-sanitize-coverage=trace-cmp)
 endif()
 
+# spanforge_precompiled(NAME [PROGRAM] LIBS library... HEADERS header...): adds a target whose
+# precompiled headers other libraries (with PROGRAM: other programs, which are compiled with other
+# flags) take with spanforge_precompile(TARGET NAME). Only headers from outside the project belong
+# here, and a source still includes what it uses: the presets with sanitizers and for fuzzing build
+# without.
+function(spanforge_precompiled name)
+  cmake_parse_arguments(ARG "PROGRAM" "" "LIBS;HEADERS" ${ARGN})
+  if(SPANFORGE_PCH AND NOT SPANFORGE_SANITIZE)
+    file(CONFIGURE OUTPUT ${name}.cpp CONTENT "int main() {}\n")
+    if(ARG_PROGRAM)
+      add_executable(${name} ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
+    else()
+      add_library(${name} OBJECT ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
+    endif()
+    target_link_libraries(${name} PRIVATE spanforge_flags ${ARG_LIBS})
+    target_precompile_headers(${name} PRIVATE ${ARG_HEADERS})
+  endif()
+endfunction()
+function(spanforge_precompile target name)
+  if(TARGET ${name})
+    target_precompile_headers(${target} REUSE_FROM ${name})
+    # The same fault shows as other warnings, too, where the library's headers are no system headers.
+    target_compile_options(${target} PRIVATE
+      $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread>)
+  endif()
+endfunction()
+set(SPANFORGE_COMMON_HEADERS <algorithm> <cstdint> <filesystem> <functional> <map> <memory> <optional> <string>
+  <string_view> <vector> <fmt/core.h>)
+spanforge_precompiled(spanforge_common_headers LIBS fmt::fmt HEADERS ${SPANFORGE_COMMON_HEADERS})
+
 function(spanforge_layer name)
   cmake_parse_arguments(ARG "" "" "DEPS;PUBLIC_LIBS;PRIVATE_LIBS" ${ARGN})
   set(source_dir ${CMAKE_SOURCE_DIR}/src/spanforge/${name})
@@ -48,6 +79,7 @@ function(spanforge_layer name)
   list(TRANSFORM ARG_DEPS PREPEND spanforge_)
   target_link_libraries(spanforge_${name} PUBLIC ${ARG_DEPS} ${ARG_PUBLIC_LIBS}
     PRIVATE ${ARG_PRIVATE_LIBS} $<BUILD_INTERFACE:spanforge_flags>)
+  spanforge_precompile(spanforge_${name} spanforge_common_headers)
   set_property(GLOBAL APPEND PROPERTY SPANFORGE_LAYERS ${name})
 endfunction()
 
@@ -61,6 +93,7 @@ function(spanforge_tests name)
   endif()
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE ${ARG_LIBS} spanforge_flags spanforge_testing GTest::gtest_main)
+  spanforge_precompile(${name}_test spanforge_test_headers)
   gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}/" PROPERTIES LABELS ${name} TIMEOUT 600
     ${ARG_PROPERTIES})
 endfunction()
