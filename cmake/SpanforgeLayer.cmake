@@ -2,11 +2,12 @@
 #
 # One static library a folder of src/spanforge/. Each layer has an include root of its own in the
 # build tree that holds one link, spanforge/NAME -> src/spanforge/NAME, and a layer is compiled
-# with the roots of itself and its DEPS only. So an include of a layer that is not a dependency
+# with the roots of itself, of its DEPS and of theirs only. So an include of a layer that is not below
 # does not compile; with src/ as one common root it would.
 #
-# DEPS lists every layer the folder may include; nothing is inherited silently, except that a
-# consumer also gets the roots its dependencies' headers need.
+# DEPS lists every layer that the folder's files include, and no other. The compiler also gets the roots
+# that the headers of these layers need; tests/claims/check_layers.py sees that nobody uses one of those
+# without naming it.
 add_library(spanforge_flags INTERFACE)
 target_link_libraries(spanforge_flags INTERFACE OpenMP::OpenMP_CXX)  # for all: precompiled headers want equal flags
 target_compile_options(spanforge_flags INTERFACE -Wall -Wextra -Wshadow -Wno-unused-parameter

@@ -1,0 +1,212 @@
+"""Fails unless docs/ARCHITECTURE.md, CMakeLists.txt and the sources say the same of the layers.
+
+  - the folders of src/spanforge/ are CMake's layers and the table's rows, README.md's list and the table in
+    CMake's order; a layer includes exactly the layers that its DEPS and its row name, all of them below it;
+  - a layer includes exactly the third-party headers of the libraries CMake links it with;
+  - the compiler gets no include root of a layer that is not below (--build DIR reads compile_commands.json);
+  - only the program prints or exits, only main() catches std::exception, and a layer catches other libraries'
+    exceptions only where it includes their headers.
+
+Usage: check_layers.py CHECKOUT [--build DIR] | --self-test
+"""
+import json
+import pathlib
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+
+# What an #include of each library's headers begins with.
+HEADERS = {
+    "CURL::libcurl": "curl/", "DNNL::dnnl": "dnnl", "ICU::uc": "unicode/", "OpenMP::OpenMP_CXX": "omp.h",
+    "OpenSSL::Crypto": "openssl/", "ZLIB::ZLIB": "zlib.h", "fmt::fmt": "fmt/", "hwy::hwy": "hwy/",
+    "nlohmann_json::nlohmann_json": "nlohmann/", "protozero::protozero": "protozero/",
+    "tomlplusplus::tomlplusplus": "toml++/",
+}
+SAME = {"ICU::i18n": "ICU::uc"}  # parts of one library
+PRINTS = re.compile(r"\bstd::(?:cout|cerr|clog|exit|quick_exit|abort|terminate)\b|(?<![\w.>])(?:v?f?printf|f?puts|putchar|fputc)\s*\("
+                    r"|\bfmt::print\b|::_?exit\s*\(|\bstdout\b|\bstderr\b|STD(?:OUT|ERR)_FILENO")
+# The handler of mapped files' faults cannot throw; main() asks for it (docs/ARCHITECTURE.md, "Errors").
+MAY_PRINT = {"base/mapped_faults.cpp"}
+
+
+def code_of(file):
+    """The file without comments and texts."""
+    text = re.sub(r'"(?:\\.|[^"\\\n])*"', lambda m: m.group() if "/" in m.group() or ".h" in m.group() else '""',
+                  file.read_text(encoding="utf-8"))
+    return re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.S)
+
+
+def read_cmake(root):
+    """The layers in CMake's order: {name: {"DEPS", "PUBLIC_LIBS", "PRIVATE_LIBS"}}."""
+    layers = {}
+    text = re.sub(r"#[^\n]*", "", (root / "CMakeLists.txt").read_text(encoding="utf-8"))
+    for call in re.finditer(r"\bspanforge_layer\(([^)]*)\)", text):
+        name, *words = call.group(1).split()
+        lists = layers[name] = {"DEPS": [], "PUBLIC_LIBS": [], "PRIVATE_LIBS": []}
+        for word in words:
+            if word in lists:
+                current = lists[word]
+            else:
+                current.append(SAME.get(word, word))
+    return layers
+
+
+def read_table(root):
+    """Rows of the table of layers: {folder: text of its last column}, top to bottom."""
+    rows = re.findall(r"^\| `([\w/]+)` \|.*\| ([^|]*) \|$", (root / "docs/ARCHITECTURE.md").read_text(encoding="utf-8"), re.M)
+    return dict(rows)
+
+
+def read_sources(root, layers):
+    """{layer: {file: code}}"""
+    return {name: {str(file.relative_to(root / "src/spanforge")): code_of(file)
+                   for file in sorted((root / "src/spanforge" / name).glob("*.*")) if file.suffix in (".h", ".cpp")}
+            for name in layers}
+
+
+def problems(root, build=None):
+    layers, table = read_cmake(root), read_table(root)
+    folders = {path.name for path in (root / "src/spanforge").iterdir() if path.is_dir()}
+    sources = read_sources(root, folders)
+    if folders != set(layers):
+        yield f"CMakeLists.txt and src/spanforge/ do not have the same layers: {sorted(folders ^ set(layers))}"
+        return
+    if list(table) != ["apps/spanforge", *reversed(layers)]:
+        yield f"docs/ARCHITECTURE.md: the table's rows are {list(table)}, not CMake's layers from top to bottom"
+    order = re.search(r"^## [^\n]*bottom to top\n(.*?)(?:^## |\Z)", (root / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    named = [name for name in re.findall(r"`(\w+)`", order.group(1)) if name in layers] if order else []
+    if named != list(layers):
+        yield f"README.md: 'bottom to top' names {named}, CMake's order is {list(layers)}"
+    if table.get("apps/spanforge") != "everything":
+        yield "docs/ARCHITECTURE.md: apps/spanforge may include everything"
+
+    below = {}  # layer: all layers it reaches
+    for name, lists in layers.items():
+        if above := [dep for dep in lists["DEPS"] if dep not in below]:
+            yield f"CMakeLists.txt: {name} depends on {above}, not below it"
+        below[name] = set(lists["DEPS"]).union(*(below.get(dep, set()) for dep in lists["DEPS"]))
+        text = "\n".join(sources[name].values())
+        included = set(re.findall(r'#include "spanforge/(\w+)/', text)) - {name}
+        if included != set(lists["DEPS"]):
+            yield f"CMakeLists.txt: {name}'s DEPS and its includes differ in {sorted(included ^ set(lists['DEPS']))}"
+        row = table.get(name, "")
+        if (set() if row == "nothing" else set(row.split(", "))) != included:
+            yield f"docs/ARCHITECTURE.md: {name} includes {', '.join(sorted(included)) or 'nothing'}; its row says {row}"
+
+        own = lists["PUBLIC_LIBS"] + lists["PRIVATE_LIBS"]
+        inherited = [lib for dep in below[name] for lib in layers.get(dep, lists)["PUBLIC_LIBS"]]
+        if unknown := [lib for lib in own if lib not in HEADERS]:
+            yield f"CMakeLists.txt: {name} links {unknown}, whose headers this check does not know"
+        for lib, begin in HEADERS.items():
+            used = f"#include <{begin}" in text or lib == "OpenMP::OpenMP_CXX" and "#pragma omp" in text
+            if used and lib not in own and lib not in inherited:
+                yield f"CMakeLists.txt: {name} includes <{begin}...> and is not linked with {lib}"
+            if not used and lib in own:
+                yield f"CMakeLists.txt: {name} is linked with {lib} and includes none of its headers"
+        for file, code in sources[name].items():
+            for match in PRINTS.finditer(code) if file not in MAY_PRINT else ():
+                yield f"src/spanforge/{file}: {match.group().strip('( ')}: only the program prints or exits"
+            for match in re.finditer(r"catch \((?:const )?(\w+)::(\w+)", code):
+                space = match.group(1)
+                if match.group(0).endswith("std::exception"):
+                    yield f"src/spanforge/{file}: catches std::exception, which only main() does"
+                if space not in ("std", "fs", "spanforge") and f"#include <{space}" not in text:
+                    yield f"src/spanforge/{file}: catches {space}::{match.group(2)}, whose headers {name} does not include"
+    for file in sorted((root / "apps/spanforge").glob("*.cpp")):
+        if re.search(r"catch \(const std::exception&", code_of(file)) and file.name != "main.cpp":
+            yield f"apps/spanforge/{file.name}: catches std::exception, which only main() does"
+    if build:
+        yield from wide_roots(root, build, below)
+
+
+def wide_roots(root, build, below):
+    """Include roots of layers that are not below, in the commands CMake wrote."""
+    seen = set()
+    for command in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
+        file = pathlib.Path(command["file"])
+        if not file.is_relative_to(root / "src/spanforge"):
+            continue
+        name = file.relative_to(root / "src/spanforge").parts[0]
+        seen.add(name)
+        for word in shlex.split(command["command"]):
+            if word.startswith("-I") or word.startswith("/"):
+                path = pathlib.Path(word.removeprefix("-I"))
+                if path == root / "src" or path.parent == build / "include" and path.name not in below[name] | {name}:
+                    yield f"{file.name} of {name} is compiled with the include root {path}"
+    if missing := {name for name in below if list((root / "src/spanforge" / name).glob("*.cpp"))} - seen:
+        yield f"compile_commands.json has no file of {sorted(missing)}"
+
+
+CHECKOUT = {
+    "CMakeLists.txt": "spanforge_layer(low PUBLIC_LIBS fmt::fmt)\n# spanforge_layer(none)\n"
+                      "spanforge_layer(high DEPS low PRIVATE_LIBS ZLIB::ZLIB)\nspanforge_layer(top DEPS low high)\n",
+    "docs/ARCHITECTURE.md": "| folder | job | may include |\n|---|---|---|\n| `apps/spanforge` | x | everything |\n"
+                            "| `top` | x | high, low |\n| `high` | x | low |\n| `low` | x | nothing |\n",
+    "README.md": "## The code, bottom to top\n`low` a -> `high` b -> `top`\n\n## More\n`low`\n",
+    "src/spanforge/low/a.h": "#include <fmt/core.h>\n#include <string>\n// printf(\n",
+    "src/spanforge/high/a.cpp": '#include <zlib.h>\n#include "spanforge/high/b.h"\n#include "spanforge/low/a.h"\n',
+    "src/spanforge/top/a.cpp": '#include <fmt/core.h>\n#include "spanforge/low/a.h"\n#include "spanforge/high/a.h"\n'
+                               'void f() { g("printf(3)"); }\n',
+    "apps/spanforge/main.cpp": "try {} catch (const std::exception& e) {}",
+}
+# A file, what is changed in it, and what must be said of that.
+PLANTED = [
+    ("src/spanforge/low/a.h", "#include <string>", '#include "spanforge/high/a.h"', ["low's DEPS", "low includes high"]),
+    ("src/spanforge/top/a.cpp", '#include "spanforge/low/a.h"', "", ["top's DEPS", "top includes high"]),
+    ("CMakeLists.txt", "top DEPS low high", "top DEPS high", ["top's DEPS"]),
+    ("CMakeLists.txt", "top DEPS low high", "top DEPS low high apps", ["not below it", "top's DEPS"]),
+    ("CMakeLists.txt", "PRIVATE_LIBS ZLIB::ZLIB", "PRIVATE_LIBS ZLIB::ZLIB CURL::libcurl", ["includes none"]),
+    ("CMakeLists.txt", "PRIVATE_LIBS ZLIB::ZLIB", "", ["is not linked with ZLIB"]),
+    ("CMakeLists.txt", "PRIVATE_LIBS ZLIB::ZLIB", "PRIVATE_LIBS ZLIB::ZLIB X::x", ["does not know"]),
+    ("CMakeLists.txt", "spanforge_layer(top DEPS low high)", "", ["do not have the same layers"]),
+    ("docs/ARCHITECTURE.md", "| high, low |", "| high |", ["its row says high"]),
+    ("docs/ARCHITECTURE.md", "| nothing |", "| top |", ["its row says top"]),
+    ("docs/ARCHITECTURE.md", "| `high` | x | low |\n", "", ["the table's rows", "its row says"]),
+    ("docs/ARCHITECTURE.md", "everything", "most", ["may include everything"]),
+    ("README.md", "-> `top`", "", ["bottom to top"]),
+    ("README.md", "## The code, bottom to top", "## The code", ["bottom to top"]),
+    ("src/spanforge/top/a.cpp", "void f() {", "void f() { std::printf(x);", ["only the program prints"]),
+    ("src/spanforge/top/a.cpp", "void f() {", "void f() { std::cerr << 1;", ["only the program prints"]),
+    ("src/spanforge/top/a.cpp", "void f() {", "void f() { ::_exit(1);", ["only the program prints"]),
+    ("src/spanforge/top/a.cpp", "void f() {", "try {} catch (const toml::parse_error&) {} void f() {", ["catches toml"]),
+    ("src/spanforge/top/a.cpp", "void f() {", "try {} catch (const std::exception& e) {} void f() {", ["only main()"]),
+]
+
+
+def self_test():
+    bad = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder, "checkout")
+        for file, old, new, wanted in [("README.md", "x", "x", []), *PLANTED]:
+            shutil.rmtree(root, ignore_errors=True)
+            for name, text in CHECKOUT.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text.replace(old, new) if name == file else text)
+            found = list(problems(root))
+            if len(found) != len(wanted) or not all(any(w in line for line in found) for w in wanted):
+                bad.append(f"{file}, {old!r} -> {new!r}: wanted {wanted}, found {found}")
+        build = root / "build"
+        build.mkdir()
+        for roots, count in {"low high": 0, "low high top": 1, "low": 0}.items():
+            words = " ".join(f"-I{build}/include/{name}" for name in roots.split())
+            commands = [{"file": f"{root}/src/spanforge/{name}/a.cpp", "command": f"c++ {words if name == 'high' else ''} x.cpp"}
+                        for name in ("high", "top")]
+            (build / "compile_commands.json").write_text(json.dumps(commands))
+            found = list(wide_roots(root, build, {"low": set(), "high": {"low"}, "top": {"low", "high"}}))
+            if len(found) != count:
+                bad.append(f"roots {roots}: {found}")
+    return bad
+
+
+def main():
+    if sys.argv[1:] == ["--self-test"]:
+        found = self_test()
+    else:
+        found = list(problems(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[3]).resolve() if sys.argv[2:] else None))
+    if found:
+        sys.exit("\n".join(found))
+
+
+main()
