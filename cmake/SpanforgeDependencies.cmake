@@ -1,6 +1,6 @@
-# Every third-party library comes from the distribution's packages. Some of them ship CMake
-# packages, some pkg-config or bare headers; each ends here as one imported target. SECURITY.md has
-# the list.
+# Every third-party library comes from the distribution's packages. CMake or the package itself knows how
+# to find some of them, others are found by header and library; each ends here as one imported target.
+# SECURITY.md has the list.
 include(${CMAKE_CURRENT_LIST_DIR}/SpanforgeVersions.cmake)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
@@ -13,9 +13,6 @@ find_package(ICU REQUIRED COMPONENTS uc i18n)
 spanforge_version(ICU "${ICU_VERSION}" 70 "")  # one major version a year, none of which broke a call
 find_package(fmt REQUIRED)
 spanforge_version(fmt "${fmt_VERSION}" 8 13)
-find_package(CLI11 REQUIRED)
-spanforge_version(CLI11 "${CLI11_VERSION}" 2.1 3)
-find_package(Threads REQUIRED)
 
 function(spanforge_header_library target header)
   if(TARGET ${target})

@@ -4,7 +4,7 @@
 # Without root and without sudo it changes nothing and says what to install.
 set -euo pipefail
 
-packages=(g++ cmake ninja-build pkg-config libdnnl-dev libhwy-dev libcli11-dev
+packages=(g++ cmake ninja-build libdnnl-dev libhwy-dev
   libfmt-dev libtomlplusplus-dev libicu-dev libprotozero-dev libssl-dev libcurl4-openssl-dev
   zlib1g-dev)
 case ${1:-build} in
