@@ -56,9 +56,11 @@ TrainingArguments parsed(const std::vector<std::string>& words) {
 
 TEST(TrainingOptions, AreSetByEachRoute) {
   const testing::TemporaryDirectory directory;
+  int set = 0, with_preset = 0;
   for (const OptionRow& row : training_rows()) {
     SCOPED_TRACE(row.name);
     if (row.kind == OptionKind::kList) continue;
+    ++set;
     const std::string value = other_value(row);
     const std::string snake = "--" + row.name;
     EXPECT_EQ(value_of(row.name, parsed({flag_of(row.name), value})), value);
@@ -69,10 +71,13 @@ TEST(TrainingOptions, AreSetByEachRoute) {
     EXPECT_EQ(value_of(row.name, parsed({"--config", file.string()})), value);
     const std::string preset = value_of(row.name, TrainingArguments{});
     if (!preset.empty()) {
+      ++with_preset;
       EXPECT_EQ(value_of(row.name, parsed({"--config", file.string(), snake + "=" + preset})),
                 preset);
     }
   }
+  EXPECT_GT(set, 40);
+  EXPECT_GT(with_preset, 30);
 }
 
 TEST(TrainingOptions, HaveTheDefaultsOfTrainingArguments) {
@@ -250,6 +255,7 @@ TEST(BarText, LooksLikeTqdm) {
 }
 
 TEST(Commands, HaveWhatTheirHelpNeeds) {
+  ASSERT_GT(commands().size(), 10u);
   for (const Command& command : commands()) {
     SCOPED_TRACE(command.name);
     EXPECT_FALSE(command.summary.empty());

@@ -72,8 +72,13 @@ TEST(BackgroundWriter, TellsOfAFullDisk) {
 TEST(BackgroundWriter, CanBeGivenUp) {
   const testing::TemporaryDirectory directory;
   const Descriptor fd(directory / "f", O_WRONLY | O_CREAT);
-  BackgroundWriter writer(fd, directory / "f");
-  writer.write(random_bytes(size_t{20} << 20));
+  const std::string bytes = random_bytes(size_t{20} << 20);
+  {
+    BackgroundWriter writer(fd, directory / "f");
+    writer.write(bytes);
+  }
+  // What it wrote until then is there, and nothing else.
+  EXPECT_TRUE(bytes.starts_with(read_file(directory / "f")));
 }
 
 TEST(DirectoryFill, NotesWhatWasWritten) {

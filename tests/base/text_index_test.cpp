@@ -17,6 +17,7 @@ namespace {
 // Insertions, searches and erasures by chance, beside a std::map.
 TEST(TextIndex, DoesWhatAMapDoes) {
   CounterStream random(testing::test_seed());
+  int hits = 0;
   for (int round = 0; round < 20; ++round) {
     TextIndex index;
     std::vector<std::string> texts;
@@ -30,6 +31,7 @@ TEST(TextIndex, DoesWhatAMapDoes) {
       const auto found = index.find(text, text_of);
       ASSERT_EQ(found.has_value(), known != expected.end());
       if (found) {
+        ++hits;
         ASSERT_EQ(*found, known->second);
       }
       if (random.next_u32() % 3 == 0) {
@@ -47,6 +49,7 @@ TEST(TextIndex, DoesWhatAMapDoes) {
     }
     for (const auto& [text, number] : expected) ASSERT_EQ(index.find(text, text_of), number);
   }
+  EXPECT_GT(hits, 0);
 }
 
 // Hashes taken ahead of a table that grows meanwhile, some texts more than once.
@@ -64,6 +67,8 @@ TEST(TextIndex, TakesTextsAheadInTheirOrder) {
       ASSERT_EQ(index.insert(text, i, texts_in(texts)).number,
                 expected.emplace(texts[i], i).first->second);
     }
+    ASSERT_EQ(index.size(), expected.size());
+    ASSERT_EQ(expected.empty(), size == 0);
     TextIndex::Ahead again(index, size, texts_in(texts));
     for (size_t i = 0; i < size; ++i) {
       ASSERT_EQ(index.find(again.next(), texts_in(texts)), expected.at(texts[i]));

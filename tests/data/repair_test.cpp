@@ -376,6 +376,7 @@ const std::vector<std::pair<std::string, Corrupt>>& corruptions() {
 
 TEST(FixedData, IsTheSoundDataThatWasCorrupted) {
   const uint64_t seed = testing::test_seed();
+  ASSERT_EQ(corruptions().size(), 12u);
   for (const auto& [name, corrupt] : corruptions()) {
     SCOPED_TRACE(fmt::format("{}, seed {}", name, seed));
     const Dataset sound = SoundData(seed).make(200);

@@ -79,6 +79,7 @@ TEST(Recipe, TiesKeepGenerationOrder) {
   const DecodedExample decoded = decode_recipe(example.view(), options_of(DecoderKind::kRecipe, 5));
   // 9 tokens: int(9 * 0.4) = 3 ends a start.
   const std::vector<std::pair<int, int>> expected = {{0, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 2}};
+  ASSERT_EQ(decoded.candidates.size(), expected.size());
   for (size_t k = 0; k < expected.size(); ++k) {
     EXPECT_EQ(decoded.candidates[k].start_token, expected[k].first);
     EXPECT_EQ(decoded.candidates[k].end_token, expected[k].second);

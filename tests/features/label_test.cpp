@@ -49,6 +49,7 @@ TEST(LabelAnswer, RulesDifferOnlyAtWhiteSpaceAndDroppedCharacters) {
 TEST(LabelAnswer, EqualsPlainSearchOnRandomOffsets) {
   SCOPED_TRACE(testing::test_seed());
   CounterStream random(testing::test_seed());
+  int recipes = 0, run_qas = 0;
   for (int round = 0; round < 20000; ++round) {
     std::vector<CharSpan> offsets;
     int32_t at = static_cast<int32_t>(random.next_below(3));
@@ -74,6 +75,7 @@ TEST(LabelAnswer, EqualsPlainSearchOnRandomOffsets) {
     const auto recipe = label_answer(offsets, answer, LabelRule::kRecipe);
     ASSERT_EQ(recipe.has_value(), first >= 0 && last >= 0);
     if (recipe) {
+      ++recipes;
       ASSERT_EQ(*recipe, (LabelSpan{first, last}));
     }
     const auto run_qa = label_answer(offsets, answer, LabelRule::kRunQa);
@@ -81,12 +83,15 @@ TEST(LabelAnswer, EqualsPlainSearchOnRandomOffsets) {
         n > 0 && offsets.front().start <= answer.start && offsets.back().end >= answer.end;
     ASSERT_EQ(run_qa.has_value(), covered);
     if (covered) {
+      ++run_qas;
       int32_t s = 0, e = n - 1;
       while (s < n && offsets[static_cast<size_t>(s)].start <= answer.start) ++s;
       while (e >= 0 && offsets[static_cast<size_t>(e)].end >= answer.end) --e;
       ASSERT_EQ(*run_qa, (LabelSpan{s - 1, e + 1}));
     }
   }
+  EXPECT_GT(recipes, 1000);
+  EXPECT_GT(run_qas, 1000);
 }
 
 TEST(LabelRow, TurnsLabelsBackIntoText) {

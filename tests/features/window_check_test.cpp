@@ -53,6 +53,7 @@ TEST(CheckWindows, FindsWhatHasNoRoom) {
 TEST(CheckWindows, AgreesWithTheFeatures) {
   const Tokenizer tokenizer = make_tokenizer();
   CounterStream random(testing::test_seed());
+  int64_t built = 0, truncated = 0, refused = 0;
   for (int i = 0; i < 300; ++i) {
     SCOPED_TRACE(i);
     const auto below = [&](int n) {
@@ -66,15 +67,20 @@ TEST(CheckWindows, AgreesWithTheFeatures) {
     const auto findings = check_windows(dataset, tokenizer, {12, 4});
     try {
       const FeatureSet set = FeatureSet::build(dataset, tokenizer, make_options(12, 4));
+      ++built;
+      truncated += set.label_counts().truncated;
       EXPECT_EQ(set.label_counts().truncated, static_cast<int64_t>(findings.size()));
       EXPECT_EQ(
           set.label_counts().edges_outside,
           std::ranges::count(findings, WindowFault::kAnswerWithoutToken, &WindowFinding::fault));
     } catch (const Error&) {
+      ++refused;
       ASSERT_EQ(findings.size(), 1u);
       EXPECT_EQ(findings[0].fault, WindowFault::kQuestionTooLong);
     }
   }
+  EXPECT_TRUE(built > 0 && truncated > 0 && refused > 0)
+      << built << ", " << truncated << ", " << refused;
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ std::vector<TokenSpan> slow_windows(int32_t tokens, int32_t room, int32_t overla
 
 TEST(PlanWindows, CoversContextAsHfDoes) {
   std::vector<TokenSpan> plan;
+  int plans = 0;
   for (int32_t tokens = 0; tokens <= 40; ++tokens) {
     for (int32_t room = 1; room <= 20; ++room) {
       for (int32_t overlap = 0; overlap < room; ++overlap) {
@@ -32,9 +33,11 @@ TEST(PlanWindows, CoversContextAsHfDoes) {
         for (size_t i = 1; i < plan.size(); ++i) {
           ASSERT_EQ(plan[i - 1].end - plan[i].start, overlap);
         }
+        ++plans;
       }
     }
   }
+  EXPECT_EQ(plans, 41 * (20 * 21 / 2));
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ TEST(ParseEvents, StopsAtACutOffOrDamagedRecord) {
   const std::string second =
       encode_event({.wall_time = 2, .step = 5, .values = {{.tag = "a", .scalar = 1.0f}}});
   const std::string whole = first + second;
+  ASSERT_EQ(parse_events(whole, "f").valid_bytes, whole.size());
   for (size_t size = 0; size < whole.size(); ++size) {
     const EventFileContents contents = parse_events(whole.substr(0, size), "f");
     EXPECT_EQ(contents.valid_bytes, size < first.size() ? 0 : first.size());

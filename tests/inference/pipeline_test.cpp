@@ -76,8 +76,10 @@ TEST(Pipeline, SpansAreSlicesOfTheContext) {
   const Pipeline pipeline(make_model(), make_tokenizer());
   AskOptions options;
   options.top_k = 5;
+  ASSERT_FALSE(some_questions().empty());
   for (const QuestionContext& asked : some_questions()) {
     const auto answers = pipeline.answer({asked}, options).front();
+    ASSERT_FALSE(answers.empty());
     for (const AskAnswer& answer : answers) {
       EXPECT_EQ(slice_code_points(asked.context, answer.span.start, answer.span.end),
                 answer.answer);
@@ -114,6 +116,8 @@ TEST(Pipeline, RunQaPutsItsDecisionFirstAndKeepsItsNullAnswer) {
   many.top_k = 21;  // n_best_size and the null answer that was put back
   const auto decisions = pipeline.answer(some_questions(), one);
   const auto lists = pipeline.answer(some_questions(), many);
+  ASSERT_EQ(lists.size(), some_questions().size());
+  ASSERT_FALSE(lists.empty());
   for (size_t i = 0; i < lists.size(); ++i) {
     size_t empty = 0;
     for (const AskAnswer& answer : lists[i]) empty += answer.answer.empty() ? 1 : 0;
@@ -176,6 +180,7 @@ TEST(Pipeline, ReadsASavedDirectoryWithItsSettings) {
   const Pipeline saved = Pipeline::from_directory(directory.path());
   const Pipeline built(std::move(model), make_tokenizer(), settings);
   const auto questions = some_questions();
+  ASSERT_FALSE(questions.empty());
   for (size_t i = 0; i < questions.size(); ++i) {
     EXPECT_EQ(saved.answer(questions)[i][0].answer, built.answer(questions)[i][0].answer);
     EXPECT_EQ(saved.answer(questions)[i][0].score, built.answer(questions)[i][0].score);

@@ -96,14 +96,19 @@ TEST(Load, MakesOnlyTheHeadNewAndSaysSo) {
   EXPECT_NE(copy_of(load(2).all_weights()), copy_of(loaded.all_weights()));
   // A new head has the values a wholly new model of that seed has: nothing else need be drawn.
   const QuestionAnsweringModel fresh = QuestionAnsweringModel::create(model.config(), 1);
+  int heads = 0, bodies = 0;
   for (const Parameter& p : loaded.parameters()) {
     if (p.name.starts_with("qa_outputs.")) {
+      ++heads;
       EXPECT_EQ(copy_of(loaded.weights(p)), copy_of(fresh.weights(p))) << p.name;
     }
     if (p.name.starts_with("bert.")) {
+      ++bodies;
       EXPECT_EQ(std::memcmp(loaded.weights(p).data, base[p.name].bytes.data(), p.size * 4), 0);
     }
   }
+  EXPECT_EQ(heads, 2);
+  EXPECT_GT(bodies, 10);
   QuestionAnsweringModel other = random_model(small_config(), 4);
   const Error error =
       expect_error(ErrorCode::kBadModel, [&] { other.load_weights(directory.path()); });
@@ -273,6 +278,7 @@ TEST(Create, DrawsFromTheDistributionOfTransformers) {
   ModelConfig config = ModelConfig::like("tiny");
   config.vocab_size = 500;
   const QuestionAnsweringModel model = QuestionAnsweringModel::create(config, 9);
+  int scales = 0, biases = 0, matrices = 0;
   for (const Parameter& p : model.parameters()) {
     SCOPED_TRACE(p.name);
     const Tensor w = model.weights(p);
@@ -283,14 +289,19 @@ TEST(Create, DrawsFromTheDistributionOfTransformers) {
     }
     const double n = static_cast<double>(w.size());
     if (p.name.ends_with("LayerNorm.weight")) {
+      ++scales;
       EXPECT_EQ(sum, n);
     } else if (p.name.ends_with(".bias")) {
+      ++biases;
       EXPECT_EQ(squares, 0.0);
     } else {
+      ++matrices;
       EXPECT_NEAR(sum / n, 0.0, 5 * 0.02 / std::sqrt(n));
       EXPECT_NEAR(std::sqrt(squares / n), 0.02, 0.02 * 5 / std::sqrt(n));
     }
   }
+  EXPECT_TRUE(scales > 0 && biases > 0 && matrices > 0)
+      << scales << ", " << biases << ", " << matrices;
   const Tensor words = model.weights(model.parameters().back());
   for (int64_t c = 0; c < words.cols; ++c) EXPECT_EQ(words.row<float>(0)[c], 0.0f);
 }

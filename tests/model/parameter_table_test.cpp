@@ -72,12 +72,16 @@ TEST(ParameterTable, QueryKeyAndValueAreOneMatrix) {
 }
 
 TEST(ParameterTable, OnlyMatricesAndEmbeddingsDecay) {
+  int decaying = 0, exempted = 0;
   for (const Parameter& p : table_of(testing::small_config()).rows) {
     const bool exempt = p.name.ends_with(".bias") || p.name.find("LayerNorm") != std::string::npos;
+    ++(exempt ? exempted : decaying);
     EXPECT_EQ(p.decays, !exempt) << p.name;
     EXPECT_EQ(p.init == Parameter::Init::kOnes, p.name.ends_with("LayerNorm.weight")) << p.name;
     EXPECT_EQ(p.zero_row, p.name.ends_with("word_embeddings.weight") ? 0 : -1) << p.name;
   }
+  EXPECT_GT(decaying, 0);
+  EXPECT_GT(exempted, 0);
 }
 
 TEST(EncoderSpec, UnknownFamilyNamesWhatIsSupported) {

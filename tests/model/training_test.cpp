@@ -125,6 +125,7 @@ TEST(Backward, LeavesGapsOfTheArenaZero) {
     std::fill_n(used.begin() + p.offset, p.size, true);
   }
   const std::vector<float> weights = copy_of(model.all_weights());
+  ASSERT_GT(std::count(used.begin(), used.end(), false), 0);
   for (size_t i = 0; i < used.size(); ++i) {
     if (used[i]) continue;
     EXPECT_EQ(step.gradients[i], 0.0f);
@@ -245,6 +246,7 @@ TEST(Predict, IsConcurrent) {
   const QuestionAnsweringModel model = random_model(config, 5);
   const PackedBatch batch = pack(random_windows(config, {12, 31}, 1));
   const std::vector<float> expected = testing::predict(model, batch);
+  ASSERT_FALSE(expected.empty());
   std::vector<std::vector<float>> found(4);
   std::vector<std::thread> threads;
   for (auto& out : found) threads.emplace_back([&] { out = testing::predict(model, batch); });

@@ -67,6 +67,7 @@ void expect_equal(const Encoding& actual, const Json& expected) {
 TEST(Tokenizer, GoldenCasesEqualHuggingFace) {
   const Json golden = parse_json_file(testing::golden("text/cases.json"), ErrorCode::kBadData);
   const Tokenizer uncased = sample_tokenizer(), cased = sample_tokenizer(false);
+  int decoded = 0, refused = 0, encoded = 0;
   for (const Json& c : golden["cases"]) {
     SCOPED_TRACE(c["case"].get<std::string>() + " " + c["request"].dump());
     const Tokenizer& tokenizer = c["case"] == "cased" ? cased : uncased;
@@ -78,15 +79,20 @@ TEST(Tokenizer, GoldenCasesEqualHuggingFace) {
       return tokenizer.encode_pair(text, request["pair"].get<std::string>(), options);
     };
     if (request.contains("decode")) {
+      ++decoded;
       EXPECT_EQ(tokenizer.decode(request["decode"].get<std::vector<int32_t>>(),
                                  request["skip"].get<bool>(), request["clean_up"].get<bool>()),
                 c["expected"]["text"].get<std::string>());
     } else if (c["expected"] == "error") {
+      ++refused;
       EXPECT_EQ(expect_error(ErrorCode::kUsage, run).place(), "truncation");
     } else {
+      ++encoded;
       expect_equal(run(), c["expected"]);
     }
   }
+  EXPECT_TRUE(decoded > 0 && refused > 0 && encoded > 0)
+      << decoded << ", " << refused << ", " << encoded;
 }
 
 TEST(Tokenizer, TheKnownListingOfBertBaseChinese) {
@@ -103,11 +109,13 @@ TEST(Tokenizer, TheKnownListingOfBertBaseChinese) {
 TEST(Tokenizer, OffsetsLieInTheTextAndDoNotDecrease) {
   const Tokenizer tokenizer = sample_tokenizer();
   CounterStream random(testing::test_seed());
+  size_t tokens = 0;
   for (int i = 0; i < 3000; ++i) {
     const std::string text = random_text(random, random.next_below(25));
     const auto size = static_cast<int32_t>(count_code_points(text));
     TokenBuffer buffer;
     tokenizer.tokenize(text, buffer);
+    tokens += buffer.offsets.size();
     CharSpan last;
     for (const CharSpan& span : buffer.offsets) {
       ASSERT_LE(last.start, span.start) << text;
@@ -117,6 +125,7 @@ TEST(Tokenizer, OffsetsLieInTheTextAndDoNotDecrease) {
       last = span;
     }
   }
+  EXPECT_GT(tokens, 3000u);
 }
 
 TEST(Tokenizer, SlicesOfPlainTextRejoinToIt) {
@@ -173,6 +182,7 @@ TEST(Tokenizer, ABatchEqualsItsTextsOneByOneOnAnyNumberOfThreads) {
   for (const int threads : {1, 3}) {
     set_thread_count(threads);
     const std::vector<Encoding> encodings = tokenizer.encode_batch(texts, batch);
+    ASSERT_EQ(encodings.size(), texts.size());
     for (size_t i = 0; i < texts.size(); ++i) {
       const Encoding alone = tokenizer.encode(texts[i], single);
       ASSERT_EQ(encodings[i].ids, alone.ids);

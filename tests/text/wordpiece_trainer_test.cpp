@@ -45,6 +45,7 @@ TEST(WordPieceTrainer, NothingItHasSeenIsUnknown) {
   const auto texts = small_texts();
   const Tokenizer tokenizer =
       Tokenizer::from_vocabulary(train_wordpiece(texts, options_of(400)), {}, "trained");
+  ASSERT_FALSE(texts.empty());
   for (const std::string& text : texts) {
     for (const int32_t id : tokenizer.encode(text).ids) {
       EXPECT_NE(id, tokenizer.special_tokens().unk) << text;

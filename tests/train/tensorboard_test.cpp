@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "spanforge/base/file.h"
 #include "spanforge/formats/tfevents.h"
 #include "train/fixture.h"
 
@@ -50,17 +51,31 @@ TEST_F(TensorBoardFile, HoldsEveryTagOfTheRecipe) {
 }
 
 TEST_F(TensorBoardFile, AMissHasRankZeroAndTop1IsRankOne) {
-  train(options("out"));
+  // The recipe gives no answer as long as its context.
+  write_file_atomic(at("missed.json"), R"({"version": "v2.0", "data": [
+    {"id": "short", "title": "people", "context": "dario sat in the park.",
+     "question": "who sat in the park?", "answers": [{"text": "dario", "answer_start": 0}]},
+    {"id": "whole", "title": "people", "context": "dario sat in the park.",
+     "question": "who sat?", "answers": [{"text": "dario sat in the park.", "answer_start": 0}]}]})");
+  TrainingArguments a = options("out");
+  give(a, "validation", a.validation, at("missed.json"));
+  train(a);
+  int first_places = 0, misses = 0;
   for (const Event& event : events("out")) {
     for (const EventValue& value : event.values) {
       if (value.tag.starts_with("top1_rank/")) {
+        ++first_places;
         EXPECT_EQ(value.scalar, 1.0f);
       }
       if (value.tag.starts_with("qa_debug/") && value.text->ends_with("(Rank: 0)")) {
+        ++misses;
+        EXPECT_EQ(value.tag, "qa_debug/whole/text_summary");
         EXPECT_EQ(value.text, "Answer: <> (Rank: 0)");
       }
     }
   }
+  EXPECT_EQ(first_places, 4);  // two questions, two evaluations
+  EXPECT_EQ(misses, 2);
 }
 
 TEST_F(TensorBoardFile, HoldsNoStepTwiceAfterAResume) {
