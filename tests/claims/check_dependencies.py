@@ -91,6 +91,8 @@ def problems(root):
         if not found[begin] & {"src", "apps"}:
             yield f"{name}: no file of src/ or apps/ includes <{begin}...>"
 
+    if fetched := re.search(r"FetchContent|ExternalProject|file\(DOWNLOAD|CPMAddPackage", cmake):
+        yield f"CMake fetches at build time: {fetched.group()}"
     for package in set(re.findall(r"find_package\((\w+)", cmake)) - {"Python3", "benchmark"}:
         if not re.search(rf"[ (]{package}::\w+(?![^()]*\bIMPORTED)", cmake):
             yield f"CMake finds {package} and links no target of it"
@@ -129,6 +131,7 @@ PLANTED = [
     ("cmake/SpanforgeDependencies.cmake", "8 13)", '8 13)\nspanforge_version(CLI11 "1" 2.1 "")', ["cli11 has no row"]),
     ("cmake/SpanforgeDependencies.cmake", "8 13)", "8 13)\nfind_package(CLI11 REQUIRED)", ["finds CLI11"]),
     ("cmake/SpanforgeDependencies.cmake", "8 13)", "8 13)\nspanforge_header_library(toml::toml x.h)", ["makes toml::toml"]),
+    ("CMakeLists.txt", "\n", "\ninclude(FetchContent)\n", ["CMake fetches"]),
     ("tools/install_packages.sh", "libfmt-dev", "libfmt-dev libcli11-dev", ["libcli11-dev is installed"]),
     ("tools/install_packages.sh", "libfmt-dev", "", ["libfmt-dev is installed"]),
     ("src/a.cpp", "<fmt/core.h>", "<string>", ["fmt: no file"]),

@@ -4,6 +4,7 @@
     CMake's order; a layer includes exactly the layers that its DEPS and its row name, all of them below it;
   - a layer includes exactly the third-party headers of the libraries CMake links it with;
   - the compiler gets no include root of a layer that is not below (--build DIR reads compile_commands.json);
+  - only hub can reach the network;
   - only the program prints or exits, only main() catches std::exception, and a layer catches other libraries'
     exceptions only where it includes their headers.
 
@@ -27,6 +28,7 @@ HEADERS = {
 SAME = {"ICU::i18n": "ICU::uc"}  # parts of one library
 PRINTS = re.compile(r"\bstd::(?:cout|cerr|clog|exit|quick_exit|abort|terminate)\b|(?<![\w.>])(?:v?f?printf|f?puts|putchar|fputc)\s*\("
                     r"|\bfmt::print\b|::_?exit\s*\(|\bstdout\b|\bstderr\b|STD(?:OUT|ERR)_FILENO")
+NETWORK = re.compile(r"#include <(?:sys/(?:socket|un)\.h|netinet/|arpa/|netdb\.h|curl/)")
 # The handler of mapped files' faults cannot throw; main() asks for it (docs/ARCHITECTURE.md, "Errors").
 MAY_PRINT = {"base/mapped_faults.cpp"}
 
@@ -108,6 +110,8 @@ def problems(root, build=None):
         for file, code in sources[name].items():
             for match in PRINTS.finditer(code) if file not in MAY_PRINT else ():
                 yield f"src/spanforge/{file}: {match.group().strip('( ')}: only the program prints or exits"
+            if NETWORK.search(code) and name != "hub":
+                yield f"src/spanforge/{file}: only hub reaches the network"
             for match in re.finditer(r"catch \((?:const )?(\w+)::(\w+)", code):
                 space = match.group(1)
                 if match.group(0).endswith("std::exception"):
@@ -115,6 +119,8 @@ def problems(root, build=None):
                 if space not in ("std", "fs", "spanforge") and f"#include <{space}" not in text:
                     yield f"src/spanforge/{file}: catches {space}::{match.group(2)}, whose headers {name} does not include"
     for file in sorted((root / "apps/spanforge").glob("*.cpp")):
+        if NETWORK.search(code_of(file)) and file.name != "doctor.cpp":  # that one prints libcurl's version
+            yield f"apps/spanforge/{file.name}: only hub reaches the network"
         if re.search(r"catch \(const std::exception&", code_of(file)) and file.name != "main.cpp":
             yield f"apps/spanforge/{file.name}: catches std::exception, which only main() does"
     if build:
@@ -170,6 +176,8 @@ PLANTED = [
     ("src/spanforge/top/a.cpp", "void f() {", "void f() { std::printf(x);", ["only the program prints"]),
     ("src/spanforge/top/a.cpp", "void f() {", "void f() { std::cerr << 1;", ["only the program prints"]),
     ("src/spanforge/top/a.cpp", "void f() {", "void f() { ::_exit(1);", ["only the program prints"]),
+    ("src/spanforge/top/a.cpp", "void f() {", "#include <sys/socket.h>\nvoid f() {", ["only hub reaches"]),
+    ("apps/spanforge/main.cpp", "try", "#include <netdb.h>\ntry", ["only hub reaches"]),
     ("src/spanforge/top/a.cpp", "void f() {", "try {} catch (const toml::parse_error&) {} void f() {", ["catches toml"]),
     ("src/spanforge/top/a.cpp", "void f() {", "try {} catch (const std::exception& e) {} void f() {", ["only main()"]),
 ]
