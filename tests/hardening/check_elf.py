@@ -4,7 +4,7 @@
   check_elf.py PROGRAM...              each one: position independent, full RELRO, bound at start, no
                                        executable stack, no segment writable and executable, no text
                                        relocations, no search path of its own, stack protector, FORTIFY,
-                                       and no call that starts a command or loads code by name
+                                       libstdc++'s assertions, and no call that starts a command or loads code by name
   check_elf.py --self-test CXX --work DIR
                                        builds a hardened program, which must pass, and others that
                                        lack one thing each, which must fail for that thing alone
@@ -86,6 +86,7 @@ def lacks(path):
         "stack-protector": "__stack_chk_fail" in imports,
         "no-commands": not imports & STARTS_CODE,
         "fortify": any(n.startswith("__") and n.endswith("_chk") for n in imports),
+        "assertions": any("glibcxx_assert_fail" in n for n in imports),
     }
     return [name for name, good in has.items() if not good]
 
@@ -93,6 +94,7 @@ def lacks(path):
 PLANTED = r"""
 #include <cstdio>
 #include <cstring>
+#include <string>
 #ifdef COMMAND
 #include <cstdlib>
 #endif
@@ -102,10 +104,11 @@ int main(int argc, char** argv) {
 #endif
   char text[16];
   std::strcpy(text, argv[0] + argc);
-  return std::printf("%s", text) < 0;
+  const std::string name(text);
+  return std::printf("%s", text) < name[static_cast<unsigned char>(text[3])];
 }
 """
-HARDENED = ["-O2", "-fPIE", "-pie", "-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2",
+HARDENED = ["-O2", "-fPIE", "-pie", "-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-D_GLIBCXX_ASSERTIONS",
             "-Wl,-z,relro,-z,now,-z,noexecstack", "-w"]
 # What is lacking then, and the flags that make it so, after the hardened ones.
 WITHOUT = {
@@ -117,6 +120,7 @@ WITHOUT = {
     "no-rpath": ["-Wl,-rpath,/tmp"],
     "stack-protector": ["-fno-stack-protector"],
     "fortify": ["-U_FORTIFY_SOURCE"],
+    "assertions": ["-U_GLIBCXX_ASSERTIONS"],
     "no-commands": ["-DCOMMAND"],
 }
 
