@@ -3,12 +3,14 @@ options. docs/commands.md, which a test of label e2e compares with the program, 
 
   - README.zh.md and docs/recipe.zh.md have the commands and links of their English originals;
   - every page of docs/ is reached from README.md;
-  - docs/RELIABILITY.md has a row for each target of fuzz/, and the tests of SECURITY.md's promises exist.
+  - docs/RELIABILITY.md has a row for each target of fuzz/ and counts hostile texts and rows of bad input as
+    they are, and the tests of SECURITY.md's promises exist.
 
 Usage: check_docs.py CHECKOUT --build DIR | --self-test
 """
 import collections
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -192,6 +194,13 @@ def problems(root, tests):
     rows = set(re.findall(r"^\| `(\w+)` \| [\d.]+ million", texts[pathlib.Path("docs/RELIABILITY.md")], re.M))
     if targets != rows:
         yield f"docs/RELIABILITY.md: fuzz/ and the table of targets differ in {sorted(targets ^ rows)}"
+    reliability = texts[pathlib.Path("docs/RELIABILITY.md")]
+    hostile = sum("LinearTime.TwiceTheSize" in name for name in tests.names)
+    if f"on {hostile} hostile texts" not in reliability:
+        yield f"docs/RELIABILITY.md: tests/linear has {hostile} hostile texts"
+    rows = sum(map(int, re.findall(r"^\| (\d+) \| (?!made ones)", reliability, re.M)))
+    if rows != (written := written_rows(root)):
+        yield f"docs/RELIABILITY.md: tests/bad_input has {written} written rows, the table {rows}"
     promises = re.findall(r"^\| \*\*.*\| ([^|]*) \|$", texts[pathlib.Path("SECURITY.md")], re.M)
     bodies = {name.rpartition(".")[2] for name in tests.names}
     for promise in promises or [""]:
@@ -201,6 +210,14 @@ def problems(root, tests):
         for name in names:
             if "/" not in name and name not in bodies:
                 yield f"SECURITY.md: there is no test {name}"
+
+
+def written_rows(root):
+    """Of the table of bad input."""
+    modules = ", ".join(sorted(file.stem for file in (root / "tests/bad_input").glob("cases_*.py")))
+    count = f"import {modules}, table; print(sum(not case.made for case in table.CASES))"
+    return int(subprocess.run([sys.executable, "-c", count], cwd=root / "tests/bad_input", check=True, capture_output=True,
+                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}).stdout)
 
 
 def listed_commands(text, commands):
@@ -241,7 +258,9 @@ CHECKOUT = {
                     "```\nspanforge data show x.json --rows 3  # 文\n./test.sh --quick\nctest --test-dir build/release -R 'base/|e2e/(a|b)$' -L base\n```\n",
     "docs/a.md": "## The `b` of c\n`build/release/bin/base_test --gtest_filter='Good*'`\n",
     "docs/commands.md": "## spanforge data show\n| `--rows` |\n## spanforge data fix\n| `--similar` |\n## spanforge ask\nx\n",
-    "docs/RELIABILITY.md": "| `zip` | 5.1 million | 3 |\n", "fuzz/zip_fuzz.cpp": "",
+    "docs/RELIABILITY.md": "| `zip` | 5.1 million | 3 |\non 1 hostile texts\n| 1 | x |\n| 1 | y |\n| 5 | made ones |\n",
+    "tests/bad_input/cases_a.py": "", "fuzz/zip_fuzz.cpp": "",
+    "tests/bad_input/table.py": "class Case: made = False\nclass Made: made = True\nCASES = [Case, Case, Made]\n",
     "SECURITY.md": "| promise | tested by |\n|---|---|\n| **No.** x | `IsHeld`, `e2e/a` |\n",
     "src/spanforge/base/a.h": "// docs/a.md", "tests/base/a_test.cpp": "", "test.sh": "case --quick)",
 }
@@ -267,6 +286,8 @@ PLANTED = [
     ("README.zh.md", "--rows 3", "--rows 4", ["README.md has not the command", "only README.md has the command"]),
     ("README.zh.md", "[s](SECURITY.md)", "", ["only README.md has the link SECURITY.md"]),
     ("docs/RELIABILITY.md", "`zip`", "`zap`", ["['zap', 'zip']"]),
+    ("docs/RELIABILITY.md", "on 1 hostile", "on 2 hostile", ["has 1 hostile texts"]),
+    ("docs/RELIABILITY.md", "| 1 | x", "| 2 | x", ["has 2 written rows, the table 3"]),
     ("SECURITY.md", "`IsHeld`", "`IsNotHeld`", ["no test IsNotHeld"]),
     ("SECURITY.md", "`IsHeld`, `e2e/a`", "me", ["no test is named"]),
 ]
@@ -274,7 +295,7 @@ PLANTED = [
 
 def self_test():
     bad = []
-    tests = Tests(["base/Good.IsHeld", "e2e/a", "e2e/b"], {"base", "e2e"})
+    tests = Tests(["base/Good.IsHeld", "e2e/a", "e2e/b", "linear/LinearTime.TwiceTheSize/A"], {"base", "e2e"})
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder, "checkout").resolve()
         for file, old, new, wanted in [("README.md", "", "", []), *PLANTED]:

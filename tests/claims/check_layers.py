@@ -4,7 +4,8 @@
     CMake's order; a layer includes exactly the layers that its DEPS and its row name, all of them below it;
   - a layer includes exactly the third-party headers of the libraries CMake links it with;
   - the compiler gets no include root of a layer that is not below (--build DIR reads compile_commands.json);
-  - only hub can reach the network;
+  - only hub can reach the network; products of matrices are asked of oneDNN in ops/gemm.cpp alone;
+  - every layer has tests in the folder of its name;
   - only the program prints or exits, only main() catches std::exception, and a layer catches other libraries'
     exceptions only where it includes their headers.
 
@@ -29,6 +30,7 @@ SAME = {"ICU::i18n": "ICU::uc"}  # parts of one library
 PRINTS = re.compile(r"\bstd::(?:cout|cerr|clog|exit|quick_exit|abort|terminate)\b|(?<![\w.>])(?:v?f?printf|f?puts|putchar|fputc)\s*\("
                     r"|\bfmt::print\b|::_?exit\s*\(|\bstdout\b|\bstderr\b|STD(?:OUT|ERR)_FILENO")
 NETWORK = re.compile(r"#include <(?:sys/(?:socket|un)\.h|netinet/|arpa/|netdb\.h|curl/)")
+ONEDNN = {"ops/gemm.cpp", "ops/instruction_sets.cpp"}  # the second bounds the instructions oneDNN may use
 # The handler of mapped files' faults cannot throw; main() asks for it (docs/ARCHITECTURE.md, "Errors").
 MAY_PRINT = {"base/mapped_faults.cpp"}
 
@@ -97,6 +99,8 @@ def problems(root, build=None):
         if (set() if row == "nothing" else set(row.split(", "))) != included:
             yield f"docs/ARCHITECTURE.md: {name} includes {', '.join(sorted(included)) or 'nothing'}; its row says {row}"
 
+        if not any((root / "tests" / name).glob("*_test.cpp")):
+            yield f"tests/{name}/ has no tests of the layer {name}"
         own = lists["PUBLIC_LIBS"] + lists["PRIVATE_LIBS"]
         inherited = [lib for dep in below[name] for lib in layers.get(dep, lists)["PUBLIC_LIBS"]]
         if unknown := [lib for lib in own if lib not in HEADERS]:
@@ -110,6 +114,8 @@ def problems(root, build=None):
         for file, code in sources[name].items():
             for match in PRINTS.finditer(code) if file not in MAY_PRINT else ():
                 yield f"src/spanforge/{file}: {match.group().strip('( ')}: only the program prints or exits"
+            if "dnnl::" in code and file not in ONEDNN:
+                yield f"src/spanforge/{file}: uses oneDNN beside gemm.h"
             if NETWORK.search(code) and name != "hub":
                 yield f"src/spanforge/{file}: only hub reaches the network"
             for match in re.finditer(r"catch \((?:const )?(\w+)::(\w+)", code):
@@ -155,6 +161,7 @@ CHECKOUT = {
     "src/spanforge/high/a.cpp": '#include <zlib.h>\n#include "spanforge/high/b.h"\n#include "spanforge/low/a.h"\n',
     "src/spanforge/top/a.cpp": '#include <fmt/core.h>\n#include "spanforge/low/a.h"\n#include "spanforge/high/a.h"\n'
                                'void f() { g("printf(3)"); }\n',
+    **{f"tests/{name}/a_test.cpp": "TEST" for name in ("low", "high", "top")},
     "apps/spanforge/main.cpp": "try {} catch (const std::exception& e) {}",
 }
 # A file, what is changed in it, and what must be said of that.
@@ -177,6 +184,7 @@ PLANTED = [
     ("src/spanforge/top/a.cpp", "void f() {", "void f() { std::cerr << 1;", ["only the program prints"]),
     ("src/spanforge/top/a.cpp", "void f() {", "void f() { ::_exit(1);", ["only the program prints"]),
     ("src/spanforge/top/a.cpp", "void f() {", "#include <sys/socket.h>\nvoid f() {", ["only hub reaches"]),
+    ("src/spanforge/top/a.cpp", "void f() {", "void f() { dnnl::matmul();", ["uses oneDNN"]),
     ("apps/spanforge/main.cpp", "try", "#include <netdb.h>\ntry", ["only hub reaches"]),
     ("src/spanforge/top/a.cpp", "void f() {", "try {} catch (const toml::parse_error&) {} void f() {", ["catches toml"]),
     ("src/spanforge/top/a.cpp", "void f() {", "try {} catch (const std::exception& e) {} void f() {", ["only main()"]),
