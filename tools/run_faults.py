@@ -39,6 +39,10 @@ FIELDS = {"name", "file", "old", "new", "tests"}
 PROGRAMS = {"faults": ["spanforge", "fault_shim", "train_loop"], "e2e": ["spanforge", "e2e_runner"],
             "bad_input": ["spanforge"]}
 
+# A fault may leave something unused, which must not count as an error.
+UNUSED = "".join(f'#pragma GCC diagnostic ignored "-Wunused-{what}"\n'
+                 for what in ("function", "variable", "but-set-variable", "but-set-parameter"))
+
 
 def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, **options)
@@ -172,7 +176,8 @@ def ctest(jobs, expression):
 
 
 def configure():
-    launcher = [f"-DCMAKE_{language}_COMPILER_LAUNCHER=ccache" for language in ("C", "CXX")] if shutil.which("ccache") else []
+    ccache = ["ccache"] if shutil.which("ccache") else []
+    launcher = [f"-DCMAKE_{language}_COMPILER_LAUNCHER={ccache[0]}" for language in ("C", "CXX") if ccache]
     cache = ROOT / "build/release/CMakeCache.txt"  # the same flags find the same objects in ccache
     strict = cache.is_file() and "SPANFORGE_WERROR:BOOL=ON" in cache.read_text(encoding="utf-8")
     return run("cmake", "-S", str(COPY), "-B", str(BUILD), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
@@ -186,9 +191,7 @@ def plant(fault, jobs, targets):
     text = file.read_text(encoding="utf-8")
     begun = time.monotonic()
     try:
-        # A fault may leave something unused, which must not count as an error.
-        file.write_text('#pragma GCC diagnostic ignored "-Wunused"\n' + text.replace(fault["old"], fault["new"]),
-                        encoding="utf-8")
+        file.write_text(UNUSED + text.replace(fault["old"], fault["new"]), encoding="utf-8")
         built = build(jobs, targets)
         if built.returncode:
             print(f"STALE     {fault['name']}: does not compile\n{built.stdout[-1500:]}", flush=True)
@@ -198,7 +201,8 @@ def plant(fault, jobs, targets):
                if " - " in line and "(" in line and ("Failed" in line or "SEGFAULT" in line or "Abort" in line)]
         seconds = time.monotonic() - begun
         if tests.returncode:
-            print(f"noticed   {fault['name']}: {len(red)} red, first {red[0] if red else '?'} ({seconds:.0f} s)", flush=True)
+            first = red[0] if red else "?"
+            print(f"noticed   {fault['name']}: {len(red)} red, first {first} ({seconds:.0f} s)", flush=True)
         else:
             print(f"UNNOTICED {fault['name']}", flush=True)
         return tests.returncode != 0

@@ -241,7 +241,7 @@ def main():
         answers[1]["null_odds"] += 1e-6
         answers[2]["candidates"][0]["text"] += "x"
         answers[3]["candidates"][0]["score"] *= 0.99
-    for case, encoded, ours in zip(cases, encodings, answers):
+    for case, encoded, ours in zip(cases, encodings, answers, strict=True):
         check(case, encoded, tokenizer, ours)
     if options.self_test:
         missed = [n for n in ("pipeline", "run_qa", "recipe", "spanforge")

@@ -131,11 +131,11 @@ def main():
     rng = random.Random(20)
 
     texts = list(texts_of_every_character())
-    for text, ours in zip(texts, driver(options.bin, "normalize", texts)):
+    for text, ours in zip(texts, driver(options.bin, "normalize", texts), strict=True):
         compare("normalize", ours, official.normalize_answer(text), text)
 
     pairs = [(random_text(rng, 6), random_text(rng, 6)) for _ in range(30000)]
-    for (gold, prediction), ours in zip(pairs, driver(options.bin, "f1", pairs)):
+    for (gold, prediction), ours in zip(pairs, driver(options.bin, "f1", pairs), strict=True):
         expected = [bool(official.compute_exact(gold, prediction)), float(official.compute_f1(gold, prediction))]
         compare("f1", ours, expected, (gold, prediction))
 

@@ -272,7 +272,8 @@ def check_saved(driver, work, failures, python):
     loaded, info = BertForQuestionAnswering.from_pretrained(work / "saved", output_loading_info=True)
     failures.check(not info["missing_keys"] and not info["unexpected_keys"], f"saved: {info}")
     theirs, _, _ = reference(loaded, windows)
-    failures.check(all(torch.equal(a, b) for x, y in zip(logits, theirs) for a, b in zip(x, y)),
+    failures.check(all(torch.equal(a, b) for x, y in zip(logits, theirs, strict=True)
+                       for a, b in zip(x, y, strict=True)),
                    "saved: logits of the loaded model differ")
     written = json.loads((work / "saved" / "config.json").read_text())
     failures.check(written.get("custom_key") == {"kept": [1, 2]}, "saved: a key of config.json was lost")
@@ -302,7 +303,7 @@ def check_other_transformers(python, directory, windows, logits, failures):
         failures.check(False, f"other transformers: {done.stderr[-400:]}")
         return
     version, *sides = json.loads(done.stdout.strip().splitlines()[-1])
-    worst = max((torch.tensor(s) - t).abs().max().item() for s, t in zip(sides, logits[0]))
+    worst = max((torch.tensor(s) - t).abs().max().item() for s, t in zip(sides, logits[0], strict=True))
     failures.check(worst <= LOGITS_TOLERANCE, f"transformers {version}: logits differ by {worst:.2e}")
     print(f"ok saved directory in transformers {version}: {worst:.1e}")
 

@@ -155,7 +155,7 @@ def check_adamw():
         got = run("adamw", [np.array([lr, decay, 1.0]), p, gradients])
         name = f"adamw lr {lr} decay {decay}"
         compare(name, got, [parameter, state["exp_avg"], state["exp_avg_sq"]], 1e-7)
-        for label, ours, theirs in zip("mv", got[1:], (state["exp_avg"], state["exp_avg_sq"])):
+        for label, ours, theirs in zip("mv", got[1:], (state["exp_avg"], state["exp_avg_sq"]), strict=True):
             if not np.array_equal(ours[0], theirs.numpy()):
                 failures.append(f"{name}: {label} is not equal bit for bit")
         # torch's square root is MKL's, which does not always round correctly: last bits of p.

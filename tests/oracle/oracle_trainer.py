@@ -189,6 +189,7 @@ def compare_files(theirs, ours):
     for key in their_state:
         if key not in ("log_history", "stateful_callbacks"):
             expect(f"trainer_state.json {key}", our_state[key], their_state[key])
+    expect("log_history lines", len(our_state["log_history"]), len(their_state["log_history"]))
     for found, expected in zip(our_state["log_history"], their_state["log_history"]):
         expect("log_history keys", list(found), list(expected))
         if "loss" in expected and abs(found["loss"] - expected["loss"]) > 1.5e-4:
@@ -269,16 +270,22 @@ def check_tensorboard(binary, work, plant=False):
     epochs = [event.step for event in board.Scalars("qa_topk_recall")]
     if epochs != [12, 24, 36]:
         wrong.append(f"TensorBoard: evaluations at {epochs}")
+    losses = 0
     for line in map(json.loads, (output / "log.jsonl").read_text().splitlines()):
         if "loss" in line:
+            losses += 1
             shown = [event.value for event in board.Scalars("train/loss") if event.step == line["step"]]
             if shown != [torch.tensor(line["loss"]).item()]:
                 wrong.append(f"TensorBoard: step {line['step']} shows the loss {shown}")
+    if not losses or not ids:
+        wrong.append(f"TensorBoard: {losses} losses and {len(ids)} questions were compared")
     for name in ids:
         ranks = [event.value for event in board.Scalars(f"qa_rank/{name}")]
         scores = [event.value for event in board.Scalars(f"qa_score/{name}")]
         debug = [event.tensor_proto.string_val[0].decode() for event in board.Tensors(f"qa_debug/{name}/text_summary")]
-        for rank, score, text in zip(ranks, scores, debug):
+        if len(ranks) != 3:
+            wrong.append(f"TensorBoard: {name} has {len(ranks)} ranks")
+        for rank, score, text in zip(ranks, scores, debug, strict=True):
             if not text.endswith(f"(Rank: {int(rank)})") or (rank == 0) != (score == 0):
                 wrong.append(f"TensorBoard: {name} has rank {rank}, score {score}, {text}")
     print(f"TensorBoard: {len(scalars)} scalar tags, {len(texts)} texts")
