@@ -139,7 +139,8 @@ def asserting_functions(text):
 
 
 def findings(folder):
-    sources = {file: strip(file.read_text(encoding="utf-8")) for file in sorted(folder.rglob("*.cpp")) + sorted(folder.rglob("*.h"))}
+    files = sorted(folder.rglob("*.cpp")) + sorted(folder.rglob("*.h"))
+    sources = {file: strip(file.read_text(encoding="utf-8")) for file in files}
     shared = {name for file, text in sources.items() if file.suffix == ".h" or "support" in file.parts
               for name in asserting_functions(text)}
     tests = 0

@@ -245,9 +245,9 @@ def translation_problems(name, texts):
 
     ours, theirs = facts(name), facts(original)
     for what in ours:
-        for only, where in ((set(ours[what]) - set(theirs[what]), f"{original} has not"), (set(theirs[what]) - set(ours[what]), f"only {original} has")):
-            for one in sorted(only):
-                yield f"{where} the {what} {one}"
+        here, there = set(ours[what]), set(theirs[what])
+        yield from (f"{original} has not the {what} {one}" for one in sorted(here - there))
+        yield from (f"only {original} has the {what} {one}" for one in sorted(there - here))
 
 
 CHECKOUT = {
@@ -313,9 +313,11 @@ def main():
     if sys.argv[1:] == ["--self-test"]:
         found = self_test()
     else:
-        listed = json.loads(subprocess.run(["ctest", "--test-dir", sys.argv[3], "--show-only=json-v1"], check=True, capture_output=True).stdout)
-        tests = Tests([test["name"] for test in listed["tests"]],
-                      {label for test in listed["tests"] for p in test["properties"] if p["name"] == "LABELS" for label in p["value"]})
+        listed = subprocess.run(["ctest", "--test-dir", sys.argv[3], "--show-only=json-v1"], check=True, capture_output=True)
+        listed = json.loads(listed.stdout)["tests"]
+        properties = [p for test in listed for p in test["properties"]]
+        tests = Tests([test["name"] for test in listed],
+                      {label for p in properties if p["name"] == "LABELS" for label in p["value"]})
         found = list(problems(pathlib.Path(sys.argv[1]).resolve(), tests))
     if found:
         sys.exit("\n".join(found))

@@ -27,7 +27,8 @@ HEADERS = {
     "tomlplusplus::tomlplusplus": "toml++/",
 }
 SAME = {"ICU::i18n": "ICU::uc"}  # parts of one library
-PRINTS = re.compile(r"\bstd::(?:cout|cerr|clog|exit|quick_exit|abort|terminate)\b|(?<![\w.>])(?:v?f?printf|f?puts|putchar|fputc)\s*\("
+PRINTS = re.compile(r"\bstd::(?:cout|cerr|clog|exit|quick_exit|abort|terminate)\b"
+                    r"|(?<![\w.>])(?:v?f?printf|f?puts|putchar|fputc)\s*\("
                     r"|\bfmt::print\b|::_?exit\s*\(|\bstdout\b|\bstderr\b|STD(?:OUT|ERR)_FILENO")
 NETWORK = re.compile(r"#include <(?:sys/(?:socket|un)\.h|netinet/|arpa/|netdb\.h|curl/)")
 ONEDNN = {"ops/gemm.cpp", "ops/instruction_sets.cpp"}  # the second bounds the instructions oneDNN may use
