@@ -98,6 +98,22 @@ TEST(RunQa, LooksOnlyAtTheBestStartsAndEnds) {
   EXPECT_EQ(decoded.candidates.front().score, 1.0);
 }
 
+TEST(RunQa, TheLongestAnswerHasTheTokensAllowed) {
+  std::mt19937_64 random(testing::test_seed());
+  SyntheticExample example = make_example(random, 4, 17, 5);
+  DecoderOptions options = options_of(DecoderKind::kRunQa, 1);
+  options.max_answer_length = 3;
+  auto& window = example.windows.front();
+  std::fill(window.start.begin(), window.start.end(), 0.0f);
+  std::fill(window.end.begin(), window.end.end(), 0.0f);
+  window.start[4] = 50;  // the first of four context tokens
+  window.end[7] = 50;    // one token too far
+  window.end[6] = 40;
+  const DecodedExample decoded = decode_run_qa(example.view(), options);
+  EXPECT_EQ(decoded.prediction.start_token, 4);
+  EXPECT_EQ(decoded.prediction.end_token, 6);
+}
+
 TEST(RunQa, NullIsTheSmallestOfTheWindowsAndIsPutBack) {
   std::mt19937_64 random(testing::test_seed());
   SyntheticExample example = make_example(random, 60, 20, 5);
