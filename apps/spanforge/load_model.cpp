@@ -35,7 +35,9 @@ AnsweringModel load_trained_model(const std::filesystem::path& directory, const 
                                   Precision precision) {
   LoadReport report;
   AnsweringModel model = AnsweringModel::load(directory, source, precision, &report);
-  if (const auto message = unused_weights_message(report, model.config(), source)) note(*message);
+  if (const auto message = unused_weights_message(report, model.config(), source)) {
+    for (const std::string& line : message_lines(*message)) note(line);
+  }
   return model;
 }
 

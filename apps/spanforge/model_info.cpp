@@ -69,7 +69,9 @@ int run_model_info(const Arguments& arguments) {
   for (const auto& [key, value] : report.items()) {
     emit("{:<25} {}\n", key, key.starts_with("memory") ? megabytes(value) : python_str(value));
   }
-  if (const auto message = new_weights_message(info.report, info.config, model)) note(*message);
+  if (const auto message = new_weights_message(info.report, info.config, model)) {
+    for (const std::string& line : message_lines(*message)) note(line);
+  }
   return 0;
 }
 

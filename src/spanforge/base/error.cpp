@@ -10,9 +10,10 @@ namespace {
 void append_one_line(std::string_view text, std::string& out) {
   for (size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
-    // U+0085, U+2028 and U+2029 end lines too, for Python among others.
-    if (c == 0xC2 && text.substr(i, 2) == "\xC2\x85") {
-      out += "\\u0085";
+    // U+0085, U+2028 and U+2029 end lines too, for Python among others; a terminal obeys the other
+    // control characters from U+0080 to U+009F.
+    if (c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[i + 1]));
       i += 1;
     } else if (c == 0xE2 &&
                (text.substr(i, 3) == "\xE2\x80\xA8" || text.substr(i, 3) == "\xE2\x80\xA9")) {

@@ -1,8 +1,10 @@
 #pragma once
-// What loading noticed, in the words of transformers' from_pretrained (4.57).
+// What loading noticed, in the words of transformers' from_pretrained (4.57). A message has several
+// lines; names that come from files and from the command line are escaped and never end one.
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "spanforge/model/model.h"
 
@@ -20,5 +22,8 @@ std::optional<std::string> unused_weights_message(const LoadReport& report,
 // should probably TRAIN this model ...". nullopt when nothing was made new.
 std::optional<std::string> new_weights_message(const LoadReport& report, const ModelConfig& config,
                                                const std::string& source);
+
+// The lines of a message, for printing each as a line of its own.
+std::vector<std::string> message_lines(const std::string& message);
 
 }  // namespace spanforge

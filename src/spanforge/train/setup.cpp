@@ -59,10 +59,12 @@ class SetupBuilder {
                   fmt::format("the checkpoint has no {}", report.initialized.front()));
     }
     const std::string source = checkpoint_ ? directory.string() : arguments_.model;
-    if (const auto text = unused_weights_message(report, model.config(), source))
-      notify(Kind::kWarning, *text);
-    if (const auto text = new_weights_message(report, model.config(), source))
-      notify(Kind::kWarning, *text);
+    for (const auto& message : {unused_weights_message(report, model.config(), source),
+                                new_weights_message(report, model.config(), source)}) {
+      for (const std::string& line : message_lines(message.value_or(""))) {
+        notify(Kind::kWarning, line);
+      }
+    }
     return std::move(model);
   }
 
