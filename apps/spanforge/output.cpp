@@ -4,12 +4,15 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/file.h"
 
 namespace spanforge::app {
 namespace {
@@ -119,8 +122,18 @@ bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
 
 size_t terminal_columns() {
   winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
+  size_t columns = 0;
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0) columns = size.ws_col;
+  size_t told = 0;
+  const std::string text = environment_or("COLUMNS", "");
+  std::from_chars(text.data(), text.data() + text.size(), told);
+  if (told > 0) columns = columns > 0 ? std::min(columns, told) : told;
+  return columns > 0 ? columns : 80;
+}
+
+bool stderr_shows_bars() {
+  const std::string kind = environment_or("TERM", "");
+  return stderr_is_terminal() && !kind.empty() && kind != "dumb";
 }
 
 }  // namespace spanforge::app

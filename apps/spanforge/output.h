@@ -32,6 +32,9 @@ bool stdout_is_terminal();
 bool stderr_is_terminal();
 bool stdin_is_terminal();
 void write_stderr(std::string_view text);  // as it is; failures are ignored
-size_t terminal_columns();                 // of standard error; 80 where unknown
+// Of standard error, and no more than COLUMNS says; 80 where neither is known.
+size_t terminal_columns();
+// Standard error is a terminal that can draw a line again (TERM is neither missing nor "dumb").
+bool stderr_shows_bars();
 
 }  // namespace spanforge::app

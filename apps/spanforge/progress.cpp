@@ -31,6 +31,20 @@ std::string cells(double fraction, size_t width) {
   return out + std::string(width - used, ' ');
 }
 
+// 570B, 12.3MB
+std::string bytes_text(double bytes) {
+  const char* const prefixes[] = {"", "k", "M", "G", "T"};
+  size_t power = 0;
+  for (; bytes >= 999.5 && power + 1 < std::size(prefixes); ++power) bytes /= 1000;
+  return fmt::format("{:.{}f}{}B", bytes, power > 0 && bytes < 99.95 ? 1 : 0, prefixes[power]);
+}
+
+std::string rate_text(double per_second, const std::string& unit) {
+  if (unit == "B") return bytes_text(per_second) + "/s";
+  if (unit == "it" && per_second < 1) return fmt::format("{:5.2f}s/{}", 1 / per_second, unit);
+  return fmt::format("{:5.2f}{}{}/s", per_second, unit == "it" ? "" : " ", unit);
+}
+
 }  // namespace
 
 std::string clock_text(double seconds) {
@@ -44,21 +58,33 @@ std::string bar_text(const std::string& label, const std::string& unit, int64_t 
                      double seconds, int64_t done_in_these_seconds, size_t columns) {
   const double fraction =
       total > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total)) : 1.0;
+  const bool is_bytes = unit == "B";
   std::string rate = "?" + unit + "/s", remaining = "?";
   if (done_in_these_seconds > 0 && seconds > 0) {
     const double per_second = static_cast<double>(done_in_these_seconds) / seconds;
-    const std::string spaced = unit == "it" ? unit : " " + unit;
-    rate = per_second >= 1 || unit != "it" ? fmt::format("{:5.2f}{}/s", per_second, spaced)
-                                           : fmt::format("{:5.2f}s/{}", 1 / per_second, unit);
-    remaining = clock_text(static_cast<double>(total - done) / per_second);
+    rate = rate_text(per_second, unit);
+    remaining = clock_text(static_cast<double>(std::max<int64_t>(0, total - done)) / per_second);
   }
-  const std::string left =
-      fmt::format("{}{}{:3.0f}%|", label, label.empty() ? "" : ": ", fraction * 100);
-  const std::string right =
-      fmt::format("| {}/{} [{}<{}, {}]", done, total, clock_text(seconds), remaining, rate);
-  const size_t taken = left.size() + right.size();
-  const size_t width = columns > taken + 1 ? std::min<size_t>(columns - taken - 1, 60) : 0;
-  return left + cells(fraction, width) + right;
+  const std::string percent = fmt::format("{:3.0f}%", fraction * 100);
+  const std::string left = (label.empty() ? "" : label + ": ") + percent + "|";
+  const std::string counts = is_bytes ? fmt::format("{}/{}", bytes_text(static_cast<double>(done)),
+                                                    bytes_text(static_cast<double>(total)))
+                                      : fmt::format("{}/{}", done, total);
+  const std::string right = "| " + counts +
+                            fmt::format(" [{}<{}, {}]", clock_text(seconds), remaining, rate);
+  if (total <= 0) {  // how much there is to do is not known
+    return fmt::format("{}{}", label.empty() ? "" : label + ": ",
+                       is_bytes ? bytes_text(static_cast<double>(done)) : fmt::format("{}", done));
+  }
+  // A line that is as wide as the terminal would be broken in two and never be drawn over.
+  const size_t room = columns > 0 ? columns - 1 : 0;
+  if (left.size() + right.size() <= room) {
+    return left + cells(fraction, std::min<size_t>(room - left.size() - right.size(), 60)) + right;
+  }
+  for (const std::string& shorter : {left + " " + counts, percent + " " + counts, percent}) {
+    if (shorter.size() <= room) return shorter;
+  }
+  return "";
 }
 
 ProgressBar::ProgressBar(std::string label, std::string unit, int64_t total, int64_t done)
@@ -67,7 +93,7 @@ ProgressBar::ProgressBar(std::string label, std::string unit, int64_t total, int
       total_(total),
       first_(done),
       done_(done),
-      shown_(stderr_is_terminal()),
+      shown_(stderr_shows_bars()),
       start_(Clock::now()) {
   if (total_ > 0) update(done);
 }

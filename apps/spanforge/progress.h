@@ -1,6 +1,9 @@
 #pragma once
-// A progress bar on standard error, in tqdm's form, drawn only where that is a terminal:
+// A progress bar on standard error, in tqdm's form, drawn only where that is a terminal
+// that can draw a line again:
 //   Map: 100%|██████████| 90/90 [00:00<00:00, 812.31 examples/s]
+// Times and rates count from when the bar is made, so it is made before the work begins.
+// A line never is as wide as the terminal: first the bar is left out, then the times, then the label.
 // Threads: update may be called from any.
 
 #include <chrono>
@@ -13,7 +16,7 @@ namespace spanforge::app {
 
 class ProgressBar {
  public:
-  // label: "Map", or "" for none; unit: "it" or "examples". The first `done` units take no part in
+  // label: "Map", or "" for none; unit: "it", "examples" or "B" (bytes). The first `done` units take no part in
   // the rate (a resumed training).
   ProgressBar(std::string label, std::string unit, int64_t total, int64_t done = 0);
   ~ProgressBar();  // erases the line unless finish() left it standing
@@ -24,7 +27,7 @@ class ProgressBar {
   void erase();   // for printing a line in its place; the next update draws again
   void finish();  // draws the last state and ends the line
 
-  // The form of a progress callback: makes the bar once there is something to show for it.
+  // The form of a progress callback.
   std::function<void(int64_t, int64_t)> callback();
 
  private:

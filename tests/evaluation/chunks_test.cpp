@@ -137,6 +137,7 @@ TEST_F(Chunks, EvaluateGivesTheSameScoresAndFiles) {
     group.commit();
     write_analysis(dataset_, analysis, directory / std::to_string(tokens) / "eval_analysis.json");
     EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
+    EXPECT_EQ(progress.front(), (std::pair<int64_t, int64_t>(0, 70))) << "the work begins";
     EXPECT_EQ(progress.back(), (std::pair<int64_t, int64_t>(70, 70)));
     return described(e);
   };

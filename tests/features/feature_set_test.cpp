@@ -185,6 +185,7 @@ TEST(FeatureSet, DoesNotDependOnThreadsAndTellsProgressToTheEnd) {
     ASSERT_TRUE(std::ranges::equal(one.input_ids(a), four.input_ids(b)));
     ASSERT_TRUE(std::ranges::equal(one.offsets(a), four.offsets(b)));
   }
+  EXPECT_EQ(calls.front(), (std::pair<int64_t, int64_t>(0, 10000))) << "the work begins";
   EXPECT_EQ(calls.back(), (std::pair<int64_t, int64_t>(10000, 10000)));
   EXPECT_EQ(std::count(calls.begin(), calls.end(), calls.back()), 2);  // once a build
 }

@@ -150,6 +150,7 @@ void predict_chunks(const Predictor& model, const EvaluationData& data,
                     const std::function<void(const FeatureSet&, const Predictions&)>& visit) {
   Workspace workspace;
   const auto questions = static_cast<int64_t>(data.dataset.examples.size());
+  if (options.progress) options.progress(0, questions);  // the work begins here
   data.chunks.for_each(data.dataset, data.tokenizer, [&](const FeatureSet& chunk) {
     PredictOptions predict = options.predict;
     const auto before = static_cast<int64_t>(chunk.first_example());

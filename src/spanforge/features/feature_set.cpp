@@ -107,6 +107,7 @@ class FeatureBuilder {
     features_.first_example_ = static_cast<size_t>(filled_);
     features_.first_window_.push_back(0);
     next_token_ = 0;
+    if (filled_ == 0 && options_.progress) options_.progress(0, total());  // the work begins here
     while (!done() && next_token_ < tokens) {
       if (filled_ == planned_) plan_block();
       fill_until(tokens);
