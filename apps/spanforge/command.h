@@ -15,6 +15,7 @@ struct Command {
   std::string_view example;      // commands that work as they stand, one a line
   int (*run)(const Arguments&);  // returns the exit code; throws Error
   bool runs_models = false;      // short pieces of work for all threads, one after the other
+  std::string_view settings = "";  // environment variables that it reads, one a line
 };
 
 std::span<const Command> commands();

@@ -21,6 +21,7 @@ void ConsoleObserver::on_notice(const Notice& notice) {
 }
 
 void ConsoleObserver::on_progress(const Progress& progress) {
+  if (!bars_) return;
   std::unique_ptr<ProgressBar>& bar = bar_of(progress);
   const bool is_map = progress.stage == Progress::Stage::kMap;
   if (!bar) {

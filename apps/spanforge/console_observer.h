@@ -12,7 +12,7 @@ namespace spanforge::app {
 
 class ConsoleObserver : public Observer {
  public:
-  explicit ConsoleObserver(bool json) : json_(json) {}
+  ConsoleObserver(bool json, bool bars) : json_(json), bars_(bars) {}
   void on_notice(const Notice& notice) override;
   void on_progress(const Progress& progress) override;
   void on_train_begin(const TrainView& view) override;
@@ -22,7 +22,7 @@ class ConsoleObserver : public Observer {
  private:
   std::unique_ptr<ProgressBar>& bar_of(const Progress& progress);
   void erase_bars();
-  bool json_;
+  bool json_, bars_;
   std::unique_ptr<ProgressBar> train_bar_, inner_bar_;  // steps; windows or evaluation within them
 };
 

@@ -62,6 +62,25 @@ std::string markdown_cell(std::string_view text) {
   return out;
 }
 
+constexpr std::string_view kForeign =
+    "Other names of TrainingArguments are taken where their value asks for what is done here\n"
+    "anyway, and refused with the reason else.";
+
+bool has_foreign(const OptionTable& table) {
+  return std::ranges::any_of(table.rows(), &OptionRow::foreign);
+}
+
+void print_foreign(const OptionTable& table) {
+  std::string any, some, none;
+  for (const OptionRow& row : table.rows()) {
+    if (!row.foreign) continue;
+    std::string& list = row.range == "*" ? any : row.range.empty() ? none : some;
+    list += fmt::format("{}`{}`", list.empty() ? "" : ", ", row.name);
+    if (&list == &some) list += fmt::format(" {}", row.range);
+  }
+  emit("\n{}\n\n- any value: {}\n- these values: {}\n- none: {}\n", kForeign, any, some, none);
+}
+
 }  // namespace
 
 void print_overview() {
@@ -98,10 +117,13 @@ void print_help(const Command& command, const OptionTable& table) {
   }
   if (!table.rows().empty()) print("\nOptions\n");
   for (const OptionRow& row : table.rows()) {
+    if (row.foreign) continue;
     const std::string left = form(row);
     emit("  {:<36}{}{}\n", left, left.size() < 36 ? "" : "\n" + std::string(38, ' '),
          description(row));
   }
+  if (has_foreign(table)) emit("\n{}\n", kForeign);
+  if (!command.settings.empty()) emit("\nSettings (environment variables)\n{}", command.settings);
   print("\nExample\n");
   for (size_t start = 0; start < command.example.size();) {
     const size_t end = std::min(command.example.find('\n', start), command.example.size());
@@ -121,6 +143,7 @@ void print_reference(const Command& command, const OptionTable& table) {
     print("\n| option | key | values | default | meaning |\n|---|---|---|---|---|\n");
   }
   for (const OptionRow& row : table.rows()) {
+    if (row.foreign) continue;
     std::string values = row.kind == OptionKind::kSwitch ? "switch" : row.placeholder;
     if (row.kind == OptionKind::kList) values += ", repeated";
     if (!row.range.empty() && row.range != row.placeholder) values += " " + row.range;
@@ -130,7 +153,26 @@ void print_reference(const Command& command, const OptionTable& table) {
          row.default_text.empty() ? "" : fmt::format("`{}`", row.default_text),
          markdown_cell(row.help));
   }
+  if (has_foreign(table)) print_foreign(table);
+  if (!command.settings.empty()) {
+    emit("\nSettings (environment variables):\n\n```\n{}```\n", command.settings);
+  }
   emit("\nExample\n\n```\n{}\n```\n", command.example);
+}
+
+Error unknown_command(const std::string& wanted) {
+  std::vector<std::string> names;
+  std::optional<std::string> nearest;
+  for (const Command& command : commands()) {
+    names.emplace_back(command.name);
+    names.emplace_back(command.name.substr(0, command.name.find(' ')));
+    if (command.name.ends_with(" " + wanted)) nearest = command.name;  // "check": "data check"
+  }
+  names.insert(names.end(), {"--help", "--version"});
+  if (!nearest) nearest = nearest_name(wanted, names);
+  return {ErrorCode::kUsage, quote_for_message(wanted),
+          nearest ? "no such command; did you mean " + *nearest + "?"
+                  : "no such command; spanforge --help lists them"};
 }
 
 void print_version() { print("spanforge " SPANFORGE_VERSION "\n"); }
@@ -163,8 +205,7 @@ int run_help(const Arguments& arguments) {
     if (command.name == wanted) return command.run(Arguments{&command, {"--help"}, false});
   }
   if (is_group(wanted)) return print_group(wanted), 0;
-  throw Error(ErrorCode::kUsage, quote_for_message(wanted),
-              "no such command; spanforge --help lists them");
+  throw unknown_command(wanted);
 }
 
 }  // namespace spanforge::app

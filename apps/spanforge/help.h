@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "options.h"
+#include "spanforge/base/error.h"
 
 namespace spanforge::app {
 
@@ -12,5 +13,6 @@ void print_group(std::string_view group);  // spanforge data --help
 void print_help(const Command& command, const OptionTable& table);
 void print_reference(const Command& command, const OptionTable& table);  // Markdown, one command
 void print_version();
+Error unknown_command(const std::string& wanted);  // kUsage; names the nearest one
 
 }  // namespace spanforge::app

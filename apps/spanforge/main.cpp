@@ -23,27 +23,21 @@
 namespace spanforge::app {
 namespace {
 
-[[noreturn]] void throw_unknown(const std::string& wanted) {
-  std::vector<std::string> names;
-  for (const Command& command : commands()) names.emplace_back(command.name);
-  const auto nearest = nearest_name(wanted, names);
-  throw Error(ErrorCode::kUsage, quote_for_message(wanted),
-              nearest ? "no such command; did you mean " + *nearest + "?"
-                      : "no such command; spanforge --help lists them");
-}
-
 int dispatch(char** argv, std::vector<std::string> words) {
-  if (words.empty() || words[0].empty())
-    throw Error(ErrorCode::kUsage, "spanforge", "which command? spanforge --help lists them");
+  if (words.empty()) return print_overview(), 0;
   const std::string first = words[0];
+  if (first.empty()) {  // a variable that is not set
+    throw Error(ErrorCode::kUsage, "spanforge", "which command? spanforge --help lists them");
+  }
   if (first == "--help" || first == "-h") return print_overview(), 0;
   if (first == "--version") return print_version(), 0;
   std::string name = first;
   size_t used = 1;
   if (is_group(first)) {
-    if (words.size() > 1 && (words[1] == "--help" || words[1] == "-h"))
+    if (words.size() == 1 || words[1] == "--help" || words[1] == "-h") {
       return print_group(first), 0;
-    if (words.size() == 1 || words[1].empty()) {
+    }
+    if (words[1].empty()) {
       throw Error(ErrorCode::kUsage, first, "which one? spanforge " + first + " --help lists them");
     }
     name += " " + words[1];
@@ -55,7 +49,7 @@ int dispatch(char** argv, std::vector<std::string> words) {
     words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(used));
     return command.run(Arguments{&command, std::move(words), false});
   }
-  throw_unknown(name);
+  throw unknown_command(name);
 }
 
 int fail(const char* line, int code) {
@@ -84,7 +78,7 @@ int guarded_main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // nor a file that is larger than the process may write
   std::set_terminate(end_without_memory);
   // Over a progress bar, where there may be one.
-  end_when_mapped_file_is_cut_off(stderr_is_terminal() ? "\r\x1b[Kspanforge: " : "spanforge: ");
+  end_when_mapped_file_is_cut_off(stderr_shows_bars() ? "\r\x1b[Kspanforge: " : "spanforge: ");
   try {
     const int code = dispatch(argv, std::vector<std::string>(argv + 1, argv + argc));
     flush_output();

@@ -40,6 +40,7 @@ bool is_short_option(const std::string& word) {
 bool allowed(const OptionRow& row, const std::string& value) {
   bool ignored = false;
   if (row.kind == OptionKind::kBoolean && read_value(value, ignored)) return true;
+  if (row.foreign && row.kind != OptionKind::kBoolean) return true;  // set() answers
   return in_range(value, row.kind == OptionKind::kBoolean ? row.placeholder : row.range);
 }
 
@@ -119,6 +120,23 @@ void OptionTable::add_switch(const OptionInfo& info, bool& field) {
       });
 }
 
+void OptionTable::add_foreign(const ForeignOption& option) {
+  const auto refuse_others = [option](const std::string& text) -> std::optional<std::string> {
+    bool given = false, wanted = false;
+    const bool same = option.is_boolean && read_value(text, given) &&
+                      read_value(std::string(option.allowed), wanted) && given == wanted;
+    const std::string choices = fmt::format("{}|", option.allowed);
+    if (option.allowed == "*" || same || (!option.is_boolean && in_range(text, choices))) {
+      return std::nullopt;
+    }
+    return fmt::format("possible here: {}", option.why);
+  };
+  add({option.name, option.why, ""}, option.is_boolean ? OptionKind::kBoolean : OptionKind::kValue,
+      option.is_boolean ? std::string(kBooleanPlaceholder) : "TEXT", "", refuse_others);
+  rows_.back().foreign = true;
+  rows_.back().range = option.allowed;
+}
+
 void OptionTable::positional(std::string name, std::string help, std::vector<std::string>& field,
                              size_t min, size_t max) {
   positional_name_ = std::move(name);
@@ -151,7 +169,9 @@ OptionRow* OptionTable::find(std::string_view snake_name) {
 OptionRow& OptionTable::find_flag(const std::string& flag) {
   if (OptionRow* row = find(snake(flag.substr(2))); row != nullptr) return *row;
   std::vector<std::string> names;
-  for (const OptionRow& row : rows_) names.push_back(flag_of(row.name));
+  for (const OptionRow& row : rows_) {
+    if (!row.foreign) names.push_back(flag_of(row.name));
+  }
   const auto nearest = nearest_name(flag, names);
   throw Error(ErrorCode::kUsage, flag,
               nearest ? fmt::format("no such option; did you mean {}?", *nearest)
@@ -184,7 +204,9 @@ void OptionTable::apply_config(std::string_view text, const std::string& file) {
     OptionRow* row = find(snake(entry.key));
     if (row == nullptr) {
       std::vector<std::string> names;
-      for (const OptionRow& known : rows_) names.push_back(known.name);
+      for (const OptionRow& known : rows_) {
+        if (!known.foreign) names.push_back(known.name);
+      }
       const auto nearest = nearest_name(snake(entry.key), names);
       throw Error(ErrorCode::kUsage, place,
                   nearest ? fmt::format("no such key; did you mean {}?", *nearest) : "no such key");
@@ -306,7 +328,7 @@ bool OptionTable::given(std::string_view name) const {
 std::vector<std::string> OptionTable::given_names() const {
   std::vector<std::string> names;
   for (const OptionRow& row : rows_) {
-    if (row.given) names.push_back(row.name);
+    if (row.given && !row.foreign) names.push_back(row.name);
   }
   return names;
 }

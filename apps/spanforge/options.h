@@ -44,6 +44,7 @@ struct OptionRow {
   bool given = false;  // on the command line or in the configuration file
   bool on_command_line = false;
   bool may_be_empty = false;
+  bool foreign = false;  // of add_foreign(): in no help, and never among the given names
   // Takes a value's text; returns what was expected when the text is none ("a finite number").
   std::function<std::optional<std::string>(const std::string&)> set;
   std::string value;            // the one that holds, from the command line
@@ -77,6 +78,8 @@ class OptionTable {
   }
   // A plain switch: never takes a value.
   void add_switch(const OptionInfo& info, bool& field);
+  // Another program's name, which has no field (base/options.h).
+  void add_foreign(const ForeignOption& option);
   // The words that are no options, e.g. "FILE", at least `min` and at most `max` of them.
   void positional(std::string name, std::string help, std::vector<std::string>& field, size_t min,
                   size_t max);

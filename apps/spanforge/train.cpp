@@ -3,6 +3,7 @@
 #include "console_observer.h"
 #include "output.h"
 #include "signals.h"
+#include "spanforge/train/foreign_arguments.h"
 #include "spanforge/train/trainer.h"
 #include "start_threads.h"
 
@@ -10,17 +11,21 @@ namespace spanforge::app {
 
 int run_train(const Arguments& arguments) {
   TrainingArguments options;
-  bool json = false;
+  bool json = false, no_bars = false;
   OptionTable table;
   visit_training_arguments(options, table);
   table.add_switch({"json", "log lines as JSON", ""}, json);
+  table({"disable_tqdm", "draw no progress bars", ""}, no_bars);
+  for (const ForeignOption& option : foreign_arguments()) table.add_foreign(option);
   table.allow_config();
   if (!table.parse(arguments)) return 0;
   options.given = table.given_names();
   std::erase_if(options.given,
-                [](const std::string& name) { return name == "config" || name == "json"; });
+                [](const std::string& name) {
+    return name == "config" || name == "json" || name == "disable_tqdm";
+  });
   start_threads(options.threads, 2);  // the model is loaded beside other work
-  ConsoleObserver console(json);
+  ConsoleObserver console(json, !no_bars);
   TrainContext context;
   context.observers = {&console};
   context.stop = &watch_stop_signals();

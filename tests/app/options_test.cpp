@@ -238,6 +238,35 @@ TEST(OptionTable, WrongUseNamesTheOption) {
   }
 }
 
+TEST(OptionTable, ForeignNamesAreTakenWithTheirValuesAlone) {
+  struct Row {
+    ForeignOption option;
+    std::vector<std::string> words;
+    bool taken;
+  };
+  for (const Row& row : std::vector<Row>{{{"cpu", "*", "why", true}, {"--cpu"}, true},
+                                         {{"cpu", "*", "why", true}, {"--cpu", "no"}, true},
+                                         {{"half", "false", "why", true}, {"--half=0"}, true},
+                                         {{"half", "false", "why", true}, {"--half"}, false},
+                                         {{"how", "a|b", "why"}, {"--how", "b"}, true},
+                                         {{"how", "a|b", "why"}, {"--how", "c"}, false},
+                                         {{"how", "a", "why"}, {"--how", "a"}, true},
+                                         {{"how", "", "why"}, {"--how", "a"}, false},
+                                         {{"how", "*", "why"}, {"--how", "7"}, true}}) {
+    SCOPED_TRACE(fmt::format("{} {}", row.option.allowed, row.words[0]));
+    Fields f;
+    f.table.add_foreign(row.option);
+    if (row.taken) {
+      parse(f.table, row.words);
+      EXPECT_TRUE(f.table.given_names().empty());
+    } else {
+      const Error error =
+          testing::expect_error(ErrorCode::kUsage, [&] { parse(f.table, row.words); });
+      EXPECT_NE(error.reason().find("is not possible here: why"), std::string::npos);
+    }
+  }
+}
+
 TEST(NearestName, IsFoundWithinAFewEdits) {
   const std::vector<std::string> names = {"train", "tokenize", "evaluate"};
   EXPECT_EQ(nearest_name("trian", names), "train");
@@ -252,6 +281,24 @@ TEST(BarText, LooksLikeTqdm) {
   EXPECT_NE(bar_text("", "it", 3, 36, 6.0, 3, 80).find("[00:06<01:06,  2.00s/it]"),
             std::string::npos);
   EXPECT_EQ(clock_text(3725), "1:02:05");
+}
+
+TEST(BarText, CountsBytesInTheirUnits) {
+  const std::string bar = bar_text("model.safetensors", "B", 219'000'000, 438'000'000, 20.0,
+                                   200'000'000, 100);
+  EXPECT_NE(bar.find("| 219MB/438MB [00:20<00:21, 10.0MB/s]"), std::string::npos) << bar;
+  EXPECT_NE(bar_text("a", "B", 570, 570, 1, 570, 80).find("570B/570B"), std::string::npos);
+  EXPECT_EQ(bar_text("a", "B", 1500, 0, 1, 1500, 80), "a: 1.5kB") << "of unknown length";
+}
+
+TEST(BarText, IsNarrowerThanTheTerminal) {
+  for (size_t columns = 0; columns < 120; ++columns) {
+    const std::string bar = bar_text("model.safetensors", "B", 0, 438'000'000, 0.0, 0, columns);
+    EXPECT_LT(bar.size(), std::max<size_t>(1, columns));  // an empty bar is of blanks
+  }
+  EXPECT_EQ(bar_text("Map", "examples", 5, 10, 2.0, 5, 20), "Map:  50%| 5/10");
+  EXPECT_EQ(bar_text("Map", "examples", 5, 10, 2.0, 5, 12), " 50% 5/10");
+  EXPECT_EQ(bar_text("Map", "examples", 5, 10, 2.0, 5, 5), " 50%");
 }
 
 TEST(Commands, HaveWhatTheirHelpNeeds) {

@@ -1,7 +1,10 @@
 #include "spanforge/train/arguments.h"
 
 #include <limits>
+#include <set>
+#include <sstream>
 
+#include "spanforge/train/foreign_arguments.h"
 #include "train/fixture.h"
 
 namespace spanforge {
@@ -22,6 +25,40 @@ TrainingArguments minimal() {
 std::string place_of_refusal(TrainingArguments a) {
   return expect_error(ErrorCode::kUsage, [&] { resolve_arguments(a); }).place();
 }
+
+constexpr const char* kTransformersNames =
+    "accelerator_config activation_checkpointing activation_checkpointing_kwargs "
+    "adafactor adam_beta1 adam_beta2 adam_epsilon auto_find_batch_size "
+    "average_tokens_across_devices batch_eval_metrics bf16 bf16_full_eval data_seed "
+    "dataloader_drop_last dataloader_in_order dataloader_multiprocessing_context "
+    "dataloader_num_workers dataloader_persistent_workers dataloader_pin_memory "
+    "dataloader_prefetch_factor ddp_backend ddp_broadcast_buffers ddp_bucket_cap_mb "
+    "ddp_find_unused_parameters ddp_static_graph ddp_timeout debug deepspeed disable_tqdm "
+    "do_eval do_predict do_train enable_jit_checkpoint eval_accumulation_steps eval_delay "
+    "eval_do_concat_batches eval_on_start eval_steps eval_strategy eval_use_gather_object "
+    "fp16 fp16_backend fp16_full_eval fp16_opt_level fsdp fsdp_config fsdp_min_num_params "
+    "fsdp_transformer_layer_cls_to_wrap full_determinism gradient_accumulation_steps "
+    "gradient_checkpointing gradient_checkpointing_kwargs greater_is_better "
+    "group_by_length half_precision_backend hub_always_push hub_model_id hub_private_repo "
+    "hub_revision hub_strategy hub_token ignore_data_skip include_for_metrics "
+    "include_inputs_for_metrics include_num_input_tokens_seen include_tokens_per_second "
+    "jit_mode_eval label_names label_smoothing_factor learning_rate length_column_name "
+    "liger_kernel_config load_best_model_at_end local_rank log_level log_level_replica "
+    "log_on_each_node logging_dir logging_first_step logging_nan_inf_filter logging_steps "
+    "logging_strategy lr_scheduler_kwargs lr_scheduler_type max_grad_norm max_steps "
+    "metric_for_best_model mp_parameters neftune_noise_alpha no_cuda num_train_epochs "
+    "optim optim_args optim_target_modules output_dir overwrite_output_dir "
+    "parallelism_config past_index per_device_eval_batch_size per_device_train_batch_size "
+    "per_gpu_eval_batch_size per_gpu_train_batch_size prediction_loss_only project "
+    "push_to_hub push_to_hub_model_id push_to_hub_organization push_to_hub_token "
+    "ray_scope remove_unused_columns report_to restore_callback_states_from_checkpoint "
+    "resume_from_checkpoint run_name save_on_each_node save_only_model save_safetensors "
+    "save_steps save_strategy save_total_limit seed skip_memory_metrics tf32 "
+    "torch_compile torch_compile_backend torch_compile_mode torch_empty_cache_steps "
+    "torchdynamo tpu_metrics_debug tpu_num_cores trackio_bucket_id trackio_space_id "
+    "trackio_static_space_id train_sampling_strategy use_cache use_cpu "
+    "use_legacy_prediction_loop use_liger_kernel use_mps_device warmup_ratio warmup_steps "
+    "weight_decay ";
 
 TEST(Arguments, AreHfsDefaultsWithoutValidation) {
   TrainingArguments a = minimal();
@@ -76,6 +113,9 @@ TEST(Arguments, RefuseWhatIsOutOfRangeNamingTheOption) {
       {"--max-steps", [](TrainingArguments& a) { a.max_steps = 0; }},
       {"--adam-beta1", [](TrainingArguments& a) { a.adam_beta1 = 1; }},
       {"--warmup-ratio", [](TrainingArguments& a) { a.warmup_ratio = 1.5; }},
+      {"--warmup-steps", [](TrainingArguments& a) { a.warmup_steps = 1.5; }},
+      {"--warmup-steps", [](TrainingArguments& a) { a.warmup_steps = -0.1; }},
+      {"--warmup-steps", [](TrainingArguments& a) { a.warmup_steps = 1e300; }},
       {"--lr-scheduler-type", [](TrainingArguments& a) { a.lr_scheduler_type = "x"; }},
       {"--save-steps", [](TrainingArguments& a) { a.save_steps = 2.5; }},
       {"--eval-strategy", [](TrainingArguments& a) { a.eval_strategy = "epoch"; }},
@@ -171,6 +211,40 @@ TEST(AdoptSavedArguments, SameValueGivenIsNoDifference) {
   give(a, "seed", a.seed, 7);
   give(a, "threads", a.threads, 2);
   EXPECT_NO_THROW(adopt_saved_arguments(a, saved));
+}
+
+// A name is an option, an alias of one, or a row of foreign_arguments(): never two of them.
+TEST(ForeignArguments, AreNamesThatNoOptionHas) {
+  std::set<std::string> names;
+  TrainingArguments arguments;
+  visit_training_arguments(arguments, [&](const OptionInfo& info, const auto&) {
+    names.insert(std::string(info.name));
+    std::istringstream aliases{std::string(info.alias)};
+    for (std::string alias; std::getline(aliases, alias, ',');) {
+      EXPECT_TRUE(names.insert(alias).second) << alias;
+    }
+  });
+  for (const ForeignOption& foreign : foreign_arguments()) {
+    EXPECT_TRUE(names.insert(std::string(foreign.name)).second) << foreign.name;
+    EXPECT_FALSE(foreign.why.empty()) << foreign.name;
+  }
+}
+
+// Every name of TrainingArguments in Transformers 4.57.6 and 5.24.0.
+TEST(ForeignArguments, KnowEveryNameOfTrainingArguments) {
+  std::set<std::string> known;
+  TrainingArguments arguments;
+  visit_training_arguments(arguments, [&](const OptionInfo& info, const auto&) {
+    known.insert(std::string(info.name));
+    std::istringstream aliases{std::string(info.alias)};
+    for (std::string alias; std::getline(aliases, alias, ',');) known.insert(alias);
+  });
+  for (const ForeignOption& foreign : foreign_arguments()) known.insert(std::string(foreign.name));
+  known.insert("disable_tqdm");  // the program's
+  std::istringstream names(kTransformersNames);
+  int count = 0;
+  for (std::string name; names >> name; ++count) EXPECT_TRUE(known.contains(name)) << name;
+  EXPECT_GT(count, 120);
 }
 
 }  // namespace

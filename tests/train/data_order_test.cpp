@@ -47,6 +47,25 @@ TEST(Plan, RoundsFractionalEpochsAndRatiosUp) {
   EXPECT_EQ(plan.logging_steps, 2);
 }
 
+// TrainingArguments.get_warmup_steps of Transformers 5 and, for the ratio, of 4.57.
+TEST(Plan, WarmUpIsStepsOrAShare) {
+  struct Row {
+    double steps, ratio;
+    int64_t expected;
+  };
+  for (const Row& row : {Row{0, 0, 0}, Row{0.1, 0, 5}, Row{0.101, 0, 6}, Row{0.999, 0, 50},
+                         Row{1, 0, 1}, Row{7, 0, 7}, Row{60, 0, 60}, Row{0, 0.1, 5}, Row{0, 1, 50},
+                         Row{0.1, 0.2, 5}, Row{3, 0.2, 3}}) {
+    SCOPED_TRACE(row.steps);
+    SCOPED_TRACE(row.ratio);
+    TrainingArguments a = small();
+    a.max_steps = 50;
+    a.warmup_steps = row.steps;
+    a.warmup_ratio = row.ratio;
+    EXPECT_EQ(make_plan(a, kEighteen).warmup_steps, row.expected);
+  }
+}
+
 TEST(Plan, MaxStepsStandsBeforeEpochs) {
   TrainingArguments a = small();
   a.max_steps = 7;

@@ -14,4 +14,13 @@ struct OptionInfo {
   std::string_view alias = "";  // another accepted name ("doc_stride"), or ""
 };
 
+// A name of another program's options that is none here. It is taken where its value asks for what
+// is done anyway, and refused with `why` else.
+struct ForeignOption {
+  std::string_view name;
+  std::string_view allowed;  // "a|b"; "*": any value; "": none
+  std::string_view why;      // what is done here
+  bool is_boolean = false;
+};
+
 }  // namespace spanforge

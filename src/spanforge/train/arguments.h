@@ -44,7 +44,7 @@ struct TrainingArguments {
   std::string accumulation_mean = "hf";
   double learning_rate = 5e-5;
   std::string lr_scheduler_type = "linear";
-  int64_t warmup_steps = 0;
+  double warmup_steps = 0;  // below 1: share of all steps
   double warmup_ratio = 0.0;
   double weight_decay = 0.0;
   double adam_beta1 = 0.9;
@@ -94,9 +94,10 @@ inline constexpr double kMostSteps = 1e15;
 template <class Arguments, class Visitor>
 void visit_training_arguments(Arguments& a, Visitor&& v) {
   using I = OptionInfo;
-  v(I{"model", "model to start from: a directory or a hub id", ""}, a.model);
-  v(I{"train", "training data: SQuAD JSON or JSON lines", ""}, a.train);
-  v(I{"validation", "data to evaluate on", ""}, a.validation);
+  v(I{"model", "model to start from: a directory or a hub id", "",
+      "model_name_or_path"}, a.model);
+  v(I{"train", "training data: SQuAD JSON or JSON lines", "", "train_file"}, a.train);
+  v(I{"validation", "data to evaluate on", "", "validation_file"}, a.validation);
   v(I{"output", "directory for checkpoints, logs and trained/", "", "output_dir"}, a.output);
 
   v(I{"max_seq_length", "tokens of a window; default: what model and tokenizer allow, at most 384",
@@ -125,9 +126,11 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
     a.num_train_epochs);
   v(I{"max_steps", "optimiser steps in all, instead of num_train_epochs; -1: not used", ">= -1"},
     a.max_steps);
-  v(I{"per_device_train_batch_size", "windows of a micro-batch", ">= 1", "train_batch_size"},
+  v(I{"per_device_train_batch_size", "windows of a micro-batch", ">= 1",
+      "train_batch_size,per_gpu_train_batch_size"},
     a.per_device_train_batch_size);
-  v(I{"per_device_eval_batch_size", "windows of an evaluation batch", ">= 1", "eval_batch_size"},
+  v(I{"per_device_eval_batch_size", "windows of an evaluation batch", ">= 1",
+      "eval_batch_size,per_gpu_eval_batch_size"},
     a.per_device_eval_batch_size);
   v(I{"max_tokens_per_batch",
       "tokens of a micro-batch or evaluation batch, at most; default: any, 16384 in evaluation",
@@ -142,9 +145,12 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"lr_scheduler_type", "course of the learning rate",
       "linear|cosine|constant|constant_with_warmup|polynomial"},
     a.lr_scheduler_type);
-  v(I{"warmup_steps", "steps of linear warm-up; stands before warmup_ratio", ">= 0"},
+  v(I{"warmup_steps",
+      "steps of linear warm-up; below 1: share of all steps; above 0 it goes before warmup_ratio",
+      ">= 0"},
     a.warmup_steps);
-  v(I{"warmup_ratio", "share of all steps that warm up", "0..1"}, a.warmup_ratio);
+  v(I{"warmup_ratio", "share of all steps that warm up; Transformers 5: warmup_steps", "0..1"},
+    a.warmup_ratio);
   v(I{"weight_decay", "AdamW's weight decay; never on biases and LayerNorm", ">= 0"},
     a.weight_decay);
   v(I{"adam_beta1", "AdamW's beta1", "0..1"}, a.adam_beta1);

@@ -92,10 +92,11 @@ TrainPlan make_plan(const TrainingArguments& a, std::span<const Window> windows)
   plan.max_steps = run.steps;
   plan.epochs = run.epochs;
   plan.train_samples = run.windows;
-  plan.warmup_steps =
-      a.warmup_steps > 0
-          ? a.warmup_steps
-          : static_cast<int64_t>(std::ceil(static_cast<double>(plan.max_steps) * a.warmup_ratio));
+  // TrainingArguments.get_warmup_steps: of Transformers 5 where warmup_steps is given, of 4.57 where
+  // the ratio is. A ratio of 1 is all steps, warm-up of 1 is one step.
+  plan.warmup_steps = a.warmup_steps > 0 ? count_steps(a.warmup_steps, plan.max_steps)
+                      : a.warmup_ratio < 1 ? count_steps(a.warmup_ratio, plan.max_steps)
+                                           : plan.max_steps;
   plan.logging_steps = count_steps(a.logging_steps, plan.max_steps);
   plan.eval_steps = count_steps(a.eval_steps.value_or(a.logging_steps), plan.max_steps);
   plan.save_steps = count_steps(a.save_steps, plan.max_steps);
