@@ -3,6 +3,23 @@
 namespace spanforge::app {
 namespace {
 
+// docs/hub.md tells more of each.
+constexpr std::string_view kHubSettings =
+    "  HF_ENDPOINT      another hub: a mirror, as https://hf-mirror.com\n"
+    "  HF_HUB_OFFLINE   1: ask no hub, use the cache alone\n"
+    "  HF_HOME          where cache and token lie [~/.cache/huggingface]\n"
+    "  HF_HUB_CACHE     where the cache lies [HF_HOME/hub]\n"
+    "  HF_TOKEN         token for private and gated models (also the file HF_HOME/token)\n"
+    "  https_proxy      proxy, as http://HOST:PORT; no_proxy: hosts that are asked without it\n"
+    "  SSL_CERT_FILE    certificates to trust, where a company's firewall reads TLS\n"
+    "  HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT   seconds without an answer [10]\n"
+    "\n"
+    "A machine without a network: download on another one, pack the model's folder with\n"
+    "  tar -C ~/.cache/huggingface/hub -cf model.tar models--bert-base-chinese\n"
+    "unpack it there with\n"
+    "  mkdir -p ~/.cache/huggingface/hub && tar -C ~/.cache/huggingface/hub -xf model.tar\n"
+    "and set HF_HUB_OFFLINE=1.\n";
+
 constexpr Command kCommands[] = {
     {"train", "fine-tune a model on question answering data",
      "--model DIR|ID --train F [--validation F] --output DIR [--config run.toml] [options]",
@@ -67,7 +84,9 @@ constexpr Command kCommands[] = {
      "DIR ... [--json]", "spanforge checkpoint verify run run/checkpoint-500",
      run_checkpoint_verify},
     {"download", "fetch a model of the Hugging Face hub into its cache", "ID [--json]",
-     "spanforge download bert-base-chinese", run_download},
+     "spanforge download bert-base-chinese\n"
+     "HF_ENDPOINT=https://hf-mirror.com spanforge download bert-base-chinese",
+     run_download, false, kHubSettings},
     {"doctor", "this machine: processor, libraries, threads, memory, cache", "[--json]",
      "spanforge doctor", run_doctor},
     {"help", "the help of a command, or the reference page of all", "[COMMAND] [--markdown]",

@@ -73,6 +73,7 @@ int run_doctor(const Arguments& arguments) {
   OptionTable table;
   table.add_switch(kJsonOption, json);
   if (!table.parse(arguments)) return 0;
+  const HubOptions hub = hub_options_from_environment();
   const Json report = {{"version", SPANFORGE_VERSION},
                        {"cpu", proc_value("/proc/cpuinfo", "model name")},
                        {"cpu_features", cpu_features()},
@@ -81,7 +82,10 @@ int run_doctor(const Arguments& arguments) {
                        {"threads", set_thread_count(0)},
                        {"memory_mb", memory_megabytes("MemTotal")},
                        {"memory_available_mb", memory_megabytes("MemAvailable")},
-                       {"hub_cache", hub_options_from_environment().cache.string()},
+                       {"hub_cache", hub.cache.string()},
+                       {"hub_endpoint", shown_endpoint(hub)},
+                       {"hub_offline", hub.offline},
+                       {"hub_token", hub.token.empty() ? "none" : hub.token_source},
                        {"libraries", library_versions()}};
   if (json) return print_json(report), 0;
   for (const auto& [key, value] : report.items()) {

@@ -11,19 +11,28 @@
 namespace spanforge::app {
 namespace {
 
-// A bar a file, in megabytes.
+// A bar a file. The first call for a file comes before its first byte.
 class DownloadBars {
  public:
+  ~DownloadBars() { finish(); }
   void update(const std::string& file, uint64_t done, uint64_t total) {
-    if (!bar_ || file != file_) {
-      if (bar_) bar_->finish();
+    if (!bar_ || file != file_ || done < done_) {  // less is done where a server starts again
+      if (bar_ && file != file_) finish();
       file_ = file;
-      bar_ = std::make_unique<ProgressBar>(file, "MB", static_cast<int64_t>(total / 1000000));
+      bar_ = std::make_unique<ProgressBar>(quote_for_message(file, 40), "B",
+                                           static_cast<int64_t>(total), static_cast<int64_t>(done));
     }
-    bar_->update(static_cast<int64_t>(done / 1000000));
+    done_ = done;
+    total_ = total;
+    bar_->update(static_cast<int64_t>(done));
   }
 
  private:
+  void finish() {
+    if (bar_ && done_ == total_) bar_->finish();
+    bar_.reset();  // of a file that is not whole it is erased
+  }
+  uint64_t done_ = 0, total_ = 0;
   std::string file_;
   std::unique_ptr<ProgressBar> bar_;
 };
@@ -31,6 +40,12 @@ class DownloadBars {
 bool looks_like_a_path(const std::string& model) {
   return model[0] == '/' || model[0] == '.' || model[0] == '~' || model.back() == '/' ||
          std::count(model.begin(), model.end(), '/') > 1;
+}
+
+std::string path_advice(const std::string& model) {
+  if (model[0] == '~') return "; only a shell expands ~, and not within quotes";
+  if (model.back() == '/') return "; if it is a hub id, leave the / at its end out";
+  return "; it was not looked for at the hub, whose ids have the form org/name[@revision]";
 }
 
 std::filesystem::path resolve(const std::string& model, bool verify) {
@@ -47,11 +62,13 @@ std::filesystem::path resolve(const std::string& model, bool verify) {
     throw Error(ErrorCode::kIo, model, "is a file; --model names a model's directory or a hub id");
   }
   if (model.empty()) throw Error(ErrorCode::kUsage, "--model", "is empty");
-  if (looks_like_a_path(model)) throw Error(ErrorCode::kIo, model, "no such directory");
+  if (looks_like_a_path(model) && !is_hub_address(model)) {
+    throw Error(ErrorCode::kIo, model, "no such directory" + path_advice(model));
+  }
   HubOptions options = hub_options_from_environment();
   DownloadBars bars;
   options.verify = verify;
-  options.progress = [&bars](const std::string& file, uint64_t done, uint64_t total) {
+  if (options.show_progress) options.progress = [&bars](const std::string& file, uint64_t done, uint64_t total) {
     bars.update(file, done, total);
   };
   options.notice = [](const std::string& line) { note(line); };

@@ -71,6 +71,11 @@ def file_reply(body, **more):
     return lambda handler: reply(handler, body=body, **headers)
 
 
+hub("login-page", lambda h: reply(h, body=b"<!DOCTYPE html><title>Wi-Fi</title>"), None, "web page")
+hub("gated", lambda h: reply(h, 403, X_Error_Code="GatedRepo"), None, "gated", "HF_TOKEN")
+hub("no-token", lambda h: reply(h, 401, X_Error_Code="RepoNotFound"), None, "HF_TOKEN")
+hub("file-an-lfs-pointer", listing, file_reply(
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", ETag='"mirror"'), "LFS pointer")
 hub("not-found", lambda h: reply(h, 404))
 hub("forbidden", lambda h: reply(h, 403), None, "HF_TOKEN")
 hub("listing-not-json", lambda h: reply(h, body=b"<html>"))

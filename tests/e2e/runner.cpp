@@ -232,7 +232,9 @@ int main(int argc, char** argv) {
   ::setenv("HOME", work.c_str(), 1);
   ::setenv("HF_HUB_OFFLINE", "1", 1);
   for (const char* name :
-       {"HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "XDG_CACHE_HOME"}) {
+       {"HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "XDG_CACHE_HOME", "SSL_CERT_FILE",
+        "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR", "http_proxy", "HTTP_PROXY",
+        "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"}) {
     ::unsetenv(name);
   }
   const int code = Runner(fs::absolute(argv[3]), work).run();

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "hub/environment.h"
 #include "hub/fixture.h"
 #include "spanforge/base/file.h"
 #include "support/testing.h"
@@ -12,6 +13,7 @@
 namespace spanforge {
 namespace {
 
+using testing::Environment;
 using testing::expect_error;
 using testing::HttpReply;
 using testing::HttpRequest;
@@ -264,27 +266,6 @@ TEST(HubId, RefusesWhatIsNone) {
     expect_error(ErrorCode::kUsage, [&] { parse_hub_id(bad); });
   }
 }
-
-// Sets variables for one test and takes them back.
-class Environment {
- public:
-  void set(const std::string& name, const std::string& value) {
-    names_.push_back(name);
-    ::setenv(name.c_str(), value.c_str(), 1);
-  }
-  void clear() {
-    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME",
-                             "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH",
-                             "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE",
-                             "HF_HUB_DISABLE_IMPLICIT_TOKEN"}) {
-      ::unsetenv(name);
-    }
-  }
-  ~Environment() { clear(); }
-
- private:
-  std::vector<std::string> names_;
-};
 
 TEST(HubEnvironment, FindsTheCacheWhereHuggingFaceDoes) {
   Environment environment;

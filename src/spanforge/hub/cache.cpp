@@ -150,8 +150,33 @@ void HubCache::link(const std::string& commit, const std::string& file,
   if (error) throw Error(ErrorCode::kIo, path.string(), "cannot be linked: " + error.message());
 }
 
+// A link whose blob was left behind looks like a file that is there.
+std::string HubCache::describe_missing(const std::string& commit, const std::string& file) const {
+  std::error_code error;
+  if (!fs::is_symlink(snapshot(commit) / file, error)) return file;
+  return fmt::format("{} (there is a link, but not the blob that it names: copy the whole folder {})",
+                     file, root_.string());
+}
+
+std::optional<std::string> HubCache::find_only_snapshot() const {
+  std::optional<std::string> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(root_ / "snapshots", error)) {
+    const std::string name = entry.path().filename();
+    if (!is_commit_hash(name)) continue;
+    if (found) return std::nullopt;
+    found = name;
+  }
+  return found;
+}
+
+std::string HubCache::find_obstacle() const {
+  if (::access(root_.c_str(), R_OK | X_OK) == 0 || errno == ENOENT) return {};
+  return fmt::format("{} cannot be read ({})", root_.string(), std::strerror(errno));
+}
+
 std::string HubCache::find_missing(const std::string& commit) const {
-  if (!has_file(commit, "config.json")) return "config.json";
+  if (!has_file(commit, "config.json")) return describe_missing(commit, "config.json");
   if (!has_file(commit, "tokenizer.json") && !has_file(commit, "vocab.txt")) {
     return "tokenizer.json or vocab.txt";
   }
@@ -163,7 +188,10 @@ std::string HubCache::find_missing(const std::string& commit) const {
     const auto lost = std::find_if(shards.begin(), shards.end(), [&](const std::string& shard) {
       return !has_file(commit, shard);
     });
-    return lost == shards.end() ? "" : *lost;
+    return lost == shards.end() ? "" : describe_missing(commit, *lost);
+  }
+  for (const std::string name : {"model.safetensors", "pytorch_model.bin"}) {
+    if (fs::is_symlink(snapshot(commit) / name)) return describe_missing(commit, name);
   }
   return "model.safetensors or pytorch_model.bin";
 }

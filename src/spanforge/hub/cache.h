@@ -16,6 +16,10 @@ class HubCache {
 
   // The commit a revision stood for when it was last asked for; the revision itself when it is one.
   std::optional<std::string> find_commit(const std::string& revision) const;
+  // The commit of the only snapshot there is: of a cache that was copied without its refs.
+  std::optional<std::string> find_only_snapshot() const;
+  // Why the folder cannot be read, where it is there; "" else.
+  std::string find_obstacle() const;
   void remember_commit(const std::string& revision, const std::string& commit) const;
 
   std::filesystem::path snapshot(const std::string& commit) const;
@@ -46,6 +50,7 @@ class HubCache {
   };
 
  private:
+  std::string describe_missing(const std::string& commit, const std::string& file) const;
   std::filesystem::path root_, locks_;
 };
 

@@ -1,13 +1,9 @@
 #include "spanforge/hub/download.h"
 
-#include <fcntl.h>
 
-#include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <cstring>
 #include <thread>
 
 #include <fmt/core.h>
@@ -15,6 +11,8 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
+#include "spanforge/hub/explain.h"
+#include "spanforge/hub/partial_file.h"
 
 namespace spanforge {
 namespace {
@@ -45,52 +43,12 @@ std::string clean_etag(std::string etag) {
   return safe ? etag : "";
 }
 
-uint64_t size_of(const std::string& path) {
-  std::error_code error;
-  const uint64_t size = fs::file_size(path, error);
-  return error ? 0 : size;
-}
-
-// The file that grows while it is fetched; kept when the connection breaks, to be continued.
-class PartialFile {
- public:
-  explicit PartialFile(const std::string& path) : path_(path) {
-    fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd_ < 0) fail("open");
-  }
-  ~PartialFile() { ::close(fd_); }
-  PartialFile(const PartialFile&) = delete;
-  PartialFile& operator=(const PartialFile&) = delete;
-
-  void append(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail("write");
-      bytes.remove_prefix(static_cast<size_t>(n));
-    }
-  }
-  void start_again() {
-    if (::ftruncate(fd_, 0) != 0) fail("truncate");
-  }
-  void sync() {
-    if (::fsync(fd_) != 0) fail("sync");
-  }
-
- private:
-  [[noreturn]] void fail(const char* action) const {
-    throw Error(ErrorCode::kIo, path_, fmt::format("cannot {}: {}", action, std::strerror(errno)));
-  }
-  std::string path_;
-  int fd_ = -1;
-};
-
 }  // namespace
 
 HubDownloader::HubDownloader(const HubId& id, const HubOptions& options)
     : id_(id),
       options_(options),
-      http_(options.timeout_seconds),
+      http_(options.network),
       cache_(options.cache, id.repository) {}
 
 std::string HubDownloader::file_url(const std::string& file) const {
@@ -107,24 +65,11 @@ std::vector<std::string> HubDownloader::headers_for(const std::string& url) cons
 }
 
 void HubDownloader::fail(const std::string& place, const std::string& what) const {
-  throw Error(ErrorCode::kNetwork, quote_for_message(place, 300), what);
+  throw Error(ErrorCode::kNetwork, quote_for_message(shown_url(place), 300), what);
 }
 
 void HubDownloader::fail_status(const std::string& url, const HttpResponse& response) const {
-  const std::string* code = response.header("x-error-code");
-  if (response.status == 401 || response.status == 403) {
-    fail(url, fmt::format("answers {}: the repository {} does not exist, or is private or gated; {}",
-                          response.status, id_.repository,
-                          options_.token.empty() ? "set HF_TOKEN to a token that may read it"
-                                                 : "the token given may not read it"));
-  }
-  if (response.status == 404 && code != nullptr && *code == "RevisionNotFound") {
-    fail(url, fmt::format("answers 404: {} has no revision \"{}\"", id_.repository, id_.revision));
-  }
-  if (response.status == 404) {
-    fail(url, fmt::format("answers 404: there is no repository or file of that name"));
-  }
-  fail(url, fmt::format("answers {}", response.status));
+  fail(url, explain_status(response, id_, options_));
 }
 
 void HubDownloader::wait_before_retry(int attempt) const {
@@ -132,20 +77,25 @@ void HubDownloader::wait_before_retry(int attempt) const {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 
+// Whether to ask once more, after a wait; HubUnreachable where that has been tried often enough, or
+// is of no use.
+bool HubDownloader::retries(const HttpResponse& response, int& attempt) const {
+  const bool broken =
+      !response.failure.empty() || response.status >= 500 || response.status == 429;
+  if (!broken) return false;
+  if (!response.may_pass() || attempt >= options_.retries) {
+    throw HubUnreachable{response.url, explain_unreachable(response)};
+  }
+  wait_before_retry(attempt++);
+  return true;
+}
+
 HttpResponse HubDownloader::head_with_retries(const std::string& url) {
   std::string at = url;
   for (int attempt = 0, redirects = 0;;) {
-    const HttpResponse response = http_.head(at, headers_for(at));
-    const bool broken = !response.failure.empty() || response.status >= 500;
-    if (broken && response.connected && attempt < options_.retries) {
-      wait_before_retry(attempt++);
-      continue;
-    }
-    if (broken) {
-      throw HubUnreachable{at, response.failure.empty()
-                                   ? fmt::format("answers {}", response.status)
-                                   : response.failure};
-    }
+    const HttpResponse response =
+        http_.head(at, headers_for(at), options_.etag_timeout_seconds);
+    if (retries(response, attempt)) continue;
     // Only relative redirects (a renamed repository) are followed here: an absolute one is where
     // the bytes lie, and its answer would not be the hub's.
     const std::string* location = response.header("location");
@@ -170,16 +120,9 @@ void HubDownloader::open() {
   };
   for (int attempt = 0, redirects = 0;;) {
     body.clear();
-    const HttpResponse response = http_.get(url, headers_for(url), keep);
-    const bool broken = !response.failure.empty() || response.status >= 500;
-    if (broken && response.connected && attempt < options_.retries) {
-      wait_before_retry(attempt++);
-      continue;
-    }
-    if (broken) {
-      throw HubUnreachable{url, response.failure.empty() ? fmt::format("answers {}", response.status)
-                                                         : response.failure};
-    }
+    const HttpResponse response =
+        http_.get(url, headers_for(url), options_.etag_timeout_seconds, keep);
+    if (retries(response, attempt)) continue;
     const std::string* location = response.header("location");
     if (is_redirect(response.status) && location != nullptr) {
       if (++redirects > kMaxRedirects) fail(url, "redirects without end");
@@ -189,14 +132,20 @@ void HubDownloader::open() {
     if (response.status == 200) return read_listing(body, url);
     // A mirror may have no listing; then config.json tells whether the repository is there.
     const std::string* code = response.header("x-error-code");
-    if (response.status != 404 || code != nullptr) fail_status(url, response);
-    require("config.json");
+    if (response.status != 404 || code != nullptr || !fetch("config.json")) {
+      fail_status(url, response);
+    }
     return;
   }
 }
 
 void HubDownloader::read_listing(const std::string& body, const std::string& url) {
-  const Json json = parse_json(body, url, ErrorCode::kNetwork);
+  if (const auto foreign = foreign_content(body)) {
+    fail(url, fmt::format("answers with {} instead of a list of files: a login page or a firewall on "
+                          "the way, or HF_ENDPOINT names no hub",
+                          *foreign));
+  }
+  const Json json = parse_json(body, shown_url(url), ErrorCode::kNetwork);
   const bool sound = json.is_object() && json.contains("sha") && json["sha"].is_string() &&
                      is_commit_hash(json["sha"].get<std::string>()) && json.contains("siblings") &&
                      json["siblings"].is_array();
@@ -208,18 +157,17 @@ void HubDownloader::read_listing(const std::string& body, const std::string& url
       files_->insert(file["rfilename"].get<std::string>());
     }
   }
-  cache_.remember_commit(id_.revision, commit_);
 }
+
+void HubDownloader::finish() { cache_.remember_commit(id_.revision, commit_); }
 
 void HubDownloader::set_commit(const std::string& url, const HttpResponse& response) {
   const std::string* commit = response.header("x-repo-commit");
   if (commit == nullptr || !is_commit_hash(*commit)) {
-    fail(url, "answers without the commit (X-Repo-Commit): not a model hub");
+    fail(url, "answers without the commit (X-Repo-Commit): not a model hub; a login page or a firewall on "
+              "the way may answer in its place, or HF_ENDPOINT names something else");
   }
-  if (commit_.empty()) {
-    commit_ = *commit;
-    cache_.remember_commit(id_.revision, commit_);
-  }
+  if (commit_.empty()) commit_ = *commit;
   if (*commit != commit_) {
     fail(url, fmt::format("the revision \"{}\" changed while it was fetched; run again",
                           id_.revision));
@@ -267,6 +215,9 @@ bool HubDownloader::fetch(const std::string& file) {
   if (is_here() && !options_.verify) return true;
   const HubCache::Lock lock(cache_, remote->etag);
   const fs::path blob = cache_.blob(remote->etag);
+  if (is_here() && hash_like(remote->etag, cache_.blob_of(commit_, file)) == remote->etag) {
+    return true;  // a plain file, as copies of a cache without links hold
+  }
   const bool keep = fs::exists(blob) && (!options_.verify || is_sound(blob, remote->size) != false);
   if (!keep) download(file, *remote);
   cache_.link(commit_, file, remote->etag);
@@ -283,14 +234,14 @@ void HubDownloader::download(const std::string& file, const Remote& remote) {
   const std::string partial = blob.string() + ".incomplete";
   std::error_code error;
   const fs::space_info space = fs::space(blob.parent_path(), error);
-  if (!error && remote.size && space.available < *remote.size - std::min(*remote.size, size_of(partial))) {
+  if (!error && remote.size && space.available < *remote.size - std::min(*remote.size, partial_size(partial))) {
     throw Error(ErrorCode::kIo, blob.parent_path().string(),
                 fmt::format("has {} bytes free, {} needs {}", space.available, file, *remote.size));
   }
   for (int attempt = 0;;) {
-    const uint64_t before = size_of(partial);
+    const uint64_t before = partial_size(partial);
     const HttpResponse response = transfer(file, remote, partial);
-    const uint64_t after = size_of(partial);
+    const uint64_t after = partial_size(partial);
     const bool whole = response.failure.empty() && response.status < 300 &&
                        (!remote.size || after == *remote.size);
     if (whole) break;
@@ -318,7 +269,7 @@ void HubDownloader::download(const std::string& file, const Remote& remote) {
 HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remote,
                                      const std::string& partial) {
   PartialFile out(partial);
-  uint64_t done = size_of(partial);
+  uint64_t done = partial_size(partial);
   const uint64_t asked_from = done;
   if (remote.size && done == *remote.size) {  // whole already; only its name was missing
     HttpResponse whole;
@@ -329,6 +280,10 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
     out.start_again();
     done = 0;
   }
+  const auto tell = [&] {
+    if (options_.progress) options_.progress(file, done, remote.size.value_or(0));
+  };
+  tell();  // the work begins here
   std::string url = remote.url;
   for (int redirects = 0;;) {
     std::vector<std::string> headers = headers_for(url);
@@ -351,10 +306,10 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
       first = false;
       out.append(piece);
       done += piece.size();
-      if (options_.progress) options_.progress(file, done, remote.size.value_or(0));
+      tell();
       return !remote.size || done <= *remote.size;
     };
-    HttpResponse response = http_.get(url, headers, keep);
+    HttpResponse response = http_.get(url, headers, options_.timeout_seconds, keep);
     if (!wrong_range.empty()) {
       fail(url, fmt::format("was asked to continue at byte {} and answers with another range ({})",
                             asked_from, quote_for_message(wrong_range)));
@@ -379,10 +334,16 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
 void HubDownloader::verify(const std::string& partial, const std::string& file,
                            const Remote& remote) const {
   const auto found = hash_like(remote.etag, partial);
-  if (!found) return;  // a mirror's own tag: the size was all there was to check
-  if (*found == remote.etag) return;
+  if (found && *found == remote.etag) return;
+  const auto foreign = foreign_content(partial_head(partial));
+  if (!found && !foreign) return;  // a mirror's own tag: the size was all there was to check
   std::error_code ignored;
   fs::remove(partial, ignored);
+  if (foreign) {
+    fail(remote.url, fmt::format("{} arrived as {}: thrown away; the mirror (HF_ENDPOINT) or what is "
+                                 "on the way does not hand the file over",
+                                 file, *foreign));
+  }
   fail(remote.url, fmt::format("{} arrived with the hash {} where {} was announced: thrown away; "
                                "run again", file, *found, remote.etag));
 }

@@ -14,7 +14,7 @@ namespace spanforge {
 
 // The hub could not be reached at all, or said that it is out of service: the cache may do instead.
 struct HubUnreachable {
-  std::string url, reason;
+  std::string url, reason;  // reason: "cannot be reached: ...", "answers 503: ..."
 };
 
 class HubDownloader {
@@ -24,6 +24,8 @@ class HubDownloader {
   // Asks for the commit and the list of files. nullopt for the files where the server has no list
   // (a plain mirror); then each file is asked for. Throws HubUnreachable, Error{kNetwork}.
   void open();
+  // Every file is there: the revision stands for this commit from now on, also without a hub.
+  void finish();
   const std::string& commit() const { return commit_; }
 
   // Makes the file present in the snapshot; false when the repository does not have it.
@@ -40,6 +42,7 @@ class HubDownloader {
   std::vector<std::string> headers_for(const std::string& url) const;
   [[noreturn]] void fail(const std::string& place, const std::string& what) const;
   [[noreturn]] void fail_status(const std::string& url, const HttpResponse& response) const;
+  bool retries(const HttpResponse& response, int& attempt) const;
   HttpResponse head_with_retries(const std::string& url);
   void read_listing(const std::string& body, const std::string& url);
   std::optional<Remote> find_remote(const std::string& file);
