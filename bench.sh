@@ -10,12 +10,7 @@ cd "$(dirname "$0")"
 
 case " $* " in *" --list "* | *" --help "* | *" -h "*) exec python3 bench/run.py "$@" ;; esac
 ./tools/install_packages.sh bench
-launcher=()
-if command -v ccache >/dev/null; then
-  launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-fi
-cmake --preset release "${launcher[@]}" -DSPANFORGE_BENCH=ON >/dev/null
-cmake --build build/release -j "$(nproc)" -- --quiet
+./tools/build.sh bench
 ./bench/make_venv.sh
 exec env HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error PYTHONWARNINGS=ignore \
   build/bench-venv/bin/python bench/run.py "$@"

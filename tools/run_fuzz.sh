@@ -35,11 +35,7 @@ for name in "${names[@]}"; do
 done
 
 tools/install_packages.sh fuzz
-launcher=()
-if command -v ccache >/dev/null; then
-  launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-fi
-cmake --preset fuzz "${launcher[@]}" >/dev/null
+cmake --preset fuzz >/dev/null
 cmake --build build/fuzz -j "$(nproc)" --target "${names[@]/%/_fuzz}" -- --quiet
 
 # Targets that need files write them here: in memory, where the system has such a place.

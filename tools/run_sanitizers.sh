@@ -21,11 +21,7 @@ done
 jobs=$(nproc)
 
 ./tools/install_packages.sh test
-launcher=()
-if command -v ccache >/dev/null; then
-  launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-fi
-cmake --preset $preset "${launcher[@]}" >/dev/null
+cmake --preset $preset >/dev/null
 cmake --build build/$preset -j "$jobs" -- --quiet
 
 suppressions=$PWD/tools/sanitizers
