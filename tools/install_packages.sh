@@ -1,26 +1,29 @@
 #!/usr/bin/env bash
 # Installs the distribution packages spanforge needs and that are missing (Debian 12 or newer,
-# Ubuntu 24.04 or newer). Usage: tools/install_packages.sh [build|test|bench|fuzz]
+# Ubuntu 24.04 or newer, there with the component universe).
+# Usage: tools/install_packages.sh [build|test|bench|fuzz|bare_root]
 # Without root and without sudo it changes nothing and says what to install.
 set -euo pipefail
 
+# ca-certificates: without it no hub can be asked over HTTPS
 packages=(g++ cmake ninja-build libdnnl-dev libhwy-dev
   libfmt-dev libtomlplusplus-dev libicu-dev libprotozero-dev libssl-dev libcurl4-openssl-dev
-  zlib1g-dev)
+  zlib1g-dev ca-certificates)
 case ${1:-build} in
   build) ;;
-  test) packages+=(libgtest-dev python3 python3-venv ccache) ;;
-  bench) packages+=(libbenchmark-dev python3 python3-venv ccache) ;;
+  # mount: tests of full disks mount small ones
+  test) packages+=(libgtest-dev python3 python3-venv ccache mount) ;;
+  bench) packages+=(libbenchmark-dev libgtest-dev python3 python3-venv ccache) ;;
   # libclang-rt-dev: the sanitizers' and libFuzzer's libraries, which clang only recommends;
   # llvm: its symbolizer names a finding's lines
   fuzz) packages+=(clang libclang-rt-dev libomp-dev llvm ccache) ;;
-  *) echo "usage: install_packages.sh [build|test|bench|fuzz]" >&2; exit 2 ;;
+  bare_root) packages=(mmdebstrap util-linux gpg git debian-archive-keyring ccache) ;;
+  *) echo "usage: install_packages.sh [build|test|bench|fuzz|bare_root]" >&2; exit 2 ;;
 esac
 
-if ! command -v dpkg-query >/dev/null; then
-  echo "install_packages.sh: this is not a Debian or Ubuntu system; install the equivalents of: ${packages[*]}" >&2
-  exit 1
-fi
+stop() { echo "install_packages.sh: $*" >&2; exit 1; }
+
+command -v dpkg-query >/dev/null || stop "this is not a Debian or Ubuntu system; install the equivalents of: ${packages[*]}"
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
@@ -28,15 +31,60 @@ for package in "${packages[@]}"; do
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
+echo "packages to install: ${missing[*]}"
 if [ "$(id -u)" = 0 ]; then
   as_root=()
-elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-  as_root=(sudo -n)
+elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+  as_root=(sudo)  # it asks for the password, on a terminal only
 else
-  echo "install_packages.sh: missing packages; as root run: apt-get install -y ${missing[*]}" >&2
-  exit 1
+  stop "packages are missing; as root run: apt-get install -y --no-install-recommends ${missing[*]}"
 fi
-echo "installing: ${missing[*]}"
-export DEBIAN_FRONTEND=noninteractive
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# apt-get ARGUMENT...: shows all it says on a terminal; elsewhere only how much it is, and all when it
+# fails. It waits for another apt that is at work.
+apt_get() {
+  local command=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get
+    -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -y "$@")
+  local status=0
+  if [ -t 1 ]; then
+    "${command[@]}" 2>&1 | tee "$log" || status=$?
+  else
+    "${command[@]}" >"$log" 2>&1 || status=$?
+    grep -E '^(Need to get|After this operation)' "$log" || true
+    [ $status = 0 ] || grep -E '^(E|W|Err):?' "$log" >&2 || cat "$log" >&2
+  fi
+  return $status
+}
+
+if [ -n "$("${as_root[@]}" ls -A /var/lib/dpkg/updates)" ]; then
+  echo "an installation was interrupted: finishing it (dpkg --configure -a)"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive dpkg --configure -a
+fi
+
+echo "reading the package lists (apt-get update)"
+for _ in {1..30}; do
+  apt_get update && break
+  # The lists have a lock of their own, for which apt does not wait.
+  grep -q 'Could not get lock /var/lib/apt/lists' "$log" || {
+    echo "install_packages.sh: apt-get update failed; trying with the lists that are there" >&2
+    break
+  }
+  echo "another apt is at work; waiting for it"
+  sleep 10
+done
+
+unknown=()
+for package in "${missing[@]}"; do
+  [ -n "$(apt-cache madison "$package" 2>/dev/null)" ] || unknown+=("$package")
+done
+if [ ${#unknown[@]} -gt 0 ]; then
+  hint="the package lists could not be read, or this release is older than Debian 12 and Ubuntu 24.04"
+  grep -qs '^ID=ubuntu' /etc/os-release && hint="they may be in universe: add-apt-repository universe, or add the word universe to the lists under /etc/apt"
+  stop "apt knows no package ${unknown[*]}; $hint"
+fi
+
+echo "installing (apt-get install)"
+apt_get install --no-install-recommends "${missing[@]}" ||
+  stop "apt-get could not install them (see above); mend that and run this again"
