@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Builds spanforge and passes every test. Usage: ./test.sh [ctest options, e.g. -R text]
+# Builds spanforge and passes its tests. Usage: ./test.sh [--fast] [ctest options, e.g. -R text]
+#   --fast   the tests labelled fast alone: under 2 minutes on 2 cores, and no Python packages
 # The oracle tests compare with Hugging Face's Python packages, installed into .venv/; where that
-# cannot be done, this says so and runs everything else.
+# cannot be done, this says so and runs everything else. docs/testing.md has the times.
 set -euo pipefail
 cd "$(dirname "$0")"
-jobs=$(nproc)
+selection=()
+if [ "${1:-}" = --fast ]; then
+  selection=(-L '^fast$')
+  shift
+fi
 
 ./tools/install_packages.sh test
 
-./tools/make_oracle_venv.sh || echo "test.sh: ORACLE TESTS ARE NOT RUN: their Python environment could not be made (see above)" >&2
-
-launcher=()
-if command -v ccache >/dev/null; then
-  launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+if [ ${#selection[@]} -eq 0 ]; then
+  ./tools/make_oracle_venv.sh || echo "test.sh: ORACLE TESTS ARE NOT RUN: their Python environment could not be made (see above)" >&2
 fi
-preset=release
-[ "${CI:-}" = true ] && preset=ci  # the same folder, warnings as errors
-cmake --preset $preset "${launcher[@]}" >/dev/null
-cmake --build build/release -j "$jobs" -- --quiet
-ctest --test-dir build/release -j "$jobs" --output-on-failure --no-tests=error "$@"
+
+./tools/build.sh everything
+ctest --test-dir build/release -j "$(nproc)" --output-on-failure --no-tests=error "${selection[@]}" "$@"

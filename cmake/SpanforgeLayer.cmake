@@ -84,10 +84,11 @@ function(spanforge_layer name)
   set_property(GLOBAL APPEND PROPERTY SPANFORGE_LAYERS ${name})
 endfunction()
 
-# spanforge_tests(NAME [LIBS target...] [PROPERTIES name value...]): tests/NAME/*_test.cpp as one
-# GoogleTest program; the properties are of every test in it.
+# spanforge_tests(NAME [LIBS target...] [SLOW regex...] [PROPERTIES name value...]): tests/NAME/*_test.cpp
+# as one GoogleTest program. Its tests have the labels NAME and fast; those whose whole Suite.Name
+# matches one of SLOW have NAME and slow. The properties are of every test in it.
 function(spanforge_tests name)
-  cmake_parse_arguments(ARG "" "" "LIBS;PROPERTIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "LIBS;SLOW;PROPERTIES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${name}/*.cpp)
   if(NOT sources)
     return()
@@ -95,6 +96,19 @@ function(spanforge_tests name)
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE ${ARG_LIBS} spanforge_flags spanforge_testing GTest::gtest_main)
   spanforge_precompile(${name}_test spanforge_test_headers)
-  gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}/" PROPERTIES LABELS ${name} TIMEOUT 600
+  gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}/" PROPERTIES TIMEOUT 600
     ${ARG_PROPERTIES})
+  # gtest_discover_tests takes no list as a property's value, so ctest reads this after its files.
+  list(JOIN ARG_SLOW "|" slow)
+  set(labels ${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake)
+  file(CONFIGURE OUTPUT ${labels} @ONLY CONTENT [[
+foreach(test IN LISTS @name@_test_TESTS)
+  set(speed fast)
+  if(test MATCHES "^@name@/(@slow@)$")
+    set(speed slow)
+  endif()
+  set_tests_properties("${test}" PROPERTIES LABELS "@name@;${speed}")
+endforeach()
+]])
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels})
 endfunction()
