@@ -67,13 +67,18 @@ timed() {
   read -r wall user system <<<"$times"
   if [ -f $log ]; then
     hits=$(grep -c -E '^(direct|preprocessed)_cache_hit$' $log || true)
-    misses=$(grep -c '^cache_miss$' $log || true)
+    misses=$(grep -c -E '^(cache_miss|recache)$' $log || true)
     hits=" ($misses objects compiled, $hits taken from ccache)"
   else
     hits=
   fi
   echo "$name: built in $wall s, $((user + system)) s of processor time$hits"
+  all_wall=$((all_wall + wall)) all_processor=$((all_processor + user + system))
 }
+all_wall=0 all_processor=0
 jobs=$(nproc)
 timed "the program" -j "$jobs" --target spanforge
-[ "$what" = program ] || timed "the rest" -j "$jobs"
+if [ "$what" != program ]; then
+  timed "the rest" -j "$jobs"
+  echo "everything: built in $all_wall s, $all_processor s of processor time"
+fi

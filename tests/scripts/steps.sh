@@ -41,6 +41,7 @@ case="everything in a new folder"
 run 0 tools/build.sh everything
 calls 'SPANFORGE_TESTS=ON'
 says '^the rest: built in'
+says '^everything: built in [0-9]* s, [0-9]* s of processor time$'
 case="the program where the tests are configured"
 cache SPANFORGE_TESTS:BOOL=ON
 run 0 tools/build.sh program
