@@ -2,5 +2,9 @@
 # CMakePresets.json starts every compiler through this: by way of ccache where it is installed. The
 # build's commands are then the same with and without ccache, so that installing it later, as
 # test.sh does, rebuilds nothing.
-command -v ccache >/dev/null && exec ccache "$@"
+if command -v ccache >/dev/null; then
+  # Without these it leaves out every file that uses precompiled headers.
+  export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:+$CCACHE_SLOPPINESS,}pch_defines,time_macros"
+  exec ccache "$@"
+fi
 exec "$@"

@@ -13,7 +13,6 @@ import tempfile
 LIBRARIES = {
     "oneDNN": ("dnnl", "libdnnl-dev"),
     "Highway": ("hwy/", "libhwy-dev"),
-    "nlohmann-json": ("nlohmann/", "nlohmann-json3-dev"),
     "ICU": ("unicode/", "libicu-dev"),
     "fmt": ("fmt/", "libfmt-dev"),
     "toml++": ("toml++/", "libtomlplusplus-dev"),
@@ -24,10 +23,10 @@ LIBRARIES = {
     "libgomp": ("omp.h", None),  # comes with the compiler, as its version does
 }
 ELSEWHERE = {"gtest/": ["tests"], "benchmark/": ["bench"]}  # headers of tests and benchmarks, and where they may be
-TOOLS = {"g++", "cmake", "ninja-build"}
+TOOLS = {"g++", "cmake", "ninja-build", "ca-certificates"}
 # Headers of the C library, the kernel and the compiler.
 SYSTEM = re.compile(r"(?:sys|linux|netinet|arpa)/\w+\.h|[a-z_]+"
-                    r"|(?:dirent|dlfcn|fcntl|immintrin|malloc|nmmintrin|poll|pthread|sched|time|unistd)\.h")
+                    r"|(?:dirent|dlfcn|fcntl|immintrin|malloc|nmmintrin|poll|pthread|pwd|sched|time|unistd)\.h")
 # Python packages that others import.
 BEHIND = {"accelerate": "transformers", "tensorboard": "transformers", "tokenizers": "transformers",
           "onnx": "torch", "onnxscript": "torch"}
