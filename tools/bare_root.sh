@@ -193,7 +193,7 @@ add_user() {
 }
 add_ccache() {
   as_root apt-get install -y -qq --no-install-recommends ccache >/dev/null
-  with_ccache=(CCACHE_DIR=/var/cache/ccache CCACHE_COMPILERCHECK=content CCACHE_IGNOREOPTIONS=-Werror)
+  with_ccache=(CCACHE_DIR=/var/cache/ccache CCACHE_COMPILERCHECK=content CCACHE_IGNOREOPTIONS=-Werror CCACHE_SLOPPINESS=locale)
 }
 
 [ "$distribution" = ubuntu-24.04 ] && take_ubuntu_key
