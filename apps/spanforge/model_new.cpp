@@ -23,6 +23,8 @@ struct NewModelOptions {
   WordPieceTrainerOptions vocabulary;
   std::optional<int32_t> hidden_size, layers, heads, intermediate_size, positions;
   std::string hidden_act = "gelu";
+  double dropout = 0.1;
+  std::string matrix_spread = "config";
   int64_t seed = 42;
   int32_t threads = 0;
 };
@@ -49,6 +51,13 @@ void declare(OptionTable& table, NewModelOptions& o) {
   table({"hidden_act", "activation between the two inner layers",
          "gelu|gelu_new|gelu_pytorch_tanh|relu"},
         o.hidden_act);
+  table({"dropout", "of hidden states and of attention probabilities, in training", "0..1"},
+        o.dropout);
+  table({"matrix_spread",
+         "spread of the matrices' first weights: initializer_range (0.02) as in HF, or "
+         "1/sqrt(inputs), from which a small model learns faster",
+         "config|inputs"},
+        o.matrix_spread);
   table({"seed", "of the weights", ">= 0"}, o.seed);
   table(kThreadsOption, o.threads);
 }
@@ -66,6 +75,7 @@ ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size) {
   if (o.intermediate_size) config.intermediate_size = *o.intermediate_size;
   if (o.positions) config.max_position_embeddings = *o.positions;
   config.hidden_act = o.hidden_act;
+  config.hidden_dropout_prob = config.attention_probs_dropout_prob = o.dropout;
   config.check(ErrorCode::kUsage, "model new");
   return config;
 }
@@ -118,7 +128,9 @@ int run_model_new(const Arguments& arguments) {
   const Tokenizer tokenizer = make_tokenizer(o);
   ModelConfig config = make_config(o, static_cast<int32_t>(tokenizer.vocabulary_size()));
   config.pad_token_id = tokenizer.special_tokens().pad;
-  const auto model = QuestionAnsweringModel::create(config, static_cast<uint64_t>(o.seed));
+  const auto model = QuestionAnsweringModel::create(
+      config, static_cast<uint64_t>(o.seed),
+      o.matrix_spread == "inputs" ? MatrixSpread::kInputs : MatrixSpread::kConfig);
   output.fill([&](const fs::path& directory) {
     model.save(directory);
     tokenizer.save(directory);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <limits>
 #include <map>
 
@@ -274,10 +275,12 @@ TEST(Create, SameSeedGivesTheSameBytesOnAnyNumberOfThreads) {
   EXPECT_NE(one, copy_of(QuestionAnsweringModel::create(small_config(), 10).all_weights()));
 }
 
-TEST(Create, DrawsFromTheDistributionOfTransformers) {
+// Every tensor's mean and deviation; `matrix_deviation` tells that of a matrix with so many inputs.
+void expect_distribution(MatrixSpread spread,
+                         const std::function<double(int64_t inputs)>& matrix_deviation) {
   ModelConfig config = ModelConfig::like("tiny");
   config.vocab_size = 500;
-  const QuestionAnsweringModel model = QuestionAnsweringModel::create(config, 9);
+  const QuestionAnsweringModel model = QuestionAnsweringModel::create(config, 9, spread);
   int scales = 0, biases = 0, matrices = 0;
   for (const Parameter& p : model.parameters()) {
     SCOPED_TRACE(p.name);
@@ -296,14 +299,24 @@ TEST(Create, DrawsFromTheDistributionOfTransformers) {
       EXPECT_EQ(squares, 0.0);
     } else {
       ++matrices;
-      EXPECT_NEAR(sum / n, 0.0, 5 * 0.02 / std::sqrt(n));
-      EXPECT_NEAR(std::sqrt(squares / n), 0.02, 0.02 * 5 / std::sqrt(n));
+      const double deviation = p.embedding ? 0.02 : matrix_deviation(p.shape.back());
+      EXPECT_NEAR(sum / n, 0.0, 5 * deviation / std::sqrt(n));
+      EXPECT_NEAR(std::sqrt(squares / n), deviation, deviation * 5 / std::sqrt(n));
     }
   }
   EXPECT_TRUE(scales > 0 && biases > 0 && matrices > 0)
       << scales << ", " << biases << ", " << matrices;
   const Tensor words = model.weights(model.parameters().back());
   for (int64_t c = 0; c < words.cols; ++c) EXPECT_EQ(words.row<float>(0)[c], 0.0f);
+}
+
+TEST(Create, DrawsFromTheDistributionOfTransformers) {
+  expect_distribution(MatrixSpread::kConfig, [](int64_t) { return 0.02; });
+}
+
+TEST(Create, SpreadsMatricesByTheirInputsWhenAsked) {
+  expect_distribution(MatrixSpread::kInputs,
+                      [](int64_t inputs) { return 1 / std::sqrt(static_cast<double>(inputs)); });
 }
 
 TEST(Create, RefusesAnUnsoundConfiguration) {

@@ -8,7 +8,7 @@
 
 namespace spanforge {
 
-void initialize_parameter(const Parameter& parameter, double initializer_range, uint64_t seed,
+void initialize_parameter(const Parameter& parameter, double spread, uint64_t seed,
                           const Tensor& weights) {
   const uint64_t key = combine(seed, stable_hash(parameter.name));
   constexpr int64_t kRowsAtOnce = 16;
@@ -20,7 +20,7 @@ void initialize_parameter(const Parameter& parameter, double initializer_range, 
     }
     CounterStream stream(combine(key, static_cast<uint64_t>(r)));
     for (int64_t c = 0; c < weights.cols; ++c) {
-      row[c] = static_cast<float>(initializer_range * stream.next_normal());
+      row[c] = static_cast<float>(spread * stream.next_normal());
     }
   });
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Initial values as transformers' BertPreTrainedModel gives them: N(0, initializer_range) for
-// matrices and embeddings ([PAD]'s row zero), zeros for biases, ones for LayerNorm's gammas.
+// Initial values as transformers' BertPreTrainedModel gives them: N(0, spread) for matrices and
+// embeddings ([PAD]'s row zero), zeros for biases, ones for LayerNorm's gammas. There, spread is
+// always the config's initializer_range.
 // Every row of every parameter has a random stream of its own, keyed by (seed, name, row): the same
 // seed gives the same bytes on any number of threads.
 
@@ -11,7 +12,7 @@
 namespace spanforge {
 
 // weights: the parameter's view of the arena, [rows, cols] f32.
-void initialize_parameter(const Parameter& parameter, double initializer_range, uint64_t seed,
+void initialize_parameter(const Parameter& parameter, double spread, uint64_t seed,
                           const Tensor& weights);
 
 }  // namespace spanforge

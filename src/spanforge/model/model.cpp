@@ -1,5 +1,6 @@
 #include "spanforge/model/model.h"
 
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -83,13 +84,18 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const std::filesystem::path&
   return QuestionAnsweringModel(std::move(impl));
 }
 
-QuestionAnsweringModel QuestionAnsweringModel::create(const ModelConfig& config, uint64_t seed) {
+QuestionAnsweringModel QuestionAnsweringModel::create(const ModelConfig& config, uint64_t seed,
+                                                      MatrixSpread spread) {
   config.check(ErrorCode::kUsage, "model configuration");
   auto impl = std::make_unique<Impl>(config);
   impl->allocate_weights();
   for (const Parameter& parameter : impl->table.rows) {
-    initialize_parameter(parameter, config.initializer_range, seed,
-                         parameter_view(parameter, impl->weights()));
+    const Tensor weights = parameter_view(parameter, impl->weights());
+    const bool by_inputs = spread == MatrixSpread::kInputs && !parameter.embedding;
+    initialize_parameter(
+        parameter,
+        by_inputs ? 1 / std::sqrt(static_cast<double>(weights.cols)) : config.initializer_range,
+        seed, weights);
   }
   return QuestionAnsweringModel(std::move(impl));
 }

@@ -46,13 +46,20 @@ struct DropoutSeeds {  // training only
   uint64_t step = 0;  // optimiser step
 };
 
+// How widely a fresh model's matrices spread; embeddings always by the config's initializer_range.
+enum class MatrixSpread {
+  kConfig,  // initializer_range, as in HF
+  kInputs,  // 1 / sqrt(a row's inputs): layers hand on their signal, narrow ones too
+};
+
 class QuestionAnsweringModel : public Predictor {
  public:
   // Errors: Error{kBadModel} for weights that are missing (other than the head), misshaped or not
   // finite, naming each; Error{kIo} for missing files.
   static QuestionAnsweringModel load(const std::filesystem::path& directory, uint64_t head_seed,
                                      LoadReport* report = nullptr);
-  static QuestionAnsweringModel create(const ModelConfig& config, uint64_t seed);
+  static QuestionAnsweringModel create(const ModelConfig& config, uint64_t seed,
+                                       MatrixSpread spread = MatrixSpread::kConfig);
   QuestionAnsweringModel(QuestionAnsweringModel&&) noexcept;
   QuestionAnsweringModel& operator=(QuestionAnsweringModel&&) noexcept;
   ~QuestionAnsweringModel() override;
