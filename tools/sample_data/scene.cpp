@@ -155,11 +155,11 @@ std::vector<const Fact*> matching(const std::vector<Fact>& facts, const FactKind
   return found;
 }
 
-std::vector<Fact> make_facts(const Lexicon& words, const Vocabulary& chosen,
+std::vector<Fact> make_facts(const Lexicon& words, FactCount count, const Vocabulary& chosen,
                              CounterStream& random) {
   std::vector<const FactKind*> kinds;
   for (const FactKind& kind : words.kinds) kinds.push_back(&kind);
-  kinds = sample(kinds, 2 + random.next_below(2), random);
+  kinds = sample(kinds, count.least + random.next_below(count.most - count.least + 1), random);
   if (random.next_uniform() < kTwinShare) kinds.back() = kinds.front();
   std::vector<Fact> facts;
   for (const FactKind* kind : kinds) {
@@ -206,9 +206,9 @@ CharSpan first_mention(const std::vector<Fact>& facts, const std::string& person
 
 }  // namespace
 
-Scene make_scene(const Lexicon& words, CounterStream& random) {
+Scene make_scene(const Lexicon& words, FactCount count, CounterStream& random) {
   const Vocabulary chosen = choose_words(words, random);
-  std::vector<Fact> facts = make_facts(words, chosen, random);
+  std::vector<Fact> facts = make_facts(words, count, chosen, random);
   Scene scene;
   for (Fact& fact : facts) {
     if (!scene.context.empty()) scene.context += words.sentence_gap;

@@ -1,10 +1,10 @@
 #pragma once
 // Scenes: a few people, a few facts about each, told in sentences, and questions about them.
 //
-// A scene has two or three facts of different kinds, nearly all about one person, so that what a
+// A scene has a few facts of different kinds, nearly all about one person, so that what a
 // question asks for decides it. In one scene of fifty two facts are of one kind, and only the
 // names and words of the question tell them apart. A question is kept when the scene answers it in
-// one way only; about one in eight asks for a kind the scene does not tell.
+// one way only; about one in seven asks for a kind the scene does not tell.
 
 #include <cstdint>
 #include <map>
@@ -29,12 +29,16 @@ struct SceneQuestion {
   int32_t answer_start = 0;  // code points
 };
 
+struct FactCount {
+  size_t least, most;
+};
+
 struct Scene {
   std::string context;
   std::vector<SceneQuestion> questions;
 };
 
 // Builds one scene from the stream; equal streams build equal scenes.
-Scene make_scene(const Lexicon& words, CounterStream& random);
+Scene make_scene(const Lexicon& words, FactCount count, CounterStream& random);
 
 }  // namespace spanforge::sample
