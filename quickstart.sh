@@ -48,12 +48,13 @@ if [ -z "$model" ]; then
   step "A fresh model: 3 layers, 128 wide, its vocabulary trained on the sample text"
   rm -rf "$out/fresh"
   mkdir -p "$out"
-  $spanforge model new --like tiny --text data/sample/text.txt --vocab-size 4000 --seed 42 --output "$out/fresh"
+  $spanforge model new --like tiny --intermediate-size 128 --dropout 0 --matrix-spread inputs \
+    --text data/sample/text.txt --vocab-size 4000 --seed 42 --output "$out/fresh"
   run="$out/run"
   rm -rf "$run"
   step "Training"
   $spanforge train --model "$out/fresh" --train $train --validation $validation --output "$run" \
-    --num-train-epochs 10 --per-device-train-batch-size 16 --learning-rate 1.2e-3 --adam-beta2 0.95 --warmup-ratio 0.1 \
+    --num-train-epochs 3 --per-device-train-batch-size 16 --learning-rate 1e-3 --adam-beta2 0.99 --warmup-ratio 0.1 \
     --max-seq-length 160 --window-overlap 32 --save-total-limit 1 --overwrite
 else
   run="$out/run-pretrained"
