@@ -23,7 +23,8 @@ Quickstart, on 2 cores:
   1. installs the distribution's packages that are missing: 120 MB to download, 0.8 GB of disk, 1 minute
      (as root or with sudo; it changes nothing where they are there)
   2. builds the program: 2 to 4 minutes
-  3. makes a small model and trains it on the bundled data, or fine-tunes the one you name: 3 to 5 minutes
+  3. makes a small model and trains it on the bundled data: 1 to 3 minutes (fine-tuning a model that you
+     name takes longer: the first steps tell)
   4. scores it and asks it questions: half a minute
 All else that it writes is in build/, 0.2 GB. It may be stopped and run again at any time.
 END

@@ -120,7 +120,7 @@ CHECKOUT = {
                    "| fmt | x | 8 | 13 | 9 | no |\n| libgomp | x | GCC's | | 12 | no |\n| compiler, CMake | | C++20, 3.22 | | 1 | |\n",
     "CMakeLists.txt": "cmake_minimum_required(VERSION 3.22)\nspanforge_layer(base PUBLIC_LIBS fmt::fmt PRIVATE_LIBS OpenMP::OpenMP_CXX)\n",
     "cmake/SpanforgeDependencies.cmake": 'find_package(fmt REQUIRED)\nfind_package(OpenMP)\nspanforge_version(fmt "${fmt_VERSION}" 8 13)\n',
-    "tools/install_packages.sh": "packages=(g++ cmake ninja-build\n  libfmt-dev)\n",
+    "tools/install_packages.sh": "packages=(g++ cmake ninja-build ca-certificates\n  libfmt-dev)\n",
     "src/a.cpp": "#include <fmt/core.h>\n#include <omp.h>\n#include <sys/stat.h>\n#include <string>\n// #include <other/x.h>\n",
     "tests/a.cpp": "#include <gtest/gtest.h>\n",
     "tests/a.py": "import torch\n", "tests/oracle/requirements.txt": "# x\ntorch==1.2\n", "bench/requirements.txt": "",
