@@ -1,4 +1,4 @@
-# spanforge_layer(NAME [DEPS layer...] [PUBLIC_LIBS lib...] [PRIVATE_LIBS lib...])
+# spanforge_layer(NAME [DEPS layer...] [PUBLIC_LIBS lib...] [PRIVATE_LIBS lib...] [OPTIONS option...])
 #
 # One static library a folder of src/spanforge/. Each layer has an include root of its own in the
 # build tree that holds one link, spanforge/NAME -> src/spanforge/NAME, and a layer is compiled
@@ -62,7 +62,7 @@ set(SPANFORGE_COMMON_HEADERS <algorithm> <cstdint> <filesystem> <functional> <ma
 spanforge_precompiled(spanforge_common_headers LIBS fmt::fmt HEADERS ${SPANFORGE_COMMON_HEADERS})
 
 function(spanforge_layer name)
-  cmake_parse_arguments(ARG "" "" "DEPS;PUBLIC_LIBS;PRIVATE_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;PUBLIC_LIBS;PRIVATE_LIBS;OPTIONS" ${ARGN})
   set(source_dir ${CMAKE_SOURCE_DIR}/src/spanforge/${name})
   set(root ${CMAKE_BINARY_DIR}/include/${name})
   file(MAKE_DIRECTORY ${root}/spanforge)
@@ -80,7 +80,13 @@ function(spanforge_layer name)
   list(TRANSFORM ARG_DEPS PREPEND spanforge_)
   target_link_libraries(spanforge_${name} PUBLIC ${ARG_DEPS} ${ARG_PUBLIC_LIBS}
     PRIVATE ${ARG_PRIVATE_LIBS} $<BUILD_INTERFACE:spanforge_flags>)
-  spanforge_precompile(spanforge_${name} spanforge_common_headers)
+  # GCC takes the options of precompiled headers for functions with a target of their own, as the
+  # kernels are, whatever the command line says, and tells nobody.
+  if(ARG_OPTIONS)
+    target_compile_options(spanforge_${name} PRIVATE ${ARG_OPTIONS})
+  else()
+    spanforge_precompile(spanforge_${name} spanforge_common_headers)
+  endif()
   set_property(GLOBAL APPEND PROPERTY SPANFORGE_LAYERS ${name})
 endfunction()
 

@@ -49,7 +49,7 @@ def read_cmake(root):
     text = re.sub(r"#[^\n]*", "", (root / "CMakeLists.txt").read_text(encoding="utf-8"))
     for call in re.finditer(r"\bspanforge_layer\(([^)]*)\)", text):
         name, *words = call.group(1).split()
-        lists = layers[name] = {"DEPS": [], "PUBLIC_LIBS": [], "PRIVATE_LIBS": []}
+        lists = layers[name] = {"DEPS": [], "PUBLIC_LIBS": [], "PRIVATE_LIBS": [], "OPTIONS": []}
         for word in words:
             if word in lists:
                 current = lists[word]
