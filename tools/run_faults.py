@@ -35,9 +35,9 @@ LIST = "tests/faults/faults.json"
 COPY = ROOT / "build" / "faults" / "source"
 BUILD = COPY / "build" / "release"  # as deep in the copy as the usual build: ccache sees the same relative paths
 FIELDS = {"name", "file", "old", "new", "tests"}
-# What the tests of a prefix run, besides PREFIX_test.
+# What the tests of a prefix run, where that is not PREFIX_test.
 PROGRAMS = {"faults": ["spanforge", "fault_shim", "train_loop"], "e2e": ["spanforge", "e2e_runner"],
-            "bad_input": ["spanforge"]}
+            "bad_input": ["spanforge"], "fuzz": ["fuzz_replay"], "scripts": [], "claims": [], "hardening": []}
 
 # A fault may leave something unused, which must not count as an error.
 UNUSED = "".join(f'#pragma GCC diagnostic ignored "-Wunused-{what}"\n'
@@ -178,8 +178,7 @@ def ctest(jobs, expression):
 
 
 def configure():
-    ccache = ["ccache"] if shutil.which("ccache") else []
-    launcher = [f"-DCMAKE_{language}_COMPILER_LAUNCHER={ccache[0]}" for language in ("C", "CXX") if ccache]
+    launcher = [f"-DCMAKE_{language}_COMPILER_LAUNCHER={ROOT}/tools/compile.sh" for language in ("C", "CXX")]
     cache = ROOT / "build/release/CMakeCache.txt"  # the same flags find the same objects in ccache
     strict = cache.is_file() and "SPANFORGE_WERROR:BOOL=ON" in cache.read_text(encoding="utf-8")
     return run("cmake", "-S", str(COPY), "-B", str(BUILD), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
@@ -193,7 +192,8 @@ def plant(fault, jobs, targets):
     text = file.read_text(encoding="utf-8")
     begun = time.monotonic()
     try:
-        file.write_text(UNUSED + text.replace(fault["old"], fault["new"]), encoding="utf-8")
+        planted = text.replace(fault["old"], fault["new"])
+        file.write_text((UNUSED if file.suffix in (".cpp", ".h") else "") + planted, encoding="utf-8")
         built = build(jobs, targets)
         if built.returncode:
             print(f"STALE     {fault['name']}: does not compile\n{built.stdout[-1500:]}", flush=True)
