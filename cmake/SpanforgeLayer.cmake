@@ -1,4 +1,4 @@
-# spanforge_layer(NAME [DEPS layer...] [PUBLIC_LIBS lib...] [PRIVATE_LIBS lib...] [OPTIONS option...])
+# spanforge_layer(NAME [FAST] [DEPS layer...] [PUBLIC_LIBS lib...] [PRIVATE_LIBS lib...])
 #
 # One static library a folder of src/spanforge/. Each layer has an include root of its own in the
 # build tree that holds one link, spanforge/NAME -> src/spanforge/NAME, and a layer is compiled
@@ -8,6 +8,8 @@
 # DEPS lists every layer that the folder's files include, and no other. The compiler also gets the roots
 # that the headers of these layers need; tests/claims/check_layers.py sees that nobody uses one of those
 # without naming it.
+#
+# FAST is for layers that spend the time of a training or an answer in code of their own.
 add_library(spanforge_flags INTERFACE)
 target_link_libraries(spanforge_flags INTERFACE OpenMP::OpenMP_CXX)  # for all: precompiled headers want equal flags
 target_compile_options(spanforge_flags INTERFACE -Wall -Wextra -Wshadow -Wno-unused-parameter
@@ -36,8 +38,12 @@ endif()
 # flags) take with spanforge_precompile(TARGET NAME). Only headers from outside the project belong
 # here, and a source still includes what it uses: the presets with sanitizers and for fuzzing build
 # without.
+#
+# All that share them are compiled with the same OPTIONS. GCC takes those of the precompiled headers for
+# functions with a target of their own, as the kernels are, whatever the command line says, and tells
+# nobody.
 function(spanforge_precompiled name)
-  cmake_parse_arguments(ARG "PROGRAM" "" "LIBS;HEADERS" ${ARGN})
+  cmake_parse_arguments(ARG "PROGRAM" "" "LIBS;HEADERS;OPTIONS" ${ARGN})
   if(SPANFORGE_PCH AND NOT SPANFORGE_SANITIZE)
     file(CONFIGURE OUTPUT ${name}.cpp CONTENT "int main() {}\n")
     if(ARG_PROGRAM)
@@ -46,6 +52,7 @@ function(spanforge_precompiled name)
       add_library(${name} OBJECT ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
     endif()
     target_link_libraries(${name} PRIVATE spanforge_flags ${ARG_LIBS})
+    target_compile_options(${name} PRIVATE ${ARG_OPTIONS})
     target_precompile_headers(${name} PRIVATE ${ARG_HEADERS})
   endif()
 endfunction()
@@ -60,9 +67,13 @@ endfunction()
 set(SPANFORGE_COMMON_HEADERS <algorithm> <cstdint> <filesystem> <functional> <map> <memory> <optional> <string>
   <string_view> <vector> <fmt/core.h>)
 spanforge_precompiled(spanforge_common_headers LIBS fmt::fmt HEADERS ${SPANFORGE_COMMON_HEADERS})
+# A product and a sum are fused only where a kernel says so: roundings are the written ones.
+set(SPANFORGE_FAST_OPTIONS $<$<CONFIG:Release>:-O3> -ffp-contract=off)
+spanforge_precompiled(spanforge_fast_headers LIBS fmt::fmt HEADERS ${SPANFORGE_COMMON_HEADERS}
+  OPTIONS ${SPANFORGE_FAST_OPTIONS})
 
 function(spanforge_layer name)
-  cmake_parse_arguments(ARG "" "" "DEPS;PUBLIC_LIBS;PRIVATE_LIBS;OPTIONS" ${ARGN})
+  cmake_parse_arguments(ARG "FAST" "" "DEPS;PUBLIC_LIBS;PRIVATE_LIBS" ${ARGN})
   set(source_dir ${CMAKE_SOURCE_DIR}/src/spanforge/${name})
   set(root ${CMAKE_BINARY_DIR}/include/${name})
   file(MAKE_DIRECTORY ${root}/spanforge)
@@ -80,10 +91,9 @@ function(spanforge_layer name)
   list(TRANSFORM ARG_DEPS PREPEND spanforge_)
   target_link_libraries(spanforge_${name} PUBLIC ${ARG_DEPS} ${ARG_PUBLIC_LIBS}
     PRIVATE ${ARG_PRIVATE_LIBS} $<BUILD_INTERFACE:spanforge_flags>)
-  # GCC takes the options of precompiled headers for functions with a target of their own, as the
-  # kernels are, whatever the command line says, and tells nobody.
-  if(ARG_OPTIONS)
-    target_compile_options(spanforge_${name} PRIVATE ${ARG_OPTIONS})
+  if(ARG_FAST)
+    target_compile_options(spanforge_${name} PRIVATE ${SPANFORGE_FAST_OPTIONS})
+    spanforge_precompile(spanforge_${name} spanforge_fast_headers)
   else()
     spanforge_precompile(spanforge_${name} spanforge_common_headers)
   endif()

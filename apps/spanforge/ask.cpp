@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <iostream>
 #include <optional>
@@ -10,6 +10,7 @@
 #include "questions.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/join.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/inference/pipeline.h"
 #include "start_threads.h"
@@ -43,7 +44,7 @@ std::string json_text(const std::vector<AskAnswer>& answers, const AskOptions& o
     if (id) row.replace(0, 1, fmt::format("{{\"id\": {}, ", *id));
     rows.push_back(std::move(row));
   }
-  const std::string all = fmt::format("{}", fmt::join(rows, ", "));
+  const std::string all = join(rows, ", ");
   return options.top_k == 1 && rows.size() == 1 ? all : fmt::format("[{}]", all);
 }
 

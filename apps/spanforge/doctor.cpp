@@ -1,6 +1,6 @@
 #include <curl/curl.h>
 #include <dnnl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <openssl/crypto.h>
 #include <unicode/uversion.h>
 #include <zlib.h>
@@ -11,6 +11,7 @@
 #include "command.h"
 #include "common.h"
 #include "output.h"
+#include "spanforge/base/join.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/hub/hub.h"
 #include "spanforge/ops/gemm.h"
@@ -97,7 +98,7 @@ int run_doctor(const Arguments& arguments) {
     } else {
       parts.push_back(python_str(value));
     }
-    emit("{:<20} {}\n", key, fmt::join(parts, ", "));
+    emit("{:<20} {}\n", key, join(parts, ", "));
   }
   return 0;
 }

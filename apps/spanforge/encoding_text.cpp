@@ -1,10 +1,9 @@
 #include "encoding_text.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
-#include <iterator>
+#include <string>
 
 #include "spanforge/base/json.h"
 
@@ -15,33 +14,46 @@ void append_quoted(const std::string& token, std::string& out) {
   const bool plain = std::none_of(token.begin(), token.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == 0x7f;
   });
-  if (plain) {
-    fmt::format_to(std::back_inserter(out), "\"{}\"", token);
-  } else {
+  if (!plain) {
     out += Json(token).dump();
+    return;
   }
+  out += '"';
+  out += token;
+  out += '"';
+}
+
+// `values` as an array; `append(value, out)` writes one of them.
+template <typename Values, typename Append>
+void append_array(const Values& values, std::string& out, Append append) {
+  out += '[';
+  const char* separator = "";
+  for (const auto& value : values) {
+    out += separator;
+    append(value, out);
+    separator = ", ";
+  }
+  out += ']';
 }
 
 }  // namespace
 
 // Written by hand: this is printed for every token of a corpus.
 std::string to_json(const Encoding& e) {
-  std::string out;
-  auto at = std::back_inserter(out);
-  fmt::format_to(at,
-                 "{{\"input_ids\": [{}], \"token_type_ids\": [{}], \"attention_mask\": [{}], "
-                 "\"offset_mapping\": [",
-                 fmt::join(e.ids, ", "), fmt::join(e.type_ids, ", "),
-                 fmt::join(e.attention_mask, ", "));
-  for (size_t i = 0; i < e.offsets.size(); ++i) {
-    fmt::format_to(at, "{}[{}, {}]", i == 0 ? "" : ", ", e.offsets[i].start, e.offsets[i].end);
-  }
-  out += "], \"tokens\": [";
-  for (size_t i = 0; i < e.tokens.size(); ++i) {
-    if (i > 0) out += ", ";
-    append_quoted(e.tokens[i], out);
-  }
-  return out + "]}\n";
+  const auto number = [](auto value, std::string& out) { out += std::to_string(value); };
+  std::string out = "{\"input_ids\": ";
+  append_array(e.ids, out, number);
+  out += ", \"token_type_ids\": ";
+  append_array(e.type_ids, out, number);
+  out += ", \"attention_mask\": ";
+  append_array(e.attention_mask, out, number);
+  out += ", \"offset_mapping\": ";
+  append_array(e.offsets, out, [](const auto& offset, std::string& to) {
+    to += '[' + std::to_string(offset.start) + ", " + std::to_string(offset.end) + ']';
+  });
+  out += ", \"tokens\": ";
+  append_array(e.tokens, out, append_quoted);
+  return out + "}\n";
 }
 
 std::string to_text(const Encoding& e, const Tokenizer& tokenizer) {

@@ -1,11 +1,12 @@
 #include "options.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <fstream>
 
 #include "command.h"
 #include "progress.h"
+#include "spanforge/base/join.h"
 #include "spanforge/train/arguments.h"
 #include "support/testing.h"
 
@@ -153,7 +154,7 @@ TEST(OptionTable, EmptyValueIsRefused) {
                                          {{"--config", ""}, "--config"},
                                          {{"a", ""}, "FILE"},
                                          {{"--", ""}, "FILE"}}) {
-    SCOPED_TRACE(fmt::format("{}", fmt::join(row.words, " ")));
+    SCOPED_TRACE(join(row.words, " "));
     Fields f;
     f.table.allow_config();
     const Error error =

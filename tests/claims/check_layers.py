@@ -49,7 +49,9 @@ def read_cmake(root):
     text = re.sub(r"#[^\n]*", "", (root / "CMakeLists.txt").read_text(encoding="utf-8"))
     for call in re.finditer(r"\bspanforge_layer\(([^)]*)\)", text):
         name, *words = call.group(1).split()
-        lists = layers[name] = {"DEPS": [], "PUBLIC_LIBS": [], "PRIVATE_LIBS": [], "OPTIONS": []}
+        lists = layers[name] = {"DEPS": [], "PUBLIC_LIBS": [], "PRIVATE_LIBS": []}
+        if words[:1] == ["FAST"]:
+            del words[0]
         for word in words:
             if word in lists:
                 current = lists[word]
@@ -154,7 +156,7 @@ def wide_roots(root, build, below):
 
 CHECKOUT = {
     "CMakeLists.txt": "spanforge_layer(low PUBLIC_LIBS fmt::fmt)\n# spanforge_layer(none)\n"
-                      "spanforge_layer(high DEPS low PRIVATE_LIBS ZLIB::ZLIB)\nspanforge_layer(top DEPS low high)\n",
+                      "spanforge_layer(high FAST DEPS low PRIVATE_LIBS ZLIB::ZLIB)\nspanforge_layer(top DEPS low high)\n",
     "docs/ARCHITECTURE.md": "| folder | job | may include |\n|---|---|---|\n| `apps/spanforge` | x | everything |\n"
                             "| `top` | x | high, low |\n| `high` | x | low |\n| `low` | x | nothing |\n",
     "README.md": "## The code, bottom to top\n`low` a -> `high` b -> `top`\n\n## More\n`low`\n",

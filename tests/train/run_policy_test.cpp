@@ -1,5 +1,5 @@
 // What a run does when a step goes wrong, when nothing gets better, and at odd learning rates.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 #include <limits>
@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "spanforge/base/file.h"
+#include "spanforge/base/join.h"
 #include "spanforge/model/model.h"
 #include "spanforge/train/train_state.h"
 #include "train/fixture.h"
@@ -266,7 +267,7 @@ TEST_F(RunPolicy, SaysWhatIsLessThanItMayHaveBeen) {
   const auto notices_of = [&](const TrainingArguments& a) {
     Recorder recorder;
     train(a, {.observers = {&recorder}});
-    return fmt::format("{}", fmt::join(recorder.notices, "\n"));
+    return join(recorder.notices, "\n");
   };
   const TrainingArguments sound = arguments("out");
   const std::string plain = notices_of(sound);
@@ -286,7 +287,7 @@ TEST_F(RunPolicy, SaysWhatIsLessThanItMayHaveBeen) {
   for (const char* file : {"tokenizer.json", "vocab.txt"})
     std::filesystem::remove(at("model") / file);
   write_file_atomic(at("model/vocab.txt"),
-                    fmt::format("{}\n", fmt::join(words.begin(), words.end() - 2, "\n")));
+                    join(std::span(words).first(words.size() - 2), "\n") + "\n");
   dropping.output = at("cut-off");
   EXPECT_NE(notices_of(dropping).find(
                 fmt::format("has {} tokens, the model {} rows", words.size() - 2, words.size())),

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/unprintable_table.h"
@@ -75,8 +75,8 @@ class Dumper {
       case Json::Type::kString:
         return dump_string(value.as_string(), style_.ensure_ascii, out_);
       case Json::Type::kBool: out_ += value.get<bool>() ? "true" : "false"; return;
-      case Json::Type::kInteger: out_ += fmt::to_string(value.get<int64_t>()); return;
-      case Json::Type::kUnsigned: out_ += fmt::to_string(value.get<uint64_t>()); return;
+      case Json::Type::kInteger: out_ += std::to_string(value.get<int64_t>()); return;
+      case Json::Type::kUnsigned: out_ += std::to_string(value.get<uint64_t>()); return;
       case Json::Type::kFloat: return dump_float(value.get<double>());
       default: out_ += "null";
     }
@@ -187,8 +187,8 @@ void append_python_str(const Json& value, std::string& out) {
       out += python_repr(std::string_view(value.as_string()));
       return;
     case Json::Type::kBool: out += value.get<bool>() ? "True" : "False"; return;
-    case Json::Type::kInteger: out += fmt::to_string(value.get<int64_t>()); return;
-    case Json::Type::kUnsigned: out += fmt::to_string(value.get<uint64_t>()); return;
+    case Json::Type::kInteger: out += std::to_string(value.get<int64_t>()); return;
+    case Json::Type::kUnsigned: out += std::to_string(value.get<uint64_t>()); return;
     case Json::Type::kFloat: out += python_repr(value.get<double>()); return;
     default: out += "None";
   }

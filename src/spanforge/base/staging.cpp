@@ -1,8 +1,7 @@
 #include "spanforge/base/staging.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/join.h"
 
 namespace spanforge {
 namespace {
@@ -96,7 +96,7 @@ std::string undo(const std::vector<Placed>& placed, const fs::path& staged,
     }
     if (!undone) new_files.push_back(file.name);
   }
-  return new_files.empty() ? "" : fmt::format("; new already: {}", fmt::join(new_files, ", "));
+  return new_files.empty() ? "" : "; new already: " + join(new_files, ", ");
 }
 
 // Moves what was staged into `directory`, the file named `last` behind the others.

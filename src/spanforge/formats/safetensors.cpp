@@ -1,9 +1,10 @@
 #include "spanforge/formats/safetensors.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 
+#include "spanforge/base/join.h"
 #include "spanforge/base/json.h"
 #include "spanforge/base/json_reader.h"
 
@@ -223,9 +224,11 @@ std::string header_json(const std::vector<StoredTensor>& tensors,
   uint64_t offset = 0;
   for (const StoredTensor& tensor : tensors) {
     if (out.size() > 1) out += ',';
+    std::vector<std::string> shape;
+    for (const auto size : tensor.shape) shape.push_back(std::to_string(size));
     out += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
-                       quoted(tensor.name), stored_type_name(tensor.type),
-                       fmt::join(tensor.shape, ","), offset, offset + tensor.bytes.size());
+                       quoted(tensor.name), stored_type_name(tensor.type), join(shape, ","), offset,
+                       offset + tensor.bytes.size());
     offset += tensor.bytes.size();
   }
   out += '}';

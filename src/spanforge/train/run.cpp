@@ -1,13 +1,13 @@
 #include "spanforge/train/run.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/join.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/ops/optimizer.h"
 #include "spanforge/train/checkpoint.h"
@@ -213,7 +213,7 @@ void TrainingRun::refuse_non_finite(const StepGradient& gradient,
     ids.resize(kNamed);
   }
   throw Error(ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step + 1),
-              fmt::format("NaN or Inf in {}, examples {}{}; {}", tensor, fmt::join(ids, ", "), more,
+              fmt::format("NaN or Inf in {}, examples {}{}; {}", tensor, join(ids, ", "), more,
                           advice()));
 }
 
@@ -349,7 +349,7 @@ void TrainingRun::note_best(const LogLine& metrics) {
     for (const auto& [name, unused] : metrics.values) keys.push_back(name);
     throw Error(
         ErrorCode::kUsage, "--metric-for-best-model",
-        fmt::format("{} is none of the evaluation's metrics: {}", key, fmt::join(keys, ", ")));
+        fmt::format("{} is none of the evaluation's metrics: {}", key, join(keys, ", ")));
   }
   const bool greater = arguments_.greater_is_better.value_or(!key.ends_with("loss"));
   if (state_.best_metric && !is_better(*value, *state_.best_metric, greater)) return;

@@ -1,0 +1,18 @@
+#include "spanforge/base/join.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace spanforge {
+namespace {
+
+TEST(Join, PutsTheSeparatorBetweenPartsOnly) {
+  const std::vector<std::string> parts = {"a", "", "c"};
+  EXPECT_EQ(join(parts, ", "), "a, , c");
+  EXPECT_EQ(join(std::span(parts).first(1), ", "), "a");
+  EXPECT_EQ(join({}, ", "), "");
+}
+
+}  // namespace
+}  // namespace spanforge
