@@ -88,7 +88,7 @@ void reload(const Dataset& dataset) {
 }
 
 void repair(std::string_view text, const RepairOptions& options) {
-  const Dataset dataset = survey_text(text, "fuzzed.json");
+  const Dataset dataset = read_dataset_text(text, "fuzzed.json");
   const RepairPlan plan = plan_repairs(dataset, options);
   plan_to_json(plan, dataset).dump();
   plan_to_text(plan, dataset);
@@ -102,7 +102,7 @@ void repair(std::string_view text, const RepairOptions& options) {
     done = change.end;
   }
   fixed += text.substr(done);
-  const Dataset again = survey_text(fixed, "fixed.json");
+  const Dataset again = read_dataset_text(fixed, "fixed.json");
   require(again.examples.size() == dataset.examples.size());
   const RepairPlan rest = plan_repairs(again, options);
   require(rest.repairs.empty() && rest.left.size() == plan.left.size());

@@ -94,7 +94,7 @@ int run_data_check(const Arguments& arguments) {
   }
   std::vector<Dataset> datasets;
   datasets.reserve(names.size());
-  for (const std::string& name : names) datasets.push_back(survey_dataset(name));
+  for (const std::string& name : names) datasets.push_back(read_dataset(name));
   std::vector<const Dataset*> views;
   for (const Dataset& dataset : datasets) views.push_back(&dataset);
   const CheckReport report = check_datasets(views);

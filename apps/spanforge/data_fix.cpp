@@ -103,7 +103,7 @@ int run_data_fix(const Arguments& arguments) {
   }
   files.input = inputs[0];
   check_outputs(files);
-  const Dataset dataset = survey_dataset(files.input);
+  const Dataset dataset = read_dataset(files.input);
   const RepairPlan plan = plan_repairs(dataset, options);
   write_files(plan, dataset, files);
   print_result(plan, dataset, files, json);

@@ -163,7 +163,7 @@ TEST(CheckDataset, NamesEachFaultOfAFileByItself) {
   };
   for (const FaultCase& item : cases) {
     SCOPED_TRACE(item.name);
-    const Dataset set = survey_text(
+    const Dataset set = read_dataset_text(
         R"([{"id": "sound", "context": "Bo reads", "question": "Who?", "answers": []}, {"id": "b", )" +
             item.row + "}]",
         "set.json");
@@ -186,7 +186,7 @@ TEST(CheckDataset, NamesEachFaultOfAFileByItself) {
 }
 
 TEST(SurveyDataset, GoesOnBehindFaultyRows) {
-  const Dataset set = survey_text(R"({"data": [
+  const Dataset set = read_dataset_text(R"({"data": [
     {"title": "t", "paragraphs": [
       {"context": "Ann sings", "qas": [
         {"id": "a", "question": "q", "answers": []},
@@ -202,7 +202,7 @@ TEST(SurveyDataset, GoesOnBehindFaultyRows) {
   std::vector<std::string> ids, faults;
   for (const Example& example : set.examples) ids.push_back(example.id + " " + example.title);
   EXPECT_EQ(ids, (std::vector<std::string>{"a t", "a t", "c t", "e ", "f u"}));
-  for (const RowFault& fault : set.faults) faults.push_back(fault.kind + " " + fault.place);
+  for (const RowFault& fault : set.faults) faults.push_back(std::string(fault_name(fault.kind)) + " " + fault.place);
   EXPECT_EQ(faults, (std::vector<std::string>{"bad_row data[0].paragraphs[0].qas[1].answers[1]",
                                               "duplicate_id data[0].paragraphs[0].qas[2]",
                                               "bad_row data[0].paragraphs[1]", "bad_row data[1]"}));
@@ -210,17 +210,17 @@ TEST(SurveyDataset, GoesOnBehindFaultyRows) {
   EXPECT_EQ(set.examples[2].answers, (std::vector<Answer>{{"reads", 3}}));
 
   const std::string line = R"({"id": "a", "context": "c", "question": "q", "answers": []})";
-  const Dataset lines = survey_text(line + "\n{\"id\": }\n" + line + "\n5\n", "set.jsonl");
+  const Dataset lines = read_dataset_text(line + "\n{\"id\": }\n" + line + "\n5\n", "set.jsonl");
   ASSERT_EQ(lines.faults.size(), 3u);
-  EXPECT_EQ(lines.faults[0].kind, "bad_row");
+  EXPECT_EQ(fault_name(fault_name(lines.faults[0].kind)), "bad_row");
   EXPECT_EQ(lines.faults[0].place, "line 2: id");
-  EXPECT_EQ(lines.faults[1].kind, "duplicate_id");
+  EXPECT_EQ(fault_name(fault_name(lines.faults[1].kind)), "duplicate_id");
   EXPECT_EQ(lines.faults[2].place, "line 4");
   const Error none = testing::expect_error(ErrorCode::kBadData,
-                                           [] { survey_text(R"([{"id": "a"}])", "set.json"); });
+                                           [] { read_dataset_text(R"([{"id": "a"}])", "set.json"); });
   EXPECT_EQ(none.place(), "set.json: [0]");
   EXPECT_NE(none.reason().find("no usable question"), std::string::npos) << none.what();
-  testing::expect_error(ErrorCode::kBadData, [] { survey_text("[{]", "set.json"); });
+  testing::expect_error(ErrorCode::kBadData, [] { read_dataset_text("[{]", "set.json"); });
 }
 
 TEST(FindOverlap, CountsDistinctValuesExactlyAndNormalised) {

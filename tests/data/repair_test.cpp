@@ -18,7 +18,7 @@ using namespace std::string_view_literals;
 // The file's text after the repairs.
 std::string fix(const std::string& text, const RepairOptions& options = {},
                 RepairPlan* plan_out = nullptr) {
-  const Dataset dataset = survey_text(text, "set.json");
+  const Dataset dataset = read_dataset_text(text, "set.json");
   const RepairPlan plan = plan_repairs(dataset, options);
   if (plan_out != nullptr) *plan_out = plan;
   std::vector<AnswerChange> changes;
@@ -142,7 +142,7 @@ TEST(PlanRepairs, ChangesTextToASimilarSpanOnlyWhenAsked) {
   RepairPlan plan;
   const std::string fixed = fix(text, {.similar = true}, &plan);
   EXPECT_EQ(parse_dataset(fixed, "").examples[0].answers[0], (Answer{"old grey goose", 11}));
-  const Json json = plan_to_json(plan, survey_text(text, "set.json"));
+  const Json json = plan_to_json(plan, read_dataset_text(text, "set.json"));
   EXPECT_EQ(json["kinds"], (Json{{"similar_span", 1}}));
   EXPECT_EQ(json["changes"][0]["f1"], 1.0);
   // Two spans as good as each other: neither.
@@ -245,7 +245,7 @@ TEST(FindByteChanges, WritesTextsAsTheFileDoes) {
 
 TEST(FindByteChanges, RefusesAFileThatWasChanged) {
   const std::string text = only_answer("Ann", {{"text", "Ann"}, {"answer_start", 1}});
-  const Dataset dataset = survey_text(text, "set.json");
+  const Dataset dataset = read_dataset_text(text, "set.json");
   const std::vector<AnswerChange> changes = {{0, 0, {"Ann", 0}}};
   for (const std::string& other :
        {only_answer("Ann", {{"text", "Anna"}, {"answer_start", 1}}),

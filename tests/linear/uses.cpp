@@ -67,7 +67,7 @@ void check_data(const std::string& text) {
 
 void survey_and_fix(const std::string& text) {
   whatever_comes([&] {
-    const Dataset dataset = survey_text(text, "f");
+    const Dataset dataset = read_dataset_text(text, "f");
     const std::vector<const Dataset*> files = {&dataset};
     check_to_text(check_datasets(files), files);
     const RepairPlan plan = plan_repairs(dataset, {.similar = true, .trim = true});

@@ -20,4 +20,25 @@ int64_t start_value(const Json& value) {
   return read.ec == std::errc() && read.ptr == end && number >= 0 ? number : -1;
 }
 
+std::optional<bool> spelled_bool(const Json& value) {
+  if (value.is_boolean()) return value.get<bool>();
+  std::string word = value.is_string() ? value.as_string() : value.dump();
+  for (char& c : word) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  for (const char* yes : {"true", "yes", "1", "1.0", "y", "t"}) {
+    if (word == yes) return true;
+  }
+  for (const char* no : {"false", "no", "0", "0.0", "n", "f", ""}) {
+    if (word == no) return false;
+  }
+  return std::nullopt;
+}
+
+Json number_spelling(std::string_view digits) { return {{"number", digits}}; }
+
+bool is_spelling(const Json& value) {
+  return value.is_object() && value.size() == 1 && value.items().front().key == "number";
+}
+
 }  // namespace spanforge

@@ -1,7 +1,8 @@
 #pragma once
-// The number an answer_start in a file stands for.
+// What a value in a file stands for that is not written as it should be.
 
 #include <cstdint>
+#include <optional>
 
 #include "spanforge/base/json.h"
 
@@ -12,5 +13,12 @@ bool is_start(const Json& value);
 
 // The number; where it is none, the one it spells ("12", 12.0), else -1.
 int64_t start_value(const Json& value);
+
+// The truth value a value spells: true, "true", "Yes", "1", 1, ...; nullopt: none.
+std::optional<bool> spelled_bool(const Json& value);
+
+// {"number": "1.50"}: how row_stream.h hands over a number where a text should be.
+Json number_spelling(std::string_view digits);
+bool is_spelling(const Json& value);
 
 }  // namespace spanforge

@@ -1,7 +1,7 @@
 #pragma once
 // What: proves a dataset: every answer stands where it says, nothing is empty or contradictory, and
 //   two files share nothing. What load_dataset refuses outright (wrong types, an id twice) never
-//   gets here, unless as the faults that survey_dataset notes; these are unsound too.
+//   gets here, unless as the faults that read_dataset notes; these are unsound too.
 // Unsound findings make training or scoring wrong; remarks are merely worth knowing.
 
 #include <cstdint>

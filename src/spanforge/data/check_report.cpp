@@ -36,14 +36,14 @@ Json misaligned_to_json(const MisalignedAnswer& item, const Dataset& dataset) {
 }
 
 Json fault_to_json(const RowFault& fault) {
-  return {{"kind", fault.kind}, {"id", fault.id}, {"place", fault.place}, {"reason", fault.reason}};
+  return {{"kind", fault_name(fault.kind)}, {"id", fault.id}, {"place", fault.place}, {"reason", fault.reason}};
 }
 
 using Counts = std::map<std::string, int64_t>;
 
 Counts count_faults(const Dataset& dataset) {
   Counts counts;
-  for (const RowFault& fault : dataset.faults) ++counts[fault.kind];
+  for (const RowFault& fault : dataset.faults) ++counts[std::string(fault_name(fault.kind))];
   return counts;
 }
 
@@ -112,7 +112,7 @@ void append_faults(const Dataset& dataset, size_t max_examples, std::string& out
     out += fmt::format("  unsound: {} {}\n", count, kind);
     size_t shown = 0;
     for (const RowFault& fault : dataset.faults) {
-      if (fault.kind != kind) continue;
+      if (fault_name(fault.kind) != kind) continue;
       if (shown++ == max_examples) break;
       out +=
           fmt::format("    {}{}: {}\n", fault.place,

@@ -34,6 +34,37 @@ Dataset select_examples(const Dataset& dataset, std::span<const size_t> examples
   return chosen;
 }
 
+Dataset keep_examples(Dataset dataset, const std::vector<bool>& keep) {
+  std::vector<size_t> moved(dataset.examples.size(), SIZE_MAX);
+  size_t kept = 0;
+  for (size_t i = 0; i < dataset.examples.size(); ++i) {
+    if (!keep[i]) continue;
+    moved[i] = kept;
+    if (kept != i) dataset.examples[kept] = std::move(dataset.examples[i]);
+    ++kept;
+  }
+  dataset.examples.resize(kept);
+  std::erase_if(dataset.faults, [&](const RowFault& fault) {
+    return fault.example != SIZE_MAX && moved[fault.example] == SIZE_MAX;
+  });
+  for (RowFault& fault : dataset.faults) {
+    if (fault.example != SIZE_MAX) fault.example = moved[fault.example];
+  }
+  return dataset;
+}
+
+std::string_view fault_name(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::kBadRow: return "bad_row";
+    case FaultKind::kDuplicateId: return "duplicate_id";
+    case FaultKind::kStartType: return "answer_start_type";
+    case FaultKind::kTextType: return "answer_text_type";
+    case FaultKind::kFlagType: return "is_impossible_type";
+    case FaultKind::kEmptyAnswer: return "empty_answer_means_none";
+  }
+  return "bad_row";
+}
+
 bool is_aligned(const Answer& answer, const std::string& context, const CodePointIndex& index) {
   if (answer.answer_start < 0 || static_cast<size_t>(answer.answer_start) > index.size()) {
     return false;

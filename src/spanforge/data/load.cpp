@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <deque>
 #include <optional>
 
 #include "spanforge/base/error.h"
@@ -11,7 +10,12 @@
 #include "spanforge/base/text_index.h"
 #include "spanforge/data/answer_start.h"
 #include "spanforge/data/dataset.h"
+#include "spanforge/data/forms.h"
+#include "spanforge/data/keys.h"
+#include "spanforge/data/normalize.h"
+#include "spanforge/data/occurrences.h"
 #include "spanforge/data/row_stream.h"
+#include "spanforge/data/source_text.h"
 
 namespace spanforge {
 namespace {
@@ -21,24 +25,24 @@ constexpr std::string_view kBlank = "\xEF\xBB\xBF \t\r\n";  // byte order mark a
 
 class DatasetBuilder {
  public:
-  // lenient: faulty rows are noted, not refused.
-  DatasetBuilder(const fs::path& file, bool lenient) : lenient_(lenient) { dataset_.file = file; }
+  DatasetBuilder(const fs::path& file, const ReadOptions& options) : options_(options) {
+    dataset_.file = file;
+    for (const auto& [ours, theirs] : options.columns) extra_keys_.push_back(theirs);
+  }
   DatasetBuilder(const DatasetBuilder&) = delete;
 
-  void add(std::string_view text, const std::string& base_place, const ReadCallback& on_read) {
-    const auto stream = [&] {
-      stream_rows(
-          text, dataset_.file.string(), base_place,
-          [this](RowKind kind, Json& object, const std::string& place) {
-            on_object(kind, object, place);
-          },
-          on_read);
-    };
-    // A line that is no JSON spoils no other line; within one JSON text nothing is left to go on.
-    base_place.empty() ? stream() : forgive("", stream, [this] { end_untitled(); });
+  void read(std::string_view bytes, const ReadCallback& on_read) {
+    const SourceText source = read_source_text(bytes, dataset_.file, options_.encoding);
+    if (source.text.find_first_not_of(kBlank) == std::string_view::npos) {
+      throw Error(ErrorCode::kBadData, dataset_.file.string(), "is empty");
+    }
+    if (source.encoding != "UTF-8") dataset_.notes.push_back("read as " + source.encoding);
+    const bool converted = !source.converted.empty();
+    read_form(source.text, converted ? ReadCallback() : on_read);
   }
 
   Dataset finish() && {
+    settle_references();
     if (dataset_.examples.empty()) {
       const std::string file = dataset_.file.string();
       if (dataset_.faults.empty()) throw Error(ErrorCode::kBadData, file, "holds no question");
@@ -52,8 +56,27 @@ class DatasetBuilder {
  private:
   auto ids_of_examples() const { return texts_in(dataset_.examples, &Example::id); }
 
+  void read_form(std::string_view text, const ReadCallback& on_read) {
+    const RowCallback on_row = [this](RowKind kind, Json& object, const std::string& place) {
+      on_object(kind, object, place);
+    };
+    dataset_.form = recognise_form(text, dataset_.file);
+    if (dataset_.form != SourceForm::kJson) {
+      return stream_form(dataset_.form, text, dataset_.file, options_, on_row, dataset_.notes);
+    }
+    for_each_text(text, [&](std::string_view one, const std::string& base_place) {
+      const auto stream = [&] {
+        stream_rows(one, dataset_.file.string(), base_place, extra_keys_, on_row,
+                    base_place.empty() ? on_read : ReadCallback());
+      };
+      // A line that is no JSON spoils no other line; within one JSON text nothing is left to go on.
+      base_place.empty() ? stream() : forgive("", stream, [this] { end_untitled(); });
+      if (on_read) on_read(one.data() + one.size());
+    });
+  }
+
   void on_object(RowKind kind, Json& object, const std::string& place) {
-    const std::string id = lenient_ ? id_of(object) : "";
+    const std::string id = id_of(object);
     switch (kind) {
       case RowKind::kQuestion: {
         const size_t before = dataset_.faults.size();
@@ -72,10 +95,9 @@ class DatasetBuilder {
     }
   }
 
-  // Runs the body; where it fails and faults are noted, notes that and undoes what it began.
+  // Runs the body; where it fails, notes that and undoes what it began.
   template <class Body, class Undo>
   void forgive(const std::string& id, const Body& body, const Undo& undo) {
-    if (!lenient_) return body();
     try {
       body();
     } catch (const Error& error) {
@@ -83,7 +105,7 @@ class DatasetBuilder {
       const std::string file = dataset_.file.string() + ": ";
       std::string_view place = error.place();
       place = place.starts_with(file) ? place.substr(file.size()) : std::string_view();
-      dataset_.faults.push_back({"bad_row", std::string(place), id, error.reason()});
+      dataset_.faults.push_back({FaultKind::kBadRow, std::string(place), id, error.reason()});
       undo();
     }
   }
@@ -93,8 +115,8 @@ class DatasetBuilder {
     while (dataset_.examples.size() > placed_) {
       const size_t last = dataset_.examples.size() - 1;
       ids_.erase(dataset_.examples[last].id, last, ids_of_examples());
-      if (!unplaced_.empty() && unplaced_.back() == last) unplaced_.pop_back();
       dataset_.examples.pop_back();
+      has_references_.pop_back();
     }
     drop_stray_faults(settled_);
     settled_ = dataset_.faults.size();
@@ -118,19 +140,26 @@ class DatasetBuilder {
   }
 
   // A fault that leaves the row usable. The example is the one about to be added.
-  void note(std::string kind, const std::string& place, const std::string& id, std::string reason,
+  void note(FaultKind kind, const std::string& place, const std::string& id, std::string reason,
             int64_t answer = -1) {
-    if (!lenient_) fail(place, reason);
     dataset_.faults.push_back(
-        {std::move(kind), place, id, std::move(reason), dataset_.examples.size(), answer});
+        {kind, place, id, std::move(reason), dataset_.examples.size(), answer});
   }
 
-  static std::string id_of(const Json& row) {
-    for (const char* key : {"id", "query_id"}) {
-      if (!row.is_object() || !row.contains(key)) continue;
-      return row[key].is_string() ? row[key].get<std::string>() : row[key].dump();
+  // The member that holds a part of a question: under the name the user gave or one of the known.
+  template <class Names>
+  Json* find(Json& row, std::string_view ours, const Names& names) const {
+    for (const auto& [part, theirs] : options_.columns) {
+      if (part == ours) return row.contains(theirs) ? &row[theirs] : nullptr;
     }
-    return {};
+    const std::string_view name = keys::present(row, names);
+    return name.empty() ? nullptr : &row[name];
+  }
+
+  std::string id_of(Json& row) const {
+    const Json* id = row.is_object() ? find(row, "id", keys::kId) : nullptr;
+    if (id == nullptr) return {};
+    return id->is_string() ? id->as_string() : id->dump();
   }
 
   void end_document(Json& document, const std::string& place) {
@@ -138,17 +167,23 @@ class DatasetBuilder {
       const Json& version = document["version"];
       dataset_.version = version.is_string() ? version.get<std::string>() : version.dump();
     }
-    if (!document.contains("data")) end_row(document, place);  // a row by itself
+    if (document.contains("data")) return;
+    if (document.contains("header") && document.size() == 1) return;  // MRQA's first line
+    end_row(document, place);                                         // a row by itself
   }
 
   // An article, a paragraph, or one flat row: an element of "data" may be any of them.
   void end_row(Json& row, const std::string& place) {
+    if (const Json* error = row.find("error")) fail(place, error->as_string());
     if (row.contains("qas")) {
       end_paragraph(row, place);
     } else if (!row.contains("paragraphs")) {
       add_example(row, take_context(row, place), place);
     }
-    const std::string title = optional_string(row, "title", place);
+    const Json* stated = row.find("title");
+    const std::string title = stated == nullptr || stated->is_null()
+                                  ? std::string()
+                                  : string_of(row["title"], "title", place);
     for (; titled_ < dataset_.examples.size(); ++titled_) dataset_.examples[titled_].title = title;
   }
 
@@ -157,7 +192,6 @@ class DatasetBuilder {
     const size_t context = take_context(paragraph, place);
     for (size_t i = placed_; i < dataset_.examples.size(); ++i) {
       dataset_.examples[i].context = context;
-      locate_answers(i);
     }
     settle();
   }
@@ -166,161 +200,219 @@ class DatasetBuilder {
     Example example;
     example.place = place;
     example.id = take_id(row, place);
-    example.question = take_string(row, {"question", "query_text"}, place);
+    example.question = take_string(row, "question", keys::kQuestion, place);
     example.context = context;
-    example.is_impossible = take_impossible(row, place);
-    take_answers(row, place, example);
+    example.is_impossible = take_impossible(row, place, example.id);
+    const bool has_references = take_answers(row, place, example);
     const auto [holder, is_new] =
         ids_.insert(example.id, dataset_.examples.size(), ids_of_examples());
     if (!is_new) {
-      note("duplicate_id", place, example.id,
+      note(FaultKind::kDuplicateId, place, example.id,
            fmt::format("the id \"{}\" already stands at {}", quote_for_message(example.id),
                        dataset_.examples[holder].place));
     }
     dataset_.examples.push_back(std::move(example));
-    if (context != kNoContext) {
-      locate_answers(dataset_.examples.size() - 1);
-      settle();
-    }
+    has_references_.push_back(has_references);
+    if (context != kNoContext) settle();
   }
 
   // Every question up to here has its context and stays.
   void settle() {
+    locate_answers(placed_);
     placed_ = dataset_.examples.size();
     settled_ = dataset_.faults.size();
   }
 
   size_t take_context(Json& row, const std::string& place) {
-    std::string context = take_string(row, {"context", "context_text"}, place);
+    std::string context = take_string(row, "context", keys::kContext, place);
     const auto [number, is_new] =
         contexts_.insert(context, dataset_.contexts.size(), texts_in(dataset_.contexts));
     if (is_new) dataset_.contexts.push_back(std::move(context));
     return number;
   }
 
-  // CMRC's own form has answers without positions: the first occurrence, or -1 where there is none.
-  void locate_answers(size_t number) {
-    if (unplaced_.empty() || unplaced_.front() != number) return;
-    unplaced_.pop_front();
-    Example& example = dataset_.examples[number];
-    const std::string& context = dataset_.contexts[example.context];
-    for (Answer& answer : example.answers) {
-      const size_t at = context.find(answer.text);
-      answer.answer_start =
-          at == std::string::npos
-              ? -1
-              : static_cast<int64_t>(count_code_points(std::string_view(context).substr(0, at)));
+  // Answers that came without a start, of the examples from there on, which share a context.
+  void locate_answers(size_t first) {
+    std::vector<Answer*> sought;
+    std::vector<std::string_view> texts;
+    for (size_t i = first; i < dataset_.examples.size(); ++i) {
+      for (Answer& answer : dataset_.examples[i].answers) {
+        if (answer.source == StartSource::kStated) continue;
+        sought.push_back(&answer);
+        texts.push_back(answer.text);
+      }
+    }
+    if (sought.empty()) return;
+    const std::string& context = dataset_.context_of(dataset_.examples[first]);
+    const std::vector<Occurrences> found = find_occurrences(context, texts);
+    for (size_t i = 0; i < sought.size(); ++i) {
+      const bool taken = found[i].count == 1 || sought[i]->source == StartSource::kNoStarts;
+      sought[i]->answer_start = taken ? found[i].first : -1;
     }
   }
 
-  void take_answers(Json& row, const std::string& place, Example& example) {
-    if (!row.contains("answers")) {
-      if (example.is_impossible) return;
-      fail(place, "answers is missing (a question without answer has \"answers\": [])");
-    }
-    Json& answers = row["answers"];
-    if (answers.is_object()) return take_parallel_answers(answers, place + ".answers", example);
-    if (!answers.is_array()) {
-      fail(place, fmt::format("answers must be a list, not {}", type_name(answers)));
-    }
-    bool positions = false, plain = false;
-    for (size_t i = 0; i < answers.size(); ++i) {
-      const std::string where = fmt::format("{}.answers[{}]", place, i);
-      Json& answer = answers[i];
-      if (answer.is_string()) {
-        plain = true;
-        example.answers.push_back({answer.get<std::string>(), 0});
-      } else if (answer.is_object()) {
-        positions = true;
-        std::string text = take_string(answer, {"text"}, where);
-        if (!answer.contains("answer_start")) fail(where, "answer_start is missing");
-        take_answer(std::move(text), answer["answer_start"], where, example);
-      } else {
-        fail(where,
-             fmt::format("must be {{\"text\", \"answer_start\"}}, not {}", type_name(answer)));
+  // False where the row has no references at all.
+  bool take_answers(Json& row, const std::string& place, Example& example) {
+    Json* answers = find(row, "answer", keys::kAnswers);
+    if (answers == nullptr) return example.is_impossible;
+    const auto where = [&](size_t i) { return fmt::format("{}.answers[{}]", place, i); };
+    if (answers->is_object() && !is_spelling(*answers)) {
+      take_answer_object(*answers, place + ".answers", example);
+    } else if (answers->is_array()) {
+      bool objects = false, plain = false;
+      for (size_t i = 0; i < answers->size(); ++i) {
+        Json& answer = (*answers)[i];
+        if (answer.is_array()) fail(where(i), "must be {\"text\", \"answer_start\"}, not a list");
+        if (answer.is_object() && !is_spelling(answer)) {
+          objects = true;
+          take_answer_object(answer, where(i), example);
+        } else {
+          plain = true;
+          take_answer(answer, StartSource::kNoStarts, -1, where(i), example);
+        }
       }
+      if (plain && objects) fail(place, "answers mixes strings and objects");
+    } else if (!answers->is_null()) {  // one, by itself
+      take_answer(*answers, StartSource::kNoStarts, -1, place + ".answers", example);
     }
-    if (plain && positions) fail(place, "answers mixes strings and objects");
-    if (plain && !example.answers.empty()) {
-      unplaced_.push_back(dataset_.examples.size());
-    }
+    return true;
   }
 
-  void take_parallel_answers(Json& answers, const std::string& where, Example& example) {
-    for (const char* key : {"text", "answer_start"}) {
-      if (!answers.contains(key)) fail(where, fmt::format("{} is missing", key));
-      if (!answers[key].is_array()) {
-        fail(where, fmt::format("{} must be a list, not {}", key, type_name(answers[key])));
-      }
+  // {"text", "answer_start"}: of one answer, or of all of them as two lists.
+  void take_answer_object(Json& answer, const std::string& where, Example& example) {
+    const std::string_view text_key = keys::present(answer, keys::kText);
+    if (text_key.empty()) fail(where, "text is missing");
+    const std::string_view start_key = keys::present(answer, keys::kStart);
+    Json& texts = answer[text_key];
+    const Json none = nullptr;
+    const Json& starts = start_key.empty() ? none : answer[start_key];
+    if (!texts.is_array()) {
+      if (starts.is_array()) fail(where, fmt::format("{} is a list, text is none", start_key));
+      return take_stated(texts, starts, start_key, where, example);
     }
-    Json& texts = answers["text"];
-    const Json& starts = answers["answer_start"];
-    if (texts.size() != starts.size()) {
+    if (!starts.is_array() && !starts.is_null()) {
+      fail(where, fmt::format("{} must be a list, not {}", start_key, type_name(starts)));
+    }
+    if (starts.is_array() && texts.size() != starts.size()) {
       fail(where, fmt::format("holds {} texts but {} positions", texts.size(), starts.size()));
     }
     for (size_t i = 0; i < texts.size(); ++i) {
-      if (!texts[i].is_string()) {
-        fail(where, fmt::format("text[{}] must be a string, not {}", i, type_name(texts[i])));
-      }
-      take_answer(texts[i].get<std::string>(), starts[i], where, example);
+      take_stated(texts[i], starts.is_array() ? starts[i] : none, start_key, where, example);
     }
   }
 
-  // {"text": "", "answer_start": -1} is how some sets write "no answer".
-  void take_answer(std::string text, const Json& start, const std::string& where,
-                   Example& example) {
-    Answer answer{std::move(text), start_value(start)};
-    const bool none = answer.text.empty() && answer.answer_start == -1;
-    if (!is_start(start)) {
-      note("answer_start_type", where, example.id,
-           fmt::format("answer_start must be a whole number, not {}",
+  void take_stated(Json& text, const Json& start, std::string_view start_key,
+                   const std::string& where, Example& example) {
+    const int64_t number = start.is_null() ? -1 : start_value(start);
+    const bool unknown = start.is_null() || (is_start(start) && number == -1);
+    if (!start.is_null() && !is_start(start)) {
+      note(FaultKind::kStartType, where, example.id,
+           fmt::format("{} must be a whole number, not {}", start_key,
                        start.is_number() ? quote_for_message(start.dump()) : type_name(start)),
-           none ? -1 : static_cast<int64_t>(example.answers.size()));
+           static_cast<int64_t>(example.answers.size()));
     }
-    if (!none) example.answers.push_back(std::move(answer));
+    take_answer(text, unknown ? StartSource::kUnknown : StartSource::kStated, number, where, example);
+  }
+
+  // No text under is_impossible is no answer. {"text": "", "answer_start": -1} is how some sets
+  // write it without.
+  void take_answer(Json& text, StartSource source, int64_t start, const std::string& where,
+                   Example& example) {
+    const auto number = static_cast<int64_t>(example.answers.size());
+    Answer answer{{}, start, source};
+    if (text.is_string()) {
+      answer.text = std::move(text.as_string());
+    } else if (is_spelling(text)) {
+      answer.text = text.items().front().value.as_string();
+    } else if (text.is_boolean()) {
+      answer.text = text.dump();
+    } else if (!text.is_null()) {
+      fail(where, fmt::format("text must be a string, not {}", type_name(text)));
+    }
+    const bool nothing = trim_white_space(answer.text).empty();
+    if (nothing && (example.is_impossible || (answer.text.empty() && source != StartSource::kStated))) {
+      std::erase_if(dataset_.faults, [&](const RowFault& fault) {
+        return fault.example == dataset_.examples.size() && fault.answer == number;
+      });
+      if (example.is_impossible) {
+        note(FaultKind::kEmptyAnswer, where, example.id,
+             "an empty answer under is_impossible means no answer; fix writes an empty list");
+      }
+      return;
+    }
+    if (!text.is_string()) {
+      note(FaultKind::kTextType, where, example.id,
+           fmt::format("text must be a string, not {}", is_spelling(text)
+                                                             ? "the number " + answer.text
+                                                             : type_name(text)),
+           number);
+    }
+    example.answers.push_back(std::move(answer));
   }
 
   std::string take_id(Json& row, const std::string& place) const {
-    for (const char* key : {"id", "query_id"}) {
-      if (row.contains(key) && row[key].is_number_integer()) return row[key].dump();
-    }
-    std::string id = take_string(row, {"id", "query_id"}, place);
-    if (id.empty()) fail(place, "id is empty");
-    return id;
+    Json* id = find(row, "id", keys::kId);
+    if (id == nullptr) fail(place, "id is missing");
+    if (id->is_number_integer()) return id->dump();
+    std::string text = string_of(*id, "id", place);
+    if (text.empty()) fail(place, "id is empty");
+    return text;
   }
 
-  bool take_impossible(const Json& row, const std::string& place) const {
-    if (!row.contains("is_impossible")) return false;
-    const Json& value = row["is_impossible"];
-    if (!value.is_boolean()) {
-      fail(place, fmt::format("is_impossible must be true or false, not {}", type_name(value)));
+  bool take_impossible(Json& row, const std::string& place, const std::string& id) {
+    const Json* value = find(row, "is_impossible", keys::kImpossible);
+    if (value == nullptr || value->is_null()) return false;
+    states_impossible_ = true;
+    if (value->is_boolean()) return value->get<bool>();
+    const std::optional<bool> read = spelled_bool(*value);
+    if (!read) {
+      fail(place, fmt::format("is_impossible must be true or false, not {}", type_name(*value)));
     }
-    return value.get<bool>();
+    note(FaultKind::kFlagType, place, id,
+         fmt::format("is_impossible must be true or false, not {}",
+                     quote_for_message(value->dump())));
+    return *read;
   }
 
-  // The member under the first of the keys that is there. It is moved out.
-  std::string take_string(Json& row, std::initializer_list<const char*> keys,
+  template <class Names>
+  std::string take_string(Json& row, std::string_view ours, const Names& names,
                           const std::string& place) const {
-    for (const char* key : keys) {
-      if (!row.contains(key)) continue;
-      Json& value = row[key];
-      if (!value.is_string()) {
-        fail(place, fmt::format("{} must be a string, not {}", key, type_name(value)));
-      }
-      return std::move(value.as_string());
-    }
-    fail(place, fmt::format("{} is missing", *keys.begin()));
+    Json* value = find(row, ours, names);
+    if (value == nullptr) fail(place, fmt::format("{} is missing", ours));
+    return string_of(*value, ours, place);
   }
 
-  std::string optional_string(Json& row, const char* key, const std::string& place) const {
-    if (!row.contains(key) || row[key].is_null()) return {};
-    return take_string(row, {key}, place);
+  // The text, which is moved out.
+  std::string string_of(Json& value, std::string_view key, const std::string& place) const {
+    if (!value.is_string()) {
+      fail(place, fmt::format("{} must be a string, not {}", key, type_name(value)));
+    }
+    return std::move(value.as_string());
   }
 
   static std::string type_name(const Json& value) {
     if (value.is_array()) return "a list";
     if (value.is_null()) return "null";
+    if (is_spelling(value)) return "a number";
     return fmt::format("{} {}", value.is_object() ? "an" : "a", value.type_name());
+  }
+
+  // Questions without references are a set to answer where all are so, and faulty rows among others.
+  void settle_references() {
+    const std::vector<Example>& examples = dataset_.examples;
+    const bool none = std::ranges::none_of(has_references_, [](bool has) { return has; });
+    const bool all_empty = !states_impossible_ && std::ranges::all_of(examples, [](const Example& e) {
+      return e.answers.empty();
+    });
+    dataset_.blind = !examples.empty() && (none || all_empty);
+    if (none || std::ranges::all_of(has_references_, [](bool has) { return has; })) return;
+    for (size_t i = 0; i < examples.size(); ++i) {
+      if (has_references_[i]) continue;
+      dataset_.faults.push_back(
+          {FaultKind::kBadRow, examples[i].place, examples[i].id,
+           "answers is missing (a question without answer has \"answers\": [])", SIZE_MAX, -1});
+    }
+    dataset_ = keep_examples(std::move(dataset_), has_references_);
   }
 
   [[noreturn]] void fail(const std::string& place, const std::string& reason) const {
@@ -328,27 +420,16 @@ class DatasetBuilder {
     throw Error(ErrorCode::kBadData, place.empty() ? file : file + ": " + place, reason);
   }
 
-  const bool lenient_;
+  const ReadOptions& options_;
+  std::vector<std::string> extra_keys_;
   Dataset dataset_;
+  std::vector<bool> has_references_;  // of each example
+  bool states_impossible_ = false;
   TextIndex contexts_, ids_;
-  size_t titled_ = 0;            // examples whose title is known
-  size_t placed_ = 0;            // examples whose context is known
-  size_t settled_ = 0;           // faults that stay noted, whatever becomes of later questions
-  std::deque<size_t> unplaced_;  // examples whose answers came without positions, in order
+  size_t titled_ = 0;   // examples whose title is known
+  size_t placed_ = 0;   // examples whose context is known
+  size_t settled_ = 0;  // faults that stay noted, whatever becomes of later questions
 };
-
-Dataset parse(std::string_view text, const fs::path& file, bool lenient,
-              const ReadCallback& on_read) {
-  if (text.find_first_not_of(kBlank) == std::string_view::npos) {
-    throw Error(ErrorCode::kBadData, file.string(), "is empty");
-  }
-  DatasetBuilder builder(file, lenient);
-  for_each_text(text, [&](std::string_view one, const std::string& base_place) {
-    builder.add(one, base_place, base_place.empty() ? on_read : ReadCallback());
-    if (on_read) on_read(one.data() + one.size());
-  });
-  return std::move(builder).finish();
-}
 
 // Gives the pages of a mapped file back as they have been read: a file larger than memory loads as
 // long as what is in it fits, and the peak is not the file and the dataset together.
@@ -368,24 +449,45 @@ class PageReleaser {
   const char* released_;  // starts at the mapping, so it stays on a page boundary
 };
 
-Dataset load(const std::filesystem::path& file, bool lenient) {
-  const MappedFile mapped(file);
-  PageReleaser release(mapped.bytes());
-  return while_whole(mapped, [&] {
-    return parse(mapped.bytes(), file, lenient, [&](const char* at) { release(at); });
-  });
+void refuse_unreadable(const Dataset& dataset) {
+  for (const RowFault& fault : dataset.faults) {
+    if (fault.kind != FaultKind::kBadRow && fault.kind != FaultKind::kTextType) continue;
+    const std::string file = dataset.file.string();
+    throw Error(ErrorCode::kBadData, fault.place.empty() ? file : file + ": " + fault.place,
+                fault.reason);
+  }
 }
 
 }  // namespace
 
-Dataset load_dataset(const std::filesystem::path& file) { return load(file, false); }
-Dataset survey_dataset(const std::filesystem::path& file) { return load(file, true); }
-
-Dataset parse_dataset(std::string_view text, const std::filesystem::path& file) {
-  return parse(text, file, false, {});
+Dataset read_dataset(const std::filesystem::path& file, const ReadOptions& options) {
+  const MappedFile mapped(file);
+  PageReleaser release(mapped.bytes());
+  return while_whole(mapped, [&] {
+    DatasetBuilder builder(file, options);
+    builder.read(mapped.bytes(), [&](const char* at) { release(at); });
+    return std::move(builder).finish();
+  });
 }
-Dataset survey_text(std::string_view text, const std::filesystem::path& file) {
-  return parse(text, file, true, {});
+
+Dataset read_dataset_text(std::string_view text, const std::filesystem::path& file,
+                          const ReadOptions& options) {
+  DatasetBuilder builder(file, options);
+  builder.read(text, {});
+  return std::move(builder).finish();
+}
+
+Dataset load_dataset(const std::filesystem::path& file, const ReadOptions& options) {
+  Dataset dataset = read_dataset(file, options);
+  refuse_unreadable(dataset);
+  return dataset;
+}
+
+Dataset parse_dataset(std::string_view text, const std::filesystem::path& file,
+                      const ReadOptions& options) {
+  Dataset dataset = read_dataset_text(text, file, options);
+  refuse_unreadable(dataset);
+  return dataset;
 }
 
 }  // namespace spanforge

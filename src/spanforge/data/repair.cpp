@@ -81,7 +81,7 @@ class Planner {
   // writes another.
   void take_fault(const RowFault& fault) {
     if (fault.example == SIZE_MAX || fault.answer < 0) {
-      plan_.left.push_back({fault.kind, fault.place, fault.id, fault.reason, std::nullopt});
+      plan_.left.push_back({std::string(fault_name(fault.kind)), fault.place, fault.id, fault.reason, std::nullopt});
       return;
     }
     const Example& example = dataset_.examples[fault.example];
@@ -90,7 +90,7 @@ class Planner {
     if (is_aligned(answer, dataset_.context_of(example)) && !answer.text.empty()) {
       repair({RepairKind::kNumber, fault.example, index, answer, 1, fault.reason});
     } else if (!repaired_.contains({fault.example, index})) {
-      leave(fault.kind, fault.example, fault.answer, fault.reason);
+      leave(std::string(fault_name(fault.kind)), fault.example, fault.answer, fault.reason);
     }
   }
 

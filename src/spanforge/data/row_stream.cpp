@@ -11,6 +11,8 @@
 
 #include "spanforge/base/json_reader.h"
 #include "spanforge/base/text_index.h"
+#include "spanforge/data/answer_start.h"
+#include "spanforge/data/keys.h"
 
 namespace spanforge {
 namespace {
@@ -18,16 +20,17 @@ namespace {
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kJsonSpace = " \t\r\n";
 
-constexpr std::array<std::string_view, 15> kKnownKeys = {
-    "data",         "version", "title", "paragraphs",   "context",
-    "context_text", "qas",     "id",    "question",     "query_id",
-    "query_text",   "answers", "text",  "answer_start", "is_impossible"};
-
 bool is_known_key(std::string_view key) {
-  for (std::string_view known : kKnownKeys) {
-    if (key == known) return true;
-  }
-  return false;
+  constexpr std::array<std::string_view, 6> kOfFiles = {"data", "version", "title",
+                                                        "paragraphs", "qas", "header"};
+  using namespace keys;
+  return is_one_of(key, kOfFiles) || is_one_of(key, kId) || is_one_of(key, kQuestion) ||
+         is_one_of(key, kContext) || is_one_of(key, kAnswers) || is_one_of(key, kImpossible);
+}
+
+// Whether the value under the key, or in a list under it, is an answer's text.
+bool holds_text(std::string_view key) {
+  return keys::is_one_of(key, keys::kText) || keys::is_one_of(key, keys::kAnswers);
 }
 
 // What the elements of a member are, where the member is a list to be streamed.
@@ -97,11 +100,13 @@ struct Frame {
 class RowReader {
  public:
   RowReader(std::string_view text, const std::string& file, const std::string& base_place,
-            const RowCallback& callback, const ReadCallback& on_read)
+            const std::vector<std::string>& extra_keys, const RowCallback& callback,
+            const ReadCallback& on_read)
       : text_(text),
         in_(text, file, ErrorCode::kBadData),
         file_(file),
         base_place_(base_place),
+        extra_keys_(extra_keys),
         callback_(callback),
         on_read_(on_read) {}
 
@@ -153,7 +158,7 @@ class RowReader {
         }
         // The key is new: it is not looked for among the others, which may be many.
         append_member(row, std::move(key), read_rows(*elements));
-      } else if (is_known_key(key)) {
+      } else if (is_known_key(key) || keys::is_one_of(key, extra_keys_)) {
         append_member(row, std::move(key), read_value());
       } else {
         skip_value();
@@ -203,7 +208,18 @@ class RowReader {
       case Kind::kNull: in_.read_null(); return charged(nullptr);
       case Kind::kNumber: break;
     }
-    return charged(std::visit([](auto number) { return Json(number); }, in_.read_number()));
+    Json number = std::visit([](auto value) { return Json(value); }, in_.read_number());
+    if (!holds_text(innermost_key())) return charged(std::move(number));
+    const size_t begin = in_.position();
+    return charged(number_spelling(text_.substr(begin, in_.end_position() - begin)));
+  }
+
+  // Of the member being read, or of the list that is read in it.
+  std::string_view innermost_key() const {
+    for (size_t i = frames_.size(); i-- > 0;) {
+      if (!frames_[i].is_array) return frames_[i].key;
+    }
+    return {};
   }
 
   // Checks a value and forgets it.
@@ -268,6 +284,7 @@ class RowReader {
   JsonReader in_;
   const std::string& file_;
   const std::string& base_place_;
+  const std::vector<std::string>& extra_keys_;
   const RowCallback& callback_;
   const ReadCallback& on_read_;
   std::vector<Frame> frames_;
@@ -278,8 +295,9 @@ class RowReader {
 }  // namespace
 
 void stream_rows(std::string_view text, const std::string& file, const std::string& base_place,
-                 const RowCallback& callback, const ReadCallback& on_read) {
-  RowReader(text, file, base_place, callback, on_read).run();
+                 const std::vector<std::string>& extra_keys, const RowCallback& callback,
+                 const ReadCallback& on_read) {
+  RowReader(text, file, base_place, extra_keys, callback, on_read).run();
 }
 
 void for_each_text(std::string_view text, const TextCallback& callback) {

@@ -2,6 +2,7 @@
 // What: reads SQuAD-like JSON as a stream of small objects, so that a file of any size never stands
 //   in memory as one document. Objects are handed over as soon as they close, inner ones first:
 //   each question, then its paragraph (without the questions), then its article.
+//   A number where an answer's text should be stands as it is spelt (answer_start.h): 1.50 is not 1.5.
 // Strictness: as base/json.h: valid UTF-8, no lone surrogate, no key twice in an object, at most
 //   64 levels. Keys no form of the data knows are checked and skipped, not kept.
 // Errors: Error{kBadData, "FILE: data[3].paragraphs[0].qas[2]"} with line and column where the text
@@ -11,6 +12,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "spanforge/base/json.h"
 
@@ -42,8 +44,9 @@ using TextCallback = std::function<void(std::string_view text, const std::string
 void for_each_text(std::string_view file_text, const TextCallback& callback);
 
 // Streams one JSON text. file: for messages. base_place: stands before every place ("line 17").
-// on_read may be empty.
+// extra_keys: to keep besides those of keys.h. on_read may be empty.
 void stream_rows(std::string_view text, const std::string& file, const std::string& base_place,
-                 const RowCallback& callback, const ReadCallback& on_read = {});
+                 const std::vector<std::string>& extra_keys, const RowCallback& callback,
+                 const ReadCallback& on_read = {});
 
 }  // namespace spanforge
