@@ -1,9 +1,11 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/data/baseline.h"
+#include "spanforge/data/soundness.h"
 #include "spanforge/metrics/predictions_file.h"
 
 namespace spanforge::app {
@@ -37,7 +39,9 @@ int run_data_baseline(const Arguments& arguments) {
     throw Error(ErrorCode::kUsage, "--validation", "cannot stand beside FILE");
   }
   if (!files.empty()) validation_file = files[0];
-  const Dataset train = load_dataset(train_file), validation = load_dataset(validation_file);
+  const Dataset train = read_data(train_file), validation = read_data(validation_file);
+  require_references(validation);
+  require_scorable(validation, false);
   const Json report = {
       {"longest_overlap", score(validation, overlap_baseline(validation))},
       {"most_frequent_answer", score(validation, frequency_baseline(train, validation))}};

@@ -1,5 +1,6 @@
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "data_output.h"
 #include "output.h"
 #include "spanforge/base/error.h"
@@ -25,7 +26,7 @@ int run_data_convert(const Arguments& arguments) {
   const fs::path file(output);
   if (!file.has_filename()) throw Error(ErrorCode::kUsage, "--output", "must name a file");
   check_output(file, files[0], overwrite);
-  const Dataset dataset = load_dataset(files[0]);
+  const Dataset dataset = read_data(files[0]);
   FileGroup group(file.has_parent_path() ? file.parent_path() : fs::path("."));
   group.fill([&](const fs::path& directory) {
     write_dataset(dataset, kind, directory / file.filename());

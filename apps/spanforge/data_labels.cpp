@@ -2,9 +2,11 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "output.h"
 #include "progress.h"
 #include "settings.h"
+#include "spanforge/data/soundness.h"
 #include "spanforge/features/summary.h"
 #include "start_threads.h"
 
@@ -87,8 +89,15 @@ int run_data_labels(const Arguments& arguments) {
   options.label_rule = o.label_rule == "run_qa" ? LabelRule::kRunQa : LabelRule::kRecipe;
   std::vector<Dataset> datasets;
   for (const std::string& file : o.files) {  // refused before the first row is printed
-    datasets.push_back(load_dataset(file));
-    if (options.on_bad_answer == BadAnswerPolicy::kError) require_sound_answers(datasets.back());
+    Dataset dataset = read_data(file);
+    std::string left_out;
+    if (options.on_bad_answer == BadAnswerPolicy::kDrop) {
+      dataset = drop_untrainable(std::move(dataset), left_out);
+    } else {
+      require_trainable(dataset);
+      require_sound_answers(dataset);
+    }
+    datasets.push_back(std::move(dataset));
   }
   for (const Dataset& dataset : datasets) print_labels(dataset, tokenizer, options, o.json);
   return 0;

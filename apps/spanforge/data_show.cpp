@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/data/convert.h"
@@ -58,10 +59,10 @@ int run_data_show(const Arguments& arguments) {
   table.positional("FILE", "data files, each a split named as the file", files, 0, SIZE_MAX);
   if (!table.parse(arguments)) return 0;
   std::vector<Split> splits;
-  if (!train.empty()) splits.push_back({"train", load_dataset(train)});
-  if (!validation.empty()) splits.push_back({"validation", load_dataset(validation)});
+  if (!train.empty()) splits.push_back({"train", read_data(train)});
+  if (!validation.empty()) splits.push_back({"validation", read_data(validation)});
   for (const std::string& file : files) {
-    splits.push_back({free_name(file, splits), load_dataset(file)});
+    splits.push_back({free_name(file, splits), read_data(file)});
   }
   if (splits.empty()) {
     throw Error(ErrorCode::kUsage, "FILE", "is missing; give files, --train or --validation");

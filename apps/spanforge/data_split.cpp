@@ -1,6 +1,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "data_output.h"
 #include "output.h"
 #include "spanforge/base/error.h"
@@ -31,7 +32,7 @@ int run_data_split(const Arguments& arguments) {
   for (const fs::path& file : {train, validation}) {
     check_output(file, files[0], overwrite);
   }
-  const SplitResult split = split_by_context(load_dataset(files[0]), options);
+  const SplitResult split = split_by_context(read_data(files[0]), options);
   FileGroup group{fs::path(output)};
   group.fill([&](const fs::path& directory) {
     save_squad(split.train, directory / train.filename());

@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "output.h"
 #include "spanforge/data/stats.h"
 
@@ -21,7 +22,7 @@ int run_data_stats(const Arguments& arguments) {
   if (!model.empty()) tokenizer.emplace(Tokenizer::from_directory(resolve_model(model)));
   std::vector<DataStats> stats;
   for (const std::string& file : files) {
-    stats.push_back(compute_stats(load_dataset(file), tokenizer ? &*tokenizer : nullptr));
+    stats.push_back(compute_stats(read_data(file), tokenizer ? &*tokenizer : nullptr));
   }
   if (!json) {
     for (const DataStats& one : stats) print(stats_to_text(one));

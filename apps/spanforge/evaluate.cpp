@@ -1,7 +1,11 @@
+#include <fmt/core.h>
+
+#include <algorithm>
 #include <optional>
 
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "load_model.h"
 #include "output.h"
 #include "progress.h"
@@ -10,6 +14,7 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/staging.h"
+#include "spanforge/data/soundness.h"
 #include "spanforge/evaluation/analysis.h"
 #include "spanforge/evaluation/prediction_files.h"
 #include "spanforge/metrics/predictions_file.h"
@@ -79,7 +84,9 @@ void refuse_idle_options(const OptionTable& table) {
 }
 
 void evaluate_file(const EvaluateOptions& o) {
-  const Dataset dataset = load_dataset(o.data);
+  const Dataset dataset = read_data(o.data);
+  require_references(dataset);
+  require_scorable(dataset, true);
   std::optional<std::filesystem::path> odds;
   if (!o.null_odds.empty()) odds = o.null_odds;
   const PredictionScores scores =
@@ -97,13 +104,19 @@ void evaluate_file(const EvaluateOptions& o) {
 }
 
 // The references' texts are scored wherever they stand; only the loss needs their places.
-void note_unlabelled(const EvaluateOptions& o, const FeatureChunks& chunks) {
-  const int64_t unlabelled = chunks.label_counts().unlabelled;
-  if (unlabelled == 0) return;
-  note(fmt::format(
-      "{}: {} of {} questions have a first answer that is not where the file says: their texts are "
-      "scored, the loss leaves them out (data check finds the causes)",
-      o.data, unlabelled, chunks.example_count()));
+void note_unlabelled(const EvaluateOptions& o, const Dataset& dataset, const FeatureChunks& chunks) {
+  const auto unknown = std::ranges::count_if(dataset.examples, [](const Example& example) {
+    return !example.answers.empty() && example.answers[0].source != StartSource::kStated &&
+           example.answers[0].answer_start < 0;
+  });
+  const auto tell = [&](int64_t count, const char* what) {
+    if (count == 0) return;
+    note(fmt::format("{}: {} of {} questions have a first answer {}: their texts are scored, the loss "
+                     "leaves them out (data check finds the causes)",
+                     o.data, count, chunks.example_count(), what));
+  };
+  tell(chunks.label_counts().unlabelled - unknown, "that is not where the file says");
+  tell(unknown, "of which nothing says where it stands");
 }
 
 // The answers as the metrics besides squad_v2, and --explain, look at them.
@@ -120,9 +133,21 @@ void check_predictions_dir(const std::filesystem::path& directory) {
   require_replaceable(directory / kAnalysisFile);
 }
 
+void print_without_references(const EvaluateOptions& o, const Dataset& dataset) {
+  if (o.json) return print_json({{"total", dataset.examples.size()}, {"references", 0}});
+  emit("{}: no references: predictions only; {} questions answered in {}\n", o.data,
+       dataset.examples.size(), o.predictions_dir);
+}
+
 void evaluate_model(const EvaluateOptions& o) {
   if (!o.predictions_dir.empty()) check_predictions_dir(o.predictions_dir);
-  const Dataset dataset = load_dataset(o.data);
+  const Dataset dataset = read_data(o.data);
+  if (dataset.blind && o.predictions_dir.empty()) {
+    throw Error(ErrorCode::kUsage, "--predictions-dir",
+                fmt::format("is needed: {} has no references to score, so there are predictions only",
+                            o.data));
+  }
+  require_scorable(dataset, true);
   const std::filesystem::path directory = resolve_model(o.model);
   verify_model(directory, o.verify);
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);
@@ -136,7 +161,7 @@ void evaluate_model(const EvaluateOptions& o) {
   feature_options.progress = map.callback();
   const FeatureChunks chunks(dataset, tokenizer, feature_options);
   map.finish();
-  note_unlabelled(o, chunks);
+  if (!dataset.blind) note_unlabelled(o, dataset, chunks);
   std::optional<FileGroup> group;
   std::optional<PredictionFiles> files;
   if (!o.predictions_dir.empty()) files.emplace(group.emplace(o.predictions_dir));
@@ -151,7 +176,9 @@ void evaluate_model(const EvaluateOptions& o) {
   Analysis analysis;
   std::vector<SquadItem> items;
   options.on_answers = [&](const JudgedAnswers& answers) {
-    analyse(dataset, answers, {.max_answer_length = settings.max_answer_length}, analysis);
+    if (!dataset.blind) {
+      analyse(dataset, answers, {.max_answer_length = settings.max_answer_length}, analysis);
+    }
     if (files) files->add(dataset, answers);
     if (o.metric != "squad_v2" || o.explain) add_items(dataset, answers, items);
   };
@@ -160,10 +187,11 @@ void evaluate_model(const EvaluateOptions& o) {
   if (files) {
     files->finish();
     group->fill([&](const fs::path& at) {
-      write_analysis(dataset, analysis, at / kAnalysisFile);
+      if (!dataset.blind) write_analysis(dataset, analysis, at / kAnalysisFile);
     });
     group->commit();
   }
+  if (dataset.blind) return print_without_references(o, dataset);
   if (!o.json) print(analysis_table(dataset, analysis));
   Json scores = scores_json(evaluation.squad, items, o.metric);
   scores["qa_topk_recall"] = evaluation.qa_topk_recall;

@@ -1,9 +1,11 @@
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/staging.h"
+#include "spanforge/data/soundness.h"
 #include "spanforge/evaluation/int8_conversion.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/safetensors.h"
@@ -83,8 +85,10 @@ void copy_other_files(const fs::path& source, const fs::path& directory) {
 
 void convert_int8(const Options& o) {
   const fs::path source = resolve_model(o.model);
-  const Dataset calibration = load_dataset(o.calibrate);
-  const Dataset validation = load_dataset(o.validation);
+  const Dataset calibration = read_data(o.calibrate);
+  const Dataset validation = read_data(o.validation);
+  require_references(validation);
+  require_scorable(validation, false);
   NewDirectory output(o.output, kConfigFile);
   Int8Scores scores;
   output.fill([&](const fs::path& directory) {

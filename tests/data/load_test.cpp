@@ -1,6 +1,7 @@
 #include <fstream>
 
 #include "spanforge/base/file.h"
+#include "spanforge/base/join.h"
 #include "spanforge/data/convert.h"
 #include "spanforge/data/dataset.h"
 #include "support/testing.h"
@@ -127,23 +128,16 @@ TEST_F(LoadDataset, NamesPlaceAndReasonOfUnsoundFiles) {
       {qa(R"("question": "q", "answers": [])"), place, "id is missing"},
       {qa(R"("id": "", "question": "q", "answers": [])"), place, "id is empty"},
       {qa(R"("id": "a", "answers": [])"), place, "question is missing"},
-      {qa(R"("id": "a", "question": "q")"), place, "answers is missing"},
-      {qa(id + "null"), place, "answers must be a list, not null"},
-      {qa(id + R"([{"text": "c"}])"), place + ".answers[0]", "answer_start is missing"},
-      {qa(id + R"([{"text": "c", "answer_start": "0"}])"), place + ".answers[0]",
-       "answer_start must be a whole number, not a string"},
-      {qa(id + R"([{"text": "c", "answer_start": 0.5}])"), place + ".answers[0]", "not 0.5"},
-      {qa(id + R"([{"text": "c", "answer_start": 18446744073709551615}])"), place + ".answers[0]",
-       "whole number"},
       {qa(id + R"([{"answer_start": 0}])"), place + ".answers[0]", "text is missing"},
-      {qa(id + R"([7])"), place + ".answers[0]", "not a number"},
+      {qa(id + R"([7])"), place + ".answers[0]", "not the number 7"},
+      {qa(id + R"([[]])"), place + ".answers[0]", "not a list"},
+      {qa(id + R"([{"text": {}, "answer_start": 0}])"), place + ".answers[0]", "not an object"},
+      {qa(id + R"([{"text": null, "answer_start": 0}])"), place + ".answers[0]", "not null"},
+      {qa(id + R"([{"text": "c", "answer_start": [0]}])"), place + ".answers[0]", "is a list"},
       {qa(id + R"(["c", {"text": "c", "answer_start": 0}])"), place, "mixes"},
       {qa(id + R"({"text": ["c"], "answer_start": []})"), place + ".answers", "1 texts but 0"},
-      {qa(id + R"({"text": ["c"]})"), place + ".answers", "answer_start is missing"},
-      {qa(id + R"([], "is_impossible": "yes")"), place, "is_impossible must be true or false"},
+      {qa(id + R"([], "is_impossible": "maybe")"), place, "is_impossible must be true or false"},
       {qa(id + R"([], "id": "b")"), place, "the key \"id\" stands twice"},
-      {qa(id + "[]},{" + id + "[]"), "data[0].paragraphs[0].qas[1]",
-       "the id \"a\" already stands at " + place},
       {qa(id + R"([{"text": "\ud800", "answer_start": 0}])"), place + ".answers[0].text",
        "surrogate"},
       {qa(id + "[{\"text\": \"\xC3\x28\", \"answer_start\": 0}]"), place + ".answers[0].text",
@@ -167,6 +161,126 @@ TEST_F(LoadDataset, NamesPlaceAndReasonOfUnsoundFiles) {
                 error.place().starts_with(place_text + "["))
         << error.place() << "\nexpected " << place_text;
   }
+}
+
+// One question about "a 3 b 1.50 a", whose answers and flag are written in some way.
+struct Written {
+  std::string answers;  // members of the row
+  std::vector<Answer> read;
+  std::vector<StartSource> sources;
+  bool impossible = false;
+  std::string faults;  // names, separated by spaces
+};
+
+TEST_F(LoadDataset, ReadsWhatCanOnlyMeanOneThing) {
+  using enum StartSource;
+  const std::vector<Written> rows = {
+      {R"("answers": [{"text": "b", "answer_start": 4}])", {{"b", 4}}, {kStated}},
+      {R"("answers": [{"text": "b", "answer_start": "4"}])", {{"b", 4}}, {kStated}, false,
+       "answer_start_type"},
+      {R"("answers": [{"text": "b", "answer_start": 4.0}])", {{"b", 4}}, {kStated}, false,
+       "answer_start_type"},
+      {R"("answers": [{"text": "b", "answer_start": 0.5}])", {{"b", -1}}, {kStated}, false,
+       "answer_start_type"},
+      {R"("answers": [{"text": "b", "answer_start": 18446744073709551615}])", {{"b", -1}}, {kStated},
+       false, "answer_start_type"},
+      // Not known: found where it is one place.
+      {R"("answers": [{"text": "b", "answer_start": -1}])", {{"b", 4}}, {kUnknown}},
+      {R"("answers": [{"text": "b", "answer_start": null}])", {{"b", 4}}, {kUnknown}},
+      {R"("answers": [{"text": "b"}])", {{"b", 4}}, {kUnknown}},
+      {R"("answers": [{"text": "a"}])", {{"a", -1}}, {kUnknown}},
+      {R"("answers": [{"text": "c"}])", {{"c", -1}}, {kUnknown}},
+      {R"("answers": {"text": ["b", "a"]})", {{"b", 4}, {"a", -1}}, {kUnknown, kUnknown}},
+      // The form has none: where it stands first.
+      {R"("answers": ["a", "b"])", {{"a", 0}, {"b", 4}}, {kNoStarts, kNoStarts}},
+      {R"("answer": "a")", {{"a", 0}}, {kNoStarts}},
+      {R"("answer": {"text": "b", "start": 4})", {{"b", 4}}, {kStated}},
+      {R"("answers": {"answer_text": "b", "char_start": 4})", {{"b", 4}}, {kStated}},
+      // No text.
+      {R"("answers": [{"text": 3, "answer_start": 2}])", {{"3", 2}}, {kStated}, false,
+       "answer_text_type"},
+      {R"("answers": [{"text": 1.50, "answer_start": 6}])", {{"1.50", 6}}, {kStated}, false,
+       "answer_text_type"},
+      {R"("answers": [1.50])", {{"1.50", 6}}, {kNoStarts}, false, "answer_text_type"},
+      {R"("answers": {"text": [3, "b"], "answer_start": [2, 4]})", {{"3", 2}, {"b", 4}},
+       {kStated, kStated}, false, "answer_text_type"},
+      {R"("answers": [{"text": true, "answer_start": 2}])", {{"true", 2}}, {kStated}, false,
+       "answer_text_type"},
+      {R"("answers": [{"text": null, "answer_start": 2}])", {{"", 2}}, {kStated}, false,
+       "answer_text_type"},
+      // No answer.
+      {R"("answers": null)", {}, {}},
+      {R"("answers": [{"text": "", "answer_start": -1}])", {}, {}},
+      {R"("answers": [{"text": null, "answer_start": null}])", {}, {}},
+      {R"("answers": [{"text": "", "answer_start": 0}], "is_impossible": true)", {}, {}, true,
+       "empty_answer_means_none"},
+      {R"("answers": {"text": [" "], "answer_start": ["7"]}, "is_impossible": 1)", {}, {}, true,
+       "is_impossible_type empty_answer_means_none"},
+      {R"("is_impossible": "True")", {}, {}, true, "is_impossible_type"},
+      {R"("answers": ["b"], "is_impossible": "no")", {{"b", 4}}, {kNoStarts}, false,
+       "is_impossible_type"},
+      {R"("answers": ["b"], "is_impossible": null)", {{"b", 4}}, {kNoStarts}},
+  };
+  for (const Written& row : rows) {
+    SCOPED_TRACE(row.answers);
+    const Dataset set = read_dataset_text(R"({"id": "x", "question": "q", "context": "a 3 b 1.50 a", )" +
+                                              row.answers + "}",
+                                          "set.json");
+    ASSERT_EQ(set.examples.size(), 1u);
+    const Example& example = set.examples[0];
+    EXPECT_EQ(example.answers, row.read);
+    ASSERT_EQ(example.answers.size(), row.sources.size());
+    for (size_t i = 0; i < row.sources.size(); ++i) {
+      EXPECT_EQ(example.answers[i].source, row.sources[i]) << i;
+    }
+    EXPECT_EQ(example.is_impossible, row.impossible);
+    std::vector<std::string> faults;
+    for (const RowFault& fault : set.faults) faults.emplace_back(fault_name(fault.kind));
+    EXPECT_EQ(join(faults, " "), row.faults);
+  }
+}
+
+TEST_F(LoadDataset, KnowsTheNamesThatOtherSetsUse) {
+  for (const char* row : {R"({"qid": "x", "query": "q", "passage": "c", "answers": ["c"]})",
+                          R"({"question_id": "x", "question_text": "q", "document": "c", "answers": ["c"]})",
+                          R"({"_id": "x", "question": "q", "paragraph": "c", "answers": ["c"]})",
+                          "{\"header\": {\"dataset\": \"d\"}}\n"
+                          R"({"context": "c", "qas": [{"qid": "x", "question": "q", "answers": ["c"]}]})"}) {
+    SCOPED_TRACE(row);
+    const Dataset set = parse_dataset(row, "set.json");
+    ASSERT_EQ(set.examples.size(), 1u);
+    EXPECT_EQ(set.examples[0].id, "x");
+    EXPECT_EQ(set.examples[0].question, "q");
+    EXPECT_EQ(set.context_of(set.examples[0]), "c");
+  }
+  const Dataset named = read_dataset_text(R"([{"nr": "x", "ask": "q", "body": "c", "reply": "c"}])", "set",
+                                          {.encoding = "",
+                                           .columns = {{"id", "nr"},
+                                                       {"question", "ask"},
+                                                       {"context", "body"},
+                                                       {"answer", "reply"}}});
+  EXPECT_EQ(named.examples[0].answers, (std::vector<Answer>{{"c", 0}}));
+}
+
+TEST_F(LoadDataset, SeesWhereThereAreNoReferences) {
+  const auto row = [](const std::string& id, const std::string& rest) {
+    return R"({"id": ")" + id + R"(", "question": "q", "context": "c")" + rest + "}\n";
+  };
+  const std::string none = row("a", "") + row("b", ""),
+                    empty = row("a", R"(, "answers": [])") + row("b", R"(, "answers": [])"),
+                    impossible = row("a", R"(, "answers": [], "is_impossible": true)") +
+                                 row("b", R"(, "answers": [])"),
+                    mixed = row("a", "") + row("b", R"(, "answers": ["c"])");
+  EXPECT_TRUE(parse_dataset(none, "f").blind);
+  EXPECT_TRUE(parse_dataset(empty, "f").blind);
+  EXPECT_FALSE(parse_dataset(impossible, "f").blind);
+  const Dataset half = read_dataset_text(mixed, "f");
+  EXPECT_FALSE(half.blind);
+  ASSERT_EQ(half.examples.size(), 1u);
+  EXPECT_EQ(half.examples[0].id, "b");
+  ASSERT_EQ(half.faults.size(), 1u);
+  EXPECT_EQ(half.faults[0].place, "line 1");
+  EXPECT_EQ(half.faults[0].id, "a");
 }
 
 TEST_F(LoadDataset, RefusesMissingFilesAndDirectories) {

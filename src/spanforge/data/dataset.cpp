@@ -20,6 +20,8 @@ Dataset select_examples(const Dataset& dataset, std::span<const size_t> examples
   Dataset chosen;
   chosen.file = dataset.file;
   chosen.version = dataset.version;
+  chosen.form = dataset.form;
+  chosen.blind = dataset.blind;
   chosen.examples.reserve(examples.size());
   std::vector<size_t> moved(dataset.contexts.size(), kNotYet);  // context there -> here
   for (const size_t i : examples) {

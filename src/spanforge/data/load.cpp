@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "spanforge/base/error.h"
@@ -180,11 +181,15 @@ class DatasetBuilder {
     } else if (!row.contains("paragraphs")) {
       add_example(row, take_context(row, place), place);
     }
-    const Json* stated = row.find("title");
-    const std::string title = stated == nullptr || stated->is_null()
-                                  ? std::string()
-                                  : string_of(row["title"], "title", place);
+    const std::string title = title_of(row);
     for (; titled_ < dataset_.examples.size(); ++titled_) dataset_.examples[titled_].title = title;
+  }
+
+  // No use needs a title, so no type of one is a fault.
+  std::string title_of(Json& row) const {
+    Json* title = find(row, "title", std::array<std::string_view, 1>{"title"});
+    if (title == nullptr || title->is_null()) return {};
+    return title->is_string() ? std::move(title->as_string()) : title->dump();
   }
 
   void end_paragraph(Json& paragraph, const std::string& place) {

@@ -33,22 +33,43 @@ void look(const FeatureSet& features, const Window& window, bool first, bool las
   gold.tokens = std::min(gold.tokens, tokens);
 }
 
-// The references that stand where the data says.
+// Where the answer stands: where the data says; where they do not say, everywhere it does.
+std::vector<CharSpan> places_of(const Answer& answer, const std::string& context,
+                                const CodePointIndex& positions) {
+  constexpr size_t kMost = 100;
+  std::vector<CharSpan> places;
+  const auto length = static_cast<int32_t>(count_code_points(answer.text));
+  if (is_aligned(answer, context, positions)) {
+    const auto start = static_cast<int32_t>(answer.answer_start);
+    places.push_back({start, start + length});
+  }
+  if (answer.source == StartSource::kStated) return places;
+  for (size_t at = context.find(answer.text); at != std::string::npos && places.size() < kMost;
+       at = context.find(answer.text, at + 1)) {
+    const auto start =
+        static_cast<int32_t>(count_code_points(std::string_view(context).substr(0, at)));
+    if (places.empty() || places.front().start != start) places.push_back({start, start + length});
+  }
+  return places;
+}
+
+// The references that stand where the data says, or may stand.
 std::vector<Gold> sound_golds(const Dataset& dataset, const FeatureSet& features, size_t index) {
   const Example& example = dataset.examples[index];
   const std::string& context = dataset.context_of(example);
   const CodePointIndex positions(context);
   std::vector<Gold> golds;
+  const auto [first, last] = features.windows_of(index);
   for (const Answer& answer : example.answers) {
-    if (!is_aligned(answer, context, positions) || squad_normalize(answer.text).empty()) continue;
-    const auto start = static_cast<int32_t>(answer.answer_start);
-    Gold gold;
-    gold.span = {start, start + static_cast<int32_t>(count_code_points(answer.text))};
-    const auto [first, last] = features.windows_of(index);
-    for (int32_t w = first; w < last; ++w) {
-      look(features, features.windows()[static_cast<size_t>(w)], w == first, w + 1 == last, gold);
+    if (squad_normalize(answer.text).empty()) continue;
+    for (const CharSpan span : places_of(answer, context, positions)) {
+      Gold gold;
+      gold.span = span;
+      for (int32_t w = first; w < last; ++w) {
+        look(features, features.windows()[static_cast<size_t>(w)], w == first, w + 1 == last, gold);
+      }
+      golds.push_back(gold);
     }
-    golds.push_back(gold);
   }
   return golds;
 }

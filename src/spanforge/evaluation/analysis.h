@@ -14,7 +14,7 @@ namespace spanforge {
 enum class Verdict {
   kRight,
   kRightUnsure,     // right, with a score below `confident_score`
-  kLabelBad,        // no reference stands where the data says, or all normalise to nothing
+  kLabelBad,        // no reference stands where the data says (if they say), or all normalise to nothing
   kFalseAnswer,     // an answer was given, there is none
   kCutOff,          // no window holds a reference wholly
   kTooLong,         // every reference is longer than the longest answer allowed

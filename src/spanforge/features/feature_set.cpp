@@ -9,6 +9,7 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/data/normalize.h"
+#include "spanforge/data/occurrences.h"
 #include "spanforge/features/label.h"
 #include "spanforge/features/window_plan.h"
 
@@ -37,6 +38,26 @@ struct Plan {
   int32_t first_window = 0;
 };
 
+// Why a first answer has no label.
+std::string describe_fault(const Answer& answer, const Example& example, const std::string& context,
+                           const CodePointIndex& index) {
+  const std::string text = quote_for_message(answer.text);
+  if (trim_white_space(answer.text).empty()) return "the answer is empty";
+  if (example.is_impossible) return "is_impossible is true, yet it has an answer";
+  if (answer.source != StartSource::kStated) {
+    const std::string_view sought = answer.text;
+    const int64_t places = find_occurrences(context, {&sought, 1})[0].count;
+    if (places == 0) return fmt::format("the context does not hold the answer \"{}\"", text);
+    return fmt::format("nothing says at which of its {} places the answer \"{}\" is meant", places,
+                       text);
+  }
+  const int64_t start = std::clamp<int64_t>(answer.answer_start, 0, INT32_MAX);
+  const auto length = static_cast<int64_t>(count_code_points(answer.text));
+  return fmt::format("the answer \"{}\" is not at character {}: the context has \"{}\" there", text,
+                     answer.answer_start,
+                     quote_for_message(slice_code_points(context, index, start, start + length)));
+}
+
 // The first answer's characters; nullopt where it is unsound and that is no error.
 std::optional<CharSpan> locate_answer(const Dataset& dataset, const Example& example,
                                       const CodePointIndex& index, BadAnswerPolicy policy) {
@@ -49,17 +70,9 @@ std::optional<CharSpan> locate_answer(const Dataset& dataset, const Example& exa
                     static_cast<int32_t>(answer.answer_start + length)};
   }
   if (policy != BadAnswerPolicy::kError) return std::nullopt;
-  const int64_t start = std::clamp<int64_t>(answer.answer_start, 0, INT32_MAX);
-  const std::string reason =
-      blank ? "the answer is empty"
-      : example.is_impossible
-          ? "is_impossible is true, yet it has an answer"
-          : fmt::format(
-                "the answer \"{}\" is not at character {}: the context has \"{}\" there",
-                quote_for_message(answer.text), answer.answer_start,
-                quote_for_message(slice_code_points(context, index, start, start + length)));
   throw Error(ErrorCode::kBadData, dataset.place_of(example),
-              reason + " (data check finds the cause; --on-bad-answer drop goes on without it)");
+              describe_fault(answer, example, context, index) +
+                  " (data check finds the cause; --on-bad-answer drop goes on without it)");
 }
 
 }  // namespace

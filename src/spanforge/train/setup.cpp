@@ -9,6 +9,7 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/data/soundness.h"
 #include "spanforge/data/normalize.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/model/load_report.h"
@@ -130,8 +131,23 @@ class SetupBuilder {
     files[option] = {file.string(),
                      while_whole(mapped, [&] { return sha256_hex(mapped.bytes()); })};
     check_same_data(option, files[option]);
-    Dataset dataset = load_dataset(file);
-    if (arguments_.on_bad_answer == "error") require_sound_answers(dataset);
+    Dataset dataset = read_dataset(file);
+    for (const std::string& line : dataset.notes) {
+      notify(Kind::kInformation, file.string() + ": " + line);
+    }
+    require_references(dataset);
+    const bool training = std::string_view(option) == "train";
+    std::string left_out;
+    if (arguments_.on_bad_answer == "drop") {
+      dataset = training ? drop_untrainable(std::move(dataset), left_out)
+                         : drop_unscorable(std::move(dataset), left_out);
+      if (!left_out.empty()) notify(Kind::kWarning, left_out);
+    } else {
+      require_trainable(dataset);
+      if (!training) require_scorable(dataset, false);
+      require_sound_answers(dataset);
+    }
+    if (const auto line = faults_line(dataset)) notify(Kind::kWarning, *line);
     return dataset;
   }
 

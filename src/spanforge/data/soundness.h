@@ -1,0 +1,37 @@
+#pragma once
+// What: which faults of a file stop which use of it. A fault stops only who would train or score
+//   on what it spoils; who counts, shows, splits or converts goes on and tells (faults_line).
+//   Whether first answers stand where they say is the features' matter (feature_set.h).
+// Errors: Error{kBadData, "FILE: PLACE (id ID)"} for the first row at fault, with the way on.
+
+#include <optional>
+#include <string>
+
+#include "spanforge/data/dataset.h"
+
+namespace spanforge {
+
+// True where the answer's text is what the file's author can only have meant: a text, or a number
+// whose spelling stands where the answer says, or, where that is not known, in the context.
+bool is_certain_text(const Dataset& dataset, const RowFault& fault);
+
+// Throws for a blind set.
+void require_references(const Dataset& dataset);
+
+// Every row and every first answer can be read.
+void require_trainable(const Dataset& dataset);
+// Leaves out the questions that require_trainable refuses; `line` tells how many and the first
+// ("" where none). Throws where nothing is left.
+Dataset drop_untrainable(Dataset dataset, std::string& line);
+
+// Every row can be read, and every reference's text is certain. by_id: no id stands twice either, as
+// where scores or predictions are kept by id. A blind set passes.
+void require_scorable(const Dataset& dataset, bool by_id);
+// Leaves out the questions that require_scorable refuses where by_id is false; as drop_untrainable.
+Dataset drop_unscorable(Dataset dataset, std::string& line);
+
+// "FILE: 2 bad_row, 1 duplicate_id; first line 7: question is missing (...)": one line, nullopt
+// where nothing is at fault.
+std::optional<std::string> faults_line(const Dataset& dataset);
+
+}  // namespace spanforge
