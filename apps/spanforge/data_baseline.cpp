@@ -40,8 +40,8 @@ int run_data_baseline(const Arguments& arguments) {
   }
   if (!files.empty()) validation_file = files[0];
   const Dataset train = read_data(train_file), validation = read_data(validation_file);
-  require_references(validation);
   require_scorable(validation, false);
+  require_references(validation);
   const Json report = {
       {"longest_overlap", score(validation, overlap_baseline(validation))},
       {"most_frequent_answer", score(validation, frequency_baseline(train, validation))}};

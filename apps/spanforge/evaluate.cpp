@@ -85,8 +85,8 @@ void refuse_idle_options(const OptionTable& table) {
 
 void evaluate_file(const EvaluateOptions& o) {
   const Dataset dataset = read_data(o.data);
-  require_references(dataset);
   require_scorable(dataset, true);
+  require_references(dataset);
   std::optional<std::filesystem::path> odds;
   if (!o.null_odds.empty()) odds = o.null_odds;
   const PredictionScores scores =
@@ -142,12 +142,12 @@ void print_without_references(const EvaluateOptions& o, const Dataset& dataset) 
 void evaluate_model(const EvaluateOptions& o) {
   if (!o.predictions_dir.empty()) check_predictions_dir(o.predictions_dir);
   const Dataset dataset = read_data(o.data);
+  require_scorable(dataset, true);
   if (dataset.blind && o.predictions_dir.empty()) {
     throw Error(ErrorCode::kUsage, "--predictions-dir",
                 fmt::format("is needed: {} has no references to score, so there are predictions only",
                             o.data));
   }
-  require_scorable(dataset, true);
   const std::filesystem::path directory = resolve_model(o.model);
   verify_model(directory, o.verify);
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);

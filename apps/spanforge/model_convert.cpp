@@ -87,8 +87,8 @@ void convert_int8(const Options& o) {
   const fs::path source = resolve_model(o.model);
   const Dataset calibration = read_data(o.calibrate);
   const Dataset validation = read_data(o.validation);
-  require_references(validation);
   require_scorable(validation, false);
+  require_references(validation);
   NewDirectory output(o.output, kConfigFile);
   Int8Scores scores;
   output.fill([&](const fs::path& directory) {

@@ -46,39 +46,50 @@ structure("two-documents", '{"data": []} {"data": []}')
 structure("id-missing", squad(CONTEXT, answer("Mina", 0)).replace('"id"', '"ix"'), "id")
 structure("id-empty", squad(CONTEXT, answer("Mina", 0, id="")))
 structure("id-null", squad(CONTEXT, answer("Mina", 0, id=None)))
-structure("id-twice", squad(CONTEXT, answer("Mina", 0), answer("baked", 5, id="q1")), "q1")
 structure("question-missing", squad(CONTEXT, answer("Mina", 0)).replace('"question"', '"q"'))
 structure("question-a-list", squad(CONTEXT, answer("Mina", 0, question=["Who?"])))
 structure("context-missing", squad(CONTEXT, answer("Mina", 0)).replace('"context"', '"ctx"'))
 structure("context-null", squad(None, answer("Mina", 0)))
-structure("answers-missing", squad(CONTEXT, answer("Mina", 0)).replace('"answers"', '"a"'))
-structure("answers-a-text", squad(CONTEXT, {"answers": "Mina"}))
-structure("answer-text-a-number", squad(CONTEXT, answer(7, 0)))
-structure("answer-without-start", squad(CONTEXT, {"answers": [{"text": "Mina"}]}))
-structure("start-a-text", squad(CONTEXT, answer("Mina", "0")))
-structure("start-a-float", squad(CONTEXT, answer("Mina", 0.5)))
+structure("answers-a-list-of-lists", squad(CONTEXT, {"answers": [["Mina"]]}))
+structure("answer-text-an-object", squad(CONTEXT, answer({}, 0)))
 structure("start-1e999", squad(CONTEXT, answer("Mina", 0)).replace(': 0}', ': 1e999}'))
-structure("start-2^64", squad(CONTEXT, answer("Mina", 2**64)))
-structure("start-null", squad(CONTEXT, answer("Mina", None)))
-structure("impossible-a-text", squad(CONTEXT, {"is_impossible": "true"}))
+structure("impossible-a-word", squad(CONTEXT, {"is_impossible": "maybe"}))
 structure("parallel-lists-of-two-lengths", squad(CONTEXT, {"answers": {"text": ["Mina"],
                                                                        "answer_start": []}}))
-structure("line-2-cut-off", json.dumps({"id": "a", "question": "q", "context": "c", "answers": []}) +
-          '\n{"id": "b", "question"\n', "line 2")
-structure("line-2-a-list", json.dumps({"id": "a", "question": "q", "context": "c", "answers": []}) +
-          '\n{}\n', "line 2")
-
 structure("key-of-1-MB", put("bad.json", lambda: '{"data": [{"%s": }]}' % ("k" * 1_000_000)))
 structure("id-of-1-MB", put("bad.json", lambda: squad(
-    CONTEXT, answer("Mina", "x", id="i" * 1_000_000))))
+    CONTEXT, answer({}, 0, id="i" * 1_000_000))))
 structure("10-MB-of-lists", put("bad.json", lambda: (
     '{"data": [{"answers": [' + "[]," * 3_300_000 + "0]}]}")))
+
+# Rows: what is wrong with one stops only whom it concerns.
+SOUND = json.dumps({"id": "a", "question": "q", "context": "a c", "answers": ["c"]})
+data("line-2-cut-off", SOUND + '\n{"id": "b", "question"\n', "line 2", commands=[*BOTH, EVALUATE])
+data("line-2-a-list", SOUND + '\n[]\n', "line 2", commands=[*BOTH, EVALUATE])
+data("line-2-without-answers", SOUND + '\n{"id": "b", "question": "q", "context": "a c"}\n', "line 2",
+     commands=[*BOTH, EVALUATE])
+data("id-twice", squad(CONTEXT, answer("Mina", 0), answer("baked", 5, id="q1")), "q1",
+     commands=[CHECK, EVALUATE])
+data("answer-text-a-number", squad(CONTEXT, answer(7, 0)), "q1", commands=[*BOTH, EVALUATE])
+data("answer-text-null", squad(CONTEXT, answer(None, 0)), "q1", commands=[*BOTH, EVALUATE])
+data("answer-text-a-float", squad("at 1.50 euros", answer(1.5, 3)), "q1", commands=[*BOTH, EVALUATE])
+data("answer-without-start", squad(CONTEXT, {"answers": [{"text": "Mina"}]}), "q1", commands=[CHECK])
+data("answer-without-start-in-two-places", squad("a b a", {"answers": [{"text": "a"}]}), "q1")
+data("start-a-text", squad(CONTEXT, answer("Mina", "0")), commands=[CHECK])
+data("start-a-float", squad(CONTEXT, answer("Mina", 0.5)), commands=[CHECK])
+data("start-2^64", squad(CONTEXT, answer("Mina", 2**64)), commands=[CHECK])
+data("start-null", squad(CONTEXT, answer("Mina", None)), "q1", commands=[CHECK])
+data("no-references", squad(CONTEXT, answer("Mina", 0)).replace('"answers"', '"a"'),
+     commands=[TRAIN_BAD, "evaluate --predictions text.txt --data bad.json"])
+data("no-references-and-nowhere-to-write", squad(CONTEXT, answer("Mina", 0)).replace('"answers"', '"a"'),
+     "--predictions-dir", commands=["evaluate --model m --data bad.json"], exit=USAGE)
 
 # Answers.
 data("start-off-by-one", squad(CONTEXT, answer("a kite", 12)), "q1")
 data("start-in-utf16-units", squad("😀😀 Mina baked", answer("Mina", 5)), "q1")
 data("start-in-bytes", squad("éé Mina baked", answer("Mina", 5)), "q1")
-data("start-negative", squad(CONTEXT, answer("Mina", -1)), "q1")
+data("start--1", squad(CONTEXT, answer("Mina", -1)), "q1", commands=[CHECK])
+data("start-negative", squad(CONTEXT, answer("Mina", -3)), "q1")
 data("start-past-the-end", squad(CONTEXT, answer("Mina", 1000)), "q1")
 data("start-2^63-1", squad(CONTEXT, answer("Mina", 2**63 - 1)), "q1")
 data("start--2^63", squad(CONTEXT, answer("Mina", -2**63)), "q1")

@@ -180,9 +180,9 @@ TEST_F(LoadDataset, ReadsWhatCanOnlyMeanOneThing) {
        "answer_start_type"},
       {R"("answers": [{"text": "b", "answer_start": 4.0}])", {{"b", 4}}, {kStated}, false,
        "answer_start_type"},
-      {R"("answers": [{"text": "b", "answer_start": 0.5}])", {{"b", -1}}, {kStated}, false,
+      {R"("answers": [{"text": "b", "answer_start": 0.5}])", {{"b", 4}}, {kUnknown}, false,
        "answer_start_type"},
-      {R"("answers": [{"text": "b", "answer_start": 18446744073709551615}])", {{"b", -1}}, {kStated},
+      {R"("answers": [{"text": "a", "answer_start": 18446744073709551615}])", {{"a", -1}}, {kUnknown},
        false, "answer_start_type"},
       // Not known: found where it is one place.
       {R"("answers": [{"text": "b", "answer_start": -1}])", {{"b", 4}}, {kUnknown}},

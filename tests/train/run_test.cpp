@@ -206,7 +206,8 @@ TEST_F(TrainingRun, SaysHowManyTextsAreBlank) {
       at("blank.json"),
       R"({"data": [{"context": "anna sat.", "question": " ", "id": "a", "answers": []},
                    {"context": "anna sat.", "question": "\u3000", "id": "b", "answers": []},
-                   {"context": " \n", "question": "who?", "id": "c", "answers": []}]})");
+                   {"context": " \n", "question": "who?", "id": "c", "answers": [],
+                    "is_impossible": true}]})");
   TrainingArguments a = stepwise("out");
   a.train = at("blank.json");
   Recorder recorder;

@@ -20,7 +20,7 @@ namespace spanforge {
 // What a file says of where an answer stands.
 enum class StartSource : uint8_t {
   kStated,    // a number
-  kUnknown,   // -1, null or nothing, in a form whose answers have starts
+  kUnknown,   // -1, null, nothing, or what is no number, in a form whose answers have starts
   kNoStarts,  // the form has none: CMRC's strings, tables without such a column
 };
 
@@ -50,7 +50,7 @@ struct Example {
 enum class FaultKind : uint8_t {
   kBadRow,        // it cannot be read, and is left out
   kDuplicateId,   // its id is another's
-  kStartType,     // a start is no whole number: read as the one it spells ("12", 12.0), else as -1
+  kStartType,     // a start is no whole number: read as the one it spells ("12", 12.0), else as unknown
   kTextType,      // an answer's text is no string: read as it is spelt in the file (1.50), null as ""
   kFlagType,      // is_impossible is no bool: read as the one it spells ("true", 0, "no")
   kEmptyAnswer,   // an empty text under is_impossible, which means no answer: left out

@@ -309,7 +309,7 @@ class DatasetBuilder {
   void take_stated(Json& text, const Json& start, std::string_view start_key,
                    const std::string& where, Example& example) {
     const int64_t number = start.is_null() ? -1 : start_value(start);
-    const bool unknown = start.is_null() || (is_start(start) && number == -1);
+    const bool unknown = start.is_null() || number == -1;
     if (!start.is_null() && !is_start(start)) {
       note(FaultKind::kStartType, where, example.id,
            fmt::format("{} must be a whole number, not {}", start_key,

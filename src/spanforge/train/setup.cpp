@@ -135,7 +135,6 @@ class SetupBuilder {
     for (const std::string& line : dataset.notes) {
       notify(Kind::kInformation, file.string() + ": " + line);
     }
-    require_references(dataset);
     const bool training = std::string_view(option) == "train";
     std::string left_out;
     if (arguments_.on_bad_answer == "drop") {
@@ -147,6 +146,7 @@ class SetupBuilder {
       if (!training) require_scorable(dataset, false);
       require_sound_answers(dataset);
     }
+    require_references(dataset);
     if (const auto line = faults_line(dataset)) notify(Kind::kWarning, *line);
     return dataset;
   }
