@@ -67,7 +67,9 @@ int run_data_labels(const Arguments& arguments) {
   table(kModelOption, o.model);
   table(
       {"on_bad_answer",
-       "an answer that is not where the data says: stop, or leave its question out", "error|drop"},
+       "a row that cannot be read, or an answer that is not where the data says: stop, or leave the "
+       "question out",
+       "error|drop"},
       o.on_bad_answer);
   table({"label_rule", "which tokens an answer is labelled with", "recipe|run_qa"}, o.label_rule);
   table(kMaxSeqLengthOption, o.max_seq_length);
@@ -93,6 +95,7 @@ int run_data_labels(const Arguments& arguments) {
     std::string left_out;
     if (options.on_bad_answer == BadAnswerPolicy::kDrop) {
       dataset = drop_untrainable(std::move(dataset), left_out);
+      if (!left_out.empty()) note(left_out);
     } else {
       require_trainable(dataset);
       require_sound_answers(dataset);

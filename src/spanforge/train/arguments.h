@@ -112,8 +112,8 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
       "max_answer_len"},
     a.max_answer_length);
   v(I{"on_bad_answer",
-      "an answer that is not where the data says: stop, or train without its question (validation "
-      "still asks and scores it)",
+      "a row that cannot be read, or an answer that is not where the data says: stop, or train "
+      "without the question (validation still asks and scores what has a text)",
       "error|drop"},
     a.on_bad_answer);
   v(I{"version_2_with_negative", "may questions have no answer; auto: as in the training data",
