@@ -121,7 +121,7 @@ TEST(WeightFiles, WhatIsNoStateDictIsRefused) {
   std::ofstream(directory / "pytorch_model.bin") << "version https://git-lfs.github.com/spec/v1\n";
   EXPECT_NE(expect_error(ErrorCode::kBadModel, [&] { WeightFiles weights(directory.path()); })
                 .reason()
-                .find("Git-LFS"),
+                .find("Git LFS pointer"),
             std::string::npos);
 }
 

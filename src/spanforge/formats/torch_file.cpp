@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "spanforge/base/foreign_content.h"
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/text_index.h"
 #include "spanforge/formats/pickle.h"
@@ -334,12 +335,7 @@ std::optional<double> TorchValue::number() const {
 TorchValue parse_torch_file(std::string_view bytes, const std::string& place) {
   if (bytes.starts_with("PK\x03\x04")) return parse_zip_form(bytes, place);
   if (bytes.starts_with(kLegacyMagic)) return parse_legacy_form(bytes, place);
-  if (bytes.starts_with("version https://git-lfs")) {
-    fail(place, "is a Git-LFS pointer, not a torch file; fetch it with git lfs pull");
-  }
-  if (bytes.starts_with("<!DOCTYPE") || bytes.starts_with("<!doctype") || bytes.starts_with("<html")) {
-    fail(place, "is an HTML page, not a torch file; download it again");
-  }
+  refuse_foreign_content(bytes, place, ErrorCode::kBadModel);
   fail(place, "is not a file of torch.save: neither a ZIP archive nor its older form");
 }
 

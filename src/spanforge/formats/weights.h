@@ -2,7 +2,7 @@
 // The weights of a Hugging Face model directory, whatever form they have. Looked for in this order:
 // model.safetensors, model.safetensors.index.json (shards), pytorch_model.bin,
 // pytorch_model.bin.index.json. Shards must lie in the directory itself; every tensor of the index
-// must be in the shard it names and in no other. A Git-LFS pointer or an HTML page in place of
+// must be in the shard it names and in no other. A Git LFS pointer or a web page in place of
 // weights is named as such. Errors: Error{kBadModel} naming the file, Error{kIo}.
 
 #include <filesystem>

@@ -5,7 +5,6 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
 #include "spanforge/model/encoder_spec.h"
-#include "spanforge/model/foreign_file.h"
 #include "spanforge/ops/activation.h"
 
 namespace spanforge {
@@ -129,7 +128,7 @@ ModelConfig ModelConfig::from_directory(const std::filesystem::path& directory) 
 }
 
 ModelConfig ModelConfig::from_json_text(std::string_view text, const std::string& place) {
-  refuse_foreign_file(text, place);
+  if (text.empty()) throw Error(ErrorCode::kBadModel, place, "the file is empty");
   const Json json = parse_json(text, place, ErrorCode::kBadModel);
   if (!json.is_object()) throw Error(ErrorCode::kBadModel, place, "this is not a JSON object");
   if (!json.contains("model_type")) {

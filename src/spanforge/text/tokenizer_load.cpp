@@ -9,6 +9,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/foreign_content.h"
 #include "spanforge/text/bert_document.h"
 #include "spanforge/text/tokenizer_parts.h"
 
@@ -212,6 +213,7 @@ std::vector<std::string> split_lines(std::string_view text) {
 }
 
 std::vector<std::string> read_vocabulary(std::string_view text, const std::string& place) {
+  refuse_foreign_content(text, place, ErrorCode::kBadModel);
   if (const auto bad = find_invalid_utf8(text)) {
     const auto line =
         std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
