@@ -13,7 +13,7 @@ namespace spanforge {
 namespace {
 
 constexpr const char* kByTransformers =
-    "convert them with transformers 4: BertForPreTraining.from_pretrained({}).save_pretrained(DIR)";
+    "convert with transformers 4: BertForPreTraining.from_pretrained({}).save_pretrained(DIR)";
 
 struct Kind {
   std::string_view begin, end;  // of the file's name
