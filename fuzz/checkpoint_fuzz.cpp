@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string name = kNames[data[0] % kNames.size()];
   files.replace(name, fuzz::view_of(data + 1, size - 1));
   try {
-    if (name == kManifestName) find_size_difference(directory);
+    if (name == kManifestName) describe_changes(directory);
     if (name == kAnswerSettingsFile) {
       use_settings(directory, pipeline);
     } else {

@@ -12,6 +12,7 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/join.h"
 #include "spanforge/base/utf8.h"
+#include "spanforge/formats/other_weights.h"
 #include "spanforge/inference/pipeline.h"
 #include "start_threads.h"
 
@@ -146,8 +147,12 @@ int run_ask(const Arguments& arguments) {
     questions.push_back({{question, context, ""}, {}});
   }
   const std::filesystem::path directory = resolve_model(o.model);
-  verify_model(directory, o.verify);
-  const Pipeline pipeline = Pipeline::from_directory(directory, resolve_precision(o.bf16));
+  refuse_other_weights(directory);
+  if (o.verify) verify_model(directory);
+  LoadReport report;
+  const Pipeline pipeline =
+      Pipeline::from_directory(directory, resolve_precision(o.bf16), &report);
+  note_loaded(directory, report);
   if (questions.empty()) return prompt(o, pipeline, context), 0;
   answer_all(o, pipeline, questions);
   return 0;

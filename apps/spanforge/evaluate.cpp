@@ -17,6 +17,7 @@
 #include "spanforge/data/soundness.h"
 #include "spanforge/evaluation/analysis.h"
 #include "spanforge/evaluation/prediction_files.h"
+#include "spanforge/formats/other_weights.h"
 #include "spanforge/metrics/predictions_file.h"
 #include "start_threads.h"
 
@@ -149,8 +150,10 @@ void evaluate_model(const EvaluateOptions& o) {
                             o.data));
   }
   const std::filesystem::path directory = resolve_model(o.model);
-  verify_model(directory, o.verify);
+  refuse_other_weights(directory);
+  if (o.verify) verify_model(directory);
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);
+  if (tokenizer.note()) note(*tokenizer.note());
   const AnswerSettings settings = choose_settings(directory, tokenizer, o.given);
   const AnsweringModel model =
       load_trained_model(directory, o.model, resolve_precision(o.bf16));

@@ -21,20 +21,28 @@ Precision resolve_precision(const std::string& bf16) {
   return use ? Precision::kBF16 : Precision::kF32;
 }
 
-void verify_model(const std::filesystem::path& directory, bool with_hashes) {
-  if (with_hashes && !has_manifest(directory)) {
+void verify_model(const std::filesystem::path& directory) {
+  if (!has_manifest(directory)) {
     throw Error(ErrorCode::kBadModel, directory.string(),
                 fmt::format("has no {} to verify it with", kManifestName));
   }
-  const auto difference =
-      with_hashes ? find_manifest_difference(directory) : find_size_difference(directory);
-  if (difference) throw damaged_model(directory, *difference);
+  if (const auto difference = find_manifest_difference(directory)) {
+    throw Error(ErrorCode::kBadModel, directory.string(),
+                fmt::format("is not as spanforge saved it: {}; without --verify it is used as it is",
+                            *difference));
+  }
+}
+
+void note_loaded(const std::filesystem::path& directory, const LoadReport& report) {
+  for (const std::string& line : report.notes) note(line);
+  if (const auto changes = describe_changes(directory)) note(*changes);
 }
 
 AnsweringModel load_trained_model(const std::filesystem::path& directory, const std::string& source,
                                   Precision precision) {
   LoadReport report;
   AnsweringModel model = AnsweringModel::load(directory, source, precision, &report);
+  note_loaded(directory, report);
   if (const auto message = unused_weights_message(report, model.config(), source)) {
     for (const std::string& line : message_lines(*message)) note(line);
   }

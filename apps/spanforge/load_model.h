@@ -11,10 +11,13 @@ namespace spanforge::app {
 // "true", "false" or "auto" (bf16 where this processor is faster with it; a note says which).
 Precision resolve_precision(const std::string& bf16);
 
-// A model that training wrote is told to be whole before it is asked: the sizes of its files are
-// those of its manifest (spanforge_manifest.json). with_hashes: there is a manifest, and every file
-// it lists is there with its SHA-256. Errors: Error{kBadModel, directory}.
-void verify_model(const std::filesystem::path& directory, bool with_hashes);
+// --verify: the model has a manifest (spanforge_manifest.json), and every file that it lists is there
+// with its SHA-256. Errors: Error{kBadModel, directory}.
+void verify_model(const std::filesystem::path& directory);
+
+// After everything has loaded: the report's notes, and one line that names the files that were
+// changed since spanforge saved the model.
+void note_loaded(const std::filesystem::path& directory, const LoadReport& report);
 
 // source: the directory or id as the user named it. Notes stored weights that are not used, in
 // Hugging Face's words.

@@ -1,15 +1,19 @@
 #include "command.h"
 #include "common.h"
 #include "data_input.h"
+#include "load_model.h"
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/json.h"
 #include "spanforge/base/staging.h"
 #include "spanforge/data/soundness.h"
 #include "spanforge/evaluation/int8_conversion.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/model/config.h"
+#include "spanforge/model/weight_io.h"
 #include "start_threads.h"
 
 namespace spanforge::app {
@@ -83,6 +87,18 @@ void copy_other_files(const fs::path& source, const fs::path& directory) {
   }
 }
 
+// A config.json for Transformers, which wants one with a model_type, where the source has another.
+void complete_config(const fs::path& source, const fs::path& directory) {
+  const fs::path file = ModelConfig::file_in(source);
+  if (!path_exists(file)) return;
+  Json json = parse_json_file(file, ErrorCode::kBadModel);
+  if (!json.is_object() || json.contains("model_type")) return;
+  const ModelConfig config = ModelConfig::from_directory(source);
+  json["model_type"] = config.model_type;
+  write_file_atomic(directory / kConfigFile, dump_python_json(json, {.indent = 2}) + "\n");
+  note(*config.note());
+}
+
 void convert_int8(const Options& o) {
   const fs::path source = resolve_model(o.model);
   const Dataset calibration = read_data(o.calibrate);
@@ -93,6 +109,7 @@ void convert_int8(const Options& o) {
   Int8Scores scores;
   output.fill([&](const fs::path& directory) {
     copy_other_files(source, directory);
+    complete_config(source, directory);
     scores = convert_to_int8(source, o.model, calibration, validation, o.quantization, directory);
   });
   output.commit();
@@ -104,12 +121,18 @@ void convert_int8(const Options& o) {
 void convert_format(const Options& o) {
   const fs::path source = resolve_model(o.model);
   const WeightFiles weights(source);
+  std::optional<std::string> weights_line;
+  const std::vector<StoredTensor> tensors = tensors_without_prefix(weights, weights_line);
   NewDirectory output(o.output, kConfigFile);
   output.fill([&](const fs::path& directory) {
-    write_safetensors(directory / "model.safetensors", weights.tensors());
+    write_safetensors(directory / "model.safetensors", tensors);
     copy_other_files(source, directory);
+    complete_config(source, directory);
   });
   output.commit();
+  LoadReport report;
+  if (weights_line) report.notes.push_back(*weights_line);
+  note_loaded(source, report);
   emit("{}: {} tensors of {} as model.safetensors, and the other files\n", o.output,
        weights.tensors().size(), weights.path().filename().string());
 }

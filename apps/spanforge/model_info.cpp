@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "load_model.h"
 #include "output.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/text/tokenizer.h"
@@ -69,6 +70,7 @@ int run_model_info(const Arguments& arguments) {
   for (const auto& [key, value] : report.items()) {
     emit("{:<25} {}\n", key, key.starts_with("memory") ? megabytes(value) : python_str(value));
   }
+  note_loaded(directory, info.report);
   if (const auto message = new_weights_message(info.report, info.config, model)) {
     for (const std::string& line : message_lines(*message)) note(line);
   }

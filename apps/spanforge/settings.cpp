@@ -8,7 +8,7 @@ namespace spanforge::app {
 namespace {
 
 int32_t positions_of(const std::filesystem::path& directory) {
-  return path_exists(directory / "config.json")
+  return path_exists(ModelConfig::file_in(directory))
              ? ModelConfig::from_directory(directory).max_position_embeddings
              : 512;
 }

@@ -65,6 +65,24 @@ text("10-MB-of-lists", lambda: '{"a": [' + "[]," * 3_300_000 + "0]}")
 text("10-MB-of-keys", lambda: "{" + ",".join(f'"{i}":0' for i in range(900_000)) + "}")
 text("key-of-1-MB", lambda: '{"%s": }' % ("k" * 1_000_000))
 
+
+
+def pack(name, change, exit, *says):
+    """The model as a pack: bert_config.json without model_type and architectures."""
+    def make(directory):
+        path = directory / "m/config.json"
+        fields = json.loads(path.read_text())
+        for key in ("model_type", "architectures"):
+            fields.pop(key, None)
+        (directory / "m/bert_config.json").write_text(json.dumps({**fields, **change}))
+        path.unlink()
+    case("pack/" + name, COMMANDS, exit, [r"bert_config\.json: ", *says] if exit else [], make)
+
+
+pack("is-read", {}, 0)
+pack("of-albert", {"embedding_size": 128}, MODEL, "embedding_size")
+pack("of-roberta", {"pad_token_id": 1}, MODEL, "RoBERTa")
+pack("of-another-architecture", {"architectures": ["XLNetModel"]}, MODEL, "XLNetModel")
 case("model/is-not-there", [ASK.replace("--model m", "--model ./nowhere"),
                             TRAIN.replace("--model m", "--model ./nowhere")], IO, "nowhere",
      lambda d: None)

@@ -50,6 +50,15 @@ checkpoint("half-written", lambda d: cut(d / "run/checkpoint-4/optimizer.pt"),
            "checkpoint-4", r"optimizer\.pt")
 checkpoint("file-missing", lambda d: (d / "run/checkpoint-4/scheduler.pt").unlink(),
            "checkpoint-4", r"scheduler\.pt")
+checkpoint("no-optimiser-state", lambda d: (d / "run/checkpoint-4/optimizer.pt").unlink(),
+           r"checkpoint-4/optimizer\.pt: ", "--model", exit=IO, commands=[RESUME])
+ASK_TRAINED = ASK.replace("--model m", "--model run/trained")
+case("trained/changed-config-is-used", ASK_TRAINED, 0, [],
+     lambda d: put("run/trained/config.json", (d / "run/trained/config.json").read_text() + "\n")(d), run=True)
+case("trained/changed-config-to-verify", ASK_TRAINED + " --verify", MODEL, [r"trained: ", r"config\.json"],
+     lambda d: put("run/trained/config.json", (d / "run/trained/config.json").read_text() + "\n")(d), run=True)
+case("trained/half-written-weights", [ASK_TRAINED, TRAIN.replace("--model m", "--model run/trained")], MODEL,
+     [r"trained/model\.safetensors: ", "cut off"], lambda d: cut(d / "run/trained/model.safetensors"), run=True)
 checkpoint("manifest-hash-wrong", entry(sha256="0" * 64), "checkpoint-4", r"optimizer\.pt")
 checkpoint("manifest-size-wrong", entry(size=1), "checkpoint-4", r"optimizer\.pt")
 checkpoint("manifest-size-negative", entry(size=-1), "checkpoint-4", r"spanforge_manifest\.json")

@@ -128,6 +128,8 @@ lines("blank-lines-at-the-end", lambda t: t + b"\n\n\n", MODEL, r"config\.json",
       commands=[TRAIN])
 lines("bad-utf8", lambda t: t + b"\xff\n", MODEL, r"vocab\.txt", "line 121", "UTF-8")
 lines("line-of-1-MB", lambda t: t + b"x" * 1_000_000 + b"\n", MODEL, r"vocab\.txt")
+lines("lfs-pointer", lambda t: b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", MODEL,
+      r"vocab\.txt", "Git LFS")
 lines("empty", lambda t: b"", MODEL, r"vocab\.txt|\bm\b")
 lines("nul", lambda t: t.replace(t.splitlines(True)[-1], b"a\0b\n"), 0)
 lines("cut-off", lambda t: t[:100], 0)
@@ -144,12 +146,30 @@ def config(name, fields, *says):
     case("tokenizer_config/" + name, COMMANDS, MODEL, [r"tokenizer_config\.json", *says], make)
 
 
+config("class-of-another-kind", {"tokenizer_class": "BertJapaneseTokenizer"}, "BertJapaneseTokenizer")
+config("class-a-number", {"tokenizer_class": 7})
+config("words-by-mecab", {"word_tokenizer_type": "mecab"}, "mecab")
+config("code-of-its-own", {"auto_map": {"AutoTokenizer": ["t.T", None]}}, "auto_map")
+config("inputs-a-number", {"model_input_names": 7}, "model_input_names")
 config("case-a-text", {"do_lower_case": "no"})
 config("special-token-a-number", {"cls_token": 101})
 config("special-token-without-content", {"sep_token": {"lstrip": False}})
 config("added-tokens-a-list", {"added_tokens_decoder": []})
 config("added-token-of-a-name", {"added_tokens_decoder": {"x": {"content": "a"}}})
 config("accents-a-number", {"strip_accents": 1})
+def in_config_json(**fields):
+    def make(directory):
+        path = directory / "m/tokenizer_config.json"
+        told = json.loads(path.read_text())
+        told.pop("tokenizer_class", None)
+        path.write_text(json.dumps(told))
+        path = directory / "m/config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    return make
+
+
+case("config/tokenizer-of-another-class", COMMANDS, MODEL, [r"m/config\.json: ", "RobertaTokenizer"],
+     in_config_json(tokenizer_class="RobertaTokenizer"))
 case("tokenizer_config/not-json", COMMANDS, MODEL, r"tokenizer_config\.json",
      put("m/tokenizer_config.json", "{,}"))
 case("special_tokens_map/not-json",

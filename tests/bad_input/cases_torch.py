@@ -20,6 +20,8 @@ GOOD = torch_tensor([2, 2], [2, 1])
 torch("no-weights-of-this-model", torch_file(state_dict(GOOD)))
 torch("empty", b"")
 torch("not-a-torch-file", b"hello" * 100)
+torch("two-state-dicts", torch_file(b"}" + b"".join(
+    text(name) + state_dict(GOOD)[:-1] + b"s" for name in ("student", "teacher")) + b"."), "student")
 torch("lfs-pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
 torch("html-page", "<!DOCTYPE html><html></html>")
 

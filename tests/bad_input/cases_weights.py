@@ -108,6 +108,7 @@ case("weights/gamma-and-beta-are-read", [ASK, TRAIN], 0, [], renamed(
     lambda n: n.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias",
                                                                       "LayerNorm.beta")))
 case("weights/no-prefix-is-read", [ASK, TRAIN], 0, [], renamed(lambda n: n.removeprefix("bert.")))
+case("weights/behind-a-prefix-is-read", [ASK, TRAIN, INFO], 0, [], renamed(lambda n: "module." + n))
 weights("another-prefix", renamed(lambda n: n.replace("bert.", "electra.")))
 
 
@@ -119,6 +120,28 @@ def both_names(directory):
 
 
 weights("gamma-beside-weight", both_names)
+
+
+def two_encoders(directory):
+    path = directory / WEIGHTS
+    path.write_bytes(reordered({side + name: entry for side in ("question.", "context.")
+                                for name, entry in tensors_of(path).items()}))
+
+
+weights("two-encoders", two_encoders)
+
+
+def of_another_framework(name, content=b"x"):
+    def make(directory):
+        (directory / WEIGHTS).unlink()
+        (directory / "m" / name).write_bytes(content)
+    case("weights/" + name, COMMANDS, MODEL, [r"^spanforge: m: ", name.replace(".", r"\.")], make)
+
+
+for other in ("tf_model.h5", "bert_model.ckpt.index", "flax_model.msgpack", "model.onnx", "model.gguf",
+              "model_state.pdparams", "adapter_model.safetensors"):
+    of_another_framework(other)
+of_another_framework("best.pt", b"PK\x03\x04")
 
 
 # --- shards ----------------------------------------------------------------------------------------

@@ -67,17 +67,35 @@ TEST_F(ManifestTest, MissingCutOffAndGrownFilesAreNamed) {
   EXPECT_EQ(difference(), "empty: is missing");
 }
 
-TEST_F(ManifestTest, SizesAloneAreThoseOfTheFilesThatAreThere) {
-  const auto found = [&] { return find_size_difference(directory_.path()).value_or("none"); };
-  EXPECT_EQ(found(), "none");
+TEST_F(ManifestTest, ChangesAreNamedWeightsBySizeOtherFilesByHash) {
+  std::ofstream(directory_ / "c.json") << "{}";
+  fs::remove(directory_ / kManifestName);
+  write_manifest(directory_.path());
+  const auto found = [&](bool with_weights = false) {
+    return describe_changes(directory_.path(), with_weights).value_or("none");
+  };
+  const std::string begin = directory_.path().string() + ": changed since spanforge saved it: ";
+  EXPECT_EQ(found(true), "none");
+  std::ofstream(directory_ / "README") << "another's file is no change";
   std::ofstream(directory_ / "a.bin") << "CONTENTS of a";
-  EXPECT_EQ(found(), "none") << "hashes are not looked at";
+  EXPECT_EQ(found(), "none") << "weights are not hashed";
+  EXPECT_EQ(found(true), begin + "a.bin");
+  std::ofstream(directory_ / "c.json") << "[]";
+  EXPECT_EQ(found(), begin + "c.json");
   fs::remove(directory_ / "empty");
-  EXPECT_EQ(found(), "none");
   std::ofstream(directory_ / "a.bin") << "contents of";
-  EXPECT_EQ(found(), "a.bin: has 11 bytes where 13 were written");
-  std::ofstream(directory_ / kManifestName) << "{";
-  EXPECT_NE(found(), "none");
+  EXPECT_EQ(found(), begin + "a.bin, c.json, empty (missing)");
+}
+
+TEST_F(ManifestTest, OfAManifestThatCannotBeUsedTheChangesCannotBeTold) {
+  const auto found = [&] { return describe_changes(directory_.path()).value_or("none"); };
+  for (const char* manifest : {"{", R"({"version": 2, "files": {}})", R"({"version": 1, "files": {}})",
+                               R"({"version": 1, "files": {"/etc/passwd": {"size": 1}}})"}) {
+    SCOPED_TRACE(manifest);
+    std::ofstream(directory_ / kManifestName) << manifest;
+    EXPECT_NE(found().find(kManifestName), std::string::npos) << found();
+    EXPECT_NE(found().find("cannot be told"), std::string::npos) << found();
+  }
   fs::remove(directory_ / kManifestName);
   EXPECT_EQ(found(), "none");
 }
@@ -96,7 +114,6 @@ TEST_F(ManifestTest, AManifestMayNotNameFilesOutside) {
 TEST_F(ManifestTest, NoManifestIsADifferenceANewerOneIsNot) {
   std::ofstream(directory_ / kManifestName) << R"({"version": 2, "files": {}})";
   EXPECT_THROW(difference(), NewerVersion);
-  EXPECT_THROW((void)find_size_difference(directory_.path()), NewerVersion);
   std::ofstream(directory_ / kManifestName) << R"({"version": 0, "files": {"empty": 1}})";
   EXPECT_NE(difference().find("version 1"), std::string::npos);
   std::ofstream(directory_ / kManifestName) << R"({"version": 1, "files": {}})";

@@ -121,8 +121,8 @@ std::vector<BadFile> bad_files() {
       {"metadata a list", one("\"__metadata__\":[]," + ok), "texts"},
       {"metadata of numbers", one("\"__metadata__\":{\"a\":1}," + ok), "must be a text"},
       {"a million tensors of nothing", file_of(many + "}", ""), "more than"},
-      {"Git-LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git-LFS"},
-      {"HTML page", "<!DOCTYPE html><html></html>", "HTML"},
+      {"Git-LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"},
+      {"HTML page", "<!DOCTYPE html><html></html>", "web page"},
   };
 }
 

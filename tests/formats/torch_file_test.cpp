@@ -326,7 +326,7 @@ TEST(TorchZip, AnArchiveOfSomethingElseIsNamed) {
 TEST(TorchZip, WhatIsNoTorchFileIsNamed) {
   expect_bad("", "not a file of torch.save");
   expect_bad("hello", "not a file of torch.save");
-  expect_bad("<!DOCTYPE html>", "HTML");
+  expect_bad("<!DOCTYPE html>", "web page");
 }
 
 TEST(Crc32, EqualsThePlainDefinitionAcrossChunks) {

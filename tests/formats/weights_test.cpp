@@ -51,6 +51,48 @@ TEST(WeightFiles, ReadsTorchFiles) {
   EXPECT_EQ(WeightFiles(directory.path()).find("w")->bytes, "abcd");
 }
 
+TEST(WeightFiles, FindsTheWeightsInATrainingsCheckpoint) {
+  const auto weights = [](const char* bytes) {
+    TorchDict dict;
+    dict.add("w", TorchTensor{StoredType::kF32, {1}, bytes});
+    return dict;
+  };
+  TorchDict optimizer;
+  optimizer.add("state", TorchDict{});
+  struct Row {
+    std::vector<std::pair<const char*, TorchValue>> entries;
+    const char* entry;  // nullptr: refused
+    const char* bytes;
+  };
+  const Row rows[] = {
+      {{{"epoch", 3}, {"state_dict", weights("abcd")}}, "state_dict", "abcd"},
+      {{{"mine", weights("abcd")}, {"optimizer", optimizer}}, "mine", "abcd"},
+      {{{"ema", weights("efgh")}, {"model", weights("abcd")}}, "model", "abcd"},
+      {{{"model", weights("efgh")}, {"state_dict", weights("abcd")}}, "state_dict", "abcd"},
+      {{{"student", weights("abcd")}, {"teacher", weights("efgh")}}, nullptr, "\"student\""},
+      {{{"epoch", 3}, {"optimizer", optimizer}}, nullptr, "epoch"},
+      {{{"w", TorchTensor{StoredType::kF32, {1}, "abcd"}}, {"model", weights("efgh")}},
+       nullptr,
+       "the entry model"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.bytes);
+    TemporaryDirectory directory;
+    TorchDict dict;
+    for (const auto& [name, value] : row.entries) dict.add(name, value);
+    write_torch_file(directory / "pytorch_model.bin", dict);
+    if (row.entry == nullptr) {
+      const Error error =
+          expect_error(ErrorCode::kBadModel, [&] { WeightFiles files(directory.path()); });
+      EXPECT_NE(error.reason().find(row.bytes), std::string::npos) << error.what();
+      continue;
+    }
+    const WeightFiles files(directory.path());
+    EXPECT_EQ(files.entry(), row.entry);
+    EXPECT_EQ(files.find("w")->bytes, row.bytes);
+  }
+}
+
 TEST(WeightFiles, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
   TemporaryDirectory directory;
   const std::string bytes(100'000, 'x');
@@ -121,7 +163,7 @@ TEST(WeightFiles, WhatIsNoStateDictIsRefused) {
   std::ofstream(directory / "pytorch_model.bin") << "version https://git-lfs.github.com/spec/v1\n";
   EXPECT_NE(expect_error(ErrorCode::kBadModel, [&] { WeightFiles weights(directory.path()); })
                 .reason()
-                .find("Git-LFS"),
+                .find("Git LFS pointer"),
             std::string::npos);
 }
 

@@ -95,6 +95,37 @@ TEST(ModelConfig, RefusesWhatItCannotMeanNamingKeyAndFile) {
   }
 }
 
+// What a file without model_type must have, and what shows that it is another family's.
+TEST(ModelConfig, WithoutAModelTypeTheKeysMustBeBerts) {
+  const std::string keys = R"("vocab_size": 21128, "hidden_size": 64, "num_hidden_layers": 1,
+      "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 512)";
+  const std::string packs = R"(, "directionality": "bidi", "pooler_type": "first_token_transform",
+      "type_vocab_size": 2)";
+  const ModelConfig config = parse("{" + keys + packs + "}");
+  EXPECT_EQ(config.model_type, "bert");
+  EXPECT_EQ(config.vocab_size, 21128);
+  EXPECT_NE(config.note().value_or("none").find("\"model_type\""), std::string::npos);
+  EXPECT_NE(config.to_json_text().find("\"model_type\": \"bert\""), std::string::npos);
+  EXPECT_TRUE(parse("{" + keys + R"(, "architectures": ["BertForMaskedLM"]})").note());
+  EXPECT_FALSE(parse("{" + keys + R"(, "model_type": "bert"})").note());
+  const std::pair<std::string, const char*> rows[] = {
+      {"{}", "vocab_size"},
+      {"{" + keys.substr(keys.find("\"hidden")) + "}", "vocab_size"},
+      {"{" + keys + R"(, "architectures": ["RobertaForMaskedLM"]})", "RobertaForMaskedLM"},
+      {"{" + keys + R"(, "architectures": ["BertGenerationEncoder"]})", "BertGenerationEncoder"},
+      {"{" + keys + R"(, "embedding_size": 128})", "embedding_size"},
+      {"{" + keys + R"(, "use_relative_position": true})", "use_relative_position"},
+      {"{" + keys + R"(, "type_vocab_size": 1})", "RoBERTa"},
+      {"{" + keys + R"(, "pad_token_id": 1})", "RoBERTa"},
+  };
+  for (const auto& [text, reason] : rows) {
+    SCOPED_TRACE(text);
+    const Error error = expect_error(ErrorCode::kBadModel, [&] { parse(text); });
+    EXPECT_TRUE(error.reason().starts_with("\"model_type\" is missing")) << error.what();
+    EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
+  }
+}
+
 TEST(ModelConfig, DeepJsonIsRefused) {
   const std::string text = R"({"model_type": "bert", "x": )" + std::string(100000, '[');
   expect_error(ErrorCode::kBadModel, [&] { parse(text); });

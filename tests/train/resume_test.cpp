@@ -277,6 +277,34 @@ TEST_F(Resume, FromAForeignCheckpointWarnsOnceAndStillLooksAtIt) {
   }
 }
 
+// As save_only_model leaves it, or a thrifty hand: nothing to resume from, but weights to start from.
+TEST_F(Resume, WithoutOptimiserStateItNamesTheWayToItsWeights) {
+  run_until_killed(stepwise("out"), 6);
+  std::filesystem::copy(at("out/checkpoint-4"), at("foreign"));
+  std::filesystem::remove(at("foreign/spanforge_manifest.json"));
+  std::filesystem::remove(at("foreign/spanforge_state.json"));
+  for (const char* directory : {"foreign", "out/checkpoint-4"}) {
+    SCOPED_TRACE(directory);
+    std::filesystem::remove(at(directory) / "optimizer.pt");
+    const Error error = expect_error(
+        ErrorCode::kIo, [&] { train(resumed(stepwise("new"), at(directory).string())); });
+    EXPECT_EQ(error.place(), (at(directory) / "optimizer.pt").string());
+    EXPECT_NE(error.reason().find("--model " + at(directory).string()), std::string::npos)
+        << error.what();
+    EXPECT_FALSE(std::filesystem::exists(at("new")));
+  }
+  // Where it is all there is, `last` does not begin from nothing.
+  for (const auto& entry : std::filesystem::directory_iterator(at("out"))) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("checkpoint-")) std::filesystem::remove(entry.path() / "optimizer.pt");
+  }
+  expect_error(ErrorCode::kIo, [&] { train(resumed(stepwise("out"))); });
+  TrainingArguments anew = stepwise("anew");
+  anew.model = at("foreign").string();
+  train(anew);
+  EXPECT_TRUE(std::filesystem::exists(at("anew/trained/model.safetensors")));
+}
+
 // The best checkpoint is found beside the resumed one, wherever the run was moved; where it is gone
 // or damaged, that is said before the first step and not after the last.
 TEST_F(Resume, FindsTheBestCheckpointOrSaysSoAtOnce) {

@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "spanforge/base/foreign_content.h"
 #include "spanforge/base/utf8.h"
 
 namespace spanforge {
@@ -39,6 +40,8 @@ void JsonReader::fail_at(size_t position, const std::string& what) const {
 }
 
 void JsonReader::fail_expected(std::string_view expected) const {
+  const bool at_start = text_.find_first_not_of(" \t\r\n\xEF\xBB\xBF") >= position_;
+  if (at_start && first_line_ == 1) refuse_foreign_content(text_, place_, code_);
   if (position_ >= text_.size()) {
     fail_at(position_, fmt::format("the text ends where {} must follow", expected));
   }

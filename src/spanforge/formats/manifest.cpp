@@ -8,6 +8,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
+#include "spanforge/base/join.h"
 #include "spanforge/base/json.h"
 #include "spanforge/base/threads.h"
 
@@ -76,10 +77,6 @@ bool stays_inside(const std::string& name) {
          std::none_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
 }
 
-std::string size_difference(const FileHash& listed, uint64_t size) {
-  return fmt::format("{}: has {} bytes where {} were written", listed.name, size, listed.size);
-}
-
 // What a manifest lists. Errors: Error{kBadModel}, NewerVersion.
 std::vector<FileHash> read_manifest(const fs::path& directory) {
   const fs::path path = directory / kManifestName;
@@ -111,7 +108,9 @@ std::optional<std::string> compare(const fs::path& directory, const std::vector<
   for (const FileHash& file : listed) {
     const std::optional<uint64_t> size = regular_file_size(directory / file.name);
     if (!size) return file.name + ": is missing";
-    if (*size != file.size) return size_difference(file, *size);
+    if (*size != file.size) {
+      return fmt::format("{}: has {} bytes where {} were written", file.name, *size, file.size);
+    }
   }
   std::vector<FileHash> found(listed.size());
   parallel_for(static_cast<int64_t>(listed.size()), 1, [&](int64_t i) {
@@ -124,6 +123,36 @@ std::optional<std::string> compare(const fs::path& directory, const std::vector<
     }
   }
   return std::nullopt;
+}
+
+bool holds_weights(const fs::path& file) {
+  const std::string extension = file.extension().string();
+  return extension == ".safetensors" || extension == ".bin" || extension == ".pt" ||
+         extension == ".pth";
+}
+
+// Names of the listed files that differ; a file that is gone is marked so.
+std::vector<std::string> find_changed(const fs::path& directory,
+                                      const std::vector<FileHash>& listed, bool with_weights) {
+  std::vector<char> differs(listed.size());
+  std::vector<std::string> names;
+  for (const FileHash& file : listed) names.push_back(file.name);
+  parallel_for(static_cast<int64_t>(listed.size()), 1, [&](int64_t i) {
+    const auto k = static_cast<size_t>(i);
+    const fs::path path = directory / listed[k].name;
+    const std::optional<uint64_t> size = regular_file_size(path);
+    if (!size) names[k] += " (missing)";
+    differs[k] = !size || *size != listed[k].size;
+    if (differs[k] || (holds_weights(path) && !with_weights)) return;
+    FileHash found;
+    hash_file(path, found);
+    differs[k] = found.sha256 != listed[k].sha256;
+  });
+  std::vector<std::string> changed;
+  for (size_t i = 0; i < listed.size(); ++i) {
+    if (differs[i]) changed.push_back(std::move(names[i]));
+  }
+  return changed;
 }
 
 // A manifest that is not sound is a difference like another.
@@ -160,25 +189,23 @@ std::optional<std::string> find_manifest_difference(const fs::path& directory) {
   return as_difference([&] { return compare(directory, read_manifest(directory)); });
 }
 
-std::optional<std::string> find_size_difference(const fs::path& directory) {
+std::optional<std::string> describe_changes(const fs::path& directory, bool with_weights) {
   if (!has_manifest(directory)) return std::nullopt;
-  return as_difference([&]() -> std::optional<std::string> {
-    for (const FileHash& file : read_manifest(directory)) {
-      const std::optional<uint64_t> size = regular_file_size(directory / file.name);
-      if (size && *size != file.size) return size_difference(file, *size);
-    }
-    return std::nullopt;
-  });
+  std::vector<FileHash> listed;
+  try {
+    listed = read_manifest(directory);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kIo) throw;
+    return std::string(error.what()) + "; what was changed since cannot be told";
+  }
+  const std::vector<std::string> changed = find_changed(directory, listed, with_weights);
+  if (changed.empty()) return std::nullopt;
+  return fmt::format("{}: changed since spanforge saved it: {}", directory.string(),
+                     join(changed, ", "));
 }
 
 bool has_manifest(const fs::path& directory) {
   return regular_file_size(directory / kManifestName).has_value();
-}
-
-Error damaged_model(const fs::path& directory, const std::string& difference) {
-  return Error(ErrorCode::kBadModel, directory.string(),
-               fmt::format("is damaged: {}; after a change on purpose, remove its {}", difference,
-                           kManifestName));
 }
 
 }  // namespace spanforge

@@ -32,13 +32,11 @@ void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& w
 // manifest differs. Files the manifest does not list are ignored. Bad contents never throw, but for
 // NewerVersion; Error{kIo, file} where the system cannot read.
 std::optional<std::string> find_manifest_difference(const fs::path& directory);
-// The same from sizes alone, of the files that are there: what costs nothing. nullopt also without
-// a manifest.
-std::optional<std::string> find_size_difference(const fs::path& directory);
+// What was changed after spanforge wrote the directory: "DIR: changed since spanforge saved it:
+// config.json, vocab.txt (missing)". nullopt: nothing, or there is no manifest. Weights (.safetensors,
+// .bin, .pt) are compared by size, unless with_weights; the other files by size and hash. A manifest
+// that cannot be used is named in the same way. Errors: Error{kIo, file}.
+std::optional<std::string> describe_changes(const fs::path& directory, bool with_weights = false);
 bool has_manifest(const fs::path& directory);
-
-// What to throw for a difference of a model: it may have been changed on purpose, and the message
-// says how to make that known.
-Error damaged_model(const fs::path& directory, const std::string& difference);
 
 }  // namespace spanforge

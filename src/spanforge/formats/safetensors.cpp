@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "spanforge/base/foreign_content.h"
 #include "spanforge/base/join.h"
 #include "spanforge/base/json.h"
 #include "spanforge/base/json_reader.h"
@@ -186,13 +187,7 @@ std::string_view read_header(std::string_view bytes, const std::string& place) {
   if (bytes.size() < 8) {
     fail(place, fmt::format("has {} bytes, too few for a safetensors file", bytes.size()));
   }
-  if (bytes.starts_with("version https://git-lfs")) {
-    fail(place, "is a Git-LFS pointer, not weights; fetch the file with git lfs pull");
-  }
-  if (bytes.starts_with("<!DOCTYPE") || bytes.starts_with("<!doctype") ||
-      bytes.starts_with("<html")) {
-    fail(place, "is an HTML page, not weights; download the file again");
-  }
+  refuse_foreign_content(bytes, place, ErrorCode::kBadModel);
   const uint64_t length = read_u64(bytes);
   if (length > kMaxHeaderBytes) {
     fail(place, fmt::format("declares a header of {} bytes, above the format's limit of {}: not a "

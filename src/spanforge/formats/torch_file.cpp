@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "spanforge/base/foreign_content.h"
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/text_index.h"
 #include "spanforge/formats/pickle.h"
@@ -334,18 +335,47 @@ std::optional<double> TorchValue::number() const {
 TorchValue parse_torch_file(std::string_view bytes, const std::string& place) {
   if (bytes.starts_with("PK\x03\x04")) return parse_zip_form(bytes, place);
   if (bytes.starts_with(kLegacyMagic)) return parse_legacy_form(bytes, place);
-  if (bytes.starts_with("version https://git-lfs")) {
-    fail(place, "is a Git-LFS pointer, not a torch file; fetch it with git lfs pull");
-  }
-  if (bytes.starts_with("<!DOCTYPE") || bytes.starts_with("<!doctype") || bytes.starts_with("<html")) {
-    fail(place, "is an HTML page, not a torch file; download it again");
-  }
+  refuse_foreign_content(bytes, place, ErrorCode::kBadModel);
   fail(place, "is not a file of torch.save: neither a ZIP archive nor its older form");
 }
+
+namespace {
+
+bool holds_tensors_alone(const TorchValue& value) {
+  const auto* dict = value.get_if<TorchDict>();
+  return dict != nullptr && !dict->items.empty() &&
+         std::all_of(dict->items.begin(), dict->items.end(), [](const auto& item) {
+           return item.first.template get_if<std::string>() != nullptr &&
+                  item.second.template get_if<TorchTensor>() != nullptr;
+         });
+}
+
+}  // namespace
 
 TorchFile::TorchFile(const fs::path& path)
     : file_(path),
       root_(while_whole(file_, [&] { return parse_torch_file(file_.bytes(), path.string()); })) {}
+
+StateDict find_state_dict(const TorchValue& root, const std::string& place) {
+  const auto* dict = root.get_if<TorchDict>();
+  if (dict == nullptr) fail(place, "is not a state dict: its value is no dict of tensors");
+  std::vector<StateDict> found;
+  for (const auto& [key, value] : dict->items) {
+    if (value.get_if<TorchTensor>() != nullptr) return {root, ""};
+    const auto* name = key.get_if<std::string>();
+    if (name != nullptr && holds_tensors_alone(value)) found.push_back({value, *name});
+  }
+  if (found.empty()) return {root, ""};
+  if (found.size() == 1) return found.front();
+  for (const char* usual : {"state_dict", "model_state_dict", "model", "module"}) {
+    for (const StateDict& candidate : found) {
+      if (candidate.entry == usual) return candidate;
+    }
+  }
+  fail(place, fmt::format("holds several dicts of tensors, \"{}\" and \"{}\" among them: save the one "
+                          "that is the model's",
+                          quote_for_message(found[0].entry), quote_for_message(found[1].entry)));
+}
 
 std::vector<StoredTensor> state_dict_tensors(const TorchValue& root, const std::string& place) {
   const auto* dict = root.get_if<TorchDict>();

@@ -103,6 +103,15 @@ class TorchFile {
 // The same from memory; views point into `bytes`.
 TorchValue parse_torch_file(std::string_view bytes, const std::string& place);
 
+// The weights of a torch file: its dict, or, in a training's checkpoint, the one entry of that dict
+// that is a dict of tensors ("state_dict", "model" and the like are taken before others).
+// Errors: Error{kBadModel, place} where the value is no dict, or several entries could be meant.
+struct StateDict {
+  const TorchValue& dict;
+  std::string entry;  // "": the file's own dict
+};
+StateDict find_state_dict(const TorchValue& root, const std::string& place);
+
 // The named tensors of a state dict (pytorch_model.bin): entries that are not tensors are an error.
 std::vector<StoredTensor> state_dict_tensors(const TorchValue& root, const std::string& place);
 

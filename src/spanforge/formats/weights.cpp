@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/json.h"
+#include "spanforge/formats/other_weights.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/torch_file.h"
 
@@ -53,6 +54,7 @@ std::map<std::string, std::string> read_weight_map(const fs::path& index) {
 struct WeightFiles::Files {
   std::vector<SafetensorsFile> safetensors;
   std::vector<TorchFile> torch;
+  std::string entry;
 
   std::vector<StoredTensor> open(const fs::path& path) {
     if (path.extension() == ".safetensors") {
@@ -60,7 +62,9 @@ struct WeightFiles::Files {
       return safetensors.back().tensors();
     }
     torch.emplace_back(path);
-    return state_dict_tensors(torch.back().root(), path.string());
+    const StateDict found = find_state_dict(torch.back().root(), path.string());
+    entry = found.entry;
+    return state_dict_tensors(found.dict, path.string());
   }
 
   std::vector<StoredTensor> open_shards(const fs::path& index) {
@@ -116,6 +120,7 @@ WeightFiles::WeightFiles(const fs::path& directory)
                             "it was converted from",
                             kInt8WeightFile));
   }
+  refuse_other_weights(directory);
   if (path_.empty()) {
     throw Error(ErrorCode::kIo, directory.string(),
                 "has no weights: neither model.safetensors nor pytorch_model.bin");
@@ -128,6 +133,8 @@ WeightFiles::WeightFiles(const fs::path& directory)
 
 WeightFiles::~WeightFiles() = default;
 WeightFiles::WeightFiles(WeightFiles&&) noexcept = default;
+
+const std::string& WeightFiles::entry() const { return files_->entry; }
 
 const StoredTensor* WeightFiles::find(std::string_view name) const {
   const auto found = index_.find(name, texts_in(tensors_, &StoredTensor::name));

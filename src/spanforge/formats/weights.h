@@ -2,8 +2,8 @@
 // The weights of a Hugging Face model directory, whatever form they have. Looked for in this order:
 // model.safetensors, model.safetensors.index.json (shards), pytorch_model.bin,
 // pytorch_model.bin.index.json. Shards must lie in the directory itself; every tensor of the index
-// must be in the shard it names and in no other. A Git-LFS pointer or an HTML page in place of
-// weights is named as such. Errors: Error{kBadModel} naming the file, Error{kIo}.
+// must be in the shard it names and in no other. A Git LFS pointer or a web page in place of
+// weights is named as such, and so are weights of a form that is not read (other_weights.h). Errors: Error{kBadModel} naming the file, Error{kIo}.
 
 #include <filesystem>
 #include <memory>
@@ -33,6 +33,8 @@ class WeightFiles {
   // Copies a part of a tensor's bytes.
   void copy(std::string_view part, void* to) const;
   const fs::path& path() const { return path_; }  // the file or index read, for messages
+  // The entry of a torch file's dict that holds the weights, "state_dict" say; "": the dict itself.
+  const std::string& entry() const;
 
  private:
   struct Files;

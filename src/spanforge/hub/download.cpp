@@ -10,6 +10,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/foreign_content.h"
 #include "spanforge/base/json.h"
 #include "spanforge/hub/explain.h"
 #include "spanforge/hub/partial_file.h"
@@ -140,10 +141,10 @@ void HubDownloader::open() {
 }
 
 void HubDownloader::read_listing(const std::string& body, const std::string& url) {
-  if (const auto foreign = foreign_content(body)) {
+  if (const auto foreign = find_foreign_content(body)) {
     fail(url, fmt::format("answers with {} instead of a list of files: a login page or a firewall on "
                           "the way, or HF_ENDPOINT names no hub",
-                          *foreign));
+                          foreign_content_name(*foreign)));
   }
   const Json json = parse_json(body, shown_url(url), ErrorCode::kNetwork);
   const bool sound = json.is_object() && json.contains("sha") && json["sha"].is_string() &&
@@ -335,14 +336,14 @@ void HubDownloader::verify(const std::string& partial, const std::string& file,
                            const Remote& remote) const {
   const auto found = hash_like(remote.etag, partial);
   if (found && *found == remote.etag) return;
-  const auto foreign = foreign_content(partial_head(partial));
+  const auto foreign = find_foreign_content(partial_head(partial));
   if (!found && !foreign) return;  // a mirror's own tag: the size was all there was to check
   std::error_code ignored;
   fs::remove(partial, ignored);
   if (foreign) {
     fail(remote.url, fmt::format("{} arrived as {}: thrown away; the mirror (HF_ENDPOINT) or what is "
                                  "on the way does not hand the file over",
-                                 file, *foreign));
+                                 file, foreign_content_name(*foreign)));
   }
   fail(remote.url, fmt::format("{} arrived with the hash {} where {} was announced: thrown away; "
                                "run again", file, *found, remote.etag));

@@ -170,14 +170,4 @@ std::string explain_status(const HttpResponse& response, const HubId& id,
   return fmt::format("answers {}{}", response.status, words_of(response, options.token));
 }
 
-std::optional<std::string> foreign_content(std::string_view head) {
-  head.remove_prefix(std::min(head.find_first_not_of(" \t\r\n\xEF\xBB\xBF"), head.size()));
-  if (head.starts_with("version https://git-lfs.github.com/spec/")) return "a Git LFS pointer";
-  std::string begin(head.substr(0, 14));
-  std::transform(begin.begin(), begin.end(), begin.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (begin.starts_with("<!doctype html") || begin.starts_with("<html")) return "a web page";
-  return std::nullopt;
-}
-
 }  // namespace spanforge

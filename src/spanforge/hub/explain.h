@@ -21,8 +21,4 @@ std::string explain_unreachable(const HttpResponse& response);
 std::string explain_status(const HttpResponse& response, const HubId& id,
                            const HubOptions& options);
 
-// Something else than a hub's answer or a model's file begins with these bytes: "a web page" (of a
-// login, a firewall), "a Git LFS pointer".
-std::optional<std::string> foreign_content(std::string_view head);
-
 }  // namespace spanforge

@@ -139,11 +139,13 @@ struct Pipeline::Impl {
   }
 };
 
-Pipeline Pipeline::from_directory(const std::filesystem::path& directory, Precision precision) {
+Pipeline Pipeline::from_directory(const std::filesystem::path& directory, Precision precision,
+                                  LoadReport* report) {
   auto model = std::make_unique<const AnsweringModel>(
-      AnsweringModel::load(directory, directory.string(), precision));
-  return Pipeline(std::move(model), Tokenizer::from_directory(directory),
-                  load_answer_settings(directory));
+      AnsweringModel::load(directory, directory.string(), precision, report));
+  Tokenizer tokenizer = Tokenizer::from_directory(directory);
+  if (report != nullptr && tokenizer.note()) report->notes.push_back(*tokenizer.note());
+  return Pipeline(std::move(model), std::move(tokenizer), load_answer_settings(directory));
 }
 
 Pipeline::Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,

@@ -44,9 +44,11 @@ struct AskAnswer {
 
 class Pipeline {
  public:
-  // Loads an AnsweringModel, so an int8 directory as well. Errors: AnsweringModel::load's.
+  // Loads an AnsweringModel, so an int8 directory as well. report: AnsweringModel::load's, and so are
+  // the errors.
   static Pipeline from_directory(const std::filesystem::path& directory,
-                                 Precision precision = Precision::kF32);
+                                 Precision precision = Precision::kF32,
+                                 LoadReport* report = nullptr);
   Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,
            std::optional<AnswerSettings> settings = std::nullopt);
   Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,

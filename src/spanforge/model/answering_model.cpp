@@ -5,6 +5,7 @@
 #include "spanforge/model/answering_weights.h"
 #include "spanforge/model/batch_ids.h"
 #include "spanforge/model/int8_file.h"
+#include "spanforge/model/load_report.h"
 #include "spanforge/ops/gemm.h"
 
 namespace spanforge {
@@ -50,6 +51,7 @@ AnsweringModel AnsweringModel::load(const std::filesystem::path& directory,
     impl->weights = load_stored_weights(directory, source, impl->spec, table, precision, report);
     impl->dtype = precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
   }
+  if (report != nullptr) *report = with_note(*report, impl->config);
   return AnsweringModel(std::move(impl));
 }
 

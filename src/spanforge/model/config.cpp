@@ -2,10 +2,13 @@
 
 #include <concepts>
 
+#include <fmt/core.h>
+
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
+#include "spanforge/formats/weights.h"
 #include "spanforge/model/encoder_spec.h"
-#include "spanforge/model/foreign_file.h"
+#include "spanforge/model/weight_names.h"
 #include "spanforge/ops/activation.h"
 
 namespace spanforge {
@@ -121,23 +124,89 @@ void refuse_unsupported(const Json& json, const std::string& place) {
   }
 }
 
+// Keys of other families' files, which may lack a model_type as well.
+constexpr const char* kOtherFamiliesKeys[] = {
+    "attention_window", "block_size", "d_model", "dim", "embedding_size", "emb_size", "head_ratio",
+    "inner_group_num", "max_2d_position_embeddings", "max_relative_position", "n_layer", "n_layers",
+    "num_hidden_groups", "position_buckets", "relative_attention", "relative_attention_num_buckets",
+    "rotary_value", "task_type_vocab_size", "true_hidden_size", "use_bottleneck",
+    "use_relative_position", "use_task_id"};
+
+// "BertForPreTraining", but not "BertGenerationEncoder".
+bool is_berts_architecture(const Json& name) {
+  if (!name.is_string()) return false;
+  const auto text = name.get<std::string>();
+  return text == "BertModel" || text == "BertLMHeadModel" || text.starts_with("BertFor");
+}
+
+// A config.json without model_type, as the first BERTs came: plainly BERT's, or an error.
+void require_berts_keys(const Json& json, const std::string& place) {
+  const auto refuse = [&](const std::string& why) {
+    throw Error(ErrorCode::kBadModel, place,
+                fmt::format("\"model_type\" is missing, and {}: if this is a BERT model's file, state "
+                            "\"model_type\": \"bert\"",
+                            why));
+  };
+  if (const Json* names = json.find("architectures"); names != nullptr && names->is_array()) {
+    for (const Json& name : names->as_array()) {
+      if (!is_berts_architecture(name)) {
+        refuse("\"architectures\" names " + quote_for_message(name.dump()));
+      }
+    }
+  }
+  for (const char* key : {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+                          "intermediate_size", "max_position_embeddings"}) {
+    if (!json.contains(key)) refuse(fmt::format("so is \"{}\"", key));
+  }
+  for (const char* key : kOtherFamiliesKeys) {
+    if (json.contains(key)) refuse(fmt::format("\"{}\" is no key of BERT's", key));
+  }
+  // RoBERTa's tables: one token type, positions behind the padding row.
+  for (const auto& [key, value] : {std::pair("type_vocab_size", 1), {"pad_token_id", 1}}) {
+    if (const Json* found = json.find(key); found != nullptr && *found == value) {
+      refuse(fmt::format("\"{}\" is {}, as in RoBERTa", key, value));
+    }
+  }
+}
+
 }  // namespace
 
+std::filesystem::path ModelConfig::file_in(const std::filesystem::path& directory) {
+  const std::filesystem::path usual = directory / "config.json";
+  const std::filesystem::path of_packs = directory / "bert_config.json";
+  return !path_exists(usual) && path_exists(of_packs) ? of_packs : usual;
+}
+
 ModelConfig ModelConfig::from_directory(const std::filesystem::path& directory) {
-  const std::filesystem::path file = directory / "config.json";
-  return from_json_text(read_file(file), file.string());
+  const std::filesystem::path file = file_in(directory);
+  ModelConfig config = from_json_text(read_file(file), file.string());
+  if (config.note_ && !find_weight_file(directory).empty()) {
+    const WeightFiles weights(directory);
+    const EncoderSpec& spec =
+        encoder_spec(config.model_type, ErrorCode::kBadModel, file.string());
+    if (!names_fit(weights.tensors(), spec)) {
+      throw Error(ErrorCode::kBadModel, file.string(),
+                  fmt::format("\"model_type\" is missing, and the names of the weights in {} are not "
+                              "{}'s; state the model's type",
+                              weights.path().filename().string(), spec.model_type));
+    }
+  }
+  return config;
 }
 
 ModelConfig ModelConfig::from_json_text(std::string_view text, const std::string& place) {
-  refuse_foreign_file(text, place);
+  if (text.empty()) throw Error(ErrorCode::kBadModel, place, "the file is empty");
   const Json json = parse_json(text, place, ErrorCode::kBadModel);
   if (!json.is_object()) throw Error(ErrorCode::kBadModel, place, "this is not a JSON object");
-  if (!json.contains("model_type")) {
-    throw Error(ErrorCode::kBadModel, place,
-                "\"model_type\" is missing: not a model's config.json");
-  }
   ModelConfig config;
-  read_text(json, "model_type", config.model_type, place);
+  if (json.contains("model_type")) {
+    read_text(json, "model_type", config.model_type, place);
+  } else {
+    require_berts_keys(json, place);
+    config.note_ = fmt::format(
+        "{}: has no \"model_type\"; its keys are those of a {} model, and it is read as one", place,
+        config.model_type);
+  }
   encoder_spec(config.model_type, ErrorCode::kBadModel, place);
   visit_numbers(config,
                 [&](const auto& field, auto& value) { read_number(json, field, value, place); });

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,8 +31,15 @@ struct ModelConfig {
   // Keys that are missing have the values of HF's BertConfig (the defaults above).
   // Errors: Error{kBadModel, file} naming the key, what stands there and what may; Error{kIo} for a
   // missing file.
+  // The file is config.json, or, where there is none, bert_config.json, as Google's and others'
+  // packs have it. A file without model_type is BERT's where its keys say so and the names of the
+  // weights beside it do not contradict; note() says that.
   static ModelConfig from_directory(const std::filesystem::path& directory);
   static ModelConfig from_json_text(std::string_view text, const std::string& place);
+  // The file that from_directory() reads: config.json where there is neither.
+  static std::filesystem::path file_in(const std::filesystem::path& directory);
+  // One line that says what was assumed; nullopt: nothing.
+  const std::optional<std::string>& note() const { return note_; }
   // "tiny" (3 layers, 128 wide), "small", "base", "large"; all have 512 positions. Set vocab_size
   // to that of the vocabulary. Error{kUsage} otherwise.
   static ModelConfig like(const std::string& name);
@@ -47,6 +55,7 @@ struct ModelConfig {
 
  private:
   std::string original_text_;
+  std::optional<std::string> note_;
 };
 
 }  // namespace spanforge

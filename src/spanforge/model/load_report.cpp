@@ -41,6 +41,11 @@ std::optional<std::string> new_weights_message(const LoadReport& report, const M
          "predictions and inference.";
 }
 
+LoadReport with_note(LoadReport report, const ModelConfig& config) {
+  if (config.note()) report.notes.insert(report.notes.begin(), *config.note());
+  return report;
+}
+
 std::vector<std::string> message_lines(const std::string& message) {
   std::vector<std::string> lines;
   for (size_t start = 0; start < message.size();) {

@@ -23,6 +23,9 @@ std::optional<std::string> unused_weights_message(const LoadReport& report,
 std::optional<std::string> new_weights_message(const LoadReport& report, const ModelConfig& config,
                                                const std::string& source);
 
+// The report with what reading config.json assumed before its notes.
+LoadReport with_note(LoadReport report, const ModelConfig& config);
+
 // The lines of a message, for printing each as a line of its own.
 std::vector<std::string> message_lines(const std::string& message);
 

@@ -10,6 +10,7 @@
 #include "spanforge/model/encoder.h"
 #include "spanforge/model/gradient_store.h"
 #include "spanforge/model/initial_weights.h"
+#include "spanforge/model/load_report.h"
 #include "spanforge/model/weight_io.h"
 #include "spanforge/ops/optimizer.h"
 #include "spanforge/ops/span_loss.h"
@@ -80,7 +81,7 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const std::filesystem::path&
     initialize_parameter(parameter, impl->config.initializer_range, head_seed,
                          parameter_view(parameter, impl->weights()));
   }
-  if (report != nullptr) *report = match.report;
+  if (report != nullptr) *report = with_note(match.report, impl->config);
   return QuestionAnsweringModel(std::move(impl));
 }
 

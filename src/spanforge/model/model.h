@@ -39,6 +39,7 @@ struct Parameter {
 struct LoadReport {
   std::vector<std::string> unused;       // in the file, not in the model (the pooler, say)
   std::vector<std::string> initialized;  // made new (only the QA head may be)
+  std::vector<std::string> notes;        // what was understood otherwise than written; a line each
 };
 
 struct DropoutSeeds {  // training only

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "spanforge/model/load_report.h"
 #include "spanforge/model/weight_io.h"
 
 namespace spanforge {
@@ -43,7 +44,7 @@ ModelInfo inspect_model(const std::filesystem::path& directory) {
   info.architecture = spec.architecture;
   info.parameters = table.parameter_count;
   info.weight_file = files.path();
-  info.report = match.report;
+  info.report = with_note(match.report, info.config);
   info.parts = {{"embeddings"}, {"encoder"}, {std::string(spec.head)}};
   for (const Parameter& parameter : table.rows) {
     for (PartSize& part : info.parts) {

@@ -7,23 +7,13 @@
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/formats/safetensors.h"
+#include "spanforge/model/weight_names.h"
 #include "spanforge/ops/optimizer.h"
 
 namespace spanforge {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "weights are stored little-endian");
-
-// HF's rename of names that came from TensorFlow checkpoints.
-std::string modern_name(std::string_view name) {
-  for (const auto& [old_end, new_end] :
-       {std::pair{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}}) {
-    if (name.ends_with(old_end)) {
-      return std::string(name.substr(0, name.size() - std::strlen(old_end))) + new_end;
-    }
-  }
-  return std::string(name);
-}
 
 // Index buffers that older versions of transformers saved among the weights; no parameters.
 bool is_buffer(std::string_view name) {
@@ -94,15 +84,41 @@ void convert_stored(StoredType type, const char* bytes, int64_t count, float* ou
 
 }  // namespace
 
+std::optional<std::string> weights_note(const WeightFiles& files, const WeightNames& names) {
+  std::string text;
+  if (!files.entry().empty()) {
+    text = "the weights stand in its entry \"" + quote_for_message(files.entry()) + "\"";
+  }
+  for (const std::string& part : names.taken_off()) {
+    text += text.empty() ? "" : "; ";
+    text += "\"" + quote_for_message(part) + "\" in the weights' names is taken off";
+  }
+  if (text.empty()) return std::nullopt;
+  return files.path().string() + ": " + text;
+}
+
+std::vector<StoredTensor> tensors_without_prefix(const WeightFiles& files,
+                                                 std::optional<std::string>& note) {
+  std::vector<StoredTensor> tensors = files.tensors();
+  const EncoderSpec& spec = encoder_spec("bert", ErrorCode::kInternal, "weights");
+  if (!names_fit(tensors, spec)) return tensors;
+  const WeightNames names(tensors, spec, files.path().string());
+  note = weights_note(files, names);
+  if (names.taken_off().empty()) return tensors;
+  for (StoredTensor& tensor : tensors) tensor.name = names.clean(tensor.name);
+  return tensors;
+}
+
 WeightMatch match_weights(const WeightFiles& files, const EncoderSpec& spec,
                           const ParameterTable& table, bool may_lack_head) {
   KeyedMap<std::string_view, size_t> row_of;
   for (size_t i = 0; i < table.rows.size(); ++i) row_of.emplace(table.rows[i].name, i);
 
+  const WeightNames names(files.tensors(), spec, files.path().string());
   WeightMatch match{std::vector<const StoredTensor*>(table.rows.size()), {}};
   std::vector<std::string> twice, wrong, missing;
   for (const StoredTensor& stored : files.tensors()) {
-    const std::string name = modern_name(stored.name);
+    const std::string name = names.clean(stored.name);
     auto row = row_of.find(name);
     const std::string prefixed = std::string(spec.base_prefix) + name;
     if (row == row_of.end()) row = row_of.find(prefixed);
@@ -135,6 +151,7 @@ WeightMatch match_weights(const WeightFiles& files, const EncoderSpec& spec,
   add_complaint(reason, "misshaped", wrong);
   add_complaint(reason, "there twice", twice);
   if (!reason.empty()) throw Error(ErrorCode::kBadModel, files.path().string(), reason);
+  if (const auto note = weights_note(files, names)) match.report.notes.push_back(*note);
   return match;
 }
 

@@ -1,15 +1,17 @@
 #pragma once
 // Weights in and out of Hugging Face directories.
-// Names: HF's, with or without the base model's prefix ("bert."), LayerNorm.gamma/beta as early
-//   checkpoints have it. Stored as f16, bf16, f32 or f64; always f32 here.
+// Names: HF's, with or without the base model's prefix ("bert."), and what weight_names.h undoes.
+//   Stored as f16, bf16, f32 or f64; always f32 here.
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "spanforge/formats/weights.h"
 #include "spanforge/model/parameter_table.h"
+#include "spanforge/model/weight_names.h"
 
 namespace spanforge {
 
@@ -17,6 +19,15 @@ struct WeightMatch {
   std::vector<const StoredTensor*> stored;  // by row of the table; nullptr: to be made new
   LoadReport report;
 };
+
+// One line that says where the weights stand in the file and what was taken off their names;
+// nullopt: nowhere else and nothing.
+std::optional<std::string> weights_note(const WeightFiles& files, const WeightNames& names);
+
+// The tensors as Hugging Face's directories name them: without a prefix or wrappers where there are
+// any, else as they are. Whose weights they are does not matter. note: receives weights_note()'s line.
+std::vector<StoredTensor> tensors_without_prefix(const WeightFiles& files,
+                                                 std::optional<std::string>& note);
 
 // Finds every row's weights among the files' tensors, by name and shape; reads no data yet.
 // may_lack_head: rows of the head may be missing, and are then reported as initialized.

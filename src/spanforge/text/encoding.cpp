@@ -120,7 +120,8 @@ Encoding EncodingBuilder::build_one(const Template& pieces, const std::vector<in
     if (piece.sequence >= 0) {
       const int32_t w = choice[sequences++];
       const auto& of_piece = piece.sequence == 0 ? windows.first : windows.second;
-      append_sequence(piece.sequence, of_piece[w], w == 0 ? piece.type_id : piece.sequence, out);
+      const bool as_stated = w == 0 || !pieces.makes_types;
+      append_sequence(piece.sequence, of_piece[w], as_stated ? piece.type_id : piece.sequence, out);
     } else if (add_special_tokens) {
       out.ids.push_back(piece.token_id);
       out.type_ids.push_back(piece.type_id);

@@ -22,6 +22,7 @@ struct TokenizedText {
 struct Template {
   std::vector<TemplatePiece> pieces;
   std::vector<std::string> texts;  // parallel to pieces; "" for a sequence
+  bool makes_types = true;         // false: every type is 0, and pieces say so
   int32_t special_token_count() const;
 };
 
@@ -38,7 +39,7 @@ PairWindows truncate(int32_t first, int32_t second, int32_t room, const Truncati
 // Builds the encoding and, as HF orders them, its overflowing windows (every combination of the
 // two texts' windows). Unlike HF's, overflowing windows hold no overflowing ones themselves.
 // In overflowing windows, as in HF, cut-off text keeps the type id of its place (0 or 1) whatever
-// the template says.
+// the template says, unless it makes none.
 class EncodingBuilder {
  public:
   // second: null for a single text. All must outlive the builder.

@@ -241,5 +241,6 @@ std::string_view Tokenizer::id_to_token(int32_t id) const {
 }
 
 std::optional<int32_t> Tokenizer::model_max_length() const { return impl_->model_max_length; }
+const std::optional<std::string>& Tokenizer::note() const { return impl_->note; }
 
 }  // namespace spanforge

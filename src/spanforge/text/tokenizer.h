@@ -137,6 +137,10 @@ class Tokenizer {
   // tokenizer_config.json's model_max_length, when it says a usable one.
   std::optional<int32_t> model_max_length() const;
 
+  // One line about the files that its user should know: a vocabulary with capitals whose files do not
+  // state do_lower_case. nullopt: nothing.
+  const std::optional<std::string>& note() const;
+
   // Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json and vocab.txt so that
   // transformers loads the same tokenizer. Files read from a directory are kept as they were where
   // they say everything; what is missing is made.

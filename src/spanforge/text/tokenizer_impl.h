@@ -28,6 +28,8 @@ struct Tokenizer::Impl {
   Template single, pair;
   SpecialTokens special;
   std::optional<int32_t> model_max_length;
+  std::optional<std::string> note;
+  std::string class_name;  // as the files state it, for those that save() makes; "": they do not
   // Set where the normaliser is BERT's, for the files that save() makes.
   std::optional<BertNormalizerOptions> bert_normalizer;
   // Files as they were read, by name; save() writes them back.

@@ -9,7 +9,9 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/foreign_content.h"
 #include "spanforge/text/bert_document.h"
+#include "spanforge/text/tokenizer_class.h"
 #include "spanforge/text/tokenizer_parts.h"
 
 namespace spanforge {
@@ -20,6 +22,7 @@ constexpr const char* kVocabTxt = "vocab.txt";
 constexpr const char* kConfigJson = "tokenizer_config.json";
 constexpr const char* kSpecialMapJson = "special_tokens_map.json";
 constexpr const char* kAddedTokensJson = "added_tokens.json";
+constexpr const char* kModelConfigJson = "config.json";
 
 // The attributes transformers knows, in the order in which it adds their tokens.
 constexpr const char* kSpecialNames[] = {"bos_token", "eos_token", "unk_token", "sep_token",
@@ -56,16 +59,14 @@ struct Config {
   Json json = Json::object();
   std::string place = kConfigJson;
   Json added_tokens = Json::object();  // added_tokens.json
+  TokenizerClass asked;
   JsonView view() const { return {json, place}; }
 };
 
 BertOverrides overrides_of(const Config& config) {
   const JsonView view = config.view();
   BertOverrides overrides;
-  if (view.has("tokenizer_class") &&
-      view.at("tokenizer_class").string() == "PreTrainedTokenizerFast") {
-    return overrides;
-  }
+  if (config.asked.is_file_alone) return overrides;
   if (view.has("do_lower_case")) overrides.lowercase = view.at("do_lower_case").boolean();
   if (view.has("tokenize_chinese_chars")) {
     overrides.handle_chinese_chars = view.at("tokenize_chinese_chars").boolean();
@@ -119,9 +120,17 @@ void add_config_tokens(const Config& config, Tokenizer::Impl& impl) {
     if (!view.has(name)) continue;
     if (const auto content = token_content(view.at(name))) specials.push_back(*content);
   }
-  if (view.has("additional_special_tokens")) {
-    for (const JsonView& item : view.at("additional_special_tokens").items()) {
-      if (const auto content = token_content(item)) specials.push_back(*content);
+  const auto take = [&](const JsonView& item) {
+    if (const auto content = token_content(item)) specials.push_back(*content);
+  };
+  // The second is what transformers 5 calls the first; before, it was an object of named tokens.
+  for (const char* name : {"additional_special_tokens", "extra_special_tokens"}) {
+    if (!view.has(name)) continue;
+    const JsonView list = view.at(name);
+    if (list.is_object()) {
+      for (const auto& [key, item] : list.members()) take(item);
+    } else {
+      for (const JsonView& item : list.items()) take(item);
     }
   }
   for (const auto& [token, id] : JsonView(config.added_tokens, kAddedTokensJson).members()) {
@@ -157,6 +166,26 @@ Json parse_config(std::string_view text, const std::string& place) {
   return json;
 }
 
+// Where a model is given no token types it takes all of them for 0.
+void forget_token_types(Tokenizer::Impl& impl) {
+  for (Template* pieces : {&impl.single, &impl.pair}) {
+    pieces->makes_types = false;
+    for (TemplatePiece& piece : pieces->pieces) piece.type_id = 0;
+  }
+}
+
+// config.json, for what it says of the tokenizer; what else is wrong with it is for the model's reader.
+Json read_model_config(const std::filesystem::path& file) {
+  if (!path_exists(file)) return Json::object();
+  try {
+    Json json = parse_json(read_file(file), file.string(), ErrorCode::kBadModel);
+    return json.is_object() ? json : Json::object();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kBadModel) throw;
+    return Json::object();
+  }
+}
+
 std::unique_ptr<Tokenizer::Impl> build(const Json& document, const std::string& place,
                                        const Config& config) {
   const JsonView view(document, place);
@@ -181,6 +210,8 @@ std::unique_ptr<Tokenizer::Impl> build(const Json& document, const std::string& 
   impl->fast_path = BertFastPath::make(impl->normalizer.get(), impl->pre_tokenizer.get(),
                                        impl->model.get(), impl->added);
   build_templates(part("post_processor"), *impl);
+  if (!config.asked.makes_token_types) forget_token_types(*impl);
+  impl->class_name = config.asked.name;
   impl->special.unk = special_id(*impl, config, "unk_token", "[UNK]");
   impl->special.sep = special_id(*impl, config, "sep_token", "[SEP]");
   impl->special.pad = special_id(*impl, config, "pad_token", "[PAD]");
@@ -212,6 +243,7 @@ std::vector<std::string> split_lines(std::string_view text) {
 }
 
 std::vector<std::string> read_vocabulary(std::string_view text, const std::string& place) {
+  refuse_foreign_content(text, place, ErrorCode::kBadModel);
   if (const auto bad = find_invalid_utf8(text)) {
     const auto line =
         std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
@@ -219,6 +251,26 @@ std::vector<std::string> read_vocabulary(std::string_view text, const std::strin
                 "invalid UTF-8; a vocabulary is a UTF-8 text file with one token a line");
   }
   return split_lines(text);
+}
+
+// transformers lower-cases where no file states do_lower_case, and the packs of cased models state it
+// nowhere: all tokens with capitals would be lost.
+std::optional<std::string> describe_lost_capitals(const std::vector<std::string>& lines,
+                                                  const JsonView& config,
+                                                  const std::string& place) {
+  constexpr size_t kPercent = 1;  // a vocabulary of lower case may have a few, added by hand
+  if (config.has("do_lower_case")) return std::nullopt;
+  const auto has_capital = [](const std::string& token) {
+    return !token.starts_with('[') &&
+           std::any_of(token.begin(), token.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  };
+  const auto count =
+      static_cast<size_t>(std::count_if(lines.begin(), lines.end(), has_capital));
+  if (count == 0 || count * 100 < lines.size() * kPercent) return std::nullopt;
+  return fmt::format("{}: {} of {} tokens have capital letters, but no tokenizer_config.json states "
+                     "do_lower_case: texts are lower-cased, as in transformers; "
+                     "{{\"do_lower_case\": false}} in that file keeps capitals",
+                     place, count, lines.size());
 }
 
 // Two files that say different things about the same ids would make training and serving disagree.
@@ -247,6 +299,8 @@ Tokenizer Tokenizer::from_json(std::string_view json_text, std::string_view conf
   Config config;
   config.place = place + " (" + kConfigJson + ")";
   if (!config_text.empty()) config.json = parse_config(config_text, config.place);
+  const Json no_model = Json::object();
+  config.asked = find_tokenizer_class(config.view(), {no_model, place}, true);
   auto impl = build(parse_json(json_text, place, ErrorCode::kBadModel), place, config);
   impl->files[kTokenizerJson] = json_text;
   if (!config_text.empty()) impl->files[kConfigJson] = config_text;
@@ -289,6 +343,11 @@ Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
   Config config;
   config.place = place(kConfigJson);
   if (files.count(kConfigJson)) config.json = parse_config(files[kConfigJson], config.place);
+  if (files.count(kTokenizerJson) || files.count(kVocabTxt)) {
+    const Json model_config = read_model_config(directory / kModelConfigJson);
+    config.asked = find_tokenizer_class(config.view(), {model_config, place(kModelConfigJson)},
+                                        files.count(kTokenizerJson) > 0);
+  }
   if (!config.view().has("added_tokens_decoder")) {
     if (files.count(kSpecialMapJson)) {
       const Json specials = parse_config(files[kSpecialMapJson], place(kSpecialMapJson));
@@ -310,7 +369,9 @@ Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
                  place(kTokenizerJson), config);
     check_same_vocabulary(lines, impl->model->vocabulary(), place(kVocabTxt));
   } else if (files.count(kVocabTxt)) {
+    auto note = describe_lost_capitals(lines, config.view(), place(kVocabTxt));
     impl = build_from_lines(lines, place(kVocabTxt), std::move(config));
+    impl->note = std::move(note);
   } else {
     throw Error(ErrorCode::kIo, directory.string(),
                 "neither tokenizer.json nor vocab.txt is there; is this a model directory?");

@@ -105,7 +105,8 @@ Json make_config_json(const Impl& impl) {
   if (impl.model_max_length) config["model_max_length"] = *impl.model_max_length;
   if (complete) complete_bert_config(bert_options(impl), config);
   // BertTokenizerFast would give names to special tokens that are not there, and new ids to those.
-  config["tokenizer_class"] = complete ? "BertTokenizer" : "PreTrainedTokenizerFast";
+  const std::string berts = impl.class_name.empty() ? "BertTokenizer" : impl.class_name;
+  config["tokenizer_class"] = complete ? berts : "PreTrainedTokenizerFast";
   return config;
 }
 

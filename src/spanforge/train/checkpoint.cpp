@@ -86,6 +86,17 @@ Json read_spanforge_state(const fs::path& directory) {
   return json;
 }
 
+// A checkpoint that was thinned out, or saved by save_only_model. It is told as a file that is not
+// there, so that `last` does not start over where this one is all there is.
+void require_optimizer(const fs::path& directory) {
+  const fs::path file = directory / "optimizer.pt";
+  if (path_exists(file) || find_weight_file(directory).empty()) return;
+  throw Error(ErrorCode::kIo, file.string(),
+              fmt::format("is not there: the checkpoint has weights, but no optimiser's state to "
+                          "resume from; to start anew from its weights give --model {}",
+                          quote_for_message(directory.string(), directory.string().size())));
+}
+
 // Without a manifest there is nothing to compare with: every file must at least read.
 void prove_foreign_checkpoint(const fs::path& directory) {
   if (path_exists(directory / kStateFile)) {
@@ -180,6 +191,7 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   if (!directory_exists(directory)) {
     throw Error(ErrorCode::kIo, directory.string(), "is not a directory with a checkpoint");
   }
+  require_optimizer(directory);
   const bool ours = has_manifest(directory);
   if (ours) prove_whole(directory);
   CheckpointHead head;

@@ -12,6 +12,7 @@
 #include "spanforge/data/soundness.h"
 #include "spanforge/data/normalize.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/formats/other_weights.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/ops/gemm.h"
 #include "spanforge/train/data_order.h"
@@ -25,14 +26,6 @@ struct LoadedModel {
   QuestionAnsweringModel model;
   LoadReport report;
 };
-
-// Hours hang on it, and a flipped bit in a weight trains like any other.
-void require_undamaged(const fs::path& model) {
-  if (!has_manifest(model)) return;
-  if (const auto difference = find_manifest_difference(model)) {
-    throw damaged_model(model, *difference);
-  }
-}
 
 class SetupBuilder {
  public:
@@ -53,6 +46,16 @@ class SetupBuilder {
     });
   }
 
+  // A checkpoint is proved before; what another model's files hold is for their reader to judge, and
+  // a change in them may be meant. The weights are hashed, too: hours hang on them, and a flipped bit
+  // in one trains like any other.
+  void report_changes(const fs::path& model) {
+    if (checkpoint_) return;
+    if (const auto changes = describe_changes(model, /*with_weights=*/true)) {
+      notify(Kind::kWarning, *changes);
+    }
+  }
+
   QuestionAnsweringModel take_model(std::future<LoadedModel> loading, const fs::path& directory) {
     auto [model, report] = loading.get();
     if (checkpoint_ && !report.initialized.empty()) {
@@ -60,6 +63,7 @@ class SetupBuilder {
                   fmt::format("the checkpoint has no {}", report.initialized.front()));
     }
     const std::string source = checkpoint_ ? directory.string() : arguments_.model;
+    for (const std::string& line : report.notes) notify(Kind::kInformation, line);
     for (const auto& message : {unused_weights_message(report, model.config(), source),
                                 new_weights_message(report, model.config(), source)}) {
       for (const std::string& line : message_lines(message.value_or(""))) {
@@ -79,6 +83,7 @@ class SetupBuilder {
     const bool elsewhere = checkpoint_ && !checkpoint_->has_tokenizer;
     const fs::path directory = elsewhere ? model_directory() : model;
     Tokenizer tokenizer = Tokenizer::from_directory(directory);
+    if (tokenizer.note()) notify(Kind::kWarning, *tokenizer.note());
     const auto rows = static_cast<size_t>(config.vocab_size);
     if (tokenizer.vocabulary_size() > rows) {
       throw Error(ErrorCode::kBadModel, (model / "config.json").string(),
@@ -336,7 +341,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
     overlap = find_overlap(train_data, *validation_data);
   }
   const fs::path directory = checkpoint ? checkpoint->directory : builder.model_directory();
-  if (!checkpoint) require_undamaged(directory);
+  if (!checkpoint) refuse_other_weights(directory);
   const ModelConfig config = ModelConfig::from_directory(directory);
   Tokenizer tokenizer = builder.load_tokenizer(directory, config);
   const WindowOptions windows = builder.settle_windows(tokenizer, config);
@@ -349,6 +354,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
     builder.report_overlap(overlap);
   }
   QuestionAnsweringModel model = builder.take_model(std::move(loading), directory);
+  builder.report_changes(directory);
   builder.stop_if_asked(directory);
   const AnswerSettings settings = builder.answer_settings(train.features, windows);
   if (validation) builder.report_fitting(settings, validation->dataset);

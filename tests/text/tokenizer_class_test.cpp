@@ -1,0 +1,185 @@
+// Which tokenizer classes are taken for BERT's, and what is said of the others.
+
+#include "spanforge/text/tokenizer_class.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "spanforge/base/json.h"
+#include "text/sample.h"
+
+namespace spanforge {
+namespace {
+
+using testing::expect_error;
+using testing::TemporaryDirectory;
+
+const char* const kVocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\nA\n";
+
+void write(const fs::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+TokenizerClass find(const std::string& tokenizer_config, const std::string& model_config = "{}",
+                    bool has_tokenizer_json = true) {
+  const Json first = parse_json(tokenizer_config, "t", ErrorCode::kInternal);
+  const Json second = parse_json(model_config, "c", ErrorCode::kInternal);
+  return find_tokenizer_class({first, "tokenizer_config.json"}, {second, "config.json"},
+                              has_tokenizer_json);
+}
+
+std::string class_is(const std::string& name) { return "{\"tokenizer_class\": \"" + name + "\"}"; }
+
+TEST(TokenizerClass, ThoseThatAreBertsAreTaken) {
+  for (const std::string name : {"BertTokenizer", "ElectraTokenizer", "MobileBertTokenizer",
+                                 "ConvBertTokenizer", "LayoutLMTokenizer", "LxmertTokenizer",
+                                 "SqueezeBertTokenizer", "RealmTokenizer",
+                                 "DPRContextEncoderTokenizer", "DPRQuestionEncoderTokenizer"}) {
+    for (const std::string& spelt : {name, name + "Fast"}) {
+      SCOPED_TRACE(spelt);
+      for (const TokenizerClass& found : {find(class_is(spelt)), find("{}", class_is(spelt))}) {
+        EXPECT_EQ(found.name, spelt);
+        EXPECT_FALSE(found.is_file_alone);
+        EXPECT_TRUE(found.makes_token_types);
+      }
+    }
+  }
+  for (const char* nothing : {"{}", R"({"tokenizer_class": null})"}) {
+    EXPECT_EQ(find(nothing, nothing).name, "");
+    EXPECT_TRUE(find(nothing, nothing).makes_token_types);
+  }
+}
+
+TEST(TokenizerClass, OthersAreRefusedByNameAndFile) {
+  for (const char* name :
+       {"BertJapaneseTokenizer", "RobertaTokenizer", "RobertaTokenizerFast", "XLMRobertaTokenizer",
+        "AlbertTokenizer", "FunnelTokenizer", "MPNetTokenizerFast", "SplinterTokenizer",
+        "RoCBertTokenizer", "KoBertTokenizer", "BertGenerationTokenizer", "BertTokenizerSlow", "Fast",
+        ""}) {
+    SCOPED_TRACE(name);
+    const Error own = expect_error(ErrorCode::kBadModel, [&] { find(class_is(name)); });
+    EXPECT_EQ(own.place(), "tokenizer_config.json");
+    EXPECT_NE(own.reason().find(name), std::string::npos) << own.what();
+    const Error models = expect_error(ErrorCode::kBadModel, [&] { find("{}", class_is(name)); });
+    EXPECT_EQ(models.place(), "config.json");
+  }
+  // tokenizer_config.json counts where both say something.
+  EXPECT_EQ(find(class_is("BertTokenizer"), class_is("XLNetTokenizer")).name, "BertTokenizer");
+  expect_error(ErrorCode::kBadModel, [] { find(R"({"tokenizer_class": 7})"); });
+}
+
+TEST(TokenizerClass, FieldsThatMeanOtherTokensAreRefused) {
+  const std::pair<const char*, const char*> rows[] = {
+      {R"({"word_tokenizer_type": "mecab"})", "mecab"},
+      {R"({"subword_tokenizer_type": "character"})", "character"},
+      {R"({"tokenizer_class": "BertTokenizer", "word_tokenizer_type": "sudachi"})", "sudachi"},
+      {R"({"word_tokenizer_type": {"a": 1}})", "word_tokenizer_type"},
+      {R"({"auto_map": {"AutoTokenizer": ["t.T", null]}})", "t.T"},
+      {R"({"auto_map": ["t.T", "t.TFast"]})", "t.TFast"}};
+  for (const auto& [config, reason] : rows) {
+    SCOPED_TRACE(config);
+    const Error error = expect_error(ErrorCode::kBadModel, [&] { find(config); });
+    EXPECT_EQ(error.place(), "tokenizer_config.json");
+    EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
+  }
+  find(R"({"word_tokenizer_type": "basic", "subword_tokenizer_type": "wordpiece"})");
+  find("{}", R"({"auto_map": {"AutoModel": "m.M"}})");
+  const char* code = R"({"auto_map": {"AutoTokenizer": "t.T"}})";
+  EXPECT_EQ(expect_error(ErrorCode::kBadModel, [&] { find("{}", code); }).place(), "config.json");
+  find(class_is("BertTokenizer"), code);  // transformers does not look there then
+}
+
+TEST(TokenizerClass, TheFileAloneCountsForTheBaseClasses) {
+  for (const char* name : {"PreTrainedTokenizerFast", "TokenizersBackend"}) {
+    SCOPED_TRACE(name);
+    EXPECT_TRUE(find(class_is(name)).is_file_alone);
+    const Error error = expect_error(ErrorCode::kBadModel,
+                                     [&] { find(class_is(name), "{}", /*has_tokenizer_json=*/false); });
+    EXPECT_NE(error.reason().find("tokenizer.json"), std::string::npos) << error.what();
+  }
+}
+
+TEST(TokenizerClass, DecidesWhetherTokenTypesAreMade) {
+  EXPECT_FALSE(find(class_is("DistilBertTokenizer")).makes_token_types);
+  EXPECT_FALSE(find("{}", class_is("DistilBertTokenizerFast")).makes_token_types);
+  EXPECT_FALSE(find(R"({"model_input_names": ["input_ids", "attention_mask"]})").makes_token_types);
+  EXPECT_FALSE(find(class_is("TokenizersBackend")).makes_token_types);
+  EXPECT_TRUE(find(class_is("PreTrainedTokenizerFast")).makes_token_types);
+  EXPECT_TRUE(find(R"({"tokenizer_class": "DistilBertTokenizer",
+                       "model_input_names": ["input_ids", "token_type_ids"]})")
+                  .makes_token_types);
+}
+
+TEST(TokenizerClass, OfADirectoryIsLookedForInBothFilesWhateverElseIsThere) {
+  for (const bool with_json : {false, true}) {
+    SCOPED_TRACE(with_json);
+    TemporaryDirectory directory;
+    write(directory / "vocab.txt", kVocabulary);
+    if (with_json) Tokenizer::from_directory(directory.path()).save(directory.path());
+    fs::remove(directory / "tokenizer_config.json");
+    write(directory / "config.json", class_is("BertJapaneseTokenizer"));
+    const Error error =
+        expect_error(ErrorCode::kBadModel, [&] { Tokenizer::from_directory(directory.path()); });
+    EXPECT_EQ(error.place(), (directory / "config.json").string());
+    write(directory / "config.json", "{");  // its reader says so
+    EXPECT_EQ(Tokenizer::from_directory(directory.path()).vocabulary_size(), 8u);
+  }
+}
+
+TEST(TokenizerClass, WithoutTokenTypesAllAreZeroAndASavedDirectoryKeepsThat) {
+  TemporaryDirectory directory;
+  write(directory / "vocab.txt", kVocabulary);
+  const auto types = [](const Tokenizer& tokenizer) {
+    return tokenizer.encode_pair("a", "a").type_ids;
+  };
+  EXPECT_EQ(types(Tokenizer::from_directory(directory.path())),
+            (std::vector<int32_t>{0, 0, 0, 1, 1}));
+  write(directory / "config.json", class_is("DistilBertTokenizer"));
+  const Tokenizer tokenizer = Tokenizer::from_directory(directory.path());
+  EXPECT_EQ(types(tokenizer), (std::vector<int32_t>{0, 0, 0, 0, 0}));
+  tokenizer.save(directory / "saved");
+  EXPECT_EQ(types(Tokenizer::from_directory(directory / "saved")),
+            (std::vector<int32_t>{0, 0, 0, 0, 0}));
+}
+
+// As transformers 5 saves them: no added_tokens_decoder, another name for the additional tokens.
+TEST(TokenizerClass, ATokenizersBackendIsItsFile) {
+  TemporaryDirectory directory;
+  write(directory / "vocab.txt", kVocabulary);
+  Tokenizer::from_directory(directory.path()).save(directory / "m");
+  fs::remove(directory / "m" / "special_tokens_map.json");
+  const auto ids = [&](const std::string& config, const std::string& text) {
+    write(directory / "m" / "tokenizer_config.json", config);
+    return Tokenizer::from_directory(directory / "m").encode(text).ids;
+  };
+  const std::string names = R"("backend": "tokenizers", "cls_token": "[CLS]", "sep_token": "[SEP]",)"
+                            R"( "do_lower_case": false, "is_local": true, "tokenizer_class": )";
+  EXPECT_EQ(ids("{" + names + "\"TokenizersBackend\"}", "AB"), (std::vector<int32_t>{2, 5, 6, 3}));
+  EXPECT_EQ(ids("{" + names + "\"BertTokenizer\"}", "A"), (std::vector<int32_t>{2, 7, 3}));
+  EXPECT_EQ(ids("{\"extra_special_tokens\": [\"<x>\"], " + names + "\"TokenizersBackend\"}", "a<x>"),
+            (std::vector<int32_t>{2, 5, 8, 3}));
+  EXPECT_EQ(ids("{\"extra_special_tokens\": {\"x_token\": \"<x>\"}, " + names +
+                    "\"TokenizersBackend\"}",
+                "<x>a"),
+            (std::vector<int32_t>{2, 8, 5, 3}));
+}
+
+// A pack of a cased model has no tokenizer_config.json: its capitals would be lost in silence.
+TEST(TokenizerNote, NamesCapitalsThatNothingKeeps) {
+  TemporaryDirectory directory;
+  write(directory / "vocab.txt", kVocabulary);
+  const auto note = [&] {
+    return Tokenizer::from_directory(directory.path()).note().value_or("none");
+  };
+  EXPECT_NE(note().find("vocab.txt: 1 of 8 tokens have capital letters"), std::string::npos) << note();
+  write(directory / "tokenizer_config.json", R"({"do_lower_case": true})");
+  EXPECT_EQ(note(), "none");
+  write(directory / "tokenizer_config.json", "{}");
+  EXPECT_NE(note(), "none");
+  write(directory / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n");
+  EXPECT_EQ(note(), "none");
+}
+
+}  // namespace
+}  // namespace spanforge
