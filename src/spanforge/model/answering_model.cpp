@@ -4,6 +4,7 @@
 
 #include "spanforge/model/answering_weights.h"
 #include "spanforge/model/batch_ids.h"
+#include "spanforge/model/encoder.h"
 #include "spanforge/model/int8_file.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/ops/gemm.h"
@@ -21,8 +22,13 @@ struct AnsweringModel::Impl {
     check_ids(config, batch);
     if (batch.token_count() == 0) return;
     workspace.activations.release(0);
-    answering_forward(
-        {spec, shape, weights->parts, batch, dtype, workspace.activations, observer}, logits);
+    ActivationArena& arena = workspace.activations;
+    const EncoderActivations activations =
+        allocate_encoder(arena, shape, dtype, batch.token_count(), /*blocks=*/0);
+    const DropoutPlan no_dropout;
+    const AnsweringPass pass{spec,       shape, weights->parts, batch,
+                             no_dropout, arena, observer};
+    encoder_forward(pass, activations, logits);
     weights->expect_whole();
   }
 

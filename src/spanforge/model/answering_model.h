@@ -13,7 +13,7 @@
 #include <memory>
 #include <string>
 
-#include "spanforge/model/answering_encoder.h"
+#include "spanforge/model/block.h"
 #include "spanforge/model/model.h"
 
 namespace spanforge {

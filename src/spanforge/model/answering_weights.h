@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "spanforge/model/answering_encoder.h"
+#include "spanforge/model/linear_form.h"
 #include "spanforge/model/model.h"
 
 namespace spanforge {

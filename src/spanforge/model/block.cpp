@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "spanforge/model/linear_form.h"
 #include "spanforge/ops/attention.h"
-#include "spanforge/ops/linear.h"
 
 namespace spanforge {
 namespace {
@@ -25,7 +25,7 @@ Dropouts dropouts(const BlockContext& context, int32_t layer) {
           .output = context.dropout.at(layer, DropoutSite::kOutput)};
 }
 
-const Tensor kNone;  // no bias here: it is fused into the operation that follows
+const Tensor kNone;  // no bias's gradient here: the operation behind the layer gives it
 
 }  // namespace
 
@@ -49,31 +49,59 @@ BlockActivations allocate_block(ActivationArena& arena, const EncoderShape& shap
           .out = arena.allocate(dtype, tokens, shape.hidden)};
 }
 
-void block_forward(const BlockContext& context, int32_t layer, const BlockPart<Tensor>& w,
+BlockActivations allocate_passing_block(ActivationArena& arena, const EncoderShape& shape,
+                                        const Tensor& x) {
+  BlockActivations a;
+  a.qkv = arena.allocate(x.dtype, x.rows, 3 * shape.hidden);
+  a.context = arena.allocate(x.dtype, x.rows, shape.hidden);
+  a.lse = arena.allocate<float>(shape.heads, x.rows);
+  a.attention_norm = a.output_norm = allocate_norm(arena, x.dtype, x.rows, shape.hidden);
+  a.attention_out = arena.allocate(x.dtype, x.rows, shape.hidden);
+  a.inner = a.activated = arena.allocate(x.dtype, x.rows, shape.inner);
+  a.out = x;
+  return a;
+}
+
+template <class Linear>
+void block_forward(const BlockContext& context, int32_t layer, const BlockPart<Tensor, Linear>& w,
                    const Tensor& x, const BlockActivations& a) {
   const EncoderShape& s = context.shape;
   const ops::AttentionShape heads = attention_shape(context);
   const Dropouts drop = dropouts(context, layer);
+  const auto see = [&](BlockLinear linear, const Tensor& input) {
+    if (context.observer != nullptr) {
+      (*context.observer)(static_cast<size_t>(layer), linear, input);
+    }
+  };
   const size_t mark = context.scratch.mark();
   const Tensor branch = context.scratch.allocate(x.dtype, x.rows, s.hidden);
 
-  ops::linear(x, w.qkv.weight, w.qkv.bias, a.qkv);  // [T,3H] attention.self.{query,key,value}
+  see(BlockLinear::kQkv, x);
+  apply_linear(w.qkv, x, a.qkv);  // [T,3H] attention.self.{query,key,value}
   ops::attention(a.qkv, heads, drop.probabilities, a.context, a.lse);  // [T,H] attention.self
-  ops::linear(a.context, w.attention_output.weight, kNone, branch);  // [T,H] attention.output.dense
-  ops::bias_dropout_residual_layer_norm(branch, w.attention_output.bias, drop.attention_output, x,
+  see(BlockLinear::kAttentionOutput, a.context);
+  const Tensor attention_bias =
+      apply_before_bias(w.attention_output, a.context, branch);  // [T,H] attention.output.dense
+  ops::bias_dropout_residual_layer_norm(branch, attention_bias, drop.attention_output, x,
                                         w.attention_norm.gamma, w.attention_norm.beta, s.norm_eps,
                                         a.attention_norm,
                                         a.attention_out);  // [T,H] attention.output.LayerNorm
-  ops::linear(a.attention_out, w.intermediate.weight, kNone, a.inner);  // [T,F] intermediate.dense
-  ops::bias_activation(a.inner, w.intermediate.bias, s.activation,
-                       a.activated);                         // [T,F] intermediate_act_fn
-  ops::linear(a.activated, w.output.weight, kNone, branch);  // [T,H] output.dense
-  ops::bias_dropout_residual_layer_norm(branch, w.output.bias, drop.output, a.attention_out,
+  see(BlockLinear::kIntermediate, a.attention_out);
+  apply_activated(w.intermediate, a.attention_out, s.activation, a.inner,
+                  a.activated);  // [T,F] intermediate.dense, intermediate_act_fn
+  see(BlockLinear::kOutput, a.activated);
+  const Tensor output_bias = apply_before_bias(w.output, a.activated, branch);  // [T,H] output.dense
+  ops::bias_dropout_residual_layer_norm(branch, output_bias, drop.output, a.attention_out,
                                         w.output_norm.gamma, w.output_norm.beta, s.norm_eps,
                                         a.output_norm, a.out);  // [T,H] output.LayerNorm
 
   context.scratch.release(mark);
 }
+template void block_forward(const BlockContext&, int32_t, const BlockPart<Tensor>&, const Tensor&,
+                            const BlockActivations&);
+template void block_forward(const BlockContext&, int32_t,
+                            const BlockPart<Tensor, ops::PackedLinear>&, const Tensor&,
+                            const BlockActivations&);
 
 // dy runs down the residual path; each branch's gradient joins it where the branch began.
 void block_backward(const BlockContext& context, int32_t layer, const BlockPart<Tensor>& w,

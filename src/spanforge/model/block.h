@@ -3,6 +3,7 @@
 // Letters: T packed tokens, H hidden, A heads, F inner.
 
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "spanforge/model/dropout_plan.h"
@@ -22,7 +23,8 @@ struct EncoderShape {
   ops::Activation activation = ops::Activation::kGelu;
 };
 
-// What one block's forward pass leaves for its backward pass.
+// What one block's forward pass leaves for its backward pass. Where none follows, tensors that are
+// not needed at one time share their memory.
 struct BlockActivations {
   Tensor qkv;      // [T,3H]
   Tensor context;  // [T,H]
@@ -38,8 +40,14 @@ struct BlockActivations {
 // dtype: of activations, f32 or bf16.
 BlockActivations allocate_block(ActivationArena& arena, const EncoderShape& shape, DType dtype,
                                 int64_t tokens);
+// For passes without a backward: every block overwrites x, its input, by its output.
+BlockActivations allocate_passing_block(ActivationArena& arena, const EncoderShape& shape,
+                                        const Tensor& x);
 ops::LayerNormSaved allocate_norm(ActivationArena& arena, DType dtype, int64_t tokens,
                                   int64_t hidden);
+
+// Sees the input of every linear layer of the blocks.
+using InputObserver = std::function<void(size_t layer, BlockLinear linear, const Tensor& x)>;
 
 // The same for every block of a pass.
 struct BlockContext {
@@ -49,10 +57,13 @@ struct BlockContext {
   ActivationArena& scratch;  // given back before a function returns
   // Backward: gradients of matrices are added to what is there, or overwrite it.
   bool add_to_matrices = true;
+  const InputObserver* observer = nullptr;  // of the forward pass
 };
 
-// x may be a.out: it is read for the last time before a.out is written.
-void block_forward(const BlockContext& context, int32_t layer, const BlockPart<Tensor>& w,
+// x may be a.out: it is read for the last time before a.out is written. Linear: one of the forms of
+// linear_form.h.
+template <class Linear>
+void block_forward(const BlockContext& context, int32_t layer, const BlockPart<Tensor, Linear>& w,
                    const Tensor& x, const BlockActivations& a);
 
 // dy: gradient of a.out on entry, of x on return. g +=, matrices as the context says.

@@ -12,7 +12,8 @@ namespace {
 const Tensor kNone;
 const ops::Dropout kNoDropout;
 
-void embeddings_forward(const Pass& pass, const EncoderActivations& a) {
+template <class Linear>
+void embeddings_forward(const PassOf<Linear>& pass, const EncoderActivations& a) {
   const NormPart<Tensor>& norm = pass.weights.embedding_norm;
   const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kEmbeddings);
   std::vector<ops::EmbeddingTable> tables;
@@ -44,7 +45,8 @@ void embeddings_backward(const Pass& pass, const EncoderActivations& a, const Te
 }
 
 // The head computes in f32 whatever the blocks do: it is two columns wide, and the loss sees it.
-void head_forward(const Pass& pass, const Tensor& x, const Tensor& head_input,
+template <class Linear>
+void head_forward(const PassOf<Linear>& pass, const Tensor& x, const Tensor& head_input,
                   const Tensor& logits) {
   if (x.dtype != DType::kF32) ops::convert(x, head_input);  // [T,H]
   ops::linear(head_input, pass.weights.head.weight, pass.weights.head.bias,
@@ -77,18 +79,29 @@ EncoderShape encoder_shape(const ModelConfig& config) {
 EncoderActivations allocate_encoder(ActivationArena& arena, const EncoderShape& shape, DType dtype,
                                     int64_t tokens, size_t blocks) {
   EncoderActivations a;
-  a.embedding_norm = allocate_norm(arena, dtype, tokens, shape.hidden);
-  a.embedded = arena.allocate(dtype, tokens, shape.hidden);
-  for (size_t i = 0; i < blocks; ++i) {
-    a.blocks.push_back(allocate_block(arena, shape, dtype, tokens));
+  if (blocks == 0) {
+    a.embedded = arena.allocate(dtype, tokens, shape.hidden);
+    a.blocks.push_back(allocate_passing_block(arena, shape, a.embedded));
+    a.embedding_norm = a.blocks.back().output_norm;
+  } else {
+    a.embedding_norm = allocate_norm(arena, dtype, tokens, shape.hidden);
+    a.embedded = arena.allocate(dtype, tokens, shape.hidden);
+    for (size_t i = 0; i < blocks; ++i) {
+      a.blocks.push_back(allocate_block(arena, shape, dtype, tokens));
+    }
   }
   a.head_input =
       dtype == DType::kF32 ? a.blocks.back().out : arena.allocate<float>(tokens, shape.hidden);
   return a;
 }
 
-void encoder_forward(const Pass& pass, const EncoderActivations& a, const Tensor& logits) {
-  const BlockContext context{pass.shape, pass.batch.cu_seqlens, pass.dropout, pass.arena};
+template <class Linear>
+void encoder_forward(const PassOf<Linear>& pass, const EncoderActivations& a, const Tensor& logits) {
+  const BlockContext context{.shape = pass.shape,
+                             .cu_seqlens = pass.batch.cu_seqlens,
+                             .dropout = pass.dropout,
+                             .scratch = pass.arena,
+                             .observer = pass.observer};
   embeddings_forward(pass, a);
   Tensor x = a.embedded;
   for (size_t layer = 0; layer < pass.weights.blocks.size(); ++layer) {
@@ -98,6 +111,8 @@ void encoder_forward(const Pass& pass, const EncoderActivations& a, const Tensor
   }
   head_forward(pass, x, a.head_input, logits);
 }
+template void encoder_forward(const Pass&, const EncoderActivations&, const Tensor&);
+template void encoder_forward(const AnsweringPass&, const EncoderActivations&, const Tensor&);
 
 void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dlogits,
                       int32_t padding_row, bool add_to_matrices,

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "spanforge/model/answering_encoder.h"
+#include "spanforge/model/block.h"
 #include "spanforge/model/int8_file.h"
 
 namespace spanforge {

@@ -21,24 +21,6 @@ std::string linear_name(const EncoderSpec& spec, size_t layer, BlockLinear linea
          "." + block_linear_name(linear);
 }
 
-template <class T>
-const LinearPart<T>& linear_part(const BlockPart<T>& block, BlockLinear linear) {
-  switch (linear) {
-    case BlockLinear::kQkv:
-      return block.qkv;
-    case BlockLinear::kAttentionOutput:
-      return block.attention_output;
-    case BlockLinear::kIntermediate:
-      return block.intermediate;
-    case BlockLinear::kOutput:
-      return block.output;
-  }
-  throw Error(ErrorCode::kInternal, "int8", "unknown linear layer");
-}
-
-constexpr BlockLinear kLinears[] = {BlockLinear::kQkv, BlockLinear::kAttentionOutput,
-                                    BlockLinear::kIntermediate, BlockLinear::kOutput};
-
 std::vector<int64_t> packed_shape(const Slot& weight) {
   return {ops::packed_stripes(weight.rows), ops::packed_depth(weight.cols, DType::kS8), 2, 16, 16,
           4};
@@ -50,8 +32,8 @@ std::vector<const Parameter*> plain_parameters(const ParameterTable& table) {
   for (const Parameter& parameter : table.rows) {
     bool packed = false;
     for (const BlockPart<Slot>& block : table.parts.blocks) {
-      for (const BlockLinear linear : kLinears) {
-        const LinearPart<Slot>& part = linear_part(block, linear);
+      for (const BlockLinear linear : kAllBlockLinears) {
+        const LinearPart<Slot>& part = linear_of(block, linear);
         for (const Slot& slot : {part.weight, part.bias}) {
           const int64_t at = parameter.offset - slot.offset;
           packed = packed || (at >= 0 && at < slot.rows * slot.cols);
@@ -123,10 +105,10 @@ class Int8Weights : public AnsweringWeights {
     parts.embedding_norm = norm(table.parts.embedding_norm);
     for (size_t layer = 0; layer < table.parts.blocks.size(); ++layer) {
       const BlockPart<Slot>& from = table.parts.blocks[layer];
-      AnsweringBlock& block = parts.blocks.emplace_back();
-      for (const BlockLinear which : kLinears) {
-        block.linears[static_cast<size_t>(which)] =
-            linear(linear_name(spec, layer, which), linear_part(from, which).weight);
+      auto& block = parts.blocks.emplace_back();
+      for (const BlockLinear which : kAllBlockLinears) {
+        linear_of(block, which) =
+            linear(linear_name(spec, layer, which), linear_of(from, which).weight);
       }
       block.attention_norm = norm(from.attention_norm);
       block.output_norm = norm(from.output_norm);
@@ -209,9 +191,9 @@ void write_int8_file(const std::filesystem::path& directory, const QuestionAnswe
     writer.add_floats(parameter->name, parameter->shape, tensor.as<float>(), parameter->size);
   }
   for (size_t layer = 0; layer < weights.blocks.size(); ++layer) {
-    for (const BlockLinear which : kLinears) {
-      const LinearPart<Tensor>& part = linear_part(weights.blocks[layer], which);
-      const Slot& slot = linear_part(table.parts.blocks[layer], which).weight;
+    for (const BlockLinear which : kAllBlockLinears) {
+      const LinearPart<Tensor>& part = linear_of(weights.blocks[layer], which);
+      const Slot& slot = linear_of(table.parts.blocks[layer], which).weight;
       const std::string name = linear_name(spec, layer, which);
       ops::Int8Weights packed = ops::quantize_weights(
           slot.rows, slot.cols, [&](int64_t first, int64_t count, float* to) {

@@ -14,7 +14,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "spanforge/model/answering_encoder.h"
+#include "spanforge/model/linear_form.h"
 #include "spanforge/model/model.h"
 
 namespace spanforge {

@@ -154,7 +154,7 @@ void QuestionAnsweringModel::predict(const PackedBatch& batch, Workspace& worksp
   ActivationArena& arena = workspace.activations;
   arena.release(0);
   const EncoderActivations activations = allocate_encoder(
-      arena, impl_->shape, impl_->activation_type(), batch.token_count(), /*blocks=*/1);
+      arena, impl_->shape, impl_->activation_type(), batch.token_count(), /*blocks=*/0);
   const DropoutPlan no_dropout;
   const Pass pass{impl_->spec, impl_->shape, impl_->weight_views, batch, no_dropout, arena};
   encoder_forward(pass, activations, logits);

@@ -75,9 +75,12 @@ MemoryEstimate estimate_training_memory(const ModelConfig& config, Precision pre
 MemoryEstimate estimate_answering_memory(const ModelConfig& config, Precision precision,
                                          int64_t tokens) {
   MemoryEstimate estimate = estimate_weights(config, precision);
-  const int64_t once = bytes_per_activation(precision) * 3 * config.hidden_size + 16;
-  const int64_t head = precision == Precision::kBF16 ? 4 * config.hidden_size : 0;
-  estimate.activations = tokens * (block_bytes_per_token(config, precision) + once + head);
+  // One block's, which all of them overwrite (allocate_passing_block).
+  const int64_t h = config.hidden_size, f = config.intermediate_size;
+  const int64_t block =
+      bytes_per_activation(precision) * (8 * h + f) + 4 * (config.num_attention_heads + 2);
+  const int64_t head = precision == Precision::kBF16 ? 4 * h : 0;
+  estimate.activations = tokens * (block + head);
   return estimate;
 }
 

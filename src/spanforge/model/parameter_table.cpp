@@ -113,6 +113,11 @@ Tensor cut(const Tensor& arena, const Slot& slot) {
 
 }  // namespace
 
+const char* block_linear_name(BlockLinear linear) {
+  constexpr const char* kNames[] = {"qkv", "attention_output", "intermediate", "output"};
+  return kNames[static_cast<size_t>(linear)];
+}
+
 ParameterTable build_parameter_table(const EncoderSpec& spec, const ModelConfig& config) {
   return TableBuilder(spec, config).build();
 }

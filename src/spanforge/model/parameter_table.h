@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "spanforge/model/encoder_spec.h"
@@ -22,7 +23,8 @@ struct Slot {
   int64_t offset = 0, rows = 0, cols = 0;  // elements
 };
 
-// The parts of a model, of Slots (where they lie) or of Tensors (views of one arena).
+// The parts of a model, of Slots (where they lie) or of Tensors (views of one arena). Linear: what the
+// blocks' linear layers are, where that is not one T a weight and a bias (linear_form.h).
 template <class T>
 struct LinearPart {
   T weight, bias;  // [out,in], [1,out]
@@ -31,22 +33,41 @@ template <class T>
 struct NormPart {
   T gamma, beta;  // [1,H]
 };
-template <class T>
+template <class T, class Linear = LinearPart<T>>
 struct BlockPart {
-  LinearPart<T> qkv;               // [3H,H]
-  LinearPart<T> attention_output;  // [H,H]
+  Linear qkv;               // [3H,H]
+  Linear attention_output;  // [H,H]
   NormPart<T> attention_norm;
-  LinearPart<T> intermediate;  // [F,H]
-  LinearPart<T> output;        // [H,F]
+  Linear intermediate;  // [F,H]
+  Linear output;        // [H,F]
   NormPart<T> output_norm;
 };
-template <class T>
+template <class T, class Linear = LinearPart<T>>
 struct ModelParts {
   std::vector<T> embeddings;  // [rows,H], in the order of EncoderSpec::embeddings
   NormPart<T> embedding_norm;
-  std::vector<BlockPart<T>> blocks;
+  std::vector<BlockPart<T, Linear>> blocks;
   LinearPart<T> head;  // [2,H]
 };
+
+// The linear layers of a block, in the order in which it runs them.
+enum class BlockLinear : size_t { kQkv, kAttentionOutput, kIntermediate, kOutput };
+constexpr size_t kBlockLinears = 4;
+constexpr BlockLinear kAllBlockLinears[kBlockLinears] = {
+    BlockLinear::kQkv, BlockLinear::kAttentionOutput, BlockLinear::kIntermediate,
+    BlockLinear::kOutput};
+const char* block_linear_name(BlockLinear linear);  // "qkv", "attention_output", ...
+
+template <class T, class Linear>
+const Linear& linear_of(const BlockPart<T, Linear>& block, BlockLinear which) {
+  const Linear* const all[kBlockLinears] = {&block.qkv, &block.attention_output,
+                                            &block.intermediate, &block.output};
+  return *all[static_cast<size_t>(which)];
+}
+template <class T, class Linear>
+Linear& linear_of(BlockPart<T, Linear>& block, BlockLinear which) {
+  return const_cast<Linear&>(linear_of(std::as_const(block), which));
+}
 
 struct ParameterTable {
   std::vector<Parameter> rows;

@@ -33,12 +33,12 @@ class StoredWeights : public AnsweringWeights {
     for (const Slot& slot : from.embeddings) parts.embeddings.push_back(matrix(row_at(slot)));
     parts.embedding_norm = norm(from.embedding_norm);
     for (const BlockPart<Slot>& block : from.blocks) {
-      parts.blocks.push_back({{linear(block.qkv, precision),
-                               linear(block.attention_output, precision),
-                               linear(block.intermediate, precision),
-                               linear(block.output, precision)},
-                              norm(block.attention_norm),
-                              norm(block.output_norm)});
+      parts.blocks.push_back({.qkv = linear(block.qkv, precision),
+                              .attention_output = linear(block.attention_output, precision),
+                              .attention_norm = norm(block.attention_norm),
+                              .intermediate = linear(block.intermediate, precision),
+                              .output = linear(block.output, precision),
+                              .output_norm = norm(block.output_norm)});
     }
     parts.head = {matrix(row_at(from.head.weight)), vector(from.head.bias)};
     complain_of_non_finite(files_, not_finite_);

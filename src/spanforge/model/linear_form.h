@@ -1,0 +1,48 @@
+#pragma once
+// The linear layers of a block in the forms that a pass may meet them in: plain, as they are trained,
+// or packed (f32, bf16, int8), as they answer. A pass is written once for all of them; what differs
+// is where the bias is added. A plain layer leaves it to the operation that follows, which reads its
+// output anyway; a packed one adds it inside the product. In bf16 the two round differently.
+
+#include <cstddef>
+
+#include "spanforge/model/parameter_table.h"
+#include "spanforge/ops/activation.h"
+#include "spanforge/ops/linear.h"
+#include "spanforge/ops/packed_linear.h"
+
+namespace spanforge {
+
+// What a model answers with.
+using AnsweringParts = ModelParts<Tensor, ops::PackedLinear>;
+
+// y = x W^T + b
+inline void apply_linear(const LinearPart<Tensor>& layer, const Tensor& x, const Tensor& y) {
+  ops::linear(x, layer.weight, layer.bias, y);
+}
+inline void apply_linear(const ops::PackedLinear& layer, const Tensor& x, const Tensor& y) {
+  layer(x, y);
+}
+
+// y = x W^T; returns what of the bias is still to be added to it: all or nothing.
+inline Tensor apply_before_bias(const LinearPart<Tensor>& layer, const Tensor& x, const Tensor& y) {
+  ops::linear(x, layer.weight, Tensor(), y);
+  return layer.bias;
+}
+inline Tensor apply_before_bias(const ops::PackedLinear& layer, const Tensor& x, const Tensor& y) {
+  layer(x, y);
+  return {};
+}
+
+// y = act(x W^T + b); z, which may be y, is what comes before the activation, if the form has it.
+inline void apply_activated(const LinearPart<Tensor>& layer, const Tensor& x,
+                            ops::Activation activation, const Tensor& z, const Tensor& y) {
+  ops::linear(x, layer.weight, Tensor(), z);
+  ops::bias_activation(z, layer.bias, activation, y);
+}
+inline void apply_activated(const ops::PackedLinear& layer, const Tensor& x,
+                            ops::Activation activation, const Tensor&, const Tensor& y) {
+  layer(x, activation, y);
+}
+
+}  // namespace spanforge
