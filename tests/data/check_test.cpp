@@ -212,9 +212,9 @@ TEST(SurveyDataset, GoesOnBehindFaultyRows) {
   const std::string line = R"({"id": "a", "context": "c", "question": "q", "answers": []})";
   const Dataset lines = read_dataset_text(line + "\n{\"id\": }\n" + line + "\n5\n", "set.jsonl");
   ASSERT_EQ(lines.faults.size(), 3u);
-  EXPECT_EQ(fault_name(fault_name(lines.faults[0].kind)), "bad_row");
+  EXPECT_EQ(fault_name(lines.faults[0].kind), "bad_row");
   EXPECT_EQ(lines.faults[0].place, "line 2: id");
-  EXPECT_EQ(fault_name(fault_name(lines.faults[1].kind)), "duplicate_id");
+  EXPECT_EQ(fault_name(lines.faults[1].kind), "duplicate_id");
   EXPECT_EQ(lines.faults[2].place, "line 4");
   const Error none = testing::expect_error(ErrorCode::kBadData,
                                            [] { read_dataset_text(R"([{"id": "a"}])", "set.json"); });

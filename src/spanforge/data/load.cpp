@@ -62,7 +62,7 @@ class DatasetBuilder {
     };
     dataset_.form = recognise_form(text, dataset_.file);
     if (dataset_.form != SourceForm::kJson) {
-      return stream_form(dataset_.form, text, dataset_.file, options_, on_row, dataset_.notes);
+      return stream_form(dataset_.form, text, dataset_.file, options_, on_row, dataset_.notes, on_read);
     }
     for_each_text(text, [&](std::string_view one, const std::string& base_place) {
       const auto stream = [&] {

@@ -1,0 +1,119 @@
+#include "spanforge/data/tool_rows.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+
+#include "spanforge/data/normalize.h"
+
+namespace spanforge {
+namespace {
+
+struct Survey {
+  UnitVote vote;
+  bool any_labelled = false;
+  bool any_answer = false;
+};
+
+std::string with_line_ends(std::string text) {
+  for (size_t at = 0; (at = text.find("\\n", at)) != std::string::npos; ++at) text.replace(at, 2, "\n");
+  return text;
+}
+
+Json row_of(ToolRow& row, const Survey& survey, const ToolForm& form) {
+  const auto error = [](std::string reason) -> Json { return {{"error", std::move(reason)}}; };
+  if (!row.error.empty()) return error(std::move(row.error));
+  Json out = Json::object();
+  out["id"] = std::move(row.id);
+  if (!row.title.empty()) out["title"] = std::move(row.title);
+  out["question"] = std::move(row.question);
+  const UnitIndex index(row.context);
+  Json answers = Json::array();
+  const auto add = [&](Json answer) {
+    const bool known = std::ranges::any_of(
+        answers, [&](const Json& other) { return other == answer; });
+    if (!known) answers.push_back(std::move(answer));
+  };
+  for (const ToolSpan& span : row.spans) {
+    std::optional<Json> answer = answer_of(span, index, form.units, survey.vote.winner());
+    if (!answer) {
+      return error(fmt::format("the label from {} to {} is not within the text", span.start, span.end));
+    }
+    add(std::move(*answer));
+  }
+  // A list holds answers of one kind.
+  for (std::string& text : row.typed) {
+    row.spans.empty() ? add(Json(std::move(text)))
+                      : add({{"text", std::move(text)}, {"answer_start", nullptr}});
+  }
+  out["context"] = std::move(row.context);
+  if (!survey.any_labelled) return out;
+  if (answers.empty()) out["is_impossible"] = true;
+  out["answers"] = std::move(answers);
+  return out;
+}
+
+}  // namespace
+
+std::optional<Json> answer_of(const ToolSpan& span, const UnitIndex& index,
+                              const std::vector<OffsetUnit>& units, OffsetUnit first) {
+  std::optional<CharSpan> place = place_span(span, index, first);
+  if (span.text) {
+    for (size_t i = 0; i < units.size() && !place; ++i) place = place_span(span, index, units[i]);
+  }
+  if (place) {
+    return Json{{"text", index.slice(place->start, place->end)}, {"answer_start", place->start}};
+  }
+  if (!span.text) return std::nullopt;
+  std::string text = *span.text;
+  if (index.text().find(text) == std::string_view::npos) {
+    std::string unescaped = with_line_ends(text);
+    if (index.text().find(unescaped) != std::string_view::npos) text = std::move(unescaped);
+  }
+  if (span.start < 0 || span.doubtful) return Json{{"text", std::move(text)}, {"answer_start", nullptr}};
+  const OffsetUnit unit = span.unit.value_or(first);
+  const int64_t stated = index.code_point(unit, span.start).value_or(span.start);
+  return Json{{"text", std::move(text)}, {"answer_start", stated}};
+}
+
+bool means_no_answer(std::string_view text) {
+  constexpr std::array<std::string_view, 19> kSpellings = {
+      "noanswer", "none",     "unanswerable", "notanswerable", "impossible", "isimpossible", "noanswers",
+      "notfound", "无答案",   "無答案",       "无法回答",      "無法回答",   "不可回答",     "没有答案",
+      "沒有答案", "答えなし", "回答不可",     "답없음",        "sinrespuesta"};
+  std::string plain = normalize_for_overlap(text);
+  std::erase(plain, '_');
+  return std::ranges::find(kSpellings, plain) != kSpellings.end();
+}
+
+void stream_tool_rows(const ToolForm& form, const ToolRows& rows, const RowCallback& callback,
+                      std::vector<std::string>& notes) {
+  Survey survey{UnitVote(form.units)};
+  int64_t unlabelled = 0;
+  rows([&](ToolRow& row) {
+    if (!row.error.empty()) return;
+    survey.any_labelled |= row.labelled;
+    unlabelled += !row.labelled;
+    if (row.spans.empty()) return;
+    const UnitIndex index(row.context);
+    if (!index.matters()) return;
+    for (const ToolSpan& span : row.spans) survey.vote.count(span, index);
+  });
+  rows([&](ToolRow& row) {
+    if (row.error.empty() && survey.any_labelled && !row.labelled) return;
+    const std::string place = row.place;
+    Json out = row_of(row, survey, form);
+    callback(RowKind::kRow, out, place);
+  });
+  std::string note = fmt::format("read as {}", form.name);
+  if (survey.vote.mattered()) {
+    note += fmt::format("; its offsets count {}", offset_unit_name(survey.vote.winner()));
+  }
+  if (survey.any_labelled && unlabelled > 0) {
+    note += fmt::format("; left out, as nobody has labelled them: {}", unlabelled);
+  }
+  notes.push_back(std::move(note));
+}
+
+}  // namespace spanforge

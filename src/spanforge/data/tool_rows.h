@@ -1,0 +1,46 @@
+#pragma once
+// What annotation tools know of one question, and its way to a flat row (forms.h).
+// A file is gone over twice: first for the unit of its offsets and for whether anything in it is
+// labelled at all, then for its rows.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "spanforge/data/dataset.h"
+#include "spanforge/data/offset_unit.h"
+#include "spanforge/data/row_stream.h"
+
+namespace spanforge {
+
+struct ToolRow {
+  std::string place, error;  // error: why the row cannot be read
+  std::string id, title, question, context;
+  std::vector<ToolSpan> spans;
+  std::vector<std::string> typed;  // answers without a place
+  bool labelled = false;           // somebody has worked on it
+};
+
+// Hands over the rows of a file, in order.
+using ToolRows = std::function<void(const std::function<void(ToolRow&)>&)>;
+
+struct ToolForm {
+  std::string_view name;          // "Label Studio"
+  std::vector<OffsetUnit> units;  // possible ones; the first is taken without evidence
+};
+
+// A file in which nothing is labelled gives rows without answers. In another, rows that nobody has
+// worked on are left out, with a note; those without any answer have is_impossible.
+void stream_tool_rows(const ToolForm& form, const ToolRows& rows, const RowCallback& callback,
+                      std::vector<std::string>& notes);
+
+// Where the text stands in the context and, if nowhere, how it is stated: {"text", "answer_start"}.
+// nullopt: nothing is known but a place that is not within the context.
+std::optional<Json> answer_of(const ToolSpan& span, const UnitIndex& index,
+                              const std::vector<OffsetUnit>& units, OffsetUnit first);
+
+// "No answer", "unanswerable", "无答案" and their kin, in any case.
+bool means_no_answer(std::string_view text);
+
+}  // namespace spanforge
