@@ -1,6 +1,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/data/baseline.h"
@@ -25,9 +26,11 @@ int run_data_baseline(const Arguments& arguments) {
   std::string train_file, validation_file;
   std::vector<std::string> files;
   bool json = false;
+  DataInput input;
   OptionTable table;
   table({"train", "data whose answers are counted", ""}, train_file);
   table({"validation", "data to answer; FILE means the same", ""}, validation_file);
+  input.declare(table);
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "data to answer", files, 0, 1);
   if (!table.parse(arguments)) return 0;
@@ -37,7 +40,7 @@ int run_data_baseline(const Arguments& arguments) {
     throw Error(ErrorCode::kUsage, "--validation", "cannot stand beside FILE");
   }
   if (!files.empty()) validation_file = files[0];
-  const Dataset train = load_dataset(train_file), validation = load_dataset(validation_file);
+  const Dataset train = input.load(train_file), validation = input.load(validation_file);
   const Json report = {
       {"longest_overlap", score(validation, overlap_baseline(validation))},
       {"most_frequent_answer", score(validation, frequency_baseline(train, validation))}};

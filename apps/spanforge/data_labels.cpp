@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "output.h"
 #include "progress.h"
 #include "settings.h"
@@ -17,6 +18,7 @@ struct LabelOptions {
   std::string model, on_bad_answer = "error", label_rule = "recipe";
   std::vector<std::string> files;
   std::optional<int32_t> max_seq_length, window_overlap;
+  DataInput input;
   bool json = false;
   int32_t threads = 0;
 };
@@ -70,6 +72,7 @@ int run_data_labels(const Arguments& arguments) {
   table({"label_rule", "which tokens an answer is labelled with", "recipe|run_qa"}, o.label_rule);
   table(kMaxSeqLengthOption, o.max_seq_length);
   table(kWindowOverlapOption, o.window_overlap);
+  o.input.declare(table);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
   table.positional("FILE", "data files", o.files, 1, SIZE_MAX);
@@ -87,7 +90,7 @@ int run_data_labels(const Arguments& arguments) {
   options.label_rule = o.label_rule == "run_qa" ? LabelRule::kRunQa : LabelRule::kRecipe;
   std::vector<Dataset> datasets;
   for (const std::string& file : o.files) {  // refused before the first row is printed
-    datasets.push_back(load_dataset(file));
+    datasets.push_back(o.input.load(file));
     if (options.on_bad_answer == BadAnswerPolicy::kError) require_sound_answers(datasets.back());
   }
   for (const Dataset& dataset : datasets) print_labels(dataset, tokenizer, options, o.json);

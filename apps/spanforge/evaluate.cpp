@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "load_model.h"
 #include "output.h"
 #include "progress.h"
@@ -27,6 +28,7 @@ struct EvaluateOptions {
   GivenSettings given;
   double no_answer_threshold = 1.0;
   int32_t batch_size = 8;
+  DataInput input;
   bool explain = false, verify = false, json = false;
   int32_t threads = 0;
 };
@@ -62,6 +64,7 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table({"bf16", "compute in bfloat16; auto: where the processor is faster with it",
          "true|false|auto"},
         o.bf16);
+  o.input.declare(table);
   table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
@@ -79,7 +82,7 @@ void refuse_idle_options(const OptionTable& table) {
 }
 
 void evaluate_file(const EvaluateOptions& o) {
-  const Dataset dataset = load_dataset(o.data);
+  const Dataset dataset = o.input.load(o.data);
   std::optional<std::filesystem::path> odds;
   if (!o.null_odds.empty()) odds = o.null_odds;
   const PredictionScores scores =
@@ -122,7 +125,7 @@ void check_predictions_dir(const std::filesystem::path& directory) {
 
 void evaluate_model(const EvaluateOptions& o) {
   if (!o.predictions_dir.empty()) check_predictions_dir(o.predictions_dir);
-  const Dataset dataset = load_dataset(o.data);
+  const Dataset dataset = o.input.load(o.data);
   const std::filesystem::path directory = resolve_model(o.model);
   verify_model(directory, o.verify);
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);

@@ -1,5 +1,6 @@
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -24,6 +25,7 @@ bool is_weight_file(const fs::path& file) {
 
 struct Options {
   std::string model, output, calibrate, validation;
+  DataInput input;
   bool int8 = false;
   Int8Options quantization;
   int32_t threads = 0;
@@ -44,6 +46,7 @@ void declare(OptionTable& table, Options& o) {
   table({"calibration_share", "with --int8: share of a layer's inputs that its range holds",
          "> 0"},
         o.quantization.share);
+  o.input.declare(table);
   table(kThreadsOption, o.threads);
 }
 
@@ -55,7 +58,7 @@ void check(const OptionTable& table, const Options& o) {
     table.require("validation");
   }
   for (const char* other : {"calibrate", "validation", "max_drop", "calibration_windows",
-                            "calibration_share"}) {
+                            "calibration_share", "columns", "encoding"}) {
     if (o.int8 || !table.given(other)) continue;
     throw Error(ErrorCode::kUsage, flag_of(other), "is for --int8");
   }
@@ -83,8 +86,8 @@ void copy_other_files(const fs::path& source, const fs::path& directory) {
 
 void convert_int8(const Options& o) {
   const fs::path source = resolve_model(o.model);
-  const Dataset calibration = load_dataset(o.calibrate);
-  const Dataset validation = load_dataset(o.validation);
+  const Dataset calibration = o.input.load(o.calibrate);
+  const Dataset validation = o.input.load(o.validation);
   NewDirectory output(o.output, kConfigFile);
   Int8Scores scores;
   output.fill([&](const fs::path& directory) {

@@ -11,7 +11,15 @@
 #include <utility>
 #include <vector>
 
+#include "spanforge/base/options.h"
+
 namespace spanforge {
+
+// The options behind ReadOptions, for every command and for training.
+inline constexpr OptionInfo kColumnsOption{
+    "columns", "what the data's columns or keys are: question=q,context=text,answer=a", ""};
+inline constexpr OptionInfo kEncodingOption{
+    "encoding", "the data's encoding, as GB18030, Big5 or windows-1252; default: recognised", ""};
 
 enum class Part : uint8_t { kId, kTitle, kQuestion, kContext, kAnswer, kStart, kImpossible };
 inline constexpr size_t kParts = 7;

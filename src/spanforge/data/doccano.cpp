@@ -54,7 +54,7 @@ class LineReader {
  private:
   static void take_labels(const Json& item, ToolRow& row) {
     const std::string_view key = labels_key(item);
-    row.labelled = !key.empty() && !item.at(key).empty();
+    row.labelled = !key.empty();
     if (key.empty()) return;
     for (const Json& label : item.at(key)) {
       if (label.is_string()) {
@@ -134,7 +134,7 @@ void stream_doccano(std::string_view text, const std::string& file, const ReadOp
                     const ReadCallback& on_read) {
   const LineReader reader(options);
   stream_tool_rows(
-      {"doccano's export", doccano_units()},
+      {"doccano's export", doccano_units(), /*records_work=*/false},
       [&](const std::function<void(ToolRow&)>& out) {
         for_each_item(
             text, file,

@@ -16,6 +16,7 @@
 #include "spanforge/data/occurrences.h"
 #include "spanforge/data/row_stream.h"
 #include "spanforge/data/source_text.h"
+#include "spanforge/data/unread_kind.h"
 
 namespace spanforge {
 namespace {
@@ -36,6 +37,7 @@ class DatasetBuilder {
     if (source.text.find_first_not_of(kBlank) == std::string_view::npos) {
       throw Error(ErrorCode::kBadData, dataset_.file.string(), "is empty");
     }
+    dataset_.encoding = source.encoding;
     if (source.encoding != "UTF-8") dataset_.notes.push_back("read as " + source.encoding);
     const bool converted = !source.converted.empty();
     read_form(source.text, converted ? ReadCallback() : on_read);
@@ -149,8 +151,10 @@ class DatasetBuilder {
   // The member that holds a part of a question: under the name the user gave or one of the known.
   template <class Names>
   Json* find(Json& row, std::string_view ours, const Names& names) const {
+    // Rows of other forms come under our names.
+    const bool renamed = dataset_.form == SourceForm::kJson;
     for (const auto& [part, theirs] : options_.columns) {
-      if (part == ours) return row.contains(theirs) ? &row[theirs] : nullptr;
+      if (renamed && part == ours) return row.contains(theirs) ? &row[theirs] : nullptr;
     }
     const std::string_view name = keys::present(row, names);
     return name.empty() ? nullptr : &row[name];
@@ -461,6 +465,7 @@ void refuse_unreadable(const Dataset& dataset) {
 }  // namespace
 
 Dataset read_dataset(const std::filesystem::path& file, const ReadOptions& options) {
+  refuse_unread_directory(file);
   const MappedFile mapped(file);
   PageReleaser release(mapped.bytes());
   return while_whole(mapped, [&] {

@@ -72,9 +72,10 @@ std::optional<size_t> convert(UConverter* from, std::string_view bytes, std::str
   return taken - std::min(taken, held);
 }
 
-// A text of the kinds read has lines, quotes, commas or brackets, and no control characters.
+// A text of the kinds read has line ends, quotes, commas or brackets, and no control characters. With
+// its bytes exchanged 一 (U+4E00) is N, but no common character is one of these marks.
 struct UnitCounts {
-  size_t ascii = 0, bad = 0;
+  size_t marks = 0, ascii = 0, bad = 0;
 };
 
 UnitCounts count_units(std::string_view sample, bool little) {
@@ -82,7 +83,9 @@ UnitCounts count_units(std::string_view sample, bool little) {
   for (size_t i = 0; i + 1 < sample.size(); i += 2) {
     const unsigned low = byte_at(sample, i + (little ? 0 : 1));
     const unsigned unit = low | static_cast<unsigned>(byte_at(sample, i + (little ? 1 : 0))) << 8;
-    if (unit == '\t' || unit == '\n' || unit == '\r' || (unit >= ' ' && unit < 0x7F)) ++counts.ascii;
+    constexpr std::string_view kMarksOfText = "\t\n\r\",;:{}[]";
+    if (unit < 0x7F && unit > 0 && kMarksOfText.find(static_cast<char>(unit)) != std::string_view::npos) ++counts.marks;
+    if (unit >= ' ' && unit < 0x7F) ++counts.ascii;
     if (unit < '\t' || (unit >= 0xE000 && unit < 0xF900) || unit >= 0xFFFE) ++counts.bad;
   }
   return counts;
@@ -96,9 +99,9 @@ std::optional<std::string_view> guess_utf16(std::string_view bytes, bool is_utf8
     return std::nullopt;
   }
   const UnitCounts little = count_units(sample, true), big = count_units(sample, false);
-  const bool is_little = little.ascii > big.ascii;
+  const bool is_little = std::pair(little.marks, little.ascii) > std::pair(big.marks, big.ascii);
   const UnitCounts& better = is_little ? little : big;
-  if (better.ascii == 0 || better.bad > 0) return std::nullopt;
+  if (better.marks == 0 || better.bad > 0) return std::nullopt;
   return is_little ? "UTF-16LE"sv : "UTF-16BE"sv;
 }
 

@@ -37,11 +37,10 @@ std::optional<Json> structure_of(std::string_view cell) {
   return texts || objects ? std::move(value) : std::nullopt;
 }
 
-// Cells that pandas writes where there is nothing.
+// Cells that spreadsheets and pandas write where there is nothing.
 bool is_nothing(std::string_view cell) {
   const std::string_view text = trim_white_space(cell);
-  return text.empty() || text == "[]" || text == "{}" || text == "nan" || text == "NaN" || text == "None" ||
-         text == "NULL" || text == "null" || text == "#N/A";
+  return text.empty() || text == "[]" || text == "{}" || text == "nan" || text == "NaN" || text == "None";
 }
 
 bool has_answers(std::string_view cell) {

@@ -13,7 +13,6 @@ namespace {
 struct Survey {
   UnitVote vote;
   bool any_labelled = false;
-  bool any_answer = false;
 };
 
 std::string with_line_ends(std::string text) {
@@ -90,11 +89,13 @@ bool means_no_answer(std::string_view text) {
 void stream_tool_rows(const ToolForm& form, const ToolRows& rows, const RowCallback& callback,
                       std::vector<std::string>& notes) {
   Survey survey{UnitVote(form.units)};
-  int64_t unlabelled = 0;
+  int64_t unlabelled = 0, empty = 0;
   rows([&](ToolRow& row) {
     if (!row.error.empty()) return;
-    survey.any_labelled |= row.labelled;
+    const bool has_answer = !row.spans.empty() || !row.typed.empty();
+    survey.any_labelled |= row.labelled && (form.records_work || has_answer);
     unlabelled += !row.labelled;
+    empty += row.labelled && !has_answer;
     if (row.spans.empty()) return;
     const UnitIndex index(row.context);
     if (!index.matters()) return;
@@ -112,6 +113,9 @@ void stream_tool_rows(const ToolForm& form, const ToolRows& rows, const RowCallb
   }
   if (survey.any_labelled && unlabelled > 0) {
     note += fmt::format("; left out, as nobody has labelled them: {}", unlabelled);
+  }
+  if (survey.any_labelled && !form.records_work && empty > 0) {
+    note += fmt::format("; without a label, and so without an answer: {}", empty);
   }
   notes.push_back(std::move(note));
 }

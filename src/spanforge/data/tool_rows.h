@@ -28,10 +28,12 @@ using ToolRows = std::function<void(const std::function<void(ToolRow&)>&)>;
 struct ToolForm {
   std::string_view name;          // "Label Studio"
   std::vector<OffsetUnit> units;  // possible ones; the first is taken without evidence
+  bool records_work = true;       // a row without labels says whether somebody has worked on it
 };
 
 // A file in which nothing is labelled gives rows without answers. In another, rows that nobody has
-// worked on are left out, with a note; those without any answer have is_impossible.
+// worked on are left out, with a note; those without any answer have is_impossible. Of a tool that
+// does not record work, every row counts as worked on where any has a label.
 void stream_tool_rows(const ToolForm& form, const ToolRows& rows, const RowCallback& callback,
                       std::vector<std::string>& notes);
 

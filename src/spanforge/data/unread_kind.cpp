@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "spanforge/base/error.h"
+
 namespace spanforge {
 namespace {
 
@@ -45,7 +47,6 @@ constexpr std::array kSignatures = {
     Signature{"\x93NUMPY"sv, "a NumPy array", "write its rows as JSON lines first"},
     Signature{"\x89HDF\r\n\x1A\n"sv, "an HDF5 file", "write its rows as JSON lines first"},
     Signature{"Obj\x01"sv, "an Avro file", "write its rows as JSON lines first"},
-    Signature{"ORC"sv, "an ORC file", "write its rows as JSON lines first"},
     Signature{"\x89PNG"sv, "a picture", "write questions and text as JSON or CSV"},
     Signature{"\xFF\xD8\xFF"sv, "a picture", "write questions and text as JSON or CSV"},
 };
@@ -140,20 +141,21 @@ std::optional<std::string> unread_text_kind(std::string_view text) {
   return std::nullopt;
 }
 
-std::optional<std::string> unread_directory_kind(const std::filesystem::path& path) {
+void refuse_unread_directory(const std::filesystem::path& path) {
   std::error_code ignored;  // what cannot be looked at is none
-  if (!std::filesystem::is_directory(path, ignored)) return std::nullopt;
-  constexpr std::string_view kExport =
+  const auto holds = [&](const char* name) { return std::filesystem::exists(path / name, ignored); };
+  if (!std::filesystem::is_directory(path, ignored)) return;
+  constexpr std::string_view kKind =
       "is a directory that Hugging Face's save_to_disk wrote; write each split as JSON lines first, "
       "in Python: ";
-  if (std::filesystem::exists(path / "dataset_dict.json", ignored)) {
-    return fmt::format("{}datasets.load_from_disk(DIR)[\"train\"].to_json(\"train.jsonl\")", kExport);
+  if (holds("dataset_dict.json")) {
+    throw Error(ErrorCode::kBadData, path.string(),
+                fmt::format("{}datasets.load_from_disk(DIR)[\"train\"].to_json(\"train.jsonl\")", kKind));
   }
-  if (std::filesystem::exists(path / "dataset_info.json", ignored) &&
-      std::filesystem::exists(path / "state.json", ignored)) {
-    return fmt::format("{}datasets.load_from_disk(DIR).to_json(\"data.jsonl\")", kExport);
+  if (holds("dataset_info.json") && holds("state.json")) {
+    throw Error(ErrorCode::kBadData, path.string(),
+                fmt::format("{}datasets.load_from_disk(DIR).to_json(\"data.jsonl\")", kKind));
   }
-  return std::nullopt;
 }
 
 }  // namespace spanforge

@@ -16,7 +16,7 @@ std::optional<std::string> unread_kind(std::string_view bytes);
 // The same of texts: a web page, a Python list, YAML, a Git LFS pointer, ...
 std::optional<std::string> unread_text_kind(std::string_view text);
 
-// A directory that Hugging Face's datasets or another tool wrote; nullopt: no directory, or any other.
-std::optional<std::string> unread_directory_kind(const std::filesystem::path& path);
+// Error{kBadData, path} for a directory that Hugging Face's datasets wrote.
+void refuse_unread_directory(const std::filesystem::path& path);
 
 }  // namespace spanforge

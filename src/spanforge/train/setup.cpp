@@ -9,7 +9,9 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/data/column_names.h"
 #include "spanforge/data/normalize.h"
+#include "spanforge/data/unread_kind.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/ops/gemm.h"
@@ -126,11 +128,16 @@ class SetupBuilder {
 
   // What is wrong with the data as such is told here, before a model is looked for.
   Dataset read_data(const char* option, const fs::path& file, DataFiles& files) {
+    refuse_unread_directory(file);
     const MappedFile mapped(file);
     files[option] = {file.string(),
                      while_whole(mapped, [&] { return sha256_hex(mapped.bytes()); })};
     check_same_data(option, files[option]);
-    Dataset dataset = load_dataset(file);
+    Dataset dataset =
+        load_dataset(file, {arguments_.encoding, parse_columns(arguments_.columns)});
+    for (const std::string& line : dataset.notes) {
+      notify(Kind::kInformation, fmt::format("{}: {}", file.string(), line));
+    }
     if (arguments_.on_bad_answer == "error") require_sound_answers(dataset);
     return dataset;
   }
