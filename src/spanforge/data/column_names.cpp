@@ -6,6 +6,7 @@
 #include <span>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/utf8.h"
 #include "spanforge/data/keys.h"
 #include "spanforge/data/normalize.h"
 
@@ -36,9 +37,10 @@ constexpr std::array<std::string_view, 15> kStarts = {
 constexpr std::array<std::string_view, 6> kImpossibles = {"不可回答", "无法回答",   "無法回答",
                                                           "无答案",   "isunanswerable", "notanswerable"};
 
-// Lower case, without ASCII white space and punctuation.
+// Lower case, without ASCII white space and punctuation; empty where it is not UTF-8.
 std::string plain(std::string_view name) {
   std::string out;
+  if (find_invalid_utf8(name)) return {};
   for (const char c : trim_white_space(name)) {
     const bool upper = c >= 'A' && c <= 'Z';
     const bool kept = (c & 0x80) != 0 || upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -98,7 +100,7 @@ PartColumns find_parts_leniently(const std::vector<std::string>& names,
     if (parts[part] || std::ranges::any_of(given, is_given)) continue;
     for (const std::string& known : known_names(static_cast<Part>(part))) {
       for (size_t i = 0; i < names.size() && !parts[part]; ++i) {
-        if (!taken[i] && plain_names[i] == known) parts[part] = i;
+        if (!taken[i] && !plain_names[i].empty() && plain_names[i] == known) parts[part] = i;
       }
       if (!parts[part]) continue;
       taken[*parts[part]] = true;

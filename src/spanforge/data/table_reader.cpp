@@ -4,6 +4,7 @@
 #include <array>
 #include <tuple>
 
+#include "spanforge/base/utf8.h"
 #include "spanforge/data/column_names.h"
 #include "spanforge/data/normalize.h"
 
@@ -142,7 +143,9 @@ std::vector<std::string> header_of(std::string_view text, const TableShape& shap
   TableReader reader(text.substr(0, shape.begin + kLongest), shape);
   TableRow row;
   if (!reader.next(row)) return {};
-  for (std::string& name : row.cells) name = std::string(trim_white_space(name));
+  for (std::string& name : row.cells) {
+    if (!find_invalid_utf8(name)) name = std::string(trim_white_space(name));
+  }
   while (!row.cells.empty() && row.cells.back().empty()) row.cells.pop_back();
   return std::move(row.cells);
 }

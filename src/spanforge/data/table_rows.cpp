@@ -78,7 +78,7 @@ class TableRows {
   TableRows(std::string_view text, const std::string& file, const ReadOptions& options)
       : text_(text), file_(file), options_(options), shape_(find_shape(text, file)),
         names_(header_of(text, shape_)), vote_(label_studio_units()) {
-    require_utf8(text.substr(0, std::min<size_t>(text.size(), size_t{64} << 10)), 0);
+    require_utf8(header_source(text, shape_));
     parts_ = find_parts(names_, options.columns, file);
     require_columns();
   }
@@ -122,11 +122,17 @@ class TableRows {
                             missing, list_names(names_)));
   }
 
-  void require_utf8(std::string_view bytes, int64_t line) const {
+  static std::string_view header_source(std::string_view text, const TableShape& shape) {
+    TableReader reader(text, shape);
+    TableRow row;
+    return reader.next(row) ? row.source : std::string_view();
+  }
+
+  void require_utf8(std::string_view bytes) const {
     const std::optional<size_t> invalid = find_invalid_utf8(bytes);
-    if (!invalid || (line == 0 && *invalid + 4 > bytes.size())) return;
+    if (!invalid) return;
     const auto at = static_cast<size_t>(bytes.data() - text_.data()) + *invalid;
-    line = 1 + std::ranges::count(text_.substr(0, at), '\n');
+    const auto line = 1 + std::ranges::count(text_.substr(0, at), '\n');
     throw Error(ErrorCode::kBadData, fmt::format("{}: line {}", file_, line),
                 "is not UTF-8; give the file's encoding, for example --encoding GB18030, Big5, "
                 "Shift_JIS or windows-1252");
@@ -139,7 +145,7 @@ class TableRows {
     TableRow row;
     if (!reader.next(row)) return;
     for (int64_t number = 1; reader.next(row); ++number) {
-      require_utf8(row.source, row.line);
+      require_utf8(row.source);
       if (row.open_quote) {
         throw Error(ErrorCode::kBadData, fmt::format("{}: line {}", file_, row.line),
                     "a quote opens in this row that nothing closes; write a quote within quotes twice");
@@ -156,8 +162,9 @@ class TableRows {
     reader.next(row);
     bool spans = false;
     while ((!any_answer_ || spans) && reader.next(row)) {
+      if (find_invalid_utf8(row.source)) return;  // the rows' reader says where
       const std::string_view answers = cell(row, Part::kAnswer);
-      if (!has_answers(answers) || find_invalid_utf8(row.source)) continue;
+      if (!has_answers(answers)) continue;
       any_answer_ = true;
       const std::optional<Json> value = structure_of(answers);
       if (!value || !is_span_list(*value)) continue;
