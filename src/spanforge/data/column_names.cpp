@@ -49,8 +49,7 @@ std::string plain(std::string_view name) {
   return out;
 }
 
-// The known names of a part, the surest first.
-std::vector<std::string> known_names(Part part) {
+std::vector<std::string> make_known_names(Part part) {
   std::vector<std::string> names;
   const auto add = [&](const auto& list) {
     for (const std::string_view name : list) names.push_back(plain(name));
@@ -71,6 +70,16 @@ std::vector<std::string> known_names(Part part) {
   return names;
 }
 
+// The known names of a part, the surest first.
+const std::vector<std::string>& known_names(Part part) {
+  static const auto names = [] {
+    std::array<std::vector<std::string>, kParts> made;
+    for (size_t i = 0; i < kParts; ++i) made[i] = make_known_names(static_cast<Part>(i));
+    return made;
+  }();
+  return names[static_cast<size_t>(part)];
+}
+
 std::optional<size_t> position(std::span<const std::string_view> names, std::string_view wanted) {
   const auto at = std::ranges::find(names, wanted);
   return at == names.end() ? std::nullopt : std::optional<size_t>(at - names.begin());
@@ -87,7 +96,8 @@ PartColumns find_parts_leniently(const std::vector<std::string>& names,
   for (const auto& [ours, theirs] : given) {
     const std::optional<size_t> part = position(kPartNames, ours);
     if (!part) continue;
-    const auto same = [&](const std::string& name) { return trim_white_space(name) == trim_white_space(theirs); };
+    const std::string_view wanted = trim_white_space(theirs);
+    const auto same = [&](const std::string& name) { return trim_white_space(name) == wanted; };
     const auto at = std::ranges::find_if(names, same);
     if (at == names.end()) continue;
     parts[*part] = static_cast<size_t>(at - names.begin());
@@ -114,7 +124,8 @@ PartColumns find_parts(const std::vector<std::string>& names,
                        const std::vector<std::pair<std::string, std::string>>& given,
                        std::string_view file) {
   for (const auto& [ours, theirs] : given) {
-    const auto same = [&](const std::string& name) { return trim_white_space(name) == trim_white_space(theirs); };
+    const std::string_view wanted = trim_white_space(theirs);
+    const auto same = [&](const std::string& name) { return trim_white_space(name) == wanted; };
     if (std::ranges::any_of(names, same)) continue;
     throw Error(ErrorCode::kUsage, "--columns",
                 fmt::format("{} has no column \"{}\"; it has: {}", quote_for_message(file, 4096),

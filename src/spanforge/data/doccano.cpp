@@ -134,7 +134,7 @@ void stream_doccano(std::string_view text, const std::string& file, const ReadOp
                     const ReadCallback& on_read) {
   const LineReader reader(options);
   stream_tool_rows(
-      {"doccano's export", doccano_units(), /*records_work=*/false},
+      {"doccano's export", doccano_units(), /*records_work=*/false}, text.size(),
       [&](const std::function<void(ToolRow&)>& out) {
         for_each_item(
             text, file,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "spanforge/data/annotations.h"
 #include "spanforge/data/answer_start.h"
@@ -196,7 +197,7 @@ class TaskReader {
       typed = other_typed;
     }
     row.typed = typed;
-    if (!has_question_ && per_region(questions, spans)) return take_regions(questions, spans, row, out);
+    if (!has_question_ && take_regions(questions, spans, row, out)) return;
     for (auto& [region, span] : spans) row.spans.push_back(std::move(span));
     if (!has_question_ && !questions.empty()) {
       row.question = questions.front().second;
@@ -212,27 +213,34 @@ class TaskReader {
     });
   }
 
-  static bool per_region(const std::vector<std::pair<std::string, std::string>>& questions,
-                         const std::vector<std::pair<std::string, ToolSpan>>& spans) {
-    return std::ranges::any_of(questions, [&](const auto& question) {
-      return !question.first.empty() &&
-             std::ranges::any_of(spans, [&](const auto& span) { return span.first == question.first; });
-    });
-  }
-
-  // Each marked place has its own question, typed beside it.
-  static void take_regions(const std::vector<std::pair<std::string, std::string>>& questions,
-                           const std::vector<std::pair<std::string, ToolSpan>>& spans, const ToolRow& task,
-                           const std::function<void(ToolRow&)>& out) {
+  // Where a question is typed beside a marked place, with its id, each such place is a row. False:
+  // there is none.
+  bool take_regions(const std::vector<std::pair<std::string, std::string>>& questions,
+                    const std::vector<std::pair<std::string, ToolSpan>>& spans, const ToolRow& task,
+                    const std::function<void(ToolRow&)>& out) {
+    std::map<std::string, std::vector<const ToolSpan*>> of_region;
+    for (const auto& [region, span] : spans) {
+      if (!region.empty()) of_region[region].push_back(&span);
+    }
+    const auto has_span = [&](const auto& question) { return of_region.contains(question.first); };
+    if (std::ranges::none_of(questions, has_span)) return false;
     for (const auto& [region, question] : questions) {
-      ToolRow row = task;
-      row.id += "-" + region;
+      ToolRow row;
+      row.place = task.place;
+      row.labelled = task.labelled;
+      row.title = task.title;
+      row.id = task.id + "-" + region;
       row.question = question;
-      for (const auto& [id, span] : spans) {
-        if (id == region) row.spans.push_back(span);
+      copied_ += task.context.size();
+      if (copied_ > kMostCopied) {
+        row.error = "the questions of one text are too many for its size: refused";
+        return out(row), true;
       }
+      row.context = task.context;
+      for (const ToolSpan* span : of_region[region]) row.spans.push_back(*span);
       out(row);
     }
+    return true;
   }
 
   // A span of paragraphs names them by number, and places within them.
@@ -263,7 +271,11 @@ class TaskReader {
     std::string text;
   };
 
+  // A thousand questions of a text of a million characters, both passes: seconds.
+  static constexpr uint64_t kMostCopied = uint64_t{4} << 30;
+
   const ReadOptions& options_;
+  uint64_t copied_ = 0;
   std::string answer_name_;
   std::string keys_;  // of the task's data, for messages
   bool has_question_ = false;
@@ -325,7 +337,7 @@ void stream_label_studio(std::string_view text, const std::string& file, const R
                          const ReadCallback& on_read) {
   TaskReader reader(options);
   stream_tool_rows(
-      {"Label Studio's export", label_studio_units()},
+      {"Label Studio's export", label_studio_units()}, text.size(),
       [&](const std::function<void(ToolRow&)>& out) {
         for_each_item(
             text, file,

@@ -33,8 +33,10 @@ int64_t count_rough_edges(const UnitIndex& index, CharSpan span) {
   return int64_t{is_rough(span.start - 1, span.start)} + int64_t{is_rough(span.end, span.end - 1)};
 }
 
+// The spelling is longer than the slice, so a slice that is no shorter is not looked through.
 bool same_text(std::string_view slice, std::string_view written) {
   if (slice == written) return true;
+  if (slice.size() >= written.size()) return false;
   std::string spelled;
   for (const char c : slice) c == '\n' || c == '\r' ? spelled += "\\n" : spelled += c;
   return spelled == written;
@@ -51,7 +53,8 @@ std::string_view offset_unit_name(OffsetUnit unit) {
   return "code points";
 }
 
-UnitIndex::UnitIndex(std::string_view text) : text_(text), index_(text) {
+UnitIndex::UnitIndex(std::string_view text)
+    : text_(text), index_(text), has_escapes_(text.find("\\n") != std::string_view::npos) {
   bool after_return = false;
   for (size_t at = 0, number = 0; at < text.size(); ++number) {
     const char32_t c = next_code_point(text, at);

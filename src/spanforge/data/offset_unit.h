@@ -32,6 +32,8 @@ class UnitIndex {
   std::optional<int64_t> code_point(OffsetUnit unit, int64_t offset) const;
   // The offset of a code point, which is at most the number of them. Not for kGraphemes.
   int64_t offset(OffsetUnit unit, int64_t code_point) const;
+  // The text holds a backslash before an n.
+  bool has_escapes() const { return has_escapes_; }
   // Some offset means different places in different units.
   bool matters() const { return !wide_.empty() || !is_plain_; }
   const CodePointIndex& index() const { return index_; }
@@ -44,6 +46,7 @@ class UnitIndex {
   CodePointIndex index_;
   std::vector<uint32_t> wide_;  // code points above U+FFFF
   bool is_plain_ = true;        // each code point is a grapheme
+  bool has_escapes_ = false;
   mutable std::vector<uint32_t> graphemes_;  // where each begins, and the end; made when asked for
 };
 

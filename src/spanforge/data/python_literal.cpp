@@ -69,7 +69,7 @@ class LiteralReader {
     while (!take('}')) {
       Json key, value;
       if (!read_value(key) || !key.is_string() || !take(':') || !read_value(value)) return false;
-      out[key.as_string()] = std::move(value);
+      append_member(out, std::move(key.as_string()), std::move(value));
       if (!take(',') && (skip_space(), current() != '}')) return false;
     }
     return true;

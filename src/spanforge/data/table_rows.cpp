@@ -12,6 +12,7 @@
 #include "spanforge/data/column_names.h"
 #include "spanforge/data/keys.h"
 #include "spanforge/data/normalize.h"
+#include "spanforge/data/occurrences.h"
 #include "spanforge/data/python_literal.h"
 #include "spanforge/data/table_reader.h"
 #include "spanforge/data/tool_rows.h"
@@ -77,7 +78,7 @@ class TableRows {
  public:
   TableRows(std::string_view text, const std::string& file, const ReadOptions& options)
       : text_(text), file_(file), options_(options), shape_(find_shape(text, file)),
-        names_(header_of(text, shape_)), vote_(label_studio_units()) {
+        names_(header_of(text, shape_)), vote_(label_studio_units()), budget_(text.size()) {
     require_utf8(header_source(text, shape_));
     parts_ = find_parts(names_, options.columns, file);
     require_columns();
@@ -174,7 +175,7 @@ class TableRows {
     }
   }
 
-  Json row_of(const TableRow& row, int64_t number) const {
+  Json row_of(const TableRow& row, int64_t number) {
     const auto error = [](std::string reason) -> Json { return {{"error", std::move(reason)}}; };
     for (size_t i = names_.size(); i < row.cells.size(); ++i) {
       if (trim_white_space(row.cells[i]).empty()) continue;
@@ -212,7 +213,7 @@ class TableRows {
   }
 
   // A list of texts where nothing says where they are, else of objects.
-  Json answers_of(const TableRow& row, std::string& reason) const {
+  Json answers_of(const TableRow& row, std::string& reason) {
     const std::string_view cell_text = cell(row, Part::kAnswer);
     Json answers = Json::array();
     if (!has_answers(cell_text)) return answers;
@@ -245,19 +246,20 @@ class TableRows {
   // doccano joins several answers by "#", in a column called label.
   std::vector<std::string> plain_texts(const TableRow& row, std::string_view text) const {
     const std::string_view context = cell(row, Part::kContext);
-    if (names_[*part(Part::kAnswer)] != "label" || context.find(text) != std::string_view::npos) {
-      return {std::string(text)};
-    }
-    std::vector<std::string> pieces;
+    std::vector<std::string_view> pieces;
     for (size_t begin = 0; begin <= text.size();) {
       const size_t end = std::min(text.find('#', begin), text.size());
-      pieces.emplace_back(text.substr(begin, end - begin));
+      pieces.push_back(text.substr(begin, end - begin));
       begin = end + 1;
     }
-    const bool all_there = std::ranges::all_of(pieces, [&](const std::string& piece) {
-      return !piece.empty() && context.find(piece) != std::string_view::npos;
-    });
-    return all_there ? pieces : std::vector<std::string>{std::string(text)};
+    const bool joined = names_[*part(Part::kAnswer)] == "label" && pieces.size() > 1;
+    if (joined) pieces.push_back(text);
+    const std::vector<Occurrences> found =
+        joined ? find_occurrences(context, pieces) : std::vector<Occurrences>(2);
+    const bool split = found.back().count == 0 &&
+                       std::all_of(found.begin(), found.end() - 1, [](const Occurrences& one) { return one.count > 0; });
+    if (!split) return {std::string(text)};
+    return {pieces.begin(), pieces.end() - 1};
   }
 
   static std::vector<Json> starts_of(std::string_view cell_text) {
@@ -276,17 +278,17 @@ class TableRows {
     return std::move(answers);
   }
 
-  Json spans_of(const TableRow& row, const Json& value, std::string& reason) const {
+  Json spans_of(const TableRow& row, const Json& value, std::string& reason) {
     Json answers = Json::array();
     const UnitIndex index(cell(row, Part::kContext));
     for (const Json& one : value) {
       const ToolSpan span = *span_of(one);
-      std::optional<Json> answer = answer_of(span, index, label_studio_units(), vote_.winner());
-      if (answer) {
-        answers.push_back(std::move(*answer));
-      } else {
-        reason = fmt::format("the label from {} to {} is not within the text", span.start, span.end);
+      auto answer = answer_of(span, index, label_studio_units(), vote_.winner(), budget_);
+      if (auto* said = std::get_if<std::string>(&answer)) {
+        reason = std::move(*said);
+        break;
       }
+      answers.push_back(std::move(std::get<Json>(answer)));
     }
     return answers;
   }
@@ -298,6 +300,7 @@ class TableRows {
   std::vector<std::string> names_;
   PartColumns parts_;
   UnitVote vote_;
+  SliceBudget budget_;
   bool any_answer_ = false;
 };
 

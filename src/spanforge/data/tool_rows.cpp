@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "spanforge/data/normalize.h"
 
@@ -15,12 +16,18 @@ struct Survey {
   bool any_labelled = false;
 };
 
-std::string with_line_ends(std::string text) {
-  for (size_t at = 0; (at = text.find("\\n", at)) != std::string::npos; ++at) text.replace(at, 2, "\n");
-  return text;
+// The tool writes "\n" of two characters for a line end.
+std::string with_line_ends(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool escaped = text.substr(i, 2) == "\\n";
+    out += escaped ? '\n' : text[i];
+    i += escaped;
+  }
+  return out;
 }
 
-Json row_of(ToolRow& row, const Survey& survey, const ToolForm& form) {
+Json row_of(ToolRow& row, const Survey& survey, const ToolForm& form, SliceBudget& budget) {
   const auto error = [](std::string reason) -> Json { return {{"error", std::move(reason)}}; };
   if (!row.error.empty()) return error(std::move(row.error));
   Json out = Json::object();
@@ -29,17 +36,14 @@ Json row_of(ToolRow& row, const Survey& survey, const ToolForm& form) {
   out["question"] = std::move(row.question);
   const UnitIndex index(row.context);
   Json answers = Json::array();
+  std::set<std::string> known;
   const auto add = [&](Json answer) {
-    const bool known = std::ranges::any_of(
-        answers, [&](const Json& other) { return other == answer; });
-    if (!known) answers.push_back(std::move(answer));
+    if (known.insert(answer.dump()).second) answers.push_back(std::move(answer));
   };
   for (const ToolSpan& span : row.spans) {
-    std::optional<Json> answer = answer_of(span, index, form.units, survey.vote.winner());
-    if (!answer) {
-      return error(fmt::format("the label from {} to {} is not within the text", span.start, span.end));
-    }
-    add(std::move(*answer));
+    auto answer = answer_of(span, index, form.units, survey.vote.winner(), budget);
+    if (auto* reason = std::get_if<std::string>(&answer)) return error(std::move(*reason));
+    add(std::move(std::get<Json>(answer)));
   }
   // A list holds answers of one kind.
   for (std::string& text : row.typed) {
@@ -55,21 +59,24 @@ Json row_of(ToolRow& row, const Survey& survey, const ToolForm& form) {
 
 }  // namespace
 
-std::optional<Json> answer_of(const ToolSpan& span, const UnitIndex& index,
-                              const std::vector<OffsetUnit>& units, OffsetUnit first) {
+std::variant<Json, std::string> answer_of(const ToolSpan& span, const UnitIndex& index,
+                                          const std::vector<OffsetUnit>& units, OffsetUnit first,
+                                          SliceBudget& budget) {
   std::optional<CharSpan> place = place_span(span, index, first);
   if (span.text) {
     for (size_t i = 0; i < units.size() && !place; ++i) place = place_span(span, index, units[i]);
   }
   if (place) {
-    return Json{{"text", index.slice(place->start, place->end)}, {"answer_start", place->start}};
+    const std::string_view text = index.slice(place->start, place->end);
+    if (!span.text && !budget.take(text.size())) {
+      return std::string("the labels of this file take far more memory than their text: refused");
+    }
+    return Json{{"text", text}, {"answer_start", place->start}};
   }
-  if (!span.text) return std::nullopt;
-  std::string text = *span.text;
-  if (index.text().find(text) == std::string_view::npos) {
-    std::string unescaped = with_line_ends(text);
-    if (index.text().find(unescaped) != std::string_view::npos) text = std::move(unescaped);
+  if (!span.text) {
+    return fmt::format("the label from {} to {} is not within the text", span.start, span.end);
   }
+  std::string text = index.has_escapes() ? *span.text : with_line_ends(*span.text);
   if (span.start < 0 || span.doubtful) return Json{{"text", std::move(text)}, {"answer_start", nullptr}};
   const OffsetUnit unit = span.unit.value_or(first);
   const int64_t stated = index.code_point(unit, span.start).value_or(span.start);
@@ -86,8 +93,8 @@ bool means_no_answer(std::string_view text) {
   return std::ranges::find(kSpellings, plain) != kSpellings.end();
 }
 
-void stream_tool_rows(const ToolForm& form, const ToolRows& rows, const RowCallback& callback,
-                      std::vector<std::string>& notes) {
+void stream_tool_rows(const ToolForm& form, size_t file_size, const ToolRows& rows,
+                      const RowCallback& callback, std::vector<std::string>& notes) {
   Survey survey{UnitVote(form.units)};
   int64_t unlabelled = 0, empty = 0;
   rows([&](ToolRow& row) {
@@ -101,10 +108,11 @@ void stream_tool_rows(const ToolForm& form, const ToolRows& rows, const RowCallb
     if (!index.matters()) return;
     for (const ToolSpan& span : row.spans) survey.vote.count(span, index);
   });
+  SliceBudget budget(file_size);
   rows([&](ToolRow& row) {
     if (row.error.empty() && survey.any_labelled && !row.labelled) return;
     const std::string place = row.place;
-    Json out = row_of(row, survey, form);
+    Json out = row_of(row, survey, form, budget);
     callback(RowKind::kRow, out, place);
   });
   std::string note = fmt::format("read as {}", form.name);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "spanforge/data/dataset.h"
@@ -34,13 +35,26 @@ struct ToolForm {
 // A file in which nothing is labelled gives rows without answers. In another, rows that nobody has
 // worked on are left out, with a note; those without any answer have is_impossible. Of a tool that
 // does not record work, every row counts as worked on where any has a label.
-void stream_tool_rows(const ToolForm& form, const ToolRows& rows, const RowCallback& callback,
-                      std::vector<std::string>& notes);
+void stream_tool_rows(const ToolForm& form, size_t file_size, const ToolRows& rows,
+                      const RowCallback& callback, std::vector<std::string>& notes);
+
+// The memory that the texts of answers may take which stand in the file as two numbers only: a few
+// times the file, and 32 MB. What takes more is made to fill memory.
+class SliceBudget {
+ public:
+  explicit SliceBudget(size_t file_size) : left_(uint64_t{4} * file_size + (uint64_t{32} << 20)) {}
+  bool take(uint64_t bytes) { return bytes <= left_ && (left_ -= bytes, true); }
+
+ private:
+  uint64_t left_;
+};
 
 // Where the text stands in the context and, if nowhere, how it is stated: {"text", "answer_start"}.
-// nullopt: nothing is known but a place that is not within the context.
-std::optional<Json> answer_of(const ToolSpan& span, const UnitIndex& index,
-                              const std::vector<OffsetUnit>& units, OffsetUnit first);
+// A text, the reason: nothing is known but a place that is not within the context, or the budget is
+// spent.
+std::variant<Json, std::string> answer_of(const ToolSpan& span, const UnitIndex& index,
+                                          const std::vector<OffsetUnit>& units, OffsetUnit first,
+                                          SliceBudget& budget);
 
 // "No answer", "unanswerable", "无答案" and their kin, in any case.
 bool means_no_answer(std::string_view text);
