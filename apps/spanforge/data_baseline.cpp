@@ -27,9 +27,11 @@ int run_data_baseline(const Arguments& arguments) {
   std::string train_file, validation_file;
   std::vector<std::string> files;
   bool json = false;
+  DataInput input;
   OptionTable table;
   table({"train", "data whose answers are counted", ""}, train_file);
   table({"validation", "data to answer; FILE means the same", ""}, validation_file);
+  input.declare(table);
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "data to answer", files, 0, 1);
   if (!table.parse(arguments)) return 0;
@@ -39,7 +41,7 @@ int run_data_baseline(const Arguments& arguments) {
     throw Error(ErrorCode::kUsage, "--validation", "cannot stand beside FILE");
   }
   if (!files.empty()) validation_file = files[0];
-  const Dataset train = read_data(train_file), validation = read_data(validation_file);
+  const Dataset train = input.load(train_file), validation = input.load(validation_file);
   require_scorable(validation, false);
   require_references(validation);
   const Json report = {

@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "output.h"
 #include "settings.h"
 #include "spanforge/base/error.h"
@@ -79,6 +80,7 @@ int run_data_check(const Arguments& arguments) {
   std::string model;
   std::optional<int32_t> max_seq_length, window_overlap;
   bool json = false;
+  DataInput input;
   OptionTable table;
   table(
       {"model",
@@ -86,6 +88,7 @@ int run_data_check(const Arguments& arguments) {
       model);
   table(kMaxSeqLengthOption, max_seq_length);
   table(kWindowOverlapOption, window_overlap);
+  input.declare(table);
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "data files; of each two, what they share", names, 1, SIZE_MAX);
   if (!table.parse(arguments)) return 0;
@@ -94,7 +97,7 @@ int run_data_check(const Arguments& arguments) {
   }
   std::vector<Dataset> datasets;
   datasets.reserve(names.size());
-  for (const std::string& name : names) datasets.push_back(read_dataset(name));
+  for (const std::string& name : names) datasets.push_back(input.read(name));
   std::vector<const Dataset*> views;
   for (const Dataset& dataset : datasets) views.push_back(&dataset);
   const CheckReport report = check_datasets(views);

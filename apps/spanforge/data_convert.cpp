@@ -13,12 +13,15 @@ int run_data_convert(const Arguments& arguments) {
   std::vector<std::string> files;
   std::string form = "nested", output;
   bool overwrite = false;
+  DataInput input;
   OptionTable table;
-  table({"to", "form to write: SQuAD v2.0, flat rows under \"data\", or a row a line",
-         "nested|flat|jsonl"},
+  table({"to", "form to write: SQuAD v2.0 (nested or squad), flat rows under \"data\", a row a line, "
+         "a table, or Label Studio's tasks",
+         "nested|squad|flat|jsonl|csv|label-studio"},
         form);
   table({"output", "file to write", ""}, output);
   table({"overwrite", "replace the file where it is there already", ""}, overwrite);
+  input.declare(table);
   table.positional("FILE", "the data file to read", files, 1, 1);
   if (!table.parse(arguments)) return 0;
   table.require("output");
@@ -26,7 +29,7 @@ int run_data_convert(const Arguments& arguments) {
   const fs::path file(output);
   if (!file.has_filename()) throw Error(ErrorCode::kUsage, "--output", "must name a file");
   check_output(file, files[0], overwrite);
-  const Dataset dataset = read_data(files[0]);
+  const Dataset dataset = input.load(files[0]);
   FileGroup group(file.has_parent_path() ? file.parent_path() : fs::path("."));
   group.fill([&](const fs::path& directory) {
     write_dataset(dataset, kind, directory / file.filename());

@@ -2,10 +2,12 @@
 
 #include "command.h"
 #include "common.h"
+#include "data_input.h"
 #include "data_output.h"
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/data/convert.h"
 #include "spanforge/data/repair.h"
 #include "spanforge/data/rewrite.h"
 
@@ -34,8 +36,36 @@ void write_report(const RepairPlan& plan, const Dataset& dataset, AtomicFile& ou
   for (const LeftOver& left : plan.left) put(left_to_json(left));
 }
 
+// Whether the file's own bytes can be kept: it is JSON in UTF-8, with the names that rewrite.h knows.
+bool keeps_bytes(const Dataset& dataset, const DataInput& input) {
+  return dataset.form == SourceForm::kJson && dataset.encoding == "UTF-8" && input.columns.empty();
+}
+
 // The report appears first: a new file without the list of what was done to it is the worse half.
-void write_files(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files) {
+template <class Commit>
+void write_report_and(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files,
+                      const Commit& commit_output) {
+  if (files.report.empty()) return commit_output();
+  const bool fresh = !path_exists(files.report);
+  AtomicFile report(files.report);
+  write_report(plan, dataset, report);
+  report.commit();
+  try {
+    commit_output();
+  } catch (...) {
+    if (fresh) remove_tree(files.report);
+    throw;
+  }
+}
+
+void write_as_squad(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files) {
+  Dataset repaired = dataset;
+  apply_repairs(plan, repaired);
+  write_report_and(plan, dataset, files,
+                   [&] { write_dataset(repaired, DataForm::kNested, files.output); });
+}
+
+void write_in_place(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files) {
   std::vector<AnswerChange> changes;
   for (const Repair& repair : plan.repairs) {
     changes.push_back({repair.example, repair.answer, repair.after});
@@ -49,29 +79,22 @@ void write_files(const RepairPlan& plan, const Dataset& dataset, const FixFiles&
       input, [&] { return find_byte_changes(input.bytes(), dataset, changes, release); });
   AtomicFile output(files.output);
   write_changed(input, found, output);
-  if (files.report.empty()) return output.commit();
-  const bool fresh = !path_exists(files.report);
-  AtomicFile report(files.report);
-  write_report(plan, dataset, report);
-  report.commit();
-  try {
-    output.commit();
-  } catch (...) {
-    if (fresh) remove_tree(files.report);
-    throw;
-  }
+  write_report_and(plan, dataset, files, [&] { output.commit(); });
 }
 
 void print_result(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files,
-                  bool json) {
+                  bool same_form, bool json) {
+  const char* const form = same_form ? "as it was" : "nested";
   if (json) {
     Json out = plan_to_json(plan, dataset);
     out["output"] = files.output;
+    out["form"] = form;
     out["report"] = files.report.empty() ? Json(nullptr) : Json(files.report);
     return print_json(out);
   }
   print(plan_to_text(plan, dataset));
-  emit("{}: written{}\n", quote_for_message(files.output, 4096),
+  emit("{}: written{}{}\n", quote_for_message(files.output, 4096),
+       same_form ? "" : " as SQuAD JSON (nested; data convert --to writes other forms)",
        files.report.empty() ? "" : "; each change and what is left: " + files.report);
 }
 
@@ -81,6 +104,7 @@ int run_data_fix(const Arguments& arguments) {
   std::vector<std::string> inputs;
   FixFiles files;
   RepairOptions options;
+  DataInput input;
   bool json = false;
   OptionTable table;
   table({"output", "file to write: the data with its answers repaired", ""}, files.output);
@@ -93,6 +117,7 @@ int run_data_fix(const Arguments& arguments) {
   table({"trim", "also take white space off the ends of answers that stand where they say", ""},
         options.trim);
   table({"overwrite", "replace the files where they are there already", ""}, files.overwrite);
+  input.declare(table);
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "the data file to repair; it is never changed", inputs, 1, 1);
   if (!table.parse(arguments)) return 0;
@@ -103,10 +128,11 @@ int run_data_fix(const Arguments& arguments) {
   }
   files.input = inputs[0];
   check_outputs(files);
-  const Dataset dataset = read_dataset(files.input);
+  const Dataset dataset = input.read(files.input);
   const RepairPlan plan = plan_repairs(dataset, options);
-  write_files(plan, dataset, files);
-  print_result(plan, dataset, files, json);
+  const bool same_form = keeps_bytes(dataset, input);
+  same_form ? write_in_place(plan, dataset, files) : write_as_squad(plan, dataset, files);
+  print_result(plan, dataset, files, same_form, json);
   return 0;
 }
 

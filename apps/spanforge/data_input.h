@@ -1,14 +1,27 @@
-// How commands read data.
 #pragma once
+// How a command reads data: the options --columns and --encoding, and a note for what was not plain.
 
 #include <string>
 
+#include "options.h"
 #include "spanforge/data/dataset.h"
 
 namespace spanforge::app {
 
-// Reads a data file whatever is wrong with single rows, and says in a line each how it was
-// understood and what is at fault in it. Who needs sound rows asks for them (data/soundness.h).
-Dataset read_data(const std::string& file);
+struct DataInput {
+  std::string columns, encoding;
+
+  void declare(OptionTable& table);
+  // Errors: Error{kUsage, "--columns"}.
+  ReadOptions options() const;
+  // Reads a data file whatever is wrong with single rows, and notes how it was understood.
+  Dataset read(const std::string& file) const;
+  // The same, and notes what is at fault in it, in one line. Who needs sound rows asks for them
+  // (data/soundness.h).
+  Dataset load(const std::string& file) const;
+};
+
+// Notes for people what Dataset::notes says.
+void note_reading(const Dataset& dataset);
 
 }  // namespace spanforge::app

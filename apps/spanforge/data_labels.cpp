@@ -19,6 +19,7 @@ struct LabelOptions {
   std::string model, on_bad_answer = "error", label_rule = "recipe";
   std::vector<std::string> files;
   std::optional<int32_t> max_seq_length, window_overlap;
+  DataInput input;
   bool json = false;
   int32_t threads = 0;
 };
@@ -74,6 +75,7 @@ int run_data_labels(const Arguments& arguments) {
   table({"label_rule", "which tokens an answer is labelled with", "recipe|run_qa"}, o.label_rule);
   table(kMaxSeqLengthOption, o.max_seq_length);
   table(kWindowOverlapOption, o.window_overlap);
+  o.input.declare(table);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
   table.positional("FILE", "data files", o.files, 1, SIZE_MAX);
@@ -91,7 +93,7 @@ int run_data_labels(const Arguments& arguments) {
   options.label_rule = o.label_rule == "run_qa" ? LabelRule::kRunQa : LabelRule::kRecipe;
   std::vector<Dataset> datasets;
   for (const std::string& file : o.files) {  // refused before the first row is printed
-    Dataset dataset = read_data(file);
+    Dataset dataset = input.load(file);
     std::string left_out;
     if (options.on_bad_answer == BadAnswerPolicy::kDrop) {
       dataset = drop_untrainable(std::move(dataset), left_out);

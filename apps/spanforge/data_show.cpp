@@ -51,18 +51,20 @@ int run_data_show(const Arguments& arguments) {
   std::vector<std::string> files;
   int64_t rows = 10;
   bool json = false;
+  DataInput input;
   OptionTable table;
   table({"train", "training data", ""}, train);
   table({"validation", "validation data", ""}, validation);
   table({"rows", "rows to show of each file; -1: all", ">= -1"}, rows);
+  input.declare(table);
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "data files, each a split named as the file", files, 0, SIZE_MAX);
   if (!table.parse(arguments)) return 0;
   std::vector<Split> splits;
-  if (!train.empty()) splits.push_back({"train", read_data(train)});
-  if (!validation.empty()) splits.push_back({"validation", read_data(validation)});
+  if (!train.empty()) splits.push_back({"train", input.load(train)});
+  if (!validation.empty()) splits.push_back({"validation", input.load(validation)});
   for (const std::string& file : files) {
-    splits.push_back({free_name(file, splits), read_data(file)});
+    splits.push_back({free_name(file, splits), input.load(file)});
   }
   if (splits.empty()) {
     throw Error(ErrorCode::kUsage, "FILE", "is missing; give files, --train or --validation");

@@ -15,6 +15,7 @@ int run_data_split(const Arguments& arguments) {
   SplitOptions options;
   std::string by = "context", output;
   bool overwrite = false, json = false;
+  DataInput input;
   OptionTable table;
   table({"validation", "share of the questions that becomes validation data", "> 0"},
         options.validation_share);
@@ -22,6 +23,7 @@ int run_data_split(const Arguments& arguments) {
   table({"seed", "of the choice; the order of the rows does not matter", ">= 0"}, options.seed);
   table({"output", "directory for train.json and validation.json", "", "output_dir"}, output);
   table({"overwrite", "replace the two files where they are there already", ""}, overwrite);
+  input.declare(table);
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "the data file to split", files, 1, 1);
   if (!table.parse(arguments)) return 0;
@@ -32,7 +34,7 @@ int run_data_split(const Arguments& arguments) {
   for (const fs::path& file : {train, validation}) {
     check_output(file, files[0], overwrite);
   }
-  const SplitResult split = split_by_context(read_data(files[0]), options);
+  const SplitResult split = split_by_context(input.load(files[0]), options);
   FileGroup group{fs::path(output)};
   group.fill([&](const fs::path& directory) {
     save_squad(split.train, directory / train.filename());

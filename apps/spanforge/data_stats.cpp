@@ -12,9 +12,11 @@ int run_data_stats(const Arguments& arguments) {
   std::vector<std::string> files;
   std::string model;
   bool json = false;
+  DataInput input;
   OptionTable table;
   table({"model", "directory or hub id whose tokenizer counts tokens; none: characters only", ""},
         model);
+  input.declare(table);
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "data files", files, 1, SIZE_MAX);
   if (!table.parse(arguments)) return 0;
@@ -22,7 +24,7 @@ int run_data_stats(const Arguments& arguments) {
   if (!model.empty()) tokenizer.emplace(Tokenizer::from_directory(resolve_model(model)));
   std::vector<DataStats> stats;
   for (const std::string& file : files) {
-    stats.push_back(compute_stats(read_data(file), tokenizer ? &*tokenizer : nullptr));
+    stats.push_back(compute_stats(input.load(file), tokenizer ? &*tokenizer : nullptr));
   }
   if (!json) {
     for (const DataStats& one : stats) print(stats_to_text(one));

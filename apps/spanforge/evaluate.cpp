@@ -33,6 +33,7 @@ struct EvaluateOptions {
   GivenSettings given;
   double no_answer_threshold = 1.0;
   int32_t batch_size = 8;
+  DataInput input;
   bool explain = false, verify = false, json = false;
   int32_t threads = 0;
 };
@@ -68,6 +69,7 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table({"bf16", "compute in bfloat16; auto: where the processor is faster with it",
          "true|false|auto"},
         o.bf16);
+  o.input.declare(table);
   table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
@@ -85,7 +87,7 @@ void refuse_idle_options(const OptionTable& table) {
 }
 
 void evaluate_file(const EvaluateOptions& o) {
-  const Dataset dataset = read_data(o.data);
+  const Dataset dataset = o.input.load(o.data);
   require_scorable(dataset, true);
   require_references(dataset);
   std::optional<std::filesystem::path> odds;
@@ -142,7 +144,7 @@ void print_without_references(const EvaluateOptions& o, const Dataset& dataset) 
 
 void evaluate_model(const EvaluateOptions& o) {
   if (!o.predictions_dir.empty()) check_predictions_dir(o.predictions_dir);
-  const Dataset dataset = read_data(o.data);
+  const Dataset dataset = o.input.load(o.data);
   require_scorable(dataset, true);
   if (dataset.blind && o.predictions_dir.empty()) {
     throw Error(ErrorCode::kUsage, "--predictions-dir",

@@ -30,6 +30,7 @@ bool is_weight_file(const fs::path& file) {
 
 struct Options {
   std::string model, output, calibrate, validation;
+  DataInput input;
   bool int8 = false;
   Int8Options quantization;
   int32_t threads = 0;
@@ -50,6 +51,7 @@ void declare(OptionTable& table, Options& o) {
   table({"calibration_share", "with --int8: share of a layer's inputs that its range holds",
          "> 0"},
         o.quantization.share);
+  o.input.declare(table);
   table(kThreadsOption, o.threads);
 }
 
@@ -61,7 +63,7 @@ void check(const OptionTable& table, const Options& o) {
     table.require("validation");
   }
   for (const char* other : {"calibrate", "validation", "max_drop", "calibration_windows",
-                            "calibration_share"}) {
+                            "calibration_share", "columns", "encoding"}) {
     if (o.int8 || !table.given(other)) continue;
     throw Error(ErrorCode::kUsage, flag_of(other), "is for --int8");
   }
@@ -101,8 +103,8 @@ void complete_config(const fs::path& source, const fs::path& directory) {
 
 void convert_int8(const Options& o) {
   const fs::path source = resolve_model(o.model);
-  const Dataset calibration = read_data(o.calibrate);
-  const Dataset validation = read_data(o.validation);
+  const Dataset calibration = o.input.load(o.calibrate);
+  const Dataset validation = o.input.load(o.validation);
   require_scorable(validation, false);
   require_references(validation);
   NewDirectory output(o.output, kConfigFile);

@@ -14,9 +14,12 @@ enum class DataForm {
   kNested,  // SQuAD v2.0: data[].paragraphs[].qas[]
   kFlat,    // {"version", "data": [row, ...]}
   kLines,   // one row a line
+  kCsv,     // id, title, question, context, answer, answer_start, is_impossible; where some question
+            // has several answers, answers in place of both: {"text": [...], "answer_start": [...]}
+  kLabelStudio,  // tasks with their annotation; offsets are code points
 };
 
-// "nested", "flat", "jsonl"; Error{kUsage} for anything else.
+// "nested" (also "squad"), "flat", "jsonl", "csv", "label-studio"; Error{kUsage} for anything else.
 DataForm parse_data_form(std::string_view name);
 
 // {"id", "title", "context", "question", "answers": [{"text", "answer_start"}], "is_impossible"}
@@ -24,7 +27,8 @@ Json flat_row(const Dataset& dataset, const Example& example);
 
 // Writes atomically. Nested files group consecutive examples of one title and context into a
 // paragraph and consecutive paragraphs of one title into an article, so the order of the examples
-// is kept; is_impossible is true where there is no answer.
+// is kept; is_impossible is true where there is no answer. A blind set (Dataset::blind) is written
+// without answers and is_impossible.
 void write_dataset(const Dataset& dataset, DataForm form, const std::filesystem::path& file);
 
 }  // namespace spanforge

@@ -86,6 +86,7 @@ struct Dataset {
   // How the file was understood where that is not plain: its encoding, which column is what.
   std::vector<std::string> notes;
   SourceForm form = SourceForm::kJson;
+  std::string encoding = "UTF-8";  // of the file
   // No question has references: a set to answer, not to train on or to score.
   bool blind = false;
   std::string version;  // "v2.0"; empty when the file says none

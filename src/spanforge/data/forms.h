@@ -22,9 +22,9 @@ SourceForm recognise_form(std::string_view text, const std::filesystem::path& fi
 // {"text", "answer_start"}, starts in code points, or strings where the form has no starts; a file
 // without any column of answers gives none. `notes`: see Dataset. Errors: Error{kBadData, file,
 // place} where the file as such is unsound; a row that is cannot be read gives RowKind::kRow with
-// {"error": reason}.
+// {"error": reason}. on_read: as in row_stream.h; a file may be gone over twice.
 void stream_form(SourceForm form, std::string_view text, const std::filesystem::path& file,
                  const ReadOptions& options, const RowCallback& callback,
-                 std::vector<std::string>& notes);
+                 std::vector<std::string>& notes, const ReadCallback& on_read = {});
 
 }  // namespace spanforge

@@ -17,6 +17,7 @@
 #include "spanforge/data/occurrences.h"
 #include "spanforge/data/row_stream.h"
 #include "spanforge/data/source_text.h"
+#include "spanforge/data/unread_kind.h"
 
 namespace spanforge {
 namespace {
@@ -37,6 +38,7 @@ class DatasetBuilder {
     if (source.text.find_first_not_of(kBlank) == std::string_view::npos) {
       throw Error(ErrorCode::kBadData, dataset_.file.string(), "is empty");
     }
+    dataset_.encoding = source.encoding;
     if (source.encoding != "UTF-8") dataset_.notes.push_back("read as " + source.encoding);
     const bool converted = !source.converted.empty();
     read_form(source.text, converted ? ReadCallback() : on_read);
@@ -63,7 +65,7 @@ class DatasetBuilder {
     };
     dataset_.form = recognise_form(text, dataset_.file);
     if (dataset_.form != SourceForm::kJson) {
-      return stream_form(dataset_.form, text, dataset_.file, options_, on_row, dataset_.notes);
+      return stream_form(dataset_.form, text, dataset_.file, options_, on_row, dataset_.notes, on_read);
     }
     for_each_text(text, [&](std::string_view one, const std::string& base_place) {
       const auto stream = [&] {
@@ -150,8 +152,10 @@ class DatasetBuilder {
   // The member that holds a part of a question: under the name the user gave or one of the known.
   template <class Names>
   Json* find(Json& row, std::string_view ours, const Names& names) const {
+    // Rows of other forms come under our names.
+    const bool renamed = dataset_.form == SourceForm::kJson;
     for (const auto& [part, theirs] : options_.columns) {
-      if (part == ours) return row.contains(theirs) ? &row[theirs] : nullptr;
+      if (renamed && part == ours) return row.contains(theirs) ? &row[theirs] : nullptr;
     }
     const std::string_view name = keys::present(row, names);
     return name.empty() ? nullptr : &row[name];
@@ -466,6 +470,7 @@ void refuse_unreadable(const Dataset& dataset) {
 }  // namespace
 
 Dataset read_dataset(const std::filesystem::path& file, const ReadOptions& options) {
+  refuse_unread_directory(file);
   const MappedFile mapped(file);
   PageReleaser release(mapped.bytes());
   return while_whole(mapped, [&] {

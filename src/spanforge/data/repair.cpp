@@ -203,4 +203,10 @@ RepairPlan plan_repairs(const Dataset& dataset, const RepairOptions& options) {
   return Planner(dataset, options).run();
 }
 
+void apply_repairs(const RepairPlan& plan, Dataset& dataset) {
+  for (const Repair& repair : plan.repairs) {
+    dataset.examples[repair.example].answers[repair.answer] = repair.after;
+  }
+}
+
 }  // namespace spanforge

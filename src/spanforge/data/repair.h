@@ -64,6 +64,9 @@ std::string place_of_answer(const Example& example, int64_t answer);
 
 RepairPlan plan_repairs(const Dataset& dataset, const RepairOptions& options);
 
+// Makes the repairs in the dataset that the plan was made of.
+void apply_repairs(const RepairPlan& plan, Dataset& dataset);
+
 // One object for each repair and each thing left: {"status": "repaired"|"left", "id", "place",
 // "kind", "reason", "before", "after"}, and "f1" for a similar span.
 Json repair_to_json(const Repair& repair, const Dataset& dataset);

@@ -16,6 +16,7 @@
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/options.h"
+#include "spanforge/data/column_names.h"
 
 namespace spanforge {
 
@@ -25,6 +26,7 @@ struct TrainingArguments {
   std::filesystem::path train;       // training data
   std::filesystem::path validation;  // empty: no evaluation
   std::filesystem::path output;
+  std::string columns, encoding;  // of the data (ReadOptions)
 
   // Windows and answers.
   std::optional<int32_t> max_seq_length;
@@ -96,8 +98,10 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   using I = OptionInfo;
   v(I{"model", "model to start from: a directory or a hub id", "",
       "model_name_or_path"}, a.model);
-  v(I{"train", "training data: SQuAD JSON or JSON lines", "", "train_file"}, a.train);
+  v(I{"train", "training data: SQuAD JSON, JSON lines, a table, or an annotation tool's export", "", "train_file"}, a.train);
   v(I{"validation", "data to evaluate on", "", "validation_file"}, a.validation);
+  v(kColumnsOption, a.columns);
+  v(kEncodingOption, a.encoding);
   v(I{"output", "directory for checkpoints, logs and trained/", "", "output_dir"}, a.output);
 
   v(I{"max_seq_length", "tokens of a window; default: what model and tokenizer allow, at most 384",

@@ -9,8 +9,10 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/threads.h"
-#include "spanforge/data/soundness.h"
+#include "spanforge/data/column_names.h"
 #include "spanforge/data/normalize.h"
+#include "spanforge/data/soundness.h"
+#include "spanforge/data/unread_kind.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/model/load_report.h"
@@ -132,13 +134,14 @@ class SetupBuilder {
 
   // What is wrong with the data as such is told here, before a model is looked for.
   Dataset read_data(const char* option, const fs::path& file, DataFiles& files) {
+    refuse_unread_directory(file);
     const MappedFile mapped(file);
     files[option] = {file.string(),
                      while_whole(mapped, [&] { return sha256_hex(mapped.bytes()); })};
     check_same_data(option, files[option]);
-    Dataset dataset = read_dataset(file);
+    Dataset dataset = read_dataset(file, {arguments_.encoding, parse_columns(arguments_.columns)});
     for (const std::string& line : dataset.notes) {
-      notify(Kind::kInformation, file.string() + ": " + line);
+      notify(Kind::kInformation, fmt::format("{}: {}", file.string(), line));
     }
     const bool training = std::string_view(option) == "train";
     std::string left_out;

@@ -1,0 +1,36 @@
+#pragma once
+// Exports of annotation tools as rows. What they look like, and in which unit each counts, stands
+// with its sources in docs/data-forms.md.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spanforge/data/dataset.h"
+#include "spanforge/data/offset_unit.h"
+#include "spanforge/data/row_stream.h"
+
+namespace spanforge {
+
+// Whether the first object of a file is a task of Label Studio's JSON or JSON-MIN, or a row of
+// doccano's JSON lines. Only keys and the kinds of values count.
+bool is_label_studio(const Json& item);
+bool is_doccano(const Json& item);
+
+// As stream_form (forms.h).
+void stream_label_studio(std::string_view text, const std::string& file, const ReadOptions& options,
+                         const RowCallback& callback, std::vector<std::string>& notes,
+                         const ReadCallback& on_read);
+void stream_doccano(std::string_view text, const std::string& file, const ReadOptions& options,
+                    const RowCallback& callback, std::vector<std::string>& notes,
+                    const ReadCallback& on_read);
+
+// The units that the tools may have counted in.
+std::vector<OffsetUnit> label_studio_units();
+std::vector<OffsetUnit> doccano_units();
+
+// {"start", "end", "text", "labels"} and the spellings of other versions; nullopt: no span.
+std::optional<ToolSpan> span_of(const Json& value);
+
+}  // namespace spanforge
