@@ -36,10 +36,7 @@ void write_report(const RepairPlan& plan, const Dataset& dataset, AtomicFile& ou
 
 // The report appears first: a new file without the list of what was done to it is the worse half.
 void write_files(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files) {
-  std::vector<AnswerChange> changes;
-  for (const Repair& repair : plan.repairs) {
-    changes.push_back({repair.example, repair.answer, repair.after});
-  }
+  const std::vector<RowChange> changes = changes_of(plan);
   const MappedFile input(files.input);
   const auto release = [&](const char* at) {
     input.release_before(static_cast<size_t>(at - input.bytes().data()));

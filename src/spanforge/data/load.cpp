@@ -329,8 +329,7 @@ class DatasetBuilder {
     } else if (!text.is_null()) {
       fail(where, fmt::format("text must be a string, not {}", type_name(text)));
     }
-    const bool nothing = trim_white_space(answer.text).empty();
-    if (nothing && (example.is_impossible || (answer.text.empty() && source != StartSource::kStated))) {
+    if (says_no_answer(answer.text, source, example.is_impossible)) {
       std::erase_if(dataset_.faults, [&](const RowFault& fault) {
         return fault.example == dataset_.examples.size() && fault.answer == number;
       });
