@@ -155,6 +155,18 @@ void append_findings(const std::vector<Finding>& findings, const Dataset& datase
   }
 }
 
+// "\"Ann\" at 5", or "\"Ann\"" where no start is stated.
+std::string quote(const Answer& answer) {
+  std::string out = fmt::format("\"{}\"", quote_for_message(answer.text));
+  if (answer.source == StartSource::kStated) out += fmt::format(" at {}", answer.answer_start);
+  return out;
+}
+
+std::string quote_found(const Diagnosis& diagnosis, std::string_view introduction) {
+  if (diagnosis.stated != StatedStart::kInside) return "";
+  return fmt::format("{} \"{}\"", introduction, quote_for_message(diagnosis.found));
+}
+
 void append_misaligned(const FileReport& file, const Dataset& dataset, size_t max_examples,
                        std::string& out) {
   std::map<Misalignment, size_t> shown;
@@ -165,10 +177,10 @@ void append_misaligned(const FileReport& file, const Dataset& dataset, size_t ma
       if (shown[item.diagnosis.cause]++ >= max_examples) break;
       const Example& example = dataset.examples[item.example];
       const Answer& answer = example.answers[item.answer];
-      out += fmt::format("    {}.answers[{}] (id {}): \"{}\" at {}, the context has \"{}\": {}\n",
-                         example.place, item.answer, quote_for_message(example.id),
-                         quote_for_message(answer.text), stated_start(answer),
-                         quote_for_message(item.diagnosis.found), describe(item.diagnosis, answer));
+      out += fmt::format("    {}.answers[{}] (id {}): {}{}: {}\n", example.place, item.answer,
+                         quote_for_message(example.id), quote(answer),
+                         quote_found(item.diagnosis, ", the context has"),
+                         describe(item.diagnosis, answer));
     }
   }
 }
@@ -251,11 +263,10 @@ std::optional<Error> check_verdict(const CheckReport& report,
       const Answer& answer = example.answers[first.answer];
       return Error(
           ErrorCode::kBadData, file.file,
-          fmt::format("{} of {} answers are not where they say; the first, at {} (id {}): "
-                      "\"{}\" at {}, where the context has \"{}\": {}",
+          fmt::format("{} of {} answers are not where they say; the first, at {} (id {}): {}{}: {}",
                       file.misaligned, file.answers, example.place, quote_for_message(example.id),
-                      quote_for_message(answer.text), stated_start(answer),
-                      quote_for_message(first.diagnosis.found), describe(first.diagnosis, answer)));
+                      quote(answer), quote_found(first.diagnosis, ", where the context has"),
+                      describe(first.diagnosis, answer)));
     }
   }
   for (const CheckReport::FilePair& pair : report.overlaps) {

@@ -120,7 +120,7 @@ class Planner {
                  .example = item.example,
                  .answer = item.answer,
                  .after = *diagnosis.repair};
-      one.reason = std::move(reason);
+      one.reason = (mistyped ? "the text must be a string; " : "") + reason;
       one.proof = diagnosis.shift;
       return repair(std::move(one));
     }
@@ -216,7 +216,11 @@ class Planner {
     const Example& example = dataset_.examples[item.example];
     const Answer& answer = example.answers[item.answer];
     const std::string& context = dataset_.context_of(example);
-    const SimilarSpans found = find_similar_spans(answer.text, context, options_.min_f1);
+    if (taken_apart_ != example.context) {
+      similar_.emplace(context);
+      taken_apart_ = example.context;
+    }
+    const SimilarSpans found = similar_->find(answer.text, options_.min_f1);
     if (found.given_up) {
       reason += "; it is too long to look for a similar span";
       return std::nullopt;
@@ -234,7 +238,7 @@ class Planner {
     return Repair{RepairKind::kSimilarSpan,
                   item.example,
                   item.answer,
-                  {slice_code_points(context, span.start, span.end), span.start},
+                  {slice_code_points(context, span.start, span.end), span.start, answer.source},
                   found.f1,
                   fmt::format("{}; the most similar span stands at {}, F1 {:.3f}", reason,
                               span.start, found.f1),
@@ -277,6 +281,8 @@ class Planner {
   std::optional<NewIds> new_ids_;
   std::optional<CodePointIndex> index_;
   size_t indexed_ = SIZE_MAX;  // the context it is of
+  std::optional<SimilarSpanSearch> similar_;
+  size_t taken_apart_ = SIZE_MAX;  // likewise
 };
 
 }  // namespace

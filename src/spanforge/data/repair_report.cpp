@@ -13,7 +13,9 @@ Json to_json(const Answer& answer) {
 }
 
 std::string describe(const Answer& answer) {
-  return fmt::format("\"{}\" at {}", quote_for_message(answer.text), stated_start(answer));
+  std::string out = fmt::format("\"{}\"", quote_for_message(answer.text));
+  if (answer.source == StartSource::kStated) out += fmt::format(" at {}", answer.answer_start);
+  return out;
 }
 
 // What the repair writes: of an answer where it stands from now on, whatever was stated before.

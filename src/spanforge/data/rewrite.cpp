@@ -32,7 +32,8 @@ struct AnswerTokens {
   std::string said;  // the text, as load.cpp reads it
   bool is_string = false;
   StartSource source = StartSource::kNoStarts;
-  int64_t number = 0;  // the start
+  int64_t number = 0;          // the start
+  bool starts_follow = false;  // it is of a list of texts whose list of starts is missing
 };
 
 // Where the starts of a list of texts are missing altogether: all of them are written at once.
@@ -220,6 +221,7 @@ class ChangeFinder {
     }
     for (size_t i = 0; i < texts.size(); ++i) {
       add(texts[i], i < starts.size() ? starts[i] : Token(), StartSource::kUnknown);
+      tokens_.back().starts_follow = starts.empty();
     }
   }
 
@@ -319,19 +321,15 @@ class ChangeFinder {
         fail(example.place);
       }
       written[index] = change->after.answer_start;
-      const bool in_lists = std::ranges::any_of(missing_, [&](const MissingStarts& one) {
-        return index >= one.first && index < one.first + one.count;
-      });
-      change_answer(tokens, *change, before, in_lists);
+      change_answer(tokens, *change, before);
     }
     for (const MissingStarts& one : missing_) write_starts(one, written);
   }
 
-  void change_answer(const AnswerTokens& tokens, const RowChange& change, const Answer& before,
-                     bool starts_follow) {
+  void change_answer(const AnswerTokens& tokens, const RowChange& change, const Answer& before) {
     const std::string number = std::to_string(change.after.answer_start);
     const bool new_text = !tokens.is_string || change.after.text != before.text;
-    const bool insert = tokens.source == StartSource::kUnknown && !tokens.start && !starts_follow;
+    const bool insert = tokens.source == StartSource::kUnknown && !tokens.start && !tokens.starts_follow;
     if (new_text || insert) {
       std::string bytes = new_text ? spell(change.after.text) : std::string(bytes_of(tokens.text));
       if (insert) bytes += fmt::format(", \"answer_start\": {}", number);
