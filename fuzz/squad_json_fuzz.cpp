@@ -92,11 +92,9 @@ void repair(std::string_view text, const RepairOptions& options) {
   const RepairPlan plan = plan_repairs(dataset, options);
   plan_to_json(plan, dataset).dump();
   plan_to_text(plan, dataset);
-  std::vector<AnswerChange> changes;
-  for (const Repair& one : plan.repairs) changes.push_back({one.example, one.answer, one.after});
   std::string fixed;
   size_t done = 0;
-  for (const ByteChange& change : find_byte_changes(text, dataset, changes)) {
+  for (const ByteChange& change : find_byte_changes(text, dataset, changes_of(plan))) {
     require(done <= change.begin && change.begin < change.end);
     fixed.append(text.substr(done, change.begin - done)).append(change.bytes);
     done = change.end;

@@ -66,10 +66,7 @@ void write_as_squad(const RepairPlan& plan, const Dataset& dataset, const FixFil
 }
 
 void write_in_place(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files) {
-  std::vector<AnswerChange> changes;
-  for (const Repair& repair : plan.repairs) {
-    changes.push_back({repair.example, repair.answer, repair.after});
-  }
+  const std::vector<RowChange> changes = changes_of(plan);
   const MappedFile input(files.input);
   const auto release = [&](const char* at) {
     input.release_before(static_cast<size_t>(at - input.bytes().data()));

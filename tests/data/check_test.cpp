@@ -77,9 +77,10 @@ TEST(Diagnose, TellsTheCauseAndTheRightPlace) {
   };
   for (const DiagnosisCase& item : cases) {
     SCOPED_TRACE(item.name);
-    AnswerSearch search(item.context);
     ASSERT_FALSE(is_aligned(item.answer, item.context));
-    const Diagnosis diagnosis = diagnose(item.answer, search);
+    const Answer* const only = &item.answer;
+    const Diagnosis diagnosis =
+        diagnose({&only, 1}, item.context, CodePointIndex(item.context)).front();
     EXPECT_EQ(misalignment_name(diagnosis.cause), misalignment_name(item.cause));
     EXPECT_EQ(diagnosis.repair ? diagnosis.repair->answer_start : -1, item.start);
     EXPECT_FALSE(describe(diagnosis, item.answer).empty());
@@ -140,7 +141,10 @@ TEST(CheckDataset, NamesEachFaultOfAFileByItself) {
   const std::vector<FaultCase> cases = {
       {"string", answer("\"4\""), "answer_start_type", "[1].answers[0]", "not a string"},
       {"float", answer("4.0"), "answer_start_type", "[1].answers[0]", "not 4.0"},
-      {"null", answer("null"), "answer_start_type", "[1].answers[0]", "not null"},
+      {"null", answer("null"), "unknown_start", "[1].answers[0]", "answer_start is not known"},
+      {"minus one", answer("-1"), "unknown_start", "[1].answers[0]", "answer_start is not known"},
+      {"missing", context + R"(, "answers": [{"text": "sings"}])", "unknown_start",
+       "[1].answers[0]", "the answer stands once, at 4"},
       {"huge", answer("18446744073709551615"), "answer_start_type", "[1].answers[0]", "not 1844"},
       {"off by one", answer("5"), "off_by_one", "[1].answers[0]", "off by +1"},
       {"negative", answer("-7"), "elsewhere", "[1].answers[0]", "is negative"},
@@ -158,8 +162,10 @@ TEST(CheckDataset, NamesEachFaultOfAFileByItself) {
        "empty_question", "[1]", "the question is empty"},
       {"empty context", R"("context": "", "question": "q", "answers": [])", "empty_context", "[1]",
        "the context is empty"},
-      {"answers of another type", context + R"(, "answers": 5)", "bad_row", "[1]",
-       "answers must be a list"},
+      {"an answer without text", context + R"(, "answers": {"start": 5})", "bad_row", "[1].answers",
+       "text is missing"},
+      {"a number for a text", context + R"(, "answers": [{"text": 9, "answer_start": 9}])",
+       "answer_text_type", "[1].answers[0]", "not the number 9"},
   };
   for (const FaultCase& item : cases) {
     SCOPED_TRACE(item.name);

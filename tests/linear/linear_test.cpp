@@ -1,6 +1,7 @@
 // Work grows with the size of what a stranger sends, not with its square: each parser and the
 // tokenizer on texts made to be costly, at one size and at twice that size. The only test that
 // looks at a clock: it counts this thread's CPU time and takes the least of several runs.
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
 
@@ -97,6 +98,20 @@ TEST(LinearTime, KeysOfOneHashAreNoticed) {
     for (size_t at = 0; at < text.size(); at += kBytes + 1) keys.insert(text.substr(at, kBytes));
   };
   EXPECT_FALSE(is_linear(colliding("", " "), bare));
+}
+
+// 100,000 answers of one context of 400,000 characters, all wrong, of each kind of search.
+TEST(LinearTime, AHundredThousandWrongAnswersOfOneContextAreRepairedWithinSeconds) {
+  for (const char* text : {"Ann, Bo ", "Ann,Bo ", "Anne", "e\u0301Ann "}) {
+    std::string data = R"([{"context": ")" + repeat("Ann, Bo ", 400'000) + R"(", "qas": [)";
+    for (int i = 0; i < 100'000; ++i) {
+      data += fmt::format(R"({}{{"id": {}, "question": "q", "answers": [)"
+                          R"({{"text": "{}", "answer_start": {}}}]}})",
+                          i > 0 ? "," : "", i, text, 8 * (i % 50'000) + 3);
+    }
+    data += "]}]";
+    EXPECT_LT(seconds_of(data, survey_and_fix, 1), 10.0) << text;
+  }
 }
 
 TEST(LinearTime, AMegabyteWithoutSpacesIsTokenizedWithinASecond) {

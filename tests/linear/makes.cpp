@@ -43,12 +43,19 @@ Make numbered_colliding(std::string before_number, std::string before_key, std::
 }
 
 Make in_one_context(std::string answers) {
+  return numbered_in_one_context("word ", std::move(answers), "");
+}
+
+Make numbered_in_one_context(std::string piece, std::string before_number,
+                             std::string after_number) {
   return [=](size_t size) {
-    const std::string context = repeat("word ", size / 2);
+    const std::string context = repeat(piece, size / 2);
     std::string out = R"({"data": [{"paragraphs": [{"context": ")" + context + R"(", "qas": [)";
     for (size_t i = 0; out.size() < size; ++i) {
-      out += (i > 0 ? ", " : "") + std::string(R"({"id": ")") + std::to_string(i) +
-             R"(", "question": "q", "answers": )" + answers + "}";
+      const std::string number = std::to_string(i);
+      out += (i > 0 ? ", " : "") + std::string(R"({"id": ")") + number +
+             R"(", "question": "q", "answers": )" + before_number +
+             (after_number.empty() ? "" : number + after_number) + "}";
     }
     return out + "]}]}]}";
   };

@@ -72,9 +72,7 @@ void survey_and_fix(const std::string& text) {
     check_to_text(check_datasets(files), files);
     const RepairPlan plan = plan_repairs(dataset, {.similar = true, .trim = true});
     plan_to_text(plan, dataset);
-    std::vector<AnswerChange> changes;
-    for (const Repair& one : plan.repairs) changes.push_back({one.example, one.answer, one.after});
-    find_byte_changes(text, dataset, changes);
+    find_byte_changes(text, dataset, changes_of(plan));
   });
 }
 

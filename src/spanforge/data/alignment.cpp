@@ -66,23 +66,41 @@ StatedStart locate(int64_t stated, int64_t context_size) {
 }
 
 // The one place that is certain: the only one, or the one that all fits name.
-std::optional<CharSpan> certain_place(const Places& places, const std::vector<Fit>& fits) {
-  if (places.spans.size() == 1) return places.spans.front();
-  if (fits.empty()) return std::nullopt;
-  for (const Fit& fit : fits) {
-    if (fit.span != fits.front().span) return std::nullopt;
+std::optional<CharSpan> certain_place(const FoundAnswer& found) {
+  if (found.places == 1) return found.first;
+  if (found.fits.empty()) return std::nullopt;
+  for (const Fit& fit : found.fits) {
+    if (fit.span != found.fits.front().span) return std::nullopt;
   }
-  return fits.front().span;
+  return found.fits.front().span;
 }
 
-Misalignment find_cause(const Places& places, const std::vector<Fit>& fits,
-                        const std::optional<CharSpan>& place, int64_t stated) {
-  if (places.spans.empty()) return Misalignment::kAbsent;
-  if (!place) return fits.empty() ? Misalignment::kRepeated : Misalignment::kAmbiguous;
-  if (places.likeness != Likeness::kExact) return cause_of(places.likeness);
-  if (!fits.empty()) return cause_of(fits.front().counting);
+Misalignment find_cause(const FoundAnswer& found, const std::optional<CharSpan>& place,
+                        const Answer& answer) {
+  if (found.places == 0) return Misalignment::kAbsent;
+  const bool exact = found.likeness == Likeness::kExact;
+  if (answer.source == StartSource::kUnknown && (exact || !place)) {
+    return Misalignment::kUnknownStart;
+  }
+  if (!place) return found.fits.empty() ? Misalignment::kRepeated : Misalignment::kAmbiguous;
+  if (!exact) return cause_of(found.likeness);
+  if (!found.fits.empty()) return cause_of(found.fits.front().counting);
+  const int64_t stated = stated_start(answer);
   const bool near = stated >= 0 && std::abs(place->start - stated) <= kNear;
   return near ? Misalignment::kShifted : Misalignment::kElsewhere;
+}
+
+// What holds of an answer wherever its text stands.
+Diagnosis begin_diagnosis(const Answer& answer, const std::string& context,
+                          const CodePointIndex& index) {
+  Diagnosis result;
+  const int64_t stated = stated_start(answer);
+  result.context_size = static_cast<int64_t>(index.size());
+  result.stated = locate(stated, result.context_size);
+  if (result.stated != StatedStart::kInside) return result;
+  const auto length = static_cast<int64_t>(count_code_points(answer.text));
+  result.found = slice_code_points(context, index, stated, stated + length);
+  return result;
 }
 
 std::string describe_certain(const Diagnosis& diagnosis, const Answer& answer) {
@@ -98,7 +116,10 @@ std::string describe_certain(const Diagnosis& diagnosis, const Answer& answer) {
       return fmt::format("answer_start is off by {:+d}; the answer stands at {}",
                          answer.answer_start - start, start);
     case Misalignment::kElsewhere:
+    case Misalignment::kUnknownStart:
       return fmt::format("the answer stands once, at {}", start);
+    case Misalignment::kContextShift:
+      return describe(*diagnosis.shift, start);
     default:
       break;
   }
@@ -143,14 +164,16 @@ std::string_view misalignment_name(Misalignment cause) {
       return "shifted";
     case Misalignment::kElsewhere:
       return "elsewhere";
+    case Misalignment::kContextShift:
+      return "context_shift";
+    case Misalignment::kUnknownStart:
+      return "unknown_start";
     case Misalignment::kAmbiguous:
       return "ambiguous";
     case Misalignment::kRepeated:
       return "repeated";
     case Misalignment::kAbsent:
       return "absent";
-    case Misalignment::kNotSought:
-      return "not_sought";
   }
   return "absent";
 }
@@ -166,28 +189,50 @@ std::string_view stated_start_name(StatedStart stated) {
   }
 }
 
-Diagnosis diagnose(const Answer& answer, AnswerSearch& search) {
-  Diagnosis result;
-  const int64_t stated = answer.answer_start;
-  result.context_size = static_cast<int64_t>(search.index().size());
-  result.stated = locate(stated, result.context_size);
-  if (result.stated == StatedStart::kInside) {
-    const auto length = static_cast<int64_t>(count_code_points(answer.text));
-    result.found = slice_code_points(search.context(), search.index(), stated, stated + length);
+int64_t stated_start(const Answer& answer) {
+  return answer.source == StartSource::kUnknown ? -1 : answer.answer_start;
+}
+
+std::vector<Diagnosis> diagnose(std::span<const Answer* const> answers, const std::string& context,
+                                const CodePointIndex& index) {
+  std::vector<SoughtAnswer> sought;
+  sought.reserve(answers.size());
+  for (const Answer* answer : answers) sought.push_back({answer->text, stated_start(*answer)});
+  std::vector<FoundAnswer> found = find_answers(context, index, sought);
+  std::vector<Diagnosis> all;
+  all.reserve(answers.size());
+  for (size_t i = 0; i < answers.size(); ++i) {
+    Diagnosis& result = all.emplace_back(begin_diagnosis(*answers[i], context, index));
+    result.places = found[i].places;
+    result.occurrences = found[i].likeness == Likeness::kExact ? result.places : 0;
+    const std::optional<CharSpan> place = certain_place(found[i]);
+    result.cause = find_cause(found[i], place, *answers[i]);
+    result.fits = std::move(found[i].fits);
+    if (place) {
+      result.repair = Answer{slice_code_points(context, index, place->start, place->end),
+                             place->start, answers[i]->source};
+    }
   }
-  const Places places = search.find(answer.text);
-  result.places = static_cast<int64_t>(places.spans.size());
-  result.occurrences = places.likeness == Likeness::kExact ? result.places : 0;
-  result.fits = search.fits(stated, places.spans);
-  const std::optional<CharSpan> place = certain_place(places, result.fits);
-  result.cause = find_cause(places, result.fits, place, stated);
-  if (place) result.repair = Answer{search.slice(*place), place->start};
+  return all;
+}
+
+Diagnosis diagnose_placed(const Answer& answer, std::optional<Answer> repair,
+                          const std::string& context, const CodePointIndex& index) {
+  Diagnosis result = begin_diagnosis(answer, context, index);
+  if (!repair) return result;
+  FoundAnswer found{.places = 1};
+  found.first.start = static_cast<int32_t>(repair->answer_start);
+  result.places = result.occurrences = 1;
+  result.cause = find_cause(found, found.first, answer);
+  result.repair = std::move(repair);
   return result;
 }
 
 std::string describe(const Diagnosis& diagnosis, const Answer& answer) {
   std::string out;
-  if (diagnosis.stated == StatedStart::kNegative) {
+  if (answer.source == StartSource::kUnknown) {
+    out = "answer_start is not known; ";
+  } else if (diagnosis.stated == StatedStart::kNegative) {
     out = "answer_start is negative; ";
   } else if (diagnosis.stated == StatedStart::kPastEnd) {
     out = fmt::format("answer_start is past the end of the context of {} characters; ",
@@ -198,10 +243,9 @@ std::string describe(const Diagnosis& diagnosis, const Answer& answer) {
     case Misalignment::kAmbiguous:
       return out + "more than one explanation fits: answer_start " + describe_fits(diagnosis.fits);
     case Misalignment::kRepeated:
+    case Misalignment::kUnknownStart:
       return out + fmt::format("the answer stands {} times, and nothing tells which is meant",
                                diagnosis.places);
-    case Misalignment::kNotSought:
-      return out + "it was not looked for elsewhere: very many answers of this file are wrong";
     default:
       return out + "the context does not hold it";
   }

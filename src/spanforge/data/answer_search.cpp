@@ -1,10 +1,12 @@
 #include "spanforge/data/answer_search.h"
 
+#include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <cstring>
+#include <optional>
 
 #include "spanforge/data/normalize.h"
+#include "spanforge/data/text_automaton.h"
+#include "spanforge/text/normalized_text.h"
 #include "spanforge/text/normalizer.h"
 
 namespace spanforge {
@@ -25,7 +27,7 @@ NormalizedText reduce(std::string_view text, Likeness likeness) {
     const char32_t c = next_code_point(text, at);
     all.push(c, {position, position + 1});
   }
-  if (likeness != Likeness::kWhiteSpace) NfdNormalizer().apply(all, scratch);
+  if (likeness >= Likeness::kNormalForm) NfdNormalizer().apply(all, scratch);
   NormalizedText kept;
   for (int32_t i = 0; i < all.size(); ++i) {
     const char32_t c = all.chars[static_cast<size_t>(i)];
@@ -33,37 +35,6 @@ NormalizedText reduce(std::string_view text, Likeness likeness) {
     kept.push(c, all.spans[static_cast<size_t>(i)]);
   }
   return kept;
-}
-
-// std::string_view::find takes needle times hay where both repeat themselves; memmem is linear.
-size_t find_bytes(std::string_view hay, std::string_view needle, size_t from) {
-  if (from >= hay.size()) return std::string_view::npos;
-  const void* at = ::memmem(hay.data() + from, hay.size() - from, needle.data(), needle.size());
-  if (at == nullptr) return std::string_view::npos;
-  return static_cast<size_t>(static_cast<const char*>(at) - hay.data());
-}
-
-std::string_view bytes_of(const std::vector<char32_t>& chars) {
-  return {reinterpret_cast<const char*>(chars.data()), chars.size() * sizeof(char32_t)};
-}
-
-// Places where the needle's characters stand in the hay's, none of them a part of one that was
-// taken apart.
-std::vector<CharSpan> find_reduced(const NormalizedText& needle, const NormalizedText& hay) {
-  std::vector<CharSpan> spans;
-  if (needle.chars.empty()) return spans;
-  const size_t length = needle.chars.size();
-  const auto parted = [&](size_t i) {  // between the characters i - 1 and i
-    return i > 0 && i < hay.chars.size() && hay.spans[i - 1].end > hay.spans[i].start;
-  };
-  const std::string_view hay_bytes = bytes_of(hay.chars), needle_bytes = bytes_of(needle.chars);
-  for (size_t at = find_bytes(hay_bytes, needle_bytes, 0); at != std::string_view::npos;
-       at = find_bytes(hay_bytes, needle_bytes, at + 1)) {
-    const size_t i = at / sizeof(char32_t);
-    if (at % sizeof(char32_t) != 0 || parted(i) || parted(i + length)) continue;
-    spans.push_back({hay.spans[i].start, hay.spans[i + length - 1].end});
-  }
-  return spans;
 }
 
 // What each way of counting has counted so far.
@@ -90,60 +61,188 @@ struct Counts {
   int64_t& of(Counting counting) { return passed[static_cast<size_t>(counting)]; }
 };
 
-}  // namespace
+// The places a stated start leads to: from `first` to `last`, both included; none where first is -1.
+struct Range {
+  int32_t first = -1, last = -1;
+};
 
-std::string AnswerSearch::slice(CharSpan span) const {
-  return slice_code_points(*context_, index_, span.start, span.end);
-}
-
-const NormalizedText& AnswerSearch::reduced(Likeness likeness) {
-  auto& slot = reduced_[static_cast<size_t>(likeness) - 1];
-  if (!slot) slot = reduce(*context_, likeness);
-  return *slot;
-}
-
-std::vector<CharSpan> AnswerSearch::find_exact(std::string_view text) const {
-  std::vector<CharSpan> spans;
-  const std::string_view context = *context_;
-  const auto length = static_cast<int32_t>(count_code_points(text));
-  int32_t position = 0;
-  size_t counted = 0;
-  for (size_t at = find_bytes(context, text, 0); at != std::string_view::npos;
-       at = find_bytes(context, text, at + 1)) {
-    position += static_cast<int32_t>(count_code_points(context.substr(counted, at - counted)));
-    counted = at;
-    spans.push_back({position, position + length});
-  }
-  return spans;
-}
-
-Places AnswerSearch::find(std::string_view text) {
-  if (trim_white_space(text).empty()) return {};
-  Places places{Likeness::kExact, find_exact(text)};
-  for (const Likeness next : {Likeness::kWhiteSpace, Likeness::kNormalForm, Likeness::kInvisible}) {
-    if (!places.spans.empty()) return places;
-    places = {next, find_reduced(reduce(text, next), reduced(next))};
-  }
-  return places;
-}
-
-std::vector<Fit> AnswerSearch::fits(int64_t stated, const std::vector<CharSpan>& spans) const {
-  std::vector<Fit> fits;
-  if (stated < 0) return fits;
-  Counts counts;
-  int32_t position = 0;
-  auto next = spans.begin();
-  for (size_t at = 0; next != spans.end(); ++position) {
-    for (; next != spans.end() && next->start == position; ++next) {
-      counts.of(Counting::kOffByOne) = std::abs(stated - position) == 1 ? stated : -1;
+// For each start that is stated, where each way of counting has counted that far. No way counts
+// back, so its places are neighbours, and one pass over the context finds those of all starts.
+class StartTable {
+ public:
+  StartTable(const std::string& context, std::span<const SoughtAnswer> sought) {
+    for (const SoughtAnswer& one : sought) {
+      if (one.stated >= 0) starts_.push_back(one.stated);
+    }
+    std::ranges::sort(starts_);
+    starts_.erase(std::unique(starts_.begin(), starts_.end()), starts_.end());
+    ranges_.resize(starts_.size());
+    Counts counts;
+    std::array<size_t, kCountings> next{};  // the first start not passed yet
+    int32_t position = 0;
+    for (size_t at = 0; at < context.size(); ++position) {
       for (size_t i = 0; i < kCountings; ++i) {
-        if (counts.passed[i] == stated) fits.push_back({static_cast<Counting>(i), *next});
+        size_t& start = next[i];
+        while (start < starts_.size() && starts_[start] < counts.passed[i]) ++start;
+        if (start == starts_.size() || starts_[start] != counts.passed[i]) continue;
+        Range& range = ranges_[start][i];
+        if (range.first < 0) range.first = position;
+        range.last = position;
+      }
+      counts.pass(next_code_point(context, at));
+    }
+    size_ = position;
+  }
+
+  // Every place that one of the ways leads to: with its way, in order of place, then of way. A text
+  // begins with `spaces` characters of white space; of the many places in a run of white space
+  // those it can begin at are told alone.
+  std::vector<std::pair<int32_t, Counting>> places(int64_t stated, int32_t spaces) const {
+    std::vector<std::pair<int32_t, Counting>> all;
+    if (stated < 0) return all;
+    const auto at = std::ranges::lower_bound(starts_, stated) - starts_.begin();
+    const auto& ranges = ranges_[static_cast<size_t>(at)];
+    for (size_t i = 0; i < kCountings; ++i) {
+      const auto counting = static_cast<Counting>(i);
+      if (counting == Counting::kOffByOne) {
+        if (stated > 0 && stated - 1 < size_) all.emplace_back(static_cast<int32_t>(stated - 1), counting);
+        if (stated < size_ - 1) all.emplace_back(static_cast<int32_t>(stated + 1), counting);
+        continue;
+      }
+      const auto [first, last] = ranges[i];
+      if (first < 0) continue;
+      all.emplace_back(last, counting);
+      if (first < last) all.emplace_back(first, counting);
+      if (last - spaces > first && spaces > 0) all.emplace_back(last - spaces, counting);
+    }
+    std::ranges::sort(all);
+    return all;
+  }
+
+ private:
+  std::vector<int64_t> starts_;  // in order
+  std::vector<std::array<Range, kCountings>> ranges_;
+  int64_t size_ = 0;  // of the context
+};
+
+// A context to which a likeness is applied.
+class Hay {
+ public:
+  Hay(const std::string& context, const CodePointIndex& index, Likeness likeness)
+      : context_(context), index_(index) {
+    if (likeness == Likeness::kExact) return;
+    reduced_ = reduce(context, likeness);
+    for (size_t i = 1; i < reduced_->chars.size(); ++i) {
+      if (parted(i)) parts_.push_back(reduced_->chars[i]);
+    }
+    std::ranges::sort(parts_);
+    parts_.erase(std::unique(parts_.begin(), parts_.end()), parts_.end());
+  }
+
+  bool may_hold(const std::u32string& text) const {
+    return !text.empty() && !std::ranges::binary_search(parts_, text.front());
+  }
+
+  std::vector<TextAutomaton::Found> find(const std::vector<std::u32string>& texts) const {
+    TextAutomaton automaton(texts);
+    if (!reduced_) {
+      for (size_t at = 0; at < context_.size();) automaton.read(next_code_point(context_, at));
+    } else {
+      for (size_t i = 0; i < reduced_->chars.size(); ++i) {
+        automaton.read(reduced_->chars[i], !parted(i + 1));
       }
     }
-    if (at >= context_->size()) break;
-    counts.pass(next_code_point(*context_, at));
+    return automaton.finish();
   }
-  return fits;
+
+  // The code points of the context that a place is.
+  CharSpan span(int64_t first, size_t size) const {
+    const auto begin = static_cast<size_t>(first);
+    if (!reduced_) return {static_cast<int32_t>(begin), static_cast<int32_t>(begin + size)};
+    return {reduced_->spans[begin].start, reduced_->spans[begin + size - 1].end};
+  }
+
+  // Where the text begins at a code point of the context, the place.
+  std::optional<CharSpan> at(int32_t position, std::string_view text,
+                             const std::u32string& characters) const {
+    if (!reduced_) {
+      const size_t byte = index_.byte_offset(static_cast<size_t>(position));
+      if (context_.compare(byte, text.size(), text) != 0) return std::nullopt;
+      return span(position, characters.size());
+    }
+    const auto& [chars, spans] = *reduced_;
+    const auto found = std::ranges::lower_bound(spans, position, {}, &CharSpan::start);
+    if (found == spans.end() || found->start != position) return std::nullopt;
+    const auto first = static_cast<size_t>(found - spans.begin());
+    const std::u32string_view all(chars.data(), chars.size());
+    if (all.compare(first, characters.size(), characters) != 0) return std::nullopt;
+    if (parted(first) || parted(first + characters.size())) return std::nullopt;
+    return span(static_cast<int64_t>(first), characters.size());
+  }
+
+ private:
+  // Whether the characters i - 1 and i are parts of one that was taken apart.
+  bool parted(size_t i) const {
+    const std::vector<CharSpan>& spans = reduced_->spans;
+    return i > 0 && i < spans.size() && spans[i - 1].end > spans[i].start;
+  }
+
+  const std::string& context_;
+  const CodePointIndex& index_;
+  std::optional<NormalizedText> reduced_;  // none for kExact
+  std::vector<char32_t> parts_;            // further parts of characters, in order
+};
+
+std::u32string characters_of(std::string_view text, Likeness likeness) {
+  if (likeness == Likeness::kExact) return decode_utf8(text);
+  const NormalizedText reduced = reduce(text, likeness);
+  return {reduced.chars.begin(), reduced.chars.end()};
+}
+
+int32_t leading_spaces(std::string_view text) {
+  int32_t count = 0;
+  for (size_t at = 0; at < text.size() && is_white_space(next_code_point(text, at));) ++count;
+  return count;
+}
+
+}  // namespace
+
+std::vector<FoundAnswer> find_answers(const std::string& context, const CodePointIndex& index,
+                                      std::span<const SoughtAnswer> sought) {
+  std::vector<FoundAnswer> all(sought.size());
+  std::vector<size_t> open;  // not found yet
+  for (size_t i = 0; i < sought.size(); ++i) {
+    if (!trim_white_space(sought[i].text).empty()) open.push_back(i);
+  }
+  const StartTable starts(context, sought);
+  for (const Likeness likeness : {Likeness::kExact, Likeness::kWhiteSpace, Likeness::kNormalForm,
+                                  Likeness::kInvisible}) {
+    if (open.empty()) break;
+    const Hay hay(context, index, likeness);
+    std::vector<std::u32string> texts;
+    for (const size_t i : open) {
+      texts.push_back(characters_of(sought[i].text, likeness));
+      if (!hay.may_hold(texts.back())) texts.back().clear();
+    }
+    const std::vector<TextAutomaton::Found> found = hay.find(texts);
+    std::vector<size_t> rest;
+    for (size_t k = 0; k < open.size(); ++k) {
+      const auto& [text, stated] = sought[open[k]];
+      if (found[k].count == 0) {
+        rest.push_back(open[k]);
+        continue;
+      }
+      FoundAnswer& one = all[open[k]];
+      one.likeness = likeness;
+      one.places = found[k].count;
+      one.first = hay.span(found[k].first, texts[k].size());
+      for (const auto& [place, counting] : starts.places(stated, leading_spaces(text))) {
+        if (const auto span = hay.at(place, text, texts[k])) one.fits.push_back({counting, *span});
+      }
+    }
+    open = std::move(rest);
+  }
+  return all;
 }
 
 }  // namespace spanforge

@@ -1,16 +1,17 @@
 #pragma once
-// What: where a text may stand in a context, although the file that names it counted otherwise or
-//   wrote it a little differently.
-// Units: code points. A search is made once for a context and asked for many answers.
+// What: where texts may stand in a context, although the file that names them counted otherwise or
+//   wrote them a little differently.
+// Time: linear in the context and the texts, however many of them there are and however often they
+//   stand in it: all texts of a context are sought together, and places are counted, not listed.
+// Units: code points.
 
 #include <cstdint>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "spanforge/base/utf8.h"
-#include "spanforge/text/normalized_text.h"
 
 namespace spanforge {
 
@@ -20,11 +21,6 @@ enum class Likeness {
   kWhiteSpace,  // ... but for white space
   kNormalForm,  // ... also but for composed or decomposed characters (é and e + U+0301)
   kInvisible,   // ... also but for characters nobody sees: control and format characters
-};
-
-struct Places {
-  Likeness likeness = Likeness::kExact;
-  std::vector<CharSpan> spans;  // in order; of the closest likeness that has any
 };
 
 // How a start may have been counted.
@@ -41,34 +37,29 @@ enum class Counting {
 };
 inline constexpr size_t kCountings = 9;
 
+// A place that begins where the stated start, counted in that way, would be.
 struct Fit {
   Counting counting;
   CharSpan span;
 };
 
-class AnswerSearch {
- public:
-  // The context must outlive it.
-  explicit AnswerSearch(const std::string& context) : context_(&context), index_(context) {}
-
-  const std::string& context() const { return *context_; }
-  const CodePointIndex& index() const { return index_; }
-  std::string slice(CharSpan span) const;
-
-  // Every place of the text; none for a text of nothing but white space. Overlapping places count.
-  Places find(std::string_view text);
-
-  // Those of the spans that begin where a start, counted in one of the ways, would be. REQUIRES:
-  // spans in order. A negative start fits nowhere: it says "not found", not how it was counted.
-  std::vector<Fit> fits(int64_t stated, const std::vector<CharSpan>& spans) const;
-
- private:
-  std::vector<CharSpan> find_exact(std::string_view text) const;
-  const NormalizedText& reduced(Likeness likeness);
-
-  const std::string* context_;
-  CodePointIndex index_;
-  std::optional<NormalizedText> reduced_[3];  // by likeness, made when first asked for
+struct SoughtAnswer {
+  std::string_view text;
+  int64_t stated = -1;  // start; a negative one says "not found", not how it was counted
 };
+
+struct FoundAnswer {
+  Likeness likeness = Likeness::kExact;  // the closest that has any place
+  int64_t places = 0;                    // overlapping ones too
+  CharSpan first;                        // of the places, where there are any
+  std::vector<Fit> fits;                 // in order of start, then of Counting
+};
+
+// Of each answer, in order. A text of nothing but white space stands nowhere. A place of a likeness
+// neither begins nor ends inside a character that was taken apart; for the same reason a text whose
+// first character is, somewhere in the context, a further part of such a character (a mark, a vowel
+// of Hangul) is found only as it is.
+std::vector<FoundAnswer> find_answers(const std::string& context, const CodePointIndex& index,
+                                      std::span<const SoughtAnswer> sought);
 
 }  // namespace spanforge

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <string>
 
+#include "spanforge/data/normalize.h"
+
 namespace spanforge {
 
 bool is_start(const Json& value) {
@@ -33,6 +35,11 @@ std::optional<bool> spelled_bool(const Json& value) {
     if (word == no) return false;
   }
   return std::nullopt;
+}
+
+bool says_no_answer(std::string_view text, StartSource source, bool is_impossible) {
+  return trim_white_space(text).empty() &&
+         (is_impossible || (text.empty() && source != StartSource::kStated));
 }
 
 Json number_spelling(std::string_view digits) { return {{"number", digits}}; }

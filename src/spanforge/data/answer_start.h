@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "spanforge/base/json.h"
+#include "spanforge/data/dataset.h"
 
 namespace spanforge {
 
@@ -16,6 +18,10 @@ int64_t start_value(const Json& value);
 
 // The truth value a value spells: true, "true", "Yes", "1", 1, ...; nullopt: none.
 std::optional<bool> spelled_bool(const Json& value);
+
+// Whether an answer with that text says that there is none, and is left out: it is empty, and
+// is_impossible is true or no start is stated ({"text": "", "answer_start": -1}).
+bool says_no_answer(std::string_view text, StartSource source, bool is_impossible);
 
 // {"number": "1.50"}: how row_stream.h hands over a number where a text should be.
 Json number_spelling(std::string_view digits);

@@ -2,8 +2,15 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <numeric>
+#include <span>
+
 #include "spanforge/base/keyed_hash.h"
+#include "spanforge/data/context_shift.h"
 #include "spanforge/data/normalize.h"
+#include "spanforge/data/numerals.h"
+#include "spanforge/data/occurrences.h"
 
 namespace spanforge {
 namespace {
@@ -17,12 +24,15 @@ bool has_control_character(std::string_view text) {
   return false;
 }
 
+// Whether the text of an answer that is no string was a number.
+bool is_number(std::string_view text) {
+  return !text.empty() && (text.front() == '-' || (text.front() >= '0' && text.front() <= '9'));
+}
+
 class Checker {
  public:
-  explicit Checker(const Dataset& dataset) : dataset_(dataset) {
-    for (const std::string& context : dataset.contexts) to_search_ += context.size();
-    to_search_ *= kMostSearches;
-  }
+  explicit Checker(const Dataset& dataset)
+      : dataset_(dataset), spoilt_(dataset.examples.size()) {}
 
   FileReport run() && {
     report_.file = dataset_.file.string();
@@ -30,32 +40,55 @@ class Checker {
     report_.contexts = static_cast<int64_t>(dataset_.contexts.size());
     std::vector<bool> context_seen(dataset_.contexts.size());
     empty_context_.resize(dataset_.contexts.size());
-    std::vector<bool> faulty(dataset_.examples.size());
-    for (const RowFault& fault : dataset_.faults) {
-      if (fault.example != SIZE_MAX) faulty[fault.example] = true;
-    }
+    take_faults();
     for (size_t i = 0; i < dataset_.examples.size(); ++i) {
       const Example& example = dataset_.examples[i];
       if (!context_seen[example.context]) {
         context_seen[example.context] = true;
         check_context(i);
       }
-      const size_t unsound = report_.unsound.size();
-      const int64_t misaligned = report_.misaligned_first;
       check_question(i);
       check_answers(i);
-      const bool sound = !faulty[i] && !empty_context_[example.context] &&
-                         report_.unsound.size() == unsound &&
-                         report_.misaligned_first == misaligned;
-      report_.usable += sound ? 1 : 0;
+      if (empty_context_[example.context]) spoilt_[i] = true;
     }
+    locate_answers();
+    if (dataset_.blind) {
+      add(FindingKind::kNoReferences, SIZE_MAX,
+          "no question has references: a set to answer, not to train on or to score");
+    }
+    report_.usable = std::ranges::count(spoilt_, false);
     return std::move(report_);
   }
 
  private:
   void add(FindingKind kind, size_t example, std::string reason, int64_t answer = -1) {
+    if (is_unsound(kind)) spoilt_[example] = true;
     (is_unsound(kind) ? report_.unsound : report_.remarks)
         .push_back({kind, example, std::move(reason), answer});
+  }
+
+  void take_faults() {
+    for (const RowFault& fault : dataset_.faults) {
+      if (fault.example == SIZE_MAX) continue;
+      if (is_unsound(fault.kind)) spoilt_[fault.example] = true;
+      if (fault.kind == FaultKind::kTextType && fault.answer >= 0) {
+        report_.mistyped_texts.push_back({fault.example, static_cast<size_t>(fault.answer), {}});
+      }
+    }
+    std::ranges::sort(report_.mistyped_texts, {}, key_of<MistypedText>);
+  }
+
+  template <class One>
+  static std::pair<size_t, size_t> key_of(const One& one) {
+    return {one.example, one.answer};
+  }
+
+  // Null where the answer's text is a string.
+  MistypedText* find_mistyped(size_t example, size_t answer) {
+    auto& all = report_.mistyped_texts;
+    const auto at =
+        std::ranges::lower_bound(all, std::pair(example, answer), {}, key_of<MistypedText>);
+    return at != all.end() && key_of(*at) == std::pair(example, answer) ? &*at : nullptr;
   }
 
   void check_context(size_t i) {
@@ -98,48 +131,184 @@ class Checker {
     if (example.is_impossible) {
       add(FindingKind::kImpossibleWithAnswers, i, "is_impossible is true, yet there are answers");
     }
-    const std::string& context = dataset_.context_of(example);
-    if (searched_ != example.context) {
-      search_.emplace(context);
-      searched_ = example.context;
-    }
     for (size_t a = 0; a < example.answers.size(); ++a) {
       const Answer& answer = example.answers[a];
       const auto at = static_cast<int64_t>(a);
       ++report_.answers;
       const std::string_view inside = trim_white_space(answer.text);
       if (inside.empty()) {
+        if (find_mistyped(i, a) != nullptr) continue;  // null, which is said already
         add(FindingKind::kEmptyAnswer, i, fmt::format("answers[{}] is empty", a), at);
       } else if (inside.size() != answer.text.size()) {
         add(FindingKind::kAnswerEdgeSpace, i,
             fmt::format("answers[{}] begins or ends with white space", a), at);
       }
-      if (is_aligned(answer, context, search_->index())) continue;
+    }
+  }
+
+  // Proves where answers stand, all of a context together.
+  void locate_answers() {
+    std::vector<size_t> order(dataset_.examples.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    const auto context_of = [&](size_t i) { return dataset_.examples[i].context; };
+    std::ranges::stable_sort(order, {}, context_of);
+    for (size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+      while (end < order.size() && context_of(order[end]) == context_of(order[begin])) ++end;
+      locate_in(dataset_.contexts[context_of(order[begin])],
+                std::span(order).subspan(begin, end - begin));
+    }
+    std::ranges::sort(report_.misaligned_answers, {}, key_of<MisalignedAnswer>);
+    for (const MisalignedAnswer& item : report_.misaligned_answers) {
+      const Diagnosis& diagnosis = item.diagnosis;
       ++report_.misaligned;
-      report_.misaligned_first += a == 0;
-      report_.misaligned_answers.push_back({i, a, explain(answer, context)});
-      const Diagnosis& diagnosis = report_.misaligned_answers.back().diagnosis;
+      report_.misaligned_first += item.answer == 0;
+      if (item.answer == 0) spoilt_[item.example] = true;
       report_.repairable += diagnosis.repair ? 1 : 0;
       report_.negative += diagnosis.stated == StatedStart::kNegative;
       report_.past_end += diagnosis.stated == StatedStart::kPastEnd;
     }
+    std::ranges::stable_sort(report_.remarks, {}, &Finding::example);
   }
 
-  // Each diagnosis reads the context: with very many of one long context that would not end.
-  Diagnosis explain(const Answer& answer, const std::string& context) {
-    if (context.size() > to_search_) return {.cause = Misalignment::kNotSought};
-    to_search_ -= context.size();
-    return diagnose(answer, *search_);
+  // An answer of one of the examples of a context.
+  struct AnswerOf {
+    size_t example = 0;
+    size_t answer = 0;
+  };
+  const Answer& answer_of(const AnswerOf& one) const {
+    return dataset_.examples[one.example].answers[one.answer];
   }
 
-  static constexpr size_t kMostSearches = 64;  // of the contexts, on the average
+  void locate_in(const std::string& context, std::span<const size_t> examples) {
+    const CodePointIndex index(context);
+    std::vector<AnswerOf> wrong, right, mistyped;
+    for (const size_t i : examples) {
+      for (size_t a = 0; a < dataset_.examples[i].answers.size(); ++a) {
+        const Answer& answer = dataset_.examples[i].answers[a];
+        if (find_mistyped(i, a) != nullptr) {
+          mistyped.push_back({i, a});
+        } else if (answer.source != StartSource::kUnknown && is_aligned(answer, context, index)) {
+          right.push_back({i, a});
+        } else {
+          wrong.push_back({i, a});
+        }
+      }
+    }
+    std::vector<const Answer*> sought;
+    for (const AnswerOf& one : wrong) sought.push_back(&answer_of(one));
+    std::vector<Diagnosis> diagnoses = diagnose(sought, context, index);
+    const bool undecided = std::ranges::any_of(diagnoses, may_be_shifted);
+    const std::vector<Occurrences> places = count_places(context, right, undecided);
+    remark_several_places(right, places, wrong, diagnoses);
+    if (undecided) decide_by_shift(context, index, right, places, wrong, diagnoses);
+    for (size_t i = 0; i < wrong.size(); ++i) {
+      report_.misaligned_answers.push_back({wrong[i].example, wrong[i].answer, std::move(diagnoses[i])});
+    }
+    if (!mistyped.empty()) locate_mistyped(context, index, mistyped);
+  }
+
+  // In how many places aligned answers stand: of those without a start, and of all where asked for.
+  std::vector<Occurrences> count_places(const std::string& context,
+                                        const std::vector<AnswerOf>& right, bool of_all) const {
+    std::vector<std::string_view> texts;
+    bool any = false;
+    for (const AnswerOf& one : right) {
+      const Answer& answer = answer_of(one);
+      const bool counted = of_all || answer.source == StartSource::kNoStarts;
+      texts.push_back(counted ? std::string_view(answer.text) : std::string_view());
+      any = any || counted;
+    }
+    if (!any) return std::vector<Occurrences>(right.size());
+    return find_occurrences(context, texts);
+  }
+
+  void remark_several_places(const std::vector<AnswerOf>& right, const std::vector<Occurrences>& places,
+                             const std::vector<AnswerOf>& wrong,
+                             const std::vector<Diagnosis>& diagnoses) {
+    const auto remark = [&](const AnswerOf& one, int64_t count) {
+      if (answer_of(one).source == StartSource::kStated || count < 2) return;
+      add(FindingKind::kSeveralPlaces, one.example,
+          fmt::format("answers[{}] has no start and stands {} times", one.answer, count),
+          static_cast<int64_t>(one.answer));
+    };
+    for (size_t i = 0; i < right.size(); ++i) remark(right[i], places[i].count);
+    for (size_t i = 0; i < wrong.size(); ++i) remark(wrong[i], diagnoses[i].occurrences);
+  }
+
+  // The context holds the text several times, and its start does not tell which is meant.
+  static bool may_be_shifted(const Diagnosis& diagnosis) {
+    const bool open = diagnosis.cause == Misalignment::kRepeated ||
+                      diagnosis.cause == Misalignment::kAmbiguous;
+    return open && diagnosis.occurrences > 1 && diagnosis.stated != StatedStart::kNegative;
+  }
+
+  void decide_by_shift(const std::string& context, const CodePointIndex& index,
+                       const std::vector<AnswerOf>& right, const std::vector<Occurrences>& places,
+                       const std::vector<AnswerOf>& wrong, std::vector<Diagnosis>& diagnoses) const {
+    std::vector<SureAnswer> sure;
+    const auto id_of = [&](const AnswerOf& one) -> std::string_view {
+      return dataset_.examples[one.example].id;
+    };
+    for (size_t i = 0; i < right.size(); ++i) {
+      const Answer& answer = answer_of(right[i]);
+      if (answer.source != StartSource::kStated || places[i].count != 1) continue;
+      sure.push_back({answer.answer_start, 0, {}, id_of(right[i])});
+    }
+    for (size_t i = 0; i < wrong.size(); ++i) {
+      const Answer& answer = answer_of(wrong[i]);
+      const Diagnosis& diagnosis = diagnoses[i];
+      if (answer.source != StartSource::kStated || diagnosis.occurrences != 1) continue;
+      if (diagnosis.stated == StatedStart::kNegative) continue;
+      SureAnswer& one = sure.emplace_back();
+      one.stated = answer.answer_start;
+      one.shift = diagnosis.repair->answer_start - answer.answer_start;
+      for (const Fit& fit : diagnosis.fits) one.countings.push_back(fit.counting);
+      one.id = id_of(wrong[i]);
+    }
+    const ContextShift shifts(std::move(sure));
+    for (size_t i = 0; i < wrong.size(); ++i) {
+      if (!may_be_shifted(diagnoses[i])) continue;
+      Answer answer = answer_of(wrong[i]);
+      std::optional<ShiftProof> proof = shifts.prove(answer.answer_start, diagnoses[i].fits);
+      if (!proof) continue;
+      answer.answer_start += proof->shift;
+      if (!is_aligned(answer, context, index)) continue;
+      diagnoses[i].cause = Misalignment::kContextShift;
+      diagnoses[i].repair = std::move(answer);
+      diagnoses[i].shift = std::move(proof);
+    }
+  }
+
+  // A text that is no string is the answer where it stands whole; where it is a part of something
+  // (the 5 of 1500) it stands nowhere.
+  void locate_mistyped(const std::string& context, const CodePointIndex& index,
+                       const std::vector<AnswerOf>& mistyped) {
+    const Numerals numerals(context);
+    for (const AnswerOf& one : mistyped) {
+      const Answer& answer = answer_of(one);
+      const int64_t stated = stated_start(answer);
+      std::optional<int64_t> place;
+      if (is_number(answer.text)) {
+        place = numerals.place_of(answer.text, stated);
+      } else if (!answer.text.empty() && stands_as_word(answer.text, stated, context, index)) {
+        place = stated;
+      }
+      // Without starts it will be read as standing where it does first.
+      if (answer.source == StartSource::kNoStarts && place != stated) place.reset();
+      std::optional<Answer> repair;
+      if (place) repair = Answer{answer.text, *place, answer.source};
+      find_mistyped(one.example, one.answer)->repair = repair;
+      if (answer.source != StartSource::kUnknown && is_aligned(answer, context, index)) continue;
+      report_.misaligned_answers.push_back(
+          {one.example, one.answer, diagnose_placed(answer, std::move(repair), context, index)});
+    }
+  }
+
   const Dataset& dataset_;
   FileReport report_;
-  size_t to_search_ = 0;  // bytes
   KeyedMap<std::pair<std::string_view, uint64_t>, size_t> asked_;  // question, context -> example
-  std::optional<AnswerSearch> search_;
   std::vector<bool> empty_context_;
-  size_t searched_ = SIZE_MAX;  // the context it searches
+  std::vector<bool> spoilt_;  // examples with something unsound
 };
 
 }  // namespace
@@ -154,6 +323,10 @@ bool is_unsound(FindingKind kind) {
     default:
       return false;
   }
+}
+
+bool is_unsound(FaultKind kind) {
+  return kind != FaultKind::kFlagType && kind != FaultKind::kEmptyAnswer;
 }
 
 std::string_view finding_name(FindingKind kind) {
@@ -176,6 +349,10 @@ std::string_view finding_name(FindingKind kind) {
       return "control_character";
     case FindingKind::kCarriageReturn:
       return "carriage_return";
+    case FindingKind::kSeveralPlaces:
+      return "several_places";
+    case FindingKind::kNoReferences:
+      return "no_references";
   }
   return "unknown";
 }

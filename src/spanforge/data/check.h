@@ -1,8 +1,8 @@
 #pragma once
 // What: proves a dataset: every answer stands where it says, nothing is empty or contradictory, and
-//   two files share nothing. What load_dataset refuses outright (wrong types, an id twice) never
-//   gets here, unless as the faults that read_dataset notes; these are unsound too.
+//   two files share nothing. What the reader noted of rows (Dataset::faults) counts too.
 // Unsound findings make training or scoring wrong; remarks are merely worth knowing.
+// Time: linear in the file, however many answers are wrong.
 
 #include <cstdint>
 #include <map>
@@ -31,13 +31,16 @@ enum class FindingKind {
   kConflictingAnswer,  // ... with a different first answer
   kControlCharacter,   // NUL and other control characters; tokenizers drop them
   kCarriageReturn,     // "\r" in a context: often half of a line end that another tool drops
+  kSeveralPlaces,      // an answer without a start stands in several places
+  kNoReferences,       // a blind set: no question has answers
 };
 bool is_unsound(FindingKind kind);
+bool is_unsound(FaultKind kind);  // the others can only mean one thing, and are remarks
 std::string_view finding_name(FindingKind kind);  // "empty_question", ...
 
 struct Finding {
   FindingKind kind;
-  size_t example = 0;
+  size_t example = 0;  // SIZE_MAX: it is about the file
   std::string reason;
   int64_t answer = -1;  // which of the example's answers it is about; -1: none
 };
@@ -46,6 +49,13 @@ struct MisalignedAnswer {
   size_t example = 0;
   size_t answer = 0;  // which of the example's answers
   Diagnosis diagnosis;
+};
+
+// An answer's text that is no string in the file (FaultKind::kTextType).
+struct MistypedText {
+  size_t example = 0;
+  size_t answer = 0;
+  std::optional<Answer> repair;  // where it stands whole in one certain place
 };
 
 struct FileReport {
@@ -58,9 +68,10 @@ struct FileReport {
   int64_t without_answer = 0;    // questions
   int64_t usable = 0;            // questions with nothing unsound about them or their first answer
   int64_t repairable = 0;        // misaligned answers with one certain repair
-  int64_t negative = 0;          // misaligned answers whose start is below 0
+  int64_t negative = 0;          // misaligned answers whose start is below 0 or unknown
   int64_t past_end = 0;          // ... or not inside the context
   std::vector<MisalignedAnswer> misaligned_answers;
+  std::vector<MistypedText> mistyped_texts;
   std::vector<Finding> unsound;
   std::vector<Finding> remarks;
 };

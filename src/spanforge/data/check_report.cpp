@@ -9,8 +9,14 @@
 namespace spanforge {
 namespace {
 
+// The example a finding is about; of one about the file an empty one.
+const Example& example_of(const Finding& finding, const Dataset& dataset) {
+  static const Example none;
+  return finding.example == SIZE_MAX ? none : dataset.examples[finding.example];
+}
+
 Json finding_to_json(const Finding& finding, const Dataset& dataset) {
-  const Example& example = dataset.examples[finding.example];
+  const Example& example = example_of(finding, dataset);
   return {{"kind", finding_name(finding.kind)},
           {"id", example.id},
           {"place", example.place},
@@ -25,7 +31,7 @@ Json misaligned_to_json(const MisalignedAnswer& item, const Dataset& dataset) {
       {"id", example.id},
       {"place", fmt::format("{}.answers[{}]", example.place, item.answer)},
       {"text", answer.text},
-      {"answer_start", answer.answer_start},
+      {"answer_start", stated_start(answer)},
       {"found", diagnosis.found},
       {"cause", misalignment_name(diagnosis.cause)},
       {"stated", stated_start_name(diagnosis.stated)},
@@ -36,14 +42,20 @@ Json misaligned_to_json(const MisalignedAnswer& item, const Dataset& dataset) {
 }
 
 Json fault_to_json(const RowFault& fault) {
-  return {{"kind", fault_name(fault.kind)}, {"id", fault.id}, {"place", fault.place}, {"reason", fault.reason}};
+  return {{"kind", fault_name(fault.kind)},
+          {"id", fault.id},
+          {"place", fault.place},
+          {"reason", fault.reason}};
 }
 
 using Counts = std::map<std::string, int64_t>;
 
-Counts count_faults(const Dataset& dataset) {
+// Of the faults that are unsound, or of those that are remarks.
+Counts count_faults(const Dataset& dataset, bool unsound) {
   Counts counts;
-  for (const RowFault& fault : dataset.faults) ++counts[std::string(fault_name(fault.kind))];
+  for (const RowFault& fault : dataset.faults) {
+    if (is_unsound(fault.kind) == unsound) ++counts[std::string(fault_name(fault.kind))];
+  }
   return counts;
 }
 
@@ -79,11 +91,16 @@ Json file_to_json(const FileReport& file, const Dataset& dataset) {
                {"unsound_kinds", count_kinds(file.unsound)},
                {"remarks", count_kinds(file.remarks)},
                {"remark_places", Json::array()}};
-  for (const auto& [kind, count] : count_faults(dataset)) json["unsound_kinds"][kind] = count;
+  for (const bool unsound : {true, false}) {
+    Json& kinds = json[unsound ? "unsound_kinds" : "remarks"];
+    for (const auto& [kind, count] : count_faults(dataset, unsound)) kinds[kind] = count;
+  }
   for (const MisalignedAnswer& item : file.misaligned_answers) {
     json["misaligned_answers"].push_back(misaligned_to_json(item, dataset));
   }
-  for (const RowFault& fault : dataset.faults) json["unsound"].push_back(fault_to_json(fault));
+  for (const RowFault& fault : dataset.faults) {
+    json[is_unsound(fault.kind) ? "unsound" : "remark_places"].push_back(fault_to_json(fault));
+  }
   for (const Finding& finding : file.unsound) {
     json["unsound"].push_back(finding_to_json(finding, dataset));
   }
@@ -107,9 +124,9 @@ Json overlap_to_json(const Overlap& overlap) {
           {"second_is_seen", overlap.second_is_seen()}};
 }
 
-void append_faults(const Dataset& dataset, size_t max_examples, std::string& out) {
-  for (const auto& [kind, count] : count_faults(dataset)) {
-    out += fmt::format("  unsound: {} {}\n", count, kind);
+void append_faults(const Dataset& dataset, bool unsound, size_t max_examples, std::string& out) {
+  for (const auto& [kind, count] : count_faults(dataset, unsound)) {
+    out += fmt::format("  {}: {} {}\n", unsound ? "unsound" : "remark", count, kind);
     size_t shown = 0;
     for (const RowFault& fault : dataset.faults) {
       if (fault_name(fault.kind) != kind) continue;
@@ -129,11 +146,25 @@ void append_findings(const std::vector<Finding>& findings, const Dataset& datase
     out += fmt::format("  {}: {} {}\n", heading, count, kind);
     for (const Finding& finding : findings) {
       if (finding_name(finding.kind) != kind || shown[kind]++ >= max_examples) continue;
-      const Example& example = dataset.examples[finding.example];
-      out += fmt::format("    {} (id {}): {}\n", example.place, quote_for_message(example.id),
-                         finding.reason);
+      const Example& example = example_of(finding, dataset);
+      out += example.id.empty()
+                 ? fmt::format("    {}\n", finding.reason)
+                 : fmt::format("    {} (id {}): {}\n", example.place,
+                               quote_for_message(example.id), finding.reason);
     }
   }
+}
+
+// "\"Ann\" at 5", or "\"Ann\"" where no start is stated.
+std::string quote(const Answer& answer) {
+  std::string out = fmt::format("\"{}\"", quote_for_message(answer.text));
+  if (answer.source == StartSource::kStated) out += fmt::format(" at {}", answer.answer_start);
+  return out;
+}
+
+std::string quote_found(const Diagnosis& diagnosis, std::string_view introduction) {
+  if (diagnosis.stated != StatedStart::kInside) return "";
+  return fmt::format("{} \"{}\"", introduction, quote_for_message(diagnosis.found));
 }
 
 void append_misaligned(const FileReport& file, const Dataset& dataset, size_t max_examples,
@@ -146,10 +177,10 @@ void append_misaligned(const FileReport& file, const Dataset& dataset, size_t ma
       if (shown[item.diagnosis.cause]++ >= max_examples) break;
       const Example& example = dataset.examples[item.example];
       const Answer& answer = example.answers[item.answer];
-      out += fmt::format("    {}.answers[{}] (id {}): \"{}\" at {}, the context has \"{}\": {}\n",
-                         example.place, item.answer, quote_for_message(example.id),
-                         quote_for_message(answer.text), answer.answer_start,
-                         quote_for_message(item.diagnosis.found), describe(item.diagnosis, answer));
+      out += fmt::format("    {}.answers[{}] (id {}): {}{}: {}\n", example.place, item.answer,
+                         quote_for_message(example.id), quote(answer),
+                         quote_found(item.diagnosis, ", the context has"),
+                         describe(item.diagnosis, answer));
     }
   }
 }
@@ -187,12 +218,13 @@ std::string check_to_text(const CheckReport& report, const std::vector<const Dat
         "{}: {} questions ({} without answer), {} contexts, {} answers, {} misaligned\n",
         quote_for_message(file.file, 4096), file.questions, file.without_answer, file.contexts,
         file.answers, file.misaligned);
-    append_faults(*datasets[i], max_examples, out);
+    append_faults(*datasets[i], true, max_examples, out);
     append_misaligned(file, *datasets[i], max_examples, out);
     if (file.repairable > 0) {
       out += fmt::format("  repairable: {}, by `spanforge data fix`\n", file.repairable);
     }
     append_findings(file.unsound, *datasets[i], "unsound", max_examples, out);
+    append_faults(*datasets[i], false, max_examples, out);
     append_findings(file.remarks, *datasets[i], "remark", max_examples, out);
   }
   for (const CheckReport::FilePair& pair : report.overlaps) {
@@ -211,12 +243,15 @@ std::optional<Error> check_verdict(const CheckReport& report,
   for (size_t i = 0; i < report.files.size(); ++i) {
     const FileReport& file = report.files[i];
     const std::vector<RowFault>& faults = datasets[i]->faults;
-    if (!faults.empty() || !file.unsound.empty()) {
-      const size_t more = faults.size() + file.unsound.size() - 1;
-      const std::string tail = more > 0 ? fmt::format(" (and {} more unsound places)", more) : "";
-      if (!faults.empty()) {
-        return Error(ErrorCode::kBadData, file.file + ": " + faults.front().place,
-                     faults.front().reason + tail);
+    const auto is_so = [](const RowFault& fault) { return is_unsound(fault.kind); };
+    const auto fault = std::ranges::find_if(faults, is_so);
+    const auto unsound =
+        static_cast<size_t>(std::ranges::count_if(faults, is_so)) + file.unsound.size();
+    if (unsound > 0) {
+      const std::string tail =
+          unsound > 1 ? fmt::format(" (and {} more unsound places)", unsound - 1) : "";
+      if (fault != faults.end()) {
+        return Error(ErrorCode::kBadData, file.file + ": " + fault->place, fault->reason + tail);
       }
       const Finding& first = file.unsound.front();
       return Error(ErrorCode::kBadData, datasets[i]->place_of(datasets[i]->examples[first.example]),
@@ -228,11 +263,10 @@ std::optional<Error> check_verdict(const CheckReport& report,
       const Answer& answer = example.answers[first.answer];
       return Error(
           ErrorCode::kBadData, file.file,
-          fmt::format("{} of {} answers are not where they say; the first, at {} (id {}): "
-                      "\"{}\" at {}, where the context has \"{}\": {}",
+          fmt::format("{} of {} answers are not where they say; the first, at {} (id {}): {}{}: {}",
                       file.misaligned, file.answers, example.place, quote_for_message(example.id),
-                      quote_for_message(answer.text), answer.answer_start,
-                      quote_for_message(first.diagnosis.found), describe(first.diagnosis, answer)));
+                      quote(answer), quote_found(first.diagnosis, ", where the context has"),
+                      describe(first.diagnosis, answer)));
     }
   }
   for (const CheckReport::FilePair& pair : report.overlaps) {

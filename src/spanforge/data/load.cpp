@@ -338,11 +338,13 @@ class DatasetBuilder {
     } else if (!text.is_null()) {
       fail(where, fmt::format("text must be a string, not {}", type_name(text)));
     }
-    const bool nothing = trim_white_space(answer.text).empty();
-    if (nothing && (example.is_impossible || (answer.text.empty() && source != StartSource::kStated))) {
-      std::erase_if(dataset_.faults, [&](const RowFault& fault) {
-        return fault.example == dataset_.examples.size() && fault.answer == number;
-      });
+    if (says_no_answer(answer.text, source, example.is_impossible)) {
+      // How its start is written does not matter either; that was the last thing noted.
+      std::vector<RowFault>& faults = dataset_.faults;
+      if (!faults.empty() && faults.back().example == dataset_.examples.size() &&
+          faults.back().answer == number) {
+        faults.pop_back();
+      }
       if (example.is_impossible) {
         note(FaultKind::kEmptyAnswer, where, example.id,
              "an empty answer under is_impossible means no answer; fix writes an empty list");

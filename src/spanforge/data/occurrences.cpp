@@ -1,20 +1,21 @@
 #include "spanforge/data/occurrences.h"
 
 #include "spanforge/base/utf8.h"
+#include "spanforge/data/text_automaton.h"
 
 namespace spanforge {
 
 std::vector<Occurrences> find_occurrences(std::string_view context,
                                           std::span<const std::string_view> texts) {
-  std::vector<Occurrences> all(texts.size());
-  for (size_t i = 0; i < texts.size(); ++i) {
-    if (texts[i].empty()) continue;
-    for (size_t at = context.find(texts[i]); at != std::string_view::npos;
-         at = context.find(texts[i], at + 1)) {
-      if (all[i].count++ == 0) {
-        all[i].first = static_cast<int64_t>(count_code_points(context.substr(0, at)));
-      }
-    }
+  std::vector<std::u32string> sought;
+  sought.reserve(texts.size());
+  for (const std::string_view text : texts) sought.push_back(decode_utf8(text));
+  TextAutomaton automaton(sought);
+  for (size_t at = 0; at < context.size();) automaton.read(next_code_point(context, at));
+  std::vector<Occurrences> all;
+  all.reserve(texts.size());
+  for (const TextAutomaton::Found& found : automaton.finish()) {
+    all.push_back({found.count, found.first});
   }
   return all;
 }

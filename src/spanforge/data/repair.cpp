@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/normalize.h"
 #include "spanforge/data/similar_span.h"
 
@@ -27,6 +30,8 @@ RepairKind kind_of(Misalignment cause) {
       return RepairKind::kNormalForm;
     case Misalignment::kInvisible:
       return RepairKind::kInvisible;
+    case Misalignment::kContextShift:
+      return RepairKind::kContextShift;
     default:
       return RepairKind::kUniqueOccurrence;
   }
@@ -39,6 +44,46 @@ Answer trimmed(const Answer& answer) {
           answer.answer_start + static_cast<int64_t>(count_code_points(all.substr(0, before)))};
 }
 
+// Ids for questions that have another's.
+class NewIds {
+ public:
+  explicit NewIds(const Dataset& dataset) {
+    for (const Example& example : dataset.examples) take(example.id);
+    for (const RowFault& fault : dataset.faults) take(fault.id);
+  }
+
+  // "d1" becomes "d1-2", or the first of "d1-3", ... that is free; a whole number the next one that
+  // is greater than all of the file, so that a column of numbers stays one.
+  std::string make(const std::string& id) {
+    if (is_whole_number(id) && largest_ < kLargest) {
+      std::string next = std::to_string(++largest_);
+      if (taken_.insert(next).second) return next;
+    }
+    uint64_t& last = last_.try_emplace(id, 1).first->second;
+    while (true) {
+      std::string next = fmt::format("{}-{}", id, ++last);
+      if (taken_.insert(next).second) return next;
+    }
+  }
+
+ private:
+  static constexpr uint64_t kLargest = uint64_t{1} << 53;  // every JSON reader has those exactly
+
+  static bool is_whole_number(std::string_view id) {
+    return !id.empty() && id.size() <= 16 && (id == "0" || id.front() != '0') &&
+           id.find_first_not_of("0123456789") == std::string_view::npos;
+  }
+
+  void take(const std::string& id) {
+    if (!taken_.insert(id).second || !is_whole_number(id)) return;
+    largest_ = std::max(largest_, uint64_t{std::stoull(id)});
+  }
+
+  KeyedSet<std::string> taken_;
+  KeyedMap<std::string, uint64_t> last_;  // of an id, the number given last
+  uint64_t largest_ = 0;
+};
+
 class Planner {
  public:
   Planner(const Dataset& dataset, const RepairOptions& options)
@@ -49,6 +94,9 @@ class Planner {
     plan_.questions = report.questions;
     plan_.answers = report.answers;
     plan_.misaligned = report.misaligned;
+    for (const MistypedText& one : report.mistyped_texts) {
+      mistyped_[{one.example, one.answer}] = one.repair;
+    }
     for (const MisalignedAnswer& item : report.misaligned_answers) take_misaligned(item);
     for (const RowFault& fault : dataset_.faults) take_fault(fault);
     for (const Finding& finding : report.unsound) leave(finding);
@@ -67,8 +115,14 @@ class Planner {
     const Diagnosis& diagnosis = item.diagnosis;
     std::string reason = describe(diagnosis, answer);
     if (diagnosis.repair) {
-      return repair({kind_of(diagnosis.cause), item.example, item.answer, *diagnosis.repair, 1,
-                     std::move(reason)});
+      const bool mistyped = mistyped_.contains({item.example, item.answer});
+      Repair one{.kind = mistyped ? RepairKind::kNumberText : kind_of(diagnosis.cause),
+                 .example = item.example,
+                 .answer = item.answer,
+                 .after = *diagnosis.repair};
+      one.reason = (mistyped ? "the text must be a string; " : "") + reason;
+      one.proof = diagnosis.shift;
+      return repair(std::move(one));
     }
     if (options_.similar && diagnosis.cause == Misalignment::kAbsent) {
       if (auto similar = find_similar(item, reason)) return repair(std::move(*similar));
@@ -77,21 +131,55 @@ class Planner {
           static_cast<int64_t>(item.answer), std::move(reason));
   }
 
-  // A start of the wrong type is mended where the number it spells is right, and by any repair that
-  // writes another.
   void take_fault(const RowFault& fault) {
-    if (fault.example == SIZE_MAX || fault.answer < 0) {
-      plan_.left.push_back({std::string(fault_name(fault.kind)), fault.place, fault.id, fault.reason, std::nullopt});
-      return;
+    switch (fault.kind) {
+      case FaultKind::kBadRow:
+        break;
+      case FaultKind::kDuplicateId: {
+        if (fault.example == SIZE_MAX) break;
+        if (!new_ids_) new_ids_.emplace(dataset_);
+        std::string fresh = new_ids_->make(dataset_.examples[fault.example].id);
+        return repair_row(RepairKind::kDuplicateId, fault, std::move(fresh));
+      }
+      case FaultKind::kFlagType:
+        return repair_row(RepairKind::kFlagType, fault);
+      case FaultKind::kEmptyAnswer:
+        if (dataset_.examples[fault.example].answers.empty()) {
+          repair_row(RepairKind::kEmptyAnswer, fault);
+        }
+        return;
+      case FaultKind::kStartType:
+      case FaultKind::kTextType:
+        return take_mistyped(fault);
     }
+    plan_.left.push_back(
+        {std::string(fault_name(fault.kind)), fault.place, fault.id, fault.reason, std::nullopt});
+  }
+
+  // A start of the wrong type is mended where the number it spells is right, and by any repair that
+  // writes another; a text of the wrong type where it stands whole.
+  void take_mistyped(const RowFault& fault) {
     const Example& example = dataset_.examples[fault.example];
     const auto index = static_cast<size_t>(fault.answer);
+    if (repaired_.contains({fault.example, index})) return;
     const Answer& answer = example.answers[index];
-    if (is_aligned(answer, dataset_.context_of(example)) && !answer.text.empty()) {
-      repair({RepairKind::kNumber, fault.example, index, answer, 1, fault.reason});
-    } else if (!repaired_.contains({fault.example, index})) {
-      leave(std::string(fault_name(fault.kind)), fault.example, fault.answer, fault.reason);
+    if (const auto text = mistyped_.find({fault.example, index}); text != mistyped_.end()) {
+      if (text->second) {
+        return repair({RepairKind::kNumberText, fault.example, index, *text->second, 1,
+                       fault.reason, {}, {}});
+      }
+    } else if (aligned(answer, example) && !answer.text.empty()) {
+      return repair(
+          {RepairKind::kNumber, fault.example, index, answer, 1, fault.reason, {}, {}});
     }
+    leave(std::string(fault_name(fault.kind)), fault.example, fault.answer, fault.reason);
+  }
+
+  void repair_row(RepairKind kind, const RowFault& fault, std::string new_id = {}) {
+    Repair one{.kind = kind, .example = fault.example, .answer = Repair::kNoAnswer};
+    one.reason = fault.reason;
+    one.new_id = std::move(new_id);
+    plan_.repairs.push_back(std::move(one));
   }
 
   void leave(const Finding& finding) {
@@ -101,14 +189,20 @@ class Planner {
   void leave(std::string kind, size_t example, int64_t answer, std::string reason) {
     const Example& one = dataset_.examples[example];
     LeftOver left{std::move(kind), place_of_answer(one, answer), one.id, std::move(reason), {}};
-    if (answer >= 0) left.before = one.answers[static_cast<size_t>(answer)];
+    if (answer >= 0) {
+      left.before = one.answers[static_cast<size_t>(answer)];
+      left.before->answer_start = stated_start(*left.before);
+    }
     plan_.left.push_back(std::move(left));
   }
 
   // In the dataset's order; an answer whose start is rewritten and which is trimmed too counts
   // once.
   void keep_first_of_each() {
-    const auto key = [](const Repair& one) { return std::pair(one.example, one.answer); };
+    const auto key = [](const Repair& one) {
+      const bool of_row = one.answer == Repair::kNoAnswer;
+      return std::tuple(one.example, one.answer, of_row ? one.kind : RepairKind());
+    };
     std::ranges::stable_sort(plan_.repairs, {}, key);
     // std::ranges::unique does not compile with clang 14 and GCC 12's library, which fuzz/ is built
     // with.
@@ -122,7 +216,11 @@ class Planner {
     const Example& example = dataset_.examples[item.example];
     const Answer& answer = example.answers[item.answer];
     const std::string& context = dataset_.context_of(example);
-    const SimilarSpans found = find_similar_spans(answer.text, context, options_.min_f1);
+    if (taken_apart_ != example.context) {
+      similar_.emplace(context);
+      taken_apart_ = example.context;
+    }
+    const SimilarSpans found = similar_->find(answer.text, options_.min_f1);
     if (found.given_up) {
       reason += "; it is too long to look for a similar span";
       return std::nullopt;
@@ -140,35 +238,51 @@ class Planner {
     return Repair{RepairKind::kSimilarSpan,
                   item.example,
                   item.answer,
-                  {slice_code_points(context, span.start, span.end), span.start},
+                  {slice_code_points(context, span.start, span.end), span.start, answer.source},
                   found.f1,
                   fmt::format("{}; the most similar span stands at {}, F1 {:.3f}", reason,
-                              span.start, found.f1)};
+                              span.start, found.f1),
+                  {},
+                  {}};
   }
 
   void trim(const Finding& finding) {
     const auto index = static_cast<size_t>(finding.answer);
     const Answer& answer = dataset_.examples[finding.example].answers[index];
-    const std::string& context = dataset_.context_of(dataset_.examples[finding.example]);
-    if (!is_aligned(answer, context)) return;  // planned already, or left
+    if (!aligned(answer, dataset_.examples[finding.example])) return;  // planned already, or left
     repair({RepairKind::kTrimmed, finding.example, index, answer, 1,
-            "white space at the ends of an answer belongs to no token"});
+            "white space at the ends of an answer belongs to no token", {}, {}});
   }
 
   void repair(Repair one) {
     if (options_.trim) one.after = trimmed(one.after);
     const Example& example = dataset_.examples[one.example];
-    if (!is_aligned(one.after, dataset_.context_of(example)) || one.after.text.empty()) {
+    if (!aligned(one.after, example) || one.after.text.empty()) {
       throw Error(ErrorCode::kInternal, dataset_.place_of(example), "a repair that is none");
     }
     repaired_.emplace(one.example, one.answer);
     plan_.repairs.push_back(std::move(one));
   }
 
+  // Examples that share a context mostly follow each other.
+  bool aligned(const Answer& answer, const Example& example) {
+    if (indexed_ != example.context) {
+      index_.emplace(dataset_.context_of(example));
+      indexed_ = example.context;
+    }
+    return is_aligned(answer, dataset_.context_of(example), *index_);
+  }
+
   const Dataset& dataset_;
   const RepairOptions& options_;
   RepairPlan plan_;
   std::set<std::pair<size_t, size_t>> repaired_;  // example and answer
+  std::map<std::pair<size_t, size_t>, std::optional<Answer>> mistyped_;  // ... of texts; the repair
+  std::optional<NewIds> new_ids_;
+  std::optional<CodePointIndex> index_;
+  size_t indexed_ = SIZE_MAX;  // the context it is of
+  std::optional<SimilarSpanSearch> similar_;
+  size_t taken_apart_ = SIZE_MAX;  // likewise
 };
 
 }  // namespace
@@ -189,8 +303,18 @@ std::string_view repair_name(RepairKind kind) {
       return "invisible";
     case RepairKind::kUniqueOccurrence:
       return "unique_occurrence";
+    case RepairKind::kContextShift:
+      return "context_shift";
     case RepairKind::kNumber:
       return "number";
+    case RepairKind::kNumberText:
+      return "number_text";
+    case RepairKind::kDuplicateId:
+      return fault_name(FaultKind::kDuplicateId);
+    case RepairKind::kFlagType:
+      return fault_name(FaultKind::kFlagType);
+    case RepairKind::kEmptyAnswer:
+      return fault_name(FaultKind::kEmptyAnswer);
     case RepairKind::kSimilarSpan:
       return "similar_span";
     case RepairKind::kTrimmed:
@@ -203,9 +327,29 @@ RepairPlan plan_repairs(const Dataset& dataset, const RepairOptions& options) {
   return Planner(dataset, options).run();
 }
 
+std::vector<RowChange> changes_of(const RepairPlan& plan) {
+  using Part = RowChange::Part;
+  std::vector<RowChange> changes;
+  for (const Repair& repair : plan.repairs) {
+    Part part = Part::kAnswer;
+    if (repair.kind == RepairKind::kDuplicateId) part = Part::kId;
+    if (repair.kind == RepairKind::kFlagType) part = Part::kFlag;
+    if (repair.kind == RepairKind::kEmptyAnswer) part = Part::kNoAnswers;
+    changes.push_back({repair.example, repair.answer, repair.after, part, repair.new_id});
+  }
+  return changes;
+}
+
 void apply_repairs(const RepairPlan& plan, Dataset& dataset) {
   for (const Repair& repair : plan.repairs) {
-    dataset.examples[repair.example].answers[repair.answer] = repair.after;
+    Example& example = dataset.examples[repair.example];
+    if (repair.kind == RepairKind::kDuplicateId) {
+      example.id = repair.new_id;
+    } else if (repair.answer != Repair::kNoAnswer) {
+      Answer& answer = example.answers[repair.answer];
+      answer = repair.after;
+      answer.source = StartSource::kStated;
+    }
   }
 }
 

@@ -2,8 +2,9 @@
 // What: which answers of a dataset can be put right, and what has to be left to people.
 // Proof: an answer is changed only where one span is certain (alignment.h), or, when asked, where
 //   one span is most like it; after the change the context holds the text where the answer says.
-//   Whether to change an answer depends on nothing but the answer, its context and the options, so
-//   repairing twice is repairing once.
+//   Whether to change an answer depends on nothing but its context, the answers of that context
+//   and the options, and nothing that is left is decided by what was repaired: repairing twice is
+//   repairing once.
 
 #include <cstdint>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "spanforge/base/json.h"
 #include "spanforge/data/check.h"
 #include "spanforge/data/dataset.h"
+#include "spanforge/data/rewrite.h"
 
 namespace spanforge {
 
@@ -25,7 +27,12 @@ enum class RepairKind {
   kNormalForm,        // the text takes the context's composed or decomposed characters
   kInvisible,         // the text takes the context's control and format characters
   kUniqueOccurrence,  // the text stands once in the context
+  kContextShift,      // the answers around it are all off by as much (context_shift.h)
   kNumber,            // the start was right, but written as a string or with a point
+  kNumberText,        // the text was a number (or true, false) that the context spells so
+  kDuplicateId,       // the question gets an id that no other has
+  kFlagType,          // is_impossible becomes the bool that it spells
+  kEmptyAnswer,       // an empty text under is_impossible becomes an empty list
   kSimilarSpan,       // asked for: the text becomes the span most like it
   kTrimmed,           // asked for: the answer stood where it says, white space at its ends is gone
 };
@@ -38,12 +45,16 @@ struct RepairOptions {
 };
 
 struct Repair {
+  static constexpr size_t kNoAnswer = SIZE_MAX;  // the repair is one of the question
+
   RepairKind kind = RepairKind::kUniqueOccurrence;
   size_t example = 0;
   size_t answer = 0;  // which of the example's answers
   Answer after;
   double f1 = 1;  // of a similar span
   std::string reason;
+  std::string new_id;               // of kDuplicateId
+  std::optional<ShiftProof> proof;  // of kContextShift
 };
 
 // What check finds in the dataset and no repair mends.
@@ -64,11 +75,15 @@ std::string place_of_answer(const Example& example, int64_t answer);
 
 RepairPlan plan_repairs(const Dataset& dataset, const RepairOptions& options);
 
-// Makes the repairs in the dataset that the plan was made of.
+// What find_byte_changes() is to change.
+std::vector<RowChange> changes_of(const RepairPlan& plan);
+// Makes the repairs in the dataset itself: for a file that is written anew. The faults that they
+// mend stay noted.
 void apply_repairs(const RepairPlan& plan, Dataset& dataset);
 
 // One object for each repair and each thing left: {"status": "repaired"|"left", "id", "place",
-// "kind", "reason", "before", "after"}, and "f1" for a similar span.
+// "kind", "reason", "before", "after"}, "f1" for a similar span, and "proof" for a shift: {"shift",
+// "before", "behind", "id_before", "id_behind"}.
 Json repair_to_json(const Repair& repair, const Dataset& dataset);
 Json left_to_json(const LeftOver& left);
 // {"file", "questions", "answers", "misaligned", "repaired", "left", "kinds", "left_kinds",

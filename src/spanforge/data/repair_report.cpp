@@ -9,11 +9,48 @@ namespace spanforge {
 namespace {
 
 Json to_json(const Answer& answer) {
-  return {{"text", answer.text}, {"answer_start", answer.answer_start}};
+  return {{"text", answer.text}, {"answer_start", stated_start(answer)}};
 }
 
 std::string describe(const Answer& answer) {
-  return fmt::format("\"{}\" at {}", quote_for_message(answer.text), answer.answer_start);
+  std::string out = fmt::format("\"{}\"", quote_for_message(answer.text));
+  if (answer.source == StartSource::kStated) out += fmt::format(" at {}", answer.answer_start);
+  return out;
+}
+
+// What the repair writes: of an answer where it stands from now on, whatever was stated before.
+Answer written(const Repair& repair) {
+  return {repair.after.text, repair.after.answer_start, StartSource::kStated};
+}
+
+Json before_to_json(const Repair& repair, const Example& example) {
+  if (repair.kind == RepairKind::kDuplicateId) return {{"id", example.id}};
+  if (repair.answer == Repair::kNoAnswer) return nullptr;
+  return to_json(example.answers[repair.answer]);
+}
+
+Json after_to_json(const Repair& repair, const Example& example) {
+  switch (repair.kind) {
+    case RepairKind::kDuplicateId: return {{"id", repair.new_id}};
+    case RepairKind::kFlagType: return {{"is_impossible", example.is_impossible}};
+    case RepairKind::kEmptyAnswer: return {{"answers", Json::array()}};
+    default: return to_json(written(repair));
+  }
+}
+
+Json to_json(const ShiftProof& proof) {
+  const auto id = [](int64_t count, const std::string& nearest) {
+    return count > 0 ? Json(nearest) : Json(nullptr);
+  };
+  return {{"shift", proof.shift},
+          {"before", proof.before},
+          {"behind", proof.behind},
+          {"id_before", id(proof.before, proof.id_before)},
+          {"id_behind", id(proof.behind, proof.id_behind)}};
+}
+
+int64_t answer_number(const Repair& repair) {
+  return repair.answer == Repair::kNoAnswer ? -1 : static_cast<int64_t>(repair.answer);
 }
 
 using Counts = std::map<std::string, int64_t>;
@@ -30,12 +67,26 @@ Counts count_left(const RepairPlan& plan) {
   return counts;
 }
 
+// "\"Ann\" at 5 becomes \"Ann\" at 3"
+std::string describe_change(const Repair& repair, const Example& example) {
+  switch (repair.kind) {
+    case RepairKind::kDuplicateId:
+      return fmt::format("its id becomes {}", quote_for_message(repair.new_id));
+    case RepairKind::kFlagType:
+      return fmt::format("is_impossible becomes {}", example.is_impossible);
+    case RepairKind::kEmptyAnswer:
+      return "its answers become []";
+    default:
+      return fmt::format("{} becomes {}", describe(example.answers[repair.answer]),
+                         describe(written(repair)));
+  }
+}
+
 std::string line_of(const Repair& repair, const Dataset& dataset) {
   const Example& example = dataset.examples[repair.example];
-  return fmt::format("    {} (id {}): {} becomes {}: {}\n",
-                     place_of_answer(example, static_cast<int64_t>(repair.answer)),
-                     quote_for_message(example.id), describe(example.answers[repair.answer]),
-                     describe(repair.after), repair.reason);
+  return fmt::format("    {} (id {}): {}: {}\n", place_of_answer(example, answer_number(repair)),
+                     quote_for_message(example.id), describe_change(repair, example),
+                     repair.reason);
 }
 
 std::string line_of(const LeftOver& left) {
@@ -55,11 +106,12 @@ Json repair_to_json(const Repair& repair, const Dataset& dataset) {
   const Example& example = dataset.examples[repair.example];
   Json json = {{"status", "repaired"},
                {"id", example.id},
-               {"place", place_of_answer(example, static_cast<int64_t>(repair.answer))},
+               {"place", place_of_answer(example, answer_number(repair))},
                {"kind", repair_name(repair.kind)},
                {"reason", repair.reason},
-               {"before", to_json(example.answers[repair.answer])},
-               {"after", to_json(repair.after)}};
+               {"before", before_to_json(repair, example)},
+               {"after", after_to_json(repair, example)}};
+  if (repair.proof) json["proof"] = to_json(*repair.proof);
   if (repair.kind == RepairKind::kSimilarSpan) json["f1"] = repair.f1;
   return json;
 }

@@ -4,38 +4,77 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
+#include <utility>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/json.h"
 #include "spanforge/base/json_reader.h"
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/answer_start.h"
+#include "spanforge/data/keys.h"
+#include "spanforge/data/normalize.h"
 
 namespace spanforge {
 namespace {
 
 constexpr size_t kPiece = 4 << 20;  // bytes copied at a time
 
-// A text or an answer_start in the file.
+// A value in the file.
 struct Token {
   size_t begin = 0, end = 0;  // bytes of the file; equal: there is none
-  std::string text;
-  int64_t number = 0;
+  explicit operator bool() const { return end > begin; }
 };
 
-// The tokens of one answer.
+// The tokens of one answer, and what they say.
 struct AnswerTokens {
   Token text, start;
+  std::string said;  // the text, as load.cpp reads it
+  bool is_string = false;
+  StartSource source = StartSource::kNoStarts;
+  int64_t number = 0;          // the start
+  bool starts_follow = false;  // it is of a list of texts whose list of starts is missing
+};
+
+// Where the starts of a list of texts are missing altogether: all of them are written at once.
+struct MissingStarts {
+  Token texts;      // the list of texts
+  Token in_place;   // a null that the list of starts takes the place of
+  size_t first = 0, count = 0;  // of the answers, those that are left out among them
+};
+
+// The value of the first of the names that has one, whatever the order in the object.
+class FirstNamed {
+ public:
+  explicit FirstNamed(std::span<const std::string_view> names)
+      : names_(names), best_(names.size()) {}
+  void offer(std::string_view key, Token value) {
+    for (size_t i = 0; i < best_; ++i) {
+      if (key != names_[i]) continue;
+      best_ = i;
+      value_ = value;
+    }
+  }
+  Token value() const { return value_; }
+
+ private:
+  std::span<const std::string_view> names_;
+  size_t best_;
+  Token value_;
 };
 
 class ChangeFinder {
  public:
   ChangeFinder(std::string_view file_text, const Dataset& dataset,
-               const std::vector<AnswerChange>& changes, const ReadCallback& on_read)
+               const std::vector<RowChange>& changes, const ReadCallback& on_read,
+               const ReadOptions& options)
       : file_text_(file_text), dataset_(dataset), on_read_(on_read) {
-    for (const AnswerChange& change : changes) {
+    for (const RowChange& change : changes) {
       changes_[dataset.examples[change.example].place].push_back(&change);
     }
+    ids_ = names_of("id", keys::kId, options);
+    answers_ = names_of("answer", keys::kAnswers, options);
+    flags_ = names_of("is_impossible", keys::kImpossible, options);
   }
 
   std::vector<ByteChange> run() && {
@@ -44,8 +83,12 @@ class ChangeFinder {
       base_ = static_cast<size_t>(text.data() - file_text_.data());
       base_place_ = base_place;
       try {
-        walk(in, "");
-      } catch (const Error&) {  // a line that is no JSON; its rows, if any, stand before the error
+        if (in.peek() == JsonReader::Kind::kArray) {
+          walk_rows(in, RowKind::kRow, "");
+        } else if (in.peek() == JsonReader::Kind::kObject) {
+          walk_row(in, RowKind::kDocument, "");
+        }
+      } catch (const JsonReader::SyntaxError&) {  // a line that is no JSON; its rows, if any, stand before
         if (base_place.empty()) throw;
       }
     });
@@ -55,31 +98,47 @@ class ChangeFinder {
   }
 
  private:
-  void walk(JsonReader& in, const std::string& path) {
-    const JsonReader::Kind kind = in.peek();
-    if (kind == JsonReader::Kind::kObject) {
-      walk_object(in, path);
-    } else if (kind == JsonReader::Kind::kArray) {
-      in.begin_array();
-      for (size_t i = 0; in.next_item(); ++i) walk(in, fmt::format("{}[{}]", path, i));
-    } else {
-      in.skip_value();
+  using Names = std::vector<std::string_view>;
+
+  // As load.cpp's find(): the name the user gave, or the known ones.
+  template <class Known>
+  static Names names_of(std::string_view ours, const Known& known, const ReadOptions& options) {
+    for (const auto& [part, theirs] : options.columns) {
+      if (part == ours) return {theirs};
     }
-    tell_read(base_ + in.position());
+    return {known.begin(), known.end()};
   }
 
-  void walk_object(JsonReader& in, const std::string& path) {
-    const auto here = changes_.find(place_at(path));
+  void walk_rows(JsonReader& in, RowKind kind, const std::string& path) {
+    in.begin_array();
+    for (size_t i = 0; in.next_item(); ++i) {
+      if (in.peek() == JsonReader::Kind::kObject) {
+        walk_row(in, kind, fmt::format("{}[{}]", path, i));
+      } else {
+        in.skip_value();
+      }
+    }
+  }
+
+  void walk_row(JsonReader& in, RowKind kind, const std::string& path) {
+    FirstNamed id(ids_), answers(answers_), flag(flags_);
     std::string key;
     for (in.begin_object(); in.next_key(key);) {
-      if (key == "answers" && here != changes_.end()) {
-        apply(here->second, take_answers(in));
-        changes_.erase(here);
-        while (in.next_key(key)) in.skip_value();  // a row holds no other row
-        return;
+      const std::optional<RowKind> elements = streamed_elements(kind, key);
+      if (elements && in.peek() == JsonReader::Kind::kArray) {
+        walk_rows(in, *elements, (path.empty() ? "" : path + ".") + key);
+        continue;
       }
-      walk(in, (path.empty() ? "" : path + ".") + quote_for_message(key));
+      const Token value = take(in);
+      id.offer(key, value);
+      answers.offer(key, value);
+      flag.offer(key, value);
     }
+    tell_read(base_ + in.end_position());
+    const auto here = changes_.find(place_at(path));
+    if (here == changes_.end()) return;
+    apply(here->second, id.value(), answers.value(), flag.value());
+    changes_.erase(here);
   }
 
   std::string place_at(const std::string& path) const {
@@ -87,81 +146,214 @@ class ChangeFinder {
     return path.empty() ? base_place_ : base_place_ + ": " + path;
   }
 
-  // A list of objects or of strings, or an object of two lists; without those that say "no answer",
-  // which load_dataset leaves out.
-  std::vector<AnswerTokens> take_answers(JsonReader& in) {
-    std::vector<AnswerTokens> all;
-    if (in.peek() == JsonReader::Kind::kObject) {
-      each_member(in, [&](bool is_text) {
-        in.begin_array();
-        for (size_t i = 0; in.next_item(); ++i) {
-          if (i == all.size()) all.emplace_back();
-          (is_text ? all[i].text : all[i].start) = take(in);
-        }
-      });
-    } else {
-      for (in.begin_array(); in.next_item();) {
-        AnswerTokens& one = all.emplace_back();
-        if (in.peek() == JsonReader::Kind::kString) {
-          one.text = take(in);
-        } else {
-          each_member(in, [&](bool is_text) { (is_text ? one.text : one.start) = take(in); });
-        }
-      }
-    }
-    std::erase_if(all, [](const AnswerTokens& one) {
-      return one.text.text.empty() && has(one.start) && one.start.number == -1;
-    });
-    return all;
-  }
-
-  template <class Body>
-  void each_member(JsonReader& in, const Body& body) {
-    std::string key;
-    for (in.begin_object(); in.next_key(key);) {
-      if (key == "text" || key == "answer_start") {
-        body(key == "text");
-      } else {
-        in.skip_value();
-      }
-    }
-  }
-
-  Token take(JsonReader& in) {
-    Token token;
+  Token take(JsonReader& in) const {
     in.peek();
-    token.begin = base_ + in.position();
+    const size_t begin = base_ + in.position();
     in.skip_value();
-    token.end = base_ + in.end_position();
-    const Json value = parse_json(bytes_of(token), dataset_.file.string(), ErrorCode::kBadData);
-    if (value.is_string()) token.text = value.get<std::string>();
-    token.number = start_value(value);
-    return token;
+    return {begin, base_ + in.end_position()};
   }
 
-  std::string_view bytes_of(const Token& token) const {
+  std::string_view bytes_of(Token token) const {
     return file_text_.substr(token.begin, token.end - token.begin);
   }
 
-  static bool has(const Token& token) { return token.end > token.begin; }
+  Json value_of(Token token) const {
+    return parse_json(bytes_of(token), dataset_.file.string(), ErrorCode::kBadData);
+  }
 
-  void apply(const std::vector<const AnswerChange*>& changes,
-             const std::vector<AnswerTokens>& tokens) {
-    for (const AnswerChange* change : changes) {
-      const Example& example = dataset_.examples[change->example];
+  // Runs the body with a reader of the token's bytes; tokens taken are places in the file.
+  template <class Body>
+  void read_inside(Token token, const Body& body) {
+    JsonReader in(bytes_of(token), dataset_.file.string(), ErrorCode::kBadData);
+    const size_t outer = std::exchange(base_, token.begin);
+    body(in);
+    base_ = outer;
+  }
+
+  std::vector<Token> items_of(Token list) {
+    std::vector<Token> items;
+    read_inside(list, [&](JsonReader& in) {
+      for (in.begin_array(); in.next_item();) items.push_back(take(in));
+    });
+    return items;
+  }
+
+  static bool is_answer_object(const Json& value) { return value.is_object() && !is_spelling(value); }
+
+  // All answers of a row in whatever form, as load.cpp reads them.
+  void take_answers(Token answers) {
+    tokens_.clear();
+    missing_.clear();
+    const Json value = value_of(answers);
+    if (is_answer_object(value)) {
+      take_object(answers);
+    } else if (value.is_array()) {
+      const std::vector<Token> items = items_of(answers);
+      for (size_t i = 0; i < items.size(); ++i) {
+        is_answer_object(value.at(i)) ? take_object(items[i])
+                                      : add(items[i], {}, StartSource::kNoStarts);
+      }
+    } else if (!value.is_null()) {
+      add(answers, {}, StartSource::kNoStarts);
+    }
+  }
+
+  // {"text", "answer_start"}: of one answer, or of all of them as two lists.
+  void take_object(Token object) {
+    FirstNamed text(keys::kText), start(keys::kStart);
+    read_inside(object, [&](JsonReader& in) {
+      std::string key;
+      for (in.begin_object(); in.next_key(key);) {
+        const Token value = take(in);
+        text.offer(key, value);
+        start.offer(key, value);
+      }
+    });
+    if (!text.value() || !begins_list(text.value())) {
+      return add(text.value(), start.value(), StartSource::kUnknown);
+    }
+    const std::vector<Token> texts = items_of(text.value());
+    std::vector<Token> starts;
+    if (start.value() && begins_list(start.value())) {
+      starts = items_of(start.value());
+    } else {
+      missing_.push_back({text.value(), start.value(), tokens_.size(), texts.size()});
+    }
+    for (size_t i = 0; i < texts.size(); ++i) {
+      add(texts[i], i < starts.size() ? starts[i] : Token(), StartSource::kUnknown);
+      tokens_.back().starts_follow = starts.empty();
+    }
+  }
+
+  bool begins_list(Token token) const { return file_text_[token.begin] == '['; }
+
+  void add(Token text, Token start, StartSource source) {
+    AnswerTokens& one = tokens_.emplace_back();
+    one.text = text;
+    one.start = start;
+    one.source = source;
+    if (text) {
+      const Json value = value_of(text);
+      one.is_string = value.is_string();
+      if (value.is_string()) {
+        one.said = value.get<std::string>();
+      } else if (is_spelling(value)) {
+        one.said = value.items().front().value.as_string();
+      } else if (!value.is_null()) {
+        one.said = bytes_of(text);
+      }
+    }
+    one.number = -1;
+    if (!start) return;
+    const Json value = value_of(start);
+    if (value.is_null()) return;
+    one.number = start_value(value);
+    if (!is_start(value) || one.number != -1) one.source = StartSource::kStated;
+  }
+
+  void apply(const std::vector<const RowChange*>& changes, Token id, Token answers, Token flag) {
+    const Example& example = dataset_.examples[changes.front()->example];
+    const auto is_answer = [](const RowChange* one) { return one->part == RowChange::Part::kAnswer; };
+    if (std::ranges::any_of(changes, is_answer)) change_answers(example, changes, answers);
+    for (const RowChange* change : changes) {
+      switch (change->part) {
+        case RowChange::Part::kAnswer: break;
+        case RowChange::Part::kId: change_id(example, *change, id); break;
+        case RowChange::Part::kFlag:
+          if (!flag) fail(example.place);
+          found_.push_back({flag.begin, flag.end, example.is_impossible ? "true" : "false"});
+          break;
+        case RowChange::Part::kNoAnswers: empty_answers(example, answers); break;
+      }
+    }
+  }
+
+  void change_id(const Example& example, const RowChange& change, Token id) {
+    if (!id) fail(example.place);
+    const Json before = value_of(id);
+    if ((before.is_string() ? before.as_string() : before.dump()) != example.id) fail(example.place);
+    const bool digits = change.id.find_first_not_of("0123456789") == std::string::npos;
+    const bool as_number = !before.is_string() && digits;
+    found_.push_back({id.begin, id.end, as_number ? change.id : spell(change.id)});
+  }
+
+  // A list of answers becomes an empty one; two lists become two empty ones.
+  void empty_answers(const Example& example, Token answers) {
+    if (!answers) fail(example.place);
+    take_answers(answers);
+    if (missing_.empty() && file_text_[answers.begin] == '{') {
+      FirstNamed text(keys::kText), start(keys::kStart);
+      read_inside(answers, [&](JsonReader& in) {
+        std::string key;
+        for (in.begin_object(); in.next_key(key);) {
+          const Token value = take(in);
+          text.offer(key, value);
+          start.offer(key, value);
+        }
+      });
+      if (text.value() && begins_list(text.value())) {
+        found_.push_back({text.value().begin, text.value().end, "[]"});
+        found_.push_back({start.value().begin, start.value().end, "[]"});
+        return;
+      }
+    }
+    found_.push_back({answers.begin, answers.end, "[]"});
+  }
+
+  void change_answers(const Example& example, const std::vector<const RowChange*>& changes,
+                      Token answers) {
+    if (!answers) fail(example.place);
+    take_answers(answers);
+    std::vector<size_t> kept;  // those load.cpp did not leave out
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      if (!says_no_answer(tokens_[i].said, tokens_[i].source, example.is_impossible)) kept.push_back(i);
+    }
+    if (kept.size() != example.answers.size()) fail(example.place);
+    std::vector<int64_t> written(tokens_.size(), -1);  // starts, of those that were missing
+    for (const RowChange* change : changes) {
+      if (change->part != RowChange::Part::kAnswer) continue;
+      const size_t index = kept[change->answer];
+      const AnswerTokens& tokens = tokens_[index];
       const Answer& before = example.answers[change->answer];
-      if (tokens.size() != example.answers.size()) fail(example.place);
-      const auto& [text, start] = tokens[change->answer];
-      if (text.text != before.text || (has(start) && start.number != before.answer_start)) {
+      const bool stated = tokens.source == StartSource::kStated;
+      if (tokens.said != before.text || tokens.source != before.source ||
+          (stated && tokens.number != before.answer_start)) {
         fail(example.place);
       }
-      if (change->after.text != before.text) {
-        found_.push_back({text.begin, text.end, spell(change->after.text)});
-      }
-      std::string number = std::to_string(change->after.answer_start);
-      if (has(start) && bytes_of(start) != number) {
-        found_.push_back({start.begin, start.end, std::move(number)});
-      }
+      written[index] = change->after.answer_start;
+      change_answer(tokens, *change, before);
+    }
+    for (const MissingStarts& one : missing_) write_starts(one, written);
+  }
+
+  void change_answer(const AnswerTokens& tokens, const RowChange& change, const Answer& before) {
+    const std::string number = std::to_string(change.after.answer_start);
+    const bool new_text = !tokens.is_string || change.after.text != before.text;
+    const bool insert = tokens.source == StartSource::kUnknown && !tokens.start && !tokens.starts_follow;
+    if (new_text || insert) {
+      std::string bytes = new_text ? spell(change.after.text) : std::string(bytes_of(tokens.text));
+      if (insert) bytes += fmt::format(", \"answer_start\": {}", number);
+      found_.push_back({tokens.text.begin, tokens.text.end, std::move(bytes)});
+    }
+    if (tokens.start && bytes_of(tokens.start) != number) {
+      found_.push_back({tokens.start.begin, tokens.start.end, number});
+    }
+  }
+
+  // The list of starts that belongs to a list of texts; -1 where a start stays unknown.
+  void write_starts(const MissingStarts& missing, const std::vector<int64_t>& starts) {
+    const auto begin = starts.begin() + static_cast<std::ptrdiff_t>(missing.first);
+    const auto end = begin + static_cast<std::ptrdiff_t>(missing.count);
+    if (std::all_of(begin, end, [](int64_t start) { return start < 0; })) return;
+    std::string list;
+    for (auto at = begin; at != end; ++at) {
+      list += (at == begin ? "[" : ", ") + std::to_string(*at);
+    }
+    list += "]";
+    if (missing.in_place) {
+      found_.push_back({missing.in_place.begin, missing.in_place.end, list});
+    } else {
+      found_.push_back({missing.texts.end - 1, missing.texts.end, "], \"answer_start\": " + list});
     }
   }
 
@@ -192,21 +384,24 @@ class ChangeFinder {
 
   std::string_view file_text_;
   const Dataset& dataset_;
-  KeyedMap<std::string, std::vector<const AnswerChange*>> changes_;  // by the row's place
+  KeyedMap<std::string, std::vector<const RowChange*>> changes_;  // by the row's place
+  Names ids_, answers_, flags_;  // under which a row has them
   const ReadCallback& on_read_;
   size_t told_ = 0;            // what on_read_ knows of
   std::optional<bool> ascii_;  // is the whole file, once that was asked
   size_t base_ = 0;            // where in the file the text read now begins
   std::string base_place_;
+  std::vector<AnswerTokens> tokens_;    // of the row being changed
+  std::vector<MissingStarts> missing_;  // ... likewise
   std::vector<ByteChange> found_;
 };
 
 }  // namespace
 
 std::vector<ByteChange> find_byte_changes(std::string_view file_text, const Dataset& dataset,
-                                          const std::vector<AnswerChange>& changes,
-                                          const ReadCallback& on_read) {
-  return ChangeFinder(file_text, dataset, changes, on_read).run();
+                                          const std::vector<RowChange>& changes,
+                                          const ReadCallback& on_read, const ReadOptions& options) {
+  return ChangeFinder(file_text, dataset, changes, on_read, options).run();
 }
 
 void write_changed(const MappedFile& file, const std::vector<ByteChange>& changes,

@@ -33,15 +33,6 @@ bool holds_text(std::string_view key) {
   return keys::is_one_of(key, keys::kText) || keys::is_one_of(key, keys::kAnswers);
 }
 
-// What the elements of a member are, where the member is a list to be streamed.
-std::optional<RowKind> streamed_elements(RowKind parent, std::string_view key) {
-  const bool outer = parent == RowKind::kDocument || parent == RowKind::kRow;
-  if (parent == RowKind::kDocument && key == "data") return RowKind::kRow;
-  if (outer && key == "paragraphs") return RowKind::kParagraph;
-  if (parent != RowKind::kQuestion && key == "qas") return RowKind::kQuestion;
-  return std::nullopt;
-}
-
 // True when the brackets that open in the text all close in it.
 bool closes(std::string_view text) {
   int64_t depth = 0;
@@ -293,6 +284,14 @@ class RowReader {
 };
 
 }  // namespace
+
+std::optional<RowKind> streamed_elements(RowKind parent, std::string_view key) {
+  const bool outer = parent == RowKind::kDocument || parent == RowKind::kRow;
+  if (parent == RowKind::kDocument && key == "data") return RowKind::kRow;
+  if (outer && key == "paragraphs") return RowKind::kParagraph;
+  if (parent != RowKind::kQuestion && key == "qas") return RowKind::kQuestion;
+  return std::nullopt;
+}
 
 void stream_rows(std::string_view text, const std::string& file, const std::string& base_place,
                  const std::vector<std::string>& extra_keys, const RowCallback& callback,

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ enum class RowKind {
   kParagraph,  // an element of "paragraphs"
   kQuestion,   // an element of "qas"
 };
+
+// What the elements of an object's member are, where the member is a list of rows; nullopt: it is none.
+std::optional<RowKind> streamed_elements(RowKind parent, std::string_view key);
 
 // Called at the end of each object. `place` is the path of the object ("data[3].paragraphs[0]";
 // empty for the document). Lists that were streamed ("data", "paragraphs", "qas") stand in `object`

@@ -1,9 +1,10 @@
 #include "spanforge/data/similar_span.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
+#include <utility>
 
-#include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/normalize.h"
 #include "spanforge/text/unicode.h"
 
@@ -44,47 +45,51 @@ std::vector<Unit> split_units(std::string_view text) {
   return units;
 }
 
+// What is known of a context.
+struct Hay {
+  std::string_view text;
+  const CodePointIndex& index;
+  const std::vector<int32_t>& units;     // by number
+  const std::vector<CharSpan>& spans;    // parallel to units
+  const std::vector<int32_t>& local_of;  // of a number, the answer's own; kForeign: it has none
+};
+
 class Search {
  public:
-  Search(std::string_view answer, std::string_view context, double min_f1) {
-    KeyedMap<std::u32string, int32_t> numbers;
-    const std::vector<Unit> units = split_units(answer);
-    if (!units.empty()) {
-      const std::u32string all = decode_utf8(answer);
-      before_ = all.substr(0, static_cast<size_t>(units.front().span.start));
-      behind_ = all.substr(static_cast<size_t>(units.back().span.end));
-    }
-    for (const Unit& unit : units) {
-      const auto at = numbers.try_emplace(unit.text, static_cast<int32_t>(numbers.size())).first;
-      if (static_cast<size_t>(at->second) == wanted_.size()) wanted_.push_back(0);
-      ++wanted_[static_cast<size_t>(at->second)];
-      sequence_.push_back(at->second);
-    }
+  // sequence: the answer's units by its own numbers; places: where the context has any of them, in
+  // order.
+  Search(const Hay& hay, std::vector<int32_t> sequence, int32_t different, std::u32string before,
+         std::u32string behind, std::vector<size_t> places, double min_f1)
+      : hay_(hay),
+        sequence_(std::move(sequence)),
+        wanted_(static_cast<size_t>(different)),
+        before_(std::move(before)),
+        behind_(std::move(behind)),
+        places_(std::move(places)),
+        min_f1_(min_f1) {
+    for (const int32_t unit : sequence_) ++wanted_[static_cast<size_t>(unit)];
     size_ = static_cast<int64_t>(sequence_.size());
-    context_ = context;
-    for (const Unit& unit : split_units(context)) {
-      const auto at = numbers.find(unit.text);
-      hay_.push_back(at == numbers.end() ? kForeign : at->second);
-      spans_.push_back(unit.span);
-    }
     // 2 size / (size + length) is the most that a span of that length can have.
     longest_ = static_cast<int64_t>(static_cast<double>(size_) * (2 - min_f1) / min_f1 + 1e-6);
-    min_f1_ = min_f1;
+    // 2 common / (size + common) is the most that a span with that much in common can have.
+    const double least = static_cast<double>(size_) * min_f1 / (2 - min_f1);
+    least_common_ = std::max<int64_t>(1, static_cast<int64_t>(std::ceil(least - 1e-6)));
   }
 
   SimilarSpans run() && {
-    if (size_ == 0) return {};
-    for (size_t start = 0; start < hay_.size(); ++start) {
-      if (hay_[start] == kForeign) continue;
+    const auto least = static_cast<size_t>(least_common_);
+    for (size_t k = 0; k + least <= places_.size(); ++k) {
+      // No span from here holds enough units of the answer.
+      const auto needed = static_cast<int64_t>(places_[k + least - 1] - places_[k]);
+      if (needed >= longest_) continue;
       if (steps_ > SimilarSpans::kMaxSteps) return {0, {}, true};
-      extend(start);
+      extend(places_[k]);
     }
     SimilarSpans result;
     if (best_length_ == 0) return result;
     result.f1 = 2.0 * static_cast<double>(best_common_) / static_cast<double>(best_length_);
     prefer_same_order();
-    const std::u32string characters = decode_utf8(context_);
-    for (const Range& range : best_) result.spans.push_back(with_edges(range, characters));
+    for (const Range& range : best_) result.spans.push_back(with_edges(range));
     return result;
   }
 
@@ -93,30 +98,39 @@ class Search {
     size_t first, last;  // units of the context
   };
 
+  int32_t unit_at(size_t i) const { return hay_.local_of[static_cast<size_t>(hay_.units[i])]; }
+
   // Of spans with the very units of the answer, those that also have them in its order.
   void prefer_same_order() {
     std::vector<Range> same;
     for (const Range& range : best_) {
-      const auto begin = hay_.begin() + static_cast<std::ptrdiff_t>(range.first);
-      const auto end = hay_.begin() + static_cast<std::ptrdiff_t>(range.last) + 1;
-      if (std::equal(begin, end, sequence_.begin(), sequence_.end())) same.push_back(range);
+      bool equal = range.last - range.first + 1 == sequence_.size();
+      for (size_t i = 0; equal && i < sequence_.size(); ++i) {
+        equal = unit_at(range.first + i) == sequence_[i];
+      }
+      if (equal) same.push_back(range);
     }
     if (!same.empty()) best_ = std::move(same);
   }
 
+  char32_t character_at(int32_t position) const {
+    size_t at = hay_.index.byte_offset(static_cast<size_t>(position));
+    return next_code_point(hay_.text, at);
+  }
+
   // The span with the punctuation that the answer has at its ends too: “...”, (...).
-  CharSpan with_edges(const Range& range, const std::u32string& characters) const {
-    CharSpan span{spans_[range.first].start, spans_[range.last].end};
-    if (hay_[range.first] == sequence_.front()) {
+  CharSpan with_edges(const Range& range) const {
+    CharSpan span{hay_.spans[range.first].start, hay_.spans[range.last].end};
+    if (unit_at(range.first) == sequence_.front()) {
       for (size_t n = before_.size(); n > 0 && span.start > 0; --n, --span.start) {
-        const char32_t c = characters[static_cast<size_t>(span.start) - 1];
+        const char32_t c = character_at(span.start - 1);
         if (c != before_[n - 1] || is_white_space(c)) break;
       }
     }
-    if (hay_[range.last] == sequence_.back()) {
+    if (unit_at(range.last) == sequence_.back()) {
       for (const char32_t c : behind_) {
-        const auto next = static_cast<size_t>(span.end);
-        if (next == characters.size() || characters[next] != c || is_white_space(c)) break;
+        if (static_cast<size_t>(span.end) == hay_.index.size()) break;
+        if (character_at(span.end) != c || is_white_space(c)) break;
         ++span.end;
       }
     }
@@ -127,11 +141,12 @@ class Search {
   void extend(size_t start) {
     std::vector<int32_t> left = wanted_;
     int64_t common = 0;
-    const size_t end = std::min(hay_.size(), start + static_cast<size_t>(longest_));
+    const size_t end = std::min(hay_.units.size(), start + static_cast<size_t>(longest_));
     steps_ += static_cast<int64_t>(end - start + left.size());
     for (size_t i = start; i < end; ++i) {
-      if (hay_[i] == kForeign || left[static_cast<size_t>(hay_[i])] == 0) continue;
-      --left[static_cast<size_t>(hay_[i])];
+      const int32_t unit = unit_at(i);
+      if (unit == kForeign || left[static_cast<size_t>(unit)] == 0) continue;
+      --left[static_cast<size_t>(unit)];
       offer(++common, start, i);
     }
   }
@@ -148,14 +163,13 @@ class Search {
     best_.push_back({first, last});
   }
 
-  std::string_view context_;
+  const Hay& hay_;
+  std::vector<int32_t> sequence_;
+  std::vector<int32_t> wanted_;     // by the answer's number: how often it has the unit
   std::u32string before_, behind_;  // what the answer has around its units
-  std::vector<int32_t> sequence_;   // unit numbers of the answer
-  std::vector<int32_t> wanted_;     // by unit number: how often the answer has it
-  std::vector<int32_t> hay_;        // unit numbers of the context
-  std::vector<CharSpan> spans_;     // parallel to hay_
-  int64_t size_ = 0;                // units of the answer
-  int64_t longest_ = 0;
+  std::vector<size_t> places_;
+  int64_t size_ = 0;  // units of the answer
+  int64_t longest_ = 0, least_common_ = 1;
   double min_f1_ = 1;
   int64_t steps_ = 0;
   int64_t best_common_ = 0, best_length_ = 0;
@@ -164,8 +178,57 @@ class Search {
 
 }  // namespace
 
+SimilarSpanSearch::SimilarSpanSearch(std::string_view context)
+    : context_(context), index_(context) {
+  for (const Unit& unit : split_units(context)) {
+    const auto number = static_cast<int32_t>(numbers_.size());
+    hay_.push_back(numbers_.try_emplace(unit.text, number).first->second);
+    spans_.push_back(unit.span);
+  }
+  place_begin_.resize(numbers_.size() + 1);
+  for (const int32_t unit : hay_) ++place_begin_[static_cast<size_t>(unit) + 1];
+  for (size_t i = 1; i < place_begin_.size(); ++i) place_begin_[i] += place_begin_[i - 1];
+  places_.resize(hay_.size());
+  std::vector<size_t> next = place_begin_;
+  for (size_t i = 0; i < hay_.size(); ++i) places_[next[static_cast<size_t>(hay_[i])]++] = i;
+  wanted_.assign(numbers_.size(), kForeign);
+}
+
+SimilarSpans SimilarSpanSearch::find(std::string_view answer, double min_f1) {
+  const std::vector<Unit> units = split_units(answer);
+  if (units.empty()) return {};
+  const std::u32string all = decode_utf8(answer);
+  std::vector<int32_t> sequence;
+  std::vector<size_t> places;
+  KeyedMap<std::u32string, int32_t> own;  // the answer's numbers of its units
+  for (const Unit& unit : units) {
+    const auto number = static_cast<int32_t>(own.size());
+    const auto [at, fresh] = own.try_emplace(unit.text, number);
+    sequence.push_back(at->second);
+    const auto known = numbers_.find(unit.text);
+    if (!fresh || known == numbers_.end()) continue;
+    const auto unit_number = static_cast<size_t>(known->second);
+    wanted_[unit_number] = number;
+    const auto begin = places_.begin();
+    places.insert(places.end(), begin + static_cast<std::ptrdiff_t>(place_begin_[unit_number]),
+                  begin + static_cast<std::ptrdiff_t>(place_begin_[unit_number + 1]));
+  }
+  std::ranges::sort(places);
+  const Hay hay{context_, index_, hay_, spans_, wanted_};
+  SimilarSpans found =
+      Search(hay, std::move(sequence), static_cast<int32_t>(own.size()),
+             all.substr(0, static_cast<size_t>(units.front().span.start)),
+             all.substr(static_cast<size_t>(units.back().span.end)), std::move(places), min_f1)
+          .run();
+  for (const Unit& unit : units) {
+    const auto known = numbers_.find(unit.text);
+    if (known != numbers_.end()) wanted_[static_cast<size_t>(known->second)] = kForeign;
+  }
+  return found;
+}
+
 SimilarSpans find_similar_spans(std::string_view answer, std::string_view context, double min_f1) {
-  return Search(answer, context, min_f1).run();
+  return SimilarSpanSearch(context).find(answer, min_f1);
 }
 
 }  // namespace spanforge

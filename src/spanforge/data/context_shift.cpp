@@ -1,0 +1,96 @@
+#include "spanforge/data/context_shift.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "spanforge/base/error.h"
+
+namespace spanforge {
+
+ContextShift::ContextShift(std::vector<SureAnswer> sure) : sure_(std::move(sure)) {
+  std::ranges::stable_sort(sure_, {}, &SureAnswer::stated);
+  run_begin_.resize(sure_.size());
+  run_end_.resize(sure_.size());
+  for (size_t i = 0; i < sure_.size(); ++i) {
+    run_begin_[i] = i > 0 && sure_[i - 1].shift == sure_[i].shift ? run_begin_[i - 1] : i;
+  }
+  for (size_t i = sure_.size(); i-- > 0;) {
+    const bool goes_on = i + 1 < sure_.size() && sure_[i + 1].shift == sure_[i].shift;
+    run_end_[i] = goes_on ? run_end_[i + 1] : i + 1;
+  }
+  if (sure_.empty()) return;
+  common_countings_ = sure_.front().countings;
+  for (const SureAnswer& one : sure_) {
+    std::erase_if(common_countings_, [&](Counting counting) {
+      return std::ranges::find(one.countings, counting) == one.countings.end();
+    });
+  }
+}
+
+std::optional<int64_t> ContextShift::common(size_t begin, size_t end) const {
+  if (begin >= end || run_end_[begin] < end) return std::nullopt;
+  return sure_[begin].shift;
+}
+
+// A constant shift is no rival of itself, so a start that is off by one is not asked.
+bool ContextShift::led_elsewhere(int64_t start, const std::vector<Fit>& fits) const {
+  return std::ranges::any_of(common_countings_, [&](Counting counting) {
+    return counting != Counting::kOffByOne && std::ranges::none_of(fits, [&](const Fit& fit) {
+      return fit.counting == counting && fit.span.start == start;
+    });
+  });
+}
+
+std::optional<ShiftProof> ContextShift::prove(int64_t stated, const std::vector<Fit>& fits) const {
+  const auto same = std::ranges::equal_range(sure_, stated, {}, &SureAnswer::stated);
+  const auto before = static_cast<size_t>(same.begin() - sure_.begin());  // that many
+  const auto behind = static_cast<size_t>(same.end() - sure_.begin());    // the first of them
+  if (before == 0 && behind == sure_.size()) return std::nullopt;
+  // Those nearest, on both sides and in between, have one shift.
+  size_t first = before, last = behind;
+  if (before > 0) first = nearest_begin(before);
+  if (behind < sure_.size()) last = nearest_end(behind);
+  const std::optional<int64_t> shift = common(first, last);
+  if (!shift || *shift == 0) return std::nullopt;
+  if (before == 0 || behind == sure_.size()) {
+    const bool spread = sure_.front().stated != sure_.back().stated;
+    if (!spread || !common(0, sure_.size()) || led_elsewhere(stated + *shift, fits)) {
+      return std::nullopt;
+    }
+  }
+  ShiftProof proof{.shift = *shift};
+  if (before > 0) {
+    proof.before = static_cast<int64_t>(before - run_begin_[before - 1]);
+    proof.id_before = sure_[before - 1].id;
+  }
+  if (behind < sure_.size()) {
+    proof.behind = static_cast<int64_t>(run_end_[behind] - behind);
+    proof.id_behind = sure_[behind].id;
+  }
+  return proof;
+}
+
+// The first of the answers that share the stated start of the one before `end`.
+size_t ContextShift::nearest_begin(size_t end) const {
+  const auto at = std::ranges::lower_bound(sure_, sure_[end - 1].stated, {}, &SureAnswer::stated);
+  return static_cast<size_t>(at - sure_.begin());
+}
+
+size_t ContextShift::nearest_end(size_t begin) const {
+  const auto at = std::ranges::upper_bound(sure_, sure_[begin].stated, {}, &SureAnswer::stated);
+  return static_cast<size_t>(at - sure_.begin());
+}
+
+std::string describe(const ShiftProof& proof, int64_t start) {
+  const auto side = [](int64_t count, const std::string& id, std::string_view where) {
+    return fmt::format("{} {}{}", count, where,
+                       count > 0 ? fmt::format(" (nearest: {})", quote_for_message(id)) : "");
+  };
+  return fmt::format("answer_start is off by {:+d}, as those of the answers around it that stand "
+                     "once are: {}, {}; the answer stands at {}",
+                     -proof.shift, side(proof.before, proof.id_before, "before"),
+                     side(proof.behind, proof.id_behind, "behind"), start);
+}
+
+}  // namespace spanforge
