@@ -7,6 +7,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/text_index.h"
 #include "spanforge/data/answer_start.h"
 #include "spanforge/data/dataset.h"
@@ -461,10 +462,13 @@ void refuse_unreadable(const Dataset& dataset) {
 }  // namespace
 
 Dataset read_dataset(const std::filesystem::path& file, const ReadOptions& options) {
-  const MappedFile mapped(file);
+  return read_dataset(map_input(file), options);
+}
+
+Dataset read_dataset(const MappedFile& mapped, const ReadOptions& options) {
   PageReleaser release(mapped.bytes());
   return while_whole(mapped, [&] {
-    DatasetBuilder builder(file, options);
+    DatasetBuilder builder(mapped.path(), options);
     builder.read(mapped.bytes(), [&](const char* at) { release(at); });
     return std::move(builder).finish();
   });
@@ -478,7 +482,11 @@ Dataset read_dataset_text(std::string_view text, const std::filesystem::path& fi
 }
 
 Dataset load_dataset(const std::filesystem::path& file, const ReadOptions& options) {
-  Dataset dataset = read_dataset(file, options);
+  return load_dataset(map_input(file), options);
+}
+
+Dataset load_dataset(const MappedFile& mapped, const ReadOptions& options) {
+  Dataset dataset = read_dataset(mapped, options);
   refuse_unreadable(dataset);
   return dataset;
 }

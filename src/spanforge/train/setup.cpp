@@ -8,6 +8,7 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/data/normalize.h"
 #include "spanforge/formats/manifest.h"
@@ -126,11 +127,11 @@ class SetupBuilder {
 
   // What is wrong with the data as such is told here, before a model is looked for.
   Dataset read_data(const char* option, const fs::path& file, DataFiles& files) {
-    const MappedFile mapped(file);
+    const MappedFile mapped = map_input(file, context_.stop);
     files[option] = {file.string(),
                      while_whole(mapped, [&] { return sha256_hex(mapped.bytes()); })};
     check_same_data(option, files[option]);
-    Dataset dataset = load_dataset(file);
+    Dataset dataset = load_dataset(mapped);
     if (arguments_.on_bad_answer == "error") require_sound_answers(dataset);
     return dataset;
   }
@@ -187,8 +188,8 @@ class SetupBuilder {
   }
 
   void report_overlap(const Overlap& overlap) {
-    const std::string line = overlap_line(overlap, arguments_.train.filename().string(),
-                                          arguments_.validation.filename().string());
+    const std::string line = overlap_line(overlap, input_name(arguments_.train).filename().string(),
+                                          input_name(arguments_.validation).filename().string());
     if (!line.empty()) notify(Kind::kWarning, line);
   }
 
