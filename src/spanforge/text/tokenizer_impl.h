@@ -28,6 +28,7 @@ struct Tokenizer::Impl {
   Template single, pair;
   SpecialTokens special;
   std::optional<int32_t> model_max_length;
+  bool cleans_up = false;  // clean_up_tokenization_spaces: decoded texts lose spaces before marks
   // Set where the normaliser is BERT's, for the files that save() makes.
   std::optional<BertNormalizerOptions> bert_normalizer;
   // Files as they were read, by name; save() writes them back.
