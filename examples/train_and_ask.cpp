@@ -57,7 +57,7 @@ void run(const std::string& model, const std::string& train_file, const std::str
   const auto features = spanforge::FeatureSet::build(data, tokenizer, options);
   const spanforge::LabelRow row = spanforge::label_row(data, features, tokenizer, 0);
   std::printf("%s\n%s -> %s | %s\n", spanforge::label_summary(features).c_str(), row.question.c_str(),
-              row.decoded.c_str(), row.source.c_str());
+              row.label.c_str(), row.source.c_str());
 
   // Training: names and defaults are those of Hugging Face's TrainingArguments.
   spanforge::TrainingArguments arguments;

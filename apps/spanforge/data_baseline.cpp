@@ -4,6 +4,7 @@
 #include "data_input.h"
 #include "output.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/data/baseline.h"
 #include "spanforge/data/soundness.h"
 #include "spanforge/metrics/predictions_file.h"
@@ -41,6 +42,7 @@ int run_data_baseline(const Arguments& arguments) {
     throw Error(ErrorCode::kUsage, "--validation", "cannot stand beside FILE");
   }
   if (!files.empty()) validation_file = files[0];
+  require_distinct_inputs({train_file, validation_file});
   const Dataset train = input.load(train_file), validation = input.load(validation_file);
   require_scorable(validation, false);
   require_references(validation);

@@ -7,6 +7,7 @@
 #include "output.h"
 #include "settings.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/data/check.h"
 #include "spanforge/features/window_check.h"
 
@@ -68,7 +69,7 @@ std::optional<Error> windows_verdict(const FileWindows& file) {
   for (const WindowFinding& one : file.findings) {
     if (one.fault != WindowFault::kQuestionTooLong) continue;
     return Error(ErrorCode::kBadData, file.dataset.place_of(file.dataset.examples[one.example]),
-                 one.reason + ": shorten the question, or change the window's length or overlap");
+                 one.reason);
   }
   return std::nullopt;
 }
@@ -92,6 +93,7 @@ int run_data_check(const Arguments& arguments) {
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "data files; of each two, what they share", names, 1, SIZE_MAX);
   if (!table.parse(arguments)) return 0;
+  require_distinct_inputs({names.begin(), names.end()});
   for (const char* option : {"max_seq_length", "window_overlap"}) {
     if (table.given(option)) table.require("model");
   }

@@ -7,6 +7,7 @@
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/data/convert.h"
 #include "spanforge/data/repair.h"
 #include "spanforge/data/rewrite.h"
@@ -65,9 +66,9 @@ void write_as_squad(const RepairPlan& plan, const Dataset& dataset, const FixFil
                    [&] { write_dataset(repaired, DataForm::kNested, files.output); });
 }
 
-void write_in_place(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files) {
+void write_in_place(const RepairPlan& plan, const Dataset& dataset, const MappedFile& input,
+                    const FixFiles& files) {
   const std::vector<RowChange> changes = changes_of(plan);
-  const MappedFile input(files.input);
   const auto release = [&](const char* at) {
     input.release_before(static_cast<size_t>(at - input.bytes().data()));
   };
@@ -125,10 +126,11 @@ int run_data_fix(const Arguments& arguments) {
   }
   files.input = inputs[0];
   check_outputs(files);
-  const Dataset dataset = input.read(files.input);
+  const MappedFile mapped = map_input(files.input);
+  const Dataset dataset = input.read(mapped);
   const RepairPlan plan = plan_repairs(dataset, options);
   const bool same_form = keeps_bytes(dataset, input);
-  same_form ? write_in_place(plan, dataset, files) : write_as_squad(plan, dataset, files);
+  same_form ? write_in_place(plan, dataset, mapped, files) : write_as_squad(plan, dataset, files);
   print_result(plan, dataset, files, same_form, json);
   return 0;
 }

@@ -19,6 +19,12 @@ Dataset DataInput::read(const std::string& file) const {
   return dataset;
 }
 
+Dataset DataInput::read(const MappedFile& file) const {
+  Dataset dataset = read_dataset(file, options());
+  note_reading(dataset);
+  return dataset;
+}
+
 Dataset DataInput::load(const std::string& file) const {
   Dataset dataset = read(file);
   if (const auto line = faults_line(dataset)) note(*line);

@@ -6,6 +6,10 @@
 #include "options.h"
 #include "spanforge/data/dataset.h"
 
+namespace spanforge {
+class MappedFile;
+}
+
 namespace spanforge::app {
 
 struct DataInput {
@@ -16,6 +20,7 @@ struct DataInput {
   ReadOptions options() const;
   // Reads a data file whatever is wrong with single rows, and notes how it was understood.
   Dataset read(const std::string& file) const;
+  Dataset read(const MappedFile& file) const;
   // The same, and notes what is at fault in it, in one line. Who needs sound rows asks for them
   // (data/soundness.h).
   Dataset load(const std::string& file) const;

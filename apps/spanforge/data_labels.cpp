@@ -6,6 +6,7 @@
 #include "output.h"
 #include "progress.h"
 #include "settings.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/data/soundness.h"
 #include "spanforge/features/summary.h"
 #include "start_threads.h"
@@ -29,11 +30,14 @@ void print_json_row(const LabelRow& row) {
               {"question", row.question},
               {"answer", row.answer},
               {"decoded", row.decoded},
-              {"source", row.source}});
+              {"source", row.source},
+              {"label", row.label},
+              {"input", row.input}});
 }
 
 void print_text_row(const LabelRow& row, int64_t number, const std::string& context) {
-  emit("# {} {}\n{}\n{} | {}\n", number, context, row.question, row.decoded, row.source);
+  emit("# {} {}\n{}\n{} | {}\n{}\n", number, context, row.question, row.label, row.source,
+       row.input);
 }
 
 // Prints a file's rows chunk by chunk, as they are made.
@@ -80,6 +84,7 @@ int run_data_labels(const Arguments& arguments) {
   table(kThreadsOption, o.threads);
   table.positional("FILE", "data files", o.files, 1, SIZE_MAX);
   if (!table.parse(arguments)) return 0;
+  require_distinct_inputs({o.files.begin(), o.files.end()});
   table.require("model");
   start_threads(o.threads);
   const std::filesystem::path directory = resolve_model(o.model);

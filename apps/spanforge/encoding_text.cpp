@@ -62,7 +62,8 @@ std::string to_text(const Encoding& e, const Tokenizer& tokenizer) {
     out += fmt::format("{:>7} {:>4} {:>9}  {}\n", e.ids[i], e.type_ids[i],
                        fmt::format("{}-{}", e.offsets[i].start, e.offsets[i].end), e.tokens[i]);
   }
-  return out + fmt::format("decoded: {}\n", tokenizer.decode(e.ids));
+  return out + fmt::format("decoded: {}\njoined: {}\n", tokenizer.decode(e.ids),
+                           tokenizer.decode_each(e.ids));
 }
 
 }  // namespace spanforge::app

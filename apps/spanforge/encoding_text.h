@@ -9,7 +9,7 @@ namespace spanforge::app {
 
 // One line: {"input_ids", "token_type_ids", "attention_mask", "offset_mapping", "tokens"}.
 std::string to_json(const Encoding& encoding);
-// A table of tokens, and the text decoded from them.
+// A table of tokens, the text decoded from them, and the recipe's form of it (decode_each).
 std::string to_text(const Encoding& encoding, const Tokenizer& tokenizer);
 
 }  // namespace spanforge::app

@@ -13,6 +13,7 @@
 #include "settings.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/staging.h"
 #include "spanforge/data/soundness.h"
 #include "spanforge/evaluation/analysis.h"
@@ -86,6 +87,17 @@ void refuse_idle_options(const OptionTable& table) {
   table.need("no_answer_threshold", "null_odds");
 }
 
+// run_qa writes log odds, the metric asks for probabilities.
+void note_improbable_odds(const std::string& file, const PredictionScores& scores,
+                          double threshold) {
+  note(fmt::format(
+      "{}: {} of the odds are not between 0 and 1, {} first: they are no probabilities, but log odds "
+      "perhaps, as run_qa writes them; they are taken as they are: where they are above {} the answer "
+      "counts as \"\" (--no-answer-threshold; in log odds 0 means as likely as not)",
+      file, scores.improbable_odds.size(), quote_for_message(scores.improbable_odds.front()),
+      threshold));
+}
+
 void evaluate_file(const EvaluateOptions& o) {
   const Dataset dataset = o.input.load(o.data);
   require_scorable(dataset, true);
@@ -94,14 +106,19 @@ void evaluate_file(const EvaluateOptions& o) {
   if (!o.null_odds.empty()) odds = o.null_odds;
   const PredictionScores scores =
       score_predictions(dataset, std::filesystem::path(o.predictions), odds, o.no_answer_threshold);
+  const std::string predictions_name = input_name(o.predictions).string();
+  const std::string odds_name = input_name(o.null_odds).string();
   const auto report = [](const std::string& file, const std::vector<std::string>& ids,
                          const char* what) {
     if (!ids.empty()) note(fmt::format("{}: {}: {}, {} first", file, what, ids.size(), ids.front()));
   };
-  report(o.predictions, scores.missing, "questions without a prediction, which score 0");
-  report(o.predictions, scores.empty, "empty predictions where the data have an answer");
-  report(o.predictions, scores.extra, "predictions for questions that the data do not have");
-  report(o.null_odds, scores.extra_odds, "odds for questions that the data do not have");
+  report(predictions_name, scores.missing, "questions without a prediction, which score 0");
+  report(predictions_name, scores.empty, "empty predictions where the data have an answer");
+  report(predictions_name, scores.extra, "predictions for questions that the data do not have");
+  report(odds_name, scores.extra_odds, "odds for questions that the data do not have");
+  if (!scores.improbable_odds.empty()) {
+    note_improbable_odds(odds_name, scores, o.no_answer_threshold);
+  }
   print_scores(scores_json(scores.squad, scores.items, o.metric),
                o.explain ? explain_json(scores.items) : Json(), o.json);
 }
@@ -116,7 +133,7 @@ void note_unlabelled(const EvaluateOptions& o, const Dataset& dataset, const Fea
     if (count == 0) return;
     note(fmt::format("{}: {} of {} questions have a first answer {}: their texts are scored, the loss "
                      "leaves them out (data check finds the causes)",
-                     o.data, count, chunks.example_count(), what));
+                     input_name(o.data).string(), count, chunks.example_count(), what));
   };
   tell(chunks.label_counts().unlabelled - unknown, "that is not where the file says");
   tell(unknown, "of which nothing says where it stands");
@@ -217,6 +234,7 @@ int run_evaluate(const Arguments& arguments) {
   }
   refuse_idle_options(table);
   if (o.decoder) o.given.decoder = parse_decoder_kind(*o.decoder);
+  require_distinct_inputs({o.data, o.predictions, o.null_odds});
   start_threads(o.threads);
   o.model.empty() ? evaluate_file(o) : evaluate_model(o);
   return 0;

@@ -5,6 +5,7 @@
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/json.h"
 #include "spanforge/base/staging.h"
 #include "spanforge/data/soundness.h"
@@ -102,6 +103,7 @@ void complete_config(const fs::path& source, const fs::path& directory) {
 }
 
 void convert_int8(const Options& o) {
+  require_distinct_inputs({o.calibrate, o.validation});
   const fs::path source = resolve_model(o.model);
   const Dataset calibration = o.input.load(o.calibrate);
   const Dataset validation = o.input.load(o.validation);

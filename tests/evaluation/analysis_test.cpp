@@ -89,6 +89,21 @@ TEST(Analysis, ReferenceLongerThanAllowedIsToldApart) {
   EXPECT_EQ(judge(asked, 0, 0, 9, {64, 8}, options).verdict, Verdict::kTooLong);
 }
 
+TEST(Analysis, ReferenceThatIsAPartOfItsTokenCannotBeGiven) {
+  const auto verdict = [](const std::string& reference, int64_t start, int32_t word) {
+    const Asked asked = {"q1", "who went", "ana paid 100euro to ben, carla, dora", {{reference, start}}};
+    return judge(asked, word, word).verdict;
+  };
+  EXPECT_EQ(verdict("100", 9, 2), Verdict::kInsideToken) << "whatever was answered";
+  EXPECT_EQ(verdict("100", 9, 0), Verdict::kInsideToken);
+  EXPECT_EQ(verdict("100euro", 9, 0), Verdict::kConfidentWrong);
+  EXPECT_STREQ(verdict_name(Verdict::kInsideToken), "answer_inside_token");
+  EXPECT_STREQ(verdict_lost_by(Verdict::kInsideToken), "tokenizer");
+  Asked two = {"q1", "who went", "ana paid 100euro to ben", {{"100", 9}, {"ben", 20}}};
+  EXPECT_EQ(judge(two, 0, 0).verdict, Verdict::kConfidentWrong) << "the other one can be given";
+  EXPECT_EQ(judge(two, -1, -1).verdict, Verdict::kFalseNone);
+}
+
 TEST(Analysis, ReportsCountEveryQuestionOnce) {
   Fixture f = make_fixture({kAna, {"q2", "who", "nobody at all", {}}});
   vote(f, 0, 5, 6, 9);

@@ -104,10 +104,57 @@ TEST(LabelRow, TurnsLabelsBackIntoText) {
   EXPECT_EQ(row.answer, "NEWYORK city");
   EXPECT_EQ(row.decoded, "newyork city");
   EXPECT_EQ(row.source, "NEWYORK city");
+  // The recipe's way: token by token, with nothing between, special tokens and "##" as they are.
+  EXPECT_EQ(row.label, "new##yorkcity");
+  EXPECT_EQ(row.input, "[CLS]who?[SEP]new##yorkcity.[SEP]");
   const Dataset none = make_dataset("city", "who?");
   const LabelRow empty =
       label_row(none, FeatureSet::build(none, tokenizer, make_options(16, 2)), tokenizer, 0);
-  EXPECT_EQ(empty.answer + empty.decoded + empty.source, "");
+  EXPECT_EQ(empty.answer + empty.decoded + empty.source + empty.label, "");
+  EXPECT_EQ(empty.input, "[CLS]who?[SEP]city[SEP]");
+}
+
+TEST(LabelRow, ShowsAnUnknownTokenOfTheLabel) {
+  const Tokenizer tokenizer = make_tokenizer();
+  const Dataset dataset = make_dataset("w0 zebra w1", "who?", {{"zebra w1", 3}});
+  const FeatureSet set = FeatureSet::build(dataset, tokenizer, make_options(16, 2));
+  const LabelRow row = label_row(dataset, set, tokenizer, 0);
+  EXPECT_EQ(row.decoded, "[UNK] w1");
+  EXPECT_EQ(row.label, "[UNK]w1");
+}
+
+TEST(LabelRow, ALabelThatEndsBeforeItBeginsHoldsNoToken) {
+  const Tokenizer tokenizer = Tokenizer::from_vocabulary(
+      {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "\u1112", "##\u1161", "##\u11ab"}, {}, "jamo");
+  // One character of three tokens: it is decomposed first.
+  const Dataset dataset = make_dataset("\ud55c", "", {{"\ud55c", 0}});
+  FeatureOptions options = make_options(16, 2);
+  options.label_rule = LabelRule::kRunQa;
+  const FeatureSet set = FeatureSet::build(dataset, tokenizer, options);
+  ASSERT_GT(set.windows()[0].start_position, set.windows()[0].end_position);
+  const LabelRow row = label_row(dataset, set, tokenizer, 0);
+  EXPECT_EQ(row.decoded + row.label, "");
+  EXPECT_EQ(row.source, "\ud55c");
+}
+
+TEST(InsideToken, AnEdgeWithinATokenIsOne) {
+  const Tokenizer tokenizer = make_tokenizer();
+  TokenBuffer tokens;
+  tokenizer.tokenize("w0 newyork zebra w1", tokens);  // w0 new ##york [UNK] w1
+  const auto inside = [&](int32_t start, int32_t end) {
+    return is_inside_token(tokens.offsets, {start, end});
+  };
+  EXPECT_FALSE(inside(3, 10)) << "newyork";
+  EXPECT_FALSE(inside(3, 6)) << "new";
+  EXPECT_FALSE(inside(6, 10)) << "york";
+  EXPECT_TRUE(inside(4, 10)) << "ewyork";
+  EXPECT_TRUE(inside(0, 1)) << "w";
+  EXPECT_TRUE(inside(12, 14)) << "eb";
+  EXPECT_TRUE(inside(11, 15)) << "zebr";
+  EXPECT_TRUE(inside(12, 19)) << "ebra w1";
+  EXPECT_FALSE(inside(10, 16)) << "white space at both ends is in no token";
+  EXPECT_FALSE(inside(2, 3)) << "white space alone";
+  EXPECT_FALSE(is_inside_token({}, {0, 1}));
 }
 
 }  // namespace

@@ -31,6 +31,11 @@ TEST(CheckWindows, FindsWhatHasNoRoom) {
       {"across the edges", words(20), "who", {{"w3 w4 w5 w6 w7 w8", 9}}, "answer_cut"},
       {"longer, in a context of one window", words(8), "who", {{words(8), 0}}, ""},
       {"in white space", words(20), "who", {{"w1 ", 3}}, "answer_without_token"},
+      {"part of an unknown word", "w0 zebra w1", "who", {{"ebra", 4}}, "answer_inside_token"},
+      {"part of a known word", "w0 newyork w1", "who", {{"ewyork", 4}}, "answer_inside_token"},
+      {"part of a word that is two tokens", "w0 newyork w1", "who", {{"york", 6}}, ""},
+      {"an unknown word", "w0 zebra w1", "who", {{"zebra", 3}}, ""},
+      {"cut and part of a word", words(20), "who", {{words(9).substr(1), 1}}, "answer_cut"},
       {"no room at all", words(2), words(9), {{"w1", 3}}, "question_too_long"},
       {"no step", words(20), words(5), {{"w1", 3}}, "question_too_long"},
       {"no step, but one window", words(4), words(5), {{"w1", 3}}, ""},
@@ -46,6 +51,24 @@ TEST(CheckWindows, FindsWhatHasNoRoom) {
     if (item.fault.empty()) continue;
     EXPECT_EQ(window_fault_name(findings[0].fault), item.fault);
     EXPECT_FALSE(findings[0].reason.empty());
+  }
+}
+
+// Each question and context by itself, whatever comes before it.
+TEST(CheckWindows, LooksAtEveryQuestionAlone) {
+  const Tokenizer tokenizer = make_tokenizer();
+  Dataset dataset;
+  for (int i = 0; i < 40; ++i) {
+    Dataset one = make_dataset("w0 zebra w1 " + std::to_string(i), "who", {{"ebra", 4}});
+    one.examples[0].context = dataset.contexts.size();
+    dataset.contexts.push_back(one.contexts[0]);
+    dataset.examples.push_back(one.examples[0]);
+  }
+  const auto findings = check_windows(dataset, tokenizer, {12, 4});
+  ASSERT_EQ(findings.size(), dataset.examples.size());
+  for (size_t i = 0; i < findings.size(); ++i) {
+    EXPECT_EQ(findings[i].fault, WindowFault::kAnswerInsideToken);
+    EXPECT_EQ(findings[i].example, i);
   }
 }
 

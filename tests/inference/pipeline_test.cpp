@@ -142,6 +142,44 @@ TEST(Pipeline, RefusesWhatCannotBeAskedNamingTheQuestion) {
   refuse({long_context(70), "ben", "x"}, "tokens");
 }
 
+TEST(Pipeline, AnswersTheOthersBesideQuestionsThatCannotBeAsked) {
+  const Pipeline pipeline(make_model(), make_tokenizer());
+  const std::vector<QuestionContext> bad = {{"", "ben", "x"},
+                                            {"who", "", "x"},
+                                            {"who", "ben \xff", "x"},
+                                            {"\xff", "ben", "x"},
+                                            {long_context(70), "ben", "x"}};
+  std::vector<QuestionContext> questions;
+  for (const QuestionContext& one : bad) {
+    questions.push_back(one);
+    for (const QuestionContext& good : some_questions()) questions.push_back(good);
+  }
+  const auto results = pipeline.answer_each(questions);
+  ASSERT_EQ(results.size(), questions.size());
+  size_t answered = 0;
+  for (size_t i = 0; i < questions.size(); ++i) {
+    SCOPED_TRACE(i);
+    if (questions[i].id == "x") {
+      ASSERT_TRUE(results[i].error);
+      EXPECT_TRUE(results[i].answers.empty());
+      const Error alone = testing::expect_error(ErrorCode::kUsage,
+                                                [&] { pipeline.answer({questions[i]}); });
+      EXPECT_EQ(results[i].error->reason(), alone.reason());
+    } else {
+      EXPECT_FALSE(results[i].error);
+      ASSERT_EQ(results[i].answers.size(), 1u);
+      EXPECT_EQ(results[i].answers[0].answer, pipeline.answer({questions[i]})[0][0].answer);
+      ++answered;
+    }
+  }
+  EXPECT_EQ(answered, bad.size() * some_questions().size());
+  EXPECT_TRUE(pipeline.answer_each({bad[4]})[0].error) << "nothing is left to answer";
+  EXPECT_TRUE(pipeline.answer_each({}).empty());
+  AskOptions options;
+  options.top_k = 0;
+  testing::expect_error(ErrorCode::kUsage, [&] { pipeline.answer_each(questions, options); });
+}
+
 TEST(Pipeline, RefusesOptionsOutOfRange) {
   const Pipeline pipeline(make_model(), make_tokenizer());
   const auto refuse = [&](AskOptions options, const std::string& place) {

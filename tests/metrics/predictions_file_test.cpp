@@ -48,6 +48,17 @@ TEST_F(PredictionsFileTest, OddsAboveOneMeanNoAnswer) {
   EXPECT_EQ(*scores.squad.best_exact_thresh, 1.0);
 }
 
+TEST_F(PredictionsFileTest, OddsThatAreNoProbabilitiesAreNamed) {
+  const auto predictions = write("p.json", R"({"1": "x", "2": "y", "3": "z"})");
+  const auto named = [&](const char* odds) {
+    return score_predictions(dataset_, predictions, write("o.json", odds)).improbable_odds;
+  };
+  using Ids = std::vector<std::string>;
+  EXPECT_EQ(named(R"({"1": 0, "2": 1, "3": 0.5})"), Ids{});
+  EXPECT_EQ(named(R"({"1": 0.0, "2": 1.0, "3": -0.0})"), Ids{});
+  EXPECT_EQ(named(R"({"1": -3.5, "2": 0.5, "3": 1.0000001})"), (Ids{"1", "3"}));
+}
+
 TEST_F(PredictionsFileTest, TiesFollowTheOddsFileElseThePredictionsFile) {
   const auto predictions = write("p.json", R"({"2": "y", "1": "x", "3": "z"})");
   // Walking 2 (-1), then 1 and 3: best = -1 + 2 + 1 (no-answer question) = 2 of 3.

@@ -8,6 +8,7 @@
 #include "spanforge/base/json.h"
 #include "spanforge/data/dataset.h"
 #include "spanforge/features/feature_set.h"
+#include "spanforge/features/summary.h"
 
 namespace {
 
@@ -15,7 +16,10 @@ using spanforge::FeatureSet;
 using spanforge::Json;
 using spanforge::Window;
 
-Json window_to_json(const spanforge::Dataset& dataset, const FeatureSet& set, const Window& w) {
+Json window_to_json(const spanforge::Dataset& dataset, const FeatureSet& set,
+                    const spanforge::Tokenizer& tokenizer, size_t window) {
+  const Window& w = set.windows()[window];
+  const spanforge::LabelRow row = spanforge::label_row(dataset, set, tokenizer, window);
   Json offsets = Json::array();
   for (const spanforge::CharSpan& o : set.offsets(w)) offsets.push_back({o.start, o.end});
   const auto list = [](std::span<const int32_t> values) {
@@ -27,7 +31,10 @@ Json window_to_json(const spanforge::Dataset& dataset, const FeatureSet& set, co
           {"words", list(set.word_ids(w))},
           {"offsets", offsets},
           {"context", {w.context.start, w.context.end}},
-          {"label", {w.start_position, w.end_position}}};
+          {"label", {w.start_position, w.end_position}},
+          {"decoded", row.decoded},
+          {"joined", row.label},
+          {"input", row.input}};
 }
 
 void run(char** argv) {
@@ -39,8 +46,8 @@ void run(char** argv) {
   options.label_rule = std::string(argv[5]) == "run_qa" ? spanforge::LabelRule::kRunQa
                                                         : spanforge::LabelRule::kRecipe;
   const FeatureSet set = FeatureSet::build(dataset, tokenizer, options);
-  for (const Window& window : set.windows()) {
-    std::cout << window_to_json(dataset, set, window).dump() << "\n";
+  for (size_t w = 0; w < set.size(); ++w) {
+    std::cout << window_to_json(dataset, set, tokenizer, w).dump() << "\n";
   }
 }
 

@@ -3,8 +3,8 @@
     .venv/bin/python tests/oracle/oracle_features.py --bin build/release/bin [--shared DIR] [--self-test]
 
 Every window of every data set of shared/data (where it is there), of hand-made hard cases and of
-random Unicode contexts: token ids, types, offsets, word ids, the context's range and the label must
-be equal. Two label rules: the recipe's (the tokens that contain the answer's first and last
+random Unicode contexts: token ids, types, offsets, word ids, the context's range, the label, its text
+and the window's must be equal: decoded at once, and token by token and joined, as the recipe does. Two label rules: the recipe's (the tokens that contain the answer's first and last
 character) and run_qa's, ported line by line. run_qa's own loop runs past the context where an answer
 starts in the window's last token, and labels the last padding position; the port is bounded there,
 and how often that happens is printed. --self-test changes one value of each kind and fails unless
@@ -31,7 +31,7 @@ logging.disable(logging.WARNING)
 transformers.logging.set_verbosity_error()
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FIELDS = ("id", "ids", "types", "words", "offsets", "context", "label")
+FIELDS = ("id", "ids", "types", "words", "offsets", "context", "label", "decoded", "joined", "input")
 
 
 def recipe_label(offsets, first, last, start, end):
@@ -51,6 +51,14 @@ def run_qa_label(offsets, first, last, start, end, bound):
     while offsets[token_end][1] >= end:
         token_end -= 1
     return [token_start - 1, token_end + 1]
+
+
+def texts(tokenizer, ids, label, known):
+    """The label decoded at once, and label and input token by token. known: of single tokens."""
+    def joined(part):
+        return "".join(known[i] if i in known else known.setdefault(i, tokenizer.decode(i)) for i in part)
+    chosen = ids[label[0]:label[1] + 1] if label != [0, 0] else []
+    return {"decoded": tokenizer.decode(chosen), "joined": joined(chosen), "input": joined(ids)}
 
 
 class Oracle:
@@ -96,9 +104,11 @@ class Oracle:
         file.write_text(json.dumps(rows), encoding="utf-8")
         kept = [r for r in rows if not r["answers"] or aligned(r)]
         expected = list(self.expected(tokenizer, kept, length, overlap))
+        known = {}
         for rule in rules:
             for window in expected:
                 window["label"] = window[rule]
+                window.update(texts(tokenizer, window["ids"], window[rule], known))
             self.compare(f"{name} {rule} {length}/{overlap}", expected,
                          self.ours(model, file, length, overlap, rule))
 
@@ -235,6 +245,8 @@ def plant(field):
             got.pop()
         elif field == "context":
             got[0]["context"][1] -= 1
+        elif field in ("decoded", "joined", "input"):
+            got[-1][field] += "x"
         elif field == "label":
             next(w for w in got if w["label"] != [0, 0])["label"][1] += 1
         else:
@@ -252,7 +264,8 @@ def main():
     shared = pathlib.Path(args.shared)
     driver = pathlib.Path(args.bin) / "features_driver"
     if args.self_test:
-        for field in ["missing", "ids", "types", "words", "offsets", "context", "label"]:
+        for field in ["missing", "ids", "types", "words", "offsets", "context", "label", "decoded",
+                      "joined", "input"]:
             with tempfile.TemporaryDirectory() as scratch:
                 oracle = Oracle(driver, pathlib.Path(scratch))
                 oracle.planted = plant(field)

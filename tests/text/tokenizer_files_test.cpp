@@ -1,5 +1,6 @@
 // Tokenizer directories: forms of vocab.txt, unsound files, saving.
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -233,6 +234,32 @@ TEST(TokenizerFiles, WhatIsSavedLoadsToTheSameTokenizer) {
     fs::remove(directory / "saved" / "tokenizer.json");
     expect_same(original, Tokenizer::from_directory(directory / "saved"));
   }
+}
+
+// As transformers: True for a vocabulary alone, False for a tokenizer.json, else what the config says.
+TEST(TokenizerFiles, SpacesBeforeMarksAreCleanedUpWhereTransformersDoesSo) {
+  const auto decoded = [](const Tokenizer& tokenizer) {
+    return tokenizer.decode(tokenizer.encode("a' b").ids);
+  };
+  const std::vector<std::string> vocabulary = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]",
+                                               "a",     "b",     "'"};
+  TemporaryDirectory directory;
+  const Tokenizer original = Tokenizer::from_vocabulary(vocabulary, {}, "sample");
+  EXPECT_EQ(decoded(original), "a'b");
+  original.save(directory / "m");
+  EXPECT_EQ(decoded(Tokenizer::from_directory(directory / "m")), "a'b") << "it is written down";
+  fs::remove(directory / "m" / "tokenizer_config.json");
+  EXPECT_EQ(decoded(Tokenizer::from_directory(directory / "m")), "a ' b");
+  Tokenizer::from_directory(directory / "m").save(directory / "n");
+  EXPECT_EQ(decoded(Tokenizer::from_directory(directory / "n")), "a ' b");
+  for (const auto& [says, text] : {std::pair("true", "a'b"), std::pair("false", "a ' b")}) {
+    SCOPED_TRACE(says);
+    write(directory / "m" / "tokenizer_config.json",
+          fmt::format("{{\"clean_up_tokenization_spaces\": {}}}", says));
+    EXPECT_EQ(decoded(Tokenizer::from_directory(directory / "m")), text);
+  }
+  fs::remove(directory / "m" / "tokenizer.json");
+  EXPECT_EQ(decoded(Tokenizer::from_directory(directory / "m")), "a ' b") << "the config says false";
 }
 
 TEST(TokenizerFiles, AVocabularyFileIsSavedAsItWas) {

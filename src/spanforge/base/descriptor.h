@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string_view>
+#include <utility>
 
 namespace spanforge {
 
@@ -17,6 +18,8 @@ class Descriptor {
   // flags: as of open(2), O_CLOEXEC is added; a new file's mode is 0666 less the umask. named: the
   // path in errors, where it is not `path` (a temporary name says little to a user).
   Descriptor(const std::filesystem::path& path, int flags, std::filesystem::path named = {});
+  // Takes over an open descriptor; `named`: the path in errors.
+  Descriptor(int fd, std::filesystem::path named) : path_(std::move(named)), fd_(fd) {}
   Descriptor(Descriptor&& other) noexcept;
   Descriptor& operator=(Descriptor&& other) noexcept;
   ~Descriptor();  // closes; an error of that is lost, so whoever wrote calls close() first

@@ -33,7 +33,7 @@ thread_local DirectoryFill* current_fill = nullptr;
 
 // Opens a regular file for reading. O_NONBLOCK so that a FIFO cannot hang the open; it has no
 // effect on regular files.
-Descriptor open_regular(const fs::path& path, size_t& size) {
+Descriptor open_regular(const fs::path& path) {
   Descriptor file(path, O_RDONLY | O_NONBLOCK);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) throw_io(path, "read its size", errno);
@@ -41,8 +41,13 @@ Descriptor open_regular(const fs::path& path, size_t& size) {
     throw Error(ErrorCode::kIo, path.string(),
                 S_ISDIR(info.st_mode) ? "is a directory, a file is needed" : "is not a regular file");
   }
-  size = static_cast<size_t>(info.st_size);
   return file;
+}
+
+size_t size_of(const Descriptor& file, const fs::path& path) {
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) throw_io(path, "read its size", errno);
+  return static_cast<size_t>(info.st_size);
 }
 
 // nullopt: it is absent.
@@ -70,21 +75,23 @@ bool leads_to_proc(fs::path path) {
 }  // namespace
 
 std::string read_file(const fs::path& path) {
-  size_t size = 0;
-  const Descriptor file = open_regular(path, size);
-  std::string bytes(size, '\0');
-  bytes.resize(file.read(bytes.data(), size));  // it may shrink while it is read
+  const Descriptor file = open_regular(path);
+  std::string bytes(size_of(file, path), '\0');
+  bytes.resize(file.read(bytes.data(), bytes.size()));  // it may shrink while it is read
   return bytes;
 }
 
-MappedFile::MappedFile(const fs::path& path) : path_(path) {
-  file_ = open_regular(path, size_);
+MappedFile::MappedFile(const fs::path& path) : MappedFile(open_regular(path), path) {}
+
+MappedFile::MappedFile(Descriptor file, fs::path named)
+    : path_(std::move(named)), file_(std::move(file)) {
+  size_ = size_of(file_, path_);
   if (size_ == 0) {  // mmap refuses length 0
     data_ = "";
     return;
   }
   void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file_.get(), 0);
-  if (address == MAP_FAILED) throw_io(path, "map", errno);
+  if (address == MAP_FAILED) throw_io(path_, "map", errno);
   data_ = static_cast<const char*>(address);
   note_mapping(bytes(), path_);
 }
@@ -141,6 +148,9 @@ void MappedFile::release_before(size_t offset) const {
 }
 
 void require_replaceable(const fs::path& file) {
+  if (file == "-") {
+    throw Error(ErrorCode::kIo, "-", "is no regular file: give another name (./- is a file named so)");
+  }
   const auto there = look_up(file);
   if (there && S_ISDIR(there->st_mode)) {
     throw Error(ErrorCode::kIo, file.string(), "is a directory, a file is to be here");

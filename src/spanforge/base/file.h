@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 
 class BackgroundWriter;
 
-// Reads a whole regular file; a directory, FIFO or device is refused, not waited for.
+// Reads a whole regular file; a directory, FIFO or device is refused, not waited for. The files that
+// a user names as text or data may be pipes: base/input_file.h reads those.
 std::string read_file(const fs::path& path);
 
 // Maps a regular file read-only. Movable; the mapping ends with the object. Another process may cut
@@ -30,6 +31,7 @@ std::string read_file(const fs::path& path);
 class MappedFile {
  public:
   explicit MappedFile(const fs::path& path);
+  MappedFile(Descriptor file, fs::path named);  // an open regular file; `named`: in messages
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
@@ -66,7 +68,8 @@ auto while_whole(const File& file, const Use& use) {
 }
 
 // Error{kIo, file} where something stands that no file is to replace: a directory, a device, a
-// FIFO, a socket, a link to one, or /dev/stdout and its kin. Another link may be replaced.
+// FIFO, a socket, a link to one, or /dev/stdout and its kin, for which "-" stands as well. Another
+// link may be replaced.
 void require_replaceable(const fs::path& file);
 
 // A file being written under a temporary name; commit() syncs and renames it to `path`. Without

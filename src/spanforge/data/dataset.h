@@ -17,6 +17,8 @@
 
 namespace spanforge {
 
+class MappedFile;
+
 // What a file says of where an answer stands.
 enum class StartSource : uint8_t {
   kStated,    // a number
@@ -104,10 +106,13 @@ Dataset select_examples(const Dataset& dataset, std::span<const size_t> examples
 // Those examples whose bit is set, and the faults of them and of no example; contexts stay.
 Dataset keep_examples(Dataset dataset, const std::vector<bool>& keep);
 
-// Reads a dataset, deciding the form by its content (forms.h). What is no such file, or holds no
+// Reads a dataset, deciding the form by its content (forms.h). "-" and pipes are read as
+// base/input_file.h says. What is no such file, or holds no
 // usable row at all, is Error{kBadData, file, place}. What is wrong with single rows is noted in
 // `faults`; whether answers stand where they say is check.h's matter.
 Dataset read_dataset(const std::filesystem::path& file, const ReadOptions& options = {});
+// The same for a file that the caller looks at as well: a pipe can be read only once.
+Dataset read_dataset(const MappedFile& file, const ReadOptions& options = {});
 // The same for text already in memory; `file` is only its name.
 Dataset read_dataset_text(std::string_view text, const std::filesystem::path& file,
                           const ReadOptions& options = {});
@@ -115,6 +120,7 @@ Dataset read_dataset_text(std::string_view text, const std::filesystem::path& fi
 // The same, but the first row that cannot be read, or has an answer whose text is no string, is an
 // error: for who uses every row.
 Dataset load_dataset(const std::filesystem::path& file, const ReadOptions& options = {});
+Dataset load_dataset(const MappedFile& file, const ReadOptions& options = {});
 Dataset parse_dataset(std::string_view text, const std::filesystem::path& file,
                       const ReadOptions& options = {});
 

@@ -8,6 +8,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/text_index.h"
 #include "spanforge/data/answer_start.h"
 #include "spanforge/data/dataset.h"
@@ -473,10 +474,13 @@ void refuse_unreadable(const Dataset& dataset) {
 
 Dataset read_dataset(const std::filesystem::path& file, const ReadOptions& options) {
   refuse_unread_directory(file);
-  const MappedFile mapped(file);
+  return read_dataset(map_input(file), options);
+}
+
+Dataset read_dataset(const MappedFile& mapped, const ReadOptions& options) {
   PageReleaser release(mapped.bytes());
   return while_whole(mapped, [&] {
-    DatasetBuilder builder(file, options);
+    DatasetBuilder builder(mapped.path(), options);
     builder.read(mapped.bytes(), [&](const char* at) { release(at); });
     return std::move(builder).finish();
   });
@@ -490,7 +494,11 @@ Dataset read_dataset_text(std::string_view text, const std::filesystem::path& fi
 }
 
 Dataset load_dataset(const std::filesystem::path& file, const ReadOptions& options) {
-  Dataset dataset = read_dataset(file, options);
+  return load_dataset(map_input(file), options);
+}
+
+Dataset load_dataset(const MappedFile& mapped, const ReadOptions& options) {
+  Dataset dataset = read_dataset(mapped, options);
   refuse_unreadable(dataset);
   return dataset;
 }

@@ -13,10 +13,12 @@ struct Gold {
   CharSpan span;
   bool in_a_window = false;
   int32_t tokens = std::numeric_limits<int32_t>::max();  // fewest that cover it
+  bool can_be_given = false;  // the tokens that cover it say the same, up to squad_v2's normalisation
 };
 
 // What a window says about one reference: whether it holds all of it, in how many tokens.
-void look(const FeatureSet& features, const Window& window, bool first, bool last, Gold& gold) {
+void look(const FeatureSet& features, const Window& window, bool first, bool last,
+          const std::string& text, Gold& gold) {
   const std::span<const CharSpan> offsets = features.offsets(window);
   const TokenSpan context = window.context;
   if (context.size() == 0) return;
@@ -26,11 +28,19 @@ void look(const FeatureSet& features, const Window& window, bool first, bool las
   if (gold.span.start < begin || gold.span.end > end) return;
   gold.in_a_window = true;
   int32_t tokens = 0;
+  CharSpan covered = gold.span;
   for (int32_t t = context.start; t < context.end; ++t) {
     const CharSpan token = offsets[static_cast<size_t>(t)];
-    if (token.start < gold.span.end && gold.span.start < token.end) ++tokens;
+    if (token.start >= gold.span.end || gold.span.start >= token.end) continue;
+    ++tokens;
+    covered = {std::min(covered.start, token.start), std::max(covered.end, token.end)};
   }
   gold.tokens = std::min(gold.tokens, tokens);
+  if (gold.can_be_given) return;
+  gold.can_be_given =
+      covered == gold.span ||
+      squad_normalize(slice_code_points(text, covered.start, covered.end)) ==
+          squad_normalize(slice_code_points(text, gold.span.start, gold.span.end));
 }
 
 // Where the answer stands: where the data says; where they do not say, everywhere it does.
@@ -66,7 +76,8 @@ std::vector<Gold> sound_golds(const Dataset& dataset, const FeatureSet& features
       Gold gold;
       gold.span = span;
       for (int32_t w = first; w < last; ++w) {
-        look(features, features.windows()[static_cast<size_t>(w)], w == first, w + 1 == last, gold);
+        look(features, features.windows()[static_cast<size_t>(w)], w == first, w + 1 == last, context,
+             gold);
       }
       golds.push_back(gold);
     }
@@ -83,6 +94,11 @@ Verdict verdict_of_wrong(const std::vector<Gold>& golds, const Example& example,
   if (!any([](const Gold& g) { return g.in_a_window; })) return Verdict::kCutOff;
   if (!any([&](const Gold& g) { return g.in_a_window && g.tokens <= options.max_answer_length; })) {
     return Verdict::kTooLong;
+  }
+  if (!any([&](const Gold& g) {
+        return g.in_a_window && g.tokens <= options.max_answer_length && g.can_be_given;
+      })) {
+    return Verdict::kInsideToken;
   }
   if (prediction.text.empty()) return Verdict::kFalseNone;
   if (any([&](const Gold& g) {
@@ -105,6 +121,7 @@ constexpr std::array<VerdictText, kVerdictCount> kTexts = {{
     {"answered what has no answer", "no-answer decision"},
     {"cut off by the window", "window"},
     {"longer than allowed", "answer length"},
+    {"answer_inside_token", "tokenizer"},
     {"said there is no answer", "no-answer decision"},
     {"boundary off", "boundary"},
     {"in the top k, not first", "ranking"},

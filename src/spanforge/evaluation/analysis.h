@@ -1,6 +1,6 @@
 #pragma once
-// What: who lost each wrong answer: the label, the window, the length limit, the no-answer
-//   threshold, the ranking, the boundary, or the model. One verdict a question, the first in the
+// What: who lost each wrong answer: the label, the window, the length limit, the tokenizer, the
+//   no-answer threshold, the ranking, the boundary, or the model. One verdict a question, the first in the
 //   order of Verdict that applies; gold_rank and confident are told beside it.
 
 #include <filesystem>
@@ -18,13 +18,14 @@ enum class Verdict {
   kFalseAnswer,     // an answer was given, there is none
   kCutOff,          // no window holds a reference wholly
   kTooLong,         // every reference is longer than the longest answer allowed
+  kInsideToken,     // every reference is a part of its tokens, so it cannot be given
   kFalseNone,       // "no answer" was given, there is one
   kBoundary,        // the answer overlaps a reference
   kRankedLower,     // a reference stands in the top k, but not first
   kConfidentWrong,  // no reference in the top k, score at least `confident_score`
   kUnsureWrong,     // no reference in the top k, score below it
 };
-inline constexpr int kVerdictCount = 11;
+inline constexpr int kVerdictCount = 12;
 
 const char* verdict_name(Verdict verdict);     // "boundary off", for tables and JSON
 const char* verdict_lost_by(Verdict verdict);  // "model", "window", ...; "" for right ones

@@ -205,13 +205,8 @@ class FeatureBuilder {
     const WindowOptions& options = options_.windows;
     const int32_t room = options.max_seq_length - special_count_ - question_size;
     if (!leaves_room(room, context_size, options)) {
-      throw Error(
-          ErrorCode::kBadData, dataset_.place_of(example),
-          fmt::format("the question's {} tokens leave {} of a window of {} for the context; "
-                      "more than the overlap of {} is needed: shorten the question, or "
-                      "change the window's length or overlap",
-                      question_size, std::max(0, room), options.max_seq_length,
-                      options.window_overlap));
+      throw Error(ErrorCode::kBadData, dataset_.place_of(example),
+                  no_room_reason(question_size, room, options));
     }
     plan_windows(context_size, room, options.window_overlap, plan.windows);
   }
@@ -298,6 +293,7 @@ class FeatureBuilder {
       const auto& offsets = contexts_[example.context].tokens.offsets;
       if (!held && !label_answer(offsets, *plan.answer, options_.label_rule))
         ++counts.edges_outside;
+      if (held && is_inside_token(offsets, *plan.answer)) ++counts.inside_token;
     }
   }
 
@@ -342,6 +338,7 @@ std::optional<FeatureSet> FeatureStream::next(int64_t tokens) {
 
 LabelCounts& LabelCounts::operator+=(const LabelCounts& other) {
   aligned += other.aligned;
+  inside_token += other.inside_token;
   truncated += other.truncated;
   edges_outside += other.edges_outside;
   dropped += other.dropped;

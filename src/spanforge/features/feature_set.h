@@ -73,6 +73,7 @@ struct Window {
 
 struct LabelCounts {  // over examples that have an answer, first answer only
   int64_t aligned = 0;     // at least one window holds the answer
+  int64_t inside_token = 0;  // of aligned: it begins or ends inside a token, which is labelled whole
   int64_t truncated = 0;   // no window holds the whole answer: labelled [CLS] everywhere
   int64_t edges_outside = 0;  // of truncated: the answer's first or last character is in no token of
                               // the context at all (white space, or dropped by the tokenizer)

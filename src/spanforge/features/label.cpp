@@ -32,6 +32,15 @@ std::optional<LabelSpan> label_by_run_qa(std::span<const CharSpan> offsets, Char
 
 }  // namespace
 
+bool is_inside_token(std::span<const CharSpan> offsets, CharSpan answer) {
+  const auto first = std::partition_point(offsets.begin(), offsets.end(),
+                                          [&](const CharSpan& o) { return o.end <= answer.start; });
+  const auto behind = std::partition_point(offsets.begin(), offsets.end(),
+                                           [&](const CharSpan& o) { return o.start < answer.end; });
+  return (first != offsets.end() && first->start < answer.start) ||
+         (behind != offsets.begin() && (behind - 1)->end > answer.end);
+}
+
 std::optional<LabelSpan> label_answer(std::span<const CharSpan> offsets, CharSpan answer,
                                       LabelRule rule) {
   return rule == LabelRule::kRecipe ? label_by_recipe(offsets, answer)

@@ -30,4 +30,8 @@ struct LabelSpan {
 std::optional<LabelSpan> label_answer(std::span<const CharSpan> offsets, CharSpan answer,
                                       LabelRule rule);
 
+// Whether the answer begins or ends inside a token, so that it is no span of tokens: a model can only
+// answer with more than it.
+bool is_inside_token(std::span<const CharSpan> offsets, CharSpan answer);
+
 }  // namespace spanforge

@@ -22,8 +22,11 @@ struct LabelRow {
   std::string id;
   std::string question;
   std::string answer;   // the first answer's text, "" where there is none
-  std::string decoded;  // the labelled tokens decoded; "" where the label is [CLS]
+  std::string decoded;  // the labelled tokens decoded, [UNK] too; "" where the label is [CLS]
   std::string source;   // the context's characters under the labelled tokens; "" likewise
+  // The recipe's way, token by token (Tokenizer::decode_each):
+  std::string label;  // of decoded's tokens; "" likewise
+  std::string input;  // of all the window's tokens
 };
 
 // REQUIRES: features built from dataset with labels.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "spanforge/base/error.h"
 #include "spanforge/features/label.h"
 #include "spanforge/features/window_plan.h"
 
@@ -28,18 +29,18 @@ class WindowChecker {
   void check(size_t i) {
     const Example& example = dataset_.examples[i];
     if (tokenized_ != example.context) {
+      context_.clear();
       tokenizer_.tokenize(dataset_.context_of(example), context_);
       tokenized_ = example.context;
     }
+    question_.clear();
     tokenizer_.tokenize(example.question, question_);
     const auto context_size = static_cast<int32_t>(context_.size());
     const auto question_size = static_cast<int32_t>(question_.size());
     const int32_t room = options_.max_seq_length - special_count_ - question_size;
     if (!leaves_room(room, context_size, options_)) {
-      findings_.push_back({WindowFault::kQuestionTooLong, i,
-                           fmt::format("the question's {} tokens leave {} of a window of {} for "
-                                       "the context",
-                                       question_size, std::max(0, room), options_.max_seq_length)});
+      findings_.push_back(
+          {WindowFault::kQuestionTooLong, i, no_room_reason(question_size, room, options_)});
       return;
     }
     if (example.answers.empty() || example.answers.front().text.empty()) return;
@@ -62,13 +63,26 @@ class WindowChecker {
     const bool held = std::ranges::any_of(windows_, [&](TokenSpan window) {
       return window.start <= tokens->first && tokens->last < window.end;
     });
-    if (held) return;
+    if (held) return check_edges(i, answer, *tokens);
     findings_.push_back(
         {WindowFault::kAnswerCut, i,
          fmt::format("the answer's {} tokens lie across the edges of all {} windows of {} tokens "
                      "that overlap by {}",
                      tokens->last - tokens->first + 1, windows_.size(), options_.max_seq_length,
                      options_.window_overlap)});
+  }
+
+  void check_edges(size_t i, CharSpan answer, LabelSpan tokens) {
+    const std::span<const CharSpan> offsets = context_.offsets;
+    if (!is_inside_token(offsets, answer)) return;
+    const std::string& context = dataset_.context_of(dataset_.examples[i]);
+    findings_.push_back(
+        {WindowFault::kAnswerInsideToken, i,
+         fmt::format("the answer is a part of its tokens, which stand for \"{}\": no model with this "
+                     "tokenizer can give less",
+                     quote_for_message(slice_code_points(
+                         context, offsets[static_cast<size_t>(tokens.first)].start,
+                         offsets[static_cast<size_t>(tokens.last)].end)))});
   }
 
   const Dataset& dataset_;
@@ -91,6 +105,8 @@ std::string_view window_fault_name(WindowFault fault) {
       return "answer_cut";
     case WindowFault::kAnswerWithoutToken:
       return "answer_without_token";
+    case WindowFault::kAnswerInsideToken:
+      return "answer_inside_token";
   }
   return "unknown";
 }

@@ -17,6 +17,7 @@ enum class WindowFault {
   kQuestionTooLong,     // it leaves no room for the context: training refuses the file
   kAnswerCut,           // no window holds the whole answer: every window is labelled [CLS]
   kAnswerWithoutToken,  // the answer begins or ends at characters that are in no token: likewise
+  kAnswerInsideToken,   // the answer begins or ends inside a token: labelled with all of the token
 };
 std::string_view window_fault_name(WindowFault fault);  // "question_too_long", ...
 

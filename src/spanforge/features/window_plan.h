@@ -3,6 +3,7 @@
 // Encoding::truncate and truncate_encodings (OnlySecond), which run_qa relies on.
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "spanforge/features/feature_set.h"
@@ -13,6 +14,9 @@ namespace spanforge {
 inline bool leaves_room(int32_t room, int32_t context_tokens, const WindowOptions& options) {
   return room >= 1 && (context_tokens <= room || room > options.window_overlap);
 }
+
+// Why leaves_room() is false, and what to do.
+std::string no_room_reason(int32_t question_tokens, int32_t room, const WindowOptions& options);
 
 // Windows over `context_tokens` tokens with `room` of them in each and `overlap` shared by
 // neighbours: starts 0, room - overlap, 2 (room - overlap) ... up to the first window that reaches

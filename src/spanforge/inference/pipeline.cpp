@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/text_index.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/evaluation/predict.h"
+#include "spanforge/features/window_check.h"
 #include "spanforge/model/answering_model.h"
 
 namespace spanforge {
@@ -30,22 +32,25 @@ std::string place_of(const QuestionContext& asked, size_t number) {
   return place + fmt::format(": {}", quote_for_message(asked.question));
 }
 
-void check_text(const std::string& text, const char* what, const QuestionContext& asked,
-                size_t number) {
-  if (text.empty()) {
-    throw Error(ErrorCode::kUsage, place_of(asked, number), fmt::format("the {} is empty", what));
+std::optional<Error> text_fault(const QuestionContext& asked, size_t number) {
+  for (const auto& [text, what] : {std::pair(&asked.question, "question"),
+                                   std::pair(&asked.context, "context")}) {
+    if (text->empty()) {
+      return Error(ErrorCode::kUsage, place_of(asked, number), fmt::format("the {} is empty", what));
+    }
+    if (const std::optional<size_t> at = find_invalid_utf8(*text)) {
+      return Error(ErrorCode::kUsage, place_of(asked, number),
+                   fmt::format("the {} is not valid UTF-8 at byte {}", what, *at));
+    }
   }
-  if (const std::optional<size_t> at = find_invalid_utf8(text)) {
-    throw Error(ErrorCode::kUsage, place_of(asked, number),
-                fmt::format("the {} is not valid UTF-8 at byte {}", what, *at));
-  }
+  return std::nullopt;
 }
 
-Dataset make_dataset(const std::vector<QuestionContext>& questions, size_t first, size_t end) {
+Dataset make_dataset(const std::vector<QuestionContext>& questions, std::span<const size_t> block) {
   Dataset dataset;
   dataset.file = "questions";
   TextIndex known;  // of the contexts
-  for (size_t i = first; i < end; ++i) {
+  for (const size_t i : block) {
     Example& example = dataset.examples.emplace_back();
     example.id = questions[i].id.empty() ? std::to_string(i) : questions[i].id;
     example.question = questions[i].question;
@@ -120,22 +125,62 @@ struct Pipeline::Impl {
     return result;
   }
 
-  // The features of one block; what a single question makes impossible is told about that question.
-  FeatureSet features_of(const Dataset& dataset, const std::vector<QuestionContext>& questions,
-                         size_t first, const WindowOptions& window_options) const {
-    FeatureOptions options;
-    options.windows = window_options;
-    options.with_labels = false;
+  // Answers the questions of one block, and notes those that leave no room for their context.
+  void answer_block(const std::vector<QuestionContext>& questions, std::vector<size_t> block,
+                    const Resolved& resolved, const AskOptions& options, Workspace& workspace,
+                    std::vector<AskResult>& results) const {
+    Dataset dataset = make_dataset(questions, block);
+    FeatureOptions feature_options;
+    feature_options.windows = resolved.windows;
+    feature_options.with_labels = false;
+    std::optional<FeatureSet> features;
     try {
-      return FeatureSet::build(dataset, tokenizer, options);
+      features = FeatureSet::build(dataset, tokenizer, feature_options);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kBadData) throw;
-      for (size_t i = 0; i < dataset.examples.size(); ++i) {
-        if (error.place() != dataset.place_of(dataset.examples[i])) continue;
-        throw Error(ErrorCode::kUsage, place_of(questions[first + i], first + i), error.reason());
+      for (const WindowFinding& one : check_windows(dataset, tokenizer, resolved.windows)) {
+        const size_t i = block[one.example];
+        results[i].error = Error(ErrorCode::kUsage, place_of(questions[i], i), one.reason);
       }
-      throw;
+      const size_t asked = block.size();
+      std::erase_if(block, [&](size_t i) { return results[i].error.has_value(); });
+      if (block.size() == asked) throw;
+      if (block.empty()) return;
+      dataset = make_dataset(questions, block);
+      features = FeatureSet::build(dataset, tokenizer, feature_options);
     }
+    PredictOptions predict;
+    predict.batch_size = options.batch_size;
+    const Predictions predictions = predict_all(*model, *features, predict, &workspace);
+    const auto decoded = decode_all(dataset, *features, predictions.logits, resolved.decoder);
+    for (size_t i = 0; i < block.size(); ++i) {
+      results[block[i]].answers = answers_of(decoded[i], options.top_k);
+    }
+  }
+
+  // stop_at_error: the first question that cannot be answered is thrown.
+  std::vector<AskResult> answer(const std::vector<QuestionContext>& questions,
+                                const AskOptions& options, bool stop_at_error) const {
+    const Resolved resolved = resolve(options);
+    std::vector<AskResult> results(questions.size());
+    std::vector<size_t> sound;
+    for (size_t i = 0; i < questions.size(); ++i) {
+      results[i].error = text_fault(questions[i], i);
+      if (!results[i].error) sound.push_back(i);
+      if (results[i].error && stop_at_error) throw Error(*results[i].error);
+    }
+    std::unique_ptr<Workspace> workspace = workspaces.take();
+    for (size_t first = 0; first < sound.size(); first += kBlockQuestions) {
+      const size_t end = std::min(sound.size(), first + kBlockQuestions);
+      answer_block(questions, {sound.begin() + static_cast<std::ptrdiff_t>(first),
+                               sound.begin() + static_cast<std::ptrdiff_t>(end)},
+                   resolved, options, *workspace, results);
+      for (size_t i = first; stop_at_error && i < end; ++i) {
+        if (results[sound[i]].error) throw Error(*results[sound[i]].error);
+      }
+    }
+    workspaces.give_back(std::move(workspace));
+    return results;
   }
 };
 
@@ -160,28 +205,17 @@ Pipeline::~Pipeline() = default;
 
 std::vector<std::vector<AskAnswer>> Pipeline::answer(const std::vector<QuestionContext>& questions,
                                                      const AskOptions& options) const {
-  const Resolved resolved = impl_->resolve(options);
-  for (size_t i = 0; i < questions.size(); ++i) {
-    check_text(questions[i].question, "question", questions[i], i);
-    check_text(questions[i].context, "context", questions[i], i);
-  }
-  PredictOptions predict;
-  predict.batch_size = options.batch_size;
-  std::unique_ptr<Workspace> workspace = impl_->workspaces.take();
   std::vector<std::vector<AskAnswer>> answers;
   answers.reserve(questions.size());
-  for (size_t first = 0; first < questions.size(); first += kBlockQuestions) {
-    const size_t end = std::min(questions.size(), first + kBlockQuestions);
-    const Dataset dataset = make_dataset(questions, first, end);
-    const FeatureSet features = impl_->features_of(dataset, questions, first, resolved.windows);
-    const Predictions predictions = predict_all(*impl_->model, features, predict, workspace.get());
-    for (const DecodedExample& decoded :
-         decode_all(dataset, features, predictions.logits, resolved.decoder)) {
-      answers.push_back(answers_of(decoded, options.top_k));
-    }
+  for (AskResult& result : impl_->answer(questions, options, true)) {
+    answers.push_back(std::move(result.answers));
   }
-  impl_->workspaces.give_back(std::move(workspace));
   return answers;
+}
+
+std::vector<AskResult> Pipeline::answer_each(const std::vector<QuestionContext>& questions,
+                                             const AskOptions& options) const {
+  return impl_->answer(questions, options, false);
 }
 
 }  // namespace spanforge

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "spanforge/base/error.h"
 #include "spanforge/decode/decoder.h"
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/features/feature_set.h"
@@ -42,6 +43,12 @@ struct AskAnswer {
   std::string answer;  // "" for no answer
 };
 
+// The answers to one question, or why it has none.
+struct AskResult {
+  std::vector<AskAnswer> answers;
+  std::optional<Error> error;
+};
+
 class Pipeline {
  public:
   // Loads an AnsweringModel, so an int8 directory as well. report: AnsweringModel::load's, and so are
@@ -61,6 +68,10 @@ class Pipeline {
   // naming it, and for a window longer than the model has positions.
   std::vector<std::vector<AskAnswer>> answer(const std::vector<QuestionContext>& questions,
                                              const AskOptions& options = {}) const;
+  // The same, but what answer() throws about one question stands in its place, and all others are
+  // answered. What concerns no question is still thrown.
+  std::vector<AskResult> answer_each(const std::vector<QuestionContext>& questions,
+                                     const AskOptions& options = {}) const;
 
  private:
   struct Impl;

@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/json_reader.h"
 #include "spanforge/base/text_index.h"
 
@@ -89,6 +89,7 @@ PredictionScores score(const Dataset& dataset, const PredictionsFile& prediction
   if (odds) {
     std::vector<bool> has_odds(result.items.size(), false);
     for (const auto& [id, value] : odds->odds) {
+      if (!(value >= 0 && value <= 1)) result.improbable_odds.push_back(id);
       const auto found = position.find(id, id_of);
       if (!found) {
         result.extra_odds.push_back(id);
@@ -133,11 +134,11 @@ OddsFile parse_odds(std::string_view json_text, const std::string& place) {
 }
 
 PredictionsFile load_predictions(const std::filesystem::path& file) {
-  return parse_predictions(read_file(file), file.string());
+  return parse_predictions(read_input(file), input_name(file).string());
 }
 
 OddsFile load_odds(const std::filesystem::path& file) {
-  return parse_odds(read_file(file), file.string());
+  return parse_odds(read_input(file), input_name(file).string());
 }
 
 PredictionScores score_predictions(const Dataset& dataset, const PredictionsFile& predictions,
@@ -152,7 +153,7 @@ PredictionScores score_predictions(const Dataset& dataset, const std::filesystem
   const PredictionsFile texts = load_predictions(predictions);
   std::optional<OddsFile> numbers;
   if (odds) numbers = load_odds(*odds);
-  return score(dataset, texts, numbers, no_answer_threshold, odds ? odds->string() : "odds");
+  return score(dataset, texts, numbers, no_answer_threshold, odds ? input_name(*odds).string() : "odds");
 }
 
 }  // namespace spanforge

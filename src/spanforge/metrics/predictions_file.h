@@ -36,6 +36,8 @@ struct PredictionScores {
   std::vector<std::string> missing;  // ids of the dataset without a prediction: they score 0
   std::vector<std::string> extra;    // predicted ids the dataset does not have: not scored
   std::vector<std::string> extra_odds;  // the same of the odds
+  // ids whose odds no probability can be: below 0, above 1 or no number. Log odds are so.
+  std::vector<std::string> improbable_odds;
   std::vector<std::string> empty;    // ids predicted "" although the dataset has an answer
 };
 

@@ -203,7 +203,7 @@ std::vector<Encoding> Tokenizer::encode_pair_batch(
 }
 
 std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special_tokens,
-                              bool clean_up) const {
+                              std::optional<bool> clean_up) const {
   std::vector<std::string_view> tokens;
   tokens.reserve(ids.size());
   for (const int32_t id : ids) {
@@ -213,7 +213,13 @@ std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special
     tokens.push_back(id_to_token(id));
   }
   std::string text = impl_->decoder->decode(tokens);
-  return clean_up ? clean_up_tokenization(std::move(text)) : text;
+  return clean_up.value_or(impl_->cleans_up) ? clean_up_tokenization(std::move(text)) : text;
+}
+
+std::string Tokenizer::decode_each(std::span<const int32_t> ids) const {
+  std::string text;
+  for (const int32_t id : ids) text += decode({id}, false);
+  return text;
 }
 
 const std::vector<TemplatePiece>& Tokenizer::single_template() const {

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -122,9 +123,13 @@ class Tokenizer {
   std::vector<Encoding> encode_pair_batch(
       const std::vector<std::pair<std::string, std::string>>& pairs,
       const EncodeOptions& options = {}) const;
-  // HF's decode with skip_special_tokens; clean_up is HF's clean_up_tokenization_spaces.
+  // HF's decode with skip_special_tokens; clean_up is HF's clean_up_tokenization_spaces. nullopt: what
+  // tokenizer_config.json says; where it says nothing, not with a tokenizer.json.
   std::string decode(const std::vector<int32_t>& ids, bool skip_special_tokens = true,
-                     bool clean_up = true) const;
+                     std::optional<bool> clean_up = std::nullopt) const;
+  // Each token decoded by itself, special ones too, and joined with nothing between: how the recipe
+  // shows inputs and labels. A word's later pieces keep their "##".
+  std::string decode_each(std::span<const int32_t> ids) const;
 
   const std::vector<TemplatePiece>& single_template() const;
   const std::vector<TemplatePiece>& pair_template() const;

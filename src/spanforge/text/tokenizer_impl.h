@@ -30,6 +30,7 @@ struct Tokenizer::Impl {
   std::optional<int32_t> model_max_length;
   std::optional<std::string> note;
   std::string class_name;  // as the files state it, for those that save() makes; "": they do not
+  bool cleans_up = false;  // clean_up_tokenization_spaces: decoded texts lose spaces before marks
   // Set where the normaliser is BERT's, for the files that save() makes.
   std::optional<BertNormalizerOptions> bert_normalizer;
   // Files as they were read, by name; save() writes them back.

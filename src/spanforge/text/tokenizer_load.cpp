@@ -219,6 +219,7 @@ std::unique_ptr<Tokenizer::Impl> build(const Json& document, const std::string& 
   impl->special.mask = special_id(*impl, config, "mask_token", "[MASK]");
   if (impl->special.unk < 0) impl->special.unk = impl->model->unknown_id();
   impl->model_max_length = usable_max_length(config);
+  impl->cleans_up = config.json.value("clean_up_tokenization_spaces", Json(false)) == Json(true);
   return impl;
 }
 
@@ -227,6 +228,8 @@ std::unique_ptr<Tokenizer::Impl> build_from_lines(const std::vector<std::string>
                                                   const std::string& place, Config config) {
   const Tokenizer::BertOptions options = bert_options_of(config.view());
   complete_bert_config(options, config.json);
+  constexpr const char* kCleanUp = "clean_up_tokenization_spaces";
+  if (!config.json.contains(kCleanUp)) config.json[kCleanUp] = true;  // as transformers' BertTokenizer
   return build(make_bert_document(lines, options, place), place, config);
 }
 

@@ -98,7 +98,7 @@ Json make_config_json(const Impl& impl) {
   for (const AddedToken* token : impl.added.by_id()) {
     config["added_tokens_decoder"][std::to_string(token->id)] = flags_of(*token);
   }
-  config["clean_up_tokenization_spaces"] = true;
+  config["clean_up_tokenization_spaces"] = impl.cleans_up;
   const std::vector<NamedId> named = named_ids(impl);
   for (const auto& [name, id] : named) config[name] = content_of(impl, id);
   const bool complete = impl.bert_normalizer.has_value() && named.size() == 5;

@@ -8,6 +8,7 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/data/column_names.h"
 #include "spanforge/data/normalize.h"
@@ -135,13 +136,13 @@ class SetupBuilder {
   // What is wrong with the data as such is told here, before a model is looked for.
   Dataset read_data(const char* option, const fs::path& file, DataFiles& files) {
     refuse_unread_directory(file);
-    const MappedFile mapped(file);
+    const MappedFile mapped = map_input(file, context_.stop);
     files[option] = {file.string(),
                      while_whole(mapped, [&] { return sha256_hex(mapped.bytes()); })};
     check_same_data(option, files[option]);
-    Dataset dataset = read_dataset(file, {arguments_.encoding, parse_columns(arguments_.columns)});
+    Dataset dataset = read_dataset(mapped, {arguments_.encoding, parse_columns(arguments_.columns)});
     for (const std::string& line : dataset.notes) {
-      notify(Kind::kInformation, fmt::format("{}: {}", file.string(), line));
+      notify(Kind::kInformation, fmt::format("{}: {}", dataset.file.string(), line));
     }
     const bool training = std::string_view(option) == "train";
     std::string left_out;
@@ -211,8 +212,8 @@ class SetupBuilder {
   }
 
   void report_overlap(const Overlap& overlap) {
-    const std::string line = overlap_line(overlap, arguments_.train.filename().string(),
-                                          arguments_.validation.filename().string());
+    const std::string line = overlap_line(overlap, input_name(arguments_.train).filename().string(),
+                                          input_name(arguments_.validation).filename().string());
     if (!line.empty()) notify(Kind::kWarning, line);
   }
 
