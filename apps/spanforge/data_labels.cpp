@@ -98,7 +98,7 @@ int run_data_labels(const Arguments& arguments) {
   options.label_rule = o.label_rule == "run_qa" ? LabelRule::kRunQa : LabelRule::kRecipe;
   std::vector<Dataset> datasets;
   for (const std::string& file : o.files) {  // refused before the first row is printed
-    Dataset dataset = input.load(file);
+    Dataset dataset = o.input.load(file);
     std::string left_out;
     if (options.on_bad_answer == BadAnswerPolicy::kDrop) {
       dataset = drop_untrainable(std::move(dataset), left_out);
