@@ -102,8 +102,25 @@ void repair(std::string_view text, const RepairOptions& options) {
   fixed += text.substr(done);
   const Dataset again = read_dataset_text(fixed, "fixed.json");
   require(again.examples.size() == dataset.examples.size());
+  require(plan.repairs.empty() == (fixed == text));
   const RepairPlan rest = plan_repairs(again, options);
   require(rest.repairs.empty() && rest.left.size() == plan.left.size());
+  // Every part of every question is what the plan says, or what it was.
+  Dataset expected = dataset;
+  apply_repairs(plan, expected);
+  for (size_t i = 0; i < again.examples.size(); ++i) {
+    const Example &now = again.examples[i], &wanted = expected.examples[i];
+    require(now.id == wanted.id && now.question == wanted.question &&
+            now.is_impossible == wanted.is_impossible &&
+            now.answers.size() == wanted.answers.size() &&
+            again.context_of(now) == expected.context_of(wanted));
+    for (size_t a = 0; a < now.answers.size(); ++a) {
+      require(now.answers[a].text == wanted.answers[a].text);
+      // A form without starts says only what stands there.
+      const bool stated = now.answers[a].source != StartSource::kNoStarts;
+      require(!stated || now.answers[a].answer_start == wanted.answers[a].answer_start);
+    }
+  }
 }
 
 }  // namespace
