@@ -134,11 +134,11 @@ class ChangeFinder {
       answers.offer(key, value);
       flag.offer(key, value);
     }
+    if (const auto here = changes_.find(place_at(path)); here != changes_.end()) {
+      apply(here->second, id.value(), answers.value(), flag.value());
+      changes_.erase(here);
+    }
     tell_read(base_ + in.end_position());
-    const auto here = changes_.find(place_at(path));
-    if (here == changes_.end()) return;
-    apply(here->second, id.value(), answers.value(), flag.value());
-    changes_.erase(here);
   }
 
   std::string place_at(const std::string& path) const {
