@@ -9,7 +9,7 @@
 #include "output.h"
 #include "questions.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/join.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/inference/pipeline.h"
@@ -19,7 +19,7 @@ namespace spanforge::app {
 namespace {
 
 struct Options {
-  std::string model, context, context_file, input;
+  std::string model, context, context_file, input, on_bad_row = "error";
   std::optional<std::string> decoder;
   std::vector<std::string> questions;
   AskOptions ask;
@@ -63,10 +63,7 @@ std::vector<std::vector<AskAnswer>> ask(const Options& o, const Pipeline& pipeli
     return pipeline.answer(texts, o.ask);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUsage || error.place().starts_with("--")) throw;
-    const bool from_file = !o.input.empty();
-    throw Error(from_file ? ErrorCode::kBadData : ErrorCode::kUsage,
-                fmt::format("{}: {}", from_file ? o.input : "--question", error.place()),
-                error.reason());
+    throw Error(ErrorCode::kUsage, fmt::format("--question: {}", error.place()), error.reason());
   }
 }
 
@@ -74,6 +71,81 @@ void answer_all(const Options& o, const Pipeline& pipeline, const std::vector<As
   const auto answers = ask(o, pipeline, questions);
   release_notes();
   for (size_t i = 0; i < questions.size(); ++i) print_answers(o, questions[i], answers[i]);
+}
+
+// In the place of a bad row's answer. An unknown id is null.
+void print_row_error(const Options& o, const Asked& asked, const Error& error) {
+  const std::string id = asked.id.value_or("null");
+  const Json said = {{"error", error.what()}};
+  std::string row = dump_python_json(said, {.ensure_ascii = false});
+  row.replace(0, 1, fmt::format("{{\"id\": {}, ", id));
+  if (!o.json && !asked.text.question.empty()) print(asked.text.question + "\n");
+  print(row + "\n");
+}
+
+// Rows that are there, up to the first bad one that ends the command; none: the end.
+std::vector<QuestionRow> next_rows(const Options& o, QuestionReader& reader) {
+  constexpr size_t kRows = 1024, kBytes = size_t{4} << 20;
+  std::vector<QuestionRow> rows;
+  for (size_t bytes = 0; rows.size() < kRows && bytes < kBytes;) {
+    if (!rows.empty() && !reader.ready()) break;
+    std::optional<QuestionRow> row = reader.next();
+    if (!row) break;
+    bytes += row->asked.text.question.size() + row->asked.text.context.size();
+    rows.push_back(std::move(*row));
+    if (rows.back().error && o.on_bad_row == "error") break;
+  }
+  return rows;
+}
+
+// Answers what the rows ask, and notes beside each row why it has no answer.
+std::vector<AskResult> answer_rows(const Options& o, const Pipeline& pipeline,
+                                   const QuestionReader& reader, std::vector<QuestionRow>& rows) {
+  std::vector<QuestionContext> texts;
+  for (const QuestionRow& row : rows) {
+    if (!row.error) texts.push_back(row.asked.text);
+  }
+  std::vector<AskResult> answered = pipeline.answer_each(texts, o.ask);
+  std::vector<AskResult> results(rows.size());
+  for (size_t i = 0, next = 0; i < rows.size(); ++i) {
+    if (rows[i].error) continue;
+    results[i] = std::move(answered[next++]);
+    if (!results[i].error) continue;
+    std::string place = fmt::format("{}: line {}", reader.name(), rows[i].line);
+    const std::string& id = rows[i].asked.text.id;
+    if (!id.empty()) place += fmt::format(" (id {})", quote_for_message(id));
+    rows[i].error = Error(ErrorCode::kBadData, place, results[i].error->reason());
+  }
+  return results;
+}
+
+// Each answer is printed before the next row is waited for; rows that are there already are answered
+// together.
+void answer_input(const Options& o, const Pipeline& pipeline, QuestionReader& reader) {
+  int64_t total = 0, bad = 0;
+  while (!output_closed()) {
+    std::vector<QuestionRow> rows = next_rows(o, reader);
+    if (rows.empty()) break;
+    const std::vector<AskResult> results = answer_rows(o, pipeline, reader, rows);
+    for (size_t i = 0; i < rows.size(); ++i, ++total) {
+      if (rows[i].error && o.on_bad_row == "error") throw Error(*rows[i].error);
+      if (total == 0) release_notes();
+      if (rows[i].error) {
+        print_row_error(o, rows[i].asked, *rows[i].error);
+        ++bad;
+      } else {
+        print_answers(o, rows[i].asked, results[i].answers);
+      }
+    }
+    flush_output();
+  }
+  if (total == 0 && !output_closed()) {
+    throw Error(ErrorCode::kBadData, reader.name(), "holds no question");
+  }
+  if (bad > 0) {
+    note(fmt::format("{}: {} of {} rows could not be answered; their places say why", reader.name(),
+                     bad, total));
+  }
 }
 
 // A question a line, answered at once, until the input ends.
@@ -97,9 +169,16 @@ void prompt(const Options& o, const Pipeline& pipeline, const std::string& conte
 void declare(OptionTable& table, Options& o) {
   table(kModelOption, o.model);
   table({"context", "the text to answer from", ""}, o.context);
-  table({"context_file", "file that holds the text to answer from (UTF-8)", ""}, o.context_file);
+  table({"context_file", "file that holds the text to answer from (UTF-8); -: standard input", ""},
+        o.context_file);
   table({"question", "a question; repeat for more; none: asked for one a line", ""}, o.questions);
-  table({"input", "JSON lines with question, context and, if any, id", ""}, o.input);
+  table({"input", "JSON lines with question, context and, if any, id; -: standard input", ""},
+        o.input);
+  table({"on_bad_row",
+         "with --input: a row that cannot be answered: stop, or print its id and the error in its "
+         "place",
+         "error|skip"},
+        o.on_bad_row);
   table({"top_k", "answers a question, best first", "> 0", "topk"}, o.ask.top_k);
   table({"decoder", "how logits become answers; default: as trained",
          "spanforge|pipeline|run_qa|recipe"},
@@ -132,22 +211,33 @@ int run_ask(const Arguments& arguments) {
   if (o.input.empty() && !table.given("context") && !table.given("context_file")) {
     throw Error(ErrorCode::kUsage, "--context", "is required (or --context-file, or --input)");
   }
+  table.need("on_bad_row", "input");
+  if (o.questions.empty() && is_standard_input(o.context_file)) {
+    throw Error(ErrorCode::kUsage, "--context-file",
+                "is standard input, from which the questions would come too; give --question");
+  }
   if (o.decoder) o.ask.decoder = parse_decoder_kind(*o.decoder);
   start_threads(o.threads);
-  std::vector<Asked> questions;
-  if (!o.input.empty()) questions = read_questions(o.input);
+  std::optional<QuestionReader> reader;
+  if (!o.input.empty()) {
+    reader.emplace(o.input);
+    if (o.on_bad_row == "error") reader->check_all();
+  }
   std::string context = o.context;
-  if (!o.context_file.empty()) context = read_file(o.context_file);
+  if (!o.context_file.empty()) context = read_input(o.context_file);
   if (const auto at = find_invalid_utf8(context)) {
-    throw Error(ErrorCode::kBadData, o.context_file.empty() ? "--context" : o.context_file,
+    throw Error(ErrorCode::kBadData,
+                o.context_file.empty() ? "--context" : input_name(o.context_file).string(),
                 fmt::format("is not UTF-8 at byte {}", *at));
   }
+  std::vector<Asked> questions;
   for (const std::string& question : o.questions) {
     questions.push_back({{question, context, ""}, {}});
   }
   const std::filesystem::path directory = resolve_model(o.model);
   verify_model(directory, o.verify);
   const Pipeline pipeline = Pipeline::from_directory(directory, resolve_precision(o.bf16));
+  if (reader) return answer_input(o, pipeline, *reader), 0;
   if (questions.empty()) return prompt(o, pipeline, context), 0;
   answer_all(o, pipeline, questions);
   return 0;

@@ -36,7 +36,8 @@ constexpr Command kCommands[] = {
      "--model DIR|ID (--context TEXT | --context-file F | --input F.jsonl) [--question Q ...] "
      "[--top-k K]",
      "spanforge ask --model run/trained --context \"小艾咪正在钓鱼。\" --question \"谁在钓鱼?\"\n"
-     "spanforge ask --model run/trained --input questions.jsonl --json --top-k 3",
+     "spanforge ask --model run/trained --input questions.jsonl --json --top-k 3\n"
+     "cat questions.jsonl | spanforge ask --model run/trained --input - --json --on-bad-row skip",
      run_ask, true},
     {"data show", "print splits: features, number of rows, rows",
      "[--train F] [--validation F] [FILE ...] [--rows N] [--json]",

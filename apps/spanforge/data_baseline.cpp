@@ -3,6 +3,7 @@
 #include "common.h"
 #include "output.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/data/baseline.h"
 #include "spanforge/metrics/predictions_file.h"
 
@@ -37,6 +38,7 @@ int run_data_baseline(const Arguments& arguments) {
     throw Error(ErrorCode::kUsage, "--validation", "cannot stand beside FILE");
   }
   if (!files.empty()) validation_file = files[0];
+  require_distinct_inputs({train_file, validation_file});
   const Dataset train = load_dataset(train_file), validation = load_dataset(validation_file);
   const Json report = {
       {"longest_overlap", score(validation, overlap_baseline(validation))},

@@ -6,6 +6,7 @@
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/data/repair.h"
 #include "spanforge/data/rewrite.h"
 
@@ -35,12 +36,12 @@ void write_report(const RepairPlan& plan, const Dataset& dataset, AtomicFile& ou
 }
 
 // The report appears first: a new file without the list of what was done to it is the worse half.
-void write_files(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files) {
+void write_files(const RepairPlan& plan, const Dataset& dataset, const MappedFile& input,
+                 const FixFiles& files) {
   std::vector<AnswerChange> changes;
   for (const Repair& repair : plan.repairs) {
     changes.push_back({repair.example, repair.answer, repair.after});
   }
-  const MappedFile input(files.input);
   const auto release = [&](const char* at) {
     input.release_before(static_cast<size_t>(at - input.bytes().data()));
   };
@@ -103,9 +104,10 @@ int run_data_fix(const Arguments& arguments) {
   }
   files.input = inputs[0];
   check_outputs(files);
-  const Dataset dataset = read_dataset(files.input);
+  const MappedFile input = map_input(files.input);
+  const Dataset dataset = read_dataset(input);
   const RepairPlan plan = plan_repairs(dataset, options);
-  write_files(plan, dataset, files);
+  write_files(plan, dataset, input, files);
   print_result(plan, dataset, files, json);
   return 0;
 }

@@ -8,10 +8,11 @@ namespace spanforge::app {
 // A relative name that is not there yet stays relative, unless it is made absolute first.
 bool same_file(const fs::path& a, const fs::path& b) {
   std::error_code ignored;  // one of the two is not there, or the working directory is gone
+  const auto named = [](const fs::path& path) { return path == "-" ? "/dev/stdin" : path; };
   const auto canonical = [&](const fs::path& path) {
-    return fs::weakly_canonical(fs::absolute(path, ignored), ignored);
+    return fs::weakly_canonical(fs::absolute(named(path), ignored), ignored);
   };
-  return fs::equivalent(a, b, ignored) || canonical(a) == canonical(b);
+  return fs::equivalent(named(a), named(b), ignored) || canonical(a) == canonical(b);
 }
 
 void check_output(const fs::path& output, const fs::path& data, bool overwrite) {

@@ -5,6 +5,7 @@
 #include "common.h"
 #include "output.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/data/convert.h"
 #include "spanforge/data/show.h"
 
@@ -36,7 +37,7 @@ void show_json(const std::vector<Split>& splits, int64_t rows) {
 
 // A split is named as its file, or as the whole path where another one is called so already.
 std::string free_name(const std::string& file, const std::vector<Split>& splits) {
-  for (std::string name : {std::filesystem::path(file).stem().string(), file}) {
+  for (std::string name : {input_name(file).stem().string(), input_name(file).string()}) {
     const auto same = [&](const Split& split) { return split.name == name; };
     if (std::none_of(splits.begin(), splits.end(), same)) return name;
   }
@@ -57,6 +58,9 @@ int run_data_show(const Arguments& arguments) {
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "data files, each a split named as the file", files, 0, SIZE_MAX);
   if (!table.parse(arguments)) return 0;
+  std::vector<std::filesystem::path> inputs(files.begin(), files.end());
+  inputs.insert(inputs.end(), {train, validation});
+  require_distinct_inputs(inputs);
   std::vector<Split> splits;
   if (!train.empty()) splits.push_back({"train", load_dataset(train)});
   if (!validation.empty()) splits.push_back({"validation", load_dataset(validation)});

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "common.h"
 #include "output.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/data/stats.h"
 
 namespace spanforge::app {
@@ -17,6 +18,7 @@ int run_data_stats(const Arguments& arguments) {
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "data files", files, 1, SIZE_MAX);
   if (!table.parse(arguments)) return 0;
+  require_distinct_inputs({files.begin(), files.end()});
   std::optional<Tokenizer> tokenizer;
   if (!model.empty()) tokenizer.emplace(Tokenizer::from_directory(resolve_model(model)));
   std::vector<DataStats> stats;

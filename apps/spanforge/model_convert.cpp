@@ -3,6 +3,7 @@
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/staging.h"
 #include "spanforge/evaluation/int8_conversion.h"
 #include "spanforge/formats/manifest.h"
@@ -82,6 +83,7 @@ void copy_other_files(const fs::path& source, const fs::path& directory) {
 }
 
 void convert_int8(const Options& o) {
+  require_distinct_inputs({o.calibrate, o.validation});
   const fs::path source = resolve_model(o.model);
   const Dataset calibration = load_dataset(o.calibrate);
   const Dataset validation = load_dataset(o.validation);

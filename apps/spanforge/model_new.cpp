@@ -6,6 +6,7 @@
 #include "progress.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/staging.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/model/model.h"
@@ -84,12 +85,12 @@ ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size) {
 std::vector<std::string> read_lines(const std::vector<std::string>& files) {
   std::vector<std::string> lines;
   for (const std::string& file : files) {
-    const std::string bytes = read_file(file);
+    const std::string bytes = read_input(file);
     if (const auto at = find_invalid_utf8(bytes)) {
-      throw Error(ErrorCode::kBadData, file, fmt::format("is not UTF-8 at byte {}", *at));
+      throw Error(ErrorCode::kBadData, input_name(file).string(), fmt::format("is not UTF-8 at byte {}", *at));
     }
     if (bytes.find_first_not_of(" \t\r\n") == std::string::npos) {
-      throw Error(ErrorCode::kBadData, file, "holds no text");
+      throw Error(ErrorCode::kBadData, input_name(file).string(), "holds no text");
     }
     for (size_t start = 0; start < bytes.size();) {
       const size_t end = std::min(bytes.find('\n', start), bytes.size());
@@ -102,7 +103,8 @@ std::vector<std::string> read_lines(const std::vector<std::string>& files) {
 
 Tokenizer make_tokenizer(const NewModelOptions& o) {
   if (o.vocabulary_file) {
-    return Tokenizer::from_vocabulary_file(*o.vocabulary_file, o.vocabulary.bert);
+    return Tokenizer::from_vocabulary_text(read_input(*o.vocabulary_file), o.vocabulary.bert,
+                                           input_name(*o.vocabulary_file).string());
   }
   return Tokenizer::from_vocabulary(train_wordpiece(read_lines(o.text_files), o.vocabulary),
                                     o.vocabulary.bert, o.output);
@@ -120,6 +122,9 @@ int run_model_new(const Arguments& arguments) {
     table.exclude("vocab", training);
   }
   table.require("output");
+  std::vector<fs::path> inputs(o.text_files.begin(), o.text_files.end());
+  if (o.vocabulary_file) inputs.emplace_back(*o.vocabulary_file);
+  require_distinct_inputs(inputs);
   start_threads(o.threads);
   // Wrong numbers are told before a vocabulary is trained.
   o.vocabulary.bert.model_max_length =

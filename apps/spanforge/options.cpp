@@ -10,7 +10,7 @@
 #include "help.h"
 #include "output.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/utf8.h"
 
 namespace spanforge::app {
@@ -302,7 +302,9 @@ bool OptionTable::parse(const Arguments& arguments) {
   for (const Assignment& a : words.assignments) {
     if (config_allowed_ && a.row->name == "config") assign(*a.row, a.value, a.flag);
   }
-  if (!config_file_.empty()) apply_config(read_file(config_file_), config_file_);
+  if (!config_file_.empty()) {
+    apply_config(read_input(config_file_), input_name(config_file_).string());
+  }
   for (const Assignment& a : words.assignments) {
     // The first word for a list replaces what the configuration file gave; further ones add.
     if (a.row->clear && !a.row->on_command_line) a.row->clear();

@@ -94,6 +94,7 @@ class OptionTable {
   // Reads the words into the fields. False: --help or the reference was printed, nothing to run.
   bool parse(const Arguments& arguments);
 
+  const std::string& config_file() const { return config_file_; }  // empty: none
   bool given(std::string_view name) const;       // on the command line or in the file
   std::vector<std::string> given_names() const;  // snake_case
   void require(std::string_view name) const;     // Error{kUsage} unless given

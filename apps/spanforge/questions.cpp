@@ -2,70 +2,92 @@
 
 #include <fmt/core.h>
 
-#include <string_view>
-
-#include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/json_reader.h"
+#include "spanforge/data/keys.h"
 
 namespace spanforge::app {
 namespace {
 
-std::string text_of(const Json& row, const char* key, const std::string& place) {
-  const Json* found = row.find(key);
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+// Takes a text out of the row; the error names it by its first name where no other is there.
+template <class Names>
+std::string text_of(const Json& row, const Names& names, const std::string& place) {
+  const std::string_view name = keys::present(row, names);
+  const Json* found = name.empty() ? nullptr : row.find(name);
   if (found == nullptr || !found->is_string() || found->as_string().empty()) {
-    throw Error(ErrorCode::kBadData, place,
-                fmt::format("'{}' must be a text that is not empty", key));
+    throw Error(
+        ErrorCode::kBadData, place,
+        fmt::format("'{}' must be a text that is not empty", name.empty() ? names.front() : name));
   }
   return found->get<std::string>();
 }
 
 // The number that the row has for its id. A floating point number in its place would be another one
 // where the file's has more digits.
-std::string id_digits(std::string_view line, const std::string& file, size_t number) {
+std::string id_digits(std::string_view line, std::string_view id, const std::string& file,
+                      size_t number) {
   JsonReader in(line, file, ErrorCode::kBadData, nullptr, number);
   std::string key;
   for (in.begin_object(); in.next_key(key);) {
     in.skip_value();
-    if (key == "id") break;
+    if (key == id) break;
   }
   return std::string(line.substr(in.position(), in.end_position() - in.position()));
 }
 
-Asked parse_row(std::string_view line, const std::string& file, size_t number) {
+void parse(std::string_view line, const std::string& file, size_t number, Asked& asked) {
   const Json row = parse_json_line(line, file, number, ErrorCode::kBadData);
   const std::string place = fmt::format("{}: line {}", file, number);
   if (!row.is_object()) {
     throw Error(ErrorCode::kBadData, place, "must be an object with question and context");
   }
-  Asked asked{{text_of(row, "question", place), text_of(row, "context", place), ""}, {}};
-  if (const Json* id = row.find("id")) {
-    asked.id = id->is_number() ? id_digits(line, file, number)
-                               : dump_python_json(*id, {.ensure_ascii = false});
-    asked.text.id = id->is_string() ? id->get<std::string>() : *asked.id;
+  if (const std::string_view key = keys::present(row, keys::kId); !key.empty()) {
+    const Json& id = *row.find(key);
+    asked.id = id.is_number() ? id_digits(line, key, file, number)
+                              : dump_python_json(id, {.ensure_ascii = false});
+    asked.text.id = id.is_string() ? id.get<std::string>() : *asked.id;
   }
-  return asked;
+  asked.text.question = text_of(row, keys::kQuestion, place);
+  asked.text.context = text_of(row, keys::kContext, place);
 }
 
 }  // namespace
 
-std::vector<Asked> read_questions(const std::string& file) {
-  return parse_questions(read_file(file), file);
+QuestionRow parse_question_row(std::string_view line, const std::string& file, size_t number) {
+  QuestionRow row{{}, number, std::nullopt};
+  try {
+    parse(line, file, number, row.asked);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kBadData) throw;
+    row.error = error;
+  }
+  return row;
 }
 
-std::vector<Asked> parse_questions(std::string_view bytes, const std::string& file) {
-  std::vector<Asked> questions;
-  size_t number = 0;
-  for (size_t start = 0; start < bytes.size();) {
-    const size_t end = std::min(bytes.find('\n', start), bytes.size());
-    const std::string_view line = bytes.substr(start, end - start);
-    start = end + 1;
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    questions.push_back(parse_row(line, file, number));
+QuestionReader::QuestionReader(const std::string& file)
+    : name_(input_name(file).string()), lines_(file) {}
+
+void QuestionReader::check_all() {
+  if (!lines_.is_regular()) return;
+  bool any = false;
+  while (const std::optional<QuestionRow> row = next()) {
+    if (row->error) throw Error(*row->error);
+    any = true;
   }
-  if (questions.empty()) throw Error(ErrorCode::kBadData, file, "holds no question");
-  return questions;
+  if (!any) throw Error(ErrorCode::kBadData, name_, "holds no question");
+  lines_.rewind();
+  number_ = 0;
+}
+
+std::optional<QuestionRow> QuestionReader::next() {
+  while (const std::optional<std::string> line = lines_.next()) {
+    std::string_view text = *line;
+    if (number_++ == 0 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    return parse_question_row(text, name_, number_);
+  }
+  return std::nullopt;
 }
 
 }  // namespace spanforge::app

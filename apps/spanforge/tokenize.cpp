@@ -7,7 +7,7 @@
 #include "encoding_text.h"
 #include "output.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/text/tokenizer.h"
 #include "start_threads.h"
@@ -76,7 +76,7 @@ void count_tokens(const TokenizeOptions& o, const Tokenizer& tokenizer,
 }
 
 void tokenize_file(const TokenizeOptions& o, const Tokenizer& tokenizer) {
-  const MappedFile file(o.input);
+  const MappedFile file = map_input(o.input);
   const std::vector<std::string_view> texts = lines_of(file.bytes());
   if (o.count) return count_tokens(o, tokenizer, texts), file.expect_whole();
   const EncodeOptions encode = encode_options(o);
@@ -122,7 +122,7 @@ int run_tokenize(const Arguments& arguments) {
   OptionTable table;
   table(kModelOption, o.model);
   table({"pair", "second text: TEXT and this make one pair", ""}, o.pair);
-  table({"input", "file of texts, one a line (LF)", ""}, o.input);
+  table({"input", "file of texts, one a line (LF); -: standard input", ""}, o.input);
   table({"max_length", "truncate to this many tokens, special tokens included", "> 0"},
         o.max_length);
   table({"truncation", "what --max-length cuts", "longest_first|only_first|only_second"},

@@ -3,6 +3,7 @@
 #include "console_observer.h"
 #include "output.h"
 #include "signals.h"
+#include "spanforge/base/input_file.h"
 #include "spanforge/train/foreign_arguments.h"
 #include "spanforge/train/trainer.h"
 #include "start_threads.h"
@@ -19,6 +20,7 @@ int run_train(const Arguments& arguments) {
   for (const ForeignOption& option : foreign_arguments()) table.add_foreign(option);
   table.allow_config();
   if (!table.parse(arguments)) return 0;
+  require_distinct_inputs({table.config_file(), options.train, options.validation});
   options.given = table.given_names();
   std::erase_if(options.given,
                 [](const std::string& name) {

@@ -1,6 +1,7 @@
 """Datasets: SQuAD JSON, JSON lines, predictions; what stands where outputs are to go."""
 import json
 import os
+import socket
 
 from forge import answer, squad
 from table import ASK, CHECK, DATA, IO, TRAIN, TRAIN_BAD, USAGE, case, put
@@ -183,8 +184,39 @@ case("questions/context-file-missing", "ask --model m --context-file bad.txt --q
      r"bad\.txt", lambda d: None)
 case("questions/context-file-not-utf8", "ask --model m --context-file bad.txt --question q", DATA,
      r"bad\.txt", put("bad.txt", b"M\xffna"))
+for name, content in {"numbers-as-texts": '{"query": 1, "passage": "Mina"}', "alias-empty": '{"question_text": "", "document": "Mina"}',
+                      "first-alias-counts": '{"question": null, "query": "Who?", "context": "Mina"}',
+                      "question-too-long": json.dumps({"id": "a", "question": "who " * 999, "context": "Mina"})}.items():
+    case("questions/" + name, QUESTIONS, DATA, [r"bad\.jsonl", "line 2"],
+         put("bad.jsonl", "\n" + content + "\n"))
+case("questions/a-directory", QUESTIONS, IO, r"bad\.jsonl: is a directory", lambda d: (d / "bad.jsonl").mkdir())
+case("questions/a-device", QUESTIONS.replace("bad.jsonl", "/dev/zero"), IO, "/dev/zero: is a device", lambda d: None)
+case("inputs/standard-input-is-empty", ["data check -", "data stats /dev/stdin", "evaluate --model m --data -",
+                                        TRAIN.replace("train.json", "-"), QUESTIONS.replace("bad.jsonl", "-")],
+     DATA, "^spanforge: (standard input|/dev/stdin): (is empty|holds no question)", lambda d: None)
+case("inputs/standard-input-twice", ["data check - -", "evaluate --predictions - --data -",
+                                     TRAIN.replace("train.json", "- --validation -")],
+     USAGE, "^spanforge: standard input: is given twice", lambda d: None)
+case("inputs/fifo-twice", ["data check fifo fifo", TRAIN.replace("train.json", "fifo --validation fifo")], USAGE,
+     "^spanforge: fifo: is given twice", lambda d: os.mkfifo(d / "fifo"))
+case("inputs/standard-input-for-text-and-questions", ["ask --model m --context-file -"], USAGE,
+     "--context-file: is standard input", lambda d: None)
+case("inputs/devices", ["data check /dev/zero", "tokenize --model m --input /dev/zero",
+                        "ask --model m --context-file /dev/zero --question q", TRAIN.replace("train.json", "/dev/zero"),
+                        "train --config /dev/zero"], IO, "/dev/zero: is a device", lambda d: None)
+case("inputs/sockets", ["data check socket", "tokenize --model m --input socket"], IO, "socket: is a socket",
+     lambda d: socket_at(d / "socket"))
+case("inputs/output-is-a-dash", ["data convert train.json --output -", "data fix train.json --output -"], IO,
+     "^spanforge: -: is no regular file", lambda d: None)
 case("questions/empty-words", [ASK.replace("Who?", "''"), ASK.replace("'Mina baked bread.'", "''")],
      USAGE, "--question|--context|question|context", lambda d: None)
+
+
+def socket_at(path):
+    here = os.getcwd()
+    os.chdir(path.parent)  # a socket's name may not be long
+    socket.socket(socket.AF_UNIX).bind(path.name)
+    os.chdir(here)
 
 
 def predictions(path, directory):
