@@ -1,6 +1,9 @@
-// Any bytes as the file behind `ask --input`: an Error{kBadData} with file and line, or questions
-// that a model answers, each with a slice of its own context.
+// Any bytes as lines of the file behind `ask --input`: each is an Error{kBadData} with file and line, or
+// a question that a model answers with a slice of its own context.
 #include "questions.h"
+
+#include <sstream>
+
 #include "spanforge/base/utf8.h"
 #include "support.h"
 
@@ -30,21 +33,22 @@ void answer(const std::vector<QuestionContext>& questions) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  std::vector<app::Asked> asked;
-  try {
-    asked = app::parse_questions(fuzz::view_of(data, size), "fuzzed.jsonl");
-  } catch (const Error& error) {
-    fuzz::require(error.code() == ErrorCode::kBadData &&
-                  error.place().starts_with("fuzzed.jsonl"));
-    return 0;
-  }
   // Some windows each: of more and longer ones, the model takes most of the time.
   std::vector<QuestionContext> questions;
-  for (size_t i = 0; i < asked.size() && i < 2; ++i) {
-    questions.push_back(asked[i].text);
-    std::string& context = questions.back().context;
-    context = slice_code_points(context, 0, 100);
+  std::istringstream lines{std::string(fuzz::view_of(data, size))};
+  std::string line;
+  for (size_t number = 1; std::getline(lines, line); ++number) {
+    const app::QuestionRow row = app::parse_question_row(line, "fuzzed.jsonl", number);
+    if (row.error) {
+      fuzz::require(row.error->code() == ErrorCode::kBadData &&
+                    row.error->place().starts_with("fuzzed.jsonl"));
+    } else if (questions.size() < 2) {
+      questions.push_back(row.asked.text);
+      std::string& context = questions.back().context;
+      context = slice_code_points(context, 0, 100);
+    }
   }
+  if (questions.empty()) return 0;
   try {
     answer(questions);
   } catch (const Error& error) {  // a question that leaves no room

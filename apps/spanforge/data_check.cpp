@@ -117,6 +117,9 @@ int run_data_check(const Arguments& arguments) {
     Json out = check_to_json(report, views);
     for (size_t i = 0; i < windows.size(); ++i) {
       out["files"][i]["windows"] = windows_to_json(windows[i], options);
+      const std::string inside(window_fault_name(WindowFault::kAnswerInsideToken));
+      const Counts counts = count(windows[i]);
+      if (counts.contains(inside)) out["files"][i]["remarks"][inside] = counts.at(inside);
     }
     print_json(out);
   } else {

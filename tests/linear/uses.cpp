@@ -1,5 +1,7 @@
 #include "linear/uses.h"
 
+#include <fstream>
+
 #include <gtest/gtest.h>
 
 
@@ -22,6 +24,7 @@
 #include "spanforge/train/arguments.h"
 #include "spanforge/train/state_files.h"
 #include "support/framing.h"
+#include "support/testing.h"
 
 namespace spanforge {
 namespace {
@@ -85,7 +88,9 @@ void compare_data(const std::string& text) {
 
 void score_words(const std::string& text) { squad_f1(text, text + " x"); }
 void read_questions(const std::string& text) {
-  whatever_comes([&] { app::parse_questions(text, "f"); });
+  const testing::TemporaryDirectory directory;
+  std::ofstream(directory / "f", std::ios::binary) << text;
+  whatever_comes([&] { app::QuestionReader((directory / "f").string()).check_all(); });
 }
 
 void read_predictions(const std::string& text) {

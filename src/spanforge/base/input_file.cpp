@@ -50,7 +50,7 @@ Input open_input(const fs::path& path) {
   struct stat info {};
   if (is_standard_input(path)) {
     // Its own descriptor: a socket cannot be opened by /dev/stdin, nor another user's terminal.
-    const int fd = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    const int fd = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     if (fd < 0) throw_io(input.name, "open", errno);
     input.file = Descriptor(fd, input.name);
   } else {

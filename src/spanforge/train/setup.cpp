@@ -286,7 +286,7 @@ class SetupBuilder {
         fmt::format(
             "{} does not hold what {} held when the run was saved (SHA-256 {} now, {} then); "
             "--allow-changed {} lets it change",
-            file.file, saved->second.file, file.sha256.substr(0, 12),
+            input_name(file.file).string(), input_name(saved->second.file).string(), file.sha256.substr(0, 12),
             saved->second.sha256.substr(0, 12), option));
   }
 
@@ -315,6 +315,10 @@ class SetupBuilder {
     if (counts.unlabelled > 0) {
       line += fmt::format("; {} not where the file says: scored by their text, without a loss",
                           counts.unlabelled);
+    }
+    if (counts.inside_token > 0) {
+      line += fmt::format("; answer_inside_token {} (labelled with all of the token)",
+                          counts.inside_token);
     }
     notify(Kind::kInformation, line);
     if (100 * counts.dropped > counts.aligned + counts.truncated + counts.dropped) {
