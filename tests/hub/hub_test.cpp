@@ -22,6 +22,15 @@ using testing::TemporaryDirectory;
 
 class HubTest : public testing::HubFixture {};
 
+// Named by the list alone: nothing of them is downloaded.
+TEST_F(HubTest, AnotherFrameworksWeightsAreNamed) {
+  files_["tf_model.h5"] = std::string(2000, 't');
+  files_.erase("model.safetensors");
+  const Error error = expect_error(ErrorCode::kBadModel, [&] { resolve_model("org/name", options_); });
+  EXPECT_EQ(error.place(), "org/name");
+  EXPECT_NE(error.reason().find("tf_model.h5, TensorFlow weights"), std::string::npos) << error.what();
+}
+
 TEST_F(HubTest, FetchesWhatAModelNeedsIntoTheCache) {
   files_["README.md"] = "not needed";
   const fs::path snapshot = resolve_model("org/name", options_);

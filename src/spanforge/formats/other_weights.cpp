@@ -7,64 +7,11 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/file.h"
+#include "spanforge/base/foreign_weights.h"
 #include "spanforge/formats/weights.h"
 
 namespace spanforge {
 namespace {
-
-constexpr const char* kByTransformers =
-    "convert with transformers 4: BertForPreTraining.from_pretrained({}).save_pretrained(DIR)";
-
-struct Kind {
-  std::string_view begin, end;  // of the file's name
-  std::string_view what;        // after "holds NAME, "
-  std::string way;
-};
-
-// The first row that fits is taken; a name may fit several.
-const std::vector<Kind>& kinds() {
-  static const std::vector<Kind> all = {
-      {"adapter_model.", "", "an adapter (PEFT) without the model it belongs to",
-       "merge it into its model with merge_and_unload() and save that"},
-      {"tf_model", ".h5", "TensorFlow weights", fmt::format(kByTransformers, "\"DIR\", from_tf=True")},
-      {"", ".h5", "Keras weights", fmt::format(kByTransformers, "\"DIR\", from_tf=True")},
-      {"", ".keras", "a Keras model", "get the weights for PyTorch that it was made from"},
-      {"", ".index", "a TensorFlow checkpoint",
-       fmt::format(kByTransformers,
-                   "\"DIR/NAME\", from_tf=True, "
-                   "config=BertConfig.from_json_file(\"bert_config.json\")")},
-      {"", ".data-00000-of-00001", "a TensorFlow checkpoint's data without its .index file",
-       "get that file, too"},
-      {"saved_model", ".pb", "a TensorFlow program (SavedModel)",
-       "get the weights for PyTorch that it was made from"},
-      {"", ".pb", "a TensorFlow program", "get the weights for PyTorch that it was made from"},
-      {"", ".tflite", "a TensorFlow Lite program", "get the weights that it was made from"},
-      {"flax_model", ".msgpack", "Flax weights",
-       fmt::format(kByTransformers, "\"DIR\", from_flax=True")},
-      {"", ".msgpack", "Flax weights", fmt::format(kByTransformers, "\"DIR\", from_flax=True")},
-      {"", ".onnx", "an ONNX program", "get the weights for PyTorch that it was exported from"},
-      {"", ".gguf", "weights for llama.cpp (GGUF)", "get the weights that it was converted from"},
-      {"", ".ggml", "weights for llama.cpp (GGML)", "get the weights that it was converted from"},
-      {"openvino_", "", "an OpenVINO program", "get the weights that it was exported from"},
-      {"", ".mlmodel", "a Core ML program", "get the weights that it was exported from"},
-      {"", ".mlpackage", "a Core ML program", "get the weights that it was exported from"},
-      {"", ".engine", "a TensorRT program", "get the weights that it was built from"},
-      {"rust_model", ".ot", "weights for rust-bert", "get the pytorch_model.bin it was made from"},
-      {"", ".pdparams", "PaddlePaddle weights",
-       "load them with paddle.load, turn the matrices of linear layers round (.T), and save them "
-       "with torch.save as pytorch_model.bin under transformers' names"},
-      {"", ".pdiparams", "a PaddlePaddle program", "get the weights that it was exported from"},
-      {"", ".npz", "NumPy or JAX arrays",
-       "save them with torch.save as pytorch_model.bin under transformers' names"},
-      {"", ".distcp", "shards of a distributed checkpoint (FSDP)",
-       "merge them with accelerate merge-weights"},
-      {"", "_model_states.pt", "shards of DeepSpeed",
-       "merge them with the zero_to_fp32.py that DeepSpeed saves beside them"},
-      {"mp_rank_", "", "shards of DeepSpeed",
-       "merge them with the zero_to_fp32.py that DeepSpeed saves beside them"},
-  };
-  return all;
-}
 
 // Files of a training that torch.save wrote as well.
 bool is_training_file(std::string_view name) {
@@ -83,48 +30,30 @@ bool looks_like_torch(std::string_view head) {
   return head.starts_with("PK\x03\x04") || head.starts_with("\x80\x02\x8a\x0a");
 }
 
-std::string tell(const std::string& name, std::string_view what, std::string_view way) {
-  return fmt::format("has no model.safetensors or pytorch_model.bin, but {}, {}: {}",
-                     quote_for_message(name), what, way);
-}
-
-std::optional<std::string> describe_by_name(const std::string& name) {
-  for (const Kind& kind : kinds()) {
-    if (!name.starts_with(kind.begin) || !name.ends_with(kind.end)) continue;
-    std::string way = kind.way;
-    if (const size_t at = way.find("NAME"); at != way.npos) {
-      way.replace(at, 4, quote_for_message(name));
-    }
-    return tell(name, kind.what, way);
-  }
-  return std::nullopt;
-}
-
 // A .pt, .pth, .bin or .ckpt is torch's or not; a .safetensors may have any name.
 std::optional<std::string> describe_by_content(const fs::path& file) {
   const std::string name = file.filename().string();
   const std::string extension = file.extension().string();
   if (extension == ".safetensors") {
-    return tell(name, "weights under another name", "name the file model.safetensors");
+    return describe_foreign_weights(name, "weights under another name",
+                                    "name the file model.safetensors");
   }
   const bool may_be_torch =
       extension == ".pt" || extension == ".pth" || extension == ".bin" || extension == ".ckpt";
   if (!may_be_torch || is_training_file(name)) return std::nullopt;
   if (looks_like_torch(first_bytes(file))) {
-    return tell(name, "a file of torch.save under another name",
-                "name it pytorch_model.bin if it holds the weights");
+    return describe_foreign_weights(name, "a file of torch.save under another name",
+                                    "name it pytorch_model.bin if it holds the weights");
   }
   if (extension != ".ckpt") return std::nullopt;
-  return tell(name, "a checkpoint of MindSpore or another framework",
-              "load it there and save its arrays with torch.save as pytorch_model.bin under "
-              "transformers' names");
+  return describe_foreign_weights(name, "a checkpoint of MindSpore or another framework",
+                                  "load it there and save its arrays with torch.save as "
+                                  "pytorch_model.bin under transformers' names");
 }
 
 std::optional<std::string> describe_files(const fs::path& directory,
                                           const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    if (auto told = describe_by_name(name)) return told;
-  }
+  if (auto told = find_foreign_weights(names)) return told;
   for (const std::string& name : names) {
     if (!regular_file_size(directory / name)) continue;
     if (auto told = describe_by_content(directory / name)) return told;

@@ -1,7 +1,8 @@
 #pragma once
-// Weights that WeightFiles does not read: other frameworks' files, torch files under another name,
-// adapters. They are told by their names and first bytes; nothing of them is parsed. For the line
-// that says what a directory holds in place of model.safetensors, and how to convert it.
+// Weights in a directory that WeightFiles does not read: other frameworks' files
+// (base/foreign_weights.h), torch files under another name. They are told by their names and first
+// bytes; nothing of them is parsed. For the line that says what a directory holds in place of
+// model.safetensors, and how to convert it.
 
 #include <filesystem>
 #include <optional>
@@ -9,8 +10,8 @@
 
 namespace spanforge {
 
-// "holds tf_model.h5, TensorFlow weights: convert them with ...". nullopt: the directory holds no
-// such file. Looks at the directory itself and, where it holds nothing, for a model one folder down.
+// "has no model.safetensors or pytorch_model.bin, but tf_model.h5, TensorFlow weights: convert with
+// ...". nullopt: the directory holds no such file. Looks at the directory itself and, where it holds nothing, for a model one folder down.
 // Errors: Error{kIo} where the directory cannot be read.
 std::optional<std::string> describe_other_weights(const std::filesystem::path& directory);
 

@@ -28,6 +28,8 @@ class HubDownloader {
   void finish();
   const std::string& commit() const { return commit_; }
 
+  // The repository's files; nothing where the server has no list.
+  const std::optional<std::set<std::string>>& files() const { return files_; }
   // Makes the file present in the snapshot; false when the repository does not have it.
   bool fetch(const std::string& file);
   void require(const std::string& file);

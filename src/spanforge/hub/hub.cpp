@@ -6,6 +6,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/foreign_weights.h"
 #include "spanforge/hub/cache.h"
 #include "spanforge/hub/download.h"
 #include "spanforge/hub/explain.h"
@@ -53,6 +54,12 @@ void fetch_weights(HubDownloader& downloader, const HubCache& cache, const HubId
     const fs::path path = cache.snapshot(downloader.commit()) / index;
     for (const std::string& shard : read_shard_names(path)) downloader.require(shard);
     return;
+  }
+  if (downloader.files()) {
+    const std::vector<std::string> names(downloader.files()->begin(), downloader.files()->end());
+    if (const auto told = find_foreign_weights(names)) {
+      throw Error(ErrorCode::kBadModel, id.repository, *told);
+    }
   }
   throw Error(ErrorCode::kBadModel, id.repository,
               "has neither model.safetensors nor pytorch_model.bin");
