@@ -248,6 +248,8 @@ class DatasetBuilder {
     for (size_t i = first; i < dataset_.examples.size(); ++i) {
       for (Answer& answer : dataset_.examples[i].answers) {
         if (answer.source == StartSource::kStated) continue;
+        answer.answer_start = -1;
+        if (trim_white_space(answer.text).empty()) continue;
         sought.push_back(&answer);
         texts.push_back(answer.text);
       }

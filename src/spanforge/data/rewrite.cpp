@@ -248,7 +248,7 @@ class ChangeFinder {
     const Json value = value_of(start);
     if (value.is_null()) return;
     one.number = start_value(value);
-    if (!is_start(value) || one.number != -1) one.source = StartSource::kStated;
+    if (one.number != -1) one.source = StartSource::kStated;
   }
 
   void apply(const std::vector<const RowChange*>& changes, Token id, Token answers, Token flag) {
