@@ -251,6 +251,8 @@ TEST(LabelStudio, LeavesOutWhatNobodyHasWorkedOn) {
 TEST(LabelStudio, NamesRowsThatItCannotRead) {
   const std::string text = R"([{"id": 1, "data": {"text": "Ann.", "question": "Who?"}, "annotations": [{"result": [{"value": {"start": 0, "end": 3}}]}]},
     {"id": 2, "data": {"text": "Ann.", "question": "Who?"}, "annotations": [{"result": [{"value": {"start": 2, "end": 30}}]}]}, 7])";
+  const Error place = expect_error(ErrorCode::kBadData, [] { read(task(result(R"({"start": "a", "end": 3, "labels": ["A"]})")), {}, "a.json"); });
+  EXPECT_NE(place.reason().find("holds a label whose place cannot be read: {\"start\":\"a\""), std::string::npos) << place.reason();
   const Dataset set = read(text, {}, "a.json");
   ASSERT_EQ(set.faults.size(), 2u);
   EXPECT_EQ(set.faults[0].place, "[1]");

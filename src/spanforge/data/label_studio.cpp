@@ -179,6 +179,10 @@ class TaskReader {
         if (answer_name_.empty() || result.name == answer_name_) spans.emplace_back(result.region, placed(*span));
         continue;
       }
+      if (result.value->contains("start") && row.error.empty()) {
+        row.error = fmt::format("holds a label whose place cannot be read: {}",
+                                quote_for_message(result.value->dump()));
+      }
       const std::vector<std::string> texts = texts_of(*result.value, "text");
       for (const std::string& text : texts) {
         if (is_name_of(Part::kQuestion, result.name) || is_question_name(result.name)) {

@@ -139,7 +139,7 @@ TableShape find_shape(std::string_view text, std::string_view file) {
 
 std::vector<std::string> header_of(std::string_view text, const TableShape& shape) {
   // A header is short; what is longer is none, and is not gone through.
-  constexpr size_t kLongest = size_t{1} << 20;
+  constexpr size_t kLongest = size_t{128} << 10;
   TableReader reader(text.substr(0, shape.begin + kLongest), shape);
   TableRow row;
   if (!reader.next(row)) return {};

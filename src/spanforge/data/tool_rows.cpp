@@ -36,9 +36,13 @@ Json row_of(ToolRow& row, const Survey& survey, const ToolForm& form, SliceBudge
   out["question"] = std::move(row.question);
   const UnitIndex index(row.context);
   Json answers = Json::array();
-  std::set<std::string> known;
+  std::set<std::pair<int64_t, std::string_view>> known;  // the texts are those in `answers`
   const auto add = [&](Json answer) {
-    if (known.insert(answer.dump()).second) answers.push_back(std::move(answer));
+    const bool object = answer.is_object();
+    const Json* start = answer.find("answer_start");
+    const int64_t number = start == nullptr || start->is_null() ? -1 : start->get<int64_t>();
+    const std::string& text = object ? answer.at("text").as_string() : answer.as_string();
+    if (known.emplace(number, text).second) answers.push_back(std::move(answer));
   };
   for (const ToolSpan& span : row.spans) {
     auto answer = answer_of(span, index, form.units, survey.vote.winner(), budget);
