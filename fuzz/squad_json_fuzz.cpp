@@ -92,6 +92,7 @@ void repair(std::string_view text, const RepairOptions& options) {
   const RepairPlan plan = plan_repairs(dataset, options);
   plan_to_json(plan, dataset).dump();
   plan_to_text(plan, dataset);
+  if (dataset.form != SourceForm::kJson || dataset.encoding != "UTF-8") return;  // has no such bytes
   std::vector<AnswerChange> changes;
   for (const Repair& one : plan.repairs) changes.push_back({one.example, one.answer, one.after});
   std::string fixed;

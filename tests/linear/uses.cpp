@@ -74,7 +74,7 @@ void survey_and_fix(const std::string& text) {
     plan_to_text(plan, dataset);
     std::vector<AnswerChange> changes;
     for (const Repair& one : plan.repairs) changes.push_back({one.example, one.answer, one.after});
-    find_byte_changes(text, dataset, changes);
+    if (dataset.form == SourceForm::kJson) find_byte_changes(text, dataset, changes);
   });
 }
 

@@ -83,7 +83,7 @@ void TableReader::read_row(TableRow& row) {
   row.line = line_;
   row.open_quote = false;
   for (bool more = true; more;) {
-    std::string& cell = row.cells.emplace_back();
+    std::string& cell = row.cells.size() < kMostCells ? row.cells.emplace_back() : row.cells.back();
     if (shape_.quotes && at_ < text_.size() && text_[at_] == '"') {
       ++at_;
       read_quoted(cell, row.open_quote);

@@ -13,7 +13,7 @@
 namespace spanforge {
 
 struct TableRow {
-  std::vector<std::string> cells;
+  std::vector<std::string> cells;  // what stands behind kMostCells of them is in the last
   int64_t line = 0;         // where it begins, from 1
   std::string_view source;  // its bytes, with the line end
   bool open_quote = false;  // the text ends inside of quotes
@@ -28,6 +28,7 @@ struct TableShape {
 
 class TableReader {
  public:
+  static constexpr size_t kMostCells = 16385;  // one more than the columns of the largest spreadsheet
   TableReader(std::string_view text, TableShape shape)
       : text_(text), shape_(shape), at_(shape.begin), line_(shape.first_line) {}
   // The next row that is not empty. False: there is none.
