@@ -126,7 +126,8 @@ TableShape find_shape(std::string_view text, std::string_view file) {
       const PartColumns parts = find_parts(names, {}, file);
       const auto known = static_cast<size_t>(
           std::ranges::count_if(parts, [](const auto& part) { return part.has_value(); }));
-      const bool by_name = separator == (ends_with(file, ".tsv") || ends_with(file, ".tab") ? '\t' : ',');
+      const bool by_name =
+          separator == (ends_with(file, ".tsv") || ends_with(file, ".tab") ? '\t' : ',');
       const std::tuple score(known, by_name, names.size());
       if (score <= best) continue;
       best = score;
