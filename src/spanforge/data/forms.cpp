@@ -28,8 +28,9 @@ Json read_kind(JsonReader& in) {
   return object;
 }
 
-// The keys and kinds of values of the first object of a list or of lines; of an object by itself, its
-// own. nullopt where it is not JSON, or certainly a file of SQuAD's, whose object is the whole file.
+// The keys and kinds of values of the first object of a list or of lines; of an object by itself,
+// its own. nullopt where it is not JSON, or certainly a file of SQuAD's, whose object is the whole
+// file.
 std::optional<Json> first_object(std::string_view text) {
   try {
     JsonReader in(text, "text", ErrorCode::kBadData);
@@ -74,9 +75,10 @@ SourceForm recognise_form(std::string_view text, const std::filesystem::path& fi
   const std::optional<Json> object = first_object(text);
   if (!object) return SourceForm::kJson;
   if (text[first] == '{' && is_by_columns(*object)) {
-    throw Error(ErrorCode::kBadData, file.string(),
-                "holds columns, not rows; write it with to_json(..., orient=\"records\", lines=True), "
-                "or Dataset.to_json");
+    throw Error(
+        ErrorCode::kBadData, file.string(),
+        "holds columns, not rows; write it with to_json(..., orient=\"records\", lines=True), "
+        "or Dataset.to_json");
   }
   if (is_label_studio(*object)) return SourceForm::kLabelStudio;
   return is_doccano(*object) ? SourceForm::kDoccano : SourceForm::kJson;
@@ -91,8 +93,10 @@ void stream_form(SourceForm form, std::string_view text, const std::filesystem::
       return stream_label_studio(text, name, options, callback, notes, on_read);
     case SourceForm::kDoccano:
       return stream_doccano(text, name, options, callback, notes, on_read);
-    case SourceForm::kTable: return stream_table(text, name, options, callback, notes, on_read);
-    case SourceForm::kJson: return;  // row_stream.h reads it
+    case SourceForm::kTable:
+      return stream_table(text, name, options, callback, notes, on_read);
+    case SourceForm::kJson:
+      return;  // row_stream.h reads it
   }
 }
 
