@@ -11,14 +11,15 @@ using namespace spanforge;
 void stream(std::string_view text, SourceForm form, const ReadOptions& options) {
   std::vector<std::string> notes;
   try {
-    stream_form(form, text, "fuzzed.json", options,
-                [&](RowKind kind, Json& row, const std::string&) {
-                  fuzz::require(kind == RowKind::kRow && row.is_object());
-                  fuzz::require(!find_invalid_utf8(row.dump()));
-                  if (row.contains("error")) return;
-                  fuzz::require(row.contains("question") && row.contains("context") && row.contains("id"));
-                },
-                notes);
+    stream_form(
+        form, text, "fuzzed.json", options,
+        [&](RowKind kind, Json& row, const std::string&) {
+          fuzz::require(kind == RowKind::kRow && row.is_object());
+          fuzz::require(!find_invalid_utf8(row.dump()));
+          if (row.contains("error")) return;
+          fuzz::require(row.contains("question") && row.contains("context") && row.contains("id"));
+        },
+        notes);
   } catch (const Error& error) {
     fuzz::require(error.code() == ErrorCode::kBadData && error.place().starts_with("fuzzed.json"));
   }

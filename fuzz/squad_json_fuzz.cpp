@@ -106,6 +106,7 @@ void repair(std::string_view text, const RepairOptions& options) {
   const RepairPlan plan = plan_repairs(dataset, options);
   plan_to_json(plan, dataset).dump();
   plan_to_text(plan, dataset);
+  if (dataset.form != SourceForm::kJson || dataset.encoding != "UTF-8") return;  // has no such bytes
   std::string fixed;
   size_t done = 0;
   for (const ByteChange& change : find_byte_changes(text, dataset, changes_of(plan))) {

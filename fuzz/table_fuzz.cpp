@@ -1,9 +1,9 @@
 // Any bytes as a table: rows that are JSON, or an Error that names the file. Rows cover the text in
 // order. The text as a literal of Python: a value that is JSON, or none.
+#include "spanforge/base/utf8.h"
 #include "spanforge/data/forms.h"
 #include "spanforge/data/python_literal.h"
 #include "spanforge/data/table_reader.h"
-#include "spanforge/base/utf8.h"
 #include "support.h"
 
 namespace {
@@ -28,18 +28,20 @@ void stream(std::string_view text, const ReadOptions& options) {
   std::vector<std::string> notes;
   int64_t rows = 0;
   try {
-    stream_form(SourceForm::kTable, text, "fuzzed.csv", options,
-                [&](RowKind kind, Json& row, const std::string& place) {
-                  fuzz::require(kind == RowKind::kRow && place.starts_with("line ") && row.is_object());
-                  fuzz::require(!find_invalid_utf8(row.dump()));
-                  ++rows;
-                },
-                notes);
+    stream_form(
+        SourceForm::kTable, text, "fuzzed.csv", options,
+        [&](RowKind kind, Json& row, const std::string& place) {
+          fuzz::require(kind == RowKind::kRow && place.starts_with("line ") && row.is_object());
+          fuzz::require(!find_invalid_utf8(row.dump()));
+          ++rows;
+        },
+        notes);
     fuzz::require(notes.size() == 1);
   } catch (const Error& error) {
     const bool columns = error.code() == ErrorCode::kUsage && error.place() == "--columns";
     fuzz::require(columns ? !options.columns.empty()
-                          : error.code() == ErrorCode::kBadData && error.place().starts_with("fuzzed.csv"));
+                          : error.code() == ErrorCode::kBadData &&
+                                error.place().starts_with("fuzzed.csv"));
   }
 }
 
@@ -51,7 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   stream(text, {});
   stream(text, {"", {{"question", "id"}, {"context", "text"}}});
   if (!find_invalid_utf8(text)) {
-    if (const auto value = parse_python_literal(text)) fuzz::require(!find_invalid_utf8(value->dump()));
+    if (const auto value = parse_python_literal(text))
+      fuzz::require(!find_invalid_utf8(value->dump()));
   }
   return 0;
 }

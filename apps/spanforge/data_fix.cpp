@@ -92,7 +92,8 @@ void print_result(const RepairPlan& plan, const Dataset& dataset, const FixFiles
   }
   print(plan_to_text(plan, dataset));
   emit("{}: written{}{}\n", quote_for_message(files.output, 4096),
-       same_form ? "" : " as SQuAD JSON (nested; data convert --to writes other forms)",
+       same_form ? ", in the form it had"
+                 : " as SQuAD JSON (nested; data convert --to writes other forms)",
        files.report.empty() ? "" : "; each change and what is left: " + files.report);
 }
 

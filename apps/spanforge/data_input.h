@@ -1,5 +1,6 @@
 #pragma once
-// How a command reads data: the options --columns and --encoding, and a note for what was not plain.
+// How a command reads data: the options --columns and --encoding, and a note for what was not
+// plain.
 
 #include <string>
 

@@ -14,10 +14,12 @@ constexpr DataForm kForms[] = {DataForm::kNested, DataForm::kFlat, DataForm::kLi
                                DataForm::kLabelStudio};
 
 std::string random_text(CounterStream& random, uint64_t most) {
-  constexpr std::string_view kPieces[] = {"a",  "Ann ", "\"", ",",  ";", "\t", "\n", "\r\n", "\r",  "é", "e\u0301",
-                                          "😀", "👍🏽",   "谁", "\\", "{", "[",  "'",  "nan",  "\\n", " ", "\u2028"};
+  constexpr std::string_view kPieces[] = {
+      "a", "Ann ",     "\"", ",",  ";", "\t", "\n", "\r\n", "\r",  "é", "e\u0301",
+      "😀", "👍🏽", "谁", "\\", "{", "[",  "'",  "nan",  "\\n", " ", "\u2028"};
   std::string text;
-  for (uint64_t n = 1 + random.next_below(most); n > 0; --n) text += kPieces[random.next_below(std::size(kPieces))];
+  for (uint64_t n = 1 + random.next_below(most); n > 0; --n)
+    text += kPieces[random.next_below(std::size(kPieces))];
   return text;
 }
 
@@ -34,12 +36,15 @@ Dataset random_dataset(CounterStream& random) {
       example.question = "q" + random_text(random, 5);
       example.context = c;
       for (uint64_t a = random.next_below(most_answers + 1); a > 0; --a) {
-        const uint64_t start = random.next_below(context.size()), size = 1 + random.next_below(context.size() - start);
-        example.answers.push_back({encode_utf8(context.substr(start, size)), static_cast<int64_t>(start)});
+        const uint64_t start = random.next_below(context.size()),
+                       size = 1 + random.next_below(context.size() - start);
+        example.answers.push_back(
+            {encode_utf8(context.substr(start, size)), static_cast<int64_t>(start)});
         // The tool keeps one of two answers that are the same.
         if (a > 1 && example.answers.size() > 1) break;
       }
-      if (example.answers.size() == 2 && example.answers[0] == example.answers[1]) example.answers.pop_back();
+      if (example.answers.size() == 2 && example.answers[0] == example.answers[1])
+        example.answers.pop_back();
       set.examples.push_back(std::move(example));
     }
   }
@@ -53,10 +58,12 @@ TEST(Convert, KeepsWhateverIsReadInEveryForm) {
   int several = 0, none = 0;
   for (int round = 0; round < 60; ++round) {
     const Dataset set = random_dataset(random);
-    const bool answered = std::ranges::any_of(set.examples, [](const Example& e) { return !e.answers.empty(); });
+    const bool answered =
+        std::ranges::any_of(set.examples, [](const Example& e) { return !e.answers.empty(); });
     if (set.examples.empty() || !answered) continue;
     for (const DataForm form : kForms) {
-      SCOPED_TRACE("round " + std::to_string(round) + ", form " + std::to_string(static_cast<int>(form)));
+      SCOPED_TRACE("round " + std::to_string(round) + ", form " +
+                   std::to_string(static_cast<int>(form)));
       const fs::path file = directory / "copy";
       write_dataset(set, form, file);
       SCOPED_TRACE(read_file(file));
@@ -98,7 +105,8 @@ TEST(Convert, KeepsAnswersThatAreNotWhereTheySay) {
 
 TEST(Convert, WritesNoReferencesOfABlindSet) {
   const TemporaryDirectory directory;
-  const Dataset set = read_dataset_text(R"([{"id": "a", "context": "c", "question": "q"}])", "a.json");
+  const Dataset set =
+      read_dataset_text(R"([{"id": "a", "context": "c", "question": "q"}])", "a.json");
   ASSERT_TRUE(set.blind);
   for (const DataForm form : kForms) {
     SCOPED_TRACE(static_cast<int>(form));
@@ -114,7 +122,8 @@ TEST(Convert, WritesTablesAsSpreadsheetsRead) {
   const TemporaryDirectory directory;
   const Dataset set = read_dataset_text(
       R"([{"id": "a", "context": "Ann \"sings\".\n", "question": "Who, then?", "answers": [{"text": "Ann", "answer_start": 0}]},
-          {"id": "b", "context": "x", "question": "q", "answers": []}])", "a.json");
+          {"id": "b", "context": "x", "question": "q", "answers": []}])",
+      "a.json");
   write_dataset(set, DataForm::kCsv, directory / "copy");
   EXPECT_EQ(read_file(directory / "copy"),
             "id,question,context,answer,answer_start,is_impossible\n"
@@ -125,17 +134,21 @@ TEST(Convert, WritesTablesAsSpreadsheetsRead) {
 TEST(Convert, WritesCodePointsForLabelStudio) {
   const TemporaryDirectory directory;
   const Dataset set = read_dataset_text(
-      R"([{"id": "a", "context": "😀 Ann", "question": "Who?", "answers": [{"text": "Ann", "answer_start": 2}]}])", "a.json");
+      R"([{"id": "a", "context": "😀 Ann", "question": "Who?", "answers": [{"text": "Ann", "answer_start": 2}]}])",
+      "a.json");
   write_dataset(set, DataForm::kLabelStudio, directory / "copy");
-  const Json value = parse_json_file(directory / "copy", ErrorCode::kBadData)[0]["annotations"][0]["result"][0]["value"];
-  EXPECT_EQ(value, (Json{{"start", 2}, {"end", 5}, {"text", "Ann"}, {"labels", Json::array({"Answer"})}}));
+  const Json value = parse_json_file(
+      directory / "copy", ErrorCode::kBadData)[0]["annotations"][0]["result"][0]["value"];
+  EXPECT_EQ(value,
+            (Json{{"start", 2}, {"end", 5}, {"text", "Ann"}, {"labels", Json::array({"Answer"})}}));
 }
 
 TEST(Convert, KnowsTheNamesOfTheForms) {
   EXPECT_EQ(parse_data_form("squad"), DataForm::kNested);
   EXPECT_EQ(parse_data_form("csv"), DataForm::kCsv);
   EXPECT_EQ(parse_data_form("label-studio"), DataForm::kLabelStudio);
-  EXPECT_EQ(testing::expect_error(ErrorCode::kUsage, [] { parse_data_form("xlsx"); }).place(), "form");
+  EXPECT_EQ(testing::expect_error(ErrorCode::kUsage, [] { parse_data_form("xlsx"); }).place(),
+            "form");
 }
 
 }  // namespace

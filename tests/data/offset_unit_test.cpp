@@ -15,7 +15,8 @@ TEST(UnitIndex, FindsTheCodePointOfAnOffset) {
   const UnitIndex index(text);
   const auto all = [&](OffsetUnit unit) {
     std::vector<int64_t> at;
-    for (int64_t offset = 0; offset <= 9; ++offset) at.push_back(index.code_point(unit, offset).value_or(-1));
+    for (int64_t offset = 0; offset <= 9; ++offset)
+      at.push_back(index.code_point(unit, offset).value_or(-1));
     return at;
   };
   EXPECT_EQ(all(OffsetUnit::kCodePoints), (std::vector<int64_t>{0, 1, 2, 3, 4, 5, 6, 7, -1, -1}));
@@ -54,7 +55,10 @@ TEST(UnitVote, FollowsTheTexts) {
 // Without texts: no edge within a character, and edges between words.
 TEST(UnitVote, FollowsTheEdgesWithoutTexts) {
   const std::string context = "👍 The pump stands in hall 3.";
-  struct Row { int64_t start, end; OffsetUnit unit; };
+  struct Row {
+    int64_t start, end;
+    OffsetUnit unit;
+  };
   for (const Row& row : {Row{6, 10, OffsetUnit::kCodePoints}, {7, 11, OffsetUnit::kUtf16}}) {
     UnitVote vote(kAll);
     vote.count({row.start, row.end, std::nullopt}, UnitIndex(context));

@@ -6,9 +6,13 @@ namespace spanforge {
 namespace {
 
 TEST(PythonLiteral, ReadsWhatPythonPandasAndNumpyPrint) {
-  struct Row { std::string_view text; Json value; };
+  struct Row {
+    std::string_view text;
+    Json value;
+  };
   const std::vector<Row> rows = {
-      {"{'text': ['Ulm'], 'answer_start': [5]}", {{"text", Json::array({"Ulm"})}, {"answer_start", Json::array({5})}}},
+      {"{'text': ['Ulm'], 'answer_start': [5]}",
+       {{"text", Json::array({"Ulm"})}, {"answer_start", Json::array({5})}}},
       {"{'text': array(['a', 'b'], dtype=object), 'answer_start': array([1, 2], dtype=int32)}",
        {{"text", Json::array({"a", "b"})}, {"answer_start", Json::array({1, 2})}}},
       {"[np.int64(5), np.str_('x')]", Json::array({5, "x"})},
@@ -32,8 +36,9 @@ TEST(PythonLiteral, ReadsWhatPythonPandasAndNumpyPrint) {
 }
 
 TEST(PythonLiteral, RefusesWhatIsNone) {
-  for (const std::string_view text : {"", "[", "['a'", "{'a'}", "{'a': }", "['a'] and", "[a]", "'\\ud83d'", "'open",
-                                      "[1st]", "hello", "array([1]", "{1: 2}", "'\\x4'"}) {
+  for (const std::string_view text :
+       {"", "[", "['a'", "{'a'}", "{'a': }", "['a'] and", "[a]", "'\\ud83d'", "'open", "[1st]",
+        "hello", "array([1]", "{1: 2}", "'\\x4'"}) {
     SCOPED_TRACE(std::string(text));
     EXPECT_FALSE(parse_python_literal(text).has_value());
   }

@@ -44,7 +44,9 @@ TEST(SourceText, LeavesUtf8AsAView) {
 }
 
 TEST(SourceText, RecognisesEncodingsByTheirMarks) {
-  struct Row { const char *encoding, *mark; };
+  struct Row {
+    const char *encoding, *mark;
+  };
   for (const Row& row : {Row{"UTF-16LE", "\xFF\xFE"}, {"UTF-16BE", "\xFE\xFF"}}) {
     SCOPED_TRACE(row.encoding);
     const SourceText source = read_source_text(row.mark + encode(kMixed, row.encoding), "a", "");
@@ -61,7 +63,8 @@ TEST(SourceText, RecognisesEncodingsByTheirMarks) {
 
 TEST(SourceText, RecognisesUtf16WithoutMark) {
   for (const char* encoding : {"UTF-16LE", "UTF-16BE"}) {
-    for (const std::string& text : {kMixed, kChinese, std::string("[{\"id\": \"一\"}]"), repeat("一", 50) + "\n"}) {
+    for (const std::string& text :
+         {kMixed, kChinese, std::string("[{\"id\": \"一\"}]"), repeat("一", 50) + "\n"}) {
       SCOPED_TRACE(encoding + text);
       const SourceText source = read_source_text(encode(text, encoding), "a", "");
       EXPECT_EQ(source.text, text);
@@ -81,14 +84,18 @@ TEST(SourceText, RecognisesGb18030WhereItReadsWell) {
 }
 
 TEST(SourceText, TakesNoOtherEncodingForGb18030) {
-  struct Row { const char *encoding, *text; };
+  struct Row {
+    const char *encoding, *text;
+  };
   for (const Row& row :
        {Row{"windows-1252", "id,text\n1,Où est l'été, déjà? Ça coûte 5 €, là-bas à Besançon."},
         {"windows-1252", "Käse, Brötchen, Füße, Öl, ÄÖÜ"},
         {"Big5", "問題,正文,答案\n誰在唱歌？,小明在公園裡唱歌，他每天早上都來這裡練習。,小明\n"},
         {"Shift_JIS", "質問,本文\n誰が歌っていますか。,太郎は毎朝この公園で歌っています。\n"},
         {"EUC-JP", "質問,本文\n誰が歌っていますか。,太郎は毎朝この公園で歌っています。\n"},
-        {"EUC-KR", "질문,본문\n누가 노래하고 있습니까?,민수는 매일 아침 이 공원에서 노래를 합니다. 그는 아주 행복합니다.\n"},
+        {"EUC-KR",
+         "질문,본문\n누가 노래하고 있습니까?,민수는 매일 아침 이 공원에서 노래를 합니다. 그는 아주 "
+         "행복합니다.\n"},
         {"KOI8-R", "Вопрос,Текст\nКто поёт?,Анна поёт каждый день в парке."},
         {"windows-1251", "Вопрос,Текст\nКто поёт?,Анна поёт каждый день в парке."}}) {
     SCOPED_TRACE(row.encoding);
@@ -113,13 +120,17 @@ TEST(SourceText, LeavesBrokenUtf8ToTheParser) {
 
 TEST(SourceText, NamesTheByteThatDoesNotFit) {
   const std::string bytes = encode(kChinese, "GB18030") + "\xFFx";
-  const Error bad = expect_error(ErrorCode::kBadData, [&] { read_source_text(bytes, "a.csv", "GB18030"); });
+  const Error bad =
+      expect_error(ErrorCode::kBadData, [&] { read_source_text(bytes, "a.csv", "GB18030"); });
   EXPECT_EQ(bad.place(), "a.csv");
-  EXPECT_NE(bad.reason().find("byte " + std::to_string(bytes.size() - 2)), std::string::npos) << bad.reason();
+  EXPECT_NE(bad.reason().find("byte " + std::to_string(bytes.size() - 2)), std::string::npos)
+      << bad.reason();
   EXPECT_NE(bad.reason().find("--encoding"), std::string::npos);
-  const Error utf8 = expect_error(ErrorCode::kBadData, [] { read_source_text("ab\xFF", "a.csv", "utf8"); });
+  const Error utf8 =
+      expect_error(ErrorCode::kBadData, [] { read_source_text("ab\xFF", "a.csv", "utf8"); });
   EXPECT_NE(utf8.reason().find("byte 2"), std::string::npos) << utf8.reason();
-  EXPECT_EQ(expect_error(ErrorCode::kUsage, [] { read_source_text("a", "a", "klingon"); }).place(), "--encoding");
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [] { read_source_text("a", "a", "klingon"); }).place(),
+            "--encoding");
 }
 
 TEST(SourceText, MovesWithItsText) {

@@ -17,19 +17,21 @@ Rows read(std::string_view text, TableShape shape = {}) {
 }
 
 TEST(TableReader, ReadsQuotesLineEndsAndSeparators) {
-  struct Case { std::string_view text; Rows rows; };
-  const std::vector<Case> cases = {
-      {"a,b\n1,2\n", {{"a", "b"}, {"1", "2"}}},
-      {"a,b\r\n1,2", {{"a", "b"}, {"1", "2"}}},
-      {"a,b\r1,2\r", {{"a", "b"}, {"1", "2"}}},
-      {"\"a,1\",\"b\"\"q\"\"\"\n", {{"a,1", "b\"q\""}}},
-      {"\"one\r\ntwo\rthree\n\",x\n", {{"one\r\ntwo\rthree\n", "x"}}},
-      {"a\"b\",\"c\"d\n", {{"a\"b\"", "cd"}}},
-      {"\n\n,\n1\n", {{"1"}}},
-      {"1,,\n", {{"1", "", ""}}},
-      {"\"\",x", {{"", "x"}}},
-      {" \"a\", b\n", {{" \"a\"", " b"}}},
-      {"", {}}};
+  struct Case {
+    std::string_view text;
+    Rows rows;
+  };
+  const std::vector<Case> cases = {{"a,b\n1,2\n", {{"a", "b"}, {"1", "2"}}},
+                                   {"a,b\r\n1,2", {{"a", "b"}, {"1", "2"}}},
+                                   {"a,b\r1,2\r", {{"a", "b"}, {"1", "2"}}},
+                                   {"\"a,1\",\"b\"\"q\"\"\"\n", {{"a,1", "b\"q\""}}},
+                                   {"\"one\r\ntwo\rthree\n\",x\n", {{"one\r\ntwo\rthree\n", "x"}}},
+                                   {"a\"b\",\"c\"d\n", {{"a\"b\"", "cd"}}},
+                                   {"\n\n,\n1\n", {{"1"}}},
+                                   {"1,,\n", {{"1", "", ""}}},
+                                   {"\"\",x", {{"", "x"}}},
+                                   {" \"a\", b\n", {{" \"a\"", " b"}}},
+                                   {"", {}}};
   for (const Case& one : cases) {
     SCOPED_TRACE(std::string(one.text));
     EXPECT_EQ(read(one.text), one.rows);
@@ -58,7 +60,8 @@ TEST(TableReader, ReportsAQuoteThatNothingCloses) {
 // Whatever cells are written as RFC 4180 says are read back.
 TEST(TableReader, ReadsBackWhatIsWrittenByTheRules) {
   CounterStream random(testing::test_seed());
-  constexpr std::string_view kPieces[] = {"a", "\"", ",", "\n", "\r", "\r\n", "é", "😀", " ", ";", "\t", "\"\""};
+  constexpr std::string_view kPieces[] = {"a", "\"", ",", "\n", "\r", "\r\n",
+                                          "é", "😀",  " ", ";",  "\t", "\"\""};
   for (int round = 0; round < 300; ++round) {
     Rows rows;
     std::string text;
@@ -67,7 +70,8 @@ TEST(TableReader, ReadsBackWhatIsWrittenByTheRules) {
       rows.emplace_back();
       for (uint64_t c = 0; c < 3; ++c) {
         std::string cell = c == 0 ? "k" : "";
-        for (uint64_t p = random.next_below(5); p > 0; --p) cell += kPieces[random.next_below(std::size(kPieces))];
+        for (uint64_t p = random.next_below(5); p > 0; --p)
+          cell += kPieces[random.next_below(std::size(kPieces))];
         text += c == 0 ? "\"" : ",\"";
         for (const char ch : cell) ch == '"' ? text += "\"\"" : text += ch;
         text += '"';
@@ -81,17 +85,20 @@ TEST(TableReader, ReadsBackWhatIsWrittenByTheRules) {
 }
 
 TEST(FindShape, TellsTheSeparator) {
-  struct Case { std::string_view text; std::string file; char separator; };
-  const std::vector<Case> cases = {
-      {"question,context\n", "a.csv", ','},
-      {"question;context;answer\n", "a.csv", ';'},
-      {"question\tcontext\n", "a.txt", '\t'},
-      {"question;a,b,c;context\n", "a.csv", ';'},
-      {"sep=;\r\nx,y;z\r\n", "a.csv", ';'},
-      {"sep=|\nx|y\n", "a.csv", '|'},
-      {"x,y;z\n", "a.csv", ','},
-      {"x,y\tz\n", "a.tsv", '\t'},
-      {"\"question\";\"context\"\n", "a.csv", ';'}};
+  struct Case {
+    std::string_view text;
+    std::string file;
+    char separator;
+  };
+  const std::vector<Case> cases = {{"question,context\n", "a.csv", ','},
+                                   {"question;context;answer\n", "a.csv", ';'},
+                                   {"question\tcontext\n", "a.txt", '\t'},
+                                   {"question;a,b,c;context\n", "a.csv", ';'},
+                                   {"sep=;\r\nx,y;z\r\n", "a.csv", ';'},
+                                   {"sep=|\nx|y\n", "a.csv", '|'},
+                                   {"x,y;z\n", "a.csv", ','},
+                                   {"x,y\tz\n", "a.tsv", '\t'},
+                                   {"\"question\";\"context\"\n", "a.csv", ';'}};
   for (const Case& one : cases) {
     SCOPED_TRACE(std::string(one.text));
     EXPECT_EQ(find_shape(one.text, one.file).separator, one.separator);
@@ -103,10 +110,12 @@ TEST(FindShape, TellsTheSeparator) {
 TEST(FindShape, TakesQuotesOfATsvAsCharactersWhereTheyEncloseNothing) {
   const std::string_view plain = "question\tcontext\n\"Who\" sings?\t\"Ann\n";
   EXPECT_FALSE(find_shape(plain, "a.tsv").quotes);
-  EXPECT_EQ(read(plain, find_shape(plain, "a.tsv"))[1], (std::vector<std::string>{"\"Who\" sings?", "\"Ann"}));
+  EXPECT_EQ(read(plain, find_shape(plain, "a.tsv"))[1],
+            (std::vector<std::string>{"\"Who\" sings?", "\"Ann"}));
   const std::string_view quoted = "question\tcontext\n\"a\tb\"\t\"c\"\"\nd\"\n";
   EXPECT_TRUE(find_shape(quoted, "a.tsv").quotes);
-  EXPECT_EQ(read(quoted, find_shape(quoted, "a.tsv"))[1], (std::vector<std::string>{"a\tb", "c\"\nd"}));
+  EXPECT_EQ(read(quoted, find_shape(quoted, "a.tsv"))[1],
+            (std::vector<std::string>{"a\tb", "c\"\nd"}));
 }
 
 }  // namespace

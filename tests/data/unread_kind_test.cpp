@@ -13,7 +13,9 @@ using testing::expect_error;
 
 // Each file ends a load with one line that says what it is and what to do.
 TEST(UnreadKind, IsNamedByTheReader) {
-  struct Row { std::string bytes, kind, advice; };
+  struct Row {
+    std::string bytes, kind, advice;
+  };
   const std::vector<Row> rows = {
       {"PAR1\x15\0\0PAR1"s, "a Parquet file", "to_json"},
       {"ARROW1\0\0abc"s, "an Arrow file", "to_json"},
@@ -21,11 +23,15 @@ TEST(UnreadKind, IsNamedByTheReader) {
       {"SQLite format 3\0xx"s, "an SQLite database", "sqlite3"},
       {"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1xx"s, "an old Excel", "CSV"},
       {"\x1F\x8B\x08\0x"s, "a gzip archive", "gunzip"},
-      {"\xFD" "7zXZ\0x"s, "an xz archive", "xz -d"},
+      {"\xFD"
+       "7zXZ\0x"s,
+       "an xz archive", "xz -d"},
       {"\x28\xB5\x2F\xFDx"s, "a zstd archive", "zstd -d"},
       {"BZh91AY"s, "a bzip2 archive", "bzip2"},
-      {"PK\x03\x04\x14\0\x06\0[Content_Types].xml xl/workbook.xml"s, "an Excel file (.xlsx)", "CSV"},
-      {"PK\x03\x04\x14\0mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK"s, "an OpenDocument", "CSV"},
+      {"PK\x03\x04\x14\0\x06\0[Content_Types].xml xl/workbook.xml"s, "an Excel file (.xlsx)",
+       "CSV"},
+      {"PK\x03\x04\x14\0mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK"s,
+       "an OpenDocument", "CSV"},
       {"PK\x03\x04\x14\0word/document.xml"s, "a Word document", "JSON"},
       {"PK\x03\x04\x14\0train.json"s, "a zip archive", "unzip"},
       {"\x80\x04\x95\x10\0\0\0\0\0\0\0]."s, "a Python pickle", "JSON lines"},
@@ -33,13 +39,17 @@ TEST(UnreadKind, IsNamedByTheReader) {
       {"<!DOCTYPE html><html></html>"s, "a web page", "download"},
       {"  <HTML>"s, "a web page", "download"},
       {"<?xml version=\"1.0\"?><a/>"s, "XML", "JSON"},
-      {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"s, "a Git LFS pointer", "git lfs pull"},
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"s, "a Git LFS pointer",
+       "git lfs pull"},
       {"[{'id': 'a', 'question': 'q'}]"s, "Python's print", "json.dump"},
       {"{'data': []}"s, "Python's print", "json.dump"},
+      {R"({"question": {"0": "q"}, "context": {"0": "c"}})", "columns, not rows", "records"},
+      {R"({"id": ["a"], "question": ["q"], "context": ["c"]})", "columns, not rows", "to_json"},
       {"---\n- question: q\n"s, "YAML", "JSON"}};
   for (const Row& row : rows) {
     SCOPED_TRACE(row.kind);
-    const Error error = expect_error(ErrorCode::kBadData, [&] { read_dataset_text(row.bytes, "f"); });
+    const Error error =
+        expect_error(ErrorCode::kBadData, [&] { read_dataset_text(row.bytes, "f"); });
     EXPECT_EQ(error.place(), "f");
     EXPECT_NE(error.reason().find(row.kind), std::string::npos) << error.reason();
     EXPECT_NE(error.reason().find(row.advice), std::string::npos) << error.reason();
@@ -47,7 +57,8 @@ TEST(UnreadKind, IsNamedByTheReader) {
 }
 
 TEST(UnreadKind, IsNoneOfWhatIsRead) {
-  for (const std::string text : {"{\"data\": []}", "[]", "question,context\n", "ORDER,context\n", "version,question\n"}) {
+  for (const std::string text :
+       {"{\"data\": []}", "[]", "question,context\n", "ORDER,context\n", "version,question\n"}) {
     SCOPED_TRACE(text);
     EXPECT_EQ(unread_kind(text), std::nullopt);
     EXPECT_EQ(unread_text_kind(text), std::nullopt);

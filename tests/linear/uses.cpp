@@ -75,7 +75,7 @@ void survey_and_fix(const std::string& text) {
     check_to_text(check_datasets(files), files);
     const RepairPlan plan = plan_repairs(dataset, {.similar = true, .trim = true});
     plan_to_text(plan, dataset);
-    find_byte_changes(text, dataset, changes_of(plan));
+    if (dataset.form == SourceForm::kJson) find_byte_changes(text, dataset, changes_of(plan));
   });
 }
 

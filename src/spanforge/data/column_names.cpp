@@ -17,25 +17,37 @@ constexpr std::array<std::string_view, kParts> kPartNames = {
     "id", "title", "question", "context", "answer", "answer_start", "is_impossible"};
 
 // Names besides those of keys.h, as plain() leaves them.
-constexpr std::array<std::string_view, 10> kIds = {"编号", "編號", "序号", "序號", "问题编号",
-                                                   "问题id", "题号", "uuid", "exampleid", "rowid"};
+constexpr std::array<std::string_view, 10> kIds = {
+    "编号", "編號", "序号", "序號", "问题编号", "问题id", "题号", "uuid", "exampleid", "rowid"};
 constexpr std::array<std::string_view, 4> kTitles = {"title", "标题", "標題", "题目"};
-constexpr std::array<std::string_view, 12> kQuestions = {
-    "问题", "問題", "提问", "提問", "问句", "疑问", "質問", "questions", "q", "frage", "pregunta",
-    "질문"};
+constexpr std::array<std::string_view, 12> kQuestions = {"问题", "問題",  "提问",     "提問",
+                                                         "问句", "疑问",  "質問",     "questions",
+                                                         "q",    "frage", "pregunta", "질문"};
 constexpr std::array<std::string_view, 24> kContexts = {
-    "上下文", "正文",     "文章",     "原文",    "段落",   "语境",   "語境",     "材料",
-    "篇章",   "文档",     "文檔",     "文本",    "内容",   "內容",   "コンテキスト", "本文",
-    "지문",   "contexts", "passages", "article", "body",   "content", "documenttext", "text"};
+    "上下文", "正文",     "文章",     "原文",    "段落", "语境",    "語境",         "材料",
+    "篇章",   "文档",     "文檔",     "文本",    "内容", "內容",    "コンテキスト", "本文",
+    "지문",   "contexts", "passages", "article", "body", "content", "documenttext", "text"};
 constexpr std::array<std::string_view, 18> kAnswerNames = {
-    "answerstext", "answers0text", "answertexts", "goldanswer", "goldanswers", "答案", "回答",
-    "答复",        "答案文本",     "答案内容",    "回答文本",   "答え",        "정답", "antwort",
-    "respuesta",   "a",            "label",       "text"};
-constexpr std::array<std::string_view, 15> kStarts = {
-    "answersanswerstart", "answers0answerstart", "answersstart", "answerstarts", "起始位置", "开始位置",
-    "開始位置", "答案起始位置", "答案开始位置", "答案起始", "答案位置", "起始", "开始", "起点", "offset"};
-constexpr std::array<std::string_view, 6> kImpossibles = {"不可回答", "无法回答",   "無法回答",
-                                                          "无答案",   "isunanswerable", "notanswerable"};
+    "answerstext", "answers0text", "answertexts", "goldanswer", "goldanswers", "答案",
+    "回答",        "答复",         "答案文本",    "答案内容",   "回答文本",    "答え",
+    "정답",        "antwort",      "respuesta",   "a",          "label",       "text"};
+constexpr std::array<std::string_view, 15> kStarts = {"answersanswerstart",
+                                                      "answers0answerstart",
+                                                      "answersstart",
+                                                      "answerstarts",
+                                                      "起始位置",
+                                                      "开始位置",
+                                                      "開始位置",
+                                                      "答案起始位置",
+                                                      "答案开始位置",
+                                                      "答案起始",
+                                                      "答案位置",
+                                                      "起始",
+                                                      "开始",
+                                                      "起点",
+                                                      "offset"};
+constexpr std::array<std::string_view, 6> kImpossibles = {
+    "不可回答", "无法回答", "無法回答", "无答案", "isunanswerable", "notanswerable"};
 
 // Lower case, without ASCII white space and punctuation; empty where it is not UTF-8.
 std::string plain(std::string_view name) {
@@ -55,17 +67,34 @@ std::vector<std::string> make_known_names(Part part) {
     for (const std::string_view name : list) names.push_back(plain(name));
   };
   switch (part) {
-    case Part::kId: add(keys::kId); add(kIds); break;
-    case Part::kTitle: add(kTitles); break;
-    case Part::kQuestion: add(keys::kQuestion); add(kQuestions); break;
-    case Part::kContext: add(keys::kContext); add(kContexts); break;
+    case Part::kId:
+      add(keys::kId);
+      add(kIds);
+      break;
+    case Part::kTitle:
+      add(kTitles);
+      break;
+    case Part::kQuestion:
+      add(keys::kQuestion);
+      add(kQuestions);
+      break;
+    case Part::kContext:
+      add(keys::kContext);
+      add(kContexts);
+      break;
     case Part::kAnswer:
       add(keys::kAnswers);
       names.push_back("answertext");
       add(kAnswerNames);
       break;
-    case Part::kStart: add(keys::kStart); add(kStarts); break;
-    case Part::kImpossible: add(keys::kImpossible); add(kImpossibles); break;
+    case Part::kStart:
+      add(keys::kStart);
+      add(kStarts);
+      break;
+    case Part::kImpossible:
+      add(keys::kImpossible);
+      add(kImpossibles);
+      break;
   }
   return names;
 }
@@ -141,7 +170,8 @@ bool is_name_of(Part part, std::string_view name) {
 std::vector<std::pair<std::string, std::string>> parse_columns(std::string_view text) {
   std::vector<std::pair<std::string, std::string>> columns;
   const auto fail = [](const std::string& reason) {
-    throw Error(ErrorCode::kUsage, "--columns", reason + "; for example question=q,context=text,answer=a");
+    throw Error(ErrorCode::kUsage, "--columns",
+                reason + "; for example question=q,context=text,answer=a");
   };
   while (!text.empty()) {
     const size_t comma = std::min(text.find(','), text.size());
@@ -155,8 +185,9 @@ std::vector<std::pair<std::string, std::string>> parse_columns(std::string_view 
     const std::string theirs(trim_white_space(pair.substr(equals + 1)));
     if (ours == "answers") ours = "answer";
     if (!position(kPartNames, ours)) {
-      fail(fmt::format("\"{}\" is none of id, title, question, context, answer, answer_start, is_impossible",
-                       quote_for_message(ours)));
+      fail(fmt::format(
+          "\"{}\" is none of id, title, question, context, answer, answer_start, is_impossible",
+          quote_for_message(ours)));
     }
     if (theirs.empty()) fail(fmt::format("{} is given no name", ours));
     for (const auto& [other, name] : columns) {
@@ -182,8 +213,8 @@ std::string describe_parts(const PartColumns& parts, const std::vector<std::stri
   std::string out;
   std::vector<std::string> unused;
   // In the order people think of them: question, context, answer first.
-  constexpr std::array kOrder = {Part::kQuestion, Part::kContext, Part::kAnswer, Part::kStart,
-                                 Part::kImpossible, Part::kId, Part::kTitle};
+  constexpr std::array kOrder = {Part::kQuestion,   Part::kContext, Part::kAnswer, Part::kStart,
+                                 Part::kImpossible, Part::kId,      Part::kTitle};
   for (const Part part : kOrder) {
     if (const auto at = parts[static_cast<size_t>(part)]) {
       out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", part_name(part),
@@ -191,7 +222,8 @@ std::string describe_parts(const PartColumns& parts, const std::vector<std::stri
     }
   }
   for (size_t i = 0; i < names.size(); ++i) {
-    if (std::ranges::find(parts, std::optional<size_t>(i)) == parts.end()) unused.push_back(names[i]);
+    if (std::ranges::find(parts, std::optional<size_t>(i)) == parts.end())
+      unused.push_back(names[i]);
   }
   if (!unused.empty()) out += fmt::format("; not used: {}", list_names(unused));
   return out;

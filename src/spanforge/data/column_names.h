@@ -28,8 +28,8 @@ std::string_view part_name(Part part);  // "id", "title", ..., "answer_start", "
 // Of each part: which of the names it has.
 using PartColumns = std::array<std::optional<size_t>, kParts>;
 
-// given: ReadOptions::columns. Each name is taken once; a name the user gave for one part is none of
-// another. Errors: Error{kUsage, "--columns"} where none of the names is the one the user gave;
+// given: ReadOptions::columns. Each name is taken once; a name the user gave for one part is none
+// of another. Errors: Error{kUsage, "--columns"} where none of the names is the one the user gave;
 // `file` and what it holds are named then.
 PartColumns find_parts(const std::vector<std::string>& names,
                        const std::vector<std::pair<std::string, std::string>>& given,

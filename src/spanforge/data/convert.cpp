@@ -24,7 +24,9 @@ Json answers_of(const Example& example) {
   return answers;
 }
 
-bool is_impossible(const Example& example) { return example.is_impossible || example.answers.empty(); }
+bool is_impossible(const Example& example) {
+  return example.is_impossible || example.answers.empty();
+}
 
 std::string version_of(const Dataset& dataset) {
   return Json(dataset.version.empty() ? "v2.0" : dataset.version).dump();
@@ -98,7 +100,8 @@ void write_rows(const Dataset& dataset, bool lines, Output& out) {
 bool is_plain_cell(std::string_view text) {
   const std::string_view trimmed = trim_white_space(text);
   return !trimmed.empty() && trimmed.front() != '[' && trimmed.front() != '{' &&
-         !trimmed.starts_with("array(") && trimmed != "nan" && trimmed != "NaN" && trimmed != "None";
+         !trimmed.starts_with("array(") && trimmed != "nan" && trimmed != "NaN" &&
+         trimmed != "None";
 }
 
 bool has_one_plain_answer_each(const Dataset& dataset) {
@@ -117,9 +120,8 @@ std::string csv_cell(std::string_view cell) {
 }
 
 void write_csv(const Dataset& dataset, Output& out) {
-  const bool titles = std::ranges::any_of(dataset.examples, [](const Example& example) {
-    return !example.title.empty();
-  });
+  const bool titles = std::ranges::any_of(
+      dataset.examples, [](const Example& example) { return !example.title.empty(); });
   const bool plain = has_one_plain_answer_each(dataset);
   const auto put_row = [&](const std::vector<std::string>& cells) {
     for (size_t i = 0; i < cells.size(); ++i) out.put((i == 0 ? "" : ",") + csv_cell(cells[i]));
@@ -186,7 +188,8 @@ void write_label_studio(const Dataset& dataset, Output& out) {
     Json task = {{"data", std::move(data)}};
     if (!dataset.blind) {
       Json result = Json::array();
-      for (const Answer& answer : example.answers) result.push_back(region_of(answer, result.size()));
+      for (const Answer& answer : example.answers)
+        result.push_back(region_of(answer, result.size()));
       task["annotations"] = Json::array({{{"result", std::move(result)}}});
     }
     out.put(first ? "\n" : ",\n");
@@ -204,9 +207,10 @@ DataForm parse_data_form(std::string_view name) {
   if (name == "jsonl") return DataForm::kLines;
   if (name == "csv") return DataForm::kCsv;
   if (name == "label-studio" || name == "label_studio") return DataForm::kLabelStudio;
-  throw Error(ErrorCode::kUsage, "form",
-              fmt::format("unknown form \"{}\": nested (or squad), flat, jsonl, csv or label-studio",
-                          quote_for_message(name)));
+  throw Error(
+      ErrorCode::kUsage, "form",
+      fmt::format("unknown form \"{}\": nested (or squad), flat, jsonl, csv or label-studio",
+                  quote_for_message(name)));
 }
 
 Json flat_row(const Dataset& dataset, const Example& example) {
@@ -221,11 +225,21 @@ Json flat_row(const Dataset& dataset, const Example& example) {
 void write_dataset(const Dataset& dataset, DataForm form, const std::filesystem::path& file) {
   Output out(file);
   switch (form) {
-    case DataForm::kNested: write_nested(dataset, out); break;
-    case DataForm::kFlat: write_rows(dataset, /*lines=*/false, out); break;
-    case DataForm::kLines: write_rows(dataset, /*lines=*/true, out); break;
-    case DataForm::kCsv: write_csv(dataset, out); break;
-    case DataForm::kLabelStudio: write_label_studio(dataset, out); break;
+    case DataForm::kNested:
+      write_nested(dataset, out);
+      break;
+    case DataForm::kFlat:
+      write_rows(dataset, /*lines=*/false, out);
+      break;
+    case DataForm::kLines:
+      write_rows(dataset, /*lines=*/true, out);
+      break;
+    case DataForm::kCsv:
+      write_csv(dataset, out);
+      break;
+    case DataForm::kLabelStudio:
+      write_label_studio(dataset, out);
+      break;
   }
   out.commit();
 }

@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kLabels = {"label", "labels", "entities", "annotations"};
 constexpr std::array<std::string_view, 2> kTexts = {"text", "data"};
-constexpr std::array<std::string_view, 4> kNoData = {"annotation_approver", "Comments", "relations", "comments"};
+constexpr std::array<std::string_view, 4> kNoData = {"annotation_approver", "Comments", "relations",
+                                                     "comments"};
 
 std::string_view labels_key(const Json& item) {
   for (const std::string_view key : kLabels) {
@@ -38,7 +39,8 @@ class LineReader {
  public:
   explicit LineReader(const ReadOptions& options) : options_(options) {}
 
-  void read(const Json& item, const std::string& place, const std::function<void(ToolRow&)>& out) const {
+  void read(const Json& item, const std::string& place,
+            const std::function<void(ToolRow&)>& out) const {
     ToolRow row;
     row.place = place;
     const Json* error = item.find("error");
@@ -62,7 +64,8 @@ class LineReader {
       } else if (const auto span = labelled_span(label)) {
         row.spans.push_back(*span);
       } else {
-        row.error = fmt::format("{} holds what is no label: {}", key, quote_for_message(label.dump()));
+        row.error =
+            fmt::format("{} holds what is no label: {}", key, quote_for_message(label.dump()));
       }
     }
   }
@@ -73,7 +76,8 @@ class LineReader {
     std::vector<const Json*> values;
     const auto gather = [&](const Json& object) {
       for (const auto& [key, value] : object.items()) {
-        if (keys::is_one_of(key, kLabels) || keys::is_one_of(key, kNoData) || value.is_object()) continue;
+        if (keys::is_one_of(key, kLabels) || keys::is_one_of(key, kNoData) || value.is_object())
+          continue;
         names.push_back(key);
         values.push_back(&value);
       }
@@ -91,7 +95,8 @@ class LineReader {
     const std::string* context = text(Part::kContext);
     for (const std::string_view key : kTexts) {
       const Json* found = item.find(key);
-      if (context == nullptr && found != nullptr && found->is_string()) context = &found->as_string();
+      if (context == nullptr && found != nullptr && found->is_string())
+        context = &found->as_string();
     }
     const std::string* question = text(Part::kQuestion);
     const auto missing = [&](std::string_view what) {
@@ -121,7 +126,8 @@ std::vector<OffsetUnit> doccano_units() {
 
 bool is_doccano(const Json& item) {
   using namespace keys;
-  if (!present(item, kAnswers).empty() || item.contains("qas") || item.contains("paragraphs")) return false;
+  if (!present(item, kAnswers).empty() || item.contains("qas") || item.contains("paragraphs"))
+    return false;
   const bool has_text = std::ranges::any_of(kTexts, [&](std::string_view key) {
     const Json* found = item.find(key);
     return found != nullptr && found->is_string();

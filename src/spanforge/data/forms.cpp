@@ -5,14 +5,32 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/json_reader.h"
 #include "spanforge/data/annotations.h"
+#include "spanforge/data/keys.h"
 #include "spanforge/data/table_rows.h"
 #include "spanforge/data/unread_kind.h"
 
 namespace spanforge {
 namespace {
 
-// The first object of a list or of lines; of an object by itself, itself. nullopt where it is not
-// JSON, or certainly a file of SQuAD's, whose object is the whole file.
+// A value of the same kind: that of an object is empty where the object is.
+Json read_kind(JsonReader& in) {
+  using Kind = JsonReader::Kind;
+  const Kind kind = in.peek();
+  if (kind != Kind::kObject) {
+    in.skip_value();
+    return kind == Kind::kArray ? Json::array() : kind == Kind::kString ? Json("") : Json();
+  }
+  Json object = Json::object();
+  std::string key;
+  for (in.begin_object(); in.next_key(key); in.skip_value()) {
+    if (object.empty()) object[key] = nullptr;
+  }
+  return object;
+}
+
+// The keys and kinds of values of the first object of a list or of lines; of an object by itself,
+// its own. nullopt where it is not JSON, or certainly a file of SQuAD's, whose object is the whole
+// file.
 std::optional<Json> first_object(std::string_view text) {
   try {
     JsonReader in(text, "text", ErrorCode::kBadData);
@@ -21,17 +39,26 @@ std::optional<Json> first_object(std::string_view text) {
       if (!in.next_item()) return std::nullopt;
     }
     if (in.peek() != JsonReader::Kind::kObject) return std::nullopt;
-    const size_t begin = in.position();
+    Json kinds = Json::object();
     std::string key;
     for (in.begin_object(); in.next_key(key);) {
       const bool list = in.peek() == JsonReader::Kind::kArray;
       if (list && (key == "data" || key == "paragraphs" || key == "qas")) return std::nullopt;
-      in.skip_value();
+      append_member(kinds, key, read_kind(in));
     }
-    return parse_json(text.substr(begin, in.end_position() - begin), "text", ErrorCode::kBadData);
+    return kinds;
   } catch (const Error&) {
     return std::nullopt;  // the form's own reader says where it is no JSON
   }
+}
+
+// {"question": {"0": ...}, "context": {"0": ...}}, as pandas' to_json() writes it, or with lists.
+bool is_by_columns(const Json& object) {
+  const auto is_column = [&](const auto& names) {
+    const Json* value = object.find(keys::present(object, names));
+    return value != nullptr && (value->is_object() || value->is_array());
+  };
+  return is_column(keys::kQuestion) && is_column(keys::kContext);
 }
 
 }  // namespace
@@ -47,6 +74,12 @@ SourceForm recognise_form(std::string_view text, const std::filesystem::path& fi
   }
   const std::optional<Json> object = first_object(text);
   if (!object) return SourceForm::kJson;
+  if (text[first] == '{' && is_by_columns(*object)) {
+    throw Error(
+        ErrorCode::kBadData, file.string(),
+        "holds columns, not rows; write it with to_json(..., orient=\"records\", lines=True), "
+        "or Dataset.to_json");
+  }
   if (is_label_studio(*object)) return SourceForm::kLabelStudio;
   return is_doccano(*object) ? SourceForm::kDoccano : SourceForm::kJson;
 }
@@ -60,8 +93,10 @@ void stream_form(SourceForm form, std::string_view text, const std::filesystem::
       return stream_label_studio(text, name, options, callback, notes, on_read);
     case SourceForm::kDoccano:
       return stream_doccano(text, name, options, callback, notes, on_read);
-    case SourceForm::kTable: return stream_table(text, name, options, callback, notes, on_read);
-    case SourceForm::kJson: return;  // row_stream.h reads it
+    case SourceForm::kTable:
+      return stream_table(text, name, options, callback, notes, on_read);
+    case SourceForm::kJson:
+      return;  // row_stream.h reads it
   }
 }
 

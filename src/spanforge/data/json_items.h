@@ -1,6 +1,6 @@
 #pragma once
-// The objects of a JSON file one after the other: of a list, of JSON lines, or the one it is. One of
-// them is held in memory at a time.
+// The objects of a JSON file one after the other: of a list, of JSON lines, or the one it is. One
+// of them is held in memory at a time.
 
 #include <functional>
 #include <string>

@@ -16,9 +16,9 @@ namespace spanforge {
 namespace {
 
 // What JSON-MIN and CSV add to the data.
-constexpr std::array<std::string_view, 8> kOfMin = {
-    "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "file_upload",
-    "comments"};
+constexpr std::array<std::string_view, 8> kOfMin = {"annotator",   "annotation_id", "created_at",
+                                                    "updated_at",  "lead_time",     "agreement",
+                                                    "file_upload", "comments"};
 
 std::string_view annotations_key(const Json& item) {
   for (const std::string_view key : {"annotations", "completions"}) {
@@ -87,8 +87,8 @@ class TaskReader {
     const std::string_view key = annotations_key(item);
     if (key.empty()) return;
     for (const Json& annotation : item.at(key)) {
-      if (!annotation.is_object() || flag(annotation, "was_cancelled") || flag(annotation, "cancelled") ||
-          flag(annotation, "skipped")) {
+      if (!annotation.is_object() || flag(annotation, "was_cancelled") ||
+          flag(annotation, "cancelled") || flag(annotation, "skipped")) {
         continue;
       }
       row.labelled = true;
@@ -133,8 +133,9 @@ class TaskReader {
     // Without a better name, "text" is the context, and not an answer.
     if (context == nullptr) context = data.find("text");
     if (context == nullptr || !take_context(*context, row)) {
-      row.error = fmt::format("has no text to label: its data hold {}; name it with --columns context=KEY",
-                              list_names(names));
+      row.error =
+          fmt::format("has no text to label: its data hold {}; name it with --columns context=KEY",
+                      list_names(names));
       return false;
     }
     const Json* question = value(Part::kQuestion);
@@ -163,7 +164,8 @@ class TaskReader {
       const Json* text = one.is_string() ? &one : one.find("text");
       if (text == nullptr || !text->is_string()) return false;
       if (!paragraphs_.empty()) row.context += "\n";
-      paragraphs_.push_back({static_cast<int64_t>(count_code_points(row.context)), text->as_string()});
+      paragraphs_.push_back(
+          {static_cast<int64_t>(count_code_points(row.context)), text->as_string()});
       row.context += text->as_string();
     }
     return !paragraphs_.empty();
@@ -176,8 +178,13 @@ class TaskReader {
     std::vector<std::string> typed, other_typed;
     for (const Result& result : results) {
       if (const auto span = span_of(*result.value)) {
-        if (answer_name_.empty() || result.name == answer_name_) spans.emplace_back(result.region, placed(*span));
+        if (answer_name_.empty() || result.name == answer_name_)
+          spans.emplace_back(result.region, placed(*span));
         continue;
+      }
+      if (result.value->contains("start") && row.error.empty()) {
+        row.error = fmt::format("holds a label whose place cannot be read: {}",
+                                quote_for_message(result.value->dump()));
       }
       const std::vector<std::string> texts = texts_of(*result.value, "text");
       for (const std::string& text : texts) {
@@ -193,7 +200,8 @@ class TaskReader {
       }
     }
     // Where nothing is marked and one text is typed, it is the answer.
-    if (spans.empty() && typed.empty() && has_question_ && other_typed.size() == 1 && answer_name_.empty()) {
+    if (spans.empty() && typed.empty() && has_question_ && other_typed.size() == 1 &&
+        answer_name_.empty()) {
       typed = other_typed;
     }
     row.typed = typed;
@@ -202,7 +210,8 @@ class TaskReader {
     if (!has_question_ && !questions.empty()) {
       row.question = questions.front().second;
     } else if (!has_question_) {
-      row.error = fmt::format("has no question: its data hold {}; name it with --columns question=KEY", keys_);
+      row.error = fmt::format(
+          "has no question: its data hold {}; name it with --columns question=KEY", keys_);
     }
     out(row);
   }
@@ -251,16 +260,19 @@ class TaskReader {
                  ? &paragraphs_[static_cast<size_t>(number)]
                  : nullptr;
     };
-    const Paragraph *first = part(*span.first_part), *last = part(span.last_part.value_or(*span.first_part));
+    const Paragraph *first = part(*span.first_part),
+                    *last = part(span.last_part.value_or(*span.first_part));
     if (first == nullptr || last == nullptr) return {.text = span.text};
     for (const OffsetUnit unit : label_studio_units()) {
       const UnitIndex in_first(first->text), in_last(last->text);
-      const auto start = in_first.code_point(unit, span.start), end = in_last.code_point(unit, span.end);
+      const auto start = in_first.code_point(unit, span.start),
+                 end = in_last.code_point(unit, span.end);
       if (!start || !end) continue;
       ToolSpan whole{first->start + *start, last->start + *end, span.text};
       whole.unit = OffsetUnit::kCodePoints;
       const bool checked =
-          first != last || place_span({span.start, span.end, span.text}, in_first, unit).has_value();
+          first != last ||
+          place_span({span.start, span.end, span.text}, in_first, unit).has_value();
       if (checked) return whole;
     }
     return {.text = span.text};
@@ -285,7 +297,9 @@ class TaskReader {
 }  // namespace
 
 // Code points since 1.4, UTF-16 units before.
-std::vector<OffsetUnit> label_studio_units() { return {OffsetUnit::kCodePoints, OffsetUnit::kUtf16}; }
+std::vector<OffsetUnit> label_studio_units() {
+  return {OffsetUnit::kCodePoints, OffsetUnit::kUtf16};
+}
 
 std::optional<ToolSpan> span_of(const Json& value) {
   if (!value.is_object()) return std::nullopt;
@@ -294,7 +308,8 @@ std::optional<ToolSpan> span_of(const Json& value) {
     return found == nullptr || found->is_null() ? nullptr : found;
   };
   ToolSpan span;
-  if (const Json* text = member("text"); text != nullptr && text->is_string()) span.text = text->as_string();
+  if (const Json* text = member("text"); text != nullptr && text->is_string())
+    span.text = text->as_string();
   const Json *start = member("start"), *end = member("end");
   const Json *start_offset = member("startOffset"), *end_offset = member("endOffset");
   if (const Json* global = member("globalOffsets"); global != nullptr && global->is_object()) {
@@ -329,7 +344,8 @@ std::optional<ToolSpan> span_of(const Json& value) {
 bool is_label_studio(const Json& item) {
   const Json* data = item.find("data");
   if (data != nullptr && data->is_object() && !data->empty()) return true;
-  return item.contains("annotation_id") && (item.contains("annotator") || item.contains("lead_time"));
+  return item.contains("annotation_id") &&
+         (item.contains("annotator") || item.contains("lead_time"));
 }
 
 void stream_label_studio(std::string_view text, const std::string& file, const ReadOptions& options,

@@ -16,7 +16,8 @@ bool is_word(char32_t c) {
   if (u_hasBinaryProperty(code, UCHAR_IDEOGRAPHIC)) return false;
   const auto script = u_getIntPropertyValue(code, UCHAR_LINE_BREAK);
   if (script == U_LB_COMPLEX_CONTEXT) return false;  // Thai, Lao, Khmer
-  return u_isalnum(code) || u_getIntPropertyValue(code, UCHAR_GENERAL_CATEGORY) == U_NON_SPACING_MARK;
+  return u_isalnum(code) ||
+         u_getIntPropertyValue(code, UCHAR_GENERAL_CATEGORY) == U_NON_SPACING_MARK;
 }
 
 // An edge within a word, or a span that begins or ends with white space.
@@ -46,9 +47,12 @@ bool same_text(std::string_view slice, std::string_view written) {
 
 std::string_view offset_unit_name(OffsetUnit unit) {
   switch (unit) {
-    case OffsetUnit::kCodePoints: return "code points";
-    case OffsetUnit::kUtf16: return "UTF-16 units";
-    case OffsetUnit::kGraphemes: return "grapheme clusters";
+    case OffsetUnit::kCodePoints:
+      return "code points";
+    case OffsetUnit::kUtf16:
+      return "UTF-16 units";
+    case OffsetUnit::kGraphemes:
+      return "grapheme clusters";
   }
   return "code points";
 }
@@ -119,7 +123,8 @@ std::optional<int64_t> UnitIndex::code_point(OffsetUnit unit, int64_t offset) co
 
 int64_t UnitIndex::offset(OffsetUnit unit, int64_t code_point) const {
   if (unit != OffsetUnit::kUtf16) return code_point;
-  return code_point + (std::ranges::lower_bound(wide_, static_cast<uint32_t>(code_point)) - wide_.begin());
+  return code_point +
+         (std::ranges::lower_bound(wide_, static_cast<uint32_t>(code_point)) - wide_.begin());
 }
 
 std::string_view UnitIndex::slice(int64_t start, int64_t end) const {
@@ -163,7 +168,8 @@ OffsetUnit UnitVote::winner() const {
   OffsetUnit best = possible_.front();
   for (const OffsetUnit unit : possible_) {
     const auto i = static_cast<size_t>(unit), b = static_cast<size_t>(best);
-    if (std::pair(misfits_[i], rough_edges_[i]) < std::pair(misfits_[b], rough_edges_[b])) best = unit;
+    if (std::pair(misfits_[i], rough_edges_[i]) < std::pair(misfits_[b], rough_edges_[b]))
+      best = unit;
   }
   return best;
 }

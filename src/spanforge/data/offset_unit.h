@@ -1,8 +1,8 @@
 #pragma once
-// What: in which unit a tool counted the characters of a text, and the same position in code points.
-// The tools that write no text beside their numbers leave it to evidence: which unit puts the text
-// that is written, where one is, at its place; which has no edge inside of a character; which puts
-// more edges between words.
+// What: in which unit a tool counted the characters of a text, and the same position in code
+// points. The tools that write no text beside their numbers leave it to evidence: which unit puts
+// the text that is written, where one is, at its place; which has no edge inside of a character;
+// which puts more edges between words.
 
 #include <array>
 #include <cstdint>
@@ -57,7 +57,8 @@ struct ToolSpan {
   std::optional<OffsetUnit> unit;   // where it is known for this span
   // Of a text in paragraphs: in which ones start and end count.
   std::optional<int64_t> first_part, last_part;
-  bool doubtful = false;  // the numbers are of a text that may be another (a page's, without its tags)
+  bool doubtful =
+      false;  // the numbers are of a text that may be another (a page's, without its tags)
 };
 
 // The span in code points under a unit, where its edges are in the text and, where a text is
@@ -68,7 +69,8 @@ std::optional<CharSpan> place_span(const ToolSpan& span, const UnitIndex& index,
 class UnitVote {
  public:
   // The first of the units is the one without evidence.
-  explicit UnitVote(std::span<const OffsetUnit> possible) : possible_(possible.begin(), possible.end()) {}
+  explicit UnitVote(std::span<const OffsetUnit> possible)
+      : possible_(possible.begin(), possible.end()) {}
   void count(const ToolSpan& span, const UnitIndex& index);
   OffsetUnit winner() const;
   bool mattered() const { return mattered_; }  // some span means different places

@@ -32,7 +32,8 @@ class LiteralReader {
   char current() const { return at_ < text_.size() ? text_[at_] : '\0'; }
 
   void skip_space() {
-    while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) {
+    while (at_ < text_.size() &&
+           std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) {
       ++at_;
     }
   }
@@ -143,7 +144,8 @@ class LiteralReader {
 
   bool read_number(Json& out) {
     size_t end = at_ + 1;
-    while (end < text_.size() && (is_name(text_[end]) || text_[end] == '-' || text_[end] == '+')) ++end;
+    while (end < text_.size() && (is_name(text_[end]) || text_[end] == '-' || text_[end] == '+'))
+      ++end;
     std::string_view digits = text_.substr(at_, end - at_);
     at_ = end;
     if (digits.starts_with('+')) digits.remove_prefix(1);
@@ -157,7 +159,8 @@ class LiteralReader {
     double real = 0;
     read = std::from_chars(digits.data(), last, real);
     // "5." is how NumPy prints 5.0.
-    if (read.ec != std::errc() || (read.ptr != last && !(read.ptr + 1 == last && *read.ptr == '.'))) {
+    if (read.ec != std::errc() ||
+        (read.ptr != last && !(read.ptr + 1 == last && *read.ptr == '.'))) {
       return false;
     }
     out = Json(real);
@@ -172,8 +175,10 @@ class LiteralReader {
     if (word.empty()) return false;
     if (word == "True" || word == "true") return out = Json(true), true;
     if (word == "False" || word == "false") return out = Json(false), true;
-    if (word == "None" || word == "null" || word == "nan" || word == "NaN") return out = Json(), true;
-    if ((word == "u" || word == "b") && (current() == '\'' || current() == '"')) return read_string(out);
+    if (word == "None" || word == "null" || word == "nan" || word == "NaN")
+      return out = Json(), true;
+    if ((word == "u" || word == "b") && (current() == '\'' || current() == '"'))
+      return read_string(out);
     if (current() != '(') return false;
     ++at_;
     if (!read_value(out)) return false;
@@ -183,7 +188,8 @@ class LiteralReader {
       if (take('=')) {
         Json ignored;
         skip_space();
-        if (current() == '\'' || current() == '"' ? !read_value(ignored) : !skip_name()) return false;
+        if (current() == '\'' || current() == '"' ? !read_value(ignored) : !skip_name())
+          return false;
       }
     }
     return take(')');
@@ -202,6 +208,8 @@ class LiteralReader {
 
 }  // namespace
 
-std::optional<Json> parse_python_literal(std::string_view text) { return LiteralReader(text).read(); }
+std::optional<Json> parse_python_literal(std::string_view text) {
+  return LiteralReader(text).read();
+}
 
 }  // namespace spanforge

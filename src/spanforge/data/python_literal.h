@@ -10,9 +10,8 @@
 
 namespace spanforge {
 
-// nullopt where the text is no such value, or something follows it. Tuples become lists, nan null. Of
-// a key that is there twice both are kept; the first is found.
-// REQUIRES: valid UTF-8.
+// nullopt where the text is no such value, or something follows it. Tuples become lists, nan null.
+// Of a key that is there twice both are kept; the first is found. REQUIRES: valid UTF-8.
 std::optional<Json> parse_python_literal(std::string_view text);
 
 }  // namespace spanforge

@@ -152,7 +152,8 @@ bool is_utf8_sample(std::string_view bytes) {
   return !invalid || (sample.size() < bytes.size() && *invalid + 4 > sample.size());
 }
 
-SourceText converted_from(std::string_view bytes, const std::string& encoding,
+// The bytes from `begin` on.
+SourceText converted_from(std::string_view bytes, size_t begin, const std::string& encoding,
                           const std::filesystem::path& file) {
   const ConverterPtr converter = open_converter(encoding);
   if (converter == nullptr) {
@@ -163,10 +164,10 @@ SourceText converted_from(std::string_view bytes, const std::string& encoding,
   }
   SourceText source;
   source.encoding = encoding;
-  if (const auto at = convert(converter.get(), bytes, source.converted)) {
+  if (const auto at = convert(converter.get(), bytes.substr(begin), source.converted)) {
     throw Error(ErrorCode::kBadData, file.string(),
                 fmt::format("is not {}: byte {} does not fit; give the file's encoding with --encoding",
-                            quote_for_message(encoding), *at));
+                            quote_for_message(encoding), begin + *at));
   }
   if (source.converted.starts_with(kMarks[0].bytes)) source.converted.erase(0, kMarks[0].bytes.size());
   source.text = source.converted;
@@ -209,7 +210,7 @@ SourceText read_source_text(std::string_view bytes, const std::filesystem::path&
     // The mark is proof; a name that contradicts it would only spoil the text.
     return plain(bytes.substr(mark->bytes.size()));
   }
-  if (!encoding.empty() && !names_utf8(encoding)) return converted_from(bytes, encoding, file);
+  if (!encoding.empty() && !names_utf8(encoding)) return converted_from(bytes, 0, encoding, file);
   if (!encoding.empty()) {
     if (const auto at = find_invalid_utf8(bytes)) {
       throw Error(ErrorCode::kBadData, file.string(), fmt::format("is not UTF-8: byte {} does not fit", *at));
@@ -217,11 +218,11 @@ SourceText read_source_text(std::string_view bytes, const std::filesystem::path&
     return plain(bytes);
   }
   if (mark != kMarks.end()) {
-    return converted_from(bytes.substr(mark->bytes.size()), std::string(mark->encoding), file);
+    return converted_from(bytes, mark->bytes.size(), std::string(mark->encoding), file);
   }
   const bool is_utf8 = is_utf8_sample(bytes);
   if (const auto guess = guess_utf16(bytes, is_utf8)) {
-    return converted_from(bytes, std::string(*guess), file);
+    return converted_from(bytes, 0, std::string(*guess), file);
   }
   if (is_utf8 || !reads_as_chinese(bytes.substr(0, kSample))) return plain(bytes);
   const ConverterPtr gb = open_converter("GB18030");

@@ -83,7 +83,7 @@ void TableReader::read_row(TableRow& row) {
   row.line = line_;
   row.open_quote = false;
   for (bool more = true; more;) {
-    std::string& cell = row.cells.emplace_back();
+    std::string& cell = row.cells.size() < kMostCells ? row.cells.emplace_back() : row.cells.back();
     if (shape_.quotes && at_ < text_.size() && text_[at_] == '"') {
       ++at_;
       read_quoted(cell, row.open_quote);
@@ -126,7 +126,8 @@ TableShape find_shape(std::string_view text, std::string_view file) {
       const PartColumns parts = find_parts(names, {}, file);
       const auto known = static_cast<size_t>(
           std::ranges::count_if(parts, [](const auto& part) { return part.has_value(); }));
-      const bool by_name = separator == (ends_with(file, ".tsv") || ends_with(file, ".tab") ? '\t' : ',');
+      const bool by_name =
+          separator == (ends_with(file, ".tsv") || ends_with(file, ".tab") ? '\t' : ',');
       const std::tuple score(known, by_name, names.size());
       if (score <= best) continue;
       best = score;
@@ -139,7 +140,7 @@ TableShape find_shape(std::string_view text, std::string_view file) {
 
 std::vector<std::string> header_of(std::string_view text, const TableShape& shape) {
   // A header is short; what is longer is none, and is not gone through.
-  constexpr size_t kLongest = size_t{1} << 20;
+  constexpr size_t kLongest = size_t{128} << 10;
   TableReader reader(text.substr(0, shape.begin + kLongest), shape);
   TableRow row;
   if (!reader.next(row)) return {};

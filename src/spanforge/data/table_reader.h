@@ -1,7 +1,7 @@
 #pragma once
 // What: the rows of a table in text: CSV (RFC 4180), TSV, and what spreadsheets write besides:
-//   semicolons, "sep=;" as the first line, line ends of any kind, line ends and separators inside of
-//   quotes, text behind a closing quote.
+//   semicolons, "sep=;" as the first line, line ends of any kind, line ends and separators inside
+//   of quotes, text behind a closing quote.
 // Memory: one row. Nothing is checked of the text; UTF-8 is the caller's matter.
 // In a TSV whose quotes do not enclose cells, as some tools write it, quotes are characters.
 
@@ -13,21 +13,23 @@
 namespace spanforge {
 
 struct TableRow {
-  std::vector<std::string> cells;
-  int64_t line = 0;         // where it begins, from 1
-  std::string_view source;  // its bytes, with the line end
-  bool open_quote = false;  // the text ends inside of quotes
+  std::vector<std::string> cells;  // what stands behind kMostCells of them is in the last
+  int64_t line = 0;                // where it begins, from 1
+  std::string_view source;         // its bytes, with the line end
+  bool open_quote = false;         // the text ends inside of quotes
 };
 
 struct TableShape {
   char separator = ',';
-  bool quotes = true;   // they enclose cells
-  size_t begin = 0;     // of the header, behind "sep=;"
+  bool quotes = true;  // they enclose cells
+  size_t begin = 0;    // of the header, behind "sep=;"
   int64_t first_line = 1;
 };
 
 class TableReader {
  public:
+  static constexpr size_t kMostCells =
+      16385;  // one more than the columns of the largest spreadsheet
   TableReader(std::string_view text, TableShape shape)
       : text_(text), shape_(shape), at_(shape.begin), line_(shape.first_line) {}
   // The next row that is not empty. False: there is none.

@@ -41,7 +41,8 @@ std::optional<Json> structure_of(std::string_view cell) {
 // Cells that spreadsheets and pandas write where there is nothing.
 bool is_nothing(std::string_view cell) {
   const std::string_view text = trim_white_space(cell);
-  return text.empty() || text == "[]" || text == "{}" || text == "nan" || text == "NaN" || text == "None";
+  return text.empty() || text == "[]" || text == "{}" || text == "nan" || text == "NaN" ||
+         text == "None";
 }
 
 bool has_answers(std::string_view cell) {
@@ -55,12 +56,13 @@ bool has_answers(std::string_view cell) {
 // Spans of Label Studio's CSV: "start" and "end" in the tool's unit.
 bool is_span_list(const Json& value) {
   return value.is_array() && !value.empty() && std::ranges::all_of(value, [](const Json& one) {
-    return !one.contains("answer_start") && (one.contains("end") || one.contains("end_offset")) &&
-           span_of(one).has_value();
-  });
+           return !one.contains("answer_start") &&
+                  (one.contains("end") || one.contains("end_offset")) && span_of(one).has_value();
+         });
 }
 
-// A cell's number: "12", as spreadsheets write it "12.0", "12,0" or "1.2E1"; else the cell as it is.
+// A cell's number: "12", as spreadsheets write it "12.0", "12,0" or "1.2E1"; else the cell as it
+// is.
 Json start_of(std::string_view cell) {
   const std::string_view text = trim_white_space(cell);
   if (is_nothing(text)) return nullptr;
@@ -77,8 +79,13 @@ Json start_of(std::string_view cell) {
 class TableRows {
  public:
   TableRows(std::string_view text, const std::string& file, const ReadOptions& options)
-      : text_(text), file_(file), options_(options), shape_(find_shape(text, file)),
-        names_(header_of(text, shape_)), vote_(label_studio_units()), budget_(text.size()) {
+      : text_(text),
+        file_(file),
+        options_(options),
+        shape_(find_shape(text, file)),
+        names_(header_of(text, shape_)),
+        vote_(label_studio_units()),
+        budget_(text.size()) {
     require_utf8(header_source(text, shape_));
     parts_ = find_parts(names_, options.columns, file);
     require_columns();
@@ -114,13 +121,15 @@ class TableRows {
   void require_columns() const {
     std::string missing;
     for (const Part which : {Part::kQuestion, Part::kContext}) {
-      if (!part(which)) missing += fmt::format("{}{}", missing.empty() ? "" : " and ", part_name(which));
+      if (!part(which))
+        missing += fmt::format("{}{}", missing.empty() ? "" : " and ", part_name(which));
     }
     if (missing.empty()) return;
-    throw Error(ErrorCode::kBadData, file_,
-                fmt::format("is a table without a column for {}; its columns are: {}; name them with "
-                            "--columns question=NAME,context=NAME,answer=NAME",
-                            missing, list_names(names_)));
+    throw Error(
+        ErrorCode::kBadData, file_,
+        fmt::format("is a table without a column for {}; its columns are: {}; name them with "
+                    "--columns question=NAME,context=NAME,answer=NAME",
+                    missing, list_names(names_)));
   }
 
   static std::string_view header_source(std::string_view text, const TableShape& shape) {
@@ -148,8 +157,9 @@ class TableRows {
     for (int64_t number = 1; reader.next(row); ++number) {
       require_utf8(row.source);
       if (row.open_quote) {
-        throw Error(ErrorCode::kBadData, fmt::format("{}: line {}", file_, row.line),
-                    "a quote opens in this row that nothing closes; write a quote within quotes twice");
+        throw Error(
+            ErrorCode::kBadData, fmt::format("{}: line {}", file_, row.line),
+            "a quote opens in this row that nothing closes; write a quote within quotes twice");
       }
       body(row, number);
     }
@@ -179,9 +189,10 @@ class TableRows {
     const auto error = [](std::string reason) -> Json { return {{"error", std::move(reason)}}; };
     for (size_t i = names_.size(); i < row.cells.size(); ++i) {
       if (trim_white_space(row.cells[i]).empty()) continue;
-      return error(fmt::format("has {} cells, the first row names {}; a cell that holds the separator "
-                               "must stand in quotes",
-                               row.cells.size(), names_.size()));
+      return error(
+          fmt::format("has {} cells, the first row names {}; a cell that holds the separator "
+                      "must stand in quotes",
+                      row.cells.size(), names_.size()));
     }
     for (const Part which : {Part::kQuestion, Part::kContext}) {
       if (*part(which) < row.cells.size()) continue;
@@ -257,7 +268,8 @@ class TableRows {
     const std::vector<Occurrences> found =
         joined ? find_occurrences(context, pieces) : std::vector<Occurrences>(2);
     const bool split = found.back().count == 0 &&
-                       std::all_of(found.begin(), found.end() - 1, [](const Occurrences& one) { return one.count > 0; });
+                       std::all_of(found.begin(), found.end() - 1,
+                                   [](const Occurrences& one) { return one.count > 0; });
     if (!split) return {std::string(text)};
     return {pieces.begin(), pieces.end() - 1};
   }
@@ -309,7 +321,8 @@ class TableRows {
 bool is_table(std::string_view text, std::string_view file) {
   if (header_of(text, find_shape(text, file)).size() > 1) return true;
   const std::string ending = std::filesystem::path(file).extension().string();
-  return ending == ".csv" || ending == ".tsv" || ending == ".tab" || ending == ".CSV" || ending == ".TSV";
+  return ending == ".csv" || ending == ".tsv" || ending == ".tab" || ending == ".CSV" ||
+         ending == ".TSV";
 }
 
 void stream_table(std::string_view text, const std::string& file, const ReadOptions& options,

@@ -36,9 +36,13 @@ Json row_of(ToolRow& row, const Survey& survey, const ToolForm& form, SliceBudge
   out["question"] = std::move(row.question);
   const UnitIndex index(row.context);
   Json answers = Json::array();
-  std::set<std::string> known;
+  std::set<std::pair<int64_t, std::string_view>> known;  // the texts are those in `answers`
   const auto add = [&](Json answer) {
-    if (known.insert(answer.dump()).second) answers.push_back(std::move(answer));
+    const bool object = answer.is_object();
+    const Json* start = answer.find("answer_start");
+    const int64_t number = start == nullptr || start->is_null() ? -1 : start->get<int64_t>();
+    const std::string& text = object ? answer.at("text").as_string() : answer.as_string();
+    if (known.emplace(number, text).second) answers.push_back(std::move(answer));
   };
   for (const ToolSpan& span : row.spans) {
     auto answer = answer_of(span, index, form.units, survey.vote.winner(), budget);
@@ -77,7 +81,8 @@ std::variant<Json, std::string> answer_of(const ToolSpan& span, const UnitIndex&
     return fmt::format("the label from {} to {} is not within the text", span.start, span.end);
   }
   std::string text = index.has_escapes() ? *span.text : with_line_ends(*span.text);
-  if (span.start < 0 || span.doubtful) return Json{{"text", std::move(text)}, {"answer_start", nullptr}};
+  if (span.start < 0 || span.doubtful)
+    return Json{{"text", std::move(text)}, {"answer_start", nullptr}};
   const OffsetUnit unit = span.unit.value_or(first);
   const int64_t stated = index.code_point(unit, span.start).value_or(span.start);
   return Json{{"text", std::move(text)}, {"answer_start", stated}};
@@ -85,9 +90,10 @@ std::variant<Json, std::string> answer_of(const ToolSpan& span, const UnitIndex&
 
 bool means_no_answer(std::string_view text) {
   constexpr std::array<std::string_view, 19> kSpellings = {
-      "noanswer", "none",     "unanswerable", "notanswerable", "impossible", "isimpossible", "noanswers",
-      "notfound", "无答案",   "無答案",       "无法回答",      "無法回答",   "不可回答",     "没有答案",
-      "沒有答案", "答えなし", "回答不可",     "답없음",        "sinrespuesta"};
+      "noanswer",     "none",      "unanswerable", "notanswerable", "impossible",
+      "isimpossible", "noanswers", "notfound",     "无答案",        "無答案",
+      "无法回答",     "無法回答",  "不可回答",     "没有答案",      "沒有答案",
+      "答えなし",     "回答不可",  "답없음",       "sinrespuesta"};
   std::string plain = normalize_for_overlap(text);
   std::erase(plain, '_');
   return std::ranges::find(kSpellings, plain) != kSpellings.end();

@@ -38,11 +38,11 @@ struct ToolForm {
 void stream_tool_rows(const ToolForm& form, size_t file_size, const ToolRows& rows,
                       const RowCallback& callback, std::vector<std::string>& notes);
 
-// The memory that the texts of answers may take which stand in the file as two numbers only: a few
-// times the file, and 32 MB. What takes more is made to fill memory.
+// The memory that the texts of answers may take which stand in the file as two numbers only: as
+// much as the file, and 8 MB. What takes more is made to fill memory.
 class SliceBudget {
  public:
-  explicit SliceBudget(size_t file_size) : left_(uint64_t{4} * file_size + (uint64_t{32} << 20)) {}
+  explicit SliceBudget(size_t file_size) : left_(file_size + (uint64_t{8} << 20)) {}
   bool take(uint64_t bytes) { return bytes <= left_ && (left_ -= bytes, true); }
 
  private:

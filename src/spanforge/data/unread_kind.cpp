@@ -32,16 +32,21 @@ constexpr std::array kSignatures = {
     Signature{"\xFF\xFF\xFF\xFF"sv, "an Arrow stream, as Hugging Face's datasets keep it",
               "write it as JSON lines first, in Python: "
               "datasets.Dataset.from_file(FILE).to_json(\"data.jsonl\")"},
-    Signature{"SQLite format 3\0"sv, "an SQLite database",
-              "export the table first: sqlite3 -header -csv FILE \"select * from TABLE\" > data.csv"},
-    Signature{"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"sv, "an old Excel or Word file (.xls, .doc)", kSheet},
+    Signature{
+        "SQLite format 3\0"sv, "an SQLite database",
+        "export the table first: sqlite3 -header -csv FILE \"select * from TABLE\" > data.csv"},
+    Signature{"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"sv, "an old Excel or Word file (.xls, .doc)",
+              kSheet},
     Signature{"\x1F\x8B"sv, "a gzip archive", "unpack it first: gunzip FILE"},
-    Signature{"\xFD" "7zXZ\0"sv, "an xz archive", "unpack it first: xz -d FILE"},
+    Signature{"\xFD"
+              "7zXZ\0"sv,
+              "an xz archive", "unpack it first: xz -d FILE"},
     Signature{"BZh"sv, "a bzip2 archive", "unpack it first: bzip2 -d FILE"},
     Signature{"\x28\xB5\x2F\xFD"sv, "a zstd archive", "unpack it first: zstd -d FILE"},
     Signature{"7z\xBC\xAF\x27\x1C"sv, "a 7z archive", "unpack it first: 7z x FILE"},
     Signature{"Rar!\x1A\x07"sv, "a RAR archive", "unpack it first"},
-    Signature{"%PDF-"sv, "a PDF", "it holds no questions; write them as JSON or CSV beside its text"},
+    Signature{"%PDF-"sv, "a PDF",
+              "it holds no questions; write them as JSON or CSV beside its text"},
     Signature{"{\\rtf"sv, "a rich text document (RTF)",
               "it holds no questions; write them as JSON or CSV beside its text"},
     Signature{"\x93NUMPY"sv, "a NumPy array", "write its rows as JSON lines first"},
@@ -77,7 +82,9 @@ std::string zip_kind(std::string_view bytes) {
 }
 
 // A tar archive's first member; "ustar" is in its header.
-bool is_tar(std::string_view bytes) { return bytes.size() > 262 && bytes.substr(257, 5) == "ustar"; }
+bool is_tar(std::string_view bytes) {
+  return bytes.size() > 262 && bytes.substr(257, 5) == "ustar";
+}
 
 // Python's pickle, protocol 2 and later: PROTO n, and STOP at the end.
 bool is_pickle(std::string_view bytes) {
@@ -125,9 +132,11 @@ std::optional<std::string> unread_text_kind(std::string_view text) {
     return "is a Git LFS pointer, not the data; fetch the data with: git lfs pull";
   }
   if (starts_like(text, "<!doctype html") || starts_like(text, "<html")) {
-    return "is a web page, not the data; open its address in a browser and download the file itself";
+    return "is a web page, not the data; open its address in a browser and download the file "
+           "itself";
   }
-  if (starts_like(text, "<?xml") || (text.starts_with("<") && text.substr(0, 4096).find("</") != std::string_view::npos)) {
+  if (starts_like(text, "<?xml") ||
+      (text.starts_with("<") && text.substr(0, 4096).find("</") != std::string_view::npos)) {
     return "is XML, which is not read; write its questions as JSON or CSV";
   }
   if (is_python_list(text)) {
@@ -135,7 +144,8 @@ std::optional<std::string> unread_text_kind(std::string_view text) {
            "open(\"data.json\", \"w\"))";
   }
   if (text.starts_with("%YAML") || text.starts_with("---\n") || text.starts_with("---\r\n") ||
-      text.starts_with("- question:") || text.starts_with("- id:") || text.starts_with("- context:")) {
+      text.starts_with("- question:") || text.starts_with("- id:") ||
+      text.starts_with("- context:")) {
     return "is YAML, which is not read; write its rows as JSON or CSV";
   }
   return std::nullopt;
@@ -143,14 +153,18 @@ std::optional<std::string> unread_text_kind(std::string_view text) {
 
 void refuse_unread_directory(const std::filesystem::path& path) {
   std::error_code ignored;  // what cannot be looked at is none
-  const auto holds = [&](const char* name) { return std::filesystem::exists(path / name, ignored); };
+  const auto holds = [&](const char* name) {
+    return std::filesystem::exists(path / name, ignored);
+  };
   if (!std::filesystem::is_directory(path, ignored)) return;
   constexpr std::string_view kKind =
-      "is a directory that Hugging Face's save_to_disk wrote; write each split as JSON lines first, "
+      "is a directory that Hugging Face's save_to_disk wrote; write each split as JSON lines "
+      "first, "
       "in Python: ";
   if (holds("dataset_dict.json")) {
-    throw Error(ErrorCode::kBadData, path.string(),
-                fmt::format("{}datasets.load_from_disk(DIR)[\"train\"].to_json(\"train.jsonl\")", kKind));
+    throw Error(
+        ErrorCode::kBadData, path.string(),
+        fmt::format("{}datasets.load_from_disk(DIR)[\"train\"].to_json(\"train.jsonl\")", kKind));
   }
   if (holds("dataset_info.json") && holds("state.json")) {
     throw Error(ErrorCode::kBadData, path.string(),
