@@ -14,13 +14,6 @@ bool starts_with_any_case(std::string_view text, std::string_view lower) {
          });
 }
 
-std::string_view advice(ForeignContent content) {
-  if (content == ForeignContent::kLfsPointer) {
-    return "not the file itself: run \"git lfs pull\" in its repository, or download the file again";
-  }
-  return "probably an error page saved in the file's place: download the file again";
-}
-
 }  // namespace
 
 std::optional<ForeignContent> find_foreign_content(std::string_view head) {
@@ -37,11 +30,18 @@ std::string_view foreign_content_name(ForeignContent content) {
   return content == ForeignContent::kLfsPointer ? "a Git LFS pointer" : "a web page";
 }
 
+std::string_view foreign_content_advice(ForeignContent content) {
+  if (content == ForeignContent::kLfsPointer) {
+    return "not the file itself: run \"git lfs pull\" in its repository, or download the file again";
+  }
+  return "probably an error page saved in the file's place: download the file again";
+}
+
 void refuse_foreign_content(std::string_view head, const std::string& place, ErrorCode code) {
   const auto content = find_foreign_content(head);
   if (!content) return;
   throw Error(code, place,
-              fmt::format("is {}, {}", foreign_content_name(*content), advice(*content)));
+              fmt::format("is {}, {}", foreign_content_name(*content), foreign_content_advice(*content)));
 }
 
 }  // namespace spanforge

@@ -16,6 +16,8 @@ enum class ForeignContent { kLfsPointer, kWebPage };
 std::optional<ForeignContent> find_foreign_content(std::string_view head);
 
 std::string_view foreign_content_name(ForeignContent content);  // "a Git LFS pointer"
+// "not the file itself: run ...": what to do.
+std::string_view foreign_content_advice(ForeignContent content);
 
 // Throws Error{code, place} that says what `head` is and what to do; returns where it is neither.
 void refuse_foreign_content(std::string_view head, const std::string& place, ErrorCode code);

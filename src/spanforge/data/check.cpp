@@ -24,11 +24,6 @@ bool has_control_character(std::string_view text) {
   return false;
 }
 
-// Whether the text of an answer that is no string was a number.
-bool is_number(std::string_view text) {
-  return !text.empty() && (text.front() == '-' || (text.front() >= '0' && text.front() <= '9'));
-}
-
 class Checker {
  public:
   explicit Checker(const Dataset& dataset)
@@ -279,22 +274,14 @@ class Checker {
     }
   }
 
-  // A text that is no string is the answer where it stands whole; where it is a part of something
-  // (the 5 of 1500) it stands nowhere.
   void locate_mistyped(const std::string& context, const CodePointIndex& index,
                        const std::vector<AnswerOf>& mistyped) {
     const Numerals numerals(context);
     for (const AnswerOf& one : mistyped) {
       const Answer& answer = answer_of(one);
-      const int64_t stated = stated_start(answer);
-      std::optional<int64_t> place;
-      if (is_number(answer.text)) {
-        place = numerals.place_of(answer.text, stated);
-      } else if (!answer.text.empty() && stands_as_word(answer.text, stated, context, index)) {
-        place = stated;
-      }
-      // Without starts it will be read as standing where it does first.
-      if (answer.source == StartSource::kNoStarts && place != stated) place.reset();
+      const std::optional<int64_t> place =
+          place_of_mistyped(answer.text, stated_start(answer), answer.source == StartSource::kNoStarts,
+                            numerals, context, index);
       std::optional<Answer> repair;
       if (place) repair = Answer{answer.text, *place, answer.source};
       find_mistyped(one.example, one.answer)->repair = repair;

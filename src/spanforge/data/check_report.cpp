@@ -251,7 +251,10 @@ std::optional<Error> check_verdict(const CheckReport& report,
       const std::string tail =
           unsound > 1 ? fmt::format(" (and {} more unsound places)", unsound - 1) : "";
       if (fault != faults.end()) {
-        return Error(ErrorCode::kBadData, file.file + ": " + fault->place, fault->reason + tail);
+        const std::string id =
+            fault->id.empty() ? "" : fmt::format(" (id {})", quote_for_message(fault->id));
+        return Error(ErrorCode::kBadData, file.file + ": " + fault->place + id,
+                     fault->reason + tail);
       }
       const Finding& first = file.unsound.front();
       return Error(ErrorCode::kBadData, datasets[i]->place_of(datasets[i]->examples[first.example]),

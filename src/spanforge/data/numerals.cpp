@@ -26,6 +26,10 @@ bool is_sign(char32_t c) { return c == U'-' || c == U'+' || c == 0x2212; }
 // A letter of a script that sets its words apart.
 bool is_letter(char32_t c) { return c < 0x590 && unicode::has(c, unicode::kWord) && !is_digit(c); }
 
+bool is_number(std::string_view text) {
+  return !text.empty() && (text.front() == '-' || (text.front() >= '0' && text.front() <= '9'));
+}
+
 }  // namespace
 
 Numerals::Numerals(const std::string& context) {
@@ -95,6 +99,19 @@ bool stands_as_word(std::string_view word, int64_t start, const std::string& con
   if (position > 0 && belongs(next_code_point(context, before))) return false;
   at += word.size();
   return at >= context.size() || !belongs(next_code_point(context, at));
+}
+
+std::optional<int64_t> place_of_mistyped(std::string_view text, int64_t stated, bool without_starts,
+                                         const Numerals& numerals, const std::string& context,
+                                         const CodePointIndex& index) {
+  std::optional<int64_t> place;
+  if (is_number(text)) {
+    place = numerals.place_of(text, stated);
+  } else if (!text.empty() && stands_as_word(text, stated, context, index)) {
+    place = stated;
+  }
+  if (without_starts && place != stated) return std::nullopt;
+  return place;
 }
 
 }  // namespace spanforge

@@ -40,4 +40,12 @@ class Numerals {
 bool stands_as_word(std::string_view word, int64_t start, const std::string& context,
                     const CodePointIndex& index);
 
+// Where an answer whose text is no string in its file, but a number or a truth value, is meant to
+// stand: nullopt: nowhere for certain. Where it is a part of something (the 5 of 1500) it stands
+// nowhere. without_starts: the file has no starts, so it is read as standing where it does first,
+// which is `stated`. REQUIRES: numerals and index are the context's.
+std::optional<int64_t> place_of_mistyped(std::string_view text, int64_t stated, bool without_starts,
+                                         const Numerals& numerals, const std::string& context,
+                                         const CodePointIndex& index);
+
 }  // namespace spanforge

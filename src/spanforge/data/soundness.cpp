@@ -6,12 +6,40 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/join.h"
-#include "spanforge/data/occurrences.h"
+#include "spanforge/data/alignment.h"
+#include "spanforge/data/numerals.h"
 
 namespace spanforge {
 namespace {
 
-using Stops = bool (*)(const Dataset&, const RowFault&);
+// certain: whether what the fault leaves of an answer's text is certain.
+using Stops = bool (*)(const RowFault& fault, bool certain);
+
+// Of each fault. Each context is read once, however many faults it has.
+std::vector<bool> find_certain_texts(const Dataset& dataset) {
+  std::vector<bool> certain(dataset.faults.size(), true);
+  std::map<size_t, std::vector<size_t>> faults_of;  // by context
+  for (size_t i = 0; i < dataset.faults.size(); ++i) {
+    const RowFault& fault = dataset.faults[i];
+    if (fault.kind == FaultKind::kTextType) {
+      faults_of[dataset.examples[fault.example].context].push_back(i);
+    }
+  }
+  for (const auto& [number, faults] : faults_of) {
+    const std::string& context = dataset.contexts[number];
+    const Numerals numerals(context);
+    const CodePointIndex index(context);
+    for (const size_t i : faults) {
+      const RowFault& fault = dataset.faults[i];
+      const Answer& answer =
+          dataset.examples[fault.example].answers[static_cast<size_t>(fault.answer)];
+      certain[i] = place_of_mistyped(answer.text, stated_start(answer),
+                                     answer.source == StartSource::kNoStarts, numerals, context, index)
+                       .has_value();
+    }
+  }
+  return certain;
+}
 
 std::string place_of(const Dataset& dataset, const RowFault& fault) {
   std::string place = dataset.file.string();
@@ -31,8 +59,10 @@ std::string way_on(FaultKind kind, bool training) {
 }
 
 void refuse(const Dataset& dataset, Stops stops, bool training) {
-  for (const RowFault& fault : dataset.faults) {
-    if (!stops(dataset, fault)) continue;
+  const std::vector<bool> certain = find_certain_texts(dataset);
+  for (size_t i = 0; i < dataset.faults.size(); ++i) {
+    const RowFault& fault = dataset.faults[i];
+    if (!stops(fault, certain[i])) continue;
     throw Error(ErrorCode::kBadData, place_of(dataset, fault),
                 fmt::format("{} ({})", fault.reason, way_on(fault.kind, training)));
   }
@@ -52,8 +82,10 @@ std::string count_faults(const std::vector<const RowFault*>& faults) {
 Dataset drop(Dataset dataset, Stops stops, std::string& line) {
   std::vector<const RowFault*> dropped;
   std::vector<bool> keep(dataset.examples.size(), true);
-  for (const RowFault& fault : dataset.faults) {
-    if (!stops(dataset, fault)) continue;
+  const std::vector<bool> certain = find_certain_texts(dataset);
+  for (size_t i = 0; i < dataset.faults.size(); ++i) {
+    const RowFault& fault = dataset.faults[i];
+    if (!stops(fault, certain[i])) continue;
     dropped.push_back(&fault);
     if (fault.example != SIZE_MAX) keep[fault.example] = false;
   }
@@ -67,30 +99,19 @@ Dataset drop(Dataset dataset, Stops stops, std::string& line) {
   return dataset;
 }
 
-bool stops_training(const Dataset&, const RowFault& fault) {
+bool stops_training(const RowFault& fault, bool) {
   return fault.kind == FaultKind::kBadRow || (fault.kind == FaultKind::kTextType && fault.answer == 0);
 }
 
-bool stops_scoring(const Dataset& dataset, const RowFault& fault) {
-  return fault.kind == FaultKind::kBadRow || !is_certain_text(dataset, fault);
+bool stops_scoring(const RowFault& fault, bool certain) {
+  return fault.kind == FaultKind::kBadRow || !certain;
 }
 
-bool stops_scoring_by_id(const Dataset& dataset, const RowFault& fault) {
-  return fault.kind == FaultKind::kDuplicateId || stops_scoring(dataset, fault);
+bool stops_scoring_by_id(const RowFault& fault, bool certain) {
+  return fault.kind == FaultKind::kDuplicateId || stops_scoring(fault, certain);
 }
 
 }  // namespace
-
-bool is_certain_text(const Dataset& dataset, const RowFault& fault) {
-  if (fault.kind != FaultKind::kTextType) return true;
-  const Example& example = dataset.examples[fault.example];
-  const Answer& answer = example.answers[static_cast<size_t>(fault.answer)];
-  if (answer.text.empty()) return false;  // null
-  const std::string& context = dataset.context_of(example);
-  if (is_aligned(answer, context)) return true;
-  const std::string_view text = answer.text;
-  return answer.source != StartSource::kStated && find_occurrences(context, {&text, 1})[0].count > 0;
-}
 
 void require_references(const Dataset& dataset) {
   if (!dataset.blind) return;

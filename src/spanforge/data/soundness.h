@@ -11,10 +11,6 @@
 
 namespace spanforge {
 
-// True where the answer's text is what the file's author can only have meant: a text, or a number
-// whose spelling stands where the answer says, or, where that is not known, in the context.
-bool is_certain_text(const Dataset& dataset, const RowFault& fault);
-
 // Throws for a blind set.
 void require_references(const Dataset& dataset);
 
@@ -24,7 +20,8 @@ void require_trainable(const Dataset& dataset);
 // ("" where none). Throws where nothing is left.
 Dataset drop_untrainable(Dataset dataset, std::string& line);
 
-// Every row can be read, and every reference's text is certain. by_id: no id stands twice either, as
+// Every row can be read, and every reference's text is certain: a text, or a number or truth value that
+// stands whole where it says or, where it does not say, in one place. by_id: no id stands twice either, as
 // where scores or predictions are kept by id. A blind set passes.
 void require_scorable(const Dataset& dataset, bool by_id);
 // Leaves out the questions that require_scorable refuses where by_id is false; as drop_untrainable.

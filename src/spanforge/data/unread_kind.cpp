@@ -6,6 +6,7 @@
 #include <array>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/foreign_content.h"
 
 namespace spanforge {
 namespace {
@@ -128,12 +129,8 @@ std::optional<std::string> unread_text_kind(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return std::nullopt;
   text.remove_prefix(first);
-  if (text.starts_with("version https://git-lfs.github.com/spec/")) {
-    return "is a Git LFS pointer, not the data; fetch the data with: git lfs pull";
-  }
-  if (starts_like(text, "<!doctype html") || starts_like(text, "<html")) {
-    return "is a web page, not the data; open its address in a browser and download the file "
-           "itself";
+  if (const auto content = find_foreign_content(text)) {
+    return fmt::format("is {}, {}", foreign_content_name(*content), foreign_content_advice(*content));
   }
   if (starts_like(text, "<?xml") ||
       (text.starts_with("<") && text.substr(0, 4096).find("</") != std::string_view::npos)) {
