@@ -43,9 +43,11 @@ bool ContextShift::led_elsewhere(int64_t start, const std::vector<Fit>& fits) co
 }
 
 std::optional<ShiftProof> ContextShift::prove(int64_t stated, const std::vector<Fit>& fits) const {
-  const auto same = std::ranges::equal_range(sure_, stated, {}, &SureAnswer::stated);
-  const auto before = static_cast<size_t>(same.begin() - sure_.begin());  // that many
-  const auto behind = static_cast<size_t>(same.end() - sure_.begin());    // the first of them
+  // std::ranges::equal_range does not compile with clang 14 and GCC 12's library.
+  const auto at = std::ranges::lower_bound(sure_, stated, {}, &SureAnswer::stated);
+  const auto past = std::ranges::upper_bound(sure_, stated, {}, &SureAnswer::stated);
+  const auto before = static_cast<size_t>(at - sure_.begin());   // that many
+  const auto behind = static_cast<size_t>(past - sure_.begin());  // the first of them
   if (before == 0 && behind == sure_.size()) return std::nullopt;
   // Those nearest, on both sides and in between, have one shift.
   size_t first = before, last = behind;
