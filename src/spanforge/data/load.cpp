@@ -366,7 +366,7 @@ class DatasetBuilder {
 
   std::string take_id(Json& row, const std::string& place) const {
     Json* id = find(row, "id", keys::kId);
-    if (id == nullptr) fail(place, "id is missing");
+    if (id == nullptr) fail_missing("id", place);
     if (id->is_number_integer()) return id->dump();
     std::string text = string_of(*id, "id", place);
     if (text.empty()) fail(place, "id is empty");
@@ -392,8 +392,12 @@ class DatasetBuilder {
   std::string take_string(Json& row, std::string_view ours, const Names& names,
                           const std::string& place) const {
     Json* value = find(row, ours, names);
-    if (value == nullptr) fail(place, fmt::format("{} is missing", ours));
+    if (value == nullptr) fail_missing(ours, place);
     return string_of(*value, ours, place);
+  }
+
+  [[noreturn]] void fail_missing(std::string_view ours, const std::string& place) const {
+    fail(place, fmt::format("{} is missing (--columns {}=NAME, where it has another name)", ours, ours));
   }
 
   // The text, which is moved out.

@@ -52,7 +52,8 @@ std::string place_of(const Dataset& dataset, const RowFault& fault) {
 std::string way_on(FaultKind kind, bool training) {
   std::string way = kind == FaultKind::kDuplicateId
                         ? "scores are kept by id; data fix gives the second a new one"
-                    : kind == FaultKind::kTextType ? "data fix writes it as a text where that is certain"
+                    : kind == FaultKind::kTextType
+                        ? "data fix writes a number as a text where that is certain"
                                                    : "data check names all such rows";
   if (training) way += "; --on-bad-answer drop goes on without it";
   return way;
