@@ -5,7 +5,6 @@
 #include <fmt/core.h>
 
 namespace spanforge {
-namespace {
 
 bool starts_with_any_case(std::string_view text, std::string_view lower) {
   return text.size() >= lower.size() &&
@@ -13,8 +12,6 @@ bool starts_with_any_case(std::string_view text, std::string_view lower) {
            return wanted == (found >= 'A' && found <= 'Z' ? found - 'A' + 'a' : found);
          });
 }
-
-}  // namespace
 
 std::optional<ForeignContent> find_foreign_content(std::string_view head) {
   if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);

@@ -10,6 +10,9 @@
 
 namespace spanforge {
 
+// Whether the text begins with `lower`, ASCII letters in any case. REQUIRES: no capital in `lower`.
+bool starts_with_any_case(std::string_view text, std::string_view lower);
+
 enum class ForeignContent { kLfsPointer, kWebPage };
 
 // nullopt: `head`, the first bytes of a file, begins like neither.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "spanforge/data/check.h"
+#include "spanforge/data/soundness.h"
 
 namespace spanforge {
 namespace {
@@ -251,9 +252,7 @@ std::optional<Error> check_verdict(const CheckReport& report,
       const std::string tail =
           unsound > 1 ? fmt::format(" (and {} more unsound places)", unsound - 1) : "";
       if (fault != faults.end()) {
-        const std::string id =
-            fault->id.empty() ? "" : fmt::format(" (id {})", quote_for_message(fault->id));
-        return Error(ErrorCode::kBadData, file.file + ": " + fault->place + id,
+        return Error(ErrorCode::kBadData, place_of_fault(*datasets[i], *fault),
                      fault->reason + tail);
       }
       const Finding& first = file.unsound.front();

@@ -41,20 +41,14 @@ std::vector<bool> find_certain_texts(const Dataset& dataset) {
   return certain;
 }
 
-std::string place_of(const Dataset& dataset, const RowFault& fault) {
-  std::string place = dataset.file.string();
-  if (!fault.place.empty()) place += ": " + fault.place;
-  if (!fault.id.empty()) place += fmt::format(" (id {})", quote_for_message(fault.id));
-  return place;
-}
-
 // What a user can do about it.
 std::string way_on(FaultKind kind, bool training) {
-  std::string way = kind == FaultKind::kDuplicateId
-                        ? "scores are kept by id; data fix gives the second a new one"
-                    : kind == FaultKind::kTextType
-                        ? "data fix writes a number as a text where that is certain"
-                                                   : "data check names all such rows";
+  std::string way = "data check names all such rows";
+  if (kind == FaultKind::kDuplicateId) {
+    way = "scores are kept by id; data fix gives the second a new one";
+  } else if (kind == FaultKind::kTextType) {
+    way = "data fix writes a number as a text where that is certain";
+  }
   if (training) way += "; --on-bad-answer drop goes on without it";
   return way;
 }
@@ -64,7 +58,7 @@ void refuse(const Dataset& dataset, Stops stops, bool training) {
   for (size_t i = 0; i < dataset.faults.size(); ++i) {
     const RowFault& fault = dataset.faults[i];
     if (!stops(fault, certain[i])) continue;
-    throw Error(ErrorCode::kBadData, place_of(dataset, fault),
+    throw Error(ErrorCode::kBadData, place_of_fault(dataset, fault),
                 fmt::format("{} ({})", fault.reason, way_on(fault.kind, training)));
   }
 }
@@ -113,6 +107,13 @@ bool stops_scoring_by_id(const RowFault& fault, bool certain) {
 }
 
 }  // namespace
+
+std::string place_of_fault(const Dataset& dataset, const RowFault& fault) {
+  std::string place = dataset.file.string();
+  if (!fault.place.empty()) place += ": " + fault.place;
+  if (!fault.id.empty()) place += fmt::format(" (id {})", quote_for_message(fault.id));
+  return place;
+}
 
 void require_references(const Dataset& dataset) {
   if (!dataset.blind) return;

@@ -27,6 +27,9 @@ void require_scorable(const Dataset& dataset, bool by_id);
 // Leaves out the questions that require_scorable refuses where by_id is false; as drop_untrainable.
 Dataset drop_unscorable(Dataset dataset, std::string& line);
 
+// "FILE: PLACE (id ID)", as far as they are known.
+std::string place_of_fault(const Dataset& dataset, const RowFault& fault);
+
 // "FILE: 2 bad_row, 1 duplicate_id; first line 7: question is missing (...)": one line, nullopt
 // where nothing is at fault.
 std::optional<std::string> faults_line(const Dataset& dataset);

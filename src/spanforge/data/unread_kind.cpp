@@ -93,13 +93,6 @@ bool is_pickle(std::string_view bytes) {
          bytes.ends_with('.');
 }
 
-bool starts_like(std::string_view text, std::string_view lower) {
-  if (text.size() < lower.size()) return false;
-  return std::equal(lower.begin(), lower.end(), text.begin(), [](char wanted, char c) {
-    return wanted == (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-  });
-}
-
 // [{'a': or {'a': , also behind line ends.
 bool is_python_list(std::string_view text) {
   std::string head;
@@ -132,7 +125,7 @@ std::optional<std::string> unread_text_kind(std::string_view text) {
   if (const auto content = find_foreign_content(text)) {
     return fmt::format("is {}, {}", foreign_content_name(*content), foreign_content_advice(*content));
   }
-  if (starts_like(text, "<?xml") ||
+  if (starts_with_any_case(text, "<?xml") ||
       (text.starts_with("<") && text.substr(0, 4096).find("</") != std::string_view::npos)) {
     return "is XML, which is not read; write its questions as JSON or CSV";
   }
