@@ -1,6 +1,5 @@
-// What: trainings one behind the other in one process, for flat_memory.py, which watches it: each
-// is
-//   stopped in the middle, resumed from its checkpoint and brought to its end, with evaluations,
+// What: trainings one behind the other in one process, for flat_memory.py, which watches it. Each
+//   is stopped in the middle, resumed from its checkpoint and brought to its end, with evaluations,
 //   checkpoints, rotation and event files. Goes on until it is killed.
 // Usage: train_loop, in a directory of lab.make_inputs(); prints a line a training.
 
