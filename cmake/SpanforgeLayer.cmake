@@ -1,6 +1,6 @@
 # spanforge_layer(NAME [FAST] [DEPS layer...] [PUBLIC_LIBS lib...] [PRIVATE_LIBS lib...])
 #
-# One static library a folder of src/spanforge/. Each layer has an include root of its own in the
+# One static library a folder of src/spanforge/, with the folders in it. Each layer has an include root of its own in the
 # build tree that holds one link, spanforge/NAME -> src/spanforge/NAME, and a layer is compiled
 # with the roots of itself, of its DEPS and of theirs only. So an include of a layer that is not below
 # does not compile; with src/ as one common root it would.
@@ -80,7 +80,7 @@ function(spanforge_layer name)
   if(NOT EXISTS ${root}/spanforge/${name})
     file(CREATE_LINK ${source_dir} ${root}/spanforge/${name} SYMBOLIC)
   endif()
-  file(GLOB sources CONFIGURE_DEPENDS ${source_dir}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${source_dir}/*.cpp)
   if(NOT sources)
     file(WRITE ${CMAKE_BINARY_DIR}/empty.cpp "")
     set(sources ${CMAKE_BINARY_DIR}/empty.cpp)
@@ -98,6 +98,19 @@ function(spanforge_layer name)
     spanforge_precompile(spanforge_${name} spanforge_common_headers)
   endif()
   set_property(GLOBAL APPEND PROPERTY SPANFORGE_LAYERS ${name})
+endfunction()
+
+# spanforge_list_files(NAME FOLDER MACRO HEADER): HEADER, for the layer's own files, has a line MACRO(file) for
+# each FOLDER/file.cpp, in the order of names. So a file in FOLDER is all that a new row needs.
+function(spanforge_list_files name folder macro header)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/spanforge/${name}/${folder}/*.cpp)
+  set(lines "")
+  foreach(source IN LISTS sources)
+    get_filename_component(row ${source} NAME_WE)
+    string(APPEND lines "${macro}(${row})\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/${name}/${header} CONTENT "${lines}")
+  target_include_directories(spanforge_${name} PRIVATE ${CMAKE_BINARY_DIR}/generated/${name})
 endfunction()
 
 # spanforge_tests(NAME [LIBS target...] [SLOW regex...] [PROPERTIES name value...]): tests/NAME/*_test.cpp

@@ -7,8 +7,10 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/input_file.h"
+#include "spanforge/base/join.h"
 #include "spanforge/base/staging.h"
 #include "spanforge/base/utf8.h"
+#include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/model.h"
 #include "spanforge/text/wordpiece_trainer.h"
 #include "start_threads.h"
@@ -22,7 +24,8 @@ struct NewModelOptions {
   std::optional<std::string> vocabulary_file;
   std::string output;
   WordPieceTrainerOptions vocabulary;
-  std::optional<int32_t> hidden_size, layers, heads, intermediate_size, positions;
+  std::string model_type = "bert";
+  std::optional<int32_t> hidden_size, layers, heads, intermediate_size, longest_input;
   std::string hidden_act = "gelu";
   double dropout = 0.1;
   std::string matrix_spread = "config";
@@ -32,6 +35,7 @@ struct NewModelOptions {
 
 void declare(OptionTable& table, NewModelOptions& o) {
   table({"like", "size to start from", "tiny|small|base|large"}, o.like);
+  table({"model_type", "family of the model", join(supported_model_types(), "|")}, o.model_type);
   table({"text", "plain UTF-8 text that the vocabulary is trained on; repeat for more", ""},
         o.text_files);
   table({"vocab", "existing vocab.txt to use instead of training one on --text", ""},
@@ -48,7 +52,8 @@ void declare(OptionTable& table, NewModelOptions& o) {
   table({"num_attention_heads", "attention heads; default: as --like", "> 0"}, o.heads);
   table({"intermediate_size", "inner width; default: four times the width, or as --like", "> 0"},
         o.intermediate_size);
-  table({"max_position_embeddings", "longest window; default: as --like", "> 0"}, o.positions);
+  table({"max_position_embeddings", "tokens of the longest window; default: 512", "> 0"},
+        o.longest_input);
   table({"hidden_act", "activation between the two inner layers",
          "gelu|gelu_new|gelu_pytorch_tanh|relu"},
         o.hidden_act);
@@ -64,9 +69,12 @@ void declare(OptionTable& table, NewModelOptions& o) {
 }
 
 // Errors: Error{kUsage} for sizes that make no model.
-ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size) {
-  ModelConfig config = ModelConfig::like(o.like);
+ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size, int32_t pad) {
+  ModelConfig config = ModelConfig::like(o.like, o.model_type);
+  const int32_t longest = o.longest_input.value_or(config.longest_input());
   config.vocab_size = vocabulary_size;
+  config.pad_token_id = pad;
+  config.set_longest_input(longest);
   if (o.hidden_size) {
     config.hidden_size = *o.hidden_size;
     config.intermediate_size = 4 * *o.hidden_size;
@@ -74,7 +82,6 @@ ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size) {
   if (o.layers) config.num_hidden_layers = *o.layers;
   if (o.heads) config.num_attention_heads = *o.heads;
   if (o.intermediate_size) config.intermediate_size = *o.intermediate_size;
-  if (o.positions) config.max_position_embeddings = *o.positions;
   config.hidden_act = o.hidden_act;
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = o.dropout;
   config.check(ErrorCode::kUsage, "model new");
@@ -128,11 +135,11 @@ int run_model_new(const Arguments& arguments) {
   start_threads(o.threads);
   // Wrong numbers are told before a vocabulary is trained.
   o.vocabulary.bert.model_max_length =
-      make_config(o, o.vocabulary.vocab_size).max_position_embeddings;
+      make_config(o, o.vocabulary.vocab_size, /*pad=*/0).longest_input();
   NewDirectory output(o.output, "config.json");  // refused, if so, before the work
   const Tokenizer tokenizer = make_tokenizer(o);
-  ModelConfig config = make_config(o, static_cast<int32_t>(tokenizer.vocabulary_size()));
-  config.pad_token_id = tokenizer.special_tokens().pad;
+  const ModelConfig config = make_config(o, static_cast<int32_t>(tokenizer.vocabulary_size()),
+                                         tokenizer.special_tokens().pad);
   const auto model = QuestionAnsweringModel::create(
       config, static_cast<uint64_t>(o.seed),
       o.matrix_spread == "inputs" ? MatrixSpread::kInputs : MatrixSpread::kConfig);

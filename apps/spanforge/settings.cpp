@@ -9,7 +9,7 @@ namespace {
 
 int32_t positions_of(const std::filesystem::path& directory) {
   return path_exists(ModelConfig::file_in(directory))
-             ? ModelConfig::from_directory(directory).max_position_embeddings
+             ? ModelConfig::from_directory(directory).longest_input()
              : 512;
 }
 

@@ -69,7 +69,7 @@ def read_table(root):
 def read_sources(root, layers):
     """{layer: {file: code}}"""
     return {name: {str(file.relative_to(root / "src/spanforge")): code_of(file)
-                   for file in sorted((root / "src/spanforge" / name).glob("*.*")) if file.suffix in (".h", ".cpp")}
+                   for file in sorted((root / "src/spanforge" / name).rglob("*.*")) if file.suffix in (".h", ".cpp")}
             for name in layers}
 
 
@@ -162,6 +162,7 @@ CHECKOUT = {
     "README.md": "## The code, bottom to top\n`low` a -> `high` b -> `top`\n\n## More\n`low`\n",
     "src/spanforge/low/a.h": "#include <fmt/core.h>\n#include <string>\n// printf(\n",
     "src/spanforge/high/a.cpp": '#include <zlib.h>\n#include "spanforge/high/b.h"\n#include "spanforge/low/a.h"\n',
+    "src/spanforge/high/rows/a.cpp": '#include "spanforge/high/b.h"\n',
     "src/spanforge/top/a.cpp": '#include <fmt/core.h>\n#include "spanforge/low/a.h"\n#include "spanforge/high/a.h"\n'
                                'void f() { g("printf(3)"); }\n',
     **{f"tests/{name}/a_test.cpp": "TEST" for name in ("low", "high", "top")},
@@ -170,6 +171,7 @@ CHECKOUT = {
 # A file, what is changed in it, and what must be said of that.
 PLANTED = [
     ("src/spanforge/low/a.h", "#include <string>", '#include "spanforge/high/a.h"', ["low's DEPS", "low includes high"]),
+    ("src/spanforge/high/rows/a.cpp", "high/b.h", "top/b.h", ["high's DEPS", "high includes low, top"]),
     ("src/spanforge/top/a.cpp", '#include "spanforge/low/a.h"', "", ["top's DEPS", "top includes high"]),
     ("CMakeLists.txt", "top DEPS low high", "top DEPS high", ["top's DEPS"]),
     ("CMakeLists.txt", "top DEPS low high", "top DEPS low high apps", ["not below it", "top's DEPS"]),

@@ -8,6 +8,7 @@
 #include "spanforge/base/file.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/int8_calibration.h"
 #include "spanforge/model/int8_file.h"
 #include "support/testing.h"
@@ -16,14 +17,15 @@ namespace spanforge {
 namespace {
 
 // Sizes that are no multiples of a tile.
-ModelConfig odd_config() {
-  ModelConfig config;
+ModelConfig odd_config(const std::string& model_type = "bert") {
+  ModelConfig config = ModelConfig::like("tiny", model_type);
   config.vocab_size = 50;
+  config.embedding_size = 40;
   config.hidden_size = 72;
   config.num_hidden_layers = 3;
   config.num_attention_heads = 3;
   config.intermediate_size = 100;
-  config.max_position_embeddings = 90;
+  config.set_longest_input(90);
   config.initializer_range = 0.1;
   return config;
 }
@@ -61,7 +63,7 @@ double relative_error(const std::vector<float>& want, const std::vector<float>& 
 }
 
 Int8Ranges calibrated(const AnsweringModel& model, const PackedBatch& batch, double share) {
-  Int8Calibration calibration(static_cast<size_t>(model.config().num_hidden_layers));
+  Int8Calibration calibration(model.block_count());
   std::vector<float> logits(static_cast<size_t>(batch.token_count()) * 2);
   const Tensor out = make_tensor(logits.data(), batch.token_count(), 2);
   Workspace workspace;
@@ -76,7 +78,8 @@ Int8Ranges calibrated(const AnsweringModel& model, const PackedBatch& batch, dou
 
 class AnsweringModelTest : public ::testing::Test {
  protected:
-  AnsweringModelTest() : model_(QuestionAnsweringModel::create(odd_config(), 3)) {
+  explicit AnsweringModelTest(const ModelConfig& config = odd_config())
+      : model_(QuestionAnsweringModel::create(config, 3)) {
     model_.save(directory_.path());
     const AnsweringModel f32 = AnsweringModel::load(directory_.path(), "m", Precision::kF32);
     model_.save(int8_.path());
@@ -105,7 +108,14 @@ class AnsweringModelTest : public ::testing::Test {
   QuestionAnsweringModel model_;
 };
 
-TEST_F(AnsweringModelTest, AnswersAsTheModelThatLearns) {
+class AnsweringFamily : public AnsweringModelTest, public ::testing::WithParamInterface<std::string> {
+ protected:
+  AnsweringFamily() : AnsweringModelTest(odd_config(GetParam())) {}
+};
+INSTANTIATE_TEST_SUITE_P(Models, AnsweringFamily, ::testing::ValuesIn(supported_model_types()),
+                         [](const auto& family) { return family.param; });
+
+TEST_P(AnsweringFamily, AnswersAsTheModelThatLearns) {
   const PackedBatch batch = some_batch();
   const auto want = logits_of(model_, batch);
   const auto f32 = AnsweringModel::load(directory_.path(), "m", Precision::kF32);
@@ -116,7 +126,7 @@ TEST_F(AnsweringModelTest, AnswersAsTheModelThatLearns) {
   EXPECT_LT(packed_error, 1.2 * relative_error(want, logits_of(model_, batch)) + 1e-4);
 }
 
-TEST_F(AnsweringModelTest, Int8IsCloseAndBatchesDoNotMatter) {
+TEST_P(AnsweringFamily, Int8IsCloseAndBatchesDoNotMatter) {
   const PackedBatch batch = some_batch();
   const auto int8 = AnsweringModel::load(int8_.path(), "m", Precision::kF32);
   const auto together = logits_of(int8, batch);

@@ -6,16 +6,18 @@
 
 namespace spanforge::testing {
 
-ModelConfig small_config() {
-  ModelConfig config;
+ModelConfig small_config(const std::string& model_type) {
+  ModelConfig config = ModelConfig::like("tiny", model_type);
   config.vocab_size = 50;
+  config.embedding_size = 16;
   config.hidden_size = 24;
   config.num_hidden_layers = 2;
   config.num_attention_heads = 3;
   config.intermediate_size = 40;
-  config.max_position_embeddings = 40;
+  config.set_longest_input(40);
   config.hidden_dropout_prob = 0;
   config.attention_probs_dropout_prob = 0;
+  config.head_dropout_prob = 0;
   config.initializer_range = 0.3;
   return config;
 }

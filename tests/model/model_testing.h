@@ -2,6 +2,7 @@
 // Small models and random batches for the tests of the engine.
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "spanforge/features/packed_batch.h"
@@ -10,7 +11,7 @@
 namespace spanforge::testing {
 
 // 2 layers, 24 wide, 3 heads, 40 inner, 50 words, 40 positions; no dropout, large weights.
-ModelConfig small_config();
+ModelConfig small_config(const std::string& model_type = "bert");
 
 // A small model whose biases and LayerNorms are random too, so that one forgotten shows.
 QuestionAnsweringModel random_model(const ModelConfig& config, uint64_t seed);

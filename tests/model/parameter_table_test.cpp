@@ -86,7 +86,7 @@ TEST(ParameterTable, OnlyMatricesAndEmbeddingsDecay) {
 
 TEST(EncoderSpec, UnknownFamilyNamesWhatIsSupported) {
   try {
-    encoder_spec("roberta", ErrorCode::kBadModel, "config.json");
+    encoder_spec("gpt2", ErrorCode::kBadModel, "config.json");
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kBadModel);

@@ -9,6 +9,7 @@
 #include "model_testing.h"
 #include "spanforge/base/random.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/model.h"
 #include "spanforge/model/model_info.h"
 #include "support/testing.h"
@@ -23,10 +24,11 @@ using testing::random_windows;
 using testing::relative_distance;
 using testing::small_config;
 
-ModelConfig dropout_config() {
-  ModelConfig config = small_config();
+ModelConfig dropout_config(const std::string& model_type = "bert") {
+  ModelConfig config = small_config(model_type);
   config.hidden_dropout_prob = 0.2;
   config.attention_probs_dropout_prob = 0.3;
+  config.head_dropout_prob = 0.25;
   return config;
 }
 
@@ -94,9 +96,15 @@ void check_finite_differences(const ModelConfig& config, double tolerance) {
   }
 }
 
-TEST(Backward, AgreesWithFiniteDifferences) { check_finite_differences(small_config(), 2e-2); }
-TEST(Backward, AgreesWithFiniteDifferencesUnderDropout) {
-  check_finite_differences(dropout_config(), 2e-2);
+class LearningFamily : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Gradients, LearningFamily, ::testing::ValuesIn(supported_model_types()),
+                         [](const auto& family) { return family.param; });
+
+TEST_P(LearningFamily, AgreesWithFiniteDifferences) {
+  check_finite_differences(small_config(GetParam()), 2e-2);
+}
+TEST_P(LearningFamily, AgreesWithFiniteDifferencesUnderDropout) {
+  check_finite_differences(dropout_config(GetParam()), 2e-2);
 }
 
 TEST(Backward, GivesThePaddingRowNoGradient) {

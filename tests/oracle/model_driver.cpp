@@ -4,17 +4,24 @@
 //     "bf16": bool}. OUT: logits of each window, losses, what loading noticed. With a gradients
 //     file: gradients of the mean loss over windows, batches accumulated (dropout is
 //     config.json's).
+//   model_driver masks DIR WINDOWS.json OUT.safetensors
+//     The dropout masks of "run" with a gradients file: tensors w.n, n counting the sites that drop
+//     something in the order of the forward pass; 1 keeps. Hidden ones are [T,H], attention's [A,T,T].
 //   model_driver copy DIR OUT_DIR       loads and saves.
 //   model_driver config FILE            reads a config.json and writes it to standard output.
 
+#include <deque>
 #include <fstream>
 #include <iostream>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
+#include "spanforge/base/random.h"
 #include "spanforge/formats/safetensors.h"
+#include "spanforge/model/dropout_plan.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/model.h"
+#include "spanforge/ops/dropout_bits.h"
 
 namespace {
 
@@ -86,6 +93,51 @@ void run(const std::string& directory, const std::string& windows_file, const st
   write_file_atomic(out_file, out.dump());
 }
 
+void masks(const std::string& directory, const std::string& windows_file,
+           const std::string& out_file) {
+  const Json windows = parse_json_file(windows_file, ErrorCode::kBadData)["windows"];
+  const ModelConfig config = ModelConfig::from_directory(directory);
+  const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kBadModel, directory);
+  std::deque<std::vector<float>> memory;
+  std::vector<StoredTensor> tensors;
+  for (size_t w = 0; w < windows.size(); ++w) {
+    const PackedBatch batch = pack(windows, w, w + 1);
+    const std::vector<uint64_t> row_keys = dropout_row_keys(batch);
+    const DropoutPlan plan(spec, config, combine(DropoutSeeds{}.seed, DropoutSeeds{}.step), row_keys);
+    const int64_t length = batch.token_count();
+    int64_t count = 0;
+    const auto add = [&](int32_t layer, DropoutSite site, std::vector<int64_t> shape) {
+      const ops::Dropout dropout = plan.at(layer, site);
+      if (!dropout.active()) return;
+      const bool is_attention = site == DropoutSite::kAttention;
+      std::vector<float>& mask = memory.emplace_back();
+      for (int32_t head = 0; head < (is_attention ? config.num_attention_heads : 1); ++head) {
+        for (int64_t t = 0; t < length; ++t) {
+          for (int64_t c = 0; c < shape.back(); ++c) {
+            const uint32_t column =
+                is_attention ? ops::attention_column(head, c) : static_cast<uint32_t>(c);
+            mask.push_back(ops::dropout_keeps(dropout, row_keys[static_cast<size_t>(t)], column));
+          }
+        }
+      }
+      tensors.push_back({.name = std::to_string(w) + "." + std::to_string(count++),
+                         .type = StoredType::kF32,
+                         .shape = std::move(shape),
+                         .bytes = {reinterpret_cast<const char*>(mask.data()),
+                                   mask.size() * sizeof(float)}});
+    };
+    const int64_t hidden = config.hidden_size;
+    add(0, DropoutSite::kEmbeddings, {length, config.*spec.embeddings.width});
+    for (int32_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+      add(layer, DropoutSite::kAttention, {config.num_attention_heads, length, length});
+      add(layer, DropoutSite::kAttentionOutput, {length, hidden});
+      add(layer, DropoutSite::kOutput, {length, hidden});
+    }
+    add(0, DropoutSite::kHead, {length, hidden});
+  }
+  write_safetensors(out_file, std::move(tensors));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -93,12 +145,14 @@ int main(int argc, char** argv) {
     const std::vector<std::string> args(argv + 1, argv + argc);
     if (args.size() >= 4 && args[0] == "run") {
       run(args[1], args[2], args[3], args.size() > 4 ? argv[5] : nullptr);
+    } else if (args.size() == 4 && args[0] == "masks") {
+      masks(args[1], args[2], args[3]);
     } else if (args.size() == 3 && args[0] == "copy") {
       QuestionAnsweringModel::load(args[1], /*head_seed=*/1).save(args[2]);
     } else if (args.size() == 2 && args[0] == "config") {
       std::cout << ModelConfig::from_json_text(read_file(args[1]), args[1]).to_json_text();
     } else {
-      std::cerr << "usage: model_driver run|copy|config ...\n";
+      std::cerr << "usage: model_driver run|masks|copy|config ...\n";
       return 2;
     }
     return 0;

@@ -76,14 +76,15 @@ def random_windows(config, lengths, seed, edges=True):
     return windows
 
 
-def reference(model, windows):
-    """Each window alone and unpadded; loss = mean over windows; gradients of it."""
+def reference(model, windows, types=True):
+    """Each window alone and unpadded; loss = mean over windows; gradients of it. types: the model takes
+    token types."""
     model.eval()  # dropout off, gradients as usual
     model.zero_grad()
     logits, losses = [], []
     for w in windows:
-        out = model(input_ids=torch.tensor([w["input_ids"]]),
-                    token_type_ids=torch.tensor([w["token_type_ids"]]),
+        given = {"token_type_ids": torch.tensor([w["token_type_ids"]])} if types else {}
+        out = model(input_ids=torch.tensor([w["input_ids"]]), **given,
                     start_positions=torch.tensor([w["start"]]), end_positions=torch.tensor([w["end"]]))
         (out.loss / len(windows)).backward()
         losses.append(out.loss.item())

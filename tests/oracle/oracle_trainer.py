@@ -18,7 +18,7 @@ import tempfile
 
 import torch
 from safetensors.torch import load_file
-from transformers import (BertConfig, BertForQuestionAnswering, BertTokenizerFast, Trainer,
+from transformers import (AutoConfig, AutoModelForQuestionAnswering, BertConfig, BertForQuestionAnswering, BertTokenizerFast, Trainer,
                           TrainerCallback, TrainingArguments)
 
 WORDS = ["amber", "birch", "cedar", "dune", "ember", "fjord", "grove", "heath", "inlet", "jetty",
@@ -41,13 +41,19 @@ VARIANTS = {  # Trainer options; 36 steps each but for accumulation
 }
 
 
-def make_model(directory):
+def save_tokenizer(directory):
+    """BERT's tokenizer over WORDS; returns the number of its tokens."""
     directory.mkdir()
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "?"] + WORDS
     (directory / "vocab.txt").write_text("\n".join(words) + "\n")
     BertTokenizerFast(vocab_file=str(directory / "vocab.txt"), model_max_length=64).save_pretrained(directory)
+    return len(words)
+
+
+def make_model(directory):
+    vocab_size = save_tokenizer(directory)
     torch.manual_seed(1)
-    config = BertConfig(vocab_size=len(words), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+    config = BertConfig(vocab_size=vocab_size, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
                         intermediate_size=64, max_position_embeddings=64, hidden_dropout_prob=0.0,
                         attention_probs_dropout_prob=0.0)
     BertForQuestionAnswering(config).save_pretrained(directory)
@@ -69,6 +75,7 @@ def make_data(file, seed, count):
 
 def features(model, file):
     tokenizer = BertTokenizerFast.from_pretrained(model)
+    has_types = getattr(AutoConfig.from_pretrained(model), "type_vocab_size", 0) > 1
     result = []
     for row in json.loads(file.read_text())["data"]:
         encoding = tokenizer(row["question"], row["context"], return_offsets_mapping=True)
@@ -76,6 +83,8 @@ def features(model, file):
         end = begin + len(row["answers"][0]["text"])
         in_context = [i for i, s in enumerate(encoding.sequence_ids()) if s == 1]
         offsets = encoding.pop("offset_mapping")
+        if not has_types:
+            encoding.pop("token_type_ids")
         item = {key: torch.tensor(value) for key, value in encoding.items()}
         item["start_positions"] = torch.tensor(next(i for i in in_context if offsets[i][0] == begin))
         item["end_positions"] = torch.tensor(next(i for i in in_context if offsets[i][1] == end))
@@ -110,7 +119,7 @@ def run_hf(model, data, output, options, resume=None, **more):
     arguments = TrainingArguments(str(output), use_cpu=True, report_to=[], disable_tqdm=True, logging_steps=1,
                                   save_strategy=more.pop("save_strategy", "no"), **{"learning_rate": 1e-3, **options},
                                   **more)
-    trainer = LossTrainer(model=BertForQuestionAnswering.from_pretrained(model), args=arguments,
+    trainer = LossTrainer(model=AutoModelForQuestionAnswering.from_pretrained(model), args=arguments,
                           train_dataset=features(model, data), callbacks=[callback])
     callback.trainer = trainer
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -140,7 +149,7 @@ def run_ours(binary, model, data, output, options, *more):
     return log, load_file(output / "trained/model.safetensors")
 
 
-def compare_runs(title, theirs, ours, tolerance=1e-4):
+def compare_runs(title, theirs, ours, tolerance=1e-4, undetermined=UNDETERMINED):
     """Lines that say how the two runs differ."""
     (their_log, their_weights), (our_log, our_weights) = theirs, ours
     wrong = []
@@ -159,7 +168,7 @@ def compare_runs(title, theirs, ours, tolerance=1e-4):
                 wrong.append(f"{title}: step {step} {key} {our_log[step][key]!r}, Trainer {their_log[step][key]!r}")
     furthest = 0.0
     for name, expected in their_weights.items():
-        if name.endswith("position_ids") or name.endswith(UNDETERMINED):
+        if name.endswith("position_ids") or name.endswith(undetermined):
             continue
         if name not in our_weights:
             wrong.append(f"{title}: {name} is missing")

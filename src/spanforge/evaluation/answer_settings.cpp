@@ -67,14 +67,13 @@ DecoderOptions AnswerSettings::decoder_options(int32_t top_k) const {
 }
 
 WindowOptions choose_windows(const WindowOptions& defaults, std::optional<int32_t> max_seq_length,
-                             std::optional<int32_t> window_overlap,
-                             int32_t max_position_embeddings) {
+                             std::optional<int32_t> window_overlap, int32_t longest_input) {
   WindowOptions windows = defaults;
   if (max_seq_length) {
-    if (*max_seq_length > max_position_embeddings) {
-      throw Error(ErrorCode::kUsage, "--max-seq-length",
-                  fmt::format("{} is more than the model's {} positions", *max_seq_length,
-                              max_position_embeddings));
+    if (*max_seq_length > longest_input) {
+      throw Error(
+          ErrorCode::kUsage, "--max-seq-length",
+          fmt::format("{} is more than the model's {} positions", *max_seq_length, longest_input));
     }
     windows = {*max_seq_length, std::min(*max_seq_length / 2, kUsualOverlap)};
   }
@@ -84,17 +83,17 @@ WindowOptions choose_windows(const WindowOptions& defaults, std::optional<int32_
 
 ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& stored,
                                       const GivenSettings& given, const Tokenizer& tokenizer,
-                                      int32_t max_position_embeddings) {
+                                      int32_t longest_input) {
   ChosenSettings chosen;
   AnswerSettings& settings = chosen.settings;
   if (stored) settings.decoder = stored->decoder;
   if (given.decoder) settings.decoder = *given.decoder;
   if (stored && settings.decoder == stored->decoder) {
     settings = *stored;
-    if (!given.max_seq_length && settings.windows.max_seq_length > max_position_embeddings) {
+    if (!given.max_seq_length && settings.windows.max_seq_length > longest_input) {
       throw Error(ErrorCode::kBadModel, kAnswerSettingsFile,
                   fmt::format("max_seq_length {} is more than the model's {} positions",
-                              settings.windows.max_seq_length, max_position_embeddings));
+                              settings.windows.max_seq_length, longest_input));
     }
     const int32_t room = settings.windows.max_seq_length - tokenizer.special_token_count(true);
     if (!given.max_seq_length && !given.window_overlap && settings.windows.window_overlap >= room) {
@@ -104,14 +103,14 @@ ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& store
                               settings.windows.window_overlap, settings.windows.max_seq_length));
     }
   } else {
-    const WindowDefaults defaults = default_windows(tokenizer, max_position_embeddings);
+    const WindowDefaults defaults = default_windows(tokenizer, longest_input);
     settings.windows = defaults.windows;
     chosen.length_is_fallback = defaults.used_fallback && !given.max_seq_length;
     if (settings.decoder == DecoderKind::kPipeline)
       settings.max_answer_length = kPipelineAnswerLength;
   }
-  settings.windows = choose_windows(settings.windows, given.max_seq_length, given.window_overlap,
-                                    max_position_embeddings);
+  settings.windows =
+      choose_windows(settings.windows, given.max_seq_length, given.window_overlap, longest_input);
   if (given.max_answer_length) settings.max_answer_length = *given.max_answer_length;
   if (given.null_answers) settings.null_answers = *given.null_answers;
   if (given.null_threshold) settings.null_threshold = *given.null_threshold;

@@ -50,11 +50,10 @@ struct ChosenSettings {
 // Error{kBadModel, "spanforge.json"} where the stored ones are.
 ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& stored,
                                       const GivenSettings& given, const Tokenizer& tokenizer,
-                                      int32_t max_position_embeddings);
+                                      int32_t longest_input);
 // The part of it about windows: a given length brings its own default overlap with it.
 WindowOptions choose_windows(const WindowOptions& defaults, std::optional<int32_t> max_seq_length,
-                             std::optional<int32_t> window_overlap,
-                             int32_t max_position_embeddings);
+                             std::optional<int32_t> window_overlap, int32_t longest_input);
 
 inline constexpr const char* kAnswerSettingsFile = "spanforge.json";
 

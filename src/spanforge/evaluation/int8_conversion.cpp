@@ -17,7 +17,7 @@ Int8Ranges calibrate(const AnsweringModel& model, const FeatureSet& features,
   const std::vector<size_t> spread =
       evenly_spread(features.size(), static_cast<size_t>(options.windows));
   const std::vector<int32_t> chosen(spread.begin(), spread.end());
-  Int8Calibration calibration(static_cast<size_t>(model.config().num_hidden_layers));
+  Int8Calibration calibration(model.block_count());
   Workspace workspace;
   PackedBatch batch;
   std::vector<float> logits;
@@ -30,12 +30,12 @@ Int8Ranges calibrate(const AnsweringModel& model, const FeatureSet& features,
       model.predict(batch, workspace, make_tensor(logits.data(), batch.token_count(), 2), observer);
     }
   };
-  run([&](size_t layer, BlockLinear linear, const Tensor& x) {
-    calibration.see_ends(layer, linear, x);
+  run([&](size_t block, BlockLinear linear, const Tensor& x) {
+    calibration.see_ends(block, linear, x);
   });
   if (options.share < 1.0) {
-    run([&](size_t layer, BlockLinear linear, const Tensor& x) {
-      calibration.see_values(layer, linear, x);
+    run([&](size_t block, BlockLinear linear, const Tensor& x) {
+      calibration.see_values(block, linear, x);
     });
   }
   return calibration.ranges(options.share);
@@ -76,10 +76,9 @@ Int8Scores convert_to_int8(const std::filesystem::path& source, const std::strin
                            const Int8Options& options, const std::filesystem::path& directory) {
   const Tokenizer tokenizer = Tokenizer::from_directory(source);
   const AnsweringModel before = AnsweringModel::load(source, name, Precision::kF32);
-  const AnswerSettings settings =
-      choose_answer_settings(load_answer_settings(source), {}, tokenizer,
-                             before.config().max_position_embeddings)
-          .settings;
+  const AnswerSettings settings = choose_answer_settings(load_answer_settings(source), {},
+                                                         tokenizer, before.config().longest_input())
+                                      .settings;
   FeatureOptions unlabelled;
   unlabelled.windows = settings.windows;
   unlabelled.with_labels = false;

@@ -353,12 +353,11 @@ int32_t FeatureSet::longest_window() const {
   return longest;
 }
 
-WindowDefaults default_windows(const Tokenizer& tokenizer, int32_t max_position_embeddings) {
+WindowDefaults default_windows(const Tokenizer& tokenizer, int32_t longest_input) {
   WindowDefaults result;
   const auto stated = tokenizer.model_max_length();
   result.used_fallback = !stated.has_value();
-  const int32_t length =
-      std::min({stated.value_or(kUsualLength), max_position_embeddings, kUsualLength});
+  const int32_t length = std::min({stated.value_or(kUsualLength), longest_input, kUsualLength});
   result.windows = {length, std::min(length / 2, kUsualOverlap)};
   return result;
 }

@@ -58,7 +58,7 @@ struct WindowDefaults {
   WindowOptions windows;
   bool used_fallback = false;
 };
-WindowDefaults default_windows(const Tokenizer& tokenizer, int32_t max_position_embeddings);
+WindowDefaults default_windows(const Tokenizer& tokenizer, int32_t longest_input);
 
 struct Window {
   int64_t first_token = 0;   // into the flat token arrays

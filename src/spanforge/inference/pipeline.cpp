@@ -118,7 +118,7 @@ struct Pipeline::Impl {
                               .null_answers = options.handle_impossible_answer,
                               .null_threshold = std::nullopt};
     const AnswerSettings chosen =
-        choose_answer_settings(settings, given, tokenizer, model->config().max_position_embeddings)
+        choose_answer_settings(settings, given, tokenizer, model->config().longest_input())
             .settings;
     Resolved result{chosen.windows, chosen.decoder_options(options.top_k)};
     result.decoder.align_to_words = options.align_to_words;

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "spanforge/model/answering_weights.h"
-#include "spanforge/model/batch_ids.h"
 #include "spanforge/model/encoder.h"
 #include "spanforge/model/int8_file.h"
 #include "spanforge/model/load_report.h"
@@ -15,19 +14,19 @@ struct AnsweringModel::Impl {
   explicit Impl(const ModelConfig& model_config)
       : config(model_config),
         spec(encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json")),
-        shape(encoder_shape(config)) {}
+        shape(encoder_shape(spec, config)) {}
 
   void predict(const PackedBatch& batch, Workspace& workspace, const Tensor& logits,
                const InputObserver* observer) const {
-    check_ids(config, batch);
+    const InputIds ids(spec, config, batch);
     if (batch.token_count() == 0) return;
     workspace.activations.release(0);
-    ActivationArena& arena = workspace.activations;
-    const EncoderActivations activations =
-        allocate_encoder(arena, shape, dtype, batch.token_count(), /*blocks=*/0);
     const DropoutPlan no_dropout;
-    const AnsweringPass pass{spec,       shape, weights->parts, batch,
-                             no_dropout, arena, observer};
+    const AnsweringPass pass{spec,    config,           shape,      weights->parts,
+                             ids,     batch.cu_seqlens, no_dropout, workspace.activations,
+                             observer};
+    const EncoderActivations activations =
+        allocate_encoder(pass, dtype, batch.token_count(), Keeping::kNothing);
     encoder_forward(pass, activations, logits);
     weights->expect_whole();
   }
@@ -62,6 +61,7 @@ AnsweringModel AnsweringModel::load(const std::filesystem::path& directory,
 }
 
 const ModelConfig& AnsweringModel::config() const { return impl_->config; }
+size_t AnsweringModel::block_count() const { return impl_->weights->parts.blocks.size(); }
 
 void AnsweringModel::predict(const PackedBatch& batch, Workspace& workspace,
                              const Tensor& logits) const {

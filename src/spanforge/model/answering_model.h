@@ -30,8 +30,10 @@ class AnsweringModel : public Predictor {
   ~AnsweringModel() override;
 
   const ModelConfig& config() const override;
+  size_t block_count() const;  // with weights of their own
   void predict(const PackedBatch& batch, Workspace& workspace, const Tensor& logits) const override;
-  // The same, and `observer` sees every input of the blocks' linear layers.
+  // The same, and `observer` sees every input of the blocks' linear layers; layers that share
+  // weights are one block to it.
   void predict(const PackedBatch& batch, Workspace& workspace, const Tensor& logits,
                const InputObserver& observer) const;
 

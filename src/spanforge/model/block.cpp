@@ -19,10 +19,10 @@ struct Dropouts {
   ops::Dropout probabilities, attention_output, output;
 };
 
-Dropouts dropouts(const BlockContext& context, int32_t layer) {
-  return {.probabilities = context.dropout.at(layer, DropoutSite::kAttention),
-          .attention_output = context.dropout.at(layer, DropoutSite::kAttentionOutput),
-          .output = context.dropout.at(layer, DropoutSite::kOutput)};
+Dropouts dropouts(const BlockContext& context) {
+  return {.probabilities = context.dropout.at(context.layer, DropoutSite::kAttention),
+          .attention_output = context.dropout.at(context.layer, DropoutSite::kAttentionOutput),
+          .output = context.dropout.at(context.layer, DropoutSite::kOutput)};
 }
 
 const Tensor kNone;  // no bias's gradient here: the operation behind the layer gives it
@@ -63,14 +63,14 @@ BlockActivations allocate_passing_block(ActivationArena& arena, const EncoderSha
 }
 
 template <class Linear>
-void block_forward(const BlockContext& context, int32_t layer, const BlockPart<Tensor, Linear>& w,
-                   const Tensor& x, const BlockActivations& a) {
+void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>& w, const Tensor& x,
+                   const BlockActivations& a) {
   const EncoderShape& s = context.shape;
   const ops::AttentionShape heads = attention_shape(context);
-  const Dropouts drop = dropouts(context, layer);
+  const Dropouts drop = dropouts(context);
   const auto see = [&](BlockLinear linear, const Tensor& input) {
     if (context.observer != nullptr) {
-      (*context.observer)(static_cast<size_t>(layer), linear, input);
+      (*context.observer)(context.block, linear, input);
     }
   };
   const size_t mark = context.scratch.mark();
@@ -97,19 +97,17 @@ void block_forward(const BlockContext& context, int32_t layer, const BlockPart<T
 
   context.scratch.release(mark);
 }
-template void block_forward(const BlockContext&, int32_t, const BlockPart<Tensor>&, const Tensor&,
+template void block_forward(const BlockContext&, const BlockPart<Tensor>&, const Tensor&,
                             const BlockActivations&);
-template void block_forward(const BlockContext&, int32_t,
-                            const BlockPart<Tensor, ops::PackedLinear>&, const Tensor&,
-                            const BlockActivations&);
+template void block_forward(const BlockContext&, const BlockPart<Tensor, ops::PackedLinear>&,
+                            const Tensor&, const BlockActivations&);
 
 // dy runs down the residual path; each branch's gradient joins it where the branch began.
-void block_backward(const BlockContext& context, int32_t layer, const BlockPart<Tensor>& w,
-                    const Tensor& x, const BlockActivations& a, const Tensor& dy,
-                    const BlockPart<Tensor>& g) {
+void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, const Tensor& x,
+                    const BlockActivations& a, const Tensor& dy, const BlockPart<Tensor>& g) {
   const EncoderShape& s = context.shape;
   const ops::AttentionShape heads = attention_shape(context);
-  const Dropouts drop = dropouts(context, layer);
+  const Dropouts drop = dropouts(context);
   const ops::LinearBackwardOptions fresh_dx{.add_to_dweight = context.add_to_matrices};
   const ops::LinearBackwardOptions residual_dx{.add_to_dx = true,
                                                .add_to_dweight = context.add_to_matrices};

@@ -16,9 +16,11 @@ namespace spanforge {
 
 // What the passes need to know of a model's configuration.
 struct EncoderShape {
-  int64_t hidden = 0;  // H
-  int64_t inner = 0;   // F
-  int32_t heads = 0;   // A
+  int64_t hidden = 0;     // H
+  int64_t inner = 0;      // F
+  int32_t heads = 0;      // A
+  int64_t embedding = 0;  // E, the embedding tables' width
+  int32_t layers = 0;     // L
   float norm_eps = 0;
   ops::Activation activation = ops::Activation::kGelu;
 };
@@ -46,15 +48,17 @@ BlockActivations allocate_passing_block(ActivationArena& arena, const EncoderSha
 ops::LayerNormSaved allocate_norm(ActivationArena& arena, DType dtype, int64_t tokens,
                                   int64_t hidden);
 
-// Sees the input of every linear layer of the blocks.
-using InputObserver = std::function<void(size_t layer, BlockLinear linear, const Tensor& x)>;
+// Sees the input of every linear layer of the blocks; block: whose weights it is multiplied by.
+using InputObserver = std::function<void(size_t block, BlockLinear linear, const Tensor& x)>;
 
-// The same for every block of a pass.
+// What a block needs beside its weights and activations.
 struct BlockContext {
   const EncoderShape& shape;
   std::span<const int32_t> cu_seqlens;
   const DropoutPlan& dropout;
   ActivationArena& scratch;  // given back before a function returns
+  int32_t layer = 0;         // for the masks
+  size_t block = 0;          // for the observer
   // Backward: gradients of matrices are added to what is there, or overwrite it.
   bool add_to_matrices = true;
   const InputObserver* observer = nullptr;  // of the forward pass
@@ -63,12 +67,11 @@ struct BlockContext {
 // x may be a.out: it is read for the last time before a.out is written. Linear: one of the forms of
 // linear_form.h.
 template <class Linear>
-void block_forward(const BlockContext& context, int32_t layer, const BlockPart<Tensor, Linear>& w,
-                   const Tensor& x, const BlockActivations& a);
+void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>& w, const Tensor& x,
+                   const BlockActivations& a);
 
 // dy: gradient of a.out on entry, of x on return. g +=, matrices as the context says.
-void block_backward(const BlockContext& context, int32_t layer, const BlockPart<Tensor>& w,
-                    const Tensor& x, const BlockActivations& a, const Tensor& dy,
-                    const BlockPart<Tensor>& g);
+void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, const Tensor& x,
+                    const BlockActivations& a, const Tensor& dy, const BlockPart<Tensor>& g);
 
 }  // namespace spanforge

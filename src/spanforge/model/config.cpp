@@ -1,8 +1,10 @@
 #include "spanforge/model/config.h"
 
-#include <concepts>
-
 #include <fmt/core.h>
+
+#include <concepts>
+#include <type_traits>
+#include <variant>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
@@ -16,30 +18,41 @@ namespace {
 
 template <class T>
 struct Field {
-  const char* key;
+  std::string key;
   T least;
   T most;
 };
 
-// One row a number of config.json; reading, checking and writing visit it. The bounds are far above
-// every published model; they keep sizes within 64 bits and positions within the 16 bits that
-// attention's dropout columns give them.
-template <class Config, class Visitor>
-void visit_numbers(Config& c, Visitor&& visit) {
-  visit(Field<int32_t>{"vocab_size", 1, 1 << 24}, c.vocab_size);
-  visit(Field<int32_t>{"hidden_size", 1, 1 << 16}, c.hidden_size);
-  visit(Field<int32_t>{"num_hidden_layers", 1, 1 << 10}, c.num_hidden_layers);
-  visit(Field<int32_t>{"num_attention_heads", 1, 1 << 12}, c.num_attention_heads);
-  visit(Field<int32_t>{"intermediate_size", 1, 1 << 20}, c.intermediate_size);
-  visit(Field<int32_t>{"max_position_embeddings", 1, 1 << 16}, c.max_position_embeddings);
-  visit(Field<int32_t>{"type_vocab_size", 1, 1 << 10}, c.type_vocab_size);
-  visit(Field<int32_t>{"pad_token_id", -1, (1 << 24) - 1}, c.pad_token_id);
+// What a value may be. The bounds are far above every published model; they keep sizes within 64
+// bits and positions within the 16 bits that attention's dropout columns give them.
+Field<int32_t> bounds_of(int32_t ModelConfig::*value) {
+  struct Row {
+    int32_t ModelConfig::*value;
+    int32_t least, most;
+  };
+  static constexpr Row kRows[] = {
+      {&ModelConfig::vocab_size, 1, 1 << 24},
+      {&ModelConfig::embedding_size, 1, 1 << 16},
+      {&ModelConfig::hidden_size, 1, 1 << 16},
+      {&ModelConfig::num_hidden_layers, 1, 1 << 10},
+      {&ModelConfig::num_attention_heads, 1, 1 << 12},
+      {&ModelConfig::intermediate_size, 1, 1 << 20},
+      {&ModelConfig::max_position_embeddings, 1, 1 << 16},
+      {&ModelConfig::type_vocab_size, 1, 1 << 10},
+      {&ModelConfig::task_type_vocab_size, 1, 1 << 10},
+      {&ModelConfig::pad_token_id, -1, (1 << 24) - 1},  // -1: null
+  };
+  for (const Row& row : kRows) {
+    if (row.value == value) return {"", row.least, row.most};
+  }
+  throw Error(ErrorCode::kInternal, "config.json", "a number without bounds");
+}
+
+Field<double> bounds_of(double ModelConfig::*value) {
   constexpr double kBelowOne = 1.0 - 0x1p-24;  // also below one as a float
-  visit(Field<double>{"hidden_dropout_prob", 0.0, kBelowOne}, c.hidden_dropout_prob);
-  visit(Field<double>{"attention_probs_dropout_prob", 0.0, kBelowOne},
-        c.attention_probs_dropout_prob);
-  visit(Field<double>{"layer_norm_eps", 1e-30, 1.0}, c.layer_norm_eps);
-  visit(Field<double>{"initializer_range", 0.0, 10.0}, c.initializer_range);
+  if (value == &ModelConfig::layer_norm_eps) return {"", 1e-30, 1.0};
+  if (value == &ModelConfig::initializer_range) return {"", 0.0, 10.0};
+  return {"", 0.0, kBelowOne};  // a probability of dropout
 }
 
 std::string range_text(const Field<int32_t>& field) {
@@ -97,11 +110,61 @@ void read_number(const Json& json, const Field<double>& field, double& value,
   check_range(field, value, ErrorCode::kBadModel, place);
 }
 
-void read_text(const Json& json, const char* key, std::string& value, const std::string& place) {
+void read_text(const Json& json, const std::string& key, std::string& value,
+               const std::string& place) {
   const Json* it = json.find(key);
   if (it == nullptr) return;
   if (!it->is_string()) bad_value(ErrorCode::kBadModel, place, key, it->dump(), "a string");
   value = it->get<std::string>();
+}
+
+void read_flag(const Json& json, const std::string& key, bool& value, const std::string& place) {
+  const Json* it = json.find(key);
+  if (it == nullptr) return;
+  if (!it->is_boolean()) bad_value(ErrorCode::kBadModel, place, key, it->dump(), "true or false");
+  value = it->get<bool>();
+}
+
+template <class T>
+Field<T> field_of(const ConfigKey& key, T ModelConfig::*value) {
+  Field<T> field = bounds_of(value);
+  field.key = key.key;
+  return field;
+}
+
+void read_value(const Json& json, const ConfigKey& key, ModelConfig& config,
+                const std::string& place) {
+  const std::string name(key.key);
+  std::visit(
+      [&](auto member) {
+        auto& value = config.*member;
+        using T = std::remove_reference_t<decltype(value)>;
+        if constexpr (std::same_as<T, std::string>) {
+          read_text(json, name, value, place);
+        } else if constexpr (std::same_as<T, bool>) {
+          read_flag(json, name, value, place);
+        } else {
+          read_number(json, field_of(key, member), value, place);
+        }
+      },
+      key.value);
+}
+
+void write_value(const ConfigKey& key, const ModelConfig& config, Json& json) {
+  const std::string name(key.key);
+  std::visit([&](auto member) { json[name] = config.*member; }, key.value);
+  if (key.value == decltype(key.value)(&ModelConfig::pad_token_id) && config.pad_token_id < 0) {
+    json[name] = nullptr;
+  }
+}
+
+// What the family calls a value, for messages.
+template <class T>
+std::string key_of(const EncoderSpec& spec, T ModelConfig::*member) {
+  for (const ConfigKey& key : spec.config_keys) {
+    if (key.value == decltype(key.value)(member)) return std::string(key.key);
+  }
+  throw Error(ErrorCode::kInternal, "config.json", "a value that the family has no key for");
 }
 
 // Keys that change computation in ways no block here implements: refused, never ignored.
@@ -169,6 +232,20 @@ void require_berts_keys(const Json& json, const std::string& place) {
   }
 }
 
+// The family's defaults.
+ModelConfig with_type(const EncoderSpec& spec) {
+  ModelConfig config = spec.defaults;
+  config.model_type = spec.model_type;
+  return config;
+}
+
+// Rows of the position table that no token of a window has.
+int32_t unused_positions(const ModelConfig& config) {
+  const EncoderSpec& spec =
+      encoder_spec(config.model_type, ErrorCode::kInternal, "model configuration");
+  return spec.embeddings.positions == PositionRule::kBehindPadding ? config.pad_token_id + 1 : 0;
+}
+
 }  // namespace
 
 std::filesystem::path ModelConfig::file_in(const std::filesystem::path& directory) {
@@ -207,17 +284,18 @@ ModelConfig ModelConfig::from_json_text(std::string_view text, const std::string
         "{}: has no \"model_type\"; its keys are those of a {} model, and it is read as one", place,
         config.model_type);
   }
-  encoder_spec(config.model_type, ErrorCode::kBadModel, place);
-  visit_numbers(config,
-                [&](const auto& field, auto& value) { read_number(json, field, value, place); });
-  read_text(json, "hidden_act", config.hidden_act, place);
+  const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kBadModel, place);
+  std::optional<std::string> note = std::move(config.note_);
+  config = with_type(spec);
+  config.note_ = std::move(note);
+  for (const ConfigKey& key : spec.config_keys) read_value(json, key, config, place);
   refuse_unsupported(json, place);
   config.check(ErrorCode::kBadModel, place);
   config.original_text_ = std::string(text);
   return config;
 }
 
-ModelConfig ModelConfig::like(const std::string& name) {
+ModelConfig ModelConfig::like(const std::string& name, const std::string& model_type) {
   struct Preset {
     const char* name;
     int32_t layers, hidden, heads;
@@ -227,11 +305,12 @@ ModelConfig ModelConfig::like(const std::string& name) {
       {"tiny", 3, 128, 4}, {"small", 4, 512, 8}, {"base", 12, 768, 12}, {"large", 24, 1024, 16}};
   for (const Preset& preset : kPresets) {
     if (name != preset.name) continue;
-    ModelConfig config;
+    ModelConfig config = with_type(encoder_spec(model_type, ErrorCode::kUsage, "model_type"));
     config.num_hidden_layers = preset.layers;
     config.hidden_size = preset.hidden;
     config.num_attention_heads = preset.heads;
     config.intermediate_size = 4 * preset.hidden;
+    config.set_longest_input(512);
     return config;
   }
   throw Error(
@@ -239,31 +318,54 @@ ModelConfig ModelConfig::like(const std::string& name) {
       "\"" + quote_for_message(name) + "\" is no preset; there are tiny, small, base, large");
 }
 
+int32_t ModelConfig::longest_input() const {
+  return max_position_embeddings - unused_positions(*this);
+}
+
+void ModelConfig::set_longest_input(int32_t tokens) {
+  max_position_embeddings = tokens + unused_positions(*this);
+}
+
 void ModelConfig::check(ErrorCode code, const std::string& place) const {
-  encoder_spec(model_type, code, place);
-  visit_numbers(
-      *this, [&](const auto& field, const auto& value) { check_range(field, value, code, place); });
+  const EncoderSpec& spec = encoder_spec(model_type, code, place);
+  for (const ConfigKey& key : spec.config_keys) {
+    std::visit(
+        [&](auto member) {
+          using T = std::remove_cvref_t<decltype(this->*member)>;
+          if constexpr (std::same_as<T, int32_t> || std::same_as<T, double>) {
+            check_range(field_of(key, member), this->*member, code, place);
+          }
+        },
+        key.value);
+  }
   if (hidden_size % num_attention_heads != 0) {
-    bad_value(code, place, "hidden_size", std::to_string(hidden_size),
-              "a multiple of \"num_attention_heads\", " + std::to_string(num_attention_heads));
+    bad_value(code, place, key_of(spec, &ModelConfig::hidden_size), std::to_string(hidden_size),
+              fmt::format("a multiple of \"{}\", {}",
+                          key_of(spec, &ModelConfig::num_attention_heads), num_attention_heads));
   }
   if (pad_token_id >= vocab_size) {
     bad_value(code, place, "pad_token_id", std::to_string(pad_token_id),
               "below \"vocab_size\", " + std::to_string(vocab_size));
   }
-  ops::parse_activation(hidden_act, code, place);
+  if (spec.embeddings.positions == PositionRule::kBehindPadding) {
+    if (pad_token_id < 0)
+      bad_value(code, place, "pad_token_id", "null", "a number: positions follow it");
+    if (longest_input() < 1) {
+      bad_value(code, place, "max_position_embeddings", std::to_string(max_position_embeddings),
+                fmt::format("above {}: positions begin at \"pad_token_id\" + 1", pad_token_id + 1));
+    }
+  }
+  ops::parse_activation(hidden_act, code, place, key_of(spec, &ModelConfig::hidden_act));
 }
 
 std::string ModelConfig::to_json_text() const {
   const std::string place = "config.json";
   Json json = original_text_.empty() ? Json::object()
                                      : parse_json(original_text_, place, ErrorCode::kInternal);
+  const EncoderSpec& spec = encoder_spec(model_type, ErrorCode::kInternal, place);
   json["model_type"] = model_type;
-  json["hidden_act"] = hidden_act;
-  visit_numbers(*this, [&](const auto& field, const auto& value) { json[field.key] = value; });
-  if (pad_token_id < 0) json["pad_token_id"] = nullptr;
-  json["architectures"] =
-      Json::array({encoder_spec(model_type, ErrorCode::kInternal, place).architecture});
+  for (const ConfigKey& key : spec.config_keys) write_value(key, *this, json);
+  json["architectures"] = Json::array({spec.architecture});
   // transformers before 4.56 reads torch_dtype, later ones write dtype and read both.
   json.erase("torch_dtype");
   json[json.contains("dtype") ? "dtype" : "torch_dtype"] = "float32";

@@ -1,6 +1,7 @@
 #pragma once
 // A model's config.json: what of it changes computation, typed; the rest kept as it was, so that a
-// saved directory loses nothing another tool reads.
+// saved directory loses nothing another tool reads. Values have BERT's names here; a family's own
+// keys, and what they say where they are missing, stand in its file (families/).
 
 #include <cstdint>
 #include <filesystem>
@@ -15,20 +16,24 @@ namespace spanforge {
 struct ModelConfig {
   std::string model_type = "bert";
   int32_t vocab_size = 30522;
+  int32_t embedding_size = 768;  // of families whose embeddings have a width of their own
   int32_t hidden_size = 768;
   int32_t num_hidden_layers = 12;
   int32_t num_attention_heads = 12;
   int32_t intermediate_size = 3072;
   int32_t max_position_embeddings = 512;
   int32_t type_vocab_size = 2;
+  int32_t task_type_vocab_size = 3;  // counts where use_task_id is true
+  bool use_task_id = false;
   int32_t pad_token_id = 0;  // -1: config.json says null; then no embedding row is padding
   std::string hidden_act = "gelu";
   double hidden_dropout_prob = 0.1;
   double attention_probs_dropout_prob = 0.1;
+  double head_dropout_prob = 0.0;
   double layer_norm_eps = 1e-12;
   double initializer_range = 0.02;
 
-  // Keys that are missing have the values of HF's BertConfig (the defaults above).
+  // Keys that are missing have the values of HF's configuration of that model_type.
   // Errors: Error{kBadModel, file} naming the key, what stands there and what may; Error{kIo} for a
   // missing file.
   // The file is config.json, or, where there is none, bert_config.json, as Google's and others'
@@ -40,9 +45,15 @@ struct ModelConfig {
   static std::filesystem::path file_in(const std::filesystem::path& directory);
   // One line that says what was assumed; nullopt: nothing.
   const std::optional<std::string>& note() const { return note_; }
-  // "tiny" (3 layers, 128 wide), "small", "base", "large"; all have 512 positions. Set vocab_size
-  // to that of the vocabulary. Error{kUsage} otherwise.
-  static ModelConfig like(const std::string& name);
+  // "tiny" (3 layers, 128 wide), "small", "base", "large", of a family; inputs may have 512 tokens.
+  // Set vocab_size to that of the vocabulary. Error{kUsage} otherwise.
+  static ModelConfig like(const std::string& name, const std::string& model_type = "bert");
+
+  // Tokens of the longest window that the model takes: max_position_embeddings, less the rows that
+  // the family does not use for tokens.
+  int32_t longest_input() const;
+  // Sets max_position_embeddings so that longest_input() is `tokens`.
+  void set_longest_input(int32_t tokens);
 
   // Every value in its range and all of them in keeping with each other? Reading checks; call it
   // after setting fields by hand. Errors: Error{code, place} naming the key.

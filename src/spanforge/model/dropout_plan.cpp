@@ -4,11 +4,21 @@
 
 namespace spanforge {
 
+DropoutPlan::DropoutPlan(const EncoderSpec& spec, const ModelConfig& config, uint64_t key,
+                         std::span<const uint64_t> row_keys)
+    : key_(key), row_keys_(row_keys) {
+  for (const DropoutRow& row : spec.dropout) {
+    probabilities_.at(static_cast<size_t>(row.site) - 1) =
+        static_cast<float>(config.*row.probability);
+  }
+}
+
 ops::Dropout DropoutPlan::at(int32_t layer, DropoutSite site) const {
-  const float p = site == DropoutSite::kAttention ? attention : hidden;
   const uint64_t site_key =
-      combine(combine(key, static_cast<uint64_t>(layer)), static_cast<uint64_t>(site));
-  return {.p = p, .key = site_key, .row_keys = row_keys};
+      combine(combine(key_, static_cast<uint64_t>(layer)), static_cast<uint64_t>(site));
+  return {.p = probabilities_.at(static_cast<size_t>(site) - 1),
+          .key = site_key,
+          .row_keys = row_keys_};
 }
 
 std::vector<uint64_t> dropout_row_keys(const PackedBatch& batch) {

@@ -2,29 +2,31 @@
 // Which dropout mask belongs where: a key per (seed, step, layer, site), a row key per (window,
 // position). Masks therefore do not change with packing, batch order or threads.
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "spanforge/features/packed_batch.h"
+#include "spanforge/model/encoder_spec.h"
 #include "spanforge/ops/dropout.h"
 
 namespace spanforge {
 
-enum class DropoutSite : uint64_t {
-  kEmbeddings = 1,   // embeddings.dropout (layer 0)
-  kAttention,        // attention.self.dropout, on probabilities
-  kAttentionOutput,  // attention.output.dropout
-  kOutput,           // output.dropout
-};
-
-struct DropoutPlan {
-  float hidden = 0.0f;
-  float attention = 0.0f;
-  uint64_t key = 0;                    // of (seed, step)
-  std::span<const uint64_t> row_keys;  // [T]
+// Made by default: no dropout anywhere.
+class DropoutPlan {
+ public:
+  DropoutPlan() = default;
+  // key: of (seed, step); row_keys: [T], of the batch's tokens, which outlive this.
+  DropoutPlan(const EncoderSpec& spec, const ModelConfig& config, uint64_t key,
+              std::span<const uint64_t> row_keys);
 
   ops::Dropout at(int32_t layer, DropoutSite site) const;
+
+ private:
+  std::array<float, kDropoutSites> probabilities_{};
+  uint64_t key_ = 0;
+  std::span<const uint64_t> row_keys_;
 };
 
 // Row keys of a batch's tokens, [T].

@@ -1,6 +1,5 @@
 #include "spanforge/model/encoder.h"
 
-#include "spanforge/model/batch_ids.h"
 #include "spanforge/ops/dropout_apply.h"
 #include "spanforge/ops/embedding.h"
 #include "spanforge/ops/linear.h"
@@ -9,46 +8,88 @@
 namespace spanforge {
 namespace {
 
-const Tensor kNone;
+const Tensor kNoTensor;
 const ops::Dropout kNoDropout;
+
+// Whose weights a layer runs with: transformers' AlbertTransformer, where there are fewer than
+// layers.
+size_t block_of(size_t layer, size_t blocks, const EncoderShape& shape) {
+  const double layers_a_block = static_cast<double>(shape.layers) / static_cast<double>(blocks);
+  return static_cast<size_t>(static_cast<double>(layer) / layers_a_block);
+}
+
+template <class Linear>
+BlockContext block_context(const PassOf<Linear>& pass, size_t layer) {
+  return {.shape = pass.shape,
+          .cu_seqlens = pass.cu_seqlens,
+          .dropout = pass.dropout,
+          .scratch = pass.arena,
+          .layer = static_cast<int32_t>(layer),
+          .block = block_of(layer, pass.weights.blocks.size(), pass.shape),
+          .observer = pass.observer};
+}
 
 template <class Linear>
 void embeddings_forward(const PassOf<Linear>& pass, const EncoderActivations& a) {
   const NormPart<Tensor>& norm = pass.weights.embedding_norm;
   const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kEmbeddings);
+  const std::vector<EmbeddingSpec> specs = pass.spec.tables(pass.config);
   std::vector<ops::EmbeddingTable> tables;
-  for (size_t i = 0; i < pass.spec.embeddings.size(); ++i) {
-    tables.push_back({pass.weights.embeddings[i], ids_of(pass.batch, pass.spec.embeddings[i].ids)});
+  for (size_t i = 0; i < specs.size(); ++i) {
+    tables.push_back({pass.weights.embeddings[i], pass.ids.of(specs[i].ids)});
   }
-  const Tensor& y = a.embedded;
-  ops::embedding_sum(tables, y);  // [T,H] embeddings.*
-  ops::bias_dropout_residual_layer_norm(y, kNone, kNoDropout, kNone, norm.gamma, norm.beta,
+  const auto& projection = pass.weights.projection;
+  const Tensor& y = projection ? a.projection.input : a.embedded;
+  ops::embedding_sum(tables, y);  // [T,E] embeddings.*
+  ops::bias_dropout_residual_layer_norm(y, kNoTensor, kNoDropout, kNoTensor, norm.gamma, norm.beta,
                                         pass.shape.norm_eps, a.embedding_norm,
-                                        y);                 // [T,H] embeddings.LayerNorm
-  if (dropout.active()) ops::apply_dropout(y, dropout, y);  // [T,H] embeddings.dropout
+                                        y);                 // [T,E] embeddings.LayerNorm
+  if (dropout.active()) ops::apply_dropout(y, dropout, y);  // [T,E] embeddings.dropout
+  if (!projection) return;
+  ops::linear(y, projection->weight, projection->bias,
+              a.projection.output);  // [T,H] embeddings_project
+  if (a.embedded.dtype != DType::kF32) ops::convert(a.projection.output, a.embedded);  // [T,H]
 }
 
-void embeddings_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dy,
-                         int32_t padding_row, const ModelParts<Tensor>& g) {
+void embeddings_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dembedded,
+                         bool add_to_matrices, const ModelParts<Tensor>& g) {
+  const size_t mark = pass.arena.mark();
+  Tensor dy = dembedded;
+  if (const auto& projection = pass.weights.projection) {
+    Tensor doutput = dembedded;
+    if (dembedded.dtype != DType::kF32) {
+      doutput = pass.arena.allocate<float>(dembedded.rows, dembedded.cols);
+      ops::convert(dembedded, doutput);  // [T,H]
+    }
+    dy = pass.arena.allocate<float>(dembedded.rows, pass.shape.embedding);
+    ops::linear_backward(doutput, a.projection.input, projection->weight, dy, g.projection->weight,
+                         g.projection->bias,
+                         {.add_to_dweight = add_to_matrices});  // [T,E] embeddings_project
+  }
   const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kEmbeddings);
-  if (dropout.active()) ops::apply_dropout(dy, dropout, dy);  // [T,H] embeddings.dropout
+  if (dropout.active()) ops::apply_dropout(dy, dropout, dy);  // [T,E] embeddings.dropout
   ops::bias_dropout_residual_layer_norm_backward(
-      dy, a.embedding_norm, kNoDropout, pass.weights.embedding_norm.gamma, dy, kNone,
-      g.embedding_norm.gamma, g.embedding_norm.beta, kNone);  // [T,H] embeddings.LayerNorm
-  for (size_t i = 0; i < pass.spec.embeddings.size(); ++i) {
-    const EmbeddingSpec& table = pass.spec.embeddings[i];
-    ops::embedding_backward(dy, ids_of(pass.batch, table.ids), g.embeddings[i]);  // [V,H]
-    if (table.has_padding_row && padding_row >= 0) {
-      ops::fill_zero(g.embeddings[i].row_range(padding_row, 1));
+      dy, a.embedding_norm, kNoDropout, pass.weights.embedding_norm.gamma, dy, kNoTensor,
+      g.embedding_norm.gamma, g.embedding_norm.beta, kNoTensor);  // [T,E] embeddings.LayerNorm
+  const std::vector<EmbeddingSpec> specs = pass.spec.tables(pass.config);
+  for (size_t i = 0; i < specs.size(); ++i) {
+    ops::embedding_backward(dy, pass.ids.of(specs[i].ids), g.embeddings[i]);  // [V,E]
+    if (specs[i].has_padding_row && pass.config.pad_token_id >= 0) {
+      ops::fill_zero(g.embeddings[i].row_range(pass.config.pad_token_id, 1));
     }
   }
+  pass.arena.release(mark);
 }
 
 // The head computes in f32 whatever the blocks do: it is two columns wide, and the loss sees it.
 template <class Linear>
 void head_forward(const PassOf<Linear>& pass, const Tensor& x, const Tensor& head_input,
                   const Tensor& logits) {
+  const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kHead);
   if (x.dtype != DType::kF32) ops::convert(x, head_input);  // [T,H]
+  if (dropout.active()) {
+    ops::apply_dropout(x.dtype == DType::kF32 ? x : head_input, dropout, head_input);  // [T,H]
+  }
   ops::linear(head_input, pass.weights.head.weight, pass.weights.head.bias,
               logits);  // [T,2] qa_outputs
 }
@@ -60,53 +101,69 @@ void head_backward(const Pass& pass, const Tensor& head_input, const Tensor& dlo
   const Tensor dhead = wide ? dx : pass.arena.allocate<float>(dx.rows, dx.cols);
   ops::linear_backward(dlogits, head_input, pass.weights.head.weight, dhead, g.head.weight,
                        g.head.bias, {.add_to_dweight = add_to_matrices});  // [T,H] qa_outputs
-  if (!wide) ops::convert(dhead, dx);                                      // [T,H]
+  const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kHead);
+  if (dropout.active()) ops::apply_dropout(dhead, dropout, dhead);  // [T,H]
+  if (!wide) ops::convert(dhead, dx);                               // [T,H]
   pass.arena.release(mark);
 }
 
 }  // namespace
 
-EncoderShape encoder_shape(const ModelConfig& config) {
+EncoderShape encoder_shape(const EncoderSpec& spec, const ModelConfig& config) {
   const ops::Activation activation =
       ops::parse_activation(config.hidden_act, ErrorCode::kBadModel, "config.json");
   return {.hidden = config.hidden_size,
           .inner = config.intermediate_size,
           .heads = config.num_attention_heads,
+          .embedding = config.*spec.embeddings.width,
+          .layers = config.num_hidden_layers,
           .norm_eps = static_cast<float>(config.layer_norm_eps),
           .activation = activation};
 }
 
-EncoderActivations allocate_encoder(ActivationArena& arena, const EncoderShape& shape, DType dtype,
-                                    int64_t tokens, size_t blocks) {
+template <class Linear>
+EncoderActivations allocate_encoder(const PassOf<Linear>& pass, DType dtype, int64_t tokens,
+                                    Keeping keeping) {
+  ActivationArena& arena = pass.arena;
+  const EncoderShape& shape = pass.shape;
+  const bool projected = pass.weights.projection.has_value();
   EncoderActivations a;
-  if (blocks == 0) {
-    a.embedded = arena.allocate(dtype, tokens, shape.hidden);
-    a.blocks.push_back(allocate_passing_block(arena, shape, a.embedded));
-    a.embedding_norm = a.blocks.back().output_norm;
-  } else {
+  if (projected) {
+    a.embedding_norm = allocate_norm(arena, DType::kF32, tokens, shape.embedding);
+    a.projection.input = arena.allocate<float>(tokens, shape.embedding);
+  } else if (keeping == Keeping::kForBackward) {
     a.embedding_norm = allocate_norm(arena, dtype, tokens, shape.hidden);
-    a.embedded = arena.allocate(dtype, tokens, shape.hidden);
-    for (size_t i = 0; i < blocks; ++i) {
+  }
+  a.embedded = arena.allocate(dtype, tokens, shape.hidden);
+  if (keeping == Keeping::kForBackward) {
+    for (int32_t i = 0; i < shape.layers; ++i) {
       a.blocks.push_back(allocate_block(arena, shape, dtype, tokens));
     }
+  } else {
+    a.blocks.push_back(allocate_passing_block(arena, shape, a.embedded));
+    if (!projected) a.embedding_norm = a.blocks.back().output_norm;
   }
+  const bool is_wide = dtype == DType::kF32;
+  const bool drops = pass.dropout.at(0, DropoutSite::kHead).active();
   a.head_input =
-      dtype == DType::kF32 ? a.blocks.back().out : arena.allocate<float>(tokens, shape.hidden);
+      is_wide && !drops ? a.blocks.back().out : arena.allocate<float>(tokens, shape.hidden);
+  if (projected) {
+    // In bf16 the head's input is not written before the projection's output has been read.
+    a.projection.output = is_wide ? a.embedded : a.head_input;
+  }
   return a;
 }
+template EncoderActivations allocate_encoder(const Pass&, DType, int64_t, Keeping);
+template EncoderActivations allocate_encoder(const AnsweringPass&, DType, int64_t, Keeping);
 
 template <class Linear>
-void encoder_forward(const PassOf<Linear>& pass, const EncoderActivations& a, const Tensor& logits) {
-  const BlockContext context{.shape = pass.shape,
-                             .cu_seqlens = pass.batch.cu_seqlens,
-                             .dropout = pass.dropout,
-                             .scratch = pass.arena,
-                             .observer = pass.observer};
+void encoder_forward(const PassOf<Linear>& pass, const EncoderActivations& a,
+                     const Tensor& logits) {
   embeddings_forward(pass, a);
   Tensor x = a.embedded;
-  for (size_t layer = 0; layer < pass.weights.blocks.size(); ++layer) {
-    block_forward(context, static_cast<int32_t>(layer), pass.weights.blocks[layer], x,
-                  a.block(layer));
+  for (size_t layer = 0; layer < static_cast<size_t>(pass.shape.layers); ++layer) {
+    const BlockContext context = block_context(pass, layer);
+    block_forward(context, pass.weights.blocks[context.block], x, a.block(layer));
     x = a.block(layer).out;
   }
   head_forward(pass, x, a.head_input, logits);
@@ -115,19 +172,21 @@ template void encoder_forward(const Pass&, const EncoderActivations&, const Tens
 template void encoder_forward(const AnsweringPass&, const EncoderActivations&, const Tensor&);
 
 void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dlogits,
-                      int32_t padding_row, bool add_to_matrices,
-                      const ModelParts<Tensor>& gradients) {
-  const BlockContext context{pass.shape, pass.batch.cu_seqlens, pass.dropout, pass.arena,
-                             add_to_matrices};
+                      bool add_to_matrices, const ModelParts<Tensor>& gradients) {
   const size_t mark = pass.arena.mark();
   const Tensor dx = pass.arena.allocate(a.embedded.dtype, dlogits.rows, pass.shape.hidden);
   head_backward(pass, a.head_input, dlogits, dx, add_to_matrices, gradients);
-  for (size_t layer = pass.weights.blocks.size(); layer-- > 0;) {
+  size_t block_before = pass.weights.blocks.size();
+  for (size_t layer = static_cast<size_t>(pass.shape.layers); layer-- > 0;) {
+    BlockContext context = block_context(pass, layer);
+    // Layers that share weights add to the gradients of the first of them that was here.
+    context.add_to_matrices = add_to_matrices || context.block == block_before;
+    block_before = context.block;
     const Tensor& x = layer == 0 ? a.embedded : a.block(layer - 1).out;
-    block_backward(context, static_cast<int32_t>(layer), pass.weights.blocks[layer], x,
-                   a.block(layer), dx, gradients.blocks[layer]);
+    block_backward(context, pass.weights.blocks[context.block], x, a.block(layer), dx,
+                   gradients.blocks[context.block]);
   }
-  embeddings_backward(pass, a, dx, padding_row, gradients);
+  embeddings_backward(pass, a, dx, add_to_matrices, gradients);
   pass.arena.release(mark);
 }
 

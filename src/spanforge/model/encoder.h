@@ -1,38 +1,45 @@
 #pragma once
-// The whole network: embeddings, blocks, question-answering head; forward and its mirror. Training and
-// answering run the same forward pass, with linear layers of different forms (linear_form.h).
-// Letters: T packed tokens, W windows, H hidden, L layers.
+// The whole network: embeddings, blocks, question-answering head; forward and its mirror. Training
+// and answering run the same forward pass, with linear layers of different forms (linear_form.h).
+// Letters: T packed tokens, W windows, E width of the embeddings, H hidden, L layers.
 
 #include <vector>
 
-#include "spanforge/features/packed_batch.h"
 #include "spanforge/model/block.h"
+#include "spanforge/model/input_ids.h"
 #include "spanforge/model/linear_form.h"
 
 namespace spanforge {
 
-EncoderShape encoder_shape(const ModelConfig& config);
+EncoderShape encoder_shape(const EncoderSpec& spec, const ModelConfig& config);
+
+// Narrow embeddings on their way to the blocks' width, in f32 whatever the blocks compute in.
+struct ProjectionActivations {
+  Tensor input;   // [T,E]
+  Tensor output;  // [T,H]; the embedded tokens themselves in f32
+};
 
 struct EncoderActivations {
   ops::LayerNormSaved embedding_norm;
+  ProjectionActivations projection;      // empty where there is none
   Tensor embedded;                       // [T,H]
   std::vector<BlockActivations> blocks;  // L of them, or one that every block overwrites
-  Tensor head_input;                     // [T,H] f32; blocks' last output itself in f32
+  Tensor head_input;  // [T,H] f32; without dropout, blocks' last output itself in f32
 
   const BlockActivations& block(size_t layer) const { return blocks[layer % blocks.size()]; }
 };
 
-// blocks: the number of layers when a backward pass follows, 0 when none does.
-EncoderActivations allocate_encoder(ActivationArena& arena, const EncoderShape& shape, DType dtype,
-                                    int64_t tokens, size_t blocks);
+enum class Keeping { kForBackward, kNothing };
 
 // A model's numbers and one batch to run through them.
 template <class Linear>
 struct PassOf {
   const EncoderSpec& spec;
+  const ModelConfig& config;
   const EncoderShape& shape;
   const ModelParts<Tensor, Linear>& weights;
-  const PackedBatch& batch;
+  const InputIds& ids;
+  std::span<const int32_t> cu_seqlens;
   const DropoutPlan& dropout;
   ActivationArena& arena;
   const InputObserver* observer = nullptr;
@@ -41,12 +48,16 @@ using Pass = PassOf<LinearPart<Tensor>>;
 using AnsweringPass = PassOf<ops::PackedLinear>;
 
 template <class Linear>
+EncoderActivations allocate_encoder(const PassOf<Linear>& pass, DType dtype, int64_t tokens,
+                                    Keeping keeping);
+
+template <class Linear>
 void encoder_forward(const PassOf<Linear>& pass, const EncoderActivations& a,
                      const Tensor& logits);  // [T,2]
 
-// gradients += those of the weights, given dlogits [T,2]; add_to_matrices: see BlockContext.
+// gradients += those of the weights, given dlogits [T,2]; add_to_matrices: false lets the first
+// contribution to a matrix overwrite what was there.
 void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dlogits,
-                      int32_t padding_row, bool add_to_matrices,
-                      const ModelParts<Tensor>& gradients);
+                      bool add_to_matrices, const ModelParts<Tensor>& gradients);
 
 }  // namespace spanforge

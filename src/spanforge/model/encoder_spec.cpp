@@ -1,52 +1,71 @@
 #include "spanforge/model/encoder_spec.h"
 
+#include <algorithm>
+#include <iterator>
+
+#include "spanforge/base/join.h"
+#include "spanforge/model/families/family.h"
+
 namespace spanforge {
+
+// The build lists the files of families/ (CMakeLists.txt): SPANFORGE_FAMILY(name), a line a file.
+namespace families {
+#define SPANFORGE_FAMILY(name) EncoderSpec name();
+#include "spanforge_families.inc"
+#undef SPANFORGE_FAMILY
+}  // namespace families
+
 namespace {
 
-// Devlin et al. 2018; names of transformers' modeling_bert.py. Chinese "roberta-wwm" and MacBERT
-// checkpoints are of this type as well.
-EncoderSpec bert() {
-  return {
-      .model_type = "bert",
-      .architecture = "BertForQuestionAnswering",
-      .base_prefix = "bert.",
-      .embeddings = {{"embeddings.word_embeddings", &ModelConfig::vocab_size, EmbeddingIds::kTokens,
-                      /*has_padding_row=*/true},
-                     {"embeddings.position_embeddings", &ModelConfig::max_position_embeddings,
-                      EmbeddingIds::kPositions},
-                     {"embeddings.token_type_embeddings", &ModelConfig::type_vocab_size,
-                      EmbeddingIds::kTokenTypes}},
-      .embedding_norm = "embeddings.LayerNorm",
-      .layers = "encoder.layer",
-      .block = {.query = "attention.self.query",
-                .key = "attention.self.key",
-                .value = "attention.self.value",
-                .attention_output = "attention.output.dense",
-                .attention_norm = "attention.output.LayerNorm",
-                .intermediate = "intermediate.dense",
-                .output = "output.dense",
-                .output_norm = "output.LayerNorm"},
-      .head = "qa_outputs",
+const std::vector<EncoderSpec>& all_families() {
+  static const std::vector<EncoderSpec> all = {
+#define SPANFORGE_FAMILY(name) families::name(),
+#include "spanforge_families.inc"
+#undef SPANFORGE_FAMILY
   };
-}
-
-const std::vector<EncoderSpec>& families() {
-  static const std::vector<EncoderSpec> all = {bert()};
   return all;
 }
 
 }  // namespace
 
+std::vector<EmbeddingSpec> EncoderSpec::tables(const ModelConfig& config) const {
+  std::vector<EmbeddingSpec> there;
+  std::copy_if(embeddings.tables.begin(), embeddings.tables.end(), std::back_inserter(there),
+               [&](const EmbeddingSpec& table) {
+                 return table.only_if == nullptr || config.*table.only_if;
+               });
+  return there;
+}
+
+bool EncoderSpec::has_projection(const ModelConfig& config) const {
+  if (embeddings.projection.empty()) return false;
+  return embeddings.always_projected || config.*embeddings.width != config.hidden_size;
+}
+
+std::string EncoderSpec::block_module(size_t index) const {
+  const std::string module = std::string(layers.module) + "." + std::to_string(index);
+  return layers.inside.empty() ? module : module + "." + std::string(layers.inside);
+}
+
+std::vector<std::string_view> EncoderSpec::block_modules_in_order() const {
+  return {block.query,          block.key,          block.value,  block.attention_output,
+          block.attention_norm, block.intermediate, block.output, block.output_norm};
+}
+
 const EncoderSpec& encoder_spec(std::string_view model_type, ErrorCode code,
                                 std::string_view place) {
-  std::string supported;
-  for (const EncoderSpec& spec : families()) {
+  for (const EncoderSpec& spec : all_families()) {
     if (spec.model_type == model_type) return spec;
-    supported += (supported.empty() ? "" : ", ") + std::string(spec.model_type);
   }
-  throw Error(
-      code, std::string(place),
-      "\"model_type\" is \"" + quote_for_message(model_type) + "\"; supported: " + supported);
+  throw Error(code, std::string(place),
+              "\"model_type\" is \"" + quote_for_message(model_type) +
+                  "\"; supported: " + join(supported_model_types(), ", "));
+}
+
+std::vector<std::string> supported_model_types() {
+  std::vector<std::string> types;
+  for (const EncoderSpec& spec : all_families()) types.emplace_back(spec.model_type);
+  return types;
 }
 
 }  // namespace spanforge

@@ -1,24 +1,62 @@
 #pragma once
-// Families of encoders as data. A family is one EncoderSpec value: which embedding tables are
-// summed, what HF calls its modules, how its checkpoints may spell names. One builder
-// (parameter_table.h) visits it; nothing else asks which family a model is.
+// Families of encoders as data. A family is one EncoderSpec value, made by one file in families/:
+// how its config.json spells sizes, which embedding tables are summed, what HF calls its modules,
+// where dropout stands, which layers share weights. The parameter table (parameter_table.h) and the
+// passes (encoder.h) visit it; nothing else asks which family a model is. What every published
+// model here has in common (post-norm blocks, plain attention, a linear head) is not stated; a
+// family that differs there brings the variant into the spec and into the pass.
+//
+// Source of every family: transformers 4.57, models/NAME/{modeling,configuration}_NAME.py.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "spanforge/model/config.h"
 
 namespace spanforge {
 
+// A key of config.json and the value that it states.
+struct ConfigKey {
+  std::string_view key;  // the family's own spelling
+  std::variant<int32_t ModelConfig::*, double ModelConfig::*, bool ModelConfig::*,
+               std::string ModelConfig::*>
+      value;
+};
+
 // Which ids of a batch an embedding table is indexed by.
-enum class EmbeddingIds { kTokens, kPositions, kTokenTypes };
+enum class EmbeddingIds {
+  kTokens,
+  kPositions,
+  kTokenTypes,  // all 0 where the table has one row, whatever the tokenizer says
+  kZeros,
+};
 
 struct EmbeddingSpec {
   std::string_view module;     // below the base model, e.g. "embeddings.word_embeddings"
   int32_t ModelConfig::*rows;  // the config value that says how many
   EmbeddingIds ids;
-  bool has_padding_row = false;  // row pad_token_id starts as zeros and gets no gradient
+  bool has_padding_row = false;          // row pad_token_id starts as zeros and gets no gradient
+  bool ModelConfig::*only_if = nullptr;  // the table is there where this is true; null: always
+};
+
+// Where positions begin in a window.
+enum class PositionRule {
+  kFromZero,       // 0, 1, 2 ...
+  kBehindPadding,  // pad_token_id + 1, and one more for each token that is not [PAD]; [PAD]s are at
+                   // pad_token_id
+};
+
+// Tables are summed in this order, then LayerNorm, dropout and, where there is one, a projection.
+struct EmbeddingsSpec {
+  std::vector<EmbeddingSpec> tables;  // word embeddings first; in the order of HF's modules
+  PositionRule positions = PositionRule::kFromZero;
+  std::string_view norm;
+  int32_t ModelConfig::*width = &ModelConfig::hidden_size;  // E
+  std::string_view projection;                              // a linear layer, E -> H; "": none
+  bool always_projected = false;                            // false: only where E is not H
 };
 
 // Module names of one post-norm block, below its layer.
@@ -29,19 +67,53 @@ struct BlockSpec {
   std::string_view output, output_norm;
 };
 
+struct LayersSpec {
+  std::string_view module;  // block i is module.i, or module.i.inside
+  std::string_view inside;
+  // How many blocks have weights of their own; consecutive layers share where there are fewer than
+  // layers.
+  int32_t ModelConfig::*blocks = &ModelConfig::num_hidden_layers;
+};
+
+// Where dropout stands; the numbers are part of the masks' keys.
+enum class DropoutSite : uint64_t {
+  kEmbeddings = 1,   // behind the embeddings' norm (layer 0)
+  kAttention,        // on attention's probabilities
+  kAttentionOutput,  // before the sum of attention's output and its input
+  kOutput,           // before the sum of a block's second half
+  kHead,             // before the head (layer 0)
+};
+constexpr size_t kDropoutSites = 5;
+
+struct DropoutRow {
+  DropoutSite site;
+  double ModelConfig::*probability;
+};
+
 struct EncoderSpec {
   std::string_view model_type;    // config.json's
   std::string_view architecture;  // config.json's architectures, with a question-answering head
   std::string_view base_prefix;   // of the base model's keys; checkpoints of the base model lack it
-  std::vector<EmbeddingSpec> embeddings;
-  std::string_view embedding_norm;
-  std::string_view layers;  // block i is layers + "." + i
+  std::vector<ConfigKey> config_keys;  // that change computation, but model_type
+  ModelConfig defaults;                // what a key says that is missing
+  EmbeddingsSpec embeddings;
+  LayersSpec layers;
   BlockSpec block;
+  std::vector<DropoutRow> dropout;  // sites that are not listed have none
   std::string_view head;
+
+  std::vector<EmbeddingSpec> tables(const ModelConfig& config) const;  // those that are there
+  bool has_projection(const ModelConfig& config) const;
+  // Below base_prefix.
+  std::string block_module(size_t index) const;
+  // Of a block, below its module, as HF declares them.
+  std::vector<std::string_view> block_modules_in_order() const;
 };
 
 // Error{code, place} naming the types that are supported.
 const EncoderSpec& encoder_spec(std::string_view model_type, ErrorCode code,
                                 std::string_view place);
+// Of all families, in the order of their names.
+std::vector<std::string> supported_model_types();
 
 }  // namespace spanforge

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "spanforge/model/batch_ids.h"
 #include "spanforge/ops/optimizer.h"
 
 namespace spanforge {
@@ -20,8 +19,8 @@ void GradientStore::RowSet::clear() {
   rows.clear();
 }
 
-GradientStore::GradientStore(const EncoderSpec& spec, const ParameterTable& table)
-    : spec_(spec), table_(table), arena_(table.arena_size * sizeof(float)) {
+GradientStore::GradientStore(std::vector<EmbeddingSpec> embeddings, const ParameterTable& table)
+    : embeddings_(std::move(embeddings)), table_(table), arena_(table.arena_size * sizeof(float)) {
   views_ = bind_parts(table, flat(table.arena_size), /*gemm_weights=*/{});
   dense_size_ = table.arena_size;
   for (const Slot& slot : table.parts.embeddings) {
@@ -52,10 +51,8 @@ void GradientStore::clear() {
   matrices_are_old_ = true;
 }
 
-bool GradientStore::begin_backward(const PackedBatch& batch) {
-  for (size_t i = 0; i < touched_.size(); ++i) {
-    touched_[i].add(ids_of(batch, spec_.embeddings[i].ids));
-  }
+bool GradientStore::begin_backward(const InputIds& ids) {
+  for (size_t i = 0; i < touched_.size(); ++i) touched_[i].add(ids.of(embeddings_[i].ids));
   return !std::exchange(matrices_are_old_, false);
 }
 

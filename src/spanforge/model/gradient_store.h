@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "spanforge/features/packed_batch.h"
+#include "spanforge/model/input_ids.h"
 #include "spanforge/model/parameter_table.h"
 #include "spanforge/tensor/arena.h"
 
@@ -15,15 +15,16 @@ namespace spanforge {
 
 class GradientStore {
  public:
-  GradientStore(const EncoderSpec& spec, const ParameterTable& table);  // both outlive this
+  // The table outlives this.
+  GradientStore(std::vector<EmbeddingSpec> embeddings, const ParameterTable& table);
 
   const ModelParts<Tensor>& views() const { return views_; }
   // [1, n]: true zeros where no backward pass has been since clear().
   Tensor all();
   void clear();
-  // To be called before a backward pass of this batch, whose ids were checked. Returns whether it
-  // must add to matrices; if not, it must overwrite every one of them.
-  bool begin_backward(const PackedBatch& batch);
+  // To be called before a backward pass of a batch with these ids. Returns whether it must add to
+  // matrices; if not, it must overwrite every one of them.
+  bool begin_backward(const InputIds& ids);
 
   // The rows of an embedding whose gradients may be other than zero, in the order of occurrence.
   std::span<const int32_t> touched_rows(size_t embedding) const { return touched_[embedding].rows; }
@@ -38,7 +39,7 @@ class GradientStore {
   };
   Tensor flat(int64_t elements) const;
 
-  const EncoderSpec& spec_;
+  std::vector<EmbeddingSpec> embeddings_;
   const ParameterTable& table_;
   Arena arena_;
   ModelParts<Tensor> views_;

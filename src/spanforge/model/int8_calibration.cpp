@@ -29,16 +29,16 @@ int64_t bins_to_cut(Iterator first, Iterator end, int64_t allowed) {
 
 }  // namespace
 
-void Int8Calibration::see_ends(size_t layer, BlockLinear linear, const Tensor& x) {
-  Seen& seen = seen_[layer][static_cast<size_t>(linear)];
+void Int8Calibration::see_ends(size_t block, BlockLinear linear, const Tensor& x) {
+  Seen& seen = seen_[block][static_cast<size_t>(linear)];
   for_values(x, [&](float v) {
     seen.least = std::min(seen.least, v);
     seen.most = std::max(seen.most, v);
   });
 }
 
-void Int8Calibration::see_values(size_t layer, BlockLinear linear, const Tensor& x) {
-  Seen& seen = seen_[layer][static_cast<size_t>(linear)];
+void Int8Calibration::see_values(size_t block, BlockLinear linear, const Tensor& x) {
+  Seen& seen = seen_[block][static_cast<size_t>(linear)];
   seen.counts.resize(kBins);
   const float width = seen.most - seen.least;
   const float per_unit = width > 0 ? static_cast<float>(kBins) / width : 0.0f;
@@ -50,15 +50,15 @@ void Int8Calibration::see_values(size_t layer, BlockLinear linear, const Tensor&
 
 Int8Ranges Int8Calibration::ranges(double share) const {
   Int8Ranges ranges(seen_.size());
-  for (size_t layer = 0; layer < seen_.size(); ++layer) {
+  for (size_t block = 0; block < seen_.size(); ++block) {
     for (size_t i = 0; i < kBlockLinears; ++i) {
-      const Seen& seen = seen_[layer][i];
+      const Seen& seen = seen_[block][i];
       const int64_t total = std::accumulate(seen.counts.begin(), seen.counts.end(), int64_t{0});
       const auto allowed = static_cast<int64_t>(static_cast<double>(total) * (1.0 - share) / 2);
       const float bin = (seen.most - seen.least) / static_cast<float>(kBins);
       const int64_t low = bins_to_cut(seen.counts.begin(), seen.counts.end(), allowed);
       const int64_t high = bins_to_cut(seen.counts.rbegin(), seen.counts.rend(), allowed);
-      ranges[layer][i] = input_range(seen.least + bin * static_cast<float>(low),
+      ranges[block][i] = input_range(seen.least + bin * static_cast<float>(low),
                                      seen.most - bin * static_cast<float>(high));
     }
   }

@@ -15,10 +15,10 @@ namespace spanforge {
 
 class Int8Calibration {
  public:
-  explicit Int8Calibration(size_t layers) : seen_(layers) {}
+  explicit Int8Calibration(size_t blocks) : seen_(blocks) {}
 
-  void see_ends(size_t layer, BlockLinear linear, const Tensor& x);
-  void see_values(size_t layer, BlockLinear linear, const Tensor& x);  // after all ends
+  void see_ends(size_t block, BlockLinear linear, const Tensor& x);
+  void see_values(size_t block, BlockLinear linear, const Tensor& x);  // after all ends
 
   // share: of the values that must stay inside, e.g. 0.9999; at 1 all that were seen do. Zero is
   // always inside and exact.

@@ -16,9 +16,8 @@ constexpr const char* kFormat = "spanforge-int8";
 constexpr const char* kVersion = "1";
 constexpr size_t kAlignment = 64;  // of the tiles
 
-std::string linear_name(const EncoderSpec& spec, size_t layer, BlockLinear linear) {
-  return std::string(spec.base_prefix) + std::string(spec.layers) + "." + std::to_string(layer) +
-         "." + block_linear_name(linear);
+std::string linear_name(const EncoderSpec& spec, size_t block, BlockLinear linear) {
+  return std::string(spec.base_prefix) + spec.block_module(block) + "." + block_linear_name(linear);
 }
 
 std::vector<int64_t> packed_shape(const Slot& weight) {
@@ -103,12 +102,15 @@ class Int8Weights : public AnsweringWeights {
     }
     for (const Slot& slot : table.parts.embeddings) parts.embeddings.push_back(plain(slot));
     parts.embedding_norm = norm(table.parts.embedding_norm);
-    for (size_t layer = 0; layer < table.parts.blocks.size(); ++layer) {
-      const BlockPart<Slot>& from = table.parts.blocks[layer];
+    if (const auto& part = table.parts.projection) {
+      parts.projection = {plain(part->weight), plain(part->bias)};
+    }
+    for (size_t i = 0; i < table.parts.blocks.size(); ++i) {
+      const BlockPart<Slot>& from = table.parts.blocks[i];
       auto& block = parts.blocks.emplace_back();
       for (const BlockLinear which : kAllBlockLinears) {
         linear_of(block, which) =
-            linear(linear_name(spec, layer, which), linear_of(from, which).weight);
+            linear(linear_name(spec, i, which), linear_of(from, which).weight);
       }
       block.attention_norm = norm(from.attention_norm);
       block.output_norm = norm(from.output_norm);
@@ -190,16 +192,16 @@ void write_int8_file(const std::filesystem::path& directory, const QuestionAnswe
     const Tensor tensor = model.weights(*parameter);
     writer.add_floats(parameter->name, parameter->shape, tensor.as<float>(), parameter->size);
   }
-  for (size_t layer = 0; layer < weights.blocks.size(); ++layer) {
+  for (size_t block = 0; block < weights.blocks.size(); ++block) {
     for (const BlockLinear which : kAllBlockLinears) {
-      const LinearPart<Tensor>& part = linear_of(weights.blocks[layer], which);
-      const Slot& slot = linear_of(table.parts.blocks[layer], which).weight;
-      const std::string name = linear_name(spec, layer, which);
-      ops::Int8Weights packed = ops::quantize_weights(
-          slot.rows, slot.cols, [&](int64_t first, int64_t count, float* to) {
+      const LinearPart<Tensor>& part = linear_of(weights.blocks[block], which);
+      const Slot& slot = linear_of(table.parts.blocks[block], which).weight;
+      const std::string name = linear_name(spec, block, which);
+      ops::Int8Weights packed =
+          ops::quantize_weights(slot.rows, slot.cols, [&](int64_t first, int64_t count, float* to) {
             std::copy_n(part.weight.row<float>(first), count * slot.cols, to);
           });
-      const ops::InputRange& range = ranges[layer][static_cast<size_t>(which)];
+      const ops::InputRange& range = ranges[block][static_cast<size_t>(which)];
       writer.add_packed(name + ".weight", packed_shape(slot), std::move(packed.packed));
       writer.add_floats(name + ".weight_scale", std::move(packed.scales));
       writer.add_floats(name + ".bias", {slot.rows}, part.bias.as<float>(), slot.rows);

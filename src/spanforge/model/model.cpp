@@ -6,7 +6,6 @@
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
-#include "spanforge/model/batch_ids.h"
 #include "spanforge/model/encoder.h"
 #include "spanforge/model/gradient_store.h"
 #include "spanforge/model/initial_weights.h"
@@ -20,7 +19,7 @@ struct QuestionAnsweringModel::Impl {
   explicit Impl(const ModelConfig& model_config)
       : config(model_config),
         spec(encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json")),
-        shape(encoder_shape(config)),
+        shape(encoder_shape(spec, config)),
         table(build_parameter_table(spec, config)) {}
 
   void allocate_weights() {
@@ -44,6 +43,12 @@ struct QuestionAnsweringModel::Impl {
   }
   void refresh_shadow() {
     if (precision == Precision::kBF16) ops::convert(weights(), shadow());
+  }
+
+  Pass pass(const InputIds& ids, const PackedBatch& batch, const DropoutPlan& dropout,
+            Workspace& workspace) const {
+    return {spec, config,           shape,   weight_views,
+            ids,  batch.cu_seqlens, dropout, workspace.activations};
   }
 
   Tensor flat(const Arena& arena, DType dtype) const {
@@ -144,19 +149,18 @@ void QuestionAnsweringModel::set_precision(Precision precision) {
 }
 
 void QuestionAnsweringModel::prepare_training() {
-  impl_->gradient_store.emplace(impl_->spec, impl_->table);
+  impl_->gradient_store.emplace(impl_->spec.tables(impl_->config), impl_->table);
 }
 
 void QuestionAnsweringModel::predict(const PackedBatch& batch, Workspace& workspace,
                                      const Tensor& logits) const {
-  check_ids(impl_->config, batch);
+  const InputIds ids(impl_->spec, impl_->config, batch);
   if (batch.token_count() == 0) return;
-  ActivationArena& arena = workspace.activations;
-  arena.release(0);
-  const EncoderActivations activations = allocate_encoder(
-      arena, impl_->shape, impl_->activation_type(), batch.token_count(), /*blocks=*/0);
+  workspace.activations.release(0);
   const DropoutPlan no_dropout;
-  const Pass pass{impl_->spec, impl_->shape, impl_->weight_views, batch, no_dropout, arena};
+  const Pass pass = impl_->pass(ids, batch, no_dropout, workspace);
+  const EncoderActivations activations =
+      allocate_encoder(pass, impl_->activation_type(), batch.token_count(), Keeping::kNothing);
   encoder_forward(pass, activations, logits);
 }
 
@@ -164,30 +168,24 @@ double QuestionAnsweringModel::forward_backward(const PackedBatch& batch, const 
                                                 float gradient_scale, Workspace& workspace,
                                                 std::vector<double>* window_losses) {
   GradientStore& gradients = impl_->gradients();
-  check_ids(impl_->config, batch);
+  const InputIds ids(impl_->spec, impl_->config, batch);
   if (window_losses != nullptr) window_losses->assign(batch.window_count(), 0.0);
   if (batch.token_count() == 0) return 0.0;
   ActivationArena& arena = workspace.activations;
   arena.release(0);
+  const std::vector<uint64_t> row_keys = dropout_row_keys(batch);
+  const DropoutPlan dropout(impl_->spec, impl_->config, combine(seeds.seed, seeds.step), row_keys);
+  const Pass pass = impl_->pass(ids, batch, dropout, workspace);
   const EncoderActivations activations =
-      allocate_encoder(arena, impl_->shape, impl_->activation_type(), batch.token_count(),
-                       impl_->table.parts.blocks.size());
+      allocate_encoder(pass, impl_->activation_type(), batch.token_count(), Keeping::kForBackward);
   const Tensor logits = arena.allocate<float>(batch.token_count(), 2);
   const Tensor dlogits = arena.allocate<float>(batch.token_count(), 2);
-  const std::vector<uint64_t> row_keys = dropout_row_keys(batch);
-  const DropoutPlan dropout{
-      .hidden = static_cast<float>(impl_->config.hidden_dropout_prob),
-      .attention = static_cast<float>(impl_->config.attention_probs_dropout_prob),
-      .key = combine(seeds.seed, seeds.step),
-      .row_keys = row_keys};
-  const Pass pass{impl_->spec, impl_->shape, impl_->weight_views, batch, dropout, arena};
   encoder_forward(pass, activations, logits);
   const double loss = ops::span_loss(
       logits, batch.cu_seqlens, batch.start_positions, batch.end_positions, gradient_scale, dlogits,
       window_losses != nullptr ? std::span<double>(*window_losses) : std::span<double>());
-  const bool add_to_matrices = gradients.begin_backward(batch);
-  encoder_backward(pass, activations, dlogits, impl_->config.pad_token_id, add_to_matrices,
-                   gradients.views());
+  const bool add_to_matrices = gradients.begin_backward(ids);
+  encoder_backward(pass, activations, dlogits, add_to_matrices, gradients.views());
   return loss;
 }
 

@@ -32,7 +32,8 @@ struct Parameter {
   bool decays = true;          // false for biases and LayerNorm
   bool embedding = false;      // rows chosen by ids: its gradients are zero but for a few rows
   enum class Init { kNormal, kZeros, kOnes } init = Init::kNormal;
-  int64_t zero_row = -1;  // row of [PAD] in an embedding: starts as zeros, gets no gradient
+  int64_t zero_row = -1;    // row of [PAD] in an embedding: starts as zeros, gets no gradient
+  size_t module_index = 0;  // place in torch's named_parameters(), which optimiser files follow
 };
 
 // What loading noticed, for the messages HF users know.

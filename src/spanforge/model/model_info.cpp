@@ -21,6 +21,13 @@ int64_t block_bytes_per_token(const ModelConfig& config, Precision precision) {
   return bytes_per_activation(precision) * (8 * h + 2 * f) + 4 * (config.num_attention_heads + 4);
 }
 
+// What the projection of narrow embeddings adds (ProjectionActivations, and the norm before it).
+int64_t projection_bytes_per_token(const ModelConfig& config) {
+  const EncoderSpec& spec =
+      encoder_spec(config.model_type, ErrorCode::kBadModel, "model configuration");
+  return spec.has_projection(config) ? 4 * 2 * (config.*spec.embeddings.width + 1) : 0;
+}
+
 MemoryEstimate estimate_weights(const ModelConfig& config, Precision precision) {
   const int64_t n = parameter_count(config);
   return {.weights = 4 * n, .shadow = precision == Precision::kBF16 ? 2 * n : 0};
@@ -28,7 +35,7 @@ MemoryEstimate estimate_weights(const ModelConfig& config, Precision precision) 
 
 std::string part_of(const EncoderSpec& spec, const Parameter& parameter) {
   if (parameter.name.starts_with(spec.head)) return std::string(spec.head);
-  const std::string layers = std::string(spec.base_prefix) + std::string(spec.layers);
+  const std::string layers = std::string(spec.base_prefix) + std::string(spec.layers.module);
   return parameter.name.starts_with(layers) ? "encoder" : "embeddings";
 }
 
@@ -68,7 +75,8 @@ MemoryEstimate estimate_training_memory(const ModelConfig& config, Precision pre
   const int64_t once = bytes_per_activation(precision) * (8 * h + f) + 24;
   const int64_t head = precision == Precision::kBF16 ? 4 * h : 0;
   estimate.activations =
-      tokens * (config.num_hidden_layers * block_bytes_per_token(config, precision) + once + head);
+      tokens * (config.num_hidden_layers * block_bytes_per_token(config, precision) + once + head +
+                projection_bytes_per_token(config));
   return estimate;
 }
 
@@ -80,7 +88,7 @@ MemoryEstimate estimate_answering_memory(const ModelConfig& config, Precision pr
   const int64_t block =
       bytes_per_activation(precision) * (8 * h + f) + 4 * (config.num_attention_heads + 2);
   const int64_t head = precision == Precision::kBF16 ? 4 * h : 0;
-  estimate.activations = tokens * (block + head);
+  estimate.activations = tokens * (block + head + projection_bytes_per_token(config));
   return estimate;
 }
 

@@ -2,6 +2,8 @@
 
 #include <initializer_list>
 
+#include "spanforge/base/keyed_hash.h"
+
 namespace spanforge {
 namespace {
 
@@ -10,35 +12,64 @@ class TableBuilder {
   TableBuilder(const EncoderSpec& spec, const ModelConfig& config) : spec_(spec), config_(config) {}
 
   ParameterTable build() {
-    const int64_t hidden = config_.hidden_size;
+    const int64_t hidden = config_.hidden_size, width = config_.*spec_.embeddings.width;
     table_.parts.head = linear({std::string(spec_.head)}, 2, hidden);
     table_.head_rows = table_.rows.size();
-    table_.parts.blocks.resize(config_.num_hidden_layers);
-    for (int32_t layer = config_.num_hidden_layers - 1; layer >= 0; --layer) {
-      add_block(layer, table_.parts.blocks[layer]);
+    table_.parts.blocks.resize(config_.*spec_.layers.blocks);
+    for (size_t block = table_.parts.blocks.size(); block-- > 0;) {
+      add_block(block, table_.parts.blocks[block]);
     }
-    table_.parts.embedding_norm = norm(base(spec_.embedding_norm));
-    table_.parts.embeddings.resize(spec_.embeddings.size());
-    for (size_t i = spec_.embeddings.size(); i-- > 0;) {
-      table_.parts.embeddings[i] = embedding(spec_.embeddings[i]);
+    if (spec_.has_projection(config_)) {
+      table_.parts.projection = linear({base(spec_.embeddings.projection)}, hidden, width);
+    }
+    table_.parts.embedding_norm = norm(base(spec_.embeddings.norm), width);
+    const std::vector<EmbeddingSpec> tables = spec_.tables(config_);
+    table_.parts.embeddings.resize(tables.size());
+    for (size_t i = tables.size(); i-- > 0;) {
+      table_.parts.embeddings[i] = embedding(tables[i], width);
     }
     table_.arena_size = aligned(end_);
+    number_in_module_order();
     return std::move(table_);
   }
 
  private:
-  void add_block(int32_t layer, BlockPart<Slot>& block) {
+  void add_block(size_t index, BlockPart<Slot>& block) {
     const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
-    const std::string prefix = base(spec_.layers) + "." + std::to_string(layer) + ".";
+    const std::string prefix = base(spec_.block_module(index)) + ".";
     const auto in_layer = [&](std::string_view module) { return prefix + std::string(module); };
     const BlockSpec& names = spec_.block;
-    block.output_norm = norm(in_layer(names.output_norm));
+    block.output_norm = norm(in_layer(names.output_norm), hidden);
     block.output = linear({in_layer(names.output)}, hidden, inner);
     block.intermediate = linear({in_layer(names.intermediate)}, inner, hidden);
-    block.attention_norm = norm(in_layer(names.attention_norm));
+    block.attention_norm = norm(in_layer(names.attention_norm), hidden);
     block.attention_output = linear({in_layer(names.attention_output)}, hidden, hidden);
     block.qkv =
         linear({in_layer(names.query), in_layer(names.key), in_layer(names.value)}, hidden, hidden);
+  }
+
+  // torch's modules in the order in which transformers declares them: forward, and in a module
+  // weight before bias.
+  void number_in_module_order() {
+    std::vector<std::string> modules;
+    for (const EmbeddingSpec& table : spec_.tables(config_)) modules.push_back(base(table.module));
+    modules.push_back(base(spec_.embeddings.norm));
+    modules.push_back(base(spec_.embeddings.projection));
+    for (size_t block = 0; block < table_.parts.blocks.size(); ++block) {
+      const std::string prefix = base(spec_.block_module(block)) + ".";
+      for (const std::string_view module : spec_.block_modules_in_order()) {
+        modules.push_back(prefix + std::string(module));
+      }
+    }
+    modules.emplace_back(spec_.head);
+    KeyedMap<std::string_view, size_t> place;
+    for (size_t i = 0; i < modules.size(); ++i) place.emplace(modules[i], i);
+    for (Parameter& parameter : table_.rows) {
+      const size_t dot = parameter.name.rfind('.');
+      const bool is_bias = parameter.name.substr(dot) == ".bias";
+      parameter.module_index =
+          2 * place.at(std::string_view(parameter.name).substr(0, dot)) + is_bias;
+    }
   }
 
   // Several modules of one shape become one matrix, [modules * out, in].
@@ -57,22 +88,21 @@ class TableBuilder {
     return part;
   }
 
-  NormPart<Slot> norm(const std::string& module) {
-    const int64_t hidden = config_.hidden_size;
+  NormPart<Slot> norm(const std::string& module, int64_t width) {
     align();
-    NormPart<Slot> part{{end_, 1, hidden}, {}};
-    add(module + ".weight", {hidden}, Parameter::Init::kOnes, /*decays=*/false);
+    NormPart<Slot> part{{end_, 1, width}, {}};
+    add(module + ".weight", {width}, Parameter::Init::kOnes, /*decays=*/false);
     align();
-    part.beta = {end_, 1, hidden};
-    add(module + ".bias", {hidden}, Parameter::Init::kZeros, /*decays=*/false);
+    part.beta = {end_, 1, width};
+    add(module + ".bias", {width}, Parameter::Init::kZeros, /*decays=*/false);
     return part;
   }
 
-  Slot embedding(const EmbeddingSpec& embedding) {
-    const int64_t rows = config_.*embedding.rows, hidden = config_.hidden_size;
+  Slot embedding(const EmbeddingSpec& embedding, int64_t width) {
+    const int64_t rows = config_.*embedding.rows;
     align();
-    const Slot slot{end_, rows, hidden};
-    add(base(embedding.module) + ".weight", {rows, hidden}, Parameter::Init::kNormal,
+    const Slot slot{end_, rows, width};
+    add(base(embedding.module) + ".weight", {rows, width}, Parameter::Init::kNormal,
         /*decays=*/true);
     table_.rows.back().embedding = true;
     if (embedding.has_padding_row) table_.rows.back().zero_row = config_.pad_token_id;
@@ -134,6 +164,9 @@ ModelParts<Tensor> bind_parts(const ParameterTable& table, const Tensor& arena,
   ModelParts<Tensor> views;
   for (const Slot& slot : table.parts.embeddings) views.embeddings.push_back(cut(arena, slot));
   views.embedding_norm = norm(table.parts.embedding_norm);
+  if (const auto& part = table.parts.projection) {
+    views.projection = {cut(arena, part->weight), cut(arena, part->bias)};
+  }
   for (const BlockPart<Slot>& block : table.parts.blocks) {
     views.blocks.push_back({.qkv = linear(block.qkv),
                             .attention_output = linear(block.attention_output),

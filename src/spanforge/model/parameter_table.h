@@ -7,6 +7,7 @@
 //   key and value follow each other without a gap, so that they are one [3H,H] matrix to GEMM.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,7 +32,7 @@ struct LinearPart {
 };
 template <class T>
 struct NormPart {
-  T gamma, beta;  // [1,H]
+  T gamma, beta;  // [1,n]
 };
 template <class T, class Linear = LinearPart<T>>
 struct BlockPart {
@@ -44,10 +45,11 @@ struct BlockPart {
 };
 template <class T, class Linear = LinearPart<T>>
 struct ModelParts {
-  std::vector<T> embeddings;  // [rows,H], in the order of EncoderSpec::embeddings
-  NormPart<T> embedding_norm;
-  std::vector<BlockPart<T, Linear>> blocks;
-  LinearPart<T> head;  // [2,H]
+  std::vector<T> embeddings;                 // [rows,E], in the order of EncoderSpec::tables()
+  NormPart<T> embedding_norm;                // [1,E]
+  std::optional<LinearPart<T>> projection;   // [H,E]
+  std::vector<BlockPart<T, Linear>> blocks;  // that have weights of their own
+  LinearPart<T> head;                        // [2,H]
 };
 
 // The linear layers of a block, in the order in which it runs them.

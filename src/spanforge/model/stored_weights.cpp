@@ -32,6 +32,9 @@ class StoredWeights : public AnsweringWeights {
     const ModelParts<Slot>& from = table_.parts;
     for (const Slot& slot : from.embeddings) parts.embeddings.push_back(matrix(row_at(slot)));
     parts.embedding_norm = norm(from.embedding_norm);
+    if (from.projection) {
+      parts.projection = {matrix(row_at(from.projection->weight)), vector(from.projection->bias)};
+    }
     for (const BlockPart<Slot>& block : from.blocks) {
       parts.blocks.push_back({.qkv = linear(block.qkv, precision),
                               .attention_output = linear(block.attention_output, precision),

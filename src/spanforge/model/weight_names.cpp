@@ -1,22 +1,24 @@
 #include "spanforge/model/weight_names.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <set>
-
-#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 
 namespace spanforge {
 namespace {
 
-// Base models of transformers whose modules are called as BERT's but compute something else.
-constexpr std::array<std::string_view, 24> kOtherFamilies = {
-    "albert",     "big_bird", "camembert", "convbert",    "data2vec_text", "deberta",
-    "distilbert", "electra",  "ernie",     "esm",         "flaubert",      "funnel",
-    "layoutlm",   "lxmert",   "longformer", "luke",       "mobilebert",    "mpnet",
-    "nezha",      "rembert",  "roberta",   "roformer",    "splinter",      "xlm"};
+// Base models of transformers whose modules are called as BERT's but compute something else. BERT
+// is not among them: scripts call their encoder "bert" whatever it is, and where all forms fit
+// config.json, it is what that says.
+constexpr std::array<std::string_view, 24> kFamilies = {
+    "albert",     "big_bird", "camembert",  "convbert", "data2vec_text", "deberta",
+    "distilbert", "electra",  "ernie",      "esm",      "flaubert",      "funnel",
+    "layoutlm",   "lxmert",   "longformer", "luke",     "mobilebert",    "mpnet",
+    "nezha",      "rembert",  "roberta",    "roformer", "splinter",      "xlm"};
 
 void replace_end(std::string& name, std::string_view old_end, std::string_view new_end) {
   if (!name.ends_with(old_end)) return;
@@ -50,15 +52,15 @@ std::string_view last_segment(std::string_view prefix) {
   return prefix.substr(prefix.rfind('.') + 1);
 }
 
-bool is_other_family(std::string_view prefix) {
-  return std::find(kOtherFamilies.begin(), kOtherFamilies.end(), last_segment(prefix)) !=
-         kOtherFamilies.end();
+bool is_other_family(std::string_view prefix, const EncoderSpec& spec) {
+  return !prefix.ends_with(spec.base_prefix) &&
+         std::find(kFamilies.begin(), kFamilies.end(), last_segment(prefix)) != kFamilies.end();
 }
 
 // What stands before the word embeddings.
 std::set<std::string> find_prefixes(const std::vector<StoredTensor>& tensors,
                                     const EncoderSpec& spec) {
-  const std::string marker = std::string(spec.embeddings.front().module) + ".weight";
+  const std::string marker = std::string(spec.embeddings.tables.front().module) + ".weight";
   std::set<std::string> found;
   for (const StoredTensor& tensor : tensors) {
     const std::string name = modern_name(tensor.name);
@@ -94,11 +96,12 @@ WeightNames::WeightNames(const std::vector<StoredTensor>& tensors, const Encoder
                             quote_for_message(*std::next(prefixes.begin()))));
   }
   prefix_ = *prefixes.begin();
-  if (is_other_family(prefix_)) {
-    throw Error(ErrorCode::kBadModel, place,
-                fmt::format("its weights are those of another family than {}: their names begin with "
-                            "\"{}\"; give the model's own config.json",
-                            spec.model_type, quote_for_message(prefix_)));
+  if (is_other_family(prefix_, spec)) {
+    throw Error(
+        ErrorCode::kBadModel, place,
+        fmt::format("its weights are those of another family than {}: their names begin with "
+                    "\"{}\"; give the model's own config.json",
+                    spec.model_type, quote_for_message(prefix_)));
   }
   const std::string_view base = spec.base_prefix;
   const bool has_base = prefix_.ends_with(base) &&
@@ -127,7 +130,7 @@ std::string WeightNames::clean(std::string_view stored) const {
 bool names_fit(const std::vector<StoredTensor>& tensors, const EncoderSpec& spec) {
   const std::set<std::string> prefixes = find_prefixes(tensors, spec);
   if (is_standard(prefixes, spec)) return true;
-  return prefixes.size() == 1 && !is_other_family(*prefixes.begin());
+  return prefixes.size() == 1 && !is_other_family(*prefixes.begin(), spec);
 }
 
 }  // namespace spanforge

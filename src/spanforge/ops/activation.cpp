@@ -40,12 +40,13 @@ void backward(const Tensor& dy, const Tensor& z, Activation activation, const Te
 
 }  // namespace
 
-Activation parse_activation(std::string_view hf_name, ErrorCode code, const std::string& place) {
+Activation parse_activation(std::string_view hf_name, ErrorCode code, const std::string& place,
+                            std::string_view key) {
   if (hf_name == "gelu") return Activation::kGelu;
   if (hf_name == "gelu_new" || hf_name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
   if (hf_name == "relu") return Activation::kRelu;
   throw Error(code, place,
-              "hidden_act is \"" + quote_for_message(hf_name) +
+              std::string(key) + " is \"" + quote_for_message(hf_name) +
                   "\"; gelu, gelu_new, gelu_pytorch_tanh and relu are known");
 }
 

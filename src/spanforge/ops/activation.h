@@ -12,8 +12,9 @@ enum class Activation {
   kGeluTanh,  // HF's "gelu_new", "gelu_pytorch_tanh"
   kRelu,
 };
-// Error{code, place} for a name no encoder here uses.
-Activation parse_activation(std::string_view hf_name, ErrorCode code, const std::string& place);
+// Error{code, place} for a name no encoder here uses; key: where config.json says it.
+Activation parse_activation(std::string_view hf_name, ErrorCode code, const std::string& place,
+                            std::string_view key = "hidden_act");
 
 // z = x + bias is kept for the backward (in place of x); y = act(z).
 void bias_activation(const Tensor& x,     // [T,F] f32 or bf16; overwritten by z

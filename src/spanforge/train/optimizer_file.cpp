@@ -10,7 +10,6 @@
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/random.h"
 #include "spanforge/formats/torch_file.h"
-#include "spanforge/model/encoder_spec.h"
 
 namespace spanforge {
 namespace {
@@ -152,36 +151,11 @@ std::array<uint32_t, 624> mersenne_state(uint32_t seed) {
 }  // namespace
 
 std::vector<const Parameter*> module_order(const QuestionAnsweringModel& model) {
-  const EncoderSpec& spec =
-      encoder_spec(model.config().model_type, ErrorCode::kInternal, "config.json");
-  const std::string base(spec.base_prefix);
-  std::vector<std::string> modules;
-  for (const EmbeddingSpec& embedding : spec.embeddings)
-    modules.push_back(base + std::string(embedding.module));
-  modules.push_back(base + std::string(spec.embedding_norm));
-  const BlockSpec& block = spec.block;
-  for (int32_t layer = 0; layer < model.config().num_hidden_layers; ++layer) {
-    for (const std::string_view module :
-         {block.query, block.key, block.value, block.attention_output, block.attention_norm,
-          block.intermediate, block.output, block.output_norm}) {
-      modules.push_back(fmt::format("{}{}.{}.{}", base, spec.layers, layer, module));
-    }
-  }
-  modules.emplace_back(spec.head);
-
-  KeyedMap<std::string_view, const Parameter*> by_name;
-  for (const Parameter& parameter : model.parameters()) by_name[parameter.name] = &parameter;
   std::vector<const Parameter*> order;
-  for (const std::string& module : modules) {
-    for (const char* kind : {".weight", ".bias"}) {
-      if (const auto found = by_name.find(module + kind); found != by_name.end())
-        order.push_back(found->second);
-    }
-  }
-  if (order.size() != model.parameters().size()) {
-    throw Error(ErrorCode::kInternal, "optimizer.pt",
-                "a parameter belongs to no module of the family");
-  }
+  for (const Parameter& parameter : model.parameters()) order.push_back(&parameter);
+  std::sort(order.begin(), order.end(), [](const Parameter* a, const Parameter* b) {
+    return a->module_index < b->module_index;
+  });
   return order;
 }
 

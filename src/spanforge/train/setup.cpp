@@ -103,7 +103,7 @@ class SetupBuilder {
 
   // Settles the window options in the arguments, so that they are saved and hold on resume.
   WindowOptions settle_windows(const Tokenizer& tokenizer, const ModelConfig& config) {
-    const int32_t positions = config.max_position_embeddings;
+    const int32_t positions = config.longest_input();
     const WindowDefaults defaults = default_windows(tokenizer, positions);
     if (!arguments_.max_seq_length) {
       arguments_.max_seq_length = defaults.windows.max_seq_length;

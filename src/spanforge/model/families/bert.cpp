@@ -1,0 +1,51 @@
+#include "spanforge/model/families/family.h"
+
+namespace spanforge::families {
+
+// Devlin et al. 2018. Chinese "roberta-wwm", MacBERT and many other checkpoints are of this type as
+// well.
+EncoderSpec bert() {
+  using Config = ModelConfig;
+  return {
+      .model_type = "bert",
+      .architecture = "BertForQuestionAnswering",
+      .base_prefix = "bert.",
+      .config_keys = {{"vocab_size", &Config::vocab_size},
+                      {"hidden_size", &Config::hidden_size},
+                      {"num_hidden_layers", &Config::num_hidden_layers},
+                      {"num_attention_heads", &Config::num_attention_heads},
+                      {"intermediate_size", &Config::intermediate_size},
+                      {"max_position_embeddings", &Config::max_position_embeddings},
+                      {"type_vocab_size", &Config::type_vocab_size},
+                      {"pad_token_id", &Config::pad_token_id},
+                      {"hidden_act", &Config::hidden_act},
+                      {"hidden_dropout_prob", &Config::hidden_dropout_prob},
+                      {"attention_probs_dropout_prob", &Config::attention_probs_dropout_prob},
+                      {"layer_norm_eps", &Config::layer_norm_eps},
+                      {"initializer_range", &Config::initializer_range}},
+      .defaults = {},
+      .embeddings = {.tables = {{"embeddings.word_embeddings", &Config::vocab_size,
+                                 EmbeddingIds::kTokens, /*has_padding_row=*/true},
+                                {"embeddings.position_embeddings", &Config::max_position_embeddings,
+                                 EmbeddingIds::kPositions},
+                                {"embeddings.token_type_embeddings", &Config::type_vocab_size,
+                                 EmbeddingIds::kTokenTypes}},
+                     .norm = "embeddings.LayerNorm"},
+      .layers = {.module = "encoder.layer"},
+      .block = {.query = "attention.self.query",
+                .key = "attention.self.key",
+                .value = "attention.self.value",
+                .attention_output = "attention.output.dense",
+                .attention_norm = "attention.output.LayerNorm",
+                .intermediate = "intermediate.dense",
+                .output = "output.dense",
+                .output_norm = "output.LayerNorm"},
+      .dropout = {{DropoutSite::kEmbeddings, &Config::hidden_dropout_prob},
+                  {DropoutSite::kAttention, &Config::attention_probs_dropout_prob},
+                  {DropoutSite::kAttentionOutput, &Config::hidden_dropout_prob},
+                  {DropoutSite::kOutput, &Config::hidden_dropout_prob}},
+      .head = "qa_outputs",
+  };
+}
+
+}  // namespace spanforge::families

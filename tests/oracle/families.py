@@ -1,0 +1,43 @@
+"""The families of encoders that the oracle tests run over: a row each. A new family's test is its row."""
+
+from dataclasses import dataclass, field
+
+# What most families call their sizes in config.json.
+BERT_KEYS = dict(hidden="hidden_size", layers="num_hidden_layers", heads="num_attention_heads",
+                 inner="intermediate_size", act="hidden_act", hidden_dropout="hidden_dropout_prob",
+                 attention_dropout="attention_probs_dropout_prob")
+
+
+@dataclass
+class Family:
+    model_type: str
+    prefix: str  # of the base model's weights
+    norms: tuple = ("LayerNorm",)  # how names of LayerNorm modules end
+    keys: dict = field(default_factory=lambda: BERT_KEYS)
+    extra: dict = field(default_factory=dict)  # in the config of every test
+    dropout: dict = field(default_factory=dict)  # probabilities besides the two that all have
+    # Configs to try besides, in the family's own keys. No relu: where it is within rounding of 0, its
+    # gradient is another one.
+    variants: list = field(default_factory=list)
+    # Ends of the names of parameters whose gradients are zero by algebra, {last} being the last layer:
+    # softmax does not see key biases, nor the loss what all tokens share.
+    zero_gradients: tuple = ("key.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")
+
+    def sizes(self, **values):
+        """The family's spelling of hidden, layers, heads, inner, act, ..."""
+        return {self.keys[name]: value for name, value in values.items()}
+
+
+DISTILBERT_KEYS = dict(hidden="dim", layers="n_layers", heads="n_heads", inner="hidden_dim", act="activation",
+                       hidden_dropout="dropout", attention_dropout="attention_dropout")
+
+FAMILIES = [
+    Family("bert", "bert.", variants=[dict(type_vocab_size=1, hidden_act="gelu_new")]),
+    Family("roberta", "roberta.", extra=dict(type_vocab_size=1, layer_norm_eps=1e-5),
+           variants=[dict(pad_token_id=0), dict(pad_token_id=7), dict(type_vocab_size=2)]),
+    Family("distilbert", "distilbert.", norms=("layer_norm", "LayerNorm"), keys=DISTILBERT_KEYS,
+           dropout=dict(qa_dropout=0.3), variants=[dict(activation="gelu_new")],
+           zero_gradients=("k_lin.bias", "qa_outputs.bias", "layer.{last}.output_layer_norm.bias")),
+    Family("electra", "electra.", extra=dict(embedding_size=12),
+           variants=[dict(embedding_size=24), dict(embedding_size=40)]),
+]
