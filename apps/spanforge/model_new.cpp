@@ -7,10 +7,8 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/input_file.h"
-#include "spanforge/base/join.h"
 #include "spanforge/base/staging.h"
 #include "spanforge/base/utf8.h"
-#include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/model.h"
 #include "spanforge/text/wordpiece_trainer.h"
 #include "start_threads.h"
@@ -35,7 +33,7 @@ struct NewModelOptions {
 
 void declare(OptionTable& table, NewModelOptions& o) {
   table({"like", "size to start from", "tiny|small|base|large"}, o.like);
-  table({"model_type", "family of the model", join(supported_model_types(), "|")}, o.model_type);
+  table({"model_type", "family of the model, one of docs/models.md's", ""}, o.model_type);
   table({"text", "plain UTF-8 text that the vocabulary is trained on; repeat for more", ""},
         o.text_files);
   table({"vocab", "existing vocab.txt to use instead of training one on --text", ""},
