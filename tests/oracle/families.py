@@ -40,4 +40,5 @@ FAMILIES = [
            zero_gradients=("k_lin.bias", "qa_outputs.bias", "layer.{last}.output_layer_norm.bias")),
     Family("electra", "electra.", extra=dict(embedding_size=12),
            variants=[dict(embedding_size=24), dict(embedding_size=40)]),
+    Family("ernie", "ernie.", extra=dict(use_task_id=True), variants=[dict(use_task_id=False), dict(type_vocab_size=4)]),
 ]
