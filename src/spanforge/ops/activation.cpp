@@ -35,7 +35,7 @@ void backward(const Tensor& dy, const Tensor& z, Activation activation, const Te
       activation_backward_kernel(activation, dy.row<T>(t), z.row<T>(t), n, dx.row<T>(t), sums);
     }
   });
-  add_partials(partials, blocks, n, dbias.as<float>());
+  if (!dbias.empty()) add_partials(partials, blocks, n, dbias.as<float>());
 }
 
 }  // namespace
@@ -66,7 +66,7 @@ void bias_activation_backward(const Tensor& dy, const Tensor& z, Activation acti
   require_float("bias_activation_backward", "dy", dy);
   require_matrix("bias_activation_backward", "z", z, dy.rows, dy.cols, dy.dtype);
   require_matrix("bias_activation_backward", "dx", dx, dy.rows, dy.cols, dy.dtype);
-  require_vector("bias_activation_backward", "dbias", dbias, dy.cols);
+  if (!dbias.empty()) require_vector("bias_activation_backward", "dbias", dbias, dy.cols);
   if (dy.dtype == DType::kF32) {
     backward<float>(dy, z, activation, dx, dbias);
   } else {

@@ -22,7 +22,7 @@ void bias_activation(const Tensor& x,     // [T,F] f32 or bf16; overwritten by z
                      Activation activation,
                      const Tensor& y);  // [T,F] dtype of x
 
-// dx = dy * act'(z) (dx may be dy); dbias += column sums of dx.
+// dx = dy * act'(z) (dx may be dy); dbias += column sums of dx (skipped when empty).
 void bias_activation_backward(const Tensor& dy, const Tensor& z, Activation activation,
                               const Tensor& dx, const Tensor& dbias);
 

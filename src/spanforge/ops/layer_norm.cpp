@@ -72,8 +72,10 @@ void backward(const Tensor& dy, const LayerNormSaved& saved, const Dropout& drop
       layer_norm_backward_kernel(row);
     }
   });
-  add_partials(sums(0, 0), blocks, n, out.dgamma.as<float>());
-  add_partials(sums(1, 0), blocks, n, out.dbeta.as<float>());
+  if (!out.dgamma.empty()) {
+    add_partials(sums(0, 0), blocks, n, out.dgamma.as<float>());
+    add_partials(sums(1, 0), blocks, n, out.dbeta.as<float>());
+  }
   if (!out.dbias.empty()) add_partials(sums(2, 0), blocks, n, out.dbias.as<float>());
 }
 
@@ -119,8 +121,9 @@ void bias_dropout_residual_layer_norm_backward(const Tensor& dy, const LayerNorm
   if (!dx.empty()) require_matrix(kBackward, "dx", dx, dy.rows, dy.cols, dy.dtype);
   require(kBackward, !dropout.active() || !dx.empty() || dy.rows == 0,
           "with dropout dx differs from dz and needs memory");
-  require_vector(kBackward, "dgamma", dgamma, dy.cols);
-  require_vector(kBackward, "dbeta", dbeta, dy.cols);
+  require(kBackward, dgamma.empty() == dbeta.empty(), "dgamma and dbeta are wanted or not together");
+  if (!dgamma.empty()) require_vector(kBackward, "dgamma", dgamma, dy.cols);
+  if (!dbeta.empty()) require_vector(kBackward, "dbeta", dbeta, dy.cols);
   if (!dbias.empty()) require_vector(kBackward, "dbias", dbias, dy.cols);
   require_dropout(kBackward, dropout, dy.rows);
   const Gradients out{dz, dx, dgamma, dbeta, dbias};

@@ -24,12 +24,13 @@ void bias_dropout_residual_layer_norm(const Tensor& x,     // [T,H]
                                       const Tensor& y);  // [T,H]; may be x or residual
 
 // dz is the gradient of z, so of residual; dx = dropout'(dz), so dbias += column sums of dx.
-// dx may be empty when there is no dropout (then it equals dz). dgamma, dbeta +=.
+// dx may be empty when there is no dropout (then it equals dz). dgamma, dbeta +=; each gradient of a
+// parameter may be empty where it is not wanted, the first two together.
 void bias_dropout_residual_layer_norm_backward(const Tensor& dy, const LayerNormSaved& saved,
                                                const Dropout& dropout, const Tensor& gamma,
                                                const Tensor& dz,  // [T,H]; may be dy
                                                const Tensor& dx,  // [T,H] or empty
                                                const Tensor& dgamma, const Tensor& dbeta,
-                                               const Tensor& dbias);  // or empty
+                                               const Tensor& dbias);
 
 }  // namespace spanforge::ops

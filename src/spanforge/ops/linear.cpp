@@ -16,12 +16,14 @@ void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Ten
 void linear_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& dx,
                      const Tensor& dweight, const Tensor& dbias,
                      const LinearBackwardOptions& options) {
-  require_matrix("linear_backward", "dweight", dweight, dy.cols, x.cols, DType::kF32);
   if (!dbias.empty()) add_column_sums(dy, dbias);
-  GemmOptions weight_options;
-  weight_options.a = Transpose::kYes;
-  weight_options.accumulate = options.add_to_dweight;
-  gemm(dy, x, dweight, weight_options);
+  if (!dweight.empty()) {
+    require_matrix("linear_backward", "dweight", dweight, dy.cols, x.cols, DType::kF32);
+    GemmOptions weight_options;
+    weight_options.a = Transpose::kYes;
+    weight_options.accumulate = options.add_to_dweight;
+    gemm(dy, x, dweight, weight_options);
+  }
   if (dx.empty()) return;
   GemmOptions input_options;
   input_options.accumulate = options.add_to_dx;

@@ -16,8 +16,7 @@ struct LinearBackwardOptions {
   bool add_to_dweight = true;  // micro-batches accumulate; the first one overwrites what was there
 };
 
-// dx = dy W (skipped when dx is empty); dweight += dy^T x; dbias += column sums of dy (skipped when
-// empty).
+// dx = dy W; dweight += dy^T x; dbias += column sums of dy; each is skipped when it is empty.
 void linear_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& dx,
                      const Tensor& dweight, const Tensor& dbias,
                      const LinearBackwardOptions& options = {});
