@@ -44,7 +44,7 @@ Step train_step(QuestionAnsweringModel& model, const std::vector<PackedBatch>& b
   Step step;
   for (const PackedBatch& batch : batches) {
     std::vector<double> losses;
-    const double sum = model.forward_backward(batch, seeds, 1.0f, workspace, &losses);
+    const double sum = model.forward_backward(batch, {.seeds = seeds, .window_losses = &losses}, workspace);
     double total = 0;
     for (const double loss : losses) total += loss;
     EXPECT_NEAR(sum, total, 1e-9 * std::abs(sum));
@@ -61,7 +61,7 @@ void check_finite_differences(const ModelConfig& config, double tolerance) {
   const PackedBatch batch = pack(random_windows(config, {11, 3, 20}, 9));
   const Step step = train_step(model, {batch});
   Workspace workspace;
-  const auto loss = [&] { return model.forward_backward(batch, {7, 3}, 0.0f, workspace); };
+  const auto loss = [&] { return model.forward_backward(batch, {.seeds = {7, 3}, .gradient_scale = 0}, workspace); };
   CounterStream stream(testing::test_seed());
   double scale = 0;
   for (const Parameter& parameter : model.parameters()) {
@@ -148,7 +148,7 @@ TEST(Backward, ScaleMultipliesGradientsButNotLosses) {
   const Step whole = train_step(model, {batch});
   model.zero_gradients();
   Workspace workspace;
-  const double loss = model.forward_backward(batch, {7, 3}, 0.25f, workspace);
+  const double loss = model.forward_backward(batch, {.seeds = {7, 3}, .gradient_scale = 0.25f}, workspace);
   std::vector<float> scaled = copy_of(model.all_gradients());
   for (float& g : scaled) g *= 4;
   EXPECT_LT(relative_distance(scaled, whole.gradients), 1e-6);
@@ -291,7 +291,7 @@ TEST(Training, NeedsItsPreparation) {
   const PackedBatch batch = pack(random_windows(small_config(), {5}, 1));
   Workspace workspace;
   testing::expect_error(ErrorCode::kInternal,
-                        [&] { model.forward_backward(batch, {}, 1.0f, workspace); });
+                        [&] { model.forward_backward(batch, {}, workspace); });
 }
 
 TEST(BFloat16, IsNearF32) {
@@ -347,7 +347,7 @@ TEST(MemoryEstimate, IsWhatThePassesTake) {
                                      : estimate_answering_memory(config, precision, tokens);
       Workspace workspace;
       if (training) {
-        model.forward_backward(batch, {}, 1.0f, workspace);
+        model.forward_backward(batch, {}, workspace);
       } else {
         model.predict(batch, workspace, make_tensor(logits.data(), tokens, 2));
       }

@@ -85,8 +85,10 @@ void run(const std::string& directory, const std::string& windows_file, const st
     }
     if (gradients_file == nullptr) continue;
     std::vector<double> losses;
-    model.forward_backward(batch, {}, 1.0f / static_cast<float>(windows.size()), workspace,
-                           &losses);
+    model.forward_backward(batch,
+                           {.gradient_scale = 1.0f / static_cast<float>(windows.size()),
+                            .window_losses = &losses},
+                           workspace);
     for (const double loss : losses) out["losses"].push_back(loss);
   }
   if (gradients_file != nullptr) write_gradients(model, gradients_file);
@@ -103,7 +105,7 @@ void masks(const std::string& directory, const std::string& windows_file,
   for (size_t w = 0; w < windows.size(); ++w) {
     const PackedBatch batch = pack(windows, w, w + 1);
     const std::vector<uint64_t> row_keys = dropout_row_keys(batch);
-    const DropoutPlan plan(spec, config, combine(DropoutSeeds{}.seed, DropoutSeeds{}.step), row_keys);
+    const DropoutPlan plan(spec, config, /*adapters=*/0, combine(DropoutSeeds{}.seed, DropoutSeeds{}.step), row_keys);
     const int64_t length = batch.token_count();
     int64_t count = 0;
     const auto add = [&](int32_t layer, DropoutSite site, std::vector<int64_t> shape) {

@@ -83,7 +83,7 @@ TEST(AdamW, LeavingOutRowsWithoutHistoryChangesNothing) {
       const PackedBatch batch = batch_of(stream);
       for (auto* m : {&model, &plain}) {
         m->zero_gradients();
-        m->forward_backward(batch, {7, static_cast<uint64_t>(step)}, 1.0f, workspace);
+        m->forward_backward(batch, {.seeds = {7, static_cast<uint64_t>(step)}}, workspace);
       }
       expect_same(model.all_gradients(), plain.all_gradients(), "gradient");
       state.global_step = plain_state.global_step = step;
@@ -102,7 +102,7 @@ TEST(Gradients, AreZeroWhereNoTokenWasAfterBeingCleared) {
   model.prepare_training();
   CounterStream stream(testing::test_seed());
   Workspace workspace;
-  model.forward_backward(batch_of(stream), {7, 0}, 1.0f, workspace);
+  model.forward_backward(batch_of(stream), {.seeds = {7, 0}}, workspace);
   double sum = 0;
   for (int64_t i = 0; i < model.all_gradients().size(); ++i) {
     const double g = model.all_gradients().as<float>()[i];

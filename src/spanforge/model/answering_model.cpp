@@ -22,9 +22,15 @@ struct AnsweringModel::Impl {
     if (batch.token_count() == 0) return;
     workspace.activations.release(0);
     const DropoutPlan no_dropout;
-    const AnsweringPass pass{spec,    config,           shape,      weights->parts,
-                             ids,     batch.cu_seqlens, no_dropout, workspace.activations,
-                             observer};
+    const AnsweringPass pass{.spec = spec,
+                             .config = config,
+                             .shape = shape,
+                             .weights = weights->parts,
+                             .ids = ids,
+                             .cu_seqlens = batch.cu_seqlens,
+                             .dropout = no_dropout,
+                             .arena = workspace.activations,
+                             .observer = observer};
     const EncoderActivations activations =
         allocate_encoder(pass, dtype, batch.token_count(), Keeping::kNothing);
     encoder_forward(pass, activations, logits);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "spanforge/model/adapter.h"
 #include "spanforge/model/linear_form.h"
 #include "spanforge/ops/attention.h"
 
@@ -26,6 +27,19 @@ Dropouts dropouts(const BlockContext& context) {
 }
 
 const Tensor kNone;  // no bias's gradient here: the operation behind the layer gives it
+
+AdapterContext adapter_context(const BlockContext& context) {
+  return {.dropout = context.dropout,
+          .layer = context.layer,
+          .scale = context.adapter_scale,
+          .scratch = context.scratch};
+}
+
+template <class Linear>
+const std::vector<AdapterPart<Tensor>>& adapters_of(const BlockPart<Tensor, Linear>& block,
+                                                    BlockLinear linear) {
+  return block.adapters[static_cast<size_t>(linear)];
+}
 
 }  // namespace
 
@@ -73,24 +87,32 @@ void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>&
       (*context.observer)(context.block, linear, input);
     }
   };
+  const auto add_adapters = [&](BlockLinear linear, const Tensor& input, const Tensor& y) {
+    adapters_forward(adapter_context(context), adapters_of(w, linear), input, y);
+  };
   const size_t mark = context.scratch.mark();
   const Tensor branch = context.scratch.allocate(x.dtype, x.rows, s.hidden);
 
   see(BlockLinear::kQkv, x);
   apply_linear(w.qkv, x, a.qkv);  // [T,3H] attention.self.{query,key,value}
+  add_adapters(BlockLinear::kQkv, x, a.qkv);
   ops::attention(a.qkv, heads, drop.probabilities, a.context, a.lse);  // [T,H] attention.self
   see(BlockLinear::kAttentionOutput, a.context);
   const Tensor attention_bias =
       apply_before_bias(w.attention_output, a.context, branch);  // [T,H] attention.output.dense
+  add_adapters(BlockLinear::kAttentionOutput, a.context, branch);
   ops::bias_dropout_residual_layer_norm(branch, attention_bias, drop.attention_output, x,
                                         w.attention_norm.gamma, w.attention_norm.beta, s.norm_eps,
                                         a.attention_norm,
                                         a.attention_out);  // [T,H] attention.output.LayerNorm
   see(BlockLinear::kIntermediate, a.attention_out);
-  apply_activated(w.intermediate, a.attention_out, s.activation, a.inner,
-                  a.activated);  // [T,F] intermediate.dense, intermediate_act_fn
+  apply_activated(w.intermediate, a.attention_out, s.activation, a.inner, a.activated,
+                  [&](const Tensor& z) {
+                    add_adapters(BlockLinear::kIntermediate, a.attention_out, z);
+                  });  // [T,F] intermediate.dense, intermediate_act_fn
   see(BlockLinear::kOutput, a.activated);
   const Tensor output_bias = apply_before_bias(w.output, a.activated, branch);  // [T,H] output.dense
+  add_adapters(BlockLinear::kOutput, a.activated, branch);
   ops::bias_dropout_residual_layer_norm(branch, output_bias, drop.output, a.attention_out,
                                         w.output_norm.gamma, w.output_norm.beta, s.norm_eps,
                                         a.output_norm, a.out);  // [T,H] output.LayerNorm
@@ -111,6 +133,11 @@ void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, con
   const ops::LinearBackwardOptions fresh_dx{.add_to_dweight = context.add_to_matrices};
   const ops::LinearBackwardOptions residual_dx{.add_to_dx = true,
                                                .add_to_dweight = context.add_to_matrices};
+  const auto adapters = [&](BlockLinear linear, const Tensor& input, const Tensor& dout,
+                            const Tensor& dinput) {
+    adapters_backward(adapter_context(context), adapters_of(w, linear), input, dout, dinput,
+                      context.add_to_matrices, adapters_of(g, linear));
+  };
   const size_t mark = context.scratch.mark();
   const Tensor dbranch = context.scratch.allocate(x.dtype, x.rows, s.hidden);
   const Tensor dinner = context.scratch.allocate(x.dtype, x.rows, s.inner);
@@ -123,20 +150,25 @@ void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, con
                                                  g.output.bias);  // [T,H] output.LayerNorm
   ops::linear_backward(dbranch, a.activated, w.output.weight, dinner, g.output.weight, kNone,
                        fresh_dx);  // [T,F] output.dense
+  adapters(BlockLinear::kOutput, a.activated, dbranch, dinner);
   ops::bias_activation_backward(dinner, a.inner, s.activation, dinner,
                                 g.intermediate.bias);  // [T,F] intermediate_act_fn
   ops::linear_backward(dinner, a.attention_out, w.intermediate.weight, dy, g.intermediate.weight,
                        kNone, residual_dx);  // [T,H] intermediate.dense
+  adapters(BlockLinear::kIntermediate, a.attention_out, dinner, dy);
   ops::bias_dropout_residual_layer_norm_backward(
       dy, a.attention_norm, drop.attention_output, w.attention_norm.gamma, dy, dbranch,
       g.attention_norm.gamma, g.attention_norm.beta,
       g.attention_output.bias);  // [T,H] attention.output.LayerNorm
   ops::linear_backward(dbranch, a.context, w.attention_output.weight, dcontext,
                        g.attention_output.weight, kNone, fresh_dx);  // [T,H] attention.output.dense
+  adapters(BlockLinear::kAttentionOutput, a.context, dbranch, dcontext);
   ops::attention_backward(dcontext, a.qkv, a.context, a.lse, heads, drop.probabilities,
                           dqkv);  // [T,3H] attention.self
-  ops::linear_backward(dqkv, x, w.qkv.weight, dy, g.qkv.weight, g.qkv.bias,
+  const Tensor dx = context.wants_dx ? dy : kNone;
+  ops::linear_backward(dqkv, x, w.qkv.weight, dx, g.qkv.weight, g.qkv.bias,
                        residual_dx);  // [T,H] attention.self.{query,key,value}
+  adapters(BlockLinear::kQkv, x, dqkv, dx);
 
   context.scratch.release(mark);
 }

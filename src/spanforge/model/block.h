@@ -57,10 +57,12 @@ struct BlockContext {
   std::span<const int32_t> cu_seqlens;
   const DropoutPlan& dropout;
   ActivationArena& scratch;  // given back before a function returns
-  int32_t layer = 0;         // for the masks
-  size_t block = 0;          // for the observer
+  int32_t layer = 0;  // for the masks
+  size_t block = 0;   // for the observer
+  float adapter_scale = 1;
   // Backward: gradients of matrices are added to what is there, or overwrite it.
   bool add_to_matrices = true;
+  bool wants_dx = true;  // false: nothing before the block learns
   const InputObserver* observer = nullptr;  // of the forward pass
 };
 
@@ -70,7 +72,8 @@ template <class Linear>
 void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>& w, const Tensor& x,
                    const BlockActivations& a);
 
-// dy: gradient of a.out on entry, of x on return. g +=, matrices as the context says.
+// dy: gradient of a.out on entry, of x on return, where it is wanted. g +=, matrices as the context says;
+// what is empty in g is not computed.
 void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, const Tensor& x,
                     const BlockActivations& a, const Tensor& dy, const BlockPart<Tensor>& g);
 

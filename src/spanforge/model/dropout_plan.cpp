@@ -4,9 +4,10 @@
 
 namespace spanforge {
 
-DropoutPlan::DropoutPlan(const EncoderSpec& spec, const ModelConfig& config, uint64_t key,
-                         std::span<const uint64_t> row_keys)
+DropoutPlan::DropoutPlan(const EncoderSpec& spec, const ModelConfig& config, double adapters,
+                         uint64_t key, std::span<const uint64_t> row_keys)
     : key_(key), row_keys_(row_keys) {
+  probabilities_.at(static_cast<size_t>(DropoutSite::kAdapter) - 1) = static_cast<float>(adapters);
   for (const DropoutRow& row : spec.dropout) {
     probabilities_.at(static_cast<size_t>(row.site) - 1) =
         static_cast<float>(config.*row.probability);
@@ -19,6 +20,12 @@ ops::Dropout DropoutPlan::at(int32_t layer, DropoutSite site) const {
   return {.p = probabilities_.at(static_cast<size_t>(site) - 1),
           .key = site_key,
           .row_keys = row_keys_};
+}
+
+ops::Dropout DropoutPlan::at_adapter(int32_t layer, uint32_t adapter) const {
+  ops::Dropout dropout = at(layer, DropoutSite::kAdapter);
+  dropout.key = combine(dropout.key, adapter);
+  return dropout;
 }
 
 std::vector<uint64_t> dropout_row_keys(const PackedBatch& batch) {

@@ -17,11 +17,13 @@ namespace spanforge {
 class DropoutPlan {
  public:
   DropoutPlan() = default;
-  // key: of (seed, step); row_keys: [T], of the batch's tokens, which outlive this.
-  DropoutPlan(const EncoderSpec& spec, const ModelConfig& config, uint64_t key,
+  // adapters: the probability at their site. key: of (seed, step); row_keys: [T], of the batch's tokens,
+  // which outlive this.
+  DropoutPlan(const EncoderSpec& spec, const ModelConfig& config, double adapters, uint64_t key,
               std::span<const uint64_t> row_keys);
 
   ops::Dropout at(int32_t layer, DropoutSite site) const;
+  ops::Dropout at_adapter(int32_t layer, uint32_t adapter) const;  // AdapterPart::site
 
  private:
   std::array<float, kDropoutSites> probabilities_{};

@@ -1,5 +1,8 @@
 #include "spanforge/model/encoder.h"
 
+#include <algorithm>
+
+#include "spanforge/model/adapter.h"
 #include "spanforge/ops/dropout_apply.h"
 #include "spanforge/ops/embedding.h"
 #include "spanforge/ops/linear.h"
@@ -11,13 +14,6 @@ namespace {
 const Tensor kNoTensor;
 const ops::Dropout kNoDropout;
 
-// Whose weights a layer runs with: transformers' AlbertTransformer, where there are fewer than
-// layers.
-size_t block_of(size_t layer, size_t blocks, const EncoderShape& shape) {
-  const double layers_a_block = static_cast<double>(shape.layers) / static_cast<double>(blocks);
-  return static_cast<size_t>(static_cast<double>(layer) / layers_a_block);
-}
-
 template <class Linear>
 BlockContext block_context(const PassOf<Linear>& pass, size_t layer) {
   return {.shape = pass.shape,
@@ -25,8 +21,26 @@ BlockContext block_context(const PassOf<Linear>& pass, size_t layer) {
           .dropout = pass.dropout,
           .scratch = pass.arena,
           .layer = static_cast<int32_t>(layer),
-          .block = block_of(layer, pass.weights.blocks.size(), pass.shape),
+          .block = pass.spec.block_of(static_cast<int32_t>(layer), pass.config),
+          .adapter_scale = pass.adapter_scale,
           .observer = pass.observer};
+}
+
+// Of no layer: behind the last one.
+template <class Linear>
+AdapterContext projection_adapters(const PassOf<Linear>& pass) {
+  return {.dropout = pass.dropout,
+          .layer = pass.shape.layers,
+          .scale = pass.adapter_scale,
+          .scratch = pass.arena};
+}
+
+bool learns(const BlockPart<Tensor>& g) {
+  return !g.qkv.weight.empty() || std::any_of(g.adapters.begin(), g.adapters.end(),
+                                              [](const auto& parts) { return !parts.empty(); });
+}
+bool embeddings_learn(const ModelParts<Tensor>& g) {
+  return !g.embedding_norm.gamma.empty() || !g.projection_adapters.empty();
 }
 
 template <class Linear>
@@ -48,6 +62,8 @@ void embeddings_forward(const PassOf<Linear>& pass, const EncoderActivations& a)
   if (!projection) return;
   ops::linear(y, projection->weight, projection->bias,
               a.projection.output);  // [T,H] embeddings_project
+  adapters_forward(projection_adapters(pass), pass.weights.projection_adapters, y,
+                   a.projection.output);
   if (a.embedded.dtype != DType::kF32) ops::convert(a.projection.output, a.embedded);  // [T,H]
 }
 
@@ -61,11 +77,16 @@ void embeddings_backward(const Pass& pass, const EncoderActivations& a, const Te
       doutput = pass.arena.allocate<float>(dembedded.rows, dembedded.cols);
       ops::convert(dembedded, doutput);  // [T,H]
     }
-    dy = pass.arena.allocate<float>(dembedded.rows, pass.shape.embedding);
+    dy = g.embedding_norm.gamma.empty()
+             ? kNoTensor
+             : pass.arena.allocate<float>(dembedded.rows, pass.shape.embedding);
     ops::linear_backward(doutput, a.projection.input, projection->weight, dy, g.projection->weight,
                          g.projection->bias,
                          {.add_to_dweight = add_to_matrices});  // [T,E] embeddings_project
+    adapters_backward(projection_adapters(pass), pass.weights.projection_adapters,
+                      a.projection.input, doutput, dy, add_to_matrices, g.projection_adapters);
   }
+  if (g.embedding_norm.gamma.empty()) return pass.arena.release(mark);
   const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kEmbeddings);
   if (dropout.active()) ops::apply_dropout(dy, dropout, dy);  // [T,E] embeddings.dropout
   ops::bias_dropout_residual_layer_norm_backward(
@@ -172,21 +193,33 @@ template void encoder_forward(const Pass&, const EncoderActivations&, const Tens
 template void encoder_forward(const AnsweringPass&, const EncoderActivations&, const Tensor&);
 
 void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dlogits,
-                      bool add_to_matrices, const ModelParts<Tensor>& gradients) {
+                      bool add_to_matrices, const ModelParts<Tensor>& gradients,
+                      const DoneObserver& done) {
+  const auto layers = static_cast<size_t>(pass.shape.layers);
+  const auto block_of = [&](size_t layer) {
+    return pass.spec.block_of(static_cast<int32_t>(layer), pass.config);
+  };
+  const bool to_embeddings = embeddings_learn(gradients);
+  size_t first = 0;  // the first layer that learns
+  while (!to_embeddings && first < layers && !learns(gradients.blocks[block_of(first)])) ++first;
+
   const size_t mark = pass.arena.mark();
   const Tensor dx = pass.arena.allocate(a.embedded.dtype, dlogits.rows, pass.shape.hidden);
   head_backward(pass, a.head_input, dlogits, dx, add_to_matrices, gradients);
+  if (done) done(std::nullopt);
   size_t block_before = pass.weights.blocks.size();
-  for (size_t layer = static_cast<size_t>(pass.shape.layers); layer-- > 0;) {
+  for (size_t layer = layers; layer-- > first;) {
     BlockContext context = block_context(pass, layer);
     // Layers that share weights add to the gradients of the first of them that was here.
     context.add_to_matrices = add_to_matrices || context.block == block_before;
+    context.wants_dx = to_embeddings || layer > first;
     block_before = context.block;
     const Tensor& x = layer == 0 ? a.embedded : a.block(layer - 1).out;
     block_backward(context, pass.weights.blocks[context.block], x, a.block(layer), dx,
                    gradients.blocks[context.block]);
+    if (done && (layer == 0 || block_of(layer - 1) != context.block)) done(context.block);
   }
-  embeddings_backward(pass, a, dx, add_to_matrices, gradients);
+  if (to_embeddings) embeddings_backward(pass, a, dx, add_to_matrices, gradients);
   pass.arena.release(mark);
 }
 

@@ -42,6 +42,7 @@ struct PassOf {
   std::span<const int32_t> cu_seqlens;
   const DropoutPlan& dropout;
   ActivationArena& arena;
+  float adapter_scale = 1;
   const InputObserver* observer = nullptr;
 };
 using Pass = PassOf<LinearPart<Tensor>>;
@@ -55,9 +56,14 @@ template <class Linear>
 void encoder_forward(const PassOf<Linear>& pass, const EncoderActivations& a,
                      const Tensor& logits);  // [T,2]
 
+// A part of a backward pass is done; block: whose gradients change no more, nullopt: the head's.
+using DoneObserver = std::function<void(std::optional<size_t> block)>;
+
 // gradients += those of the weights, given dlogits [T,2]; add_to_matrices: false lets the first
-// contribution to a matrix overwrite what was there.
+// contribution to a matrix overwrite what was there. What is empty in `gradients` is not computed, nor
+// anything before the first block that learns.
 void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dlogits,
-                      bool add_to_matrices, const ModelParts<Tensor>& gradients);
+                      bool add_to_matrices, const ModelParts<Tensor>& gradients,
+                      const DoneObserver& done = {});
 
 }  // namespace spanforge

@@ -42,6 +42,13 @@ bool EncoderSpec::has_projection(const ModelConfig& config) const {
   return embeddings.always_projected || config.*embeddings.width != config.hidden_size;
 }
 
+size_t EncoderSpec::block_of(int32_t layer, const ModelConfig& config) const {
+  // As transformers' AlbertTransformer has it.
+  const double layers_a_block =
+      static_cast<double>(config.num_hidden_layers) / static_cast<double>(config.*layers.blocks);
+  return static_cast<size_t>(static_cast<double>(layer) / layers_a_block);
+}
+
 std::string EncoderSpec::block_module(size_t index) const {
   const std::string module = std::string(layers.module) + "." + std::to_string(index);
   return layers.inside.empty() ? module : module + "." + std::string(layers.inside);

@@ -82,8 +82,9 @@ enum class DropoutSite : uint64_t {
   kAttentionOutput,  // before the sum of attention's output and its input
   kOutput,           // before the sum of a block's second half
   kHead,             // before the head (layer 0)
+  kAdapter,          // on the inputs of LoRA adapters
 };
-constexpr size_t kDropoutSites = 5;
+constexpr size_t kDropoutSites = 6;
 
 struct DropoutRow {
   DropoutSite site;
@@ -104,6 +105,8 @@ struct EncoderSpec {
 
   std::vector<EmbeddingSpec> tables(const ModelConfig& config) const;  // those that are there
   bool has_projection(const ModelConfig& config) const;
+  // Whose weights a layer runs with.
+  size_t block_of(int32_t layer, const ModelConfig& config) const;
   // Below base_prefix.
   std::string block_module(size_t index) const;
   // Of a block, below its module, as HF declares them.

@@ -1,5 +1,5 @@
 #pragma once
-// The gradients of one optimiser step: an f32 arena laid out as the parameters are.
+// The gradients of one optimiser step: an f32 arena laid out as the parameters that learn are.
 // Clearing it costs little: matrices keep old numbers until the next backward pass overwrites them,
 // and of the embeddings only the rows are cleared whose tokens occurred.
 
@@ -18,7 +18,7 @@ class GradientStore {
   // The table outlives this.
   GradientStore(std::vector<EmbeddingSpec> embeddings, const ParameterTable& table);
 
-  const ModelParts<Tensor>& views() const { return views_; }
+  const ModelParts<Tensor>& views() const { return views_; }  // of frozen parts empty
   // [1, n]: true zeros where no backward pass has been since clear().
   Tensor all();
   void clear();
@@ -26,7 +26,7 @@ class GradientStore {
   // matrices; if not, it must overwrite every one of them.
   bool begin_backward(const InputIds& ids);
 
-  // The rows of an embedding whose gradients may be other than zero, in the order of occurrence.
+  // The rows of an embedding whose gradients may be other than zero, ascending; none of a frozen one.
   std::span<const int32_t> touched_rows(size_t embedding) const { return touched_[embedding].rows; }
   double sum_of_squares();  // of all gradients, in double
 

@@ -1,6 +1,7 @@
 #include "spanforge/model/initial_weights.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "spanforge/base/hash.h"
 #include "spanforge/base/random.h"
@@ -14,6 +15,14 @@ void initialize_parameter(const Parameter& parameter, double spread, uint64_t se
   constexpr int64_t kRowsAtOnce = 16;
   parallel_for(weights.rows, kRowsAtOnce, [&](int64_t r) {
     float* row = weights.row<float>(r);
+    if (parameter.init == Parameter::Init::kUniformInputs) {
+      CounterStream stream(combine(key, static_cast<uint64_t>(r)));
+      const double most = 1 / std::sqrt(static_cast<double>(weights.cols));
+      for (int64_t c = 0; c < weights.cols; ++c) {
+        row[c] = static_cast<float>(most * (2 * stream.next_uniform() - 1));
+      }
+      return;
+    }
     if (parameter.init != Parameter::Init::kNormal || r == parameter.zero_row) {
       std::fill_n(row, weights.cols, parameter.init == Parameter::Init::kOnes ? 1.0f : 0.0f);
       return;

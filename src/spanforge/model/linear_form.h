@@ -34,14 +34,18 @@ inline Tensor apply_before_bias(const ops::PackedLinear& layer, const Tensor& x,
   return {};
 }
 
-// y = act(x W^T + b); z, which may be y, is what comes before the activation, if the form has it.
-inline void apply_activated(const LinearPart<Tensor>& layer, const Tensor& x,
-                            ops::Activation activation, const Tensor& z, const Tensor& y) {
+// y = act(x W^T + b); z, which may be y, is what comes before the activation, if the form has it. add(z)
+// adds to it what adapters give; a packed layer has none.
+template <class Add>
+void apply_activated(const LinearPart<Tensor>& layer, const Tensor& x, ops::Activation activation,
+                     const Tensor& z, const Tensor& y, const Add& add) {
   ops::linear(x, layer.weight, Tensor(), z);
+  add(z);
   ops::bias_activation(z, layer.bias, activation, y);
 }
-inline void apply_activated(const ops::PackedLinear& layer, const Tensor& x,
-                            ops::Activation activation, const Tensor&, const Tensor& y) {
+template <class Add>
+void apply_activated(const ops::PackedLinear& layer, const Tensor& x, ops::Activation activation,
+                     const Tensor&, const Tensor& y, const Add&) {
   layer(x, activation, y);
 }
 

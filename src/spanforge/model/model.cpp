@@ -5,22 +5,26 @@
 #include <utility>
 
 #include "spanforge/base/file.h"
+#include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/random.h"
+#include "spanforge/model/adapter_file.h"
 #include "spanforge/model/encoder.h"
 #include "spanforge/model/gradient_store.h"
 #include "spanforge/model/initial_weights.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/weight_io.h"
+#include "spanforge/ops/elementwise.h"
+#include "spanforge/ops/gemm.h"
 #include "spanforge/ops/optimizer.h"
 #include "spanforge/ops/span_loss.h"
 
 namespace spanforge {
 struct QuestionAnsweringModel::Impl {
-  explicit Impl(const ModelConfig& model_config)
+  Impl(const ModelConfig& model_config, const Learning& learning)
       : config(model_config),
         spec(encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json")),
         shape(encoder_shape(spec, config)),
-        table(build_parameter_table(spec, config)) {}
+        table(build_parameter_table(spec, config, learning)) {}
 
   void allocate_weights() {
     weight_memory = Arena(table.arena_size * sizeof(float));
@@ -41,14 +45,38 @@ struct QuestionAnsweringModel::Impl {
   DType activation_type() const {
     return precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
   }
+  void read_adapter(const std::filesystem::path& directory) {
+    read_adapter_weights(directory, saved(), [&](const Parameter& parameter) {
+      return address(parameter);
+    });
+  }
   void refresh_shadow() {
     if (precision == Precision::kBF16) ops::convert(weights(), shadow());
   }
 
   Pass pass(const InputIds& ids, const PackedBatch& batch, const DropoutPlan& dropout,
             Workspace& workspace) const {
-    return {spec, config,           shape,   weight_views,
-            ids,  batch.cu_seqlens, dropout, workspace.activations};
+    return {.spec = spec,
+            .config = config,
+            .shape = shape,
+            .weights = weight_views,
+            .ids = ids,
+            .cu_seqlens = batch.cu_seqlens,
+            .dropout = dropout,
+            .arena = workspace.activations,
+            .adapter_scale = static_cast<float>(table.lora.scale())};
+  }
+  bool has_adapters() const { return table.lora.rank > 0; }
+  // Parameters that save() writes: all, or an adapter's.
+  std::vector<const Parameter*> saved() const {
+    std::vector<const Parameter*> rows;
+    for (const Parameter& parameter : table.rows) {
+      if (parameter.trainable || !has_adapters()) rows.push_back(&parameter);
+    }
+    return rows;
+  }
+  float* address(const Parameter& parameter) const {
+    return weights().as<float>() + parameter.offset;
   }
 
   Tensor flat(const Arena& arena, DType dtype) const {
@@ -72,10 +100,12 @@ QuestionAnsweringModel& QuestionAnsweringModel::operator=(QuestionAnsweringModel
     default;
 QuestionAnsweringModel::~QuestionAnsweringModel() = default;
 
-QuestionAnsweringModel QuestionAnsweringModel::load(const std::filesystem::path& directory,
-                                                    uint64_t head_seed, LoadReport* report) {
-  auto impl = std::make_unique<Impl>(ModelConfig::from_directory(directory));
-  const WeightFiles files(directory);
+QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& directory,
+                                                    uint64_t head_seed, LoadReport* report,
+                                                    const Learning& learning) {
+  if (directory.is_adapter() && learning.lora.rank == 0) return load_merged(directory, report);
+  auto impl = std::make_unique<Impl>(ModelConfig::from_directory(directory.base), learning);
+  const WeightFiles files(directory.base);
   // Before any memory is taken, the files must agree with the sizes config.json claims.
   const WeightMatch match = match_weights(files, impl->spec, impl->table, /*may_lack_head=*/true);
   impl->allocate_weights();
@@ -86,14 +116,57 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const std::filesystem::path&
     initialize_parameter(parameter, impl->config.initializer_range, head_seed,
                          parameter_view(parameter, impl->weights()));
   }
-  if (report != nullptr) *report = with_note(match.report, impl->config);
+  LoadReport found = with_note(match.report, impl->config);
+  if (directory.is_adapter()) {
+    impl->read_adapter(directory.path);
+    found.initialized.clear();
+  }
+  if (report != nullptr) *report = std::move(found);
   return QuestionAnsweringModel(std::move(impl));
 }
 
+// An adapter's product of matrices is added to the weights it stands beside; its head is the model's.
+QuestionAnsweringModel QuestionAnsweringModel::load_merged(const ModelDirectory& directory,
+                                                           LoadReport* report) {
+  Learning learning;
+  learning.lora = read_adapter_config(directory.path).lora;
+  const QuestionAnsweringModel parts = load(directory, /*head_seed=*/0, report, learning);
+  auto whole = std::make_unique<Impl>(parts.config(), Learning{});
+  whole->allocate_weights();
+  KeyedMap<std::string_view, const Parameter*> by_name;
+  for (const Parameter& parameter : parts.parameters()) by_name.emplace(parameter.name, &parameter);
+  for (const Parameter& parameter : whole->table.rows) {
+    const Tensor from = parts.weights(*by_name.at(parameter.name));
+    std::copy_n(from.as<float>(), parameter.size, whole->address(parameter));
+  }
+  const auto merge = [&](const std::vector<AdapterPart<Tensor>>& adapters, const Tensor& weight) {
+    for (const AdapterPart<Tensor>& adapter : adapters) {
+      const Tensor b = make_tensor(adapter.b.as<float>(), adapter.b.rows, adapter.b.cols);
+      std::vector<float> memory(b.as<float>(), b.as<float>() + b.size());
+      const Tensor scaled = make_tensor(memory.data(), b.rows, b.cols);
+      ops::scale(scaled, static_cast<float>(parts.impl_->table.lora.scale()));
+      ops::gemm(scaled, adapter.a, weight.row_range(adapter.first_output, b.rows),
+                {.accumulate = true});
+    }
+  };
+  const ModelParts<Tensor>& from = parts.impl_->weight_views;
+  for (size_t block = 0; block < from.blocks.size(); ++block) {
+    for (const BlockLinear linear : kAllBlockLinears) {
+      merge(from.blocks[block].adapters[static_cast<size_t>(linear)],
+            linear_of(whole->weight_views.blocks[block], linear).weight);
+    }
+  }
+  if (whole->weight_views.projection) {
+    merge(from.projection_adapters, whole->weight_views.projection->weight);
+  }
+  return QuestionAnsweringModel(std::move(whole));
+}
+
 QuestionAnsweringModel QuestionAnsweringModel::create(const ModelConfig& config, uint64_t seed,
-                                                      MatrixSpread spread) {
+                                                      MatrixSpread spread,
+                                                      const Learning& learning) {
   config.check(ErrorCode::kUsage, "model configuration");
-  auto impl = std::make_unique<Impl>(config);
+  auto impl = std::make_unique<Impl>(config, learning);
   impl->allocate_weights();
   for (const Parameter& parameter : impl->table.rows) {
     const Tensor weights = parameter_view(parameter, impl->weights());
@@ -125,13 +198,14 @@ void QuestionAnsweringModel::zero_gradients() { impl_->gradients().clear(); }
 double QuestionAnsweringModel::gradient_sum_of_squares() const {
   return impl_->gradients().sum_of_squares();
 }
-std::vector<QuestionAnsweringModel::TouchedRows> QuestionAnsweringModel::touched_rows() const {
+std::vector<TrainableModel::TouchedRows> QuestionAnsweringModel::touched_rows() const {
   const std::vector<Slot>& slots = impl_->table.parts.embeddings;
   std::vector<TouchedRows> touched;
   for (const Parameter& parameter : impl_->table.rows) {
     for (size_t i = 0; i < slots.size(); ++i) {
-      if (slots[i].offset == parameter.offset)
+      if (parameter.trainable && slots[i].offset == parameter.offset) {
         touched.push_back({parameter, impl_->gradients().touched_rows(i)});
+      }
     }
   }
   return touched;
@@ -164,9 +238,10 @@ void QuestionAnsweringModel::predict(const PackedBatch& batch, Workspace& worksp
   encoder_forward(pass, activations, logits);
 }
 
-double QuestionAnsweringModel::forward_backward(const PackedBatch& batch, const DropoutSeeds& seeds,
-                                                float gradient_scale, Workspace& workspace,
-                                                std::vector<double>* window_losses) {
+double QuestionAnsweringModel::forward_backward(const PackedBatch& batch,
+                                                const BackwardOptions& options,
+                                                Workspace& workspace) {
+  std::vector<double>* const window_losses = options.window_losses;
   GradientStore& gradients = impl_->gradients();
   const InputIds ids(impl_->spec, impl_->config, batch);
   if (window_losses != nullptr) window_losses->assign(batch.window_count(), 0.0);
@@ -174,7 +249,8 @@ double QuestionAnsweringModel::forward_backward(const PackedBatch& batch, const 
   ActivationArena& arena = workspace.activations;
   arena.release(0);
   const std::vector<uint64_t> row_keys = dropout_row_keys(batch);
-  const DropoutPlan dropout(impl_->spec, impl_->config, combine(seeds.seed, seeds.step), row_keys);
+  const DropoutPlan dropout(impl_->spec, impl_->config, impl_->table.lora.dropout,
+                            combine(options.seeds.seed, options.seeds.step), row_keys);
   const Pass pass = impl_->pass(ids, batch, dropout, workspace);
   const EncoderActivations activations =
       allocate_encoder(pass, impl_->activation_type(), batch.token_count(), Keeping::kForBackward);
@@ -182,25 +258,46 @@ double QuestionAnsweringModel::forward_backward(const PackedBatch& batch, const 
   const Tensor dlogits = arena.allocate<float>(batch.token_count(), 2);
   encoder_forward(pass, activations, logits);
   const double loss = ops::span_loss(
-      logits, batch.cu_seqlens, batch.start_positions, batch.end_positions, gradient_scale, dlogits,
+      logits, batch.cu_seqlens, batch.start_positions, batch.end_positions, options.gradient_scale, dlogits,
       window_losses != nullptr ? std::span<double>(*window_losses) : std::span<double>());
   const bool add_to_matrices = gradients.begin_backward(ids);
-  encoder_backward(pass, activations, dlogits, add_to_matrices, gradients.views());
+  DoneObserver done;
+  if (options.on_final) {
+    done = [&](std::optional<size_t> block) {
+      options.on_final(block ? impl_->table.block_ends[*block] : impl_->table.head_end);
+    };
+  }
+  encoder_backward(pass, activations, dlogits, add_to_matrices, gradients.views(), done);
+  if (options.on_final) options.on_final(impl_->table.trainable_size);
   return loss;
 }
 
 void QuestionAnsweringModel::save(const std::filesystem::path& directory) const {
   spanforge::create_directories(directory);
+  if (impl_->has_adapters()) {
+    write_adapter_weights(directory, impl_->saved(), impl_->weights());
+    return;
+  }
   write_file_atomic(directory / "config.json", impl_->config.to_json_text());
   write_weights(directory, impl_->table, impl_->weights());
 }
 
 void QuestionAnsweringModel::load_weights(const std::filesystem::path& directory) {
-  const WeightFiles files(directory);
-  const WeightMatch match =
-      match_weights(files, impl_->spec, impl_->table, /*may_lack_head=*/false);
-  copy_weights(files, match, impl_->table, impl_->weights());
+  if (impl_->has_adapters()) {
+    impl_->read_adapter(directory);
+  } else {
+    const WeightFiles files(directory);
+    const WeightMatch match =
+        match_weights(files, impl_->spec, impl_->table, /*may_lack_head=*/false);
+    copy_weights(files, match, impl_->table, impl_->weights());
+  }
   impl_->refresh_shadow();
+}
+
+uint64_t QuestionAnsweringModel::saved_bytes() const {
+  uint64_t elements = 0;
+  for (const Parameter* parameter : impl_->saved()) elements += static_cast<uint64_t>(parameter->size);
+  return elements * sizeof(float);
 }
 
 }  // namespace spanforge

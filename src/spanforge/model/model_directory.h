@@ -2,6 +2,7 @@
 // A model's directory as its user names it: a whole model, or a LoRA adapter, whose base model lies
 // elsewhere. Everything that reads a model takes this; a path alone is a whole model.
 
+#include <concepts>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -13,7 +14,8 @@ struct ModelDirectory {
   std::filesystem::path base;  // config.json and the weights; the same as path but for an adapter
 
   ModelDirectory() = default;
-  ModelDirectory(std::filesystem::path whole) : path(whole), base(std::move(whole)) {}  // NOLINT
+  template <std::convertible_to<std::filesystem::path> P>
+  ModelDirectory(const P& whole) : path(whole), base(whole) {}  // NOLINT: a path is a model
   ModelDirectory(std::filesystem::path adapter, std::filesystem::path base_model)
       : path(std::move(adapter)), base(std::move(base_model)) {}
   bool is_adapter() const { return path != base; }

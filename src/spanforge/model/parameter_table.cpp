@@ -1,7 +1,12 @@
 #include "spanforge/model/parameter_table.h"
 
-#include <initializer_list>
+#include <fmt/core.h>
 
+#include <algorithm>
+#include <initializer_list>
+#include <iterator>
+
+#include "spanforge/base/join.h"
 #include "spanforge/base/keyed_hash.h"
 
 namespace spanforge {
@@ -9,31 +14,58 @@ namespace {
 
 class TableBuilder {
  public:
-  TableBuilder(const EncoderSpec& spec, const ModelConfig& config) : spec_(spec), config_(config) {}
+  TableBuilder(const EncoderSpec& spec, const ModelConfig& config, const Learning& learning)
+      : spec_(spec), config_(config), learning_(learning) {}
 
   ParameterTable build() {
-    const int64_t hidden = config_.hidden_size, width = config_.*spec_.embeddings.width;
-    table_.parts.head = linear({std::string(spec_.head)}, 2, hidden);
-    table_.head_rows = table_.rows.size();
+    table_.lora = learning_.lora;
+    if (table_.lora.rank > 0) resolve_targets();
     table_.parts.blocks.resize(config_.*spec_.layers.blocks);
+    table_.block_ends.resize(table_.parts.blocks.size());
+    find_frozen_blocks();
+    for (const bool learns : {true, false}) {
+      trainable_ = learns;
+      add_all();
+      table_.arena_size = aligned(end_);
+      if (learns) table_.trainable_size = table_.arena_size;
+    }
+    number_in_module_order();
+    return std::move(table_);
+  }
+
+ private:
+  // What is of the kind that is being laid out.
+  void add_all() {
+    const int64_t hidden = config_.hidden_size, width = config_.*spec_.embeddings.width;
+    if (trainable_) {
+      table_.parts.head = linear({std::string(spec_.head)}, 2, hidden);
+      table_.head_rows = table_.rows.size();
+      table_.head_end = aligned(end_);
+    }
     for (size_t block = table_.parts.blocks.size(); block-- > 0;) {
-      add_block(block, table_.parts.blocks[block]);
+      if (block_learns_[block] == trainable_) add_block(block, table_.parts.blocks[block]);
+      if (trainable_) {
+        add_adapters(block, table_.parts.blocks[block]);
+        table_.block_ends[block] = aligned(end_);
+      }
     }
-    if (spec_.has_projection(config_)) {
-      table_.parts.projection = linear({base(spec_.embeddings.projection)}, hidden, width);
+    const bool projected = spec_.has_projection(config_);
+    const std::string projection = base(spec_.embeddings.projection);
+    if (trainable_ && projected) {
+      add_adapter(projection, hidden, width, /*first_output=*/0, /*site=*/0,
+                  table_.parts.projection_adapters);
     }
+    const bool embeddings_learn = learning_.embeddings && learning_.lora.rank == 0;
+    if (embeddings_learn != trainable_) return;
+    if (projected) table_.parts.projection = linear({projection}, hidden, width);
     table_.parts.embedding_norm = norm(base(spec_.embeddings.norm), width);
     const std::vector<EmbeddingSpec> tables = spec_.tables(config_);
     table_.parts.embeddings.resize(tables.size());
     for (size_t i = tables.size(); i-- > 0;) {
       table_.parts.embeddings[i] = embedding(tables[i], width);
     }
-    table_.arena_size = aligned(end_);
-    number_in_module_order();
-    return std::move(table_);
   }
 
- private:
   void add_block(size_t index, BlockPart<Slot>& block) {
     const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
     const std::string prefix = base(spec_.block_module(index)) + ".";
@@ -46,6 +78,108 @@ class TableBuilder {
     block.attention_output = linear({in_layer(names.attention_output)}, hidden, hidden);
     block.qkv =
         linear({in_layer(names.query), in_layer(names.key), in_layer(names.value)}, hidden, hidden);
+  }
+
+  // Which linear layer of a block a module is, or is a third of.
+  struct BlockModule {
+    std::string_view name;
+    BlockLinear linear;
+    int64_t out, in, first_output;
+  };
+  std::vector<BlockModule> block_linear_modules() const {
+    const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
+    const BlockSpec& names = spec_.block;
+    return {{names.query, BlockLinear::kQkv, hidden, hidden, 0},
+            {names.key, BlockLinear::kQkv, hidden, hidden, hidden},
+            {names.value, BlockLinear::kQkv, hidden, hidden, 2 * hidden},
+            {names.attention_output, BlockLinear::kAttentionOutput, hidden, hidden, 0},
+            {names.intermediate, BlockLinear::kIntermediate, inner, hidden, 0},
+            {names.output, BlockLinear::kOutput, hidden, inner, 0}};
+  }
+
+  void add_adapters(size_t index, BlockPart<Slot>& block) {
+    const std::vector<BlockModule> modules = block_linear_modules();
+    const std::string prefix = base(spec_.block_module(index)) + ".";
+    for (size_t i = modules.size(); i-- > 0;) {  // reverse execution
+      const BlockModule& module = modules[i];
+      add_adapter(prefix + std::string(module.name), module.out, module.in, module.first_output,
+                  static_cast<uint32_t>(i), block.adapters[static_cast<size_t>(module.linear)]);
+    }
+  }
+
+  void add_adapter(const std::string& module, int64_t out, int64_t in, int64_t first_output,
+                   uint32_t site, std::vector<AdapterPart<Slot>>& adapters) {
+    const LoraConfig& lora = table_.lora;
+    if (lora.rank == 0 || !lora.targets_module(module)) return;
+    AdapterPart<Slot> part{.first_output = first_output, .site = site};
+    align();
+    part.b = {end_, out, lora.rank};
+    add(module + ".lora_B.weight", {out, lora.rank}, Parameter::Init::kZeros, /*decays=*/true);
+    table_.rows.back().is_adapter = true;
+    align();
+    part.a = {end_, lora.rank, in};
+    add(module + ".lora_A.weight", {lora.rank, in}, Parameter::Init::kUniformInputs,
+        /*decays=*/true);
+    table_.rows.back().is_adapter = true;
+    adapters.push_back(part);
+  }
+
+  void resolve_targets() {
+    if (table_.lora.targets.empty()) {
+      const auto last = [](std::string_view module) {
+        return std::string(module.substr(module.rfind('.') + 1));
+      };
+      table_.lora.targets = {last(spec_.block.query), last(spec_.block.value)};
+    }
+    std::vector<std::string> modules;
+    for (size_t block = 0; block < static_cast<size_t>(config_.*spec_.layers.blocks); ++block) {
+      for (const BlockModule& module : block_linear_modules()) {
+        modules.push_back(base(spec_.block_module(block)) + "." + std::string(module.name));
+      }
+    }
+    if (spec_.has_projection(config_)) modules.push_back(base(spec_.embeddings.projection));
+    for (const std::string& target : table_.lora.targets) {
+      LoraConfig alone;
+      alone.targets = {target};
+      if (std::any_of(modules.begin(), modules.end(),
+                      [&](const std::string& module) { return alone.targets_module(module); })) {
+        continue;
+      }
+      throw Error(ErrorCode::kUsage, "--lora-target",
+                  fmt::format("{} is no linear layer of a {} model; its layers are {}, or all-linear",
+                              quote_for_message(target), spec_.model_type, known_linears()));
+    }
+  }
+  std::string known_linears() const {
+    std::vector<std::string> names;
+    for (const BlockModule& module : block_linear_modules()) names.emplace_back(module.name);
+    return join(names, ", ");
+  }
+
+  void find_frozen_blocks() {
+    const auto blocks = table_.parts.blocks.size();
+    const int32_t layers = config_.num_hidden_layers;
+    std::vector<bool> layer_learns(static_cast<size_t>(layers), learning_.lora.rank == 0);
+    for (const auto& [first, last] : learning_.frozen_layers) {
+      if (first < 0 || first > last || last >= layers) {
+        throw Error(ErrorCode::kUsage, "--freeze",
+                    fmt::format("layers {} to {} are not there: the model has layers 0 to {}", first,
+                                last, layers - 1));
+      }
+      std::fill(layer_learns.begin() + first, layer_learns.begin() + last + 1, false);
+    }
+    block_learns_.assign(blocks, false);
+    std::vector<bool> seen(blocks, false);
+    for (int32_t layer = 0; layer < layers; ++layer) {
+      const size_t block = spec_.block_of(layer, config_);
+      const bool learns = layer_learns[static_cast<size_t>(layer)];
+      if (seen[block] && block_learns_[block] != learns) {
+        throw Error(ErrorCode::kUsage, "--freeze",
+                    fmt::format("layer {} shares its weights with one that is not frozen alike", layer));
+      }
+      seen[block] = true;
+      block_learns_[block] = learns;
+    }
   }
 
   // torch's modules in the order in which transformers declares them: forward, and in a module
@@ -64,11 +198,15 @@ class TableBuilder {
     modules.emplace_back(spec_.head);
     KeyedMap<std::string_view, size_t> place;
     for (size_t i = 0; i < modules.size(); ++i) place.emplace(modules[i], i);
+    constexpr std::string_view kKinds[] = {".weight", ".bias", ".lora_A.weight", ".lora_B.weight"};
     for (Parameter& parameter : table_.rows) {
-      const size_t dot = parameter.name.rfind('.');
-      const bool is_bias = parameter.name.substr(dot) == ".bias";
-      parameter.module_index =
-          2 * place.at(std::string_view(parameter.name).substr(0, dot)) + is_bias;
+      for (size_t kind = std::size(kKinds); kind-- > 0;) {
+        if (!parameter.name.ends_with(kKinds[kind])) continue;
+        const std::string_view name = parameter.name;
+        parameter.module_index =
+            std::size(kKinds) * place.at(name.substr(0, name.size() - kKinds[kind].size())) + kind;
+        break;
+      }
     }
   }
 
@@ -117,6 +255,7 @@ class TableBuilder {
                            .offset = end_,
                            .size = size,
                            .decays = decays,
+                           .trainable = trainable_,
                            .init = init});
     end_ += size;
     table_.parameter_count += size;
@@ -132,11 +271,15 @@ class TableBuilder {
 
   const EncoderSpec& spec_;
   const ModelConfig& config_;
+  const Learning& learning_;
   ParameterTable table_;
+  std::vector<bool> block_learns_;
+  bool trainable_ = true;  // what is being laid out
   int64_t end_ = 0;
 };
 
 Tensor cut(const Tensor& arena, const Slot& slot) {
+  if (slot.offset >= arena.cols) return {};
   auto* data = static_cast<std::byte*>(arena.data) + slot.offset * dtype_size(arena.dtype);
   return make_tensor(static_cast<void*>(data), arena.dtype, slot.rows, slot.cols);
 }
@@ -148,8 +291,9 @@ const char* block_linear_name(BlockLinear linear) {
   return kNames[static_cast<size_t>(linear)];
 }
 
-ParameterTable build_parameter_table(const EncoderSpec& spec, const ModelConfig& config) {
-  return TableBuilder(spec, config).build();
+ParameterTable build_parameter_table(const EncoderSpec& spec, const ModelConfig& config,
+                                     const Learning& learning) {
+  return TableBuilder(spec, config, learning).build();
 }
 
 ModelParts<Tensor> bind_parts(const ParameterTable& table, const Tensor& arena,
@@ -161,11 +305,19 @@ ModelParts<Tensor> bind_parts(const ParameterTable& table, const Tensor& arena,
   const auto norm = [&](const NormPart<Slot>& part) {
     return NormPart<Tensor>{cut(arena, part.gamma), cut(arena, part.beta)};
   };
+  const auto adapters = [&](const std::vector<AdapterPart<Slot>>& parts, const Tensor& from) {
+    std::vector<AdapterPart<Tensor>> cuts;
+    for (const AdapterPart<Slot>& part : parts) {
+      cuts.push_back({cut(from, part.a), cut(from, part.b), part.first_output, part.site});
+    }
+    return cuts;
+  };
   ModelParts<Tensor> views;
   for (const Slot& slot : table.parts.embeddings) views.embeddings.push_back(cut(arena, slot));
   views.embedding_norm = norm(table.parts.embedding_norm);
   if (const auto& part = table.parts.projection) {
     views.projection = {cut(arena, part->weight), cut(arena, part->bias)};
+    views.projection_adapters = adapters(table.parts.projection_adapters, arena);
   }
   for (const BlockPart<Slot>& block : table.parts.blocks) {
     views.blocks.push_back({.qkv = linear(block.qkv),
@@ -174,6 +326,9 @@ ModelParts<Tensor> bind_parts(const ParameterTable& table, const Tensor& arena,
                             .intermediate = linear(block.intermediate),
                             .output = linear(block.output),
                             .output_norm = norm(block.output_norm)});
+    for (size_t i = 0; i < block.adapters.size(); ++i) {
+      views.blocks.back().adapters[i] = adapters(block.adapters[i], matrices);
+    }
   }
   views.head = {cut(arena, table.parts.head.weight), cut(arena, table.parts.head.bias)};
   return views;

@@ -1,11 +1,13 @@
 #pragma once
 // The one list of a model's parameters, and where each lies in the flat arenas (weights, gradients,
 // moments, bf16 shadow: all laid out alike).
-// Order: reverse execution, head first, embeddings last, so that gradients become final from the
-//   front of their arena to its back during a backward pass.
+// Order: what learns, then what is frozen; in both reverse execution, head first, embeddings last. So
+//   gradients and optimiser states are an arena's first elements, and they become final from its front to
+//   its back during a backward pass.
 // Layout: every parameter begins at a multiple of kArenaAlignment elements, gaps stay zero; query,
 //   key and value follow each other without a gap, so that they are one [3H,H] matrix to GEMM.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,6 +36,13 @@ template <class T>
 struct NormPart {
   T gamma, beta;  // [1,n]
 };
+// LoRA beside one of the modules that a linear layer consists of (lora.h).
+template <class T>
+struct AdapterPart {
+  T a, b;                    // [rank,in], [out,rank]
+  int64_t first_output = 0;  // where the module's outputs begin in the layer's
+  uint32_t site = 0;         // tells a block's adapters apart in their masks' keys
+};
 template <class T, class Linear = LinearPart<T>>
 struct BlockPart {
   Linear qkv;               // [3H,H]
@@ -42,12 +51,14 @@ struct BlockPart {
   Linear intermediate;  // [F,H]
   Linear output;        // [H,F]
   NormPart<T> output_norm;
+  std::array<std::vector<AdapterPart<T>>, 4> adapters;  // by BlockLinear
 };
 template <class T, class Linear = LinearPart<T>>
 struct ModelParts {
   std::vector<T> embeddings;                 // [rows,E], in the order of EncoderSpec::tables()
   NormPart<T> embedding_norm;                // [1,E]
   std::optional<LinearPart<T>> projection;   // [H,E]
+  std::vector<AdapterPart<T>> projection_adapters;
   std::vector<BlockPart<T, Linear>> blocks;  // that have weights of their own
   LinearPart<T> head;                        // [2,H]
 };
@@ -75,18 +86,23 @@ struct ParameterTable {
   std::vector<Parameter> rows;
   ModelParts<Slot> parts;
   int64_t arena_size = 0;       // elements, gaps included
+  int64_t trainable_size = 0;   // of the first elements that learn, gaps included
   int64_t parameter_count = 0;  // elements, without gaps
   size_t head_rows = 0;         // the first rows are the head's: the only ones that may be made new
+  // Where gradients end that are final behind the head's backward pass, and each block's.
+  int64_t head_end = 0;
+  std::vector<int64_t> block_ends;
+  LoraConfig lora;  // its targets as module names
 };
 
-ParameterTable build_parameter_table(const EncoderSpec& spec, const ModelConfig& config);
+// Errors: Error{kUsage} for layers or targets that are not there.
+ParameterTable build_parameter_table(const EncoderSpec& spec, const ModelConfig& config,
+                                     const Learning& learning = {});
 
 // Views of arenas laid out by `table`. gemm_weights, where not empty, is the bf16 shadow that the
-// blocks' matrices are cut from; everything else is cut from `arena` (f32).
+// blocks' matrices are cut from; everything else is cut from `arena` (f32), as far as it goes: of an arena
+// of gradients the views of frozen parts are empty.
 ModelParts<Tensor> bind_parts(const ParameterTable& table, const Tensor& arena,
                               const Tensor& gemm_weights);
-
-// The parameter's own view of a flat arena, [rows, cols]; a vector is [1,n].
-Tensor parameter_view(const Parameter& parameter, const Tensor& arena);
 
 }  // namespace spanforge

@@ -140,6 +140,7 @@ WeightMatch match_weights(const WeightFiles& files, const EncoderSpec& spec,
   }
   for (size_t i = 0; i < table.rows.size(); ++i) {
     if (match.stored[i] != nullptr) continue;
+    if (table.rows[i].is_adapter) continue;  // no whole model has it
     const bool may_be_new = may_lack_head && i < table.head_rows;
     (may_be_new ? match.report.initialized : missing).push_back(table.rows[i].name);
   }

@@ -125,7 +125,11 @@ TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& ba
     pack_windows(setup_.train.features, windows, batch_);
     const float scale = micro_batch_scale(batches, static_cast<int64_t>(windows.size()));
     const double sum =
-        setup_.model.forward_backward(batch_, seeds, scale, workspace_, &window_losses_);
+        setup_.model.forward_backward(batch_,
+                                      {.seeds = seeds,
+                                       .gradient_scale = scale,
+                                       .window_losses = &window_losses_},
+                                      workspace_);
     gradient.loss += sum * scale;
     state_.total_flos += flos_per_token_ * static_cast<double>(batch_.token_count());
     for (size_t i = 0; i < windows.size(); ++i) {

@@ -1,0 +1,109 @@
+#pragma once
+// What: a network that learns, as a trainer sees it: parameters with names, gradients of one optimiser
+//   step, files. Where weights lie, on which device, and which of them learn is the network's own.
+// Threads: predict() is const and may be called concurrently, each call with a Workspace of its own;
+//   the others may not.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "spanforge/features/packed_batch.h"
+#include "spanforge/model/lora.h"
+#include "spanforge/model/predictor.h"
+#include "spanforge/tensor/tensor.h"
+
+namespace spanforge {
+
+enum class Precision { kF32, kBF16 };
+
+// One row a parameter: all that arena layout, loading, saving, decay and initial values need.
+struct Parameter {
+  std::string name;            // HF's key with the family's prefix, e.g. bert.encoder.layer.0...
+  std::vector<int64_t> shape;  // as saved
+  int64_t offset = 0;          // elements into each arena
+  int64_t size = 0;            // elements
+  bool decays = true;          // false for biases and LayerNorm
+  bool trainable = true;       // false: no gradient is computed, no optimiser keeps anything of it
+  bool is_adapter = false;     // LoRA's, beside the model's own
+  bool embedding = false;      // rows chosen by ids: its gradients are zero but for a few rows
+  enum class Init {
+    kNormal,
+    kZeros,
+    kOnes,
+    kUniformInputs,  // between -1 and 1 over the root of a row's inputs
+  } init = Init::kNormal;
+  int64_t zero_row = -1;    // row of [PAD] in an embedding: starts as zeros, gets no gradient
+  size_t module_index = 0;  // place in torch's named_parameters(), which optimiser files follow
+};
+
+// Which parameters learn; all by default. The head always does.
+struct Learning {
+  bool embeddings = true;                                // false: tables, their norm and projection are frozen
+  std::vector<std::pair<int32_t, int32_t>> frozen_layers;  // first and last, from 0
+  LoraConfig lora;  // with a rank: adapters and the head learn, nothing else does
+
+  bool all() const { return embeddings && frozen_layers.empty() && lora.rank == 0; }
+};
+
+struct DropoutSeeds {  // training only
+  uint64_t seed = 0;
+  uint64_t step = 0;  // optimiser step
+};
+
+struct BackwardOptions {
+  DropoutSeeds seeds;
+  float gradient_scale = 1;
+  std::vector<double>* window_losses = nullptr;  // receives each window's
+  // Called while the pass runs, with growing `elements`: gradients [0, elements) of all_gradients()
+  // change no more in this pass. For the last micro-batch of a step, so that they can be added up over
+  // processes meanwhile; whoever takes them gives them back before the norm is asked for.
+  std::function<void(int64_t elements)> on_final;
+};
+
+class TrainableModel : public Predictor {
+ public:
+  // Those that learn first, each kind in reverse order of execution.
+  virtual const std::vector<Parameter>& parameters() const = 0;
+  virtual Tensor weights(const Parameter& parameter) const = 0;  // [rows, cols] f32; a vector is [1,n]
+  virtual Precision precision() const = 0;
+
+  // Makes the gradients (zero). Dropout probabilities are config()'s.
+  virtual void prepare_training() = 0;
+  virtual Tensor gradients(const Parameter& parameter) const = 0;  // of a trainable one
+  // Flat, alignment gaps included (always 0). Of the weights the first elements are those that learn,
+  // as many as there are gradients.
+  virtual Tensor all_weights() const = 0;    // [1, N]
+  virtual Tensor all_gradients() const = 0;  // [1, n], n <= N
+  virtual void zero_gradients() = 0;
+  virtual double gradient_sum_of_squares() const = 0;
+  // Of each embedding that learns the rows whose gradients may be other than zero.
+  struct TouchedRows {
+    const Parameter& parameter;
+    std::span<const int32_t> rows;
+  };
+  virtual std::vector<TouchedRows> touched_rows() const = 0;
+  // Forward and backward of one micro-batch; gradients += d(sum of window losses) * gradient_scale.
+  // Returns the sum of window losses.
+  virtual double forward_backward(const PackedBatch& batch, const BackwardOptions& options,
+                                  Workspace& workspace) = 0;
+  // bf16 shadow of the weights for the optimiser to write, embeddings left out (no pass reads them
+  // there); empty tensor in fp32.
+  virtual Tensor shadow_weights() const = 0;
+
+  // What is saved as the model: a whole directory in HF's form, or an adapter's files in PEFT's. The
+  // caller writes the tokenizer beside them.
+  virtual void save(const std::filesystem::path& directory) const = 0;
+  // Replaces what save() writes by what a directory (a checkpoint) holds: nothing may be missing.
+  virtual void load_weights(const std::filesystem::path& directory) = 0;
+  virtual uint64_t saved_bytes() const = 0;
+};
+
+// The parameter's own view of a flat arena, [rows, cols]; a vector is [1,n].
+Tensor parameter_view(const Parameter& parameter, const Tensor& arena);
+
+}  // namespace spanforge
