@@ -1,7 +1,7 @@
 #pragma once
 // What: a model judged on a dataset: logits, answers by a decoder, the metrics' numbers, the
-//   recipe's n-best ranks. Training, `evaluate`, the conversion to int8 and the tests all go through
-//   this.
+//   recipe's n-best ranks. Training, the command `evaluate`, the conversion to int8 and the tests
+//   all go through this.
 // Memory: windows, logits and answers are there a chunk at a time (features/feature_chunks.h); of a
 //   question some hundred bytes a metric stay. Who wants its answers takes them in on_answers.
 // Scores: exact, f1 and their parts judge the answers given, "" included. best_* come from each

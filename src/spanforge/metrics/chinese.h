@@ -2,8 +2,8 @@
 // What: whether data are Chinese, so that training logs the CMRC metric unasked.
 // Rule: at least half of the questions stand over a Chinese context. A context is Chinese where,
 //   among the letters of its first 1,000 code points, more than half are Chinese characters and
-//   fewer than a fifth are kana. So Japanese is not Chinese, however many kanji it has, Chinese with
-//   a Japanese name in it is, and a blank context is not.
+//   fewer than a fifth are kana. So Chinese with a Japanese name in it is Chinese; Japanese is not,
+//   however many kanji it has, and neither is a blank context.
 // Why contexts: answers are pieces of them, and say little alone: "1984", or a Japanese name in
 //   kanji, or nothing where there is no answer.
 // Letters: Unicode's (ICU's version), so digits and punctuation do not count. Chinese characters:

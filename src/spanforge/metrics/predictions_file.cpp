@@ -152,7 +152,8 @@ PredictionScores score_predictions(const Dataset& dataset, const std::filesystem
   const PredictionsFile texts = load_predictions(predictions);
   std::optional<OddsFile> numbers;
   if (odds) numbers = load_odds(*odds);
-  return score(dataset, texts, numbers, no_answer_threshold, more, odds ? input_name(*odds).string() : "odds");
+  return score(dataset, texts, numbers, no_answer_threshold, more,
+               odds ? input_name(*odds).string() : "odds");
 }
 
 }  // namespace spanforge

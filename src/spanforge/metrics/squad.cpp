@@ -231,6 +231,7 @@ SquadItemScore squad_item_score(const SquadItem& item) {
   return score;
 }
 
-constinit const Metric kSquadV2 = {.name = "squad_v2", .keys = kKeys, .start = start, .finish = finish};
+constinit const Metric kSquadV2 = {
+    .name = "squad_v2", .keys = kKeys, .start = start, .finish = finish};
 
 }  // namespace spanforge

@@ -25,10 +25,10 @@ struct SquadItemScore {
 };
 SquadItemScore squad_item_score(const SquadItem& item);
 
-// Points: {exact, f1}. Keys: exact, f1, total; HasAns_* and NoAns_*, where such questions exist; and,
-// where there are questions at all, best_*, from the sheet's best answers. An answer whose
+// Points: {exact, f1}. Keys: exact, f1, total; HasAns_* and NoAns_*, where such questions exist;
+// best_*, where there are questions at all, from the sheet's best answers. An answer whose
 // no_answer_probability is above the sheet's threshold counts as "". Among equal probabilities the
-// search for best_* walks the questions in the sheet's tie_order (the reference: order of the odds).
+// search for best_* walks the questions in the sheet's tie_order (the reference: that of the odds).
 extern const Metric kSquadV2;
 
 }  // namespace spanforge

@@ -158,6 +158,7 @@ constexpr MetricKey kKeys[] = {{"word_f1"}, {"word_precision"}, {"word_recall"}}
 
 }  // namespace
 
-constinit const Metric kWordF1 = {.name = "word_f1", .keys = kKeys, .start = start, .finish = finish};
+constinit const Metric kWordF1 = {
+    .name = "word_f1", .keys = kKeys, .start = start, .finish = finish};
 
 }  // namespace spanforge

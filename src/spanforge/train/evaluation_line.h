@@ -13,6 +13,7 @@
 #include "spanforge/data/dataset.h"
 #include "spanforge/evaluation/evaluate.h"
 #include "spanforge/features/feature_set.h"
+#include "spanforge/metrics/metric.h"
 #include "spanforge/train/log_line.h"
 
 namespace spanforge {
@@ -31,8 +32,9 @@ struct EvaluationMetrics {
 
 // Error{kUsage, "--metric-for-best-model"} as above, for a key that these data do not give, as
 // NoAns_f1 where all questions have an answer. labels: of the dataset.
-EvaluationMetrics choose_evaluation_metrics(const Dataset& validation, const LabelCounts& labels,
-                                            const std::optional<std::string>& metric_for_best_model);
+EvaluationMetrics choose_evaluation_metrics(
+    const Dataset& validation, const LabelCounts& labels,
+    const std::optional<std::string>& metric_for_best_model);
 
 // eval_loss, eval_exact ..., eval_runtime, eval_samples_per_second, eval_steps_per_second, in HF's
 // order; times and rates rounded as HF's. Samples are windows. Step 0, without epoch.
