@@ -111,7 +111,7 @@ Dataset dataset_over(const std::vector<std::string>& contexts) {
 
 constexpr const char* kChinese = "阿明在2010年用iPhone拍照，地点是公园。";
 constexpr const char* kEnglish = "In 2010 Mina took a picture of 北京 in the park.";
-constexpr const char* kJapanese = "東京都は日本の首都であり、世界最大の都市のひとつである。";
+constexpr const char* kJapanese = "東京都は日本国の首都で、世界最大の都市圏である。";  // 15 kanji, 7 kana
 
 TEST(Chinese, ATextIsWhatMostOfItsLettersAre) {
   struct Case {
