@@ -24,8 +24,9 @@ int main(int argc, char** argv) {
       odds.odds.emplace_back(id, input.at("odds").at(id).get<double>());
     }
     bench::answer_runs([&]() -> Json {
-      const SquadScores scores = score_predictions(dataset, predictions, odds).squad;
-      return {{"exact", scores.exact}, {"f1", scores.f1}, {"best_f1", *scores.best_f1}};
+      const MetricValues values = score_predictions(dataset, predictions, odds).values;
+      const auto number = [&](const char* key) { return find_number(values, key).value(); };
+      return {{"exact", number("exact")}, {"f1", number("f1")}, {"best_f1", number("best_f1")}};
     });
   });
 }

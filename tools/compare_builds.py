@@ -5,6 +5,7 @@
     ... OLD --only 'bf16|resume'                     the rows whose names match
     ... --list                                       the rows
     ... --old-bin DIR --new-bin DIR                  two folders with a spanforge each, nothing is built
+    ... --expect NAME                                a difference that is meant (EXPECTED), left out
     ... --self-test                                  that a difference is noticed
 
 OLD is built in a worktree, build/compare/REVISION, and stays there for the next time. Each row is a
@@ -37,6 +38,22 @@ VOLATILE_LINE = re.compile(r"it/s|\d+ s\b|examples/s|per_second|runtime")
 # Manifests are sums of the other files. (TensorBoard's files, which repeat the log with times of
 # their own, are not asked for.)
 SKIPPED_FILES = re.compile(r"(^|/)[^/]*manifest[^/]*\.json$")
+
+
+
+@dataclasses.dataclass
+class Expected:
+    """What a change lets the new program say besides; whatever both say is still compared."""
+    reason: str
+    keys: str  # pattern of whole keys of JSON objects
+    lines: str  # pattern of the beginning of lines that are no JSON
+
+
+EXPECTED = {
+    "cmrc": Expected("training logs the CMRC metric where the validation data are Chinese, as those here are, and "
+                     "names it to who selects by f1",
+                     keys="eval_cmrc_(f1|exact)", lines="--metric-for-best-model: .*cmrc_f1"),
+}
 
 TRAIN = ("train --model ../model --train ../train.json --validation ../validation.json --output run"
          " --max-steps 8 --per-device-train-batch-size 6 --learning-rate 2e-3 --logging-steps 1"
@@ -137,33 +154,35 @@ def run(binary, command, folder, row):
     return done.stdout + "\n" + done.stderr
 
 
-def steady(value):
-    """The JSON value without what changes from run to run."""
+def steady(value, more=()):
+    """The JSON value without what changes from run to run, and without what is in `more`."""
     if isinstance(value, dict):
-        return {key: steady(item) for key, item in value.items() if not VOLATILE.search(key)}
+        return {key: steady(item, more) for key, item in value.items()
+                if not VOLATILE.search(key) and not any(re.fullmatch(one.keys, key) for one in more)}
     if isinstance(value, list):
-        return [steady(item) for item in value]
+        return [steady(item, more) for item in value]
     if isinstance(value, str) and "\n" in value:  # a checkpoint holds the log so far
-        return steady_text(value)
+        return steady_text(value, more)
     return value
 
 
-def steady_text(text):
+def steady_text(text, more=()):
     """Each line: as JSON where it is JSON, whole where it holds no time."""
     out = []
     for line in text.splitlines():
         try:
-            out.append(json.dumps(steady(json.loads(line))))
+            out.append(json.dumps(steady(json.loads(line), more)))
         except ValueError:
             try:  # log lines are printed as Python dictionaries
-                out.append(json.dumps(steady(json.loads(line.replace("'", '"')))))
+                out.append(json.dumps(steady(json.loads(line.replace("'", '"')), more)))
             except ValueError:
-                if not VOLATILE_LINE.search(line):
+                expected = any(re.match(one.lines, line) for one in more)
+                if not expected and not VOLATILE_LINE.search(line):
                     out.append(line)
     return "\n".join(out)
 
 
-def digest(file):
+def digest(file, more):
     """What must be equal of a file."""
     data = file.read_bytes()
     if zipfile.is_zipfile(file):  # PyTorch's files
@@ -171,18 +190,18 @@ def digest(file):
             parts = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
         return json.dumps(parts, indent=0)
     if file.suffix == ".json":
-        return json.dumps(steady(json.loads(data)), indent=0)
+        return json.dumps(steady(json.loads(data), more), indent=0)
     if file.suffix == ".jsonl":
-        return steady_text(data.decode())
+        return steady_text(data.decode(), more)
     return hashlib.sha256(data).hexdigest()
 
 
-def results(folder, printed):
-    found = {"(printed)": steady_text(printed)}
+def results(folder, printed, more):
+    found = {"(printed)": steady_text(printed, more)}
     for file in sorted(folder.rglob("*")):
         name = str(file.relative_to(folder))
         if file.is_file() and not SKIPPED_FILES.search(name):
-            found[name] = digest(file)
+            found[name] = digest(file, more)
     return found
 
 
@@ -199,14 +218,14 @@ def differences(old, new):
         yield f"{name}: differs from line {at + 1} on{shown}"
 
 
-def compare(row, old, new, work):
+def compare(row, old, new, work, expected):
     found = {}
-    for name, binary in (("old", old), ("new", new)):
+    for name, binary, more in (("old", old, ()), ("new", new, expected)):
         folder = work / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         printed = "".join(run(binary, command, folder, row) for command in row.commands)
-        found[name] = results(folder, printed)
+        found[name] = results(folder, printed, more)
     if len(found["old"]) < 2 and not found["old"]["(printed)"].strip():
         raise SystemExit(f"{row.name}: nothing was written or printed")
     return list(differences(found["old"], found["new"]))
@@ -235,6 +254,16 @@ def self_test():
     assert len(list(differences(base | {"w": "1"}, base | {"w": "2"}))) == 1
     assert steady({"a": {"train_runtime": 1, "b": [{"eval_samples_per_second": 2, "c": 3}]}}) == \
         {"a": {"b": [{"c": 3}]}}
+    # What is expected is left out, and nothing else; where both have it, it is no news.
+    more = [EXPECTED["cmrc"]]
+    said = "{'eval_f1': 1.5, 'eval_cmrc_f1': 2.0}\n--metric-for-best-model: take cmrc_f1\n"
+    was = {"(printed)": steady_text("{'eval_f1': 1.5}\n")}
+    assert list(differences(was, {"(printed)": steady_text(said, more)})) == []
+    assert len(list(differences(was, {"(printed)": steady_text(said)}))) == 1
+    for other in (said.replace("1.5", "1.25"), said.replace("cmrc_f1'", "cmrc_f2'"), said + "more\n"):
+        assert len(list(differences(was, {"(printed)": steady_text(other, more)}))) == 1
+    assert len(list(differences({"(printed)": steady_text(said)}, {"(printed)": steady_text(said, more)}))) == 1
+    assert steady({"a": [{"eval_cmrc_exact": 1, "b": "{\"eval_cmrc_f1\": 2}\n"}]}, more) == {"a": [{"b": "{}"}]}
     names = [row.name for row in rows()]
     assert len(names) == len(set(names)) >= 20
     print("a difference is noticed, a time is not")
@@ -247,6 +276,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--old-bin", type=pathlib.Path)
     parser.add_argument("--new-bin", type=pathlib.Path)
+    parser.add_argument("--expect", action="append", default=[], choices=EXPECTED)
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
     if options.self_test:
@@ -264,9 +294,11 @@ def main():
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     prepare(old, work)
+    for name in options.expect:
+        print(f"left out, {name}: {EXPECTED[name].reason}")
     unequal = 0
     for row in chosen:
-        found = compare(row, old, new, work)
+        found = compare(row, old, new, work, [EXPECTED[name] for name in options.expect])
         unequal += bool(found)
         print(f"{'equal' if not found else 'DIFFERS'}  {row.name}", flush=True)
         for line in found:

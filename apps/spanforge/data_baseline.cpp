@@ -7,7 +7,7 @@
 #include "spanforge/base/input_file.h"
 #include "spanforge/data/baseline.h"
 #include "spanforge/data/soundness.h"
-#include "spanforge/metrics/predictions_file.h"
+#include "spanforge/metrics/squad.h"
 
 namespace spanforge::app {
 namespace {
@@ -18,8 +18,9 @@ Json score(const Dataset& dataset, const std::vector<std::string>& answers) {
     items.push_back(squad_item_of(dataset.examples[i]));
     items.back().prediction = answers[i];
   }
-  const SquadScores scores = squad_v2(items);
-  return {{"exact", scores.exact}, {"f1", scores.f1}, {"total", scores.total}};
+  MetricValues values = score_items(kSquadV2, items);
+  values.resize(3);  // exact, f1, total
+  return metric_values_json(values);
 }
 
 }  // namespace

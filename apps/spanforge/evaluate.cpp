@@ -50,7 +50,7 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table({"predictions_dir",
          "directory for eval_predictions.json and its kin, and eval_analysis.json", ""},
         o.predictions_dir);
-  table({"metric", "what to score besides squad_v2", "squad_v2|cmrc2018|word_f1|all"}, o.metric);
+  table({"metric", "what to score besides squad_v2", metric_choices()}, o.metric);
   table({"explain", "each answer that is not exact, beside the gold, word by word", ""}, o.explain);
   table({"decoder", "how logits become answers; default: as trained",
          "spanforge|pipeline|run_qa|recipe"},
@@ -105,7 +105,8 @@ void evaluate_file(const EvaluateOptions& o) {
   std::optional<std::filesystem::path> odds;
   if (!o.null_odds.empty()) odds = o.null_odds;
   const PredictionScores scores =
-      score_predictions(dataset, std::filesystem::path(o.predictions), odds, o.no_answer_threshold);
+      score_predictions(dataset, std::filesystem::path(o.predictions), odds, o.no_answer_threshold,
+                        chosen_metrics(o.metric));
   const std::string predictions_name = input_name(o.predictions).string();
   const std::string odds_name = input_name(o.null_odds).string();
   const auto report = [](const std::string& file, const std::vector<std::string>& ids,
@@ -119,7 +120,7 @@ void evaluate_file(const EvaluateOptions& o) {
   if (!scores.improbable_odds.empty()) {
     note_improbable_odds(odds_name, scores, o.no_answer_threshold);
   }
-  print_scores(scores_json(scores.squad, scores.items, o.metric),
+  print_scores(metric_values_json(scores.values),
                o.explain ? explain_json(scores.items) : Json(), o.json);
 }
 
@@ -139,7 +140,7 @@ void note_unlabelled(const EvaluateOptions& o, const Dataset& dataset, const Fea
   tell(unknown, "of which nothing says where it stands");
 }
 
-// The answers as the metrics besides squad_v2, and --explain, look at them.
+// The answers as --explain looks at them.
 void add_items(const Dataset& dataset, const JudgedAnswers& answers, std::vector<SquadItem>& items) {
   for (size_t i = 0; i < answers.decoded.size(); ++i) {
     items.push_back(squad_item_of(dataset.examples[answers.first_example + i]));
@@ -192,6 +193,7 @@ void evaluate_model(const EvaluateOptions& o) {
   options.decoder = settings.decoder_options();
   options.predict.batch_size = o.batch_size;
   options.predict.with_losses = true;
+  options.more_metrics = chosen_metrics(o.metric);
   options.keep_ranks = false;
   ProgressBar bar("", "examples", 0);
   options.progress = bar.callback();
@@ -202,7 +204,7 @@ void evaluate_model(const EvaluateOptions& o) {
       analyse(dataset, answers, {.max_answer_length = settings.max_answer_length}, analysis);
     }
     if (files) files->add(dataset, answers);
-    if (o.metric != "squad_v2" || o.explain) add_items(dataset, answers, items);
+    if (o.explain) add_items(dataset, answers, items);
   };
   const Evaluation evaluation = evaluate(model, {dataset, tokenizer, chunks}, options);
   bar.finish();
@@ -215,7 +217,7 @@ void evaluate_model(const EvaluateOptions& o) {
   }
   if (dataset.blind) return print_without_references(o, dataset);
   if (!o.json) print(analysis_table(dataset, analysis));
-  Json scores = scores_json(evaluation.squad, items, o.metric);
+  Json scores = metric_values_json(evaluation.values);
   scores["qa_topk_recall"] = evaluation.qa_topk_recall;
   if (evaluation.loss) scores["loss"] = *evaluation.loss;
   print_scores(scores, o.explain ? explain_json(items) : Json(), o.json);

@@ -2,30 +2,10 @@
 
 
 #include "output.h"
-#include "spanforge/evaluation/evaluate.h"
-#include "spanforge/metrics/cmrc2018.h"
+#include "spanforge/metrics/squad.h"
 #include "spanforge/metrics/word_f1.h"
 
 namespace spanforge::app {
-
-Json scores_json(const SquadScores& squad, const std::vector<SquadItem>& items,
-                 const std::string& metric) {
-  Json scores = squad_scores_json(squad);
-  if (metric == "cmrc2018" || metric == "all") {
-    const CmrcScores cmrc = cmrc2018(items);
-    scores["cmrc2018_average"] = cmrc.average;
-    scores["cmrc2018_f1"] = cmrc.f1;
-    scores["cmrc2018_exact"] = cmrc.exact;
-    scores["cmrc2018_skipped"] = cmrc.skipped;
-  }
-  if (metric == "word_f1" || metric == "all") {
-    const WordScores words = word_token_f1(items);
-    scores["word_f1"] = words.f1;
-    scores["word_precision"] = words.precision;
-    scores["word_recall"] = words.recall;
-  }
-  return scores;
-}
 
 Json explain_json(const std::vector<SquadItem>& items) {
   WordMatcher matcher;

@@ -6,7 +6,9 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
 #include "spanforge/evaluation/analysis.h"
-#include "spanforge/evaluation/fit.h"
+#include "spanforge/evaluation/answer_settings.h"
+#include "spanforge/evaluation/evaluate.h"
+#include "spanforge/metrics/metric.h"
 #include "spanforge/evaluation/prediction_files.h"
 #include "spanforge/model/model.h"
 #include "support/testing.h"
@@ -71,6 +73,7 @@ class Chunks : public ::testing::Test {
     options_.windows = {.max_seq_length = 24, .window_overlap = 8};
     evaluation_.predict.batch_size = 4;
     evaluation_.predict.with_losses = true;
+    evaluation_.more_metrics = chosen_metrics("all");
     settings_.windows = options_.windows;
     settings_.null_answers = true;
   }
@@ -104,8 +107,10 @@ class Chunks : public ::testing::Test {
     }
     return {{"loss", e.loss.value_or(-1)},
             {"windows", e.window_count},
-            {"squad", squad_scores_json(e.squad)},
+            {"scores", metric_values_json(e.values)},
             {"recall", e.qa_topk_recall},
+            {"temperature", e.temperature},
+            {"threshold", e.null_threshold},
             {"ranks", ranks}};
   }
 
@@ -142,7 +147,7 @@ TEST_F(Chunks, EvaluateGivesTheSameScoresAndFiles) {
     return described(e);
   };
   const Json whole = run(1 << 20);
-  EXPECT_EQ(whole["squad"]["total"].get<int>(), 70);
+  EXPECT_EQ(whole["scores"]["total"].get<int>(), 70);
   for (const int64_t tokens : {1, 200, 1500}) {
     SCOPED_TRACE(tokens);
     ASSERT_EQ(chunks(tokens).only(), nullptr);
@@ -159,12 +164,10 @@ TEST_F(Chunks, EvaluateGivesTheSameScoresAndFiles) {
 TEST_F(Chunks, FittingChoosesTheSameSettings) {
   const auto run = [&](int64_t tokens) {
     const FeatureChunks parts = chunks(tokens);
-    const FittedEvaluation fitted =
-        fit_and_evaluate(model_, {dataset_, tokenizer_, parts}, settings_, evaluation_);
-    Json json = described(fitted.evaluation);
-    json["temperature"] = fitted.settings.temperature;
-    json["threshold"] = fitted.settings.null_threshold;
-    return json;
+    EvaluationOptions options = evaluation_;
+    options.fit = true;
+    options.decoder = settings_.decoder_options();
+    return described(evaluate(model_, {dataset_, tokenizer_, parts}, options));
   };
   for (const bool null_answers : {true, false}) {
     settings_.null_answers = null_answers;
@@ -175,14 +178,20 @@ TEST_F(Chunks, FittingChoosesTheSameSettings) {
   }
 }
 
-// What fit_and_evaluate logs is what evaluate gives under the settings it found.
+// What an evaluation that fits finds is what one under the settings found gives.
 TEST_F(Chunks, FittedScoresAreThoseUnderTheFittedSettings) {
   const FeatureChunks parts = chunks(500);
   const EvaluationData data{dataset_, tokenizer_, parts};
-  const FittedEvaluation fitted = fit_and_evaluate(model_, data, settings_, evaluation_);
   EvaluationOptions options = evaluation_;
-  options.decoder = fitted.settings.decoder_options();
-  EXPECT_EQ(described(evaluate(model_, data, options)), described(fitted.evaluation));
+  options.decoder = settings_.decoder_options();
+  options.fit = true;
+  const Evaluation fitted = evaluate(model_, data, options);
+  EXPECT_NE(fitted.temperature, 1.0);
+  EXPECT_NE(fitted.null_threshold, 0.0);
+  options.fit = false;
+  options.decoder.temperature = fitted.temperature;
+  options.decoder.null_threshold = fitted.null_threshold;
+  EXPECT_EQ(described(evaluate(model_, data, options)), described(fitted));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include "evaluation/support.h"
 #include "spanforge/base/file.h"
 #include "spanforge/evaluation/prediction_files.h"
+#include "spanforge/metrics/cmrc2018.h"
+#include "spanforge/metrics/word_f1.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -45,9 +47,9 @@ TEST(Evaluate, ScoresTheAnswersGivenAndRanksTheReferences) {
   vote(f, 2, 1, 1, 9);
   EvaluationOptions options;
   const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
-  EXPECT_EQ(e.squad.total, 3);
-  EXPECT_DOUBLE_EQ(e.squad.exact, 100.0 / 3);
-  EXPECT_EQ(e.squad.no_answer->exact, 0.0);
+  EXPECT_EQ(e.number("total"), 3);
+  EXPECT_DOUBLE_EQ(e.number("exact"), 100.0 / 3);
+  EXPECT_EQ(e.number("NoAns_exact"), 0.0);
   EXPECT_EQ(e.ranks[0].rank, 1);
   EXPECT_GT(e.ranks[1].rank, 1);
   EXPECT_EQ(e.ranks[1].text, "ben");
@@ -70,13 +72,14 @@ TEST(Evaluate, NullAnswersFollowTheThresholdAndBestSearchesAnswersNotYetBlanked)
   const auto [e, decoded] = judge(f, options);
   EXPECT_EQ(decoded[1].prediction.text, "");
   EXPECT_EQ(decoded[1].best_non_null, "ben");
-  EXPECT_DOUBLE_EQ(e.squad.exact, 200.0 / 3);
-  EXPECT_EQ(*e.squad.best_exact, 100.0);
+  EXPECT_DOUBLE_EQ(e.number("exact"), 200.0 / 3);
+  EXPECT_EQ(e.number("best_exact"), 100.0);
   const auto threshold = threshold_of(f, decoded);
   ASSERT_TRUE(threshold);
   EXPECT_EQ(threshold->exact, 100.0);
   options.decoder.null_threshold = threshold->log_odds;
-  EXPECT_EQ(evaluate_predictions(f.dataset, f.features, f.predictions, options).squad.exact, 100.0);
+  const Evaluation again = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  EXPECT_EQ(again.number("exact"), 100.0);
 }
 
 TEST(NullThreshold, IsAbsentWhereEveryQuestionHasAnAnswer) {
@@ -101,7 +104,7 @@ TEST(Evaluate, DroppedExamplesAreNotScored) {
   asked[0].answers = {{"ana", 3}};  // not where it says
   Fixture f = make_fixture(asked, {64, 8}, true);
   const auto [e, decoded] = judge(f);
-  EXPECT_EQ(e.squad.total, 2);
+  EXPECT_EQ(e.number("total"), 2);
   EXPECT_EQ(decoded.size(), 3u);
 }
 
@@ -125,8 +128,8 @@ TEST(Evaluate, ReferencesThatStandElsewhereAreScoredByTheirText) {
   f.predictions.window_losses = {std::nan(""), 2.0, 6.0};
   const testing::TemporaryDirectory directory;
   const Evaluation e = write_files(f, {}, directory.path());
-  EXPECT_EQ(e.squad.total, 3);
-  EXPECT_DOUBLE_EQ(e.squad.exact, 100.0 / 3);
+  EXPECT_EQ(e.number("total"), 3);
+  EXPECT_DOUBLE_EQ(e.number("exact"), 100.0 / 3);
   EXPECT_EQ(*e.loss, 4.0);
   EXPECT_EQ(e.ranks[0].rank, 1);
   const Json texts = parse_json_file(directory / "eval_predictions.json", ErrorCode::kBadData);
@@ -134,27 +137,36 @@ TEST(Evaluate, ReferencesThatStandElsewhereAreScoredByTheirText) {
   EXPECT_EQ(texts["q1"].get<std::string>(), "ana");
 }
 
-TEST(TrainerMetrics, HaveHFsKeysInHFsOrder) {
-  Evaluation e;
-  e.loss = 0.5;
-  e.squad.exact = 50;
-  e.squad.total = 2;
-  e.squad.has_answer = SquadScores::Part{50, 60, 2};
-  e.squad.best_exact = e.squad.best_exact_thresh = e.squad.best_f1 = e.squad.best_f1_thresh = 0;
-  e.window_count = 30;
-  e.runtime_seconds = 1.23456;
-  const Json json = trainer_metrics_json(e, 8, 2.0);
-  std::vector<std::string> keys;
-  for (const auto& [key, value] : json.items()) keys.push_back(key);
-  EXPECT_EQ(keys,
-            (std::vector<std::string>{
-                "eval_loss", "eval_exact", "eval_f1", "eval_total", "eval_HasAns_exact",
-                "eval_HasAns_f1", "eval_HasAns_total", "eval_best_exact", "eval_best_exact_thresh",
-                "eval_best_f1", "eval_best_f1_thresh", "eval_runtime", "eval_samples_per_second",
-                "eval_steps_per_second", "epoch"}));
-  EXPECT_EQ(json["eval_runtime"].get<double>(), 1.2346);
-  EXPECT_EQ(json["eval_samples_per_second"].get<double>(), 24.3);
-  EXPECT_EQ(json["eval_steps_per_second"].get<double>(), 3.24);
+// The metrics besides squad_v2 judge the same answers, and follow a fitted threshold, too.
+TEST(Evaluate, MoreMetricsComeAfterSquadsAndJudgeTheAnswersGiven) {
+  Fixture f = make_fixture(kAsked);
+  vote(f, 0, 0, 1, 9);  // "ana went", of which "ana" is right
+  vote(f, 1, 0, 0, 5);
+  vote(f, 1, -1, -1, 6);  // withheld at threshold 0
+  vote(f, 2, -1, -1, 9);
+  EvaluationOptions options;
+  options.decoder.null_answers = true;
+  options.more_metrics = {&kCmrc2018, &kWordF1};
+  for (const bool fit : {false, true}) {
+    SCOPED_TRACE(fit);
+    options.fit = fit;
+    const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+    std::vector<std::string_view> keys;
+    for (const MetricValue& value : e.values) keys.push_back(value.key);
+    EXPECT_EQ(keys, (std::vector<std::string_view>{
+                        "exact", "f1", "total", "HasAns_exact", "HasAns_f1", "HasAns_total",
+                        "NoAns_exact", "NoAns_f1", "NoAns_total", "best_exact",
+                        "best_exact_thresh", "best_f1", "best_f1_thresh", "cmrc_average",
+                        "cmrc_f1", "cmrc_exact", "cmrc_skipped", "word_f1", "word_precision",
+                        "word_recall"}));
+    EXPECT_EQ(e.null_threshold > 0, fit);
+    const double second = fit ? 1.0 : 0.0;  // "ben" is given once the threshold allows it
+    EXPECT_DOUBLE_EQ(e.number("f1"), 100.0 * (2.0 / 3 + second + 1) / 3);
+    EXPECT_DOUBLE_EQ(e.number("cmrc_f1"), e.number("f1"));
+    EXPECT_DOUBLE_EQ(e.number("cmrc_exact"), e.number("exact"));
+    EXPECT_DOUBLE_EQ(e.number("word_f1"), e.number("f1"));
+    EXPECT_DOUBLE_EQ(e.number("word_precision"), 100.0 * (0.5 + second + 1) / 3);
+  }
 }
 
 TEST(PredictionFiles, AreRunQasToTheByte) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "spanforge/evaluation/evaluate.h"
+#include "spanforge/evaluation/null_threshold.h"
 
 namespace spanforge::testing {
 
@@ -87,7 +88,13 @@ inline std::optional<NullThreshold> threshold_of(const Fixture& f,
                                                  const std::vector<DecodedExample>& decoded) {
   std::vector<NullChoice> choices;
   for (size_t i = 0; i < decoded.size(); ++i) {
-    choices.push_back(null_choice_of(f.dataset.examples[i], decoded[i]));
+    SquadItem item = squad_item_of(f.dataset.examples[i]);
+    NullChoice& choice = choices.emplace_back();
+    choice.log_odds = decoded[i].null_odds;
+    choice.has_golds = !item.golds.empty();
+    choice.none = squad_item_score(item);
+    item.prediction = decoded[i].best_non_null;
+    choice.answer = squad_item_score(item);
   }
   return find_null_threshold(choices);
 }

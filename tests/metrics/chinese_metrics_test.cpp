@@ -14,6 +14,10 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+double number(const Metric& metric, const std::vector<SquadItem>& items, std::string_view key) {
+  return find_number(score_items(metric, items), key).value();
+}
+
 TEST(PythonText, SplitsAtEveryPythonSpace) {
   EXPECT_EQ(python_split("\x1c a\u3000b\u0085\nc\u200bd "), (Words{"a", "b", "c\u200bd"}));
   EXPECT_EQ(python_strip("\u2003x y\u2029"), "x y");
@@ -38,17 +42,17 @@ TEST(Cmrc, F1ComesFromTheLongestRunWithoutGap) {
 }
 
 TEST(Cmrc, SkippedQuestionsCountNothing) {
-  const CmrcScores scores =
-      cmrc2018({{"1", {"甲乙"}, "甲乙。", 0, true}, {"2", {"甲"}, "", 0, false}});
-  EXPECT_EQ(scores.exact, 50.0);
-  EXPECT_EQ(scores.f1, 50.0);
-  EXPECT_EQ(scores.average, 50.0);
-  EXPECT_EQ(scores.skipped, 1);
+  const MetricValues scores = score_items(
+      kCmrc2018, {{"1", {"甲乙"}, "甲乙。", 0, true}, {"2", {"甲"}, "", 0, false}});
+  EXPECT_EQ(find_number(scores, "cmrc_exact"), 50.0);
+  EXPECT_EQ(find_number(scores, "cmrc_f1"), 50.0);
+  EXPECT_EQ(find_number(scores, "cmrc_average"), 50.0);
+  EXPECT_EQ(find_number(scores, "cmrc_skipped"), 1);
 }
 
 TEST(Cmrc, QuestionWithoutGoldIsRightWhenNothingIsSaid) {
-  EXPECT_EQ(cmrc2018({{"1", {}, "。", 0, true}}).average, 100.0);
-  EXPECT_EQ(cmrc2018({{"1", {}, "甲", 0, true}}).average, 0.0);
+  EXPECT_EQ(number(kCmrc2018, {{"1", {}, "。", 0, true}}, "cmrc_average"), 100.0);
+  EXPECT_EQ(number(kCmrc2018, {{"1", {}, "甲", 0, true}}, "cmrc_average"), 0.0);
 }
 
 TEST(WordF1, RecipesWorkedExample) {
@@ -85,9 +89,7 @@ TEST(WordF1, NothingAgainstNothingIsRight) {
 }
 
 TEST(WordF1, BestGoldDecides) {
-  const WordScores scores = word_token_f1({{"1", {"钓鱼", "正在钓鱼"}, "正在钓鱼", 0, true}});
-  EXPECT_EQ(scores.f1, 100.0);
-  EXPECT_EQ(scores.total, 1);
+  EXPECT_EQ(number(kWordF1, {{"1", {"钓鱼", "正在钓鱼"}, "正在钓鱼", 0, true}}, "word_f1"), 100.0);
 }
 
 // F1 from the longest common run against the quadratic-times-length definition.

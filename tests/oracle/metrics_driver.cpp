@@ -7,9 +7,9 @@
 #include <iterator>
 
 #include "spanforge/base/json.h"
-#include "spanforge/evaluation/evaluate.h"
 #include "spanforge/metrics/cmrc2018.h"
 #include "spanforge/metrics/predictions_file.h"
+#include "spanforge/metrics/squad.h"
 
 namespace {
 
@@ -47,10 +47,11 @@ Json run(const std::string& mode, const Json& input) {
           {spanforge::squad_exact(gold, prediction), spanforge::squad_f1(gold, prediction)});
     }
   } else if (mode == "squad") {
-    output = spanforge::squad_scores_json(score(input).squad);
+    output = spanforge::metric_values_json(score(input).values);
   } else if (mode == "cmrc") {
-    const spanforge::CmrcScores scores = spanforge::cmrc2018(score(input).items);
-    output = {{"f1", scores.f1}, {"exact", scores.exact}};
+    const auto values = spanforge::score_items(spanforge::kCmrc2018, score(input).items);
+    output = {{"f1", spanforge::find_number(values, "cmrc_f1").value()},
+              {"exact", spanforge::find_number(values, "cmrc_exact").value()}};
   } else {
     throw spanforge::Error(spanforge::ErrorCode::kUsage, "MODE", "unknown: " + mode);
   }

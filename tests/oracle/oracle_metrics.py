@@ -159,11 +159,14 @@ def main():
         compare("squad", driver(options.bin, "squad", case), reference_squad(golds, predictions, odds), "real")
         answered = {key: value for key, value in golds.items() if value}
         case = {"golds": answered, "predictions": {key: predictions[key] for key in answered}}
-        compare("cmrc", driver(options.bin, "cmrc", case), reference_cmrc(answered, predictions), "real")
+        ours = driver(options.bin, "cmrc", case)
+        if options.self_test:
+            ours["f1"] += 1e-13
+        compare("cmrc", ours, reference_cmrc(answered, predictions), "real")
         cases += 2
 
     if options.self_test:
-        found = any(failure.startswith("squad") for failure in failures)
+        found = all(any(failure.startswith(name) for failure in failures) for name in ("squad", "cmrc"))
         print("self-test:", "the planted fault was found" if found else "THE PLANTED FAULT WAS MISSED")
         return 0 if found else 1
     for failure in failures[:20]:

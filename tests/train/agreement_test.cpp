@@ -57,7 +57,7 @@ class Agreement : public testing::TrainFixture {
     options.predict.with_losses = true;
     const Evaluation e =
         evaluate(model, {dataset, tokenizer, FeatureChunks(dataset, tokenizer, features)}, options);
-    return {e.squad.exact, e.squad.f1, *e.loss};
+    return {e.number("exact"), e.number("f1"), *e.loss};
   }
 
   Json stored(const std::string& directory) const {

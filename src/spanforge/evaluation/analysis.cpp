@@ -4,7 +4,7 @@
 #include <array>
 #include <limits>
 
-#include "spanforge/metrics/predictions_file.h"
+#include "spanforge/metrics/squad.h"
 
 namespace spanforge {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "spanforge/base/threads.h"
-#include "spanforge/metrics/predictions_file.h"
+#include "spanforge/metrics/squad.h"
 
 namespace spanforge {
 namespace {

@@ -1,13 +1,26 @@
 #pragma once
-// What: a model judged on a dataset: logits, answers by a decoder, squad_v2 scores, the recipe's
-//   n-best ranks. Training, `evaluate` and the tests all go through this.
+// What: a model judged on a dataset: logits, answers by a decoder, the metrics' numbers, the
+//   recipe's n-best ranks. Training, the command `evaluate`, the conversion to int8 and the tests
+//   all go through this.
 // Memory: windows, logits and answers are there a chunk at a time (features/feature_chunks.h); of a
-//   question some hundred bytes stay. Who wants its answers takes them in on_answers.
+//   question some hundred bytes a metric stay. Who wants its answers takes them in on_answers.
 // Scores: exact, f1 and their parts judge the answers given, "" included. best_* come from each
 //   question's best answer that is not "", with sigmoid(null odds) as its no-answer probability, so
 //   they say what a better threshold would give. A question whose reference is not where its file
 //   says is scored by the reference's text like any other; it only has no label and so no loss.
 //   Questions whose example was dropped from the features (BadAnswerPolicy::kDrop) are not scored.
+// Fitting (options.fit): the two settings that only data can tell are chosen first: the temperature
+//   that makes scores honest (calibrate.h), then, with it in place, the no-answer threshold; the
+//   answers under both are scored. Where the data are several chunks, the temperature's sample of
+//   them is predicted first, by itself.
+//   Why one step: training logs these scores and stores these settings with the checkpoint, so that
+//   an evaluation and Pipeline under the stored settings give the same answers and the same scores.
+//   What is fitted: nothing but the spanforge decoder; the others have their originals' rules, and
+//   those know neither. The threshold: where "" may be answered and the data has questions with and
+//   without an answer; else it is 0.
+//   Honesty: both are chosen on the very questions that are scored. The temperature hardly moves an
+//   answer; the threshold does, so scores of data with unanswerable questions are optimistic by
+//   that choice. Other data evaluated under the settings is free of it.
 
 #include <functional>
 #include <optional>
@@ -15,11 +28,10 @@
 #include <string>
 #include <vector>
 
-#include "spanforge/base/json.h"
 #include "spanforge/decode/decoder.h"
 #include "spanforge/evaluation/predict.h"
 #include "spanforge/features/feature_chunks.h"
-#include "spanforge/metrics/squad.h"
+#include "spanforge/metrics/metric.h"
 
 namespace spanforge {
 
@@ -34,7 +46,7 @@ struct QaRank {
 };
 
 // The answers of some consecutive questions, while their windows are there. [i] belongs to example
-// first_example + i.
+// first_example + i. With options.fit they are as they are at threshold 0.
 struct JudgedAnswers {
   const FeatureSet& features;
   size_t first_example = 0;
@@ -45,6 +57,8 @@ struct JudgedAnswers {
 
 struct EvaluationOptions {
   DecoderOptions decoder;
+  bool fit = false;  // the decoder's temperature and null_threshold are chosen, not looked at
+  std::vector<const Metric*> more_metrics;  // besides squad_v2
   PredictOptions predict;  // its progress is not called
   std::function<void(int64_t, int64_t)> progress;  // (questions predicted, questions in all)
   std::function<void(const JudgedAnswers&)> on_answers;  // in the order of the examples
@@ -57,10 +71,14 @@ struct EvaluationOptions {
 struct Evaluation {
   std::optional<double> loss;  // mean over the windows that have a label; nullopt: none has
   int64_t window_count = 0;
-  SquadScores squad;
+  MetricValues values;  // squad_v2's, then more_metrics' in their order
+  double temperature = 1.0, null_threshold = 0.0;  // the decoder's: as given, or fitted
   std::vector<QaRank> ranks;  // by example; empty without recipe_ranks or keep_ranks
   double qa_topk_recall = 0;
   double runtime_seconds = 0;
+
+  // REQUIRES: the key is reported, as "exact" and "f1" always are.
+  double number(std::string_view key) const { return find_number(values, key).value(); }
 };
 
 // What is to be judged on.
@@ -76,31 +94,5 @@ Evaluation evaluate(const Predictor& model, const EvaluationData& data,
 // The same from logits that are there already, of all examples; runtime_seconds stays 0.
 Evaluation evaluate_predictions(const Dataset& dataset, const FeatureSet& features,
                                 const Predictions& predictions, const EvaluationOptions& options);
-
-// {"exact": ..., "f1": ..., "total": ..., "HasAns_exact": ...}: the reference's keys and order.
-Json squad_scores_json(const SquadScores& scores);
-
-// The Trainer's evaluation line: eval_loss, eval_exact ... eval_runtime, eval_samples_per_second,
-// eval_steps_per_second, epoch, in HF's order; times and rates rounded as HF's. Samples are
-// windows.
-Json trainer_metrics_json(const Evaluation& evaluation, int64_t batch_size,
-                          std::optional<double> epoch);
-
-// A question whose best answer may be given or withheld.
-struct NullChoice {
-  double log_odds = 0;  // of "" over its best answer that is not ""
-  SquadItemScore answer, none;  // of that answer, of ""
-  bool has_golds = false;
-};
-NullChoice null_choice_of(const Example& example, const DecodedExample& decoded);
-
-// Where to draw the line between an answer and none, in log odds: the threshold with the highest F1
-// (then exact match, then the middle of the gap to the next question). nullopt: all questions have
-// an answer, or none has.
-struct NullThreshold {
-  double log_odds = 0;
-  double exact = 0, f1 = 0;  // per cent, with this threshold
-};
-std::optional<NullThreshold> find_null_threshold(std::vector<NullChoice> questions);
 
 }  // namespace spanforge

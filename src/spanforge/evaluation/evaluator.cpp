@@ -5,7 +5,8 @@
 #include <iterator>
 #include <utility>
 
-#include "spanforge/metrics/predictions_file.h"
+#include "spanforge/evaluation/calibrate.h"
+#include "spanforge/metrics/squad.h"
 
 namespace spanforge {
 namespace {
@@ -17,10 +18,18 @@ double sigmoid(double x) {
   return x >= 0 ? 1.0 / (1.0 + std::exp(-x)) : std::exp(x) / (1.0 + std::exp(x));
 }
 
+bool is_fitted(const EvaluationOptions& options) {
+  return options.fit && options.decoder.kind == DecoderKind::kSpanforge;
+}
+
 // An n-best list costs the spanforge decoder little and leaves its first answer as it is; the
 // pipeline's scores depend on top_k, so it gets what was asked.
-EvaluationOptions with_n_best(EvaluationOptions options) {
+EvaluationOptions settled(EvaluationOptions options) {
   DecoderOptions& decoder = options.decoder;
+  if (options.fit) {
+    decoder.temperature = DecoderOptions{}.temperature;
+    decoder.null_threshold = DecoderOptions{}.null_threshold;
+  }
   if (options.on_answers && decoder.kind == DecoderKind::kSpanforge)
     decoder.top_k = std::max(decoder.top_k, decoder.n_best_size);
   return options;
@@ -61,9 +70,25 @@ bool is_dropped(const FeatureSet& features, size_t example) {
 }  // namespace
 
 Evaluator::Evaluator(const Dataset& dataset, EvaluationOptions options)
-    : dataset_(dataset), options_(with_n_best(std::move(options))) {}
+    : dataset_(dataset),
+      options_(settled(std::move(options))),
+      wants_temperature_(is_fitted(options_)) {
+  const auto add_column = [&](const Metric* metric) {
+    columns_.push_back({.metric = metric, .add = metric->start()});
+  };
+  add_column(&kSquadV2);
+  for (const Metric* metric : options_.more_metrics) add_column(metric);
+}
+
+void Evaluator::set_temperature(double temperature) {
+  options_.decoder.temperature = temperature;
+  wants_temperature_ = false;
+}
 
 void Evaluator::add(const FeatureSet& chunk, const Predictions& predictions) {
+  if (wants_temperature_) {
+    set_temperature(fit_temperature(dataset_, chunk, predictions.logits, options_.decoder));
+  }
   result_.window_count += static_cast<int64_t>(chunk.size());
   add_loss(chunk, predictions.window_losses);
   const size_t end = chunk.first_example() + chunk.example_count();
@@ -104,62 +129,63 @@ void Evaluator::add_loss(const FeatureSet& chunk, const std::vector<double>& los
 
 void Evaluator::add_scores(const Example& example, const DecodedExample& decoded) {
   SquadItem item = squad_item_of(example);
+  SquadItem best = item;
   item.prediction = decoded.prediction.text;
-  given_.push_back(squad_outcome(item));
-  const NullChoice choice = null_choice_of(example, decoded);
+  best.prediction = decoded.best_non_null;
   const bool knows_null = options_.decoder.kind != DecoderKind::kRecipe;
-  best_.push_back({.score = choice.answer,
-                   .no_answer_probability = knows_null ? sigmoid(decoded.null_odds) : 0.0,
-                   .has_golds = choice.has_golds,
-                   .predicts_text = !decoded.best_non_null.empty()});
-  none_.push_back(choice.none);
-  null_odds_.push_back(choice.log_odds);
-}
-
-std::vector<NullChoice> Evaluator::null_choices() const {
-  std::vector<NullChoice> choices;
-  choices.reserve(best_.size());
-  for (size_t i = 0; i < best_.size(); ++i) {
-    choices.push_back({null_odds_[i], best_[i].score, none_[i], best_[i].has_golds});
+  if (knows_null) best.no_answer_probability = sigmoid(decoded.null_odds);
+  SquadItem none = item;
+  none.prediction.clear();
+  for (Column& column : columns_) {
+    const Points of_best = column.add(best), of_none = column.add(none);
+    const bool gives_best = item.prediction == best.prediction;
+    const Points given = gives_best                ? of_best
+                         : item.prediction.empty() ? of_none
+                                                   : column.add(item);
+    column.sheet.given.push_back(scored_answer(item, given));
+    column.sheet.best.push_back(scored_answer(best, of_best));
+    column.none.push_back(of_none);
   }
-  return choices;
+  null_odds_.push_back(decoded.null_odds);
 }
 
-void Evaluator::set_null_threshold(double log_odds) {
-  for (size_t i = 0; i < given_.size(); ++i) {
-    const bool withheld = null_odds_[i] > log_odds;
-    given_[i].score = withheld ? none_[i] : best_[i].score;
-    given_[i].predicts_text = !withheld && best_[i].predicts_text;
+// The answers given become those that the threshold would have given from the beginning.
+void Evaluator::fit_null_threshold() {
+  const Column& squad = columns_.front();
+  const auto score = [](const Points& points) {
+    return SquadItemScore{.exact = points[0] != 0, .f1 = points[1]};
+  };
+  std::vector<NullChoice> choices;
+  choices.reserve(null_odds_.size());
+  for (size_t i = 0; i < null_odds_.size(); ++i) {
+    const ScoredAnswer& best = squad.sheet.best[i];
+    choices.push_back({null_odds_[i], score(best.points), score(squad.none[i]), best.has_golds});
+  }
+  const auto threshold = find_null_threshold(std::move(choices));
+  if (!threshold) return;
+  options_.decoder.null_threshold = threshold->log_odds;
+  for (Column& column : columns_) {
+    for (size_t i = 0; i < null_odds_.size(); ++i) {
+      const bool withheld = null_odds_[i] > threshold->log_odds;
+      ScoredAnswer& given = column.sheet.given[i];
+      const ScoredAnswer& best = column.sheet.best[i];
+      given.points = withheld ? column.none[i] : best.points;
+      given.predicts_text = !withheld && best.predicts_text;
+    }
   }
 }
 
 Evaluation Evaluator::finish() && {
-  result_.squad = score_outcomes(given_);
-  const SquadScores best = score_outcomes(best_);
-  result_.squad.best_exact = best.best_exact;
-  result_.squad.best_exact_thresh = best.best_exact_thresh;
-  result_.squad.best_f1 = best.best_f1;
-  result_.squad.best_f1_thresh = best.best_f1_thresh;
+  if (is_fitted(options_) && options_.decoder.null_answers) fit_null_threshold();
+  for (const Column& column : columns_) {
+    const MetricValues values = column.metric->finish(column.sheet);
+    result_.values.insert(result_.values.end(), values.begin(), values.end());
+  }
+  result_.temperature = options_.decoder.temperature;
+  result_.null_threshold = options_.decoder.null_threshold;
   if (labelled_windows_ > 0) result_.loss = loss_ / static_cast<double>(labelled_windows_);
   if (asked_ > 0) result_.qa_topk_recall = static_cast<double>(hits_) / static_cast<double>(asked_);
   return std::move(result_);
-}
-
-void predict_chunks(const Predictor& model, const EvaluationData& data,
-                    const EvaluationOptions& options,
-                    const std::function<void(const FeatureSet&, const Predictions&)>& visit) {
-  Workspace workspace;
-  const auto questions = static_cast<int64_t>(data.dataset.examples.size());
-  if (options.progress) options.progress(0, questions);  // the work begins here
-  data.chunks.for_each(data.dataset, data.tokenizer, [&](const FeatureSet& chunk) {
-    PredictOptions predict = options.predict;
-    const auto before = static_cast<int64_t>(chunk.first_example());
-    const auto here = static_cast<int64_t>(chunk.example_count());
-    predict.progress = [&](int64_t done, int64_t batches) {
-      if (options.progress) options.progress(before + here * done / batches, questions);
-    };
-    visit(chunk, predict_all(model, chunk, predict, &workspace));
-  });
 }
 
 }  // namespace spanforge

@@ -52,8 +52,9 @@ class Judge {
     options_.predict.batch_size = options.batch_size;
     options_.recipe_ranks = false;
   }
-  SquadScores scores(const Predictor& model) const {
-    return evaluate(model, {dataset_, tokenizer_, chunks_}, options_).squad;
+  Int8Scores::Scores scores(const Predictor& model) const {
+    const Evaluation found = evaluate(model, {dataset_, tokenizer_, chunks_}, options_);
+    return {.exact = found.number("exact"), .f1 = found.number("f1")};
   }
 
  private:

@@ -18,7 +18,10 @@ struct Int8Options {
 };
 
 struct Int8Scores {
-  SquadScores before, after;
+  struct Scores {
+    double exact = 0, f1 = 0;
+  };
+  Scores before, after;
   size_t questions = 0;
 };
 

@@ -1,21 +1,8 @@
+#include "spanforge/evaluation/null_threshold.h"
+
 #include <algorithm>
 
-#include "spanforge/evaluation/evaluate.h"
-#include "spanforge/metrics/predictions_file.h"
-
 namespace spanforge {
-
-NullChoice null_choice_of(const Example& example, const DecodedExample& decoded) {
-  SquadItem item = squad_item_of(example);
-  item.prediction = decoded.best_non_null;
-  NullChoice choice;
-  choice.log_odds = decoded.null_odds;
-  choice.answer = squad_item_score(item);
-  item.prediction.clear();
-  choice.none = squad_item_score(item);
-  choice.has_golds = !example.answers.empty();
-  return choice;
-}
 
 std::optional<NullThreshold> find_null_threshold(std::vector<NullChoice> questions) {
   NullThreshold now;  // sums while walking; everything is "" at first

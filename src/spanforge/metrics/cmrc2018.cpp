@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "spanforge/base/utf8.h"
+#include "spanforge/metrics/chinese.h"
 #include "spanforge/metrics/python_text.h"
 
 namespace spanforge {
@@ -32,6 +33,49 @@ double run_f1(const std::vector<std::string>& gold, const std::vector<std::strin
   const double recall = static_cast<double>(common) / static_cast<double>(gold.size());
   return (2 * precision * recall) / (precision + recall);
 }
+
+Metric::Add start() {
+  return [](const SquadItem& item) -> Points {
+    if (!item.answered) return {};
+    const std::string prediction = cmrc_remove_punctuation(item.prediction);
+    const std::vector<std::string> prediction_tokens = cmrc_tokens(item.prediction);
+    double f1 = item.golds.empty() && prediction.empty() ? 1.0 : 0.0;
+    double exact = f1;
+    for (const std::string& gold : item.golds) {
+      f1 = std::max(f1, run_f1(cmrc_tokens(gold), prediction_tokens));
+      if (cmrc_remove_punctuation(gold) == prediction) exact = 1.0;
+    }
+    return {f1, exact};
+  };
+}
+
+MetricValues finish(const ScoreSheet& sheet) {
+  double f1 = 0, exact = 0;
+  int64_t skipped = 0;
+  for (const ScoredAnswer& answer : sheet.given) {
+    f1 += answer.points[0];
+    exact += answer.points[1];
+    if (!answer.answered) ++skipped;
+  }
+  for (double* sum : {&f1, &exact}) {
+    if (*sum != 0) *sum = 100.0 * *sum / static_cast<double>(sheet.given.size());
+  }
+  return {{"cmrc_average", (exact + f1) * 0.5},
+          {"cmrc_f1", f1},
+          {"cmrc_exact", exact},
+          {"cmrc_skipped", skipped}};
+}
+
+std::string advice(std::string_view key) {
+  if (key != "f1" && key != "HasAns_f1" && key != "best_f1") return {};
+  return "at least half of the validation questions are on Chinese texts, where squad_v2's F1 is "
+         "its exact match; cmrc_f1 tells how much of an answer is right";
+}
+
+constexpr MetricKey kKeys[] = {{"cmrc_average", "cmrc2018_average", /*logged=*/false},
+                               {"cmrc_f1", "cmrc2018_f1"},
+                               {"cmrc_exact", "cmrc2018_exact"},
+                               {"cmrc_skipped", "cmrc2018_skipped", /*logged=*/false}};
 
 }  // namespace
 
@@ -71,31 +115,11 @@ double cmrc_f1(std::string_view gold, std::string_view prediction) {
   return run_f1(cmrc_tokens(gold), cmrc_tokens(prediction));
 }
 
-CmrcScores cmrc2018(const std::vector<SquadItem>& items) {
-  CmrcScores scores;
-  scores.total = static_cast<int64_t>(items.size());
-  if (items.empty()) return scores;
-  double f1_sum = 0, exact_sum = 0;
-  for (const SquadItem& item : items) {
-    if (!item.answered) {
-      ++scores.skipped;
-      continue;
-    }
-    const std::string prediction = cmrc_remove_punctuation(item.prediction);
-    const std::vector<std::string> prediction_tokens = cmrc_tokens(item.prediction);
-    double f1 = item.golds.empty() && prediction.empty() ? 1.0 : 0.0;
-    double exact = f1;
-    for (const std::string& gold : item.golds) {
-      f1 = std::max(f1, run_f1(cmrc_tokens(gold), prediction_tokens));
-      if (cmrc_remove_punctuation(gold) == prediction) exact = 1.0;
-    }
-    f1_sum += f1;
-    exact_sum += exact;
-  }
-  scores.f1 = 100.0 * f1_sum / static_cast<double>(scores.total);
-  scores.exact = 100.0 * exact_sum / static_cast<double>(scores.total);
-  scores.average = (scores.exact + scores.f1) * 0.5;
-  return scores;
-}
+constinit const Metric kCmrc2018 = {.name = "cmrc2018",
+                          .keys = kKeys,
+                          .start = start,
+                          .finish = finish,
+                          .suits = is_chinese,
+                          .advice = advice};
 
 }  // namespace spanforge

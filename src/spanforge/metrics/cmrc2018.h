@@ -4,21 +4,13 @@
 //   not a Chinese character with NLTK's word tokeniser; here such runs are split at white space
 //   only, so numbers with units ("3.5%") count as one token (docs/metrics.md).
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "spanforge/metrics/squad.h"
+#include "spanforge/metrics/metric.h"
 
 namespace spanforge {
-
-struct CmrcScores {
-  double average = 0;  // (exact + f1) / 2
-  double f1 = 0, exact = 0;
-  int64_t total = 0;
-  int64_t skipped = 0;  // questions without a prediction: they count 0
-};
 
 // Lower case, stripped, the script's punctuation removed.
 std::string cmrc_remove_punctuation(std::string_view text);
@@ -26,8 +18,10 @@ std::string cmrc_remove_punctuation(std::string_view text);
 std::vector<std::string> cmrc_tokens(std::string_view text);
 double cmrc_f1(std::string_view gold, std::string_view prediction);
 
-// Best over the golds of each item. A question without golds, which the script cannot score, is
-// right when nothing is left of the prediction.
-CmrcScores cmrc2018(const std::vector<SquadItem>& items);
+// Points: {f1, exact}, each the best over the golds. A question without golds, which the script
+// cannot score, is right when nothing is left of the prediction; one without a prediction counts 0
+// and is skipped. Keys: cmrc_average ((exact + f1) / 2), cmrc_f1, cmrc_exact, cmrc_skipped;
+// `evaluate` prints cmrc2018_*. It suits Chinese data (chinese.h).
+extern const Metric kCmrc2018;
 
 }  // namespace spanforge

@@ -59,7 +59,7 @@ std::vector<std::pair<std::string, Value>> parse_object(std::string_view text,
 
 PredictionScores score(const Dataset& dataset, const PredictionsFile& predictions,
                        const std::optional<OddsFile>& odds, double no_answer_threshold,
-                       const std::string& odds_place) {
+                       std::span<const Metric* const> more, const std::string& odds_place) {
   PredictionScores result;
   TextIndex position;  // id -> index into items
   const auto id_of = texts_in(result.items, &SquadItem::id);
@@ -107,18 +107,16 @@ PredictionScores score(const Dataset& dataset, const PredictionsFile& prediction
       }
     }
   }
-  result.squad = squad_v2(result.items, no_answer_threshold, odds ? odds_order : prediction_order);
+  result.values = score_items(*all_metrics().front(), result.items, no_answer_threshold,
+                              odds ? odds_order : prediction_order);
+  for (const Metric* metric : more) {
+    const MetricValues values = score_items(*metric, result.items);
+    result.values.insert(result.values.end(), values.begin(), values.end());
+  }
   return result;
 }
 
 }  // namespace
-
-SquadItem squad_item_of(const Example& example) {
-  SquadItem item;
-  item.id = example.id;
-  for (const Answer& answer : example.answers) item.golds.push_back(answer.text);
-  return item;
-}
 
 PredictionsFile parse_predictions(std::string_view json_text, const std::string& place) {
   return {parse_object<std::string>(json_text, place, JsonReader::Kind::kString, "answer text",
@@ -142,18 +140,20 @@ OddsFile load_odds(const std::filesystem::path& file) {
 }
 
 PredictionScores score_predictions(const Dataset& dataset, const PredictionsFile& predictions,
-                                   const std::optional<OddsFile>& odds,
-                                   double no_answer_threshold) {
-  return score(dataset, predictions, odds, no_answer_threshold, "odds");
+                                   const std::optional<OddsFile>& odds, double no_answer_threshold,
+                                   std::span<const Metric* const> more) {
+  return score(dataset, predictions, odds, no_answer_threshold, more, "odds");
 }
 
 PredictionScores score_predictions(const Dataset& dataset, const std::filesystem::path& predictions,
                                    const std::optional<std::filesystem::path>& odds,
-                                   double no_answer_threshold) {
+                                   double no_answer_threshold,
+                                   std::span<const Metric* const> more) {
   const PredictionsFile texts = load_predictions(predictions);
   std::optional<OddsFile> numbers;
   if (odds) numbers = load_odds(*odds);
-  return score(dataset, texts, numbers, no_answer_threshold, odds ? input_name(*odds).string() : "odds");
+  return score(dataset, texts, numbers, no_answer_threshold, more,
+               odds ? input_name(*odds).string() : "odds");
 }
 
 }  // namespace spanforge

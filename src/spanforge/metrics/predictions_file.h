@@ -8,13 +8,14 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "spanforge/data/dataset.h"
-#include "spanforge/metrics/squad.h"
+#include "spanforge/metrics/metric.h"
 
 namespace spanforge {
 
@@ -31,8 +32,8 @@ PredictionsFile parse_predictions(std::string_view json_text, const std::string&
 OddsFile parse_odds(std::string_view json_text, const std::string& place);
 
 struct PredictionScores {
-  SquadScores squad;
-  std::vector<SquadItem> items;      // by example; what other metrics score
+  MetricValues values;               // squad_v2's, then those of the metrics asked for
+  std::vector<SquadItem> items;      // by example
   std::vector<std::string> missing;  // ids of the dataset without a prediction: they score 0
   std::vector<std::string> extra;    // predicted ids the dataset does not have: not scored
   std::vector<std::string> extra_odds;  // the same of the odds
@@ -41,15 +42,15 @@ struct PredictionScores {
   std::vector<std::string> empty;    // ids predicted "" although the dataset has an answer
 };
 
+// more: the metrics besides squad_v2. The threshold and the odds are squad_v2's alone.
 PredictionScores score_predictions(const Dataset& dataset, const PredictionsFile& predictions,
                                    const std::optional<OddsFile>& odds,
-                                   double no_answer_threshold = 1.0);
+                                   double no_answer_threshold = 1.0,
+                                   std::span<const Metric* const> more = {});
 // The same from files, whose names then stand in messages.
 PredictionScores score_predictions(const Dataset& dataset, const std::filesystem::path& predictions,
                                    const std::optional<std::filesystem::path>& odds,
-                                   double no_answer_threshold = 1.0);
-
-// Golds and id of an example, prediction still empty.
-SquadItem squad_item_of(const Example& example);
+                                   double no_answer_threshold = 1.0,
+                                   std::span<const Metric* const> more = {});
 
 }  // namespace spanforge

@@ -93,10 +93,10 @@ struct Best {
 
 // find_best_thresh_v2: questions by ascending no-answer probability; every prefix is a threshold.
 template <class Score>
-Best best_threshold(std::span<const SquadOutcome> items, const Score& score_of,
+Best best_threshold(std::span<const ScoredAnswer> items, const Score& score_of,
                     const std::vector<size_t>& order) {
   double current = static_cast<double>(std::count_if(
-      items.begin(), items.end(), [](const SquadOutcome& item) { return !item.has_golds; }));
+      items.begin(), items.end(), [](const ScoredAnswer& item) { return !item.has_golds; }));
   Best best{current, 0.0};
   for (size_t i : order) {
     if (!items[i].answered) continue;
@@ -110,6 +110,83 @@ Best best_threshold(std::span<const SquadOutcome> items, const Score& score_of,
   best.score = 100.0 * best.score / static_cast<double>(items.size());
   return best;
 }
+
+struct Part {
+  double exact = 0, f1 = 0;
+  int64_t total = 0;
+};
+
+Part percent(Part part) {
+  part.exact = 100.0 * part.exact / static_cast<double>(part.total);
+  part.f1 = 100.0 * part.f1 / static_cast<double>(part.total);
+  return part;
+}
+
+double exact_of(const ScoredAnswer& answer) { return answer.points[0]; }
+double f1_of(const ScoredAnswer& answer) { return answer.points[1]; }
+
+// Positions of `items` by ascending no_answer_probability, equal ones in tie_order.
+std::vector<size_t> threshold_order(std::span<const ScoredAnswer> items,
+                                    std::vector<size_t> tie_order) {
+  if (tie_order.empty()) {
+    tie_order.resize(items.size());
+    std::iota(tie_order.begin(), tie_order.end(), size_t{0});
+  }
+  std::stable_sort(tie_order.begin(), tie_order.end(), [&](size_t a, size_t b) {
+    return items[a].no_answer_probability < items[b].no_answer_probability;
+  });
+  return tie_order;
+}
+
+Metric::Add start() {
+  return [](const SquadItem& item) -> Points {
+    const SquadItemScore score = squad_item_score(item);
+    return {score.exact ? 1.0 : 0.0, score.f1};
+  };
+}
+
+MetricValues finish(const ScoreSheet& sheet) {
+  if (sheet.given.empty()) return {{"exact", 0.0}, {"f1", 0.0}, {"total", int64_t{0}}};
+  Part all, no_answer, has_answer;
+  for (const ScoredAnswer& item : sheet.given) {
+    const bool taken_as_none =
+        item.answered && item.no_answer_probability > sheet.no_answer_threshold;
+    const double none_score = item.has_golds ? 0.0 : 1.0;
+    for (Part* part : {&all, item.has_golds ? &has_answer : &no_answer}) {
+      part->exact += taken_as_none ? none_score : exact_of(item);
+      part->f1 += taken_as_none ? none_score : f1_of(item);
+      ++part->total;
+    }
+  }
+  all = percent(all);
+  MetricValues values = {{"exact", all.exact}, {"f1", all.f1}, {"total", all.total}};
+  if (has_answer.total > 0) {
+    const Part part = percent(has_answer);
+    values.insert(values.end(), {{"HasAns_exact", part.exact},
+                                 {"HasAns_f1", part.f1},
+                                 {"HasAns_total", part.total}});
+  }
+  if (no_answer.total > 0) {
+    const Part part = percent(no_answer);
+    values.insert(values.end(), {{"NoAns_exact", part.exact},
+                                 {"NoAns_f1", part.f1},
+                                 {"NoAns_total", part.total}});
+  }
+  const std::span<const ScoredAnswer> best = sheet.best.empty() ? sheet.given : sheet.best;
+  const std::vector<size_t> order = threshold_order(best, sheet.tie_order);
+  const Best best_exact = best_threshold(best, exact_of, order);
+  const Best best_f1 = best_threshold(best, f1_of, order);
+  values.insert(values.end(), {{"best_exact", best_exact.score},
+                               {"best_exact_thresh", best_exact.threshold},
+                               {"best_f1", best_f1.score},
+                               {"best_f1_thresh", best_f1.threshold}});
+  return values;
+}
+
+constexpr MetricKey kKeys[] = {{"exact"},       {"f1"},           {"total"},     {"HasAns_exact"},
+                               {"HasAns_f1"},   {"HasAns_total"}, {"NoAns_exact"}, {"NoAns_f1"},
+                               {"NoAns_total"}, {"best_exact"},   {"best_exact_thresh"},
+                               {"best_f1"},     {"best_f1_thresh"}};
 
 }  // namespace
 
@@ -154,66 +231,7 @@ SquadItemScore squad_item_score(const SquadItem& item) {
   return score;
 }
 
-SquadOutcome squad_outcome(const SquadItem& item) {
-  return {.score = squad_item_score(item),
-          .no_answer_probability = item.no_answer_probability,
-          .has_golds = !item.golds.empty(),
-          .predicts_text = !item.prediction.empty(),
-          .answered = item.answered};
-}
-
-SquadScores squad_v2(const std::vector<SquadItem>& items, double no_answer_threshold,
-                     std::span<const size_t> tie_order) {
-  std::vector<SquadOutcome> outcomes;
-  outcomes.reserve(items.size());
-  for (const SquadItem& item : items) outcomes.push_back(squad_outcome(item));
-  return score_outcomes(outcomes, no_answer_threshold, tie_order);
-}
-
-SquadScores score_outcomes(std::span<const SquadOutcome> items, double no_answer_threshold,
-                     std::span<const size_t> tie_order) {
-  SquadScores result;
-  result.total = static_cast<int64_t>(items.size());
-  if (items.empty()) return result;
-
-  const auto exact_of = [](const SquadOutcome& item) { return item.score.exact ? 1.0 : 0.0; };
-  const auto f1_of = [](const SquadOutcome& item) { return item.score.f1; };
-  SquadScores::Part all, parts[2];  // parts: no answer, has answer
-  for (const SquadOutcome& item : items) {
-    const bool taken_as_none = item.answered && item.no_answer_probability > no_answer_threshold;
-    const double none_score = item.has_golds ? 0.0 : 1.0;
-    for (SquadScores::Part* part : {&all, &parts[item.has_golds ? 1 : 0]}) {
-      part->exact += taken_as_none ? none_score : exact_of(item);
-      part->f1 += taken_as_none ? none_score : f1_of(item);
-      ++part->total;
-    }
-  }
-  const auto percent = [](SquadScores::Part part) {
-    part.exact = 100.0 * part.exact / static_cast<double>(part.total);
-    part.f1 = 100.0 * part.f1 / static_cast<double>(part.total);
-    return part;
-  };
-  all = percent(all);
-  result.exact = all.exact;
-  result.f1 = all.f1;
-  if (parts[1].total > 0) result.has_answer = percent(parts[1]);
-  if (parts[0].total > 0) result.no_answer = percent(parts[0]);
-
-  std::vector<size_t> order(tie_order.begin(), tie_order.end());
-  if (order.empty()) {
-    order.resize(items.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-  }
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return items[a].no_answer_probability < items[b].no_answer_probability;
-  });
-  const Best best_exact = best_threshold(items, exact_of, order);
-  const Best best_f1 = best_threshold(items, f1_of, order);
-  result.best_exact = best_exact.score;
-  result.best_exact_thresh = best_exact.threshold;
-  result.best_f1 = best_f1.score;
-  result.best_f1_thresh = best_f1.threshold;
-  return result;
-}
+constinit const Metric kSquadV2 = {
+    .name = "squad_v2", .keys = kKeys, .start = start, .finish = finish};
 
 }  // namespace spanforge

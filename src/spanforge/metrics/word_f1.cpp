@@ -133,22 +133,32 @@ WordMatch WordMatcher::best_match(const std::vector<std::string>& golds,
   return best;
 }
 
-WordScores word_token_f1(const std::vector<SquadItem>& items) {
-  WordScores scores;
-  scores.total = static_cast<int64_t>(items.size());
-  if (items.empty()) return scores;
-  WordMatcher matcher;
-  for (const SquadItem& item : items) {
-    if (!item.answered) continue;
-    const WordMatch match = matcher.best_match(item.golds, item.prediction);
-    scores.f1 += match.f1;
-    scores.precision += match.precision;
-    scores.recall += match.recall;
-  }
-  for (double* sum : {&scores.f1, &scores.precision, &scores.recall}) {
-    *sum = 100.0 * *sum / static_cast<double>(scores.total);
-  }
-  return scores;
+namespace {
+
+Metric::Add start() {
+  return [matcher = std::make_shared<WordMatcher>()](const SquadItem& item) -> Points {
+    if (!item.answered) return {};
+    const WordMatch match = matcher->best_match(item.golds, item.prediction);
+    return {match.f1, match.precision, match.recall};
+  };
 }
+
+MetricValues finish(const ScoreSheet& sheet) {
+  Points sums{};
+  for (const ScoredAnswer& answer : sheet.given) {
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] += answer.points[i];
+  }
+  for (double& sum : sums) {
+    if (sum != 0) sum = 100.0 * sum / static_cast<double>(sheet.given.size());
+  }
+  return {{"word_f1", sums[0]}, {"word_precision", sums[1]}, {"word_recall", sums[2]}};
+}
+
+constexpr MetricKey kKeys[] = {{"word_f1"}, {"word_precision"}, {"word_recall"}};
+
+}  // namespace
+
+constinit const Metric kWordF1 = {
+    .name = "word_f1", .keys = kKeys, .start = start, .finish = finish};
 
 }  // namespace spanforge

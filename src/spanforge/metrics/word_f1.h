@@ -7,13 +7,12 @@
 //   空派蒙 is 空 + 派蒙 beside 风景|优美|空, and their F1 is 2 * (1/3 * 1/2) / (1/3 + 1/2) = 0.4.
 // Errors: Error{kInternal} when ICU's data lack word rules.
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "spanforge/metrics/squad.h"
+#include "spanforge/metrics/metric.h"
 
 namespace spanforge {
 
@@ -22,12 +21,6 @@ struct WordMatch {
   std::vector<std::string> gold_words, prediction_words;
   std::vector<std::string> matched;  // words of the prediction found in the gold, with repeats
   double precision = 0, recall = 0, f1 = 0;  // all 1 when neither side has a word
-};
-
-struct WordScores {
-  double f1 = 0;                     // per cent, mean over items of the best gold
-  double precision = 0, recall = 0;  // of those golds
-  int64_t total = 0;
 };
 
 // Holds ICU's segmenter: one object a thread.
@@ -44,6 +37,8 @@ class WordMatcher {
   std::unique_ptr<Impl> impl_;
 };
 
-WordScores word_token_f1(const std::vector<SquadItem>& items);
+// Points: {f1, precision, recall} of the best gold. Keys: word_f1, word_precision, word_recall, the
+// means over all questions in per cent.
+extern const Metric kWordF1;
 
 }  // namespace spanforge

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "spanforge/base/error.h"
+#include "spanforge/train/evaluation_line.h"
 
 namespace spanforge {
 namespace {
@@ -157,36 +158,12 @@ void apply_recipe(TrainingArguments& a) {
   if (!a.validation.empty()) strategy("eval_strategy", "eval_steps", a.eval_strategy);
 }
 
-// Found out now, not after the first epoch.
-void check_metric(const std::string& metric) {
-  constexpr std::array<std::string_view, 14> kMetrics = {"loss",
-                                                         "exact",
-                                                         "f1",
-                                                         "HasAns_exact",
-                                                         "HasAns_f1",
-                                                         "NoAns_exact",
-                                                         "NoAns_f1",
-                                                         "best_exact",
-                                                         "best_f1",
-                                                         "total",
-                                                         "runtime",
-                                                         "samples_per_second",
-                                                         "steps_per_second",
-                                                         "best_f1_thresh"};
-  const std::string_view name =
-      std::string_view(metric).substr(metric.starts_with("eval_") ? 5 : 0);
-  if (contains(kMetrics, name)) return;
-  refuse("metric_for_best_model",
-         fmt::format("'{}' is no metric of the evaluation; loss, exact and f1 are",
-                     quote_for_message(metric)));
-}
-
 void resolve_best_metric(TrainingArguments& a) {
   const bool needs_best =
       a.load_best_model_at_end || a.early_stopping_patience || a.save_strategy == "best";
   if (!needs_best && !a.metric_for_best_model) return;
   if (!a.metric_for_best_model) a.metric_for_best_model = "loss";
-  check_metric(*a.metric_for_best_model);
+  require_metric_key(*a.metric_for_best_model);  // now, not after the first epoch
   if (!a.greater_is_better) a.greater_is_better = !a.metric_for_best_model->ends_with("loss");
   const std::string_view asking = a.early_stopping_patience  ? "early_stopping_patience"
                                   : a.load_best_model_at_end ? "load_best_model_at_end"

@@ -192,8 +192,8 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
     a.save_total_limit);
   v(I{"load_best_model_at_end", "trained/ holds the best checkpoint, not the last", ""},
     a.load_best_model_at_end);
-  v(I{"metric_for_best_model", "evaluation metric that says which is best, as loss or exact or f1",
-      ""},
+  v(I{"metric_for_best_model",
+      "what of an evaluation says which is best: loss, exact, f1, cmrc_f1, word_f1 ...", ""},
     a.metric_for_best_model);
   v(I{"greater_is_better", "is more of that metric better; default: unless it ends in loss", ""},
     a.greater_is_better);

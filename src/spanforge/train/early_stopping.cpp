@@ -3,13 +3,10 @@
 #include <cmath>
 
 #include "spanforge/train/arguments.h"
+#include "spanforge/train/evaluation_line.h"
 #include "spanforge/train/train_state.h"
 
 namespace spanforge {
-
-std::string metric_key(const std::string& metric) {
-  return metric.starts_with("eval_") ? metric : "eval_" + metric;
-}
 
 bool is_better(double value, double best, bool greater_is_better) {
   return greater_is_better ? value > best : value < best;

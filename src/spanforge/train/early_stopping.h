@@ -9,8 +9,6 @@
 
 namespace spanforge {
 
-// "f1" and "eval_f1" are the same metric.
-std::string metric_key(const std::string& metric);
 bool is_better(double value, double best, bool greater_is_better);
 
 class EarlyStopping : public Observer {

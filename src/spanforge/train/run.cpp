@@ -12,6 +12,7 @@
 #include "spanforge/ops/optimizer.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/early_stopping.h"
+#include "spanforge/train/evaluation_line.h"
 #include "spanforge/train/optimizer_file.h"
 
 namespace spanforge {
@@ -309,6 +310,9 @@ bool TrainingRun::evaluate_model() {
     options.predict.max_batch_tokens = std::min<int64_t>(*tokens, options.predict.max_batch_tokens);
   }
   options.predict.with_losses = true;
+  options.decoder = setup_.answer_settings.decoder_options();
+  options.fit = true;
+  options.more_metrics = setup_.metrics.more;
   options.progress = [&](int64_t done, int64_t total) {
     if (stop_requested() && done < total) throw StopRequested{};
     for (Observer* observer : observers_) {
@@ -316,18 +320,15 @@ bool TrainingRun::evaluate_model() {
     }
   };
   const ValidationData& data = *setup_.validation;
-  FittedEvaluation fitted;
+  Evaluation evaluation;
   try {
-    fitted = fit_and_evaluate(setup_.model, {data.dataset, setup_.tokenizer, data.chunks},
-                              setup_.answer_settings, options);
+    evaluation = evaluate(setup_.model, {data.dataset, setup_.tokenizer, data.chunks}, options);
   } catch (const StopRequested&) {
     return false;
   }
-  const Evaluation& evaluation = fitted.evaluation;
-  state_.fitted = {fitted.settings.temperature, fitted.settings.null_threshold};
-  LogLine metrics = log_line_from_json(
-      trainer_metrics_json(evaluation, arguments_.per_device_eval_batch_size, std::nullopt),
-      "evaluation");
+  state_.fitted = {evaluation.temperature, evaluation.null_threshold};
+  LogLine metrics =
+      evaluation_line(evaluation, setup_.metrics, arguments_.per_device_eval_batch_size);
   metrics.step = state_.global_step;
   const SharedCounts& shared = setup_.overlap.exact;
   if (setup_.overlap.any()) {  // such a score says how well the model remembers
@@ -348,13 +349,7 @@ void TrainingRun::note_best(const LogLine& metrics) {
   if (!arguments_.metric_for_best_model) return;
   const std::string key = metric_key(*arguments_.metric_for_best_model);
   const auto value = metrics.number(key);
-  if (!value) {
-    std::vector<std::string> keys;
-    for (const auto& [name, unused] : metrics.values) keys.push_back(name);
-    throw Error(
-        ErrorCode::kUsage, "--metric-for-best-model",
-        fmt::format("{} is none of the evaluation's metrics: {}", key, join(keys, ", ")));
-  }
+  if (!value) throw Error(ErrorCode::kInternal, key, "is missing from an evaluation");
   const bool greater = arguments_.greater_is_better.value_or(!key.ends_with("loss"));
   if (state_.best_metric && !is_better(*value, *state_.best_metric, greater)) return;
   state_.best_metric = *value;

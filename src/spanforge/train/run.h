@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "spanforge/evaluation/fit.h"
+#include "spanforge/evaluation/evaluate.h"
 #include "spanforge/train/data_order.h"
 #include "spanforge/train/optimizer.h"
 #include "spanforge/train/output_directory.h"

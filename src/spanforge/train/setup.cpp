@@ -211,6 +211,14 @@ class SetupBuilder {
                : "each evaluation chooses the scores' temperature on the validation questions");
   }
 
+  EvaluationMetrics choose_metrics(const ValidationData& validation) {
+    if (arguments_.eval_strategy == "no") return {};
+    EvaluationMetrics metrics = choose_evaluation_metrics(
+        validation.dataset, validation.chunks.label_counts(), arguments_.metric_for_best_model);
+    for (const std::string& line : metrics.advice) notify(Kind::kInformation, line);
+    return metrics;
+  }
+
   void report_overlap(const Overlap& overlap) {
     const std::string line = overlap_line(overlap, input_name(arguments_.train).filename().string(),
                                           input_name(arguments_.validation).filename().string());
@@ -357,8 +365,10 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   builder.report_blank_texts(train_data);
   TrainingData train = builder.make_training_windows(std::move(train_data), tokenizer, windows);
   std::optional<ValidationData> validation;
+  EvaluationMetrics metrics;
   if (validation_data) {
     validation = builder.make_validation_windows(std::move(*validation_data), tokenizer, windows);
+    metrics = builder.choose_metrics(*validation);
     builder.report_overlap(overlap);
   }
   QuestionAnsweringModel model = builder.take_model(std::move(loading), directory);
@@ -377,6 +387,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
                overlap,
                std::move(files),
                settings,
+               std::move(metrics),
                plan,
                std::move(checkpoint)};
 }

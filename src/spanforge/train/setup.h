@@ -18,6 +18,7 @@
 #include "spanforge/model/model.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/train/checkpoint.h"
+#include "spanforge/train/evaluation_line.h"
 #include "spanforge/train/trainer.h"
 
 namespace spanforge {
@@ -41,6 +42,7 @@ struct Setup {
   Overlap overlap;  // of train and validation
   DataFiles data_files;
   AnswerSettings answer_settings;
+  EvaluationMetrics metrics;
   TrainPlan plan;
   std::optional<CheckpointHead> checkpoint;  // to resume from
 };

@@ -15,7 +15,7 @@
 
 namespace spanforge {
 
-// What an evaluation found (evaluation/fit.h), and the same settings before the first one.
+// What an evaluation found (evaluation/evaluate.h), and the same settings before the first one.
 struct FittedSettings {
   double temperature = 1.0;
   double null_threshold = 0.0;
