@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "spanforge/base/hash.h"
 #include "spanforge/base/random.h"
 
 namespace spanforge::testing {
@@ -22,11 +23,13 @@ ModelConfig small_config(const std::string& model_type) {
   return config;
 }
 
-QuestionAnsweringModel random_model(const ModelConfig& config, uint64_t seed) {
-  QuestionAnsweringModel model = QuestionAnsweringModel::create(config, seed);
-  CounterStream stream(combine(seed, 1));
+QuestionAnsweringModel random_model(const ModelConfig& config, uint64_t seed,
+                                    const Learning& learning) {
+  QuestionAnsweringModel model =
+      QuestionAnsweringModel::create(config, seed, MatrixSpread::kConfig, learning);
   for (const Parameter& parameter : model.parameters()) {
     if (parameter.init == Parameter::Init::kNormal) continue;
+    CounterStream stream(combine(seed, stable_hash(parameter.name)));
     const Tensor w = model.weights(parameter);
     for (int64_t i = 0; i < w.size(); ++i) {
       w.as<float>()[i] += 0.2f * static_cast<float>(stream.next_normal());

@@ -14,7 +14,8 @@ namespace spanforge::testing {
 ModelConfig small_config(const std::string& model_type = "bert");
 
 // A small model whose biases and LayerNorms are random too, so that one forgotten shows.
-QuestionAnsweringModel random_model(const ModelConfig& config, uint64_t seed);
+QuestionAnsweringModel random_model(const ModelConfig& config, uint64_t seed,
+                                    const Learning& learning = {});
 
 struct RandomWindow {
   int32_t id = 0;

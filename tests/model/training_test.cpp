@@ -56,8 +56,9 @@ Step train_step(QuestionAnsweringModel& model, const std::vector<PackedBatch>& b
 
 // d loss / d weights along random directions, per parameter, against central differences. With
 // dropout: masks are a pure function, so differences see the same masks.
-void check_finite_differences(const ModelConfig& config, double tolerance) {
-  QuestionAnsweringModel model = random_model(config, 5);
+void check_finite_differences(const ModelConfig& config, double tolerance,
+                              const Learning& learning = {}) {
+  QuestionAnsweringModel model = random_model(config, 5, learning);
   const PackedBatch batch = pack(random_windows(config, {11, 3, 20}, 9));
   const Step step = train_step(model, {batch});
   Workspace workspace;
@@ -65,6 +66,7 @@ void check_finite_differences(const ModelConfig& config, double tolerance) {
   CounterStream stream(testing::test_seed());
   double scale = 0;
   for (const Parameter& parameter : model.parameters()) {
+    if (!parameter.trainable) continue;
     SCOPED_TRACE(parameter.name);
     const Tensor w = model.weights(parameter);
     const std::vector<float> kept = copy_of(make_tensor(w.as<float>(), 1, w.size()));
@@ -105,6 +107,79 @@ TEST_P(LearningFamily, AgreesWithFiniteDifferences) {
 }
 TEST_P(LearningFamily, AgreesWithFiniteDifferencesUnderDropout) {
   check_finite_differences(dropout_config(GetParam()), 2e-2);
+}
+
+Learning lora(std::vector<std::string> targets, double dropout = 0) {
+  return {.lora = {.rank = 3, .alpha = 6, .dropout = dropout, .targets = std::move(targets)}};
+}
+
+TEST_P(LearningFamily, AdaptersAgreeWithFiniteDifferences) {
+  check_finite_differences(small_config(GetParam()), 2e-2, lora({}));
+  check_finite_differences(dropout_config(GetParam()), 2e-2, lora({"all-linear"}, 0.3));
+}
+
+// Everything that learns has the gradients that it has where everything learns.
+TEST_P(LearningFamily, FrozenPartsLeaveTheOtherGradientsAsTheyAre) {
+  const ModelConfig config = dropout_config(GetParam());
+  const PackedBatch batch = pack(random_windows(config, {11, 3, 20}, 9));
+  QuestionAnsweringModel whole = random_model(config, 5);
+  const Step all = train_step(whole, {batch, batch});
+  const Learning rows[] = {{.embeddings = false},
+                           {.frozen_layers = {{0, 0}}},
+                           {.frozen_layers = {{1, 1}}},
+                           {.embeddings = false, .frozen_layers = {{0, 0}}},
+                           {.embeddings = false, .frozen_layers = {{0, 1}}}};
+  size_t least = all.gradients.size();
+  for (const Learning& learning : rows) {
+    QuestionAnsweringModel model = random_model(config, 5, learning);
+    const Step some = train_step(model, {batch, batch});
+    EXPECT_EQ(some.losses, all.losses);
+    EXPECT_LT(some.gradients.size(), all.gradients.size());
+    least = std::min(least, some.gradients.size());
+    size_t compared = 0;
+    for (const Parameter& parameter : model.parameters()) {
+      EXPECT_EQ(parameter.trainable,
+                parameter.offset < static_cast<int64_t>(some.gradients.size()));
+      if (!parameter.trainable) continue;
+      const Parameter& same = *std::find_if(
+          whole.parameters().begin(), whole.parameters().end(),
+          [&](const Parameter& other) { return other.name == parameter.name; });
+      EXPECT_TRUE(std::equal(some.gradients.begin() + parameter.offset,
+                             some.gradients.begin() + parameter.offset + parameter.size,
+                             all.gradients.begin() + same.offset))
+          << parameter.name;
+      ++compared;
+    }
+    EXPECT_GE(compared, 2u);
+  }
+  EXPECT_LT(least, 100u);  // the head alone
+}
+
+// What is called final changes no more; and all of it is called final in the end.
+TEST_P(LearningFamily, GradientsSayWhenTheyAreFinal) {
+  const ModelConfig config = dropout_config(GetParam());
+  const PackedBatch batch = pack(random_windows(config, {11, 3, 20}, 9));
+  for (const Learning& learning :
+       {Learning{}, Learning{.embeddings = false, .frozen_layers = {{0, 0}}}, lora({"all-linear"})}) {
+    QuestionAnsweringModel model = random_model(config, 5, learning);
+    model.prepare_training();
+    Workspace workspace;
+    model.forward_backward(batch, {.seeds = {7, 3}}, workspace);  // the last micro-batch adds to this
+    const auto* const first = model.gradients(model.parameters().front()).as<float>();
+    std::vector<int64_t> ends;
+    std::vector<float> seen;
+    const auto on_final = [&](int64_t end) {
+      ends.push_back(end);
+      EXPECT_TRUE(std::equal(seen.begin(), seen.end(), first));
+      seen.assign(first, first + end);
+    };
+    model.forward_backward(batch, {.seeds = {7, 3}, .on_final = on_final}, workspace);
+    EXPECT_EQ(seen, copy_of(model.all_gradients()));
+    EXPECT_TRUE(std::is_sorted(ends.begin(), ends.end()));
+    EXPECT_GE(ends.size(), 3u);
+    EXPECT_EQ(ends.back(), model.all_gradients().size());
+    EXPECT_LT(ends.front(), ends.back());
+  }
 }
 
 TEST(Backward, GivesThePaddingRowNoGradient) {
