@@ -12,7 +12,6 @@
 #include "spanforge/ops/optimizer.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/early_stopping.h"
-#include "spanforge/train/optimizer_file.h"
 
 namespace spanforge {
 namespace {
@@ -41,7 +40,7 @@ TrainingRun::TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Obse
       schedule_{parse_schedule_kind(arguments_.lr_scheduler_type), arguments_.learning_rate,
                 plan_.warmup_steps, plan_.max_steps},
       order_(arguments_, setup.train.features.windows()),
-      optimizer_(setup.model, arguments_),
+      optimizer_(make_optimizer(setup.model, arguments_)),
       flos_per_token_(flos_per_token(setup.model)) {}
 
 TrainResult TrainingRun::run() {
@@ -55,7 +54,8 @@ TrainResult TrainingRun::run() {
     output_.wait_until_filled();  // what a checkpoint is written from changes now
     if (finite) {
       const float clip = clip_factor(gradient.norm, arguments_.max_grad_norm);
-      optimizer_.step(setup_.model, state_, rate(state_.global_step), clip);
+      optimizer_->step(setup_.model, state_.optimizer,
+                       {state_.global_step + 1, rate(state_.global_step), clip});
     }
     setup_.model.zero_gradients();
     count_step(batches, gradient, finite);
@@ -76,14 +76,15 @@ void TrainingRun::begin() {
   start_ = std::chrono::steady_clock::now();
   setup_.model.prepare_training();
   if (setup_.checkpoint) {
-    state_ = read_checkpoint_state(*setup_.checkpoint, setup_.model, observers_, best_checkpoint_);
+    state_ = read_checkpoint_state(*setup_.checkpoint, setup_.model, *optimizer_, observers_,
+                                   best_checkpoint_);
     // A checkpoint from outside OUTPUT is not one to fall back to.
     if (output_.step_of(setup_.checkpoint->directory) == state_.global_step) {
       saved_step_ = state_.global_step;
     }
     if (arguments_.load_best_model_at_end) expect_best();
   } else {
-    allocate_moments(setup_.model, state_);
+    state_.optimizer = optimizer_->new_state();
   }
   first_step_ = state_.global_step;
   for (Observer* observer : observers_) observer->on_train_begin(view());
@@ -157,20 +158,19 @@ bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& 
 
 // An update can overflow, too. Such a state would be saved in the place of a good one.
 void TrainingRun::require_finite_state() const {
-  const auto as_tensor = [](const Arena& arena) {
-    return make_tensor(reinterpret_cast<float*>(arena.data()), 1,
-                       static_cast<int64_t>(arena.size() / sizeof(float)));
-  };
-  const std::pair<const char*, Tensor> parts[] = {
-      {"", setup_.model.all_weights()},
-      {"the first moment of ", as_tensor(state_.first_moment)},
-      {"the second moment of ", as_tensor(state_.second_moment)}};
-  for (const auto& [what, values] : parts) {
-    const int64_t index = ops::first_non_finite(values);
-    if (index < 0) continue;
+  const auto refuse = [&](const std::string& where) {
     throw Error(ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step),
-                fmt::format("the update made NaN or Inf in {}{}; {}", what, parameter_at(index),
-                            advice()));
+                fmt::format("the update made NaN or Inf in {}; {}", where, advice()));
+  };
+  const int64_t index = ops::first_non_finite(setup_.model.all_weights());
+  if (index >= 0) refuse(parameter_at(index));
+  for (const OptimizerState::Array& array : state_.optimizer.arrays()) {
+    if (ops::first_non_finite(array.flat()) < 0) continue;
+    for (const TrainedParameter& trained : optimizer_->parameters()) {
+      if (array.part_of(*trained.row) == nullptr) continue;
+      if (ops::first_non_finite(array.of(*trained.row)) < 0) continue;
+      refuse(fmt::format("{} of {}", array.slot.name, trained.row->name));
+    }
   }
 }
 
@@ -362,9 +362,11 @@ void TrainingRun::note_best(const LogLine& metrics) {
 void TrainingRun::begin_save() {
   complete_save();
   require_finite_state();
-  output_.begin(checkpoint_name(state_.global_step), checkpoint_bytes(setup_.model),
+  output_.begin(checkpoint_name(state_.global_step),
+                checkpoint_bytes(setup_.model, state_.optimizer),
                 [this, next_rate = rate(state_.global_step)](const fs::path& directory) {
-                  write_checkpoint_tensors(setup_.model, state_, arguments_, next_rate, directory);
+                  write_checkpoint_tensors(setup_.model, *optimizer_, state_, arguments_, next_rate,
+                                           directory);
                 });
 }
 

@@ -70,7 +70,7 @@ void TrainingRun::write_trained() {
   const AnswerSettings settings = answer_settings(is_best ? state_.best_fitted : state_.fitted);
   const Json notes = training_notes(is_best ? *state_.best_global_step : state_.global_step,
                                     setup_.data_files);
-  output_.publish("trained", checkpoint_bytes(setup_.model) / 3, [&](const fs::path& directory) {
+  output_.publish("trained", checkpoint_bytes(setup_.model, {}), [&](const fs::path& directory) {
     setup_.model.save(directory);
     setup_.tokenizer.save(directory);
     save_answer_settings(settings, notes, directory);
