@@ -32,7 +32,9 @@ class AdamW : public Optimizer {
         weight_decay_(arguments.weight_decay),
         fused_(arguments.optim == kAdamWTorchFused.name) {}
 
-  std::string_view name() const override { return fused_ ? kAdamWTorchFused.name : kAdamWTorch.name; }
+  std::string_view name() const override {
+    return fused_ ? kAdamWTorchFused.name : kAdamWTorch.name;
+  }
   std::span<const StateSlot> slots() const override { return kSlots; }
   StepForm step_form() const override { return StepForm::kFloatTensor; }
 

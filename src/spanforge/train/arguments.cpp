@@ -145,8 +145,8 @@ bool same_model(const Json& one, const Json& other) {
 void refuse_other_optimizer(const std::string& now, const std::string& saved) {
   if (same_optimizer(now, saved)) return;
   refuse("optim",
-         fmt::format("is {} but the run to resume has {}, whose state is none of another optimizer; "
-                     "to start anew from a checkpoint's weights give it as --model",
+         fmt::format("is {} but the run to resume has {}, and its state is of use to no other; to "
+                     "start anew from a checkpoint's weights give it as --model",
                      quote_for_message(now), quote_for_message(saved)));
 }
 

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 
+#include "spanforge/base/join.h"
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/random.h"
 #include "spanforge/formats/torch_file.h"
@@ -96,7 +97,7 @@ class OptimizerReader {
     check_groups();
     OptimizerState state = optimizer_.new_state();
     const TorchValue* entries = file_.root().find("state");
-    if (entries == nullptr) refuse("has no 'state'");
+    if (entries == nullptr || entries->get_if<TorchDict>() == nullptr) refuse("has no 'state'");
     for (size_t i = 0; i < order_.size(); ++i) {
       const TorchValue* entry = entries->find(static_cast<int64_t>(i));
       if (entry == nullptr) {
@@ -130,7 +131,8 @@ class OptimizerReader {
     for (size_t g = 0; g < 2; ++g) {
       const TorchValue* params = (*list)[g].find("params");
       const TorchList* indices = params != nullptr ? params->sequence() : nullptr;
-      const auto count = indices != nullptr ? static_cast<int64_t>(indices->size()) : -1;
+      if (indices == nullptr) refuse(fmt::format("group {} has no list 'params'", g));
+      const auto count = static_cast<int64_t>(indices->size());
       if (count != expected[g]) {
         refuse(fmt::format("group {} has {} parameters, this model has {}", g, count, expected[g]));
       }
@@ -141,7 +143,8 @@ class OptimizerReader {
     for (const GroupSetting& setting : optimizer_.settings()) {
       const TorchValue* found = group.find(setting.name);
       if (!setting.is_fixed || found == nullptr || same_setting(*found, setting.value)) continue;
-      refuse(fmt::format("its optimizer has another '{}' than there is here", setting.name));
+      refuse(fmt::format("'{}' of its 'param_groups' is not that of --optim {}", setting.name,
+                         optimizer_.name()));
     }
   }
 
@@ -181,10 +184,10 @@ class OptimizerReader {
     const TorchValue* value = entry.find(array.slot.name);
     const TorchTensor* tensor = value != nullptr ? value->get_if<TorchTensor>() : nullptr;
     if (tensor == nullptr || tensor->type != StoredType::kF32 || tensor->shape != part->shape) {
-      const bool is_whole = part->shape == parameter.shape;
-      refuse(fmt::format("{} of parameter {} is no float32 tensor of the shape of {}{}",
-                         array.slot.name, index, is_whole ? "" : "its means over ",
-                         parameter.name));
+      std::vector<std::string> extents;
+      for (const int64_t extent : part->shape) extents.push_back(std::to_string(extent));
+      refuse(fmt::format("{} of parameter {} ({}) is no float32 tensor of shape [{}]",
+                         array.slot.name, index, parameter.name, join(extents, ",")));
     }
     float* const to = reinterpret_cast<float*>(array.memory.data()) + part->offset;
     if (file_.file().holds(tensor->bytes)) {

@@ -51,7 +51,7 @@ class TrainingRun {
   void log_loss();
   bool evaluate_model();  // false: abandoned, because the run is asked to stop
   void note_best(const LogLine& metrics);
-  void begin_save();  // weights and optimiser state, while they stay as they are; save() adds the rest
+  void begin_save();  // weights and the optimiser's state, while they stay; save() adds the rest
   void save(bool interruption);
   void complete_save();  // waits until the checkpoint being written is in place
   AnswerSettings answer_settings(const FittedSettings& fitted) const;
