@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "spanforge/base/random.h"
+#include "spanforge/model/parameter_table.h"
 #include "spanforge/ops/adafactor.h"
 #include "spanforge/ops/optimizer.h"
 #include "spanforge/ops/sgd.h"
@@ -143,6 +144,7 @@ std::unique_ptr<Optimizer> optimizer_of(const QuestionAnsweringModel& model, con
 // Rows of embeddings without a gradient, and parameters in one flat range, are as if each element
 // had been updated by itself; what is not trained stays.
 TEST(Optimizers, EqualTheirDefinitionOnEveryElement) {
+  int64_t compared = 0;
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.optim + " decay " + std::to_string(c.weight_decay) +
                  (c.frozen ? " frozen" : ""));
@@ -174,6 +176,7 @@ TEST(Optimizers, EqualTheirDefinitionOnEveryElement) {
                      std::string(array.slot.name));
       }
       if (HasFatalFailure()) return;
+      ++compared;
       if (ulps != 0) {  // so that differences do not grow
         ops::convert(model.all_weights(), plain.all_weights());
       }
@@ -187,6 +190,35 @@ TEST(Optimizers, EqualTheirDefinitionOnEveryElement) {
       }
     }
   }
+  EXPECT_EQ(compared, static_cast<int64_t>(8 * cases().size()));
+}
+
+// In bf16 the products read a rounded copy of the matrices, which every update renews.
+TEST(Optimizers, RenewTheRoundedCopyOfEachMatrix) {
+  int64_t compared = 0;
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(c.optim + (c.frozen ? " frozen" : ""));
+    auto model = QuestionAnsweringModel::create(tiny_config(), 3);
+    model.set_precision(Precision::kBF16);
+    model.prepare_training();
+    const auto optimizer = optimizer_of(model, c);
+    const OptimizerState state = optimizer->new_state();
+    CounterStream stream(testing::test_seed());
+    Workspace workspace;
+    for (int64_t step = 1; step <= 2; ++step) {
+      model.zero_gradients();
+      model.forward_backward(batch_of(stream), {7, static_cast<uint64_t>(step)}, 1.0f, workspace);
+      optimizer->step(model, state, {step, 1e-2, 1.0f});
+    }
+    for (const Parameter& p : model.parameters()) {
+      if (p.embedding || p.shape.size() == 1) continue;
+      const Tensor weights = model.weights(p), copy = parameter_view(p, model.shadow_weights());
+      for (int64_t i = 0; i < weights.size(); ++i, ++compared) {
+        ASSERT_EQ(copy.as<bf16>()[i].bits, to_bf16(weights.as<float>()[i]).bits) << p.name;
+      }
+    }
+  }
+  EXPECT_GT(compared, 0);
 }
 
 TEST(Optimizers, KeepStateOfWhatIsTrainedAndNoOther) {
@@ -229,6 +261,7 @@ TEST(Optimizers, KeepStateOfWhatIsTrainedAndNoOther) {
 TEST(Optimizers, AdamWsSlotsFollowTheArenas) {
   const auto model = QuestionAnsweringModel::create(tiny_config(), 3);
   const OptimizerState state = optimizer_of(model, {"adamw_torch", 0, false})->new_state();
+  EXPECT_EQ(state.arrays().size(), 2u);
   for (const OptimizerState::Array& array : state.arrays()) {
     EXPECT_EQ(array.flat().size(), model.all_weights().size());
     for (const Parameter& p : model.parameters()) EXPECT_EQ(array.part_of(p)->offset, p.offset);
@@ -270,6 +303,7 @@ class OptimizerFile : public ::testing::Test {
 };
 
 TEST_F(OptimizerFile, GivesBackWhatWasWritten) {
+  size_t arrays = 0;
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.optim + (c.frozen ? " frozen" : ""));
     const auto optimizer = optimizer_of(model_, c);
@@ -279,10 +313,12 @@ TEST_F(OptimizerFile, GivesBackWhatWasWritten) {
     for (const OptimizerState::Array& array : state.arrays()) {
       expect_close(read.array(array.slot.name).flat(), array.flat(), 0,
                    std::string(array.slot.name));
+      ++arrays;
     }
     const TorchFile file(write(c));
     EXPECT_TRUE(same_optimizer(optimizer_of_file(file.root(), "file"), c.optim));
   }
+  EXPECT_EQ(arrays, 4u * (2 + 4));  // AdamW's and Adafactor's slots, four cases each
 }
 
 TEST_F(OptimizerFile, OfAnotherKindStepOrParametersIsRefused) {
