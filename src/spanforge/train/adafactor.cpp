@@ -12,6 +12,8 @@
 namespace spanforge {
 namespace {
 
+constexpr std::string_view kName = "adafactor";
+
 bool is_matrix(const Parameter& parameter) { return parameter.shape.size() == 2; }
 
 // Neither the means nor the clipping of an update can do with a part of a parameter.
@@ -35,7 +37,7 @@ class Adafactor : public Optimizer {
   Adafactor(TrainedParameters parameters, const TrainingArguments& arguments)
       : Optimizer(std::move(parameters)), weight_decay_(arguments.weight_decay) {}
 
-  std::string_view name() const override { return kAdafactor.name; }
+  std::string_view name() const override { return kName; }
   std::span<const StateSlot> slots() const override { return kSlots; }
   StepForm step_form() const override { return StepForm::kInteger; }
 
@@ -93,6 +95,6 @@ std::span<const StateSlot> slots() { return kSlots; }
 
 }  // namespace
 
-constinit const OptimizerKind kAdafactor = {"adafactor", "clip_threshold", make, slots};
+extern constinit const OptimizerKind kAdafactor = {kName, "clip_threshold", make, slots};
 
 }  // namespace spanforge

@@ -14,6 +14,7 @@ namespace spanforge {
 namespace {
 
 std::optional<StateShape> shape_of(const Parameter& parameter) { return parameter.shape; }
+constexpr std::string_view kFusedName = "adamw_torch_fused", kName = "adamw_torch";
 constexpr std::array kSlots = {StateSlot{"exp_avg", true, shape_of},
                                StateSlot{"exp_avg_sq", true, shape_of}};
 
@@ -30,11 +31,9 @@ class AdamW : public Optimizer {
         beta2_(arguments.adam_beta2),
         epsilon_(arguments.adam_epsilon),
         weight_decay_(arguments.weight_decay),
-        fused_(arguments.optim == kAdamWTorchFused.name) {}
+        fused_(arguments.optim == kFusedName) {}
 
-  std::string_view name() const override {
-    return fused_ ? kAdamWTorchFused.name : kAdamWTorch.name;
-  }
+  std::string_view name() const override { return fused_ ? kFusedName : kName; }
   std::span<const StateSlot> slots() const override { return kSlots; }
   StepForm step_form() const override { return StepForm::kFloatTensor; }
 
@@ -137,7 +136,7 @@ std::span<const StateSlot> slots() { return kSlots; }
 
 }  // namespace
 
-constinit const OptimizerKind kAdamWTorchFused = {"adamw_torch_fused", "betas", make, slots};
-constinit const OptimizerKind kAdamWTorch = {"adamw_torch", "betas", make, slots};
+extern constinit const OptimizerKind kAdamWTorchFused = {kFusedName, "betas", make, slots};
+extern constinit const OptimizerKind kAdamWTorch = {kName, "betas", make, slots};
 
 }  // namespace spanforge

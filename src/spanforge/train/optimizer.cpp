@@ -10,6 +10,9 @@
 
 namespace spanforge {
 
+// The rows; each is defined in the file of its name.
+extern const OptimizerKind kAdamWTorchFused, kAdamWTorch, kAdafactor, kSgd;
+
 std::span<const OptimizerKind> optimizer_kinds() {
   static const std::array kKinds = {kAdamWTorchFused, kAdamWTorch, kAdafactor, kSgd};
   return kKinds;

@@ -4,7 +4,7 @@
 //   torch.optim.SGD without momentum. An Optimizer says what it keeps (slots, which
 //   optimizer_state.h lays out) and how torch writes it down (step_form, settings); from that alone
 //   checkpoints are written and read (optimizer_file.h) and memory is counted.
-// A new optimiser: a file beside adamw.cpp, its row in optimizer_kinds(), a test.
+// A new optimiser: a file beside adamw.cpp, its row in optimizer.cpp, a test.
 // Threads: an Optimizer is one run's; step() computes on all threads.
 
 #include <cstdint>
@@ -85,8 +85,5 @@ int64_t optimizer_state_bytes(std::string_view name, const ModelConfig& config);
 
 // HF's clip_grad_norm_: max_norm / (norm + 1e-6), at most 1; 1 when max_norm is 0 (no clipping).
 float clip_factor(double norm, double max_norm);
-
-// The rows of the table; each is defined in the file of its name.
-extern const OptimizerKind kAdamWTorchFused, kAdamWTorch, kAdafactor, kSgd;
 
 }  // namespace spanforge

@@ -7,6 +7,8 @@
 namespace spanforge {
 namespace {
 
+constexpr std::string_view kName = "sgd";
+
 class Sgd : public Optimizer {
  public:
   Sgd(TrainedParameters parameters, const TrainingArguments& arguments)
@@ -14,7 +16,7 @@ class Sgd : public Optimizer {
         ranges_(flat_ranges(Optimizer::parameters())),
         weight_decay_(arguments.weight_decay) {}
 
-  std::string_view name() const override { return kSgd.name; }
+  std::string_view name() const override { return kName; }
   std::span<const StateSlot> slots() const override { return {}; }
   StepForm step_form() const override { return StepForm::kNone; }
 
@@ -71,6 +73,6 @@ std::span<const StateSlot> slots() { return {}; }
 
 }  // namespace
 
-constinit const OptimizerKind kSgd = {"sgd", "momentum", make, slots};
+extern constinit const OptimizerKind kSgd = {kName, "momentum", make, slots};
 
 }  // namespace spanforge
