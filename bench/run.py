@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from harness import ROOT, Context, Skipped, Table
 
 # Name -> module of bench/workloads and, for a module that measures several things apart, which.
-WORKLOADS = {name: (name, None) for name in ("roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "hardening", "answering")}
+WORKLOADS = {name: (name, None) for name in ("roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "optimizers", "hardening", "answering")}
 WORKLOADS |= {f"training-{part}": ("training", part) for part in ("large", "base", "minilm")}
 
 

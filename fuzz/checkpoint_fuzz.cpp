@@ -1,6 +1,6 @@
-// Any bytes in the place of one of the files of a checkpoint, whose manifest is then made anew (or is
-// the file itself); the first byte says which. Opening throws an Error or gives a state to train on
-// and settings to answer with.
+// Any bytes in the place of one of the files of a checkpoint, whose manifest is then made anew (or
+// is the file itself); the first byte says which, and whose optimizer.pt. Opening throws an Error
+// or gives a state to train on and settings to answer with.
 #include <array>
 
 #include "spanforge/evaluation/answer_settings.h"
@@ -16,17 +16,28 @@ namespace {
 
 using namespace spanforge;
 
-constexpr std::array<const char*, 6> kNames = {"spanforge_manifest.json", "spanforge.json",
-                                               "spanforge_state.json", "training_args.json",
-                                               "trainer_state.json", "optimizer.pt"};
+struct Kind {
+  const char *file, *optim;
+};
+constexpr std::array<Kind, 8> kKinds = {{{"spanforge_manifest.json", "adamw_torch_fused"},
+                                         {"spanforge.json", "adamw_torch_fused"},
+                                         {"spanforge_state.json", "adamw_torch_fused"},
+                                         {"training_args.json", "adamw_torch_fused"},
+                                         {"trainer_state.json", "adamw_torch_fused"},
+                                         {"optimizer.pt", "adamw_torch_fused"},
+                                         {"optimizer.pt", "adafactor"},
+                                         {"optimizer.pt", "sgd"}}};
 
-void use_state(const std::filesystem::path& directory, const QuestionAnsweringModel& model) {
+void use_state(const std::filesystem::path& directory, const QuestionAnsweringModel& model,
+               const char* optim) {
   const CheckpointHead head = open_checkpoint(directory);
   EarlyStopping stopping(2, 0);
   RunLog log(directory / "log.jsonl");
   TensorBoard board(directory / "logs", true);
   std::filesystem::path best;
-  const TrainState state = read_checkpoint_state(head, model, {&stopping, &log, &board}, best);
+  const auto optimizer = make_optimizer(model, fuzz::tiny_arguments(optim));
+  const TrainState state =
+      read_checkpoint_state(head, model, *optimizer, {&stopping, &log, &board}, best);
   fuzz::require(state.global_step >= 0);
   trainer_state_text({}, {}, state, best, Json::object());
   progress_json(state);
@@ -40,8 +51,7 @@ void use_settings(const std::filesystem::path& directory, const Pipeline& pipeli
   static const Tokenizer tokenizer = fuzz::tiny_tokenizer();
   const auto settings = load_answer_settings(directory);
   if (!settings) return;
-  const AnswerSettings chosen =
-      choose_answer_settings(settings, {}, tokenizer, 32).settings;
+  const AnswerSettings chosen = choose_answer_settings(settings, {}, tokenizer, 32).settings;
   AskOptions options;
   options.decoder = chosen.decoder;
   options.max_answer_length = chosen.max_answer_length;
@@ -57,17 +67,26 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const QuestionAnsweringModel model = fuzz::tiny_model();
   static const Pipeline pipeline(fuzz::tiny_model(), fuzz::tiny_tokenizer());
   static const fuzz::Scratch scratch;
-  static const std::filesystem::path directory = scratch / "checkpoint-3";
-  static const fuzz::CheckpointFiles files(model, directory);
+  static const std::map<std::string, fuzz::CheckpointFiles> checkpoints = [] {
+    std::map<std::string, fuzz::CheckpointFiles> made;
+    for (const Kind& kind : kKinds) {
+      if (made.contains(kind.optim)) continue;
+      made.try_emplace(kind.optim, model, kind.optim, scratch / kind.optim / "checkpoint-3");
+    }
+    return made;
+  }();
   if (size == 0) return 0;
-  const std::string name = kNames[data[0] % kNames.size()];
+  const Kind& kind = kKinds[data[0] % kKinds.size()];
+  const std::string name = kind.file;
+  const std::filesystem::path directory = scratch / kind.optim / "checkpoint-3";
+  const fuzz::CheckpointFiles& files = checkpoints.at(kind.optim);
   files.replace(name, fuzz::view_of(data + 1, size - 1));
   try {
     if (name == kManifestName) describe_changes(directory);
     if (name == kAnswerSettingsFile) {
       use_settings(directory, pipeline);
     } else {
-      use_state(directory, model);
+      use_state(directory, model, kind.optim);
     }
   } catch (const Error& error) {
     fuzz::require(error.code() != ErrorCode::kInternal && !error.place().empty());

@@ -43,11 +43,16 @@ void write_weight_seeds(const std::filesystem::path& corpus) {
 
 void write_checkpoint_seeds(const std::filesystem::path& corpus) {
   const fuzz::Scratch scratch;
-  const fuzz::CheckpointFiles files(fuzz::tiny_model(), scratch / "checkpoint-3");
+  const QuestionAnsweringModel model = fuzz::tiny_model();
+  const fuzz::CheckpointFiles files(model, "adamw_torch_fused", scratch / "checkpoint-3");
   char kind = 0;
   for (const char* name : {"spanforge_manifest.json", "spanforge.json", "spanforge_state.json",
                            "training_args.json", "trainer_state.json", "optimizer.pt"}) {
     write_seed(corpus, "checkpoint", name, kind++, files.bytes(name));
+  }
+  for (const std::string optim : {"adafactor", "sgd"}) {
+    const fuzz::CheckpointFiles other(model, optim, scratch / optim / "checkpoint-3");
+    write_seed(corpus, "checkpoint", optim + "-optimizer.pt", kind++, other.bytes("optimizer.pt"));
   }
 }
 

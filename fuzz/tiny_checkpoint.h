@@ -7,7 +7,7 @@
 #include "spanforge/formats/manifest.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/early_stopping.h"
-#include "spanforge/train/optimizer_file.h"
+#include "spanforge/train/optimizer.h"
 #include "spanforge/train/run_log.h"
 #include "spanforge/train/state_files.h"
 #include "spanforge/train/tensorboard.h"
@@ -15,9 +15,9 @@
 
 namespace spanforge::fuzz {
 
-inline TrainState tiny_state(const QuestionAnsweringModel& model) {
+inline TrainState tiny_state(const Optimizer& optimizer) {
   TrainState state;
-  allocate_moments(model, state);
+  state.optimizer = optimizer.new_state();
   state.global_step = 3;
   state.epoch = 1.5;
   state.best_metric = 0.5;
@@ -30,8 +30,9 @@ inline TrainState tiny_state(const QuestionAnsweringModel& model) {
   return state;
 }
 
-inline TrainingArguments tiny_arguments() {
+inline TrainingArguments tiny_arguments(std::string_view optim) {
   TrainingArguments arguments;
+  arguments.optim = optim;
   arguments.model = "model";
   arguments.train = "train.json";
   arguments.validation = "validation.json";
@@ -40,11 +41,12 @@ inline TrainingArguments tiny_arguments() {
 }
 
 // Writes the checkpoint into `directory`, which is made.
-inline void write_checkpoint(const QuestionAnsweringModel& model,
+inline void write_checkpoint(const QuestionAnsweringModel& model, std::string_view optim,
                              const std::filesystem::path& directory) {
   spanforge::create_directories(directory);
-  const TrainingArguments arguments = tiny_arguments();
-  const TrainState state = tiny_state(model);
+  const TrainingArguments arguments = tiny_arguments(optim);
+  const auto optimizer = make_optimizer(model, arguments);
+  const TrainState state = tiny_state(*optimizer);
   const Tokenizer tokenizer = tiny_tokenizer();
   AnswerSettings settings;
   settings.windows = {24, 5};
@@ -53,17 +55,26 @@ inline void write_checkpoint(const QuestionAnsweringModel& model,
   RunLog log(directory / "log.jsonl");
   TensorBoard board(directory / "logs", true);
   const std::vector<Observer*> observers = {&stopping, &log, &board};
-  write_checkpoint_tensors(model, state, arguments, 1e-5, directory);
-  write_checkpoint_state({arguments, {}, state, model, tokenizer, settings, data, observers, 1e-5,
+  write_checkpoint_tensors(model, *optimizer, state, arguments, 1e-5, directory);
+  write_checkpoint_state({arguments,
+                          {},
+                          state,
+                          model,
+                          tokenizer,
+                          settings,
+                          data,
+                          observers,
+                          1e-5,
                           directory.parent_path() / "checkpoint-2"},
                          directory);
 }
 
 class CheckpointFiles {
  public:
-  CheckpointFiles(const QuestionAnsweringModel& model, std::filesystem::path directory)
+  CheckpointFiles(const QuestionAnsweringModel& model, std::string_view optim,
+                  std::filesystem::path directory)
       : directory_(std::move(directory)) {
-    write_checkpoint(model, directory_);
+    write_checkpoint(model, optim, directory_);
     // Weights and tokenizer are other targets' matter, and every file is hashed each time.
     for (const std::string& name : list_directory(directory_)) {
       const bool needed = name.ends_with("_state.json") || name == "optimizer.pt" ||

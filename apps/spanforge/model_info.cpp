@@ -7,6 +7,7 @@
 #include "output.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/text/tokenizer.h"
+#include "spanforge/train/optimizer.h"
 
 namespace spanforge::app {
 namespace {
@@ -23,7 +24,15 @@ std::string megabytes(const Json& memory) {
                      memory["activations"].get<double>() / 1e6);
 }
 
-Json describe(const ModelInfo& info, const Tokenizer& tokenizer, int64_t tokens) {
+Json memory_to_train(const ModelConfig& config, Precision precision, int64_t tokens,
+                     const std::string& optim) {
+  MemoryEstimate estimate = estimate_training_memory(config, precision, tokens);
+  estimate.moments = optimizer_state_bytes(optim, config);
+  return memory_json(estimate);
+}
+
+Json describe(const ModelInfo& info, const Tokenizer& tokenizer, int64_t tokens,
+              const std::string& optim) {
   Json parts = Json::object();
   for (const PartSize& part : info.parts) parts[part.part] = part.parameters;
   Json types = info.stored_types;
@@ -46,26 +55,26 @@ Json describe(const ModelInfo& info, const Tokenizer& tokenizer, int64_t tokens)
       {"tokenizer_entries", tokenizer.vocabulary_size()},
       {"tokens_of_a_batch", tokens},
       {"memory_to_answer", memory_json(estimate_answering_memory(config, Precision::kF32, tokens))},
-      {"memory_to_train", memory_json(estimate_training_memory(config, Precision::kF32, tokens))},
-      {"memory_to_train_bf16",
-       memory_json(estimate_training_memory(config, Precision::kBF16, tokens))}};
+      {"memory_to_train", memory_to_train(config, Precision::kF32, tokens, optim)},
+      {"memory_to_train_bf16", memory_to_train(config, Precision::kBF16, tokens, optim)}};
 }
 
 }  // namespace
 
 int run_model_info(const Arguments& arguments) {
-  std::string model;
+  std::string model, optim = TrainingArguments().optim;
   int64_t tokens = 8 * 384;
   bool json = false;
   OptionTable table;
   table(kModelOption, model);
   table({"tokens", "tokens of a batch, for the memory it takes", "1..1000000000"}, tokens);
+  table({"optim", "optimiser, for the memory it takes to train", optimizer_names()}, optim);
   table.add_switch(kJsonOption, json);
   if (!table.parse(arguments)) return 0;
   table.require("model");
   const std::filesystem::path directory = resolve_model(model);
   const ModelInfo info = inspect_model(directory);
-  const Json report = describe(info, Tokenizer::from_directory(directory), tokens);
+  const Json report = describe(info, Tokenizer::from_directory(directory), tokens, optim);
   if (json) return print_json(report), 0;
   for (const auto& [key, value] : report.items()) {
     emit("{:<25} {}\n", key, key.starts_with("memory") ? megabytes(value) : python_str(value));

@@ -125,6 +125,8 @@ other("another-batch", "--per-device-train-batch-size 2".replace("2", "8"), "bat
 other("another-rate", "--learning-rate 1", "--learning-rate")
 other("other-data", "", "--train", r"train\.json",
       make=lambda d: (d / "train.json").write_text((d / "train.json").read_text() + "\n"))
+other("another-optimiser", "--optim adafactor", "--optim", "adafactor", "adamw_torch")
+other("another-optimiser-allowed", "--optim sgd --allow-changed optim", "--optim", "sgd", "adamw_torch")
 other("another-length", "--max-seq-length 32", "--max-seq-length")
 case("resume/no-such-directory", RESUME.replace("checkpoint-4", "checkpoint-9"), IO, "checkpoint-9",
      lambda d: None, run=True)
@@ -158,6 +160,9 @@ option("length-0", "--max-seq-length 0", "--max-seq-length")
 option("seed-negative", "--seed -1", "--seed")
 option("threads-100000", "--threads 100000", "--threads")
 option("beta-1", "--adam-beta1 1", "--adam-beta1")
+option("optim-unknown", "--optim foo", "--optim", "foo", "adafactor")
+option("optim-empty", "--optim ''", "--optim")
+option("optim-args", "--optim sgd --optim-args momentum=0.9", "--optim-args", "momentum")
 option("dropped-value", "--seed", "--seed")
 case("option/padding-2^31", "tokenize --model m --pad-to 2147483648 text", USAGE,
      "--pad-to: .* at most 2147483647", lambda d: None)

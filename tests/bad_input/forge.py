@@ -73,6 +73,24 @@ def numbers(values):
     return b"(" + b"".join(map(integer, values)) + b"t"
 
 
+def pickled(value):
+    """Of None, bools, numbers, texts, tuples, lists and dicts; bytes are opcodes that make a value."""
+    if isinstance(value, bytes):
+        return value
+    if value is None or isinstance(value, bool):
+        return {None: b"N", True: b"\x88", False: b"\x89"}[value]
+    if isinstance(value, int):
+        return integer(value)
+    if isinstance(value, float):
+        return b"G" + struct.pack(">d", value)
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, dict):
+        return b"}(" + b"".join(pickled(k) + pickled(v) for k, v in value.items()) + b"u"
+    items = b"".join(map(pickled, value))
+    return b"(" + items + b"t" if isinstance(value, tuple) else b"](" + items + b"e"
+
+
 def torch_tensor(shape, stride, offset=0, key="0", count=4):
     storage = (b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text(key) + text("cpu") +
                integer(count) + b"tQ")

@@ -39,6 +39,7 @@ import cases_tokenizer  # noqa: E402,F401
 import cases_squad  # noqa: E402
 import cases_forms  # noqa: E402,F401
 import cases_run  # noqa: E402,F401
+import cases_optimizer  # noqa: E402,F401
 import cases_hub  # noqa: E402,F401
 import sweep  # noqa: E402,F401
 

@@ -9,11 +9,13 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/ops/activation.h"
+#include "spanforge/ops/adafactor.h"
 #include "spanforge/ops/attention.h"
 #include "spanforge/ops/embedding.h"
 #include "spanforge/ops/layer_norm.h"
 #include "spanforge/ops/linear.h"
 #include "spanforge/ops/optimizer.h"
+#include "spanforge/ops/sgd.h"
 #include "spanforge/ops/span_loss.h"
 
 namespace {
@@ -122,13 +124,19 @@ Matrices span_loss(Matrices in) {
   return out;
 }
 
-// {lr, weight decay, gradient scale}, p, one row of gradients a step -> p, m, v
+// {lr, weight decay, gradient scale}: the options as decimals, not as their nearest f32.
+template <class Constants>
+Constants constants_from(const Matrix& m) {
+  Constants constants;
+  constants.lr = std::stod(std::to_string(m.values[0]));
+  constants.weight_decay = std::stod(std::to_string(m.values[1]));
+  constants.gradient_scale = m.values[2];
+  return constants;
+}
+
+// Constants, p, one row of gradients a step -> p, m, v
 Matrices adamw(Matrices in) {
-  ops::AdamWConstants constants;
-  // The options as decimals, not as their nearest f32.
-  constants.lr = std::stod(std::to_string(in[0].values[0]));
-  constants.weight_decay = std::stod(std::to_string(in[0].values[1]));
-  constants.gradient_scale = in[0].values[2];
+  auto constants = constants_from<ops::AdamWConstants>(in[0]);
   Matrices out = {in[1], like(in[1]), like(in[1])};
   for (int64_t step = 0; step < in[2].rows; ++step) {
     constants.step = step + 1;
@@ -136,6 +144,37 @@ Matrices adamw(Matrices in) {
                Tensor{}, constants);
   }
   return out;
+}
+
+// Constants, p, one row of gradients a step -> p
+Matrices sgd(Matrices in) {
+  const auto constants = constants_from<ops::SgdConstants>(in[0]);
+  for (int64_t step = 0; step < in[2].rows; ++step) {
+    ops::sgd(in[1].tensor(), in[2].tensor().row_range(step, 1), Tensor{}, constants);
+  }
+  return {in[1]};
+}
+
+// Constants, p, the gradients of all steps below each other; and for adafactor_rows the rows that
+// have any -> p, row, col, rms; of a vector p, v, rms
+Matrices adafactor(Matrices in, bool vector) {
+  auto constants = constants_from<ops::AdafactorConstants>(in[0]);
+  Matrix &p = in[1], rms(1, 1), row(1, p.rows), col(1, p.cols);
+  const std::vector<int32_t> rows = in.size() > 3 ? in[3].integers() : std::vector<int32_t>();
+  for (int64_t first = 0; first < in[2].rows; first += p.rows, ++constants.step) {
+    const Tensor gradient = in[2].tensor().row_range(first, p.rows);
+    if (vector) {
+      ops::adafactor_vector(p.tensor(), gradient, col.tensor(), rms.tensor(), constants);
+    } else if (in.size() > 3) {
+      ops::adafactor_rows(p.tensor(), gradient, row.tensor(), col.tensor(), rms.tensor(), rows,
+                          constants);
+    } else {
+      ops::adafactor(p.tensor(), gradient, row.tensor(), col.tensor(), rms.tensor(), Tensor{},
+                     constants);
+    }
+  }
+  if (vector) return {p, col, rms};
+  return {p, row, col, rms};
 }
 
 Matrices run(const std::string& operation, Matrices in) {
@@ -146,6 +185,9 @@ Matrices run(const std::string& operation, Matrices in) {
   if (operation == "embedding") return embedding(std::move(in));
   if (operation == "span_loss") return span_loss(std::move(in));
   if (operation == "adamw") return adamw(std::move(in));
+  if (operation == "sgd") return sgd(std::move(in));
+  if (operation == "adafactor") return adafactor(std::move(in), /*vector=*/false);
+  if (operation == "adafactor_vector") return adafactor(std::move(in), /*vector=*/true);
   throw Error(ErrorCode::kUsage, "ops_driver", "no operation is called " + operation);
 }
 

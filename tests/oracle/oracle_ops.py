@@ -1,4 +1,4 @@
-"""Every operation, forward and backward, against PyTorch's; AdamW step by step.
+"""Every operation, forward and backward, against PyTorch's; the optimisers step by step.
 
 usage: oracle_ops.py --bin BUILD/bin [--self-test]
 Prints one line an operation with the largest error seen. --self-test plants a wrong value in each
@@ -15,6 +15,7 @@ import tempfile
 import numpy as np
 import torch
 import torch.nn.functional as F
+from transformers.optimization import Adafactor
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--bin", required=True, type=pathlib.Path)
@@ -165,8 +166,51 @@ def check_adamw():
             failures.append(f"{name}: p differs in {differing} of {n} places")
 
 
+def check_sgd():
+    n, steps = 100_003, 20
+    for lr, decay in [(0.1, 0.0), (1e-3, 0.1)]:
+        p, gradients = torch.randn(n), torch.randn(steps, n)
+        parameter = torch.nn.Parameter(p.clone())
+        optimizer = torch.optim.SGD([parameter], lr=lr, weight_decay=decay)
+        for gradient in gradients:
+            parameter.grad = gradient.clone()
+            optimizer.step()
+        got = run("sgd", [np.array([lr, decay, 1.0]), p, gradients])
+        compare(f"sgd lr {lr} decay {decay}", got, [parameter], 1e-7)
+        if not np.array_equal(got[0][0], parameter.detach().numpy()):
+            failures.append(f"sgd lr {lr} decay {decay}: p is not equal bit for bit")
+
+
+def check_adafactor():
+    """Matrices of many forms, an embedding of which few rows have gradients, vectors."""
+    steps = 20
+    for (rows, cols), lr, decay, touched in [((96, 160), 1e-3, 0.0, None), ((2, 768), 5e-5, 0.1, None),
+                                             ((700, 33), 1e-2, 0.01, None), ((500, 64), 1e-3, 0.1, [7, 3, 499, 0, 250]),
+                                             ((500, 64), 1e-3, 0.0, [1]), ((1, 3000), 1e-3, 0.0, "vector")]:
+        p = torch.randn(rows, cols) * 0.05
+        gradients = torch.randn(steps, rows, cols) * 10 ** torch.empty(steps, rows, 1).uniform_(-6, 1)
+        if isinstance(touched, list):
+            mask = torch.zeros(rows, 1)
+            mask[touched] = 1
+            gradients *= mask
+        vector = touched == "vector"
+        parameter = torch.nn.Parameter(p.clone().reshape(-1) if vector else p.clone())
+        optimizer = Adafactor([parameter], lr=lr, weight_decay=decay, scale_parameter=False, relative_step=False)
+        for gradient in gradients:
+            parameter.grad = gradient.clone().reshape(parameter.shape)
+            optimizer.step()
+        state = optimizer.state[parameter]
+        inputs = [np.array([lr, decay, 1.0]), p, gradients.reshape(-1, cols)]
+        if isinstance(touched, list):
+            inputs.append(np.array(touched))
+        got = run("adafactor_vector" if vector else "adafactor", inputs)
+        kept = ["exp_avg_sq"] if vector else ["exp_avg_sq_row", "exp_avg_sq_col"]
+        name = f"adafactor {rows} x {cols} lr {lr} decay {decay} {touched or ''}"
+        compare(name, got, [parameter, *(state[key] for key in kept), state["RMS"].reshape(1)], 1e-6)
+
+
 for check in (check_linear, check_activations, check_layer_norm, check_attention, check_embedding,
-              check_span_loss, check_adamw):
+              check_span_loss, check_adamw, check_sgd, check_adafactor):
     check()
 if arguments.self_test:
     print(f"self-test: {seen} of {planted} planted faults were seen")

@@ -47,8 +47,8 @@ class Numbers : public testing::TrainFixture {
 // What each step's gradient was: AdamW's first moment holds it, and so small a rate moves no weight.
 struct Moments : Observer {
   void on_step_end(const TrainView& view) override {
-    const auto* values = reinterpret_cast<const float*>(view.state.first_moment.data());
-    steps.emplace_back(values, values + view.state.first_moment.size() / sizeof(float));
+    const Tensor moment = view.state.optimizer.array("exp_avg").flat();
+    steps.emplace_back(moment.as<float>(), moment.as<float>() + moment.size());
   }
   std::vector<std::vector<float>> steps;
 };

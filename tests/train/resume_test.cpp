@@ -32,6 +32,72 @@ TEST_F(Resume, EqualsARunThatNeverStopped) {
   }
 }
 
+// Each optimiser's state, and none of it where there is none: killed in mid-epoch, in bf16 too.
+TEST_F(Resume, EqualsARunThatNeverStoppedWhateverTheOptimiser) {
+  for (const char* optim : {"adamw_torch", "adafactor", "sgd"}) {
+    for (const char* bf16 : {"false", "true"}) {
+      SCOPED_TRACE(std::string(optim) + " bf16 " + bf16);
+      const auto options = [&](const std::string& output) {
+        TrainingArguments a = stepwise(output + "-" + optim + bf16);
+        give(a, "optim", a.optim, optim);
+        give(a, "bf16", a.bf16, bf16);
+        give(a, "weight_decay", a.weight_decay, 0.1);
+        return a;
+      };
+      const std::string whole = options("whole").output.filename(),
+                        killed = options("killed").output.filename();
+      train(options("whole"));
+      run_until_killed(options("killed"), 9);
+      TrainingArguments from_saved_options;
+      give(from_saved_options, "output", from_saved_options.output, at(killed));
+      train(resumed(from_saved_options));
+      expect_equal_results(whole, killed);
+      EXPECT_EQ(bytes(killed + "/checkpoint-12/optimizer.pt"),
+                bytes(whole + "/checkpoint-12/optimizer.pt"));
+      for (const VerifiedDirectory& one : verify_directories(at(killed))) {
+        EXPECT_TRUE(one.whole()) << one.directory << " " << one.damage;
+      }
+    }
+  }
+}
+
+// Its state means nothing to another one, so nothing allows that; two names of one do no harm.
+TEST_F(Resume, WithAnotherOptimiserIsRefusedInOneLine) {
+  run_until_killed(stepwise("out"), 6);
+  TrainingArguments a = resumed(stepwise("out"));
+  for (const char* optim : {"adafactor", "sgd"}) {
+    give(a, "optim", a.optim, optim);
+    for (const bool allowed : {false, true}) {
+      a.allow_changed = allowed ? std::vector<std::string>{"optim"} : std::vector<std::string>{};
+      const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
+      EXPECT_EQ(error.place(), "--optim");
+      EXPECT_NE(error.reason().find(std::string("is ") + optim +
+                                    " but the run to resume has "
+                                    "adamw_torch_fused"),
+                std::string::npos)
+          << error.what();
+    }
+  }
+  // HF's checkpoint does not say which it was, but its optimizer.pt does.
+  std::filesystem::copy(at("out/checkpoint-4"), at("foreign"));
+  for (const char* ours : {"spanforge_manifest.json", "spanforge_state.json", "spanforge.json",
+                           "training_args.json"}) {
+    ASSERT_TRUE(std::filesystem::remove(at("foreign") / ours)) << ours;
+  }
+  TrainingArguments foreign = resumed(stepwise("new"), at("foreign").string());
+  give(foreign, "optim", foreign.optim, "sgd");
+  const Error error = expect_error(ErrorCode::kUsage, [&] { train(foreign); });
+  EXPECT_EQ(error.place(), "--optim");
+  EXPECT_NE(error.reason().find("give --optim adamw_torch"), std::string::npos) << error.what();
+  EXPECT_FALSE(std::filesystem::exists(at("new")));
+
+  TrainingArguments same = resumed(stepwise("out"));
+  give(same, "optim", same.optim, "adamw_torch");
+  train(same);
+  train(stepwise("whole"));
+  expect_equal_results("whole", "out");
+}
+
 TEST_F(Resume, TakesTheSavedOptions) {
   TrainingArguments a = stepwise("whole");
   give(a, "weight_decay", a.weight_decay, 0.1);
@@ -277,7 +343,8 @@ TEST_F(Resume, FromAForeignCheckpointWarnsOnceAndStillLooksAtIt) {
   }
 }
 
-// As save_only_model leaves it, or a thrifty hand: nothing to resume from, but weights to start from.
+// As save_only_model leaves it, or a thrifty hand: nothing to resume from, but weights to start
+// from.
 TEST_F(Resume, WithoutOptimiserStateItNamesTheWayToItsWeights) {
   run_until_killed(stepwise("out"), 6);
   std::filesystem::copy(at("out/checkpoint-4"), at("foreign"));

@@ -34,7 +34,7 @@ ModelInfo inspect_model(const std::filesystem::path& directory);
 //   weights      4 N
 //   shadow       2 N   in bf16
 //   gradients    4 N   training
-//   moments      8 N   training (AdamW's two)
+//   moments      8 N   training with AdamW (others: optimizer_state_bytes in train/optimizer.h)
 //   activations  training: L layers kept, T (b (8 H + 2 F) + 4 (A + 4)) each, and once
 //                T (b (8 H + F) + 24) beside them (embeddings, backward scratch, logits);
 //                answering: one layer, and once T (3 b H + 16);

@@ -142,6 +142,15 @@ bool same_model(const Json& one, const Json& other) {
   return std::filesystem::equivalent(one.get<std::string>(), other.get<std::string>(), ignored);
 }
 
+// No --allow-changed lets this change: there is no state to go on from.
+void refuse_other_optimizer(const std::string& now, const std::string& saved) {
+  if (same_optimizer(now, saved)) return;
+  refuse("optim",
+         fmt::format("is {} but the run to resume has {}, and its state is of use to no other; to "
+                     "start anew from a checkpoint's weights give it as --model",
+                     quote_for_message(now), quote_for_message(saved)));
+}
+
 void apply_recipe(TrainingArguments& a) {
   if (a.hf_defaults) return;
   const auto strategy = [&](std::string_view strategy_name, std::string_view steps_name,
@@ -241,6 +250,10 @@ void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments
       adopted.push_back(name);
     }
     const Json& now = merged[name];
+    if (given && name == "optim") {
+      refuse_other_optimizer(now.get<std::string>(), value.get<std::string>());
+      continue;
+    }
     if (!given || now == value || contains(kFreeOnResume, name) ||
         contains(arguments.allow_changed, name))
       continue;

@@ -48,6 +48,7 @@ struct TrainingArguments {
   std::string lr_scheduler_type = "linear";
   double warmup_steps = 0;  // below 1: share of all steps
   double warmup_ratio = 0.0;
+  std::string optim = "adamw_torch_fused";
   double weight_decay = 0.0;
   double adam_beta1 = 0.9;
   double adam_beta2 = 0.999;
@@ -87,6 +88,11 @@ struct TrainingArguments {
   std::vector<std::string> given;
   bool is_given(std::string_view name) const;
 };
+
+// The optimisers, as the range of --optim: "adamw_torch_fused|..." (the table in optimizer.cpp).
+std::string_view optimizer_names();
+// Whether two of these names mean one optimiser, and their checkpoints each other's.
+bool same_optimizer(std::string_view one, std::string_view other);
 
 // No run is longer, and no option that counts is larger.
 inline constexpr double kMostSteps = 1e15;
@@ -145,7 +151,7 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"accumulation_mean",
       "hf: mean of micro-batch means; examples: mean over all windows of the step", "hf|examples"},
     a.accumulation_mean);
-  v(I{"learning_rate", "AdamW's peak learning rate", ">= 0"}, a.learning_rate);
+  v(I{"learning_rate", "the peak learning rate", ">= 0"}, a.learning_rate);
   v(I{"lr_scheduler_type", "course of the learning rate",
       "linear|cosine|constant|constant_with_warmup|polynomial"},
     a.lr_scheduler_type);
@@ -155,7 +161,10 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
     a.warmup_steps);
   v(I{"warmup_ratio", "share of all steps that warm up; Transformers 5: warmup_steps", "0..1"},
     a.warmup_ratio);
-  v(I{"weight_decay", "AdamW's weight decay; never on biases and LayerNorm", ">= 0"},
+  v(I{"optim", "optimiser, as HF's Trainer makes it; the first two are the same here",
+      optimizer_names()},
+    a.optim);
+  v(I{"weight_decay", "weight decay; never on biases and LayerNorm", ">= 0"},
     a.weight_decay);
   v(I{"adam_beta1", "AdamW's beta1", "0..1"}, a.adam_beta1);
   v(I{"adam_beta2", "AdamW's beta2", "0..1"}, a.adam_beta2);

@@ -98,13 +98,15 @@ void require_optimizer(const fs::path& directory) {
 }
 
 // Without a manifest there is nothing to compare with: every file must at least read.
-void prove_foreign_checkpoint(const fs::path& directory) {
+// Returns whose state optimizer.pt holds.
+std::string prove_foreign_checkpoint(const fs::path& directory) {
   if (path_exists(directory / kStateFile)) {
     throw Error(ErrorCode::kBadModel, directory.string(),
                 "is a checkpoint of spanforge without its manifest");
   }
-  TorchFile(directory / "optimizer.pt");
+  const TorchFile optimizer(directory / "optimizer.pt");
   WeightFiles{directory};
+  return std::string(optimizer_of_file(optimizer.root(), optimizer.path().string()));
 }
 
 int64_t whole_number_or(const Json& json, const char* key, int64_t fallback) {
@@ -146,17 +148,18 @@ std::optional<Computing> computing_from(const Json& json, const fs::path& file) 
 
 }  // namespace
 
-void write_checkpoint_tensors(const QuestionAnsweringModel& model, const TrainState& state,
-                              const TrainingArguments& arguments, double next_rate,
-                              const fs::path& directory) {
+void write_checkpoint_tensors(const TrainableModel& model, const Optimizer& optimizer,
+                              const TrainState& state, const TrainingArguments& arguments,
+                              double next_rate, const fs::path& directory) {
   // The two large files at once: hashing them takes a thread each.
-  std::future<void> optimizer =
+  std::future<void> written =
       std::async(std::launch::async, [&, fill = DirectoryFill::of_this_thread()] {
         const DirectoryFill::Share share(fill);
-        write_optimizer_file(directory / "optimizer.pt", model, arguments, state, next_rate);
+        write_optimizer_file(directory / "optimizer.pt", model, optimizer, state.optimizer,
+                             arguments, state.global_step, next_rate);
       });
   model.save(directory);
-  optimizer.get();
+  written.get();
 }
 
 void write_checkpoint_state(const CheckpointSource& source, const fs::path& directory) {
@@ -182,9 +185,9 @@ Json training_notes(int64_t steps, const DataFiles& data) {
   return notes;
 }
 
-uint64_t checkpoint_bytes(const QuestionAnsweringModel& model) {
+uint64_t checkpoint_bytes(const TrainableModel& model, const OptimizerState& state) {
   constexpr uint64_t kBesidesTensors = 16 << 20;
-  return static_cast<uint64_t>(model.all_weights().size()) * 3 * sizeof(float) + kBesidesTensors;
+  return model.saved_bytes() + state.bytes() + kBesidesTensors;
 }
 
 CheckpointHead open_checkpoint(const fs::path& directory) {
@@ -203,7 +206,7 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   head.train_batch_size = whole_number_or(state, "train_batch_size", 0);
   head.max_steps = whole_number_or(state, "max_steps", 0);
   if (!ours) {
-    prove_foreign_checkpoint(directory);
+    head.optimizer = prove_foreign_checkpoint(directory);
     return head;
   }
   const fs::path arguments = directory / kArgumentsFile;
@@ -216,7 +219,7 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   return head;
 }
 
-Computing computing_of(const QuestionAnsweringModel& model) {
+Computing computing_of(const TrainableModel& model) {
   return {.threads = thread_count(),
           .instructions = ops::instruction_set(),
           .precision = model.precision() == Precision::kBF16 ? "bf16" : "fp32"};
@@ -254,7 +257,8 @@ std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
   return std::nullopt;
 }
 
-TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnsweringModel& model,
+TrainState read_checkpoint_state(const CheckpointHead& head, const TrainableModel& model,
+                                 const Optimizer& optimizer,
                                  const std::vector<Observer*>& observers,
                                  fs::path& best_model_checkpoint) {
   const fs::path trainer_file = head.directory / kTrainerStateFile;
@@ -268,9 +272,10 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnswe
     if (path_exists(beside)) best_model_checkpoint = beside;
   }
   if (state.global_step > 0) {
-    read_optimizer_file(head.directory / "optimizer.pt", model, state);
+    state.optimizer =
+        read_optimizer_file(head.directory / "optimizer.pt", model, optimizer, state.global_step);
   } else {
-    allocate_moments(model, state);
+    state.optimizer = optimizer.new_state();
   }
   if (!head.arguments) return state;
 

@@ -19,10 +19,11 @@
 
 #include "spanforge/base/json.h"
 #include "spanforge/evaluation/answer_settings.h"
-#include "spanforge/model/model.h"
+#include "spanforge/model/trainable_model.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/train/arguments.h"
 #include "spanforge/train/observer.h"
+#include "spanforge/train/optimizer.h"
 #include "spanforge/train/output_directory.h"
 #include "spanforge/train/train_state.h"
 
@@ -40,14 +41,14 @@ struct Computing {
   std::string instructions, precision;  // "avx512", "fp32"
   bool operator==(const Computing&) const = default;
 };
-Computing computing_of(const QuestionAnsweringModel& model);  // this process's
+Computing computing_of(const TrainableModel& model);  // this process's
 
 // What a checkpoint holds beside the tensors. Borrowed for a call.
 struct CheckpointSource {
   const TrainingArguments& arguments;
   const TrainPlan& plan;
   const TrainState& state;
-  const QuestionAnsweringModel& model;
+  const TrainableModel& model;
   const Tokenizer& tokenizer;
   const AnswerSettings answer_settings;
   const DataFiles& data;
@@ -58,16 +59,16 @@ struct CheckpointSource {
 };
 
 // A checkpoint is written in two parts, which may be written at the same time. The large one,
-// weights and moments; of `state` it reads the step and the moments only.
-void write_checkpoint_tensors(const QuestionAnsweringModel& model, const TrainState& state,
-                              const TrainingArguments& arguments, double next_rate,
-                              const std::filesystem::path& directory);
+// weights and optimiser state; of `state` it reads the step and the optimiser's only.
+void write_checkpoint_tensors(const TrainableModel& model, const Optimizer& optimizer,
+                              const TrainState& state, const TrainingArguments& arguments,
+                              double next_rate, const std::filesystem::path& directory);
 // Everything else.
 void write_checkpoint_state(const CheckpointSource& source, const std::filesystem::path& directory);
 // spanforge.json's notes about the weights beside it: steps trained, data files.
 Json training_notes(int64_t steps, const DataFiles& data);
 // Bytes a checkpoint of this model takes, roughly and not too few.
-uint64_t checkpoint_bytes(const QuestionAnsweringModel& model);
+uint64_t checkpoint_bytes(const TrainableModel& model, const OptimizerState& state);
 
 // What can be read before there is a model.
 struct CheckpointHead {
@@ -75,6 +76,7 @@ struct CheckpointHead {
   std::optional<TrainingArguments> arguments;  // nullopt: HF's checkpoint
   DataFiles data;                              // empty: HF's checkpoint
   std::optional<Computing> computing;          // nullopt: HF's, or an early one of ours
+  std::string optimizer;                       // whose state HF's checkpoint holds; "": ours
   bool has_tokenizer = false;
   int64_t train_batch_size = 0, max_steps = 0;  // as trainer_state.json says; 0: it does not
   bool is_fallback = false;                     // newer ones of its run are damaged
@@ -92,10 +94,12 @@ void prove_whole(const std::filesystem::path& directory);
 std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
                                                 std::vector<std::string>& skipped);
 
-// Everything else. `model` must be the checkpoint's. Observers with a saved state get it.
+// Everything else. `model` must be the checkpoint's and `optimizer` of its kind. Observers with a
+// saved state get it.
 // best_model_checkpoint receives trainer_state.json's: beside this checkpoint when it is there, so
 // that a run may be moved.
-TrainState read_checkpoint_state(const CheckpointHead& head, const QuestionAnsweringModel& model,
+TrainState read_checkpoint_state(const CheckpointHead& head, const TrainableModel& model,
+                                 const Optimizer& optimizer,
                                  const std::vector<Observer*>& observers,
                                  std::filesystem::path& best_model_checkpoint);
 

@@ -15,7 +15,7 @@ constexpr const char* kMemory = "activations are always kept";
 constexpr const char* kUpload = "nothing is uploaded; --output holds the model";
 constexpr const char* kMetrics = "the metrics are those of docs/metrics.md";
 constexpr const char* kLoader = "batches are made from memory";
-constexpr const char* kOptimizer = "the optimizer is AdamW";
+constexpr const char* kOptimizer = "the optimizers of --optim take no arguments";
 
 constexpr ForeignOption kRows[] = {
     // Where and in which precision it computes.
@@ -49,10 +49,9 @@ constexpr ForeignOption kRows[] = {
     {"full_determinism", kAny, "a run is deterministic", kYesNo},
 
     // What is optimised.
-    {"optim", "adamw_torch|adamw_torch_fused", kOptimizer},
     {"optim_args", kNone, kOptimizer},
     {"optim_target_modules", kNone, kOptimizer},
-    {"adafactor", "false", kOptimizer, kYesNo},
+    {"adafactor", "false", "--optim adafactor asks for it", kYesNo},
     {"lr_scheduler_kwargs", "{}", "schedules have Transformers' defaults"},
     {"label_smoothing_factor", "0|0.0", "the loss is the cross-entropy"},
     {"neftune_noise_alpha", kNone, "no noise is added"},

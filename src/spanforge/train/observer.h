@@ -25,7 +25,7 @@ struct TrainPlan;
 struct TrainState;
 struct Evaluation;
 struct Dataset;
-class QuestionAnsweringModel;
+class TrainableModel;
 
 // A line for people: what was found and decided. The text is one line.
 struct Notice {
@@ -52,7 +52,7 @@ struct TrainView {
   const TrainingArguments& arguments;
   const TrainPlan& plan;
   const TrainState& state;
-  const QuestionAnsweringModel& model;
+  const TrainableModel& model;
 };
 
 class Observer {

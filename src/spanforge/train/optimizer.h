@@ -1,43 +1,87 @@
 #pragma once
-// AdamW over the model's flat arenas: the parameters that decay and those that do not lie in
-// alternating ranges, each updated in one call. Of embeddings only live rows are updated, those
-// whose tokens have occurred: without gradient and moments the update is nothing but weight decay.
+// What: the optimisers, each under its name of HF's `--optim`, each equal to what HF's Trainer 4.57
+//   makes of that name: torch.optim.AdamW, transformers' Adafactor with an external learning rate,
+//   torch.optim.SGD without momentum. An Optimizer says what it keeps (slots, which
+//   optimizer_state.h lays out) and how torch writes it down (step_form, settings); from that alone
+//   checkpoints are written and read (optimizer_file.h) and memory is counted.
+// A new optimiser: a file beside adamw.cpp, its row in optimizer.cpp, a test.
+// Threads: an Optimizer is one run's; step() computes on all threads.
 
 #include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
 #include <vector>
 
-#include "spanforge/model/model.h"
-#include "spanforge/ops/optimizer.h"
+#include "spanforge/formats/torch_file.h"
+#include "spanforge/model/trainable_model.h"
 #include "spanforge/train/arguments.h"
-#include "spanforge/train/train_state.h"
+#include "spanforge/train/optimizer_state.h"
+#include "spanforge/train/trained_parameters.h"
 
 namespace spanforge {
 
-class AdamW {
+// How a parameter's state in optimizer.pt counts steps.
+enum class StepForm {
+  kNone,         // not at all
+  kInteger,      // "step": a Python int
+  kFloatTensor,  // "step": a float32 tensor of rank 0, its own storage
+};
+
+// A key of torch's parameter groups, in torch's order, besides lr, weight_decay and params.
+struct GroupSetting {
+  std::string_view name;
+  TorchValue value;
+  // No option here sets it and the arithmetic depends on it: a file with another value is refused.
+  bool is_fixed = false;
+};
+
+// One update of all weights.
+struct UpdateStep {
+  int64_t number = 1;  // counted from 1
+  double learning_rate = 0;
+  float gradient_scale = 1;  // the clip factor
+};
+
+class Optimizer {
  public:
-  AdamW(const QuestionAnsweringModel& model, const TrainingArguments& arguments);
-  // One update; state.global_step counts the updates before. gradient_scale: the clip factor.
-  void step(QuestionAnsweringModel& model, TrainState& state, double learning_rate,
-            float gradient_scale);
+  explicit Optimizer(TrainedParameters parameters) : parameters_(std::move(parameters)) {}
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  virtual std::string_view name() const = 0;  // of --optim
+  virtual std::span<const StateSlot> slots() const = 0;
+  virtual StepForm step_form() const = 0;
+  virtual std::vector<GroupSetting> settings() const = 0;
+  // REQUIRES: `state` is new_state() or was read for this optimiser, and is the same at every call.
+  virtual void step(TrainableModel& model, const OptimizerState& state,
+                    const UpdateStep& update) = 0;
+
+  const TrainedParameters& parameters() const { return parameters_; }
+  OptimizerState new_state() const { return {slots(), parameters_}; }  // zeros
 
  private:
-  struct Range {
-    int64_t begin, end;  // elements of the arena
-    bool decays;
-  };
-  struct LiveRows {
-    std::vector<bool> is_live;
-    std::vector<int32_t> live, others;
-    void list();  // both from is_live
-  };
-  void step_embeddings(QuestionAnsweringModel& model, TrainState& state,
-                       const ops::AdamWConstants& constants);
-  LiveRows rows_with_moments(const Parameter& parameter, const TrainState& state) const;
-
-  std::vector<Range> ranges_;         // of all but the embeddings
-  std::vector<LiveRows> embeddings_;  // in the order of touched_rows(); made by the first step
-  double beta1_, beta2_, epsilon_, weight_decay_;
+  TrainedParameters parameters_;
 };
+
+struct OptimizerKind {
+  std::string_view name;  // of --optim
+  std::string_view mark;  // a key that only this kind's parameter groups have; names with the same
+                          // mark are one optimiser
+  std::unique_ptr<Optimizer> (*make)(TrainedParameters parameters,
+                                     const TrainingArguments& arguments);
+  std::span<const StateSlot> (*slots)();
+};
+std::span<const OptimizerKind> optimizer_kinds();
+// Error{kUsage, --optim} for a name that is none.
+const OptimizerKind& optimizer_kind(std::string_view name);
+
+// The optimiser that arguments.optim names. `model` outlives it.
+std::unique_ptr<Optimizer> make_optimizer(const TrainableModel& model,
+                                          const TrainingArguments& arguments);
+// Bytes that its slots take for a model of this shape, alignment left out.
+int64_t optimizer_state_bytes(std::string_view name, const ModelConfig& config);
 
 // HF's clip_grad_norm_: max_norm / (norm + 1e-6), at most 1; 1 when max_norm is 0 (no clipping).
 float clip_factor(double norm, double max_norm);

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 
+#include "spanforge/base/join.h"
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/random.h"
 #include "spanforge/formats/torch_file.h"
@@ -22,8 +23,13 @@ std::string_view bytes_of(const T* data, int64_t count) {
 }
 
 // Decaying parameters first: HF's two groups, concatenated.
-std::vector<const Parameter*> optimizer_order(const QuestionAnsweringModel& model) {
+std::vector<const Parameter*> optimizer_order(const TrainableModel& model,
+                                              const Optimizer& optimizer) {
   std::vector<const Parameter*> order = module_order(model);
+  std::erase_if(order, [&](const Parameter* p) {
+    return std::none_of(optimizer.parameters().begin(), optimizer.parameters().end(),
+                        [&](const TrainedParameter& trained) { return trained.row == p; });
+  });
   std::stable_partition(order.begin(), order.end(), [](const Parameter* p) { return p->decays; });
   return order;
 }
@@ -38,52 +44,70 @@ TorchDict dict(std::initializer_list<std::pair<const char*, TorchValue>> items) 
   return result;
 }
 
-TorchValue parameter_group(const TrainingArguments& a, double weight_decay, double rate,
-                           int64_t first, int64_t last) {
+TorchValue parameter_group(const Optimizer& optimizer, const TrainingArguments& arguments,
+                           double weight_decay, double rate, int64_t first, int64_t last) {
+  TorchDict group = dict({{"weight_decay", weight_decay}, {"lr", rate}});
+  for (const GroupSetting& setting : optimizer.settings()) {
+    group.items.emplace_back(TorchValue(setting.name), setting.value);
+  }
+  group.items.emplace_back(TorchValue("initial_lr"), arguments.learning_rate);
   TorchList indices;
   for (int64_t i = first; i < last; ++i) indices.emplace_back(i);
-  return dict({{"weight_decay", weight_decay},
-               {"lr", rate},
-               {"betas", TorchTuple{{a.adam_beta1, a.adam_beta2}}},
-               {"eps", a.adam_epsilon},
-               {"amsgrad", false},
-               {"maximize", false},
-               {"foreach", TorchValue()},
-               {"capturable", false},
-               {"differentiable", false},
-               {"fused", true},
-               {"decoupled_weight_decay", true},
-               {"initial_lr", a.learning_rate},
-               {"params", std::move(indices)}});
+  group.items.emplace_back(TorchValue("params"), std::move(indices));
+  return group;
 }
 
-// A parameter's part of a moment arena, as a tensor of the parameter's shape in the arena's
-// storage.
-TorchTensor moment_tensor(const Arena& arena, const Parameter& parameter) {
-  const auto* all = reinterpret_cast<const float*>(arena.data());
+// A parameter's part of a slot, in the slot's storage.
+TorchTensor part_tensor(const OptimizerState::Array& array, const OptimizerState::Part& part) {
+  const auto* all = reinterpret_cast<const float*>(array.memory.data());
   return {.type = StoredType::kF32,
-          .shape = parameter.shape,
-          .bytes = bytes_of(all + parameter.offset, parameter.size),
-          .storage = {reinterpret_cast<const char*>(arena.data()), arena.size()}};
+          .shape = part.shape,
+          .bytes = bytes_of(all + part.offset, part.size),
+          .storage = {reinterpret_cast<const char*>(array.memory.data()), array.memory.size()}};
+}
+
+const TorchList* groups_of(const TorchValue& root) {
+  const TorchValue* groups = root.find("param_groups");
+  return groups != nullptr ? groups->sequence() : nullptr;
+}
+
+// Of what settings are: None, bools, numbers and tuples of them.
+bool same_setting(const TorchValue& one, const TorchValue& other) {
+  const TorchList *items = one.sequence(), *others = other.sequence();
+  if (items != nullptr || others != nullptr) {
+    return items != nullptr && others != nullptr &&
+           std::equal(items->begin(), items->end(), others->begin(), others->end(), same_setting);
+  }
+  if (one.is_none() || other.is_none()) return one.is_none() && other.is_none();
+  return one.number().has_value() && one.number() == other.number();
 }
 
 class OptimizerReader {
  public:
-  OptimizerReader(const std::filesystem::path& file, const QuestionAnsweringModel& model)
-      : place_(file.string()), file_(file), order_(optimizer_order(model)) {}
+  OptimizerReader(const std::filesystem::path& file, const TrainableModel& model,
+                  const Optimizer& optimizer, int64_t global_step)
+      : place_(file.string()),
+        file_(file),
+        order_(optimizer_order(model, optimizer)),
+        optimizer_(optimizer),
+        step_(global_step) {}
 
-  void read_into(TrainState& state) {
+  OptimizerState read() {
     check_groups();
-    const TorchValue* moments = file_.root().find("state");
-    if (moments == nullptr) refuse("has no 'state'");
+    OptimizerState state = optimizer_.new_state();
+    const TorchValue* entries = file_.root().find("state");
+    if (entries == nullptr || entries->get_if<TorchDict>() == nullptr) refuse("has no 'state'");
     for (size_t i = 0; i < order_.size(); ++i) {
-      const TorchValue* entry = moments->find(static_cast<int64_t>(i));
-      if (entry == nullptr)
+      const TorchValue* entry = entries->find(static_cast<int64_t>(i));
+      if (entry == nullptr) {
+        if (optimizer_.step_form() == StepForm::kNone && state.arrays().empty()) continue;
         refuse(fmt::format("has no state of parameter {} ({})", i, order_[i]->name));
-      check_step(*entry, i, state.global_step);
-      copy(*entry, "exp_avg", i, state.first_moment);
-      copy(*entry, "exp_avg_sq", i, state.second_moment);
+      }
+      if (optimizer_.step_form() != StepForm::kNone) check_step(*entry, i);
+      for (const OptimizerState::Array& array : state.arrays()) copy(*entry, i, array);
+      check_keys(*entry, i, state);
     }
+    return state;
   }
 
  private:
@@ -91,41 +115,80 @@ class OptimizerReader {
     throw Error(ErrorCode::kBadModel, place_, why);
   }
 
-  // Two groups with as many parameters as ours: else numbers mean something else.
+  // This optimiser's, and two groups with as many parameters as ours: else numbers mean something
+  // else.
   void check_groups() const {
-    const TorchValue* groups = file_.root().find("param_groups");
-    const TorchList* list = groups != nullptr ? groups->sequence() : nullptr;
+    const std::string_view kind = optimizer_of_file(file_.root(), place_);
+    if (!same_optimizer(kind, optimizer_.name())) {
+      refuse(fmt::format("holds the state of {}, not of {}", kind, optimizer_.name()));
+    }
+    const TorchList* list = groups_of(file_.root());
     if (list == nullptr || list->size() != 2) refuse("'param_groups' is not a list of two groups");
+    for (const TorchValue& group : *list) check_settings(group);
     const int64_t decaying = count_decaying(order_);
     const int64_t expected[] = {decaying, static_cast<int64_t>(order_.size()) - decaying};
     for (size_t g = 0; g < 2; ++g) {
       const TorchValue* params = (*list)[g].find("params");
       const TorchList* indices = params != nullptr ? params->sequence() : nullptr;
-      const auto count = indices != nullptr ? static_cast<int64_t>(indices->size()) : -1;
+      if (indices == nullptr) refuse(fmt::format("group {} has no list 'params'", g));
+      const auto count = static_cast<int64_t>(indices->size());
       if (count != expected[g]) {
         refuse(fmt::format("group {} has {} parameters, this model has {}", g, count, expected[g]));
       }
     }
   }
 
-  void check_step(const TorchValue& entry, size_t index, int64_t step) const {
-    const TorchValue* value = entry.find("step");
-    const auto found = value != nullptr ? value->number() : std::nullopt;
-    if (found != static_cast<double>(step)) {
-      refuse(fmt::format("parameter {} has seen {} steps, trainer_state.json says {}", index,
-                         found ? fmt::format("{}", *found) : "no", step));
+  void check_settings(const TorchValue& group) const {
+    for (const GroupSetting& setting : optimizer_.settings()) {
+      const TorchValue* found = group.find(setting.name);
+      if (!setting.is_fixed || found == nullptr || same_setting(*found, setting.value)) continue;
+      refuse(fmt::format("'{}' of its 'param_groups' is not that of --optim {}", setting.name,
+                         optimizer_.name()));
     }
   }
 
-  void copy(const TorchValue& entry, std::string_view key, size_t index, Arena& arena) const {
-    const Parameter& parameter = *order_[index];
-    const TorchValue* value = entry.find(key);
-    const TorchTensor* tensor = value != nullptr ? value->get_if<TorchTensor>() : nullptr;
-    if (tensor == nullptr || tensor->type != StoredType::kF32 || tensor->shape != parameter.shape) {
-      refuse(fmt::format("{} of parameter {} is no float32 tensor of the shape of {}", key, index,
-                         parameter.name));
+  void check_step(const TorchValue& entry, size_t index) const {
+    const TorchValue* value = entry.find("step");
+    const auto found = value != nullptr ? value->number() : std::nullopt;
+    if (found != static_cast<double>(step_)) {
+      refuse(fmt::format("parameter {} has seen {} steps, trainer_state.json says {}", index,
+                         found ? fmt::format("{}", *found) : "no", step_));
     }
-    float* const to = reinterpret_cast<float*>(arena.data()) + parameter.offset;
+  }
+
+  // State that is not taken over would be lost silently.
+  void check_keys(const TorchValue& entry, size_t index, const OptimizerState& state) const {
+    const TorchDict* items = entry.get_if<TorchDict>();
+    if (items == nullptr) refuse(fmt::format("the state of parameter {} is no dict", index));
+    const auto is_known = [&](const TorchValue& key) {
+      const auto* name = key.get_if<std::string>();
+      if (name == nullptr) return false;
+      if (*name == "step") return optimizer_.step_form() != StepForm::kNone;
+      return std::any_of(state.arrays().begin(), state.arrays().end(), [&](const auto& array) {
+        return array.slot.name == *name && array.part_of(*order_[index]) != nullptr;
+      });
+    };
+    for (const auto& [key, value] : items->items) {
+      if (is_known(key)) continue;
+      const auto* name = key.get_if<std::string>();
+      refuse(fmt::format("parameter {} has a state that is not used here{}", index,
+                         name != nullptr ? fmt::format(", '{}'", quote_for_message(*name)) : ""));
+    }
+  }
+
+  void copy(const TorchValue& entry, size_t index, const OptimizerState::Array& array) const {
+    const Parameter& parameter = *order_[index];
+    const OptimizerState::Part* part = array.part_of(parameter);
+    if (part == nullptr) return;
+    const TorchValue* value = entry.find(array.slot.name);
+    const TorchTensor* tensor = value != nullptr ? value->get_if<TorchTensor>() : nullptr;
+    if (tensor == nullptr || tensor->type != StoredType::kF32 || tensor->shape != part->shape) {
+      std::vector<std::string> extents;
+      for (const int64_t extent : part->shape) extents.push_back(std::to_string(extent));
+      refuse(fmt::format("{} of parameter {} ({}) is no float32 tensor of shape [{}]",
+                         array.slot.name, index, parameter.name, join(extents, ",")));
+    }
+    float* const to = reinterpret_cast<float*>(array.memory.data()) + part->offset;
     if (file_.file().holds(tensor->bytes)) {
       file_.file().copy(tensor->bytes, to);  // the file may be cut off meanwhile
     } else {
@@ -136,6 +199,8 @@ class OptimizerReader {
   std::string place_;
   TorchFile file_;
   std::vector<const Parameter*> order_;
+  const Optimizer& optimizer_;
+  const int64_t step_;
 };
 
 // The state after seeding MT19937 with one number (Knuth's recurrence).
@@ -150,7 +215,7 @@ std::array<uint32_t, 624> mersenne_state(uint32_t seed) {
 
 }  // namespace
 
-std::vector<const Parameter*> module_order(const QuestionAnsweringModel& model) {
+std::vector<const Parameter*> module_order(const TrainableModel& model) {
   std::vector<const Parameter*> order;
   for (const Parameter& parameter : model.parameters()) order.push_back(&parameter);
   std::sort(order.begin(), order.end(), [](const Parameter* a, const Parameter* b) {
@@ -159,34 +224,55 @@ std::vector<const Parameter*> module_order(const QuestionAnsweringModel& model) 
   return order;
 }
 
-void write_optimizer_file(const std::filesystem::path& file, const QuestionAnsweringModel& model,
-                          const TrainingArguments& arguments, const TrainState& state,
+void write_optimizer_file(const std::filesystem::path& file, const TrainableModel& model,
+                          const Optimizer& optimizer, const OptimizerState& state,
+                          const TrainingArguments& arguments, int64_t global_step,
                           double next_rate) {
-  const std::vector<const Parameter*> order = optimizer_order(model);
+  const std::vector<const Parameter*> order = optimizer_order(model, optimizer);
+  const StepForm form = optimizer.step_form();
   // One number a parameter: torch counts them up in place, each in its own storage.
-  const std::vector<float> steps(order.size(), static_cast<float>(state.global_step));
+  const std::vector<float> steps(order.size(), static_cast<float>(global_step));
   TorchDict entries;
-  for (size_t i = 0; i < order.size() && state.global_step > 0; ++i) {
-    const TorchTensor own_step{
-        .type = StoredType::kF32, .shape = {}, .bytes = bytes_of(&steps[i], 1)};
-    entries.items.emplace_back(
-        static_cast<int64_t>(i),
-        dict({{"step", own_step},
-              {"exp_avg", moment_tensor(state.first_moment, *order[i])},
-              {"exp_avg_sq", moment_tensor(state.second_moment, *order[i])}}));
+  for (size_t i = 0; i < order.size() && global_step > 0; ++i) {
+    TorchDict entry;
+    if (form == StepForm::kInteger) entry.add("step", global_step);
+    if (form == StepForm::kFloatTensor) {
+      entry.add(
+          "step",
+          TorchTensor{.type = StoredType::kF32, .shape = {}, .bytes = bytes_of(&steps[i], 1)});
+    }
+    for (const OptimizerState::Array& array : state.arrays()) {
+      if (const auto* part = array.part_of(*order[i])) {
+        entry.add(array.slot.name, part_tensor(array, *part));
+      }
+    }
+    if (!entry.items.empty()) entries.add(static_cast<int64_t>(i), std::move(entry));
   }
   const int64_t decaying = count_decaying(order), all = static_cast<int64_t>(order.size());
   TorchList groups;
-  groups.push_back(parameter_group(arguments, arguments.weight_decay, next_rate, 0, decaying));
-  groups.push_back(parameter_group(arguments, 0.0, next_rate, decaying, all));
+  groups.push_back(
+      parameter_group(optimizer, arguments, arguments.weight_decay, next_rate, 0, decaying));
+  groups.push_back(parameter_group(optimizer, arguments, 0.0, next_rate, decaying, all));
   write_torch_file(file,
                    dict({{"state", std::move(entries)}, {"param_groups", std::move(groups)}}));
 }
 
-void read_optimizer_file(const std::filesystem::path& file, const QuestionAnsweringModel& model,
-                         TrainState& state) {
-  allocate_moments(model, state);
-  OptimizerReader(file, model).read_into(state);
+OptimizerState read_optimizer_file(const std::filesystem::path& file,
+                                   const TrainableModel& model, const Optimizer& optimizer,
+                                   int64_t global_step) {
+  return OptimizerReader(file, model, optimizer, global_step).read();
+}
+
+std::string_view optimizer_of_file(const TorchValue& root, const std::string& place) {
+  const TorchList* groups = groups_of(root);
+  for (const OptimizerKind& kind : optimizer_kinds()) {
+    if (groups != nullptr && !groups->empty() && groups->front().find(kind.mark) != nullptr) {
+      return kind.name;
+    }
+  }
+  throw Error(
+      ErrorCode::kBadModel, place,
+      fmt::format("its 'param_groups' are of no optimizer of --optim ({})", optimizer_names()));
 }
 
 void write_scheduler_file(const std::filesystem::path& file, const TrainingArguments& arguments,
@@ -213,12 +299,6 @@ void write_rng_file(const std::filesystem::path& file, uint64_t seed) {
   write_torch_file(file, dict({{"python", TorchTuple{{3, std::move(python_words), TorchValue()}}},
                                {"numpy", TorchTuple{{"MT19937", std::move(keys), 624, 0, 0.0}}},
                                {"cpu", cpu}}));
-}
-
-void allocate_moments(const QuestionAnsweringModel& model, TrainState& state) {
-  const auto bytes = static_cast<size_t>(model.all_weights().size()) * sizeof(float);
-  state.first_moment = Arena(bytes);
-  state.second_moment = Arena(bytes);
 }
 
 }  // namespace spanforge

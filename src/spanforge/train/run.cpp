@@ -13,7 +13,6 @@
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/early_stopping.h"
 #include "spanforge/train/evaluation_line.h"
-#include "spanforge/train/optimizer_file.h"
 
 namespace spanforge {
 namespace {
@@ -21,7 +20,7 @@ namespace {
 // Thrown out of an evaluation that a stop request cuts short.
 struct StopRequested {};
 
-double flos_per_token(const QuestionAnsweringModel& model) {
+double flos_per_token(const TrainableModel& model) {
   int64_t weights = 0;
   for (const Parameter& parameter : model.parameters()) {
     if (!parameter.embedding) weights += parameter.size;
@@ -42,8 +41,8 @@ TrainingRun::TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Obse
       schedule_{parse_schedule_kind(arguments_.lr_scheduler_type), arguments_.learning_rate,
                 plan_.warmup_steps, plan_.max_steps},
       order_(arguments_, setup.train.features.windows()),
-      optimizer_(setup.model, arguments_),
-      flos_per_token_(flos_per_token(setup.model)) {}
+      optimizer_(make_optimizer(*setup.model, arguments_)),
+      flos_per_token_(flos_per_token(*setup.model)) {}
 
 TrainResult TrainingRun::run() {
   begin();
@@ -56,9 +55,10 @@ TrainResult TrainingRun::run() {
     output_.wait_until_filled();  // what a checkpoint is written from changes now
     if (finite) {
       const float clip = clip_factor(gradient.norm, arguments_.max_grad_norm);
-      optimizer_.step(setup_.model, state_, rate(state_.global_step), clip);
+      optimizer_->step(*setup_.model, state_.optimizer,
+                       {state_.global_step + 1, rate(state_.global_step), clip});
     }
-    setup_.model.zero_gradients();
+    setup_.model->zero_gradients();
     count_step(batches, gradient, finite);
     state_.due = due_after_step(batches);
     do_due_events();
@@ -75,16 +75,17 @@ TrainResult TrainingRun::run() {
 
 void TrainingRun::begin() {
   start_ = std::chrono::steady_clock::now();
-  setup_.model.prepare_training();
+  setup_.model->prepare_training();
   if (setup_.checkpoint) {
-    state_ = read_checkpoint_state(*setup_.checkpoint, setup_.model, observers_, best_checkpoint_);
+    state_ = read_checkpoint_state(*setup_.checkpoint, *setup_.model, *optimizer_, observers_,
+                                   best_checkpoint_);
     // A checkpoint from outside OUTPUT is not one to fall back to.
     if (output_.step_of(setup_.checkpoint->directory) == state_.global_step) {
       saved_step_ = state_.global_step;
     }
     if (arguments_.load_best_model_at_end) expect_best();
   } else {
-    allocate_moments(setup_.model, state_);
+    state_.optimizer = optimizer_->new_state();
   }
   first_step_ = state_.global_step;
   for (Observer* observer : observers_) observer->on_train_begin(view());
@@ -126,7 +127,7 @@ TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& ba
     pack_windows(setup_.train.features, windows, batch_);
     const float scale = micro_batch_scale(batches, static_cast<int64_t>(windows.size()));
     const double sum =
-        setup_.model.forward_backward(batch_,
+        setup_.model->forward_backward(batch_,
                                       {.seeds = seeds,
                                        .gradient_scale = scale,
                                        .window_losses = &window_losses_},
@@ -137,7 +138,7 @@ TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& ba
       if (!std::isfinite(window_losses_[i])) bad_windows_.push_back(windows[i]);
     }
   }
-  gradient.norm = std::sqrt(setup_.model.gradient_sum_of_squares());
+  gradient.norm = std::sqrt(setup_.model->gradient_sum_of_squares());
   return gradient;
 }
 
@@ -162,26 +163,25 @@ bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& 
 
 // An update can overflow, too. Such a state would be saved in the place of a good one.
 void TrainingRun::require_finite_state() const {
-  const auto as_tensor = [](const Arena& arena) {
-    return make_tensor(reinterpret_cast<float*>(arena.data()), 1,
-                       static_cast<int64_t>(arena.size() / sizeof(float)));
-  };
-  const std::pair<const char*, Tensor> parts[] = {
-      {"", setup_.model.all_weights()},
-      {"the first moment of ", as_tensor(state_.first_moment)},
-      {"the second moment of ", as_tensor(state_.second_moment)}};
-  for (const auto& [what, values] : parts) {
-    const int64_t index = ops::first_non_finite(values);
-    if (index < 0) continue;
+  const auto refuse = [&](const std::string& where) {
     throw Error(ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step),
-                fmt::format("the update made NaN or Inf in {}{}; {}", what, parameter_at(index),
-                            advice()));
+                fmt::format("the update made NaN or Inf in {}; {}", where, advice()));
+  };
+  const int64_t index = ops::first_non_finite(setup_.model->all_weights());
+  if (index >= 0) refuse(parameter_at(index));
+  for (const OptimizerState::Array& array : state_.optimizer.arrays()) {
+    if (ops::first_non_finite(array.flat()) < 0) continue;
+    for (const TrainedParameter& trained : optimizer_->parameters()) {
+      if (array.part_of(*trained.row) == nullptr) continue;
+      if (ops::first_non_finite(array.of(*trained.row)) < 0) continue;
+      refuse(fmt::format("{} of {}", array.slot.name, trained.row->name));
+    }
   }
 }
 
 // Name of the parameter that an index into an arena falls into.
 std::string TrainingRun::parameter_at(int64_t index) const {
-  for (const Parameter& parameter : setup_.model.parameters()) {
+  for (const Parameter& parameter : setup_.model->parameters()) {
     if (index >= parameter.offset && index < parameter.offset + parameter.size)
       return parameter.name;
   }
@@ -200,7 +200,7 @@ void TrainingRun::refuse_non_finite(const StepGradient& gradient,
   std::vector<int32_t> windows = bad_windows_;
   std::string tensor = "the loss";
   if (std::isfinite(gradient.loss)) {
-    const int64_t index = ops::first_non_finite(setup_.model.all_gradients());
+    const int64_t index = ops::first_non_finite(setup_.model->all_gradients());
     tensor = index < 0 ? "the gradients' norm" : "the gradient of " + parameter_at(index);
     for (const auto& micro : batches.micro_batches)
       windows.insert(windows.end(), micro.begin(), micro.end());
@@ -322,7 +322,7 @@ bool TrainingRun::evaluate_model() {
   const ValidationData& data = *setup_.validation;
   Evaluation evaluation;
   try {
-    evaluation = evaluate(setup_.model, {data.dataset, setup_.tokenizer, data.chunks}, options);
+    evaluation = evaluate(*setup_.model, {data.dataset, setup_.tokenizer, data.chunks}, options);
   } catch (const StopRequested&) {
     return false;
   }
@@ -361,9 +361,11 @@ void TrainingRun::note_best(const LogLine& metrics) {
 void TrainingRun::begin_save() {
   complete_save();
   require_finite_state();
-  output_.begin(checkpoint_name(state_.global_step), checkpoint_bytes(setup_.model),
+  output_.begin(checkpoint_name(state_.global_step),
+                checkpoint_bytes(*setup_.model, state_.optimizer),
                 [this, next_rate = rate(state_.global_step)](const fs::path& directory) {
-                  write_checkpoint_tensors(setup_.model, state_, arguments_, next_rate, directory);
+                  write_checkpoint_tensors(*setup_.model, *optimizer_, state_, arguments_, next_rate,
+                                           directory);
                 });
 }
 
@@ -375,7 +377,7 @@ void TrainingRun::save(bool interruption) {
   const CheckpointSource source{arguments_,
                                 plan_,
                                 state_,
-                                setup_.model,
+                                *setup_.model,
                                 setup_.tokenizer,
                                 answer_settings(state_.fitted),
                                 setup_.data_files,

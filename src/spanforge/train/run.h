@@ -40,7 +40,7 @@ class TrainingRun {
   bool check_finite(const StepGradient& gradient, const StepBatches& batches);
   [[noreturn]] void refuse_non_finite(const StepGradient& gradient,
                                       const StepBatches& batches) const;
-  void require_finite_state() const;  // weights and moments
+  void require_finite_state() const;  // weights and the optimiser's state
   std::string parameter_at(int64_t index) const;
   std::string advice() const;
   void count_step(const StepBatches& batches, const StepGradient& gradient, bool updated);
@@ -51,7 +51,7 @@ class TrainingRun {
   void log_loss();
   bool evaluate_model();  // false: abandoned, because the run is asked to stop
   void note_best(const LogLine& metrics);
-  void begin_save();  // weights and moments, while they stay as they are; save() adds the rest
+  void begin_save();  // weights and the optimiser's state, while they stay; save() adds the rest
   void save(bool interruption);
   void complete_save();  // waits until the checkpoint being written is in place
   AnswerSettings answer_settings(const FittedSettings& fitted) const;
@@ -70,7 +70,7 @@ class TrainingRun {
   bool observers_want_stop() const;
   [[noreturn]] void interrupt();
   double rate(int64_t step) const { return learning_rate_at(schedule_, step); }
-  TrainView view() const { return {setup_.arguments, setup_.plan, state_, setup_.model}; }
+  TrainView view() const { return {setup_.arguments, setup_.plan, state_, *setup_.model}; }
   void notify(const std::string& text) const;
 
   Setup& setup_;
@@ -83,7 +83,7 @@ class TrainingRun {
   TrainState state_;
   Schedule schedule_;
   DataOrder order_;
-  AdamW optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   Workspace workspace_;
   PackedBatch batch_;
   std::vector<double> window_losses_;

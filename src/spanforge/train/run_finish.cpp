@@ -41,7 +41,7 @@ void TrainingRun::load_best() {
   if (best_checkpoint_.empty()) return;
   if (state_.best_global_step == state_.global_step) return;  // these are its weights
   require_best();
-  setup_.model.load_weights(best_checkpoint_);
+  setup_.model->load_weights(best_checkpoint_);
 }
 
 // HF's last line. Runtime and rates are of this process; the loss is the mean over all steps.
@@ -70,8 +70,8 @@ void TrainingRun::write_trained() {
   const AnswerSettings settings = answer_settings(is_best ? state_.best_fitted : state_.fitted);
   const Json notes = training_notes(is_best ? *state_.best_global_step : state_.global_step,
                                     setup_.data_files);
-  output_.publish("trained", checkpoint_bytes(setup_.model) / 3, [&](const fs::path& directory) {
-    setup_.model.save(directory);
+  output_.publish("trained", checkpoint_bytes(*setup_.model, {}), [&](const fs::path& directory) {
+    setup_.model->save(directory);
     setup_.tokenizer.save(directory);
     save_answer_settings(settings, notes, directory);
     PythonJsonStyle style;

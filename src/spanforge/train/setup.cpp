@@ -26,7 +26,7 @@ namespace {
 using Kind = Notice::Kind;
 
 struct LoadedModel {
-  QuestionAnsweringModel model;
+  std::unique_ptr<TrainableModel> model;
   LoadReport report;
 };
 
@@ -45,7 +45,8 @@ class SetupBuilder {
       LoadReport report;
       QuestionAnsweringModel model = QuestionAnsweringModel::load(directory, seed, &report);
       model.set_precision(kind);
-      return LoadedModel{std::move(model), std::move(report)};
+      return LoadedModel{std::make_unique<QuestionAnsweringModel>(std::move(model)),
+                         std::move(report)};
     });
   }
 
@@ -59,7 +60,8 @@ class SetupBuilder {
     }
   }
 
-  QuestionAnsweringModel take_model(std::future<LoadedModel> loading, const fs::path& directory) {
+  std::unique_ptr<TrainableModel> take_model(std::future<LoadedModel> loading,
+                                             const fs::path& directory) {
     auto [model, report] = loading.get();
     if (checkpoint_ && !report.initialized.empty()) {
       throw Error(ErrorCode::kBadModel, directory.string(),
@@ -67,8 +69,8 @@ class SetupBuilder {
     }
     const std::string source = checkpoint_ ? directory.string() : arguments_.model;
     for (const std::string& line : report.notes) notify(Kind::kInformation, line);
-    for (const auto& message : {unused_weights_message(report, model.config(), source),
-                                new_weights_message(report, model.config(), source)}) {
+    for (const auto& message : {unused_weights_message(report, model->config(), source),
+                                new_weights_message(report, model->config(), source)}) {
       for (const std::string& line : message_lines(message.value_or(""))) {
         notify(Kind::kWarning, line);
       }
@@ -233,7 +235,7 @@ class SetupBuilder {
                        checkpoint_->max_steps, plan.max_steps));
   }
 
-  void report_other_computing(const QuestionAnsweringModel& model) {
+  void report_other_computing(const TrainableModel& model) {
     if (!checkpoint_ || !checkpoint_->computing) return;
     const auto text = [](const Computing& c) {
       return fmt::format("{} thread{}, {}, {}", c.threads, c.threads == 1 ? "" : "s",
@@ -371,14 +373,14 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
     metrics = builder.choose_metrics(*validation);
     builder.report_overlap(overlap);
   }
-  QuestionAnsweringModel model = builder.take_model(std::move(loading), directory);
+  std::unique_ptr<TrainableModel> model = builder.take_model(std::move(loading), directory);
   builder.report_changes(directory);
   builder.stop_if_asked(directory);
   const AnswerSettings settings = builder.answer_settings(train.features, windows);
   if (validation) builder.report_fitting(settings, validation->dataset);
   const TrainPlan plan = make_plan(arguments, train.features.windows());
   builder.report_other_length(plan);
-  builder.report_other_computing(model);
+  builder.report_other_computing(*model);
   return Setup{std::move(arguments),
                std::move(model),
                std::move(tokenizer),

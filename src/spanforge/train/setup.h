@@ -15,7 +15,7 @@
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/features/feature_chunks.h"
 #include "spanforge/features/feature_set.h"
-#include "spanforge/model/model.h"
+#include "spanforge/model/trainable_model.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/evaluation_line.h"
@@ -35,7 +35,7 @@ struct ValidationData {
 
 struct Setup {
   TrainingArguments arguments;
-  QuestionAnsweringModel model;
+  std::unique_ptr<TrainableModel> model;
   Tokenizer tokenizer;
   TrainingData train;
   std::optional<ValidationData> validation;

@@ -6,7 +6,7 @@
 
 #include "spanforge/base/file.h"
 #include "spanforge/evaluation/evaluate.h"
-#include "spanforge/model/model.h"
+#include "spanforge/model/trainable_model.h"
 #include "spanforge/train/arguments.h"
 #include "spanforge/train/train_state.h"
 

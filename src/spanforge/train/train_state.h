@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "spanforge/tensor/arena.h"
 #include "spanforge/train/log_line.h"
+#include "spanforge/train/optimizer_state.h"
 
 namespace spanforge {
 
@@ -31,8 +31,7 @@ struct TrainState {
   int64_t global_step = 0;  // optimiser steps done
   double epoch = 0;  // epochs done, as HF counts: (micro-batches of this epoch done) / (in all)
 
-  // Both moments of AdamW, one float a weight, in the layout of the model's arena.
-  Arena first_moment, second_moment;
+  OptimizerState optimizer;  // of the run's optimiser (optimizer.h)
 
   // Losses of steps not yet logged, and of all logged ones: loss lines and train_loss.
   double loss_since_log = 0;

@@ -85,6 +85,15 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
   }
 }
 
+// HF's Trainer would load the wrong state without a word.
+void require_its_optimizer(const TrainingArguments& arguments, const CheckpointHead& checkpoint) {
+  if (same_optimizer(arguments.optim, checkpoint.optimizer)) return;
+  throw Error(ErrorCode::kUsage, "--optim",
+              fmt::format("is {}, but {} holds the state of {}; give --optim {}", arguments.optim,
+                          (checkpoint.directory / "optimizer.pt").string(), checkpoint.optimizer,
+                          checkpoint.optimizer));
+}
+
 // What stands in OUTPUT behind `step`, or at all, is not this run's: it would be what "last" finds.
 void require_free_output(const TrainingArguments& arguments, const OutputDirectory& output,
                          std::optional<int64_t> step) {
@@ -153,7 +162,10 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
   std::optional<CheckpointHead> checkpoint = find_checkpoint(arguments, output, context);
   if (checkpoint && checkpoint->arguments) adopt_saved_arguments(arguments, *checkpoint->arguments);
   resolve_arguments(arguments);
-  if (checkpoint && !checkpoint->arguments) adopt_foreign_batches(arguments, *checkpoint);
+  if (checkpoint && !checkpoint->arguments) {
+    adopt_foreign_batches(arguments, *checkpoint);
+    require_its_optimizer(arguments, *checkpoint);
+  }
   const std::optional<int64_t> step =
       checkpoint ? output.step_of(checkpoint->directory) : std::nullopt;
   require_free_output(arguments, output, step);

@@ -1,0 +1,82 @@
+#include "spanforge/train/optimizer_state.h"
+
+#include <algorithm>
+#include <string>
+
+#include "spanforge/base/error.h"
+#include "spanforge/model/parameter_table.h"
+
+namespace spanforge {
+namespace {
+
+int64_t aligned(int64_t offset) {
+  return (offset + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+}
+
+// The parts' places; returns how many elements the slot has in all.
+int64_t lay_out(const StateSlot& slot, const TrainedParameters& parameters,
+                std::vector<OptimizerState::Part>& parts) {
+  int64_t end = 0, shift = 0;
+  for (const auto& [row, joins] : parameters) {
+    std::optional<StateShape> shape = slot.shape(*row);
+    if (!shape) continue;
+    int64_t size = 1;
+    for (const int64_t extent : *shape) size *= extent;
+    if (slot.cuts_anywhere) {
+      if (!joins) shift = aligned(end) - row->offset;
+      end = row->offset + shift;
+    }
+    parts.push_back({row->offset, end, size, std::move(*shape)});
+    end += size;
+  }
+  return end;
+}
+
+}  // namespace
+
+OptimizerState::OptimizerState(std::span<const StateSlot> slots,
+                               const TrainedParameters& parameters) {
+  for (const StateSlot& slot : slots) {
+    Array array{.slot = slot};
+    const int64_t elements = lay_out(slot, parameters, array.parts);
+    array.memory = Arena(static_cast<size_t>(aligned(elements)) * sizeof(float));
+    arrays_.push_back(std::move(array));
+  }
+}
+
+Tensor OptimizerState::Array::flat() const {
+  return make_tensor(reinterpret_cast<float*>(memory.data()), 1,
+                     static_cast<int64_t>(memory.size() / sizeof(float)));
+}
+
+const OptimizerState::Part* OptimizerState::Array::part_of(const Parameter& parameter) const {
+  const auto found = std::lower_bound(
+      parts.begin(), parts.end(), parameter.offset,
+      [](const Part& part, int64_t offset) { return part.parameter_offset < offset; });
+  const bool has = found != parts.end() && found->parameter_offset == parameter.offset;
+  return has ? &*found : nullptr;
+}
+
+Tensor OptimizerState::Array::of(const Parameter& parameter) const {
+  const Part* part = part_of(parameter);
+  if (part == nullptr) {
+    throw Error(ErrorCode::kInternal, "optimizer state",
+                "there is no " + std::string(slot.name) + " of " + parameter.name);
+  }
+  return flat().columns(part->offset, part->size);
+}
+
+const OptimizerState::Array& OptimizerState::array(std::string_view name) const {
+  for (const Array& array : arrays_) {
+    if (array.slot.name == name) return array;
+  }
+  throw Error(ErrorCode::kInternal, "optimizer state", "has no " + std::string(name));
+}
+
+uint64_t OptimizerState::bytes() const {
+  uint64_t sum = 0;
+  for (const Array& array : arrays_) sum += array.memory.size();
+  return sum;
+}
+
+}  // namespace spanforge

@@ -1,0 +1,62 @@
+#pragma once
+// What: the arrays an optimiser keeps from step to step, by the names torch gives them: one array a
+//   slot, of it a part for each parameter that has such state. Parameters that are not trained have
+//   none.
+// Layout: a slot that may be cut at any element follows the arenas of the model within each run of
+//   trained parameters that lie side by side, gaps included, so that one flat range of the arenas
+//   is one of the slot. In other slots the parts follow each other without gaps. Gaps are zeros.
+// Identity: a part is found by its parameter's offset in the arenas, so a state belongs to a model
+// of
+//   one shape, and outlives it.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "spanforge/tensor/arena.h"
+#include "spanforge/train/trained_parameters.h"
+
+namespace spanforge {
+
+using StateShape = std::vector<int64_t>;  // empty: one number, a tensor of rank 0
+
+struct StateSlot {
+  std::string_view name;  // torch's key: "exp_avg"
+  // True where any part of a parameter can be updated with its part of the slot alone: the slot has
+  // the parameter's shape, and may be dealt out among processes at any element.
+  bool cuts_anywhere;
+  // Of a parameter's part; nullopt: it has none.
+  std::optional<StateShape> (*shape)(const Parameter& parameter);
+};
+
+class OptimizerState {
+ public:
+  OptimizerState() = default;  // without any slot
+  OptimizerState(std::span<const StateSlot> slots, const TrainedParameters& parameters);
+
+  struct Part {
+    int64_t parameter_offset;  // whose it is
+    int64_t offset, size;      // elements of the slot
+    StateShape shape;
+  };
+  struct Array {
+    StateSlot slot;
+    std::vector<Part> parts;  // in the order of the arenas
+    Arena memory;             // f32
+    Tensor flat() const;      // [1,n], gaps included
+    // nullptr: the parameter has no such state.
+    const Part* part_of(const Parameter& parameter) const;
+    // [1,n]; REQUIRES: it has such state.
+    Tensor of(const Parameter& parameter) const;
+  };
+  const std::vector<Array>& arrays() const { return arrays_; }
+  const Array& array(std::string_view name) const;  // REQUIRES: there is one
+  uint64_t bytes() const;
+
+ private:
+  std::vector<Array> arrays_;
+};
+
+}  // namespace spanforge
