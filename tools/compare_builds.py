@@ -53,6 +53,8 @@ EXPECTED = {
     "cmrc": Expected("training logs the CMRC metric where the validation data are Chinese, as those here are, and "
                      "names it to who selects by f1",
                      keys="eval_cmrc_(f1|exact)", lines="--metric-for-best-model: .*cmrc_f1"),
+    "options": Expected("options of training that there were not before stand in what a run saves",
+                        keys="optim|freeze|lora_(rank|alpha|dropout|target)", lines="(?!)"),
 }
 
 TRAIN = ("train --model ../model --train ../train.json --validation ../validation.json --output run"
