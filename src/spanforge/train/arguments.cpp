@@ -292,6 +292,7 @@ void resolve_arguments(TrainingArguments& a) {
   apply_recipe(a);
   if (a.eval_strategy != "no" && a.validation.empty())
     refuse("eval_strategy", "needs --validation");
+  check_learning(a);
   check_steps("warmup_steps", a.warmup_steps);
   check_steps("logging_steps", a.logging_steps);
   check_steps("save_steps", a.save_steps);

@@ -54,6 +54,10 @@ struct TrainingArguments {
   double adam_beta2 = 0.999;
   double adam_epsilon = 1e-8;
   double max_grad_norm = 1.0;
+  std::vector<std::string> freeze;
+  int64_t lora_rank = 0;
+  double lora_alpha = 8, lora_dropout = 0;
+  std::vector<std::string> lora_target;
   std::string on_nonfinite = "error";
   uint64_t seed = 42;
   std::optional<uint64_t> data_seed;
@@ -171,6 +175,16 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"adam_epsilon", "AdamW's epsilon", ">= 0"}, a.adam_epsilon);
   v(I{"max_grad_norm", "gradients are clipped to this norm; 0: not clipped", ">= 0"},
     a.max_grad_norm);
+  v(I{"freeze", "what does not learn: embeddings, encoder (all layers), layers:A-B (from 0, B included); repeat for "
+      "more", ""},
+    a.freeze);
+  v(I{"lora_rank", "train LoRA adapters of this rank and the head, nothing else; 0: no adapters", ">= 0", "lora_r"},
+    a.lora_rank);
+  v(I{"lora_alpha", "adapters are scaled by this over their rank", "> 0"}, a.lora_alpha);
+  v(I{"lora_dropout", "dropout of the adapters' inputs", "0..1"}, a.lora_dropout);
+  v(I{"lora_target", "linear layers that have adapters, as query or attention.output.dense, or all-linear; repeat "
+      "for more; default: query and value", "", "lora_target_modules"},
+    a.lora_target);
   v(I{"on_nonfinite", "NaN or Inf in loss or gradient: stop, or leave the step out", "error|skip"},
     a.on_nonfinite);
   v(I{"seed", "of dropout, a new head and, without data_seed, the data order", ">= 0"}, a.seed);

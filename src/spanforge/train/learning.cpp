@@ -1,0 +1,118 @@
+#include "spanforge/train/learning.h"
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+#include "spanforge/base/error.h"
+
+namespace spanforge {
+namespace {
+
+[[noreturn]] void refuse(std::string_view option, const std::string& reason) {
+  throw Error(ErrorCode::kUsage, option_flag(option), reason);
+}
+
+// Each value may list several, with commas between.
+std::vector<std::string> split_values(const std::vector<std::string>& values) {
+  std::vector<std::string> parts;
+  for (const std::string& value : values) {
+    for (size_t begin = 0; begin <= value.size();) {
+      const size_t end = std::min(value.find(',', begin), value.size());
+      parts.push_back(value.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+  return parts;
+}
+
+// "A-B", or "A" alone.
+std::optional<std::pair<int32_t, int32_t>> parse_range(std::string_view text) {
+  int32_t first = 0, last = 0;
+  const char* const end = text.data() + text.size();
+  auto [at, fault] = std::from_chars(text.data(), end, first);
+  if (fault != std::errc()) return std::nullopt;
+  last = first;
+  if (at != end) {
+    if (*at != '-') return std::nullopt;
+    std::tie(at, fault) = [&] {
+      const auto result = std::from_chars(at + 1, end, last);
+      return std::pair(result.ptr, result.ec);
+    }();
+    if (fault != std::errc() || at != end) return std::nullopt;
+  }
+  if (first < 0 || last < first) return std::nullopt;
+  return std::pair(first, last);
+}
+
+void parse_freeze(const std::vector<std::string>& values, int32_t layers, Learning& learning) {
+  constexpr std::string_view kLayers = "layers:";
+  for (const std::string& part : split_values(values)) {
+    if (part == "embeddings") {
+      learning.embeddings = false;
+    } else if (part == "encoder") {
+      learning.frozen_layers.emplace_back(0, layers - 1);
+    } else if (const auto range = part.starts_with(kLayers)
+                                      ? parse_range(std::string_view(part).substr(kLayers.size()))
+                                      : std::nullopt) {
+      learning.frozen_layers.push_back(*range);
+    } else {
+      refuse("freeze", fmt::format("is \"{}\", must be embeddings, encoder (all layers) or layers:A-B (from 0, "
+                                   "the last included)",
+                                   quote_for_message(part)));
+    }
+  }
+}
+
+LoraConfig given_lora(const TrainingArguments& a) {
+  return {.rank = static_cast<int32_t>(a.lora_rank),
+          .alpha = a.lora_alpha,
+          .dropout = a.lora_dropout,
+          .targets = split_values(a.lora_target)};
+}
+
+}  // namespace
+
+void check_learning(const TrainingArguments& a) {
+  Learning unused;
+  parse_freeze(a.freeze, /*layers=*/1, unused);
+  for (const std::string& target : split_values(a.lora_target)) {
+    if (target.empty()) refuse("lora_target", "names no layer");
+  }
+  if (a.lora_dropout >= 1) refuse("lora_dropout", "must be below 1");
+  if (a.lora_rank > 0 && !a.freeze.empty()) {
+    refuse("freeze", "goes without --lora-rank, which freezes all but adapters and head");
+  }
+}
+
+Learning choose_learning(const TrainingArguments& a, int32_t layers, const LoraConfig* adapter) {
+  Learning learning;
+  parse_freeze(a.freeze, layers, learning);
+  const LoraConfig given = given_lora(a);
+  if (adapter == nullptr) {
+    for (const char* option : {"lora_alpha", "lora_dropout", "lora_target"}) {
+      if (a.lora_rank == 0 && a.is_given(option)) refuse(option, "needs --lora-rank");
+    }
+    learning.lora = given;
+    return learning;
+  }
+  learning.lora = *adapter;
+  if (!a.freeze.empty()) {
+    refuse("freeze", "goes without an adapter, beside which all but the head is frozen");
+  }
+  const auto require_same = [&](const char* option, bool is_same, const std::string& has) {
+    if (is_same || !a.is_given(option)) return;
+    refuse(option, fmt::format("differs from the adapter's {}; leave it out to train the adapter on, or merge "
+                               "the adapter first (spanforge model convert --merge-lora)",
+                               has));
+  };
+  require_same("lora_rank", given.rank == adapter->rank, std::to_string(adapter->rank));
+  require_same("lora_alpha", given.alpha == adapter->alpha, fmt::format("{}", adapter->alpha));
+  require_same("lora_target", given.targets == adapter->targets, "target_modules");
+  if (a.is_given("lora_dropout")) learning.lora.dropout = given.dropout;  // of this training alone
+  return learning;
+}
+
+}  // namespace spanforge
