@@ -1,4 +1,4 @@
-# spanforge_layer(NAME [FAST] [DEPS layer...] [PUBLIC_LIBS lib...] [PRIVATE_LIBS lib...])
+# spanforge_layer(NAME [FAST|LIGHT] [DEPS layer...] [PUBLIC_LIBS lib...] [PRIVATE_LIBS lib...])
 #
 # One static library a folder of src/spanforge/, with the folders in it. Each layer has an include root of its own in the
 # build tree that holds one link, spanforge/NAME -> src/spanforge/NAME, and a layer is compiled
@@ -9,13 +9,16 @@
 # that the headers of these layers need; tests/claims/check_layers.py sees that nobody uses one of those
 # without naming it.
 #
-# FAST is for layers that spend the time of a training or an answer in code of their own.
+# FAST (-O3) is for layers that spend the time of a training or an answer in code of their own, LIGHT (-O1)
+# for those that have others do what takes long; the rest read and write files (-O2).
 add_library(spanforge_flags INTERFACE)
 target_link_libraries(spanforge_flags INTERFACE OpenMP::OpenMP_CXX)  # for all: precompiled headers want equal flags
 target_compile_options(spanforge_flags INTERFACE -Wall -Wextra -Wshadow -Wno-unused-parameter
   -Wno-missing-field-initializers $<$<BOOL:${SPANFORGE_WERROR}>:-Werror>
   # GCC 12 sees overlapping copies in "literal" + std::to_string(x) that are not there (bug 105651).
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+  # Compiled with others, a source is to GCC a header, whose classes others could see.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${SPANFORGE_UNITY}>>:-Wno-subobject-linkage>)
 if(SPANFORGE_SANITIZE)
   target_compile_options(spanforge_flags INTERFACE -fsanitize=${SPANFORGE_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS)
@@ -71,9 +74,12 @@ spanforge_precompiled(spanforge_common_headers LIBS fmt::fmt HEADERS ${SPANFORGE
 set(SPANFORGE_FAST_OPTIONS $<$<CONFIG:Release>:-O3> -ffp-contract=off)
 spanforge_precompiled(spanforge_fast_headers LIBS fmt::fmt HEADERS ${SPANFORGE_COMMON_HEADERS}
   OPTIONS ${SPANFORGE_FAST_OPTIONS})
+set(SPANFORGE_LIGHT_OPTIONS $<$<CONFIG:Release>:-O1>)
+spanforge_precompiled(spanforge_light_headers LIBS fmt::fmt HEADERS ${SPANFORGE_COMMON_HEADERS}
+  OPTIONS ${SPANFORGE_LIGHT_OPTIONS})
 
 function(spanforge_layer name)
-  cmake_parse_arguments(ARG "FAST" "" "DEPS;PUBLIC_LIBS;PRIVATE_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "FAST;LIGHT" "" "DEPS;PUBLIC_LIBS;PRIVATE_LIBS" ${ARGN})
   set(source_dir ${CMAKE_SOURCE_DIR}/src/spanforge/${name})
   set(root ${CMAKE_BINARY_DIR}/include/${name})
   file(MAKE_DIRECTORY ${root}/spanforge)
@@ -94,6 +100,9 @@ function(spanforge_layer name)
   if(ARG_FAST)
     target_compile_options(spanforge_${name} PRIVATE ${SPANFORGE_FAST_OPTIONS})
     spanforge_precompile(spanforge_${name} spanforge_fast_headers)
+  elseif(ARG_LIGHT)
+    target_compile_options(spanforge_${name} PRIVATE ${SPANFORGE_LIGHT_OPTIONS})
+    spanforge_precompile(spanforge_${name} spanforge_light_headers)
   else()
     spanforge_precompile(spanforge_${name} spanforge_common_headers)
   endif()

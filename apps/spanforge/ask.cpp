@@ -19,7 +19,7 @@
 namespace spanforge::app {
 namespace {
 
-struct Options {
+struct AskCommandOptions {
   std::string model, context, context_file, input, on_bad_row = "error";
   std::optional<std::string> decoder;
   std::vector<std::string> questions;
@@ -29,7 +29,7 @@ struct Options {
   int32_t threads = 0;
 };
 
-Json to_json(const AskAnswer& answer) {
+Json answer_to_json(const AskAnswer& answer) {
   return {{"score", answer.score},
           {"start", answer.span.start},
           {"end", answer.span.end},
@@ -41,7 +41,7 @@ std::string json_text(const std::vector<AskAnswer>& answers, const AskOptions& o
                       const std::optional<std::string>& id) {
   std::vector<std::string> rows;
   for (const AskAnswer& answer : answers) {
-    std::string row = dump_python_json(to_json(answer), {.ensure_ascii = false});
+    std::string row = dump_python_json(answer_to_json(answer), {.ensure_ascii = false});
     if (id) row.replace(0, 1, fmt::format("{{\"id\": {}, ", *id));
     rows.push_back(std::move(row));
   }
@@ -49,14 +49,15 @@ std::string json_text(const std::vector<AskAnswer>& answers, const AskOptions& o
   return options.top_k == 1 && rows.size() == 1 ? all : fmt::format("[{}]", all);
 }
 
-void print_answers(const Options& o, const Asked& asked, const std::vector<AskAnswer>& answers) {
+void print_answers(const AskCommandOptions& o, const Asked& asked,
+                   const std::vector<AskAnswer>& answers) {
   if (o.json) return print(json_text(answers, o.ask, asked.id) + "\n");
   print(asked.text.question + "\n");
-  for (const AskAnswer& answer : answers) print(python_str(to_json(answer)) + "\n");
+  for (const AskAnswer& answer : answers) print(python_str(answer_to_json(answer)) + "\n");
 }
 
 // What the library says about a question names the question; here is where it came from.
-std::vector<std::vector<AskAnswer>> ask(const Options& o, const Pipeline& pipeline,
+std::vector<std::vector<AskAnswer>> ask(const AskCommandOptions& o, const Pipeline& pipeline,
                                         const std::vector<Asked>& questions) {
   std::vector<QuestionContext> texts;
   for (const Asked& asked : questions) texts.push_back(asked.text);
@@ -68,14 +69,15 @@ std::vector<std::vector<AskAnswer>> ask(const Options& o, const Pipeline& pipeli
   }
 }
 
-void answer_all(const Options& o, const Pipeline& pipeline, const std::vector<Asked>& questions) {
+void answer_all(const AskCommandOptions& o, const Pipeline& pipeline,
+                const std::vector<Asked>& questions) {
   const auto answers = ask(o, pipeline, questions);
   release_notes();
   for (size_t i = 0; i < questions.size(); ++i) print_answers(o, questions[i], answers[i]);
 }
 
 // In the place of a bad row's answer. An unknown id is null.
-void print_row_error(const Options& o, const Asked& asked, const Error& error) {
+void print_row_error(const AskCommandOptions& o, const Asked& asked, const Error& error) {
   const std::string id = asked.id.value_or("null");
   const Json said = {{"error", error.what()}};
   std::string row = dump_python_json(said, {.ensure_ascii = false});
@@ -85,7 +87,7 @@ void print_row_error(const Options& o, const Asked& asked, const Error& error) {
 }
 
 // Rows that are there, up to the first bad one that ends the command; none: the end.
-std::vector<QuestionRow> next_rows(const Options& o, QuestionReader& reader) {
+std::vector<QuestionRow> next_rows(const AskCommandOptions& o, QuestionReader& reader) {
   constexpr size_t kRows = 1024, kBytes = size_t{4} << 20;
   std::vector<QuestionRow> rows;
   for (size_t bytes = 0; rows.size() < kRows && bytes < kBytes;) {
@@ -100,7 +102,7 @@ std::vector<QuestionRow> next_rows(const Options& o, QuestionReader& reader) {
 }
 
 // Answers what the rows ask, and notes beside each row why it has no answer.
-std::vector<AskResult> answer_rows(const Options& o, const Pipeline& pipeline,
+std::vector<AskResult> answer_rows(const AskCommandOptions& o, const Pipeline& pipeline,
                                    const QuestionReader& reader, std::vector<QuestionRow>& rows) {
   std::vector<QuestionContext> texts;
   for (const QuestionRow& row : rows) {
@@ -122,7 +124,7 @@ std::vector<AskResult> answer_rows(const Options& o, const Pipeline& pipeline,
 
 // Each answer is printed before the next row is waited for; rows that are there already are answered
 // together.
-void answer_input(const Options& o, const Pipeline& pipeline, QuestionReader& reader) {
+void answer_input(const AskCommandOptions& o, const Pipeline& pipeline, QuestionReader& reader) {
   int64_t total = 0, bad = 0;
   while (!output_closed()) {
     std::vector<QuestionRow> rows = next_rows(o, reader);
@@ -150,7 +152,7 @@ void answer_input(const Options& o, const Pipeline& pipeline, QuestionReader& re
 }
 
 // A question a line, answered at once, until the input ends.
-void prompt(const Options& o, const Pipeline& pipeline, const std::string& context) {
+void prompt(const AskCommandOptions& o, const Pipeline& pipeline, const std::string& context) {
   release_notes();
   std::string question;
   while (!output_closed()) {
@@ -167,7 +169,7 @@ void prompt(const Options& o, const Pipeline& pipeline, const std::string& conte
   }
 }
 
-void declare(OptionTable& table, Options& o) {
+void declare(OptionTable& table, AskCommandOptions& o) {
   table(kModelOption, o.model);
   table({"context", "the text to answer from", ""}, o.context);
   table({"context_file", "file that holds the text to answer from (UTF-8); -: standard input", ""},
@@ -202,7 +204,7 @@ void declare(OptionTable& table, Options& o) {
 }  // namespace
 
 int run_ask(const Arguments& arguments) {
-  Options o;
+  AskCommandOptions o;
   OptionTable table;
   declare(table, o);
   if (!table.parse(arguments)) return 0;

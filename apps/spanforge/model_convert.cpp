@@ -29,7 +29,7 @@ bool is_weight_file(const fs::path& file) {
          extension == ".msgpack" || name.ends_with(".index.json") || name.starts_with(".");
 }
 
-struct Options {
+struct ModelConvertOptions {
   std::string model, output, calibrate, validation;
   DataInput input;
   bool int8 = false;
@@ -37,7 +37,7 @@ struct Options {
   int32_t threads = 0;
 };
 
-void declare(OptionTable& table, Options& o) {
+void declare(OptionTable& table, ModelConvertOptions& o) {
   table(kModelOption, o.model);
   table({"output", "directory to make", "", "output_dir"}, o.output);
   table.add_switch({"int8", "make an int8 model, for answering (docs/int8.md)", ""}, o.int8);
@@ -56,7 +56,7 @@ void declare(OptionTable& table, Options& o) {
   table(kThreadsOption, o.threads);
 }
 
-void check(const OptionTable& table, const Options& o) {
+void check(const OptionTable& table, const ModelConvertOptions& o) {
   table.require("model");
   table.require("output");
   if (o.int8) {
@@ -102,7 +102,7 @@ void complete_config(const fs::path& source, const fs::path& directory) {
   note(*config.note());
 }
 
-void convert_int8(const Options& o) {
+void convert_int8(const ModelConvertOptions& o) {
   require_distinct_inputs({o.calibrate, o.validation});
   const fs::path source = resolve_model(o.model);
   const Dataset calibration = o.input.load(o.calibrate);
@@ -122,7 +122,7 @@ void convert_int8(const Options& o) {
        scores.after.f1);
 }
 
-void convert_format(const Options& o) {
+void convert_format(const ModelConvertOptions& o) {
   const fs::path source = resolve_model(o.model);
   const WeightFiles weights(source);
   std::optional<std::string> weights_line;
@@ -144,7 +144,7 @@ void convert_format(const Options& o) {
 }  // namespace
 
 int run_model_convert(const Arguments& arguments) {
-  Options o;
+  ModelConvertOptions o;
   OptionTable table;
   declare(table, o);
   if (!table.parse(arguments)) return 0;

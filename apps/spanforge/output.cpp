@@ -18,8 +18,8 @@ namespace spanforge::app {
 namespace {
 
 constexpr size_t kBufferBytes = 1 << 16;
-std::string buffer;
-bool closed = false;
+std::string stdout_buffer;
+bool stdout_closed = false;
 bool notes_released = false;
 std::vector<std::string> held_notes;
 
@@ -58,35 +58,35 @@ std::string without_controls(std::string_view text) {
 }  // namespace
 
 void flush_output() {
-  std::string_view rest = buffer;
-  while (!rest.empty() && !closed) {
+  std::string_view rest = stdout_buffer;
+  while (!rest.empty() && !stdout_closed) {
     const ssize_t written = write_some(STDOUT_FILENO, rest);
     if (written >= 0) {
       rest.remove_prefix(static_cast<size_t>(written));
     } else if (errno == EPIPE || errno == EBADF) {
-      closed = true;
+      stdout_closed = true;
     } else {
       const int reason = errno;
-      buffer.clear();
-      closed = true;
+      stdout_buffer.clear();
+      stdout_closed = true;
       throw Error(ErrorCode::kIo, "standard output", std::strerror(reason));
     }
   }
-  buffer.clear();
+  stdout_buffer.clear();
 }
 
 void print(std::string_view text) {
-  if (closed) return;
+  if (stdout_closed) return;
   static const bool to_terminal = stdout_is_terminal();
   if (to_terminal) {
-    buffer += without_controls(text);
+    stdout_buffer += without_controls(text);
   } else {
-    buffer += text;
+    stdout_buffer += text;
   }
-  if (buffer.size() >= kBufferBytes) flush_output();
+  if (stdout_buffer.size() >= kBufferBytes) flush_output();
 }
 
-bool output_closed() { return closed; }
+bool output_closed() { return stdout_closed; }
 
 void print_json(const Json& value) {
   print(dump_python_json(value, {.ensure_ascii = false}));

@@ -23,12 +23,12 @@ std::string random_bytes(size_t size) {
   return bytes;
 }
 
-class Descriptor {
+class OpenedFile {
  public:
-  Descriptor(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {
+  OpenedFile(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {
     EXPECT_GE(fd_, 0) << path;
   }
-  ~Descriptor() { ::close(fd_); }
+  ~OpenedFile() { ::close(fd_); }
   operator int() const { return fd_; }
 
  private:
@@ -45,7 +45,7 @@ TEST(BackgroundWriter, WritesAndHashesAnySizeInAnyPieces) {
       const std::string bytes = random_bytes(size);
       const fs::path path = directory / "f";
       {
-        const Descriptor fd(path, O_WRONLY | O_CREAT | O_TRUNC);
+        const OpenedFile fd(path, O_WRONLY | O_CREAT | O_TRUNC);
         BackgroundWriter writer(fd, path);
         for (size_t at = 0; at < size; at += piece) {
           writer.write(std::string_view(bytes).substr(at, piece));
@@ -59,7 +59,7 @@ TEST(BackgroundWriter, WritesAndHashesAnySizeInAnyPieces) {
 
 TEST(BackgroundWriter, TellsOfAFullDisk) {
   const std::string bytes = random_bytes(size_t{64} << 20);
-  const Descriptor fd("/dev/full", O_WRONLY);
+  const OpenedFile fd("/dev/full", O_WRONLY);
   BackgroundWriter writer(fd, "some/file");
   const Error error = testing::expect_error(ErrorCode::kIo, [&] {
     writer.write(bytes);
@@ -71,7 +71,7 @@ TEST(BackgroundWriter, TellsOfAFullDisk) {
 
 TEST(BackgroundWriter, CanBeGivenUp) {
   const testing::TemporaryDirectory directory;
-  const Descriptor fd(directory / "f", O_WRONLY | O_CREAT);
+  const OpenedFile fd(directory / "f", O_WRONLY | O_CREAT);
   const std::string bytes = random_bytes(size_t{20} << 20);
   {
     BackgroundWriter writer(fd, directory / "f");

@@ -50,7 +50,7 @@ def read_cmake(root):
     for call in re.finditer(r"\bspanforge_layer\(([^)]*)\)", text):
         name, *words = call.group(1).split()
         lists = layers[name] = {"DEPS": [], "PUBLIC_LIBS": [], "PRIVATE_LIBS": []}
-        if words[:1] == ["FAST"]:
+        if words[:1] in (["FAST"], ["LIGHT"]):
             del words[0]
         for word in words:
             if word in lists:
@@ -136,14 +136,22 @@ def problems(root, build=None):
         yield from wide_roots(root, build, below)
 
 
+def layer_of(file, root, below):
+    """Whose source this is, or whose several sources that are compiled at once; None where it is no layer's."""
+    if file.is_relative_to(root / "src/spanforge"):
+        return file.relative_to(root / "src/spanforge").parts[0]
+    several = re.search(r"/spanforge_(\w+)\.dir/Unity/", str(file))
+    return several.group(1) if several and several.group(1) in below else None
+
+
 def wide_roots(root, build, below):
     """Include roots of layers that are not below, in the commands CMake wrote."""
     seen = set()
     for command in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
         file = pathlib.Path(command["file"])
-        if not file.is_relative_to(root / "src/spanforge"):
+        name = layer_of(file, root, below)
+        if name is None:
             continue
-        name = file.relative_to(root / "src/spanforge").parts[0]
         seen.add(name)
         for word in shlex.split(command["command"]):
             if word.startswith("-I") or word.startswith("/"):
@@ -212,12 +220,13 @@ def self_test():
         build.mkdir()
         for roots, count in {"low high": 0, "low high top": 1, "low": 0}.items():
             words = " ".join(f"-I{build}/include/{name}" for name in roots.split())
-            commands = [{"file": f"{root}/src/spanforge/{name}/a.cpp", "command": f"c++ {words if name == 'high' else ''} x.cpp"}
-                        for name in ("high", "top")]
-            (build / "compile_commands.json").write_text(json.dumps(commands))
-            found = list(wide_roots(root, build, {"low": set(), "high": {"low"}, "top": {"low", "high"}}))
-            if len(found) != count:
-                bad.append(f"roots {roots}: {found}")
+            for source in ("src/spanforge/{}/a.cpp", "build/CMakeFiles/spanforge_{}.dir/Unity/unity_0_cxx.cxx"):
+                commands = [{"file": f"{root}/{source.format(name)}", "command": f"c++ {words if name == 'high' else ''} x.cpp"}
+                            for name in ("high", "top")]
+                (build / "compile_commands.json").write_text(json.dumps(commands))
+                found = list(wide_roots(root, build, {"low": set(), "high": {"low"}, "top": {"low", "high"}}))
+                if len(found) != count:
+                    bad.append(f"roots {roots} of {source}: {found}")
     return bad
 
 

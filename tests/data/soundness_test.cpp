@@ -21,14 +21,14 @@ const std::string kSecondNull = row(
 const std::string kFlag = row("l", R"("answers": [], "is_impossible": "true")");
 const std::string kStart = row("t", R"("answers": [{"text": "b", "answer_start": "4"}])");
 
-struct Case {
+struct SoundnessCase {
   const char* name;
   std::string rows;
   bool trains, scores, scores_by_id;
 };
 
 TEST(Soundness, EachUseIsStoppedByWhatSpoilsItAlone) {
-  const std::vector<Case> cases = {
+  const std::vector<SoundnessCase> cases = {
       {"sound", kSound, true, true, true},
       {"a line that is no JSON", kSound + kNoJson, false, false, false},
       {"an id twice", kSound + kTwice, true, true, false},
@@ -38,7 +38,7 @@ TEST(Soundness, EachUseIsStoppedByWhatSpoilsItAlone) {
       {"a flag as a text", kSound + kFlag, true, true, true},
       {"a start as a text", kSound + kStart, true, true, true},
   };
-  for (const Case& one : cases) {
+  for (const SoundnessCase& one : cases) {
     SCOPED_TRACE(one.name);
     const Dataset set = read_dataset_text(one.rows, "set.jsonl");
     const auto passes = [&](auto&& require) {

@@ -8,7 +8,7 @@ namespace {
 
 using Rows = std::vector<std::vector<std::string>>;
 
-Rows read(std::string_view text, TableShape shape = {}) {
+Rows cells_of(std::string_view text, TableShape shape = {}) {
   TableReader reader(text, shape);
   Rows rows;
   TableRow row;
@@ -34,7 +34,7 @@ TEST(TableReader, ReadsQuotesLineEndsAndSeparators) {
                                    {"", {}}};
   for (const Case& one : cases) {
     SCOPED_TRACE(std::string(one.text));
-    EXPECT_EQ(read(one.text), one.rows);
+    EXPECT_EQ(cells_of(one.text), one.rows);
   }
 }
 
@@ -80,7 +80,7 @@ TEST(TableReader, ReadsBackWhatIsWrittenByTheRules) {
       text += end;
     }
     SCOPED_TRACE(text);
-    EXPECT_EQ(read(text), rows);
+    EXPECT_EQ(cells_of(text), rows);
   }
 }
 
@@ -110,11 +110,11 @@ TEST(FindShape, TellsTheSeparator) {
 TEST(FindShape, TakesQuotesOfATsvAsCharactersWhereTheyEncloseNothing) {
   const std::string_view plain = "question\tcontext\n\"Who\" sings?\t\"Ann\n";
   EXPECT_FALSE(find_shape(plain, "a.tsv").quotes);
-  EXPECT_EQ(read(plain, find_shape(plain, "a.tsv"))[1],
+  EXPECT_EQ(cells_of(plain, find_shape(plain, "a.tsv"))[1],
             (std::vector<std::string>{"\"Who\" sings?", "\"Ann"}));
   const std::string_view quoted = "question\tcontext\n\"a\tb\"\t\"c\"\"\nd\"\n";
   EXPECT_TRUE(find_shape(quoted, "a.tsv").quotes);
-  EXPECT_EQ(read(quoted, find_shape(quoted, "a.tsv"))[1],
+  EXPECT_EQ(cells_of(quoted, find_shape(quoted, "a.tsv"))[1],
             (std::vector<std::string>{"a\tb", "c\"\nd"}));
 }
 

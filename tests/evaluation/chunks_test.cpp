@@ -2,7 +2,7 @@
 // logits are the same in every batch (OneByOne).
 #include <gtest/gtest.h>
 
-
+#include "evaluation/numbered_words.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
 #include "spanforge/evaluation/analysis.h"
@@ -16,15 +16,9 @@
 namespace spanforge {
 namespace {
 
-constexpr int kWords = 20;
-
-std::string random_text(CounterStream& stream, size_t words) {
-  std::string text;
-  for (size_t i = 0; i < words; ++i) {
-    text += (i == 0 ? "w" : " w") + std::to_string(stream.next_below(kWords));
-  }
-  return text;
-}
+using testing::kWords;
+using testing::random_text;
+using testing::word;
 
 // Gives each window's logits as if it were alone. A matrix product's last bits may depend on how many
 // rows it has (oneDNN's do on AVX2), and chunks make other batches: that is not what is asked here.
@@ -80,7 +74,7 @@ class Chunks : public ::testing::Test {
 
   static Tokenizer make_tokenizer() {
     std::vector<std::string> vocabulary = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
-    for (int i = 0; i < kWords; ++i) vocabulary.push_back("w" + std::to_string(i));
+    for (int i = 0; i < kWords; ++i) vocabulary.push_back(word(i));
     return Tokenizer::from_vocabulary(vocabulary, {}, "vocab");
   }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "evaluation/numbered_words.h"
 #include "spanforge/base/random.h"
 #include "spanforge/model/model.h"
 #include "spanforge/text/tokenizer.h"
@@ -14,19 +15,9 @@
 namespace spanforge {
 namespace {
 
-constexpr int kWords = 20;
-
-std::string word(uint64_t i) {
-  std::string text = "w";
-  text += std::to_string(i);
-  return text;
-}
-
-std::string random_text(CounterStream& stream, size_t words) {
-  std::string text = word(stream.next_below(kWords));
-  for (size_t i = 1; i < words; ++i) text += ' ' + word(stream.next_below(kWords));
-  return text;
-}
+using testing::kWords;
+using testing::random_text;
+using testing::word;
 
 class PredictAll : public ::testing::Test {
  protected:

@@ -26,12 +26,12 @@ double keep_factor(const Dropout& dropout, int64_t row, int64_t column) {
                                                                     : 0;
 }
 
-struct Case {
+struct LayerNormCase {
   Matrix x, bias, residual, gamma, beta;
   Dropout dropout;
 };
 
-Matrix reference_z(const Case& c) {
+Matrix reference_z(const LayerNormCase& c) {
   Matrix z(c.x.rows, c.x.cols);
   for (int64_t t = 0; t < z.rows; ++t) {
     for (int64_t j = 0; j < z.cols; ++j) {
@@ -56,9 +56,9 @@ Matrix normalise(const Matrix& z, const Matrix& gamma, const Matrix& beta) {
   return y;
 }
 
-Case random_case(CounterStream& stream, int64_t rows, int64_t n, DType dtype,
-                 std::vector<uint64_t>& keys, float p, double mean = 0) {
-  Case c;
+LayerNormCase random_case(CounterStream& stream, int64_t rows, int64_t n, DType dtype,
+                          std::vector<uint64_t>& keys, float p, double mean = 0) {
+  LayerNormCase c;
   c.x = rounded(random_matrix(stream, rows, n, 1, mean), dtype);
   c.bias = rounded(random_matrix(stream, 1, n), DType::kF32);
   c.residual = rounded(random_matrix(stream, rows, n), dtype);
@@ -79,7 +79,7 @@ TEST(LayerNorm, EqualsReferenceForwardOnAwkwardShapes) {
         SCOPED_TRACE(std::string(dtype_name(dtype)) + " n " + std::to_string(n));
         CounterStream stream(seed + static_cast<uint64_t>(n));
         std::vector<uint64_t> keys;
-        const Case c = random_case(stream, 9, n, dtype, keys, n % 2 == 0 ? 0.0f : 0.3f);
+        const LayerNormCase c = random_case(stream, 9, n, dtype, keys, n % 2 == 0 ? 0.0f : 0.3f);
         const Buffer x(dtype, c.x, 3, 1), bias(DType::kF32, c.bias, 0, 1);
         const Buffer residual(dtype, c.residual, n % 4), z(dtype, 9, n, 2, 1), y(dtype, 9, n, 1);
         const Buffer gamma(DType::kF32, c.gamma), beta(DType::kF32, c.beta);
@@ -142,7 +142,7 @@ TEST(LayerNorm, GivesBetaForConstantRows) {
 struct Differences {
   Matrix dz, dx, dgamma, dbeta, dbias;
 };
-Differences differentiate(const Case& c, const Matrix& z, const Matrix& dy) {
+Differences differentiate(const LayerNormCase& c, const Matrix& z, const Matrix& dy) {
   const int64_t rows = z.rows;
   const int64_t n = z.cols;
   constexpr double kStep = 1e-4;
@@ -190,7 +190,7 @@ TEST(LayerNorm, BackwardEqualsFiniteDifferences) {
           constexpr int64_t kRows = 5;
           CounterStream stream(seed + static_cast<uint64_t>(n));
           std::vector<uint64_t> keys;
-          const Case c = random_case(stream, kRows, n, dtype, keys, p);
+          const LayerNormCase c = random_case(stream, kRows, n, dtype, keys, p);
           const Matrix dy = rounded(random_matrix(stream, kRows, n), dtype);
           const Matrix start = rounded(random_matrix(stream, 1, n), DType::kF32);
           const Buffer x(dtype, c.x), bias(DType::kF32, c.bias), residual(dtype, c.residual);
@@ -230,7 +230,7 @@ TEST(LayerNorm, GivesTheSameBitsOnAnyThreadCount) {
   CounterStream stream(5);
   constexpr int64_t kRows = 600, kN = 72;
   std::vector<uint64_t> keys;
-  const Case c = random_case(stream, kRows, kN, DType::kF32, keys, 0.1f);
+  const LayerNormCase c = random_case(stream, kRows, kN, DType::kF32, keys, 0.1f);
   const Buffer x(DType::kF32, c.x), gamma(DType::kF32, c.gamma), beta(DType::kF32, c.beta);
   const Buffer dy(DType::kF32, random_matrix(stream, kRows, kN));
   struct Result {

@@ -49,7 +49,7 @@ double bf16_slack(double v) { return std::abs(v) / 256 + 2e-5; }
 
 TEST(PackedLinear, Bf16EqualsThePlainReference) {
   for (const Case& c : kCases) {
-    SCOPED_TRACE(testing::Message() << c.rows << " x " << c.inputs << " x " << c.outputs);
+    SCOPED_TRACE(::testing::Message() << c.rows << " x " << c.inputs << " x " << c.outputs);
     ASSERT_GT(c.rows * c.outputs, 0);
     Layer layer(c, 1);
     std::vector<bf16> x = narrowed(layer.x), y(c.rows * c.outputs), z(y.size());
@@ -77,7 +77,7 @@ TEST(PackedLinear, Bf16EqualsThePlainReference) {
 // Two matrices, so that a stripe may begin in one and end in the other.
 TEST(PackedLinear, F32TakesSeveralMatricesAsOne) {
   for (const Case& c : kCases) {
-    SCOPED_TRACE(testing::Message() << c.rows << " x " << c.inputs << " x " << c.outputs);
+    SCOPED_TRACE(::testing::Message() << c.rows << " x " << c.inputs << " x " << c.outputs);
     ASSERT_GT(c.rows * c.outputs, 0);
     Layer layer(c, 2);
     std::vector<float> y(c.rows * c.outputs);
@@ -117,7 +117,7 @@ double int8_reference(const Layer& layer, const Int8Weights& weights,
 template <class T>
 void check_int8(DType dtype) {
   for (const Case& c : kCases) {
-    SCOPED_TRACE(testing::Message() << c.rows << " x " << c.inputs << " x " << c.outputs);
+    SCOPED_TRACE(::testing::Message() << c.rows << " x " << c.inputs << " x " << c.outputs);
     Layer layer(c, 3);
     std::vector<T> x(layer.x.size()), y(c.rows * c.outputs);
     for (size_t i = 0; i < x.size(); ++i) {

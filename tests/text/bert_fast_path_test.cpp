@@ -14,12 +14,12 @@ namespace {
 using testing::random_text;
 using testing::sample_vocabulary;
 
-struct Row {
+struct FastPathRow {
   const char* name;
   BertNormalizerOptions normalizer;
   int64_t longest_word;
 };
-const Row kRows[] = {
+const FastPathRow kRows[] = {
     {"uncased", {}, 100},
     {"cased", {.strip_accents = false, .lowercase = false}, 100},
     {"lower case with accents", {.strip_accents = false}, 100},
@@ -33,7 +33,7 @@ const Row kRows[] = {
 // The three parts with the fast path over them, and the same tokens by the parts alone.
 class Subject {
  public:
-  Subject(const Row& row, const std::vector<std::string>& tokens,
+  Subject(const FastPathRow& row, const std::vector<std::string>& tokens,
           const std::vector<AddedToken>& added = {}) {
     Vocabulary vocabulary;
     for (size_t i = 0; i < tokens.size(); ++i) {
@@ -87,7 +87,7 @@ AddedToken special(const std::string& content) {
 }
 
 TEST(BertFastPath, EqualsThePartsOnEveryCodePoint) {
-  for (const Row& row : kRows) {
+  for (const FastPathRow& row : kRows) {
     SCOPED_TRACE(row.name);
     const Subject wide(row, wide_vocabulary());
     std::string text;
@@ -116,7 +116,7 @@ TEST(BertFastPath, EqualsThePartsOnEveryCodePoint) {
 
 TEST(BertFastPath, EqualsThePartsOnRandomTexts) {
   CounterStream random(testing::test_seed());
-  for (const Row& row : kRows) {
+  for (const FastPathRow& row : kRows) {
     SCOPED_TRACE(row.name);
     const Subject sample(row, sample_vocabulary()), wide(row, wide_vocabulary());
     size_t taken = 0;

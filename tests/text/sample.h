@@ -1,6 +1,7 @@
 #pragma once
-// What the tests of text/ share: a small vocabulary and random texts.
+// What the tests of text/ share: a small vocabulary, random texts and files of a text.
 
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,10 @@
 #include "support/testing.h"
 
 namespace spanforge::testing {
+
+inline void write(const fs::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
 
 inline std::vector<std::string> sample_vocabulary() {
   std::vector<std::string> lines{""};

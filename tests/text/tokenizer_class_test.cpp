@@ -2,8 +2,6 @@
 
 #include "spanforge/text/tokenizer_class.h"
 
-#include <fstream>
-
 #include <gtest/gtest.h>
 
 #include "spanforge/base/json.h"
@@ -14,12 +12,9 @@ namespace {
 
 using testing::expect_error;
 using testing::TemporaryDirectory;
+using testing::write;
 
 const char* const kVocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\nA\n";
-
-void write(const fs::path& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
 
 TokenizerClass find(const std::string& tokenizer_config, const std::string& model_config = "{}",
                     bool has_tokenizer_json = true) {

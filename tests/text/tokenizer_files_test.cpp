@@ -3,8 +3,6 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "spanforge/base/json.h"
 #include "text/sample.h"
 
@@ -14,10 +12,7 @@ namespace {
 using testing::expect_error;
 using testing::sample_tokenizer;
 using testing::TemporaryDirectory;
-
-void write(const fs::path& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
+using testing::write;
 
 const char* const kTinyVocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n的\n";
 

@@ -3,7 +3,7 @@
 namespace spanforge::sample {
 namespace {
 
-std::vector<FactKind> make_kinds() {
+std::vector<FactKind> chinese_kinds() {
   return {
       // Who does what, where and when.
       {"ptla",
@@ -76,7 +76,7 @@ std::vector<FactKind> make_kinds() {
   };
 }
 
-Lexicon make_lexicon() {
+Lexicon make_chinese_lexicon() {
   Lexicon words;
   words.code = "zh";
   words.first_names = {"李", "王", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴",
@@ -155,14 +155,14 @@ Lexicon make_lexicon() {
   words.homes = {"城东",     "城西",   "老城区",   "半山腰",   "江南新村",   "火车站旁边",
                  "学校对面", "三号楼", "小镇北边", "运河岸边", "电视塔附近", "钟楼后面",
                  "牛角巷",   "槐树街", "和平路",   "解放路"};
-  words.kinds = make_kinds();
+  words.kinds = chinese_kinds();
   return words;
 }
 
 }  // namespace
 
 const Lexicon& chinese_lexicon() {
-  static const Lexicon lexicon = make_lexicon();
+  static const Lexicon lexicon = make_chinese_lexicon();
   return lexicon;
 }
 

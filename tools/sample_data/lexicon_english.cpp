@@ -3,7 +3,7 @@
 namespace spanforge::sample {
 namespace {
 
-std::vector<FactKind> make_kinds() {
+std::vector<FactKind> english_kinds() {
   return {
       {"ptdla",
        {"{p} was {a} {d} {l} {t}.", "{d^} {l}, {p} was {a} {t}.", "{t^}, {p} was {a} {d} {l}.",
@@ -68,7 +68,7 @@ std::vector<FactKind> make_kinds() {
   };
 }
 
-Lexicon make_lexicon() {
+Lexicon make_english_lexicon() {
   Lexicon words;
   words.code = "en";
   words.sentence_gap = " ";
@@ -184,14 +184,14 @@ Lexicon make_lexicon() {
                  "Castle Hill",   "Baker Square", "River Walk",    "Elm Avenue",
                  "Chapel Street", "Garden Row",   "Market Lane",   "Harbor Road",
                  "Tower Street",  "Orchard Way",  "Bridge Street", "Windmill Lane"};
-  words.kinds = make_kinds();
+  words.kinds = english_kinds();
   return words;
 }
 
 }  // namespace
 
 const Lexicon& english_lexicon() {
-  static const Lexicon lexicon = make_lexicon();
+  static const Lexicon lexicon = make_english_lexicon();
   return lexicon;
 }
 

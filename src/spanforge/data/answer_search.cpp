@@ -38,7 +38,7 @@ NormalizedText reduce(std::string_view text, Likeness likeness) {
 }
 
 // What each way of counting has counted so far.
-struct Counts {
+struct RunningCounts {
   std::array<int64_t, kCountings> passed{};
   char32_t previous = 0;
   bool leading = true;  // nothing but white space yet
@@ -77,7 +77,7 @@ class StartTable {
     std::ranges::sort(starts_);
     starts_.erase(std::unique(starts_.begin(), starts_.end()), starts_.end());
     ranges_.resize(starts_.size());
-    Counts counts;
+    RunningCounts counts;
     std::array<size_t, kCountings> next{};  // the first start not passed yet
     int32_t position = 0;
     for (size_t at = 0; at < context.size(); ++position) {
@@ -126,9 +126,9 @@ class StartTable {
 };
 
 // A context to which a likeness is applied.
-class Hay {
+class ReducedContext {
  public:
-  Hay(const std::string& context, const CodePointIndex& index, Likeness likeness)
+  ReducedContext(const std::string& context, const CodePointIndex& index, Likeness likeness)
       : context_(context), index_(index) {
     if (likeness == Likeness::kExact) return;
     reduced_ = reduce(context, likeness);
@@ -218,7 +218,7 @@ std::vector<FoundAnswer> find_answers(const std::string& context, const CodePoin
   for (const Likeness likeness : {Likeness::kExact, Likeness::kWhiteSpace, Likeness::kNormalForm,
                                   Likeness::kInvisible}) {
     if (open.empty()) break;
-    const Hay hay(context, index, likeness);
+    const ReducedContext hay(context, index, likeness);
     std::vector<std::u32string> texts;
     for (const size_t i : open) {
       texts.push_back(characters_of(sought[i].text, likeness));

@@ -49,25 +49,25 @@ Json fault_to_json(const RowFault& fault) {
           {"reason", fault.reason}};
 }
 
-using Counts = std::map<std::string, int64_t>;
+using FindingCounts = std::map<std::string, int64_t>;
 
 // Of the faults that are unsound, or of those that are remarks.
-Counts count_faults(const Dataset& dataset, bool unsound) {
-  Counts counts;
+FindingCounts count_faults(const Dataset& dataset, bool unsound) {
+  FindingCounts counts;
   for (const RowFault& fault : dataset.faults) {
     if (is_unsound(fault.kind) == unsound) ++counts[std::string(fault_name(fault.kind))];
   }
   return counts;
 }
 
-Counts count_kinds(const std::vector<Finding>& findings) {
-  Counts counts;
+FindingCounts count_kinds(const std::vector<Finding>& findings) {
+  FindingCounts counts;
   for (const Finding& finding : findings) ++counts[std::string(finding_name(finding.kind))];
   return counts;
 }
 
-Counts count_causes(const FileReport& file) {
-  Counts counts;
+FindingCounts count_causes(const FileReport& file) {
+  FindingCounts counts;
   for (const MisalignedAnswer& item : file.misaligned_answers) {
     ++counts[std::string(misalignment_name(item.diagnosis.cause))];
   }

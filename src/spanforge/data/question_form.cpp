@@ -61,7 +61,7 @@ std::vector<std::string> lower_words(std::string_view text) {
 }
 
 template <size_t N>
-bool is_one_of(const std::string& word, const std::array<std::string_view, N>& words) {
+bool is_word_of(const std::string& word, const std::array<std::string_view, N>& words) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
@@ -76,7 +76,7 @@ std::string_view english_form(std::string_view question) {
       "had", "can", "could", "will", "would", "should", "may", "must", "am"};
   const std::vector<std::string> words = lower_words(question);
   for (size_t i = 0; i < words.size(); ++i) {
-    if (is_one_of(words[i], kWho)) return "who";
+    if (is_word_of(words[i], kWho)) return "who";
     for (const std::string_view form : kPlain) {
       if (words[i] == form) return form;
     }
@@ -86,7 +86,7 @@ std::string_view english_form(std::string_view question) {
     const auto measure = std::find(kMeasures.begin(), kMeasures.end(), "how " + next);
     return measure != kMeasures.end() ? *measure : "how";
   }
-  return !words.empty() && is_one_of(words.front(), kAuxiliaries) ? "yes/no" : "other";
+  return !words.empty() && is_word_of(words.front(), kAuxiliaries) ? "yes/no" : "other";
 }
 
 }  // namespace

@@ -328,13 +328,13 @@ RepairPlan plan_repairs(const Dataset& dataset, const RepairOptions& options) {
 }
 
 std::vector<RowChange> changes_of(const RepairPlan& plan) {
-  using Part = RowChange::Part;
+  using ChangedPart = RowChange::Part;
   std::vector<RowChange> changes;
   for (const Repair& repair : plan.repairs) {
-    Part part = Part::kAnswer;
-    if (repair.kind == RepairKind::kDuplicateId) part = Part::kId;
-    if (repair.kind == RepairKind::kFlagType) part = Part::kFlag;
-    if (repair.kind == RepairKind::kEmptyAnswer) part = Part::kNoAnswers;
+    ChangedPart part = ChangedPart::kAnswer;
+    if (repair.kind == RepairKind::kDuplicateId) part = ChangedPart::kId;
+    if (repair.kind == RepairKind::kFlagType) part = ChangedPart::kFlag;
+    if (repair.kind == RepairKind::kEmptyAnswer) part = ChangedPart::kNoAnswers;
     changes.push_back({repair.example, repair.answer, repair.after, part, repair.new_id});
   }
   return changes;

@@ -53,16 +53,16 @@ int64_t answer_number(const Repair& repair) {
   return repair.answer == Repair::kNoAnswer ? -1 : static_cast<int64_t>(repair.answer);
 }
 
-using Counts = std::map<std::string, int64_t>;
+using RepairCounts = std::map<std::string, int64_t>;
 
-Counts count_repairs(const RepairPlan& plan) {
-  Counts counts;
+RepairCounts count_repairs(const RepairPlan& plan) {
+  RepairCounts counts;
   for (const Repair& repair : plan.repairs) ++counts[std::string(repair_name(repair.kind))];
   return counts;
 }
 
-Counts count_left(const RepairPlan& plan) {
-  Counts counts;
+RepairCounts count_left(const RepairPlan& plan) {
+  RepairCounts counts;
   for (const LeftOver& left : plan.left) ++counts[left.kind];
   return counts;
 }

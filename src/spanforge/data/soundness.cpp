@@ -64,7 +64,7 @@ void refuse(const Dataset& dataset, Stops stops, bool training) {
 }
 
 // "2 bad_row, 1 duplicate_id; first line 7: question is missing"
-std::string count_faults(const std::vector<const RowFault*>& faults) {
+std::string counts_and_first(const std::vector<const RowFault*>& faults) {
   std::map<std::string_view, int64_t> counts;
   for (const RowFault* fault : faults) ++counts[fault_name(fault->kind)];
   std::vector<std::string> kinds;
@@ -86,7 +86,7 @@ Dataset drop(Dataset dataset, Stops stops, std::string& line) {
   }
   line.clear();
   if (dropped.empty()) return dataset;
-  line = fmt::format("{}: left out: {}", dataset.file.string(), count_faults(dropped));
+  line = fmt::format("{}: left out: {}", dataset.file.string(), counts_and_first(dropped));
   dataset = keep_examples(std::move(dataset), keep);
   if (dataset.examples.empty()) {
     throw Error(ErrorCode::kBadData, dataset.file.string(), "no question is left without its faults");
@@ -142,7 +142,8 @@ std::optional<std::string> faults_line(const Dataset& dataset) {
     if (fault.kind != FaultKind::kEmptyAnswer) faults.push_back(&fault);
   }
   if (faults.empty()) return std::nullopt;
-  return fmt::format("{}: {} (data check names all)", dataset.file.string(), count_faults(faults));
+  return fmt::format("{}: {} (data check names all)", dataset.file.string(),
+                     counts_and_first(faults));
 }
 
 }  // namespace spanforge

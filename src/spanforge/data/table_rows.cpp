@@ -54,7 +54,7 @@ bool has_answers(std::string_view cell) {
 }
 
 // Spans of Label Studio's CSV: "start" and "end" in the tool's unit.
-bool is_span_list(const Json& value) {
+bool is_csv_span_list(const Json& value) {
   return value.is_array() && !value.empty() && std::ranges::all_of(value, [](const Json& one) {
            return !one.contains("answer_start") &&
                   (one.contains("end") || one.contains("end_offset")) && span_of(one).has_value();
@@ -178,7 +178,7 @@ class TableRows {
       if (!has_answers(answers)) continue;
       any_answer_ = true;
       const std::optional<Json> value = structure_of(answers);
-      if (!value || !is_span_list(*value)) continue;
+      if (!value || !is_csv_span_list(*value)) continue;
       spans = true;
       const UnitIndex index(cell(row, Part::kContext));
       for (const Json& one : *value) vote_.count(*span_of(one), index);
@@ -229,7 +229,7 @@ class TableRows {
     Json answers = Json::array();
     if (!has_answers(cell_text)) return answers;
     const std::optional<Json> value = structure_of(cell_text);
-    if (value && is_span_list(*value)) return spans_of(row, *value, reason);
+    if (value && is_csv_span_list(*value)) return spans_of(row, *value, reason);
     if (value && value->is_object()) return with_lists(*value, answers);
     if (value && !value->front().is_string()) return *value;  // a list of objects
     std::vector<std::string> texts;

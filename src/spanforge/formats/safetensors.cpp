@@ -8,6 +8,7 @@
 #include "spanforge/base/join.h"
 #include "spanforge/base/json.h"
 #include "spanforge/base/json_reader.h"
+#include "spanforge/formats/bad_model.h"
 
 namespace spanforge {
 namespace {
@@ -17,10 +18,6 @@ constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 // header of nothing but entries can take.
 constexpr size_t kMaxTensors = 200'000;
 constexpr size_t kMaxRank = 64;
-
-[[noreturn]] void fail(const std::string& place, const std::string& what) {
-  throw Error(ErrorCode::kBadModel, place, what);
-}
 
 uint64_t read_u64(std::string_view bytes) {
   uint64_t value = 0;
@@ -60,7 +57,7 @@ class HeaderReader {
 
  private:
   [[noreturn]] void fail_tensor(const std::string& what) {
-    fail(place_, fmt::format("tensor \"{}\" {}", quote_for_message(name_), what));
+    throw_bad_model(place_, fmt::format("tensor \"{}\" {}", quote_for_message(name_), what));
   }
 
   void read_metadata(SafetensorsMetadata& metadata) {
@@ -161,7 +158,8 @@ void require_distinct_names(const std::vector<Entry>& entries, const std::string
   for (size_t i = 0; i < entries.size(); ++i) {
     const std::string& name = entries[i].tensor.name;
     if (!names.insert(name, i, texts_in(entries, name_of)).is_new) {
-      fail(place, fmt::format("the tensor \"{}\" appears twice", quote_for_message(name)));
+      throw_bad_model(place,
+                      fmt::format("the tensor \"{}\" appears twice", quote_for_message(name)));
     }
   }
 }
@@ -171,35 +169,39 @@ void require_contiguous(const std::vector<Entry>& entries, uint64_t data_size,
   uint64_t expected = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != expected) {
-      fail(place, fmt::format("tensor \"{}\" begins at byte {} where {} is due: {}",
-                              quote_for_message(entry.tensor.name), entry.begin, expected,
-                              entry.begin < expected ? "it overlaps another" : "there is a hole"));
+      throw_bad_model(
+          place, fmt::format("tensor \"{}\" begins at byte {} where {} is due: {}",
+                             quote_for_message(entry.tensor.name), entry.begin, expected,
+                             entry.begin < expected ? "it overlaps another" : "there is a hole"));
     }
     expected = entry.end;
   }
   if (expected != data_size) {
-    fail(place, fmt::format("{} bytes follow the last tensor", data_size - expected));
+    throw_bad_model(place, fmt::format("{} bytes follow the last tensor", data_size - expected));
   }
 }
 
 // The text of the header; the data follow it.
 std::string_view read_header(std::string_view bytes, const std::string& place) {
   if (bytes.size() < 8) {
-    fail(place, fmt::format("has {} bytes, too few for a safetensors file", bytes.size()));
+    throw_bad_model(place,
+                    fmt::format("has {} bytes, too few for a safetensors file", bytes.size()));
   }
   refuse_foreign_content(bytes, place, ErrorCode::kBadModel);
   const uint64_t length = read_u64(bytes);
   if (length > kMaxHeaderBytes) {
-    fail(place, fmt::format("declares a header of {} bytes, above the format's limit of {}: not a "
-                            "safetensors file",
-                            length, kMaxHeaderBytes));
+    throw_bad_model(
+        place, fmt::format("declares a header of {} bytes, above the format's limit of {}: not a "
+                           "safetensors file",
+                           length, kMaxHeaderBytes));
   }
   if (length > bytes.size() - 8) {
-    fail(place, fmt::format("declares a header of {} bytes but has only {}: cut off", length,
-                            bytes.size() - 8));
+    throw_bad_model(place, fmt::format("declares a header of {} bytes but has only {}: cut off",
+                                       length, bytes.size() - 8));
   }
   const std::string_view header = bytes.substr(8, length);
-  if (header.empty() || header[0] != '{') fail(place, "its header does not start with '{'");
+  if (header.empty() || header[0] != '{')
+    throw_bad_model(place, "its header does not start with '{'");
   return header;
 }
 

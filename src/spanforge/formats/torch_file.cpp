@@ -1,14 +1,15 @@
 #include "spanforge/formats/torch_file.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstring>
 #include <functional>
 
-#include <fmt/core.h>
-
 #include "spanforge/base/foreign_content.h"
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/text_index.h"
+#include "spanforge/formats/bad_model.h"
 #include "spanforge/formats/pickle.h"
 #include "spanforge/formats/zip.h"
 
@@ -18,10 +19,6 @@ namespace {
 constexpr int kMaxDepth = 64;
 // What values may take in memory beyond the file's size.
 constexpr uint64_t kBudgetBytes = uint64_t{48} << 20;
-
-[[noreturn]] void fail(const std::string& place, const std::string& what) {
-  throw Error(ErrorCode::kBadModel, place, what);
-}
 
 // All bytes saved under a storage's key.
 using FindStorage = std::function<std::string_view(const PickleStorage&)>;
@@ -34,7 +31,8 @@ class Unfolder {
 
   TorchValue unfold(PickleNode* node, int depth = 0) {
     if (depth > kMaxDepth) {
-      fail(place_, fmt::format("is nested deeper than {} levels, or holds itself", kMaxDepth));
+      throw_bad_model(place_,
+                      fmt::format("is nested deeper than {} levels, or holds itself", kMaxDepth));
     }
     budget_.charge(sizeof(TorchValue));
     return std::visit([&](auto& value) { return convert(value, depth); }, node->data);
@@ -67,7 +65,7 @@ class Unfolder {
   TorchValue convert(const PickleDict& dict, int depth);
   TorchValue convert(const PickleGlobal& global, int) { return std::string(global.name); }
   TorchValue convert(const std::unique_ptr<PickleStorage>&, int) {
-    fail(place_, "holds a bare storage where a tensor belongs");
+    throw_bad_model(place_, "holds a bare storage where a tensor belongs");
   }
   TorchValue convert(const std::unique_ptr<PickleTensor>& tensor, int);
   TorchValue convert(PickleNumpyType type, int) {
@@ -99,7 +97,7 @@ TorchValue Unfolder::convert(const PickleDict& dict, int depth) {
     const auto* text = key.get_if<std::string>();
     const auto* integer = key.get_if<int64_t>();
     if (text == nullptr && integer == nullptr) {
-      fail(place_, "has a dict with a key that is neither a text nor an integer");
+      throw_bad_model(place_, "has a dict with a key that is neither a text nor an integer");
     }
     budget_.charge(64 + (text != nullptr ? text->size() : 0));
     const size_t index =
@@ -124,7 +122,9 @@ struct Layout {
 
 Layout find_layout(const PickleTensor& tensor, const std::string& place) {
   Layout layout;
-  const auto overflow = [&] { fail(place, "has a tensor whose shape or stride is too large"); };
+  const auto overflow = [&] {
+    throw_bad_model(place, "has a tensor whose shape or stride is too large");
+  };
   uint64_t last = 0;  // index of the last element
   for (size_t d = tensor.shape.size(); d-- > 0;) {
     const auto size = static_cast<uint64_t>(tensor.shape[d]);
@@ -172,8 +172,8 @@ TorchValue Unfolder::convert(const std::unique_ptr<PickleTensor>& tensor, int) {
       !__builtin_mul_overflow(layout.extent, element, &size) &&
       !__builtin_add_overflow(begin, size, &end) && end <= storage_bytes;
   if (!fits) {
-    fail(place_, fmt::format("has a tensor that reaches beyond its storage \"{}\"",
-                             quote_for_message(storage.key)));
+    throw_bad_model(place_, fmt::format("has a tensor that reaches beyond its storage \"{}\"",
+                                        quote_for_message(storage.key)));
   }
   budget_.charge(2 * sizeof(int64_t) * tensor->shape.size());
   TorchTensor out{tensor->type, tensor->shape};
@@ -185,7 +185,7 @@ TorchValue Unfolder::convert(const std::unique_ptr<PickleTensor>& tensor, int) {
   }
   uint64_t copied = 0;
   if (__builtin_mul_overflow(layout.count, element, &copied)) {
-    fail(place_, "has a tensor whose shape is too large");
+    throw_bad_model(place_, "has a tensor whose shape is too large");
   }
   budget_.charge(copied);
   std::string bytes;
@@ -202,7 +202,8 @@ TorchValue parse_zip_form(std::string_view bytes, const std::string& place) {
     return entry.name.ends_with("/data.pkl") &&
            std::count(entry.name.begin(), entry.name.end(), '/') == 1;
   });
-  if (pickle == entries.end()) fail(place, "is a ZIP archive without a data.pkl: not a torch file");
+  if (pickle == entries.end())
+    throw_bad_model(place, "is a ZIP archive without a data.pkl: not a torch file");
   const std::string root = pickle->name.substr(0, pickle->name.size() - 8);  // "archive/"
   KeyedMap<std::string_view, std::string_view> records;
   for (const ZipEntry& entry : entries) {
@@ -212,7 +213,7 @@ TorchValue parse_zip_form(std::string_view bytes, const std::string& place) {
   }
   if (const auto order = records.find("byteorder");
       order != records.end() && order->second != "little") {
-    fail(place, "was saved on a big-endian machine, which is not read");
+    throw_bad_model(place, "was saved on a big-endian machine, which is not read");
   }
   MemoryBudget budget(kBudgetBytes + bytes.size(), place);
   PickleMachine machine(pickle->bytes, place, budget);
@@ -221,7 +222,7 @@ TorchValue parse_zip_form(std::string_view bytes, const std::string& place) {
   const auto find_storage = [&](const PickleStorage& storage) {
     const auto it = records.find("data/" + std::string(storage.key));
     if (it == records.end()) {
-      fail(place, fmt::format("has no storage \"{}\"", quote_for_message(storage.key)));
+      throw_bad_model(place, fmt::format("has no storage \"{}\"", quote_for_message(storage.key)));
     }
     return it->second;
   };
@@ -237,19 +238,20 @@ TorchValue parse_legacy_form(std::string_view bytes, const std::string& place) {
   PickleMachine machine(bytes, place, budget);
   size_t position = kLegacyMagic.size();
   const auto* version = machine.run(position)->get_if<int64_t>();
-  if (version == nullptr || *version != 1001) fail(place, "has an unknown torch file version");
+  if (version == nullptr || *version != 1001)
+    throw_bad_model(place, "has an unknown torch file version");
   auto* system = machine.run(position)->get_if<PickleDict>();
-  if (system == nullptr) fail(place, "has no description of its machine");
+  if (system == nullptr) throw_bad_model(place, "has no description of its machine");
   for (const auto& [key, value] : system->items) {
     const auto* name = key->get_if<std::string_view>();
     const auto* flag = value->get_if<bool>();
     if (name != nullptr && *name == "little_endian" && (flag == nullptr || !*flag)) {
-      fail(place, "was saved on a big-endian machine, which is not read");
+      throw_bad_model(place, "was saved on a big-endian machine, which is not read");
     }
   }
   PickleNode* graph = machine.run(position);
   auto* keys = machine.run(position)->get_if<PickleList>();
-  if (keys == nullptr) fail(place, "has no list of its storages");
+  if (keys == nullptr) throw_bad_model(place, "has no list of its storages");
 
   // The storages lie behind, in the order of the keys: a count of elements, then their bytes. The
   // element's size is known only to those who name the storage.
@@ -259,14 +261,14 @@ TorchValue parse_legacy_form(std::string_view bytes, const std::string& place) {
   for (PickleNode* node : keys->items) {
     const auto* key = node->get_if<std::string_view>();
     const auto type = key == nullptr ? types.end() : types.find(*key);
-    if (type == types.end()) fail(place, "lists a storage that nothing refers to");
-    if (bytes.size() - position < 8) fail(place, "is cut off before its storages");
+    if (type == types.end()) throw_bad_model(place, "lists a storage that nothing refers to");
+    if (bytes.size() - position < 8) throw_bad_model(place, "is cut off before its storages");
     uint64_t count = 0, size = 0;
     std::memcpy(&count, bytes.data() + position, 8);
     position += 8;
     if (__builtin_mul_overflow(count, stored_size(type->second), &size) ||
         size > bytes.size() - position) {
-      fail(place, fmt::format("is cut off in storage \"{}\"", quote_for_message(*key)));
+      throw_bad_model(place, fmt::format("is cut off in storage \"{}\"", quote_for_message(*key)));
     }
     storages[*key] = bytes.substr(position, size);
     position += size;
@@ -274,7 +276,7 @@ TorchValue parse_legacy_form(std::string_view bytes, const std::string& place) {
   const auto find_storage = [&](const PickleStorage& storage) {
     const auto it = storages.find(storage.key);
     if (it == storages.end()) {
-      fail(place, fmt::format("has no storage \"{}\"", quote_for_message(storage.key)));
+      throw_bad_model(place, fmt::format("has no storage \"{}\"", quote_for_message(storage.key)));
     }
     return it->second;
   };
@@ -336,7 +338,7 @@ TorchValue parse_torch_file(std::string_view bytes, const std::string& place) {
   if (bytes.starts_with("PK\x03\x04")) return parse_zip_form(bytes, place);
   if (bytes.starts_with(kLegacyMagic)) return parse_legacy_form(bytes, place);
   refuse_foreign_content(bytes, place, ErrorCode::kBadModel);
-  fail(place, "is not a file of torch.save: neither a ZIP archive nor its older form");
+  throw_bad_model(place, "is not a file of torch.save: neither a ZIP archive nor its older form");
 }
 
 namespace {
@@ -358,7 +360,8 @@ TorchFile::TorchFile(const fs::path& path)
 
 StateDict find_state_dict(const TorchValue& root, const std::string& place) {
   const auto* dict = root.get_if<TorchDict>();
-  if (dict == nullptr) fail(place, "is not a state dict: its value is no dict of tensors");
+  if (dict == nullptr)
+    throw_bad_model(place, "is not a state dict: its value is no dict of tensors");
   std::vector<StateDict> found;
   for (const auto& [key, value] : dict->items) {
     if (value.get_if<TorchTensor>() != nullptr) return {root, ""};
@@ -372,21 +375,25 @@ StateDict find_state_dict(const TorchValue& root, const std::string& place) {
       if (candidate.entry == usual) return candidate;
     }
   }
-  fail(place, fmt::format("holds several dicts of tensors, \"{}\" and \"{}\" among them: save the one "
-                          "that is the model's",
-                          quote_for_message(found[0].entry), quote_for_message(found[1].entry)));
+  throw_bad_model(
+      place,
+      fmt::format("holds several dicts of tensors, \"{}\" and \"{}\" among them: save the one "
+                  "that is the model's",
+                  quote_for_message(found[0].entry), quote_for_message(found[1].entry)));
 }
 
 std::vector<StoredTensor> state_dict_tensors(const TorchValue& root, const std::string& place) {
   const auto* dict = root.get_if<TorchDict>();
-  if (dict == nullptr) fail(place, "is not a state dict: its value is no dict of tensors");
+  if (dict == nullptr)
+    throw_bad_model(place, "is not a state dict: its value is no dict of tensors");
   std::vector<StoredTensor> tensors;
   for (const auto& [key, value] : dict->items) {
     const auto* name = key.get_if<std::string>();
     const auto* tensor = value.get_if<TorchTensor>();
     if (name == nullptr || tensor == nullptr) {
-      fail(place, fmt::format("is not a state dict: the entry {} is no tensor",
-                              name != nullptr ? quote_for_message(*name) : "of a number"));
+      throw_bad_model(place,
+                      fmt::format("is not a state dict: the entry {} is no tensor",
+                                  name != nullptr ? quote_for_message(*name) : "of a number"));
     }
     tensors.push_back({*name, tensor->type, tensor->shape, tensor->bytes});
   }

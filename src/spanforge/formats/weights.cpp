@@ -1,14 +1,15 @@
 #include "spanforge/formats/weights.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <map>
 #include <string>
 
-#include <fmt/core.h>
-
 #include "spanforge/base/json.h"
+#include "spanforge/formats/bad_model.h"
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/torch_file.h"
@@ -21,10 +22,6 @@ constexpr std::array<const char*, 4> kCandidates = {"model.safetensors",
                                                     "pytorch_model.bin",
                                                     "pytorch_model.bin.index.json"};
 
-[[noreturn]] void fail(const fs::path& path, const std::string& what) {
-  throw Error(ErrorCode::kBadModel, path.string(), what);
-}
-
 // Shards lie beside their index: a name with a folder in it could read any file of the system.
 bool is_plain_name(const std::string& name) {
   return !name.empty() && name != "." && name != ".." &&
@@ -34,18 +31,20 @@ bool is_plain_name(const std::string& name) {
 std::map<std::string, std::string> read_weight_map(const fs::path& index) {
   const Json json = parse_json_file(index, ErrorCode::kBadModel);
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
-    fail(index, "has no weight_map object");
+    throw_bad_model(index, "has no weight_map object");
   }
   std::map<std::string, std::string> shard_of;
   for (const auto& [tensor, shard] : json["weight_map"].items()) {
     if (!shard.is_string() || !is_plain_name(shard.get<std::string>())) {
-      fail(index, fmt::format("weight_map \"{}\" must be the plain name of a file beside the index, "
-                              "not {}", quote_for_message(tensor),
-                              quote_for_message(dump_python_json(shard))));
+      throw_bad_model(
+          index,
+          fmt::format("weight_map \"{}\" must be the plain name of a file beside the index, "
+                      "not {}",
+                      quote_for_message(tensor), quote_for_message(dump_python_json(shard))));
     }
     shard_of[tensor] = shard.get<std::string>();
   }
-  if (shard_of.empty()) fail(index, "weight_map is empty");
+  if (shard_of.empty()) throw_bad_model(index, "weight_map is empty");
   return shard_of;
 }
 
@@ -83,14 +82,16 @@ struct WeightFiles::Files {
       for (StoredTensor& tensor : open(path)) {
         const auto it = shard_of.find(tensor.name);
         if (it == shard_of.end() || it->second != shard) {
-          fail(path, fmt::format("holds tensor \"{}\", which {} {}", quote_for_message(tensor.name),
-                                 index.filename().string(),
-                                 it == shard_of.end() ? "does not list" : "places in " + it->second));
+          throw_bad_model(
+              path,
+              fmt::format("holds tensor \"{}\", which {} {}", quote_for_message(tensor.name),
+                          index.filename().string(),
+                          it == shard_of.end() ? "does not list" : "places in " + it->second));
         }
         all.push_back(std::move(tensor));
       }
     }
-    if (all.size() != shard_of.size()) fail(index, name_missing(shard_of, all));
+    if (all.size() != shard_of.size()) throw_bad_model(index, name_missing(shard_of, all));
     return all;
   }
 

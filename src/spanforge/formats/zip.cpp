@@ -1,13 +1,13 @@
 #include "spanforge/formats/zip.h"
 
-#include <algorithm>
-
 #include <fmt/core.h>
 #include <zlib.h>
 
-#include "spanforge/base/error.h"
+#include <algorithm>
+
 #include "spanforge/base/text_index.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/formats/bad_model.h"
 
 namespace spanforge {
 namespace {
@@ -20,10 +20,6 @@ constexpr uint32_t kLocator64Signature = 0x07064B50;
 constexpr size_t kLocalSize = 30, kDirectorySize = 46, kEndSize = 22;
 constexpr size_t kEnd64Size = 56, kLocator64Size = 20;
 constexpr uint32_t kIn64 = 0xFFFFFFFF;  // the value is in the ZIP64 field
-
-[[noreturn]] void fail(const std::string& place, const std::string& what) {
-  throw Error(ErrorCode::kBadModel, place, what);
-}
 
 uint64_t little_endian(std::string_view bytes, size_t at, size_t size) {
   uint64_t value = 0;
@@ -48,11 +44,11 @@ Directory find_directory(std::string_view archive, const std::string& place) {
   static constexpr std::string_view kMagic("PK\x05\x06", 4);
   const size_t at = archive.rfind(kMagic);
   if (at == std::string_view::npos || at < tail || archive.size() - at < kEndSize) {
-    fail(place, "has no ZIP directory at its end: the file is cut off");
+    throw_bad_model(place, "has no ZIP directory at its end: the file is cut off");
   }
   Directory directory{u16(archive, at + 10), u32(archive, at + 12), u32(archive, at + 16)};
   if (u16(archive, at + 4) != 0 && u16(archive, at + 4) != 0xFFFF) {
-    fail(place, "is a ZIP archive of several disks");
+    throw_bad_model(place, "is a ZIP archive of several disks");
   }
   uint64_t end = at;
   const bool has_locator = at >= kLocator64Size &&
@@ -61,13 +57,13 @@ Directory find_directory(std::string_view archive, const std::string& place) {
     const uint64_t end64 = u64(archive, at - kLocator64Size + 8);
     if (archive.size() < kEnd64Size || end64 > at - kLocator64Size ||
         at - kLocator64Size - end64 < kEnd64Size || u32(archive, end64) != kEnd64Signature) {
-      fail(place, "has a broken ZIP64 directory record");
+      throw_bad_model(place, "has a broken ZIP64 directory record");
     }
     directory = {u64(archive, end64 + 32), u64(archive, end64 + 40), u64(archive, end64 + 48)};
     end = end64;
   }
   if (directory.offset > end || directory.size > end - directory.offset) {
-    fail(place, "has a ZIP directory that lies outside the file");
+    throw_bad_model(place, "has a ZIP directory that lies outside the file");
   }
   return directory;
 }
@@ -90,7 +86,7 @@ void read_zip64_field(std::string_view extra, Record& record, const std::string&
       std::string_view field = extra.substr(at, size);
       for (uint64_t* value : {&record.size, &record.stored, &record.offset}) {
         if (*value != kIn64) continue;
-        if (field.size() < 8) fail(place, "has a broken ZIP64 entry");
+        if (field.size() < 8) throw_bad_model(place, "has a broken ZIP64 entry");
         *value = u64(field, 0);
         field.remove_prefix(8);
       }
@@ -102,7 +98,7 @@ void read_zip64_field(std::string_view extra, Record& record, const std::string&
 
 Record read_record(std::string_view directory, size_t& at, const std::string& place) {
   if (directory.size() - at < kDirectorySize || u32(directory, at) != kDirectorySignature) {
-    fail(place, "has a broken ZIP directory");
+    throw_bad_model(place, "has a broken ZIP directory");
   }
   Record record;
   record.flags = u16(directory, at + 8);
@@ -115,7 +111,7 @@ Record read_record(std::string_view directory, size_t& at, const std::string& pl
   record.offset = u32(directory, at + 42);
   at += kDirectorySize;
   if (directory.size() - at < name_size + extra_size + comment_size) {
-    fail(place, "has a broken ZIP directory");
+    throw_bad_model(place, "has a broken ZIP directory");
   }
   record.name = directory.substr(at, name_size);
   read_zip64_field(directory.substr(at + name_size, extra_size), record, place);
@@ -132,30 +128,34 @@ void require_safe_name(std::string_view name, const std::string& place) {
     begin = end + 1;
   }
   if (!safe) {
-    fail(place, fmt::format("has the unsafe ZIP entry name \"{}\"", quote_for_message(name)));
+    throw_bad_model(place,
+                    fmt::format("has the unsafe ZIP entry name \"{}\"", quote_for_message(name)));
   }
 }
 
 std::string_view entry_bytes(std::string_view archive, const Record& record,
                              const std::string& place) {
   const std::string name = quote_for_message(record.name);
-  if ((record.flags & 1) != 0) fail(place, fmt::format("ZIP entry \"{}\" is encrypted", name));
+  if ((record.flags & 1) != 0)
+    throw_bad_model(place, fmt::format("ZIP entry \"{}\" is encrypted", name));
   if (record.method != 0 || record.stored != record.size) {
-    fail(place, fmt::format("ZIP entry \"{}\" is compressed; torch.save stores entries as they are",
-                            name));
+    throw_bad_model(
+        place,
+        fmt::format("ZIP entry \"{}\" is compressed; torch.save stores entries as they are", name));
   }
   if (archive.size() < kLocalSize || record.offset > archive.size() - kLocalSize ||
       u32(archive, record.offset) != kLocalSignature) {
-    fail(place, fmt::format("ZIP entry \"{}\" lies outside the file", name));
+    throw_bad_model(place, fmt::format("ZIP entry \"{}\" lies outside the file", name));
   }
   const uint64_t begin = record.offset + kLocalSize + u16(archive, record.offset + 26) +
                          u16(archive, record.offset + 28);
   if (begin > archive.size() || record.size > archive.size() - begin) {
-    fail(place, fmt::format("ZIP entry \"{}\" is cut off", name));
+    throw_bad_model(place, fmt::format("ZIP entry \"{}\" is cut off", name));
   }
   if (archive.substr(record.offset + kLocalSize, record.name.size()) != record.name ||
       u16(archive, record.offset + 26) != record.name.size()) {
-    fail(place, fmt::format("ZIP entry \"{}\" has another name in its own header", name));
+    throw_bad_model(place,
+                    fmt::format("ZIP entry \"{}\" has another name in its own header", name));
   }
   return archive.substr(begin, record.size);
 }
@@ -196,7 +196,8 @@ std::vector<ZipEntry> read_zip(std::string_view archive, const std::string& plac
     const Record record = read_record(directory, at, place);
     require_safe_name(record.name, place);
     if (!names.insert(record.name, entries.size(), texts_in(entries, &ZipEntry::name)).is_new) {
-      fail(place, fmt::format("has the ZIP entry \"{}\" twice", quote_for_message(record.name)));
+      throw_bad_model(
+          place, fmt::format("has the ZIP entry \"{}\" twice", quote_for_message(record.name)));
     }
     const std::string_view bytes = entry_bytes(archive, record, place);
     ranges.emplace_back(bytes.data(), bytes.data() + bytes.size());
@@ -206,12 +207,13 @@ std::vector<ZipEntry> read_zip(std::string_view archive, const std::string& plac
   // Overlaps are refused before checksums are computed, which bounds that work by the file's size.
   std::sort(ranges.begin(), ranges.end());
   for (size_t i = 1; i < ranges.size(); ++i) {
-    if (ranges[i].first < ranges[i - 1].second) fail(place, "has ZIP entries that overlap");
+    if (ranges[i].first < ranges[i - 1].second)
+      throw_bad_model(place, "has ZIP entries that overlap");
   }
   for (size_t i = 0; i < entries.size(); ++i) {
     if (crc32_ieee(entries[i].bytes) != checksums[i]) {
-      fail(place, fmt::format("ZIP entry \"{}\" fails its checksum: the file is damaged",
-                              quote_for_message(entries[i].name)));
+      throw_bad_model(place, fmt::format("ZIP entry \"{}\" fails its checksum: the file is damaged",
+                                         quote_for_message(entries[i].name)));
     }
   }
   return entries;

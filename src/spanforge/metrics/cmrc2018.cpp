@@ -34,7 +34,7 @@ double run_f1(const std::vector<std::string>& gold, const std::vector<std::strin
   return (2 * precision * recall) / (precision + recall);
 }
 
-Metric::Add start() {
+Metric::Add start_cmrc() {
   return [](const SquadItem& item) -> Points {
     if (!item.answered) return {};
     const std::string prediction = cmrc_remove_punctuation(item.prediction);
@@ -49,7 +49,7 @@ Metric::Add start() {
   };
 }
 
-MetricValues finish(const ScoreSheet& sheet) {
+MetricValues finish_cmrc(const ScoreSheet& sheet) {
   double f1 = 0, exact = 0;
   int64_t skipped = 0;
   for (const ScoredAnswer& answer : sheet.given) {
@@ -72,7 +72,7 @@ std::string advice(std::string_view key) {
          "its exact match; cmrc_f1 tells how much of an answer is right";
 }
 
-constexpr MetricKey kKeys[] = {{"cmrc_average", "cmrc2018_average", /*logged=*/false},
+constexpr MetricKey kCmrcKeys[] = {{"cmrc_average", "cmrc2018_average", /*logged=*/false},
                                {"cmrc_f1", "cmrc2018_f1"},
                                {"cmrc_exact", "cmrc2018_exact"},
                                {"cmrc_skipped", "cmrc2018_skipped", /*logged=*/false}};
@@ -116,9 +116,9 @@ double cmrc_f1(std::string_view gold, std::string_view prediction) {
 }
 
 constinit const Metric kCmrc2018 = {.name = "cmrc2018",
-                          .keys = kKeys,
-                          .start = start,
-                          .finish = finish,
+                          .keys = kCmrcKeys,
+                          .start = start_cmrc,
+                          .finish = finish_cmrc,
                           .suits = is_chinese,
                           .advice = advice};
 

@@ -138,14 +138,14 @@ std::vector<size_t> threshold_order(std::span<const ScoredAnswer> items,
   return tie_order;
 }
 
-Metric::Add start() {
+Metric::Add start_squad() {
   return [](const SquadItem& item) -> Points {
     const SquadItemScore score = squad_item_score(item);
     return {score.exact ? 1.0 : 0.0, score.f1};
   };
 }
 
-MetricValues finish(const ScoreSheet& sheet) {
+MetricValues finish_squad(const ScoreSheet& sheet) {
   if (sheet.given.empty()) return {{"exact", 0.0}, {"f1", 0.0}, {"total", int64_t{0}}};
   Part all, no_answer, has_answer;
   for (const ScoredAnswer& item : sheet.given) {
@@ -183,7 +183,7 @@ MetricValues finish(const ScoreSheet& sheet) {
   return values;
 }
 
-constexpr MetricKey kKeys[] = {{"exact"},       {"f1"},           {"total"},     {"HasAns_exact"},
+constexpr MetricKey kSquadKeys[] = {{"exact"},       {"f1"},           {"total"},     {"HasAns_exact"},
                                {"HasAns_f1"},   {"HasAns_total"}, {"NoAns_exact"}, {"NoAns_f1"},
                                {"NoAns_total"}, {"best_exact"},   {"best_exact_thresh"},
                                {"best_f1"},     {"best_f1_thresh"}};
@@ -232,6 +232,6 @@ SquadItemScore squad_item_score(const SquadItem& item) {
 }
 
 constinit const Metric kSquadV2 = {
-    .name = "squad_v2", .keys = kKeys, .start = start, .finish = finish};
+    .name = "squad_v2", .keys = kSquadKeys, .start = start_squad, .finish = finish_squad};
 
 }  // namespace spanforge

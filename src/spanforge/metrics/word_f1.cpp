@@ -135,7 +135,7 @@ WordMatch WordMatcher::best_match(const std::vector<std::string>& golds,
 
 namespace {
 
-Metric::Add start() {
+Metric::Add start_word_f1() {
   return [matcher = std::make_shared<WordMatcher>()](const SquadItem& item) -> Points {
     if (!item.answered) return {};
     const WordMatch match = matcher->best_match(item.golds, item.prediction);
@@ -143,7 +143,7 @@ Metric::Add start() {
   };
 }
 
-MetricValues finish(const ScoreSheet& sheet) {
+MetricValues finish_word_f1(const ScoreSheet& sheet) {
   Points sums{};
   for (const ScoredAnswer& answer : sheet.given) {
     for (size_t i = 0; i < sums.size(); ++i) sums[i] += answer.points[i];
@@ -154,11 +154,11 @@ MetricValues finish(const ScoreSheet& sheet) {
   return {{"word_f1", sums[0]}, {"word_precision", sums[1]}, {"word_recall", sums[2]}};
 }
 
-constexpr MetricKey kKeys[] = {{"word_f1"}, {"word_precision"}, {"word_recall"}};
+constexpr MetricKey kWordF1Keys[] = {{"word_f1"}, {"word_precision"}, {"word_recall"}};
 
 }  // namespace
 
 constinit const Metric kWordF1 = {
-    .name = "word_f1", .keys = kKeys, .start = start, .finish = finish};
+    .name = "word_f1", .keys = kWordF1Keys, .start = start_word_f1, .finish = finish_word_f1};
 
 }  // namespace spanforge

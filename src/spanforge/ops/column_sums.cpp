@@ -9,12 +9,12 @@
 namespace spanforge::ops {
 namespace {
 
-constexpr int64_t kColumns = 256;  // columns a thread sums at a time
+constexpr int64_t kColumnsSummed = 256;  // columns a thread sums at a time
 
 template <class T>
 void add_sums(const Tensor& x, float* sums) {
   // Columns are shared out, so each sum runs over the rows in order on one thread.
-  parallel_rows(x.cols, kColumns, x.rows, [&](int64_t begin, int64_t end) {
+  parallel_rows(x.cols, kColumnsSummed, x.rows, [&](int64_t begin, int64_t end) {
     column_sums_kernel(x.row<T>(0) + begin, x.stride, x.rows, end - begin, sums + begin);
   });
 }
@@ -33,7 +33,7 @@ void add_column_sums(const Tensor& x, const Tensor& sums) {
 }
 
 void add_partials(const float* partials, int64_t blocks, int64_t n, float* sums) {
-  parallel_rows(n, kColumns, blocks, [&](int64_t begin, int64_t end) {
+  parallel_rows(n, kColumnsSummed, blocks, [&](int64_t begin, int64_t end) {
     column_sums_kernel(partials + begin, n, blocks, end - begin, sums + begin);
   });
 }

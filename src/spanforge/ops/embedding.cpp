@@ -11,7 +11,7 @@
 namespace spanforge::ops {
 namespace {
 
-constexpr int64_t kColumns = 128;  // columns of a gradient one thread adds at a time
+constexpr int64_t kColumnsAdded = 128;  // columns of a gradient one thread adds at a time
 
 void check_ids(const char* op, std::span<const int32_t> ids, int64_t tokens, int64_t rows) {
   require(op, static_cast<int64_t>(ids.size()) == tokens, "ids and rows differ in number");
@@ -41,7 +41,7 @@ void sum_tables(std::span<const EmbeddingTable> tables, const Tensor& y) {
 
 template <class T>
 void scatter(const Tensor& dy, std::span<const int32_t> ids, const Tensor& dtable) {
-  parallel_rows(dy.cols, kColumns, dy.rows, [&](int64_t begin, int64_t end) {
+  parallel_rows(dy.cols, kColumnsAdded, dy.rows, [&](int64_t begin, int64_t end) {
     for (int64_t t = 0; t < dy.rows; ++t) {
       column_sums_kernel(dy.row<T>(t) + begin, 0, 1, end - begin,
                          dtable.row<float>(ids[static_cast<size_t>(t)]) + begin);

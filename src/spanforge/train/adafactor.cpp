@@ -12,12 +12,12 @@
 namespace spanforge {
 namespace {
 
-constexpr std::string_view kName = "adafactor";
+constexpr std::string_view kAdafactorName = "adafactor";
 
 bool is_matrix(const Parameter& parameter) { return parameter.shape.size() == 2; }
 
 // Neither the means nor the clipping of an update can do with a part of a parameter.
-constexpr std::array kSlots = {
+constexpr std::array kAdafactorSlots = {
     StateSlot{"exp_avg_sq_row", false,
               [](const Parameter& p) {
                 return is_matrix(p) ? std::optional(StateShape{p.shape[0]}) : std::nullopt;
@@ -37,8 +37,8 @@ class Adafactor : public Optimizer {
   Adafactor(TrainedParameters parameters, const TrainingArguments& arguments)
       : Optimizer(std::move(parameters)), weight_decay_(arguments.weight_decay) {}
 
-  std::string_view name() const override { return kName; }
-  std::span<const StateSlot> slots() const override { return kSlots; }
+  std::string_view name() const override { return kAdafactorName; }
+  std::span<const StateSlot> slots() const override { return kAdafactorSlots; }
   StepForm step_form() const override { return StepForm::kInteger; }
 
   std::vector<GroupSetting> settings() const override {
@@ -88,13 +88,13 @@ class Adafactor : public Optimizer {
   const double weight_decay_;
 };
 
-std::unique_ptr<Optimizer> make(TrainedParameters parameters, const TrainingArguments& arguments) {
+std::unique_ptr<Optimizer> make_adafactor(TrainedParameters parameters, const TrainingArguments& arguments) {
   return std::make_unique<Adafactor>(std::move(parameters), arguments);
 }
-std::span<const StateSlot> slots() { return kSlots; }
+std::span<const StateSlot> adafactor_slots() { return kAdafactorSlots; }
 
 }  // namespace
 
-extern constinit const OptimizerKind kAdafactor = {kName, "clip_threshold", make, slots};
+extern constinit const OptimizerKind kAdafactor = {kAdafactorName, "clip_threshold", make_adafactor, adafactor_slots};
 
 }  // namespace spanforge

@@ -13,10 +13,10 @@
 namespace spanforge {
 namespace {
 
-std::optional<StateShape> shape_of(const Parameter& parameter) { return parameter.shape; }
-constexpr std::string_view kFusedName = "adamw_torch_fused", kName = "adamw_torch";
-constexpr std::array kSlots = {StateSlot{"exp_avg", true, shape_of},
-                               StateSlot{"exp_avg_sq", true, shape_of}};
+std::optional<StateShape> adamw_shape(const Parameter& parameter) { return parameter.shape; }
+constexpr std::string_view kAdamWFusedName = "adamw_torch_fused", kAdamWName = "adamw_torch";
+constexpr std::array kAdamWSlots = {StateSlot{"exp_avg", true, adamw_shape},
+                               StateSlot{"exp_avg_sq", true, adamw_shape}};
 
 Tensor slice(const Tensor& all, int64_t begin, int64_t end) {
   return all.empty() ? all : all.columns(begin, end - begin);
@@ -31,10 +31,10 @@ class AdamW : public Optimizer {
         beta2_(arguments.adam_beta2),
         epsilon_(arguments.adam_epsilon),
         weight_decay_(arguments.weight_decay),
-        fused_(arguments.optim == kFusedName) {}
+        fused_(arguments.optim == kAdamWFusedName) {}
 
-  std::string_view name() const override { return fused_ ? kFusedName : kName; }
-  std::span<const StateSlot> slots() const override { return kSlots; }
+  std::string_view name() const override { return fused_ ? kAdamWFusedName : kAdamWName; }
+  std::span<const StateSlot> slots() const override { return kAdamWSlots; }
   StepForm step_form() const override { return StepForm::kFloatTensor; }
 
   std::vector<GroupSetting> settings() const override {
@@ -129,14 +129,14 @@ class AdamW : public Optimizer {
   const bool fused_;
 };
 
-std::unique_ptr<Optimizer> make(TrainedParameters parameters, const TrainingArguments& arguments) {
+std::unique_ptr<Optimizer> make_adamw(TrainedParameters parameters, const TrainingArguments& arguments) {
   return std::make_unique<AdamW>(std::move(parameters), arguments);
 }
-std::span<const StateSlot> slots() { return kSlots; }
+std::span<const StateSlot> adamw_slots() { return kAdamWSlots; }
 
 }  // namespace
 
-extern constinit const OptimizerKind kAdamWTorchFused = {kFusedName, "betas", make, slots};
-extern constinit const OptimizerKind kAdamWTorch = {kName, "betas", make, slots};
+extern constinit const OptimizerKind kAdamWTorchFused = {kAdamWFusedName, "betas", make_adamw, adamw_slots};
+extern constinit const OptimizerKind kAdamWTorch = {kAdamWName, "betas", make_adamw, adamw_slots};
 
 }  // namespace spanforge

@@ -9,6 +9,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/train/evaluation_line.h"
+#include "spanforge/train/learning.h"
 
 namespace spanforge {
 namespace {

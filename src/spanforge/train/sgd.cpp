@@ -7,7 +7,7 @@
 namespace spanforge {
 namespace {
 
-constexpr std::string_view kName = "sgd";
+constexpr std::string_view kSgdName = "sgd";
 
 class Sgd : public Optimizer {
  public:
@@ -16,7 +16,7 @@ class Sgd : public Optimizer {
         ranges_(flat_ranges(Optimizer::parameters())),
         weight_decay_(arguments.weight_decay) {}
 
-  std::string_view name() const override { return kName; }
+  std::string_view name() const override { return kSgdName; }
   std::span<const StateSlot> slots() const override { return {}; }
   StepForm step_form() const override { return StepForm::kNone; }
 
@@ -66,13 +66,13 @@ class Sgd : public Optimizer {
   const double weight_decay_;
 };
 
-std::unique_ptr<Optimizer> make(TrainedParameters parameters, const TrainingArguments& arguments) {
+std::unique_ptr<Optimizer> make_sgd(TrainedParameters parameters, const TrainingArguments& arguments) {
   return std::make_unique<Sgd>(std::move(parameters), arguments);
 }
-std::span<const StateSlot> slots() { return {}; }
+std::span<const StateSlot> sgd_slots() { return {}; }
 
 }  // namespace
 
-extern constinit const OptimizerKind kSgd = {kName, "momentum", make, slots};
+extern constinit const OptimizerKind kSgd = {kSgdName, "momentum", make_sgd, sgd_slots};
 
 }  // namespace spanforge
