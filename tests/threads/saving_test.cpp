@@ -22,7 +22,7 @@ using testing::Recorder;
 using testing::TemporaryDirectory;
 using testing::together;
 
-std::string sum_of(const QuestionAnsweringModel& model) {
+std::string sum_of(const TrainableModel& model) {
   const Tensor weights = model.all_weights();
   return sha256_hex({reinterpret_cast<const char*>(weights.data),
                      static_cast<size_t>(weights.size()) * sizeof(float)});
