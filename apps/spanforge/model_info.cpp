@@ -63,9 +63,9 @@ int run_model_info(const Arguments& arguments) {
   table.add_switch(kJsonOption, json);
   if (!table.parse(arguments)) return 0;
   table.require("model");
-  const std::filesystem::path directory = resolve_model(model);
+  const ModelDirectory directory = resolve_model(model);
   const ModelInfo info = inspect_model(directory);
-  const Json report = describe(info, Tokenizer::from_directory(directory), tokens);
+  const Json report = describe(info, Tokenizer::from_directory(directory.tokenizer()), tokens);
   if (json) return print_json(report), 0;
   for (const auto& [key, value] : report.items()) {
     emit("{:<25} {}\n", key, key.starts_with("memory") ? megabytes(value) : python_str(value));

@@ -38,7 +38,7 @@ class SetupBuilder {
 
   // The weights take seconds where the model is large; meanwhile the data become windows. An error
   // of theirs comes out of take_model(), after those of the data.
-  std::future<LoadedModel> start_loading(const fs::path& directory) const {
+  std::future<LoadedModel> start_loading(const ModelDirectory& directory) const {
     return std::async(std::launch::async, [directory, seed = arguments_.seed,
                                            threads = arguments_.threads, kind = precision()] {
       set_thread_count(threads);  // counts for one thread's parallel regions
@@ -52,20 +52,18 @@ class SetupBuilder {
   // A checkpoint is proved before; what another model's files hold is for their reader to judge, and
   // a change in them may be meant. The weights are hashed, too: hours hang on them, and a flipped bit
   // in one trains like any other.
-  void report_changes(const fs::path& model) {
-    if (checkpoint_) return;
-    if (const auto changes = describe_changes(model, /*with_weights=*/true)) {
-      notify(Kind::kWarning, *changes);
-    }
+  void report_changes(const ModelDirectory& model) {
+    if (!checkpoint_) report_changes_of(model.path);
+    if (model.is_adapter()) report_changes_of(model.base);
   }
 
-  QuestionAnsweringModel take_model(std::future<LoadedModel> loading, const fs::path& directory) {
+  QuestionAnsweringModel take_model(std::future<LoadedModel> loading, const ModelDirectory& directory) {
     auto [model, report] = loading.get();
     if (checkpoint_ && !report.initialized.empty()) {
-      throw Error(ErrorCode::kBadModel, directory.string(),
+      throw Error(ErrorCode::kBadModel, directory.path.string(),
                   fmt::format("the checkpoint has no {}", report.initialized.front()));
     }
-    const std::string source = checkpoint_ ? directory.string() : arguments_.model;
+    const std::string source = checkpoint_ ? directory.path.string() : arguments_.model;
     for (const std::string& line : report.notes) notify(Kind::kInformation, line);
     for (const auto& message : {unused_weights_message(report, model.config(), source),
                                 new_weights_message(report, model.config(), source)}) {
@@ -77,19 +75,22 @@ class SetupBuilder {
   }
 
   // What --model means; a hub id's files are downloaded.
-  fs::path model_directory() const {
+  ModelDirectory model_directory() const {
     return context_.resolve_model ? context_.resolve_model(arguments_.model)
-                                  : fs::path(arguments_.model);
+                                  : open_model_directory(arguments_.model, nullptr);
+  }
+  ModelDirectory checkpoint_directory() const {
+    return open_model_directory(checkpoint_->directory, context_.resolve_model);
   }
 
-  Tokenizer load_tokenizer(const fs::path& model, const ModelConfig& config) {
+  Tokenizer load_tokenizer(const ModelDirectory& model, const ModelConfig& config) {
     const bool elsewhere = checkpoint_ && !checkpoint_->has_tokenizer;
-    const fs::path directory = elsewhere ? model_directory() : model;
+    const fs::path directory = (elsewhere ? model_directory() : model).tokenizer();
     Tokenizer tokenizer = Tokenizer::from_directory(directory);
     if (tokenizer.note()) notify(Kind::kWarning, *tokenizer.note());
     const auto rows = static_cast<size_t>(config.vocab_size);
     if (tokenizer.vocabulary_size() > rows) {
-      throw Error(ErrorCode::kBadModel, (model / "config.json").string(),
+      throw Error(ErrorCode::kBadModel, (model.base / "config.json").string(),
                   fmt::format("\"vocab_size\" is {}, but the tokenizer in {} has {} tokens", rows,
                               directory.string(), tokenizer.vocabulary_size()));
     }
@@ -265,6 +266,12 @@ class SetupBuilder {
     return bf16 ? Precision::kBF16 : Precision::kF32;
   }
 
+  void report_changes_of(const fs::path& model) {
+    if (const auto changes = describe_changes(model, /*with_weights=*/true)) {
+      notify(Kind::kWarning, *changes);
+    }
+  }
+
   void notify(Kind kind, const std::string& text) {
     for (Observer* observer : context_.observers) observer->on_notice({kind, text});
   }
@@ -348,9 +355,10 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
     validation_data = builder.read_data("validation", arguments.validation, files);
     overlap = find_overlap(train_data, *validation_data);
   }
-  const fs::path directory = checkpoint ? checkpoint->directory : builder.model_directory();
-  if (!checkpoint) refuse_other_weights(directory);
-  const ModelConfig config = ModelConfig::from_directory(directory);
+  const ModelDirectory directory =
+      checkpoint ? builder.checkpoint_directory() : builder.model_directory();
+  if (!checkpoint) refuse_other_weights(directory.base);
+  const ModelConfig config = ModelConfig::from_directory(directory.base);
   Tokenizer tokenizer = builder.load_tokenizer(directory, config);
   const WindowOptions windows = builder.settle_windows(tokenizer, config);
   std::future<LoadedModel> loading = builder.start_loading(directory);
@@ -363,7 +371,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   }
   QuestionAnsweringModel model = builder.take_model(std::move(loading), directory);
   builder.report_changes(directory);
-  builder.stop_if_asked(directory);
+  builder.stop_if_asked(directory.path);
   const AnswerSettings settings = builder.answer_settings(train.features, windows);
   if (validation) builder.report_fitting(settings, validation->dataset);
   const TrainPlan plan = make_plan(arguments, train.features.windows());
