@@ -11,9 +11,9 @@ namespace spanforge::app {
 // "true", "false" or "auto" (bf16 where this processor is faster with it; a note says which).
 Precision resolve_precision(const std::string& bf16);
 
-// --verify: the model has a manifest (spanforge_manifest.json), and every file that it lists is there
-// with its SHA-256; so has an adapter, and its base where it has a manifest.
-// Errors: Error{kBadModel, directory}.
+// --verify: the model has a manifest (spanforge_manifest.json), and every file that it lists is
+// there with its SHA-256; so has an adapter, and its base where it has a manifest. Errors:
+// Error{kBadModel, directory}.
 void verify_model(const ModelDirectory& model);
 
 // After everything has loaded: the report's notes, and one line that names the files that were

@@ -41,9 +41,10 @@ void declare(OptionTable& table, Options& o) {
   table(kModelOption, o.model);
   table({"output", "directory to make", "", "output_dir"}, o.output);
   table.add_switch({"int8", "make an int8 model, for answering (docs/int8.md)", ""}, o.int8);
-  table.add_switch({"merge_lora", "--model is a LoRA adapter: write the whole model that it makes of its base",
-                    ""},
-                   o.merge_lora);
+  table.add_switch(
+      {"merge_lora", "--model is a LoRA adapter: write the whole model that it makes of its base",
+       ""},
+      o.merge_lora);
   table({"calibrate", "with --int8: data like those it will be asked about, e.g. the training's",
          ""},
         o.calibrate);
@@ -97,11 +98,12 @@ void copy_other_files(const fs::path& source, const fs::path& directory) {
 ModelDirectory resolve_source(const Options& o) {
   ModelDirectory source = resolve_model(o.model);
   if (source.is_adapter() == o.merge_lora) return source;
-  throw Error(ErrorCode::kUsage, "--merge-lora",
-              source.is_adapter()
-                  ? fmt::format("is needed: {} is a LoRA adapter, and what is converted is a whole model",
-                                o.model)
-                  : fmt::format("is for LoRA adapters; {} is a whole model already", o.model));
+  throw Error(
+      ErrorCode::kUsage, "--merge-lora",
+      source.is_adapter()
+          ? fmt::format("is needed: {} is a LoRA adapter, and what is converted is a whole model",
+                        o.model)
+          : fmt::format("is for LoRA adapters; {} is a whole model already", o.model));
 }
 
 // What a merged model has beside its network: the adapter's.

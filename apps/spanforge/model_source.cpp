@@ -88,8 +88,6 @@ ModelDirectory resolve(const std::string& model, bool verify) {
 }  // namespace
 
 ModelDirectory resolve_model(const std::string& model) { return resolve(model, false); }
-ModelDirectory resolve_and_verify_model(const std::string& model) {
-  return resolve(model, true);
-}
+ModelDirectory resolve_and_verify_model(const std::string& model) { return resolve(model, true); }
 
 }  // namespace spanforge::app

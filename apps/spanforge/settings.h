@@ -15,8 +15,8 @@ namespace spanforge::app {
 WindowOptions choose_windows(const ModelDirectory& model, const Tokenizer& tokenizer,
                              std::optional<int32_t> max_seq_length, std::optional<int32_t> overlap);
 
-// choose_answer_settings() for a model, of its own settings, not its base's; notes once where the windows' length is a
-// default that nobody stated.
+// choose_answer_settings() for a model, of its own settings, not its base's; notes once where the
+// windows' length is a default that nobody stated.
 AnswerSettings choose_settings(const ModelDirectory& model, const Tokenizer& tokenizer,
                                const GivenSettings& given);
 

@@ -17,12 +17,12 @@ bool is_off(const Json& value) {
          ((value.is_array() || value.is_object()) && value.empty());
 }
 
-// Keys of LoraConfig, beside those that are read, that change nothing of what an adapter computes once it
-// is saved, whatever they say.
-constexpr const char* kWithoutEffect[] = {
-    "auto_mapping",     "corda_config",      "ensure_weight_tying", "eva_config", "inference_mode",
-    "layers_pattern",   "megatron_core",     "peft_version",        "qalora_group_size",
-    "runtime_config"};
+// Keys of LoraConfig, beside those that are read, that change nothing of what an adapter computes
+// once it is saved, whatever they say.
+constexpr const char* kWithoutEffect[] = {"auto_mapping",  "corda_config",   "ensure_weight_tying",
+                                          "eva_config",    "inference_mode", "layers_pattern",
+                                          "megatron_core", "peft_version",   "qalora_group_size",
+                                          "runtime_config"};
 
 // Keys that must be off, and what they would do.
 struct Unsupported {
@@ -55,10 +55,11 @@ class Reader {
   AdapterConfig read() {
     require_supported();
     AdapterConfig config;
-    config.lora.rank = static_cast<int32_t>(
-        number("r", 8, [](double r) { return r >= 1 && r <= kMaxLoraRank && r == std::floor(r); },
-               "an integer from 1 to 65536"));
-    config.lora.alpha = number("lora_alpha", 8, [](double) { return true; }, "a number");
+    config.lora.rank = static_cast<int32_t>(number(
+        "r", 8, [](double r) { return r >= 1 && r <= kMaxLoraRank && r == std::floor(r); },
+        "an integer from 1 to 65536"));
+    config.lora.alpha = number(
+        "lora_alpha", 8, [](double) { return true; }, "a number");
     config.lora.dropout = number(
         "lora_dropout", 0, [](double p) { return p >= 0 && p <= 1.0 - 0x1p-24; },
         "a number from 0 to below 1");
@@ -77,7 +78,8 @@ class Reader {
     return value == nullptr || value->is_null() ? nullptr : value;
   }
 
-  [[noreturn]] void refuse(std::string_view key, const Json& value, const std::string& wanted) const {
+  [[noreturn]] void refuse(std::string_view key, const Json& value,
+                           const std::string& wanted) const {
     throw Error(ErrorCode::kBadModel, place_,
                 fmt::format("\"{}\" is {}; it must be {}", quote_for_message(key),
                             quote_for_message(dump_python_json(value)), wanted));
@@ -98,7 +100,8 @@ class Reader {
   }
 
   void require_supported() {
-    require_word("peft_type", {"LORA"}, false, "\"LORA\": other kinds of adapters are not supported");
+    require_word("peft_type", {"LORA"}, false,
+                 "\"LORA\": other kinds of adapters are not supported");
     require_word("task_type", {"QUESTION_ANS"}, true,
                  "\"QUESTION_ANS\" or null: this program answers questions");
     require_word("bias", {"none"}, true, "\"none\": trained biases are not supported");
@@ -151,9 +154,9 @@ class Reader {
   bool read_modules_to_save() {
     const Json* value = find("modules_to_save");
     if (value == nullptr) return false;
-    const bool heads_only = value->is_array() && std::all_of(value->as_array().begin(),
-                                                             value->as_array().end(),
-                                                             [](const Json& m) { return m == kHead; });
+    const bool heads_only =
+        value->is_array() && std::all_of(value->as_array().begin(), value->as_array().end(),
+                                         [](const Json& m) { return m == kHead; });
     if (!heads_only) {
       refuse("modules_to_save", *value,
              "[\"qa_outputs\"] or null: no other modules are trained whole beside adapters");
@@ -167,8 +170,9 @@ class Reader {
       if (value->is_string()) {
         // A pattern, which Python's re matches with whole names.
         config.targets_by_weights = true;
-      } else if (!value->is_array() || !std::all_of(value->as_array().begin(), value->as_array().end(),
-                                                    [](const Json& name) { return name.is_string(); })) {
+      } else if (!value->is_array() ||
+                 !std::all_of(value->as_array().begin(), value->as_array().end(),
+                              [](const Json& name) { return name.is_string(); })) {
         refuse("target_modules", *value, "a list of modules' names");
       } else {
         targets = value->get<std::vector<std::string>>();

@@ -12,10 +12,9 @@ namespace {
 
 // PEFT compares the word in lower case.
 bool is_all_linear(std::string_view target) {
-  return std::equal(target.begin(), target.end(), kAllLinear.begin(), kAllLinear.end(),
-                    [](char a, char b) {
-                      return std::tolower(static_cast<unsigned char>(a)) == b;
-                    });
+  return std::equal(
+      target.begin(), target.end(), kAllLinear.begin(), kAllLinear.end(),
+      [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
 }
 
 bool names_module(std::string_view target, std::string_view module) {
@@ -33,7 +32,8 @@ std::string short_names(const std::vector<std::string>& modules) {
   std::vector<std::string> names;
   for (const std::string& module : modules) {
     std::string name = last_part(module);
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(std::move(name));
   }
   return join(names, ", ");
 }
@@ -87,7 +87,8 @@ bool LoraConfig::targets_module(std::string_view module) const {
 std::vector<std::string> linear_modules(const EncoderSpec& spec, const ModelConfig& config) {
   const std::string prefix(spec.base_prefix);
   std::vector<std::string> modules;
-  if (spec.has_projection(config)) modules.push_back(prefix + std::string(spec.embeddings.projection));
+  if (spec.has_projection(config))
+    modules.push_back(prefix + std::string(spec.embeddings.projection));
   const auto blocks = static_cast<size_t>(config.*spec.layers.blocks);
   for (size_t i = 0; i < blocks; ++i) {
     for (const std::string_view module : spec.block_modules_in_order()) {

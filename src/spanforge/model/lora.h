@@ -1,8 +1,8 @@
 #pragma once
-// LoRA adapters (Hu et al. 2021) in PEFT's form: which linear layers have one, and how much it counts. A
-// layer's output gains scale() * B A dropout(x); A is [rank, inputs], B [outputs, rank]. The files that
-// hold them: adapter_file.h.
-// Source: peft 0.18, tuners/lora/{config,layer}.py, tuners/tuners_utils.py.
+// LoRA adapters (Hu et al. 2021) in PEFT's form: which linear layers have one, and how much it
+// counts. A layer's output gains scale() * B A dropout(x); A is [rank, inputs], B [outputs, rank].
+// The files that hold them: adapter_file.h. Source: peft 0.18, tuners/lora/{config,layer}.py,
+// tuners/tuners_utils.py.
 
 #include <cstdint>
 #include <string>
@@ -26,8 +26,8 @@ struct LoraConfig {
   double alpha = 8;              // lora_alpha
   double dropout = 0;            // lora_dropout, of the adapters' inputs, in training
   bool rank_stabilized = false;  // use_rslora: the scale is alpha / sqrt(rank)
-  // PEFT's target_modules: a name is that of a module or the end of it behind a "."; "all-linear" is
-  // every linear layer but the head. Empty: the family's query and value layers, as in PEFT.
+  // PEFT's target_modules: a name is that of a module or the end of it behind a "."; "all-linear"
+  // is every linear layer but the head. Empty: the family's query and value layers, as in PEFT.
   std::vector<std::string> targets;
 
   double scale() const;  // alpha / rank
@@ -41,11 +41,11 @@ struct LoraConfig {
 // modules: all but the head, which trains whole.
 std::vector<std::string> linear_modules(const EncoderSpec& spec, const ModelConfig& config);
 
-// The targets with what they stand for put in: empty, the family's query and value; "all-linear", the
-// names of linear_modules(), as PEFT writes them.
-// Errors: Error{code, place} for a rank, alpha or dropout out of range, for a target that is no linear
-// layer of this model, naming it, and for the head. In a file (kBadModel) targets that this model lacks are
-// passed over as in PEFT, if it has one of them.
+// The targets with what they stand for put in: empty, the family's query and value; "all-linear",
+// the names of linear_modules(), as PEFT writes them. Errors: Error{code, place} for a rank, alpha
+// or dropout out of range, for a target that is no linear layer of this model, naming it, and for
+// the head. In a file (kBadModel) targets that this model lacks are passed over as in PEFT, if it
+// has one of them.
 LoraConfig settle_targets(LoraConfig lora, const EncoderSpec& spec, const ModelConfig& config,
                           ErrorCode code, const std::string& place);
 

@@ -16,7 +16,8 @@ bool is_plainly_a_path(const std::string& base) {
 }
 
 std::vector<fs::path> places_of(const fs::path& directory, const fs::path& base) {
-  const fs::path beside = fs::absolute(directory / "").lexically_normal().parent_path().parent_path();
+  const fs::path beside =
+      fs::absolute(directory / "").lexically_normal().parent_path().parent_path();
   if (!base.is_absolute()) return {base, directory / base, beside / base};
   const fs::path name = base.has_filename() ? base.filename() : base.parent_path().filename();
   return {base, beside / name};
@@ -64,26 +65,26 @@ ModelDirectory find_base(const fs::path& directory, const ResolveBase& resolve) 
       continue;
     }
     if (is_adapter_directory(place)) {
-      throw Error(ErrorCode::kBadModel, file.string(),
-                  fmt::format("names {}, which is an adapter itself: merge it first (spanforge model "
-                              "convert --merge-lora), and name the merged model",
-                              named(config)));
+      throw Error(
+          ErrorCode::kBadModel, file.string(),
+          fmt::format("names {}, which is an adapter itself: merge it first (spanforge model "
+                      "convert --merge-lora), and name the merged model",
+                      named(config)));
     }
     return {directory, fs::absolute(place).lexically_normal()};
   }
   const std::string looked = join(looked_at, ", ");
   if (resolve == nullptr || is_plainly_a_path(config.base_model)) {
     throw Error(ErrorCode::kBadModel, file.string(),
-                fmt::format("names {}, which is not there (looked at {}): {}", named(config), looked,
-                            kAdvice));
+                fmt::format("names {}, which is not there (looked at {}): {}", named(config),
+                            looked, kAdvice));
   }
   ModelDirectory base;
   try {
     base = resolve(config.base_model +
                    (config.base_revision.empty() ? "" : "@" + config.base_revision));
   } catch (const Error& error) {
-    const ErrorCode code =
-        error.code() == ErrorCode::kUsage ? ErrorCode::kBadModel : error.code();
+    const ErrorCode code = error.code() == ErrorCode::kUsage ? ErrorCode::kBadModel : error.code();
     throw Error(code, file.string(),
                 fmt::format("names {}; no directory of that name is there (looked at {}), and as a "
                             "hub id: {}; {}",
@@ -100,7 +101,8 @@ ModelDirectory find_base(const fs::path& directory, const ResolveBase& resolve) 
 }
 
 ModelDirectory open_model_directory(const fs::path& directory, const ResolveBase& resolve) {
-  return is_adapter_directory(directory) ? find_base(directory, resolve) : ModelDirectory(directory);
+  return is_adapter_directory(directory) ? find_base(directory, resolve)
+                                         : ModelDirectory(directory);
 }
 
 }  // namespace spanforge

@@ -28,14 +28,14 @@ struct ModelDirectory {
 // True where adapter_config.json stands and no whole model's weights do.
 bool is_adapter_directory(const std::filesystem::path& directory);
 
-// What to make of a base that is named otherwise than by a directory: a hub's id, with "@revision" where
-// the adapter states one.
+// What to make of a base that is named otherwise than by a directory: a hub's id, with "@revision"
+// where the adapter states one.
 using ResolveBase = std::function<ModelDirectory(const std::string&)>;
 
-// Finds an adapter's base by base_model_name_or_path: a directory, as written, inside the adapter's or
-// beside it (of an absolute path the last name), else what `resolve` makes of it; a base that is an
-// adapter itself is refused. resolve may be null: only directories are found.
-// Errors: Error{adapter_config.json} that says which base it names and where that was looked for:
+// Finds an adapter's base by base_model_name_or_path: a directory, as written, inside the adapter's
+// or beside it (of an absolute path the last name), else what `resolve` makes of it; a base that is
+// an adapter itself is refused. resolve may be null: only directories are found. Errors:
+// Error{adapter_config.json} that says which base it names and where that was looked for:
 // kBadModel, or of the code that resolve's has.
 ModelDirectory find_base(const std::filesystem::path& directory, const ResolveBase& resolve);
 

@@ -91,8 +91,7 @@ Json read_spanforge_state(const fs::path& directory) {
 // there, so that `last` does not start over where this one is all there is.
 void require_optimizer(const fs::path& directory) {
   const fs::path file = directory / "optimizer.pt";
-  const bool has_weights =
-      !find_weight_file(directory).empty() || is_adapter_directory(directory);
+  const bool has_weights = !find_weight_file(directory).empty() || is_adapter_directory(directory);
   if (path_exists(file) || !has_weights) return;
   throw Error(ErrorCode::kIo, file.string(),
               fmt::format("is not there: the checkpoint has weights, but no optimiser's state to "

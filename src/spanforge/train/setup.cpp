@@ -57,7 +57,8 @@ class SetupBuilder {
     if (model.is_adapter()) report_changes_of(model.base);
   }
 
-  QuestionAnsweringModel take_model(std::future<LoadedModel> loading, const ModelDirectory& directory) {
+  QuestionAnsweringModel take_model(std::future<LoadedModel> loading,
+                                    const ModelDirectory& directory) {
     auto [model, report] = loading.get();
     if (checkpoint_ && !report.initialized.empty()) {
       throw Error(ErrorCode::kBadModel, directory.path.string(),
