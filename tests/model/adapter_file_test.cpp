@@ -322,7 +322,7 @@ TEST_F(AdaptersBase, ThatIsMissingIsNamedWithThePlacesLookedAt) {
     ADD_FAILURE() << "a path is no hub id";
     return {};
   });
-  const std::vector<std::string> parts = {"\"/gone/base\"", (directory_ / "base").string(),
+  const std::vector<std::string> parts = {"\"/gone/base\"", "\"base\" beside " + adapter().string(),
                                           "base_model_name_or_path"};
   for (const std::string& part : parts) {
     EXPECT_NE(error.reason().find(part), std::string::npos) << error.what();

@@ -151,7 +151,7 @@ int main(int argc, char** argv) {
     } else if (args.size() == 4 && args[0] == "masks") {
       masks(args[1], args[2], args[3]);
     } else if (args.size() == 3 && args[0] == "copy") {
-      QuestionAnsweringModel::load(fs::path(args[1]), /*head_seed=*/1).save(args[2]);
+      QuestionAnsweringModel::load(args[1], /*head_seed=*/1).save(args[2]);
     } else if (args.size() == 2 && args[0] == "config") {
       std::cout << ModelConfig::from_json_text(read_file(args[1]), args[1]).to_json_text();
     } else {

@@ -184,8 +184,10 @@ struct Pipeline::Impl {
   }
 };
 
-Pipeline Pipeline::from_directory(const ModelDirectory& directory, Precision precision,
+Pipeline Pipeline::from_directory(const ModelDirectory& given, Precision precision,
                                   LoadReport* report) {
+  const ModelDirectory directory =
+      given.is_adapter() ? given : open_model_directory(given.path, nullptr);
   auto model = std::make_unique<const AnsweringModel>(
       AnsweringModel::load(directory, directory.path.string(), precision, report));
   Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());

@@ -108,7 +108,7 @@ class Reader {
     for (const Unsupported& one : kUnsupported) {
       const Json* value = find(one.key);
       if (value != nullptr && !is_off(*value)) {
-        refuse(one.key, *value, fmt::format("off: {} are not supported", one.what));
+        refuse(one.key, *value, fmt::format("off; not supported: {}", one.what));
       }
     }
     if (const Json* init = find("init_lora_weights"); init != nullptr && !leaves_base(*init)) {
@@ -145,7 +145,7 @@ class Reader {
     const Json* value = find(key);
     if (value == nullptr) return "";
     if (!value->is_string() || value->as_string().find('\0') != std::string::npos) {
-      refuse(key, *value, "a string");
+      refuse(key, *value, "text without a zero byte, or null");
     }
     return value->as_string();
   }
@@ -198,7 +198,7 @@ class Reader {
       }
       const bool switches = value == true || value.is_array() || value.is_object();
       if (switches && !is_off(value)) {
-        refuse(key, value, "off: this key of another version of PEFT is not known here");
+        refuse(key, value, "off: what it does is not known here (a key of another version of PEFT)");
       }
     }
   }

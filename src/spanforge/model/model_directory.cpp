@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "spanforge/base/file.h"
-#include "spanforge/base/join.h"
 #include "spanforge/formats/weights.h"
 #include "spanforge/model/adapter_file.h"
 
@@ -15,16 +14,27 @@ bool is_plainly_a_path(const std::string& base) {
   return base.front() == '/' || base.front() == '.' || base.front() == '~';
 }
 
-std::vector<fs::path> places_of(const fs::path& directory, const fs::path& base) {
+// Where a base may lie, and in words where that is.
+struct Places {
+  std::vector<fs::path> paths;
+  std::string words;
+};
+
+Places places_of(const fs::path& directory, const fs::path& base) {
   const fs::path beside =
       fs::absolute(directory / "").lexically_normal().parent_path().parent_path();
-  if (!base.is_absolute()) return {base, directory / base, beside / base};
+  if (!base.is_absolute()) {
+    return {{base, directory / base, beside / base},
+            fmt::format("no such directory is here, in {0} or beside {0}", directory.string())};
+  }
   const fs::path name = base.has_filename() ? base.filename() : base.parent_path().filename();
-  return {base, beside / name};
+  return {{base, beside / name},
+          fmt::format("it is not there, nor is a \"{}\" beside {}",
+                      quote_for_message(name.string()), directory.string())};
 }
 
 std::string named(const AdapterConfig& config) {
-  return fmt::format("the base model \"{}\"", quote_for_message(config.base_model, 300));
+  return fmt::format("names the base model \"{}\"", quote_for_message(config.base_model, 300));
 }
 
 constexpr const char* kAdvice = "put it there, or edit base_model_name_or_path";
@@ -58,26 +68,20 @@ ModelDirectory find_base(const fs::path& directory, const ResolveBase& resolve) 
     throw Error(ErrorCode::kBadModel, file.string(),
                 "names no base model: set base_model_name_or_path to its directory or hub id");
   }
-  std::vector<std::string> looked_at;
-  for (const fs::path& place : places_of(directory, config.base_model)) {
-    if (!directory_exists(place)) {
-      looked_at.push_back(place.string());
-      continue;
-    }
+  const Places places = places_of(directory, config.base_model);
+  for (const fs::path& place : places.paths) {
+    if (!directory_exists(place)) continue;
     if (is_adapter_directory(place)) {
-      throw Error(
-          ErrorCode::kBadModel, file.string(),
-          fmt::format("names {}, which is an adapter itself: merge it first (spanforge model "
-                      "convert --merge-lora), and name the merged model",
-                      named(config)));
+      throw Error(ErrorCode::kBadModel, file.string(),
+                  fmt::format("{}, which is an adapter itself: merge it first (spanforge model "
+                              "convert --merge-lora), and name the merged model",
+                              named(config)));
     }
     return {directory, fs::absolute(place).lexically_normal()};
   }
-  const std::string looked = join(looked_at, ", ");
   if (resolve == nullptr || is_plainly_a_path(config.base_model)) {
     throw Error(ErrorCode::kBadModel, file.string(),
-                fmt::format("names {}, which is not there (looked at {}): {}", named(config),
-                            looked, kAdvice));
+                fmt::format("{}: {}; {}", named(config), places.words, kAdvice));
   }
   ModelDirectory base;
   try {
@@ -86,13 +90,12 @@ ModelDirectory find_base(const fs::path& directory, const ResolveBase& resolve) 
   } catch (const Error& error) {
     const ErrorCode code = error.code() == ErrorCode::kUsage ? ErrorCode::kBadModel : error.code();
     throw Error(code, file.string(),
-                fmt::format("names {}; no directory of that name is there (looked at {}), and as a "
-                            "hub id: {}; {}",
-                            named(config), looked, error.what(), kAdvice));
+                fmt::format("{}: {}, and as a hub id: {}; {}", named(config), places.words,
+                            error.what(), kAdvice));
   }
   if (base.is_adapter()) {
     throw Error(ErrorCode::kBadModel, file.string(),
-                fmt::format("names {}, which is an adapter itself", named(config)));
+                fmt::format("{}, which is an adapter itself", named(config)));
   }
   ModelDirectory found(directory, base.base);
   found.hub_id = base.hub_id;

@@ -2,9 +2,12 @@
 // A model's directory as its user names it: a whole model, or a LoRA adapter, whose base model lies
 // elsewhere. Everything that reads a model takes this; a path alone is a whole model.
 
+#include <concepts>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 namespace spanforge {
 
@@ -15,7 +18,11 @@ struct ModelDirectory {
   std::string hub_id, hub_revision;  // "org/name"; "": the usual one
 
   ModelDirectory() = default;
-  ModelDirectory(std::filesystem::path whole) : path(whole), base(std::move(whole)) {}  // NOLINT
+  // A whole model, by whatever makes a path.
+  template <class Path>
+    requires std::convertible_to<Path, std::filesystem::path> &&
+             (!std::same_as<std::remove_cvref_t<Path>, ModelDirectory>)
+  ModelDirectory(Path&& whole) : path(std::forward<Path>(whole)), base(path) {}  // NOLINT
   ModelDirectory(std::filesystem::path adapter, std::filesystem::path base_model)
       : path(std::move(adapter)), base(std::move(base_model)) {}
   bool is_adapter() const { return path != base; }
