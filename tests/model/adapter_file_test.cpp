@@ -117,7 +117,7 @@ TEST(AdapterConfig, WhatChangesNothingIsTaken) {
       {"auto_mapping", {{"base_model_class", "X"}}}};
   for (const auto& [key, value] : taken) {
     SCOPED_TRACE(key);
-    parse_with(key, value);
+    EXPECT_EQ(parse_with(key, value).base_model, "org/name");
   }
 }
 
