@@ -5,6 +5,7 @@
 #include "common.h"
 #include "load_model.h"
 #include "output.h"
+#include "spanforge/model/adapter_file.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/text/tokenizer.h"
 
@@ -51,6 +52,16 @@ Json describe(const ModelInfo& info, const Tokenizer& tokenizer, int64_t tokens)
        memory_json(estimate_training_memory(config, Precision::kBF16, tokens))}};
 }
 
+void add_adapter(const ModelDirectory& model, Json& report) {
+  const LoraConfig lora = read_adapter_config(model.path).lora;
+  report["base_model"] = model.base.string();
+  report["lora"] = {{"r", lora.rank},
+                    {"lora_alpha", lora.alpha},
+                    {"lora_dropout", lora.dropout},
+                    {"use_rslora", lora.rank_stabilized},
+                    {"target_modules", lora.targets}};
+}
+
 }  // namespace
 
 int run_model_info(const Arguments& arguments) {
@@ -65,7 +76,8 @@ int run_model_info(const Arguments& arguments) {
   table.require("model");
   const ModelDirectory directory = resolve_model(model);
   const ModelInfo info = inspect_model(directory);
-  const Json report = describe(info, Tokenizer::from_directory(directory.tokenizer()), tokens);
+  Json report = describe(info, Tokenizer::from_directory(directory.tokenizer()), tokens);
+  if (directory.is_adapter()) add_adapter(directory, report);
   if (json) return print_json(report), 0;
   for (const auto& [key, value] : report.items()) {
     emit("{:<25} {}\n", key, key.starts_with("memory") ? megabytes(value) : python_str(value));
