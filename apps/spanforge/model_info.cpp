@@ -1,6 +1,5 @@
 #include "spanforge/model/model_info.h"
 
-
 #include "command.h"
 #include "common.h"
 #include "load_model.h"

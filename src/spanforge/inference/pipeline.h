@@ -52,9 +52,9 @@ struct AskResult {
 
 class Pipeline {
  public:
-  // Loads an AnsweringModel, so an int8 directory as well; of an adapter given by its path alone the base is
-  // looked for among directories. report: AnsweringModel::load's, and so are
-  // the errors.
+  // Loads an AnsweringModel, so an int8 directory as well; of an adapter given by its path alone
+  // the base is looked for among directories. report: AnsweringModel::load's, and so are the
+  // errors.
   static Pipeline from_directory(const ModelDirectory& directory,
                                  Precision precision = Precision::kF32,
                                  LoadReport* report = nullptr);

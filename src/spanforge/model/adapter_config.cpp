@@ -198,7 +198,8 @@ class Reader {
       }
       const bool switches = value == true || value.is_array() || value.is_object();
       if (switches && !is_off(value)) {
-        refuse(key, value, "off: what it does is not known here (a key of another version of PEFT)");
+        refuse(key, value,
+               "off: what it does is not known here (a key of another version of PEFT)");
       }
     }
   }

@@ -20,9 +20,9 @@ struct ModelDirectory {
   ModelDirectory() = default;
   // A whole model, by whatever makes a path.
   template <class Path>
-    requires std::convertible_to<Path, std::filesystem::path> &&
-             (!std::same_as<std::remove_cvref_t<Path>, ModelDirectory>)
-  ModelDirectory(Path&& whole) : path(std::forward<Path>(whole)), base(path) {}  // NOLINT
+  requires std::convertible_to<Path, std::filesystem::path> &&
+      (!std::same_as<std::remove_cvref_t<Path>, ModelDirectory>)ModelDirectory(Path&& whole)
+      : path(std::forward<Path>(whole)), base(path) {}  // NOLINT
   ModelDirectory(std::filesystem::path adapter, std::filesystem::path base_model)
       : path(std::move(adapter)), base(std::move(base_model)) {}
   bool is_adapter() const { return path != base; }
