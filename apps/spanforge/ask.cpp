@@ -237,8 +237,8 @@ int run_ask(const Arguments& arguments) {
   for (const std::string& question : o.questions) {
     questions.push_back({{question, context, ""}, {}});
   }
-  const std::filesystem::path directory = resolve_model(o.model);
-  refuse_other_weights(directory);
+  const ModelDirectory directory = resolve_model(o.model);
+  refuse_other_weights(directory.base);
   if (o.verify) verify_model(directory);
   LoadReport report;
   const Pipeline pipeline =

@@ -1,10 +1,10 @@
 #pragma once
 // Rows and steps that several commands share.
 
-#include <filesystem>
 #include <string>
 
 #include "options.h"
+#include "spanforge/model/model_directory.h"
 
 namespace spanforge::app {
 
@@ -27,10 +27,11 @@ inline constexpr OptionInfo kMaxAnswerLengthOption{
     "longest answer, tokens; default: stored with the model, else the decoder's", "> 0",
     "max_answer_len"};
 
-// The directory that --model means; what a hub id needs is downloaded into the cache first.
-// Errors: Error{kIo} where a path does not exist or is no directory; the hub's for an id.
-std::filesystem::path resolve_model(const std::string& model);
+// The directory that --model means, an adapter's with its base; what a hub id needs is downloaded
+// into the cache first. Errors: Error{kIo} where a path does not exist or is no directory; the
+// hub's for an id; find_base()'s.
+ModelDirectory resolve_model(const std::string& model);
 // The same, and what the cache holds already is read: what is damaged is fetched again.
-std::filesystem::path resolve_and_verify_model(const std::string& model);
+ModelDirectory resolve_and_verify_model(const std::string& model);
 
 }  // namespace spanforge::app

@@ -106,8 +106,8 @@ int run_data_check(const Arguments& arguments) {
   std::vector<FileWindows> windows;
   WindowOptions options;
   if (!model.empty()) {
-    const std::filesystem::path directory = resolve_model(model);
-    const Tokenizer tokenizer = Tokenizer::from_directory(directory);
+    const ModelDirectory directory = resolve_model(model);
+    const Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());
     options = choose_windows(directory, tokenizer, max_seq_length, window_overlap);
     for (const Dataset& dataset : datasets) {
       windows.push_back({dataset, check_windows(dataset, tokenizer, options)});

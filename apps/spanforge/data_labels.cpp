@@ -87,8 +87,8 @@ int run_data_labels(const Arguments& arguments) {
   require_distinct_inputs({o.files.begin(), o.files.end()});
   table.require("model");
   start_threads(o.threads);
-  const std::filesystem::path directory = resolve_model(o.model);
-  const Tokenizer tokenizer = Tokenizer::from_directory(directory);
+  const ModelDirectory directory = resolve_model(o.model);
+  const Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());
   const WindowOptions windows =
       choose_windows(directory, tokenizer, o.max_seq_length, o.window_overlap);
   FeatureOptions options;

@@ -23,7 +23,8 @@ int run_data_stats(const Arguments& arguments) {
   if (!table.parse(arguments)) return 0;
   require_distinct_inputs({files.begin(), files.end()});
   std::optional<Tokenizer> tokenizer;
-  if (!model.empty()) tokenizer.emplace(Tokenizer::from_directory(resolve_model(model)));
+  if (!model.empty())
+    tokenizer.emplace(Tokenizer::from_directory(resolve_model(model).tokenizer()));
   std::vector<DataStats> stats;
   for (const std::string& file : files) {
     stats.push_back(compute_stats(input.load(file), tokenizer ? &*tokenizer : nullptr));

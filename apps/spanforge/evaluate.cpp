@@ -169,10 +169,10 @@ void evaluate_model(const EvaluateOptions& o) {
                 fmt::format("is needed: {} has no references to score, so there are predictions only",
                             o.data));
   }
-  const std::filesystem::path directory = resolve_model(o.model);
-  refuse_other_weights(directory);
+  const ModelDirectory directory = resolve_model(o.model);
+  refuse_other_weights(directory.base);
   if (o.verify) verify_model(directory);
-  const Tokenizer tokenizer = Tokenizer::from_directory(directory);
+  const Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());
   if (tokenizer.note()) note(*tokenizer.note());
   const AnswerSettings settings = choose_settings(directory, tokenizer, o.given);
   const AnsweringModel model =

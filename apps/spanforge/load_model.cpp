@@ -21,7 +21,9 @@ Precision resolve_precision(const std::string& bf16) {
   return use ? Precision::kBF16 : Precision::kF32;
 }
 
-void verify_model(const std::filesystem::path& directory) {
+namespace {
+
+void verify_directory(const std::filesystem::path& directory) {
   if (!has_manifest(directory)) {
     throw Error(ErrorCode::kBadModel, directory.string(),
                 fmt::format("has no {} to verify it with", kManifestName));
@@ -33,12 +35,21 @@ void verify_model(const std::filesystem::path& directory) {
   }
 }
 
-void note_loaded(const std::filesystem::path& directory, const LoadReport& report) {
-  for (const std::string& line : report.notes) note(line);
-  if (const auto changes = describe_changes(directory)) note(*changes);
+}  // namespace
+
+void verify_model(const ModelDirectory& model) {
+  verify_directory(model.path);
+  if (model.is_adapter() && has_manifest(model.base)) verify_directory(model.base);
 }
 
-AnsweringModel load_trained_model(const std::filesystem::path& directory, const std::string& source,
+void note_loaded(const ModelDirectory& model, const LoadReport& report) {
+  for (const std::string& line : report.notes) note(line);
+  if (const auto changes = describe_changes(model.path)) note(*changes);
+  if (!model.is_adapter()) return;
+  if (const auto changes = describe_changes(model.base)) note(*changes);
+}
+
+AnsweringModel load_trained_model(const ModelDirectory& directory, const std::string& source,
                                   Precision precision) {
   LoadReport report;
   AnsweringModel model = AnsweringModel::load(directory, source, precision, &report);

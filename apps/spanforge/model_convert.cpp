@@ -32,7 +32,7 @@ bool is_weight_file(const fs::path& file) {
 struct ModelConvertOptions {
   std::string model, output, calibrate, validation;
   DataInput input;
-  bool int8 = false;
+  bool int8 = false, merge_lora = false;
   Int8Options quantization;
   int32_t threads = 0;
 };
@@ -41,6 +41,10 @@ void declare(OptionTable& table, ModelConvertOptions& o) {
   table(kModelOption, o.model);
   table({"output", "directory to make", "", "output_dir"}, o.output);
   table.add_switch({"int8", "make an int8 model, for answering (docs/int8.md)", ""}, o.int8);
+  table.add_switch(
+      {"merge_lora", "--model is a LoRA adapter: write the whole model that it makes of its base",
+       ""},
+      o.merge_lora);
   table({"calibrate", "with --int8: data like those it will be asked about, e.g. the training's",
          ""},
         o.calibrate);
@@ -90,6 +94,27 @@ void copy_other_files(const fs::path& source, const fs::path& directory) {
   }
 }
 
+// --model's, which is an adapter exactly where --merge-lora says so.
+ModelDirectory resolve_source(const ModelConvertOptions& o) {
+  ModelDirectory source = resolve_model(o.model);
+  if (source.is_adapter() == o.merge_lora) return source;
+  throw Error(
+      ErrorCode::kUsage, "--merge-lora",
+      source.is_adapter()
+          ? fmt::format("is needed: {} is a LoRA adapter, and what is converted is a whole model",
+                        o.model)
+          : fmt::format("is for LoRA adapters; {} is a whole model already", o.model));
+}
+
+// What a merged model has beside its network: the adapter's.
+void write_adapters_files(const ModelDirectory& source, const fs::path& directory) {
+  Tokenizer::from_directory(source.tokenizer()).save(directory);
+  if (path_exists(source.path / kAnswerSettingsFile)) {
+    write_file_atomic(directory / kAnswerSettingsFile,
+                      read_file(source.path / kAnswerSettingsFile));
+  }
+}
+
 // A config.json for Transformers, which wants one with a model_type, where the source has another.
 void complete_config(const fs::path& source, const fs::path& directory) {
   const fs::path file = ModelConfig::file_in(source);
@@ -104,7 +129,7 @@ void complete_config(const fs::path& source, const fs::path& directory) {
 
 void convert_int8(const ModelConvertOptions& o) {
   require_distinct_inputs({o.calibrate, o.validation});
-  const fs::path source = resolve_model(o.model);
+  const ModelDirectory source = resolve_source(o);
   const Dataset calibration = o.input.load(o.calibrate);
   const Dataset validation = o.input.load(o.validation);
   require_scorable(validation, false);
@@ -112,8 +137,13 @@ void convert_int8(const ModelConvertOptions& o) {
   NewDirectory output(o.output, kConfigFile);
   Int8Scores scores;
   output.fill([&](const fs::path& directory) {
-    copy_other_files(source, directory);
-    complete_config(source, directory);
+    if (source.is_adapter()) {
+      write_adapters_files(source, directory);
+      write_file_atomic(directory / kConfigFile, read_file(ModelConfig::file_in(source.base)));
+    } else {
+      copy_other_files(source.path, directory);
+    }
+    complete_config(source.base, directory);
     scores = convert_to_int8(source, o.model, calibration, validation, o.quantization, directory);
   });
   output.commit();
@@ -122,8 +152,20 @@ void convert_int8(const ModelConvertOptions& o) {
        scores.after.f1);
 }
 
-void convert_format(const ModelConvertOptions& o) {
-  const fs::path source = resolve_model(o.model);
+void merge_lora(const ModelConvertOptions& o, const ModelDirectory& source) {
+  LoadReport report;
+  const QuestionAnsweringModel model = QuestionAnsweringModel::load(source, 0, &report);
+  NewDirectory output(o.output, kConfigFile);
+  output.fill([&](const fs::path& directory) {
+    model.save(directory);
+    write_adapters_files(source, directory);
+  });
+  output.commit();
+  note_loaded(source, report);
+  emit("{}: {} and its adapter {} as one model\n", o.output, source.base.string(), o.model);
+}
+
+void convert_format(const ModelConvertOptions& o, const fs::path& source) {
   const WeightFiles weights(source);
   std::optional<std::string> weights_line;
   const std::vector<StoredTensor> tensors = tensors_without_prefix(weights, weights_line);
@@ -150,7 +192,9 @@ int run_model_convert(const Arguments& arguments) {
   if (!table.parse(arguments)) return 0;
   check(table, o);
   start_threads(o.threads);
-  o.int8 ? convert_int8(o) : convert_format(o);
+  if (o.int8) return convert_int8(o), 0;
+  const ModelDirectory source = resolve_source(o);
+  o.merge_lora ? merge_lora(o, source) : convert_format(o, source.path);
   return 0;
 }
 

@@ -1,10 +1,10 @@
 #include "spanforge/model/model_info.h"
 
-
 #include "command.h"
 #include "common.h"
 #include "load_model.h"
 #include "output.h"
+#include "spanforge/model/adapter_file.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/train/optimizer.h"
@@ -59,6 +59,16 @@ Json describe(const ModelInfo& info, const Tokenizer& tokenizer, int64_t tokens,
       {"memory_to_train_bf16", memory_to_train(config, Precision::kBF16, tokens, optim)}};
 }
 
+void add_adapter(const ModelDirectory& model, Json& report) {
+  const LoraConfig lora = read_adapter_config(model.path).lora;
+  report["base_model"] = model.base.string();
+  report["lora"] = {{"r", lora.rank},
+                    {"lora_alpha", lora.alpha},
+                    {"lora_dropout", lora.dropout},
+                    {"use_rslora", lora.rank_stabilized},
+                    {"target_modules", lora.targets}};
+}
+
 }  // namespace
 
 int run_model_info(const Arguments& arguments) {
@@ -72,9 +82,10 @@ int run_model_info(const Arguments& arguments) {
   table.add_switch(kJsonOption, json);
   if (!table.parse(arguments)) return 0;
   table.require("model");
-  const std::filesystem::path directory = resolve_model(model);
+  const ModelDirectory directory = resolve_model(model);
   const ModelInfo info = inspect_model(directory);
-  const Json report = describe(info, Tokenizer::from_directory(directory), tokens, optim);
+  Json report = describe(info, Tokenizer::from_directory(directory.tokenizer()), tokens, optim);
+  if (directory.is_adapter()) add_adapter(directory, report);
   if (json) return print_json(report), 0;
   for (const auto& [key, value] : report.items()) {
     emit("{:<25} {}\n", key, key.starts_with("memory") ? megabytes(value) : python_str(value));

@@ -48,15 +48,18 @@ std::string path_advice(const std::string& model) {
   return "; it was not looked for at the hub, whose ids have the form org/name[@revision]";
 }
 
-std::filesystem::path resolve(const std::string& model, bool verify) {
+ModelDirectory resolve(const std::string& model, bool verify) {
   const std::filesystem::path directory(model);
+  const ResolveBase resolve_base = [verify](const std::string& base) {
+    return resolve(base, verify);
+  };
   if (directory_exists(directory)) {
     const std::filesystem::path trained = directory / "trained";
     if (directory_exists(trained) && !path_exists(directory / "config.json")) {
       throw Error(ErrorCode::kIo, model,
                   fmt::format("is a training's output; its model is {}", trained.string()));
     }
-    return directory;
+    return open_model_directory(directory, resolve_base);
   }
   if (path_exists(model)) {
     throw Error(ErrorCode::kIo, model, "is a file; --model names a model's directory or a hub id");
@@ -72,14 +75,19 @@ std::filesystem::path resolve(const std::string& model, bool verify) {
     bars.update(file, done, total);
   };
   options.notice = [](const std::string& line) { note(line); };
-  return spanforge::resolve_model(model, options);
+  ModelDirectory found =
+      open_model_directory(spanforge::resolve_model(model, options), resolve_base);
+  if (!found.is_adapter()) {
+    const HubId id = parse_hub_id(model, options.endpoint);
+    found.hub_id = id.repository;
+    if (id.revision != HubId().revision) found.hub_revision = id.revision;
+  }
+  return found;
 }
 
 }  // namespace
 
-std::filesystem::path resolve_model(const std::string& model) { return resolve(model, false); }
-std::filesystem::path resolve_and_verify_model(const std::string& model) {
-  return resolve(model, true);
-}
+ModelDirectory resolve_model(const std::string& model) { return resolve(model, false); }
+ModelDirectory resolve_and_verify_model(const std::string& model) { return resolve(model, true); }
 
 }  // namespace spanforge::app

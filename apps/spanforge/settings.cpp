@@ -20,19 +20,19 @@ void note_fallback(const WindowOptions& windows) {
 
 }  // namespace
 
-WindowOptions choose_windows(const std::filesystem::path& directory, const Tokenizer& tokenizer,
+WindowOptions choose_windows(const ModelDirectory& model, const Tokenizer& tokenizer,
                              std::optional<int32_t> max_seq_length,
                              std::optional<int32_t> overlap) {
-  const int32_t positions = positions_of(directory);
+  const int32_t positions = positions_of(model.base);
   const WindowDefaults defaults = default_windows(tokenizer, positions);
   if (!max_seq_length && defaults.used_fallback) note_fallback(defaults.windows);
   return spanforge::choose_windows(defaults.windows, max_seq_length, overlap, positions);
 }
 
-AnswerSettings choose_settings(const std::filesystem::path& directory, const Tokenizer& tokenizer,
+AnswerSettings choose_settings(const ModelDirectory& model, const Tokenizer& tokenizer,
                                const GivenSettings& given) {
-  const ChosenSettings chosen = choose_answer_settings(load_answer_settings(directory), given,
-                                                       tokenizer, positions_of(directory));
+  const ChosenSettings chosen = choose_answer_settings(load_answer_settings(model.path), given,
+                                                       tokenizer, positions_of(model.base));
   if (chosen.length_is_fallback) note_fallback(chosen.settings.windows);
   return chosen.settings;
 }

@@ -143,7 +143,7 @@ int run_tokenize(const Arguments& arguments) {
   }
   if (o.count && o.input.empty()) throw Error(ErrorCode::kUsage, "--count", "needs --input FILE");
   start_threads(o.threads);
-  const Tokenizer tokenizer = Tokenizer::from_directory(resolve_model(o.model));
+  const Tokenizer tokenizer = Tokenizer::from_directory(resolve_model(o.model).tokenizer());
   if (tokenizer.note()) note(*tokenizer.note());
   if (!o.input.empty()) return tokenize_file(o, tokenizer), 0;
   if (o.decode) return decode_ids(texts[0], tokenizer, o.json), 0;

@@ -34,6 +34,7 @@ subprocess._USE_VFORK = False
 import table  # noqa: E402
 import cases_weights  # noqa: E402,F401
 import cases_model  # noqa: E402,F401
+import cases_adapter  # noqa: E402,F401
 import cases_torch  # noqa: E402,F401
 import cases_tokenizer  # noqa: E402,F401
 import cases_squad  # noqa: E402

@@ -35,7 +35,7 @@ TEST(OtherWeights, AreNamedWithTheWayToConvertThem) {
       {"weights.npz", {"NumPy"}},
       {"bert.ckpt", {"MindSpore"}},
       {"rust_model.ot", {"rust-bert"}},
-      {"adapter_model.safetensors", {"adapter", "merge_and_unload"}},
+      {"adapter_model.safetensors", {"adapter", "adapter_config.json"}},
       {"model.fp16.safetensors", {"another name", "model.safetensors"}},
       {"__0_0.distcp", {"FSDP", "merge-weights"}},
       {"mp_rank_00_model_states.pt", {"DeepSpeed", "zero_to_fp32.py"}},

@@ -40,6 +40,40 @@ TEST_F(HubTest, FetchesWhatAModelNeedsIntoTheCache) {
   EXPECT_EQ(server_.count("HEAD", "tokenizer.json"), 0u) << "the listing says it is not there";
 }
 
+// Its base, which adapter_config.json names, is another repository and the caller's affair.
+TEST_F(HubTest, AnAdaptersRepositoryNeedsNoWholeModel) {
+  for (const bool has_listing : {true, false}) {
+    SCOPED_TRACE(has_listing ? "listing" : "no listing");
+    has_listing_ = has_listing;
+    options_.cache = cache_ / (has_listing ? "listing" : "none");
+    files_ = {{"adapter_config.json", R"({"peft_type": "LORA"})"},
+              {"adapter_model.safetensors", std::string(3000, 'a')},
+              {"README.md", "not needed"},
+              {"vocab.txt", "[PAD]\n"}};
+    const fs::path snapshot = resolve_model("org/name", options_);
+    EXPECT_EQ(read_file(snapshot / "adapter_model.safetensors"),
+              files_["adapter_model.safetensors"]);
+    EXPECT_TRUE(fs::exists(snapshot / "adapter_config.json"));
+    EXPECT_TRUE(fs::exists(snapshot / "vocab.txt"));
+    EXPECT_FALSE(fs::exists(snapshot / "README.md"));
+    options_.offline = true;
+    EXPECT_EQ(resolve_model("org/name", options_), snapshot);
+    fs::remove(snapshot / "adapter_model.safetensors");
+    const Error error =
+        expect_error(ErrorCode::kCacheMiss, [&] { resolve_model("org/name", options_); });
+    EXPECT_NE(error.reason().find("adapter_model.safetensors"), std::string::npos) << error.what();
+    options_.offline = false;
+  }
+}
+
+TEST_F(HubTest, AWholeModelBesideAnAdapterIsAWholeModel) {
+  files_["adapter_config.json"] = "{}";
+  files_["adapter_model.safetensors"] = "a";
+  const fs::path snapshot = resolve_model("org/name", options_);
+  EXPECT_TRUE(fs::exists(snapshot / "model.safetensors"));
+  EXPECT_FALSE(fs::exists(snapshot / "adapter_model.safetensors"));
+}
+
 TEST_F(HubTest, AsksFileByFileWhereThereIsNoListing) {
   has_listing_ = false;
   expect_whole(resolve_model("org/name", options_));

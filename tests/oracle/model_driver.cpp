@@ -21,6 +21,7 @@
 #include "spanforge/model/dropout_plan.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/model.h"
+#include "spanforge/model/model_directory.h"
 #include "spanforge/ops/dropout_bits.h"
 
 namespace {
@@ -63,7 +64,8 @@ void run(const std::string& directory, const std::string& windows_file, const st
   const Json& windows = request["windows"];
   const size_t at_once = request.value("batch", windows.size());
   LoadReport report;
-  QuestionAnsweringModel model = QuestionAnsweringModel::load(directory, /*head_seed=*/1, &report);
+  QuestionAnsweringModel model = QuestionAnsweringModel::load(
+      open_model_directory(directory, nullptr), /*head_seed=*/1, &report);
   if (request.value("bf16", false)) model.set_precision(Precision::kBF16);
   if (gradients_file != nullptr) model.prepare_training();
   Workspace workspace;
@@ -98,7 +100,8 @@ void run(const std::string& directory, const std::string& windows_file, const st
 void masks(const std::string& directory, const std::string& windows_file,
            const std::string& out_file) {
   const Json windows = parse_json_file(windows_file, ErrorCode::kBadData)["windows"];
-  const ModelConfig config = ModelConfig::from_directory(directory);
+  const ModelConfig config =
+      ModelConfig::from_directory(open_model_directory(directory, nullptr).base);
   const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kBadModel, directory);
   std::deque<std::vector<float>> memory;
   std::vector<StoredTensor> tensors;

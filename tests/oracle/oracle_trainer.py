@@ -115,12 +115,12 @@ class KeepLoss(TrainerCallback):
         self.trainer.pending = 0.0
 
 
-def run_hf(model, data, output, options, resume=None, **more):
+def run_hf(model, data, output, options, resume=None, load=AutoModelForQuestionAnswering.from_pretrained, **more):
     callback = KeepLoss()
     arguments = TrainingArguments(str(output), use_cpu=True, report_to=[], disable_tqdm=True, logging_steps=1,
                                   save_strategy=more.pop("save_strategy", "no"), **{"learning_rate": 1e-3, **options},
                                   **more)
-    trainer = LossTrainer(model=AutoModelForQuestionAnswering.from_pretrained(model), args=arguments,
+    trainer = LossTrainer(model=load(model), args=arguments,
                           train_dataset=features(model, data), callbacks=[callback])
     callback.trainer = trainer
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -133,7 +133,7 @@ def run_hf(model, data, output, options, resume=None, **more):
     return log, weights
 
 
-def run_ours(binary, model, data, output, options, *more):
+def run_ours(binary, model, data, output, options, *more, weights="model.safetensors"):
     command = [binary, "train", "--model", model, "--train", data, "--output", output, "--data-order", "hf",
                "--logging-steps", "1", "--max-seq-length", "64", "--threads", "1"]
     for name, value in {"learning_rate": 1e-3, **options}.items():
@@ -147,7 +147,7 @@ def run_ours(binary, model, data, output, options, *more):
         line = json.loads(text)
         if "loss" in line:
             log[line["step"]] = line
-    return log, load_file(output / "trained/model.safetensors")
+    return log, load_file(output / "trained" / weights)
 
 
 def compare_runs(title, theirs, ours, tolerance=1e-4, undetermined=UNDETERMINED):

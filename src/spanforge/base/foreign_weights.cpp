@@ -21,9 +21,10 @@ struct Kind {
 // The first row that fits is taken; a name may fit several.
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all = {
-      {"adapter_model.", "", "an adapter (PEFT) without the model it belongs to",
-       "merge it into its model with merge_and_unload() and save that"},
-      {"tf_model", ".h5", "TensorFlow weights", fmt::format(kByTransformers, "\"DIR\", from_tf=True")},
+      {"adapter_model.", "", "a LoRA adapter's (PEFT) without its adapter_config.json",
+       "put that beside it: it says which model it belongs to"},
+      {"tf_model", ".h5", "TensorFlow weights",
+       fmt::format(kByTransformers, "\"DIR\", from_tf=True")},
       {"", ".h5", "Keras weights", fmt::format(kByTransformers, "\"DIR\", from_tf=True")},
       {"", ".keras", "a Keras model", "get the weights for PyTorch that it was made from"},
       {"", ".index", "a TensorFlow checkpoint",

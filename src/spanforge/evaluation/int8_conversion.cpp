@@ -72,12 +72,12 @@ class Judge {
 
 }  // namespace
 
-Int8Scores convert_to_int8(const std::filesystem::path& source, const std::string& name,
+Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name,
                            const Dataset& calibration, const Dataset& validation,
                            const Int8Options& options, const std::filesystem::path& directory) {
-  const Tokenizer tokenizer = Tokenizer::from_directory(source);
+  const Tokenizer tokenizer = Tokenizer::from_directory(source.tokenizer());
   const AnsweringModel before = AnsweringModel::load(source, name, Precision::kF32);
-  const AnswerSettings settings = choose_answer_settings(load_answer_settings(source), {},
+  const AnswerSettings settings = choose_answer_settings(load_answer_settings(source.path), {},
                                                          tokenizer, before.config().longest_input())
                                       .settings;
   FeatureOptions unlabelled;

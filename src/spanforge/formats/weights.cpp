@@ -127,6 +127,20 @@ WeightFiles::WeightFiles(const fs::path& directory)
                 "has no weights: neither model.safetensors nor pytorch_model.bin");
   }
   tensors_ = path_.extension() == ".json" ? files_->open_shards(path_) : files_->open(path_);
+  index_names();
+}
+
+WeightFiles::WeightFiles() : files_(std::make_unique<Files>()) {}
+
+WeightFiles WeightFiles::of_file(const fs::path& file) {
+  WeightFiles files;
+  files.path_ = file;
+  files.tensors_ = files.files_->open(file);
+  files.index_names();
+  return files;
+}
+
+void WeightFiles::index_names() {
   for (size_t i = 0; i < tensors_.size(); ++i) {
     index_.insert(tensors_[i].name, i, texts_in(tensors_, &StoredTensor::name));
   }

@@ -22,6 +22,8 @@ inline constexpr const char* kInt8WeightFile = "model.int8.safetensors";
 class WeightFiles {
  public:
   explicit WeightFiles(const fs::path& directory);
+  // One file of any name: safetensors where its name ends so, else of torch.save.
+  static WeightFiles of_file(const fs::path& file);
   ~WeightFiles();
   WeightFiles(WeightFiles&&) noexcept;
 
@@ -38,6 +40,8 @@ class WeightFiles {
 
  private:
   struct Files;
+  WeightFiles();
+  void index_names();
   fs::path path_;
   std::unique_ptr<Files> files_;  // keeps the mappings alive
   std::vector<StoredTensor> tensors_;

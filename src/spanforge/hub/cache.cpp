@@ -175,7 +175,18 @@ std::string HubCache::find_obstacle() const {
   return fmt::format("{} cannot be read ({})", root_.string(), std::strerror(errno));
 }
 
+// Its base is looked for as a model of its own.
+std::string HubCache::find_missing_of_adapter(const std::string& commit) const {
+  for (const char* name : {"adapter_model.safetensors", "adapter_model.bin"}) {
+    if (has_file(commit, name)) return {};
+  }
+  return describe_missing(commit, "adapter_model.safetensors");
+}
+
 std::string HubCache::find_missing(const std::string& commit) const {
+  if (has_file(commit, "adapter_config.json") && !has_file(commit, "config.json")) {
+    return find_missing_of_adapter(commit);
+  }
   if (!has_file(commit, "config.json")) return describe_missing(commit, "config.json");
   if (!has_file(commit, "tokenizer.json") && !has_file(commit, "vocab.txt")) {
     return "tokenizer.json or vocab.txt";

@@ -50,6 +50,7 @@ class HubCache {
   };
 
  private:
+  std::string find_missing_of_adapter(const std::string& commit) const;
   std::string describe_missing(const std::string& commit, const std::string& file) const;
   std::filesystem::path root_, locks_;
 };

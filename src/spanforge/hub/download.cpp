@@ -133,9 +133,8 @@ void HubDownloader::open() {
     if (response.status == 200) return read_listing(body, url);
     // A mirror may have no listing; then config.json tells whether the repository is there.
     const std::string* code = response.header("x-error-code");
-    if (response.status != 404 || code != nullptr || !fetch("config.json")) {
-      fail_status(url, response);
-    }
+    if (response.status != 404 || code != nullptr) fail_status(url, response);
+    if (!fetch("config.json") && !fetch("adapter_config.json")) fail_status(url, response);
     return;
   }
 }

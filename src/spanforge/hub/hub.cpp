@@ -18,6 +18,8 @@ constexpr std::array<const char*, 6> kOptionalFiles = {
     "tokenizer.json",          "tokenizer_config.json", "vocab.txt",
     "special_tokens_map.json", "added_tokens.json",     "spanforge.json"};
 
+constexpr const char* kAdapterConfig = "adapter_config.json";
+
 // The snapshot that the cache holds, or why it is none.
 struct Cached {
   fs::path snapshot;
@@ -65,10 +67,35 @@ void fetch_weights(HubDownloader& downloader, const HubCache& cache, const HubId
               "has neither model.safetensors nor pytorch_model.bin");
 }
 
+// A LoRA adapter's repository: no whole model's weights beside adapter_config.json. Its base is
+// another repository, which the caller fetches.
+bool is_adapter(HubDownloader& downloader) {
+  if (!downloader.files())
+    return !downloader.fetch("config.json") && downloader.fetch(kAdapterConfig);
+  const std::set<std::string>& files = *downloader.files();
+  if (files.count(kAdapterConfig) == 0) return false;
+  for (const std::string name : {"model.safetensors", "pytorch_model.bin"}) {
+    if (files.count(name) > 0 || files.count(name + ".index.json") > 0) return false;
+  }
+  return true;
+}
+
+void fetch_adapter(HubDownloader& downloader, const HubId& id) {
+  downloader.require(kAdapterConfig);
+  if (downloader.fetch("adapter_model.safetensors") || downloader.fetch("adapter_model.bin"))
+    return;
+  throw Error(ErrorCode::kBadModel, id.repository,
+              "is an adapter, but has neither adapter_model.safetensors nor adapter_model.bin");
+}
+
 fs::path fetch_model(HubDownloader& downloader, const HubId& id, const HubOptions& options) {
   const HubCache cache(options.cache, id.repository);
-  downloader.require("config.json");
-  fetch_weights(downloader, cache, id);
+  if (is_adapter(downloader)) {
+    fetch_adapter(downloader, id);
+  } else {
+    downloader.require("config.json");
+    fetch_weights(downloader, cache, id);
+  }
   for (const char* file : kOptionalFiles) downloader.fetch(file);
   downloader.finish();
   return cache.snapshot(downloader.commit());

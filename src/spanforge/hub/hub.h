@@ -74,7 +74,8 @@ bool is_hub_address(const std::string& text, const std::string& endpoint = HubOp
 
 // An existing directory is returned as it is. Anything else is an id: what a model directory needs
 // (config.json; model.safetensors or its index and shards, else pytorch_model.bin or its; tokenizer
-// files as present) is fetched where the cache lacks it, and the snapshot's directory returned.
+// files as present; of a LoRA adapter adapter_config.json, adapter_model.safetensors or .bin, and
+// tokenizer files) is fetched where the cache lacks it, and the snapshot's directory returned.
 std::filesystem::path resolve_model(const std::string& id_or_directory, const HubOptions& options);
 
 }  // namespace spanforge

@@ -184,13 +184,15 @@ struct Pipeline::Impl {
   }
 };
 
-Pipeline Pipeline::from_directory(const std::filesystem::path& directory, Precision precision,
+Pipeline Pipeline::from_directory(const ModelDirectory& given, Precision precision,
                                   LoadReport* report) {
+  const ModelDirectory directory =
+      given.is_adapter() ? given : open_model_directory(given.path, nullptr);
   auto model = std::make_unique<const AnsweringModel>(
-      AnsweringModel::load(directory, directory.string(), precision, report));
-  Tokenizer tokenizer = Tokenizer::from_directory(directory);
+      AnsweringModel::load(directory, directory.path.string(), precision, report));
+  Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());
   if (report != nullptr && tokenizer.note()) report->notes.push_back(*tokenizer.note());
-  return Pipeline(std::move(model), std::move(tokenizer), load_answer_settings(directory));
+  return Pipeline(std::move(model), std::move(tokenizer), load_answer_settings(directory.path));
 }
 
 Pipeline::Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,

@@ -1,12 +1,12 @@
 #pragma once
-// What: questions + contexts -> answers: a saved model directory, its tokenizer, its decoder.
-// Settings: choose_answer_settings(), as `evaluate`: what AskOptions sets; else what spanforge.json
+// What: questions + contexts -> answers: a saved model directory or adapter, its tokenizer, its
+// decoder. Settings: choose_answer_settings(), as `evaluate`: what AskOptions sets; else what
+// spanforge.json
 //   beside the model says (decoder, window, longest answer, threshold, temperature), so that
 //   answers agree with training's evaluation; another decoder than the stored one has its
 //   original's defaults.
 // Threads: answer() is const and concurrent.
 
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +17,7 @@
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/features/feature_set.h"
 #include "spanforge/model/model.h"
+#include "spanforge/model/model_directory.h"
 
 namespace spanforge {
 
@@ -51,9 +52,10 @@ struct AskResult {
 
 class Pipeline {
  public:
-  // Loads an AnsweringModel, so an int8 directory as well. report: AnsweringModel::load's, and so are
-  // the errors.
-  static Pipeline from_directory(const std::filesystem::path& directory,
+  // Loads an AnsweringModel, so an int8 directory as well; of an adapter given by its path alone
+  // the base is looked for among directories. report: AnsweringModel::load's, and so are the
+  // errors.
+  static Pipeline from_directory(const ModelDirectory& directory,
                                  Precision precision = Precision::kF32,
                                  LoadReport* report = nullptr);
   Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,

@@ -1,22 +1,64 @@
 #pragma once
-// TEMPORARY: replaced at the merge.
+// The two files of a LoRA adapter's directory, as PEFT writes them: adapter_config.json and
+// adapter_model.safetensors (adapter_model.bin of older versions is read as well). The
+// question-answering head is trained and saved with the adapters (PEFT's modules_to_save). Names:
+// PEFT's are base_model.model.MODULE.lora_A.weight, .lora_B.weight and
+//   base_model.model.qa_outputs.weight, .bias; parameters here are named without the front. Also
+//   read: names without it, and those that hold the adapter's own name (lora_A.default.weight,
+//   qa_outputs.modules_to_save.default.weight).
+// Source: peft 0.18, tuners/lora/config.py, config.py, utils/save_and_load.py, utils/other.py.
+
 #include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "spanforge/model/lora.h"
-#include "spanforge/model/trainable_model.h"
+#include "spanforge/model/model.h"
+#include "spanforge/model/model_directory.h"
 
 namespace spanforge {
+
+inline constexpr const char* kOldAdapterWeightFile = "adapter_model.bin";
+
 struct AdapterConfig {
   LoraConfig lora;
-  std::string base_model;
+  std::string base_model;  // base_model_name_or_path: a directory or a hub's id; "": none is named
+  std::string base_revision;  // the hub's; "": the usual one
+  // The adapter has a head of its own. false: the base model's is used.
+  bool saves_head = true;
+  // The layers are chosen by a pattern, by their numbers or by exclusion: lora.targets are the
+  // modules that the weight file has adapters for.
+  bool targets_by_weights = false;
+  std::string original_text;  // the file that was read; "": none was
 };
+
+// Errors: Error{kBadModel, place} naming the key, for what is unsound and for what is not computed
+// here (DoRA, ranks or scales by layer, biases, adapters of embeddings, PiSSA's changed base ...).
+AdapterConfig parse_adapter_config(std::string_view text, const std::string& place);
+// The same of a directory's; reads the names in the weight file where targets_by_weights.
 AdapterConfig read_adapter_config(const std::filesystem::path& directory);
-void read_adapter_weights(const std::filesystem::path& directory, const std::vector<const Parameter*>& wanted,
+
+// The configuration of adapters with these settings on that model; where it is an adapter itself,
+// all that is not ours is kept from its file.
+AdapterConfig adapter_config_for(const LoraConfig& lora, const ModelDirectory& model);
+// adapter_config.json, to the byte as PEFT writes it. REQUIRES: targets are settled.
+std::string adapter_config_text(const AdapterConfig& config);
+
+// base_model.model.NAME.
+std::string peft_name(std::string_view parameter_name);
+
+// Fills what `destination` gives for each of the wanted parameters (its size in floats) from the
+// weight file of a directory. wanted: the A and B of every adapter, and the head where saves_head.
+// Errors: Error{kBadModel, file} naming each weight that is missing, misshaped, there twice,
+// unknown or not finite; Error{kIo} where there is no file.
+void read_adapter_weights(const std::filesystem::path& directory,
+                          std::span<const Parameter* const> wanted,
                           const std::function<float*(const Parameter&)>& destination);
-void write_adapter_weights(const std::filesystem::path& directory, const std::vector<const Parameter*>& rows,
-                           const Tensor& arena);
+
+// adapter_model.safetensors in `directory`, which exists: atomically, streamed from a flat arena.
+void write_adapter_weights(const std::filesystem::path& directory,
+                           std::span<const Parameter* const> parameters, const Tensor& arena);
+
 }  // namespace spanforge

@@ -49,18 +49,23 @@ AnsweringModel::AnsweringModel(AnsweringModel&&) noexcept = default;
 AnsweringModel& AnsweringModel::operator=(AnsweringModel&&) noexcept = default;
 AnsweringModel::~AnsweringModel() = default;
 
-AnsweringModel AnsweringModel::load(const std::filesystem::path& directory,
+AnsweringModel AnsweringModel::load(const ModelDirectory& directory,
                                     const std::string& source, Precision precision,
                                     LoadReport* report) {
-  auto impl = std::make_unique<Impl>(ModelConfig::from_directory(directory));
+  auto impl = std::make_unique<Impl>(ModelConfig::from_directory(directory.base));
+  impl->dtype = precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
+  if (directory.is_adapter()) {
+    impl->weights = load_merged_weights(directory, source, precision, report);
+    return AnsweringModel(std::move(impl));
+  }
   const ParameterTable table = build_parameter_table(impl->spec, impl->config);
-  if (is_int8_directory(directory)) {
-    impl->weights = load_int8_weights(directory, impl->spec, table);
+  if (is_int8_directory(directory.path)) {
+    impl->weights = load_int8_weights(directory.path, impl->spec, table);
     impl->dtype = ops::bf16_is_fast() ? DType::kBF16 : DType::kF32;
     if (report != nullptr) *report = {};
   } else {
-    impl->weights = load_stored_weights(directory, source, impl->spec, table, precision, report);
-    impl->dtype = precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
+    impl->weights =
+        load_stored_weights(directory.path, source, impl->spec, table, precision, report);
   }
   if (report != nullptr) *report = with_note(*report, impl->config);
   return AnsweringModel(std::move(impl));

@@ -23,7 +23,8 @@ class AnsweringModel : public Predictor {
   // source: the model as its user named it, for messages. report: what the file had to spare.
   // Errors: Error{kBadModel} for weights that are missing (the head's too: what such a model
   // answers is random), misshaped or not finite, naming each; Error{kIo} for missing files.
-  static AnsweringModel load(const std::filesystem::path& directory, const std::string& source,
+  // An adapter is merged into its base's weights.
+  static AnsweringModel load(const ModelDirectory& directory, const std::string& source,
                              Precision precision, LoadReport* report = nullptr);
   AnsweringModel(AnsweringModel&&) noexcept;
   AnsweringModel& operator=(AnsweringModel&&) noexcept;

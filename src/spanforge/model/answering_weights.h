@@ -1,6 +1,7 @@
 #pragma once
 // Where an AnsweringModel's parts come from: the files of a Hugging Face directory, or the one of an
-// int8 model. Both keep the files mapped for as long as the parts are used.
+// int8 model, which both keep the files mapped for as long as the parts are used; or an adapter merged
+// into its base, in memory.
 
 #include <filesystem>
 #include <memory>
@@ -22,6 +23,10 @@ std::unique_ptr<AnsweringWeights> load_stored_weights(const std::filesystem::pat
                                                       const std::string& source,
                                                       const EncoderSpec& spec,
                                                       const ParameterTable& table,
+                                                      Precision precision, LoadReport* report);
+
+std::unique_ptr<AnsweringWeights> load_merged_weights(const ModelDirectory& adapter,
+                                                      const std::string& source,
                                                       Precision precision, LoadReport* report);
 
 std::unique_ptr<AnsweringWeights> load_int8_weights(const std::filesystem::path& directory,

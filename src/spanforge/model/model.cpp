@@ -46,9 +46,12 @@ struct QuestionAnsweringModel::Impl {
     return precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
   }
   void read_adapter(const std::filesystem::path& directory) {
-    read_adapter_weights(directory, saved(), [&](const Parameter& parameter) {
-      return address(parameter);
-    });
+    const bool has_head = read_adapter_config(directory).saves_head;
+    std::vector<const Parameter*> wanted = saved();
+    std::erase_if(wanted,
+                  [&](const Parameter* parameter) { return !parameter->is_adapter && !has_head; });
+    read_adapter_weights(directory, wanted,
+                         [&](const Parameter& parameter) { return address(parameter); });
   }
   void refresh_shadow() {
     if (precision == Precision::kBF16) ops::convert(weights(), shadow());
@@ -87,6 +90,7 @@ struct QuestionAnsweringModel::Impl {
   const EncoderSpec& spec;
   EncoderShape shape;
   ParameterTable table;
+  AdapterConfig adapter;  // of a model with adapters
   Precision precision = Precision::kF32;
   Arena weight_memory, shadow_memory;
   ModelParts<Tensor> weight_views;
@@ -105,6 +109,7 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& direct
                                                     const Learning& learning) {
   if (directory.is_adapter() && learning.lora.rank == 0) return load_merged(directory, report);
   auto impl = std::make_unique<Impl>(ModelConfig::from_directory(directory.base), learning);
+  if (impl->has_adapters()) impl->adapter = adapter_config_for(impl->table.lora, directory);
   const WeightFiles files(directory.base);
   // Before any memory is taken, the files must agree with the sizes config.json claims.
   const WeightMatch match = match_weights(files, impl->spec, impl->table, /*may_lack_head=*/true);
@@ -119,7 +124,7 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& direct
   LoadReport found = with_note(match.report, impl->config);
   if (directory.is_adapter()) {
     impl->read_adapter(directory.path);
-    found.initialized.clear();
+    if (impl->adapter.saves_head) found.initialized.clear();
   }
   if (report != nullptr) *report = std::move(found);
   return QuestionAnsweringModel(std::move(impl));
@@ -129,7 +134,11 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& direct
 QuestionAnsweringModel QuestionAnsweringModel::load_merged(const ModelDirectory& directory,
                                                            LoadReport* report) {
   Learning learning;
-  learning.lora = read_adapter_config(directory.path).lora;
+  const ModelConfig config = ModelConfig::from_directory(directory.base);
+  learning.lora = settle_targets(
+      read_adapter_config(directory.path).lora,
+      encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json"), config,
+      ErrorCode::kBadModel, (directory.path / kAdapterConfigFile).string());
   const QuestionAnsweringModel parts = load(directory, /*head_seed=*/0, report, learning);
   auto whole = std::make_unique<Impl>(parts.config(), Learning{});
   whole->allocate_weights();
@@ -275,6 +284,7 @@ double QuestionAnsweringModel::forward_backward(const PackedBatch& batch,
 void QuestionAnsweringModel::save(const std::filesystem::path& directory) const {
   spanforge::create_directories(directory);
   if (impl_->has_adapters()) {
+    write_file_atomic(directory / kAdapterConfigFile, adapter_config_text(impl_->adapter));
     write_adapter_weights(directory, impl_->saved(), impl_->weights());
     return;
   }

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "spanforge/model/adapter_file.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/weight_io.h"
 
@@ -41,13 +42,16 @@ std::string part_of(const EncoderSpec& spec, const Parameter& parameter) {
 
 }  // namespace
 
-ModelInfo inspect_model(const std::filesystem::path& directory) {
-  ModelInfo info{.config = ModelConfig::from_directory(directory)};
+ModelInfo inspect_model(const ModelDirectory& directory) {
+  ModelInfo info{.config = ModelConfig::from_directory(directory.base)};
   const EncoderSpec& spec = encoder_spec(info.config.model_type, ErrorCode::kBadModel,
-                                         (directory / "config.json").string());
+                                         (directory.base / "config.json").string());
   const ParameterTable table = build_parameter_table(spec, info.config);
-  const WeightFiles files(directory);
-  const WeightMatch match = match_weights(files, spec, table, /*may_lack_head=*/true);
+  const WeightFiles files(directory.base);
+  WeightMatch match = match_weights(files, spec, table, /*may_lack_head=*/true);
+  if (directory.is_adapter() && read_adapter_config(directory.path).saves_head) {
+    match.report.initialized.clear();
+  }
   info.architecture = spec.architecture;
   info.parameters = table.parameter_count;
   info.weight_file = files.path();

@@ -27,7 +27,7 @@ struct ModelInfo {
 };
 
 // Errors: as QuestionAnsweringModel::load, but for NaN in the weights, which are not read.
-ModelInfo inspect_model(const std::filesystem::path& directory);
+ModelInfo inspect_model(const ModelDirectory& directory);
 
 // Bytes. With N parameters, L layers, hidden H, inner F, A heads, T tokens a batch and b bytes an
 // activation (4, or 2 in bf16):

@@ -6,7 +6,6 @@
 #include <initializer_list>
 #include <iterator>
 
-#include "spanforge/base/join.h"
 #include "spanforge/base/keyed_hash.h"
 
 namespace spanforge {
@@ -18,8 +17,9 @@ class TableBuilder {
       : spec_(spec), config_(config), learning_(learning) {}
 
   ParameterTable build() {
-    table_.lora = learning_.lora;
-    if (table_.lora.rank > 0) resolve_targets();
+    if (learning_.lora.rank > 0) {
+      table_.lora = settle_targets(learning_.lora, spec_, config_, ErrorCode::kUsage, "--lora-target");
+    }
     table_.parts.blocks.resize(config_.*spec_.layers.blocks);
     table_.block_ends.resize(table_.parts.blocks.size());
     find_frozen_blocks();
@@ -122,38 +122,6 @@ class TableBuilder {
         /*decays=*/true);
     table_.rows.back().is_adapter = true;
     adapters.push_back(part);
-  }
-
-  void resolve_targets() {
-    if (table_.lora.targets.empty()) {
-      const auto last = [](std::string_view module) {
-        return std::string(module.substr(module.rfind('.') + 1));
-      };
-      table_.lora.targets = {last(spec_.block.query), last(spec_.block.value)};
-    }
-    std::vector<std::string> modules;
-    for (size_t block = 0; block < static_cast<size_t>(config_.*spec_.layers.blocks); ++block) {
-      for (const BlockModule& module : block_linear_modules()) {
-        modules.push_back(base(spec_.block_module(block)) + "." + std::string(module.name));
-      }
-    }
-    if (spec_.has_projection(config_)) modules.push_back(base(spec_.embeddings.projection));
-    for (const std::string& target : table_.lora.targets) {
-      LoraConfig alone;
-      alone.targets = {target};
-      if (std::any_of(modules.begin(), modules.end(),
-                      [&](const std::string& module) { return alone.targets_module(module); })) {
-        continue;
-      }
-      throw Error(ErrorCode::kUsage, "--lora-target",
-                  fmt::format("{} is no linear layer of a {} model; its layers are {}, or all-linear",
-                              quote_for_message(target), spec_.model_type, known_linears()));
-    }
-  }
-  std::string known_linears() const {
-    std::vector<std::string> names;
-    for (const BlockModule& module : block_linear_modules()) names.emplace_back(module.name);
-    return join(names, ", ");
   }
 
   void find_frozen_blocks() {

@@ -34,19 +34,6 @@ std::string shape_text(const std::vector<int64_t>& shape) {
   return text + "]";
 }
 
-// "2 weights are missing: a, b". A file of another model would name hundreds: the first are enough.
-void add_complaint(std::string& reason, const std::string& what,
-                   const std::vector<std::string>& items) {
-  constexpr size_t kNamed = 24;
-  if (items.empty()) return;
-  if (!reason.empty()) reason += "; ";
-  reason += std::to_string(items.size()) + (items.size() == 1 ? " weight " : " weights ") + what;
-  for (size_t i = 0; i < std::min(items.size(), kNamed); ++i) {
-    reason += (i == 0 ? ": " : ", ") + items[i];
-  }
-  if (items.size() > kNamed) reason += " and " + std::to_string(items.size() - kNamed) + " more";
-}
-
 float half_to_float(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
   const uint32_t exponent = (half >> 10) & 0x1Fu;
@@ -83,6 +70,29 @@ void convert_stored(StoredType type, const char* bytes, int64_t count, float* ou
 }
 
 }  // namespace
+
+std::optional<std::string> misfit(const StoredTensor& stored, const Parameter& parameter,
+                                  const char* says) {
+  if (!holds_weights(stored.type)) {
+    return stored.name + " (of type " + std::string(stored_type_name(stored.type)) + ")";
+  }
+  if (stored.shape == parameter.shape) return std::nullopt;
+  return stored.name + " (is " + shape_text(stored.shape) + ", " + says + " says " +
+         shape_text(parameter.shape) + ")";
+}
+
+// A file of another model would name hundreds: the first are enough.
+void add_complaint(std::string& reason, const std::string& what,
+                   const std::vector<std::string>& items) {
+  constexpr size_t kNamed = 24;
+  if (items.empty()) return;
+  if (!reason.empty()) reason += "; ";
+  reason += std::to_string(items.size()) + (items.size() == 1 ? " weight " : " weights ") + what;
+  for (size_t i = 0; i < std::min(items.size(), kNamed); ++i) {
+    reason += (i == 0 ? ": " : ", ") + items[i];
+  }
+  if (items.size() > kNamed) reason += " and " + std::to_string(items.size() - kNamed) + " more";
+}
 
 std::optional<std::string> weights_note(const WeightFiles& files, const WeightNames& names) {
   std::string text;
@@ -129,12 +139,8 @@ WeightMatch match_weights(const WeightFiles& files, const EncoderSpec& spec,
     const Parameter& parameter = table.rows[row->second];
     if (match.stored[row->second] != nullptr) {
       twice.push_back(parameter.name);
-    } else if (!holds_weights(stored.type)) {
-      wrong.push_back(stored.name + " (of type " + std::string(stored_type_name(stored.type)) +
-                      ")");
-    } else if (stored.shape != parameter.shape) {
-      wrong.push_back(stored.name + " (is " + shape_text(stored.shape) + ", config.json says " +
-                      shape_text(parameter.shape) + ")");
+    } else if (auto fault = misfit(stored, parameter, "config.json")) {
+      wrong.push_back(std::move(*fault));
     }
     match.stored[row->second] = &stored;
   }

@@ -36,6 +36,14 @@ std::vector<StoredTensor> tensors_without_prefix(const WeightFiles& files,
 WeightMatch match_weights(const WeightFiles& files, const EncoderSpec& spec,
                           const ParameterTable& table, bool may_lack_head);
 
+// "NAME (is [8,768], config.json says [4,768])", or what is wrong with its type; nullopt: it fits.
+// says: the file that asks for the parameter's shape.
+std::optional<std::string> misfit(const StoredTensor& stored, const Parameter& parameter,
+                                  const char* says);
+// Appends "2 weights are missing: a, b" to a reason, where there are any.
+void add_complaint(std::string& reason, const std::string& what,
+                   const std::vector<std::string>& items);
+
 // Elements [first, first + count) of a stored tensor as f32.
 void read_elements(const WeightFiles& files, const StoredTensor& stored, int64_t first,
                    int64_t count, float* to);

@@ -11,6 +11,7 @@
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/torch_file.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/model/adapter_file.h"
 #include "spanforge/ops/gemm.h"
 #include "spanforge/train/optimizer_file.h"
 #include "spanforge/train/state_files.h"
@@ -90,7 +91,8 @@ Json read_spanforge_state(const fs::path& directory) {
 // there, so that `last` does not start over where this one is all there is.
 void require_optimizer(const fs::path& directory) {
   const fs::path file = directory / "optimizer.pt";
-  if (path_exists(file) || find_weight_file(directory).empty()) return;
+  const bool has_weights = !find_weight_file(directory).empty() || is_adapter_directory(directory);
+  if (path_exists(file) || !has_weights) return;
   throw Error(ErrorCode::kIo, file.string(),
               fmt::format("is not there: the checkpoint has weights, but no optimiser's state to "
                           "resume from; to start anew from its weights give --model {}",
@@ -105,7 +107,11 @@ std::string prove_foreign_checkpoint(const fs::path& directory) {
                 "is a checkpoint of spanforge without its manifest");
   }
   const TorchFile optimizer(directory / "optimizer.pt");
-  WeightFiles{directory};
+  if (is_adapter_directory(directory)) {
+    read_adapter_config(directory);  // and its weights are read with the base's
+  } else {
+    WeightFiles{directory};
+  }
   return std::string(optimizer_of_file(optimizer.root(), optimizer.path().string()));
 }
 

@@ -4,9 +4,11 @@
 
 #include <charconv>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "spanforge/base/error.h"
+#include "spanforge/model/encoder_spec.h"
 
 namespace spanforge {
 namespace {
@@ -87,15 +89,20 @@ void check_learning(const TrainingArguments& a) {
   }
 }
 
-Learning choose_learning(const TrainingArguments& a, int32_t layers, const LoraConfig* adapter) {
+Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
+                         const LoraConfig* adapter) {
   Learning learning;
-  parse_freeze(a.freeze, layers, learning);
-  const LoraConfig given = given_lora(a);
+  parse_freeze(a.freeze, config.num_hidden_layers, learning);
+  const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json");
+  const auto settled = [&](const LoraConfig& lora) {
+    return settle_targets(lora, spec, config, ErrorCode::kUsage, "--lora-target");
+  };
+  LoraConfig given = given_lora(a);
   if (adapter == nullptr) {
     for (const char* option : {"lora_alpha", "lora_dropout", "lora_target"}) {
       if (a.lora_rank == 0 && a.is_given(option)) refuse(option, "needs --lora-rank");
     }
-    learning.lora = given;
+    if (given.rank > 0) learning.lora = settled(given);
     return learning;
   }
   learning.lora = *adapter;
@@ -110,7 +117,13 @@ Learning choose_learning(const TrainingArguments& a, int32_t layers, const LoraC
   };
   require_same("lora_rank", given.rank == adapter->rank, std::to_string(adapter->rank));
   require_same("lora_alpha", given.alpha == adapter->alpha, fmt::format("{}", adapter->alpha));
-  require_same("lora_target", given.targets == adapter->targets, "target_modules");
+  if (a.is_given("lora_target")) {
+    given.rank = adapter->rank;
+    const std::vector<std::string> ours = settled(given).targets;
+    const std::set<std::string> asked(ours.begin(), ours.end());
+    const std::set<std::string> has(adapter->targets.begin(), adapter->targets.end());
+    require_same("lora_target", asked == has, "target_modules");
+  }
   if (a.is_given("lora_dropout")) learning.lora.dropout = given.dropout;  // of this training alone
   return learning;
 }

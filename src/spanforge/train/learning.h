@@ -9,9 +9,9 @@ namespace spanforge {
 // Proves what can be proved without a model. Errors: Error{kUsage} naming the option.
 void check_learning(const TrainingArguments& arguments);
 
-// layers: the model's. adapter: the configuration of the adapter that training goes on with; null: it
-// starts from a whole model. An adapter keeps its configuration; options that state another one are
-// Error{kUsage}.
-Learning choose_learning(const TrainingArguments& arguments, int32_t layers, const LoraConfig* adapter);
+// adapter: that training goes on with; null: it starts from a whole model. An adapter keeps its
+// configuration; options that state another one are Error{kUsage}.
+Learning choose_learning(const TrainingArguments& arguments, const ModelConfig& config,
+                         const LoraConfig* adapter);
 
 }  // namespace spanforge

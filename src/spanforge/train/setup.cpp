@@ -16,9 +16,13 @@
 #include "spanforge/data/unread_kind.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/other_weights.h"
+#include "spanforge/model/adapter_file.h"
+#include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/load_report.h"
+#include "spanforge/model/model.h"
 #include "spanforge/ops/gemm.h"
 #include "spanforge/train/data_order.h"
+#include "spanforge/train/learning.h"
 
 namespace spanforge {
 namespace {
@@ -38,12 +42,14 @@ class SetupBuilder {
 
   // The weights take seconds where the model is large; meanwhile the data become windows. An error
   // of theirs comes out of take_model(), after those of the data.
-  std::future<LoadedModel> start_loading(const fs::path& directory) const {
-    return std::async(std::launch::async, [directory, seed = arguments_.seed,
+  std::future<LoadedModel> start_loading(const ModelDirectory& directory,
+                                         const Learning& learning) const {
+    return std::async(std::launch::async, [directory, learning, seed = arguments_.seed,
                                            threads = arguments_.threads, kind = precision()] {
       set_thread_count(threads);  // counts for one thread's parallel regions
       LoadReport report;
-      QuestionAnsweringModel model = QuestionAnsweringModel::load(directory, seed, &report);
+      QuestionAnsweringModel model =
+          QuestionAnsweringModel::load(directory, seed, &report, learning);
       model.set_precision(kind);
       return LoadedModel{std::make_unique<QuestionAnsweringModel>(std::move(model)),
                          std::move(report)};
@@ -53,21 +59,19 @@ class SetupBuilder {
   // A checkpoint is proved before; what another model's files hold is for their reader to judge, and
   // a change in them may be meant. The weights are hashed, too: hours hang on them, and a flipped bit
   // in one trains like any other.
-  void report_changes(const fs::path& model) {
-    if (checkpoint_) return;
-    if (const auto changes = describe_changes(model, /*with_weights=*/true)) {
-      notify(Kind::kWarning, *changes);
-    }
+  void report_changes(const ModelDirectory& model) {
+    if (!checkpoint_) report_changes_of(model.path);
+    if (model.is_adapter()) report_changes_of(model.base);
   }
 
   std::unique_ptr<TrainableModel> take_model(std::future<LoadedModel> loading,
-                                             const fs::path& directory) {
+                                             const ModelDirectory& directory) {
     auto [model, report] = loading.get();
     if (checkpoint_ && !report.initialized.empty()) {
-      throw Error(ErrorCode::kBadModel, directory.string(),
+      throw Error(ErrorCode::kBadModel, directory.path.string(),
                   fmt::format("the checkpoint has no {}", report.initialized.front()));
     }
-    const std::string source = checkpoint_ ? directory.string() : arguments_.model;
+    const std::string source = checkpoint_ ? directory.path.string() : arguments_.model;
     for (const std::string& line : report.notes) notify(Kind::kInformation, line);
     for (const auto& message : {unused_weights_message(report, model->config(), source),
                                 new_weights_message(report, model->config(), source)}) {
@@ -78,20 +82,32 @@ class SetupBuilder {
     return std::move(model);
   }
 
-  // What --model means; a hub id's files are downloaded.
-  fs::path model_directory() const {
-    return context_.resolve_model ? context_.resolve_model(arguments_.model)
-                                  : fs::path(arguments_.model);
+  Learning learning(const ModelDirectory& directory, const ModelConfig& config) const {
+    if (!directory.is_adapter()) return choose_learning(arguments_, config, nullptr);
+    const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json");
+    const LoraConfig lora =
+        settle_targets(read_adapter_config(directory.path).lora, spec, config,
+                       ErrorCode::kBadModel, (directory.path / kAdapterConfigFile).string());
+    return choose_learning(arguments_, config, &lora);
   }
 
-  Tokenizer load_tokenizer(const fs::path& model, const ModelConfig& config) {
+  // What --model means; a hub id's files are downloaded.
+  ModelDirectory model_directory() const {
+    return context_.resolve_model ? context_.resolve_model(arguments_.model)
+                                  : open_model_directory(arguments_.model, nullptr);
+  }
+  ModelDirectory checkpoint_directory() const {
+    return open_model_directory(checkpoint_->directory, context_.resolve_model);
+  }
+
+  Tokenizer load_tokenizer(const ModelDirectory& model, const ModelConfig& config) {
     const bool elsewhere = checkpoint_ && !checkpoint_->has_tokenizer;
-    const fs::path directory = elsewhere ? model_directory() : model;
+    const fs::path directory = (elsewhere ? model_directory() : model).tokenizer();
     Tokenizer tokenizer = Tokenizer::from_directory(directory);
     if (tokenizer.note()) notify(Kind::kWarning, *tokenizer.note());
     const auto rows = static_cast<size_t>(config.vocab_size);
     if (tokenizer.vocabulary_size() > rows) {
-      throw Error(ErrorCode::kBadModel, (model / "config.json").string(),
+      throw Error(ErrorCode::kBadModel, (model.base / "config.json").string(),
                   fmt::format("\"vocab_size\" is {}, but the tokenizer in {} has {} tokens", rows,
                               directory.string(), tokenizer.vocabulary_size()));
     }
@@ -275,6 +291,12 @@ class SetupBuilder {
     return bf16 ? Precision::kBF16 : Precision::kF32;
   }
 
+  void report_changes_of(const fs::path& model) {
+    if (const auto changes = describe_changes(model, /*with_weights=*/true)) {
+      notify(Kind::kWarning, *changes);
+    }
+  }
+
   void notify(Kind kind, const std::string& text) {
     for (Observer* observer : context_.observers) observer->on_notice({kind, text});
   }
@@ -358,12 +380,13 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
     validation_data = builder.read_data("validation", arguments.validation, files);
     overlap = find_overlap(train_data, *validation_data);
   }
-  const fs::path directory = checkpoint ? checkpoint->directory : builder.model_directory();
-  if (!checkpoint) refuse_other_weights(directory);
-  const ModelConfig config = ModelConfig::from_directory(directory);
+  const ModelDirectory directory =
+      checkpoint ? builder.checkpoint_directory() : builder.model_directory();
+  if (!checkpoint) refuse_other_weights(directory.base);
+  const ModelConfig config = ModelConfig::from_directory(directory.base);
   Tokenizer tokenizer = builder.load_tokenizer(directory, config);
   const WindowOptions windows = builder.settle_windows(tokenizer, config);
-  std::future<LoadedModel> loading = builder.start_loading(directory);
+  std::future<LoadedModel> loading = builder.start_loading(directory, builder.learning(directory, config));
   builder.report_blank_texts(train_data);
   TrainingData train = builder.make_training_windows(std::move(train_data), tokenizer, windows);
   std::optional<ValidationData> validation;
@@ -375,7 +398,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   }
   std::unique_ptr<TrainableModel> model = builder.take_model(std::move(loading), directory);
   builder.report_changes(directory);
-  builder.stop_if_asked(directory);
+  builder.stop_if_asked(directory.path);
   const AnswerSettings settings = builder.answer_settings(train.features, windows);
   if (validation) builder.report_fitting(settings, validation->dataset);
   const TrainPlan plan = make_plan(arguments, train.features.windows());

@@ -16,11 +16,11 @@
 
 #include <atomic>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "spanforge/model/model_directory.h"
 #include "spanforge/train/arguments.h"
 #include "spanforge/train/log_line.h"
 #include "spanforge/train/observer.h"
@@ -33,8 +33,8 @@ struct TrainContext {
   // Set (from a signal handler, say): the step in progress is finished, a checkpoint is saved, and
   // Error{kInterrupted} is thrown.
   const std::atomic<bool>* stop = nullptr;
-  // Directory of a model named in the options; default: the name is a directory.
-  std::function<std::filesystem::path(const std::string&)> resolve_model;
+  // A model named in the options, or an adapter's base; default: the name is a directory.
+  ResolveBase resolve_model;
 };
 
 struct TrainResult {

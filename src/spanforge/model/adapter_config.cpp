@@ -1,0 +1,298 @@
+// adapter_config.json: what PEFT's LoraConfig says, read and written.
+#include <algorithm>
+#include <cmath>
+
+#include "spanforge/base/file.h"
+#include "spanforge/base/json.h"
+#include "spanforge/model/adapter_file.h"
+
+namespace spanforge {
+namespace {
+
+constexpr const char* kHead = "qa_outputs";
+constexpr const char* kPeftVersion = "0.18.1";  // whose files these are like
+
+bool is_off(const Json& value) {
+  return value.is_null() || value == false ||
+         ((value.is_array() || value.is_object()) && value.empty());
+}
+
+// Keys of LoraConfig, beside those that are read, that change nothing of what an adapter computes
+// once it is saved, whatever they say.
+constexpr const char* kWithoutEffect[] = {"auto_mapping",  "corda_config",   "ensure_weight_tying",
+                                          "eva_config",    "inference_mode", "layers_pattern",
+                                          "megatron_core", "peft_version",   "qalora_group_size",
+                                          "runtime_config"};
+
+// Keys that must be off, and what they would do.
+struct Unsupported {
+  const char* key;
+  const char* what;
+};
+constexpr Unsupported kUnsupported[] = {
+    {"alora_invocation_tokens", "adapters that begin at a token (aLoRA)"},
+    {"alpha_pattern", "scales that differ from layer to layer"},
+    {"arrow_config", "routed adapters (Arrow)"},
+    {"fan_in_fan_out", "transposed weights"},
+    {"layer_replication", "repeated layers"},
+    {"loftq_config", "a quantised base model (LoftQ)"},
+    {"lora_bias", "biases in adapters"},
+    {"megatron_config", "Megatron's parallel layers"},
+    {"rank_pattern", "ranks that differ from layer to layer"},
+    {"target_parameters", "adapters of single parameters"},
+    {"trainable_token_indices", "trained rows of the embeddings"},
+    {"use_dora", "DoRA"},
+    {"use_qalora", "QALoRA"},
+};
+
+class Reader {
+ public:
+  Reader(std::string_view text, const std::string& place)
+      : json_(parse_json(text, place, ErrorCode::kBadModel)), place_(place) {
+    if (!json_.is_object()) throw Error(ErrorCode::kBadModel, place, "this is not a JSON object");
+  }
+
+  AdapterConfig read() {
+    require_supported();
+    AdapterConfig config;
+    config.lora.rank = static_cast<int32_t>(number(
+        "r", 8, [](double r) { return r >= 1 && r <= kMaxLoraRank && r == std::floor(r); },
+        "an integer from 1 to 65536"));
+    config.lora.alpha = number(
+        "lora_alpha", 8, [](double) { return true; }, "a number");
+    config.lora.dropout = number(
+        "lora_dropout", 0, [](double p) { return p >= 0 && p <= 1.0 - 0x1p-24; },
+        "a number from 0 to below 1");
+    config.lora.rank_stabilized = flag("use_rslora");
+    config.base_model = text("base_model_name_or_path");
+    config.base_revision = text("revision");
+    config.saves_head = read_modules_to_save();
+    read_targets(config);
+    return config;
+  }
+
+ private:
+  const Json* find(const char* key) {  // nullptr: missing, or null
+    read_.push_back(key);
+    const Json* value = json_.find(key);
+    return value == nullptr || value->is_null() ? nullptr : value;
+  }
+
+  [[noreturn]] void refuse(std::string_view key, const Json& value,
+                           const std::string& wanted) const {
+    throw Error(ErrorCode::kBadModel, place_,
+                fmt::format("\"{}\" is {}; it must be {}", quote_for_message(key),
+                            quote_for_message(dump_python_json(value)), wanted));
+  }
+
+  void require_word(const char* key, std::initializer_list<std::string_view> words, bool may_lack,
+                    const std::string& wanted) {
+    const Json* value = find(key);
+    if (value == nullptr) {
+      if (may_lack) return;
+      throw Error(ErrorCode::kBadModel, place_,
+                  fmt::format("\"{}\" is missing; it must be {}", key, wanted));
+    }
+    for (const std::string_view word : words) {
+      if (*value == word) return;
+    }
+    refuse(key, *value, wanted);
+  }
+
+  void require_supported() {
+    require_word("peft_type", {"LORA"}, false,
+                 "\"LORA\": other kinds of adapters are not supported");
+    require_word("task_type", {"QUESTION_ANS"}, true,
+                 "\"QUESTION_ANS\" or null: this program answers questions");
+    require_word("bias", {"none"}, true, "\"none\": trained biases are not supported");
+    for (const Unsupported& one : kUnsupported) {
+      const Json* value = find(one.key);
+      if (value != nullptr && !is_off(*value)) {
+        refuse(one.key, *value, fmt::format("off; not supported: {}", one.what));
+      }
+    }
+    if (const Json* init = find("init_lora_weights"); init != nullptr && !leaves_base(*init)) {
+      refuse("init_lora_weights", *init,
+             "one that leaves the base model's weights as they are (true, \"gaussian\", \"eva\", "
+             "\"orthogonal\"); PEFT can save such an adapter as a plain one "
+             "(path_initial_model_for_weight_conversion)");
+    }
+  }
+
+  // PiSSA, OLoRA, CorDA and LoftQ take their part out of the base model first.
+  static bool leaves_base(const Json& init) {
+    return init.is_boolean() || init == "gaussian" || init == "eva" || init == "orthogonal";
+  }
+
+  template <class Fits>
+  double number(const char* key, double fallback, Fits fits, const std::string& wanted) {
+    const Json* value = find(key);
+    if (value == nullptr) return fallback;
+    if (!value->is_number()) refuse(key, *value, wanted);
+    const double number = value->get<double>();
+    if (!std::isfinite(static_cast<float>(number)) || !fits(number)) refuse(key, *value, wanted);
+    return number;
+  }
+
+  bool flag(const char* key) {
+    const Json* value = find(key);
+    if (value == nullptr) return false;
+    if (!value->is_boolean()) refuse(key, *value, "true or false");
+    return value->get<bool>();
+  }
+
+  std::string text(const char* key) {
+    const Json* value = find(key);
+    if (value == nullptr) return "";
+    if (!value->is_string() || value->as_string().find('\0') != std::string::npos) {
+      refuse(key, *value, "text without a zero byte, or null");
+    }
+    return value->as_string();
+  }
+
+  // PEFT's question-answering model adds the head again to a list that has it.
+  bool read_modules_to_save() {
+    const Json* value = find("modules_to_save");
+    if (value == nullptr) return false;
+    const bool heads_only =
+        value->is_array() && std::all_of(value->as_array().begin(), value->as_array().end(),
+                                         [](const Json& m) { return m == kHead; });
+    if (!heads_only) {
+      refuse("modules_to_save", *value,
+             "[\"qa_outputs\"] or null: no other modules are trained whole beside adapters");
+    }
+    return !value->empty();
+  }
+
+  void read_targets(AdapterConfig& config) {
+    std::vector<std::string>& targets = config.lora.targets;
+    if (const Json* value = find("target_modules"); value != nullptr) {
+      if (value->is_string()) {
+        // A pattern, which Python's re matches with whole names.
+        config.targets_by_weights = true;
+      } else if (!value->is_array() ||
+                 !std::all_of(value->as_array().begin(), value->as_array().end(),
+                              [](const Json& name) { return name.is_string(); })) {
+        refuse("target_modules", *value, "a list of modules' names");
+      } else {
+        targets = value->get<std::vector<std::string>>();
+        // "all-linear" finds the head, too, which PEFT then leaves to modules_to_save.
+        if (config.saves_head) std::erase(targets, kHead);
+        if (targets.empty()) refuse("target_modules", *value, "a list of linear layers");
+      }
+    }
+    for (const char* key : {"exclude_modules", "layers_to_transform"}) {
+      const Json* value = find(key);
+      if (value != nullptr && !is_off(*value)) config.targets_by_weights = true;
+    }
+    require_known();
+  }
+
+  // What a newer PEFT switched on may compute anything.
+  void require_known() {
+    for (const auto& [key, value] : json_.items()) {
+      const auto is_key = [&key = key](const char* one) { return key == one; };
+      if (std::any_of(read_.begin(), read_.end(), is_key) ||
+          std::any_of(std::begin(kWithoutEffect), std::end(kWithoutEffect), is_key)) {
+        continue;
+      }
+      const bool switches = value == true || value.is_array() || value.is_object();
+      if (switches && !is_off(value)) {
+        refuse(key, value,
+               "off: what it does is not known here (a key of another version of PEFT)");
+      }
+    }
+  }
+
+  Json json_;
+  const std::string& place_;
+  std::vector<const char*> read_;
+};
+
+// LoraConfig's defaults, as PEFT writes them.
+Json new_config() {
+  return {{"alora_invocation_tokens", nullptr},
+          {"alpha_pattern", Json::object()},
+          {"arrow_config", nullptr},
+          {"auto_mapping", nullptr},
+          {"bias", "none"},
+          {"corda_config", nullptr},
+          {"ensure_weight_tying", false},
+          {"eva_config", nullptr},
+          {"exclude_modules", nullptr},
+          {"fan_in_fan_out", false},
+          {"init_lora_weights", true},
+          {"layer_replication", nullptr},
+          {"layers_pattern", nullptr},
+          {"layers_to_transform", nullptr},
+          {"loftq_config", Json::object()},
+          {"lora_bias", false},
+          {"megatron_config", nullptr},
+          {"megatron_core", "megatron.core"},
+          {"peft_type", "LORA"},
+          {"peft_version", kPeftVersion},
+          {"qalora_group_size", 16},
+          {"rank_pattern", Json::object()},
+          {"target_parameters", nullptr},
+          {"trainable_token_indices", nullptr},
+          {"use_dora", false},
+          {"use_qalora", false}};
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+// PEFT's lora_alpha is an integer, and any number in effect.
+Json number_json(double value) {
+  const bool whole = value == std::floor(value) && std::abs(value) < 0x1p53;
+  return whole ? Json(static_cast<long long>(value)) : Json(value);
+}
+
+}  // namespace
+
+AdapterConfig parse_adapter_config(std::string_view text, const std::string& place) {
+  if (text.empty()) throw Error(ErrorCode::kBadModel, place, "the file is empty");
+  AdapterConfig config = Reader(text, place).read();
+  config.original_text = std::string(text);
+  return config;
+}
+
+AdapterConfig adapter_config_for(const LoraConfig& lora, const ModelDirectory& model) {
+  AdapterConfig config;
+  if (model.is_adapter()) {
+    config = read_adapter_config(model.path);
+    // The layers stay those of the file, however it chooses them.
+    config.lora = {.rank = lora.rank,
+                   .alpha = lora.alpha,
+                   .dropout = lora.dropout,
+                   .rank_stabilized = lora.rank_stabilized,
+                   .targets = config.lora.targets};
+  } else {
+    config.lora = lora;
+  }
+  config.saves_head = true;
+  config.base_model =
+      model.hub_id.empty() ? fs::absolute(model.base).lexically_normal().string() : model.hub_id;
+  config.base_revision = model.hub_revision;
+  return config;
+}
+
+std::string adapter_config_text(const AdapterConfig& config) {
+  const bool is_new = config.original_text.empty();
+  Json json = is_new ? new_config()
+                     : parse_json(config.original_text, kAdapterConfigFile, ErrorCode::kInternal);
+  json["base_model_name_or_path"] = config.base_model;
+  json["revision"] = text_or_null(config.base_revision);
+  json["inference_mode"] = true;
+  json["lora_alpha"] = number_json(config.lora.alpha);
+  json["lora_dropout"] = config.lora.dropout;
+  json["modules_to_save"] = Json::array({kHead});
+  json["r"] = config.lora.rank;
+  json["task_type"] = "QUESTION_ANS";
+  json["auto_mapping"] = nullptr;  // of adapters without a task
+  json["use_rslora"] = config.lora.rank_stabilized;
+  const Json* targets = json.find("target_modules");
+  if (targets == nullptr || targets->is_null()) json["target_modules"] = config.lora.targets;
+  return dump_python_json(json, {.indent = 2, .sort_keys = true});
+}
+
+}  // namespace spanforge
