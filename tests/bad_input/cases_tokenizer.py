@@ -168,8 +168,8 @@ def in_config_json(**fields):
     return make
 
 
-case("config/tokenizer-of-another-class", COMMANDS, MODEL, [r"m/config\.json: ", "RobertaTokenizer"],
-     in_config_json(tokenizer_class="RobertaTokenizer"))
+case("config/tokenizer-of-another-class", COMMANDS, MODEL, [r"m/config\.json: ", "XLMRobertaTokenizer"],
+     in_config_json(tokenizer_class="XLMRobertaTokenizer"))
 case("tokenizer_config/not-json", COMMANDS, MODEL, r"tokenizer_config\.json",
      put("m/tokenizer_config.json", "{,}"))
 case("special_tokens_map/not-json",

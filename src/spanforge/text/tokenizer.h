@@ -29,7 +29,9 @@ struct TokenBuffer {
   std::vector<int32_t> ids;
   std::vector<CharSpan> offsets;
   std::vector<int32_t> word_ids;  // index of the pre-tokenised word, from 0 in each text
-  void clear() { ids.clear(), offsets.clear(), word_ids.clear(); }
+  // Offsets of each token where a window begins with it; empty where they are always those above.
+  std::vector<CharSpan> first_offsets;
+  void clear() { ids.clear(), offsets.clear(), word_ids.clear(), first_offsets.clear(); }
   size_t size() const { return ids.size(); }
 };
 
@@ -76,7 +78,7 @@ struct TemplatePiece {
 };
 
 struct SpecialTokens {  // -1: the tokenizer has none
-  int32_t unk = -1, sep = -1, pad = -1, cls = -1, mask = -1;
+  int32_t bos = -1, eos = -1, unk = -1, sep = -1, pad = -1, cls = -1, mask = -1;
 };
 
 class Tokenizer {
