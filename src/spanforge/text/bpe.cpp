@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/keyed_hash.h"
@@ -12,14 +13,20 @@
 
 namespace spanforge {
 
-MergeTable::MergeTable(size_t merges) : multiplier_(keyed_hash("merges") | 1), shift_(62) {
-  size_t slots = 4;
+MergeTable::MergeTable(size_t merges) : multiplier_(keyed_hash("merges") | 1), shift_(61) {
+  constexpr int kBitsOfSlot = 3;  // 8
+  size_t slots = 8;
   for (; slots < 2 * merges; slots *= 2) --shift_;
   slots_.resize(slots);
+  sketch_shift_ = shift_ - kBitsOfSlot;
+  sketch_.resize((slots << kBitsOfSlot) / 64);
 }
 
 void MergeTable::add(const Merge& merge) {
-  size_t at = home_of(merge.left, merge.right);
+  const uint64_t mixed = mix(merge.left, merge.right);
+  const uint64_t bit = mixed >> sketch_shift_;
+  sketch_[bit >> 6] |= uint64_t{1} << (bit & 63);
+  size_t at = mixed >> shift_;
   while (slots_[at].left >= 0 &&
          (slots_[at].left != merge.left || slots_[at].right != merge.right)) {
     at = (at + 1) & (slots_.size() - 1);
@@ -60,7 +67,7 @@ Bpe::Bpe(Vocabulary vocabulary, BpeOptions options, std::span<const Pair> merges
                               quote_for_message(right), quote_for_message(prefix)));
     }
     table_.add({id_of(left, "a merge's token"), id_of(right, "a merge's token"),
-                static_cast<uint32_t>(i),
+                static_cast<int32_t>(i),
                 id_of(left + right.substr(prefix.size()), "what a merge makes,")});
   }
   std::string spelling;
@@ -156,6 +163,50 @@ int32_t Bpe::find_character(char32_t c, bool is_first, bool is_last, std::string
   return vocabulary_.find(spelling).value_or(-1);
 }
 
+constexpr int32_t kNoMerge = std::numeric_limits<int32_t>::max();
+
+// Finds the merge of the symbol at `place` and the one behind it.
+void Bpe::rate(Word& word, int32_t place) const {
+  const Symbol& left = word.symbols[static_cast<size_t>(place)];
+  const MergeTable::Merge* const merge =
+      left.behind < 0 ? nullptr
+                      : table_.find(left.id, word.symbols[static_cast<size_t>(left.behind)].id);
+  word.ranks[static_cast<size_t>(place)] = merge != nullptr ? merge->rank : kNoMerge;
+  word.merged[static_cast<size_t>(place)] = merge != nullptr ? merge->merged : 0;
+}
+
+void Bpe::merge_short(Word& word) const {
+  auto& symbols = word.symbols;
+  auto& ranks = word.ranks;
+  ranks.resize(symbols.size());
+  word.merged.resize(symbols.size());
+  for (size_t i = 0; i < symbols.size(); ++i) rate(word, static_cast<int32_t>(i));
+  while (true) {
+    int32_t best = kNoMerge;
+    for (const int32_t rank : ranks) best = std::min(best, rank);
+    if (best == kNoMerge) return;
+    const auto place =
+        static_cast<int32_t>(std::find(ranks.begin(), ranks.end(), best) - ranks.begin());
+    join(word, place, word.merged[static_cast<size_t>(place)]);
+    const Symbol& joined = symbols[static_cast<size_t>(place)];
+    rate(word, place);
+    if (joined.before >= 0) rate(word, joined.before);
+  }
+}
+
+// Makes one symbol of that at `place` and the one behind it.
+void Bpe::join(Word& word, int32_t place, int32_t id) {
+  Symbol& left = word.symbols[static_cast<size_t>(place)];
+  const auto gone = static_cast<size_t>(left.behind);
+  Symbol& right = word.symbols[gone];
+  left.id = id;
+  left.length += right.length;
+  left.behind = right.behind;
+  right.length = 0;
+  if (gone < word.ranks.size()) word.ranks[gone] = kNoMerge;
+  if (left.behind >= 0) word.symbols[static_cast<size_t>(left.behind)].before = place;
+}
+
 // Puts the merge of the symbol at `place` and the one behind it into the queue, if there is one.
 void Bpe::consider(Word& word, int32_t place) const {
   const Symbol& left = word.symbols[static_cast<size_t>(place)];
@@ -167,27 +218,24 @@ void Bpe::consider(Word& word, int32_t place) const {
   std::push_heap(word.queue.begin(), word.queue.end(), std::greater<>());
 }
 
-void Bpe::merge(Word& word) const {
+void Bpe::merge_long(Word& word) const {
   auto& symbols = word.symbols;
   auto& queue = word.queue;
   queue.clear();
+  word.ranks.clear();
   for (size_t i = 0; i + 1 < symbols.size(); ++i) consider(word, static_cast<int32_t>(i));
   while (!queue.empty()) {
     const Word::Candidate first = queue.front();
     std::pop_heap(queue.begin(), queue.end(), std::greater<>());
     queue.pop_back();
     const auto place = static_cast<int32_t>(first.order & 0xFFFFFFFF);
-    Symbol& left = symbols[static_cast<size_t>(place)];
+    const Symbol& left = symbols[static_cast<size_t>(place)];
     if (left.length == 0 || left.behind < 0) continue;
-    Symbol& right = symbols[static_cast<size_t>(left.behind)];
-    // One of the two may have changed since.
+    const Symbol& right = symbols[static_cast<size_t>(left.behind)];
+    // One of the two may have grown since; then they make another token.
     const MergeTable::Merge* const merge = table_.find(left.id, right.id);
     if (merge == nullptr || merge->merged != first.merged) continue;
-    left.id = first.merged;
-    left.length += right.length;
-    left.behind = right.behind;
-    right.length = 0;
-    if (left.behind >= 0) symbols[static_cast<size_t>(left.behind)].before = place;
+    join(word, place, first.merged);
     if (left.before >= 0) consider(word, left.before);
     if (left.behind >= 0) consider(word, place);
   }

@@ -39,14 +39,17 @@ class MergeTable {
  public:
   struct Merge {
     int32_t left = -1, right = -1;  // -1: a free slot
-    uint32_t rank = 0;              // its place in the list
+    int32_t rank = 0;               // its place in the list
     int32_t merged = -1;
   };
   explicit MergeTable(size_t merges);
   // Of equal pairs the last one stays.
   void add(const Merge& merge);
   const Merge* find(int32_t left, int32_t right) const {  // null: there is none
-    for (size_t at = home_of(left, right);; at = (at + 1) & (slots_.size() - 1)) {
+    const uint64_t mixed = mix(left, right);
+    // Most pairs are in no merge, and this is a smaller table.
+    if ((sketch_[mixed >> sketch_shift_ >> 6] >> (mixed >> sketch_shift_ & 63) & 1) == 0) return nullptr;
+    for (size_t at = mixed >> shift_;; at = (at + 1) & (slots_.size() - 1)) {
       const Merge& slot = slots_[at];
       if (slot.left == left && slot.right == right) return &slot;
       if (slot.left < 0) return nullptr;
@@ -55,13 +58,15 @@ class MergeTable {
   std::vector<Merge> by_rank() const;
 
  private:
-  size_t home_of(int32_t left, int32_t right) const {
+  uint64_t mix(int32_t left, int32_t right) const {
     const uint64_t key = static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 |
                          static_cast<uint32_t>(right);
-    return static_cast<size_t>((key * multiplier_) >> shift_);
+    return key * multiplier_;
   }
-  std::vector<Merge> slots_;  // a power of two of them, half of them in use at most
-  uint64_t multiplier_;       // odd, drawn when the process starts
+  std::vector<Merge> slots_;      // a power of two of them, half of them in use at most
+  std::vector<uint64_t> sketch_;  // 8 bits for each slot: set where some pair falls on it
+  uint64_t multiplier_;           // odd, drawn when the process starts
+  int sketch_shift_ = 0;
   int shift_;
 };
 
@@ -81,7 +86,9 @@ class Bpe final : public TokenModel {
       int32_t merged;
       bool operator>(const Candidate& other) const { return order > other.order; }
     };
-    std::vector<Candidate> queue;
+    std::vector<Candidate> queue;   // of long words
+    std::vector<int32_t> ranks;     // of short ones: [place] of the symbol and the one behind it
+    std::vector<int32_t> merged;    // [place] what the two become
 
     void clear() { symbols.clear(); }
     void add(int32_t id, int32_t length);
@@ -98,13 +105,21 @@ class Bpe final : public TokenModel {
   int32_t unknown_id() const override { return unknown_id_; }
   const BpeOptions& options() const { return options_; }
 
-  // Merges the symbols, each added with add(); those left have a length. Their places are below 2^31.
-  void merge(Word& word) const;
+  // Merges the symbols, each added with add(); those left have a length.
+  void merge(Word& word) const {
+    // Up to here, looking through all neighbours is faster than a queue (measured).
+    static constexpr size_t kShort = 128;
+    return word.symbols.size() <= kShort ? merge_short(word) : merge_long(word);
+  }
   std::vector<Pair> merges() const;  // by rank
 
  private:
   void put_characters(std::span<const char32_t> chars, Word& word) const;
   int32_t find_character(char32_t c, bool is_first, bool is_last, std::string& spelling) const;
+  void merge_short(Word& word) const;
+  void merge_long(Word& word) const;
+  void rate(Word& word, int32_t place) const;
+  static void join(Word& word, int32_t place, int32_t id);
   void consider(Word& word, int32_t place) const;
 
   Vocabulary vocabulary_;

@@ -69,16 +69,19 @@ class ByteLevelFastPath::Reader {
     }
     std::array<uint64_t, Entry::kLongest / 8> bytes{};
     std::memcpy(bytes.data(), p_, size);
-    Entry& entry = cache_.entries[place_of(bytes)];
-    if (entry.size != size || entry.bytes != bytes) {
-      entry.bytes = bytes;
-      entry.size = static_cast<uint8_t>(size);
-      entry.tokens = 0;
-      at_ += merge(size, &entry);
+    Place& place = cache_.places[place_of(bytes)];
+    for (const Entry* entry : {&place.last, &place.before}) {
+      if (entry->size != size || entry->bytes != bytes) continue;
+      for (size_t i = 0; i < entry->tokens; ++i) {
+        put(entry->ids[i], entry->starts[i], entry->ends[i]);
+      }
+      at_ += entry->ends[entry->tokens - 1];
       return;
     }
-    for (size_t i = 0; i < entry.tokens; ++i) put(entry.ids[i], entry.starts[i], entry.ends[i]);
-    at_ += entry.ends[entry.tokens - 1];
+    place.before = place.last;
+    place.last.bytes = bytes;
+    place.last.size = static_cast<uint8_t>(size);
+    at_ += merge(size, &place.last);
   }
 
   static size_t place_of(const std::array<uint64_t, Entry::kLongest / 8>& bytes) {
@@ -99,8 +102,7 @@ class ByteLevelFastPath::Reader {
     size_t tokens = 0;
     int32_t begun = 0;  // characters that began before the byte
     const unsigned char* byte = p_;
-    for (size_t i = 0; i < size; ++i) {
-      const Bpe::Symbol& symbol = word.symbols[i];
+    for (const Bpe::Symbol& symbol : word.symbols) {
       if (symbol.length == 0) continue;
       const int32_t start = begins_code_point(*byte) ? begun : begun - 1;
       for (const unsigned char* const stop = byte + symbol.length; byte != stop; ++byte) {

@@ -45,10 +45,13 @@ class ByteLevelFastPath final : public FastPath {
     uint8_t tokens = 0;
   };
   static_assert(sizeof(Entry) == 64);
-  // A word has one place; who comes last stays.
-  static constexpr int kCacheBits = 14;
+  // A word has a place for two; who comes last stays, and who came before.
+  struct Place {
+    Entry last, before;
+  };
+  static constexpr int kCacheBits = 13;
   struct Cache {
-    std::vector<Entry> entries = std::vector<Entry>(size_t{1} << kCacheBits);
+    std::vector<Place> places = std::vector<Place>(size_t{1} << kCacheBits);
     Bpe::Word word;
     std::string prefixed;
   };
