@@ -1,7 +1,7 @@
-"""The tokenizer against Hugging Face `tokenizers` and transformers' fast BERT tokenizers.
+"""The tokenizer against Hugging Face `tokenizers` and transformers' fast BERT and RoBERTa tokenizers.
 
     .venv/bin/python tests/oracle/oracle_tokenizer.py --bin build/release/bin
-        [--random N] [--full] [--shared DIR] [--self-test]
+        [--random N] [--full] [--only NAME] [--shared DIR] [--self-test]
 
 Texts and question-context pairs of shared/data (where it is there; a quarter of them unless --full),
 every code point, random Unicode strings (N of them, --random 1000000 for the long form), pairs, truncation with overflowing windows, padding, added
@@ -678,6 +678,7 @@ def main():
     parser.add_argument("--shared", default=str(ROOT.parent / "shared" / "data"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--full", action="store_true", help="every text and pair of shared/data")
+    parser.add_argument("--only", default="", help="of the tokenizers only those whose names begin so")
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("--verbose", action="store_true", help="print the time of every step")
     args = parser.parse_args()
@@ -690,6 +691,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         subjects = Subjects(scratch, shared)
+        subjects.all = [subject for subject in subjects.all if subject.name.startswith(args.only)]
         check_vocab_files(checker, scratch)
         check_saving(checker, subjects, scratch, rng)
         check_decoding(checker, subjects, rng, 40 if args.self_test else 400)
