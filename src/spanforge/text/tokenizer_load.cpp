@@ -169,13 +169,14 @@ void forget_token_types(Tokenizer::Impl& impl) {
 }
 
 // config.json, for what it says of the tokenizer; what else is wrong with it is for the model's reader.
-Json read_model_config(const std::filesystem::path& file) {
-  if (!path_exists(file)) return Json::object();
+// Takes it out of the files.
+Json take_model_config(FileTexts& texts) {
+  const auto node = texts.extract(kModelConfigFile);
+  if (node.empty()) return Json::object();
   try {
-    Json json = parse_json(read_file(file), file.string(), ErrorCode::kBadModel);
+    Json json = parse_json(node.mapped(), kModelConfigFile, ErrorCode::kBadModel);
     return json.is_object() ? json : Json::object();
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kBadModel) throw;
+  } catch (const Error&) {
     return Json::object();
   }
 }
@@ -246,13 +247,13 @@ std::unique_ptr<Tokenizer::Impl> build_from_lines(const std::vector<std::string>
 }
 
 // What a directory's files say of the tokenizer besides its parts.
-Config read_config(const std::filesystem::path& directory, const FileTexts& texts) {
+Config read_config(const FileTexts& texts, const Json& model_config,
+                   const std::filesystem::path& directory) {
   const auto place = [&](const char* name) { return (directory / name).string(); };
   const auto read = [&](const char* name) { return parse_config(texts.at(name), place(name)); };
   Config config;
   config.place = place(kTokenizerConfigFile);
   if (texts.count(kTokenizerConfigFile)) config.json = read(kTokenizerConfigFile);
-  const Json model_config = read_model_config(directory / kModelConfigFile);
   config.asked = find_tokenizer_class(config.view(), {model_config, place(kModelConfigFile)},
                                       texts.count(kTokenizerJsonFile) > 0);
   if (config.json.contains("added_tokens_decoder") && !config.json["added_tokens_decoder"].is_null()) {
@@ -283,11 +284,14 @@ std::string join_names(const TokenizerFiles& files) {
 void choose_kind_by_files(const FileTexts& texts, TokenizerClass& asked) {
   if (!asked.name.empty()) return;
   asked.kind = &bert_kind();
-  if (!are_there(bert_kind().files(), texts) && are_there(roberta_kind().files(), texts)) {
-    asked.kind = &roberta_kind();
-    asked.name = "RobertaTokenizer";
-    asked.makes_token_types = false;
-  }
+  if (are_there(bert_kind().files(), texts)) return;
+  // Beside a tokenizer.json a part of them says nothing; without one the other part is missed.
+  const bool robertas = texts.count(kTokenizerJsonFile) ? are_there(roberta_kind().files(), texts)
+                                                        : texts.count(kVocabJsonFile) > 0;
+  if (!robertas) return;
+  asked.kind = &roberta_kind();
+  asked.name = "RobertaTokenizer";
+  asked.makes_token_types = false;
 }
 
 // Without a tokenizer.json the class's own files must be there.
@@ -359,9 +363,16 @@ Tokenizer Tokenizer::from_vocabulary_text(std::string text, const BertOptions& o
 
 Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
   FileTexts texts;
-  for_each_tokenizer_file([&](const char* name) {
+  const auto read = [&](const char* name) {
     if (path_exists(directory / name)) texts[name] = read_file(directory / name);
-  });
+  };
+  for_each_tokenizer_file(read);
+  if (!texts.empty()) read(kModelConfigFile);
+  return from_files(std::move(texts), directory);
+}
+
+Tokenizer Tokenizer::from_files(FileTexts texts, const std::filesystem::path& directory) {
+  const Json model_config = take_model_config(texts);
   bool any = false;
   for (const TokenizerFiles& row : kTokenizerFiles) any = any || texts.count(row.names[0]) > 0;
   if (!any) {
@@ -369,7 +380,7 @@ Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
                 fmt::format("none of {} is there; is this a model directory?",
                             describe_tokenizer_files()));
   }
-  Config config = read_config(directory, texts);
+  Config config = read_config(texts, model_config, directory);
   choose_kind_by_files(texts, config.asked);
   const bool has_json = texts.count(kTokenizerJsonFile) > 0;
   if (!has_json) require_files(config.asked, texts, directory);
