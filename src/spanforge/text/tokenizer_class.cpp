@@ -123,6 +123,15 @@ std::string usual_class_of(const JsonView& model_config) {
   return "";
 }
 
+bool are_there(const TokenizerFiles& files, const FileTexts& texts) {
+  return files.are_there([&](const std::string& name) { return texts.count(name) > 0; });
+}
+
+std::string join_names(const TokenizerFiles& files) {
+  std::string out = files.names[0];
+  return files.names[1] == nullptr ? out : out + " and " + files.names[1];
+}
+
 void take_class(const JsonView& file, const std::string& stated, bool has_tokenizer_json,
                 TokenizerClass& found) {
   const KnownClass* const known = find_class(found.name);
@@ -160,6 +169,42 @@ TokenizerClass find_tokenizer_class(const JsonView& tokenizer_config, const Json
   refuse_other_splitters(tokenizer_config);
   found.makes_token_types = gives_token_types(tokenizer_config, found.makes_token_types);
   return found;
+}
+
+void choose_kind_by_files(const FileTexts& texts, TokenizerClass& asked) {
+  if (!asked.name.empty()) return;
+  asked.kind = &bert_kind();
+  if (are_there(bert_kind().files(), texts)) return;
+  // Beside a tokenizer.json a part of them says nothing; without one the other part is missed.
+  const bool robertas = texts.count(kTokenizerJsonFile) ? are_there(roberta_kind().files(), texts)
+                                                        : texts.count(kVocabJsonFile) > 0;
+  if (!robertas) return;
+  asked.kind = &roberta_kind();
+  asked.name = "RobertaTokenizer";
+  asked.makes_token_types = false;
+}
+
+void require_files(const TokenizerClass& asked, const FileTexts& texts,
+                   const std::filesystem::path& directory) {
+  const TokenizerFiles& files = asked.kind->files();
+  if (are_there(files, texts)) return;
+  std::string others;
+  for (const TokenizerFiles& row : kTokenizerFiles) {
+    if (are_there(row, texts)) others = join_names(row);
+  }
+  std::string reason = fmt::format("{} reads tokenizer.json or {}", asked.name, join_names(files));
+  if (others.empty()) {
+    for (const char* name : files.names) {
+      if (name != nullptr && !texts.count(name)) reason += fmt::format(", and {} is not there", name);
+    }
+  } else {
+    reason += fmt::format(", and only {} {} there", others,
+                          others.find(' ') == std::string::npos ? "is" : "are");
+    if (asked.by_model_type) {
+      reason += "; if that is the model's tokenizer, name its \"tokenizer_class\" in tokenizer_config.json";
+    }
+  }
+  throw Error(ErrorCode::kBadModel, directory.string(), reason);
 }
 
 }  // namespace spanforge

@@ -3,6 +3,7 @@
 // tokenizer_class, else by config.json's, else by config.json's model_type. Only classes whose code does
 // what one of our kinds does are read; any other would cut texts into other tokens, silently.
 
+#include <filesystem>
 #include <string>
 
 #include "spanforge/text/json_view.h"
@@ -27,5 +28,12 @@ struct TokenizerClass {
 // file that says so.
 TokenizerClass find_tokenizer_class(const JsonView& tokenizer_config, const JsonView& model_config,
                                     bool has_tokenizer_json);
+
+// Where no file names a class, the vocabulary's form does.
+void choose_kind_by_files(const FileTexts& texts, TokenizerClass& asked);
+
+// Without a tokenizer.json the class's own files must be there: else Error{kBadModel, directory}.
+void require_files(const TokenizerClass& asked, const FileTexts& texts,
+                   const std::filesystem::path& directory);
 
 }  // namespace spanforge

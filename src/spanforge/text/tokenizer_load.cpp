@@ -126,12 +126,13 @@ void add_config_tokens(const Config& config, Tokenizer::Impl& impl) {
       for (const JsonView& item : list.items()) take(item);
     }
   }
-  for (const auto& [token, id] : JsonView(config.added_tokens, kAddedTokensFile).members()) {
+  for (const auto& member : JsonView(config.added_tokens, kAddedTokensFile).members()) {
     AddedToken plain;
-    plain.content = token;
-    const bool special = std::any_of(specials.begin(), specials.end(),
-                                     [&](const AddedToken& one) { return one.content == token; });
-    add(special ? special_token(token) : plain);
+    plain.content = member.first;
+    const bool special =
+        std::any_of(specials.begin(), specials.end(),
+                    [&](const AddedToken& one) { return one.content == plain.content; });
+    add(special ? special_token(plain.content) : plain);
   }
   for (AddedToken& token : specials) add(std::move(token));
 }
@@ -269,53 +270,6 @@ Config read_config(const FileTexts& texts, const Json& model_config,
   }
   if (texts.count(kAddedTokensFile)) config.added_tokens = read(kAddedTokensFile);
   return config;
-}
-
-bool are_there(const TokenizerFiles& files, const FileTexts& texts) {
-  return files.are_there([&](const std::string& name) { return texts.count(name) > 0; });
-}
-
-std::string join_names(const TokenizerFiles& files) {
-  std::string out = files.names[0];
-  return files.names[1] == nullptr ? out : out + " and " + files.names[1];
-}
-
-// Where no file names a class, the vocabulary's form does.
-void choose_kind_by_files(const FileTexts& texts, TokenizerClass& asked) {
-  if (!asked.name.empty()) return;
-  asked.kind = &bert_kind();
-  if (are_there(bert_kind().files(), texts)) return;
-  // Beside a tokenizer.json a part of them says nothing; without one the other part is missed.
-  const bool robertas = texts.count(kTokenizerJsonFile) ? are_there(roberta_kind().files(), texts)
-                                                        : texts.count(kVocabJsonFile) > 0;
-  if (!robertas) return;
-  asked.kind = &roberta_kind();
-  asked.name = "RobertaTokenizer";
-  asked.makes_token_types = false;
-}
-
-// Without a tokenizer.json the class's own files must be there.
-void require_files(const TokenizerClass& asked, const FileTexts& texts,
-                   const std::filesystem::path& directory) {
-  const TokenizerFiles& files = asked.kind->files();
-  if (are_there(files, texts)) return;
-  std::string others;
-  for (const TokenizerFiles& row : kTokenizerFiles) {
-    if (are_there(row, texts)) others = join_names(row);
-  }
-  std::string reason = fmt::format("{} reads tokenizer.json or {}", asked.name, join_names(files));
-  if (others.empty()) {
-    for (const char* name : files.names) {
-      if (name != nullptr && !texts.count(name)) reason += fmt::format(", and {} is not there", name);
-    }
-  } else {
-    reason += fmt::format(", and only {} {} there", others,
-                          others.find(' ') == std::string::npos ? "is" : "are");
-    if (asked.by_model_type) {
-      reason += "; if that is the model's tokenizer, name its \"tokenizer_class\" in tokenizer_config.json";
-    }
-  }
-  throw Error(ErrorCode::kBadModel, directory.string(), reason);
 }
 
 }  // namespace
