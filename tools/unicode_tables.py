@@ -14,10 +14,10 @@ import sys
 import unicodedata
 
 import tokenizers
-from tokenizers import normalizers, pre_tokenizers
+from tokenizers import Regex, normalizers, pre_tokenizers
 
 # Bits of a record; the same names and values stand in unicode.h.
-WHITESPACE, REMOVED, PUNCTUATION, CJK, MN, MARK, WORD, REORDERS = (1 << i for i in range(8))
+WHITESPACE, REMOVED, PUNCTUATION, CJK, MN, MARK, WORD, REORDERS, LETTER, NUMBER = (1 << i for i in range(10))
 BLOCK = 128
 HANGUL = range(0xAC00, 0xD7A4)
 
@@ -29,6 +29,12 @@ def code_points():
 def bert(**on):
     options = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
     return normalizers.BertNormalizer(**{**options, **on})
+
+
+def matches(pattern):
+    """Whether a character matches, as the wheels' regex engine (Oniguruma) sees it."""
+    split = pre_tokenizers.Split(Regex(pattern), "removed").pre_tokenize_str
+    return lambda ch: not split(ch)
 
 
 def combining_classes(nfd):
@@ -70,6 +76,7 @@ def sweep():
     bert_split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
     words = pre_tokenizers.Whitespace().pre_tokenize_str
     spaces = pre_tokenizers.WhitespaceSplit().pre_tokenize_str
+    letter, number, regex_space = matches(r"\p{L}"), matches(r"\p{N}"), matches(r"\s")
 
     flags, decomposition, lowercase = {}, {}, {}
     for c in code_points():
@@ -98,6 +105,12 @@ def sweep():
             f |= WORD
         else:
             assert len(word) == (2 if space else 3), hex(c)
+        assert regex_space(ch) == space, hex(c)
+        if letter(ch):
+            f |= LETTER
+        if number(ch):
+            f |= NUMBER
+        assert bool(f & LETTER) + bool(f & NUMBER) + space <= 1, hex(c)
         d = nfd(ch)
         if d != ch and c not in HANGUL:
             decomposition[c] = d

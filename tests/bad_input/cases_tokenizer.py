@@ -52,6 +52,13 @@ def processor(single):
 
 tokenizer("merge-longer-than-any-token", bpe(["a bbbbbbbbbbbbbbbb"]))
 tokenizer("merge-without-a-space", bpe(["ab"]))
+tokenizer("merge-of-two-numbers", bpe([[1, 2]]))
+tokenizer("merges-an-object", bpe({}))
+tokenizer("dropout", lambda document: document.update(model={
+    "type": "BPE", "dropout": 0.5, "vocab": {"a": 0}, "merges": []}), r"tokenizer\.json: model\.dropout", "random")
+tokenizer("post-processors-in-another-order", part("post_processor", {"type": "Sequence", "processors": [
+    processor([]), {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}]}),
+    r"post_processor\.processors", "last")
 tokenizer("id-twice", vocab({"xxx": 5}))
 tokenizer("id-negative", vocab({"xxx": -1}))
 tokenizer("id-2^31", vocab({"xxx": 2**31}))
@@ -78,7 +85,7 @@ tokenizer("template-type-negative", part("post_processor", processor(
 tokenizer("bad-charsmap", part("normalizer", {"type": "Precompiled", "precompiled_charsmap": "AAAA"}))
 tokenizer("unknown-normalizer", part("normalizer", {"type": "Magic"}))
 tokenizer("unknown-pre-tokenizer", part("pre_tokenizer", {"type": "Metaspace"}))
-tokenizer("unknown-decoder", part("decoder", {"type": "ByteLevel"}))
+tokenizer("unknown-decoder", part("decoder", {"type": "Fuse"}))
 tokenizer("nested-normalizers", part("normalizer", {"type": "Sequence", "normalizers": 7}))
 tokenizer("added-token-with-another-id", added(content="[NEW]", id=5000))
 tokenizer("added-token-twice", lambda d: d["added_tokens"].append(d["added_tokens"][0]))
@@ -139,6 +146,54 @@ case("tokenizer/none", COMMANDS, IO, [r"\bm\b", "tokenizer.json"],
      lambda d: [(d / "m" / n).unlink() for n in ("tokenizer.json", "vocab.txt")])
 
 
+BYTES = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "M": 4, "i": 5, "n": 6, "a": 7, "in": 8, "<mask>": 9}
+MERGES = "#version: 0.2\ni n\n"
+
+
+def roberta(name, vocab, merges, exit, *says, commands=COMMANDS, config=None):
+    """m/ with RoBERTa's tokenizer of vocab.json and merges.txt; None: the file is not there."""
+    def make(directory):
+        for file in ("tokenizer.json", "vocab.txt", "special_tokens_map.json"):
+            (directory / "m" / file).unlink()
+        put("m/tokenizer_config.json", json.dumps(config or {"tokenizer_class": "RobertaTokenizer"}))(directory)
+        for file, content in (("vocab.json", vocab), ("merges.txt", merges)):
+            if content is not None:
+                is_text = isinstance(content, (str, bytes)) or callable(content)
+                put("m/" + file, content if is_text else json.dumps(content))(directory)
+    case("roberta/" + name, commands, exit, list(says), make)
+
+
+roberta("is-read", BYTES, MERGES, 0, commands=[TOKENIZE])
+roberta("no-merges.txt", BYTES, None, MODEL, r"\bm\b", r"merges\.txt is not there")
+roberta("no-vocab.json", None, MERGES, IO, r"\bm\b", r"vocab\.json with merges\.txt")
+roberta("vocabulary-a-list", [1], MERGES, MODEL, r"vocab\.json", "object")
+roberta("vocabulary-not-json", "{", MERGES, MODEL, r"vocab\.json")
+roberta("vocabulary-without-the-end-token", {**BYTES, "</s>": "x"}, MERGES, MODEL, r"vocab\.json", "</s>")
+roberta("vocabulary-without-the-first-token", {"a": 0, "</s>": 1}, "", MODEL, r"vocab\.json", "<s>")
+roberta("id-negative", {**BYTES, "b": -1}, MERGES, MODEL, r"vocab\.json", "-1")
+roberta("id-twice", {**BYTES, "b": 4}, MERGES, MODEL, r"vocab\.json", "id 4")
+roberta("id-2^64", {**BYTES, "b": 2**64}, MERGES, MODEL, r"vocab\.json")
+roberta("vocabulary-bad-utf8", b'{"\xff": 1}', MERGES, MODEL, r"vocab\.json")
+roberta("vocabulary-lfs-pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n", MERGES, MODEL,
+        r"vocab\.json", "Git LFS")
+roberta("merge-of-three", BYTES, MERGES + "a a a\n", MODEL, r"merges\.txt: line 3", "two tokens")
+roberta("merge-of-one", BYTES, MERGES + "a\n", MODEL, r"merges\.txt: line 3", "two tokens")
+roberta("merge-blank", BYTES, MERGES + "\n", MODEL, r"merges\.txt: line 3", "two tokens")
+roberta("merge-of-nothing-known", BYTES, MERGES + "x y\n", MODEL, r"vocab\.json", '"x"')
+roberta("merge-makes-nothing-known", BYTES, MERGES + "a i\n", MODEL, r"vocab\.json", '"ai"')
+roberta("merges-bad-utf8", BYTES, MERGES.encode() + b"a \xff\n", MODEL, r"merges\.txt: line 3", "UTF-8")
+roberta("merges-empty", BYTES, "", 0, commands=[TOKENIZE])
+roberta("merges-lfs-pointer", BYTES, "version https://git-lfs.github.com/spec/v1\noid sha256:00\n", MODEL,
+        r"merges\.txt", "Git LFS")
+roberta("token-of-1-MB", lambda: json.dumps({**BYTES, "x" * 1_000_000: 10}), MERGES, MODEL, r"vocab\.json")
+roberta("class-of-vocab.txt", BYTES, MERGES, MODEL, r"\bm\b", r"BertTokenizer reads tokenizer\.json or vocab\.txt",
+        config={"tokenizer_class": "BertTokenizer"})
+roberta("prefix-space-a-text", BYTES, MERGES, MODEL, r"tokenizer_config\.json", "add_prefix_space",
+        config={"tokenizer_class": "RobertaTokenizer", "add_prefix_space": "yes"})
+roberta("trim-a-number", BYTES, MERGES, MODEL, r"tokenizer_config\.json", "trim_offsets",
+        config={"tokenizer_class": "RobertaTokenizer", "trim_offsets": 1})
+
+
 def config(name, fields, *says):
     def make(directory):
         path = directory / "m/tokenizer_config.json"
@@ -168,8 +223,8 @@ def in_config_json(**fields):
     return make
 
 
-case("config/tokenizer-of-another-class", COMMANDS, MODEL, [r"m/config\.json: ", "RobertaTokenizer"],
-     in_config_json(tokenizer_class="RobertaTokenizer"))
+case("config/tokenizer-of-another-class", COMMANDS, MODEL, [r"m/config\.json: ", "XLMRobertaTokenizer"],
+     in_config_json(tokenizer_class="XLMRobertaTokenizer"))
 case("tokenizer_config/not-json", COMMANDS, MODEL, r"tokenizer_config\.json",
      put("m/tokenizer_config.json", "{,}"))
 case("special_tokens_map/not-json",

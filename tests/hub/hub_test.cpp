@@ -74,6 +74,20 @@ TEST_F(HubTest, AWholeModelBesideAnAdapterIsAWholeModel) {
   EXPECT_FALSE(fs::exists(snapshot / "adapter_model.safetensors"));
 }
 
+// The most used RoBERTa checkpoint has no tokenizer.json. One file of the two is no tokenizer.
+TEST_F(HubTest, FetchesTheFilesOfATokenizerOfTwo) {
+  files_.erase("vocab.txt");
+  files_["vocab.json"] = R"({"<s>": 0, "</s>": 1})";
+  files_["merges.txt"] = "#version: 0.2\n";
+  const fs::path snapshot = resolve_model("org/name", options_);
+  expect_whole(snapshot);
+  options_.offline = true;
+  EXPECT_EQ(resolve_model("org/name", options_), snapshot);
+  fs::remove(snapshot / "merges.txt");
+  const Error error = expect_error(ErrorCode::kCacheMiss, [&] { resolve_model("org/name", options_); });
+  EXPECT_NE(error.reason().find("vocab.json with merges.txt"), std::string::npos) << error.what();
+}
+
 TEST_F(HubTest, AsksFileByFileWhereThereIsNoListing) {
   has_listing_ = false;
   expect_whole(resolve_model("org/name", options_));

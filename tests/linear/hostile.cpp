@@ -288,6 +288,23 @@ const std::vector<Hostile>& hostile_table() {
       {"TextOfManySpecials", numbered("[x", "] "), encode_many_specials},
       {"TextOfSpecialsAndSpaces", all("[x1]    "), encode_many_specials},
       {"TextInWindows", all("a. "), encode_in_windows},
+      {"BytesOfOneMergedWord", all("a"), encode_bytes},
+      {"BytesOfOneMergedWordByParts", all("a"), encode_bytes_by_parts},
+      {"BytesOfOneWordOfPairs", all("aab"), encode_bytes},
+      {"BytesOfOneWordWithoutMerges", all("xy"), encode_bytes},
+      {"BytesOfChinese", all("一"), encode_bytes},
+      {"BytesOfSpaces", all(" "), encode_bytes},
+      {"BytesOfSpacesByParts", all(" \t\u3000"), encode_bytes_by_parts},
+      {"BytesOfApostrophes", all("'"), encode_bytes},
+      {"BytesOfManyWords", numbered("w", " "), encode_bytes},
+      {"BytesOfBrokenText", all("\xE4\xB8"), decode_bytes},
+      {"VocabJsonManyTokens",
+       each([](size_t i) { return ", \"t" + std::to_string(i) + "\": " + std::to_string(i + 2); },
+            "{\"<s>\": 0, \"</s>\": 1", "}"),
+       read_vocab_json},
+      {"MergesTheSameLine", all("a a\n", "#\n"), read_merges},
+      {"MergesManyLines", numbered("a t", "\n", "#\n"), read_merges},
+      {"MergesBlanks", all(" ", "#\na", "a\n"), read_merges},
   };
   return rows;
 }

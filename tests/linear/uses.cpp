@@ -19,6 +19,7 @@
 #include "spanforge/metrics/predictions_file.h"
 #include "spanforge/metrics/squad.h"
 #include "spanforge/model/config.h"
+#include "spanforge/text/byte_level.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/text/vocabulary.h"
 #include "spanforge/train/arguments.h"
@@ -169,6 +170,53 @@ void encode_many_specials(const std::string& text) {
 }
 
 void encode_bert(const std::string& text) { bert_tokenizer().encode(text); }
+
+namespace {
+
+const std::string kByteVocab = [] {
+  Json vocab = Json::object();
+  int id = 0;
+  for (const char* token : {"<s>", "<pad>", "</s>", "<unk>", "<mask>"}) vocab[token] = id++;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    std::string token;
+    append_utf8(byte_level_char(static_cast<unsigned char>(byte)), token);
+    vocab[token] = id++;
+  }
+  for (size_t size = 2; size <= 512; size *= 2) vocab[std::string(size, 'a')] = id++;
+  return vocab.dump();
+}();
+
+Tokenizer byte_tokenizer(const std::string& merges) {
+  return Tokenizer::from_files({{"vocab.json", kByteVocab}, {"merges.txt", merges}}, "m");
+}
+
+const Tokenizer& byte_tokenizer() {
+  static const Tokenizer made = [] {
+    std::string merges = "#\n";
+    for (size_t size = 1; size <= 256; size *= 2) {
+      merges += std::string(size, 'a') + " " + std::string(size, 'a') + "\n";
+    }
+    return byte_tokenizer(merges);
+  }();
+  return made;
+}
+
+}  // namespace
+
+void read_vocab_json(const std::string& json) {
+  whatever_comes([&] { Tokenizer::from_files({{"vocab.json", json}, {"merges.txt", ""}}, "m"); });
+}
+void read_merges(const std::string& text) {
+  whatever_comes([&] { byte_tokenizer(text); });
+}
+
+void encode_bytes(const std::string& text) { byte_tokenizer().encode(text); }
+void encode_bytes_by_parts(const std::string& text) { byte_tokenizer().encode(text + "<mask>"); }
+void decode_bytes(const std::string& text) {
+  std::vector<int32_t> ids;
+  for (const char byte : text) ids.push_back(5 + static_cast<unsigned char>(byte));
+  byte_tokenizer().decode(ids);
+}
 
 void encode_in_windows(const std::string& text) {
   EncodeOptions options;

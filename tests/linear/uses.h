@@ -29,11 +29,19 @@ void read_vocabulary(const std::string& text);
 void add_tokens(const std::string& text);
 void read_tokenizer(const std::string& json);
 void read_tokenizer_config(const std::string& config);
+// As vocab.json, and as merges.txt beside one.
+void read_vocab_json(const std::string& json);
+void read_merges(const std::string& text);
 
 void encode_bert(const std::string& text);
 // A word may be of any length.
 void encode_long_words(const std::string& text);
 void encode_many_specials(const std::string& text);  // "[x0]" to "[x4999]"
 void encode_in_windows(const std::string& text);
+// Byte pairs, of which "aa...", of any power of two, is one token.
+void encode_bytes(const std::string& text);
+// The same by the parts of the tokenizer.
+void encode_bytes_by_parts(const std::string& text);
+void decode_bytes(const std::string& text);  // a token for each byte
 
 }  // namespace spanforge

@@ -1,7 +1,7 @@
-"""The tokenizer against Hugging Face `tokenizers` and transformers' fast BERT tokenizers.
+"""The tokenizer against Hugging Face `tokenizers` and transformers' fast BERT and RoBERTa tokenizers.
 
     .venv/bin/python tests/oracle/oracle_tokenizer.py --bin build/release/bin
-        [--random N] [--full] [--shared DIR] [--self-test]
+        [--random N] [--full] [--only NAME] [--shared DIR] [--self-test]
 
 Texts and question-context pairs of shared/data (where it is there; a quarter of them unless --full),
 every code point, random Unicode strings (N of them, --random 1000000 for the long form), pairs, truncation with overflowing windows, padding, added
@@ -29,7 +29,7 @@ os.environ["RUST_BACKTRACE"] = "0"  # HF panics on overlaps that leave no step
 import tokenizers
 import transformers
 from tokenizers import (AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers,
-                        processors)
+                        processors, trainers)
 from transformers import AutoTokenizer, BertTokenizerFast, PreTrainedTokenizerFast
 
 logging.disable(logging.WARNING)
@@ -57,7 +57,8 @@ ALPHABETS = [
 ]
 PHRASES = SPECIALS + ["##", "##s", "n't", " 's", "do not", "[cls]", "[CLS", "CLS]", "yesterday",
                       "Yesterday", " <mask> ", "<w>", "a<w>b", "ＤＡＹ", "day", "naïve", "你好",
-                      "[unused1]", "[NEW]", "<l>", "<r>", "<lr>"]
+                      "[unused1]", "[NEW]", "<l>", "<r>", "<lr>", "<s>", "</s>", "  <mask>  ", "<pad>", "<mask",
+                      "'s", "'re", "'ll", "'L", "''ve", "'t", " 'd", "\n\n", "    ", " \u3000a", "e\u0301", "1²Ⅷ"]
 
 
 def random_text(rng):
@@ -141,6 +142,7 @@ class Subject:
     def __init__(self, name, directory, backend, fast=None, makes_types=True):
         self.name, self.directory, self.backend, self.fast = name, directory, backend, fast
         self.makes_types = makes_types  # False: the model is given no token types, so all are 0
+        self.pad = "[PAD]" if backend.token_to_id("[PAD]") is not None else "<pad>"
         backend.no_truncation()
         backend.no_padding()
 
@@ -186,6 +188,8 @@ class Subjects:
         self.transformers_5(lines)
         self.added(wide)
         self.parts(wide)
+        self.byte_level(shared)
+        self.pairs_of_characters()
 
     def directory(self, name):
         path = self.scratch / name
@@ -230,9 +234,11 @@ class Subjects:
                                 Tokenizer.from_file(str(path / "tokenizer.json")),
                                 makes_types=False))
 
-    def tokenizer_json(self, name, backend):
+    def tokenizer_json(self, name, backend, config=None):
         path = self.directory(name)
         backend.save(str(path / "tokenizer.json"))
+        if config is not None:
+            (path / "tokenizer_config.json").write_text(json.dumps(config))
         self.all.append(Subject(name, path, Tokenizer.from_file(str(path / "tokenizer.json"))))
 
     def added(self, wide):
@@ -279,6 +285,125 @@ class Subjects:
         self.tokenizer_json("bare", backend)
 
 
+    def roberta(self, name, vocab, merges, config=None, model_config=None, others=None):
+        """The files that the most used checkpoints have: vocab.json and merges.txt."""
+        path = self.directory(name)
+        (path / "vocab.json").write_text(vocab, encoding="utf-8")
+        (path / "merges.txt").write_text(merges, encoding="utf-8", newline="")
+        (path / "config.json").write_text(json.dumps(model_config or {"model_type": "roberta"}))
+        for file, value in {**({"tokenizer_config.json": config} if config else {}), **(others or {})}.items():
+            (path / file).write_text(json.dumps(value))
+        fast = AutoTokenizer.from_pretrained(path)
+        assert type(fast).__name__ in ("RobertaTokenizerFast", "LongformerTokenizerFast"), type(fast)
+        self.all.append(Subject(name, path, fast.backend_tokenizer, fast, makes_types=False))
+        return path
+
+    def byte_level(self, shared):
+        vocab, merges = byte_pairs()
+        self.roberta("roberta-small", vocab, merges)
+        self.roberta("roberta-prefix", vocab, merges, {"add_prefix_space": True, "model_max_length": 40})
+        self.roberta("roberta-untrimmed", vocab, merges.replace("\n", "\r\n"),
+                     {"trim_offsets": False, "tokenizer_class": "LongformerTokenizer"})
+        lines = merges.split("\n")
+        self.roberta("roberta-odd", vocab, "\n".join(["Ġ a", *lines[1:40], lines[3], lines[1], *lines[40:-1]]), {
+            "tokenizer_class": "RobertaTokenizerFast", "additional_special_tokens": ["<w>"],
+            "mask_token": {"content": "<mask>", "lstrip": False, "rstrip": True, "normalized": False,
+                           "single_word": False, "__type": "AddedToken"}})
+        self.roberta("roberta-legacy", vocab, merges, None, others={
+            "special_tokens_map.json": {
+                "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "</s>",
+                "pad_token": "<pad>", "cls_token": "<s>", "mask_token": {
+                    "content": "<mask>", "lstrip": True, "normalized": True, "rstrip": False,
+                    "single_word": False}},
+            "added_tokens.json": {"<l>": len(json.loads(vocab))}})
+        # klue/roberta-base: the model is RoBERTa, the tokenizer BERT's.
+        path = self.directory("klue")
+        (path / "vocab.txt").write_text("".join(t + "\n" for t in small_chinese_vocabulary()), encoding="utf-8")
+        (path / "config.json").write_text('{"model_type": "roberta", "tokenizer_class": "BertTokenizer"}')
+        fast = AutoTokenizer.from_pretrained(path)
+        self.all.append(Subject("klue", path, fast.backend_tokenizer, fast))
+        real = shared / "tokenizers/roberta-base" if shared else None
+        if real and real.exists():
+            slow = [(real / file).read_bytes().decode() for file in ("vocab.json", "merges.txt")]
+            self.roberta("roberta-base", *slow)
+            path = self.directory("roberta-base-json")
+            for file in ("tokenizer.json", "vocab.json", "merges.txt"):
+                (path / file).write_bytes((real / file).read_bytes())
+            (path / "tokenizer_config.json").write_text('{"tokenizer_class": "RobertaTokenizer"}')
+            fast = AutoTokenizer.from_pretrained(path)
+            self.all.append(Subject("roberta-base-json", path, fast.backend_tokenizer, fast, makes_types=False))
+        backend = Tokenizer(models.BPE(json.loads(vocab), merges_of(merges)))
+        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        backend.decoder = decoders.ByteLevel()
+        backend.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>"])
+        backend.add_tokens([AddedToken("<l>", lstrip=True, special=True), AddedToken("<r>", rstrip=True),
+                            AddedToken("<w>", single_word=True), AddedToken("day"), AddedToken("   ")])
+        padded = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>"}
+        for name, processor in (
+                ("bytes-roberta", processors.RobertaProcessing(("</s>", 2), ("<s>", 0), True, True)),
+                ("bytes-alone", processors.ByteLevel(trim_offsets=True, add_prefix_space=False)),
+                ("bytes-untrimmed", processors.ByteLevel(trim_offsets=False)),
+                ("bytes-template", processors.Sequence([
+                    processors.ByteLevel(trim_offsets=True, add_prefix_space=True),
+                    processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> $B:1 </s>:1",
+                                                  special_tokens=[("<s>", 0), ("</s>", 2)])]))):
+            backend.post_processor = processor
+            self.tokenizer_json(name, backend, padded)
+        backend = Tokenizer(models.BPE(json.loads(vocab), merges_of(merges), ignore_merges=True))
+        backend.pre_tokenizer = pre_tokenizers.Sequence([
+            pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(use_regex=False)])
+        backend.decoder = decoders.ByteLevel()
+        backend.add_special_tokens(["<pad>"])
+        self.tokenizer_json("bytes-whole-words", backend, padded)
+
+    def pairs_of_characters(self):
+        """BPE over characters: unknown ones, prefixes, suffixes, bytes."""
+        texts = training_texts()
+        for name, options, trainer in (
+                ("pairs", {}, {}),
+                ("pairs-unknown", {"unk_token": "[UNK]"}, {}),
+                ("pairs-fused", {"unk_token": "[UNK]", "fuse_unk": True}, {}),
+                ("pairs-bytes", {"unk_token": "[UNK]", "fuse_unk": True, "byte_fallback": True}, {}),
+                ("pairs-affixes", {"unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                                   "end_of_word_suffix": "</w>"},
+                 {"continuing_subword_prefix": "##", "end_of_word_suffix": "</w>"})):
+            backend = Tokenizer(models.BPE(**options))
+            backend.pre_tokenizer = pre_tokenizers.Whitespace()
+            some = [f"<0x{b:02X}>" for b in range(256) if b != 0xE4] if "byte_fallback" in options else []
+            backend.train_from_iterator(texts, trainers.BpeTrainer(
+                vocab_size=700 + len(some), limit_alphabet=60, special_tokens=SPECIALS + some,
+                show_progress=False, **trainer))
+            kept = json.loads(backend.to_str())
+            kept["added_tokens"] = [t for t in kept["added_tokens"] if t["content"] in SPECIALS]
+            backend = Tokenizer.from_str(json.dumps(kept))
+            backend.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+            self.tokenizer_json(name, backend)
+
+
+def training_texts():
+    rng = random.Random(3)
+    words = ["".join(rng.choice("abcdefghij") for _ in range(rng.randint(1, 7))) for _ in range(300)]
+    words += ["yesterday", "isn't", "naïve", "你好", "不了人", "1984", "가각", "é", "...", "</s>"]
+    return [" ".join(rng.choice(words) for _ in range(30)) for _ in range(200)]
+
+
+def byte_pairs():
+    """vocab.json and merges.txt of a small byte-level BPE with RoBERTa's special tokens."""
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.train_from_iterator(training_texts(), trainers.BpeTrainer(
+        vocab_size=1000, special_tokens=["<s>", "<pad>", "</s>", "<unk>"], show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    model = json.loads(backend.to_str())["model"]
+    vocab = {**model["vocab"], "<mask>": len(model["vocab"])}
+    merges = "".join(" ".join(pair) + "\n" for pair in model["merges"])
+    return json.dumps(vocab, ensure_ascii=False), "#version: 0.2\n" + merges
+
+
+def merges_of(text):
+    return [tuple(line.split(" ")) for line in text.split("\n")[1:-1]]
+
+
 # ---------------------------------------------------------------- comparing
 
 def hf_json(encoding):
@@ -323,7 +448,7 @@ def hf_backend_answer(subject, request):
         backend.enable_padding(length=request.get("pad_length"),
                                pad_to_multiple_of=request.get("pad_multiple"),
                                direction="left" if request.get("pad_left") else "right",
-                               pad_id=backend.token_to_id("[PAD]"))
+                               pad_id=backend.token_to_id(subject.pad), pad_token=subject.pad)
     special = request.get("add_special_tokens", True)
     try:
         if "batch" in request or "pairs" in request:
@@ -342,8 +467,14 @@ def hf_backend_answer(subject, request):
         backend.no_padding()
 
 
+def knows_sequences(subject, request):
+    processor = subject.backend.post_processor
+    return processor is not None and (request.get("add_special_tokens", True) or
+                                      not isinstance(processor, processors.RobertaProcessing))
+
+
 def forget_sequences(answer):
-    """Without a post-processor HF counts padding to the first text and forgets the second one's
+    """Without a post-processor, and without special tokens in RobertaProcessing, HF counts padding to the first text and forgets the second one's
     place in overflowing windows; ours keeps to the meaning of sequence_ids."""
     for encoding in answer if isinstance(answer, list) else [answer]:
         if "sequence_ids" in encoding:
@@ -402,7 +533,7 @@ class Checker:
                     theirs = {"error": "usage"}
                 if isinstance(ours, dict) and "error" in ours:
                     ours = {"error": ours["error"]}
-                if subject.backend.post_processor is None:
+                if not knows_sequences(subject, request):
                     forget_sequences(ours), forget_sequences(theirs)
                 self.compare(kind, f"{subject.name}: {json.dumps(request)[:300]}", ours, theirs)
 
@@ -467,7 +598,7 @@ def check_shared(checker, subjects, shared, full):
         texts, pairs = texts[:50], pairs[:50]
     windows = {"max_length": 384, "stride": 128, "strategy": "only_second"}
     for subject in subjects.all:
-        if subject.name not in ("chinese", "chinese-cased", "minilm"):
+        if subject.name not in ("chinese", "chinese-cased", "minilm", "roberta-base", "roberta-base-json"):
             continue
         first = len(subject.name) % 4  # each subject takes another quarter
         step = 1 if full else 4
@@ -496,7 +627,7 @@ def check_saving(checker, subjects, scratch, rng):
         path = scratch / ("saved-" + subject.name)
         checker.ask(subject.directory, [{"save": str(path)}])
         # 4.57 does not know the class that transformers 5 wrote.
-        loaded = (AutoTokenizer.from_pretrained(path) if subject.makes_types else
+        loaded = (AutoTokenizer.from_pretrained(path) if subject.makes_types or subject.fast else
                   PreTrainedTokenizerFast(tokenizer_file=str(path / "tokenizer.json")))
         raw = Tokenizer.from_file(str(path / "tokenizer.json"))
         where = f"{subject.name}, saved"
@@ -547,6 +678,7 @@ def main():
     parser.add_argument("--shared", default=str(ROOT.parent / "shared" / "data"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--full", action="store_true", help="every text and pair of shared/data")
+    parser.add_argument("--only", default="", help="of the tokenizers only those whose names begin so")
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("--verbose", action="store_true", help="print the time of every step")
     args = parser.parse_args()
@@ -559,6 +691,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         subjects = Subjects(scratch, shared)
+        subjects.all = [subject for subject in subjects.all if subject.name.startswith(args.only)]
         check_vocab_files(checker, scratch)
         check_saving(checker, subjects, scratch, rng)
         check_decoding(checker, subjects, rng, 40 if args.self_test else 400)
@@ -567,8 +700,9 @@ def main():
         if args.self_test:
             sweep = sweep[:40]
         for subject in subjects.all:
-            if subject.name == "wide" or (
-                    args.full and subject.name in ("wide-cased-strip", "sequence-whitespace")):
+            if subject.name in ("wide", "roberta-small") or (
+                    args.full and subject.name in ("wide-cased-strip", "sequence-whitespace",
+                                                   "roberta-prefix", "roberta-base")):
                 checker.check("code points", subject, [{"text": t} for t in sweep])
         share = args.random // (2 * len(subjects.all)) + 1
         for done in range(0, share, 20000):

@@ -50,14 +50,15 @@ class Subject {
                                          impl_.model.get(), impl_.added);
   }
 
-  const BertFastPath* fast_path() const { return impl_.fast_path.get(); }
+  const FastPath* fast_path() const { return impl_.fast_path.get(); }
 
   // Compares where the fast path takes the text; whether it does.
   bool check(const std::string& text) const {
-    const TokenBuffer before{{1}, {{2, 3}}, {4}};
+    const TokenBuffer before{{1}, {{2, 3}}, {4}, {}};
+    std::vector<SpeltToken> ends;
     TokenBuffer fast = before, parts = before;
     const bool taken = impl_.fast_path->tokenize(text, fast);
-    if (taken) impl_.tokenize_by_parts(text, parts, nullptr);
+    if (taken) impl_.tokenize_by_parts(text, parts, nullptr, ends);
     EXPECT_EQ(fast.ids, parts.ids) << text;
     EXPECT_EQ(fast.offsets, parts.offsets) << text;
     EXPECT_EQ(fast.word_ids, parts.word_ids) << text;

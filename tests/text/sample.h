@@ -2,6 +2,7 @@
 // What the tests of text/ share: a small vocabulary, random texts and files of a text.
 
 #include <fstream>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,16 @@ inline Tokenizer sample_tokenizer(bool lower_case = true) {
   Tokenizer::BertOptions options;
   options.do_lower_case = lower_case;
   return Tokenizer::from_vocabulary(sample_vocabulary(), options, "sample vocabulary");
+}
+
+// RoBERTa's over a small vocabulary of byte pairs (tests/golden/text/generate.py).
+inline std::map<std::string, std::string> roberta_files(const std::string& config) {
+  return {{"vocab.json", read_file(golden("text/vocab.json"))},
+          {"merges.txt", read_file(golden("text/merges.txt"))},
+          {"tokenizer_config.json", config}};
+}
+inline Tokenizer roberta_tokenizer(const std::string& config) {
+  return Tokenizer::from_files(roberta_files(config), "sample");
 }
 
 // Words, Chinese, marks, white space, control characters, special tokens and arbitrary code points.

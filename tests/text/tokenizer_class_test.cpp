@@ -48,8 +48,8 @@ TEST(TokenizerClass, ThoseThatAreBertsAreTaken) {
 
 TEST(TokenizerClass, OthersAreRefusedByNameAndFile) {
   for (const char* name :
-       {"BertJapaneseTokenizer", "RobertaTokenizer", "RobertaTokenizerFast", "XLMRobertaTokenizer",
-        "AlbertTokenizer", "FunnelTokenizer", "MPNetTokenizerFast", "SplinterTokenizer",
+       {"BertJapaneseTokenizer", "BartTokenizer", "GPT2TokenizerFast", "XLMRobertaTokenizer",
+        "AlbertTokenizer", "PreTrainedTokenizer", "PreTrainedTokenizerFastFast", "FunnelTokenizer", "MPNetTokenizerFast", "SplinterTokenizer",
         "RoCBertTokenizer", "KoBertTokenizer", "BertGenerationTokenizer", "BertTokenizerSlow", "Fast",
         ""}) {
     SCOPED_TRACE(name);
@@ -62,6 +62,41 @@ TEST(TokenizerClass, OthersAreRefusedByNameAndFile) {
   // tokenizer_config.json counts where both say something.
   EXPECT_EQ(find(class_is("BertTokenizer"), class_is("XLNetTokenizer")).name, "BertTokenizer");
   expect_error(ErrorCode::kBadModel, [] { find(R"({"tokenizer_class": 7})"); });
+}
+
+TEST(TokenizerClass, WithoutANameTheModelTypesUsualClassCounts) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"bert", "BertTokenizer"},         {"ernie", "BertTokenizer"},
+      {"electra", "ElectraTokenizer"},   {"distilbert", "DistilBertTokenizer"},
+      {"roberta", "RobertaTokenizer"},   {"longformer", "LongformerTokenizer"},
+      {"mobilebert", "MobileBertTokenizer"}, {"modernbert", "PreTrainedTokenizerFast"}};
+  for (const auto& [type, name] : rows) {
+    SCOPED_TRACE(type);
+    const std::string config = std::string(R"({"model_type": ")") + type + "\"}";
+    const TokenizerClass found = find("{}", config);
+    EXPECT_EQ(found.name, name);
+    EXPECT_TRUE(found.by_model_type);
+    const TokenizerClass named = find(class_is("BertTokenizer"), config);
+    EXPECT_EQ(named.name, "BertTokenizer");
+    EXPECT_FALSE(named.by_model_type);
+  }
+  for (const char* type : {"albert", "camembert", "xlm-roberta", "deberta-v2", "mpnet"}) {
+    SCOPED_TRACE(type);
+    const Error error = expect_error(ErrorCode::kBadModel, [&] {
+      find("{}", std::string(R"({"model_type": ")") + type + "\"}");
+    });
+    EXPECT_EQ(error.place(), "config.json");
+    EXPECT_NE(error.reason().find(type), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(find("{}", R"({"model_type": "of_another_kind"})").kind, nullptr);
+  EXPECT_EQ(find("{}", R"({"model_type": 7})").name, "");
+}
+
+TEST(TokenizerClass, RobertasMakesNoTokenTypes) {
+  for (const char* name : {"RobertaTokenizer", "RobertaTokenizerFast", "LongformerTokenizerFast"}) {
+    EXPECT_FALSE(find(class_is(name)).makes_token_types) << name;
+    EXPECT_EQ(find(class_is(name)).kind, &roberta_kind()) << name;
+  }
 }
 
 TEST(TokenizerClass, FieldsThatMeanOtherTokensAreRefused) {

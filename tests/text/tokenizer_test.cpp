@@ -67,10 +67,14 @@ void expect_equal(const Encoding& actual, const Json& expected) {
 TEST(Tokenizer, GoldenCasesEqualHuggingFace) {
   const Json golden = parse_json_file(testing::golden("text/cases.json"), ErrorCode::kBadData);
   const Tokenizer uncased = sample_tokenizer(), cased = sample_tokenizer(false);
+  const Tokenizer roberta = testing::roberta_tokenizer("{}"),
+                  prefix = testing::roberta_tokenizer(R"({"add_prefix_space": true})");
+  const std::map<std::string, const Tokenizer*> named = {
+      {"uncased", &uncased}, {"cased", &cased}, {"roberta", &roberta}, {"roberta-prefix", &prefix}};
   int decoded = 0, refused = 0, encoded = 0;
   for (const Json& c : golden["cases"]) {
     SCOPED_TRACE(c["case"].get<std::string>() + " " + c["request"].dump());
-    const Tokenizer& tokenizer = c["case"] == "cased" ? cased : uncased;
+    const Tokenizer& tokenizer = *named.at(c["case"].get<std::string>());
     const Json& request = c["request"];
     const auto run = [&]() -> Encoding {
       const auto text = request["text"].get<std::string>();

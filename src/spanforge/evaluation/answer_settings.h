@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "spanforge/base/json.h"
+#include "spanforge/base/model_files.h"
 #include "spanforge/decode/decoder.h"
 #include "spanforge/features/feature_set.h"
 
@@ -54,8 +55,6 @@ ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& store
 // The part of it about windows: a given length brings its own default overlap with it.
 WindowOptions choose_windows(const WindowOptions& defaults, std::optional<int32_t> max_seq_length,
                              std::optional<int32_t> window_overlap, int32_t longest_input);
-
-inline constexpr const char* kAnswerSettingsFile = "spanforge.json";
 
 // nullopt: the directory has no spanforge.json (a model from elsewhere). Errors: Error{kBadModel}
 // naming file and key for a wrong type, range or a newer format.

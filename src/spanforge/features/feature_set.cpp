@@ -235,13 +235,23 @@ class FeatureBuilder {
       const TokenSpan part = plan.windows[i];
       fill_tokens(plan.question, context, part, window);
       if (!plan.answer) continue;
-      const std::span<const CharSpan> offsets(context.offsets.data() + part.start,
-                                              static_cast<size_t>(part.size()));
-      if (const auto label = label_answer(offsets, *plan.answer, options_.label_rule)) {
+      if (const auto label = label_part(context, part, *plan.answer)) {
         window.start_position = window.context.start + label->first;
         window.end_position = window.context.start + label->last;
       }
     }
+  }
+
+  std::optional<LabelSpan> label_part(const TokenBuffer& context, TokenSpan part,
+                                      CharSpan answer) const {
+    const std::span<const CharSpan> offsets(context.offsets.data() + part.start,
+                                            static_cast<size_t>(part.size()));
+    if (offsets.empty() || context.first_offsets.empty()) {
+      return label_answer(offsets, answer, options_.label_rule);
+    }
+    std::vector<CharSpan> here(offsets.begin(), offsets.end());
+    here[0] = context.first_offsets[static_cast<size_t>(part.start)];
+    return label_answer(here, answer, options_.label_rule);
   }
 
   void fill_tokens(const TokenBuffer& question, const TokenBuffer& context, TokenSpan part,
@@ -257,6 +267,9 @@ class FeatureBuilder {
       if (options_.with_places) {
         range(from.offsets, features_.offsets_);
         range(from.word_ids, features_.word_ids_);
+        if (begin < end && !from.first_offsets.empty()) {
+          features_.offsets_[at] = from.first_offsets[begin];
+        }
       }
       std::fill_n(features_.type_ids_.begin() + static_cast<std::ptrdiff_t>(at), end - begin, type);
       at += end - begin;

@@ -1,6 +1,7 @@
 #pragma once
 // What: a dataset as token windows with labels: run_qa's prepare_train_features in flat arrays.
-//   Each question+context pair becomes one or more windows "[CLS] question [SEP] context part [SEP]";
+//   Each question+context pair becomes one or more windows, of BERT's tokenizer "[CLS] question [SEP]
+//   context part [SEP]" ([CLS] stands in this file for whatever token begins a window);
 //   consecutive windows of one pair overlap by window_overlap context tokens. Nothing is padded.
 // Units: positions inside a window are tokens of that window; offsets are code points of the
 //   question (before the context) or of the context.

@@ -17,8 +17,9 @@ struct LabelSpan {
   bool operator==(const LabelSpan&) const = default;
 };
 
-// offsets: of one window's context tokens, in code points of the context. answer: code points, not
-// empty. Positions in the result count from the first of these tokens.
+// offsets: of one window's context tokens, in code points of the context; neither starts nor ends
+// decrease, and those of a token of spaces alone may be empty. answer: code points, not empty. Positions
+// in the result count from the first of these tokens.
 // kRecipe: the first token that contains the answer's first character and the last token that
 //   contains its last one; nullopt where no token of the window contains one of the two: it is cut
 //   off by the window, or white space or a character the tokenizer drops.

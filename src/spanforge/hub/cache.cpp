@@ -15,6 +15,7 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/json.h"
+#include "spanforge/base/model_files.h"
 
 namespace spanforge {
 namespace {
@@ -184,14 +185,14 @@ std::string HubCache::find_missing_of_adapter(const std::string& commit) const {
 }
 
 std::string HubCache::find_missing(const std::string& commit) const {
-  if (has_file(commit, "adapter_config.json") && !has_file(commit, "config.json")) {
+  if (has_file(commit, "adapter_config.json") && !has_file(commit, kModelConfigFile)) {
     return find_missing_of_adapter(commit);
   }
-  if (!has_file(commit, "config.json")) return describe_missing(commit, "config.json");
-  if (!has_file(commit, "tokenizer.json") && !has_file(commit, "vocab.txt")) {
-    return "tokenizer.json or vocab.txt";
+  if (!has_file(commit, kModelConfigFile)) return describe_missing(commit, kModelConfigFile);
+  if (!has_tokenizer([&](const std::string& name) { return has_file(commit, name); })) {
+    return describe_tokenizer_files();
   }
-  for (const std::string name : {"model.safetensors", "pytorch_model.bin"}) {
+  for (const std::string name : kWeightFiles) {
     if (has_file(commit, name)) return {};
     const std::string index = name + ".index.json";
     if (!has_file(commit, index)) continue;
@@ -201,10 +202,10 @@ std::string HubCache::find_missing(const std::string& commit) const {
     });
     return lost == shards.end() ? "" : describe_missing(commit, *lost);
   }
-  for (const std::string name : {"model.safetensors", "pytorch_model.bin"}) {
+  for (const std::string name : kWeightFiles) {
     if (fs::is_symlink(snapshot(commit) / name)) return describe_missing(commit, name);
   }
-  return "model.safetensors or pytorch_model.bin";
+  return describe_weight_files();
 }
 
 std::string HubCache::find_unsound(const std::string& commit) const {

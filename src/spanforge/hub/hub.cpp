@@ -2,21 +2,16 @@
 
 #include <fmt/core.h>
 
-#include <array>
-
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/foreign_weights.h"
+#include "spanforge/base/model_files.h"
 #include "spanforge/hub/cache.h"
 #include "spanforge/hub/download.h"
 #include "spanforge/hub/explain.h"
 
 namespace spanforge {
 namespace {
-
-constexpr std::array<const char*, 6> kOptionalFiles = {
-    "tokenizer.json",          "tokenizer_config.json", "vocab.txt",
-    "special_tokens_map.json", "added_tokens.json",     "spanforge.json"};
 
 constexpr const char* kAdapterConfig = "adapter_config.json";
 
@@ -49,7 +44,7 @@ Cached find_cached(const HubId& id, const HubOptions& options) {
 }
 
 void fetch_weights(HubDownloader& downloader, const HubCache& cache, const HubId& id) {
-  for (const std::string name : {"model.safetensors", "pytorch_model.bin"}) {
+  for (const std::string name : kWeightFiles) {
     if (downloader.fetch(name)) return;
     const std::string index = name + ".index.json";
     if (!downloader.fetch(index)) continue;
@@ -64,7 +59,7 @@ void fetch_weights(HubDownloader& downloader, const HubCache& cache, const HubId
     }
   }
   throw Error(ErrorCode::kBadModel, id.repository,
-              "has neither model.safetensors nor pytorch_model.bin");
+              fmt::format("has no {}", describe_weight_files()));
 }
 
 // A LoRA adapter's repository: no whole model's weights beside adapter_config.json. Its base is
@@ -93,10 +88,11 @@ fs::path fetch_model(HubDownloader& downloader, const HubId& id, const HubOption
   if (is_adapter(downloader)) {
     fetch_adapter(downloader, id);
   } else {
-    downloader.require("config.json");
+    downloader.require(kModelConfigFile);
     fetch_weights(downloader, cache, id);
   }
-  for (const char* file : kOptionalFiles) downloader.fetch(file);
+  for_each_tokenizer_file([&](const char* file) { downloader.fetch(file); });
+  downloader.fetch(kAnswerSettingsFile);
   downloader.finish();
   return cache.snapshot(downloader.commit());
 }

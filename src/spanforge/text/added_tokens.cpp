@@ -64,7 +64,7 @@ void AddedTokens::finish(const Normalizer* normalizer, const std::string& place)
                     fmt::format("the added token \"{}\" is empty once normalised",
                                 quote_for_message(token->content)));
       }
-      if (!token->normalized) {
+      if (!token->normalized || normalizer == nullptr) {
         spelt_[static_cast<unsigned char>(token->content[0])].push_back(token->content);
       }
       keys[token->normalized].add(0, pattern, token->id);

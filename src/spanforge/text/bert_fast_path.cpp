@@ -2,25 +2,9 @@
 
 #include <algorithm>
 
+#include "spanforge/text/utf8_cursor.h"
+
 namespace spanforge {
-namespace {
-
-// The code point at p, which is moved behind it. The text is valid.
-inline char32_t take_code_point(const unsigned char*& p) {
-  const char32_t c = *p++;
-  if (c < 0x80) return c;
-  const auto next = [&p] { return static_cast<char32_t>(*p++ & 0x3F); };
-  if (c < 0xE0) return (c & 0x1F) << 6 | next();
-  if (c < 0xF0) {
-    const char32_t high = (c & 0x0F) << 6 | next();
-    return high << 6 | next();
-  }
-  const char32_t high = (c & 0x07) << 6 | next();
-  const char32_t middle = high << 6 | next();
-  return middle << 6 | next();
-}
-
-}  // namespace
 
 // Asks the parts what each character becomes.
 class BertFastPath::Builder {
@@ -207,10 +191,10 @@ class BertFastPath::Reader {
   int32_t codes_[kLongestWord], places_[kLongestWord + 1];
 };
 
-std::unique_ptr<const BertFastPath> BertFastPath::make(const Normalizer* normalizer,
-                                                       const PreTokenizer* pre_tokenizer,
-                                                       const TokenModel* model,
-                                                       const AddedTokens& added) {
+std::unique_ptr<const FastPath> BertFastPath::make(const Normalizer* normalizer,
+                                                   const PreTokenizer* pre_tokenizer,
+                                                   const TokenModel* model,
+                                                   const AddedTokens& added) {
   const auto* bert_normalizer = dynamic_cast<const BertNormalizer*>(normalizer);
   const auto* bert_pre_tokenizer = dynamic_cast<const BertPreTokenizer*>(pre_tokenizer);
   const auto* word_piece = dynamic_cast<const WordPiece*>(model);
@@ -218,7 +202,7 @@ std::unique_ptr<const BertFastPath> BertFastPath::make(const Normalizer* normali
       added.any(true) || word_piece->options().max_input_chars_per_word > kLongestWord) {
     return nullptr;
   }
-  return std::unique_ptr<const BertFastPath>(
+  return std::unique_ptr<const FastPath>(
       new BertFastPath(*bert_normalizer, *bert_pre_tokenizer, *word_piece, added));
 }
 

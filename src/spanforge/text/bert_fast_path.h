@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "spanforge/text/added_tokens.h"
+#include "spanforge/text/fast_path.h"
 #include "spanforge/text/normalizer.h"
 #include "spanforge/text/pre_tokenizer.h"
 #include "spanforge/text/token_model.h"
@@ -28,18 +29,15 @@
 
 namespace spanforge {
 
-class BertFastPath {
+class BertFastPath final : public FastPath {
  public:
   // Null when the tokenizer is not made of the parts that this path replaces. The parts, which must
   // outlive it, may be null as in Tokenizer::Impl; added is finished.
-  static std::unique_ptr<const BertFastPath> make(const Normalizer* normalizer,
-                                                  const PreTokenizer* pre_tokenizer,
-                                                  const TokenModel* model,
-                                                  const AddedTokens& added);
+  static std::unique_ptr<const FastPath> make(const Normalizer* normalizer,
+                                              const PreTokenizer* pre_tokenizer,
+                                              const TokenModel* model, const AddedTokens& added);
 
-  // Appends the tokens of a text of valid UTF-8. False, with nothing appended: the parts must do
-  // it.
-  bool tokenize(std::string_view text, TokenBuffer& out) const;
+  bool tokenize(std::string_view text, TokenBuffer& out) const override;
 
  private:
   // What a character does to the word being read, in the low bits of an entry; the value is in the

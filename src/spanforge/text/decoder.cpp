@@ -3,6 +3,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "spanforge/text/tokenizer_parts.h"
+
 namespace spanforge {
 namespace {
 
@@ -28,15 +30,15 @@ void replace_each(std::string& text, std::initializer_list<Replacement> replacem
 
 }  // namespace
 
-std::string WordPieceDecoder::decode(const std::vector<std::string_view>& tokens) const {
-  std::string out, piece;
+void WordPieceDecoder::decode(std::vector<std::string>& tokens) const {
   for (size_t i = 0; i < tokens.size(); ++i) {
-    if (i == 0) {
-      piece = tokens[i];
-    } else if (tokens[i].substr(0, prefix_.size()) == prefix_) {
-      piece = tokens[i].substr(prefix_.size());
-    } else {
-      piece.assign(1, ' ').append(tokens[i]);
+    std::string& piece = tokens[i];
+    if (i > 0) {
+      if (piece.starts_with(prefix_)) {
+        piece.erase(0, prefix_.size());
+      } else {
+        piece.insert(0, 1, ' ');
+      }
     }
     if (cleanup_) {
       replace_each(piece, {{" .", "."},
@@ -51,18 +53,16 @@ std::string WordPieceDecoder::decode(const std::vector<std::string_view>& tokens
                            {" 've", "'ve"},
                            {" 're", "'re"}});
     }
-    out += piece;
   }
-  return out;
 }
 
-std::string SpaceDecoder::decode(const std::vector<std::string_view>& tokens) const {
-  std::string out;
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (i > 0) out += ' ';
-    out += tokens[i];
-  }
-  return out;
+void SpaceDecoder::decode(std::vector<std::string>& tokens) const {
+  for (size_t i = 1; i < tokens.size(); ++i) tokens[i].insert(0, 1, ' ');
+}
+
+std::unique_ptr<const Decoder> build_word_piece_decoder(const JsonView& json, const PartContext&) {
+  return std::make_unique<WordPieceDecoder>(json.at("prefix").string(),
+                                            json.at("cleanup").boolean());
 }
 
 std::string clean_up_tokenization(std::string text) {

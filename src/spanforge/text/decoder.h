@@ -1,16 +1,20 @@
 #pragma once
-// From tokens back to text (tokenizer.json's "decoder").
+// From tokens back to text (tokenizer.json's "decoder"). A decoder turns a list of texts into another one,
+// so that several can follow each other; the last list joined is the text.
 
+#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace spanforge {
 
+class JsonView;
+struct PartContext;
+
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  virtual std::string decode(const std::vector<std::string_view>& tokens) const = 0;
+  virtual void decode(std::vector<std::string>& tokens) const = 0;
 };
 
 // Tokens with the prefix are joined to what stands before them, others by a space; cleanup removes
@@ -20,7 +24,7 @@ class WordPieceDecoder final : public Decoder {
  public:
   WordPieceDecoder(std::string prefix, bool cleanup)
       : prefix_(std::move(prefix)), cleanup_(cleanup) {}
-  std::string decode(const std::vector<std::string_view>& tokens) const override;
+  void decode(std::vector<std::string>& tokens) const override;
 
  private:
   std::string prefix_;
@@ -30,8 +34,11 @@ class WordPieceDecoder final : public Decoder {
 // What HF does without a decoder.
 class SpaceDecoder final : public Decoder {
  public:
-  std::string decode(const std::vector<std::string_view>& tokens) const override;
+  void decode(std::vector<std::string>& tokens) const override;
 };
+
+// From its value in a tokenizer.json (tokenizer_parts.h).
+std::unique_ptr<const Decoder> build_word_piece_decoder(const JsonView& json, const PartContext&);
 
 // transformers' clean_up_tokenization, over a whole decoded text.
 std::string clean_up_tokenization(std::string text);

@@ -47,11 +47,6 @@ void pad_array(std::vector<T>& values, size_t count, PaddingSide side, const T& 
 
 }  // namespace
 
-int32_t Template::special_token_count() const {
-  return static_cast<int32_t>(std::count_if(pieces.begin(), pieces.end(),
-                                            [](const TemplatePiece& p) { return p.sequence < 0; }));
-}
-
 PairWindows truncate(int32_t first, int32_t second, int32_t room, const Truncation& truncation) {
   const bool pair = second >= 0;
   const int32_t excess = first + std::max(second, 0) - room;
@@ -120,7 +115,8 @@ Encoding EncodingBuilder::build_one(const Template& pieces, const std::vector<in
     if (piece.sequence >= 0) {
       const int32_t w = choice[sequences++];
       const auto& of_piece = piece.sequence == 0 ? windows.first : windows.second;
-      const bool as_stated = w == 0 || !pieces.makes_types;
+      const bool as_stated =
+          w == 0 || !pieces.makes_types || (pieces.types_overflow && add_special_tokens);
       append_sequence(piece.sequence, of_piece[w], as_stated ? piece.type_id : piece.sequence, out);
     } else if (add_special_tokens) {
       out.ids.push_back(piece.token_id);
@@ -144,6 +140,9 @@ void EncodingBuilder::append_sequence(int32_t sequence, std::pair<int32_t, int32
   const TokenBuffer& t = text.tokens;
   out.ids.insert(out.ids.end(), t.ids.begin() + begin, t.ids.begin() + end);
   out.offsets.insert(out.offsets.end(), t.offsets.begin() + begin, t.offsets.begin() + end);
+  if (count > 0 && !t.first_offsets.empty()) {
+    out.offsets[out.offsets.size() - count] = t.first_offsets[static_cast<size_t>(begin)];
+  }
   out.word_ids.insert(out.word_ids.end(), t.word_ids.begin() + begin, t.word_ids.begin() + end);
   out.type_ids.insert(out.type_ids.end(), count, type_id);
   out.special_tokens_mask.insert(out.special_tokens_mask.end(), count, 0);

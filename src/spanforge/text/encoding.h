@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "spanforge/text/post_processor.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/text/vocabulary.h"
 
@@ -16,14 +17,6 @@ namespace spanforge {
 struct TokenizedText {
   TokenBuffer tokens;
   std::vector<std::pair<size_t, std::string>> spelt;  // token index and text of each added token
-};
-
-// Where special tokens stand, with the text each shows in Encoding::tokens.
-struct Template {
-  std::vector<TemplatePiece> pieces;
-  std::vector<std::string> texts;  // parallel to pieces; "" for a sequence
-  bool makes_types = true;         // false: every type is 0, and pieces say so
-  int32_t special_token_count() const;
 };
 
 // Half-open ranges of a sequence's tokens: what stays, then the overflowing windows.
@@ -38,8 +31,6 @@ PairWindows truncate(int32_t first, int32_t second, int32_t room, const Truncati
 
 // Builds the encoding and, as HF orders them, its overflowing windows (every combination of the
 // two texts' windows). Unlike HF's, overflowing windows hold no overflowing ones themselves.
-// In overflowing windows, as in HF, cut-off text keeps the type id of its place (0 or 1) whatever
-// the template says, unless it makes none.
 class EncodingBuilder {
  public:
   // second: null for a single text. All must outlive the builder.

@@ -26,4 +26,10 @@ struct CharRange {
   int32_t end = 0;
 };
 
+// A stretch of normalised text that pre-tokenisers cut into words and may rewrite.
+struct PreTokenizedText {
+  NormalizedText text;
+  std::vector<CharRange> words;  // of text, in order, none of them empty
+};
+
 }  // namespace spanforge

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "spanforge/text/tokenizer_parts.h"
 #include "spanforge/text/unicode.h"
 
 namespace spanforge {
@@ -182,6 +183,34 @@ void StripAccentsNormalizer::apply(NormalizedText& text, NormalizedText&) const 
 
 void SequenceNormalizer::apply(NormalizedText& text, NormalizedText& scratch) const {
   for (const auto& step : steps_) step->apply(text, scratch);
+}
+
+std::unique_ptr<const Normalizer> build_bert_normalizer(const JsonView& json,
+                                                        const PartContext& context) {
+  const ConfigOverrides& over = context.overrides;
+  BertNormalizerOptions options;
+  options.clean_text = json.at("clean_text").boolean();
+  options.handle_chinese_chars =
+      over.handle_chinese_chars.value_or(json.at("handle_chinese_chars").boolean());
+  options.lowercase = over.lowercase.value_or(json.at("lowercase").boolean());
+  std::optional<bool> strip_accents;
+  if (const JsonView stated = json.at("strip_accents"); !stated.is_null()) {
+    strip_accents = stated.boolean();
+  }
+  if (over.strip_accents) strip_accents = *over.strip_accents;
+  options.strip_accents = strip_accents.value_or(options.lowercase);
+  return std::make_unique<BertNormalizer>(options);
+}
+
+std::unique_ptr<const Normalizer> build_lowercase_normalizer(const JsonView&, const PartContext&) {
+  return std::make_unique<LowercaseNormalizer>();
+}
+std::unique_ptr<const Normalizer> build_nfd_normalizer(const JsonView&, const PartContext&) {
+  return std::make_unique<NfdNormalizer>();
+}
+std::unique_ptr<const Normalizer> build_strip_accents_normalizer(const JsonView&,
+                                                                 const PartContext&) {
+  return std::make_unique<StripAccentsNormalizer>();
 }
 
 }  // namespace spanforge

@@ -12,6 +12,9 @@
 
 namespace spanforge {
 
+class JsonView;
+struct PartContext;
+
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
@@ -30,6 +33,7 @@ class BertNormalizer final : public Normalizer {
  public:
   explicit BertNormalizer(const BertNormalizerOptions& options);
   void apply(NormalizedText& text, NormalizedText& scratch) const override;
+  const BertNormalizerOptions& options() const { return options_; }
 
  private:
   void put_char(char32_t c, CharSpan span, NormalizedText& out) const;
@@ -62,5 +66,12 @@ class SequenceNormalizer final : public Normalizer {
  private:
   std::vector<std::unique_ptr<const Normalizer>> steps_;
 };
+
+// Each from its value in a tokenizer.json (tokenizer_parts.h).
+std::unique_ptr<const Normalizer> build_bert_normalizer(const JsonView&, const PartContext&);
+std::unique_ptr<const Normalizer> build_lowercase_normalizer(const JsonView&, const PartContext&);
+std::unique_ptr<const Normalizer> build_nfd_normalizer(const JsonView&, const PartContext&);
+std::unique_ptr<const Normalizer> build_strip_accents_normalizer(const JsonView&,
+                                                                 const PartContext&);
 
 }  // namespace spanforge

@@ -34,7 +34,7 @@ void split_by_kind(const NormalizedText& text, CharRange piece, std::vector<Char
 void BertPreTokenizer::split(const NormalizedText& text, CharRange piece,
                              std::vector<CharRange>& words) const {
   split_by_kind(text, piece, words, [](char32_t c) {
-    const uint8_t flags = unicode::record(c).flags;
+    const uint16_t flags = unicode::record(c).flags;
     if (flags & unicode::kWhitespace) return Kind::kSpace;
     return flags & unicode::kPunctuation ? Kind::kIsolated : Kind::kA;
   });
@@ -43,7 +43,7 @@ void BertPreTokenizer::split(const NormalizedText& text, CharRange piece,
 void WhitespacePreTokenizer::split(const NormalizedText& text, CharRange piece,
                                    std::vector<CharRange>& words) const {
   split_by_kind(text, piece, words, [](char32_t c) {
-    const uint8_t flags = unicode::record(c).flags;
+    const uint16_t flags = unicode::record(c).flags;
     if (flags & unicode::kWord) return Kind::kA;
     return flags & unicode::kWhitespace ? Kind::kSpace : Kind::kB;
   });
@@ -56,15 +56,26 @@ void WhitespaceSplitPreTokenizer::split(const NormalizedText& text, CharRange pi
   });
 }
 
-void SequencePreTokenizer::split(const NormalizedText& text, CharRange piece,
-                                 std::vector<CharRange>& words) const {
-  std::vector<CharRange> pieces{piece}, next;
-  for (const auto& step : steps_) {
-    next.clear();
-    for (const CharRange& p : pieces) step->split(text, p, next);
-    std::swap(pieces, next);
-  }
-  words.insert(words.end(), pieces.begin(), pieces.end());
+void Splitter::apply(PreTokenizedText& text, PreTokenizedText& scratch) const {
+  scratch.words.clear();
+  for (const CharRange& word : text.words) split(text.text, word, scratch.words);
+  std::swap(text.words, scratch.words);
+}
+
+void SequencePreTokenizer::apply(PreTokenizedText& text, PreTokenizedText& scratch) const {
+  for (const auto& step : steps_) step->apply(text, scratch);
+}
+
+std::unique_ptr<const PreTokenizer> build_bert_pre_tokenizer(const JsonView&, const PartContext&) {
+  return std::make_unique<BertPreTokenizer>();
+}
+std::unique_ptr<const PreTokenizer> build_whitespace_pre_tokenizer(const JsonView&,
+                                                                   const PartContext&) {
+  return std::make_unique<WhitespacePreTokenizer>();
+}
+std::unique_ptr<const PreTokenizer> build_whitespace_split_pre_tokenizer(const JsonView&,
+                                                                         const PartContext&) {
+  return std::make_unique<WhitespaceSplitPreTokenizer>();
 }
 
 }  // namespace spanforge

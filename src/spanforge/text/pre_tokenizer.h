@@ -1,5 +1,6 @@
 #pragma once
-// Pre-tokenisers of tokenizer.json: cut pieces of a normalised text into words.
+// Pre-tokenisers of tokenizer.json: cut a stretch of normalised text into words; some rewrite its
+// characters (byte_level.h), which keep the ranges of the original text they came from.
 // Source: tokenizers 0.22, pre_tokenizers/{bert,whitespace,sequence}.rs.
 // Threads: const methods are concurrent.
 
@@ -10,29 +11,40 @@
 
 namespace spanforge {
 
+class JsonView;
+struct PartContext;
+
 class PreTokenizer {
  public:
   virtual ~PreTokenizer() = default;
-  // Appends the words of one piece, none of them empty, in order.
+  // Cuts each word into smaller ones, none of them empty, in order. `scratch` is working space.
+  virtual void apply(PreTokenizedText& text, PreTokenizedText& scratch) const = 0;
+};
+
+// One that leaves the characters as they are.
+class Splitter : public PreTokenizer {
+ public:
+  void apply(PreTokenizedText& text, PreTokenizedText& scratch) const final;
+  // Appends the words of one piece.
   virtual void split(const NormalizedText& text, CharRange piece,
                      std::vector<CharRange>& words) const = 0;
 };
 
 // Splits at white space, which is dropped, and isolates each punctuation character.
-class BertPreTokenizer final : public PreTokenizer {
+class BertPreTokenizer final : public Splitter {
  public:
   void split(const NormalizedText& text, CharRange piece,
              std::vector<CharRange>& words) const override;
 };
 
 // The runs of \w+ and of [^\w\s]+.
-class WhitespacePreTokenizer final : public PreTokenizer {
+class WhitespacePreTokenizer final : public Splitter {
  public:
   void split(const NormalizedText& text, CharRange piece,
              std::vector<CharRange>& words) const override;
 };
 
-class WhitespaceSplitPreTokenizer final : public PreTokenizer {
+class WhitespaceSplitPreTokenizer final : public Splitter {
  public:
   void split(const NormalizedText& text, CharRange piece,
              std::vector<CharRange>& words) const override;
@@ -42,11 +54,17 @@ class SequencePreTokenizer final : public PreTokenizer {
  public:
   explicit SequencePreTokenizer(std::vector<std::unique_ptr<const PreTokenizer>> steps)
       : steps_(std::move(steps)) {}
-  void split(const NormalizedText& text, CharRange piece,
-             std::vector<CharRange>& words) const override;
+  void apply(PreTokenizedText& text, PreTokenizedText& scratch) const override;
 
  private:
   std::vector<std::unique_ptr<const PreTokenizer>> steps_;
 };
+
+// Each from its value in a tokenizer.json (tokenizer_parts.h).
+std::unique_ptr<const PreTokenizer> build_bert_pre_tokenizer(const JsonView&, const PartContext&);
+std::unique_ptr<const PreTokenizer> build_whitespace_pre_tokenizer(const JsonView&,
+                                                                   const PartContext&);
+std::unique_ptr<const PreTokenizer> build_whitespace_split_pre_tokenizer(const JsonView&,
+                                                                         const PartContext&);
 
 }  // namespace spanforge

@@ -6,7 +6,9 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/text/byte_level.h"
 #include "spanforge/text/tokenizer_impl.h"
+#include "spanforge/text/unicode.h"
 
 namespace spanforge {
 namespace {
@@ -16,11 +18,14 @@ struct Scratch {
   std::vector<char32_t> raw;
   NormalizedText text, spare;
   std::vector<AddedMatch> stretches, pieces;
-  std::vector<CharRange> words;
+  PreTokenizedText cut, spare_cut;
 
   void release_if_large() {
     constexpr size_t kKept = 1 << 20;
-    if (raw.capacity() > kKept || text.chars.capacity() > kKept) *this = Scratch();
+    if (raw.capacity() > kKept || text.chars.capacity() > kKept ||
+        cut.text.chars.capacity() > kKept) {
+      *this = Scratch();
+    }
   }
 };
 
@@ -37,14 +42,32 @@ std::string to_utf8(std::span<const char32_t> chars, CharRange range) {
   return out;
 }
 
+// What the post-processor must know of an added token that is to have place `index`.
+SpeltToken ends_of(size_t index, std::span<const char32_t> chars, CharRange range) {
+  const auto is_space = [&](int32_t i) {
+    const char32_t c = chars[static_cast<size_t>(i)];
+    return c == kByteLevelSpace || unicode::has(c, unicode::kWhitespace);
+  };
+  SpeltToken ends{index};
+  while (range.begin + ends.leading < range.end && is_space(range.begin + ends.leading)) {
+    ++ends.leading;
+  }
+  while (range.begin < range.end - ends.trailing && is_space(range.end - ends.trailing - 1)) {
+    ++ends.trailing;
+  }
+  return ends;
+}
+
 // Where one text's tokens go.
 struct Sink {
   TokenBuffer& out;
   std::vector<std::pair<size_t, std::string>>* spelt;
+  std::vector<SpeltToken>& ends;
   int32_t word_id = 0;
 
   void put_added(const AddedMatch& match, CharSpan span, std::span<const char32_t> chars) {
     if (spelt != nullptr) spelt->emplace_back(out.size(), to_utf8(chars, match.range));
+    ends.push_back(ends_of(out.size(), chars, match.range));
     out.ids.push_back(match.token->id);
     out.offsets.push_back(span);
     out.word_ids.push_back(word_id++);
@@ -120,17 +143,23 @@ void Tokenizer::Impl::tokenize(std::string_view text, TokenBuffer& out,
   if (const auto bad = find_invalid_utf8(text)) {
     throw Error(ErrorCode::kBadData, "text", fmt::format("invalid UTF-8 at byte {}", *bad));
   }
-  if (fast_path != nullptr && fast_path->tokenize(text, out)) return;
-  tokenize_by_parts(text, out, spelt);
+  const size_t before = out.size();
+  thread_local std::vector<SpeltToken> ends;
+  ends.clear();
+  if (fast_path == nullptr || !fast_path->tokenize(text, out)) {
+    tokenize_by_parts(text, out, spelt, ends);
+  }
+  post_processor->place(out, before, ends);
 }
 
 void Tokenizer::Impl::tokenize_by_parts(std::string_view text, TokenBuffer& out,
-                                        std::vector<std::pair<size_t, std::string>>* spelt) const {
+                                        std::vector<std::pair<size_t, std::string>>* spelt,
+                                        std::vector<SpeltToken>& ends) const {
   thread_local Scratch s;
   decode_text(text, s.raw);
   s.stretches.clear();
   added.find(s.raw, false, s.stretches);
-  Sink sink{out, spelt};
+  Sink sink{out, spelt, ends};
   for (const AddedMatch& stretch : s.stretches) {
     if (stretch.token != nullptr) {
       sink.put_added(stretch, {stretch.range.begin, stretch.range.end}, s.raw);
@@ -150,14 +179,13 @@ void Tokenizer::Impl::tokenize_by_parts(std::string_view text, TokenBuffer& out,
         sink.put_added(piece, {s.text.spans[begin].start, s.text.spans[end - 1].end}, s.text.chars);
         continue;
       }
-      s.words.clear();
-      if (pre_tokenizer != nullptr) {
-        pre_tokenizer->split(s.text, piece.range, s.words);
-      } else {
-        s.words.push_back(piece.range);
-      }
-      model->tokenize(s.text, s.words, sink.word_id, out);
-      sink.word_id += static_cast<int32_t>(s.words.size());
+      NormalizedText& stretch_text = s.cut.text;
+      stretch_text.chars.assign(s.text.chars.begin() + begin, s.text.chars.begin() + end);
+      stretch_text.spans.assign(s.text.spans.begin() + begin, s.text.spans.begin() + end);
+      s.cut.words.assign(1, {0, end - begin});
+      if (pre_tokenizer != nullptr) pre_tokenizer->apply(s.cut, s.spare_cut);
+      model->tokenize(s.cut.text, s.cut.words, sink.word_id, out);
+      sink.word_id += static_cast<int32_t>(s.cut.words.size());
     }
   }
   s.release_if_large();
@@ -204,15 +232,17 @@ std::vector<Encoding> Tokenizer::encode_pair_batch(
 
 std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special_tokens,
                               std::optional<bool> clean_up) const {
-  std::vector<std::string_view> tokens;
+  std::vector<std::string> tokens;
   tokens.reserve(ids.size());
   for (const int32_t id : ids) {
     const AddedToken* added = impl_->added.find_id(id);
     if (added == nullptr && !impl_->model->vocabulary().has_id(id)) continue;
     if (skip_special_tokens && added != nullptr && added->special) continue;
-    tokens.push_back(id_to_token(id));
+    tokens.emplace_back(id_to_token(id));
   }
-  std::string text = impl_->decoder->decode(tokens);
+  impl_->decoder->decode(tokens);
+  std::string text;
+  for (const std::string& part : tokens) text += part;
   return clean_up.value_or(impl_->cleans_up) ? clean_up_tokenization(std::move(text)) : text;
 }
 

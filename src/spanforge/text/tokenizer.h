@@ -1,16 +1,18 @@
 #pragma once
 // What: text -> token ids with offsets, and back; equal to Hugging Face `tokenizers` id for id and
-//   offset for offset. Read from a model directory's tokenizer.json, or from vocab.txt +
-//   tokenizer_config.json where there is none. Immutable once loaded.
+//   offset for offset. Read from a model directory's tokenizer.json, or where there is none from
+//   vocab.txt (BERT's) or vocab.json and merges.txt (RoBERTa's). Immutable once loaded.
 // Units: UTF-8 in (valid; Error{kBadData} otherwise); offsets are code points of the original text,
 //   half open.
 // Threads: all const methods may be called concurrently.
 // Errors: loading throws Error{kBadModel, file}; asking for what cannot be done (a truncation that
 //   leaves no room) throws Error{kUsage}.
-// Invariant: for every token that is not special, offsets lie in the text and do not decrease.
+// Invariant: for every token that is not special, offsets lie in the text and neither starts nor ends
+//   decrease; with a post-processor that takes spaces away they may be empty.
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,7 +31,9 @@ struct TokenBuffer {
   std::vector<int32_t> ids;
   std::vector<CharSpan> offsets;
   std::vector<int32_t> word_ids;  // index of the pre-tokenised word, from 0 in each text
-  void clear() { ids.clear(), offsets.clear(), word_ids.clear(); }
+  // Offsets of each token where a window begins with it; empty where they are always those above.
+  std::vector<CharSpan> first_offsets;
+  void clear() { ids.clear(), offsets.clear(), word_ids.clear(), first_offsets.clear(); }
   size_t size() const { return ids.size(); }
 };
 
@@ -76,13 +80,16 @@ struct TemplatePiece {
 };
 
 struct SpecialTokens {  // -1: the tokenizer has none
-  int32_t unk = -1, sep = -1, pad = -1, cls = -1, mask = -1;
+  int32_t bos = -1, eos = -1, unk = -1, sep = -1, pad = -1, cls = -1, mask = -1;
 };
 
 class Tokenizer {
  public:
-  // Reads tokenizer.json, else vocab.txt (+ tokenizer_config.json), from a model directory.
+  // From a model directory: tokenizer.json, else the files of its kind (base/model_files.h).
   static Tokenizer from_directory(const std::filesystem::path& directory);
+  // The same of files in memory, by name, with config.json where there is one. directory: for messages.
+  static Tokenizer from_files(std::map<std::string, std::string> files,
+                              const std::filesystem::path& directory);
   // BERT's tokenizer over a vocabulary (line number = id); fuzzing and the vocabulary trainer use
   // it.
   struct BertOptions {
@@ -128,7 +135,8 @@ class Tokenizer {
   std::string decode(const std::vector<int32_t>& ids, bool skip_special_tokens = true,
                      std::optional<bool> clean_up = std::nullopt) const;
   // Each token decoded by itself, special ones too, and joined with nothing between: how the recipe
-  // shows inputs and labels. A word's later pieces keep their "##".
+  // shows inputs and labels. A word's later pieces keep WordPiece's "##"; of a byte-level character of
+  // several tokens each shows U+FFFD.
   std::string decode_each(std::span<const int32_t> ids) const;
 
   const std::vector<TemplatePiece>& single_template() const;
@@ -146,9 +154,9 @@ class Tokenizer {
   // state do_lower_case. nullopt: nothing.
   const std::optional<std::string>& note() const;
 
-  // Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json and vocab.txt so that
-  // transformers loads the same tokenizer. Files read from a directory are kept as they were where
-  // they say everything; what is missing is made.
+  // Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json and the kind's own files
+  // (vocab.txt; vocab.json and merges.txt) so that transformers loads the same tokenizer. Files read from
+  // a directory are kept as they were where they say everything; what is missing is made.
   void save(const std::filesystem::path& directory) const;
 
   struct Impl;  // tokenizer_impl.h, for this layer alone

@@ -1,8 +1,9 @@
 #include "spanforge/text/tokenizer_class.h"
 
 #include <algorithm>
-#include <span>
+#include <iterator>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
@@ -14,30 +15,52 @@ namespace {
 
 struct KnownClass {
   std::string_view name;  // "Fast" may follow
+  const TokenizerKind& (*kind)();  // null: tokenizer.json alone
   bool makes_token_types = true;
 };
 
-// Their sources in transformers 4.57 are BERT's but for names, or derive from BERT's. Not here, though
-// they have a vocab.txt: BertJapanese (morphemes), Funnel and MPNet (other special tokens), Splinter
-// (a question token), Herbert, RoCBert and RoFormer (other words).
-constexpr KnownClass kBertsClasses[] = {
-    {"BertTokenizer"},
-    {"ConvBertTokenizer"},
-    {"DPRContextEncoderTokenizer"},
-    {"DPRQuestionEncoderTokenizer"},
-    {"DistilBertTokenizer", /*makes_token_types=*/false},
-    {"ElectraTokenizer"},
-    {"LayoutLMTokenizer"},
-    {"LxmertTokenizer"},
-    {"MobileBertTokenizer"},
-    {"RealmTokenizer"},
-    {"RetriBertTokenizer", /*makes_token_types=*/false},
-    {"SqueezeBertTokenizer"},
+// Their sources in transformers 4.57 are those of a kind but for names, or derive from them. Not here,
+// though they have a vocab.txt: BertJapanese (morphemes), Funnel and MPNet (other special tokens),
+// Splinter (a question token), Herbert, RoCBert and RoFormer (other words).
+constexpr KnownClass kClasses[] = {
+    {"BertTokenizer", bert_kind},
+    {"ConvBertTokenizer", bert_kind},
+    {"DPRContextEncoderTokenizer", bert_kind},
+    {"DPRQuestionEncoderTokenizer", bert_kind},
+    {"DistilBertTokenizer", bert_kind, /*makes_token_types=*/false},
+    {"ElectraTokenizer", bert_kind},
+    {"LayoutLMTokenizer", bert_kind},
+    {"LxmertTokenizer", bert_kind},
+    {"MobileBertTokenizer", bert_kind},
+    {"RealmTokenizer", bert_kind},
+    {"RetriBertTokenizer", bert_kind, /*makes_token_types=*/false},
+    {"SqueezeBertTokenizer", bert_kind},
+    {"LongformerTokenizer", roberta_kind, /*makes_token_types=*/false},
+    {"RobertaTokenizer", roberta_kind, /*makes_token_types=*/false},
+    // The base class of transformers 4 and that of 5, which gives a model no token types.
+    {"PreTrainedTokenizerFast", nullptr},
+    {"TokenizersBackend", nullptr, /*makes_token_types=*/false},
 };
 
-// The base class of transformers 4 and that of 5, which gives a model no token types.
-constexpr KnownClass kFileAlone[] = {{"PreTrainedTokenizerFast"},
-                                     {"TokenizersBackend", /*makes_token_types=*/false}};
+// The class that transformers 4.57 takes for a model_type where no file names one
+// (models/auto/tokenization_auto.py). Of a model_type that is not here the files decide.
+constexpr std::pair<std::string_view, const char*> kUsualClasses[] = {
+    {"albert", "AlbertTokenizer"},
+    {"bert", "BertTokenizer"},
+    {"camembert", "CamembertTokenizer"},
+    {"convbert", "ConvBertTokenizer"},
+    {"deberta", "DebertaTokenizer"},
+    {"deberta-v2", "DebertaV2Tokenizer"},
+    {"distilbert", "DistilBertTokenizer"},
+    {"electra", "ElectraTokenizer"},
+    {"ernie", "BertTokenizer"},
+    {"longformer", "LongformerTokenizer"},
+    {"mobilebert", "MobileBertTokenizer"},
+    {"modernbert", "PreTrainedTokenizerFast"},
+    {"mpnet", "MPNetTokenizer"},
+    {"roberta", "RobertaTokenizer"},
+    {"xlm-roberta", "XLMRobertaTokenizer"},
+};
 
 // What BertJapaneseTokenizer is told, and the one value of each that means BERT's tokens.
 constexpr std::pair<const char*, const char*> kSplitters[] = {
@@ -48,8 +71,8 @@ std::string quoted(const JsonView& json) {
 }
 
 [[noreturn]] void refuse(const JsonView& file, const std::string& what) {
-  file.fail(what + ": only BERT's tokenizer is read, and it would cut texts into other tokens than the "
-            "model knows; choose a model with BERT's");
+  file.fail(what + ": only BERT's and RoBERTa's tokenizers are read, and they would cut texts into other "
+            "tokens than the model knows; choose a model with one of them");
 }
 
 void refuse_own_code(const JsonView& file) {
@@ -81,10 +104,46 @@ std::string_view without_fast(std::string_view name) {
   return name;
 }
 
-const KnownClass* find_class(std::span<const KnownClass> classes, std::string_view name) {
-  const auto found = std::find_if(classes.begin(), classes.end(),
-                                  [&](const KnownClass& known) { return known.name == name; });
-  return found == classes.end() ? nullptr : &*found;
+const KnownClass* find_class(std::string_view name) {
+  const auto* const found =
+      std::find_if(std::begin(kClasses), std::end(kClasses), [&](const KnownClass& known) {
+        // The base classes have no second form.
+        return known.name == (known.kind != nullptr ? without_fast(name) : name);
+      });
+  return found == std::end(kClasses) ? nullptr : found;
+}
+
+// "": none is known.
+std::string usual_class_of(const JsonView& model_config) {
+  if (!model_config.has("model_type") || !model_config.at("model_type").is_string()) return "";
+  const std::string type = model_config.at("model_type").string();
+  for (const auto& [model_type, usual] : kUsualClasses) {
+    if (type == model_type) return usual;
+  }
+  return "";
+}
+
+bool are_there(const TokenizerFiles& files, const FileTexts& texts) {
+  return files.are_there([&](const std::string& name) { return texts.count(name) > 0; });
+}
+
+std::string join_names(const TokenizerFiles& files) {
+  std::string out = files.names[0];
+  return files.names[1] == nullptr ? out : out + " and " + files.names[1];
+}
+
+void take_class(const JsonView& file, const std::string& stated, bool has_tokenizer_json,
+                TokenizerClass& found) {
+  const KnownClass* const known = find_class(found.name);
+  if (known == nullptr) refuse(file, stated);
+  found.is_file_alone = known->kind == nullptr;
+  if (!found.is_file_alone) found.kind = &known->kind();
+  found.makes_token_types = known->makes_token_types;
+  if (found.is_file_alone && !has_tokenizer_json) {
+    file.fail(fmt::format("{}, which reads tokenizer.json, and that is not there: add it, or, if vocab.txt "
+                          "is BERT's, name BertTokenizer in tokenizer_config.json",
+                          stated));
+  }
 }
 
 }  // namespace
@@ -96,24 +155,56 @@ TokenizerClass find_tokenizer_class(const JsonView& tokenizer_config, const Json
   TokenizerClass found;
   if (file.has(kKey)) {
     found.name = file.at(kKey).string();
-    const KnownClass* known = find_class(kFileAlone, found.name);
-    found.is_file_alone = known != nullptr;
-    if (known == nullptr) known = find_class(kBertsClasses, without_fast(found.name));
-    if (known == nullptr) {
-      refuse(file, fmt::format("\"{}\" is {}", kKey, quote_for_message(found.name)));
-    }
-    found.makes_token_types = known->makes_token_types;
-    if (found.is_file_alone && !has_tokenizer_json) {
-      file.fail(fmt::format("\"{}\" is {}, which reads tokenizer.json, and that is not there: add it, "
-                            "or, if vocab.txt is BERT's, name BertTokenizer",
-                            kKey, found.name));
-    }
+    take_class(file, fmt::format("\"{}\" is {}", kKey, quote_for_message(found.name)),
+               has_tokenizer_json, found);
+  } else if (found.name = usual_class_of(model_config); !found.name.empty()) {
+    found.by_model_type = true;
+    take_class(model_config,
+               fmt::format("\"model_type\" is {}, whose tokenizer is {} where no \"{}\" says another",
+                           model_config.at("model_type").string(), found.name, kKey),
+               has_tokenizer_json, found);
   }
   refuse_own_code(tokenizer_config);
   if (!tokenizer_config.has(kKey)) refuse_own_code(model_config);  // else it is not asked
   refuse_other_splitters(tokenizer_config);
   found.makes_token_types = gives_token_types(tokenizer_config, found.makes_token_types);
   return found;
+}
+
+void choose_kind_by_files(const FileTexts& texts, TokenizerClass& asked) {
+  if (!asked.name.empty()) return;
+  asked.kind = &bert_kind();
+  if (are_there(bert_kind().files(), texts)) return;
+  // Beside a tokenizer.json a part of them says nothing; without one the other part is missed.
+  const bool robertas = texts.count(kTokenizerJsonFile) ? are_there(roberta_kind().files(), texts)
+                                                        : texts.count(kVocabJsonFile) > 0;
+  if (!robertas) return;
+  asked.kind = &roberta_kind();
+  asked.name = "RobertaTokenizer";
+  asked.makes_token_types = false;
+}
+
+void require_files(const TokenizerClass& asked, const FileTexts& texts,
+                   const std::filesystem::path& directory) {
+  const TokenizerFiles& files = asked.kind->files();
+  if (are_there(files, texts)) return;
+  std::string others;
+  for (const TokenizerFiles& row : kTokenizerFiles) {
+    if (are_there(row, texts)) others = join_names(row);
+  }
+  std::string reason = fmt::format("{} reads tokenizer.json or {}", asked.name, join_names(files));
+  if (others.empty()) {
+    for (const char* name : files.names) {
+      if (name != nullptr && !texts.count(name)) reason += fmt::format(", and {} is not there", name);
+    }
+  } else {
+    reason += fmt::format(", and only {} {} there", others,
+                          others.find(' ') == std::string::npos ? "is" : "are");
+    if (asked.by_model_type) {
+      reason += "; if that is the model's tokenizer, name its \"tokenizer_class\" in tokenizer_config.json";
+    }
+  }
+  throw Error(ErrorCode::kBadModel, directory.string(), reason);
 }
 
 }  // namespace spanforge

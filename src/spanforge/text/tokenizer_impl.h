@@ -8,42 +8,48 @@
 #include <string>
 
 #include "spanforge/text/added_tokens.h"
-#include "spanforge/text/bert_fast_path.h"
 #include "spanforge/text/decoder.h"
 #include "spanforge/text/encoding.h"
+#include "spanforge/text/fast_path.h"
 #include "spanforge/text/normalizer.h"
+#include "spanforge/text/post_processor.h"
 #include "spanforge/text/pre_tokenizer.h"
 #include "spanforge/text/token_model.h"
 #include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
 
+class TokenizerKind;
+
 struct Tokenizer::Impl {
   std::unique_ptr<const Normalizer> normalizer;       // null: texts stay as they are
   std::unique_ptr<const PreTokenizer> pre_tokenizer;  // null: a text is one word
   std::unique_ptr<const TokenModel> model;
+  std::unique_ptr<const PostProcessor> post_processor;
   std::unique_ptr<const Decoder> decoder;
   AddedTokens added;
-  std::unique_ptr<const BertFastPath> fast_path;  // null: the parts do every text
-  Template single, pair;
+  std::unique_ptr<const FastPath> fast_path;  // null: the parts do every text
+  Template single, pair;  // the post-processor's, without token types where the class makes none
   SpecialTokens special;
   std::optional<int32_t> model_max_length;
   std::optional<std::string> note;
   std::string class_name;  // as the files state it, for those that save() makes; "": they do not
+  const TokenizerKind* kind = nullptr;  // null: tokenizer.json alone
   bool cleans_up = false;  // clean_up_tokenization_spaces: decoded texts lose spaces before marks
-  // Set where the normaliser is BERT's, for the files that save() makes.
-  std::optional<BertNormalizerOptions> bert_normalizer;
   // Files as they were read, by name; save() writes them back.
   std::map<std::string, std::string> files;
 
   const Template& pieces(bool is_pair) const { return is_pair ? pair : single; }
-  // By the fast path where there is one and it takes the text, else by the parts.
+  // By the fast path where there is one and it takes the text, else by the parts; then the
+  // post-processor's places.
   // spelt: where not null, takes the text of each added token.
   void tokenize(std::string_view text, TokenBuffer& out,
                 std::vector<std::pair<size_t, std::string>>* spelt) const;
-  // The definition of what a text's tokens are. The text is valid UTF-8.
+  // The definition of what a text's tokens are, before the post-processor. The text is valid UTF-8.
+  // ends: takes what the post-processor must know of each added token.
   void tokenize_by_parts(std::string_view text, TokenBuffer& out,
-                         std::vector<std::pair<size_t, std::string>>* spelt) const;
+                         std::vector<std::pair<size_t, std::string>>* spelt,
+                         std::vector<SpeltToken>& ends) const;
 };
 
 }  // namespace spanforge

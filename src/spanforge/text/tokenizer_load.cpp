@@ -1,6 +1,6 @@
-// Tokenizers from files, as transformers 4.57's fast BERT tokenizers read them: tokenizer.json with
-// what tokenizer_config.json says over it, or vocab.txt, from which the tokenizer.json that
-// transformers would make is built and read.
+// Tokenizers from files, as transformers 4.57's fast tokenizers read them: tokenizer.json with what
+// tokenizer_config.json says over it, or the files of a kind (tokenizer_kind.h), from which the
+// tokenizer.json that transformers would make is built and read.
 
 #include <fmt/core.h>
 
@@ -9,20 +9,16 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
-#include "spanforge/base/foreign_content.h"
+#include "spanforge/base/model_files.h"
 #include "spanforge/text/bert_document.h"
+#include "spanforge/text/bert_fast_path.h"
+#include "spanforge/text/byte_level_fast_path.h"
 #include "spanforge/text/tokenizer_class.h"
+#include "spanforge/text/tokenizer_impl.h"
 #include "spanforge/text/tokenizer_parts.h"
 
 namespace spanforge {
 namespace {
-
-constexpr const char* kTokenizerJson = "tokenizer.json";
-constexpr const char* kVocabTxt = "vocab.txt";
-constexpr const char* kConfigJson = "tokenizer_config.json";
-constexpr const char* kSpecialMapJson = "special_tokens_map.json";
-constexpr const char* kAddedTokensJson = "added_tokens.json";
-constexpr const char* kModelConfigJson = "config.json";
 
 // The attributes transformers knows, in the order in which it adds their tokens.
 constexpr const char* kSpecialNames[] = {"bos_token", "eos_token", "unk_token", "sep_token",
@@ -53,30 +49,28 @@ AddedToken special_token(std::string content) {
   return token;
 }
 
+// Of a config; flags that an object does not state are false.
+std::optional<AddedToken> special_token(const JsonView& json) {
+  const auto content = token_content(json);
+  if (!content) return std::nullopt;
+  AddedToken token = special_token(*content);
+  if (!json.is_object()) return token;
+  token.single_word = json.boolean_or("single_word", false);
+  token.lstrip = json.boolean_or("lstrip", false);
+  token.rstrip = json.boolean_or("rstrip", false);
+  token.normalized = json.boolean_or("normalized", false);
+  return token;
+}
+
 // tokenizer_config.json, with the older files that transformers reads beside it where the config
 // lists no added tokens itself.
 struct Config {
   Json json = Json::object();
-  std::string place = kConfigJson;
+  std::string place = kTokenizerConfigFile;
   Json added_tokens = Json::object();  // added_tokens.json
   TokenizerClass asked;
   JsonView view() const { return {json, place}; }
 };
-
-BertOverrides overrides_of(const Config& config) {
-  const JsonView view = config.view();
-  BertOverrides overrides;
-  if (config.asked.is_file_alone) return overrides;
-  if (view.has("do_lower_case")) overrides.lowercase = view.at("do_lower_case").boolean();
-  if (view.has("tokenize_chinese_chars")) {
-    overrides.handle_chinese_chars = view.at("tokenize_chinese_chars").boolean();
-  }
-  if (config.json.contains("strip_accents")) {
-    overrides.strip_accents.emplace();
-    if (view.has("strip_accents")) *overrides.strip_accents = view.at("strip_accents").boolean();
-  }
-  return overrides;
-}
 
 void add_file_tokens(const JsonView& json, Tokenizer::Impl& impl) {
   std::set<std::string> seen;
@@ -115,14 +109,13 @@ void add_config_tokens(const Config& config, Tokenizer::Impl& impl) {
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     for (auto& [id, token] : tokens) add(std::move(token));
   }
-  std::vector<std::string> specials;
-  for (const char* name : kSpecialNames) {
-    if (!view.has(name)) continue;
-    if (const auto content = token_content(view.at(name))) specials.push_back(*content);
-  }
+  std::vector<AddedToken> specials;
   const auto take = [&](const JsonView& item) {
-    if (const auto content = token_content(item)) specials.push_back(*content);
+    if (auto token = special_token(item)) specials.push_back(std::move(*token));
   };
+  for (const char* name : kSpecialNames) {
+    if (view.has(name)) take(view.at(name));
+  }
   // The second is what transformers 5 calls the first; before, it was an object of named tokens.
   for (const char* name : {"additional_special_tokens", "extra_special_tokens"}) {
     if (!view.has(name)) continue;
@@ -133,17 +126,19 @@ void add_config_tokens(const Config& config, Tokenizer::Impl& impl) {
       for (const JsonView& item : list.items()) take(item);
     }
   }
-  for (const auto& [token, id] : JsonView(config.added_tokens, kAddedTokensJson).members()) {
+  for (const auto& member : JsonView(config.added_tokens, kAddedTokensFile).members()) {
     AddedToken plain;
-    plain.content = token;
-    const bool special = std::find(specials.begin(), specials.end(), token) != specials.end();
-    add(special ? special_token(token) : plain);
+    plain.content = member.first;
+    const bool special =
+        std::any_of(specials.begin(), specials.end(),
+                    [&](const AddedToken& one) { return one.content == plain.content; });
+    add(special ? special_token(plain.content) : plain);
   }
-  for (std::string& content : specials) add(special_token(std::move(content)));
+  for (AddedToken& token : specials) add(std::move(token));
 }
 
 int32_t special_id(const Tokenizer::Impl& impl, const Config& config, const std::string& name,
-                   const std::string& usual) {
+                   const std::optional<std::string>& usual) {
   std::optional<std::string> content = usual;
   if (config.json.contains(name)) content = token_content(config.view().at(name));
   if (!content) return -1;
@@ -175,15 +170,24 @@ void forget_token_types(Tokenizer::Impl& impl) {
 }
 
 // config.json, for what it says of the tokenizer; what else is wrong with it is for the model's reader.
-Json read_model_config(const std::filesystem::path& file) {
-  if (!path_exists(file)) return Json::object();
+// Takes it out of the files.
+Json take_model_config(FileTexts& texts) {
+  const auto node = texts.extract(kModelConfigFile);
+  if (node.empty()) return Json::object();
   try {
-    Json json = parse_json(read_file(file), file.string(), ErrorCode::kBadModel);
+    Json json = parse_json(node.mapped(), kModelConfigFile, ErrorCode::kBadModel);
     return json.is_object() ? json : Json::object();
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kBadModel) throw;
+  } catch (const Error&) {
     return Json::object();
   }
+}
+
+std::unique_ptr<const FastPath> make_fast_path(const Tokenizer::Impl& impl) {
+  for (const auto make : {BertFastPath::make, ByteLevelFastPath::make}) {
+    auto path = make(impl.normalizer.get(), impl.pre_tokenizer.get(), impl.model.get(), impl.added);
+    if (path != nullptr) return path;
+  }
+  return nullptr;
 }
 
 std::unique_ptr<Tokenizer::Impl> build(const Json& document, const std::string& place,
@@ -197,27 +201,36 @@ std::unique_ptr<Tokenizer::Impl> build(const Json& document, const std::string& 
   const auto part = [&](const char* name) {
     return view.has(name) ? view.at(name) : JsonView(kNull, place);
   };
+  ConfigOverrides over;
+  over.add_prefix_space = prefix_space_of(config.view());
+  if (config.asked.kind != nullptr) over = config.asked.kind->overrides(config.view());
+  PartContext context{over};
   auto impl = std::make_unique<Tokenizer::Impl>();
-  impl->model = build_model(view.at("model"));
-  BuiltNormalizer normalizer = build_normalizer(part("normalizer"), overrides_of(config));
-  impl->normalizer = std::move(normalizer.normalizer);
-  impl->bert_normalizer = normalizer.bert;
-  impl->pre_tokenizer = build_pre_tokenizer(part("pre_tokenizer"));
-  impl->decoder = build_decoder(part("decoder"));
+  impl->model = build_model(view.at("model"), context);
+  impl->normalizer = build_normalizer(part("normalizer"), context);
+  impl->pre_tokenizer = build_pre_tokenizer(part("pre_tokenizer"), context);
+  impl->decoder = build_decoder(part("decoder"), context);
   if (view.has("added_tokens")) add_file_tokens(view.at("added_tokens"), *impl);
   add_config_tokens(config, *impl);
   impl->added.finish(impl->normalizer.get(), place);
-  impl->fast_path = BertFastPath::make(impl->normalizer.get(), impl->pre_tokenizer.get(),
-                                       impl->model.get(), impl->added);
-  build_templates(part("post_processor"), *impl);
+  impl->fast_path = make_fast_path(*impl);
+  context.vocabulary = &impl->model->vocabulary();
+  context.added = &impl->added;
+  impl->post_processor = build_post_processor(part("post_processor"), context);
+  impl->single = impl->post_processor->single();
+  impl->pair = impl->post_processor->pair();
   if (!config.asked.makes_token_types) forget_token_types(*impl);
   impl->class_name = config.asked.name;
-  impl->special.unk = special_id(*impl, config, "unk_token", "[UNK]");
-  impl->special.sep = special_id(*impl, config, "sep_token", "[SEP]");
-  impl->special.pad = special_id(*impl, config, "pad_token", "[PAD]");
-  impl->special.cls = special_id(*impl, config, "cls_token", "[CLS]");
-  impl->special.mask = special_id(*impl, config, "mask_token", "[MASK]");
-  if (impl->special.unk < 0) impl->special.unk = impl->model->unknown_id();
+  impl->kind = config.asked.kind;
+  SpecialTokens& special = impl->special;
+  special.bos = special_id(*impl, config, "bos_token", std::nullopt);
+  special.eos = special_id(*impl, config, "eos_token", std::nullopt);
+  special.unk = special_id(*impl, config, "unk_token", "[UNK]");
+  special.sep = special_id(*impl, config, "sep_token", "[SEP]");
+  special.pad = special_id(*impl, config, "pad_token", "[PAD]");
+  special.cls = special_id(*impl, config, "cls_token", "[CLS]");
+  special.mask = special_id(*impl, config, "mask_token", "[MASK]");
+  if (special.unk < 0) special.unk = impl->model->unknown_id();
   impl->model_max_length = usable_max_length(config);
   impl->cleans_up = config.json.value("clean_up_tokenization_spaces", Json(false)) == Json(true);
   return impl;
@@ -225,88 +238,58 @@ std::unique_ptr<Tokenizer::Impl> build(const Json& document, const std::string& 
 
 // BERT's tokenizer over the lines of a vocabulary.
 std::unique_ptr<Tokenizer::Impl> build_from_lines(const std::vector<std::string>& lines,
-                                                  const std::string& place, Config config) {
-  const Tokenizer::BertOptions options = bert_options_of(config.view());
+                                                  const Tokenizer::BertOptions& options,
+                                                  const std::string& place) {
+  Config config;
+  config.asked.kind = &bert_kind();
   complete_bert_config(options, config.json);
-  constexpr const char* kCleanUp = "clean_up_tokenization_spaces";
-  if (!config.json.contains(kCleanUp)) config.json[kCleanUp] = true;  // as transformers' BertTokenizer
+  bert_kind().complete(config.json, /*has_tokenizer_json=*/false);
   return build(make_bert_document(lines, options, place), place, config);
 }
 
-// Lines as Python's universal newlines see them: ended by \n, \r\n or \r.
-std::vector<std::string> split_lines(std::string_view text) {
-  std::vector<std::string> lines;
-  size_t start = 0;
-  while (start < text.size()) {
-    const size_t end = std::min(text.find_first_of("\r\n", start), text.size());
-    lines.emplace_back(text.substr(start, end - start));
-    start = end + (text.substr(end, 2) == "\r\n" ? 2 : 1);
+// What a directory's files say of the tokenizer besides its parts.
+Config read_config(const FileTexts& texts, const Json& model_config,
+                   const std::filesystem::path& directory) {
+  const auto place = [&](const char* name) { return (directory / name).string(); };
+  const auto read = [&](const char* name) { return parse_config(texts.at(name), place(name)); };
+  Config config;
+  config.place = place(kTokenizerConfigFile);
+  if (texts.count(kTokenizerConfigFile)) config.json = read(kTokenizerConfigFile);
+  config.asked = find_tokenizer_class(config.view(), {model_config, place(kModelConfigFile)},
+                                      texts.count(kTokenizerJsonFile) > 0);
+  if (config.json.contains("added_tokens_decoder") && !config.json["added_tokens_decoder"].is_null()) {
+    return config;
   }
-  return lines;
-}
-
-std::vector<std::string> read_vocabulary(std::string_view text, const std::string& place) {
-  refuse_foreign_content(text, place, ErrorCode::kBadModel);
-  if (const auto bad = find_invalid_utf8(text)) {
-    const auto line =
-        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
-    throw Error(ErrorCode::kBadModel, fmt::format("{}: line {}", place, line + 1),
-                "invalid UTF-8; a vocabulary is a UTF-8 text file with one token a line");
+  if (texts.count(kSpecialTokensMapFile)) {
+    const Json specials = read(kSpecialTokensMapFile);
+    const auto take = [&](const char* name) {
+      if (specials.contains(name)) config.json[name] = specials[name];
+    };
+    for (const char* name : kSpecialNames) take(name);
+    take("additional_special_tokens");
   }
-  return split_lines(text);
-}
-
-// transformers lower-cases where no file states do_lower_case, and the packs of cased models state it
-// nowhere: all tokens with capitals would be lost.
-std::optional<std::string> describe_lost_capitals(const std::vector<std::string>& lines,
-                                                  const JsonView& config,
-                                                  const std::string& place) {
-  constexpr size_t kPercent = 1;  // a vocabulary of lower case may have a few, added by hand
-  if (config.has("do_lower_case")) return std::nullopt;
-  const auto has_capital = [](const std::string& token) {
-    return !token.starts_with('[') &&
-           std::any_of(token.begin(), token.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-  };
-  const auto count =
-      static_cast<size_t>(std::count_if(lines.begin(), lines.end(), has_capital));
-  if (count == 0 || count * 100 < lines.size() * kPercent) return std::nullopt;
-  return fmt::format("{}: {} of {} tokens have capital letters, but no tokenizer_config.json states "
-                     "do_lower_case: texts are lower-cased, as in transformers; "
-                     "{{\"do_lower_case\": false}} in that file keeps capitals",
-                     place, count, lines.size());
-}
-
-// Two files that say different things about the same ids would make training and serving disagree.
-void check_same_vocabulary(const std::vector<std::string>& lines, const Vocabulary& vocabulary,
-                           const std::string& place) {
-  for (size_t i = 0; i < lines.size(); ++i) {
-    const auto id = vocabulary.find(lines[i]);
-    const bool same = id && (*id == static_cast<int32_t>(i) ||
-                             // of a line that stands there twice the last one counts
-                             (*id > static_cast<int32_t>(i) &&
-                              static_cast<size_t>(*id) < lines.size() && lines[*id] == lines[i]));
-    if (!same) {
-      throw Error(ErrorCode::kBadModel, fmt::format("{}: line {}", place, i + 1),
-                  fmt::format("\"{}\" disagrees with tokenizer.json, where id {} is \"{}\"; remove "
-                              "the file that is wrong",
-                              quote_for_message(lines[i]), i,
-                              quote_for_message(vocabulary.token(static_cast<int32_t>(i)))));
-    }
-  }
+  if (texts.count(kAddedTokensFile)) config.added_tokens = read(kAddedTokensFile);
+  return config;
 }
 
 }  // namespace
 
+bool prefix_space_of(const JsonView& config) {
+  return config.boolean_or("add_prefix_space", false);
+}
+
 Tokenizer Tokenizer::from_json(std::string_view json_text, std::string_view config_text,
                                const std::string& place) {
   Config config;
-  config.place = place + " (" + kConfigJson + ")";
+  config.place = place + " (" + kTokenizerConfigFile + ")";
   if (!config_text.empty()) config.json = parse_config(config_text, config.place);
   const Json no_model = Json::object();
   config.asked = find_tokenizer_class(config.view(), {no_model, place}, true);
+  choose_kind_by_files({}, config.asked);
+  if (config.asked.kind != nullptr) config.asked.kind->complete(config.json, true);
   auto impl = build(parse_json(json_text, place, ErrorCode::kBadModel), place, config);
-  impl->files[kTokenizerJson] = json_text;
-  if (!config_text.empty()) impl->files[kConfigJson] = config_text;
+  impl->files[kTokenizerJsonFile] = json_text;
+  if (!config_text.empty()) impl->files[kTokenizerConfigFile] = config_text;
   return Tokenizer(std::move(impl));
 }
 
@@ -317,9 +300,7 @@ Tokenizer Tokenizer::from_vocabulary(const std::vector<std::string>& vocabulary,
       throw Error(ErrorCode::kBadModel, fmt::format("{}: token {}", place, i), "invalid UTF-8");
     }
   }
-  Config config;
-  complete_bert_config(options, config.json);
-  return Tokenizer(build_from_lines(vocabulary, place, std::move(config)));
+  return Tokenizer(build_from_lines(vocabulary, options, place));
 }
 
 Tokenizer Tokenizer::from_vocabulary_file(const std::filesystem::path& file,
@@ -329,57 +310,49 @@ Tokenizer Tokenizer::from_vocabulary_file(const std::filesystem::path& file,
 
 Tokenizer Tokenizer::from_vocabulary_text(std::string text, const BertOptions& options,
                                           const std::string& place) {
-  Config config;
-  complete_bert_config(options, config.json);
-  auto impl = build_from_lines(read_vocabulary(text, place), place, std::move(config));
-  impl->files[kVocabTxt] = std::move(text);
+  auto impl = build_from_lines(read_vocab_txt(text, place), options, place);
+  impl->files[kVocabTxtFile] = std::move(text);
   return Tokenizer(std::move(impl));
 }
 
 Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
-  std::map<std::string, std::string> files;
-  for (const char* name :
-       {kTokenizerJson, kVocabTxt, kConfigJson, kSpecialMapJson, kAddedTokensJson}) {
-    if (path_exists(directory / name)) files[name] = read_file(directory / name);
-  }
-  const auto place = [&](const char* name) { return (directory / name).string(); };
-  Config config;
-  config.place = place(kConfigJson);
-  if (files.count(kConfigJson)) config.json = parse_config(files[kConfigJson], config.place);
-  if (files.count(kTokenizerJson) || files.count(kVocabTxt)) {
-    const Json model_config = read_model_config(directory / kModelConfigJson);
-    config.asked = find_tokenizer_class(config.view(), {model_config, place(kModelConfigJson)},
-                                        files.count(kTokenizerJson) > 0);
-  }
-  if (!config.view().has("added_tokens_decoder")) {
-    if (files.count(kSpecialMapJson)) {
-      const Json specials = parse_config(files[kSpecialMapJson], place(kSpecialMapJson));
-      const auto take = [&](const char* name) {
-        if (specials.contains(name)) config.json[name] = specials[name];
-      };
-      for (const char* name : kSpecialNames) take(name);
-      take("additional_special_tokens");
-    }
-    if (files.count(kAddedTokensJson)) {
-      config.added_tokens = parse_config(files[kAddedTokensJson], place(kAddedTokensJson));
-    }
-  }
-  std::vector<std::string> lines;
-  if (files.count(kVocabTxt)) lines = read_vocabulary(files[kVocabTxt], place(kVocabTxt));
-  std::unique_ptr<Impl> impl;
-  if (files.count(kTokenizerJson)) {
-    impl = build(parse_json(files[kTokenizerJson], place(kTokenizerJson), ErrorCode::kBadModel),
-                 place(kTokenizerJson), config);
-    check_same_vocabulary(lines, impl->model->vocabulary(), place(kVocabTxt));
-  } else if (files.count(kVocabTxt)) {
-    auto note = describe_lost_capitals(lines, config.view(), place(kVocabTxt));
-    impl = build_from_lines(lines, place(kVocabTxt), std::move(config));
-    impl->note = std::move(note);
-  } else {
+  FileTexts texts;
+  const auto read = [&](const char* name) {
+    if (path_exists(directory / name)) texts[name] = read_file(directory / name);
+  };
+  for_each_tokenizer_file(read);
+  if (!texts.empty()) read(kModelConfigFile);
+  return from_files(std::move(texts), directory);
+}
+
+Tokenizer Tokenizer::from_files(FileTexts texts, const std::filesystem::path& directory) {
+  const Json model_config = take_model_config(texts);
+  bool any = false;
+  for (const TokenizerFiles& row : kTokenizerFiles) any = any || texts.count(row.names[0]) > 0;
+  if (!any) {
     throw Error(ErrorCode::kIo, directory.string(),
-                "neither tokenizer.json nor vocab.txt is there; is this a model directory?");
+                fmt::format("none of {} is there; is this a model directory?",
+                            describe_tokenizer_files()));
   }
-  impl->files = std::move(files);
+  Config config = read_config(texts, model_config, directory);
+  choose_kind_by_files(texts, config.asked);
+  const bool has_json = texts.count(kTokenizerJsonFile) > 0;
+  if (!has_json) require_files(config.asked, texts, directory);
+  const Json stated = config.json;
+  if (config.asked.kind != nullptr) config.asked.kind->complete(config.json, has_json);
+  std::unique_ptr<Impl> impl;
+  if (has_json) {
+    const std::string place = (directory / kTokenizerJsonFile).string();
+    impl = build(parse_json(texts[kTokenizerJsonFile], place, ErrorCode::kBadModel), place, config);
+    check_vocabulary_files(texts, *impl->model, directory);
+  } else {
+    const TokenizerKind& kind = *config.asked.kind;
+    const TokenizerKind::Document made =
+        kind.make_document(texts, config.view(), {stated, config.place}, directory);
+    impl = build(made.json, (directory / kind.files().names[0]).string(), config);
+    impl->note = made.note;
+  }
+  impl->files = std::move(texts);
   return Tokenizer(std::move(impl));
 }
 

@@ -1,55 +1,53 @@
 #pragma once
-// The parts of a tokenizer.json, each built from its JSON value.
-// Errors: all throw Error{kBadModel} whose place is FILE and the path of the value; a component of
-// a kind that is not supported is named, with those that are.
+// The parts of a tokenizer.json, each built from its JSON value. Which kinds of each part are known is
+// five tables of rows {type, builder} in tokenizer_parts.cpp; a builder stands beside its kind.
+// Errors: all throw Error{kBadModel} whose place is FILE and the path of the value; a part of a kind
+// that is not known is named, with those that are.
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "spanforge/base/json.h"
-#include "spanforge/text/tokenizer_impl.h"
+#include "spanforge/text/added_tokens.h"
+#include "spanforge/text/decoder.h"
+#include "spanforge/text/json_view.h"
+#include "spanforge/text/normalizer.h"
+#include "spanforge/text/post_processor.h"
+#include "spanforge/text/pre_tokenizer.h"
+#include "spanforge/text/token_model.h"
 
 namespace spanforge {
 
-// A JSON value and where it stands, for messages: "FILE: normalizer.lowercase".
-class JsonView {
- public:
-  JsonView(const Json& value, std::string place) : value_(&value), place_(std::move(place)) {}
-  [[noreturn]] void fail(const std::string& reason) const;
-  bool is_null() const;
-  bool is_object() const;
-  bool is_string() const;
-  bool has(const std::string& key) const;     // false for null
-  JsonView at(const std::string& key) const;  // must be there
-  std::string string() const;
-  bool boolean() const;
-  int64_t integer() const;
-  std::vector<JsonView> items() const;                            // of an array
-  std::vector<std::pair<std::string, JsonView>> members() const;  // of an object
-  const Json& value() const { return *value_; }
-  const std::string& place() const { return place_; }
-
- private:
-  const Json* value_;
-  std::string place_;
+// What tokenizer_config.json says over the parts of tokenizer.json: transformers' classes set it after
+// they have read the file. It concerns a part itself, not those inside a Sequence.
+struct ConfigOverrides {
+  std::optional<bool> lowercase, handle_chinese_chars;      // BertNormalizer
+  std::optional<std::optional<bool>> strip_accents;         // BertNormalizer
+  std::optional<bool> add_prefix_space;                     // a pre-tokenizer that has it
+  std::optional<bool> trim_offsets, trims_as_if_prefixed;   // a post-processor's trim_offsets and
+                                                            // add_prefix_space
 };
 
-// What tokenizer_config.json says over the normaliser (transformers' BERT tokenizers let it win).
-struct BertOverrides {
-  std::optional<bool> lowercase, handle_chinese_chars;
-  std::optional<std::optional<bool>> strip_accents;
+// What a builder may look at besides its JSON value.
+struct PartContext {
+  const ConfigOverrides& overrides;
+  // The model's and the added tokens', for post-processors; null for the parts built before them.
+  const Vocabulary* vocabulary = nullptr;
+  const AddedTokens* added = nullptr;
 };
 
-struct BuiltNormalizer {
-  std::unique_ptr<const Normalizer> normalizer;
-  std::optional<BertNormalizerOptions> bert;
-};
+// A null value, or none of the file: no normaliser, no pre-tokenizer (a text is one word), texts
+// without special tokens, and tokens decoded with spaces between them.
+std::unique_ptr<const Normalizer> build_normalizer(const JsonView& json, const PartContext& context);
+std::unique_ptr<const PreTokenizer> build_pre_tokenizer(const JsonView& json,
+                                                        const PartContext& context);
+std::unique_ptr<const TokenModel> build_model(const JsonView& json, const PartContext& context);
+std::unique_ptr<const PostProcessor> build_post_processor(const JsonView& json,
+                                                          const PartContext& context);
+std::unique_ptr<const Decoder> build_decoder(const JsonView& json, const PartContext& context);
 
-BuiltNormalizer build_normalizer(const JsonView& json, const BertOverrides& overrides);
-std::unique_ptr<const PreTokenizer> build_pre_tokenizer(const JsonView& json);
-std::unique_ptr<const TokenModel> build_model(const JsonView& json);
-std::unique_ptr<const Decoder> build_decoder(const JsonView& json);
-// Fills single and pair; ids must be among those of the vocabulary and the added tokens.
-void build_templates(const JsonView& json, Tokenizer::Impl& impl);
+// The "vocab" object of a model. Errors: as above, and Vocabulary::add's.
+Vocabulary build_vocabulary(const JsonView& vocab);
 
 }  // namespace spanforge

@@ -4,11 +4,18 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <initializer_list>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/model_files.h"
 #include "spanforge/text/bert_document.h"
+#include "spanforge/text/bpe.h"
+#include "spanforge/text/byte_level.h"
 #include "spanforge/text/tokenizer_impl.h"
+#include "spanforge/text/tokenizer_kind.h"
+#include "spanforge/text/unicode.h"
 
 namespace spanforge {
 namespace {
@@ -47,21 +54,28 @@ std::vector<NamedId> named_ids(const Impl& impl) {
   const SpecialTokens& s = impl.special;
   std::vector<NamedId> named;
   for (const NamedId& entry :
-       {NamedId{"unk_token", s.unk}, NamedId{"sep_token", s.sep}, NamedId{"pad_token", s.pad},
-        NamedId{"cls_token", s.cls}, NamedId{"mask_token", s.mask}}) {
+       {NamedId{"bos_token", s.bos}, NamedId{"eos_token", s.eos}, NamedId{"unk_token", s.unk},
+        NamedId{"sep_token", s.sep}, NamedId{"pad_token", s.pad}, NamedId{"cls_token", s.cls},
+        NamedId{"mask_token", s.mask}}) {
     const AddedToken* token = impl.added.find_id(entry.id);
     if (token != nullptr && token->special) named.push_back(entry);
   }
   return named;
 }
 
+// Null where the normaliser is not BERT's.
+const BertNormalizer* bert_normalizer(const Impl& impl) {
+  return dynamic_cast<const BertNormalizer*>(impl.normalizer.get());
+}
+
 Tokenizer::BertOptions bert_options(const Impl& impl) {
+  const BertNormalizerOptions& normalizer = bert_normalizer(impl)->options();
   Tokenizer::BertOptions options;
-  options.do_lower_case = impl.bert_normalizer->lowercase;
-  if (impl.bert_normalizer->strip_accents != options.do_lower_case) {
-    options.strip_accents = impl.bert_normalizer->strip_accents;
+  options.do_lower_case = normalizer.lowercase;
+  if (normalizer.strip_accents != options.do_lower_case) {
+    options.strip_accents = normalizer.strip_accents;
   }
-  options.tokenize_chinese_chars = impl.bert_normalizer->handle_chinese_chars;
+  options.tokenize_chinese_chars = normalizer.handle_chinese_chars;
   options.unk_token = content_of(impl, impl.special.unk);
   options.sep_token = content_of(impl, impl.special.sep);
   options.pad_token = content_of(impl, impl.special.pad);
@@ -70,8 +84,57 @@ Tokenizer::BertOptions bert_options(const Impl& impl) {
   return options;
 }
 
-std::string make_tokenizer_json(const Impl& impl, const std::string& place) {
-  // Only a tokenizer that came from a vocabulary lacks this file: it is BERT's.
+bool has_all(const Impl& impl, std::initializer_list<const char*> names) {
+  const std::vector<NamedId> named = named_ids(impl);
+  return std::all_of(names.begin(), names.end(), [&](std::string_view name) {
+    return std::any_of(named.begin(), named.end(),
+                       [&](const NamedId& one) { return one.name == name; });
+  });
+}
+// Whether a class of the kind gives names to those special tokens alone that are there. It would give new
+// ids to others.
+bool is_complete_bert(const Impl& impl) {
+  return bert_normalizer(impl) != nullptr &&
+         has_all(impl, {"unk_token", "sep_token", "pad_token", "cls_token", "mask_token"});
+}
+bool is_complete_roberta(const Impl& impl) {
+  return impl.kind == &roberta_kind() &&
+         has_all(impl, {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
+                        "mask_token"});
+}
+
+Json make_config_json(const Impl& impl) {
+  Json config = Json::object();
+  if (const auto* byte_level = dynamic_cast<const ByteLevelPreTokenizer*>(impl.pre_tokenizer.get())) {
+    config["add_prefix_space"] = byte_level->options().add_prefix_space;
+  }
+  config["added_tokens_decoder"] = Json::object();
+  for (const AddedToken* token : impl.added.by_id()) {
+    config["added_tokens_decoder"][std::to_string(token->id)] = flags_of(*token);
+  }
+  config["clean_up_tokenization_spaces"] = impl.cleans_up;
+  for (const auto& [name, id] : named_ids(impl)) config[name] = content_of(impl, id);
+  if (impl.model_max_length) config["model_max_length"] = *impl.model_max_length;
+  const auto class_or = [&](const char* usual) {
+    return impl.class_name.empty() ? std::string(usual) : impl.class_name;
+  };
+  if (is_complete_bert(impl)) {
+    complete_bert_config(bert_options(impl), config);
+    config["tokenizer_class"] = class_or("BertTokenizer");
+  } else if (is_complete_roberta(impl)) {
+    config["trim_offsets"] = impl.post_processor->moves_offsets();
+    config["tokenizer_class"] = class_or("RobertaTokenizer");
+  } else {
+    if (!impl.single.makes_types) {
+      config["model_input_names"] = Json::array({"input_ids", "attention_mask"});
+    }
+    config["tokenizer_class"] = "PreTrainedTokenizerFast";
+  }
+  return config;
+}
+
+// BERT's, from a vocabulary that may have come without a file.
+Json make_bert_json(const Impl& impl, const std::string& place) {
   const Vocabulary& vocabulary = impl.model->vocabulary();
   std::vector<std::string> lines;
   for (int32_t id = 0; id < vocabulary.id_limit(); ++id) lines.emplace_back(vocabulary.token(id));
@@ -83,6 +146,20 @@ std::string make_tokenizer_json(const Impl& impl, const std::string& place) {
   } else {
     vocab.erase("");
   }
+  return document;
+}
+
+// Only a tokenizer that was made of the files of a kind lacks a tokenizer.json.
+std::string make_tokenizer_json(const Impl& impl, const std::filesystem::path& directory) {
+  Json document;
+  if (bert_normalizer(impl) != nullptr) {
+    document = make_bert_json(impl, (directory / kTokenizerJsonFile).string());
+  } else {
+    Json config = make_config_json(impl);
+    impl.kind->complete(config, /*has_tokenizer_json=*/false);
+    const JsonView view(config, (directory / kTokenizerConfigFile).string());
+    document = impl.kind->make_document(impl.files, view, view, directory).json;
+  }
   for (const AddedToken* token : impl.added.by_id()) {
     Json entry = Json::object();
     entry["id"] = token->id;
@@ -90,24 +167,6 @@ std::string make_tokenizer_json(const Impl& impl, const std::string& place) {
     document["added_tokens"].push_back(std::move(entry));
   }
   return dump(document);
-}
-
-Json make_config_json(const Impl& impl) {
-  Json config = Json::object();
-  config["added_tokens_decoder"] = Json::object();
-  for (const AddedToken* token : impl.added.by_id()) {
-    config["added_tokens_decoder"][std::to_string(token->id)] = flags_of(*token);
-  }
-  config["clean_up_tokenization_spaces"] = impl.cleans_up;
-  const std::vector<NamedId> named = named_ids(impl);
-  for (const auto& [name, id] : named) config[name] = content_of(impl, id);
-  const bool complete = impl.bert_normalizer.has_value() && named.size() == 5;
-  if (impl.model_max_length) config["model_max_length"] = *impl.model_max_length;
-  if (complete) complete_bert_config(bert_options(impl), config);
-  // BertTokenizerFast would give names to special tokens that are not there, and new ids to those.
-  const std::string berts = impl.class_name.empty() ? "BertTokenizer" : impl.class_name;
-  config["tokenizer_class"] = complete ? berts : "PreTrainedTokenizerFast";
-  return config;
 }
 
 // read: the file as it was; "" when there was none.
@@ -125,7 +184,15 @@ std::string complete_config_json(const Impl& impl, const std::string& read,
 
 std::string make_special_map_json(const Impl& impl) {
   Json map = Json::object();
-  for (const auto& [name, id] : named_ids(impl)) map[name] = content_of(impl, id);
+  for (const auto& [name, id] : named_ids(impl)) {
+    const AddedToken& token = *impl.added.find_id(id);
+    if (!token.single_word && !token.lstrip && !token.rstrip) {
+      map[name] = token.content;
+      continue;
+    }
+    map[name] = flags_of(token);
+    map[name].erase("special");
+  }
   return dump(map);
 }
 
@@ -139,6 +206,30 @@ std::string make_vocab_txt(const Impl& impl) {
   return text;
 }
 
+std::string make_vocab_json(const Vocabulary& vocabulary) {
+  Json json = Json::object();
+  for (int32_t id = 0; id < vocabulary.id_limit(); ++id) {
+    if (vocabulary.has_id(id)) append_member(json, std::string(vocabulary.token(id)), id);
+  }
+  return json.dump();
+}
+
+// nullopt: a token holds white space, which this file cannot say.
+std::optional<std::string> make_merges_txt(const Bpe& model) {
+  const auto has_space = [](const std::string& token) {
+    const std::u32string chars = decode_utf8(token);
+    return std::any_of(chars.begin(), chars.end(), [](char32_t c) {
+      return c < 0x20 || unicode::has(c, unicode::kWhitespace);
+    });
+  };
+  std::string text = "#version: 0.2\n";
+  for (const auto& [left, right] : model.merges()) {
+    if (has_space(left) || has_space(right)) return std::nullopt;
+    text.append(left).append(" ").append(right).append("\n");
+  }
+  return text;
+}
+
 }  // namespace
 
 void Tokenizer::save(const std::filesystem::path& directory) const {
@@ -146,13 +237,21 @@ void Tokenizer::save(const std::filesystem::path& directory) const {
   const auto make = [&](const char* name, auto&& content) {
     if (!files.count(name)) files[name] = content();
   };
-  make("tokenizer.json",
-       [&] { return make_tokenizer_json(*impl_, (directory / "tokenizer.json").string()); });
-  const std::string config_place = (directory / "tokenizer_config.json").string();
-  std::string& config = files["tokenizer_config.json"];
+  make(kTokenizerJsonFile, [&] { return make_tokenizer_json(*impl_, directory); });
+  const std::string config_place = (directory / kTokenizerConfigFile).string();
+  std::string& config = files[kTokenizerConfigFile];
   config = complete_config_json(*impl_, config, config_place);
-  make("special_tokens_map.json", [&] { return make_special_map_json(*impl_); });
-  make("vocab.txt", [&] { return make_vocab_txt(*impl_); });
+  make(kSpecialTokensMapFile, [&] { return make_special_map_json(*impl_); });
+  const auto* bpe = dynamic_cast<const Bpe*>(impl_->model.get());
+  if (bpe == nullptr) {
+    make(kVocabTxtFile, [&] { return make_vocab_txt(*impl_); });
+  } else if (impl_->kind == &roberta_kind() && !files.count(kVocabJsonFile) &&
+             !files.count(kMergesTxtFile)) {
+    if (auto merges = make_merges_txt(*bpe)) {
+      files[kVocabJsonFile] = make_vocab_json(bpe->vocabulary());
+      files[kMergesTxtFile] = std::move(*merges);
+    }
+  }
   spanforge::create_directories(directory);
   for (const auto& [name, content] : files) write_file_atomic(directory / name, content);
 }

@@ -8,7 +8,7 @@
 
 namespace spanforge::unicode {
 
-enum CharFlag : uint8_t {
+enum CharFlag : uint16_t {
   kWhitespace = 1,   // char::is_whitespace of Rust, \s of its regex crate
   kRemoved = 2,      // dropped by BertNormalizer's clean_text
   kPunctuation = 4,  // isolated by BertPreTokenizer
@@ -18,10 +18,12 @@ enum CharFlag : uint8_t {
   kMark = 32,  // dropped by the StripAccents normaliser
   kWord = 64,  // \w of Rust's regex crate
   kReorders = 128,  // its accent-stripped NFD keeps a mark, which NFD may move past others
+  kLetter = 256,    // \p{L} of Oniguruma, as ByteLevel's pattern has it; its \s is kWhitespace
+  kNumber = 512,    // \p{N} of Oniguruma
 };
 
 struct CharRecord {
-  uint8_t flags;
+  uint16_t flags;
   uint8_t combining_class;
   uint8_t decomposition_length;  // 0: NFD keeps the character (or it is a Hangul syllable)
   uint8_t lowercase_length;      // 0: lowercase is the code point + lowercase; else its length
@@ -39,7 +41,7 @@ inline const CharRecord& record(char32_t c) {
   return kRecords[kStage2[(kStage1[c >> kBlockBits] << kBlockBits) |
                           (c & ((1 << kBlockBits) - 1))]];
 }
-inline bool has(char32_t c, uint8_t flags) { return (record(c).flags & flags) != 0; }
+inline bool has(char32_t c, uint16_t flags) { return (record(c).flags & flags) != 0; }
 
 // Calls out(code point, index) for each code point of the lowercase form.
 template <class Out>

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
+#include "spanforge/text/tokenizer_parts.h"
 
 namespace spanforge {
 
@@ -64,6 +65,18 @@ bool WordPiece::cover(const NormalizedText& text, CharRange word, int32_t word_i
     begin = end;
   }
   return true;
+}
+
+std::unique_ptr<const TokenModel> build_word_piece(const JsonView& json, const PartContext&) {
+  WordPieceOptions options;
+  options.unk_token = json.at("unk_token").string();
+  options.continuing_subword_prefix = json.at("continuing_subword_prefix").string();
+  options.max_input_chars_per_word = json.at("max_input_chars_per_word").integer();
+  if (options.max_input_chars_per_word < 0) {
+    json.at("max_input_chars_per_word").fail("the number cannot be negative");
+  }
+  const JsonView vocab = json.at("vocab");
+  return std::make_unique<WordPiece>(build_vocabulary(vocab), std::move(options), vocab.place());
 }
 
 }  // namespace spanforge

@@ -4,12 +4,16 @@
 // becomes one unknown token. Source: tokenizers 0.22, models/wordpiece.
 // Cost: linear in the text times the longest token that is walked in vain; no allocation.
 
+#include <memory>
 #include <string>
 
 #include "spanforge/text/code_point_trie.h"
 #include "spanforge/text/token_model.h"
 
 namespace spanforge {
+
+class JsonView;
+struct PartContext;
 
 struct WordPieceOptions {
   std::string unk_token = "[UNK]";
@@ -38,5 +42,8 @@ class WordPiece final : public TokenModel {
   CodePointTrie trie_;  // of kFirst: as written; of kContinuing: without the continuation prefix
   int32_t unknown_id_;
 };
+
+// From its value in a tokenizer.json (tokenizer_parts.h).
+std::unique_ptr<const TokenModel> build_word_piece(const JsonView& json, const PartContext&);
 
 }  // namespace spanforge

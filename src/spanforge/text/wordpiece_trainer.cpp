@@ -65,7 +65,7 @@ std::vector<Word> count_words(const std::vector<std::string>& texts,
 
 // Whether a character can stand inside a word, behind another one.
 bool continues(char32_t c, const Tokenizer::BertOptions& bert) {
-  const uint8_t flags = unicode::record(c).flags;
+  const uint16_t flags = unicode::record(c).flags;
   if (flags & (unicode::kPunctuation | unicode::kWhitespace)) return false;
   return !(bert.tokenize_chinese_chars && (flags & unicode::kCjk));
 }

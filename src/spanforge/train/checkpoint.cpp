@@ -7,6 +7,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/model_files.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/torch_file.h"
@@ -206,7 +207,7 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   CheckpointHead head;
   head.directory = directory;
   head.has_tokenizer =
-      path_exists(directory / "tokenizer.json") || path_exists(directory / "vocab.txt");
+      has_tokenizer([&](const std::string& name) { return path_exists(directory / name); });
   const Json state =
       parse_json_file(directory / kTrainerStateFile, ErrorCode::kBadModel, kTimesHistory);
   head.train_batch_size = whole_number_or(state, "train_batch_size", 0);

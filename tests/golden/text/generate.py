@@ -1,4 +1,4 @@
-"""Writes vocab.txt and cases.json: small encodings as Hugging Face tokenizers make them, for the
+"""Writes vocab.txt, vocab.json, merges.txt and cases.json: small encodings as Hugging Face tokenizers make them, for the
 tests that run without Python. The texts and the vocabulary are this project's own.
 
     .venv/bin/python tests/golden/text/generate.py
@@ -29,6 +29,9 @@ OPTIONS = [
     {"max_length": 14, "stride": 3, "strategy": "only_second"},
     {"max_length": 14, "stride": 1, "strategy": "only_first"},
 ]
+# Contractions, runs of spaces, letters and numbers of other scripts, tokens of parts of a character.
+BYTES = ["it's they're I'LL 'tis ''ve", "a  b\u3000c\n\n d\t", " leading", "x\u00b2\u2167 3\u00bd", "e\u0301\u4e0d",
+         "<s>a</s> <mask>  b", "  <mask>", "day yesterday's"]
 DECODE = [[2, 5, 18, 3], [60, 61, 3, 0, 1], [100000, 2, -1], list(range(14, 60)), []]
 
 
@@ -41,9 +44,16 @@ def main():
         maker.scratch, maker.all = pathlib.Path(scratch), []
         maker.vocab_txt("uncased", vocabulary, {})
         maker.vocab_txt("cased", vocabulary, {"do_lower_case": False})
+        vocab, merges = oracle.byte_pairs()
+        (HERE / "vocab.json").write_text(vocab, encoding="utf-8")
+        (HERE / "merges.txt").write_text(merges, encoding="utf-8")
+        maker.roberta("roberta", vocab, merges)
+        maker.roberta("roberta-prefix", vocab, merges, {"add_prefix_space": True})
         for subject in maker.all:
-            requests = [{"text": t} for t in TEXTS]
-            requests += [{"text": a, "pair": b, **o} for a, b in PAIRS for o in OPTIONS]
+            texts = {"roberta": TEXTS + BYTES, "roberta-prefix": BYTES}.get(subject.name, TEXTS)
+            pairs = PAIRS[-1:] if subject.name == "roberta-prefix" else PAIRS
+            requests = [{"text": t} for t in texts]
+            requests += [{"text": a, "pair": b, **o} for a, b in pairs for o in OPTIONS]
             requests += [{"text": "谁今天很高兴？the day的一是不了", **o} for o in OPTIONS[:6]]
             for ids in DECODE:
                 ids = [i for i in ids if i >= 0]

@@ -1,0 +1,79 @@
+// BERT's tokenizers, made of a vocab.txt.
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "spanforge/base/error.h"
+#include "spanforge/text/bert_document.h"
+#include "spanforge/text/tokenizer_kind.h"
+
+namespace spanforge {
+namespace {
+
+// transformers lower-cases where no file states do_lower_case, and the packs of cased models state it
+// nowhere: all tokens with capitals would be lost.
+std::optional<std::string> describe_lost_capitals(const std::vector<std::string>& lines,
+                                                  const JsonView& config,
+                                                  const std::string& place) {
+  constexpr size_t kPercent = 1;  // a vocabulary of lower case may have a few, added by hand
+  if (config.has("do_lower_case")) return std::nullopt;
+  const auto has_capital = [](const std::string& token) {
+    return !token.starts_with('[') &&
+           std::any_of(token.begin(), token.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  };
+  const auto count =
+      static_cast<size_t>(std::count_if(lines.begin(), lines.end(), has_capital));
+  if (count == 0 || count * 100 < lines.size() * kPercent) return std::nullopt;
+  return fmt::format("{}: {} of {} tokens have capital letters, but no tokenizer_config.json states "
+                     "do_lower_case: texts are lower-cased, as in transformers; "
+                     "{{\"do_lower_case\": false}} in that file keeps capitals",
+                     place, count, lines.size());
+}
+
+class BertKind final : public TokenizerKind {
+ public:
+  const TokenizerFiles& files() const override {
+    static constexpr TokenizerFiles kFiles{{kVocabTxtFile}};
+    return kFiles;
+  }
+
+  void complete(Json& config, bool has_tokenizer_json) const override {
+    // What a tokenizer.json says of case and special tokens stays where the config says nothing.
+    if (has_tokenizer_json) return;
+    complete_bert_config(bert_options_of({config, kTokenizerConfigFile}), config);
+    constexpr const char* kCleanUp = "clean_up_tokenization_spaces";
+    if (!config.contains(kCleanUp)) config[kCleanUp] = true;
+  }
+
+  ConfigOverrides overrides(const JsonView& config) const override {
+    ConfigOverrides over;
+    over.add_prefix_space = prefix_space_of(config);
+    if (config.has("do_lower_case")) over.lowercase = config.at("do_lower_case").boolean();
+    if (config.has("tokenize_chinese_chars")) {
+      over.handle_chinese_chars = config.at("tokenize_chinese_chars").boolean();
+    }
+    if (config.value().contains("strip_accents")) {
+      over.strip_accents.emplace();
+      if (config.has("strip_accents")) *over.strip_accents = config.at("strip_accents").boolean();
+    }
+    return over;
+  }
+
+  Document make_document(const FileTexts& texts, const JsonView& config, const JsonView& stated,
+                         const std::filesystem::path& directory) const override {
+    const std::string place = (directory / kVocabTxtFile).string();
+    const std::vector<std::string> lines = read_vocab_txt(texts.at(kVocabTxtFile), place);
+    return {make_bert_document(lines, bert_options_of(config), place),
+            describe_lost_capitals(lines, stated, place)};
+  }
+};
+
+}  // namespace
+
+const TokenizerKind& bert_kind() {
+  static const BertKind kKind;
+  return kKind;
+}
+
+}  // namespace spanforge

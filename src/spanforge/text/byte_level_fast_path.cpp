@@ -1,0 +1,185 @@
+#include "spanforge/text/byte_level_fast_path.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "spanforge/base/utf8.h"
+#include "spanforge/text/gpt2_pattern.h"
+
+namespace spanforge {
+
+// A cache for the time of one call.
+class ByteLevelFastPath::Loan {
+ public:
+  explicit Loan(const ByteLevelFastPath& path) : path_(path) {
+    const std::lock_guard<std::mutex> lock(path_.lending_);
+    if (path_.idle_.empty()) {
+      path_.idle_.reserve(path_.caches_ + 1);  // so that giving one back cannot fail
+      cache_ = std::make_unique<Cache>();
+      ++path_.caches_;
+    } else {
+      cache_ = std::move(path_.idle_.back());
+      path_.idle_.pop_back();
+    }
+  }
+  ~Loan() {
+    constexpr size_t kKept = 1 << 16;
+    if (cache_->word.symbols.capacity() > kKept) cache_->word = Bpe::Word();
+    if (cache_->prefixed.capacity() > kKept) cache_->prefixed = std::string();
+    const std::lock_guard<std::mutex> lock(path_.lending_);
+    path_.idle_.push_back(std::move(cache_));
+  }
+  Loan(const Loan&) = delete;
+  Loan& operator=(const Loan&) = delete;
+  Cache& operator*() const { return *cache_; }
+
+ private:
+  const ByteLevelFastPath& path_;
+  std::unique_ptr<Cache> cache_;
+};
+
+// One text on its way to tokens.
+class ByteLevelFastPath::Reader {
+ public:
+  // prefix: 1 where the text begins with a space that was put before it, which has the place of the first
+  // character; else 0.
+  Reader(const ByteLevelFastPath& path, Cache& cache, std::string_view text, int32_t prefix,
+         TokenBuffer& out)
+      : path_(path),
+        cache_(cache),
+        out_(out),
+        p_(reinterpret_cast<const unsigned char*>(text.data())),
+        end_(p_ + text.size()),
+        prefix_(prefix) {}
+
+  void run() {
+    while (p_ != end_) {
+      const unsigned char* const stop = Gpt2Pattern::match_end(p_, end_);
+      read_word(static_cast<size_t>(stop - p_));
+      p_ = stop;
+      ++word_id_;
+    }
+  }
+
+ private:
+  void read_word(size_t size) {
+    if (size > Entry::kLongest) {
+      at_ += merge(size, nullptr);
+      return;
+    }
+    std::array<uint64_t, Entry::kLongest / 8> bytes{};
+    std::memcpy(bytes.data(), p_, size);
+    Place& place = cache_.places[place_of(bytes)];
+    for (const Entry* entry : {&place.last, &place.before}) {
+      if (entry->size != size || entry->bytes != bytes) continue;
+      for (size_t i = 0; i < entry->tokens; ++i) {
+        put(entry->ids[i], entry->starts[i], entry->ends[i]);
+      }
+      at_ += entry->ends[entry->tokens - 1];
+      return;
+    }
+    place.before = place.last;
+    place.last.bytes = bytes;
+    place.last.size = static_cast<uint8_t>(size);
+    at_ += merge(size, &place.last);
+  }
+
+  static size_t place_of(const std::array<uint64_t, Entry::kLongest / 8>& bytes) {
+    constexpr uint64_t kOdd = 0x9E3779B97F4A7C15;
+    uint64_t mixed = bytes[0] * kOdd;
+    mixed = (mixed ^ (mixed >> 32) ^ bytes[1]) * kOdd;
+    mixed = (mixed ^ (mixed >> 32) ^ bytes[2]) * kOdd;
+    return static_cast<size_t>(mixed >> (64 - kCacheBits));
+  }
+
+  // Puts the tokens of the word at p_, also into the entry where there is one and they fit, else it is
+  // freed. Gives the characters of the word.
+  int32_t merge(size_t size, Entry* entry) {
+    Bpe::Word& word = cache_.word;
+    word.clear();
+    for (size_t i = 0; i < size; ++i) word.add(path_.byte_ids_[p_[i]], 1);
+    path_.model_.merge(word);
+    size_t tokens = 0;
+    int32_t begun = 0;  // characters that began before the byte
+    const unsigned char* byte = p_;
+    for (const Bpe::Symbol& symbol : word.symbols) {
+      if (symbol.length == 0) continue;
+      const int32_t start = begins_code_point(*byte) ? begun : begun - 1;
+      for (const unsigned char* const stop = byte + symbol.length; byte != stop; ++byte) {
+        begun += begins_code_point(*byte) ? 1 : 0;
+      }
+      put(symbol.id, start, begun);
+      if (entry != nullptr && tokens < Entry::kMostTokens) {
+        entry->ids[tokens] = symbol.id;
+        entry->starts[tokens] = static_cast<uint8_t>(start);
+        entry->ends[tokens] = static_cast<uint8_t>(begun);
+      }
+      ++tokens;
+    }
+    if (entry != nullptr) {
+      if (tokens > Entry::kMostTokens) entry->size = 0;
+      entry->tokens = static_cast<uint8_t>(tokens);
+    }
+    return begun;
+  }
+
+  // start, end: characters of the word.
+  void put(int32_t id, int32_t start, int32_t end) {
+    out_.ids.push_back(id);
+    out_.offsets.push_back(
+        {std::max(at_ + start - prefix_, 0), std::max(at_ + end - prefix_, prefix_)});
+    out_.word_ids.push_back(word_id_);
+  }
+
+  const ByteLevelFastPath& path_;
+  Cache& cache_;
+  TokenBuffer& out_;
+  const unsigned char* p_;
+  const unsigned char* const end_;
+  const int32_t prefix_;
+  int32_t at_ = 0;  // code points before p_
+  int32_t word_id_ = 0;
+};
+
+std::unique_ptr<const FastPath> ByteLevelFastPath::make(const Normalizer* normalizer,
+                                                        const PreTokenizer* pre_tokenizer,
+                                                        const TokenModel* model,
+                                                        const AddedTokens& added) {
+  const auto* byte_level = dynamic_cast<const ByteLevelPreTokenizer*>(pre_tokenizer);
+  const auto* bpe = dynamic_cast<const Bpe*>(model);
+  if (normalizer != nullptr || byte_level == nullptr || bpe == nullptr ||
+      !byte_level->options().use_regex || bpe->options().ignore_merges ||
+      !bpe->options().continuing_subword_prefix.empty() ||
+      !bpe->options().end_of_word_suffix.empty()) {
+    return nullptr;
+  }
+  std::unique_ptr<ByteLevelFastPath> path(new ByteLevelFastPath(*byte_level, *bpe, added));
+  const auto& ids = path->byte_ids_;
+  if (std::find(ids.begin(), ids.end(), -1) != ids.end()) return nullptr;
+  return path;
+}
+
+ByteLevelFastPath::ByteLevelFastPath(const ByteLevelPreTokenizer& pre_tokenizer, const Bpe& model,
+                                     const AddedTokens& added)
+    : model_(model), added_(added), add_prefix_space_(pre_tokenizer.options().add_prefix_space) {
+  for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
+    std::string character;
+    append_utf8(byte_level_char(static_cast<unsigned char>(byte)), character);
+    byte_ids_[byte] = model.vocabulary().find(character).value_or(-1);
+  }
+}
+
+bool ByteLevelFastPath::tokenize(std::string_view text, TokenBuffer& out) const {
+  if (added_.spelt_in(text)) return false;
+  const Loan loan(*this);
+  Cache& cache = *loan;
+  if (!add_prefix_space_ || text.empty() || text.front() == ' ') {
+    Reader(*this, cache, text, 0, out).run();
+    return true;
+  }
+  cache.prefixed.assign(1, ' ').append(text);
+  Reader(*this, cache, cache.prefixed, 1, out).run();
+  return true;
+}
+
+}  // namespace spanforge

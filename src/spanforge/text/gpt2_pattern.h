@@ -1,0 +1,88 @@
+#pragma once
+// The pattern that ByteLevel cuts texts with, read by hand (the distributions' regex engines know other
+// Unicode versions than the reference's):
+//   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+// Source: GPT-2's encoder.py; tokenizers 0.22, pre_tokenizers/byte_level.rs. Its matches cover a text.
+
+#include "spanforge/text/unicode.h"
+#include "spanforge/text/utf8_cursor.h"
+
+namespace spanforge {
+
+class Gpt2Pattern {
+ public:
+  // The end of the match that begins at `begin`, which is not `end`. Unit: bytes of valid UTF-8, or code
+  // points.
+  template <class Unit>
+  static const Unit* match_end(const Unit* begin, const Unit* end) {
+    const Unit* next = begin;
+    const char32_t c = take_code_point(next);
+    if (c == '\'') {
+      if (const Unit* behind = contraction_end(next, end)) return behind;
+    }
+    Class kind = class_of(c);
+    if (c == ' ' && next != end) {
+      const Unit* behind = next;
+      const Class following = class_of(take_code_point(behind));
+      if (following == kSpace) return spaces_end(begin, next, end);
+      kind = following;
+      next = behind;
+    }
+    if (kind == kSpace) return spaces_end(begin, next, end);
+    while (next != end) {
+      const Unit* behind = next;
+      if (class_of(take_code_point(behind)) != kind) break;
+      next = behind;
+    }
+    return next;
+  }
+
+ private:
+  enum Class : unsigned char { kOther, kLetter, kNumber, kSpace };
+  static Class class_of(char32_t c) {
+    if (c < 0x80) {
+      if (static_cast<char32_t>((c | 0x20) - 'a') < 26) return kLetter;
+      if (c - '0' < 10) return kNumber;
+      return c == ' ' || c - '\t' < 5 ? kSpace : kOther;
+    }
+    const auto flags = unicode::record(c).flags;
+    if (flags & unicode::kLetter) return kLetter;
+    if (flags & unicode::kNumber) return kNumber;
+    return flags & unicode::kWhitespace ? kSpace : kOther;
+  }
+
+  // p: behind the apostrophe. nullptr: no contraction begins there.
+  template <class Unit>
+  static const Unit* contraction_end(const Unit* p, const Unit* end) {
+    if (p == end) return nullptr;
+    switch (*p) {
+      case 's':
+      case 't':
+      case 'm':
+      case 'd':
+        return p + 1;
+      case 'r':
+      case 'v':
+        return p + 1 != end && p[1] == 'e' ? p + 2 : nullptr;
+      case 'l':
+        return p + 1 != end && p[1] == 'l' ? p + 2 : nullptr;
+      default:
+        return nullptr;
+    }
+  }
+
+  // next: behind the first white space. The last one before a word is left to it, unless it stands alone.
+  template <class Unit>
+  static const Unit* spaces_end(const Unit* begin, const Unit* next, const Unit* end) {
+    const Unit* last = begin;
+    while (next != end) {
+      const Unit* behind = next;
+      if (class_of(take_code_point(behind)) != kSpace) return last == begin ? next : last;
+      last = next;
+      next = behind;
+    }
+    return next;
+  }
+};
+
+}  // namespace spanforge

@@ -1,0 +1,130 @@
+#include "spanforge/text/byte_level_fast_path.h"
+
+#include <gtest/gtest.h>
+
+#include "spanforge/base/json.h"
+#include "spanforge/base/threads.h"
+#include "spanforge/text/tokenizer_impl.h"
+#include "text/sample.h"
+
+namespace spanforge {
+namespace {
+
+using testing::random_text;
+
+// RoBERTa's parts with the fast path over them, and the same tokens by the parts alone.
+class ByteLevelSubject {
+ public:
+  explicit ByteLevelSubject(bool add_prefix_space, BpeOptions options = {}) {
+    const auto files = testing::roberta_files("{}");
+    const Json vocab = parse_json(files.at("vocab.json"), "v", ErrorCode::kInternal);
+    Vocabulary vocabulary;
+    for (const auto& [token, id] : vocab.items()) vocabulary.add(token, id.get<int64_t>(), "test");
+    std::vector<Bpe::Pair> merges;
+    const std::string& text = files.at("merges.txt");
+    for (size_t at = text.find('\n') + 1; at < text.size();) {
+      const size_t end = text.find('\n', at), space = text.find(' ', at);
+      merges.emplace_back(text.substr(at, space - at), text.substr(space + 1, end - space - 1));
+      at = end + 1;
+    }
+    ByteLevelOptions bytes;
+    bytes.add_prefix_space = add_prefix_space;
+    impl_.pre_tokenizer = std::make_unique<ByteLevelPreTokenizer>(bytes);
+    impl_.model = std::make_unique<Bpe>(std::move(vocabulary), options, merges, "test");
+    AddedToken mask;
+    mask.content = "<mask>";
+    mask.lstrip = true;
+    impl_.added.add(mask, impl_.model->vocabulary());
+    impl_.added.finish(nullptr, "test");
+    impl_.fast_path = ByteLevelFastPath::make(nullptr, impl_.pre_tokenizer.get(),
+                                              impl_.model.get(), impl_.added);
+  }
+
+  const FastPath* fast_path() const { return impl_.fast_path.get(); }
+
+  // Compares where the fast path takes the text; whether it does.
+  bool check(const std::string& text) const {
+    const TokenBuffer before{{1}, {{2, 3}}, {4}, {}};
+    TokenBuffer fast = before, parts = before;
+    std::vector<SpeltToken> ends;
+    const bool taken = impl_.fast_path->tokenize(text, fast);
+    if (taken) impl_.tokenize_by_parts(text, parts, nullptr, ends);
+    EXPECT_EQ(fast.ids, parts.ids) << text;
+    EXPECT_EQ(fast.offsets, parts.offsets) << text;
+    EXPECT_EQ(fast.word_ids, parts.word_ids) << text;
+    return taken;
+  }
+
+ private:
+  Tokenizer::Impl impl_;
+};
+
+TEST(ByteLevelFastPath, EqualsThePartsOnEveryCodePoint) {
+  const ByteLevelSubject subject(false);
+  std::string text;
+  for (char32_t c = 0; c < 0x110000; ++c) {
+    if (c >= 0xD800 && c <= 0xDFFF) continue;
+    text += 'a';
+    append_utf8(c, text);
+    text += "b ";
+    append_utf8(c, text);
+    if (text.size() < 2000) continue;
+    ASSERT_TRUE(subject.check(text)) << "before U+" << std::hex << static_cast<uint32_t>(c);
+    text.clear();
+  }
+}
+
+TEST(ByteLevelFastPath, EqualsThePartsOnRandomTexts) {
+  for (const bool prefix : {false, true}) {
+    const ByteLevelSubject subject(prefix);
+    CounterStream random(testing::test_seed());
+    size_t taken = 0;
+    for (int i = 0; i < 6000; ++i) {
+      const std::string text = random_text(random, random.next_below(40));
+      taken += subject.check(text) ? 1 : 0;
+      if (::testing::Test::HasFailure()) return;
+    }
+    EXPECT_GT(taken, 3000u);
+    for (const char* text : {"", " ", "  ", "\n", "\u3000x", "a", " a", "\u4f60", "'s", "  'll"}) {
+      EXPECT_TRUE(subject.check(text)) << text;
+    }
+  }
+}
+
+// More words than the cache has places for, of every length around what an entry holds.
+TEST(ByteLevelFastPath, WordsThatPushEachOtherOutOfTheCacheStayTheSame) {
+  const ByteLevelSubject subject(false);
+  CounterStream random(testing::test_seed());
+  for (int round = 0; round < 3; ++round) {
+    CounterStream words(7);
+    for (int i = 0; i < 200; ++i) {
+      std::string text;
+      for (int w = 0; w < 200; ++w) {
+        for (uint64_t k = words.next_below(30); k > 0; --k) {
+          text += static_cast<char>('a' + words.next_below(26));
+        }
+        text += ' ';
+      }
+      ASSERT_TRUE(subject.check(text));
+    }
+  }
+}
+
+TEST(ByteLevelFastPath, IsSafeInManyThreads) {
+  const ByteLevelSubject subject(false);
+  parallel_for(64, 1, [&](int64_t i) {
+    CounterStream random(static_cast<uint64_t>(i));
+    for (int k = 0; k < 50; ++k) subject.check(random_text(random, 30));
+  });
+}
+
+TEST(ByteLevelFastPath, LeavesWhatItDoesNotKnowToTheParts) {
+  EXPECT_FALSE(ByteLevelSubject(false).check("a <mask>"));
+  EXPECT_TRUE(ByteLevelSubject(false).check("a <mask"));
+  BpeOptions whole;
+  whole.ignore_merges = true;
+  EXPECT_EQ(ByteLevelSubject(false, whole).fast_path(), nullptr);
+}
+
+}  // namespace
+}  // namespace spanforge
