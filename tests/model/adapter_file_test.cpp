@@ -26,18 +26,18 @@ constexpr const char* kPlain =
   "base_model_name_or_path": "org/name", "revision": "v1", "bias": "none", "inference_mode": true,
   "qalora_group_size": 16, "layers_pattern": null, "rank_pattern": {}, "megatron_core": "megatron.core"})";
 
-AdapterConfig parse(const std::string& text) {
+AdapterConfig parse_adapter(const std::string& text) {
   return parse_adapter_config(text, "adapter_config.json");
 }
 
 AdapterConfig parse_with(const std::string& key, const Json& value) {
   Json json = parse_json(kPlain, "test", ErrorCode::kInternal);
   json[key] = value;
-  return parse(json.dump());
+  return parse_adapter(json.dump());
 }
 
 TEST(AdapterConfig, IsReadAsPeftWritesIt) {
-  const AdapterConfig config = parse(kPlain);
+  const AdapterConfig config = parse_adapter(kPlain);
   EXPECT_EQ(config.lora,
             (LoraConfig{.rank = 4, .alpha = 16, .dropout = 0.1, .targets = {"value", "query"}}));
   EXPECT_EQ(config.base_model, "org/name");
@@ -47,7 +47,7 @@ TEST(AdapterConfig, IsReadAsPeftWritesIt) {
 }
 
 TEST(AdapterConfig, WhatIsMissingHasPeftsDefaults) {
-  const AdapterConfig config = parse(R"({"peft_type": "LORA"})");
+  const AdapterConfig config = parse_adapter(R"({"peft_type": "LORA"})");
   EXPECT_EQ(config.lora, (LoraConfig{.rank = 8}));
   EXPECT_EQ(config.base_model, "");
   EXPECT_FALSE(config.saves_head) << "the base's head is used";
@@ -140,11 +140,11 @@ TEST(AdapterConfig, IsWrittenAsPeftWritesIt) {
   EXPECT_NE(text.find("\"lora_alpha\": 16,\n  \"lora_bias\": false,\n  \"lora_dropout\": 0.1,"),
             std::string::npos)
       << text;
-  EXPECT_EQ(parse(text).lora, lora);
-  EXPECT_EQ(parse(text).base_model, "/models/base");
+  EXPECT_EQ(parse_adapter(text).lora, lora);
+  EXPECT_EQ(parse_adapter(text).base_model, "/models/base");
   model.hub_id = "org/name";
   model.hub_revision = "v2";
-  config = parse(adapter_config_text(adapter_config_for(lora, model)));
+  config = parse_adapter(adapter_config_text(adapter_config_for(lora, model)));
   EXPECT_EQ(config.base_model, "org/name");
   EXPECT_EQ(config.base_revision, "v2");
 }
