@@ -99,10 +99,15 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
   };
   LoraConfig given = given_lora(a);
   if (adapter == nullptr) {
-    for (const char* option : {"lora_alpha", "lora_dropout", "lora_target"}) {
-      if (a.lora_rank == 0 && a.is_given(option)) refuse(option, "needs --lora-rank");
+    if (given.rank > 0) {
+      learning.lora = settled(given);
+      return learning;
     }
-    if (given.rank > 0) learning.lora = settled(given);
+    // Resuming gives every option, most with their defaults.
+    const TrainingArguments defaults;
+    if (a.lora_alpha != defaults.lora_alpha) refuse("lora_alpha", "needs --lora-rank");
+    if (a.lora_dropout != defaults.lora_dropout) refuse("lora_dropout", "needs --lora-rank");
+    if (!a.lora_target.empty()) refuse("lora_target", "needs --lora-rank");
     return learning;
   }
   learning.lora = *adapter;

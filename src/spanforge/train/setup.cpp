@@ -82,13 +82,25 @@ class SetupBuilder {
     return std::move(model);
   }
 
-  Learning learning(const ModelDirectory& directory, const ModelConfig& config) const {
-    if (!directory.is_adapter()) return choose_learning(arguments_, config, nullptr);
+  // Settles the adapters' options in the arguments, so that they are saved and hold on resume.
+  Learning settle_learning(const ModelDirectory& directory, const ModelConfig& config) {
+    Learning learning = choose_learning(directory, config);
+    if (const LoraConfig& lora = learning.lora; lora.rank > 0) {
+      arguments_.lora_rank = lora.rank;
+      arguments_.lora_alpha = lora.alpha;
+      arguments_.lora_dropout = lora.dropout;
+      arguments_.lora_target = lora.targets;
+    }
+    return learning;
+  }
+
+  Learning choose_learning(const ModelDirectory& directory, const ModelConfig& config) const {
+    if (!directory.is_adapter()) return spanforge::choose_learning(arguments_, config, nullptr);
     const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json");
     const LoraConfig lora =
         settle_targets(read_adapter_config(directory.path).lora, spec, config,
                        ErrorCode::kBadModel, (directory.path / kAdapterConfigFile).string());
-    return choose_learning(arguments_, config, &lora);
+    return spanforge::choose_learning(arguments_, config, &lora);
   }
 
   // What --model means; a hub id's files are downloaded.
@@ -386,7 +398,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   const ModelConfig config = ModelConfig::from_directory(directory.base);
   Tokenizer tokenizer = builder.load_tokenizer(directory, config);
   const WindowOptions windows = builder.settle_windows(tokenizer, config);
-  std::future<LoadedModel> loading = builder.start_loading(directory, builder.learning(directory, config));
+  std::future<LoadedModel> loading = builder.start_loading(directory, builder.settle_learning(directory, config));
   builder.report_blank_texts(train_data);
   TrainingData train = builder.make_training_windows(std::move(train_data), tokenizer, windows);
   std::optional<ValidationData> validation;
