@@ -6,10 +6,12 @@
 //     config.json's).
 //   model_driver masks DIR WINDOWS.json OUT.safetensors
 //     The dropout masks of "run" with a gradients file: tensors w.n, n counting the sites that drop
-//     something in the order of the forward pass; 1 keeps. Hidden ones are [T,H], attention's [A,T,T].
+//     something in the order of the forward pass; 1 keeps. Hidden ones are [T,H], attention's [A,T,T],
+//     an adapter's those of its input.
 //   model_driver copy DIR OUT_DIR       loads and saves.
 //   model_driver config FILE            reads a config.json and writes it to standard output.
 
+#include <algorithm>
 #include <deque>
 #include <fstream>
 #include <iostream>
@@ -18,9 +20,11 @@
 #include "spanforge/base/json.h"
 #include "spanforge/base/random.h"
 #include "spanforge/formats/safetensors.h"
+#include "spanforge/model/adapter_file.h"
 #include "spanforge/model/dropout_plan.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/model.h"
+#include "spanforge/model/parameter_table.h"
 #include "spanforge/model/model_directory.h"
 #include "spanforge/ops/dropout_bits.h"
 
@@ -45,9 +49,28 @@ PackedBatch pack(const Json& windows, size_t first, size_t last) {
   return batch;
 }
 
+// A model as training has it: an adapter stays beside its base.
+struct Trained {
+  explicit Trained(const std::string& name) : directory(open_model_directory(name, nullptr)) {
+    if (!directory.is_adapter()) return;
+    const ModelConfig config = ModelConfig::from_directory(directory.base);
+    learning.lora =
+        settle_targets(read_adapter_config(directory.path).lora,
+                       encoder_spec(config.model_type, ErrorCode::kBadModel, name), config,
+                       ErrorCode::kBadModel, name);
+  }
+  QuestionAnsweringModel load(LoadReport* report = nullptr) const {
+    return QuestionAnsweringModel::load(directory, /*head_seed=*/1, report, learning);
+  }
+
+  ModelDirectory directory;
+  Learning learning;
+};
+
 void write_gradients(const QuestionAnsweringModel& model, const std::string& path) {
   std::vector<StoredTensor> tensors;
   for (const Parameter& parameter : model.parameters()) {
+    if (!parameter.trainable) continue;
     const Tensor g = model.gradients(parameter);
     tensors.push_back({.name = parameter.name,
                        .type = StoredType::kF32,
@@ -64,8 +87,7 @@ void run(const std::string& directory, const std::string& windows_file, const st
   const Json& windows = request["windows"];
   const size_t at_once = request.value("batch", windows.size());
   LoadReport report;
-  QuestionAnsweringModel model = QuestionAnsweringModel::load(
-      open_model_directory(directory, nullptr), /*head_seed=*/1, &report);
+  QuestionAnsweringModel model = Trained(directory).load(&report);
   if (request.value("bf16", false)) model.set_precision(Precision::kBF16);
   if (gradients_file != nullptr) model.prepare_training();
   Workspace workspace;
@@ -100,21 +122,21 @@ void run(const std::string& directory, const std::string& windows_file, const st
 void masks(const std::string& directory, const std::string& windows_file,
            const std::string& out_file) {
   const Json windows = parse_json_file(windows_file, ErrorCode::kBadData)["windows"];
-  const ModelConfig config =
-      ModelConfig::from_directory(open_model_directory(directory, nullptr).base);
+  const Trained model(directory);
+  const ModelConfig config = ModelConfig::from_directory(model.directory.base);
   const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kBadModel, directory);
+  const ParameterTable table = build_parameter_table(spec, config, model.learning);
   std::deque<std::vector<float>> memory;
   std::vector<StoredTensor> tensors;
   for (size_t w = 0; w < windows.size(); ++w) {
     const PackedBatch batch = pack(windows, w, w + 1);
     const std::vector<uint64_t> row_keys = dropout_row_keys(batch);
-    const DropoutPlan plan(spec, config, /*adapters=*/0, combine(DropoutSeeds{}.seed, DropoutSeeds{}.step), row_keys);
+    const DropoutPlan plan(spec, config, table.lora.dropout, combine(DropoutSeeds{}.seed, DropoutSeeds{}.step), row_keys);
     const int64_t length = batch.token_count();
     int64_t count = 0;
-    const auto add = [&](int32_t layer, DropoutSite site, std::vector<int64_t> shape) {
-      const ops::Dropout dropout = plan.at(layer, site);
+    const auto add_mask = [&](const ops::Dropout& dropout, std::vector<int64_t> shape) {
       if (!dropout.active()) return;
-      const bool is_attention = site == DropoutSite::kAttention;
+      const bool is_attention = shape.size() == 3;
       std::vector<float>& mask = memory.emplace_back();
       for (int32_t head = 0; head < (is_attention ? config.num_attention_heads : 1); ++head) {
         for (int64_t t = 0; t < length; ++t) {
@@ -131,11 +153,28 @@ void masks(const std::string& directory, const std::string& windows_file,
                          .bytes = {reinterpret_cast<const char*>(mask.data()),
                                    mask.size() * sizeof(float)}});
     };
+    const auto add = [&](int32_t layer, DropoutSite site, std::vector<int64_t> shape) {
+      add_mask(plan.at(layer, site), std::move(shape));
+    };
+    const auto add_adapters = [&](int32_t layer, std::vector<AdapterPart<Slot>> adapters) {
+      std::sort(adapters.begin(), adapters.end(),
+                [](const auto& a, const auto& b) { return a.site < b.site; });
+      for (const AdapterPart<Slot>& adapter : adapters) {
+        add_mask(plan.at_adapter(layer, adapter.site), {length, adapter.a.cols});
+      }
+    };
     const int64_t hidden = config.hidden_size;
     add(0, DropoutSite::kEmbeddings, {length, config.*spec.embeddings.width});
+    add_adapters(config.num_hidden_layers, table.parts.projection_adapters);
     for (int32_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+      const auto& adapters = table.parts.blocks[spec.block_of(layer, config)].adapters;
+      const auto of = [&](BlockLinear linear) { return adapters[static_cast<size_t>(linear)]; };
+      add_adapters(layer, of(BlockLinear::kQkv));
       add(layer, DropoutSite::kAttention, {config.num_attention_heads, length, length});
+      add_adapters(layer, of(BlockLinear::kAttentionOutput));
       add(layer, DropoutSite::kAttentionOutput, {length, hidden});
+      add_adapters(layer, of(BlockLinear::kIntermediate));
+      add_adapters(layer, of(BlockLinear::kOutput));
       add(layer, DropoutSite::kOutput, {length, hidden});
     }
     add(0, DropoutSite::kHead, {length, hidden});
@@ -153,7 +192,7 @@ int main(int argc, char** argv) {
     } else if (args.size() == 4 && args[0] == "masks") {
       masks(args[1], args[2], args[3]);
     } else if (args.size() == 3 && args[0] == "copy") {
-      QuestionAnsweringModel::load(args[1], /*head_seed=*/1).save(args[2]);
+      Trained(args[1]).load().save(args[2]);
     } else if (args.size() == 2 && args[0] == "config") {
       std::cout << ModelConfig::from_json_text(read_file(args[1]), args[1]).to_json_text();
     } else {
