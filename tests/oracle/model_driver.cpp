@@ -53,11 +53,8 @@ PackedBatch pack(const Json& windows, size_t first, size_t last) {
 struct Trained {
   explicit Trained(const std::string& name) : directory(open_model_directory(name, nullptr)) {
     if (!directory.is_adapter()) return;
-    const ModelConfig config = ModelConfig::from_directory(directory.base);
     learning.lora =
-        settle_targets(read_adapter_config(directory.path).lora,
-                       encoder_spec(config.model_type, ErrorCode::kBadModel, name), config,
-                       ErrorCode::kBadModel, name);
+        read_adapter_lora(directory.path, ModelConfig::from_directory(directory.base));
   }
   QuestionAnsweringModel load(LoadReport* report = nullptr) const {
     return QuestionAnsweringModel::load(directory, /*head_seed=*/1, report, learning);

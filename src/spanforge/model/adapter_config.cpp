@@ -295,4 +295,11 @@ std::string adapter_config_text(const AdapterConfig& config) {
   return dump_python_json(json, {.indent = 2, .sort_keys = true});
 }
 
+LoraConfig read_adapter_lora(const std::filesystem::path& directory, const ModelConfig& base) {
+  const std::string file = (directory / kAdapterConfigFile).string();
+  return settle_targets(read_adapter_config(directory).lora,
+                        encoder_spec(base.model_type, ErrorCode::kBadModel, file), base,
+                        ErrorCode::kBadModel, file);
+}
+
 }  // namespace spanforge

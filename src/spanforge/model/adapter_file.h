@@ -40,6 +40,9 @@ AdapterConfig parse_adapter_config(std::string_view text, const std::string& pla
 // The same of a directory's; reads the names in the weight file where targets_by_weights.
 AdapterConfig read_adapter_config(const std::filesystem::path& directory);
 
+// The settings of an adapter of a model with this configuration, targets settled.
+LoraConfig read_adapter_lora(const std::filesystem::path& directory, const ModelConfig& base);
+
 // The configuration of adapters with these settings on that model; where it is an adapter itself,
 // all that is not ours is kept from its file.
 AdapterConfig adapter_config_for(const LoraConfig& lora, const ModelDirectory& model);

@@ -134,11 +134,8 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& direct
 QuestionAnsweringModel QuestionAnsweringModel::load_merged(const ModelDirectory& directory,
                                                            LoadReport* report) {
   Learning learning;
-  const ModelConfig config = ModelConfig::from_directory(directory.base);
-  learning.lora = settle_targets(
-      read_adapter_config(directory.path).lora,
-      encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json"), config,
-      ErrorCode::kBadModel, (directory.path / kAdapterConfigFile).string());
+  learning.lora =
+      read_adapter_lora(directory.path, ModelConfig::from_directory(directory.base));
   const QuestionAnsweringModel parts = load(directory, /*head_seed=*/0, report, learning);
   auto whole = std::make_unique<Impl>(parts.config(), Learning{});
   whole->allocate_weights();

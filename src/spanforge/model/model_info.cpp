@@ -40,6 +40,25 @@ std::string part_of(const EncoderSpec& spec, const Parameter& parameter) {
   return parameter.name.starts_with(layers) ? "encoder" : "embeddings";
 }
 
+// Its weights are there, of the right shapes and finite? Returns whether the head is among them.
+bool prove_adapter(const ModelDirectory& directory, const EncoderSpec& spec,
+                   const ModelConfig& config) {
+  Learning learning;
+  learning.lora = read_adapter_lora(directory.path, config);
+  const bool has_head = read_adapter_config(directory.path).saves_head;
+  const ParameterTable table = build_parameter_table(spec, config, learning);
+  std::vector<const Parameter*> wanted;
+  for (const Parameter& parameter : table.rows) {
+    if (parameter.is_adapter || (parameter.trainable && has_head)) wanted.push_back(&parameter);
+  }
+  std::vector<float> memory;
+  read_adapter_weights(directory.path, wanted, [&](const Parameter& parameter) {
+    memory.resize(static_cast<size_t>(parameter.size));
+    return memory.data();
+  });
+  return has_head;
+}
+
 }  // namespace
 
 ModelInfo inspect_model(const ModelDirectory& directory) {
@@ -49,7 +68,7 @@ ModelInfo inspect_model(const ModelDirectory& directory) {
   const ParameterTable table = build_parameter_table(spec, info.config);
   const WeightFiles files(directory.base);
   WeightMatch match = match_weights(files, spec, table, /*may_lack_head=*/true);
-  if (directory.is_adapter() && read_adapter_config(directory.path).saves_head) {
+  if (directory.is_adapter() && prove_adapter(directory, spec, info.config)) {
     match.report.initialized.clear();
   }
   info.architecture = spec.architecture;

@@ -17,7 +17,6 @@
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/model/adapter_file.h"
-#include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/model.h"
 #include "spanforge/ops/gemm.h"
@@ -82,24 +81,22 @@ class SetupBuilder {
     return std::move(model);
   }
 
-  // Settles the adapters' options in the arguments, so that they are saved and hold on resume.
+  // Settles the adapters' options that were not given in the arguments, so that they are saved and hold
+  // on resume.
   Learning settle_learning(const ModelDirectory& directory, const ModelConfig& config) {
     Learning learning = choose_learning(directory, config);
     if (const LoraConfig& lora = learning.lora; lora.rank > 0) {
-      arguments_.lora_rank = lora.rank;
-      arguments_.lora_alpha = lora.alpha;
-      arguments_.lora_dropout = lora.dropout;
-      arguments_.lora_target = lora.targets;
+      if (!arguments_.is_given("lora_rank")) arguments_.lora_rank = lora.rank;
+      if (!arguments_.is_given("lora_alpha")) arguments_.lora_alpha = lora.alpha;
+      if (!arguments_.is_given("lora_dropout")) arguments_.lora_dropout = lora.dropout;
+      if (!arguments_.is_given("lora_target")) arguments_.lora_target = lora.targets;
     }
     return learning;
   }
 
   Learning choose_learning(const ModelDirectory& directory, const ModelConfig& config) const {
     if (!directory.is_adapter()) return spanforge::choose_learning(arguments_, config, nullptr);
-    const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json");
-    const LoraConfig lora =
-        settle_targets(read_adapter_config(directory.path).lora, spec, config,
-                       ErrorCode::kBadModel, (directory.path / kAdapterConfigFile).string());
+    const LoraConfig lora = read_adapter_lora(directory.path, config);
     return spanforge::choose_learning(arguments_, config, &lora);
   }
 
