@@ -56,7 +56,7 @@ TEST(ModelConfig, RefusesWhatItCannotMeanNamingKeyAndFile) {
       {"{", "key in quotes"},
       {"{}", "model_type"},
       {R"({"model_type": 3})", "\"model_type\" is 3"},
-      {R"({"model_type": "gpt2"})", "supported: bert"},
+      {R"({"model_type": "gpt2"})", "\"gpt2\"; supported: "},
       {R"({"model_type": "bert", "hidden_size": 0})", "\"hidden_size\" is 0"},
       {R"({"model_type": "bert", "hidden_size": -768})", "\"hidden_size\" is -768"},
       {R"({"model_type": "bert", "hidden_size": 2147483648})", "from 1 to 65536"},

@@ -123,7 +123,8 @@ TEST_P(LearningFamily, AdaptersAgreeWithFiniteDifferences) {
 
 // Everything that learns has the gradients that it has where everything learns.
 TEST_P(LearningFamily, FrozenPartsLeaveTheOtherGradientsAsTheyAre) {
-  const ModelConfig config = dropout_config(GetParam());
+  ModelConfig config = dropout_config(GetParam());
+  config.num_hidden_groups = config.num_hidden_layers;  // a layer alone can be frozen
   const PackedBatch batch = pack(random_windows(config, {11, 3, 20}, 9));
   QuestionAnsweringModel whole = random_model(config, 5);
   const Step all = train_step(whole, {batch, batch});
@@ -160,10 +161,12 @@ TEST_P(LearningFamily, FrozenPartsLeaveTheOtherGradientsAsTheyAre) {
 
 // What is called final changes no more; and all of it is called final in the end.
 TEST_P(LearningFamily, GradientsSayWhenTheyAreFinal) {
-  const ModelConfig config = dropout_config(GetParam());
+  ModelConfig config = dropout_config(GetParam());
+  config.num_hidden_layers = 4;
+  config.num_hidden_groups = 2;  // weights that are used twice are final after their first layer
   const PackedBatch batch = pack(random_windows(config, {11, 3, 20}, 9));
   for (const Learning& learning :
-       {Learning{}, Learning{.embeddings = false, .frozen_layers = {{0, 0}}}, lora({"all-linear"})}) {
+       {Learning{}, Learning{.embeddings = false, .frozen_layers = {{0, 1}}}, lora({"all-linear"})}) {
     QuestionAnsweringModel model = random_model(config, 5, learning);
     model.prepare_training();
     Workspace workspace;

@@ -40,5 +40,9 @@ FAMILIES = [
            zero_gradients=("k_lin.bias", "qa_outputs.bias", "layer.{last}.output_layer_norm.bias")),
     Family("electra", "electra.", extra=dict(embedding_size=12),
            variants=[dict(embedding_size=24), dict(embedding_size=40)]),
+    Family("albert", "albert.", norms=("layer_norm", "LayerNorm"), extra=dict(embedding_size=12),
+           variants=[dict(num_hidden_groups=2), dict(num_hidden_groups=3, embedding_size=24)],
+           # The last group's alone, where it is used once.
+           zero_gradients=("key.bias", "qa_outputs.bias", "full_layer_layer_norm.bias")),
     Family("ernie", "ernie.", extra=dict(use_task_id=True), variants=[dict(use_task_id=False), dict(type_vocab_size=4)]),
 ]

@@ -74,8 +74,8 @@ def query_and_value(model):
 def target_lists(model):
     """What an adapter of LoraConfig is put to, in the ways that it can be said."""
     names = linears(model)
-    layers = sorted({name for name in names if "layer." in name})
-    return {
+    layers = sorted({name for name in names if "layer" in name})
+    lists = {
         "query and value": dict(target_modules=query_and_value(model)),
         "every name": dict(target_modules=last(names), use_rslora=True),
         "all-linear": dict(target_modules="all-linear"),
@@ -84,6 +84,9 @@ def target_lists(model):
         "by number": dict(target_modules=last(names), layers_to_transform=[1]),
         "but for": dict(target_modules=last(names), exclude_modules=query_and_value(model)),
     }
+    if not any(".1." in name for name in names):  # one set of weights for all layers
+        del lists["by number"]
+    return lists
 
 
 def make_adapter(base, directory, seed, spread=0.1, **options):

@@ -1,10 +1,13 @@
 // adapter_config.json: what PEFT's LoraConfig says, read and written.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
 #include "spanforge/model/adapter_file.h"
+#include "spanforge/model/encoder_spec.h"
 
 namespace spanforge {
 namespace {

@@ -1,5 +1,7 @@
 #include "spanforge/model/adapter_file.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <map>
 

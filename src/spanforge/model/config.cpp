@@ -35,6 +35,8 @@ Field<int32_t> bounds_of(int32_t ModelConfig::*value) {
       {&ModelConfig::embedding_size, 1, 1 << 16},
       {&ModelConfig::hidden_size, 1, 1 << 16},
       {&ModelConfig::num_hidden_layers, 1, 1 << 10},
+      {&ModelConfig::num_hidden_groups, 1, 1 << 10},
+      {&ModelConfig::inner_group_num, 1, 1},
       {&ModelConfig::num_attention_heads, 1, 1 << 12},
       {&ModelConfig::intermediate_size, 1, 1 << 20},
       {&ModelConfig::max_position_embeddings, 1, 1 << 16},
@@ -342,6 +344,10 @@ void ModelConfig::check(ErrorCode code, const std::string& place) const {
     bad_value(code, place, key_of(spec, &ModelConfig::hidden_size), std::to_string(hidden_size),
               fmt::format("a multiple of \"{}\", {}",
                           key_of(spec, &ModelConfig::num_attention_heads), num_attention_heads));
+  }
+  if (this->*spec.layers.blocks > num_hidden_layers) {
+    bad_value(code, place, "num_hidden_groups", std::to_string(num_hidden_groups),
+              fmt::format("at most \"num_hidden_layers\", {}", num_hidden_layers));
   }
   if (pad_token_id >= vocab_size) {
     bad_value(code, place, "pad_token_id", std::to_string(pad_token_id),

@@ -19,6 +19,8 @@ struct ModelConfig {
   int32_t embedding_size = 768;  // of families whose embeddings have a width of their own
   int32_t hidden_size = 768;
   int32_t num_hidden_layers = 12;
+  int32_t num_hidden_groups = 1;  // of families whose layers share weights: how many sets there are
+  int32_t inner_group_num = 1;    // blocks of a set; more than one are not supported
   int32_t num_attention_heads = 12;
   int32_t intermediate_size = 3072;
   int32_t max_position_embeddings = 512;

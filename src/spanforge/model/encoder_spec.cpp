@@ -55,8 +55,13 @@ std::string EncoderSpec::block_module(size_t index) const {
 }
 
 std::vector<std::string_view> EncoderSpec::block_modules_in_order() const {
-  return {block.query,          block.key,          block.value,  block.attention_output,
-          block.attention_norm, block.intermediate, block.output, block.output_norm};
+  std::vector<std::string_view> modules = {block.query,          block.key,
+                                           block.value,          block.attention_output,
+                                           block.attention_norm, block.intermediate,
+                                           block.output};
+  modules.insert(block.declares_output_norm_first ? modules.begin() : modules.end(),
+                 block.output_norm);
+  return modules;
 }
 
 const EncoderSpec& encoder_spec(std::string_view model_type, ErrorCode code,

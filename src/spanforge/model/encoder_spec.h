@@ -65,6 +65,7 @@ struct BlockSpec {
   std::string_view attention_output, attention_norm;
   std::string_view intermediate;
   std::string_view output, output_norm;
+  bool declares_output_norm_first = false;  // HF's class does; optimiser files follow that order
 };
 
 struct LayersSpec {

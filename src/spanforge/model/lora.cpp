@@ -1,5 +1,7 @@
 #include "spanforge/model/lora.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cmath>

@@ -1,5 +1,7 @@
 #include "spanforge/model/model_directory.h"
 
+#include <fmt/core.h>
+
 #include <vector>
 
 #include "spanforge/base/file.h"

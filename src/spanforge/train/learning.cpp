@@ -30,23 +30,20 @@ std::vector<std::string> split_values(const std::vector<std::string>& values) {
   return parts;
 }
 
+std::optional<int32_t> parse_number(std::string_view text) {
+  int32_t number = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (fault != std::errc() || end != text.data() + text.size() || number < 0) return std::nullopt;
+  return number;
+}
+
 // "A-B", or "A" alone.
 std::optional<std::pair<int32_t, int32_t>> parse_range(std::string_view text) {
-  int32_t first = 0, last = 0;
-  const char* const end = text.data() + text.size();
-  auto [at, fault] = std::from_chars(text.data(), end, first);
-  if (fault != std::errc()) return std::nullopt;
-  last = first;
-  if (at != end) {
-    if (*at != '-') return std::nullopt;
-    std::tie(at, fault) = [&] {
-      const auto result = std::from_chars(at + 1, end, last);
-      return std::pair(result.ptr, result.ec);
-    }();
-    if (fault != std::errc() || at != end) return std::nullopt;
-  }
-  if (first < 0 || last < first) return std::nullopt;
-  return std::pair(first, last);
+  const size_t dash = std::min(text.find('-'), text.size());
+  const auto first = parse_number(text.substr(0, dash));
+  const auto last = dash == text.size() ? first : parse_number(text.substr(dash + 1));
+  if (!first || !last || *last < *first) return std::nullopt;
+  return std::pair(*first, *last);
 }
 
 void parse_freeze(const std::vector<std::string>& values, int32_t layers, Learning& learning) {
