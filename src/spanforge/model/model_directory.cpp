@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "spanforge/base/file.h"
+#include "spanforge/base/model_files.h"
 #include "spanforge/formats/weights.h"
 #include "spanforge/model/adapter_file.h"
 
@@ -45,17 +46,8 @@ constexpr const char* kAdvice = "put it there, or edit base_model_name_or_path";
 
 fs::path ModelDirectory::tokenizer() const {
   if (!is_adapter()) return path;
-  for (const char* file : {"tokenizer.json", "vocab.txt", "vocab.json"}) {
-    if (path_exists(path / file)) return path;
-  }
-  return base;
-}
-
-ModelDirectory::operator const fs::path&() const {
-  if (is_adapter()) {
-    throw Error(ErrorCode::kInternal, path.string(), "is an adapter where a whole model was meant");
-  }
-  return path;
+  return has_tokenizer([&](const std::string& file) { return path_exists(path / file); }) ? path
+                                                                                          : base;
 }
 
 bool is_adapter_directory(const fs::path& directory) {

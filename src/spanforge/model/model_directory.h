@@ -28,8 +28,6 @@ struct ModelDirectory {
   bool is_adapter() const { return path != base; }
   // Where the tokenizer's files lie: path, or, of an adapter without any, base.
   std::filesystem::path tokenizer() const;
-  // For loaders that take whole models only. Error{kInternal} for an adapter.
-  operator const std::filesystem::path&() const;  // NOLINT
 };
 
 // True where adapter_config.json stands and no whole model's weights do.
