@@ -4,25 +4,21 @@ adapters trained here, loaded there; dropout, where the reference drops by our m
 usage: oracle_lora.py --bin DIR [--family NAME] [--check NAME] [--self-test]
 """
 
-import argparse
 import json
-import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
 import torch
-from oracle_families import (TRAINER_TOLERANCE, compare, dropping_by, make_config, make_model, make_windows)
-from oracle_model import LOGITS_TOLERANCE, Driver, Failures, largest_logit_difference, reference
+from oracle_families import (TRAINER_TOLERANCE, compare, dropping_by, make_config, make_model, make_windows, run_all,
+                             run_program)
+from oracle_model import LOGITS_TOLERANCE, Driver, largest_logit_difference, reference
 from oracle_trainer import compare_runs, make_data, run_hf, run_ours, save_tokenizer
 from peft import (AutoPeftModelForQuestionAnswering, LoraConfig, PeftModel, PeftModelForQuestionAnswering,
                   get_peft_model)
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import AutoModelForQuestionAnswering
-
-from families import FAMILIES
 
 MERGE_TOLERANCE = 1e-6
 FRONT = "base_model.model."
@@ -360,15 +356,6 @@ CHECKS = {"answers": check_answers, "dropout": check_dropout, "merging": check_m
           "fresh": check_fresh}
 
 
-def run_all(ours, families, checks=CHECKS):
-    failures = Failures()
-    for family in families:
-        for check in checks.values():
-            with tempfile.TemporaryDirectory() as folder:
-                check(ours, family, pathlib.Path(folder), failures)
-    return failures
-
-
 def self_test(folder, families):
     """Each planted fault must be seen, in the first family."""
     def gradient(out):
@@ -402,31 +389,14 @@ def self_test(folder, families):
               ("saved logit", "training", dict(plant=logit)), ("missing matrix", "fresh", dict(tamper=a_matrix)),
               ("initial B", "fresh", dict(tamper=weight("lora_B.weight", 1e-3))),
               ("initial A", "fresh", dict(tamper=weight("lora_A.weight", 0.1)))]
-    if run_all(Ours(folder), families[:1]):
+    if run_all(Ours(folder), families[:1], CHECKS.values()):
         print("FAILED: it differs without a planted fault")
         return 1
     missed = [title for title, check, faults in plants
-              if not run_all(Ours(folder, **faults), families[:1], {check: CHECKS[check]})]
+              if not run_all(Ours(folder, **faults), families[:1], [CHECKS[check]])]
     print(f"FAILED: planted faults not seen: {missed}" if missed else "passed: every planted fault was seen")
     return bool(missed)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", required=True, help="folder of the built programs")
-    parser.add_argument("--family", choices=[family.model_type for family in FAMILIES], help="this one only")
-    parser.add_argument("--check", choices=list(CHECKS), help="this one only")
-    parser.add_argument("--self-test", action="store_true")
-    options = parser.parse_args()
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    families = [family for family in FAMILIES if options.family in (None, family.model_type)]
-    if options.self_test:
-        return self_test(options.bin, families)
-    checks = {name: check for name, check in CHECKS.items() if options.check in (None, name)}
-    failures = run_all(Ours(options.bin), families, checks)
-    print(f"FAILED: {len(failures)} differences" if failures else "passed: every family's adapters equal PEFT's")
-    return 1 if failures else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(__doc__, Ours, CHECKS, self_test, "every family's adapters equal PEFT's"))

@@ -2,18 +2,14 @@
 """spanforge train --optim adafactor and sgd against transformers' Trainer: 36 steps by each, the files of a
 checkpoint, and each side going on from the other's. oracle_trainer.py has the runs and comparisons.
 """
-import argparse
 import copy
-import pathlib
 import shutil
 import subprocess
-import sys
-import tempfile
 
 import torch
 
-from oracle_trainer import (EXAMPLES, check_resume, check_variants, compare_files, compare_runs, make_data, make_model,
-                            plants, run_ours, run_variant)
+from oracle_trainer import (check_resume, check_variants, compare_files, compare_runs, plants, run_ours, run_program,
+                            run_variant)
 
 VARIANTS = {
     "adafactor": dict(optim="adafactor"),
@@ -91,29 +87,13 @@ def self_test(binary, work):
     return missed
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", required=True, type=pathlib.Path)
-    parser.add_argument("--self-test", action="store_true")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)  # so small a model is no faster on two
-    with tempfile.TemporaryDirectory() as directory:
-        work, binary = pathlib.Path(directory), arguments.bin / "spanforge"
-        make_model(work / "model")
-        make_data(work / "train.json", 1, EXAMPLES)
-        if arguments.self_test:
-            missed = self_test(binary, work)
-            print(f"self-test: {'missed ' + ', '.join(missed) if missed else 'every planted difference was found'}")
-            sys.exit(bool(missed))
-        wrong = check_variants(binary, work, VARIANTS)
-        for name, options in RESUMED.items():
-            wrong += check_resume(binary, work, name, options)
-        wrong += check_other_optimizer(binary, work)
-    for line in wrong[:20]:
-        print(line)
-    print(f"oracle_optimizers: {'%d differences' % len(wrong) if wrong else 'equal'}")
-    sys.exit(bool(wrong))
+def check_every_optimizer(binary, work):
+    return check_variants(binary, work, VARIANTS)
+
+
+def check_every_resume(binary, work):
+    return [line for name, options in RESUMED.items() for line in check_resume(binary, work, name, options)]
 
 
 if __name__ == "__main__":
-    main()
+    run_program(__doc__, self_test, check_every_optimizer, check_every_resume, check_other_optimizer)

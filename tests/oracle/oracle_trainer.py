@@ -359,8 +359,9 @@ def self_test(binary, work):
     return missed
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def run_program(document, self_test, *checks):
+    """main() of an oracle of training. checks: give lines that say how (program, work) differ."""
+    parser = argparse.ArgumentParser(description=document)
     parser.add_argument("--bin", required=True, type=pathlib.Path)
     parser.add_argument("--self-test", action="store_true")
     arguments = parser.parse_args()
@@ -374,12 +375,12 @@ def main():
             missed = self_test(binary, work)
             print(f"self-test: {'missed ' + ', '.join(missed) if missed else 'every planted difference was found'}")
             sys.exit(bool(missed))
-        wrong = check_variants(binary, work) + check_resume(binary, work) + check_tensorboard(binary, work)
+        wrong = [line for check in checks for line in check(binary, work)]
     for line in wrong[:20]:
         print(line)
-    print(f"oracle_trainer: {'%d differences' % len(wrong) if wrong else 'equal'}")
+    print(f"{pathlib.Path(sys.argv[0]).stem}: {'%d differences' % len(wrong) if wrong else 'equal'}")
     sys.exit(bool(wrong))
 
 
 if __name__ == "__main__":
-    main()
+    run_program(__doc__, self_test, check_variants, check_resume, check_tensorboard)

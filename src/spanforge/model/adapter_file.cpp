@@ -77,6 +77,14 @@ std::string peft_name(std::string_view parameter_name) {
   return std::string(kFront) + std::string(parameter_name);
 }
 
+std::vector<const Parameter*> adapter_parameters(const std::vector<Parameter>& all, bool saves_head) {
+  std::vector<const Parameter*> held;
+  for (const Parameter& parameter : all) {
+    if (parameter.is_adapter || (parameter.trainable && saves_head)) held.push_back(&parameter);
+  }
+  return held;
+}
+
 void read_adapter_weights(const fs::path& directory, std::span<const Parameter* const> wanted,
                           const std::function<float*(const Parameter&)>& destination) {
   const WeightFiles files = open_weights(directory);

@@ -52,8 +52,12 @@ std::string adapter_config_text(const AdapterConfig& config);
 // base_model.model.NAME.
 std::string peft_name(std::string_view parameter_name);
 
+// What an adapter's weight file holds, of the parameters of a model with adapters: A and B of each, and
+// the head where it saves one.
+std::vector<const Parameter*> adapter_parameters(const std::vector<Parameter>& all, bool saves_head);
+
 // Fills what `destination` gives for each of the wanted parameters (its size in floats) from the
-// weight file of a directory. wanted: the A and B of every adapter, and the head where saves_head.
+// weight file of a directory. wanted: adapter_parameters().
 // Errors: Error{kBadModel, file} naming each weight that is missing, misshaped, there twice,
 // unknown or not finite; Error{kIo} where there is no file.
 void read_adapter_weights(const std::filesystem::path& directory,

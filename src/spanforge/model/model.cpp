@@ -46,11 +46,8 @@ struct QuestionAnsweringModel::Impl {
     return precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
   }
   void read_adapter(const std::filesystem::path& directory) {
-    const bool has_head = read_adapter_config(directory).saves_head;
-    std::vector<const Parameter*> wanted = saved();
-    std::erase_if(wanted,
-                  [&](const Parameter* parameter) { return !parameter->is_adapter && !has_head; });
-    read_adapter_weights(directory, wanted,
+    const bool saves_head = read_adapter_config(directory).saves_head;
+    read_adapter_weights(directory, adapter_parameters(table.rows, saves_head),
                          [&](const Parameter& parameter) { return address(parameter); });
   }
   void refresh_shadow() {
@@ -70,14 +67,6 @@ struct QuestionAnsweringModel::Impl {
             .adapter_scale = static_cast<float>(table.lora.scale())};
   }
   bool has_adapters() const { return table.lora.rank > 0; }
-  // Parameters that save() writes: all, or an adapter's.
-  std::vector<const Parameter*> saved() const {
-    std::vector<const Parameter*> rows;
-    for (const Parameter& parameter : table.rows) {
-      if (parameter.trainable || !has_adapters()) rows.push_back(&parameter);
-    }
-    return rows;
-  }
   float* address(const Parameter& parameter) const {
     return weights().as<float>() + parameter.offset;
   }
@@ -147,7 +136,7 @@ QuestionAnsweringModel QuestionAnsweringModel::load_merged(const ModelDirectory&
   }
   const auto merge = [&](const std::vector<AdapterPart<Tensor>>& adapters, const Tensor& weight) {
     for (const AdapterPart<Tensor>& adapter : adapters) {
-      const Tensor b = make_tensor(adapter.b.as<float>(), adapter.b.rows, adapter.b.cols);
+      const Tensor& b = adapter.b;
       std::vector<float> memory(b.as<float>(), b.as<float>() + b.size());
       const Tensor scaled = make_tensor(memory.data(), b.rows, b.cols);
       ops::scale(scaled, static_cast<float>(parts.impl_->table.lora.scale()));
@@ -282,7 +271,8 @@ void QuestionAnsweringModel::save(const std::filesystem::path& directory) const 
   spanforge::create_directories(directory);
   if (impl_->has_adapters()) {
     write_file_atomic(directory / kAdapterConfigFile, adapter_config_text(impl_->adapter));
-    write_adapter_weights(directory, impl_->saved(), impl_->weights());
+    write_adapter_weights(directory, adapter_parameters(parameters(), /*saves_head=*/true),
+                          impl_->weights());
     return;
   }
   write_file_atomic(directory / "config.json", impl_->config.to_json_text());
@@ -302,8 +292,13 @@ void QuestionAnsweringModel::load_weights(const std::filesystem::path& directory
 }
 
 uint64_t QuestionAnsweringModel::saved_bytes() const {
+  // An adapter's files hold what learns, others hold all.
   uint64_t elements = 0;
-  for (const Parameter* parameter : impl_->saved()) elements += static_cast<uint64_t>(parameter->size);
+  for (const Parameter& parameter : parameters()) {
+    if (parameter.trainable || !impl_->has_adapters()) {
+      elements += static_cast<uint64_t>(parameter.size);
+    }
+  }
   return elements * sizeof(float);
 }
 

@@ -47,12 +47,8 @@ bool prove_adapter(const ModelDirectory& directory, const EncoderSpec& spec,
   learning.lora = read_adapter_lora(directory.path, config);
   const bool has_head = read_adapter_config(directory.path).saves_head;
   const ParameterTable table = build_parameter_table(spec, config, learning);
-  std::vector<const Parameter*> wanted;
-  for (const Parameter& parameter : table.rows) {
-    if (parameter.is_adapter || (parameter.trainable && has_head)) wanted.push_back(&parameter);
-  }
   std::vector<float> memory;
-  read_adapter_weights(directory.path, wanted, [&](const Parameter& parameter) {
+  read_adapter_weights(directory.path, adapter_parameters(table.rows, has_head), [&](const Parameter& parameter) {
     memory.resize(static_cast<size_t>(parameter.size));
     return memory.data();
   });

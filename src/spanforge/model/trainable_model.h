@@ -46,8 +46,6 @@ struct Learning {
   bool embeddings = true;                                // false: tables, their norm and projection are frozen
   std::vector<std::pair<int32_t, int32_t>> frozen_layers;  // first and last, from 0
   LoraConfig lora;  // with a rank: adapters and the head learn, nothing else does
-
-  bool all() const { return embeddings && frozen_layers.empty() && lora.rank == 0; }
 };
 
 struct DropoutSeeds {  // training only

@@ -22,13 +22,13 @@ std::string_view bytes_of(const T* data, int64_t count) {
   return {reinterpret_cast<const char*>(data), static_cast<size_t>(count) * sizeof(T)};
 }
 
-// Decaying parameters first: HF's two groups, concatenated.
-std::vector<const Parameter*> optimizer_order(const TrainableModel& model,
-                                              const Optimizer& optimizer) {
-  std::vector<const Parameter*> order = module_order(model);
-  std::erase_if(order, [&](const Parameter* p) {
-    return std::none_of(optimizer.parameters().begin(), optimizer.parameters().end(),
-                        [&](const TrainedParameter& trained) { return trained.row == p; });
+// Decaying parameters first: HF's two groups, concatenated, each in the order of torch's
+// named_parameters().
+std::vector<const Parameter*> optimizer_order(const Optimizer& optimizer) {
+  std::vector<const Parameter*> order;
+  for (const TrainedParameter& trained : optimizer.parameters()) order.push_back(trained.row);
+  std::sort(order.begin(), order.end(), [](const Parameter* a, const Parameter* b) {
+    return a->module_index < b->module_index;
   });
   std::stable_partition(order.begin(), order.end(), [](const Parameter* p) { return p->decays; });
   return order;
@@ -88,7 +88,7 @@ class OptimizerReader {
                   const Optimizer& optimizer, int64_t global_step)
       : place_(file.string()),
         file_(file),
-        order_(optimizer_order(model, optimizer)),
+        order_(optimizer_order(optimizer)),
         optimizer_(optimizer),
         step_(global_step) {}
 
@@ -215,20 +215,11 @@ std::array<uint32_t, 624> mersenne_state(uint32_t seed) {
 
 }  // namespace
 
-std::vector<const Parameter*> module_order(const TrainableModel& model) {
-  std::vector<const Parameter*> order;
-  for (const Parameter& parameter : model.parameters()) order.push_back(&parameter);
-  std::sort(order.begin(), order.end(), [](const Parameter* a, const Parameter* b) {
-    return a->module_index < b->module_index;
-  });
-  return order;
-}
-
 void write_optimizer_file(const std::filesystem::path& file, const TrainableModel& model,
                           const Optimizer& optimizer, const OptimizerState& state,
                           const TrainingArguments& arguments, int64_t global_step,
                           double next_rate) {
-  const std::vector<const Parameter*> order = optimizer_order(model, optimizer);
+  const std::vector<const Parameter*> order = optimizer_order(optimizer);
   const StepForm form = optimizer.step_form();
   // One number a parameter: torch counts them up in place, each in its own storage.
   const std::vector<float> steps(order.size(), static_cast<float>(global_step));

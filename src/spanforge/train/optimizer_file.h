@@ -15,9 +15,6 @@
 
 namespace spanforge {
 
-// The model's parameters in the order of torch's named_parameters().
-std::vector<const Parameter*> module_order(const TrainableModel& model);
-
 // next_rate: the learning rate of the step to come, which is what HF's files hold. global_step:
 // updates done.
 void write_optimizer_file(const std::filesystem::path& file, const TrainableModel& model,

@@ -84,7 +84,7 @@ class SetupBuilder {
   // Settles the adapters' options that were not given in the arguments, so that they are saved and hold
   // on resume.
   Learning settle_learning(const ModelDirectory& directory, const ModelConfig& config) {
-    Learning learning = choose_learning(directory, config);
+    Learning learning = learning_of(directory, config);
     if (const LoraConfig& lora = learning.lora; lora.rank > 0) {
       if (!arguments_.is_given("lora_rank")) arguments_.lora_rank = lora.rank;
       if (!arguments_.is_given("lora_alpha")) arguments_.lora_alpha = lora.alpha;
@@ -94,10 +94,10 @@ class SetupBuilder {
     return learning;
   }
 
-  Learning choose_learning(const ModelDirectory& directory, const ModelConfig& config) const {
-    if (!directory.is_adapter()) return spanforge::choose_learning(arguments_, config, nullptr);
+  Learning learning_of(const ModelDirectory& directory, const ModelConfig& config) const {
+    if (!directory.is_adapter()) return choose_learning(arguments_, config, nullptr);
     const LoraConfig lora = read_adapter_lora(directory.path, config);
-    return spanforge::choose_learning(arguments_, config, &lora);
+    return choose_learning(arguments_, config, &lora);
   }
 
   // What --model means; a hub id's files are downloaded.

@@ -1,0 +1,26 @@
+#pragma once
+// A tokenizer's fast path beside its parts, which define what the tokens are.
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "spanforge/text/tokenizer_impl.h"
+
+namespace spanforge::testing {
+
+// Compares where the fast path takes the text; whether it does.
+inline bool fast_path_agrees(const Tokenizer::Impl& impl, const std::string& text) {
+  const TokenBuffer before{{1}, {{2, 3}}, {4}, {}};
+  TokenBuffer fast = before, parts = before;
+  std::vector<SpeltToken> ends;
+  const bool taken = impl.fast_path->tokenize(text, fast);
+  if (taken) impl.tokenize_by_parts(text, parts, nullptr, ends);
+  EXPECT_EQ(fast.ids, parts.ids) << text;
+  EXPECT_EQ(fast.offsets, parts.offsets) << text;
+  EXPECT_EQ(fast.word_ids, parts.word_ids) << text;
+  return taken;
+}
+
+}  // namespace spanforge::testing
