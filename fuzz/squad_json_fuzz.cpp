@@ -2,17 +2,20 @@
 // check, statistics, split, baselines, features; its rows written anew give the same dataset.
 // A survey reads whatever a load does; repairs (an odd size: those to be asked for too) hold, and are
 // done once.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "spanforge/base/utf8.h"
 #include "spanforge/data/baseline.h"
 #include "spanforge/data/check.h"
 #include "spanforge/data/convert.h"
 #include "spanforge/data/repair.h"
 #include "spanforge/data/rewrite.h"
 #include "spanforge/data/show.h"
+#include "spanforge/data/source_text.h"
 #include "spanforge/data/split.h"
 #include "spanforge/data/stats.h"
 #include "spanforge/features/feature_set.h"
@@ -101,6 +104,21 @@ void reload(const Dataset& dataset) {
   }
 }
 
+// Bytes that no UTF-8 text has: which encoding they are read as is a guess, and other bytes beside
+// them may change it.
+bool is_damaged(std::string_view text) {
+  const auto is_control = [](char c) { return c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r'; };
+  return find_invalid_utf8(text) || std::ranges::any_of(text, is_control);
+}
+
+bool reads_as_utf8(std::string_view text) {
+  try {
+    return read_source_text(text, "fixed.json", "").encoding == "UTF-8";
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 void repair(std::string_view text, const RepairOptions& options) {
   const Dataset dataset = read_dataset_text(text, "fuzzed.json");
   const RepairPlan plan = plan_repairs(dataset, options);
@@ -115,6 +133,7 @@ void repair(std::string_view text, const RepairOptions& options) {
     done = change.end;
   }
   fixed += text.substr(done);
+  if (is_damaged(text) && !reads_as_utf8(fixed)) return;
   const Dataset again = read_dataset_text(fixed, "fixed.json");
   require(again.examples.size() == dataset.examples.size());
   require(plan.repairs.empty() == (fixed == text));

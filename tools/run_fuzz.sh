@@ -77,6 +77,8 @@ run_target() {
   echo "$name: ${runs:-0} executions in $seconds s of processor time," \
     "$all_runs in all in $all_seconds s, ${edges:-cov: 0}," \
     "$((after - before)) findings$([ $status = 0 ] || echo ", exit $status: see $log")"
+  # A log elsewhere may be gone with its machine: the input, and where it failed.
+  [ $status = 0 ] || grep -E 'Base64:|ERROR:|SUMMARY:|#[0-9]+ .*(/src/|/fuzz/)' "$log" | head -20
   [ $status = 0 ]
 }
 export -f run_target

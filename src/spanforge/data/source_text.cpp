@@ -91,13 +91,28 @@ UnitCounts count_units(std::string_view sample, bool little) {
   return counts;
 }
 
-// UTF-16 without a mark: a good part of the bytes are zeros, or the bytes are no UTF-8.
-std::optional<std::string_view> guess_utf16(std::string_view bytes, bool is_utf8) {
-  const std::string_view sample = bytes.substr(0, size_t{64} << 10);
-  const auto zeros = static_cast<size_t>(std::ranges::count(sample, '\0'));
-  if (bytes.size() % 2 != 0 || zeros == 0 || (is_utf8 && zeros * 4 < sample.size())) {
-    return std::nullopt;
+// Bytes of the sample that UTF-8 text does not have: those of no sound sequence, and control
+// characters. One broken byte is such a byte, too: only many of them speak of another encoding.
+size_t count_odd_for_utf8(std::string_view sample) {
+  size_t odd = 0;
+  while (!sample.empty()) {
+    const std::optional<size_t> invalid = find_invalid_utf8(sample);
+    odd += static_cast<size_t>(std::ranges::count_if(sample.substr(0, invalid.value_or(sample.size())), [](char c) {
+      return (c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
+    }));
+    if (!invalid) break;
+    ++odd;
+    sample.remove_prefix(*invalid + 1);
   }
+  return odd;
+}
+
+// UTF-16 without a mark. Its ASCII characters have a zero each; of others most have a byte that is
+// odd for UTF-8 (Chinese, Korean, Cyrillic, Thai ...: a seventh of the bytes and more).
+std::optional<std::string_view> guess_utf16(std::string_view bytes) {
+  const std::string_view sample = bytes.substr(0, size_t{64} << 10);
+  if (bytes.size() % 2 != 0 || sample.find('\0') == std::string_view::npos) return std::nullopt;
+  if (count_odd_for_utf8(sample) * 16 < sample.size()) return std::nullopt;
   const UnitCounts little = count_units(sample, true), big = count_units(sample, false);
   const bool is_little = std::pair(little.marks, little.ascii) > std::pair(big.marks, big.ascii);
   const UnitCounts& better = is_little ? little : big;
@@ -220,11 +235,10 @@ SourceText read_source_text(std::string_view bytes, const std::filesystem::path&
   if (mark != kMarks.end()) {
     return converted_from(bytes, mark->bytes.size(), std::string(mark->encoding), file);
   }
-  const bool is_utf8 = is_utf8_sample(bytes);
-  if (const auto guess = guess_utf16(bytes, is_utf8)) {
+  if (const auto guess = guess_utf16(bytes)) {
     return converted_from(bytes, 0, std::string(*guess), file);
   }
-  if (is_utf8 || !reads_as_chinese(bytes.substr(0, kSample))) return plain(bytes);
+  if (is_utf8_sample(bytes) || !reads_as_chinese(bytes.substr(0, kSample))) return plain(bytes);
   const ConverterPtr gb = open_converter("GB18030");
   SourceText source;
   source.encoding = "GB18030";

@@ -81,7 +81,6 @@ class TableRows {
   TableRows(std::string_view text, const std::string& file, const ReadOptions& options)
       : text_(text),
         file_(file),
-        options_(options),
         shape_(find_shape(text, file)),
         names_(header_of(text, shape_)),
         vote_(label_studio_units()),
@@ -307,7 +306,6 @@ class TableRows {
 
   std::string_view text_;
   const std::string& file_;
-  const ReadOptions& options_;
   TableShape shape_;
   std::vector<std::string> names_;
   PartColumns parts_;
