@@ -26,4 +26,12 @@ void bias_activation(const Tensor& x,     // [T,F] f32 or bf16; overwritten by z
 void bias_activation_backward(const Tensor& dy, const Tensor& z, Activation activation,
                               const Tensor& dx, const Tensor& dbias);
 
+// Gated (Shazeer 2020): y = act(u) * g, where x is u and g side by side.
+void gated_activation(const Tensor& x,  // [T,2F] f32 or bf16
+                      Activation activation,
+                      const Tensor& y);  // [T,F] dtype of x
+
+void gated_activation_backward(const Tensor& dy, const Tensor& x, Activation activation,
+                               const Tensor& dx);  // [T,2F], overwritten; not x
+
 }  // namespace spanforge::ops
