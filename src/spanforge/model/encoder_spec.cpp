@@ -54,14 +54,40 @@ std::string EncoderSpec::block_module(size_t index) const {
   return layers.inside.empty() ? module : module + "." + std::string(layers.inside);
 }
 
-std::vector<std::string_view> EncoderSpec::block_modules_in_order() const {
-  std::vector<std::string_view> modules = {block.query,          block.key,
-                                           block.value,          block.attention_output,
-                                           block.attention_norm, block.intermediate,
-                                           block.output};
-  modules.insert(block.declares_output_norm_first ? modules.begin() : modules.end(),
-                 block.output_norm);
+std::string_view EncoderSpec::block_name(BlockRole role) const {
+  for (const BlockModule& module : block.modules) {
+    if (module.role == role) return module.name;
+  }
+  return {};
+}
+
+std::vector<BlockLinearModule> EncoderSpec::block_linear_modules(const ModelConfig& config) const {
+  const int64_t hidden = config.hidden_size, inner = config.intermediate_size;
+  struct Row {
+    BlockRole role;
+    BlockLinear linear;
+    int64_t out, in;
+  };
+  const Row rows[] = {{BlockRole::kQuery, BlockLinear::kQkv, hidden, hidden},
+                      {BlockRole::kKey, BlockLinear::kQkv, hidden, hidden},
+                      {BlockRole::kValue, BlockLinear::kQkv, hidden, hidden},
+                      {BlockRole::kAttentionOutput, BlockLinear::kAttentionOutput, hidden, hidden},
+                      {BlockRole::kIntermediate, BlockLinear::kIntermediate, inner, hidden},
+                      {BlockRole::kOutput, BlockLinear::kOutput, hidden, inner}};
+  std::vector<BlockLinearModule> modules;
+  for (const Row& row : rows) {
+    const std::string_view name = block_name(row.role);
+    if (name.empty()) continue;
+    const bool goes_on = !modules.empty() && modules.back().linear == row.linear;
+    const int64_t first = goes_on ? modules.back().first_output + modules.back().out : 0;
+    modules.push_back({name, row.linear, row.out, row.in, first});
+  }
   return modules;
+}
+
+const char* block_linear_name(BlockLinear linear) {
+  constexpr const char* kNames[] = {"qkv", "attention_output", "intermediate", "output"};
+  return kNames[static_cast<size_t>(linear)];
 }
 
 const EncoderSpec& encoder_spec(std::string_view model_type, ErrorCode code,

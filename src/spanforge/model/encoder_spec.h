@@ -59,13 +59,42 @@ struct EmbeddingsSpec {
   bool always_projected = false;                            // false: only where E is not H
 };
 
-// Module names of one post-norm block, below its layer.
+// What a module of a block is for.
+enum class BlockRole {
+  kQuery,
+  kKey,
+  kValue,
+  kAttentionOutput,
+  kAttentionNorm,
+  kIntermediate,
+  kOutput,
+  kOutputNorm,
+};
+
+struct BlockModule {
+  BlockRole role;
+  std::string_view name;  // below the block's module
+};
+
+// One post-norm block.
 struct BlockSpec {
-  std::string_view query, key, value;
-  std::string_view attention_output, attention_norm;
-  std::string_view intermediate;
-  std::string_view output, output_norm;
-  bool declares_output_norm_first = false;  // HF's class does; optimiser files follow that order
+  std::vector<BlockModule> modules;  // in the order of HF's class: optimiser files follow it
+};
+
+// The linear layers of a block, in the order in which it runs them.
+enum class BlockLinear : size_t { kQkv, kAttentionOutput, kIntermediate, kOutput };
+constexpr size_t kBlockLinears = 4;
+constexpr BlockLinear kAllBlockLinears[kBlockLinears] = {
+    BlockLinear::kQkv, BlockLinear::kAttentionOutput, BlockLinear::kIntermediate,
+    BlockLinear::kOutput};
+const char* block_linear_name(BlockLinear linear);  // "qkv", "attention_output", ...
+
+// A module that is a linear layer of a block, or a part of one: its rows [out,in] are the layer's from
+// first_output on.
+struct BlockLinearModule {
+  std::string_view name;  // below the block's module
+  BlockLinear linear;
+  int64_t out, in, first_output;
 };
 
 struct LayersSpec {
@@ -110,8 +139,10 @@ struct EncoderSpec {
   size_t block_of(int32_t layer, const ModelConfig& config) const;
   // Below base_prefix.
   std::string block_module(size_t index) const;
-  // Of a block, below its module, as HF declares them.
-  std::vector<std::string_view> block_modules_in_order() const;
+  // Below the block's module; "" where a block has none of that role.
+  std::string_view block_name(BlockRole role) const;
+  // In the order in which a block runs them.
+  std::vector<BlockLinearModule> block_linear_modules(const ModelConfig& config) const;
 };
 
 // Error{code, place} naming the types that are supported.

@@ -100,22 +100,12 @@ class Int8Weights : public AnsweringWeights {
     for (const Parameter* parameter : plain_parameters(table)) {
       plain_.emplace(parameter->offset, floats(parameter->name, parameter->shape));
     }
-    for (const Slot& slot : table.parts.embeddings) parts.embeddings.push_back(plain(slot));
-    parts.embedding_norm = norm(table.parts.embedding_norm);
-    if (const auto& part = table.parts.projection) {
-      parts.projection = {plain(part->weight), plain(part->bias)};
-    }
-    for (size_t i = 0; i < table.parts.blocks.size(); ++i) {
-      const BlockPart<Slot>& from = table.parts.blocks[i];
-      auto& block = parts.blocks.emplace_back();
-      for (const BlockLinear which : kAllBlockLinears) {
-        linear_of(block, which) =
-            linear(linear_name(spec, i, which), linear_of(from, which).weight);
-      }
-      block.attention_norm = norm(from.attention_norm);
-      block.output_norm = norm(from.output_norm);
-    }
-    parts.head = {plain(table.parts.head.weight), plain(table.parts.head.bias)};
+    parts = map_parts<Tensor, ops::PackedLinear>(
+        table.parts,
+        [&](const Slot& slot) { return slot.empty() ? Tensor() : plain_.at(slot.offset); },
+        [&](const LinearPart<Slot>& layer, size_t block, BlockLinear which) {
+          return linear(linear_name(spec, block, which), layer);
+        });
     if (used_ + 1 < file_.tensors().size()) {  // but for the padding
       fail("has tensors that the model of config.json does not");
     }
@@ -150,16 +140,13 @@ class Int8Weights : public AnsweringWeights {
     return tensor;
   }
 
-  const Tensor& plain(const Slot& slot) const { return plain_.at(slot.offset); }
-  NormPart<Tensor> norm(const NormPart<Slot>& slots) const {
-    return {plain(slots.gamma), plain(slots.beta)};
-  }
-
-  ops::PackedLinear linear(const std::string& name, const Slot& weight) {
+  ops::PackedLinear linear(const std::string& name, const LinearPart<Slot>& layer) {
+    const Slot& weight = layer.weight;
     const std::string_view packed =
         bytes(name + ".weight", StoredType::kI8, packed_shape(weight));
     const Tensor scales = floats(name + ".weight_scale", {weight.rows});
-    const Tensor bias = floats(name + ".bias", {weight.rows});
+    const Tensor bias =
+        layer.bias.empty() ? Tensor() : floats(name + ".bias", {weight.rows});
     const Tensor stored_range = floats(name + ".input_range", {2});
     const float scale = stored_range.as<float>()[0], zero = stored_range.as<float>()[1];
     if (!(scale > 0) || !(zero >= 0) || !(zero <= 255) || zero != std::floor(zero)) {
@@ -204,7 +191,9 @@ void write_int8_file(const std::filesystem::path& directory, const QuestionAnswe
       const ops::InputRange& range = ranges[block][static_cast<size_t>(which)];
       writer.add_packed(name + ".weight", packed_shape(slot), std::move(packed.packed));
       writer.add_floats(name + ".weight_scale", std::move(packed.scales));
-      writer.add_floats(name + ".bias", {slot.rows}, part.bias.as<float>(), slot.rows);
+      if (!part.bias.empty()) {
+        writer.add_floats(name + ".bias", {slot.rows}, part.bias.as<float>(), slot.rows);
+      }
       writer.add_floats(name + ".input_range",
                         {range.scale, static_cast<float>(range.zero_point)});
     }

@@ -93,9 +93,9 @@ std::vector<std::string> linear_modules(const EncoderSpec& spec, const ModelConf
     modules.push_back(prefix + std::string(spec.embeddings.projection));
   const auto blocks = static_cast<size_t>(config.*spec.layers.blocks);
   for (size_t i = 0; i < blocks; ++i) {
-    for (const std::string_view module : spec.block_modules_in_order()) {
-      if (module == spec.block.attention_norm || module == spec.block.output_norm) continue;
-      modules.push_back(prefix + spec.block_module(i) + "." + std::string(module));
+    for (const BlockModule& module : spec.block.modules) {
+      if (module.role == BlockRole::kAttentionNorm || module.role == BlockRole::kOutputNorm) continue;
+      modules.push_back(prefix + spec.block_module(i) + "." + std::string(module.name));
     }
   }
   return modules;
@@ -105,7 +105,7 @@ LoraConfig settle_targets(LoraConfig lora, const EncoderSpec& spec, const ModelC
                           ErrorCode code, const std::string& place) {
   check_numbers(lora, code, place);
   if (lora.targets.empty()) {
-    lora.targets = {last_part(spec.block.query), last_part(spec.block.value)};
+    lora.targets = {last_part(spec.block_name(BlockRole::kQuery)), last_part(spec.block_name(BlockRole::kValue))};
   }
   const std::vector<std::string> modules = linear_modules(spec, config);
   if (std::any_of(lora.targets.begin(), lora.targets.end(), is_all_linear)) {

@@ -18,18 +18,9 @@ class MergedWeights : public AnsweringWeights {
         encoder_spec(model_.config().model_type, ErrorCode::kBadModel, "config.json");
     const ModelParts<Tensor> from =
         bind_parts(build_parameter_table(spec, model_.config()), model_.all_weights(), {});
-    parts.embeddings = from.embeddings;
-    parts.embedding_norm = from.embedding_norm;
-    parts.projection = from.projection;
-    for (const BlockPart<Tensor>& block : from.blocks) {
-      auto& packed = parts.blocks.emplace_back();
-      for (const BlockLinear which : kAllBlockLinears) {
-        linear_of(packed, which) = pack(linear_of(block, which), precision);
-      }
-      packed.attention_norm = block.attention_norm;
-      packed.output_norm = block.output_norm;
-    }
-    parts.head = from.head;
+    parts = map_parts<Tensor, ops::PackedLinear>(
+        from, [](const Tensor& tensor) { return tensor; },
+        [&](const LinearPart<Tensor>& layer, size_t, BlockLinear) { return pack(layer, precision); });
   }
 
  private:

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <initializer_list>
 #include <iterator>
 
 #include "spanforge/base/keyed_hash.h"
@@ -67,41 +66,35 @@ class TableBuilder {
   }
 
   void add_block(size_t index, BlockPart<Slot>& block) {
-    const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
     const std::string prefix = base(spec_.block_module(index)) + ".";
-    const auto in_layer = [&](std::string_view module) { return prefix + std::string(module); };
-    const BlockSpec& names = spec_.block;
-    block.output_norm = norm(in_layer(names.output_norm), hidden);
-    block.output = linear({in_layer(names.output)}, hidden, inner);
-    block.intermediate = linear({in_layer(names.intermediate)}, inner, hidden);
-    block.attention_norm = norm(in_layer(names.attention_norm), hidden);
-    block.attention_output = linear({in_layer(names.attention_output)}, hidden, hidden);
-    block.qkv =
-        linear({in_layer(names.query), in_layer(names.key), in_layer(names.value)}, hidden, hidden);
-  }
-
-  // Which linear layer of a block a module is, or is a third of.
-  struct BlockModule {
-    std::string_view name;
-    BlockLinear linear;
-    int64_t out, in, first_output;
-  };
-  std::vector<BlockModule> block_linear_modules() const {
-    const int64_t hidden = config_.hidden_size, inner = config_.intermediate_size;
-    const BlockSpec& names = spec_.block;
-    return {{names.query, BlockLinear::kQkv, hidden, hidden, 0},
-            {names.key, BlockLinear::kQkv, hidden, hidden, hidden},
-            {names.value, BlockLinear::kQkv, hidden, hidden, 2 * hidden},
-            {names.attention_output, BlockLinear::kAttentionOutput, hidden, hidden, 0},
-            {names.intermediate, BlockLinear::kIntermediate, inner, hidden, 0},
-            {names.output, BlockLinear::kOutput, hidden, inner, 0}};
+    const std::vector<BlockLinearModule> modules = spec_.block_linear_modules(config_);
+    const auto linear_of_block = [&](BlockLinear which) {
+      std::vector<std::string> names;
+      int64_t out = 0, in = 0;
+      for (const BlockLinearModule& module : modules) {
+        if (module.linear != which) continue;
+        names.push_back(prefix + std::string(module.name));
+        out = module.out;
+        in = module.in;
+      }
+      return linear(names, out, in);
+    };
+    const auto norm_of_block = [&](BlockRole role) {
+      return norm(prefix + std::string(spec_.block_name(role)), config_.hidden_size);
+    };
+    block.output_norm = norm_of_block(BlockRole::kOutputNorm);
+    block.output = linear_of_block(BlockLinear::kOutput);
+    block.intermediate = linear_of_block(BlockLinear::kIntermediate);
+    block.attention_norm = norm_of_block(BlockRole::kAttentionNorm);
+    block.attention_output = linear_of_block(BlockLinear::kAttentionOutput);
+    block.qkv = linear_of_block(BlockLinear::kQkv);
   }
 
   void add_adapters(size_t index, BlockPart<Slot>& block) {
-    const std::vector<BlockModule> modules = block_linear_modules();
+    const std::vector<BlockLinearModule> modules = spec_.block_linear_modules(config_);
     const std::string prefix = base(spec_.block_module(index)) + ".";
     for (size_t i = modules.size(); i-- > 0;) {  // reverse execution
-      const BlockModule& module = modules[i];
+      const BlockLinearModule& module = modules[i];
       add_adapter(prefix + std::string(module.name), module.out, module.in, module.first_output,
                   static_cast<uint32_t>(i), block.adapters[static_cast<size_t>(module.linear)]);
     }
@@ -159,8 +152,8 @@ class TableBuilder {
     modules.push_back(base(spec_.embeddings.projection));
     for (size_t block = 0; block < table_.parts.blocks.size(); ++block) {
       const std::string prefix = base(spec_.block_module(block)) + ".";
-      for (const std::string_view module : spec_.block_modules_in_order()) {
-        modules.push_back(prefix + std::string(module));
+      for (const BlockModule& module : spec_.block.modules) {
+        modules.push_back(prefix + std::string(module.name));
       }
     }
     modules.emplace_back(spec_.head);
@@ -179,7 +172,7 @@ class TableBuilder {
   }
 
   // Several modules of one shape become one matrix, [modules * out, in].
-  LinearPart<Slot> linear(std::initializer_list<std::string> modules, int64_t out, int64_t in) {
+  LinearPart<Slot> linear(const std::vector<std::string>& modules, int64_t out, int64_t in) {
     const int64_t count = static_cast<int64_t>(modules.size());
     align();
     LinearPart<Slot> part{{end_, count * out, in}, {}};
@@ -247,17 +240,12 @@ class TableBuilder {
 };
 
 Tensor cut(const Tensor& arena, const Slot& slot) {
-  if (slot.offset >= arena.cols) return {};
+  if (slot.empty() || slot.offset >= arena.cols) return {};
   auto* data = static_cast<std::byte*>(arena.data) + slot.offset * dtype_size(arena.dtype);
   return make_tensor(static_cast<void*>(data), arena.dtype, slot.rows, slot.cols);
 }
 
 }  // namespace
-
-const char* block_linear_name(BlockLinear linear) {
-  constexpr const char* kNames[] = {"qkv", "attention_output", "intermediate", "output"};
-  return kNames[static_cast<size_t>(linear)];
-}
 
 ParameterTable build_parameter_table(const EncoderSpec& spec, const ModelConfig& config,
                                      const Learning& learning) {
@@ -267,38 +255,24 @@ ParameterTable build_parameter_table(const EncoderSpec& spec, const ModelConfig&
 ModelParts<Tensor> bind_parts(const ParameterTable& table, const Tensor& arena,
                               const Tensor& gemm_weights) {
   const Tensor& matrices = gemm_weights.empty() ? arena : gemm_weights;
-  const auto linear = [&](const LinearPart<Slot>& part) {
-    return LinearPart<Tensor>{cut(matrices, part.weight), cut(arena, part.bias)};
-  };
-  const auto norm = [&](const NormPart<Slot>& part) {
-    return NormPart<Tensor>{cut(arena, part.gamma), cut(arena, part.beta)};
-  };
-  const auto adapters = [&](const std::vector<AdapterPart<Slot>>& parts, const Tensor& from) {
+  const auto adapters = [](const std::vector<AdapterPart<Slot>>& parts, const Tensor& from) {
     std::vector<AdapterPart<Tensor>> cuts;
     for (const AdapterPart<Slot>& part : parts) {
       cuts.push_back({cut(from, part.a), cut(from, part.b), part.first_output, part.site});
     }
     return cuts;
   };
-  ModelParts<Tensor> views;
-  for (const Slot& slot : table.parts.embeddings) views.embeddings.push_back(cut(arena, slot));
-  views.embedding_norm = norm(table.parts.embedding_norm);
-  if (const auto& part = table.parts.projection) {
-    views.projection = {cut(arena, part->weight), cut(arena, part->bias)};
-    views.projection_adapters = adapters(table.parts.projection_adapters, arena);
-  }
-  for (const BlockPart<Slot>& block : table.parts.blocks) {
-    views.blocks.push_back({.qkv = linear(block.qkv),
-                            .attention_output = linear(block.attention_output),
-                            .attention_norm = norm(block.attention_norm),
-                            .intermediate = linear(block.intermediate),
-                            .output = linear(block.output),
-                            .output_norm = norm(block.output_norm)});
-    for (size_t i = 0; i < block.adapters.size(); ++i) {
-      views.blocks.back().adapters[i] = adapters(block.adapters[i], matrices);
+  auto views = map_parts<Tensor, LinearPart<Tensor>>(
+      table.parts, [&](const Slot& slot) { return cut(arena, slot); },
+      [&](const LinearPart<Slot>& part, size_t, BlockLinear) {
+        return LinearPart<Tensor>{cut(matrices, part.weight), cut(arena, part.bias)};
+      });
+  views.projection_adapters = adapters(table.parts.projection_adapters, arena);
+  for (size_t i = 0; i < views.blocks.size(); ++i) {
+    for (size_t which = 0; which < kBlockLinears; ++which) {
+      views.blocks[i].adapters[which] = adapters(table.parts.blocks[i].adapters[which], matrices);
     }
   }
-  views.head = {cut(arena, table.parts.head.weight), cut(arena, table.parts.head.bias)};
   return views;
 }
 

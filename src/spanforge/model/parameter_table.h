@@ -21,9 +21,11 @@ namespace spanforge {
 
 constexpr int64_t kArenaAlignment = 32;  // elements: 64 bytes of bf16
 
-// A matrix's place in an arena; a vector is [1,n].
+// A matrix's place in an arena; a vector is [1,n]. Of what a model does not have, a bias say, the slot is
+// empty, as its tensor is.
 struct Slot {
   int64_t offset = 0, rows = 0, cols = 0;  // elements
+  bool empty() const { return rows == 0; }
 };
 
 // The parts of a model, of Slots (where they lie) or of Tensors (views of one arena). Linear: what the
@@ -63,14 +65,6 @@ struct ModelParts {
   LinearPart<T> head;                        // [2,H]
 };
 
-// The linear layers of a block, in the order in which it runs them.
-enum class BlockLinear : size_t { kQkv, kAttentionOutput, kIntermediate, kOutput };
-constexpr size_t kBlockLinears = 4;
-constexpr BlockLinear kAllBlockLinears[kBlockLinears] = {
-    BlockLinear::kQkv, BlockLinear::kAttentionOutput, BlockLinear::kIntermediate,
-    BlockLinear::kOutput};
-const char* block_linear_name(BlockLinear linear);  // "qkv", "attention_output", ...
-
 template <class T, class Linear>
 const Linear& linear_of(const BlockPart<T, Linear>& block, BlockLinear which) {
   const Linear* const all[kBlockLinears] = {&block.qkv, &block.attention_output,
@@ -80,6 +74,34 @@ const Linear& linear_of(const BlockPart<T, Linear>& block, BlockLinear which) {
 template <class T, class Linear>
 Linear& linear_of(BlockPart<T, Linear>& block, BlockLinear which) {
   return const_cast<Linear&>(linear_of(std::as_const(block), which));
+}
+
+// A model's parts made of another's, without adapters. plain(T) gives a U; linear(From, block, which)
+// gives a To for each linear layer of the blocks.
+template <class U, class To, class T, class From, class Plain, class Linear>
+ModelParts<U, To> map_parts(const ModelParts<T, From>& from, const Plain& plain,
+                            const Linear& linear) {
+  const auto norm = [&](const NormPart<T>& part) {
+    return NormPart<U>{plain(part.gamma), plain(part.beta)};
+  };
+  const auto matrix = [&](const LinearPart<T>& part) {
+    return LinearPart<U>{plain(part.weight), plain(part.bias)};
+  };
+  ModelParts<U, To> to;
+  for (const T& table : from.embeddings) to.embeddings.push_back(plain(table));
+  to.embedding_norm = norm(from.embedding_norm);
+  if (from.projection) to.projection = matrix(*from.projection);
+  for (size_t i = 0; i < from.blocks.size(); ++i) {
+    const BlockPart<T, From>& block = from.blocks[i];
+    BlockPart<U, To>& made = to.blocks.emplace_back();
+    for (const BlockLinear which : kAllBlockLinears) {
+      linear_of(made, which) = linear(linear_of(block, which), i, which);
+    }
+    made.attention_norm = norm(block.attention_norm);
+    made.output_norm = norm(block.output_norm);
+  }
+  to.head = matrix(from.head);
+  return to;
 }
 
 struct ParameterTable {

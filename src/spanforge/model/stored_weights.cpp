@@ -29,28 +29,17 @@ class StoredWeights : public AnsweringWeights {
   void expect_whole() const override { files_.expect_whole(); }
 
   const LoadReport& build(Precision precision) {
-    const ModelParts<Slot>& from = table_.parts;
-    for (const Slot& slot : from.embeddings) parts.embeddings.push_back(matrix(row_at(slot)));
-    parts.embedding_norm = norm(from.embedding_norm);
-    if (from.projection) {
-      parts.projection = {matrix(row_at(from.projection->weight)), vector(from.projection->bias)};
-    }
-    for (const BlockPart<Slot>& block : from.blocks) {
-      parts.blocks.push_back({.qkv = linear(block.qkv, precision),
-                              .attention_output = linear(block.attention_output, precision),
-                              .attention_norm = norm(block.attention_norm),
-                              .intermediate = linear(block.intermediate, precision),
-                              .output = linear(block.output, precision),
-                              .output_norm = norm(block.output_norm)});
-    }
-    parts.head = {matrix(row_at(from.head.weight)), vector(from.head.bias)};
+    parts = map_parts<Tensor, ops::PackedLinear>(
+        table_.parts,
+        [&](const Slot& slot) {
+          return slot.rows > 1 ? matrix(row_at_.at(slot.offset)) : vector(slot);
+        },
+        [&](const LinearPart<Slot>& layer, size_t, BlockLinear) { return linear(layer, precision); });
     complain_of_non_finite(files_, not_finite_);
     return match_.report;
   }
 
  private:
-  size_t row_at(const Slot& slot) const { return row_at_.at(slot.offset); }
-
   // The rows of the table that a slot consists of: one, or query, key and value.
   std::vector<size_t> rows_of(const Slot& slot) const {
     std::vector<size_t> rows;
@@ -97,6 +86,7 @@ class StoredWeights : public AnsweringWeights {
   }
 
   Tensor vector(const Slot& slot) {
+    if (slot.empty()) return {};
     float* const data = memory(slot.cols);
     int64_t filled = 0;
     for (const size_t row : rows_of(slot)) {
@@ -106,10 +96,6 @@ class StoredWeights : public AnsweringWeights {
       filled += size;
     }
     return make_tensor(data, 1, slot.cols);
-  }
-
-  NormPart<Tensor> norm(const NormPart<Slot>& slots) {
-    return {vector(slots.gamma), vector(slots.beta)};
   }
 
   ops::PackedLinear linear(const LinearPart<Slot>& slots, Precision precision) {

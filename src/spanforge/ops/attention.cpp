@@ -133,7 +133,8 @@ void attention(const Tensor& qkv, const AttentionShape& shape, const Dropout& dr
 }
 
 void attention_backward(const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& lse,
-                        const AttentionShape& shape, const Dropout& dropout, const Tensor& dqkv) {
+                        const AttentionShape& shape, const Dropout& dropout, const Tensor& dqkv,
+                        const RelativeGradients&) {
   constexpr const char* kOp = "attention_backward";
   check(kOp, qkv, shape, dropout, out, lse);
   require_matrix(kOp, "dout", dout, qkv.rows, out.cols, qkv.dtype);

@@ -27,15 +27,14 @@ EncoderSpec albert() {
   spec.layers = {.module = "encoder.albert_layer_groups",
                  .inside = "albert_layers.0",
                  .blocks = &Config::num_hidden_groups};
-  spec.block = {.query = "attention.query",
-                .key = "attention.key",
-                .value = "attention.value",
-                .attention_output = "attention.dense",
-                .attention_norm = "attention.LayerNorm",
-                .intermediate = "ffn",
-                .output = "ffn_output",
-                .output_norm = "full_layer_layer_norm",
-                .declares_output_norm_first = true};
+  spec.block.modules = {{BlockRole::kOutputNorm, "full_layer_layer_norm"},
+                        {BlockRole::kQuery, "attention.query"},
+                        {BlockRole::kKey, "attention.key"},
+                        {BlockRole::kValue, "attention.value"},
+                        {BlockRole::kAttentionOutput, "attention.dense"},
+                        {BlockRole::kAttentionNorm, "attention.LayerNorm"},
+                        {BlockRole::kIntermediate, "ffn"},
+                        {BlockRole::kOutput, "ffn_output"}};
   spec.dropout = {{DropoutSite::kEmbeddings, &Config::hidden_dropout_prob},
                   {DropoutSite::kAttention, &Config::attention_probs_dropout_prob},
                   {DropoutSite::kAttentionOutput, &Config::hidden_dropout_prob}};

@@ -26,14 +26,14 @@ EncoderSpec distilbert() {
   spec.defaults.head_dropout_prob = 0.1;
   spec.embeddings.tables.pop_back();
   spec.layers.module = "transformer.layer";
-  spec.block = {.query = "attention.q_lin",
-                .key = "attention.k_lin",
-                .value = "attention.v_lin",
-                .attention_output = "attention.out_lin",
-                .attention_norm = "sa_layer_norm",
-                .intermediate = "ffn.lin1",
-                .output = "ffn.lin2",
-                .output_norm = "output_layer_norm"};
+  spec.block.modules = {{BlockRole::kQuery, "attention.q_lin"},
+                        {BlockRole::kKey, "attention.k_lin"},
+                        {BlockRole::kValue, "attention.v_lin"},
+                        {BlockRole::kAttentionOutput, "attention.out_lin"},
+                        {BlockRole::kAttentionNorm, "sa_layer_norm"},
+                        {BlockRole::kIntermediate, "ffn.lin1"},
+                        {BlockRole::kOutput, "ffn.lin2"},
+                        {BlockRole::kOutputNorm, "output_layer_norm"}};
   spec.dropout = {{DropoutSite::kEmbeddings, &Config::hidden_dropout_prob},
                   {DropoutSite::kAttention, &Config::attention_probs_dropout_prob},
                   {DropoutSite::kOutput, &Config::hidden_dropout_prob},
