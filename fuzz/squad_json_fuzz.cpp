@@ -119,8 +119,8 @@ bool reads_as_utf8(std::string_view text) {
   }
 }
 
-void repair(std::string_view text, const RepairOptions& options) {
-  const Dataset dataset = read_dataset_text(text, "fuzzed.json");
+// No error comes from what has been read once, nor from reading what fix writes.
+void repair(std::string_view text, const Dataset& dataset, const RepairOptions& options) {
   const RepairPlan plan = plan_repairs(dataset, options);
   plan_to_json(plan, dataset).dump();
   plan_to_text(plan, dataset);
@@ -161,14 +161,15 @@ void repair(std::string_view text, const RepairOptions& options) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
+  Dataset dataset;
   try {
-    const bool asked_for = size % 2 == 1;
-    repair(text, {.similar = asked_for, .min_f1 = 0.5, .trim = asked_for});
+    dataset = read_dataset_text(text, "fuzzed.json");
   } catch (const Error& error) {
     require(error.code() == ErrorCode::kBadData && error.place().starts_with("fuzzed.json"));
-    require(error.reason().find("was changed while") == std::string::npos);
+    return 0;
   }
-  Dataset dataset;
+  const bool asked_for = size % 2 == 1;
+  repair(text, dataset, {.similar = asked_for, .min_f1 = 0.5, .trim = asked_for});
   try {
     dataset = parse_dataset(text, "fuzzed.json");
   } catch (const Error& error) {

@@ -77,9 +77,14 @@ run_target() {
   echo "$name: ${runs:-0} executions in $seconds s of processor time," \
     "$all_runs in all in $all_seconds s, ${edges:-cov: 0}," \
     "$((after - before)) findings$([ $status = 0 ] || echo ", exit $status: see $log")"
-  # A log elsewhere may be gone with its machine: the input, and where it failed.
-  [ $status = 0 ] || grep -E 'Base64:|ERROR:|SUMMARY:|#[0-9]+ .*(/src/|/fuzz/)' "$log" | head -20
-  [ $status = 0 ]
+  [ $status = 0 ] && return
+  # A log elsewhere may be gone with its machine: where it failed, and the input. libFuzzer prints
+  # only the smallest ones.
+  grep -E "ERROR:|SUMMARY:|runtime error:|what\(\):|Assertion|#[0-9]+ .*/(src|fuzz|apps)/[^ ]*:[0-9]+" "$log" | head -20
+  sed -n 's/.*Test unit written to //p' "$log" | while read -r input; do
+    echo "$input (base64 -d | gunzip): $(gzip -9nc "$input" | base64 -w0)"
+  done
+  return 1
 }
 export -f run_target
 export limit seed timeout minimize

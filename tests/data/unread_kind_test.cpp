@@ -1,5 +1,6 @@
 #include "spanforge/data/unread_kind.h"
 
+#include <cstdio>
 #include <fstream>
 
 #include "spanforge/data/dataset.h"
@@ -62,6 +63,27 @@ TEST(UnreadKind, IsNoneOfWhatIsRead) {
     SCOPED_TRACE(text);
     EXPECT_EQ(unread_kind(text), std::nullopt);
     EXPECT_EQ(unread_text_kind(text), std::nullopt);
+  }
+}
+
+// A tar archive's header is more than the word "ustar", which a text may hold at the same place.
+TEST(UnreadKind, TellsATarArchiveFromATextWithItsWord) {
+  const auto at = [](size_t place, std::string bytes, const std::string& word) {
+    return bytes.replace(place, word.size(), word);
+  };
+  for (const std::string& word : {"ustar\0"s + "00"s, "ustar  \0"s}) {  // POSIX, GNU
+    const std::string header = at(257, at(0, std::string(512, '\0'), "train.json"), word);
+    uint32_t sum = 8 * ' ';
+    for (const char c : header) sum += static_cast<uint8_t>(c);
+    char digits[8] = {};
+    std::snprintf(digits, sizeof digits, "%06o", sum);
+    const std::string archive = at(148, header, digits + "\0 "s) + "{}";
+    EXPECT_NE(unread_kind(archive).value_or("").find("a tar archive"), std::string::npos);
+    EXPECT_EQ(unread_kind(at(0, archive, "T")), std::nullopt) << "the sum is another";
+  }
+  for (const size_t size : {300, 512, 600}) {
+    const std::string text = at(257, std::string(size, ' '), "ustar");
+    EXPECT_EQ(unread_kind(text), std::nullopt) << size;
   }
 }
 

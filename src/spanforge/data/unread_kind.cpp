@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdint>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/foreign_content.h"
@@ -82,9 +84,21 @@ std::string zip_kind(std::string_view bytes) {
   return kind("a zip archive", "unpack it first: unzip FILE");
 }
 
-// A tar archive's first member; "ustar" is in its header.
+// The header of a tar archive's first member. A text may hold the word "ustar" at that place, but
+// not the header's sum with it: of its 512 bytes with spaces for the sum itself, in octal digits.
 bool is_tar(std::string_view bytes) {
-  return bytes.size() > 262 && bytes.substr(257, 5) == "ustar";
+  constexpr size_t kHeader = 512, kSumAt = 148, kSumSize = 8, kWordAt = 257;
+  const std::string_view header = bytes.substr(0, kHeader);
+  if (header.size() < kHeader || !header.substr(kWordAt).starts_with("ustar")) return false;
+  uint32_t sum = kSumSize * ' ';
+  for (size_t i = 0; i < kHeader; ++i) {
+    if (i < kSumAt || i >= kSumAt + kSumSize) sum += static_cast<uint8_t>(header[i]);
+  }
+  std::string_view written = header.substr(kSumAt, kSumSize);
+  written.remove_prefix(std::min(written.find_first_not_of(' '), written.size()));
+  uint32_t stated = 0;
+  const auto read = std::from_chars(written.data(), written.data() + written.size(), stated, 8);
+  return read.ec == std::errc() && stated == sum;
 }
 
 // Python's pickle, protocol 2 and later: PROTO n, and STOP at the end.
