@@ -69,23 +69,49 @@ class ByteLevelFastPath::Reader {
     if (size <= Entry::kLongest) {
       const Bytes bytes = bytes_at(p_, size);
       constexpr uint64_t kHighBits = 0x8080808080808080;
-      if (((bytes[0] | bytes[1] | bytes[2]) & kHighBits) == 0) return read_short(bytes, size);
+      if (((bytes[0] | bytes[1] | bytes[2]) & kHighBits) == 0) {
+        return read_short(bytes, size, cache_.places[place_of(bytes)]);
+      }
     }
-    while (p_ != stop) {
-      const auto piece = static_cast<size_t>(piece_end(stop) - p_);
-      if (piece <= Entry::kLongest) {
-        read_short(bytes_at(p_, piece), piece);
+    while (p_ != stop) read_pieces(stop);
+  }
+
+  // Up to kPieces of them: the places of all are asked for before the first is looked at, as that is the
+  // wait that counts.
+  void read_pieces(const unsigned char* stop) {
+    static constexpr size_t kPieces = 16;
+    struct Piece {
+      Bytes bytes;
+      size_t size;
+      Place* place;
+    };
+    std::array<Piece, kPieces> pieces;
+    size_t count = 0;
+    for (const unsigned char* p = p_; p != stop && count < kPieces;) {
+      Piece& piece = pieces[count++];
+      piece.size = static_cast<size_t>(piece_end(p, stop) - p);
+      if (piece.size <= Entry::kLongest) {
+        piece.bytes = bytes_at(p, piece.size);
+        piece.place = &cache_.places[place_of(piece.bytes)];
+        __builtin_prefetch(piece.place);
+      }
+      p += piece.size;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const Piece& piece = pieces[i];
+      if (piece.size <= Entry::kLongest) {
+        read_short(piece.bytes, piece.size, *piece.place);
       } else {
-        at_ += merge(piece, nullptr);
-        p_ += piece;
+        at_ += merge(piece.size, nullptr);
+        p_ += piece.size;
       }
     }
   }
 
   // The next border of two characters that no merge crosses: what stands before it and what stands
   // behind have nothing to do with each other.
-  const unsigned char* piece_end(const unsigned char* stop) const {
-    const unsigned char* next = p_ + 1;
+  const unsigned char* piece_end(const unsigned char* begin, const unsigned char* stop) const {
+    const unsigned char* next = begin + 1;
     while (next != stop && (!begins_code_point(*next) || path_.may_join(next[-1], *next))) ++next;
     return next;
   }
@@ -108,8 +134,7 @@ class ByteLevelFastPath::Reader {
   }
 
   // A word or a piece of one that fits into an entry.
-  void read_short(const Bytes& bytes, size_t size) {
-    Place& place = cache_.places[place_of(bytes)];
+  void read_short(const Bytes& bytes, size_t size, Place& place) {
     for (const Entry* entry : {&place.last, &place.before}) {
       if (entry->size != size || entry->bytes != bytes) continue;
       for (size_t i = 0; i < entry->tokens; ++i) {
