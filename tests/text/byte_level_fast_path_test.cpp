@@ -17,7 +17,9 @@ using testing::random_text;
 // RoBERTa's parts with the fast path over them, and the same tokens by the parts alone.
 class ByteLevelSubject {
  public:
-  explicit ByteLevelSubject(bool add_prefix_space, BpeOptions options = {}) {
+  // crossing: byte strings that are tokens besides, each merged from its bytes one after the other.
+  explicit ByteLevelSubject(bool add_prefix_space, BpeOptions options = {},
+                            const std::vector<std::string>& crossing = {}) {
     const auto files = testing::roberta_files("{}");
     const Json vocab = parse_json(files.at("vocab.json"), "v", ErrorCode::kInternal);
     Vocabulary vocabulary;
@@ -28,6 +30,16 @@ class ByteLevelSubject {
       const size_t end = text.find('\n', at), space = text.find(' ', at);
       merges.emplace_back(text.substr(at, space - at), text.substr(space + 1, end - space - 1));
       at = end + 1;
+    }
+    for (const std::string& token : crossing) {
+      std::string left;
+      for (const char byte : token) {
+        std::string right;
+        append_utf8(byte_level_char(static_cast<unsigned char>(byte)), right);
+        if (!left.empty()) merges.emplace_back(left, right);
+        left += right;
+        if (!vocabulary.find(left)) vocabulary.add(left, vocabulary.id_limit(), "test");
+      }
     }
     ByteLevelOptions bytes;
     bytes.add_prefix_space = add_prefix_space;
@@ -80,6 +92,25 @@ TEST(ByteLevelFastPath, EqualsThePartsOnRandomTexts) {
     for (const char* text : {"", " ", "  ", "\n", "\u3000x", "a", " a", "\u4f60", "'s", "  'll"}) {
       EXPECT_TRUE(subject.check(text)) << text;
     }
+  }
+}
+
+// Words are cut between characters that no merge joins: here some join, whole ones and parts of
+// one.
+TEST(ByteLevelFastPath, EqualsThePartsWhereMergesCrossCharacters) {
+  const std::string one = "\u4e00", two = "\u56fd", three = "\u4e0a", accent = "\u00e9";
+  const ByteLevelSubject subject(false, {},
+                                 {one + two, two + three.substr(0, 1), three.substr(2) + one,
+                                  accent + "a", "b" + accent.substr(0, 1), three + three + three});
+  CounterStream random(testing::test_seed());
+  const std::vector<std::string> pieces{one, two, three, accent, "a", "b", " "};
+  for (int i = 0; i < 4000; ++i) {
+    std::string text;
+    for (uint64_t k = random.next_below(60); k > 0; --k) {
+      text += pieces[random.next_below(pieces.size())];
+    }
+    ASSERT_TRUE(subject.check(text)) << text;
+    if (::testing::Test::HasFailure()) return;
   }
 }
 

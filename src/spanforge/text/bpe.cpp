@@ -36,8 +36,7 @@ void MergeTable::add(const Merge& merge) {
 
 std::vector<MergeTable::Merge> MergeTable::by_rank() const {
   std::vector<Merge> merges;
-  std::copy_if(slots_.begin(), slots_.end(), std::back_inserter(merges),
-               [](const Merge& slot) { return slot.left >= 0; });
+  for_each([&](const Merge& merge) { merges.push_back(merge); });
   std::sort(merges.begin(), merges.end(),
             [](const Merge& a, const Merge& b) { return a.rank < b.rank; });
   return merges;

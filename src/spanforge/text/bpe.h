@@ -56,6 +56,12 @@ class MergeTable {
     }
   }
   std::vector<Merge> by_rank() const;
+  template <class Visit>
+  void for_each(Visit&& visit) const {  // in no order
+    for (const Merge& slot : slots_) {
+      if (slot.left >= 0) visit(slot);
+    }
+  }
 
  private:
   uint64_t mix(int32_t left, int32_t right) const {
@@ -112,6 +118,7 @@ class Bpe final : public TokenModel {
     return word.symbols.size() <= kShort ? merge_short(word) : merge_long(word);
   }
   std::vector<Pair> merges() const;  // by rank
+  const MergeTable& merge_table() const { return table_; }
 
  private:
   void put_characters(std::span<const char32_t> chars, Word& word) const;

@@ -44,12 +44,13 @@ void append_bytes(const std::string& token, std::string& out) {
   const size_t before = out.size();
   for (size_t at = 0; at < token.size();) {
     const char32_t c = next_code_point(token, at);
-    if (c >= kCharLimit || kBytes[c] < 0) {
+    const int32_t byte = byte_level_byte(c);
+    if (byte < 0) {
       out.resize(before);
       out += token;
       return;
     }
-    out += static_cast<char>(kBytes[c]);
+    out += static_cast<char>(byte);
   }
 }
 
@@ -90,6 +91,7 @@ std::string to_valid_utf8(std::string bytes) {
 }  // namespace
 
 char32_t byte_level_char(unsigned char byte) { return kChars[byte]; }
+int32_t byte_level_byte(char32_t c) { return c < kCharLimit ? kBytes[c] : -1; }
 
 void ByteLevelPreTokenizer::apply(PreTokenizedText& text, PreTokenizedText& scratch) const {
   scratch.text.clear(), scratch.words.clear();

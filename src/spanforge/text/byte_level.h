@@ -22,6 +22,8 @@ namespace spanforge {
 // The character that stands for a byte: itself where it is printable in Latin-1, else U+0100 and on.
 char32_t byte_level_char(unsigned char byte);
 inline constexpr char32_t kByteLevelSpace = U'\u0120';  // of the byte 0x20
+// The byte that a character stands for; -1: none.
+int32_t byte_level_byte(char32_t c);
 
 struct ByteLevelOptions {
   bool add_prefix_space = false;  // a space before a stretch that begins with none

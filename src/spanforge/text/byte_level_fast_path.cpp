@@ -5,6 +5,7 @@
 
 #include "spanforge/base/utf8.h"
 #include "spanforge/text/gpt2_pattern.h"
+#include "spanforge/text/utf8_cursor.h"
 
 namespace spanforge {
 
@@ -55,36 +56,102 @@ class ByteLevelFastPath::Reader {
   void run() {
     while (p_ != end_) {
       const unsigned char* const stop = Gpt2Pattern::match_end(p_, end_);
-      read_word(static_cast<size_t>(stop - p_));
-      p_ = stop;
+      read_word(stop);
       ++word_id_;
     }
   }
 
  private:
-  void read_word(size_t size) {
-    if (size > Entry::kLongest) {
-      at_ += merge(size, nullptr);
-      return;
+  using Bytes = Entry::Bytes;
+
+  void read_word(const unsigned char* stop) {
+    const auto size = static_cast<size_t>(stop - p_);
+    if (size <= Entry::kLongest) {
+      const Bytes bytes = bytes_at(p_, size);
+      constexpr uint64_t kHighBits = 0x8080808080808080;
+      if (((bytes[0] | bytes[1] | bytes[2]) & kHighBits) == 0) {
+        return read_short(bytes, size, cache_.places[place_of(bytes)]);
+      }
     }
-    std::array<uint64_t, Entry::kLongest / 8> bytes{};
-    std::memcpy(bytes.data(), p_, size);
-    Place& place = cache_.places[place_of(bytes)];
+    while (p_ != stop) read_pieces(stop);
+  }
+
+  // Up to kPieces of them: the places of all are asked for before the first is looked at, as that is the
+  // wait that counts.
+  void read_pieces(const unsigned char* stop) {
+    static constexpr size_t kPieces = 16;
+    struct Piece {
+      Bytes bytes;
+      size_t size;
+      Place* place;
+    };
+    std::array<Piece, kPieces> pieces;
+    size_t count = 0;
+    for (const unsigned char* p = p_; p != stop && count < kPieces;) {
+      Piece& piece = pieces[count++];
+      piece.size = static_cast<size_t>(piece_end(p, stop) - p);
+      if (piece.size <= Entry::kLongest) {
+        piece.bytes = bytes_at(p, piece.size);
+        piece.place = &cache_.places[place_of(piece.bytes)];
+        __builtin_prefetch(piece.place);
+      }
+      p += piece.size;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const Piece& piece = pieces[i];
+      if (piece.size <= Entry::kLongest) {
+        read_short(piece.bytes, piece.size, *piece.place);
+      } else {
+        at_ += merge(piece.size, nullptr);
+        p_ += piece.size;
+      }
+    }
+  }
+
+  // The next border of two characters that no merge crosses: what stands before it and what stands
+  // behind have nothing to do with each other.
+  const unsigned char* piece_end(const unsigned char* begin, const unsigned char* stop) const {
+    const unsigned char* next = begin + 1;
+    while (next != stop && (!begins_code_point(*next) || path_.may_join(next[-1], *next))) ++next;
+    return next;
+  }
+
+  Bytes bytes_at(const unsigned char* p, size_t size) const {
+    static constexpr auto kMask = [] {  // bytes that count, and behind them as many that do not
+      std::array<unsigned char, 2 * Entry::kLongest> mask{};
+      for (size_t i = 0; i < Entry::kLongest; ++i) mask[i] = 0xFF;
+      return mask;
+    }();
+    Bytes bytes{}, mask;
+    if (static_cast<size_t>(end_ - p) < Entry::kLongest) {
+      std::memcpy(bytes.data(), p, size);
+      return bytes;
+    }
+    std::memcpy(bytes.data(), p, Entry::kLongest);  // of a known size, so no call
+    std::memcpy(mask.data(), kMask.data() + Entry::kLongest - size, Entry::kLongest);
+    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] &= mask[i];
+    return bytes;
+  }
+
+  // A word or a piece of one that fits into an entry.
+  void read_short(const Bytes& bytes, size_t size, Place& place) {
     for (const Entry* entry : {&place.last, &place.before}) {
       if (entry->size != size || entry->bytes != bytes) continue;
       for (size_t i = 0; i < entry->tokens; ++i) {
         put(entry->ids[i], entry->starts[i], entry->ends[i]);
       }
       at_ += entry->ends[entry->tokens - 1];
+      p_ += size;
       return;
     }
     place.before = place.last;
     place.last.bytes = bytes;
     place.last.size = static_cast<uint8_t>(size);
     at_ += merge(size, &place.last);
+    p_ += size;
   }
 
-  static size_t place_of(const std::array<uint64_t, Entry::kLongest / 8>& bytes) {
+  static size_t place_of(const Bytes& bytes) {
     constexpr uint64_t kOdd = 0x9E3779B97F4A7C15;
     uint64_t mixed = bytes[0] * kOdd;
     mixed = (mixed ^ (mixed >> 32) ^ bytes[1]) * kOdd;
@@ -92,8 +159,8 @@ class ByteLevelFastPath::Reader {
     return static_cast<size_t>(mixed >> (64 - kCacheBits));
   }
 
-  // Puts the tokens of the word at p_, also into the entry where there is one and they fit, else it is
-  // freed. Gives the characters of the word.
+  // Puts the tokens of the piece at p_, also into the entry where there is one and they fit, else it is
+  // freed. Gives the characters of the piece.
   int32_t merge(size_t size, Entry* entry) {
     Bpe::Word& word = cache_.word;
     word.clear();
@@ -123,7 +190,7 @@ class ByteLevelFastPath::Reader {
     return begun;
   }
 
-  // start, end: characters of the word.
+  // start, end: characters of the piece.
   void put(int32_t id, int32_t start, int32_t end) {
     out_.ids.push_back(id);
     out_.offsets.push_back(
@@ -167,6 +234,21 @@ ByteLevelFastPath::ByteLevelFastPath(const ByteLevelPreTokenizer& pre_tokenizer,
     append_utf8(byte_level_char(static_cast<unsigned char>(byte)), character);
     byte_ids_[byte] = model.vocabulary().find(character).value_or(-1);
   }
+  find_joins();
+}
+
+void ByteLevelFastPath::find_joins() {
+  const Vocabulary& tokens = model_.vocabulary();
+  model_.merge_table().for_each([&](const MergeTable::Merge& merge) {
+    const std::string_view left = tokens.token(merge.left), right = tokens.token(merge.right);
+    if (left.empty() || right.empty()) return;  // no token of a text is empty
+    size_t begin = 0, end = left.size() - 1;
+    while (!begins_code_point(static_cast<unsigned char>(left[end]))) --end;
+    const int32_t last = byte_level_byte(next_code_point(left, end));
+    const int32_t first = byte_level_byte(next_code_point(right, begin));
+    if (last < 0 || first < 0) return;  // a token of other characters does not come from bytes
+    joins_.set(static_cast<size_t>(last) << 8 | static_cast<size_t>(first));
+  });
 }
 
 bool ByteLevelFastPath::tokenize(std::string_view text, TokenBuffer& out) const {

@@ -45,6 +45,13 @@ void pad_array(std::vector<T>& values, size_t count, PaddingSide side, const T& 
   values.insert(side == PaddingSide::kLeft ? values.begin() : values.end(), count, value);
 }
 
+void reserve(Encoding& encoding, size_t tokens) {
+  encoding.ids.reserve(tokens), encoding.type_ids.reserve(tokens);
+  encoding.tokens.reserve(tokens), encoding.offsets.reserve(tokens);
+  encoding.special_tokens_mask.reserve(tokens), encoding.attention_mask.reserve(tokens);
+  encoding.word_ids.reserve(tokens), encoding.sequence_ids.reserve(tokens);
+}
+
 }  // namespace
 
 PairWindows truncate(int32_t first, int32_t second, int32_t room, const Truncation& truncation) {
@@ -109,6 +116,7 @@ Encoding EncodingBuilder::build(const Template& pieces, const PairWindows& windo
 Encoding EncodingBuilder::build_one(const Template& pieces, const std::vector<int32_t>& choice,
                                     const PairWindows& windows, bool add_special_tokens) const {
   Encoding out;
+  reserve(out, size_of(pieces, choice, windows, add_special_tokens));
   size_t sequences = 0;
   for (size_t i = 0; i < pieces.pieces.size(); ++i) {
     const TemplatePiece& piece = pieces.pieces[i];
@@ -132,6 +140,21 @@ Encoding EncodingBuilder::build_one(const Template& pieces, const std::vector<in
   return out;
 }
 
+size_t EncodingBuilder::size_of(const Template& pieces, const std::vector<int32_t>& choice,
+                                const PairWindows& windows, bool add_special_tokens) {
+  size_t size = 0, sequences = 0;
+  for (const TemplatePiece& piece : pieces.pieces) {
+    if (piece.sequence < 0) {
+      size += add_special_tokens ? 1 : 0;
+      continue;
+    }
+    const auto& of_piece = piece.sequence == 0 ? windows.first : windows.second;
+    const auto [begin, end] = of_piece[static_cast<size_t>(choice[sequences++])];
+    size += static_cast<size_t>(end - begin);
+  }
+  return size;
+}
+
 void EncodingBuilder::append_sequence(int32_t sequence, std::pair<int32_t, int32_t> window,
                                       int32_t type_id, Encoding& out) const {
   const TokenizedText& text = *texts_[sequence];
@@ -148,7 +171,6 @@ void EncodingBuilder::append_sequence(int32_t sequence, std::pair<int32_t, int32
   out.special_tokens_mask.insert(out.special_tokens_mask.end(), count, 0);
   out.attention_mask.insert(out.attention_mask.end(), count, 1);
   out.sequence_ids.insert(out.sequence_ids.end(), count, sequence);
-  out.tokens.reserve(out.tokens.size() + count);
   auto spelt = std::lower_bound(text.spelt.begin(), text.spelt.end(), static_cast<size_t>(begin),
                                 [](const auto& s, size_t index) { return s.first < index; });
   for (int32_t i = begin; i < end; ++i) {

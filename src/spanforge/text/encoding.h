@@ -42,6 +42,9 @@ class EncodingBuilder {
  private:
   Encoding build_one(const Template& pieces, const std::vector<int32_t>& choice,
                      const PairWindows& windows, bool add_special_tokens) const;
+  // Tokens of what build_one() makes.
+  static size_t size_of(const Template& pieces, const std::vector<int32_t>& choice,
+                        const PairWindows& windows, bool add_special_tokens);
   void append_sequence(int32_t sequence, std::pair<int32_t, int32_t> window, int32_t type_id,
                        Encoding& out) const;
   const Vocabulary& vocabulary_;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"
@@ -113,6 +114,30 @@ Encoding encode_texts(const Vocabulary& vocabulary, const Template& pieces,
       .build(pieces, windows, options.add_special_tokens);
 }
 
+// The tokens of up to two texts on their way to an Encoding: one thread's, for the time of one call, so
+// that they cost no allocation once the arrays have grown.
+class TextsLoan {
+ public:
+  TextsLoan() {
+    for (TokenizedText& text : texts()) text.tokens.clear(), text.spelt.clear();
+  }
+  ~TextsLoan() {
+    constexpr size_t kKept = 1 << 18;
+    for (TokenizedText& text : texts()) {
+      if (text.tokens.ids.capacity() > kKept) text = TokenizedText();
+    }
+  }
+  TextsLoan(const TextsLoan&) = delete;
+  TextsLoan& operator=(const TextsLoan&) = delete;
+  TokenizedText& operator[](size_t i) const { return texts()[i]; }
+
+ private:
+  static std::array<TokenizedText, 2>& texts() {
+    thread_local std::array<TokenizedText, 2> of_thread;
+    return of_thread;
+  }
+};
+
 // Encodes a batch in parallel and pads it as one.
 template <class EncodeOne>
 std::vector<Encoding> encode_all(const Tokenizer& tokenizer, size_t count,
@@ -196,7 +221,8 @@ void Tokenizer::tokenize(std::string_view text, TokenBuffer& out) const {
 }
 
 Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
-  TokenizedText first;
+  const TextsLoan texts;
+  TokenizedText& first = texts[0];
   impl_->tokenize(text, first.tokens, &first.spelt);
   Encoding encoding =
       encode_texts(impl_->model->vocabulary(), impl_->single, first, nullptr, options);
@@ -206,7 +232,8 @@ Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) 
 
 Encoding Tokenizer::encode_pair(std::string_view first_text, std::string_view second_text,
                                 const EncodeOptions& options) const {
-  TokenizedText first, second;
+  const TextsLoan texts;
+  TokenizedText &first = texts[0], &second = texts[1];
   impl_->tokenize(first_text, first.tokens, &first.spelt);
   impl_->tokenize(second_text, second.tokens, &second.spelt);
   Encoding encoding =

@@ -38,12 +38,4 @@ std::optional<int32_t> Vocabulary::find(std::string_view token) const {
   return static_cast<int32_t>(*found);
 }
 
-std::string_view Vocabulary::token(int32_t id) const {
-  return has_id(id) ? token_at(static_cast<size_t>(id)) : std::string_view();
-}
-
-bool Vocabulary::has_id(int32_t id) const {
-  return id >= 0 && id < id_limit() && places_[static_cast<size_t>(id)].length_and_one != 0;
-}
-
 }  // namespace spanforge

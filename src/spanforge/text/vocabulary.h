@@ -31,8 +31,12 @@ class Vocabulary {
   std::optional<int32_t> find(std::string_view token) const;
   // "" when there is no such id; has_id() tells that from an empty token.
   // Valid until the next add(); moving the vocabulary does not matter.
-  std::string_view token(int32_t id) const;
-  bool has_id(int32_t id) const;
+  std::string_view token(int32_t id) const {
+    return has_id(id) ? token_at(static_cast<size_t>(id)) : std::string_view();
+  }
+  bool has_id(int32_t id) const {
+    return id >= 0 && id < id_limit() && places_[static_cast<size_t>(id)].length_and_one != 0;
+  }
   size_t size() const { return index_.size(); }                               // tokens
   int32_t id_limit() const { return static_cast<int32_t>(places_.size()); }  // highest id + 1
 
