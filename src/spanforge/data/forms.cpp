@@ -33,7 +33,7 @@ Json read_kind(JsonReader& in) {
 // file.
 std::optional<Json> first_object(std::string_view text) {
   try {
-    JsonReader in(text, "text", ErrorCode::kBadData);
+    JsonReader in(text, "text", ErrorCode::kBadData, {.keys_may_repeat = true});
     if (in.peek() == JsonReader::Kind::kArray) {
       in.begin_array();
       if (!in.next_item()) return std::nullopt;

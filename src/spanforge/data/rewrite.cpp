@@ -88,7 +88,7 @@ class ChangeFinder {
         } else if (in.peek() == JsonReader::Kind::kObject) {
           walk_row(in, RowKind::kDocument, "");
         }
-      } catch (const JsonReader::SyntaxError&) {  // a line that is no JSON; its rows, if any, stand before
+      } catch (const JsonReader::Failure&) {  // a line that is no JSON; its rows, if any, stand before
         if (base_place.empty()) throw;
       }
     });
