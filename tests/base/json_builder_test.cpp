@@ -20,8 +20,7 @@ TEST(JsonBuilder, ValuesThatTakeMoreThanTheyMayAreRefused) {
     SCOPED_TRACE(item);
     const std::string text = list_of(item, 10'000);
     JsonReader in(text, "f", ErrorCode::kBadData);
-    const Error error =
-        expect_error(ErrorCode::kBadData, [&] { JsonBuilder(in, 100'000).read(); });
+    const Error error = expect_error(ErrorCode::kBadData, [&] { JsonBuilder(in, 100'000).read(); });
     EXPECT_NE(error.reason().find("far more memory"), std::string::npos) << error.what();
     JsonReader again(text, "f", ErrorCode::kBadData);
     EXPECT_EQ(JsonBuilder(again, 10'000'000).read().size(), 10'000u);

@@ -1,10 +1,10 @@
 #include "spanforge/base/json_reader.h"
 
-#include <fstream>
-#include <functional>
-
 #include <fmt/core.h>
 #include <gtest/gtest.h>
+
+#include <fstream>
+#include <functional>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/utf8.h"
@@ -16,8 +16,9 @@ namespace {
 using testing::expect_error;
 
 TEST(JsonReader, GivesThePiecesInOrder) {
-  JsonReader in(R"( {"a": [1, -2, 2.5], "b": {"c": "文", "d": true}, "e": null, "f": {}, "g": []} )",
-                "f.json", ErrorCode::kBadData);
+  JsonReader in(
+      R"( {"a": [1, -2, 2.5], "b": {"c": "文", "d": true}, "e": null, "f": {}, "g": []} )",
+      "f.json", ErrorCode::kBadData);
   std::string key, keys;
   std::vector<JsonReader::Number> numbers;
   for (in.begin_object(); in.next_key(key);) {
@@ -89,24 +90,37 @@ TEST(JsonReader, AKeyThatTheObjectHasIsRefusedHoweverItIsSpelt) {
   std::string many;
   for (int i = 0; i < 1000; ++i) many += fmt::format("\"k{}\":0,", i);
   const std::pair<const char*, const char*> twice[] = {
-      {R"("a":0)", R"("a":0)"},           {R"("a":0)", R"("\u0061":0)"},
-      {R"("\u0061":0)", R"("a":0)"},      {R"("\u0061":0)", R"("\u0061":0)"},
-      {R"("文":0)", R"("\u6587":0)"},     {R"("a\"":0)", R"("a\u0022":0)"},
-      {R"("":0)", R"("":0)"},             {R"("c":{"a":0}, "a":[{"a":0}])", R"("a":0)"},
+      {R"("a":0)", R"("a":0)"},       {R"("a":0)", R"("\u0061":0)"},
+      {R"("\u0061":0)", R"("a":0)"},  {R"("\u0061":0)", R"("\u0061":0)"},
+      {R"("文":0)", R"("\u6587":0)"}, {R"("a\"":0)", R"("a\u0022":0)"},
+      {R"("":0)", R"("":0)"},         {R"("c":{"a":0}, "a":[{"a":0}])", R"("a":0)"},
   };
   for (const auto& [first, second] : twice) {
     for (const std::string& between : {std::string(), many}) {
       SCOPED_TRACE(fmt::format("{} {} {}", first, second, between.size()));
       const std::string begin = fmt::format("{{{},{}", first, between);
-      const Error error = expect_error(
-          ErrorCode::kBadData, [&] { read_keys(fmt::format("{}{}}}", begin, second)); });
+      const Error error = expect_error(ErrorCode::kBadData,
+                                       [&] { read_keys(fmt::format("{}{}}}", begin, second)); });
       EXPECT_NE(error.reason().find("appears twice"), std::string::npos) << error.what();
-      EXPECT_EQ(error.place(), fmt::format("f: line 1 column {}",
-                                           count_code_points(begin) + 1));
-      EXPECT_NO_THROW(
-          read_keys(fmt::format("{}{}}}", begin, second), {.keys_may_repeat = true}));
+      EXPECT_EQ(error.place(), fmt::format("f: line 1 column {}", count_code_points(begin) + 1));
+      EXPECT_NO_THROW(read_keys(fmt::format("{}{}}}", begin, second), {.keys_may_repeat = true}));
     }
   }
+}
+
+TEST(JsonReader, KeysThatTakeFarMoreMemoryThanTheirTextAreRefused) {
+  std::string text = "{";
+  for (uint32_t i = 0; i < 3'000'000; ++i) {
+    text += '"';
+    for (uint32_t rest = i, digit = 0; digit < 4; ++digit, rest /= 64) {
+      text += static_cast<char>('0' + rest % 64 + (rest % 64 < 44 ? 0 : 1));  // no backslash
+    }
+    text += "\":0,";
+  }
+  text += "\"\":0}";
+  const Error error = expect_error(ErrorCode::kBadData, [&] { read_keys(text); });
+  EXPECT_NE(error.reason().find("far more memory"), std::string::npos) << error.what();
+  EXPECT_NO_THROW(read_keys(text, {.keys_may_repeat = true}));
 }
 
 TEST(JsonReader, KeysThatOnlyLookAlikeAreOthers) {

@@ -18,9 +18,6 @@
 
 namespace spanforge {
 
-// What values may take beside the size of their text.
-constexpr uint64_t kJsonBesidesText = uint64_t{32} << 20;
-
 class JsonBuilder {
  public:
   // What stands for a number that was read; `in` still knows its text and key.

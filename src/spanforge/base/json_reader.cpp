@@ -1,11 +1,11 @@
 #include "spanforge/base/json_reader.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-
-#include <fmt/core.h>
 
 #include "spanforge/base/foreign_content.h"
 #include "spanforge/base/text_index.h"
@@ -16,7 +16,8 @@ namespace {
 
 constexpr size_t kMaxDepth = 64;
 constexpr size_t kReportStep = size_t{4} << 20;
-constexpr size_t kFewKeys = 32;  // of an object, searched one after the other
+constexpr size_t kFewKeys = 32;   // of an object, searched one after the other
+constexpr size_t kKeyBytes = 24;  // of each key, and its share of an index
 
 }  // namespace
 
@@ -85,7 +86,7 @@ void JsonReader::fail_expected(std::string_view expected) const {
   size_t size = 0;
   next_code_point(rest, size);
   fail_syntax(position_, fmt::format("'{}' found where {} must follow",
-                                 quote_for_message(rest.substr(0, size)), expected));
+                                     quote_for_message(rest.substr(0, size)), expected));
 }
 
 void JsonReader::skip_space() {
@@ -106,13 +107,19 @@ JsonReader::Kind JsonReader::peek() {
   skip_space();
   last_ = position_;
   switch (current()) {
-    case '{': return Kind::kObject;
-    case '[': return Kind::kArray;
-    case '"': return Kind::kString;
+    case '{':
+      return Kind::kObject;
+    case '[':
+      return Kind::kArray;
+    case '"':
+      return Kind::kString;
     case 't':
-    case 'f': return Kind::kBool;
-    case 'n': return Kind::kNull;
-    default: return Kind::kNumber;
+    case 'f':
+      return Kind::kBool;
+    case 'n':
+      return Kind::kNull;
+    default:
+      return Kind::kNumber;
   }
 }
 
@@ -179,7 +186,8 @@ bool JsonReader::add_key(Key key, const std::string& text) {
   std::string spelt;  // of a key with escapes, while it is compared
   const auto text_of = [&](size_t i) -> std::string_view {
     const Key one = keys_[first + i];
-    if (!one.is_escaped()) return text_.substr(one.at() + 1, text_.find('"', one.at() + 1) - one.at() - 1);
+    if (!one.is_escaped())
+      return text_.substr(one.at() + 1, text_.find('"', one.at() + 1) - one.at() - 1);
     spelt = key_text(one);
     return spelt;
   };
@@ -196,6 +204,9 @@ bool JsonReader::add_key(Key key, const std::string& text) {
     }
     if (!object.index->insert(text, count, text_of).is_new) return false;
   }
+  if (keys_.size() * kKeyBytes > text_.size() + kJsonBesidesText) {
+    fail("the keys up to here take far more memory than their text: refused");
+  }
   keys_.push_back(key);
   return true;
 }
@@ -203,7 +214,8 @@ bool JsonReader::add_key(Key key, const std::string& text) {
 bool JsonReader::is_same_key(Key key, std::string_view text, bool plain) const {
   if (key.is_escaped()) return key_text(key) == text;
   const size_t begin = key.at() + 1, end = begin + text.size();
-  return plain && end < text_.size() && text_[end] == '"' && text_.substr(begin, text.size()) == text;
+  return plain && end < text_.size() && text_[end] == '"' &&
+         text_.substr(begin, text.size()) == text;
 }
 
 std::string JsonReader::key_text(Key key) const {
@@ -271,14 +283,29 @@ void JsonReader::read_escape(std::string& out) {
   switch (c) {
     case '"':
     case '\\':
-    case '/': out += c; return;
-    case 'b': out += '\b'; return;
-    case 'f': out += '\f'; return;
-    case 'n': out += '\n'; return;
-    case 'r': out += '\r'; return;
-    case 't': out += '\t'; return;
-    case 'u': append_utf8(read_unicode_escape(at), out); return;
-    default: fail_syntax(at, "an unknown escape; after \\ comes one of \" \\ / b f n r t u");
+    case '/':
+      out += c;
+      return;
+    case 'b':
+      out += '\b';
+      return;
+    case 'f':
+      out += '\f';
+      return;
+    case 'n':
+      out += '\n';
+      return;
+    case 'r':
+      out += '\r';
+      return;
+    case 't':
+      out += '\t';
+      return;
+    case 'u':
+      append_utf8(read_unicode_escape(at), out);
+      return;
+    default:
+      fail_syntax(at, "an unknown escape; after \\ comes one of \" \\ / b f n r t u");
   }
 }
 
@@ -296,7 +323,8 @@ char32_t JsonReader::read_unicode_escape(size_t at) {
 char32_t JsonReader::read_hex4(size_t at) {
   const std::string_view digits = text_.substr(std::min(position_, text_.size()), 4);
   uint32_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
   if (digits.size() != 4 || error != std::errc() || end != digits.data() + 4) {
     fail_syntax(at, "\\u must be followed by four hexadecimal digits");
   }
@@ -366,10 +394,18 @@ uint64_t JsonReader::read_count(std::string_view what) {
 
 void JsonReader::skip_value() {
   switch (peek()) {
-    case Kind::kString: read_string(); return;
-    case Kind::kNumber: read_number(); return;
-    case Kind::kBool: read_bool(); return;
-    case Kind::kNull: read_null(); return;
+    case Kind::kString:
+      read_string();
+      return;
+    case Kind::kNumber:
+      read_number();
+      return;
+    case Kind::kBool:
+      read_bool();
+      return;
+    case Kind::kNull:
+      read_null();
+      return;
     case Kind::kArray:
       begin_array();
       while (next_item()) skip_value();
@@ -390,12 +426,18 @@ void JsonReader::finish() {
 
 const char* kind_name(JsonReader::Kind kind) {
   switch (kind) {
-    case JsonReader::Kind::kObject: return "an object";
-    case JsonReader::Kind::kArray: return "a list";
-    case JsonReader::Kind::kString: return "a string";
-    case JsonReader::Kind::kNumber: return "a number";
-    case JsonReader::Kind::kBool: return "true or false";
-    case JsonReader::Kind::kNull: break;
+    case JsonReader::Kind::kObject:
+      return "an object";
+    case JsonReader::Kind::kArray:
+      return "a list";
+    case JsonReader::Kind::kString:
+      return "a string";
+    case JsonReader::Kind::kNumber:
+      return "a number";
+    case JsonReader::Kind::kBool:
+      return "true or false";
+    case JsonReader::Kind::kNull:
+      break;
   }
   return "null";
 }

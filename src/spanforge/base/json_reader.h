@@ -1,10 +1,10 @@
 #pragma once
 // Reads JSON (RFC 8259) piece by piece, without building anything: for headers, rows and files that
 // are too large, or too little trusted, to be held as a tree. json_builder.h makes values of it.
-// Strict: UTF-8 must be valid, a lone surrogate escape is refused, nesting is limited to 64, and so is
-// a key that an object has already. A byte order mark at the start is skipped.
-// Memory: 8 bytes a key of the objects that are open, and an index of those with more than 32 keys;
-// keys are compared with the text itself. Cost: linear in the text.
+// Strict: UTF-8 must be valid, a lone surrogate escape is refused, nesting is limited to 64, and a
+// key that an object has already is refused, however it is spelt. A byte order mark is skipped.
+// Memory: some 24 bytes a key of the objects that are open; keys are compared with the text itself.
+// Where that comes to more than the text's size and 32 MB, the text is refused. Cost: linear.
 // Errors: Failure{code, "place: line L column C"} with what was expected. Columns are code points.
 //
 // Example: sum of {"a": [1, 2]} :
@@ -32,6 +32,9 @@ class TextIndex;
 // unless for the line number of an error or to compare a key.
 using ReadCallback = std::function<void(const char* at)>;
 
+// What is made of a text may take its size and this.
+constexpr uint64_t kJsonBesidesText = uint64_t{32} << 20;
+
 class JsonReader {
  public:
   enum class Kind { kObject, kArray, kString, kNumber, kBool, kNull };
@@ -50,8 +53,8 @@ class JsonReader {
   };
 
   struct Options {
-    size_t first_line = 1;        // the number of the text's first line in the file `place` names
-    bool keys_may_repeat = false; // for a first look at a text whose values are read again
+    size_t first_line = 1;         // the number of the text's first line in the file `place` names
+    bool keys_may_repeat = false;  // for a first look at a text whose values are read again
     ReadCallback on_read = {};
   };
   JsonReader(std::string_view text, std::string place, ErrorCode code);
@@ -97,8 +100,8 @@ class JsonReader {
   // An open object or list.
   struct Open {
     bool is_list = false;
-    size_t members = 0;  // read so far, with the one that is read now
-    Key key;             // of the member being read
+    size_t members = 0;                // read so far, with the one that is read now
+    Key key;                           // of the member being read
     size_t first_key = 0;              // of its keys in keys_
     std::unique_ptr<TextIndex> index;  // of its keys where they are many
   };

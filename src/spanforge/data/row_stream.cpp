@@ -19,8 +19,8 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kJsonSpace = " \t\r\n";
 
 bool is_known_key(std::string_view key) {
-  constexpr std::array<std::string_view, 6> kOfFiles = {"data", "version", "title",
-                                                        "paragraphs", "qas", "header"};
+  constexpr std::array<std::string_view, 6> kOfFiles = {"data",       "version", "title",
+                                                        "paragraphs", "qas",     "header"};
   using namespace keys;
   return is_one_of(key, kOfFiles) || is_one_of(key, kId) || is_one_of(key, kQuestion) ||
          is_one_of(key, kContext) || is_one_of(key, kAnswers) || is_one_of(key, kImpossible);
@@ -88,9 +88,14 @@ class RowReader {
 
   void read_document() {
     switch (in_.peek()) {
-      case Kind::kObject: return read_row(RowKind::kDocument);
-      case Kind::kArray: read_rows(RowKind::kRow); return;
-      default: in_.skip_value(); fail("must be an object or a list of rows");
+      case Kind::kObject:
+        return read_row(RowKind::kDocument);
+      case Kind::kArray:
+        read_rows(RowKind::kRow);
+        return;
+      default:
+        in_.skip_value();
+        fail("must be an object or a list of rows");
     }
   }
 
@@ -126,7 +131,8 @@ class RowReader {
   void require(Kind wanted) {
     const Kind found = in_.peek();
     if (found == wanted) return;
-    if (found != Kind::kObject && found != Kind::kArray) in_.skip_value();  // if it is a value at all
+    if (found != Kind::kObject && found != Kind::kArray)
+      in_.skip_value();  // if it is a value at all
     fail(fmt::format("must be {}, not {}", kind_name(wanted), kind_name(found)));
   }
 

@@ -18,8 +18,8 @@ std::vector<std::pair<std::string, Value>> parse_object(std::string_view text,
                                                         ReadValue&& read_value) {
   JsonReader in(text, place, ErrorCode::kBadData);
   if (const auto found = in.peek(); found != JsonReader::Kind::kObject) {
-    in.fail(fmt::format("an object {{question id: {}}} is needed, found {}", wanted,
-                        kind_name(found)));
+    in.fail(
+        fmt::format("an object {{question id: {}}} is needed, found {}", wanted, kind_name(found)));
   }
   std::vector<std::pair<std::string, Value>> members;
   std::string id;
@@ -101,11 +101,10 @@ PredictionsFile parse_predictions(std::string_view json_text, const std::string&
 }
 
 OddsFile parse_odds(std::string_view json_text, const std::string& place) {
-  return {parse_object<double>(json_text, place, JsonReader::Kind::kNumber, "number",
-                               [](JsonReader& in) {
-                                 return std::visit([](auto x) { return static_cast<double>(x); },
-                                                   in.read_number());
-                               })};
+  return {parse_object<double>(
+      json_text, place, JsonReader::Kind::kNumber, "number", [](JsonReader& in) {
+        return std::visit([](auto x) { return static_cast<double>(x); }, in.read_number());
+      })};
 }
 
 PredictionsFile load_predictions(const std::filesystem::path& file) {
