@@ -27,13 +27,13 @@ std::string text_of(const Json& row, const Names& names, const std::string& plac
 // where the file's has more digits.
 std::string id_digits(std::string_view line, std::string_view id, const std::string& file,
                       size_t number) {
-  JsonReader in(line, file, ErrorCode::kBadData, nullptr, number);
+  JsonReader in(line, file, ErrorCode::kBadData, {.first_line = number});
   std::string key;
   for (in.begin_object(); in.next_key(key);) {
     in.skip_value();
     if (key == id) break;
   }
-  return std::string(line.substr(in.position(), in.end_position() - in.position()));
+  return std::string(in.last_text());
 }
 
 void parse(std::string_view line, const std::string& file, size_t number, Asked& asked) {

@@ -55,7 +55,7 @@ tokenizer("merge-without-a-space", bpe(["ab"]))
 tokenizer("merge-of-two-numbers", bpe([[1, 2]]))
 tokenizer("merges-an-object", bpe({}))
 tokenizer("dropout", lambda document: document.update(model={
-    "type": "BPE", "dropout": 0.5, "vocab": {"a": 0}, "merges": []}), r"tokenizer\.json: model\.dropout", "random")
+    "type": "BPE", "dropout": 0.5, "vocab": {"a": 0}, "merges": []}), r"tokenizer\.json: .model\.dropout", "random")
 tokenizer("post-processors-in-another-order", part("post_processor", {"type": "Sequence", "processors": [
     processor([]), {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}]}),
     r"post_processor\.processors", "last")

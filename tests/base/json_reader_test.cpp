@@ -1,9 +1,13 @@
 #include "spanforge/base/json_reader.h"
 
-#include <fstream>
-
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <functional>
+
+#include "spanforge/base/file.h"
+#include "spanforge/base/utf8.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -12,8 +16,9 @@ namespace {
 using testing::expect_error;
 
 TEST(JsonReader, GivesThePiecesInOrder) {
-  JsonReader in(R"( {"a": [1, -2, 2.5], "b": {"c": "文", "d": true}, "e": null, "f": {}, "g": []} )",
-                "f.json", ErrorCode::kBadData);
+  JsonReader in(
+      R"( {"a": [1, -2, 2.5], "b": {"c": "文", "d": true}, "e": null, "f": {}, "g": []} )",
+      "f.json", ErrorCode::kBadData);
   std::string key, keys;
   std::vector<JsonReader::Number> numbers;
   for (in.begin_object(); in.next_key(key);) {
@@ -73,6 +78,98 @@ TEST(JsonReader, SkippedValuesAreCheckedToo) {
   }
 }
 
+// Reads keys up to the end of the outermost object; the members hold numbers.
+void read_keys(const std::string& text, JsonReader::Options options = {}) {
+  JsonReader in(text, "f", ErrorCode::kBadData, std::move(options));
+  std::string key;
+  for (in.begin_object(); in.next_key(key);) in.skip_value();
+  in.finish();
+}
+
+TEST(JsonReader, AKeyThatTheObjectHasIsRefusedHoweverItIsSpelt) {
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += fmt::format("\"k{}\":0,", i);
+  const std::pair<const char*, const char*> twice[] = {
+      {R"("a":0)", R"("a":0)"},       {R"("a":0)", R"("\u0061":0)"},
+      {R"("\u0061":0)", R"("a":0)"},  {R"("\u0061":0)", R"("\u0061":0)"},
+      {R"("文":0)", R"("\u6587":0)"}, {R"("a\"":0)", R"("a\u0022":0)"},
+      {R"("":0)", R"("":0)"},         {R"("c":{"a":0}, "a":[{"a":0}])", R"("a":0)"},
+  };
+  for (const auto& [first, second] : twice) {
+    for (const std::string& between : {std::string(), many}) {
+      SCOPED_TRACE(fmt::format("{} {} {}", first, second, between.size()));
+      const std::string begin = fmt::format("{{{},{}", first, between);
+      const Error error = expect_error(ErrorCode::kBadData,
+                                       [&] { read_keys(fmt::format("{}{}}}", begin, second)); });
+      EXPECT_NE(error.reason().find("appears twice"), std::string::npos) << error.what();
+      EXPECT_EQ(error.place(), fmt::format("f: line 1 column {}", count_code_points(begin) + 1));
+      EXPECT_NO_THROW(read_keys(fmt::format("{}{}}}", begin, second), {.keys_may_repeat = true}));
+    }
+  }
+}
+
+TEST(JsonReader, KeysThatTakeFarMoreMemoryThanTheirTextAreRefused) {
+  std::string text = "{";
+  for (uint32_t i = 0; i < 3'000'000; ++i) {
+    text += '"';
+    for (uint32_t rest = i, digit = 0; digit < 4; ++digit, rest /= 64) {
+      text += static_cast<char>('0' + rest % 64 + (rest % 64 < 44 ? 0 : 1));  // no backslash
+    }
+    text += "\":0,";
+  }
+  text += "\"\":0}";
+  const Error error = expect_error(ErrorCode::kBadData, [&] { read_keys(text); });
+  EXPECT_NE(error.reason().find("far more memory"), std::string::npos) << error.what();
+  EXPECT_NO_THROW(read_keys(text, {.keys_may_repeat = true}));
+}
+
+TEST(JsonReader, KeysThatOnlyLookAlikeAreOthers) {
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += fmt::format("\"k{}\":0,", i);
+  const std::pair<const char*, const char*> others[] = {
+      {R"("a":0)", R"("A":0)"},
+      {R"("a":0)", R"("a ":0)"},
+      {R"("a": 0)", R"("a\": 0,":0)"},  // what stands in the file after the quote of the first
+      {R"("a\\":0)", R"("a":0)"},
+      {R"("a\\":0)", R"("a\"":0)"},
+      {R"("a":{"b":0})", R"("b":{"a":0})"},
+      {R"("\u0061b":0)", R"("a":0)"},
+  };
+  for (const auto& [first, second] : others) {
+    for (const std::string& between : {std::string(), many}) {
+      SCOPED_TRACE(fmt::format("{} {} {}", first, second, between.size()));
+      EXPECT_NO_THROW(read_keys(fmt::format("{{{},{}{}}}", first, between, second)));
+      EXPECT_NO_THROW(read_keys(fmt::format("{{{},{}{}}}", second, between, first)));
+    }
+  }
+}
+
+TEST(JsonReader, KnowsThePathOfWhatItReads) {
+  JsonReader in(R"({"a": [1, {"b c": [[2]]}], "\u0064": 3})", "f", ErrorCode::kBadData);
+  EXPECT_EQ(in.path(), "");
+  std::vector<std::string> paths, keys;
+  const std::function<void()> read = [&] {
+    std::string key;
+    switch (in.peek()) {
+      case JsonReader::Kind::kObject:
+        for (in.begin_object(); in.next_key(key);) read();
+        return;
+      case JsonReader::Kind::kArray:
+        for (in.begin_array(); in.next_item();) read();
+        return;
+      default:
+        in.skip_value();
+        paths.push_back(in.path());
+        keys.push_back(in.innermost_key());
+        EXPECT_EQ(in.last_text(), std::to_string(paths.size()));
+    }
+  };
+  read();
+  EXPECT_EQ(paths, (std::vector<std::string>{"a[0]", "a[1].b c[0][0]", "d"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"a", "b c", "d"}));
+  EXPECT_EQ(in.path(), "");
+}
+
 TEST(JsonReader, PagesThatWereReadAreLetGoAndStillThere) {
   testing::TemporaryDirectory directory;
   {
@@ -82,11 +179,17 @@ TEST(JsonReader, PagesThatWereReadAreLetGoAndStillThere) {
     file << "1]";
   }
   const MappedFile file(directory / "large.json");
-  JsonReader in(file.bytes(), "large.json", ErrorCode::kBadData, &file);
+  size_t reports = 0;
+  const auto release = [&](const char* at) {
+    file.release_before(static_cast<size_t>(at - file.bytes().data()));
+    ++reports;
+  };
+  JsonReader in(file.bytes(), "large.json", ErrorCode::kBadData, {.on_read = release});
   size_t items = 0;
   for (in.begin_array(); in.next_item(); ++items) in.skip_value();
   in.finish();
   EXPECT_EQ(items, 41u);
+  EXPECT_GE(reports, 8u);
   EXPECT_EQ(file.bytes().substr(0, 3), "[\"x");
 }
 

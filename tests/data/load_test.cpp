@@ -137,7 +137,7 @@ TEST_F(LoadDataset, NamesPlaceAndReasonOfUnsoundFiles) {
       {qa(id + R"(["c", {"text": "c", "answer_start": 0}])"), place, "mixes"},
       {qa(id + R"({"text": ["c"], "answer_start": []})"), place + ".answers", "1 texts but 0"},
       {qa(id + R"([], "is_impossible": "maybe")"), place, "is_impossible must be true or false"},
-      {qa(id + R"([], "id": "b")"), place, "the key \"id\" stands twice"},
+      {qa(id + R"([], "id": "b")"), place, "the key \"id\" appears twice"},
       {qa(id + R"([{"text": "\ud800", "answer_start": 0}])"), place + ".answers[0].text",
        "surrogate"},
       {qa(id + "[{\"text\": \"\xC3\x28\", \"answer_start\": 0}]"), place + ".answers[0].text",
@@ -295,7 +295,7 @@ TEST_F(LoadDataset, SurvivesManyKeysInOneObject) {
   const Dataset set = load(text + R"("id": "a", "context": "c", "question": "q", "answers": []})");
   EXPECT_EQ(set.examples.size(), 1u);
   const Error error = refuse(text + "\"k49999\": 1}");
-  EXPECT_NE(error.reason().find("\"k49999\" stands twice"), std::string::npos) << error.what();
+  EXPECT_NE(error.reason().find("\"k49999\" appears twice"), std::string::npos) << error.what();
 }
 
 void expect_same(const Dataset& a, const Dataset& b) {

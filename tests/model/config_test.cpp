@@ -52,7 +52,7 @@ TEST(ModelConfig, RefusesWhatItCannotMeanNamingKeyAndFile) {
   };
   const Row rows[] = {
       {"", "empty"},
-      {"[]", "not a JSON object"},
+      {"[]", "is a list; it must be an object"},
       {"{", "key in quotes"},
       {"{}", "model_type"},
       {R"({"model_type": 3})", "\"model_type\" is 3"},

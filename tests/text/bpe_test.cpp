@@ -148,7 +148,8 @@ TEST(Bpe, UnsoundModelsOfATokenizerJsonAreNamed) {
         R"({{"model": {{"type": "BPE", "vocab": {{"a": 0, "b": 1, "ab": 2}}, {}}}}})", row.model);
     const Error error =
         expect_error(ErrorCode::kBadModel, [&] { Tokenizer::from_json(json, "", "f"); });
-    EXPECT_EQ(error.place(), fmt::format("f: {}", row.place));
+    EXPECT_EQ(error.place().find("f"), 0u) << error.what();
+    EXPECT_NE(std::string(error.what()).find(row.place), std::string::npos) << error.what();
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.what();
   }
 }

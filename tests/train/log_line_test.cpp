@@ -22,7 +22,7 @@ TEST(LogLine, ComesBackFromItsJson) {
   LogLine line{3, {}};
   line.set("eval_loss", 0.1);
   line.set("eval_total", int64_t{30});
-  const LogLine back = log_line_from_json(log_line_json(line), "state");
+  const LogLine back = log_line_from_json({log_line_json(line), "state"});
   EXPECT_EQ(back.step, 3);
   EXPECT_EQ(back.values, line.values);
 }

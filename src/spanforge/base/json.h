@@ -1,7 +1,7 @@
 #pragma once
 // JSON as a value in memory, in and out.
-// Parsing is strict about what a stranger's file may do: UTF-8 must be valid, a lone surrogate
-// escape is refused, nesting is limited to 64, a key twice in one object is refused.
+// Parsing is as strict as json_reader.h, and bounded in memory by json_builder.h. Whoever wants
+// members of a certain type, and a message that names the place, takes a JsonView (json_view.h).
 // Writing can follow Python's json.dumps to the byte, for files another tool compares or sorts.
 // Objects keep the order of their members, which SQuAD-like files and run_qa's outputs rely on.
 //
@@ -64,8 +64,8 @@ class Json {
   // of a negative one, kFloat of any other.
   enum class Type : uint8_t { kNull, kBool, kInteger, kUnsigned, kFloat, kString, kArray, kObject };
 
-  // What at() and get() throw where the value is not of the form asked for. Callers that know the
-  // file turn it into an Error.
+  // What at() and get() throw where the value is not of the form asked for: of values that this
+  // program made. Those of a file are read through a JsonView, whose Error names the place.
   class Mismatch : public std::runtime_error {
    public:
     using std::runtime_error::runtime_error;

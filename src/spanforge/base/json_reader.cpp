@@ -1,56 +1,92 @@
 #include "spanforge/base/json_reader.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 
-#include <fmt/core.h>
-
 #include "spanforge/base/foreign_content.h"
+#include "spanforge/base/text_index.h"
 #include "spanforge/base/utf8.h"
 
 namespace spanforge {
 namespace {
 
 constexpr size_t kMaxDepth = 64;
-constexpr size_t kReleaseStep = size_t{16} << 20;
+constexpr size_t kReportStep = size_t{4} << 20;
+constexpr size_t kFewKeys = 32;   // of an object, searched one after the other
+constexpr size_t kKeyBytes = 24;  // of each key, and its share of an index
 
 }  // namespace
 
-JsonReader::SyntaxError::SyntaxError(ErrorCode code, const std::string& place, size_t at_line,
-                                     size_t at_column, const std::string& reason)
+JsonReader::Failure::Failure(ErrorCode code, const std::string& place, size_t at_line,
+                             size_t at_column, const std::string& reason)
     : Error(code, fmt::format("{}: line {} column {}", place, at_line, at_column), reason),
       line(at_line),
       column(at_column) {}
 
-JsonReader::JsonReader(std::string_view text, std::string place, ErrorCode code,
-                       const MappedFile* mapped, size_t first_line)
-    : text_(text), place_(std::move(place)), code_(code), mapped_(mapped), first_line_(first_line) {
+JsonReader::JsonReader(std::string_view text, std::string place, ErrorCode code)
+    : JsonReader(text, std::move(place), code, Options()) {}
+
+JsonReader::JsonReader(std::string_view text, std::string place, ErrorCode code, Options options)
+    : text_(text), place_(std::move(place)), code_(code), options_(std::move(options)) {
   if (text_.starts_with("\xEF\xBB\xBF")) position_ = 3;  // as some editors leave it
 }
 
-void JsonReader::fail_at(size_t position, const std::string& what) const {
+JsonReader::~JsonReader() = default;
+
+template <class Kind>
+void JsonReader::throw_at(size_t position, const std::string& what) const {
   const std::string_view before = text_.substr(0, position);
   const auto line =
-      first_line_ + static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
+      options_.first_line + static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
   const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
   const size_t column = count_code_points(before.substr(line_start)) + 1;
-  throw SyntaxError(code_, place_, line, column, what);
+  throw Kind(code_, place_, line, column, what);
+}
+
+void JsonReader::fail_at(size_t position, const std::string& what) const {
+  throw_at<Failure>(position, what);
+}
+
+void JsonReader::fail_syntax(size_t position, const std::string& what) const {
+  throw_at<SyntaxError>(position, what);
+}
+
+std::string JsonReader::path() const {
+  std::string path;
+  for (const Open& one : open_) {
+    if (one.is_list) {
+      path += fmt::format("[{}]", one.members == 0 ? 0 : one.members - 1);
+    } else if (!one.key.is_none()) {
+      path += path.empty() ? "" : ".";
+      path += quote_for_message(key_text(one.key));
+    }
+  }
+  return path;
+}
+
+std::string JsonReader::innermost_key() const {
+  for (size_t i = open_.size(); i-- > 0;) {
+    if (!open_[i].is_list) return open_[i].key.is_none() ? std::string() : key_text(open_[i].key);
+  }
+  return {};
 }
 
 void JsonReader::fail_expected(std::string_view expected) const {
   const bool at_start = text_.find_first_not_of(" \t\r\n\xEF\xBB\xBF") >= position_;
-  if (at_start && first_line_ == 1) refuse_foreign_content(text_, place_, code_);
+  if (at_start && options_.first_line == 1) refuse_foreign_content(text_, place_, code_);
   if (position_ >= text_.size()) {
-    fail_at(position_, fmt::format("the text ends where {} must follow", expected));
+    fail_syntax(position_, fmt::format("the text ends where {} must follow", expected));
   }
   const std::string_view rest = text_.substr(position_, 4);
-  if (find_invalid_utf8(rest) == size_t{0}) fail_at(position_, "invalid UTF-8");
+  if (find_invalid_utf8(rest) == size_t{0}) fail_syntax(position_, "invalid UTF-8");
   size_t size = 0;
   next_code_point(rest, size);
-  fail_at(position_, fmt::format("'{}' found where {} must follow",
-                                 quote_for_message(rest.substr(0, size)), expected));
+  fail_syntax(position_, fmt::format("'{}' found where {} must follow",
+                                     quote_for_message(rest.substr(0, size)), expected));
 }
 
 void JsonReader::skip_space() {
@@ -61,23 +97,29 @@ void JsonReader::skip_space() {
   }
 }
 
-void JsonReader::release_pages() {
-  if (mapped_ == nullptr || position_ - released_ < kReleaseStep) return;
-  released_ = position_;
-  mapped_->release_before(released_);
+void JsonReader::report() {
+  if (!options_.on_read || position_ - reported_ < kReportStep) return;
+  reported_ = position_;
+  options_.on_read(text_.data() + reported_);
 }
 
 JsonReader::Kind JsonReader::peek() {
   skip_space();
   last_ = position_;
   switch (current()) {
-    case '{': return Kind::kObject;
-    case '[': return Kind::kArray;
-    case '"': return Kind::kString;
+    case '{':
+      return Kind::kObject;
+    case '[':
+      return Kind::kArray;
+    case '"':
+      return Kind::kString;
     case 't':
-    case 'f': return Kind::kBool;
-    case 'n': return Kind::kNull;
-    default: return Kind::kNumber;
+    case 'f':
+      return Kind::kBool;
+    case 'n':
+      return Kind::kNull;
+    default:
+      return Kind::kNumber;
   }
 }
 
@@ -85,11 +127,13 @@ void JsonReader::open(char bracket, std::string_view expected) {
   skip_space();
   last_ = position_;
   if (current() != bracket) fail_expected(expected);
-  if (has_members_.size() >= kMaxDepth) {
-    fail_at(position_, fmt::format("nested deeper than {} levels", kMaxDepth));
+  if (open_.size() >= kMaxDepth) {
+    fail_syntax(position_, fmt::format("nested deeper than {} levels", kMaxDepth));
   }
   ++position_;
-  has_members_.push_back(false);
+  Open& one = open_.emplace_back();
+  one.is_list = bracket == '[';
+  one.first_key = keys_.size();
 }
 
 void JsonReader::begin_object() { open('{', "an object"); }
@@ -97,34 +141,87 @@ void JsonReader::begin_array() { open('[', "a list"); }
 
 bool JsonReader::next_member(char close, std::string_view expected) {
   skip_space();
-  const bool first = !has_members_.back();
   const char c = current();
   if (c == close) {
     ++position_;
-    has_members_.pop_back();
+    keys_.resize(open_.back().first_key);
+    open_.pop_back();
+    report();
     return false;
   }
-  if (!first) {
+  if (open_.back().members > 0) {
     if (c != ',') fail_expected(expected);
     ++position_;
     skip_space();
   }
-  has_members_.back() = true;
+  ++open_.back().members;
   last_ = position_;
-  release_pages();
+  report();
   return true;
 }
 
 bool JsonReader::next_key(std::string& key) {
   if (!next_member('}', "',' or '}'")) return false;
   if (current() != '"') fail_expected("a key in quotes");
-  const size_t key_at = position_;
+  const size_t at = position_;
   key = read_string();
+  const bool escaped = position_ - at != key.size() + 2;
   skip_space();
   if (current() != ':') fail_expected("':'");
   ++position_;
-  last_ = key_at;
+  last_ = at;
+  const Key here{uint64_t{at} << 1 | (escaped ? 1 : 0)};
+  open_.back().key = {};
+  if (!options_.keys_may_repeat && !add_key(here, key)) {
+    fail(fmt::format("the key \"{}\" appears twice", quote_for_message(key)));
+  }
+  open_.back().key = here;
   return true;
+}
+
+// False where the object has it.
+bool JsonReader::add_key(Key key, const std::string& text) {
+  Open& object = open_.back();
+  const size_t first = object.first_key, count = keys_.size() - first;
+  std::string spelt;  // of a key with escapes, while it is compared
+  const auto text_of = [&](size_t i) -> std::string_view {
+    const Key one = keys_[first + i];
+    if (!one.is_escaped())
+      return text_.substr(one.at() + 1, text_.find('"', one.at() + 1) - one.at() - 1);
+    spelt = key_text(one);
+    return spelt;
+  };
+  if (count < kFewKeys) {
+    // A text with a quote or backslash is none that stands in the file without escapes.
+    const bool plain = !key.is_escaped() || text.find_first_of("\"\\") == std::string::npos;
+    for (size_t i = first; i < keys_.size(); ++i) {
+      if (is_same_key(keys_[i], text, plain)) return false;
+    }
+  } else {
+    if (object.index == nullptr) {
+      object.index = std::make_unique<TextIndex>();
+      for (size_t i = 0; i < count; ++i) object.index->insert(std::string(text_of(i)), i, text_of);
+    }
+    if (!object.index->insert(text, count, text_of).is_new) return false;
+  }
+  if (keys_.size() * kKeyBytes > text_.size() + kJsonBesidesText) {
+    fail("the keys up to here take far more memory than their text: refused");
+  }
+  keys_.push_back(key);
+  return true;
+}
+
+bool JsonReader::is_same_key(Key key, std::string_view text, bool plain) const {
+  if (key.is_escaped()) return key_text(key) == text;
+  const size_t begin = key.at() + 1, end = begin + text.size();
+  return plain && end < text_.size() && text_[end] == '"' &&
+         text_.substr(begin, text.size()) == text;
+}
+
+std::string JsonReader::key_text(Key key) const {
+  const size_t begin = key.at() + 1;
+  if (!key.is_escaped()) return std::string(text_.substr(begin, text_.find('"', begin) - begin));
+  return JsonReader(text_.substr(key.at()), "", code_).read_string();
 }
 
 bool JsonReader::next_item() { return next_member(']', "',' or ']'"); }
@@ -148,7 +245,7 @@ void JsonReader::read_null() {
 
 void JsonReader::append_piece(std::string& out, size_t end) {
   const std::string_view piece = text_.substr(position_, end - position_);
-  if (const auto bad = find_invalid_utf8(piece)) fail_at(position_ + *bad, "invalid UTF-8");
+  if (const auto bad = find_invalid_utf8(piece)) fail_syntax(position_ + *bad, "invalid UTF-8");
   out += piece;
   position_ = end;
 }
@@ -166,14 +263,14 @@ std::string JsonReader::read_string() {
       ++end;
     }
     append_piece(out, end);
-    if (position_ >= text_.size()) fail_at(position_, "the text ends inside a string");
+    if (position_ >= text_.size()) fail_syntax(position_, "the text ends inside a string");
     const char c = text_[position_];
     if (c == '"') {
       ++position_;
       return out;
     }
     if (c != '\\') {
-      fail_at(position_, "a control character inside a string; it must be escaped");
+      fail_syntax(position_, "a control character inside a string; it must be escaped");
     }
     read_escape(out);
   }
@@ -186,14 +283,29 @@ void JsonReader::read_escape(std::string& out) {
   switch (c) {
     case '"':
     case '\\':
-    case '/': out += c; return;
-    case 'b': out += '\b'; return;
-    case 'f': out += '\f'; return;
-    case 'n': out += '\n'; return;
-    case 'r': out += '\r'; return;
-    case 't': out += '\t'; return;
-    case 'u': append_utf8(read_unicode_escape(at), out); return;
-    default: fail_at(at, "an unknown escape; after \\ comes one of \" \\ / b f n r t u");
+    case '/':
+      out += c;
+      return;
+    case 'b':
+      out += '\b';
+      return;
+    case 'f':
+      out += '\f';
+      return;
+    case 'n':
+      out += '\n';
+      return;
+    case 'r':
+      out += '\r';
+      return;
+    case 't':
+      out += '\t';
+      return;
+    case 'u':
+      append_utf8(read_unicode_escape(at), out);
+      return;
+    default:
+      fail_syntax(at, "an unknown escape; after \\ comes one of \" \\ / b f n r t u");
   }
 }
 
@@ -205,15 +317,16 @@ char32_t JsonReader::read_unicode_escape(size_t at) {
     const char32_t low = read_hex4(at);
     if (low >= 0xDC00 && low <= 0xDFFF) return 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
   }
-  fail_at(at, "a lone surrogate escape; it is half of a character");
+  fail_syntax(at, "a lone surrogate escape; it is half of a character");
 }
 
 char32_t JsonReader::read_hex4(size_t at) {
   const std::string_view digits = text_.substr(std::min(position_, text_.size()), 4);
   uint32_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
   if (digits.size() != 4 || error != std::errc() || end != digits.data() + 4) {
-    fail_at(at, "\\u must be followed by four hexadecimal digits");
+    fail_syntax(at, "\\u must be followed by four hexadecimal digits");
   }
   position_ += 4;
   return value;
@@ -229,20 +342,20 @@ bool JsonReader::scan_number() {
   const size_t digits = start + (current() == '-' ? 1 : 0);
   size_t end = skip_digits(digits);
   if (end == digits) fail_expected("a JSON value");
-  if (text_[digits] == '0' && end > digits + 1) fail_at(start, "a number with a leading zero");
+  if (text_[digits] == '0' && end > digits + 1) fail_syntax(start, "a number with a leading zero");
   bool is_integer = true;
   if (end < text_.size() && text_[end] == '.') {
     is_integer = false;
     const size_t fraction = end + 1;
     end = skip_digits(fraction);
-    if (end == fraction) fail_at(start, "a number without digits after its point");
+    if (end == fraction) fail_syntax(start, "a number without digits after its point");
   }
   if (end < text_.size() && (text_[end] == 'e' || text_[end] == 'E')) {
     is_integer = false;
     size_t exponent = end + 1;
     if (exponent < text_.size() && (text_[exponent] == '+' || text_[exponent] == '-')) ++exponent;
     end = skip_digits(exponent);
-    if (end == exponent) fail_at(start, "a number without digits in its exponent");
+    if (end == exponent) fail_syntax(start, "a number without digits in its exponent");
   }
   position_ = end;
   return is_integer;
@@ -265,7 +378,7 @@ JsonReader::Number JsonReader::read_number() {
   if (std::from_chars(first, last, number).ec == std::errc()) return number;
   // Out of range: too small rounds to zero, too large has no value.
   number = std::strtod(std::string(first, last).c_str(), nullptr);
-  if (std::abs(number) > 1) fail_at(start, "a number too large for a 64-bit float");
+  if (std::abs(number) > 1) fail_syntax(start, "a number too large for a 64-bit float");
   return number;
 }
 
@@ -281,10 +394,18 @@ uint64_t JsonReader::read_count(std::string_view what) {
 
 void JsonReader::skip_value() {
   switch (peek()) {
-    case Kind::kString: read_string(); return;
-    case Kind::kNumber: read_number(); return;
-    case Kind::kBool: read_bool(); return;
-    case Kind::kNull: read_null(); return;
+    case Kind::kString:
+      read_string();
+      return;
+    case Kind::kNumber:
+      read_number();
+      return;
+    case Kind::kBool:
+      read_bool();
+      return;
+    case Kind::kNull:
+      read_null();
+      return;
     case Kind::kArray:
       begin_array();
       while (next_item()) skip_value();
@@ -300,7 +421,25 @@ void JsonReader::skip_value() {
 
 void JsonReader::finish() {
   skip_space();
-  if (position_ != text_.size()) fail_at(position_, "text after the end of the JSON value");
+  if (position_ != text_.size()) fail_syntax(position_, "text after the end of the JSON value");
+}
+
+const char* kind_name(JsonReader::Kind kind) {
+  switch (kind) {
+    case JsonReader::Kind::kObject:
+      return "an object";
+    case JsonReader::Kind::kArray:
+      return "a list";
+    case JsonReader::Kind::kString:
+      return "a string";
+    case JsonReader::Kind::kNumber:
+      return "a number";
+    case JsonReader::Kind::kBool:
+      return "true or false";
+    case JsonReader::Kind::kNull:
+      break;
+  }
+  return "null";
 }
 
 }  // namespace spanforge

@@ -1,9 +1,11 @@
 #pragma once
-// Reads JSON (RFC 8259) piece by piece, without building anything: for headers and files that are
-// too large, or too little trusted, to be held as a tree. parse_json() is built on it.
-// Strict: UTF-8 must be valid, a lone surrogate escape is refused, nesting is limited to 64; keys
-// that appear twice are for the caller to notice. A byte order mark at the start is skipped.
-// Errors: SyntaxError{code, "place: line L column C"} with what was expected. Columns are code points.
+// Reads JSON (RFC 8259) piece by piece, without building anything: for headers, rows and files that
+// are too large, or too little trusted, to be held as a tree. json_builder.h makes values of it.
+// Strict: UTF-8 must be valid, a lone surrogate escape is refused, nesting is limited to 64, and a
+// key that an object has already is refused, however it is spelt. A byte order mark is skipped.
+// Memory: some 24 bytes a key of the objects that are open; keys are compared with the text itself.
+// Where that comes to more than the text's size and 32 MB, the text is refused. Cost: linear.
+// Errors: Failure{code, "place: line L column C"} with what was expected. Columns are code points.
 //
 // Example: sum of {"a": [1, 2]} :
 //   JsonReader in(text, "file.json", ErrorCode::kBadData);
@@ -13,32 +15,52 @@
 //   in.finish();
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 
 namespace spanforge {
+
+class TextIndex;
+
+// Told from time to time that everything before `at` has been read and will not be read again,
+// unless for the line number of an error or to compare a key.
+using ReadCallback = std::function<void(const char* at)>;
+
+// What is made of a text may take its size and this.
+constexpr uint64_t kJsonBesidesText = uint64_t{32} << 20;
 
 class JsonReader {
  public:
   enum class Kind { kObject, kArray, kString, kNumber, kBool, kNull };
   using Number = std::variant<uint64_t, int64_t, double>;  // int64_t only for negative ones
 
-  // For a caller that knows a better place than the line.
-  struct SyntaxError : Error {
-    SyntaxError(ErrorCode code, const std::string& place, size_t at_line, size_t at_column,
-                const std::string& reason);
+  // What any of the functions throws. The reader still knows its path() then, for a caller to whom
+  // that is a better place than the line.
+  struct Failure : Error {
+    Failure(ErrorCode code, const std::string& place, size_t at_line, size_t at_column,
+            const std::string& reason);
     size_t line, column;  // from 1
   };
+  // The text is no JSON, or nested too deep. Other failures are of what it holds.
+  struct SyntaxError : Failure {
+    using Failure::Failure;
+  };
 
-  // mapped: the file that `text` is the whole of, whose pages are let go once they are read.
-  // first_line: the number of the text's first line in the file that `place` names.
-  JsonReader(std::string_view text, std::string place, ErrorCode code,
-             const MappedFile* mapped = nullptr, size_t first_line = 1);
+  struct Options {
+    size_t first_line = 1;         // the number of the text's first line in the file `place` names
+    bool keys_may_repeat = false;  // for a first look at a text whose values are read again
+    ReadCallback on_read = {};
+  };
+  JsonReader(std::string_view text, std::string place, ErrorCode code);
+  JsonReader(std::string_view text, std::string place, ErrorCode code, Options options);
+  JsonReader(const JsonReader&) = delete;
+  ~JsonReader();
 
   Kind peek();  // of the value that comes next
   void begin_object();
@@ -59,13 +81,42 @@ class JsonReader {
   [[noreturn]] void fail_at(size_t position, const std::string& what) const;
   size_t position() const { return last_; }
   size_t end_position() const { return position_; }  // behind all that was read
+  // The text of the last key or value read, of an object or list what of it was read last.
+  std::string_view last_text() const { return text_.substr(last_, position_ - last_); }
+  // Where in the document the value is that is read: "data[3].answers". Empty for the outermost.
+  std::string path() const;
+  // The key of the member being read, or of the member whose lists are read; "" outside of objects.
+  std::string innermost_key() const;
 
  private:
+  // Where a key stands in the text, and whether it is spelt with escapes.
+  struct Key {
+    static constexpr uint64_t kNone = UINT64_MAX;
+    uint64_t at_and_escaped = kNone;
+    bool is_none() const { return at_and_escaped == kNone; }
+    size_t at() const { return at_and_escaped >> 1; }
+    bool is_escaped() const { return (at_and_escaped & 1) != 0; }
+  };
+  // An open object or list.
+  struct Open {
+    bool is_list = false;
+    size_t members = 0;                // read so far, with the one that is read now
+    Key key;                           // of the member being read
+    size_t first_key = 0;              // of its keys in keys_
+    std::unique_ptr<TextIndex> index;  // of its keys where they are many
+  };
+
+  [[noreturn]] void fail_syntax(size_t position, const std::string& what) const;
   [[noreturn]] void fail_expected(std::string_view expected) const;
+  template <class Kind>
+  [[noreturn]] void throw_at(size_t position, const std::string& what) const;
   void skip_space();
   char current() const { return position_ < text_.size() ? text_[position_] : '\0'; }
   void open(char bracket, std::string_view expected);
   bool next_member(char close, std::string_view expected);
+  bool add_key(Key key, const std::string& text);
+  bool is_same_key(Key key, std::string_view text, bool plain) const;
+  std::string key_text(Key key) const;
   void read_word(std::string_view word);
   void append_piece(std::string& out, size_t end);
   void read_escape(std::string& out);
@@ -73,17 +124,20 @@ class JsonReader {
   char32_t read_hex4(size_t at);
   size_t skip_digits(size_t at) const;
   bool scan_number();  // true for an integer
-  void release_pages();
+  void report();
 
   std::string_view text_;
   std::string place_;
   ErrorCode code_;
-  const MappedFile* mapped_;
-  size_t first_line_;
+  Options options_;
   size_t position_ = 0;
   size_t last_ = 0;      // where the last key or value began, for fail()
-  size_t released_ = 0;  // bytes given back to the system
-  std::vector<bool> has_members_;  // of each open object and array
+  size_t reported_ = 0;  // what on_read was told
+  std::vector<Open> open_;
+  std::vector<Key> keys_;  // of all open objects
 };
+
+// "an object", "a list", "a string", "a number", "true or false", "null".
+const char* kind_name(JsonReader::Kind kind);
 
 }  // namespace spanforge

@@ -32,8 +32,9 @@ Json read_kind(JsonReader& in) {
 // its own. nullopt where it is not JSON, or certainly a file of SQuAD's, whose object is the whole
 // file.
 std::optional<Json> first_object(std::string_view text) {
+  constexpr size_t kMostKeys = 10'000;  // no tool's row has so many
   try {
-    JsonReader in(text, "text", ErrorCode::kBadData);
+    JsonReader in(text, "text", ErrorCode::kBadData, {.keys_may_repeat = true});
     if (in.peek() == JsonReader::Kind::kArray) {
       in.begin_array();
       if (!in.next_item()) return std::nullopt;
@@ -42,6 +43,7 @@ std::optional<Json> first_object(std::string_view text) {
     Json kinds = Json::object();
     std::string key;
     for (in.begin_object(); in.next_key(key);) {
+      if (kinds.size() == kMostKeys) return std::nullopt;
       const bool list = in.peek() == JsonReader::Kind::kArray;
       if (list && (key == "data" || key == "paragraphs" || key == "qas")) return std::nullopt;
       append_member(kinds, key, read_kind(in));

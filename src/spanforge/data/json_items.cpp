@@ -36,7 +36,8 @@ void read_list(JsonReader& in, std::string_view text, const std::string& file,
 void for_each_item(std::string_view text, const std::string& file, const ItemCallback& callback,
                    const ReadCallback& on_read) {
   for_each_text(text, [&](std::string_view one, const std::string& base_place) {
-    JsonReader in(one, file, ErrorCode::kBadData);
+    // A first look, for where the elements are: each is read again, and judged by itself.
+    JsonReader in(one, file, ErrorCode::kBadData, {.keys_may_repeat = true});
     try {
       if (base_place.empty() && in.peek() == JsonReader::Kind::kArray) {
         read_list(in, one, file, callback, on_read);
@@ -45,7 +46,7 @@ void for_each_item(std::string_view text, const std::string& file, const ItemCal
       Json item = parse_json(one, file, ErrorCode::kBadData);
       if (!item.is_object()) item = error_item("must be an object");
       callback(item, base_place);
-    } catch (const JsonReader::SyntaxError& error) {
+    } catch (const JsonReader::Failure& error) {
       if (base_place.empty()) {
         throw Error(ErrorCode::kBadData, file,
                     fmt::format("is not sound JSON at line {}, column {}: {}", error.line,

@@ -35,6 +35,12 @@ bool flag(const Json& object, std::string_view key) {
 
 std::string id_text(const Json& id) { return id.is_string() ? id.as_string() : id.dump(); }
 
+// The text of an object's member, or its spelling; "" where there is none.
+std::string text_at(const Json& object, std::string_view key) {
+  const Json* found = object.find(key);
+  return found == nullptr || found->is_null() ? "" : id_text(*found);
+}
+
 bool is_span_list(const Json& value) {
   return value.is_array() && !value.empty() &&
          std::ranges::all_of(value, [](const Json& one) { return span_of(one).has_value(); });
@@ -97,7 +103,7 @@ class TaskReader {
       for (const Json& one : *list) {
         const Json* value = one.find("value");
         if (value == nullptr || !value->is_object()) continue;
-        results.push_back({one.value("id", ""), one.value("from_name", ""), value});
+        results.push_back({text_at(one, "id"), text_at(one, "from_name"), value});
       }
     }
   }
@@ -314,8 +320,12 @@ std::optional<ToolSpan> span_of(const Json& value) {
   const Json *start_offset = member("startOffset"), *end_offset = member("endOffset");
   if (const Json* global = member("globalOffsets"); global != nullptr && global->is_object()) {
     // Hypertext: start and end are paths in the document.
-    span.start = global->value("start", int64_t{-1});
-    span.end = global->value("end", int64_t{-1});
+    const auto offset = [&](std::string_view key) {
+      const Json* found = global->find(key);
+      return found == nullptr ? -1 : start_value(*found);
+    };
+    span.start = offset("start");
+    span.end = offset("end");
     span.doubtful = true;
   } else if (start_offset != nullptr && end_offset != nullptr && start != nullptr) {
     span.start = start_value(*start_offset);

@@ -84,11 +84,11 @@ class ChangeFinder {
       base_place_ = base_place;
       try {
         if (in.peek() == JsonReader::Kind::kArray) {
-          walk_rows(in, RowKind::kRow, "");
+          walk_rows(in, RowKind::kRow);
         } else if (in.peek() == JsonReader::Kind::kObject) {
-          walk_row(in, RowKind::kDocument, "");
+          walk_row(in, RowKind::kDocument);
         }
-      } catch (const JsonReader::SyntaxError&) {  // a line that is no JSON; its rows, if any, stand before
+      } catch (const JsonReader::Failure&) {  // a line that is no JSON; its rows, if any, stand before
         if (base_place.empty()) throw;
       }
     });
@@ -109,24 +109,23 @@ class ChangeFinder {
     return {known.begin(), known.end()};
   }
 
-  void walk_rows(JsonReader& in, RowKind kind, const std::string& path) {
-    in.begin_array();
-    for (size_t i = 0; in.next_item(); ++i) {
+  void walk_rows(JsonReader& in, RowKind kind) {
+    for (in.begin_array(); in.next_item();) {
       if (in.peek() == JsonReader::Kind::kObject) {
-        walk_row(in, kind, fmt::format("{}[{}]", path, i));
+        walk_row(in, kind);
       } else {
         in.skip_value();
       }
     }
   }
 
-  void walk_row(JsonReader& in, RowKind kind, const std::string& path) {
+  void walk_row(JsonReader& in, RowKind kind) {
     FirstNamed id(ids_), answers(answers_), flag(flags_);
     std::string key;
     for (in.begin_object(); in.next_key(key);) {
       const std::optional<RowKind> elements = streamed_elements(kind, key);
       if (elements && in.peek() == JsonReader::Kind::kArray) {
-        walk_rows(in, *elements, (path.empty() ? "" : path + ".") + key);
+        walk_rows(in, *elements);
         continue;
       }
       const Token value = take(in);
@@ -134,7 +133,7 @@ class ChangeFinder {
       answers.offer(key, value);
       flag.offer(key, value);
     }
-    if (const auto here = changes_.find(place_at(path)); here != changes_.end()) {
+    if (const auto here = changes_.find(place_at(in.path())); here != changes_.end()) {
       apply(here->second, id.value(), answers.value(), flag.value());
       changes_.erase(here);
     }

@@ -2,9 +2,9 @@
 // What: reads SQuAD-like JSON as a stream of small objects, so that a file of any size never stands
 //   in memory as one document. Objects are handed over as soon as they close, inner ones first:
 //   each question, then its paragraph (without the questions), then its article.
-//   A number where an answer's text should be stands as it is spelt (answer_start.h): 1.50 is not 1.5.
-// Strictness: as base/json.h: valid UTF-8, no lone surrogate, no key twice in an object, at most
-//   64 levels. Keys no form of the data knows are checked and skipped, not kept.
+//   A number where an answer's text should be stands as it is spelt (answer_start.h): 1.50.
+// Strictness and bounds: those of base/json_reader.h, and for what is held of a row those of
+//   base/json_builder.h. Keys that no form of the data knows are checked and skipped, not kept.
 // Errors: Error{kBadData, "FILE: data[3].paragraphs[0].qas[2]"} with line and column where the text
 //   is not JSON.
 
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "spanforge/base/json.h"
+#include "spanforge/base/json_reader.h"
 
 namespace spanforge {
 
@@ -27,17 +28,14 @@ enum class RowKind {
   kQuestion,   // an element of "qas"
 };
 
-// What the elements of an object's member are, where the member is a list of rows; nullopt: it is none.
+// What the elements of an object's member are, where the member is a list of rows; nullopt: it is
+// none.
 std::optional<RowKind> streamed_elements(RowKind parent, std::string_view key);
 
 // Called at the end of each object. `place` is the path of the object ("data[3].paragraphs[0]";
 // empty for the document). Lists that were streamed ("data", "paragraphs", "qas") stand in `object`
 // as their number of elements.
 using RowCallback = std::function<void(RowKind kind, Json& object, const std::string& place)>;
-
-// Told from time to time that everything before `at` has been read and will not be read again,
-// unless for the line number of an error.
-using ReadCallback = std::function<void(const char* at)>;
 
 // One of a file's JSON texts. base_place: "line 17" where the file is JSON lines, else "".
 using TextCallback = std::function<void(std::string_view text, const std::string& base_place)>;

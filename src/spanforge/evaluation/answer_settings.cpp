@@ -8,6 +8,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
+#include "spanforge/base/json_view.h"
 
 namespace spanforge {
 namespace {
@@ -16,42 +17,15 @@ constexpr int kFormat = 1;
 constexpr int32_t kPipelineAnswerLength = 15;  // tokens; transformers' default
 constexpr int32_t kUsualOverlap = 128;
 
-class Reader {
- public:
-  Reader(const Json& json, std::string place) : json_(json), place_(std::move(place)) {}
-
-  // Absent keys keep the default.
-  void integer(const char* key, int32_t lowest, int32_t& out) const {
-    if (!json_.contains(key)) return;
-    const Json& value = json_.at(key);
-    if (!value.is_number_integer()) fail(key, "must be a whole number", value);
-    const double number = value.get<double>();
-    if (number < lowest || number > 1'000'000)
-      fail(key, fmt::format("must be {} to 1000000", lowest), value);
-    out = value.get<int32_t>();
+// Absent keys keep the default.
+void read(const JsonView& json, const char* key, int32_t lowest, int32_t& out) {
+  if (const auto value = json.find(key)) {
+    out = static_cast<int32_t>(value->integer(lowest, 1'000'000));
   }
-  void number(const char* key, double& out) const {
-    if (!json_.contains(key)) return;
-    const Json& value = json_.at(key);
-    if (!value.is_number() || !std::isfinite(value.get<double>()))
-      fail(key, "must be a finite number", value);
-    out = value.get<double>();
-  }
-  void boolean(const char* key, bool& out) const {
-    if (!json_.contains(key)) return;
-    if (!json_.at(key).is_boolean()) fail(key, "must be true or false", json_.at(key));
-    out = json_.at(key).get<bool>();
-  }
-  [[noreturn]] void fail(const char* key, const std::string& wanted, const Json& found) const {
-    throw Error(
-        ErrorCode::kBadModel, place_,
-        fmt::format("{} {}, found {}", key, wanted, quote_for_message(dump_python_json(found))));
-  }
-
- private:
-  const Json& json_;
-  std::string place_;
-};
+}
+void read(const JsonView& json, const char* key, double& out) {
+  if (const auto value = json.find(key)) out = value->number();
+}
 
 }  // namespace
 
@@ -121,36 +95,29 @@ std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& 
   const std::filesystem::path file = directory / kAnswerSettingsFile;
   if (!path_exists(file)) return std::nullopt;
   const Json json = parse_json_file(file, ErrorCode::kBadModel);
-  if (!json.is_object()) {
-    throw Error(ErrorCode::kBadModel, file.string(),
-                fmt::format("an object is needed, found {}", json.type_name()));
-  }
-  const Reader reader(json, file.string());
+  const JsonView view(json, file.string());
   int32_t format = kFormat;
-  reader.integer("format", 1, format);
+  read(view, "format", 1, format);
   if (format > kFormat) {
-    throw Error(ErrorCode::kBadModel, file.string(),
-                fmt::format("format {} is newer than this program reads ({}); update spanforge",
-                            format, kFormat));
+    view.fail(fmt::format("format {} is newer than this program reads ({}); update spanforge",
+                          format, kFormat));
   }
   AnswerSettings settings;
-  if (json.contains("decoder")) {
-    const Json& name = json.at("decoder");
-    if (!name.is_string()) reader.fail("decoder", "must be a name", name);
+  if (const auto decoder = view.find("decoder")) {
+    const std::string& name = decoder->string();
     try {
-      settings.decoder = parse_decoder_kind(name.get<std::string>());
+      settings.decoder = parse_decoder_kind(name);
     } catch (const Error& error) {
-      throw Error(ErrorCode::kBadModel, file.string(), "decoder: " + error.reason());
+      view.fail("decoder: " + error.reason());
     }
   }
-  reader.integer("max_seq_length", 8, settings.windows.max_seq_length);
-  reader.integer("window_overlap", 0, settings.windows.window_overlap);
-  reader.integer("max_answer_length", 1, settings.max_answer_length);
-  reader.boolean("null_answers", settings.null_answers);
-  reader.number("null_threshold", settings.null_threshold);
-  reader.number("temperature", settings.temperature);
-  if (settings.temperature <= 0)
-    reader.fail("temperature", "must be above 0", json.at("temperature"));
+  read(view, "max_seq_length", 8, settings.windows.max_seq_length);
+  read(view, "window_overlap", 0, settings.windows.window_overlap);
+  read(view, "max_answer_length", 1, settings.max_answer_length);
+  if (const auto flag = view.find("null_answers")) settings.null_answers = flag->boolean();
+  read(view, "null_threshold", settings.null_threshold);
+  read(view, "temperature", settings.temperature);
+  if (settings.temperature <= 0) view.at("temperature").refuse("a number above 0");
   return settings;
 }
 

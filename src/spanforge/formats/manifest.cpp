@@ -9,7 +9,7 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/join.h"
-#include "spanforge/base/json.h"
+#include "spanforge/base/json_view.h"
 #include "spanforge/base/threads.h"
 
 namespace spanforge {
@@ -81,25 +81,19 @@ bool stays_inside(const std::string& name) {
 std::vector<FileHash> read_manifest(const fs::path& directory) {
   const fs::path path = directory / kManifestName;
   const Json manifest = parse_json_file(path, ErrorCode::kBadModel);
-  const auto fail = [&](const std::string& why) {
-    throw Error(ErrorCode::kBadModel, path.string(), why);
-  };
-  const Json version = manifest.is_object() ? manifest.value("version", Json()) : Json();
-  if (version.is_number_unsigned() && version.get<uint64_t>() > kVersion) {
-    throw NewerVersion(path, version.get<uint64_t>(), kVersion);
-  }
-  if (version != kVersion || !manifest.contains("files") || !manifest["files"].is_object()) {
-    fail(fmt::format("is no manifest of version {}", kVersion));
-  }
+  const JsonView view(manifest, path.string());
+  const int64_t version = view.at("version").integer();
+  if (version > kVersion) throw NewerVersion(path, static_cast<uint64_t>(version), kVersion);
+  if (version != kVersion) view.fail(fmt::format("is no manifest of version {}", kVersion));
   std::vector<FileHash> listed;
-  for (const auto& [name, entry] : manifest["files"].items()) {
-    const bool sound = stays_inside(name) && entry.is_object() && entry.contains("size") &&
-                       entry["size"].is_number_unsigned() && entry.contains("sha256") &&
-                       entry["sha256"].is_string();
-    if (!sound) fail(fmt::format("the entry \"{}\" is not sound", quote_for_message(name)));
-    listed.push_back({name, entry["size"].get<uint64_t>(), entry["sha256"].get<std::string>()});
+  for (const auto& [name, entry] : view.at("files").members()) {
+    if (!stays_inside(name)) {
+      view.fail(fmt::format("\"files\" names \"{}\", which is not within its directory",
+                            quote_for_message(name)));
+    }
+    listed.push_back({name, entry.at("size").natural(), entry.at("sha256").string()});
   }
-  if (listed.empty()) fail("lists no file");
+  if (listed.empty()) view.fail("lists no file");
   return listed;
 }
 

@@ -41,8 +41,6 @@ class HeaderReader {
     std::string name;
     for (in_.begin_object(); in_.next_key(name);) {
       if (name == "__metadata__") {
-        if (has_metadata_) in_.fail("the key \"__metadata__\" appears twice");
-        has_metadata_ = true;
         read_metadata(metadata);
       } else {
         if (entries.size() == kMaxTensors) {
@@ -67,9 +65,7 @@ class HeaderReader {
       if (in_.peek() != JsonReader::Kind::kString) {
         in_.fail(fmt::format("__metadata__ \"{}\" must be a text", quote_for_message(key)));
       }
-      if (!metadata.try_emplace(key, in_.read_string()).second) {
-        in_.fail(fmt::format("the key \"{}\" appears twice", quote_for_message(key)));
-      }
+      metadata.try_emplace(key, in_.read_string());
     }
   }
 
@@ -82,13 +78,13 @@ class HeaderReader {
     if (in_.peek() != JsonReader::Kind::kObject) fail_tensor(kMembers);
     std::string key;
     for (in_.begin_object(); in_.next_key(key);) {
-      if (key == "dtype" && !has_type) {
+      if (key == "dtype") {
         has_type = true;
         entry.tensor.type = read_type();
-      } else if (key == "shape" && !has_shape) {
+      } else if (key == "shape") {
         has_shape = true;
         entry.tensor.shape = read_shape();
-      } else if (key == "data_offsets" && !has_offsets) {
+      } else if (key == "data_offsets") {
         has_offsets = true;
         read_offsets(entry);
       } else {
@@ -149,20 +145,7 @@ class HeaderReader {
   std::string_view data_;
   const std::string& place_;
   std::string name_;
-  bool has_metadata_ = false;
 };
-
-void require_distinct_names(const std::vector<Entry>& entries, const std::string& place) {
-  TextIndex names;
-  const auto name_of = [](const Entry& entry) -> const std::string& { return entry.tensor.name; };
-  for (size_t i = 0; i < entries.size(); ++i) {
-    const std::string& name = entries[i].tensor.name;
-    if (!names.insert(name, i, texts_in(entries, name_of)).is_new) {
-      throw_bad_model(place,
-                      fmt::format("the tensor \"{}\" appears twice", quote_for_message(name)));
-    }
-  }
-}
 
 void require_contiguous(const std::vector<Entry>& entries, uint64_t data_size,
                         const std::string& place) {
@@ -241,7 +224,6 @@ SafetensorsContents parse_safetensors(std::string_view bytes, const std::string&
   const std::string_view data = bytes.substr(8 + text.size());
   SafetensorsContents contents;
   std::vector<Entry> entries = HeaderReader(text, data, place).read(contents.metadata);
-  require_distinct_names(entries, place);
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });

@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "spanforge/base/json.h"
+#include "spanforge/base/weight_index.h"
 #include "spanforge/formats/bad_model.h"
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/formats/safetensors.h"
@@ -21,32 +21,6 @@ constexpr std::array<const char*, 4> kCandidates = {"model.safetensors",
                                                     "model.safetensors.index.json",
                                                     "pytorch_model.bin",
                                                     "pytorch_model.bin.index.json"};
-
-// Shards lie beside their index: a name with a folder in it could read any file of the system.
-bool is_plain_name(const std::string& name) {
-  return !name.empty() && name != "." && name != ".." &&
-         name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
-}
-
-std::map<std::string, std::string> read_weight_map(const fs::path& index) {
-  const Json json = parse_json_file(index, ErrorCode::kBadModel);
-  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
-    throw_bad_model(index, "has no weight_map object");
-  }
-  std::map<std::string, std::string> shard_of;
-  for (const auto& [tensor, shard] : json["weight_map"].items()) {
-    if (!shard.is_string() || !is_plain_name(shard.get<std::string>())) {
-      throw_bad_model(
-          index,
-          fmt::format("weight_map \"{}\" must be the plain name of a file beside the index, "
-                      "not {}",
-                      quote_for_message(tensor), quote_for_message(dump_python_json(shard))));
-    }
-    shard_of[tensor] = shard.get<std::string>();
-  }
-  if (shard_of.empty()) throw_bad_model(index, "weight_map is empty");
-  return shard_of;
-}
 
 }  // namespace
 
@@ -67,7 +41,7 @@ struct WeightFiles::Files {
   }
 
   std::vector<StoredTensor> open_shards(const fs::path& index) {
-    const auto shard_of = read_weight_map(index);
+    const auto shard_of = read_weight_index(index);
     std::vector<std::string> shards;
     for (const auto& [tensor, shard] : shard_of) shards.push_back(shard);
     std::sort(shards.begin(), shards.end());

@@ -14,7 +14,7 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
-#include "spanforge/base/json.h"
+#include "spanforge/base/weight_index.h"
 #include "spanforge/base/model_files.h"
 
 namespace spanforge {
@@ -48,14 +48,6 @@ std::string file_sha256(const fs::path& path) {
   return while_whole(file, [&] { return sha256_hex(file.bytes()); });
 }
 
-// A name that stays in its directory and can be spoken of in one line.
-bool is_plain_name(const std::string& name) {
-  return !name.empty() && name[0] != '.' &&
-         std::none_of(name.begin(), name.end(), [](unsigned char c) {
-           return c < 0x20 || c == 0x7F || c == '/' || c == '\\';
-         });
-}
-
 }  // namespace
 
 std::optional<std::string> hash_like(const std::string& etag, const fs::path& file) {
@@ -74,20 +66,8 @@ std::optional<bool> is_sound(const fs::path& blob, std::optional<uint64_t> size)
 bool is_commit_hash(const std::string& text) { return is_hex(text, 40); }
 
 std::vector<std::string> read_shard_names(const fs::path& index) {
-  const Json json = parse_json_file(index, ErrorCode::kBadModel);
-  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
-    throw Error(ErrorCode::kBadModel, index.string(), "has no weight_map object");
-  }
   std::set<std::string> names;
-  for (const auto& [tensor, shard] : json["weight_map"].items()) {
-    const std::string name = shard.is_string() ? shard.get<std::string>() : "";
-    if (!is_plain_name(name)) {
-      throw Error(ErrorCode::kBadModel, index.string(),
-                  fmt::format("weight_map \"{}\" is not the plain name of a file",
-                              quote_for_message(tensor)));
-    }
-    names.insert(name);
-  }
+  for (const auto& [tensor, shard] : read_weight_index(index)) names.insert(shard);
   return {names.begin(), names.end()};
 }
 

@@ -146,16 +146,15 @@ void HubDownloader::read_listing(const std::string& body, const std::string& url
                           foreign_content_name(*foreign)));
   }
   const Json json = parse_json(body, shown_url(url), ErrorCode::kNetwork);
-  const bool sound = json.is_object() && json.contains("sha") && json["sha"].is_string() &&
-                     is_commit_hash(json["sha"].get<std::string>()) && json.contains("siblings") &&
-                     json["siblings"].is_array();
+  const Json *sha = json.find("sha"), *siblings = json.find("siblings");
+  const bool sound = sha != nullptr && sha->is_string() && is_commit_hash(sha->as_string()) &&
+                     siblings != nullptr && siblings->is_array();
   if (!sound) fail(url, "answers with something that is no description of a repository");
-  commit_ = json["sha"].get<std::string>();
+  commit_ = sha->as_string();
   files_.emplace();
-  for (const Json& file : json["siblings"]) {
-    if (file.is_object() && file.contains("rfilename") && file["rfilename"].is_string()) {
-      files_->insert(file["rfilename"].get<std::string>());
-    }
+  for (const Json& file : *siblings) {
+    const Json* name = file.find("rfilename");
+    if (name != nullptr && name->is_string()) files_->insert(name->as_string());
   }
 }
 

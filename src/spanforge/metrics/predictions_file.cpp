@@ -10,18 +10,6 @@
 namespace spanforge {
 namespace {
 
-const char* kind_name(JsonReader::Kind kind) {
-  switch (kind) {
-    case JsonReader::Kind::kObject: return "an object";
-    case JsonReader::Kind::kArray: return "a list";
-    case JsonReader::Kind::kString: return "a text";
-    case JsonReader::Kind::kNumber: return "a number";
-    case JsonReader::Kind::kBool: return "true or false";
-    case JsonReader::Kind::kNull: break;
-  }
-  return "null";
-}
-
 // The members of an object {question id: `wanted`}, in order.
 template <class Value, class ReadValue>
 std::vector<std::pair<std::string, Value>> parse_object(std::string_view text,
@@ -30,8 +18,8 @@ std::vector<std::pair<std::string, Value>> parse_object(std::string_view text,
                                                         ReadValue&& read_value) {
   JsonReader in(text, place, ErrorCode::kBadData);
   if (const auto found = in.peek(); found != JsonReader::Kind::kObject) {
-    in.fail(fmt::format("an object {{question id: {}}} is needed, found {}", wanted,
-                        kind_name(found)));
+    in.fail(
+        fmt::format("an object {{question id: {}}} is needed, found {}", wanted, kind_name(found)));
   }
   std::vector<std::pair<std::string, Value>> members;
   std::string id;
@@ -43,17 +31,6 @@ std::vector<std::pair<std::string, Value>> parse_object(std::string_view text,
     members.emplace_back(std::move(id), read_value(in));
   }
   in.finish();
-  TextIndex ids;
-  ids.reserve(members.size());
-  const auto id_of = texts_in(members, &std::pair<std::string, Value>::first);
-  TextIndex::Ahead names(ids, members.size(), id_of);
-  for (size_t i = 0; i < members.size(); ++i) {
-    if (!ids.insert(names.next(), i, id_of).is_new) {
-      throw Error(
-          ErrorCode::kBadData, place,
-          fmt::format("the question id {} appears twice", quote_for_message(members[i].first)));
-    }
-  }
   return members;
 }
 
@@ -124,11 +101,10 @@ PredictionsFile parse_predictions(std::string_view json_text, const std::string&
 }
 
 OddsFile parse_odds(std::string_view json_text, const std::string& place) {
-  return {parse_object<double>(json_text, place, JsonReader::Kind::kNumber, "number",
-                               [](JsonReader& in) {
-                                 return std::visit([](auto x) { return static_cast<double>(x); },
-                                                   in.read_number());
-                               })};
+  return {parse_object<double>(
+      json_text, place, JsonReader::Kind::kNumber, "number", [](JsonReader& in) {
+        return std::visit([](auto x) { return static_cast<double>(x); }, in.read_number());
+      })};
 }
 
 PredictionsFile load_predictions(const std::filesystem::path& file) {

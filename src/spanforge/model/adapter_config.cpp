@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "spanforge/base/file.h"
-#include "spanforge/base/json.h"
+#include "spanforge/base/json_view.h"
 #include "spanforge/model/adapter_file.h"
 #include "spanforge/model/encoder_spec.h"
 
@@ -50,10 +50,7 @@ constexpr Unsupported kUnsupported[] = {
 
 class Reader {
  public:
-  Reader(std::string_view text, const std::string& place)
-      : json_(parse_json(text, place, ErrorCode::kBadModel)), place_(place) {
-    if (!json_.is_object()) throw Error(ErrorCode::kBadModel, place, "this is not a JSON object");
-  }
+  explicit Reader(const JsonView& json) : json_(json.object()) {}
 
   AdapterConfig read() {
     require_supported();
@@ -75,31 +72,20 @@ class Reader {
   }
 
  private:
-  const Json* find(const char* key) {  // nullptr: missing, or null
+  std::optional<JsonView> find(const char* key) {  // nullopt: missing, or null
     read_.push_back(key);
-    const Json* value = json_.find(key);
-    return value == nullptr || value->is_null() ? nullptr : value;
-  }
-
-  [[noreturn]] void refuse(std::string_view key, const Json& value,
-                           const std::string& wanted) const {
-    throw Error(ErrorCode::kBadModel, place_,
-                fmt::format("\"{}\" is {}; it must be {}", quote_for_message(key),
-                            quote_for_message(dump_python_json(value)), wanted));
+    return json_.has(key) ? json_.find(key) : std::nullopt;
   }
 
   void require_word(const char* key, std::initializer_list<std::string_view> words, bool may_lack,
                     const std::string& wanted) {
-    const Json* value = find(key);
-    if (value == nullptr) {
-      if (may_lack) return;
-      throw Error(ErrorCode::kBadModel, place_,
-                  fmt::format("\"{}\" is missing; it must be {}", key, wanted));
-    }
+    const auto value = find(key);
+    if (!value && may_lack) return;
+    if (!value) json_.fail(fmt::format("\"{}\" is missing; it must be {}", key, wanted));
     for (const std::string_view word : words) {
-      if (*value == word) return;
+      if (value->value() == word) return;
     }
-    refuse(key, *value, wanted);
+    value->refuse(wanted);
   }
 
   void require_supported() {
@@ -109,16 +95,16 @@ class Reader {
                  "\"QUESTION_ANS\" or null: this program answers questions");
     require_word("bias", {"none"}, true, "\"none\": trained biases are not supported");
     for (const Unsupported& one : kUnsupported) {
-      const Json* value = find(one.key);
-      if (value != nullptr && !is_off(*value)) {
-        refuse(one.key, *value, fmt::format("off; not supported: {}", one.what));
+      const auto value = find(one.key);
+      if (value && !is_off(value->value())) {
+        value->refuse(fmt::format("off; not supported: {}", one.what));
       }
     }
-    if (const Json* init = find("init_lora_weights"); init != nullptr && !leaves_base(*init)) {
-      refuse("init_lora_weights", *init,
-             "one that leaves the base model's weights as they are (true, \"gaussian\", \"eva\", "
-             "\"orthogonal\"); PEFT can save such an adapter as a plain one "
-             "(path_initial_model_for_weight_conversion)");
+    if (const auto init = find("init_lora_weights"); init && !leaves_base(init->value())) {
+      init->refuse(
+          "one that leaves the base model's weights as they are (true, \"gaussian\", \"eva\", "
+          "\"orthogonal\"); PEFT can save such an adapter as a plain one "
+          "(path_initial_model_for_weight_conversion)");
     }
   }
 
@@ -129,86 +115,81 @@ class Reader {
 
   template <class Fits>
   double number(const char* key, double fallback, Fits fits, const std::string& wanted) {
-    const Json* value = find(key);
-    if (value == nullptr) return fallback;
-    if (!value->is_number()) refuse(key, *value, wanted);
-    const double number = value->get<double>();
-    if (!std::isfinite(static_cast<float>(number)) || !fits(number)) refuse(key, *value, wanted);
+    const auto value = find(key);
+    if (!value) return fallback;
+    const double number = value->number(wanted);
+    if (!std::isfinite(static_cast<float>(number)) || !fits(number)) value->refuse(wanted);
     return number;
   }
 
   bool flag(const char* key) {
-    const Json* value = find(key);
-    if (value == nullptr) return false;
-    if (!value->is_boolean()) refuse(key, *value, "true or false");
-    return value->get<bool>();
+    const auto value = find(key);
+    return value && value->boolean();
   }
 
   std::string text(const char* key) {
-    const Json* value = find(key);
-    if (value == nullptr) return "";
-    if (!value->is_string() || value->as_string().find('\0') != std::string::npos) {
-      refuse(key, *value, "text without a zero byte, or null");
+    const auto value = find(key);
+    if (!value) return "";
+    if (!value->is_string() || value->string().find('\0') != std::string::npos) {
+      value->refuse("text without a zero byte, or null");
     }
-    return value->as_string();
+    return value->string();
   }
 
   // PEFT's question-answering model adds the head again to a list that has it.
   bool read_modules_to_save() {
-    const Json* value = find("modules_to_save");
-    if (value == nullptr) return false;
-    const bool heads_only =
-        value->is_array() && std::all_of(value->as_array().begin(), value->as_array().end(),
-                                         [](const Json& m) { return m == kHead; });
+    const auto found = find("modules_to_save");
+    if (!found) return false;
+    const Json& value = found->value();
+    const bool heads_only = value.is_array() && std::ranges::all_of(value, [](const Json& module) {
+                              return module == kHead;
+                            });
     if (!heads_only) {
-      refuse("modules_to_save", *value,
-             "[\"qa_outputs\"] or null: no other modules are trained whole beside adapters");
+      found->refuse("[\"qa_outputs\"] or null: no other modules are trained whole beside adapters");
     }
-    return !value->empty();
+    return !value.empty();
   }
 
   void read_targets(AdapterConfig& config) {
     std::vector<std::string>& targets = config.lora.targets;
-    if (const Json* value = find("target_modules"); value != nullptr) {
-      if (value->is_string()) {
-        // A pattern, which Python's re matches with whole names.
-        config.targets_by_weights = true;
-      } else if (!value->is_array() ||
-                 !std::all_of(value->as_array().begin(), value->as_array().end(),
-                              [](const Json& name) { return name.is_string(); })) {
-        refuse("target_modules", *value, "a list of modules' names");
-      } else {
-        targets = value->get<std::vector<std::string>>();
-        // "all-linear" finds the head, too, which PEFT then leaves to modules_to_save.
-        if (config.saves_head) std::erase(targets, kHead);
-        if (targets.empty()) refuse("target_modules", *value, "a list of linear layers");
+    const auto found = find("target_modules");
+    if (found && found->is_string()) {
+      // A pattern, which Python's re matches with whole names.
+      config.targets_by_weights = true;
+    } else if (found) {
+      const Json& value = found->value();
+      if (!value.is_array() || !std::ranges::all_of(value, &Json::is_string)) {
+        found->refuse("a list of modules' names");
       }
+      targets = value.get<std::vector<std::string>>();
+      // "all-linear" finds the head, too, which PEFT then leaves to modules_to_save.
+      if (config.saves_head) std::erase(targets, kHead);
+      if (targets.empty()) found->refuse("a list of linear layers");
     }
     for (const char* key : {"exclude_modules", "layers_to_transform"}) {
-      const Json* value = find(key);
-      if (value != nullptr && !is_off(*value)) config.targets_by_weights = true;
+      const auto value = find(key);
+      if (value && !is_off(value->value())) config.targets_by_weights = true;
     }
     require_known();
   }
 
   // What a newer PEFT switched on may compute anything.
   void require_known() {
-    for (const auto& [key, value] : json_.items()) {
+    for (const auto& [key, view] : json_.members()) {
       const auto is_key = [&key = key](const char* one) { return key == one; };
       if (std::any_of(read_.begin(), read_.end(), is_key) ||
           std::any_of(std::begin(kWithoutEffect), std::end(kWithoutEffect), is_key)) {
         continue;
       }
+      const Json& value = view.value();
       const bool switches = value == true || value.is_array() || value.is_object();
       if (switches && !is_off(value)) {
-        refuse(key, value,
-               "off: what it does is not known here (a key of another version of PEFT)");
+        view.refuse("off: what it does is not known here (a key of another version of PEFT)");
       }
     }
   }
 
-  Json json_;
-  const std::string& place_;
+  const JsonView& json_;
   std::vector<const char*> read_;
 };
 
@@ -254,7 +235,9 @@ Json number_json(double value) {
 
 AdapterConfig parse_adapter_config(std::string_view text, const std::string& place) {
   if (text.empty()) throw Error(ErrorCode::kBadModel, place, "the file is empty");
-  AdapterConfig config = Reader(text, place).read();
+  const Json json = parse_json(text, place, ErrorCode::kBadModel);
+  const JsonView view(json, place);
+  AdapterConfig config = Reader(view).read();
   config.original_text = std::string(text);
   return config;
 }

@@ -7,7 +7,7 @@
 #include <variant>
 
 #include "spanforge/base/file.h"
-#include "spanforge/base/json.h"
+#include "spanforge/base/json_view.h"
 #include "spanforge/formats/weights.h"
 #include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/weight_names.h"
@@ -72,10 +72,15 @@ std::string range_text(const Field<double>& field) {
               "\"" + key + "\" is " + quote_for_message(found) + "; it must be " + wanted);
 }
 
+// Written so that NaN is in none.
+template <class T>
+bool is_in_range(const Field<T>& field, T value) {
+  return value >= field.least && value <= field.most;
+}
+
 template <class T>
 void check_range(const Field<T>& field, T value, ErrorCode code, const std::string& place) {
-  // Written so that NaN fails.
-  if (value >= field.least && value <= field.most) return;
+  if (is_in_range(field, value)) return;
   std::string found;
   if constexpr (std::floating_point<T>) {
     found = python_repr(value);
@@ -85,46 +90,16 @@ void check_range(const Field<T>& field, T value, ErrorCode code, const std::stri
   bad_value(code, place, field.key, found, range_text(field));
 }
 
-void read_number(const Json& json, const Field<int32_t>& field, int32_t& value,
-                 const std::string& place) {
-  const Json* it = json.find(field.key);
-  if (it == nullptr) return;
-  if (field.least < 0 && it->is_null()) {
-    value = -1;
-    return;
-  }
-  const bool fits = it->is_number_unsigned()
-                        ? it->get<uint64_t>() <= static_cast<uint64_t>(field.most)
-                        : it->is_number_integer() && it->get<int64_t>() >= field.least &&
-                              it->get<int64_t>() <= field.most;
-  if (!fits) bad_value(ErrorCode::kBadModel, place, field.key, it->dump(), range_text(field));
-  value = it->get<int32_t>();
+void read_number(const JsonView& json, const Field<int32_t>& field, int32_t& value) {
+  const bool may_be_null = field.least < 0;
+  value = may_be_null && json.is_null()
+              ? -1
+              : static_cast<int32_t>(json.integer(field.least, field.most));
 }
 
-void read_number(const Json& json, const Field<double>& field, double& value,
-                 const std::string& place) {
-  const Json* it = json.find(field.key);
-  if (it == nullptr) return;
-  if (!it->is_number()) {
-    bad_value(ErrorCode::kBadModel, place, field.key, it->dump(), range_text(field));
-  }
-  value = it->get<double>();
-  check_range(field, value, ErrorCode::kBadModel, place);
-}
-
-void read_text(const Json& json, const std::string& key, std::string& value,
-               const std::string& place) {
-  const Json* it = json.find(key);
-  if (it == nullptr) return;
-  if (!it->is_string()) bad_value(ErrorCode::kBadModel, place, key, it->dump(), "a string");
-  value = it->get<std::string>();
-}
-
-void read_flag(const Json& json, const std::string& key, bool& value, const std::string& place) {
-  const Json* it = json.find(key);
-  if (it == nullptr) return;
-  if (!it->is_boolean()) bad_value(ErrorCode::kBadModel, place, key, it->dump(), "true or false");
-  value = it->get<bool>();
+void read_number(const JsonView& json, const Field<double>& field, double& value) {
+  value = json.number(range_text(field));
+  if (!is_in_range(field, value)) json.refuse(range_text(field));
 }
 
 template <class T>
@@ -134,19 +109,19 @@ Field<T> field_of(const ConfigKey& key, T ModelConfig::*value) {
   return field;
 }
 
-void read_value(const Json& json, const ConfigKey& key, ModelConfig& config,
-                const std::string& place) {
-  const std::string name(key.key);
+void read_value(const JsonView& json, const ConfigKey& key, ModelConfig& config) {
+  const std::optional<JsonView> stated = json.find(key.key);
+  if (!stated) return;
   std::visit(
       [&](auto member) {
         auto& value = config.*member;
         using T = std::remove_reference_t<decltype(value)>;
         if constexpr (std::same_as<T, std::string>) {
-          read_text(json, name, value, place);
+          value = stated->string();
         } else if constexpr (std::same_as<T, bool>) {
-          read_flag(json, name, value, place);
+          value = stated->boolean();
         } else {
-          read_number(json, field_of(key, member), value, place);
+          read_number(*stated, field_of(key, member), value);
         }
       },
       key.value);
@@ -170,22 +145,19 @@ std::string key_of(const EncoderSpec& spec, T ModelConfig::*member) {
 }
 
 // Keys that change computation in ways no block here implements: refused, never ignored.
-void refuse_unsupported(const Json& json, const std::string& place) {
-  constexpr const char* kPositionType = "position_embedding_type";
-  if (const Json* it = json.find(kPositionType);
-      it != nullptr && *it != "absolute" && !it->is_null()) {
-    bad_value(ErrorCode::kBadModel, place, kPositionType, it->dump(),
-              "\"absolute\" to be supported");
+void refuse_unsupported(const JsonView& json) {
+  if (const auto type = json.find("position_embedding_type");
+      type && !type->is_null() && type->value() != "absolute") {
+    type->refuse("\"absolute\" to be supported");
   }
   for (const char* key : {"is_decoder", "add_cross_attention"}) {
-    if (const Json* it = json.find(key); it != nullptr && *it == true) {
-      bad_value(ErrorCode::kBadModel, place, key, "true", "false: only encoders are supported");
+    if (const auto flag = json.find(key); flag && flag->value() == true) {
+      flag->refuse("false: only encoders are supported");
     }
   }
-  if (json.contains("quantization_config")) {
-    throw Error(ErrorCode::kBadModel, place,
-                "\"quantization_config\": quantised weights are not supported; use the "
-                "checkpoint they were made from");
+  if (json.find("quantization_config")) {
+    json.fail("\"quantization_config\": quantised weights are not supported; use the checkpoint they "
+              "were made from");
   }
 }
 
@@ -276,10 +248,10 @@ ModelConfig ModelConfig::from_directory(const std::filesystem::path& directory) 
 ModelConfig ModelConfig::from_json_text(std::string_view text, const std::string& place) {
   if (text.empty()) throw Error(ErrorCode::kBadModel, place, "the file is empty");
   const Json json = parse_json(text, place, ErrorCode::kBadModel);
-  if (!json.is_object()) throw Error(ErrorCode::kBadModel, place, "this is not a JSON object");
+  const JsonView view(json, place);
   ModelConfig config;
-  if (json.contains("model_type")) {
-    read_text(json, "model_type", config.model_type, place);
+  if (const auto type = view.find("model_type")) {
+    config.model_type = type->string();
   } else {
     require_berts_keys(json, place);
     config.note_ = fmt::format(
@@ -290,8 +262,8 @@ ModelConfig ModelConfig::from_json_text(std::string_view text, const std::string
   std::optional<std::string> note = std::move(config.note_);
   config = with_type(spec);
   config.note_ = std::move(note);
-  for (const ConfigKey& key : spec.config_keys) read_value(json, key, config, place);
-  refuse_unsupported(json, place);
+  for (const ConfigKey& key : spec.config_keys) read_value(view, key, config);
+  refuse_unsupported(view);
   config.check(ErrorCode::kBadModel, place);
   config.original_text_ = std::string(text);
   return config;

@@ -252,15 +252,14 @@ namespace {
 
 // "a b" or ["a", "b"]; there are tens of thousands, so a place is made for those that are wrong alone.
 std::vector<Bpe::Pair> build_merges(const JsonView& json) {
-  if (!json.value().is_array()) json.fail("a list must stand here");
+  if (!json.value().is_array()) json.refuse("a list");
   const Json::Array& items = json.value().as_array();
   std::vector<Bpe::Pair> merges;
   merges.reserve(items.size());
   for (size_t i = 0; i < items.size(); ++i) {
     const Json& item = items[i];
     const auto fail = [&] {
-      JsonView(item, fmt::format("{}[{}]", json.place(), i))
-          .fail("a merge is two tokens, in a list or with one space between");
+      json.items()[i].refuse("a merge: two tokens, in a list or with one space between");
     };
     if (item.is_array()) {
       if (item.size() != 2 || !item.as_array()[0].is_string() || !item.as_array()[1].is_string()) {
@@ -282,12 +281,9 @@ std::vector<Bpe::Pair> build_merges(const JsonView& json) {
 }  // namespace
 
 std::unique_ptr<const TokenModel> build_bpe(const JsonView& json, const PartContext&) {
-  if (json.has("dropout")) {
-    const Json& dropout = json.at("dropout").value();
-    if (!dropout.is_number() || dropout.get<double>() != 0) {
-      json.at("dropout").fail(
-          "dropout cuts words at random and is for training a tokenizer: null or 0 must stand here");
-    }
+  if (json.has("dropout") && json.at("dropout").value() != 0) {
+    json.at("dropout").refuse(
+        "null or 0: dropout cuts words at random and is for training a tokenizer");
   }
   BpeOptions options;
   options.unk_token = json.optional_string("unk_token");

@@ -17,11 +17,7 @@ struct Piece {  // of a template, before its special tokens are known
   int32_t type_id;
 };
 
-int32_t type_id_of(const JsonView& json) {
-  const int64_t id = json.integer();
-  if (id < 0 || id > 1000) json.fail("a token type runs from 0 to 1000");
-  return static_cast<int32_t>(id);
-}
+int32_t type_id_of(const JsonView& json) { return static_cast<int32_t>(json.integer(0, 1000)); }
 
 Piece build_piece(const JsonView& json) {
   if (json.has("Sequence")) {
@@ -134,7 +130,7 @@ bool SequencePostProcessor::moves_offsets() const {
 
 std::pair<int32_t, std::string> named_token(const JsonView& json, const PartContext& context) {
   const auto items = json.items();
-  if (items.size() != 2) json.fail("a token and its id must stand here");
+  if (items.size() != 2) json.refuse("a token and its id");
   return {known_id(items[1], context), items[0].string()};
 }
 

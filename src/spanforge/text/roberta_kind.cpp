@@ -67,9 +67,7 @@ class RobertaKind final : public TokenizerKind {
                          const std::filesystem::path& directory) const override {
     const std::string place = (directory / kVocabJsonFile).string();
     Json vocab = parse_json(texts.at(kVocabJsonFile), place, ErrorCode::kBadModel);
-    if (!vocab.is_object()) {
-      throw Error(ErrorCode::kBadModel, place, "an object of tokens and ids must stand here");
-    }
+    if (!vocab.is_object()) JsonView(vocab, place).refuse("an object of tokens and ids");
     const bool prefix = prefix_space_of(config);
     const auto byte_level = [](bool add_prefix_space) {
       return Json{{"type", "ByteLevel"},

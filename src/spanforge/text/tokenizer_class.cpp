@@ -94,9 +94,10 @@ void refuse_other_splitters(const JsonView& file) {
 
 bool gives_token_types(const JsonView& tokenizer_config, bool otherwise) {
   if (!tokenizer_config.has("model_input_names")) return otherwise;
-  const std::vector<JsonView> names = tokenizer_config.at("model_input_names").items();
-  return std::any_of(names.begin(), names.end(),
-                     [](const JsonView& name) { return name.string() == "token_type_ids"; });
+  for (const JsonView& name : tokenizer_config.at("model_input_names").items()) {
+    if (name.string() == "token_type_ids") return true;
+  }
+  return false;
 }
 
 std::string_view without_fast(std::string_view name) {

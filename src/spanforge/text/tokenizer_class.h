@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "spanforge/text/json_view.h"
+#include "spanforge/base/json_view.h"
 #include "spanforge/text/tokenizer_kind.h"
 
 namespace spanforge {

@@ -157,7 +157,7 @@ std::optional<int32_t> usable_max_length(const Config& config) {
 
 Json parse_config(std::string_view text, const std::string& place) {
   Json json = parse_json(text, place, ErrorCode::kBadModel);
-  if (!json.is_object()) throw Error(ErrorCode::kBadModel, place, "an object must stand here");
+  JsonView(json, place).object();
   return json;
 }
 
@@ -193,8 +193,7 @@ std::unique_ptr<const FastPath> make_fast_path(const Tokenizer::Impl& impl) {
 std::unique_ptr<Tokenizer::Impl> build(const Json& document, const std::string& place,
                                        const Config& config) {
   const JsonView view(document, place);
-  if (!document.is_object()) view.fail("an object must stand here");
-  if (view.has("version") && view.at("version").string() != "1.0") {
+  if (view.object().has("version") && view.at("version").string() != "1.0") {
     view.at("version").fail("only version 1.0 of tokenizer.json is known");
   }
   static const Json kNull = nullptr;

@@ -86,7 +86,7 @@ std::vector<std::unique_ptr<const Part>> build_steps(
   const PartContext inside{none, context.vocabulary, context.added};
   std::vector<std::unique_ptr<const Part>> steps;
   for (const JsonView& step : list.items()) {
-    if (step.is_null()) step.fail(fmt::format("a {} must stand here", what));
+    if (step.is_null()) step.refuse(fmt::format("a {}", what));
     steps.push_back(build_step(step, inside));
   }
   return steps;
@@ -152,17 +152,18 @@ std::unique_ptr<const Decoder> build_decoder(const JsonView& json, const PartCon
 }
 
 Vocabulary build_vocabulary(const JsonView& vocab) {
-  if (!vocab.is_object()) vocab.fail("an object of tokens and ids must stand here");
+  if (!vocab.is_object()) vocab.refuse("an object of tokens and ids");
   Vocabulary vocabulary;
   const Json::Object& entries = vocab.value().as_object();
   vocabulary.reserve(entries.size());
   auto tokens = vocabulary.ahead(entries.size(),
                                  [&](size_t i) -> std::string_view { return entries[i].key; });
+  const std::string place = vocab.place();
   for (const auto& [token, id] : entries) {
     if (!id.is_number_integer() || (id.is_number_unsigned() && id.get<uint64_t>() > INT64_MAX)) {
       vocab.fail(fmt::format("token \"{}\" has no usable id", quote_for_message(token)));
     }
-    vocabulary.add(tokens.next(), id.get<int64_t>(), vocab.place());
+    vocabulary.add(tokens.next(), id.get<int64_t>(), place);
   }
   return vocabulary;
 }

@@ -11,7 +11,7 @@
 
 #include "spanforge/text/added_tokens.h"
 #include "spanforge/text/decoder.h"
-#include "spanforge/text/json_view.h"
+#include "spanforge/base/json_view.h"
 #include "spanforge/text/normalizer.h"
 #include "spanforge/text/post_processor.h"
 #include "spanforge/text/pre_tokenizer.h"

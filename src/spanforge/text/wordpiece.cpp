@@ -71,10 +71,7 @@ std::unique_ptr<const TokenModel> build_word_piece(const JsonView& json, const P
   WordPieceOptions options;
   options.unk_token = json.at("unk_token").string();
   options.continuing_subword_prefix = json.at("continuing_subword_prefix").string();
-  options.max_input_chars_per_word = json.at("max_input_chars_per_word").integer();
-  if (options.max_input_chars_per_word < 0) {
-    json.at("max_input_chars_per_word").fail("the number cannot be negative");
-  }
+  options.max_input_chars_per_word = json.at("max_input_chars_per_word").integer(0);
   const JsonView vocab = json.at("vocab");
   return std::make_unique<WordPiece>(build_vocabulary(vocab), std::move(options), vocab.place());
 }

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/json_view.h"
 #include "spanforge/train/evaluation_line.h"
 #include "spanforge/train/learning.h"
 
@@ -43,19 +45,25 @@ Json to_json_value(const T& field) {
 }
 
 template <class T>
-void from_json_value(const Json& value, T& field) {
+void from_json_value(const JsonView& json, T& field) {
   if constexpr (IsOptional<T>::value) {
-    if (value.is_null()) {
-      field.reset();
-    } else {
-      typename T::value_type inner{};
-      from_json_value(value, inner);
-      field = std::move(inner);
-    }
-  } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
-    field = value.get<std::string>();
+    field.reset();
+    if (!json.is_null()) from_json_value(json, field.emplace());
+  } else if constexpr (std::is_same_v<T, bool>) {
+    field = json.boolean();
+  } else if constexpr (std::is_same_v<T, uint64_t>) {
+    field = json.natural();
+  } else if constexpr (std::is_integral_v<T>) {
+    static_assert(std::is_signed_v<T>);
+    field =
+        static_cast<T>(json.integer(std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
+  } else if constexpr (std::is_floating_point_v<T>) {
+    field = json.number();
+  } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+    field.clear();
+    for (const JsonView& item : json.items()) field.push_back(item.string());
   } else {
-    field = value.get<T>();
+    field = json.string();
   }
 }
 
@@ -223,18 +231,11 @@ Json arguments_json(const TrainingArguments& arguments) {
 }
 
 TrainingArguments arguments_from_json(const Json& json, const std::string& place) {
-  if (!json.is_object())
-    throw Error(ErrorCode::kBadModel, place, "is not a JSON object of options");
+  const JsonView view(json, place);
   TrainingArguments arguments;
   visit_training_arguments(arguments, [&](const OptionInfo& info, auto& field) {
-    const Json* found = json.find(info.name);
-    if (found == nullptr || contains(kOfThisRunOnly, info.name)) return;
-    try {
-      from_json_value(*found, field);
-    } catch (const Json::Mismatch&) {
-      throw Error(ErrorCode::kBadModel, place,
-                  fmt::format("option {} has a value of the wrong type", info.name));
-    }
+    if (contains(kOfThisRunOnly, info.name)) return;
+    if (const auto found = view.find(info.name)) from_json_value(*found, field);
   });
   return arguments;
 }

@@ -72,18 +72,13 @@ Json spanforge_state(const CheckpointSource& source) {
           {"observers", std::move(observers)}};
 }
 
-Json read_spanforge_state(const fs::path& directory) {
-  const fs::path file = directory / kStateFile;
+Json read_spanforge_state(const fs::path& file) {
   Json json = parse_json_file(file, ErrorCode::kBadModel, kTimesHistory);
-  const Json* format = json.find("format");
-  if (format == nullptr || !format->is_number_integer()) {
-    throw Error(ErrorCode::kBadModel, file.string(), "states no format");
-  }
-  const bool is_newer = format->is_number_unsigned() && format->get<uint64_t>() > kFormat;
-  if (is_newer) throw NewerVersion(file, format->get<uint64_t>(), kFormat);
-  if (*format != kFormat) {
+  const int64_t format = JsonView(json, file.string()).at("format").integer(0);
+  if (format > kFormat) throw NewerVersion(file, static_cast<uint64_t>(format), kFormat);
+  if (format != kFormat) {
     throw Error(ErrorCode::kBadModel, file.string(),
-                fmt::format("is of format {}, this version reads {}", format->dump(), kFormat));
+                fmt::format("is of format {}, this version reads {}", format, kFormat));
   }
   return json;
 }
@@ -116,41 +111,26 @@ std::string prove_foreign_checkpoint(const fs::path& directory) {
   return std::string(optimizer_of_file(optimizer.root(), optimizer.path().string()));
 }
 
-int64_t whole_number_or(const Json& json, const char* key, int64_t fallback) {
-  const Json* found = json.find(key);
-  return found != nullptr && found->is_number_integer() ? found->get<int64_t>() : fallback;
+// 0: it is missing, or written in another way.
+int64_t count_of(const JsonView& json, const char* key) {
+  const auto found = json.find(key);
+  return found && found->value().is_number_integer() ? found->integer() : 0;
 }
 
-Json member(const Json& json, const char* key, const fs::path& file) {
-  const Json* found = json.find(key);
-  if (found == nullptr) {
-    throw Error(ErrorCode::kBadModel, file.string(), fmt::format("has no key \"{}\"", key));
-  }
-  return *found;
-}
-
-DataFiles data_files(const Json& json, const fs::path& file) {
+DataFiles data_files(const JsonView& json) {
   DataFiles data;
-  try {
-    for (const auto& [option, entry] : json.items()) {
-      data[option] = {entry.at("file").get<std::string>(), entry.at("sha256").get<std::string>()};
-    }
-  } catch (const Json::Mismatch&) {
-    throw Error(ErrorCode::kBadModel, file.string(), "\"data\" lacks file or sha256");
+  for (const auto& [option, entry] : json.members()) {
+    data[option] = {entry.at("file").string(), entry.at("sha256").string()};
   }
   return data;
 }
 
-std::optional<Computing> computing_from(const Json& json, const fs::path& file) {
-  const Json* found = json.find("computing");
-  if (found == nullptr) return std::nullopt;
-  try {
-    return Computing{.threads = found->at("threads").get<int>(),
-                     .instructions = found->at("instructions").get<std::string>(),
-                     .precision = found->at("precision").get<std::string>()};
-  } catch (const Json::Mismatch&) {
-    throw Error(ErrorCode::kBadModel, file.string(), "\"computing\" is unsound");
-  }
+std::optional<Computing> computing_from(const JsonView& json) {
+  const auto found = json.find("computing");
+  if (!found) return std::nullopt;
+  return Computing{.threads = static_cast<int>(found->at("threads").integer(0, INT32_MAX)),
+                   .instructions = found->at("instructions").string(),
+                   .precision = found->at("precision").string()};
 }
 
 }  // namespace
@@ -208,10 +188,11 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   head.directory = directory;
   head.has_tokenizer =
       has_tokenizer([&](const std::string& name) { return path_exists(directory / name); });
-  const Json state =
-      parse_json_file(directory / kTrainerStateFile, ErrorCode::kBadModel, kTimesHistory);
-  head.train_batch_size = whole_number_or(state, "train_batch_size", 0);
-  head.max_steps = whole_number_or(state, "max_steps", 0);
+  const fs::path trainer_file = directory / kTrainerStateFile;
+  const Json state = parse_json_file(trainer_file, ErrorCode::kBadModel, kTimesHistory);
+  const JsonView trainer_state(state, trainer_file.string());
+  head.train_batch_size = count_of(trainer_state, "train_batch_size");
+  head.max_steps = count_of(trainer_state, "max_steps");
   if (!ours) {
     head.optimizer = prove_foreign_checkpoint(directory);
     return head;
@@ -220,9 +201,10 @@ CheckpointHead open_checkpoint(const fs::path& directory) {
   head.arguments =
       arguments_from_json(parse_json_file(arguments, ErrorCode::kBadModel), arguments.string());
   const fs::path file = directory / kStateFile;
-  const Json ours_only = read_spanforge_state(directory);
-  head.data = data_files(member(ours_only, "data", file), file);
-  head.computing = computing_from(ours_only, file);
+  const Json ours_only = read_spanforge_state(file);
+  const JsonView view(ours_only, file.string());
+  head.data = data_files(view.at("data"));
+  head.computing = computing_from(view);
   return head;
 }
 
@@ -287,26 +269,13 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const TrainableMode
   if (!head.arguments) return state;
 
   const fs::path file = head.directory / kStateFile;
-  const Json json = read_spanforge_state(head.directory);
-  progress_from_json(member(json, "progress", file), file.string(), state);
-  const Json saved = member(json, "observers", file);
-  if (!saved.is_object()) {
-    throw Error(ErrorCode::kBadModel, file.string(), "\"observers\" is not an object");
-  }
+  const Json json = read_spanforge_state(file);
+  const JsonView view(json, file.string());
+  progress_from_json(view.at("progress"), state);
+  const JsonView saved = view.at("observers").object();
   for (Observer* observer : observers) {
-    const Json* found = observer->name().empty() ? nullptr : saved.find(observer->name());
-    if (found == nullptr) continue;
-    const auto unsound = [&](const std::string& why) {
-      return Error(ErrorCode::kBadModel, file.string(),
-                   fmt::format("the state of {} is unsound ({})", observer->name(), why));
-    };
-    try {
-      observer->load_state(*found);
-    } catch (const Json::Mismatch& error) {
-      throw unsound(error.what());
-    } catch (const Error& error) {
-      throw unsound(error.what());
-    }
+    if (observer->name().empty()) continue;
+    if (const auto found = saved.find(observer->name())) observer->load_state(*found);
   }
   return state;
 }
@@ -315,10 +284,11 @@ bool is_interruption_checkpoint(const fs::path& directory) {
   const fs::path file = directory / kStateFile;
   if (!path_exists(file)) return false;
   try {
-    return parse_json_file(file, ErrorCode::kBadModel, kTimesHistory).value("interruption", false);
+    const Json json = parse_json_file(file, ErrorCode::kBadModel, kTimesHistory);
+    const Json* interruption = json.find("interruption");
+    return interruption != nullptr && *interruption == true;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kBadModel) throw;
-  } catch (const Json::Mismatch&) {  // not an object, or of another type
   }
   return false;  // damaged: whatever it was, it is not known to be superfluous
 }

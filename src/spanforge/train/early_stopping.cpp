@@ -25,6 +25,6 @@ void EarlyStopping::on_evaluate(const TrainView& view, const Dataset&, const Eva
 }
 
 Json EarlyStopping::save_state() const { return {{"counter", counter_}}; }
-void EarlyStopping::load_state(const Json& state) { counter_ = state.at("counter").get<int64_t>(); }
+void EarlyStopping::load_state(const JsonView& state) { counter_ = state.at("counter").integer(); }
 
 }  // namespace spanforge

@@ -19,7 +19,7 @@ class EarlyStopping : public Observer {
                    const LogLine& metrics) override;
   bool wants_stop() const override { return counter_ >= patience_; }
   Json save_state() const override;
-  void load_state(const Json& state) override;
+  void load_state(const JsonView& state) override;
 
  private:
   int64_t patience_;

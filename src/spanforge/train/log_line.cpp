@@ -45,27 +45,27 @@ Json log_line_json(const LogLine& line) {
   return json;
 }
 
-LogLine log_line_from_json(const Json& json, const std::string& place) {
-  if (!json.is_object())
-    throw Error(ErrorCode::kBadModel, place, "a line of log_history is not an object");
+LogLine log_line_from_json(const JsonView& json) {
   constexpr size_t kMostValues = 1000;  // a line's keys are searched one after the other
-  if (json.size() > kMostValues) {
-    throw Error(ErrorCode::kBadModel, place,
-                fmt::format("a line of log_history has {} values", json.size()));
+  const Json::Object& values = json.object().value().as_object();
+  if (values.size() > kMostValues) {
+    json.fail(fmt::format("a line of a log has {} values", values.size()));
   }
   LogLine line;
-  for (const auto& [key, value] : json.items()) {
-    if (key == "step" && value.is_number_integer()) {
-      line.step = value.get<int64_t>();
-    } else if (value.is_number_integer()) {
-      line.values.emplace_back(key, value.get<int64_t>());
+  for (const auto& [key, value] : values) {
+    if (value.is_number_integer()) {
+      const int64_t number = json.at(key).integer();
+      if (key == "step") {
+        line.step = number;
+      } else {
+        line.values.emplace_back(key, number);
+      }
     } else if (value.is_number()) {
       line.values.emplace_back(key, value.get<double>());
     } else if (value.is_string()) {
       line.values.emplace_back(key, value.get<std::string>());
     } else if (!value.is_null()) {  // Python's None says nothing
-      throw Error(ErrorCode::kBadModel, place,
-                  fmt::format("log_history's {} is neither number nor text", key));
+      json.at(key).refuse("a number or a string");
     }
   }
   return line;

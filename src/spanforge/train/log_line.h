@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "spanforge/base/json.h"
+#include "spanforge/base/json_view.h"
 
 namespace spanforge {
 
@@ -27,7 +27,7 @@ struct LogLine {
 
 // {"loss": ..., "epoch": ..., "step": N}, as log_history holds it.
 Json log_line_json(const LogLine& line);
-LogLine log_line_from_json(const Json& json, const std::string& place);
+LogLine log_line_from_json(const JsonView& json);
 
 // The line HF's console shows: a Python dict, epoch to 2 decimals, total_flos and step hidden.
 std::string console_line(const LogLine& line);

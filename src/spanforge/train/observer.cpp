@@ -17,6 +17,6 @@ void Observer::on_save(const TrainView&, const std::filesystem::path&) {}
 void Observer::on_train_end(const TrainView&) {}
 bool Observer::wants_stop() const { return false; }
 Json Observer::save_state() const { return nullptr; }
-void Observer::load_state(const Json&) {}
+void Observer::load_state(const JsonView&) {}
 
 }  // namespace spanforge

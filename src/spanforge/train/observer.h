@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-#include "spanforge/base/json.h"
+#include "spanforge/base/json_view.h"
 #include "spanforge/train/log_line.h"
 
 namespace spanforge {
@@ -79,7 +79,7 @@ class Observer {
   // Asked after each step's events; true ends the training after this step, as finished.
   virtual bool wants_stop() const;
   virtual Json save_state() const;
-  virtual void load_state(const Json& state);
+  virtual void load_state(const JsonView& state);
 };
 
 }  // namespace spanforge

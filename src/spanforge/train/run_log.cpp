@@ -37,19 +37,21 @@ void RunLog::on_train_end(const TrainView&) {
 
 Json RunLog::save_state() const { return {{"text", text_}}; }
 
-void RunLog::load_state(const Json& state) {
+void RunLog::load_state(const JsonView& state) {
   std::string text;
-  if (const Json* lines = state.find("lines")) {  // as it was saved once
-    for (const Json& line : *lines) text += dump_python_json(line) + "\n";
+  if (const auto lines = state.find("lines")) {  // as it was saved once
+    for (const JsonView& line : lines->items()) text += dump_python_json(line.value()) + "\n";
   } else {
-    text = state.at("text").get<std::string>();
+    text = state.at("text").string();
   }
   if (!text.empty() && text.back() != '\n') text += '\n';
+  const std::string place = state.place();
   size_t number = 0;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = text.find('\n', begin);
     const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    log_line_from_json(parse_json_line(line, "text", ++number, ErrorCode::kBadModel), "text");
+    const Json json = parse_json_line(line, place, ++number, ErrorCode::kBadModel);
+    log_line_from_json({json, fmt::format("{}: line {}", place, number)});
     begin = end + 1;
   }
   text_ = std::move(text);

@@ -20,7 +20,7 @@ class RunLog : public Observer {
   void on_log(const TrainView& view, const LogLine& line, const LogLine& unrounded) override;
   void on_train_end(const TrainView& view) override;
   Json save_state() const override;
-  void load_state(const Json& state) override;
+  void load_state(const JsonView& state) override;
 
  private:
   std::filesystem::path file_;

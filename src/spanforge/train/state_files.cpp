@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <string_view>
 #include <type_traits>
 
@@ -18,30 +17,17 @@ Json optional_json(const std::optional<T>& value) {
 }
 
 template <class T>
-std::optional<T> optional_from(const Json& value) {
-  return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
-}
-
-// Runs `read`, turning what Json says of a missing key or a wrong type into an Error that names the
-// file.
-void reading(const std::string& place, const std::function<void()>& read) {
-  try {
-    read();
-  } catch (const Json::Mismatch& error) {
-    const std::string what = error.what();
-    throw Error(ErrorCode::kBadModel, place,
-                "a key is missing or of the wrong type (" + what + ")");
+void read(const JsonView& json, T& field) {
+  if constexpr (std::is_same_v<T, bool>) {
+    field = json.boolean();
+  } else if constexpr (std::is_same_v<T, int64_t>) {
+    field = json.integer();  // a number beyond 64 bits, or a broken one, must not become a step
+  } else if constexpr (std::is_same_v<T, double>) {
+    field = json.number();
+  } else {
+    field.reset();
+    if (!json.is_null()) read(json, field.emplace());
   }
-}
-
-// A number beyond 64 bits, or a broken one, must not become a step.
-int64_t whole_number(const Json& value, const std::string& place) {
-  const bool fits =
-      value.is_number_unsigned() ? value.get<uint64_t>() <= INT64_MAX : value.is_number_integer();
-  if (fits) return value.get<int64_t>();
-  throw Error(ErrorCode::kBadModel, place,
-              fmt::format("a number of steps is {}, which is no whole number of 64 bits",
-                          quote_for_message(value.dump())));
 }
 
 // HF logs means rounded to 4 digits: what of the sum can be known again.
@@ -116,21 +102,18 @@ std::string trainer_state_text(const TrainingArguments& a, const TrainPlan& plan
 
 TrainState trainer_state_from_json(const Json& json, const std::string& place,
                                    std::filesystem::path& best_model_checkpoint) {
+  const JsonView view(json, place);
   TrainState state;
-  reading(place, [&] {
-    state.global_step = whole_number(json.at("global_step"), place);
-    state.epoch = json.at("epoch").get<double>();
-    for (const Json& line : json.at("log_history"))
-      state.log_history.push_back(log_line_from_json(line, place));
-    state.best_metric = optional_from<double>(json.at("best_metric"));
-    const Json best_step = json.value("best_global_step", Json(nullptr));
-    if (!best_step.is_null()) state.best_global_step = whole_number(best_step, place);
-    state.total_flos = json.value("total_flos", 0.0);
-    const auto best =
-        optional_from<std::string>(json.value("best_model_checkpoint", Json(nullptr)));
-    best_model_checkpoint = best.value_or("");
-  });
-  if (state.global_step < 0) throw Error(ErrorCode::kBadModel, place, "global_step is negative");
+  state.global_step = view.at("global_step").integer(0);
+  state.epoch = view.at("epoch").number();
+  for (const JsonView& line : view.at("log_history").items()) {
+    state.log_history.push_back(log_line_from_json(line));
+  }
+  read(view.at("best_metric"), state.best_metric);
+  if (const auto best_step = view.find("best_global_step"))
+    read(*best_step, state.best_global_step);
+  if (const auto flos = view.find("total_flos")) state.total_flos = flos->number();
+  best_model_checkpoint = view.optional_string("best_model_checkpoint").value_or("");
   sum_history(state);
   return state;
 }
@@ -147,20 +130,11 @@ Json progress_json(const TrainState& state) {
   return json;
 }
 
-void progress_from_json(const Json& json, const std::string& place, TrainState& state) {
-  reading(place, [&] {
-    visit_progress(state, [&]<class T>(const char* name, T& field) {
-      const bool later =
-          std::find(kLaterFields.begin(), kLaterFields.end(), name) != kLaterFields.end();
-      if (later && !json.contains(name)) return;
-      if constexpr (std::is_same_v<T, int64_t>) {
-        field = whole_number(json.at(name), place);
-      } else if constexpr (std::is_arithmetic_v<T>) {
-        field = json.at(name).get<T>();
-      } else {
-        field = optional_from<typename T::value_type>(json.at(name));
-      }
-    });
+void progress_from_json(const JsonView& json, TrainState& state) {
+  visit_progress(state, [&](const char* name, auto& field) {
+    const bool later =
+        std::find(kLaterFields.begin(), kLaterFields.end(), name) != kLaterFields.end();
+    if (!later || json.has(name)) read(json.at(name), field);
   });
 }
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "spanforge/base/json.h"
+#include "spanforge/base/json_view.h"
 #include "spanforge/train/arguments.h"
 #include "spanforge/train/train_state.h"
 
@@ -21,6 +21,6 @@ TrainState trainer_state_from_json(const Json& json, const std::string& place,
                                    std::filesystem::path& best_model_checkpoint);
 
 Json progress_json(const TrainState& state);
-void progress_from_json(const Json& json, const std::string& place, TrainState& state);
+void progress_from_json(const JsonView& json, TrainState& state);
 
 }  // namespace spanforge

@@ -112,11 +112,11 @@ Json TensorBoard::save_state() const {
           {"epoch_step", epoch_step_}};
 }
 
-void TensorBoard::load_state(const Json& state) {
+void TensorBoard::load_state(const JsonView& state) {
   if (!state.is_object()) return;
-  saved_file_ = state.at("file").get<std::string>();
-  saved_offset_ = state.at("offset").get<uint64_t>();
-  epoch_step_ = state.at("epoch_step").get<int64_t>();
+  saved_file_ = state.at("file").string();
+  saved_offset_ = state.at("offset").natural();
+  epoch_step_ = state.at("epoch_step").integer();
 }
 
 }  // namespace spanforge

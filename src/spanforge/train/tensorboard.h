@@ -33,7 +33,7 @@ class TensorBoard : public Observer {
   void on_before_save(const TrainView& view) override;
   void on_train_end(const TrainView& view) override;
   Json save_state() const override;
-  void load_state(const Json& state) override;
+  void load_state(const JsonView& state) override;
 
  private:
   bool reopen();
