@@ -27,6 +27,9 @@ ModelConfig odd_config(const std::string& model_type = "bert") {
   config.intermediate_size = 100;
   config.set_longest_input(90);
   config.initializer_range = 0.1;
+  config.pad_token_id = std::min(config.pad_token_id, config.vocab_size - 1);
+  config.global_attention_every = 2;
+  config.local_attention = 30;
   return config;
 }
 

@@ -21,7 +21,8 @@ class StoredWeights : public AnsweringWeights {
     if (!match_.report.initialized.empty()) {
       throw Error(
           ErrorCode::kBadModel, source,
-          "has no question-answering head (qa_outputs); fine-tune it first with spanforge train");
+          "has no question-answering head (" + std::string(spec.head.output) +
+              "); fine-tune it first with spanforge train");
     }
     for (size_t i = 0; i < table.rows.size(); ++i) row_at_.emplace(table.rows[i].offset, i);
   }
