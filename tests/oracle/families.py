@@ -23,7 +23,9 @@ class Family:
     # softmax does not see key biases, nor the loss what all tokens share.
     zero_gradients: tuple = ("key.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")
     head: tuple = ("qa_outputs",)  # its modules
-    words: str = "word_embeddings"  # how the name of that table ends
+    # Of the model that the Trainer's runs begin with. Another where some element's first gradient is as small as
+    # AdamW's epsilon, so that its step is the rounding's (the Trainer's in float64 is another, too).
+    seed: int = 1
     query_and_value: tuple = ("q", "v")  # how the last parts of their names begin
 
     def sizes(self, **values):
@@ -48,7 +50,7 @@ FAMILIES = [
                      dict(global_attn_every_n_layers=3, local_attention=10, hidden_activation="gelu_new"),
                      dict(local_rope_theta=None, global_attn_every_n_layers=1, classifier_activation="gelu_new")],
            zero_gradients=("classifier.bias", "head.norm.bias"), head=("head.dense", "head.norm", "classifier"),
-           words="tok_embeddings", query_and_value=("Wqkv",)),
+           seed=2, query_and_value=("Wqkv",)),
     Family("roberta", "roberta.", extra=dict(type_vocab_size=1, layer_norm_eps=1e-5),
            variants=[dict(pad_token_id=0), dict(pad_token_id=7), dict(type_vocab_size=2)]),
     Family("distilbert", "distilbert.", norms=("layer_norm", "LayerNorm"), keys=DISTILBERT_KEYS,

@@ -256,7 +256,7 @@ def training_base(family, work):
     words = save_tokenizer(work / "base")
     config = make_config(family, hidden=32, layers=2, heads=4, inner=64, vocab_size=words, initializer_range=0.02,
                          pad_token_id=0)
-    torch.manual_seed(1)
+    torch.manual_seed(family.seed)
     AutoModelForQuestionAnswering.from_config(config).save_pretrained(work / "base")
     make_data(work / "train.json", 1, 96)
     return AutoModelForQuestionAnswering.from_pretrained(work / "base")
