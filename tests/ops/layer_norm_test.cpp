@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/reference.h"
+#include "spanforge/ops/dropout_apply.h"
 
 namespace spanforge::ops {
 namespace {

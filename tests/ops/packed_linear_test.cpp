@@ -181,10 +181,12 @@ TEST(PackedLinear, WithoutABiasIsThatWithZeros) {
     const Tensor w = make_tensor(layer.w.data(), c.outputs, c.inputs);
     const Int8Weights weights = quantize_weights(c.outputs, c.inputs, layer.reader());
     const auto make = [&](const Tensor& bias) {
-      return std::vector<PackedLinear>{
-          PackedLinear::f32({w}, bias), PackedLinear::bf16(c.outputs, c.inputs, layer.reader(), bias),
-          PackedLinear::int8(c.outputs, c.inputs, weights.packed.data(), weights.scales.data(), bias,
-                             {0.05f, 128})};
+      std::vector<PackedLinear> forms;
+      forms.push_back(PackedLinear::f32({w}, bias));
+      forms.push_back(PackedLinear::bf16(c.outputs, c.inputs, layer.reader(), bias));
+      forms.push_back(PackedLinear::int8(c.outputs, c.inputs, weights.packed.data(),
+                                         weights.scales.data(), bias, {0.05f, 128}));
+      return forms;
     };
     const auto with = make(layer.bias_tensor()), without = make(Tensor{});
     std::vector<bf16> narrow = narrowed(layer.x);
