@@ -22,7 +22,7 @@ struct Field {
   std::string key;
   T least;
   T most;
-  bool may_be_null = false;  // which the value says by one below `least`
+  bool may_be_null = false;  // which the value 0 says
 };
 
 // What a value may be. The bounds are far above every published model; they keep sizes within 64
@@ -121,6 +121,9 @@ void read_number(const Json& json, const Field<double>& field, double& value,
     bad_value(ErrorCode::kBadModel, place, field.key, it->dump(), range_text(field));
   }
   value = it->get<double>();
+  if (field.may_be_null && value == 0) {
+    bad_value(ErrorCode::kBadModel, place, field.key, it->dump(), range_text(field));
+  }
   check_range(field, value, ErrorCode::kBadModel, place);
 }
 
