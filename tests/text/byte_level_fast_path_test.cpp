@@ -4,6 +4,7 @@
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/text/normalizer.h"
 #include "spanforge/text/tokenizer_impl.h"
 #include "support/fast_path.h"
 #include "text/sample.h"
@@ -17,7 +18,7 @@ using testing::random_text;
 // RoBERTa's parts with the fast path over them, and the same tokens by the parts alone.
 class ByteLevelSubject {
  public:
-  explicit ByteLevelSubject(bool add_prefix_space, BpeOptions options = {}) {
+  explicit ByteLevelSubject(bool add_prefix_space, BpeOptions options = {}, bool composes = false) {
     const auto files = testing::roberta_files("{}");
     const Json vocab = parse_json(files.at("vocab.json"), "v", ErrorCode::kInternal);
     Vocabulary vocabulary;
@@ -37,8 +38,17 @@ class ByteLevelSubject {
     mask.content = "<mask>";
     mask.lstrip = true;
     impl_.added.add(mask, impl_.model->vocabulary());
-    impl_.added.finish(nullptr, "test");
-    impl_.fast_path = ByteLevelFastPath::make(nullptr, impl_.pre_tokenizer.get(),
+    if (composes) {
+      impl_.normalizer = std::make_unique<NfcNormalizer>();
+      for (const char* content : {"   ", "  ", "e\u0301a"}) {
+        AddedToken spaces;
+        spaces.content = content;
+        spaces.normalized = true;
+        impl_.added.add(spaces, impl_.model->vocabulary());
+      }
+    }
+    impl_.added.finish(impl_.normalizer.get(), "test");
+    impl_.fast_path = ByteLevelFastPath::make(impl_.normalizer.get(), impl_.pre_tokenizer.get(),
                                               impl_.model.get(), impl_.added);
   }
 
@@ -80,6 +90,25 @@ TEST(ByteLevelFastPath, EqualsThePartsOnRandomTexts) {
     for (const char* text : {"", " ", "  ", "\n", "\u3000x", "a", " a", "\u4f60", "'s", "  'll"}) {
       EXPECT_TRUE(subject.check(text)) << text;
     }
+  }
+}
+
+// ModernBERT's parts: what NFC may change and what spells an added token is left to the parts.
+TEST(ByteLevelFastPath, EqualsThePartsBehindNfc) {
+  const ByteLevelSubject subject(false, {}, /*composes=*/true);
+  ASSERT_NE(subject.fast_path(), nullptr);
+  CounterStream random(testing::test_seed());
+  size_t taken = 0;
+  for (int i = 0; i < 6000; ++i) {
+    taken += subject.check(random_text(random, random.next_below(10))) ? 1 : 0;
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(taken, 500u);
+  for (const char* text : {"a b", "\u00e9t\u00e9", "\u4f60\u597d", "\uac00"}) {
+    EXPECT_TRUE(subject.check(text)) << text;
+  }
+  for (const char* text : {"a  b", "a    b", "e\u0301t", "\u00e9a", "\u1100\u1161"}) {
+    EXPECT_FALSE(subject.check(text)) << text;
   }
 }
 
