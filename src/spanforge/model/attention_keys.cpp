@@ -9,7 +9,8 @@ constexpr std::string_view kFull = "full_attention", kSliding = "sliding_attenti
 
 class AttentionKeys {
  public:
-  AttentionKeys(const Json& json, const EncoderSpec& spec, const std::string& place, ModelConfig& config)
+  AttentionKeys(const Json& json, const EncoderSpec& spec, const std::string& place,
+                ModelConfig& config)
       : json_(json), spec_(spec), place_(place), config_(config) {}
 
   void read() {
@@ -32,9 +33,9 @@ class AttentionKeys {
 
   [[noreturn]] void refuse(std::string_view key, const Json& value,
                            const std::string& wanted) const {
-    throw Error(ErrorCode::kBadModel, place_,
-                fmt::format("\"{}\" is {}; it must be {}", key, quote_for_message(value.dump()),
-                            wanted));
+    throw Error(
+        ErrorCode::kBadModel, place_,
+        fmt::format("\"{}\" is {}; it must be {}", key, quote_for_message(value.dump()), wanted));
   }
 
   template <class T>

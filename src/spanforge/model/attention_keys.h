@@ -10,9 +10,9 @@
 
 namespace spanforge {
 
-// Sets what the family's own keys leave open. Errors: Error{kBadModel, place} naming the key, where it
-// contradicts one of the family's own or says what is not computed here. Nothing for families without
-// rotary positions and local attention.
+// Sets what the family's own keys leave open. Errors: Error{kBadModel, place} naming the key, where
+// it contradicts one of the family's own or says what is not computed here. Nothing for families
+// without rotary positions and local attention.
 void read_attention_keys(const Json& json, const EncoderSpec& spec, const std::string& place,
                          ModelConfig& config);
 

@@ -1,4 +1,5 @@
-// NFC with the alignment of the library's crate unicode-normalization-alignments 0.1.12, recompose.rs.
+// NFC with the alignment of the library's crate unicode-normalization-alignments 0.1.12,
+// recompose.rs.
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -13,8 +14,9 @@
 namespace spanforge {
 namespace {
 
-// Puts characters of a decomposition together again. `change` counts as the crate has it: how many more
-// characters there are now than before; a character that stands for several takes the first one's span.
+// Puts characters of a decomposition together again. `change` counts as the crate has it: how many
+// more characters there are now than before; a character that stands for several takes the first
+// one's span.
 class Composer {
  public:
   Composer(const NormalizedText& in, NormalizedText& out) : in_(in), out_(out) {}
@@ -103,8 +105,7 @@ void NfcNormalizer::apply(NormalizedText& text, NormalizedText& scratch) const {
   if (std::none_of(text.chars.begin(), text.chars.end(), may_change)) return;
   scratch.clear();
   Composer composer(text, scratch);
-  decompose_in_order(text.chars,
-                     [&](char32_t c, bool first) { composer.add(c, first ? 0 : 1); });
+  decompose_in_order(text.chars, [&](char32_t c, bool first) { composer.add(c, first ? 0 : 1); });
   composer.flush();
   std::swap(text.chars, scratch.chars);
   std::swap(text.spans, scratch.spans);

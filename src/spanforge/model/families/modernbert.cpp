@@ -2,9 +2,9 @@
 
 namespace spanforge::families {
 
-// Warner et al. 2024: norms before the branches, rotary positions, gated feed-forward layers, hardly
-// any biases; two layers of three see near tokens only. The head is that of the masked-language model
-// with another last layer.
+// Warner et al. 2024: norms before the branches, rotary positions, gated feed-forward layers,
+// hardly any biases; two layers of three see near tokens only. The head is that of the
+// masked-language model with another last layer.
 EncoderSpec modernbert() {
   using Config = ModelConfig;
   ModelConfig defaults;
