@@ -50,7 +50,10 @@ void declare(OptionTable& table, NewModelOptions& o) {
   table({"num_attention_heads", "attention heads; default: as --like", "> 0"}, o.heads);
   table({"intermediate_size", "inner width; default: as many times the width as --like has", "> 0"},
         o.intermediate_size);
-  table({"max_position_embeddings", "tokens of the longest window; default: 512, or the family's own where weights do not grow with it", "> 0"},
+  table({"max_position_embeddings",
+         "tokens of the longest window; default: 512, or the family's own where weights do not "
+         "grow with it",
+         "> 0"},
         o.longest_input);
   table({"hidden_act", "activation between the two inner layers",
          "gelu|gelu_new|gelu_pytorch_tanh|relu"},

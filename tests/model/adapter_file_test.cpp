@@ -292,8 +292,8 @@ TEST_F(AdapterFile, AnAdaptersOwnKeysAreKept) {
                    "task_type": null, "auto_mapping": {"base_model_class": "X"}})");
   const LoraConfig lora{.rank = 4, .alpha = 8, .dropout = 0.25, .targets = {"query"}};
   const Json written = parse_json(
-      adapter_config_text(adapter_config_for(lora, kBert, {adapter(), fs::path("/models/base")})), "x",
-      ErrorCode::kInternal);
+      adapter_config_text(adapter_config_for(lora, kBert, {adapter(), fs::path("/models/base")})),
+      "x", ErrorCode::kInternal);
   EXPECT_EQ(written["own"], "kept");
   EXPECT_EQ(written["peft_version"], "0.9");
   EXPECT_EQ(written["lora_dropout"], 0.25);

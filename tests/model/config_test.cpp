@@ -99,8 +99,8 @@ TEST(ModelConfig, RefusesWhatItCannotMeanNamingKeyAndFile) {
 constexpr const char* kModern = R"({"model_type": "modernbert", "num_hidden_layers": 7)";
 
 TEST(ModelConfig, NullHasItsMeaningAndIsWrittenAgain) {
-  const ModelConfig config = parse(std::string(kModern) +
-                                   R"(, "local_rope_theta": null, "initializer_cutoff_factor": null})");
+  const ModelConfig config = parse(
+      std::string(kModern) + R"(, "local_rope_theta": null, "initializer_cutoff_factor": null})");
   EXPECT_EQ(config.local_rope_theta, 0);
   EXPECT_EQ(config.initializer_cutoff, 0);
   const Json saved = parse_json(config.to_json_text(), "saved", ErrorCode::kInternal);
@@ -130,14 +130,17 @@ TEST(ModelConfig, LayerTypesAndRopeParametersAreTheFamilysKeysInOtherWords) {
     EXPECT_EQ(config.local_rope_theta, 20000);
     EXPECT_EQ(parse(config.to_json_text()).to_json_text(), config.to_json_text());
   }
-  EXPECT_EQ(parse(kModern + types(2) + R"(, "global_attn_every_n_layers": 2, "global_rope_theta": 80000.0)" +
-                  ropes + "}")
-                .global_attention_every,
-            2);
+  EXPECT_EQ(
+      parse(kModern + types(2) +
+            R"(, "global_attn_every_n_layers": 2, "global_rope_theta": 80000.0)" + ropes + "}")
+          .global_attention_every,
+      2);
   for (const std::string& keys :
-       {types(2) + R"(, "global_attn_every_n_layers": 3)", ropes + R"(, "global_rope_theta": 160000.0)",
-        ropes + R"(, "local_rope_theta": null)", std::string(R"(, "layer_types": "full_attention")"),
-        std::string(R"(, "rope_scaling": {"type": "linear"})"), std::string(R"(, "head_dim": 32)")}) {
+       {types(2) + R"(, "global_attn_every_n_layers": 3)",
+        ropes + R"(, "global_rope_theta": 160000.0)", ropes + R"(, "local_rope_theta": null)",
+        std::string(R"(, "layer_types": "full_attention")"),
+        std::string(R"(, "rope_scaling": {"type": "linear"})"),
+        std::string(R"(, "head_dim": 32)")}) {
     SCOPED_TRACE(keys);
     expect_error(ErrorCode::kBadModel, [&] { parse(kModern + keys + "}"); });
   }

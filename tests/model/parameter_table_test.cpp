@@ -85,7 +85,8 @@ TEST(ParameterTable, OnlyMatricesAndEmbeddingsDecay) {
   EXPECT_GT(exempted, 0);
 }
 
-// Norms before the branches: the first layer has no attention norm, a final norm stands behind the last.
+// Norms before the branches: the first layer has no attention norm, a final norm stands behind the
+// last.
 TEST(ParameterTable, HoldsWhatModernBertHas) {
   const EncoderSpec& spec = encoder_spec("modernbert", ErrorCode::kInternal, "test");
   // ModernBertForQuestionAnswering(ModernBertConfig()) of transformers 4.57.
@@ -95,15 +96,24 @@ TEST(ParameterTable, HoldsWhatModernBertHas) {
   const ParameterTable table = build_parameter_table(spec, config);
   std::vector<std::string> names;
   for (const Parameter& p : table.rows) names.push_back(p.name);
-  const std::vector<std::string> expected = {
-      "classifier.weight", "classifier.bias", "head.norm.weight", "head.dense.weight",
-      "model.final_norm.weight", "model.layers.1.mlp.Wo.weight", "model.layers.1.mlp.Wi.weight",
-      "model.layers.1.mlp_norm.weight", "model.layers.1.attn.Wo.weight",
-      "model.layers.1.attn.Wqkv.weight", "model.layers.1.attn_norm.weight",
-      "model.layers.0.mlp.Wo.weight", "model.layers.0.mlp.Wi.weight",
-      "model.layers.0.mlp_norm.weight", "model.layers.0.attn.Wo.weight",
-      "model.layers.0.attn.Wqkv.weight", "model.embeddings.norm.weight",
-      "model.embeddings.tok_embeddings.weight"};
+  const std::vector<std::string> expected = {"classifier.weight",
+                                             "classifier.bias",
+                                             "head.norm.weight",
+                                             "head.dense.weight",
+                                             "model.final_norm.weight",
+                                             "model.layers.1.mlp.Wo.weight",
+                                             "model.layers.1.mlp.Wi.weight",
+                                             "model.layers.1.mlp_norm.weight",
+                                             "model.layers.1.attn.Wo.weight",
+                                             "model.layers.1.attn.Wqkv.weight",
+                                             "model.layers.1.attn_norm.weight",
+                                             "model.layers.0.mlp.Wo.weight",
+                                             "model.layers.0.mlp.Wi.weight",
+                                             "model.layers.0.mlp_norm.weight",
+                                             "model.layers.0.attn.Wo.weight",
+                                             "model.layers.0.attn.Wqkv.weight",
+                                             "model.embeddings.norm.weight",
+                                             "model.embeddings.tok_embeddings.weight"};
   EXPECT_EQ(names, expected);
   EXPECT_EQ(table.head_rows, 4u);
   for (const Parameter& p : table.rows) {

@@ -288,7 +288,8 @@ TEST(LayerNorm, HasNoBetaWhereThatIsEmpty) {
   });
 }
 
-// As where norms stand before the branches: z goes on by another way, whose gradient is there before.
+// As where norms stand before the branches: z goes on by another way, whose gradient is there
+// before.
 TEST(LayerNorm, AddsToTheGradientOfItsSource) {
   for_each_target([&](const std::string&) {
     CounterStream stream(7);
@@ -300,7 +301,8 @@ TEST(LayerNorm, AddsToTheGradientOfItsSource) {
       const Buffer z(DType::kF32, kRows, kN), mean(DType::kF32, 1, kRows),
           rstd(DType::kF32, 1, kRows), y(DType::kF32, kRows, kN);
       const LayerNormSaved saved{z, mean, rstd};
-      bias_dropout_residual_layer_norm(x, Tensor{}, c.dropout, Tensor{}, gamma, {}, 1e-5f, saved, y);
+      bias_dropout_residual_layer_norm(x, Tensor{}, c.dropout, Tensor{}, gamma, {}, 1e-5f, saved,
+                                       y);
       const Matrix before = random_matrix(stream, kRows, kN);
       const Buffer dz(DType::kF32, before), dx(DType::kF32, kRows, kN),
           dbias(DType::kF32, Matrix(1, kN));

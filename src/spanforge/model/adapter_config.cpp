@@ -165,8 +165,8 @@ class Reader {
     return value->as_string();
   }
 
-  // PEFT's question-answering model adds "qa_outputs" to every list: to one that has it, and to that of a
-  // model without such a module, where it means nothing.
+  // PEFT's question-answering model adds "qa_outputs" to every list: to one that has it, and to
+  // that of a model without such a module, where it means nothing.
   std::vector<std::string> read_modules_to_save() {
     const Json* value = find("modules_to_save");
     if (value == nullptr) return {};

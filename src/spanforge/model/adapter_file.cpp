@@ -81,7 +81,8 @@ std::vector<const Parameter*> adapter_parameters(const std::vector<Parameter>& a
                                                  const AdapterConfig& config) {
   std::vector<const Parameter*> held;
   for (const Parameter& parameter : all) {
-    if (parameter.is_adapter || (parameter.trainable && config.saves(parameter.name))) held.push_back(&parameter);
+    if (parameter.is_adapter || (parameter.trainable && config.saves(parameter.name)))
+      held.push_back(&parameter);
   }
   return held;
 }

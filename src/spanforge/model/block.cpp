@@ -5,8 +5,8 @@
 
 #include "spanforge/model/adapter.h"
 #include "spanforge/model/linear_form.h"
-#include "spanforge/ops/dropout_apply.h"
 #include "spanforge/ops/attention.h"
+#include "spanforge/ops/dropout_apply.h"
 
 namespace spanforge {
 namespace {
@@ -155,8 +155,9 @@ template void block_forward(const BlockContext&, const BlockPart<Tensor>&, const
 template void block_forward(const BlockContext&, const BlockPart<Tensor, ops::PackedLinear>&,
                             const Tensor&, const Tensor&, const BlockActivations&);
 
-// dstream runs down the residual path. Where norms stand behind the sums, it is dy, and each branch's
-// gradient joins it where the branch began; before the branches, it joins behind the branch's norm.
+// dstream runs down the residual path. Where norms stand behind the sums, it is dy, and each
+// branch's gradient joins it where the branch began; before the branches, it joins behind the
+// branch's norm.
 void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, const Tensor& x,
                     const BlockActivations& a, const Tensor& dy, const Tensor& dstream,
                     const BlockPart<Tensor>& g) {
@@ -182,11 +183,10 @@ void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, con
   const Tensor dcontext = context.scratch.allocate(x.dtype, x.rows, s.hidden);
   const Tensor dqkv = context.scratch.allocate(x.dtype, x.rows, 3 * s.hidden);
 
-  ops::bias_dropout_residual_layer_norm_backward(dy, a.output_norm, drop.output,
-                                                 w.output_norm.gamma, dstream, dbranch,
-                                                 g.output_norm.gamma, g.output_norm.beta,
-                                                 g.output.bias,
-                                                 !norms_behind);  // [T,H] output.LayerNorm
+  ops::bias_dropout_residual_layer_norm_backward(
+      dy, a.output_norm, drop.output, w.output_norm.gamma, dstream, dbranch, g.output_norm.gamma,
+      g.output_norm.beta, g.output.bias,
+      !norms_behind);  // [T,H] output.LayerNorm
   if (!context.wants_dx && !learns_inside(g)) return context.scratch.release(mark);
   ops::linear_backward(dbranch, a.activated, w.output.weight, dactivated, g.output.weight, kNone,
                        fresh_dx);  // [T,F] output.dense

@@ -1,9 +1,9 @@
 #pragma once
-// One transformer block (Vaswani et al. 2017), forward and its mirror: attention, and a feed-forward
-// half, plain or gated; each half's output is added to the residual stream and normalised. The norm
-// behind a sum is also the one before what follows, so where norms stand makes one difference: the
-// stream is what the norms give (NormPlace::kBehindSums), or what they are given (kBeforeBranches).
-// Letters: T packed tokens, H hidden, A heads, F inner.
+// One transformer block (Vaswani et al. 2017), forward and its mirror: attention, and a
+// feed-forward half, plain or gated; each half's output is added to the residual stream and
+// normalised. The norm behind a sum is also the one before what follows, so where norms stand makes
+// one difference: the stream is what the norms give (NormPlace::kBehindSums), or what they are
+// given (kBeforeBranches). Letters: T packed tokens, H hidden, A heads, F inner.
 
 #include <cstdint>
 #include <functional>
@@ -22,7 +22,7 @@ namespace spanforge {
 
 // How one layer attends.
 struct LayerAttention {
-  int32_t reach = -1;  // as in ops::AttentionShape
+  int32_t reach = -1;                               // as in ops::AttentionShape
   std::shared_ptr<const ops::RotaryAngles> angles;  // null: queries and keys are not rotated
 };
 
@@ -37,7 +37,7 @@ struct EncoderShape {
   ops::Activation activation = ops::Activation::kGelu;
   bool gated = false;
   NormPlace norms = NormPlace::kBehindSums;
-  std::vector<LayerAttention> attention;  // of each layer
+  std::vector<LayerAttention> attention;                     // of each layer
   ops::Activation head_activation = ops::Activation::kGelu;  // of a head of several parts
 
   int64_t intermediate() const { return gated ? 2 * inner : inner; }  // outputs of the layer
@@ -75,13 +75,13 @@ struct BlockContext {
   std::span<const int32_t> cu_seqlens;
   const DropoutPlan& dropout;
   ActivationArena& scratch;  // given back before a function returns
-  int32_t layer = 0;  // for the masks, and how it attends
+  int32_t layer = 0;         // for the masks, and how it attends
   size_t block = 0;   // for the observer
   float adapter_scale = 1;
   // Backward: gradients of matrices are added to what is there, or overwrite it.
   bool add_to_matrices = true;
   bool wants_dx = true;  // false: nothing before the block learns
-  bool begins_at_stream = true;  // x is the residual stream itself, not a norm of it
+  bool begins_at_stream = true;             // x is the residual stream itself, not a norm of it
   const InputObserver* observer = nullptr;  // of the forward pass
 };
 
@@ -91,16 +91,16 @@ bool learns_inside(const BlockPart<Tensor>& g);
 // The residual stream behind a block.
 const Tensor& stream_behind(const EncoderShape& shape, const BlockActivations& a);
 
-// stream: the residual stream before the block, x itself or what x is the norm of. x may be a.out: it
-// is read for the last time before a.out is written. Linear: one of the forms of linear_form.h.
+// stream: the residual stream before the block, x itself or what x is the norm of. x may be a.out:
+// it is read for the last time before a.out is written. Linear: one of the forms of linear_form.h.
 template <class Linear>
 void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>& w, const Tensor& x,
                    const Tensor& stream, const BlockActivations& a);
 
-// Of a.out and of the stream behind the block dy and dstream are the gradients on entry, of x and of the
-// stream before it on return, where they are wanted; dstream holds both where x is the stream. Where
-// norms stand behind the sums, a.out is the stream, and the two are one tensor. g +=, matrices as the
-// context says; what is empty in g is not computed.
+// Of a.out and of the stream behind the block dy and dstream are the gradients on entry, of x and
+// of the stream before it on return, where they are wanted; dstream holds both where x is the
+// stream. Where norms stand behind the sums, a.out is the stream, and the two are one tensor. g +=,
+// matrices as the context says; what is empty in g is not computed.
 void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, const Tensor& x,
                     const BlockActivations& a, const Tensor& dy, const Tensor& dstream,
                     const BlockPart<Tensor>& g);

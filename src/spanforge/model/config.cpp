@@ -210,12 +210,30 @@ void refuse_unsupported(const Json& json, const EncoderSpec& spec, const std::st
 }
 
 // Keys of other families' files, which may lack a model_type as well.
-constexpr const char* kOtherFamiliesKeys[] = {
-    "attention_window", "block_size", "d_model", "dim", "embedding_size", "emb_size",
-    "global_attn_every_n_layers", "head_ratio", "inner_group_num", "local_attention", "max_2d_position_embeddings", "max_relative_position", "n_layer", "n_layers",
-    "num_hidden_groups", "position_buckets", "relative_attention", "relative_attention_num_buckets",
-    "rotary_value", "task_type_vocab_size", "true_hidden_size", "use_bottleneck",
-    "use_relative_position", "use_task_id"};
+constexpr const char* kOtherFamiliesKeys[] = {"attention_window",
+                                              "block_size",
+                                              "d_model",
+                                              "dim",
+                                              "embedding_size",
+                                              "emb_size",
+                                              "global_attn_every_n_layers",
+                                              "head_ratio",
+                                              "inner_group_num",
+                                              "local_attention",
+                                              "max_2d_position_embeddings",
+                                              "max_relative_position",
+                                              "n_layer",
+                                              "n_layers",
+                                              "num_hidden_groups",
+                                              "position_buckets",
+                                              "relative_attention",
+                                              "relative_attention_num_buckets",
+                                              "rotary_value",
+                                              "task_type_vocab_size",
+                                              "true_hidden_size",
+                                              "use_bottleneck",
+                                              "use_relative_position",
+                                              "use_task_id"};
 
 // "BertForPreTraining", but not "BertGenerationEncoder".
 bool is_berts_architecture(const Json& name) {

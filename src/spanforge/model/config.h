@@ -40,7 +40,7 @@ struct ModelConfig {
   bool attention_bias = false;
   bool mlp_bias = false;
   bool head_bias = false;
-  std::string head_act = "gelu";   // of heads of several parts
+  std::string head_act = "gelu";       // of heads of several parts
   int32_t global_attention_every = 3;  // of families with local attention
   int32_t local_attention = 128;
   double rope_theta = 160000.0;       // of families with rotary positions
@@ -58,9 +58,9 @@ struct ModelConfig {
   static std::filesystem::path file_in(const std::filesystem::path& directory);
   // One line that says what was assumed; nullopt: nothing.
   const std::optional<std::string>& note() const { return note_; }
-  // "tiny" (3 layers, 128 wide), "small", "base", "large", of a family; inputs may have 512 tokens, or
-  // as many as is usual in families whose weights do not grow with them.
-  // Set vocab_size to that of the vocabulary. Error{kUsage} otherwise.
+  // "tiny" (3 layers, 128 wide), "small", "base", "large", of a family; inputs may have 512 tokens,
+  // or as many as is usual in families whose weights do not grow with them. Set vocab_size to that
+  // of the vocabulary. Error{kUsage} otherwise.
   static ModelConfig like(const std::string& name, const std::string& model_type = "bert");
 
   // Tokens of the longest window that the model takes: max_position_embeddings, less the rows that

@@ -36,9 +36,7 @@ AdapterContext projection_adapters(const PassOf<Linear>& pass) {
           .scratch = pass.arena};
 }
 
-bool learns(const BlockPart<Tensor>& g) {
-  return learns_inside(g) || !g.output_norm.gamma.empty();
-}
+bool learns(const BlockPart<Tensor>& g) { return learns_inside(g) || !g.output_norm.gamma.empty(); }
 bool embeddings_learn(const ModelParts<Tensor>& g) {
   return !g.embedding_norm.gamma.empty() || !g.projection_adapters.empty();
 }
@@ -111,8 +109,10 @@ void head_forward(const PassOf<Linear>& pass, const Tensor& x, const HeadActivat
   if (x.dtype != DType::kF32) ops::convert(x, a.hidden);  // [T,H]
   if (const auto& transform = w.head_transform) {
     const NormPart<Tensor>& norm = transform->norm;
-    ops::linear(a.hidden, transform->dense.weight, transform->dense.bias, a.dense);  // [T,H] head.dense
-    ops::bias_activation(a.dense, kNoTensor, pass.shape.head_activation, a.norm.z);  // [T,H] head.act
+    ops::linear(a.hidden, transform->dense.weight, transform->dense.bias,
+                a.dense);  // [T,H] head.dense
+    ops::bias_activation(a.dense, kNoTensor, pass.shape.head_activation,
+                         a.norm.z);  // [T,H] head.act
     ops::bias_dropout_residual_layer_norm(a.norm.z, kNoTensor, kNoDropout, kNoTensor, norm.gamma,
                                           norm.beta, pass.shape.norm_eps, a.norm,
                                           a.input);  // [T,H] head.norm
@@ -172,16 +172,15 @@ HeadActivations allocate_head(ActivationArena& arena, bool has_transform, bool d
 EncoderShape encoder_shape(const EncoderSpec& spec, const ModelConfig& config) {
   const ops::Activation activation =
       ops::parse_activation(config.hidden_act, ErrorCode::kBadModel, "config.json");
-  EncoderShape shape{
-          .hidden = config.hidden_size,
-          .inner = config.intermediate_size,
-          .heads = config.num_attention_heads,
-          .embedding = config.*spec.embeddings.width,
-          .layers = config.num_hidden_layers,
-          .norm_eps = static_cast<float>(config.layer_norm_eps),
-          .activation = activation,
-          .gated = spec.block.gated,
-          .norms = spec.block.norms};
+  EncoderShape shape{.hidden = config.hidden_size,
+                     .inner = config.intermediate_size,
+                     .heads = config.num_attention_heads,
+                     .embedding = config.*spec.embeddings.width,
+                     .layers = config.num_hidden_layers,
+                     .norm_eps = static_cast<float>(config.layer_norm_eps),
+                     .activation = activation,
+                     .gated = spec.block.gated,
+                     .norms = spec.block.norms};
   if (spec.head.transform) {
     shape.head_activation = ops::parse_activation(config.*spec.head.transform->activation,
                                                   ErrorCode::kBadModel, "config.json");
@@ -223,9 +222,9 @@ EncoderActivations allocate_encoder(const PassOf<Linear>& pass, DType dtype, int
     a.blocks.push_back(allocate_passing_block(arena, shape, a.embedded));
     if (!projected) a.embedding_norm = a.blocks.back().output_norm;
   }
-  a.head = allocate_head(arena, pass.weights.head_transform.has_value(),
-                         pass.dropout.at(0, DropoutSite::kHead).active(), a.blocks.back().out,
-                         keeping);
+  a.head =
+      allocate_head(arena, pass.weights.head_transform.has_value(),
+                    pass.dropout.at(0, DropoutSite::kHead).active(), a.blocks.back().out, keeping);
   if (projected) {
     // In bf16 the head's input is not written before the projection's output has been read.
     a.projection.output = dtype == DType::kF32 ? a.embedded : a.head.hidden;

@@ -19,8 +19,8 @@ struct ProjectionActivations {
   Tensor output;  // [T,H]; the embedded tokens themselves in f32
 };
 
-// In f32 whatever the blocks compute in. Where nothing stands between, `input` is `hidden`, which in f32
-// is the blocks' last output itself.
+// In f32 whatever the blocks compute in. Where nothing stands between, `input` is `hidden`, which
+// in f32 is the blocks' last output itself.
 struct HeadActivations {
   Tensor hidden;             // [T,H] from the blocks
   Tensor dense;              // [T,H] of a head of several parts, before its activation

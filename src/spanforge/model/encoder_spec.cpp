@@ -84,8 +84,7 @@ std::vector<BlockLinearModule> EncoderSpec::block_linear_modules(const ModelConf
     const bool goes_on = !modules.empty() && modules.back().linear == row.linear;
     const int64_t first = goes_on ? modules.back().first_output + modules.back().out : 0;
     const bool has_bias = module->bias == nullptr || config.*module->bias;
-    modules.push_back(
-        {module->name, row.linear, row.out, row.in, first, has_bias, module->spread});
+    modules.push_back({module->name, row.linear, row.out, row.in, first, has_bias, module->spread});
   }
   return modules;
 }
@@ -100,7 +99,8 @@ std::string EncoderSpec::norm_behind_output(size_t index, const ModelConfig& con
   if (block.norms == NormPlace::kBehindSums) {
     return block_module(index) + "." + std::string(block_name(BlockRole::kOutputNorm));
   }
-  if (index + 1 == static_cast<size_t>(config.*layers.blocks)) return std::string(layers.final_norm);
+  if (index + 1 == static_cast<size_t>(config.*layers.blocks))
+    return std::string(layers.final_norm);
   return block_module(index + 1) + "." + std::string(block_name(BlockRole::kAttentionNorm));
 }
 

@@ -2,9 +2,10 @@
 // Families of encoders as data. A family is one EncoderSpec value, made by one file in families/:
 // how its config.json spells sizes, which embedding tables are summed, what HF calls its modules,
 // where dropout stands, which layers share weights. The parameter table (parameter_table.h) and the
-// passes (encoder.h) visit it; nothing else asks which family a model is. What is usual (norms behind
-// the sums, biases everywhere, attention to all tokens, a linear head) is the default of its field; a
-// family that differs in a way that no other does brings the variant into the spec and into the pass.
+// passes (encoder.h) visit it; nothing else asks which family a model is. What is usual (norms
+// behind the sums, biases everywhere, attention to all tokens, a linear head) is the default of its
+// field; a family that differs in a way that no other does brings the variant into the spec and
+// into the pass.
 //
 // Source of every family: transformers 4.57, models/NAME/{modeling,configuration}_NAME.py.
 
@@ -50,8 +51,8 @@ enum class PositionRule {
                    // pad_token_id
 };
 
-// How widely a module's weights spread at first: the standard deviation of a normal distribution, cut
-// at initializer_cutoff_factor times it where the family has that key.
+// How widely a module's weights spread at first: the standard deviation of a normal distribution,
+// cut at initializer_cutoff_factor times it where the family has that key.
 enum class Spread {
   kRange,         // initializer_range
   kRangeByDepth,  // initializer_range / sqrt(2 layers), of what is added to the residual stream
@@ -91,8 +92,8 @@ struct BlockModule {
 // Where the norms of a block's two halves stand.
 enum class NormPlace {
   kBehindSums,      // x = norm(x + half(x))
-  kBeforeBranches,  // x = x + half(norm(x)), and a final norm behind the last block. The first block
-                    // has no attention norm: the embeddings' stands before it.
+  kBeforeBranches,  // x = x + half(norm(x)), and a final norm behind the last block. The first
+                    // block has no attention norm: the embeddings' stands before it.
 };
 
 struct BlockSpec {

@@ -54,7 +54,8 @@ bool names_any(const std::string& target, const std::vector<std::string>& module
   });
   if (is_head) {
     throw Error(code, place,
-                fmt::format("\"{}\" is the head, which trains whole and has no adapter", quote_for_message(target)));
+                fmt::format("\"{}\" is the head, which trains whole and has no adapter",
+                            quote_for_message(target)));
   }
   throw Error(code, place,
               fmt::format("\"{}\" names no linear layer of this model; there are {} (or the whole "

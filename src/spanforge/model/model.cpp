@@ -169,9 +169,8 @@ QuestionAnsweringModel QuestionAnsweringModel::create(const ModelConfig& config,
     const Tensor weights = parameter_view(parameter, impl->weights());
     const bool by_inputs = spread == MatrixSpread::kInputs && !parameter.embedding;
     initialize_parameter(
-        parameter,
-        by_inputs ? 1 / std::sqrt(static_cast<double>(weights.cols)) : parameter.spread, seed,
-        weights);
+        parameter, by_inputs ? 1 / std::sqrt(static_cast<double>(weights.cols)) : parameter.spread,
+        seed, weights);
   }
   return QuestionAnsweringModel(std::move(impl));
 }

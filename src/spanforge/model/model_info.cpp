@@ -68,7 +68,7 @@ std::string part_of(const EncoderSpec& spec, const Parameter& parameter) {
 
 // Its weights are there, of the right shapes and finite? Returns its configuration.
 AdapterConfig prove_adapter(const ModelDirectory& directory, const EncoderSpec& spec,
-                   const ModelConfig& config) {
+                            const ModelConfig& config) {
   Learning learning;
   learning.lora = read_adapter_lora(directory.path, config);
   AdapterConfig adapter = read_adapter_config(directory.path);
@@ -120,7 +120,8 @@ MemoryEstimate estimate_training_memory(const ModelConfig& config, Precision pre
   estimate.gradients = estimate.weights;
   estimate.moments = 2 * estimate.weights;
   const int64_t h = config.hidden_size, f = config.intermediate_size;
-  // A gated layer's gradient and that of its activation are apart; so is the stream's from the norms'.
+  // A gated layer's gradient and that of its activation are apart; so is the stream's from the
+  // norms'.
   const EncoderSpec& spec = spec_of(config);
   const int64_t inner = spec.block.gated ? intermediate(config) + f : f;
   const int64_t wide = spec.block.norms == NormPlace::kBehindSums ? 8 * h : 9 * h;

@@ -39,9 +39,9 @@ ModelInfo inspect_model(const ModelDirectory& directory);
 //                T (b (8 H + F) + 24) beside them (embeddings, backward scratch, logits);
 //                answering: one layer, and once T (3 b H + 16);
 //                in bf16 also 4 T H for the head's input (8 T H in training);
-//                where feed-forward layers are gated, 3 F for 2 F and for F; where norms stand before
-//                the branches, once 9 H for 8 H in training; a head of several parts has 3 tensors in
-//                f32, 2 in answering
+//                where feed-forward layers are gated, 3 F for 2 F and for F; where norms stand
+//                before the branches, once 9 H for 8 H in training; a head of several parts has 3
+//                tensors in f32, 2 in answering
 // Scratch of the matrix products and the program itself, some 50 MB, come on top.
 struct MemoryEstimate {
   int64_t weights = 0, shadow = 0, gradients = 0, moments = 0, activations = 0;

@@ -96,8 +96,7 @@ class TableBuilder {
       return linear(layer);
     };
     if (output_norm_learns(index) == trainable_) {
-      block.output_norm =
-          norm(base(spec_.norm_behind_output(index, config_)), config_.hidden_size);
+      block.output_norm = norm(base(spec_.norm_behind_output(index, config_)), config_.hidden_size);
     }
     if (block_learns_[index] != trainable_) return;
     block.output = linear_of_block(BlockLinear::kOutput);
@@ -134,8 +133,8 @@ class TableBuilder {
     adapters.push_back(part);
   }
 
-  // Before the branches, the norm behind a block is the next one's, or the final one, which is frozen
-  // where all layers are.
+  // Before the branches, the norm behind a block is the next one's, or the final one, which is
+  // frozen where all layers are.
   bool output_norm_learns(size_t block) const {
     if (spec_.block.norms == NormPlace::kBehindSums) return block_learns_[block];
     if (block + 1 < block_learns_.size()) return block_learns_[block + 1];

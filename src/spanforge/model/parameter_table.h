@@ -47,12 +47,12 @@ struct AdapterPart {
 };
 template <class T, class Linear = LinearPart<T>>
 struct BlockPart {
-  Linear qkv;                  // [3H,H]
-  Linear attention_output;     // [H,H]
-  NormPart<T> attention_norm;  // behind the sum of attention's half
-  Linear intermediate;         // [F,H], gated [2F,H]
-  Linear output;               // [H,F]
-  NormPart<T> output_norm;     // behind the sum of the feed-forward half
+  Linear qkv;                                           // [3H,H]
+  Linear attention_output;                              // [H,H]
+  NormPart<T> attention_norm;                           // behind the sum of attention's half
+  Linear intermediate;                                  // [F,H], gated [2F,H]
+  Linear output;                                        // [H,F]
+  NormPart<T> output_norm;                              // behind the sum of the feed-forward half
   std::array<std::vector<AdapterPart<T>>, 4> adapters;  // by BlockLinear
 };
 // Of a head of several parts, what stands before its last layer.

@@ -70,7 +70,8 @@ void AddedTokens::finish(const Normalizer* normalizer, const std::string& place)
       keys[token->normalized].add(0, pattern, token->id);
     }
   }
-  for (const bool normalized : {false, true}) spelt_[normalized].finish(std::move(contents[normalized]));
+  for (const bool normalized : {false, true})
+    spelt_[normalized].finish(std::move(contents[normalized]));
   for (const bool normalized : {false, true}) {
     matchers_[normalized].used = !keys[normalized].empty();
     matchers_[normalized].trie = CodePointTrie(1, keys[normalized]);

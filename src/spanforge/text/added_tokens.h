@@ -47,10 +47,10 @@ class AddedTokens {
   // Cuts `range` of the text into stretches that cover it. Nothing is appended for an empty range.
   // normalized: which of the two kinds of tokens are looked for.
   void find(std::span<const char32_t> text, bool normalized, std::vector<AddedMatch>& out) const;
-  // Whether find() could find a token that is looked for in texts as they are written, as all are where
-  // there is no normaliser; normalized: one that is looked for in normalised texts, of which this is one.
-  // Fast; true also where the token's flags (single_word) then refuse it. May be true without one where
-  // very many begin with the same byte.
+  // Whether find() could find a token that is looked for in texts as they are written, as all are
+  // where there is no normaliser; normalized: one that is looked for in normalised texts, of which
+  // this is one. Fast; true also where the token's flags (single_word) then refuse it. May be true
+  // without one where very many begin with the same byte.
   bool spelt_in(std::string_view text, bool normalized = false) const;
   // False when find() cannot find anything in any text.
   bool any(bool normalized) const { return matchers_[normalized].used; }

@@ -1,13 +1,12 @@
 #pragma once
-// ByteLevel and BPE in one pass over the bytes: the same tokens as the two parts give one after the other.
-// Words are cut where Gpt2Pattern cuts them, and most were met before: their tokens lie in a cache, found
-// by their bytes. What is not there is merged, from the token of each byte.
-// What it leaves to the parts: other parts than these, a normaliser but NFC, vocabularies without some
-// byte, BPE with prefixes, suffixes or ignore_merges, and texts that spell an added token or that NFC may
-// change.
-// Cost: linear in the text for words met before, else BPE's; no allocation but the output's.
-// Threads: const methods are concurrent; each call borrows a cache of its own.
-// Invariant (tested): tokens, offsets and word ids equal those of the parts.
+// ByteLevel and BPE in one pass over the bytes: the same tokens as the two parts give one after the
+// other. Words are cut where Gpt2Pattern cuts them, and most were met before: their tokens lie in a
+// cache, found by their bytes. What is not there is merged, from the token of each byte. What it
+// leaves to the parts: other parts than these, a normaliser but NFC, vocabularies without some
+// byte, BPE with prefixes, suffixes or ignore_merges, and texts that spell an added token or that
+// NFC may change. Cost: linear in the text for words met before, else BPE's; no allocation but the
+// output's. Threads: const methods are concurrent; each call borrows a cache of its own. Invariant
+// (tested): tokens, offsets and word ids equal those of the parts.
 
 #include <array>
 #include <cstdint>

@@ -128,8 +128,9 @@ void LowercaseNormalizer::apply(NormalizedText& text, NormalizedText& scratch) c
 }
 
 void NfdNormalizer::apply(NormalizedText& text, NormalizedText& scratch) const {
-  // Spans follow HF: the k-th character that stands for an original one takes the k-th original span,
-  // whatever the ordering moved; a further character of a decomposition takes the span before that.
+  // Spans follow HF: the k-th character that stands for an original one takes the k-th original
+  // span, whatever the ordering moved; a further character of a decomposition takes the span before
+  // that.
   scratch.clear();
   int32_t taken = 0;  // originals accounted for
   decompose_in_order(text.chars, [&](char32_t c, bool first) {
