@@ -176,6 +176,7 @@ TEST(PackedLinear, Int8DoesNotSaturate) {
 TEST(PackedLinear, WithoutABiasIsThatWithZeros) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(::testing::Message() << c.rows << " x " << c.inputs << " x " << c.outputs);
+    ASSERT_GT(c.rows * c.outputs, 0);
     Layer layer(c, 4);
     std::fill(layer.bias.begin(), layer.bias.end(), 0.0f);
     const Tensor w = make_tensor(layer.w.data(), c.outputs, c.inputs);
