@@ -4,6 +4,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <numeric>
 #include <vector>
 
@@ -169,14 +170,15 @@ BENCHMARK(layer_norm_backward)
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);
 
-// windows, length, heads, head size, bf16, dropout.
+// windows, length, heads, head size, bf16, dropout, reach, 1: with terms by distance.
 struct Windows {
   Memory memory;
   Tensor qkv, out, dout, dqkv, lse;
-  std::vector<int32_t> cu_seqlens;
+  std::vector<int32_t> cu_seqlens, rows;
   std::vector<uint64_t> keys;
   Dropout dropout;
   AttentionShape shape;
+  RelativeGradients drelative;
   explicit Windows(const benchmark::State& state) {
     const int64_t w = state.range(0), s = state.range(1), a = state.range(2), d = state.range(3);
     const DType dtype = dtype_of(state.range(4));
@@ -190,32 +192,42 @@ struct Windows {
     keys.resize(static_cast<size_t>(t));
     std::iota(keys.begin(), keys.end(), uint64_t{1});
     dropout = {state.range(5) != 0 ? 0.1f : 0.0f, 77, keys};
-    shape = {cu_seqlens, static_cast<int32_t>(a), 0.125f};
+    shape = {cu_seqlens, static_cast<int32_t>(a), 0.125f, static_cast<int32_t>(state.range(6)), {}};
+    if (state.range(7) == 0) return;
+    for (int64_t i = 1 - s; i < s; ++i) {
+      rows.push_back(static_cast<int32_t>(std::clamp<int64_t>(i + 256, 0, 511)));
+    }
+    shape.relative = {rows, memory.make(dtype, 512, h), memory.make(dtype, 512, h), {}};
+    drelative = {memory.make(DType::kF32, 512, h), memory.make(DType::kF32, 512, h), {}};
   }
 };
+// Pairs of tokens of which one sees the other, in all windows and heads, but for windows' ends.
+int64_t pairs(const benchmark::State& state) {
+  const int64_t s = state.range(1), reach = state.range(6);
+  const int64_t seen = reach < 0 ? s : std::min(s, 2 * reach + 1);
+  return state.range(0) * state.range(2) * s * seen;
+}
 void attention_forward(benchmark::State& state) {
   Windows w(state);
   for (auto _ : state) attention(w.qkv, w.shape, w.dropout, w.out, w.lse);
-  const int64_t s = state.range(1);
-  state.SetItemsProcessed(state.iterations() * state.range(0) * state.range(2) * s * s *
-                          state.range(3) * 4);
+  state.SetItemsProcessed(state.iterations() * pairs(state) * state.range(3) * 4);
 }
 void attention_backward(benchmark::State& state) {
   Windows w(state);
   attention(w.qkv, w.shape, w.dropout, w.out, w.lse);
   for (auto _ : state) {
-    attention_backward(w.dout, w.qkv, w.out, w.lse, w.shape, w.dropout, w.dqkv);
+    attention_backward(w.dout, w.qkv, w.out, w.lse, w.shape, w.dropout, w.dqkv, w.drelative);
   }
-  const int64_t s = state.range(1);
-  state.SetItemsProcessed(state.iterations() * state.range(0) * state.range(2) * s * s *
-                          state.range(3) * 10);
+  state.SetItemsProcessed(state.iterations() * pairs(state) * state.range(3) * 10);
 }
 void attention_shapes(benchmark::internal::Benchmark* b) {
   for (const int64_t bf16 : {0, 1}) {
     for (const int64_t dropout : {0, 1}) {
-      b->Args({8, 50, 16, 64, bf16, dropout});
-      b->Args({8, 384, 12, 32, bf16, dropout});
+      b->Args({8, 50, 16, 64, bf16, dropout, -1, 0});
+      b->Args({8, 384, 12, 32, bf16, dropout, -1, 0});
     }
+    b->Args({1, 8192, 12, 64, bf16, 0, 64, 0});  // ModernBERT's local layers
+    b->Args({8, 384, 12, 64, bf16, 0, -1, 1});   // DeBERTa
   }
 }
 BENCHMARK(attention_forward)->Apply(attention_shapes)->UseRealTime()->Unit(benchmark::kMicrosecond);

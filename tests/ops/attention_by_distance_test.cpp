@@ -112,7 +112,9 @@ void check_problem(const std::vector<int32_t>& lengths, int32_t heads, int64_t h
   const Matrix qkv = rounded(random_matrix(stream, tokens, 3 * hidden), dtype);
   const Matrix dout = rounded(random_matrix(stream, tokens, hidden), dtype);
   const AttentionResults wanted = attention_reference(problem, qkv, dout);
+  int targets = 0;
   for_each_target([&](const std::string&) {
+    ++targets;
     const Tables tables(problem, dtype);
     const AttentionShape shape = tables.shape(problem);
     const Buffer qkvb(dtype, qkv, 3, 1), out(dtype, tokens, hidden, 2, 1);
@@ -136,6 +138,7 @@ void check_problem(const std::vector<int32_t>& lengths, int32_t heads, int64_t h
     expect_near_sums(tables.dbiases.matrix(), wanted.dbiases, 2, sums, "dbiases");
     for (const Buffer* b : {&tables.dkeys, &tables.dqueries, &tables.dbiases}) b->check_padding();
   });
+  EXPECT_GT(targets, 0);
 }
 
 TEST(AttentionByDistance, EqualsReferenceForEveryReachAndEveryTerm) {
@@ -183,6 +186,7 @@ struct Outcome {
   }
 };
 void expect_same_outcomes(const Outcome& a, const Outcome& b) {
+  EXPECT_FALSE(a.tables.dkeys.tensor().empty());
   expect_same(a.out, b.out, "out");
   expect_same(a.lse, b.lse, "lse");
   expect_same(a.dqkv, b.dqkv, "dqkv");
