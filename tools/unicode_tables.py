@@ -17,9 +17,11 @@ import tokenizers
 from tokenizers import Regex, normalizers, pre_tokenizers
 
 # Bits of a record; the same names and values stand in unicode.h.
-WHITESPACE, REMOVED, PUNCTUATION, CJK, MN, MARK, WORD, REORDERS, LETTER, NUMBER = (1 << i for i in range(10))
+(WHITESPACE, REMOVED, PUNCTUATION, CJK, MN, MARK, WORD, REORDERS, LETTER, NUMBER,
+ COMPOSES) = (1 << i for i in range(11))
 BLOCK = 128
 HANGUL = range(0xAC00, 0xD7A4)
+HANGUL_SECONDS = {*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)}
 
 
 def code_points():
@@ -64,6 +66,19 @@ def combining_classes(nfd):
         assert len(same) == 1, (hex(c), same)
         classes[c] = same[0]
     return classes
+
+
+def compositions(decomposition):
+    """Triples of two characters and the one that NFC makes of them, but for Hangul."""
+    nfc = normalizers.NFC().normalize_str
+    found = []
+    for c, d in decomposition.items():
+        if len(d) < 2 or nfc(chr(c)) != chr(c):
+            continue
+        first = nfc(d[:-1])
+        assert len(first) == 1 and nfc(first + d[-1]) == chr(c), hex(c)
+        found.append((ord(first), ord(d[-1]), c))
+    return sorted(found)
 
 
 def sweep():
@@ -132,7 +147,13 @@ def sweep():
         assert strip(chr(c)) == "".join(kept), hex(c)
         if any(classes.get(ord(x), 0) for x in kept):
             flags[c] |= REORDERS
-    return flags, decomposition, lowercase, classes
+    nfc = normalizers.NFC().normalize_str
+    composed = compositions(decomposition)
+    seconds = {second for _, second, _ in composed} | HANGUL_SECONDS
+    for c in code_points():
+        if nfc(chr(c)) != chr(c) or classes.get(c, 0) or c in seconds:
+            flags[c] |= COMPOSES
+    return flags, decomposition, lowercase, classes, composed
 
 
 def rows(values, per_line):
@@ -146,7 +167,7 @@ def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     output = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else (
         root / "src/spanforge/text/unicode_tables.cpp")
-    flags, decomposition, lowercase, classes = sweep()
+    flags, decomposition, lowercase, classes, composed = sweep()
 
     pool = []  # code points of decompositions and of lowercase forms longer than one
     records, index = [], {}
@@ -194,6 +215,10 @@ const CharRecord kRecords[{len(records)}] = {{
 
 const char32_t kPool[{len(pool)}] = {{
 {rows(["0x%X" % p for p in pool], 14)}}};
+
+const size_t kCompositionCount = {len(composed)};
+const Composition kCompositions[{len(composed)}] = {{
+{rows(["{0x%X, 0x%X, 0x%X}" % triple for triple in composed], 5)}}};
 
 }}  // namespace spanforge::unicode
 """

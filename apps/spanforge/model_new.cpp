@@ -48,9 +48,12 @@ void declare(OptionTable& table, NewModelOptions& o) {
   table({"hidden_size", "width; default: as --like", "> 0"}, o.hidden_size);
   table({"num_hidden_layers", "layers; default: as --like", "> 0"}, o.layers);
   table({"num_attention_heads", "attention heads; default: as --like", "> 0"}, o.heads);
-  table({"intermediate_size", "inner width; default: four times the width, or as --like", "> 0"},
+  table({"intermediate_size", "inner width; default: as many times the width as --like has", "> 0"},
         o.intermediate_size);
-  table({"max_position_embeddings", "tokens of the longest window; default: 512", "> 0"},
+  table({"max_position_embeddings",
+         "tokens of the longest window; default: 512, or the family's own where weights do not "
+         "grow with it",
+         "> 0"},
         o.longest_input);
   table({"hidden_act", "activation between the two inner layers",
          "gelu|gelu_new|gelu_pytorch_tanh|relu"},
@@ -74,14 +77,16 @@ ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size, int32
   config.pad_token_id = pad;
   config.set_longest_input(longest);
   if (o.hidden_size) {
+    config.intermediate_size = static_cast<int32_t>(int64_t{config.intermediate_size} *
+                                                    *o.hidden_size / config.hidden_size);
     config.hidden_size = *o.hidden_size;
-    config.intermediate_size = 4 * *o.hidden_size;
   }
   if (o.layers) config.num_hidden_layers = *o.layers;
   if (o.heads) config.num_attention_heads = *o.heads;
   if (o.intermediate_size) config.intermediate_size = *o.intermediate_size;
   config.hidden_act = o.hidden_act;
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = o.dropout;
+  config.embedding_dropout_prob = o.dropout;
   config.check(ErrorCode::kUsage, "model new");
   return config;
 }

@@ -47,6 +47,30 @@ config("dropout-2", {"hidden_dropout_prob": 2.0})
 config("dropout-negative", {"attention_probs_dropout_prob": -0.1})
 config("dropout-text", {"hidden_dropout_prob": "nan"})
 config("eps-0", {"layer_norm_eps": 0})
+
+
+def modern(name, fields, *says):
+    config("modernbert-" + name, {"model_type": "modernbert", **fields}, *says)
+
+
+modern("global-every-0", {"global_attn_every_n_layers": 0})
+modern("local-attention-negative", {"local_attention": -2})
+modern("theta-0", {"global_rope_theta": 0})
+modern("theta-null", {"global_rope_theta": None})
+modern("local-theta-text", {"local_rope_theta": "10000"})
+modern("cutoff-0", {"initializer_cutoff_factor": 0})
+modern("norm-bias-number", {"norm_bias": 1})
+modern("activation", {"classifier_activation": "silu"}, "classifier_activation")
+modern("mlp-dropout-1", {"mlp_dropout": 1})
+modern("odd-heads", {"hidden_size": 12, "num_attention_heads": 4}, "even multiple")
+modern("rope-scaling", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "scaled")
+modern("partial-rotary", {"partial_rotary_factor": 0.5})
+modern("layer-types-short", {"layer_types": []}, "one a layer")
+modern("layer-types", {"layer_types": ["sliding_attention"]}, "other patterns")
+modern("rope-parameters", {"rope_parameters": {"rope_theta": 10000.0}}, "sliding_attention")
+modern("rope-parameters-linear",
+       {"rope_parameters": {"full_attention": {"rope_type": "linear", "rope_theta": 160000.0}}}, "scaled")
+modern("two-thetas", {"global_rope_theta": 1e4, "rope_parameters": {"full_attention": {"rope_theta": 2e4}}}, "says")
 config("eps-negative", {"layer_norm_eps": -1e-12})
 text("empty", "")
 text("dropout-nan", '{"model_type": "bert", "hidden_dropout_prob": NaN}')

@@ -12,6 +12,7 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
 #include "spanforge/formats/safetensors.h"
+#include "spanforge/model/encoder_spec.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -25,6 +26,8 @@ constexpr const char* kPlain =
   "lora_dropout": 0.1, "target_modules": ["value", "query"], "modules_to_save": ["qa_outputs", "qa_outputs"],
   "base_model_name_or_path": "org/name", "revision": "v1", "bias": "none", "inference_mode": true,
   "qalora_group_size": 16, "layers_pattern": null, "rank_pattern": {}, "megatron_core": "megatron.core"})";
+
+const EncoderSpec& kBert = encoder_spec("bert", ErrorCode::kInternal, "test");
 
 AdapterConfig parse_adapter(const std::string& text) {
   return parse_adapter_config(text, "adapter_config.json");
@@ -42,7 +45,7 @@ TEST(AdapterConfig, IsReadAsPeftWritesIt) {
             (LoraConfig{.rank = 4, .alpha = 16, .dropout = 0.1, .targets = {"value", "query"}}));
   EXPECT_EQ(config.base_model, "org/name");
   EXPECT_EQ(config.base_revision, "v1");
-  EXPECT_TRUE(config.saves_head);
+  EXPECT_EQ(config.saved_modules, std::vector<std::string>{"qa_outputs"});
   EXPECT_FALSE(config.targets_by_weights);
 }
 
@@ -50,7 +53,27 @@ TEST(AdapterConfig, WhatIsMissingHasPeftsDefaults) {
   const AdapterConfig config = parse_adapter(R"({"peft_type": "LORA"})");
   EXPECT_EQ(config.lora, (LoraConfig{.rank = 8}));
   EXPECT_EQ(config.base_model, "");
-  EXPECT_FALSE(config.saves_head) << "the base's head is used";
+  EXPECT_TRUE(config.saved_modules.empty()) << "the base's head is used";
+}
+
+// Parts of a head of several parts may be saved; PEFT adds a name that such a model does not have.
+TEST(AdapterConfig, SavesWhatItsListOfModulesSays) {
+  const AdapterConfig config =
+      parse_with("modules_to_save", Json::array({"head", "classifier", "qa_outputs"}));
+  for (const char* name : {"head.dense", "head.norm.weight", "head", "classifier.bias"}) {
+    EXPECT_TRUE(config.saves(name)) << name;
+  }
+  for (const char* name : {"header.dense", "model.head.x", "model.layers.0.attn.Wo.weight"}) {
+    EXPECT_FALSE(config.saves(name)) << name;
+  }
+  const AdapterConfig last = parse_with("modules_to_save", Json::array({"classifier"}));
+  EXPECT_FALSE(last.saves("head.dense.weight"));
+  // "all-linear" lists the head's layers, too.
+  Json json = parse_json(kPlain, "test", ErrorCode::kInternal);
+  json["modules_to_save"] = Json::array({"head", "classifier"});
+  json["target_modules"] = Json::array({"model.layers.0.mlp.Wi", "head.dense", "classifier"});
+  EXPECT_EQ(parse_adapter(json.dump()).lora.targets,
+            std::vector<std::string>{"model.layers.0.mlp.Wi"});
 }
 
 TEST(AdapterConfig, WhatIsNotComputedIsRefusedByItsKey) {
@@ -131,7 +154,7 @@ TEST(AdapterConfig, PatternsLeaveTheLayersToTheWeightFile) {
 TEST(AdapterConfig, IsWrittenAsPeftWritesIt) {
   const LoraConfig lora{.rank = 4, .alpha = 16, .dropout = 0.1, .targets = {"query", "value"}};
   ModelDirectory model(fs::path("/models/base"));
-  AdapterConfig config = adapter_config_for(lora, model);
+  AdapterConfig config = adapter_config_for(lora, kBert, model);
   const std::string text = adapter_config_text(config);
   EXPECT_TRUE(
       text.starts_with("{\n  \"alora_invocation_tokens\": null,\n  \"alpha_pattern\": {},\n"))
@@ -144,7 +167,7 @@ TEST(AdapterConfig, IsWrittenAsPeftWritesIt) {
   EXPECT_EQ(parse_adapter(text).base_model, "/models/base");
   model.hub_id = "org/name";
   model.hub_revision = "v2";
-  config = parse_adapter(adapter_config_text(adapter_config_for(lora, model)));
+  config = parse_adapter(adapter_config_text(adapter_config_for(lora, kBert, model)));
   EXPECT_EQ(config.base_model, "org/name");
   EXPECT_EQ(config.base_revision, "v2");
 }
@@ -269,8 +292,8 @@ TEST_F(AdapterFile, AnAdaptersOwnKeysAreKept) {
                    "task_type": null, "auto_mapping": {"base_model_class": "X"}})");
   const LoraConfig lora{.rank = 4, .alpha = 8, .dropout = 0.25, .targets = {"query"}};
   const Json written = parse_json(
-      adapter_config_text(adapter_config_for(lora, {adapter(), fs::path("/models/base")})), "x",
-      ErrorCode::kInternal);
+      adapter_config_text(adapter_config_for(lora, kBert, {adapter(), fs::path("/models/base")})),
+      "x", ErrorCode::kInternal);
   EXPECT_EQ(written["own"], "kept");
   EXPECT_EQ(written["peft_version"], "0.9");
   EXPECT_EQ(written["lora_dropout"], 0.25);

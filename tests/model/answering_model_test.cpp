@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -27,6 +28,9 @@ ModelConfig odd_config(const std::string& model_type = "bert") {
   config.intermediate_size = 100;
   config.set_longest_input(90);
   config.initializer_range = 0.1;
+  config.pad_token_id = std::min(config.pad_token_id, config.vocab_size - 1);
+  config.global_attention_every = 2;
+  config.local_attention = 30;
   return config;
 }
 

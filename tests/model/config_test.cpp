@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "spanforge/base/json.h"
+#include "spanforge/model/encoder_spec.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -95,6 +96,59 @@ TEST(ModelConfig, RefusesWhatItCannotMeanNamingKeyAndFile) {
   }
 }
 
+constexpr const char* kModern = R"({"model_type": "modernbert", "num_hidden_layers": 7)";
+
+TEST(ModelConfig, NullHasItsMeaningAndIsWrittenAgain) {
+  const ModelConfig config = parse(
+      std::string(kModern) + R"(, "local_rope_theta": null, "initializer_cutoff_factor": null})");
+  EXPECT_EQ(config.local_rope_theta, 0);
+  EXPECT_EQ(config.initializer_cutoff, 0);
+  const Json saved = parse_json(config.to_json_text(), "saved", ErrorCode::kInternal);
+  EXPECT_TRUE(saved["local_rope_theta"].is_null());
+  EXPECT_TRUE(saved["initializer_cutoff_factor"].is_null());
+  const EncoderSpec& spec = encoder_spec("modernbert", ErrorCode::kInternal, "test");
+  EXPECT_EQ(spec.theta(1, config), 160000) << "the global one";
+}
+
+// transformers 5 says so how layers attend; the family's own keys may lack then.
+TEST(ModelConfig, LayerTypesAndRopeParametersAreTheFamilysKeysInOtherWords) {
+  const auto types = [](int every) {
+    std::string list;
+    for (int layer = 0; layer < 7; ++layer) {
+      list += std::string(layer > 0 ? ", " : "") +
+              (layer % every == 0 ? "\"full_attention\"" : "\"sliding_attention\"");
+    }
+    return R"(, "layer_types": [)" + list + "]";
+  };
+  const std::string ropes = R"(, "rope_parameters": {
+      "full_attention": {"rope_type": "default", "rope_theta": 80000.0},
+      "sliding_attention": {"rope_type": "default", "rope_theta": 20000.0}})";
+  for (const int every : {1, 2, 3, 7}) {
+    const ModelConfig config = parse(kModern + types(every) + ropes + "}");
+    EXPECT_EQ(config.global_attention_every, every);
+    EXPECT_EQ(config.rope_theta, 80000);
+    EXPECT_EQ(config.local_rope_theta, 20000);
+    EXPECT_EQ(parse(config.to_json_text()).to_json_text(), config.to_json_text());
+  }
+  EXPECT_EQ(
+      parse(kModern + types(2) +
+            R"(, "global_attn_every_n_layers": 2, "global_rope_theta": 80000.0)" + ropes + "}")
+          .global_attention_every,
+      2);
+  for (const std::string& keys :
+       {types(2) + R"(, "global_attn_every_n_layers": 3)",
+        ropes + R"(, "global_rope_theta": 160000.0)", ropes + R"(, "local_rope_theta": null)",
+        std::string(R"(, "layer_types": "full_attention")"),
+        std::string(R"(, "rope_scaling": {"type": "linear"})"),
+        std::string(R"(, "head_dim": 32)")}) {
+    SCOPED_TRACE(keys);
+    expect_error(ErrorCode::kBadModel, [&] { parse(kModern + keys + "}"); });
+  }
+  // What is another family's business is not looked at.
+  parse(R"({"model_type": "bert", "layer_types": 3, "rope_parameters": 4})");
+  parse(std::string(kModern) + R"(, "position_embedding_type": "sans_pos"})");
+}
+
 // What a file without model_type must have, and what shows that it is another family's.
 TEST(ModelConfig, WithoutAModelTypeTheKeysMustBeBerts) {
   const std::string keys = R"("vocab_size": 21128, "hidden_size": 64, "num_hidden_layers": 1,
@@ -115,6 +169,7 @@ TEST(ModelConfig, WithoutAModelTypeTheKeysMustBeBerts) {
       {"{" + keys + R"(, "architectures": ["BertGenerationEncoder"]})", "BertGenerationEncoder"},
       {"{" + keys + R"(, "embedding_size": 128})", "embedding_size"},
       {"{" + keys + R"(, "use_relative_position": true})", "use_relative_position"},
+      {"{" + keys + R"(, "local_attention": 128})", "local_attention"},
       {"{" + keys + R"(, "type_vocab_size": 1})", "RoBERTa"},
       {"{" + keys + R"(, "pad_token_id": 1})", "RoBERTa"},
   };
@@ -195,6 +250,11 @@ TEST(ModelConfig, PresetsAreSoundAndUnknownOnesRefused) {
     EXPECT_EQ(config.hidden_dropout_prob, 0.1);
   }
   EXPECT_EQ(ModelConfig::like("large").hidden_size, 1024);
+  const ModelConfig modern = ModelConfig::like("large", "modernbert");
+  modern.check(ErrorCode::kInternal, "modernbert");
+  EXPECT_EQ(modern.num_hidden_layers, 28);
+  EXPECT_EQ(modern.intermediate_size, 2624);
+  EXPECT_EQ(modern.longest_input(), 8192) << "there is no table that would grow with it";
   expect_error(ErrorCode::kUsage, [] { ModelConfig::like("huge"); });
 }
 

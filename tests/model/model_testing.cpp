@@ -1,5 +1,6 @@
 #include "model_testing.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "spanforge/base/hash.h"
@@ -19,6 +20,10 @@ ModelConfig small_config(const std::string& model_type) {
   config.hidden_dropout_prob = 0;
   config.attention_probs_dropout_prob = 0;
   config.head_dropout_prob = 0;
+  config.embedding_dropout_prob = 0;
+  config.pad_token_id = std::min(config.pad_token_id, config.vocab_size - 1);
+  config.global_attention_every = 2;
+  config.local_attention = 10;
   config.initializer_range = 0.3;
   return config;
 }

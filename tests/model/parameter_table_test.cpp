@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "model_testing.h"
@@ -82,6 +83,68 @@ TEST(ParameterTable, OnlyMatricesAndEmbeddingsDecay) {
   }
   EXPECT_GT(decaying, 0);
   EXPECT_GT(exempted, 0);
+}
+
+// Norms before the branches: the first layer has no attention norm, a final norm stands behind the
+// last.
+TEST(ParameterTable, HoldsWhatModernBertHas) {
+  const EncoderSpec& spec = encoder_spec("modernbert", ErrorCode::kInternal, "test");
+  // ModernBertForQuestionAnswering(ModernBertConfig()) of transformers 4.57.
+  EXPECT_EQ(build_parameter_table(spec, ModelConfig::like("base", "modernbert")).parameter_count,
+            149606402);
+  ModelConfig config = testing::small_config("modernbert");
+  const ParameterTable table = build_parameter_table(spec, config);
+  std::vector<std::string> names;
+  for (const Parameter& p : table.rows) names.push_back(p.name);
+  const std::vector<std::string> expected = {"classifier.weight",
+                                             "classifier.bias",
+                                             "head.norm.weight",
+                                             "head.dense.weight",
+                                             "model.final_norm.weight",
+                                             "model.layers.1.mlp.Wo.weight",
+                                             "model.layers.1.mlp.Wi.weight",
+                                             "model.layers.1.mlp_norm.weight",
+                                             "model.layers.1.attn.Wo.weight",
+                                             "model.layers.1.attn.Wqkv.weight",
+                                             "model.layers.1.attn_norm.weight",
+                                             "model.layers.0.mlp.Wo.weight",
+                                             "model.layers.0.mlp.Wi.weight",
+                                             "model.layers.0.mlp_norm.weight",
+                                             "model.layers.0.attn.Wo.weight",
+                                             "model.layers.0.attn.Wqkv.weight",
+                                             "model.embeddings.norm.weight",
+                                             "model.embeddings.tok_embeddings.weight"};
+  EXPECT_EQ(names, expected);
+  EXPECT_EQ(table.head_rows, 4u);
+  for (const Parameter& p : table.rows) {
+    SCOPED_TRACE(p.name);
+    EXPECT_EQ(p.decays, p.shape.size() == 2);
+    if (p.init != Parameter::Init::kNormal) continue;
+    EXPECT_EQ(p.cutoff, 2);
+    const bool joins_the_stream = p.name.ends_with("Wo.weight") || p.name == "head.dense.weight";
+    const double spread = p.name == "classifier.weight" ? 1 / std::sqrt(24.0)
+                          : joins_the_stream            ? 0.3 / std::sqrt(4.0)
+                                                        : 0.3;
+    EXPECT_DOUBLE_EQ(p.spread, spread);
+  }
+  config.norm_bias = config.attention_bias = config.mlp_bias = config.head_bias = true;
+  EXPECT_EQ(build_parameter_table(spec, config).rows.size(), expected.size() + 6 + 9u);
+}
+
+// A norm is frozen with the layer that it belongs to, though it stands behind the one before.
+TEST(ParameterTable, FreezesNormsWithTheirLayers) {
+  const EncoderSpec& spec = encoder_spec("modernbert", ErrorCode::kInternal, "test");
+  ModelConfig config = testing::small_config("modernbert");
+  config.num_hidden_layers = 3;
+  const auto learns = [&](const Learning& learning, std::string_view name) {
+    return row(build_parameter_table(spec, config, learning), name).trainable;
+  };
+  const Learning first{.frozen_layers = {{0, 1}}}, all{.frozen_layers = {{0, 2}}};
+  EXPECT_FALSE(learns(first, "model.layers.1.attn_norm.weight"));
+  EXPECT_TRUE(learns(first, "model.layers.2.attn_norm.weight"));
+  EXPECT_TRUE(learns(first, "model.final_norm.weight"));
+  EXPECT_FALSE(learns(all, "model.final_norm.weight"));
+  EXPECT_TRUE(learns(all, "head.norm.weight"));
 }
 
 TEST(EncoderSpec, UnknownFamilyNamesWhatIsSupported) {

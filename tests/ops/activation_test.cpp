@@ -163,6 +163,21 @@ TEST(Activation, EqualsReferenceForwardAndBackwardOnAwkwardShapes) {
   });
 }
 
+TEST(Activation, WithoutABiasIsThatWithZeros) {
+  for_each_target([&](const std::string&) {
+    for (const DType dtype : {DType::kF32, DType::kBF16}) {
+      CounterStream stream(8);
+      const Matrix values = rounded(random_matrix(stream, 5, 37), dtype);
+      const Buffer x(dtype, values), with(dtype, values), y(dtype, 5, 37), y_with(dtype, 5, 37);
+      const Buffer zeros(DType::kF32, Matrix(1, 37));
+      bias_activation(x, Tensor{}, Activation::kGelu, y);
+      bias_activation(with, zeros, Activation::kGelu, y_with);
+      expect_same(y, y_with, "y");
+      expect_same(x, with, "z");
+    }
+  });
+}
+
 TEST(Activation, GivesTheSameBitsOnAnyThreadCount) {
   CounterStream stream(5);
   const Buffer z(DType::kF32, random_matrix(stream, 700, 130));

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/reference.h"
+#include "spanforge/ops/dropout_apply.h"
 
 namespace spanforge::ops {
 namespace {
@@ -282,6 +283,53 @@ TEST(LayerNorm, HasNoBetaWhereThatIsEmpty) {
       testing::expect_error(ErrorCode::kInternal, [&] {
         bias_dropout_residual_layer_norm_backward(dy, saved, {}, gamma, dz, Tensor{}, Tensor{},
                                                   dbeta, Tensor{});
+      });
+    }
+  });
+}
+
+// As where norms stand before the branches: z goes on by another way, whose gradient is there
+// before.
+TEST(LayerNorm, AddsToTheGradientOfItsSource) {
+  for_each_target([&](const std::string&) {
+    CounterStream stream(7);
+    constexpr int64_t kRows = 7, kN = 45;
+    for (const float p : {0.0f, 0.25f}) {
+      std::vector<uint64_t> keys;
+      const LayerNormCase c = random_case(stream, kRows, kN, DType::kF32, keys, p);
+      const Buffer x(DType::kF32, c.x), dy(DType::kF32, c.residual), gamma(DType::kF32, c.gamma);
+      const Buffer z(DType::kF32, kRows, kN), mean(DType::kF32, 1, kRows),
+          rstd(DType::kF32, 1, kRows), y(DType::kF32, kRows, kN);
+      const LayerNormSaved saved{z, mean, rstd};
+      bias_dropout_residual_layer_norm(x, Tensor{}, c.dropout, Tensor{}, gamma, {}, 1e-5f, saved,
+                                       y);
+      const Matrix before = random_matrix(stream, kRows, kN);
+      const Buffer dz(DType::kF32, before), dx(DType::kF32, kRows, kN),
+          dbias(DType::kF32, Matrix(1, kN));
+      bias_dropout_residual_layer_norm_backward(dy, saved, c.dropout, gamma, dz, dx, Tensor{},
+                                                Tensor{}, dbias, /*add_to_dz=*/true);
+      const Buffer alone(DType::kF32, kRows, kN), dropped(DType::kF32, kRows, kN);
+      bias_dropout_residual_layer_norm_backward(dy, saved, c.dropout, gamma, alone, dropped,
+                                                Tensor{}, Tensor{}, Tensor{});
+      Matrix wanted = alone.matrix(), sums(1, kN);
+      for (int64_t t = 0; t < kRows; ++t) {
+        for (int64_t j = 0; j < kN; ++j) {
+          wanted(t, j) += before(t, j);
+          sums(0, j) += dx.matrix()(t, j);
+        }
+      }
+      expect_near(dz.matrix(), wanted, 1e-6, 1e-6, "dz");
+      expect_near(dbias.matrix(), sums, 1e-5, 1e-5, "dbias");
+      const Buffer of_wanted(DType::kF32, wanted), expected(DType::kF32, kRows, kN);
+      if (c.dropout.active()) {
+        apply_dropout(of_wanted, c.dropout, expected);
+        expect_near(dx.matrix(), expected.matrix(), 1e-6, 1e-6, "dx");
+      } else {
+        expect_same(dx, dz, "dx");
+      }
+      testing::expect_error(ErrorCode::kInternal, [&] {
+        bias_dropout_residual_layer_norm_backward(dy, saved, c.dropout, gamma, dy, dx, Tensor{},
+                                                  Tensor{}, Tensor{}, /*add_to_dz=*/true);
       });
     }
   });

@@ -173,6 +173,44 @@ TEST(PackedLinear, Int8DoesNotSaturate) {
   }
 }
 
+TEST(PackedLinear, WithoutABiasIsThatWithZeros) {
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(::testing::Message() << c.rows << " x " << c.inputs << " x " << c.outputs);
+    ASSERT_GT(c.rows * c.outputs, 0);
+    Layer layer(c, 4);
+    std::fill(layer.bias.begin(), layer.bias.end(), 0.0f);
+    const Tensor w = make_tensor(layer.w.data(), c.outputs, c.inputs);
+    const Int8Weights weights = quantize_weights(c.outputs, c.inputs, layer.reader());
+    const auto make = [&](const Tensor& bias) {
+      std::vector<PackedLinear> forms;
+      forms.push_back(PackedLinear::f32({w}, bias));
+      forms.push_back(PackedLinear::bf16(c.outputs, c.inputs, layer.reader(), bias));
+      forms.push_back(PackedLinear::int8(c.outputs, c.inputs, weights.packed.data(),
+                                         weights.scales.data(), bias, {0.05f, 128}));
+      return forms;
+    };
+    const auto with = make(layer.bias_tensor()), without = make(Tensor{});
+    std::vector<bf16> narrow = narrowed(layer.x);
+    for (size_t form = 0; form < with.size(); ++form) {
+      const bool is_narrow = form == 1;
+      const auto run = [&](const PackedLinear& linear) {
+        std::vector<float> wide(c.rows * c.outputs);
+        std::vector<bf16> y(wide.size());
+        if (is_narrow) {
+          linear(make_tensor(narrow.data(), c.rows, c.inputs),
+                 make_tensor(y.data(), c.rows, c.outputs));
+          std::transform(y.begin(), y.end(), wide.begin(), to_float);
+        } else {
+          linear(make_tensor(layer.x.data(), c.rows, c.inputs),
+                 make_tensor(wide.data(), c.rows, c.outputs));
+        }
+        return wide;
+      };
+      EXPECT_EQ(run(without[form]), run(with[form])) << "form " << form;
+    }
+  }
+}
+
 TEST(PackedLinear, NoRowsAreNoWork) {
   Layer layer({1, 64, 32}, 5);
   const auto packed = PackedLinear::bf16(32, 64, layer.reader(), layer.bias_tensor());

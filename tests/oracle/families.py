@@ -22,6 +22,11 @@ class Family:
     # Ends of the names of parameters whose gradients are zero by algebra, {last} being the last layer:
     # softmax does not see key biases, nor the loss what all tokens share.
     zero_gradients: tuple = ("key.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")
+    head: tuple = ("qa_outputs",)  # its modules
+    # Of the model that the Trainer's runs begin with. Another where some element's first gradient is as small as
+    # AdamW's epsilon, so that its step is the rounding's (the Trainer's in float64 is another, too).
+    seed: int = 1
+    query_and_value: tuple = ("q", "v")  # how the last parts of their names begin
 
     def sizes(self, **values):
         """The family's spelling of hidden, layers, heads, inner, act, ..."""
@@ -31,8 +36,22 @@ class Family:
 DISTILBERT_KEYS = dict(hidden="dim", layers="n_layers", heads="n_heads", inner="hidden_dim", act="activation",
                        hidden_dropout="dropout", attention_dropout="attention_dropout")
 
+MODERNBERT_KEYS = dict(BERT_KEYS, act="hidden_activation", hidden_dropout="mlp_dropout",
+                       attention_dropout="attention_dropout")
+
 FAMILIES = [
     Family("bert", "bert.", variants=[dict(type_vocab_size=1, hidden_act="gelu_new")]),
+    Family("modernbert", "model.", norms=("norm",), keys=MODERNBERT_KEYS,
+           # Rows of more than 7 tokens see a part of their window; layer 2 sees all of it.
+           extra=dict(pad_token_id=1, local_attention=14, global_attn_every_n_layers=2, reference_compile=False,
+                      bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3),
+           dropout=dict(embedding_dropout=0.15, classifier_dropout=0.3),
+           variants=[dict(norm_bias=True, attention_bias=True, mlp_bias=True, classifier_bias=True),
+                     dict(global_attn_every_n_layers=3, local_attention=10, hidden_activation="gelu_new"),
+                     dict(local_rope_theta=None, global_attn_every_n_layers=1,
+                          classifier_activation="gelu_new")],
+           zero_gradients=("classifier.bias", "head.norm.bias"), head=("head.dense", "head.norm", "classifier"),
+           seed=2, query_and_value=("Wqkv",)),
     Family("roberta", "roberta.", extra=dict(type_vocab_size=1, layer_norm_eps=1e-5),
            variants=[dict(pad_token_id=0), dict(pad_token_id=7), dict(type_vocab_size=2)]),
     Family("distilbert", "distilbert.", norms=("layer_norm", "LayerNorm"), keys=DISTILBERT_KEYS,

@@ -171,6 +171,7 @@ void masks(const std::string& directory, const std::string& windows_file,
       add_adapters(layer, of(BlockLinear::kAttentionOutput));
       add(layer, DropoutSite::kAttentionOutput, {length, hidden});
       add_adapters(layer, of(BlockLinear::kIntermediate));
+      add(layer, DropoutSite::kInner, {length, config.intermediate_size});
       add_adapters(layer, of(BlockLinear::kOutput));
       add(layer, DropoutSite::kOutput, {length, hidden});
     }

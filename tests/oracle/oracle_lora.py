@@ -20,6 +20,8 @@ from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import AutoModelForQuestionAnswering
 
+from families import FAMILIES
+
 MERGE_TOLERANCE = 1e-6
 FRONT = "base_model.model."
 WEIGHTS = "adapter_model.safetensors"
@@ -53,8 +55,9 @@ class Ours(Driver):
 
 def linears(model):
     """Whole names of the linear layers but the head."""
+    head = family_of(model).head
     return [name for name, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear) and name != "qa_outputs"]
+            if isinstance(module, torch.nn.Linear) and name not in head]
 
 
 def last(names, *letters):
@@ -63,8 +66,12 @@ def last(names, *letters):
     return [end for end in ends if not letters or end.startswith(letters)]
 
 
+def family_of(model):
+    return next(family for family in FAMILIES if family.model_type == model.config.model_type)
+
+
 def query_and_value(model):
-    return last(linears(model), "q", "v")
+    return last(linears(model), *family_of(model).query_and_value)
 
 
 def target_lists(model):
@@ -89,7 +96,8 @@ def make_adapter(base, directory, seed, spread=0.1, **options):
     """PEFT's own, with random A, B and head (spread 0: as PEFT starts them), saved; the model is returned."""
     torch.manual_seed(seed)
     model = AutoModelForQuestionAnswering.from_pretrained(base, attn_implementation="eager")
-    config = LoraConfig(**{**dict(task_type="QUESTION_ANS", r=4, lora_alpha=10, modules_to_save=["qa_outputs"]),
+    config = LoraConfig(**{**dict(task_type="QUESTION_ANS", r=4, lora_alpha=10,
+                                  modules_to_save=list(family_of(model).head)),
                            **options})
     model = get_peft_model(model, config)
     if spread:
@@ -143,6 +151,14 @@ def check_answers(ours, family, work, failures):
     torch.save(state, work / "named/adapter_model.bin")
     worst = largest_logit_difference(ours.run(work / "named", windows, work, gradients=False)["logits"], logits)
     failures.check(worst <= LOGITS_TOLERANCE, f"{family.model_type}, torch.save: logits differ by {worst:.2e}")
+    # A part of the head, or what PEFT saves of it by itself; the rest is the base's.
+    for i, modules in enumerate([[family.head[-1]], None]):
+        model = make_adapter(base, work / f"part{i}", 1, modules_to_save=modules,
+                             target_modules=lists["query and value"]["target_modules"])
+        out = ours.run(work / f"part{i}", windows, work, gradients=False)
+        worst = largest_logit_difference(out["logits"], run_peft(model, windows)[0])
+        failures.check(worst <= LOGITS_TOLERANCE, f"{family.model_type}, saved {modules}: logits differ by {worst:.2e}")
+        failures.check(not out["initialized"], f"{family.model_type}, saved {modules}: new {out['initialized']}")
 
 
 def reference_dropping(model, windows, masks):
@@ -165,7 +181,7 @@ def reference_dropping(model, windows, masks):
 def check_dropout(ours, family, work, failures):
     """Of the adapters alone, and among the model's own."""
     for title, own, targets in [("adapters' dropout", 0.0, last), ("all dropouts", 0.2, last),
-                                ("some adapters", 0.2, lambda names: last(names, "q", "v"))]:
+                                ("some adapters", 0.2, lambda names: last(names, *family.query_and_value))]:
         config = make_config(family, dropout=own)
         folder = work / title.replace(" ", "_")
         folder.mkdir()
@@ -240,7 +256,7 @@ def training_base(family, work):
     words = save_tokenizer(work / "base")
     config = make_config(family, hidden=32, layers=2, heads=4, inner=64, vocab_size=words, initializer_range=0.02,
                          pad_token_id=0)
-    torch.manual_seed(1)
+    torch.manual_seed(family.seed)
     AutoModelForQuestionAnswering.from_config(config).save_pretrained(work / "base")
     make_data(work / "train.json", 1, 96)
     return AutoModelForQuestionAnswering.from_pretrained(work / "base")
@@ -260,7 +276,7 @@ def check_training(ours, family, work, failures):
     make_adapter(start, adapter, 9, spread=0, target_modules=query_and_value(base), lora_alpha=16)
     options = dict(max_steps=24, weight_decay=0.1, learning_rate=5e-3)
     saving = dict(save_strategy="steps", save_steps=12)
-    undetermined = ("qa_outputs.bias",)  # the loss does not see what all tokens share
+    undetermined = (family.head[-1] + ".bias",)  # the loss does not see what all tokens share
 
     def hf(output, **more):
         log, weights = run_hf(start, data, output, options, load=trainable_peft(adapter), **{**saving, **more})
@@ -313,7 +329,8 @@ def check_saved(ours, name, saved, like, work, failures):
     for key in set(written) & set(theirs) - {"base_model_name_or_path", "modules_to_save"}:
         a, b = ((sorted(c[key]) if key == "target_modules" else c[key]) for c in (written, theirs))
         failures.check(a == b, f"{name}: adapter_config.json {key} is {a!r}, PEFT's {b!r}")
-    failures.check(written["modules_to_save"] == ["qa_outputs"], f"{name}: {written['modules_to_save']}")
+    head = list(next(family for family in FAMILIES if family.model_type == name).head)
+    failures.check(written["modules_to_save"] == head, f"{name}: {written['modules_to_save']}")
 
 
 def check_fresh(ours, family, work, failures):
@@ -341,7 +358,7 @@ def check_fresh(ours, family, work, failures):
                 failures.check(inside and abs(tensor.std().item() / bound - 3 ** -0.5) < 0.1,
                                f"{name}, {given}: {key} is not drawn as PEFT draws it")
         for key, tensor in theirs.items():
-            if "qa_outputs" in key:
+            if own_name(key).startswith(family.head):
                 failures.check(torch.equal(found[key], tensor), f"{name}, {given}: {key} is not the base's")
         written, expected = (json.loads((d / "adapter_config.json").read_text())
                              for d in (work / f"ours{i}/trained", work / f"peft{i}"))

@@ -278,6 +278,11 @@ class Subjects:
         self.tokenizer_json("sequence-whitespace", backend)
 
         backend = Tokenizer(models.WordPiece({t: i for i, t in enumerate(wide)}, unk_token="[UNK]"))
+        backend.normalizer = normalizers.Sequence([normalizers.NFD(), normalizers.NFC()])
+        backend.pre_tokenizer = pre_tokenizers.Whitespace()
+        self.tokenizer_json("nfc-whitespace", backend)
+
+        backend = Tokenizer(models.WordPiece({t: i for i, t in enumerate(wide)}, unk_token="[UNK]"))
         backend.normalizer = normalizers.NFD()
         backend.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.BertPreTokenizer()])
@@ -354,6 +359,17 @@ class Subjects:
                                                   special_tokens=[("<s>", 0), ("</s>", 2)])]))):
             backend.post_processor = processor
             self.tokenizer_json(name, backend, padded)
+        # ModernBERT's parts: NFC, template, offsets that are not trimmed, runs of spaces among the added tokens.
+        backend.normalizer = normalizers.NFC()
+        backend.post_processor = processors.TemplateProcessing(
+            single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+        backend.add_tokens([AddedToken("e\u0301a"), AddedToken("  ")])
+        self.tokenizer_json("bytes-composed", backend, padded)
+        real = shared / "tokenizers/modernbert/tokenizer.json" if shared else None
+        if real and real.exists():
+            self.tokenizer_json("modernbert", Tokenizer.from_file(str(real)), {
+                "tokenizer_class": "PreTrainedTokenizerFast", "cls_token": "[CLS]", "sep_token": "[SEP]",
+                "pad_token": "[PAD]", "mask_token": "[MASK]", "unk_token": "[UNK]", "model_max_length": 8192})
         backend = Tokenizer(models.BPE(json.loads(vocab), merges_of(merges), ignore_merges=True))
         backend.pre_tokenizer = pre_tokenizers.Sequence([
             pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(use_regex=False)])
@@ -651,7 +667,8 @@ def check_shared(checker, subjects, shared, full):
         texts, pairs = texts[:50], pairs[:300]
     windows = {"max_length": 384, "stride": 128, "strategy": "only_second"}
     for subject in subjects.all:
-        if subject.name not in ("chinese", "chinese-cased", "minilm", "roberta-base", "roberta-base-json"):
+        if subject.name not in ("chinese", "chinese-cased", "minilm", "modernbert", "roberta-base",
+                                "roberta-base-json"):
             continue
         first = len(subject.name) % 4  # each subject takes another quarter
         step = 1 if full else 4
@@ -749,7 +766,7 @@ def main():
         if args.self_test:
             sweep = sweep[:40]
         for subject in subjects.all:
-            if subject.name in ("wide", "roberta-small") or (
+            if subject.name in ("wide", "roberta-small", "bytes-composed") or (
                     args.full and subject.name in ("wide-cased-strip", "sequence-whitespace",
                                                    "roberta-prefix", "roberta-base")):
                 checker.check("code points", subject, [{"text": t} for t in sweep])

@@ -4,6 +4,7 @@
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/text/normalizer.h"
 #include "spanforge/text/tokenizer_impl.h"
 #include "support/fast_path.h"
 #include "text/sample.h"
@@ -18,7 +19,7 @@ using testing::random_text;
 class ByteLevelSubject {
  public:
   // crossing: byte strings that are tokens besides, each merged from its bytes one after the other.
-  explicit ByteLevelSubject(bool add_prefix_space, BpeOptions options = {},
+  explicit ByteLevelSubject(bool add_prefix_space, BpeOptions options = {}, bool composes = false,
                             const std::vector<std::string>& crossing = {}) {
     const auto files = testing::roberta_files("{}");
     const Json vocab = parse_json(files.at("vocab.json"), "v", ErrorCode::kInternal);
@@ -49,8 +50,17 @@ class ByteLevelSubject {
     mask.content = "<mask>";
     mask.lstrip = true;
     impl_.added.add(mask, impl_.model->vocabulary());
-    impl_.added.finish(nullptr, "test");
-    impl_.fast_path = ByteLevelFastPath::make(nullptr, impl_.pre_tokenizer.get(),
+    if (composes) {
+      impl_.normalizer = std::make_unique<NfcNormalizer>();
+      for (const char* content : {"   ", "  ", "e\u0301a"}) {
+        AddedToken spaces;
+        spaces.content = content;
+        spaces.normalized = true;
+        impl_.added.add(spaces, impl_.model->vocabulary());
+      }
+    }
+    impl_.added.finish(impl_.normalizer.get(), "test");
+    impl_.fast_path = ByteLevelFastPath::make(impl_.normalizer.get(), impl_.pre_tokenizer.get(),
                                               impl_.model.get(), impl_.added);
   }
 
@@ -99,7 +109,7 @@ TEST(ByteLevelFastPath, EqualsThePartsOnRandomTexts) {
 // one.
 TEST(ByteLevelFastPath, EqualsThePartsWhereMergesCrossCharacters) {
   const std::string one = "\u4e00", two = "\u56fd", three = "\u4e0a", accent = "\u00e9";
-  const ByteLevelSubject subject(false, {},
+  const ByteLevelSubject subject(false, {}, /*composes=*/false,
                                  {one + two, two + three.substr(0, 1), three.substr(2) + one,
                                   accent + "a", "b" + accent.substr(0, 1), three + three + three});
   CounterStream random(testing::test_seed());
@@ -111,6 +121,25 @@ TEST(ByteLevelFastPath, EqualsThePartsWhereMergesCrossCharacters) {
     }
     ASSERT_TRUE(subject.check(text)) << text;
     if (::testing::Test::HasFailure()) return;
+  }
+}
+
+// ModernBERT's parts: what NFC may change and what spells an added token is left to the parts.
+TEST(ByteLevelFastPath, EqualsThePartsBehindNfc) {
+  const ByteLevelSubject subject(false, {}, /*composes=*/true);
+  ASSERT_NE(subject.fast_path(), nullptr);
+  CounterStream random(testing::test_seed());
+  size_t taken = 0;
+  for (int i = 0; i < 6000; ++i) {
+    taken += subject.check(random_text(random, random.next_below(10))) ? 1 : 0;
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(taken, 500u);
+  for (const char* text : {"a b", "\u00e9t\u00e9", "\u4f60\u597d", "\uac00"}) {
+    EXPECT_TRUE(subject.check(text)) << text;
+  }
+  for (const char* text : {"a  b", "a    b", "e\u0301t", "\u00e9a", "\u1100\u1161"}) {
+    EXPECT_FALSE(subject.check(text)) << text;
   }
 }
 

@@ -46,6 +46,37 @@ TEST(Normalizer, NfdOrdersMarksByClass) {
   EXPECT_EQ(chars(run(NfdNormalizer(), U"\uac01")), U"\u1100\u1161\u11a8");
 }
 
+TEST(Normalizer, NfcPutsMarksAndHangulTogether) {
+  const NfcNormalizer nfc;
+  EXPECT_EQ(chars(run(nfc, U"e\u0301x")), U"\u00e9x");
+  EXPECT_EQ(chars(run(nfc, U"a\u0301\u0316b")), U"\u00e1\u0316b") << "past a mark of another class";
+  EXPECT_EQ(chars(run(nfc, U"a\u0305\u0301")), U"a\u0305\u0301") << "blocked by one of its class";
+  EXPECT_EQ(chars(run(nfc, U"\u1100\u1161\u11a8")), U"\uac01");
+  EXPECT_EQ(chars(run(nfc, U"\uac00\u11a8")), U"\uac01");
+  EXPECT_EQ(chars(run(nfc, U"\u0958")), U"\u0915\u093c") << "never composed";
+  EXPECT_EQ(chars(run(nfc, U"\u0301\u0301")), U"\u0301\u0301") << "nothing before the marks";
+  const NormalizedText text = run(nfc, U"xe\u0301y");
+  EXPECT_EQ(text.spans, (std::vector<CharSpan>{{0, 1}, {1, 2}, {3, 4}}));
+}
+
+// Which texts it plainly leaves, and that it comes to the same behind NFD.
+TEST(Normalizer, NfcLeavesWhatItSaysItLeaves) {
+  CounterStream random(testing::test_seed() + 2);
+  int left = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const std::string text = testing::random_text(random, random.next_below(12));
+    const std::u32string original = decode_utf8(text);
+    const std::u32string composed = chars(run(NfcNormalizer(), original));
+    if (NfcNormalizer::leaves(text)) {
+      ++left;
+      ASSERT_EQ(composed, original) << text;
+    }
+    ASSERT_EQ(chars(run(NfcNormalizer(), composed)), composed) << text;
+    ASSERT_EQ(chars(run(NfcNormalizer(), chars(run(NfdNormalizer(), original)))), composed) << text;
+  }
+  EXPECT_GT(left, 300);
+}
+
 TEST(Normalizer, LowercaseMayGrowAndHasNoFinalSigma) {
   EXPECT_EQ(chars(run(LowercaseNormalizer(), U"A\u0130\u03a3")), U"ai\u0307\u03c3");
   const NormalizedText grown = run(LowercaseNormalizer(), U"\u0130");

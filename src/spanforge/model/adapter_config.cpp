@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "spanforge/base/file.h"
+#include "spanforge/base/join.h"
 #include "spanforge/base/json_view.h"
 #include "spanforge/model/adapter_file.h"
 #include "spanforge/model/encoder_spec.h"
@@ -12,7 +13,6 @@
 namespace spanforge {
 namespace {
 
-constexpr const char* kHead = "qa_outputs";
 constexpr const char* kPeftVersion = "0.18.1";  // whose files these are like
 
 bool is_off(const Json& value) {
@@ -48,6 +48,18 @@ constexpr Unsupported kUnsupported[] = {
     {"use_qalora", "QALoRA"},
 };
 
+// Of all families, each once.
+std::vector<std::string> head_modules() {
+  std::vector<std::string> names;
+  for (const std::string& type : supported_model_types()) {
+    for (const std::string_view name :
+         encoder_spec(type, ErrorCode::kInternal, kAdapterConfigFile).head.modules()) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+    }
+  }
+  return names;
+}
+
 class Reader {
  public:
   explicit Reader(const JsonView& json) : json_(json.object()) {}
@@ -66,7 +78,7 @@ class Reader {
     config.lora.rank_stabilized = flag("use_rslora");
     config.base_model = text("base_model_name_or_path");
     config.base_revision = text("revision");
-    config.saves_head = read_modules_to_save();
+    config.saved_modules = read_modules_to_save();
     read_targets(config);
     return config;
   }
@@ -136,18 +148,30 @@ class Reader {
     return value->string();
   }
 
-  // PEFT's question-answering model adds the head again to a list that has it.
-  bool read_modules_to_save() {
+  // PEFT's question-answering model adds "qa_outputs" to every list: to one that has it, and to
+  // that of a model without such a module, where it means nothing.
+  std::vector<std::string> read_modules_to_save() {
     const auto found = find("modules_to_save");
-    if (!found) return false;
+    if (!found) return {};
     const Json& value = found->value();
-    const bool heads_only = value.is_array() && std::ranges::all_of(value, [](const Json& module) {
-                              return module == kHead;
-                            });
-    if (!heads_only) {
-      found->refuse("[\"qa_outputs\"] or null: no other modules are trained whole beside adapters");
+    const std::vector<std::string> heads = head_modules();
+    const auto is_of_a_head = [&](const Json& name) {
+      return std::any_of(heads.begin(), heads.end(), [&](const std::string& head) {
+        return name == head || (name.is_string() && head.starts_with(name.as_string() + "."));
+      });
+    };
+    if (!value.is_array() || !std::ranges::all_of(value, is_of_a_head)) {
+      found->refuse(fmt::format("a list of modules of the head ({}) or null: no others are trained "
+                                "whole beside adapters",
+                                join(heads, ", ")));
     }
-    return !value.empty();
+    std::vector<std::string> modules;
+    for (const Json& name : value) {
+      if (std::find(modules.begin(), modules.end(), name.as_string()) == modules.end()) {
+        modules.push_back(name.as_string());
+      }
+    }
+    return modules;
   }
 
   void read_targets(AdapterConfig& config) {
@@ -163,7 +187,7 @@ class Reader {
       }
       targets = value.get<std::vector<std::string>>();
       // "all-linear" finds the head, too, which PEFT then leaves to modules_to_save.
-      if (config.saves_head) std::erase(targets, kHead);
+      std::erase_if(targets, [&](const std::string& name) { return config.saves(name); });
       if (targets.empty()) found->refuse("a list of linear layers");
     }
     for (const char* key : {"exclude_modules", "layers_to_transform"}) {
@@ -233,6 +257,12 @@ Json number_json(double value) {
 
 }  // namespace
 
+bool AdapterConfig::saves(std::string_view name) const {
+  return std::any_of(saved_modules.begin(), saved_modules.end(), [&](const std::string& module) {
+    return name == module || name.starts_with(module + ".");
+  });
+}
+
 AdapterConfig parse_adapter_config(std::string_view text, const std::string& place) {
   if (text.empty()) throw Error(ErrorCode::kBadModel, place, "the file is empty");
   const Json json = parse_json(text, place, ErrorCode::kBadModel);
@@ -242,7 +272,8 @@ AdapterConfig parse_adapter_config(std::string_view text, const std::string& pla
   return config;
 }
 
-AdapterConfig adapter_config_for(const LoraConfig& lora, const ModelDirectory& model) {
+AdapterConfig adapter_config_for(const LoraConfig& lora, const EncoderSpec& spec,
+                                 const ModelDirectory& model) {
   AdapterConfig config;
   if (model.is_adapter()) {
     config = read_adapter_config(model.path);
@@ -255,7 +286,10 @@ AdapterConfig adapter_config_for(const LoraConfig& lora, const ModelDirectory& m
   } else {
     config.lora = lora;
   }
-  config.saves_head = true;
+  config.saved_modules.clear();
+  for (const std::string_view module : spec.head.modules()) {
+    config.saved_modules.emplace_back(module);
+  }
   config.base_model =
       model.hub_id.empty() ? fs::absolute(model.base).lexically_normal().string() : model.hub_id;
   config.base_revision = model.hub_revision;
@@ -271,7 +305,7 @@ std::string adapter_config_text(const AdapterConfig& config) {
   json["inference_mode"] = true;
   json["lora_alpha"] = number_json(config.lora.alpha);
   json["lora_dropout"] = config.lora.dropout;
-  json["modules_to_save"] = Json::array({kHead});
+  json["modules_to_save"] = config.saved_modules;
   json["r"] = config.lora.rank;
   json["task_type"] = "QUESTION_ANS";
   json["auto_mapping"] = nullptr;  // of adapters without a task

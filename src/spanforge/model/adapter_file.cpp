@@ -77,10 +77,12 @@ std::string peft_name(std::string_view parameter_name) {
   return std::string(kFront) + std::string(parameter_name);
 }
 
-std::vector<const Parameter*> adapter_parameters(const std::vector<Parameter>& all, bool saves_head) {
+std::vector<const Parameter*> adapter_parameters(const std::vector<Parameter>& all,
+                                                 const AdapterConfig& config) {
   std::vector<const Parameter*> held;
   for (const Parameter& parameter : all) {
-    if (parameter.is_adapter || (parameter.trainable && saves_head)) held.push_back(&parameter);
+    if (parameter.is_adapter || (parameter.trainable && config.saves(parameter.name)))
+      held.push_back(&parameter);
   }
   return held;
 }

@@ -9,6 +9,7 @@
 #include "spanforge/base/file.h"
 #include "spanforge/base/json_view.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/model/attention_keys.h"
 #include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/weight_names.h"
 #include "spanforge/ops/activation.h"
@@ -21,6 +22,7 @@ struct Field {
   std::string key;
   T least;
   T most;
+  bool may_be_null = false;  // which the value 0 says
 };
 
 // What a value may be. The bounds are far above every published model; they keep sizes within 64
@@ -43,6 +45,8 @@ Field<int32_t> bounds_of(int32_t ModelConfig::*value) {
       {&ModelConfig::type_vocab_size, 1, 1 << 10},
       {&ModelConfig::task_type_vocab_size, 1, 1 << 10},
       {&ModelConfig::pad_token_id, -1, (1 << 24) - 1},  // -1: null
+      {&ModelConfig::global_attention_every, 1, 1 << 10},
+      {&ModelConfig::local_attention, 0, 1 << 16},
   };
   for (const Row& row : kRows) {
     if (row.value == value) return {"", row.least, row.most};
@@ -54,6 +58,9 @@ Field<double> bounds_of(double ModelConfig::*value) {
   constexpr double kBelowOne = 1.0 - 0x1p-24;  // also below one as a float
   if (value == &ModelConfig::layer_norm_eps) return {"", 1e-30, 1.0};
   if (value == &ModelConfig::initializer_range) return {"", 0.0, 10.0};
+  if (value == &ModelConfig::initializer_cutoff) return {"", 0.1, 1000.0, /*may_be_null=*/true};
+  if (value == &ModelConfig::rope_theta) return {"", 1.0, 1e12};
+  if (value == &ModelConfig::local_rope_theta) return {"", 1.0, 1e12, /*may_be_null=*/true};
   return {"", 0.0, kBelowOne};  // a probability of dropout
 }
 
@@ -80,6 +87,7 @@ bool is_in_range(const Field<T>& field, T value) {
 
 template <class T>
 void check_range(const Field<T>& field, T value, ErrorCode code, const std::string& place) {
+  if (field.may_be_null && value == 0) return;
   if (is_in_range(field, value)) return;
   std::string found;
   if constexpr (std::floating_point<T>) {
@@ -98,6 +106,10 @@ void read_number(const JsonView& json, const Field<int32_t>& field, int32_t& val
 }
 
 void read_number(const JsonView& json, const Field<double>& field, double& value) {
+  if (field.may_be_null && json.is_null()) {
+    value = 0;
+    return;
+  }
   value = json.number(range_text(field));
   if (!is_in_range(field, value)) json.refuse(range_text(field));
 }
@@ -127,12 +139,17 @@ void read_value(const JsonView& json, const ConfigKey& key, ModelConfig& config)
       key.value);
 }
 
+bool is_null(const ConfigKey& key, const ModelConfig& config) {
+  if (const auto* number = std::get_if<double ModelConfig::*>(&key.value)) {
+    return field_of(key, *number).may_be_null && config.**number == 0;
+  }
+  return key.value == decltype(key.value)(&ModelConfig::pad_token_id) && config.pad_token_id < 0;
+}
+
 void write_value(const ConfigKey& key, const ModelConfig& config, Json& json) {
   const std::string name(key.key);
   std::visit([&](auto member) { json[name] = config.*member; }, key.value);
-  if (key.value == decltype(key.value)(&ModelConfig::pad_token_id) && config.pad_token_id < 0) {
-    json[name] = nullptr;
-  }
+  if (is_null(key, config)) json[name] = nullptr;
 }
 
 // What the family calls a value, for messages.
@@ -145,9 +162,9 @@ std::string key_of(const EncoderSpec& spec, T ModelConfig::*member) {
 }
 
 // Keys that change computation in ways no block here implements: refused, never ignored.
-void refuse_unsupported(const JsonView& json) {
+void refuse_unsupported(const JsonView& json, const EncoderSpec& spec) {
   if (const auto type = json.find("position_embedding_type");
-      type && !type->is_null() && type->value() != "absolute") {
+      spec.has_positions() && type && !type->is_null() && type->value() != "absolute") {
     type->refuse("\"absolute\" to be supported");
   }
   for (const char* key : {"is_decoder", "add_cross_attention"}) {
@@ -162,12 +179,30 @@ void refuse_unsupported(const JsonView& json) {
 }
 
 // Keys of other families' files, which may lack a model_type as well.
-constexpr const char* kOtherFamiliesKeys[] = {
-    "attention_window", "block_size", "d_model", "dim", "embedding_size", "emb_size", "head_ratio",
-    "inner_group_num", "max_2d_position_embeddings", "max_relative_position", "n_layer", "n_layers",
-    "num_hidden_groups", "position_buckets", "relative_attention", "relative_attention_num_buckets",
-    "rotary_value", "task_type_vocab_size", "true_hidden_size", "use_bottleneck",
-    "use_relative_position", "use_task_id"};
+constexpr const char* kOtherFamiliesKeys[] = {"attention_window",
+                                              "block_size",
+                                              "d_model",
+                                              "dim",
+                                              "embedding_size",
+                                              "emb_size",
+                                              "global_attn_every_n_layers",
+                                              "head_ratio",
+                                              "inner_group_num",
+                                              "local_attention",
+                                              "max_2d_position_embeddings",
+                                              "max_relative_position",
+                                              "n_layer",
+                                              "n_layers",
+                                              "num_hidden_groups",
+                                              "position_buckets",
+                                              "relative_attention",
+                                              "relative_attention_num_buckets",
+                                              "rotary_value",
+                                              "task_type_vocab_size",
+                                              "true_hidden_size",
+                                              "use_bottleneck",
+                                              "use_relative_position",
+                                              "use_task_id"};
 
 // "BertForPreTraining", but not "BertGenerationEncoder".
 bool is_berts_architecture(const Json& name) {
@@ -263,28 +298,28 @@ ModelConfig ModelConfig::from_json_text(std::string_view text, const std::string
   config = with_type(spec);
   config.note_ = std::move(note);
   for (const ConfigKey& key : spec.config_keys) read_value(view, key, config);
-  refuse_unsupported(view);
+  refuse_unsupported(view, spec);
+  read_attention_keys(view, spec, config);
   config.check(ErrorCode::kBadModel, place);
   config.original_text_ = std::string(text);
   return config;
 }
 
 ModelConfig ModelConfig::like(const std::string& name, const std::string& model_type) {
-  struct Preset {
-    const char* name;
-    int32_t layers, hidden, heads;
-  };
   // small is the "BERT-Small" of Turc et al. 2019; base and large are Devlin et al.'s.
-  constexpr Preset kPresets[] = {
-      {"tiny", 3, 128, 4}, {"small", 4, 512, 8}, {"base", 12, 768, 12}, {"large", 24, 1024, 16}};
-  for (const Preset& preset : kPresets) {
-    if (name != preset.name) continue;
-    ModelConfig config = with_type(encoder_spec(model_type, ErrorCode::kUsage, "model_type"));
-    config.num_hidden_layers = preset.layers;
-    config.hidden_size = preset.hidden;
-    config.num_attention_heads = preset.heads;
-    config.intermediate_size = 4 * preset.hidden;
-    config.set_longest_input(512);
+  static const std::vector<ModelSize> kBerts = {{"tiny", 3, 128, 4, 512},
+                                                {"small", 4, 512, 8, 2048},
+                                                {"base", 12, 768, 12, 3072},
+                                                {"large", 24, 1024, 16, 4096}};
+  const EncoderSpec& spec = encoder_spec(model_type, ErrorCode::kUsage, "model_type");
+  for (const ModelSize& size : spec.sizes.empty() ? kBerts : spec.sizes) {
+    if (name != size.name) continue;
+    ModelConfig config = with_type(spec);
+    config.num_hidden_layers = size.layers;
+    config.hidden_size = size.hidden;
+    config.num_attention_heads = size.heads;
+    config.intermediate_size = size.inner;
+    if (spec.has_positions()) config.set_longest_input(512);
     return config;
   }
   throw Error(
@@ -317,6 +352,11 @@ void ModelConfig::check(ErrorCode code, const std::string& place) const {
               fmt::format("a multiple of \"{}\", {}",
                           key_of(spec, &ModelConfig::num_attention_heads), num_attention_heads));
   }
+  if (spec.rotary && hidden_size / num_attention_heads % 2 != 0) {
+    bad_value(code, place, key_of(spec, &ModelConfig::hidden_size), std::to_string(hidden_size),
+              fmt::format("an even multiple of \"{}\", {}: rotary positions turn halves of a head",
+                          key_of(spec, &ModelConfig::num_attention_heads), num_attention_heads));
+  }
   if (this->*spec.layers.blocks > num_hidden_layers) {
     bad_value(code, place, "num_hidden_groups", std::to_string(num_hidden_groups),
               fmt::format("at most \"num_hidden_layers\", {}", num_hidden_layers));
@@ -334,6 +374,10 @@ void ModelConfig::check(ErrorCode code, const std::string& place) const {
     }
   }
   ops::parse_activation(hidden_act, code, place, key_of(spec, &ModelConfig::hidden_act));
+  if (const auto& transform = spec.head.transform) {
+    ops::parse_activation(this->*transform->activation, code, place,
+                          key_of(spec, transform->activation));
+  }
 }
 
 std::string ModelConfig::to_json_text() const {

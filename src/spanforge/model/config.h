@@ -32,8 +32,19 @@ struct ModelConfig {
   double hidden_dropout_prob = 0.1;
   double attention_probs_dropout_prob = 0.1;
   double head_dropout_prob = 0.0;
+  double embedding_dropout_prob = 0.1;  // of families that have a key for it
   double layer_norm_eps = 1e-12;
   double initializer_range = 0.02;
+  double initializer_cutoff = 2.0;  // of families whose first weights are cut; 0: null
+  bool norm_bias = false;           // of families that say so; others have these four biases
+  bool attention_bias = false;
+  bool mlp_bias = false;
+  bool head_bias = false;
+  std::string head_act = "gelu";       // of heads of several parts
+  int32_t global_attention_every = 3;  // of families with local attention
+  int32_t local_attention = 128;
+  double rope_theta = 160000.0;       // of families with rotary positions
+  double local_rope_theta = 10000.0;  // 0: null, as rope_theta
 
   // Keys that are missing have the values of HF's configuration of that model_type.
   // Errors: Error{kBadModel, file} naming the key, what stands there and what may; Error{kIo} for a
@@ -47,8 +58,9 @@ struct ModelConfig {
   static std::filesystem::path file_in(const std::filesystem::path& directory);
   // One line that says what was assumed; nullopt: nothing.
   const std::optional<std::string>& note() const { return note_; }
-  // "tiny" (3 layers, 128 wide), "small", "base", "large", of a family; inputs may have 512 tokens.
-  // Set vocab_size to that of the vocabulary. Error{kUsage} otherwise.
+  // "tiny" (3 layers, 128 wide), "small", "base", "large", of a family; inputs may have 512 tokens,
+  // or as many as is usual in families whose weights do not grow with them. Set vocab_size to that
+  // of the vocabulary. Error{kUsage} otherwise.
   static ModelConfig like(const std::string& name, const std::string& model_type = "bert");
 
   // Tokens of the longest window that the model takes: max_position_embeddings, less the rows that

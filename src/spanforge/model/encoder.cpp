@@ -1,6 +1,6 @@
 #include "spanforge/model/encoder.h"
 
-#include <algorithm>
+#include <map>
 
 #include "spanforge/model/adapter.h"
 #include "spanforge/ops/dropout_apply.h"
@@ -23,6 +23,7 @@ BlockContext block_context(const PassOf<Linear>& pass, size_t layer) {
           .layer = static_cast<int32_t>(layer),
           .block = pass.spec.block_of(static_cast<int32_t>(layer), pass.config),
           .adapter_scale = pass.adapter_scale,
+          .begins_at_stream = layer == 0 || pass.shape.norms == NormPlace::kBehindSums,
           .observer = pass.observer};
 }
 
@@ -35,10 +36,7 @@ AdapterContext projection_adapters(const PassOf<Linear>& pass) {
           .scratch = pass.arena};
 }
 
-bool learns(const BlockPart<Tensor>& g) {
-  return !g.qkv.weight.empty() || std::any_of(g.adapters.begin(), g.adapters.end(),
-                                              [](const auto& parts) { return !parts.empty(); });
-}
+bool learns(const BlockPart<Tensor>& g) { return learns_inside(g) || !g.output_norm.gamma.empty(); }
 bool embeddings_learn(const ModelParts<Tensor>& g) {
   return !g.embedding_norm.gamma.empty() || !g.projection_adapters.empty();
 }
@@ -102,30 +100,71 @@ void embeddings_backward(const Pass& pass, const EncoderActivations& a, const Te
   pass.arena.release(mark);
 }
 
-// The head computes in f32 whatever the blocks do: it is two columns wide, and the loss sees it.
+// The head computes in f32 whatever the blocks do: it is narrow, and the loss sees it.
 template <class Linear>
-void head_forward(const PassOf<Linear>& pass, const Tensor& x, const Tensor& head_input,
+void head_forward(const PassOf<Linear>& pass, const Tensor& x, const HeadActivations& a,
                   const Tensor& logits) {
+  const ModelParts<Tensor, Linear>& w = pass.weights;
   const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kHead);
-  if (x.dtype != DType::kF32) ops::convert(x, head_input);  // [T,H]
-  if (dropout.active()) {
-    ops::apply_dropout(x.dtype == DType::kF32 ? x : head_input, dropout, head_input);  // [T,H]
+  if (x.dtype != DType::kF32) ops::convert(x, a.hidden);  // [T,H]
+  if (const auto& transform = w.head_transform) {
+    const NormPart<Tensor>& norm = transform->norm;
+    ops::linear(a.hidden, transform->dense.weight, transform->dense.bias,
+                a.dense);  // [T,H] head.dense
+    ops::bias_activation(a.dense, kNoTensor, pass.shape.head_activation,
+                         a.norm.z);  // [T,H] head.act
+    ops::bias_dropout_residual_layer_norm(a.norm.z, kNoTensor, kNoDropout, kNoTensor, norm.gamma,
+                                          norm.beta, pass.shape.norm_eps, a.norm,
+                                          a.input);  // [T,H] head.norm
   }
-  ops::linear(head_input, pass.weights.head.weight, pass.weights.head.bias,
-              logits);  // [T,2] qa_outputs
+  if (dropout.active()) {
+    ops::apply_dropout(w.head_transform ? a.input : a.hidden, dropout, a.input);  // [T,H]
+  }
+  ops::linear(a.input, w.head.weight, w.head.bias, logits);  // [T,2] qa_outputs
 }
 
-void head_backward(const Pass& pass, const Tensor& head_input, const Tensor& dlogits,
+void head_backward(const Pass& pass, const HeadActivations& a, const Tensor& dlogits,
                    const Tensor& dx, bool add_to_matrices, const ModelParts<Tensor>& g) {
+  const ops::LinearBackwardOptions options{.add_to_dweight = add_to_matrices};
+  const auto& transform = pass.weights.head_transform;
   const size_t mark = pass.arena.mark();
+  const auto allocate = [&] { return pass.arena.allocate<float>(dx.rows, dx.cols); };
   const bool wide = dx.dtype == DType::kF32;
-  const Tensor dhead = wide ? dx : pass.arena.allocate<float>(dx.rows, dx.cols);
-  ops::linear_backward(dlogits, head_input, pass.weights.head.weight, dhead, g.head.weight,
-                       g.head.bias, {.add_to_dweight = add_to_matrices});  // [T,H] qa_outputs
+  const Tensor dhidden = wide ? dx : allocate();
+  const Tensor dinput = transform ? allocate() : dhidden;
+  ops::linear_backward(dlogits, a.input, pass.weights.head.weight, dinput, g.head.weight,
+                       g.head.bias, options);  // [T,H] qa_outputs
   const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kHead);
-  if (dropout.active()) ops::apply_dropout(dhead, dropout, dhead);  // [T,H]
-  if (!wide) ops::convert(dhead, dx);                               // [T,H]
+  if (dropout.active()) ops::apply_dropout(dinput, dropout, dinput);  // [T,H]
+  if (transform) {
+    const HeadTransformPart<Tensor>& own = *g.head_transform;
+    ops::bias_dropout_residual_layer_norm_backward(dinput, a.norm, kNoDropout,
+                                                   transform->norm.gamma, dinput, kNoTensor,
+                                                   own.norm.gamma, own.norm.beta,
+                                                   kNoTensor);  // [T,H] head.norm
+    ops::bias_activation_backward(dinput, a.dense, pass.shape.head_activation, dinput,
+                                  own.dense.bias);  // [T,H] head.act
+    ops::linear_backward(dinput, a.hidden, transform->dense.weight, dhidden, own.dense.weight,
+                         kNoTensor, options);  // [T,H] head.dense
+  }
+  if (!wide) ops::convert(dhidden, dx);  // [T,H]
   pass.arena.release(mark);
+}
+
+HeadActivations allocate_head(ActivationArena& arena, bool has_transform, bool drops,
+                              const Tensor& last, Keeping keeping) {
+  const auto allocate = [&] { return arena.allocate<float>(last.rows, last.cols); };
+  const bool is_wide = last.dtype == DType::kF32;
+  HeadActivations a;
+  a.hidden = is_wide ? last : allocate();
+  if (!has_transform) {
+    a.input = is_wide && drops ? allocate() : a.hidden;
+    return a;
+  }
+  a.dense = allocate();
+  a.norm = allocate_norm(arena, DType::kF32, last.rows, last.cols);
+  a.input = keeping == Keeping::kForBackward ? allocate() : a.dense;
+  return a;
 }
 
 }  // namespace
@@ -133,13 +172,32 @@ void head_backward(const Pass& pass, const Tensor& head_input, const Tensor& dlo
 EncoderShape encoder_shape(const EncoderSpec& spec, const ModelConfig& config) {
   const ops::Activation activation =
       ops::parse_activation(config.hidden_act, ErrorCode::kBadModel, "config.json");
-  return {.hidden = config.hidden_size,
-          .inner = config.intermediate_size,
-          .heads = config.num_attention_heads,
-          .embedding = config.*spec.embeddings.width,
-          .layers = config.num_hidden_layers,
-          .norm_eps = static_cast<float>(config.layer_norm_eps),
-          .activation = activation};
+  EncoderShape shape{.hidden = config.hidden_size,
+                     .inner = config.intermediate_size,
+                     .heads = config.num_attention_heads,
+                     .embedding = config.*spec.embeddings.width,
+                     .layers = config.num_hidden_layers,
+                     .norm_eps = static_cast<float>(config.layer_norm_eps),
+                     .activation = activation,
+                     .gated = spec.block.gated,
+                     .norms = spec.block.norms};
+  if (spec.head.transform) {
+    shape.head_activation = ops::parse_activation(config.*spec.head.transform->activation,
+                                                  ErrorCode::kBadModel, "config.json");
+  }
+  std::map<double, std::shared_ptr<const ops::RotaryAngles>> angles;  // by theta
+  for (int32_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    shape.attention.push_back({.reach = spec.reach(layer, config)});
+    if (!spec.rotary) continue;
+    const double theta = spec.theta(layer, config);
+    std::shared_ptr<const ops::RotaryAngles>& made = angles[theta];
+    if (made == nullptr) {
+      made = std::make_shared<ops::RotaryAngles>(
+          theta, config.hidden_size / config.num_attention_heads, config.longest_input());
+    }
+    shape.attention.back().angles = made;
+  }
+  return shape;
 }
 
 template <class Linear>
@@ -164,13 +222,12 @@ EncoderActivations allocate_encoder(const PassOf<Linear>& pass, DType dtype, int
     a.blocks.push_back(allocate_passing_block(arena, shape, a.embedded));
     if (!projected) a.embedding_norm = a.blocks.back().output_norm;
   }
-  const bool is_wide = dtype == DType::kF32;
-  const bool drops = pass.dropout.at(0, DropoutSite::kHead).active();
-  a.head_input =
-      is_wide && !drops ? a.blocks.back().out : arena.allocate<float>(tokens, shape.hidden);
+  a.head =
+      allocate_head(arena, pass.weights.head_transform.has_value(),
+                    pass.dropout.at(0, DropoutSite::kHead).active(), a.blocks.back().out, keeping);
   if (projected) {
     // In bf16 the head's input is not written before the projection's output has been read.
-    a.projection.output = is_wide ? a.embedded : a.head_input;
+    a.projection.output = dtype == DType::kF32 ? a.embedded : a.head.hidden;
   }
   return a;
 }
@@ -181,13 +238,14 @@ template <class Linear>
 void encoder_forward(const PassOf<Linear>& pass, const EncoderActivations& a,
                      const Tensor& logits) {
   embeddings_forward(pass, a);
-  Tensor x = a.embedded;
+  Tensor x = a.embedded, stream = x;
   for (size_t layer = 0; layer < static_cast<size_t>(pass.shape.layers); ++layer) {
     const BlockContext context = block_context(pass, layer);
-    block_forward(context, pass.weights.blocks[context.block], x, a.block(layer));
+    block_forward(context, pass.weights.blocks[context.block], x, stream, a.block(layer));
     x = a.block(layer).out;
+    stream = stream_behind(pass.shape, a.block(layer));
   }
-  head_forward(pass, x, a.head_input, logits);
+  head_forward(pass, x, a.head, logits);
 }
 template void encoder_forward(const Pass&, const EncoderActivations&, const Tensor&);
 template void encoder_forward(const AnsweringPass&, const EncoderActivations&, const Tensor&);
@@ -205,7 +263,12 @@ void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tenso
 
   const size_t mark = pass.arena.mark();
   const Tensor dx = pass.arena.allocate(a.embedded.dtype, dlogits.rows, pass.shape.hidden);
-  head_backward(pass, a.head_input, dlogits, dx, add_to_matrices, gradients);
+  Tensor dstream = dx;
+  if (pass.shape.norms == NormPlace::kBeforeBranches) {
+    dstream = pass.arena.allocate(dx.dtype, dx.rows, dx.cols);
+    ops::fill_zero(dstream);  // nothing but the final norm follows the last block
+  }
+  head_backward(pass, a.head, dlogits, dx, add_to_matrices, gradients);
   if (done) done(std::nullopt);
   size_t block_before = pass.weights.blocks.size();
   for (size_t layer = layers; layer-- > first;) {
@@ -215,11 +278,11 @@ void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tenso
     context.wants_dx = to_embeddings || layer > first;
     block_before = context.block;
     const Tensor& x = layer == 0 ? a.embedded : a.block(layer - 1).out;
-    block_backward(context, pass.weights.blocks[context.block], x, a.block(layer), dx,
+    block_backward(context, pass.weights.blocks[context.block], x, a.block(layer), dx, dstream,
                    gradients.blocks[context.block]);
     if (done && (layer == 0 || block_of(layer - 1) != context.block)) done(context.block);
   }
-  if (to_embeddings) embeddings_backward(pass, a, dx, add_to_matrices, gradients);
+  if (to_embeddings) embeddings_backward(pass, a, dstream, add_to_matrices, gradients);
   pass.arena.release(mark);
 }
 

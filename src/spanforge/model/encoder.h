@@ -19,12 +19,21 @@ struct ProjectionActivations {
   Tensor output;  // [T,H]; the embedded tokens themselves in f32
 };
 
+// In f32 whatever the blocks compute in. Where nothing stands between, `input` is `hidden`, which
+// in f32 is the blocks' last output itself.
+struct HeadActivations {
+  Tensor hidden;             // [T,H] from the blocks
+  Tensor dense;              // [T,H] of a head of several parts, before its activation
+  ops::LayerNormSaved norm;  // of such a head
+  Tensor input;              // [T,H] of the last layer
+};
+
 struct EncoderActivations {
   ops::LayerNormSaved embedding_norm;
   ProjectionActivations projection;      // empty where there is none
   Tensor embedded;                       // [T,H]
   std::vector<BlockActivations> blocks;  // L of them, or one that every block overwrites
-  Tensor head_input;  // [T,H] f32; without dropout, blocks' last output itself in f32
+  HeadActivations head;
 
   const BlockActivations& block(size_t layer) const { return blocks[layer % blocks.size()]; }
 };

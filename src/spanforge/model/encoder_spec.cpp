@@ -63,6 +63,7 @@ std::string_view EncoderSpec::block_name(BlockRole role) const {
 
 std::vector<BlockLinearModule> EncoderSpec::block_linear_modules(const ModelConfig& config) const {
   const int64_t hidden = config.hidden_size, inner = config.intermediate_size;
+  const int64_t intermediate = block.gated ? 2 * inner : inner;
   struct Row {
     BlockRole role;
     BlockLinear linear;
@@ -71,18 +72,57 @@ std::vector<BlockLinearModule> EncoderSpec::block_linear_modules(const ModelConf
   const Row rows[] = {{BlockRole::kQuery, BlockLinear::kQkv, hidden, hidden},
                       {BlockRole::kKey, BlockLinear::kQkv, hidden, hidden},
                       {BlockRole::kValue, BlockLinear::kQkv, hidden, hidden},
+                      {BlockRole::kQueryKeyValue, BlockLinear::kQkv, 3 * hidden, hidden},
                       {BlockRole::kAttentionOutput, BlockLinear::kAttentionOutput, hidden, hidden},
-                      {BlockRole::kIntermediate, BlockLinear::kIntermediate, inner, hidden},
+                      {BlockRole::kIntermediate, BlockLinear::kIntermediate, intermediate, hidden},
                       {BlockRole::kOutput, BlockLinear::kOutput, hidden, inner}};
   std::vector<BlockLinearModule> modules;
   for (const Row& row : rows) {
-    const std::string_view name = block_name(row.role);
-    if (name.empty()) continue;
+    const auto module = std::find_if(block.modules.begin(), block.modules.end(),
+                                     [&](const BlockModule& one) { return one.role == row.role; });
+    if (module == block.modules.end()) continue;
     const bool goes_on = !modules.empty() && modules.back().linear == row.linear;
     const int64_t first = goes_on ? modules.back().first_output + modules.back().out : 0;
-    modules.push_back({name, row.linear, row.out, row.in, first});
+    const bool has_bias = module->bias == nullptr || config.*module->bias;
+    modules.push_back({module->name, row.linear, row.out, row.in, first, has_bias, module->spread});
   }
   return modules;
+}
+
+std::string EncoderSpec::norm_behind_attention(size_t index) const {
+  const bool before = block.norms == NormPlace::kBeforeBranches;
+  const BlockRole role = before ? BlockRole::kOutputNorm : BlockRole::kAttentionNorm;
+  return block_module(index) + "." + std::string(block_name(role));
+}
+
+std::string EncoderSpec::norm_behind_output(size_t index, const ModelConfig& config) const {
+  if (block.norms == NormPlace::kBehindSums) {
+    return block_module(index) + "." + std::string(block_name(BlockRole::kOutputNorm));
+  }
+  if (index + 1 == static_cast<size_t>(config.*layers.blocks))
+    return std::string(layers.final_norm);
+  return block_module(index + 1) + "." + std::string(block_name(BlockRole::kAttentionNorm));
+}
+
+bool EncoderSpec::has_positions() const {
+  return std::any_of(
+      embeddings.tables.begin(), embeddings.tables.end(),
+      [](const EmbeddingSpec& table) { return table.ids == EmbeddingIds::kPositions; });
+}
+
+int32_t EncoderSpec::reach(int32_t layer, const ModelConfig& config) const {
+  if (!local_attention || layer % (config.*local_attention->every) == 0) return -1;
+  return config.*local_attention->width / 2;
+}
+
+double EncoderSpec::theta(int32_t layer, const ModelConfig& config) const {
+  const double local = config.*rotary->local_theta;
+  return reach(layer, config) >= 0 && local != 0 ? local : config.*rotary->theta;
+}
+
+std::vector<std::string_view> HeadSpec::modules() const {
+  if (!transform) return {output};
+  return {transform->dense, transform->norm, output};
 }
 
 const char* block_linear_name(BlockLinear linear) {

@@ -2,13 +2,15 @@
 // Families of encoders as data. A family is one EncoderSpec value, made by one file in families/:
 // how its config.json spells sizes, which embedding tables are summed, what HF calls its modules,
 // where dropout stands, which layers share weights. The parameter table (parameter_table.h) and the
-// passes (encoder.h) visit it; nothing else asks which family a model is. What every published
-// model here has in common (post-norm blocks, plain attention, a linear head) is not stated; a
-// family that differs there brings the variant into the spec and into the pass.
+// passes (encoder.h) visit it; nothing else asks which family a model is. What is usual (norms
+// behind the sums, biases everywhere, attention to all tokens, a linear head) is the default of its
+// field; a family that differs in a way that no other does brings the variant into the spec and
+// into the pass.
 //
 // Source of every family: transformers 4.57, models/NAME/{modeling,configuration}_NAME.py.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -49,6 +51,14 @@ enum class PositionRule {
                    // pad_token_id
 };
 
+// How widely a module's weights spread at first: the standard deviation of a normal distribution,
+// cut at initializer_cutoff_factor times it where the family has that key.
+enum class Spread {
+  kRange,         // initializer_range
+  kRangeByDepth,  // initializer_range / sqrt(2 layers), of what is added to the residual stream
+  kInputs,        // 1 / sqrt(inputs)
+};
+
 // Tables are summed in this order, then LayerNorm, dropout and, where there is one, a projection.
 struct EmbeddingsSpec {
   std::vector<EmbeddingSpec> tables;  // word embeddings first; in the order of HF's modules
@@ -64,21 +74,44 @@ enum class BlockRole {
   kQuery,
   kKey,
   kValue,
+  kQueryKeyValue,  // one module in the place of three
   kAttentionOutput,
-  kAttentionNorm,
+  kAttentionNorm,  // of the attention half
   kIntermediate,
   kOutput,
-  kOutputNorm,
+  kOutputNorm,  // of the feed-forward half
 };
 
 struct BlockModule {
   BlockRole role;
   std::string_view name;  // below the block's module
+  Spread spread = Spread::kRange;
+  bool ModelConfig::*bias = nullptr;  // a linear layer has one where this is true; null: always
 };
 
-// One post-norm block.
+// Where the norms of a block's two halves stand.
+enum class NormPlace {
+  kBehindSums,      // x = norm(x + half(x))
+  kBeforeBranches,  // x = x + half(norm(x)), and a final norm behind the last block. The first
+                    // block has no attention norm: the embeddings' stands before it.
+};
+
 struct BlockSpec {
   std::vector<BlockModule> modules;  // in the order of HF's class: optimiser files follow it
+  NormPlace norms = NormPlace::kBehindSums;
+  bool gated = false;  // the intermediate layer is two, [2F,H]: act(first) * second
+};
+
+// Positions as rotations of queries and keys (ops/rotary.h), in every layer.
+struct RotarySpec {
+  double ModelConfig::*theta;
+  double ModelConfig::*local_theta;  // of layers that see near tokens only; 0: theta
+};
+
+// Layers that see near tokens only: all but each every-th, the first of which is layer 0.
+struct LocalAttentionSpec {
+  int32_t ModelConfig::*every;
+  int32_t ModelConfig::*width;  // half of it to each side, inclusive
 };
 
 // The linear layers of a block, in the order in which it runs them.
@@ -95,6 +128,8 @@ struct BlockLinearModule {
   std::string_view name;  // below the block's module
   BlockLinear linear;
   int64_t out, in, first_output;
+  bool has_bias;
+  Spread spread;
 };
 
 struct LayersSpec {
@@ -103,6 +138,30 @@ struct LayersSpec {
   // How many blocks have weights of their own; consecutive layers share where there are fewer than
   // layers.
   int32_t ModelConfig::*blocks = &ModelConfig::num_hidden_layers;
+  std::string_view final_norm;  // of NormPlace::kBeforeBranches
+};
+
+// From the blocks' output to logits.
+struct HeadSpec {
+  std::string_view output;  // a linear layer, H -> 2
+  Spread spread = Spread::kRange;
+  // Of a head of several parts, before that layer: a linear layer H -> H, an activation, a norm.
+  struct Transform {
+    std::string_view dense;
+    bool ModelConfig::*bias;
+    Spread spread;
+    std::string ModelConfig::*activation;
+    std::string_view norm;
+  };
+  std::optional<Transform> transform = std::nullopt;
+
+  std::vector<std::string_view> modules() const;  // in the order of HF's class
+};
+
+// A preset of `model new --like`.
+struct ModelSize {
+  std::string_view name;
+  int32_t layers, hidden, heads, inner;
 };
 
 // Where dropout stands; the numbers are part of the masks' keys.
@@ -113,8 +172,9 @@ enum class DropoutSite : uint64_t {
   kOutput,           // before the sum of a block's second half
   kHead,             // before the head (layer 0)
   kAdapter,          // on the inputs of LoRA adapters
+  kInner,            // before a block's output layer
 };
-constexpr size_t kDropoutSites = 6;
+constexpr size_t kDropoutSites = 7;
 
 struct DropoutRow {
   DropoutSite site;
@@ -131,7 +191,12 @@ struct EncoderSpec {
   LayersSpec layers;
   BlockSpec block;
   std::vector<DropoutRow> dropout;  // sites that are not listed have none
-  std::string_view head;
+  HeadSpec head;
+  bool ModelConfig::*norm_bias = nullptr;  // norms have one where this is true; null: always
+  std::optional<RotarySpec> rotary = std::nullopt;
+  std::optional<LocalAttentionSpec> local_attention = std::nullopt;
+  double ModelConfig::*initial_cutoff = nullptr;  // of Spread
+  std::vector<ModelSize> sizes = {};              // where they are not BERT's
 
   std::vector<EmbeddingSpec> tables(const ModelConfig& config) const;  // those that are there
   bool has_projection(const ModelConfig& config) const;
@@ -139,10 +204,18 @@ struct EncoderSpec {
   size_t block_of(int32_t layer, const ModelConfig& config) const;
   // Below base_prefix.
   std::string block_module(size_t index) const;
+  // The norms behind the sums of a block's halves, below base_prefix. Where norms stand before the
+  // branches, the second is the next block's attention norm, or the final norm.
+  std::string norm_behind_attention(size_t block) const;
+  std::string norm_behind_output(size_t block, const ModelConfig& config) const;
   // Below the block's module; "" where a block has none of that role.
   std::string_view block_name(BlockRole role) const;
   // In the order in which a block runs them.
   std::vector<BlockLinearModule> block_linear_modules(const ModelConfig& config) const;
+  bool has_positions() const;  // a table of them, whose rows bound the input
+  // How far a layer's tokens see to each side; -1: all of the window.
+  int32_t reach(int32_t layer, const ModelConfig& config) const;
+  double theta(int32_t layer, const ModelConfig& config) const;  // REQUIRES: rotary
 };
 
 // Error{code, place} naming the types that are supported.

@@ -8,6 +8,16 @@
 #include "spanforge/base/threads.h"
 
 namespace spanforge {
+namespace {
+
+// Values beyond the cutoff, where there is one, are drawn again.
+double next_normal(CounterStream& stream, double cutoff) {
+  double value = stream.next_normal();
+  while (cutoff > 0 && std::abs(value) > cutoff) value = stream.next_normal();
+  return value;
+}
+
+}  // namespace
 
 void initialize_parameter(const Parameter& parameter, double spread, uint64_t seed,
                           const Tensor& weights) {
@@ -29,7 +39,7 @@ void initialize_parameter(const Parameter& parameter, double spread, uint64_t se
     }
     CounterStream stream(combine(key, static_cast<uint64_t>(r)));
     for (int64_t c = 0; c < weights.cols; ++c) {
-      row[c] = static_cast<float>(spread * stream.next_normal());
+      row[c] = static_cast<float>(spread * next_normal(stream, parameter.cutoff));
     }
   });
 }

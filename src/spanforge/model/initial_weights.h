@@ -1,9 +1,8 @@
 #pragma once
-// Initial values as transformers' BertPreTrainedModel gives them: N(0, spread) for matrices and
-// embeddings ([PAD]'s row zero), zeros for biases, ones for LayerNorm's gammas. There, spread is
-// always the config's initializer_range.
-// Every row of every parameter has a random stream of its own, keyed by (seed, name, row): the same
-// seed gives the same bytes on any number of threads.
+// Initial values as transformers' classes give them: N(0, spread) for matrices and embeddings
+// ([PAD]'s row zero), cut where the family does so; zeros for biases, ones for LayerNorm's gammas.
+// There, spread is always the parameter's. Every row of every parameter has a random stream of its
+// own, keyed by (seed, name, row): the same seed gives the same bytes on any number of threads.
 
 #include <cstdint>
 

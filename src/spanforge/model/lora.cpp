@@ -48,9 +48,14 @@ bool names_any(const std::string& target, const std::vector<std::string>& module
 
 [[noreturn]] void refuse_target(const std::string& target, const std::vector<std::string>& modules,
                                 const EncoderSpec& spec, ErrorCode code, const std::string& place) {
-  if (target == spec.head) {
+  const std::vector<std::string_view> head = spec.head.modules();
+  const bool is_head = std::any_of(head.begin(), head.end(), [&](std::string_view module) {
+    return target == module || module.starts_with(target + ".");
+  });
+  if (is_head) {
     throw Error(code, place,
-                fmt::format("\"{}\" is the head, which trains whole and has no adapter", target));
+                fmt::format("\"{}\" is the head, which trains whole and has no adapter",
+                            quote_for_message(target)));
   }
   throw Error(code, place,
               fmt::format("\"{}\" names no linear layer of this model; there are {} (or the whole "
@@ -105,7 +110,11 @@ LoraConfig settle_targets(LoraConfig lora, const EncoderSpec& spec, const ModelC
                           ErrorCode code, const std::string& place) {
   check_numbers(lora, code, place);
   if (lora.targets.empty()) {
-    lora.targets = {last_part(spec.block_name(BlockRole::kQuery)), last_part(spec.block_name(BlockRole::kValue))};
+    for (const BlockRole role : {BlockRole::kQuery, BlockRole::kValue, BlockRole::kQueryKeyValue}) {
+      if (const auto name = spec.block_name(role); !name.empty()) {
+        lora.targets.push_back(last_part(name));
+      }
+    }
   }
   const std::vector<std::string> modules = linear_modules(spec, config);
   if (std::any_of(lora.targets.begin(), lora.targets.end(), is_all_linear)) {

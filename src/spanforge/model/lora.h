@@ -27,7 +27,8 @@ struct LoraConfig {
   double dropout = 0;            // lora_dropout, of the adapters' inputs, in training
   bool rank_stabilized = false;  // use_rslora: the scale is alpha / sqrt(rank)
   // PEFT's target_modules: a name is that of a module or the end of it behind a "."; "all-linear"
-  // is every linear layer but the head. Empty: the family's query and value layers, as in PEFT.
+  // is every linear layer but the head. Empty: the family's query and value layers, as in PEFT, or
+  // the layer that gives both.
   std::vector<std::string> targets;
 
   double scale() const;  // alpha / rank

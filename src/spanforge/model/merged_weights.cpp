@@ -45,9 +45,12 @@ std::unique_ptr<AnsweringWeights> load_merged_weights(const ModelDirectory& adap
   LoadReport found;
   QuestionAnsweringModel model = QuestionAnsweringModel::load(adapter, /*head_seed=*/0, &found);
   if (!found.initialized.empty()) {
-    throw Error(ErrorCode::kBadModel, source,
-                "neither the adapter nor its base has a question-answering head (qa_outputs); "
-                "fine-tune it first with spanforge train");
+    throw Error(
+        ErrorCode::kBadModel, source,
+        "neither the adapter nor its base has a question-answering head (" +
+            std::string(
+                encoder_spec(model.config().model_type, ErrorCode::kBadModel, source).head.output) +
+            "); fine-tune it first with spanforge train");
   }
   if (report != nullptr) *report = std::move(found);
   auto weights = std::make_unique<MergedWeights>(std::move(model));

@@ -46,8 +46,7 @@ struct QuestionAnsweringModel::Impl {
     return precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
   }
   void read_adapter(const std::filesystem::path& directory) {
-    const bool saves_head = read_adapter_config(directory).saves_head;
-    read_adapter_weights(directory, adapter_parameters(table.rows, saves_head),
+    read_adapter_weights(directory, adapter_parameters(table.rows, read_adapter_config(directory)),
                          [&](const Parameter& parameter) { return address(parameter); });
   }
   void refresh_shadow() {
@@ -98,7 +97,9 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& direct
                                                     const Learning& learning) {
   if (directory.is_adapter() && learning.lora.rank == 0) return load_merged(directory, report);
   auto impl = std::make_unique<Impl>(ModelConfig::from_directory(directory.base), learning);
-  if (impl->has_adapters()) impl->adapter = adapter_config_for(impl->table.lora, directory);
+  if (impl->has_adapters()) {
+    impl->adapter = adapter_config_for(impl->table.lora, impl->spec, directory);
+  }
   const WeightFiles files(directory.base);
   // Before any memory is taken, the files must agree with the sizes config.json claims.
   const WeightMatch match = match_weights(files, impl->spec, impl->table, /*may_lack_head=*/true);
@@ -107,13 +108,14 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& direct
   for (size_t i = 0; i < impl->table.rows.size(); ++i) {
     if (match.stored[i] != nullptr) continue;
     const Parameter& parameter = impl->table.rows[i];
-    initialize_parameter(parameter, impl->config.initializer_range, head_seed,
+    initialize_parameter(parameter, parameter.spread, head_seed,
                          parameter_view(parameter, impl->weights()));
   }
   LoadReport found = with_note(match.report, impl->config);
   if (directory.is_adapter()) {
     impl->read_adapter(directory.path);
-    if (impl->adapter.saves_head) found.initialized.clear();
+    const AdapterConfig stored = read_adapter_config(directory.path);
+    std::erase_if(found.initialized, [&](const std::string& name) { return stored.saves(name); });
   }
   if (report != nullptr) *report = std::move(found);
   return QuestionAnsweringModel(std::move(impl));
@@ -167,8 +169,7 @@ QuestionAnsweringModel QuestionAnsweringModel::create(const ModelConfig& config,
     const Tensor weights = parameter_view(parameter, impl->weights());
     const bool by_inputs = spread == MatrixSpread::kInputs && !parameter.embedding;
     initialize_parameter(
-        parameter,
-        by_inputs ? 1 / std::sqrt(static_cast<double>(weights.cols)) : config.initializer_range,
+        parameter, by_inputs ? 1 / std::sqrt(static_cast<double>(weights.cols)) : parameter.spread,
         seed, weights);
   }
   return QuestionAnsweringModel(std::move(impl));
@@ -271,7 +272,7 @@ void QuestionAnsweringModel::save(const std::filesystem::path& directory) const 
   spanforge::create_directories(directory);
   if (impl_->has_adapters()) {
     write_file_atomic(directory / kAdapterConfigFile, adapter_config_text(impl_->adapter));
-    write_adapter_weights(directory, adapter_parameters(parameters(), /*saves_head=*/true),
+    write_adapter_weights(directory, adapter_parameters(parameters(), impl_->adapter),
                           impl_->weights());
     return;
   }

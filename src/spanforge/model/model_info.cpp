@@ -11,21 +11,36 @@ namespace {
 
 int64_t bytes_per_activation(Precision precision) { return precision == Precision::kBF16 ? 2 : 4; }
 
+const EncoderSpec& spec_of(const ModelConfig& config) {
+  return encoder_spec(config.model_type, ErrorCode::kBadModel, "model configuration");
+}
+
 int64_t parameter_count(const ModelConfig& config) {
-  const EncoderSpec& spec =
-      encoder_spec(config.model_type, ErrorCode::kBadModel, "model configuration");
-  return build_parameter_table(spec, config).parameter_count;
+  return build_parameter_table(spec_of(config), config).parameter_count;
+}
+
+// Outputs of a block's intermediate layer.
+int64_t intermediate(const ModelConfig& config) {
+  return (spec_of(config).block.gated ? 2 : 1) * int64_t{config.intermediate_size};
 }
 
 int64_t block_bytes_per_token(const ModelConfig& config, Precision precision) {
   const int64_t h = config.hidden_size, f = config.intermediate_size;
-  return bytes_per_activation(precision) * (8 * h + 2 * f) + 4 * (config.num_attention_heads + 4);
+  return bytes_per_activation(precision) * (8 * h + intermediate(config) + f) +
+         4 * (config.num_attention_heads + 4);
+}
+
+// Tensors of the head, in f32 (HeadActivations).
+int64_t head_bytes_per_token(const ModelConfig& config, Precision precision, bool training) {
+  const int64_t tensor = 4 * config.hidden_size;
+  const int64_t hidden = precision == Precision::kBF16 ? tensor : 0;
+  if (!spec_of(config).head.transform) return hidden;
+  return hidden + (training ? 3 : 2) * tensor + 8;
 }
 
 // What the projection of narrow embeddings adds (ProjectionActivations, and the norm before it).
 int64_t projection_bytes_per_token(const ModelConfig& config) {
-  const EncoderSpec& spec =
-      encoder_spec(config.model_type, ErrorCode::kBadModel, "model configuration");
+  const EncoderSpec& spec = spec_of(config);
   return spec.has_projection(config) ? 4 * 2 * (config.*spec.embeddings.width + 1) : 0;
 }
 
@@ -34,25 +49,37 @@ MemoryEstimate estimate_weights(const ModelConfig& config, Precision precision) 
   return {.weights = 4 * n, .shadow = precision == Precision::kBF16 ? 2 * n : 0};
 }
 
-std::string part_of(const EncoderSpec& spec, const Parameter& parameter) {
-  if (parameter.name.starts_with(spec.head)) return std::string(spec.head);
-  const std::string layers = std::string(spec.base_prefix) + std::string(spec.layers.module);
-  return parameter.name.starts_with(layers) ? "encoder" : "embeddings";
+std::string head_part(const EncoderSpec& spec) {
+  return spec.head.transform ? "head" : std::string(spec.head.output);
 }
 
-// Its weights are there, of the right shapes and finite? Returns whether the head is among them.
-bool prove_adapter(const ModelDirectory& directory, const EncoderSpec& spec,
-                   const ModelConfig& config) {
+std::string part_of(const EncoderSpec& spec, const Parameter& parameter) {
+  const auto begins = [&](std::string_view prefix, std::string_view module) {
+    return !module.empty() &&
+           parameter.name.starts_with(std::string(prefix) + std::string(module) + ".");
+  };
+  for (const std::string_view module : spec.head.modules()) {
+    if (begins("", module)) return head_part(spec);
+  }
+  const bool in_encoder = begins(spec.base_prefix, spec.layers.module) ||
+                          begins(spec.base_prefix, spec.layers.final_norm);
+  return in_encoder ? "encoder" : "embeddings";
+}
+
+// Its weights are there, of the right shapes and finite? Returns its configuration.
+AdapterConfig prove_adapter(const ModelDirectory& directory, const EncoderSpec& spec,
+                            const ModelConfig& config) {
   Learning learning;
   learning.lora = read_adapter_lora(directory.path, config);
-  const bool has_head = read_adapter_config(directory.path).saves_head;
+  AdapterConfig adapter = read_adapter_config(directory.path);
   const ParameterTable table = build_parameter_table(spec, config, learning);
   std::vector<float> memory;
-  read_adapter_weights(directory.path, adapter_parameters(table.rows, has_head), [&](const Parameter& parameter) {
-    memory.resize(static_cast<size_t>(parameter.size));
-    return memory.data();
-  });
-  return has_head;
+  read_adapter_weights(directory.path, adapter_parameters(table.rows, adapter),
+                       [&](const Parameter& parameter) {
+                         memory.resize(static_cast<size_t>(parameter.size));
+                         return memory.data();
+                       });
+  return adapter;
 }
 
 }  // namespace
@@ -64,14 +91,16 @@ ModelInfo inspect_model(const ModelDirectory& directory) {
   const ParameterTable table = build_parameter_table(spec, info.config);
   const WeightFiles files(directory.base);
   WeightMatch match = match_weights(files, spec, table, /*may_lack_head=*/true);
-  if (directory.is_adapter() && prove_adapter(directory, spec, info.config)) {
-    match.report.initialized.clear();
+  if (directory.is_adapter()) {
+    const AdapterConfig adapter = prove_adapter(directory, spec, info.config);
+    std::erase_if(match.report.initialized,
+                  [&](const std::string& name) { return adapter.saves(name); });
   }
   info.architecture = spec.architecture;
   info.parameters = table.parameter_count;
   info.weight_file = files.path();
   info.report = with_note(match.report, info.config);
-  info.parts = {{"embeddings"}, {"encoder"}, {std::string(spec.head)}};
+  info.parts = {{"embeddings"}, {"encoder"}, {head_part(spec)}};
   for (const Parameter& parameter : table.rows) {
     for (PartSize& part : info.parts) {
       if (part.part == part_of(spec, parameter)) part.parameters += parameter.size;
@@ -91,10 +120,15 @@ MemoryEstimate estimate_training_memory(const ModelConfig& config, Precision pre
   estimate.gradients = estimate.weights;
   estimate.moments = 2 * estimate.weights;
   const int64_t h = config.hidden_size, f = config.intermediate_size;
-  const int64_t once = bytes_per_activation(precision) * (8 * h + f) + 24;
-  const int64_t head = precision == Precision::kBF16 ? 4 * h : 0;
+  // A gated layer's gradient and that of its activation are apart; so is the stream's from the
+  // norms'.
+  const EncoderSpec& spec = spec_of(config);
+  const int64_t inner = spec.block.gated ? intermediate(config) + f : f;
+  const int64_t wide = spec.block.norms == NormPlace::kBehindSums ? 8 * h : 9 * h;
+  const int64_t once = bytes_per_activation(precision) * (wide + inner) + 24;
   estimate.activations =
-      tokens * (config.num_hidden_layers * block_bytes_per_token(config, precision) + once + head +
+      tokens * (config.num_hidden_layers * block_bytes_per_token(config, precision) + once +
+                head_bytes_per_token(config, precision, /*training=*/true) +
                 projection_bytes_per_token(config));
   return estimate;
 }
@@ -104,10 +138,12 @@ MemoryEstimate estimate_answering_memory(const ModelConfig& config, Precision pr
   MemoryEstimate estimate = estimate_weights(config, precision);
   // One block's, which all of them overwrite (allocate_passing_block).
   const int64_t h = config.hidden_size, f = config.intermediate_size;
+  const int64_t inner = spec_of(config).block.gated ? intermediate(config) + f : f;
   const int64_t block =
-      bytes_per_activation(precision) * (8 * h + f) + 4 * (config.num_attention_heads + 2);
-  const int64_t head = precision == Precision::kBF16 ? 4 * h : 0;
-  estimate.activations = tokens * (block + head + projection_bytes_per_token(config));
+      bytes_per_activation(precision) * (8 * h + inner) + 4 * (config.num_attention_heads + 2);
+  estimate.activations =
+      tokens * (block + head_bytes_per_token(config, precision, /*training=*/false) +
+                projection_bytes_per_token(config));
   return estimate;
 }
 

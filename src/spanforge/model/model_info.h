@@ -12,7 +12,7 @@
 namespace spanforge {
 
 struct PartSize {
-  std::string part;  // "embeddings", "encoder", "qa_outputs"
+  std::string part;  // "embeddings", "encoder", "qa_outputs" ("head" of one of several parts)
   int64_t parameters = 0;
 };
 
@@ -38,7 +38,10 @@ ModelInfo inspect_model(const ModelDirectory& directory);
 //   activations  training: L layers kept, T (b (8 H + 2 F) + 4 (A + 4)) each, and once
 //                T (b (8 H + F) + 24) beside them (embeddings, backward scratch, logits);
 //                answering: one layer, and once T (3 b H + 16);
-//                in bf16 also 4 T H for the head's input (8 T H in training)
+//                in bf16 also 4 T H for the head's input (8 T H in training);
+//                where feed-forward layers are gated, 3 F for 2 F and for F; where norms stand
+//                before the branches, once 9 H for 8 H in training; a head of several parts has 3
+//                tensors in f32, 2 in answering
 // Scratch of the matrix products and the program itself, some 50 MB, come on top.
 struct MemoryEstimate {
   int64_t weights = 0, shadow = 0, gradients = 0, moments = 0, activations = 0;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "spanforge/base/keyed_hash.h"
@@ -37,12 +38,12 @@ class TableBuilder {
   void add_all() {
     const int64_t hidden = config_.hidden_size, width = config_.*spec_.embeddings.width;
     if (trainable_) {
-      table_.parts.head = linear({std::string(spec_.head)}, 2, hidden);
+      add_head(hidden);
       table_.head_rows = table_.rows.size();
       table_.head_end = aligned(end_);
     }
     for (size_t block = table_.parts.blocks.size(); block-- > 0;) {
-      if (block_learns_[block] == trainable_) add_block(block, table_.parts.blocks[block]);
+      add_block(block, table_.parts.blocks[block]);
       if (trainable_) {
         add_adapters(block, table_.parts.blocks[block]);
         table_.block_ends[block] = aligned(end_);
@@ -56,7 +57,7 @@ class TableBuilder {
     }
     const bool embeddings_learn = learning_.embeddings && learning_.lora.rank == 0;
     if (embeddings_learn != trainable_) return;
-    if (projected) table_.parts.projection = linear({projection}, hidden, width);
+    if (projected) table_.parts.projection = linear({{projection}, hidden, width});
     table_.parts.embedding_norm = norm(base(spec_.embeddings.norm), width);
     const std::vector<EmbeddingSpec> tables = spec_.tables(config_);
     table_.parts.embeddings.resize(tables.size());
@@ -65,27 +66,42 @@ class TableBuilder {
     }
   }
 
+  void add_head(int64_t hidden) {
+    const HeadSpec& head = spec_.head;
+    table_.parts.head = linear({{std::string(head.output)}, 2, hidden, true, head.spread});
+    if (!head.transform) return;
+    const NormPart<Slot> head_norm = norm(std::string(head.transform->norm), hidden);
+    const bool has_bias = config_.*head.transform->bias;
+    table_.parts.head_transform = {linear({{std::string(head.transform->dense)},
+                                           hidden,
+                                           hidden,
+                                           has_bias,
+                                           head.transform->spread}),
+                                   head_norm};
+  }
+
+  // What of a block is of the kind that is being laid out.
   void add_block(size_t index, BlockPart<Slot>& block) {
-    const std::string prefix = base(spec_.block_module(index)) + ".";
     const std::vector<BlockLinearModule> modules = spec_.block_linear_modules(config_);
     const auto linear_of_block = [&](BlockLinear which) {
-      std::vector<std::string> names;
-      int64_t out = 0, in = 0;
+      Linear layer;
       for (const BlockLinearModule& module : modules) {
         if (module.linear != which) continue;
-        names.push_back(prefix + std::string(module.name));
-        out = module.out;
-        in = module.in;
+        layer.modules.push_back(base(spec_.block_module(index)) + "." + std::string(module.name));
+        layer.out = module.out;
+        layer.in = module.in;
+        layer.has_bias = module.has_bias;
+        layer.spread = module.spread;
       }
-      return linear(names, out, in);
+      return linear(layer);
     };
-    const auto norm_of_block = [&](BlockRole role) {
-      return norm(prefix + std::string(spec_.block_name(role)), config_.hidden_size);
-    };
-    block.output_norm = norm_of_block(BlockRole::kOutputNorm);
+    if (output_norm_learns(index) == trainable_) {
+      block.output_norm = norm(base(spec_.norm_behind_output(index, config_)), config_.hidden_size);
+    }
+    if (block_learns_[index] != trainable_) return;
     block.output = linear_of_block(BlockLinear::kOutput);
     block.intermediate = linear_of_block(BlockLinear::kIntermediate);
-    block.attention_norm = norm_of_block(BlockRole::kAttentionNorm);
+    block.attention_norm = norm(base(spec_.norm_behind_attention(index)), config_.hidden_size);
     block.attention_output = linear_of_block(BlockLinear::kAttentionOutput);
     block.qkv = linear_of_block(BlockLinear::kQkv);
   }
@@ -115,6 +131,14 @@ class TableBuilder {
         /*decays=*/true);
     table_.rows.back().is_adapter = true;
     adapters.push_back(part);
+  }
+
+  // Before the branches, the norm behind a block is the next one's, or the final one, which is
+  // frozen where all layers are.
+  bool output_norm_learns(size_t block) const {
+    if (spec_.block.norms == NormPlace::kBehindSums) return block_learns_[block];
+    if (block + 1 < block_learns_.size()) return block_learns_[block + 1];
+    return std::find(block_learns_.begin(), block_learns_.end(), true) != block_learns_.end();
   }
 
   void find_frozen_blocks() {
@@ -156,7 +180,8 @@ class TableBuilder {
         modules.push_back(prefix + std::string(module.name));
       }
     }
-    modules.emplace_back(spec_.head);
+    modules.push_back(base(spec_.layers.final_norm));
+    for (const std::string_view module : spec_.head.modules()) modules.emplace_back(module);
     KeyedMap<std::string_view, size_t> place;
     for (size_t i = 0; i < modules.size(); ++i) place.emplace(modules[i], i);
     constexpr std::string_view kKinds[] = {".weight", ".bias", ".lora_A.weight", ".lora_B.weight"};
@@ -171,18 +196,25 @@ class TableBuilder {
     }
   }
 
-  // Several modules of one shape become one matrix, [modules * out, in].
-  LinearPart<Slot> linear(const std::vector<std::string>& modules, int64_t out, int64_t in) {
-    const int64_t count = static_cast<int64_t>(modules.size());
+  // A linear layer, of one module or of several of one shape, which become one matrix.
+  struct Linear {
+    std::vector<std::string> modules;
+    int64_t out = 0, in = 0;  // of each
+    bool has_bias = true;
+    Spread spread = Spread::kRange;
+  };
+  LinearPart<Slot> linear(const Linear& layer) {
+    const int64_t rows = static_cast<int64_t>(layer.modules.size()) * layer.out;
     align();
-    LinearPart<Slot> part{{end_, count * out, in}, {}};
-    for (const std::string& module : modules) {
-      add(module + ".weight", {out, in}, Parameter::Init::kNormal, /*decays=*/true);
+    LinearPart<Slot> part{{end_, rows, layer.in}, {}};
+    for (const std::string& module : layer.modules) {
+      add_normal(module + ".weight", layer.out, layer.in, layer.spread);
     }
+    if (!layer.has_bias) return part;
     align();
-    part.bias = {end_, 1, count * out};
-    for (const std::string& module : modules) {
-      add(module + ".bias", {out}, Parameter::Init::kZeros, /*decays=*/false);
+    part.bias = {end_, 1, rows};
+    for (const std::string& module : layer.modules) {
+      add(module + ".bias", {layer.out}, Parameter::Init::kZeros, /*decays=*/false);
     }
     return part;
   }
@@ -191,6 +223,7 @@ class TableBuilder {
     align();
     NormPart<Slot> part{{end_, 1, width}, {}};
     add(module + ".weight", {width}, Parameter::Init::kOnes, /*decays=*/false);
+    if (spec_.norm_bias != nullptr && !(config_.*spec_.norm_bias)) return part;
     align();
     part.beta = {end_, 1, width};
     add(module + ".bias", {width}, Parameter::Init::kZeros, /*decays=*/false);
@@ -201,11 +234,25 @@ class TableBuilder {
     const int64_t rows = config_.*embedding.rows;
     align();
     const Slot slot{end_, rows, width};
-    add(base(embedding.module) + ".weight", {rows, width}, Parameter::Init::kNormal,
-        /*decays=*/true);
+    add_normal(base(embedding.module) + ".weight", rows, width, Spread::kRange);
     table_.rows.back().embedding = true;
     if (embedding.has_padding_row) table_.rows.back().zero_row = config_.pad_token_id;
     return slot;
+  }
+
+  void add_normal(std::string name, int64_t out, int64_t in, Spread spread) {
+    add(std::move(name), {out, in}, Parameter::Init::kNormal, /*decays=*/true);
+    Parameter& parameter = table_.rows.back();
+    parameter.spread = config_.initializer_range;
+    if (spread == Spread::kRangeByDepth) {
+      parameter.spread /= std::sqrt(2.0 * config_.num_hidden_layers);
+    } else if (spread == Spread::kInputs) {
+      parameter.spread = 1 / std::sqrt(static_cast<double>(in));
+    }
+    if (spec_.initial_cutoff == nullptr) return;
+    // transformers' ModernBertPreTrainedModel: where config.json says null it is 3.
+    const double cutoff = config_.*spec_.initial_cutoff;
+    parameter.cutoff = cutoff == 0 ? 3 : cutoff;
   }
 
   void add(std::string name, std::vector<int64_t> shape, Parameter::Init init, bool decays) {

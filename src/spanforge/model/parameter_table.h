@@ -47,13 +47,19 @@ struct AdapterPart {
 };
 template <class T, class Linear = LinearPart<T>>
 struct BlockPart {
-  Linear qkv;               // [3H,H]
-  Linear attention_output;  // [H,H]
-  NormPart<T> attention_norm;
-  Linear intermediate;  // [F,H]
-  Linear output;        // [H,F]
-  NormPart<T> output_norm;
+  Linear qkv;                                           // [3H,H]
+  Linear attention_output;                              // [H,H]
+  NormPart<T> attention_norm;                           // behind the sum of attention's half
+  Linear intermediate;                                  // [F,H], gated [2F,H]
+  Linear output;                                        // [H,F]
+  NormPart<T> output_norm;                              // behind the sum of the feed-forward half
   std::array<std::vector<AdapterPart<T>>, 4> adapters;  // by BlockLinear
+};
+// Of a head of several parts, what stands before its last layer.
+template <class T>
+struct HeadTransformPart {
+  LinearPart<T> dense;  // [H,H]
+  NormPart<T> norm;
 };
 template <class T, class Linear = LinearPart<T>>
 struct ModelParts {
@@ -62,7 +68,8 @@ struct ModelParts {
   std::optional<LinearPart<T>> projection;   // [H,E]
   std::vector<AdapterPart<T>> projection_adapters;
   std::vector<BlockPart<T, Linear>> blocks;  // that have weights of their own
-  LinearPart<T> head;                        // [2,H]
+  std::optional<HeadTransformPart<T>> head_transform;
+  LinearPart<T> head;  // [2,H]
 };
 
 template <class T, class Linear>
@@ -99,6 +106,9 @@ ModelParts<U, To> map_parts(const ModelParts<T, From>& from, const Plain& plain,
     }
     made.attention_norm = norm(block.attention_norm);
     made.output_norm = norm(block.output_norm);
+  }
+  if (from.head_transform) {
+    to.head_transform = {matrix(from.head_transform->dense), norm(from.head_transform->norm)};
   }
   to.head = matrix(from.head);
   return to;

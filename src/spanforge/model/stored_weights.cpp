@@ -19,9 +19,9 @@ class StoredWeights : public AnsweringWeights {
         table_(table),
         match_(match_weights(files_, spec, table, /*may_lack_head=*/true)) {
     if (!match_.report.initialized.empty()) {
-      throw Error(
-          ErrorCode::kBadModel, source,
-          "has no question-answering head (qa_outputs); fine-tune it first with spanforge train");
+      throw Error(ErrorCode::kBadModel, source,
+                  "has no question-answering head (" + std::string(spec.head.output) +
+                      "); fine-tune it first with spanforge train");
     }
     for (size_t i = 0; i < table.rows.size(); ++i) row_at_.emplace(table.rows[i].offset, i);
   }

@@ -37,6 +37,8 @@ struct Parameter {
     kOnes,
     kUniformInputs,  // between -1 and 1 over the root of a row's inputs
   } init = Init::kNormal;
+  double spread = 0;        // of kNormal: the standard deviation
+  double cutoff = 0;        // of kNormal: no value is beyond cutoff * spread; 0: no bound
   int64_t zero_row = -1;    // row of [PAD] in an embedding: starts as zeros, gets no gradient
   size_t module_index = 0;  // place in torch's named_parameters(), which optimiser files follow
 };

@@ -120,11 +120,14 @@ std::string WeightNames::clean(std::string_view stored) const {
   const std::string name = modern_name(stored);
   if (prefix_.empty()) return name;
   if (name.starts_with(prefix_)) return name.substr(prefix_.size());
-  const std::string head = std::string(spec_.head) + ".";
-  const size_t at = name.rfind(head);
-  const bool outside = at != name.npos && (at == 0 || name[at - 1] == '.') &&
-                       std::string_view(prefix_).starts_with(std::string_view(name).substr(0, at));
-  return outside ? name.substr(at) : name;
+  for (const std::string_view module : spec_.head.modules()) {
+    const size_t at = name.rfind(std::string(module) + ".");
+    if (at == name.npos || (at > 0 && name[at - 1] != '.')) continue;
+    if (std::string_view(prefix_).starts_with(std::string_view(name).substr(0, at))) {
+      return name.substr(at);
+    }
+  }
+  return name;
 }
 
 bool names_fit(const std::vector<StoredTensor>& tensors, const EncoderSpec& spec) {

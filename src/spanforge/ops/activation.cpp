@@ -15,7 +15,8 @@ template <class T>
 void forward(const Tensor& x, const Tensor& bias, Activation activation, const Tensor& y) {
   parallel_rows(x.rows, 4, x.cols, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
-      activation_kernel(activation, bias.as<float>(), x.cols, x.row<T>(t), y.row<T>(t));
+      activation_kernel(activation, bias.empty() ? nullptr : bias.as<float>(), x.cols, x.row<T>(t),
+                        y.row<T>(t));
     }
   });
 }
@@ -73,7 +74,7 @@ Activation parse_activation(std::string_view hf_name, ErrorCode code, const std:
 
 void bias_activation(const Tensor& x, const Tensor& bias, Activation activation, const Tensor& y) {
   require_float("bias_activation", "x", x);
-  require_vector("bias_activation", "bias", bias, x.cols);
+  if (!bias.empty()) require_vector("bias_activation", "bias", bias, x.cols);
   require_matrix("bias_activation", "y", y, x.rows, x.cols, x.dtype);
   if (x.dtype == DType::kF32) {
     forward<float>(x, bias, activation, y);

@@ -18,7 +18,7 @@ Activation parse_activation(std::string_view hf_name, ErrorCode code, const std:
 
 // z = x + bias is kept for the backward (in place of x); y = act(z).
 void bias_activation(const Tensor& x,     // [T,F] f32 or bf16; overwritten by z
-                     const Tensor& bias,  // [1,F] f32
+                     const Tensor& bias,  // [1,F] f32, or empty
                      Activation activation,
                      const Tensor& y);  // [T,F] dtype of x
 

@@ -78,6 +78,10 @@ struct Relu {
 
 template <class A, class T>
 void forward(const float* HWY_RESTRICT bias, int64_t n, T* HWY_RESTRICT x, T* HWY_RESTRICT y) {
+  if (bias == nullptr) {
+    return for_vectors(
+        n, [&](int64_t j, auto part) HWY_ATTR { store(A::value(load(x + j, part)), y + j, part); });
+  }
   for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
     const V z = hn::Add(load(x + j, part), load(bias + j, part));
     store(z, x + j, part);

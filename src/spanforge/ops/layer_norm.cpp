@@ -40,6 +40,7 @@ void forward(const Tensor& x, const Tensor& bias, const Dropout& dropout, const 
 
 struct Gradients {
   const Tensor &dz, &dx, &dgamma, &dbeta, &dbias;
+  bool add_to_dz;
 };
 
 template <class T>
@@ -60,6 +61,7 @@ void backward(const Tensor& dy, const LayerNormSaved& saved, const Dropout& drop
     row.gamma = gamma.as<float>();
     row.dgamma = sums(0, i);
     row.dbeta = sums(1, i);
+    row.add_to_dz = out.add_to_dz;
     row.dbias = out.dbias.empty() ? nullptr : sums(2, i);
     for (int64_t t = i * block; t < std::min(rows, (i + 1) * block); ++t) {
       row.dy = dy.row<T>(t);
@@ -113,7 +115,7 @@ void bias_dropout_residual_layer_norm_backward(const Tensor& dy, const LayerNorm
                                                const Dropout& dropout, const Tensor& gamma,
                                                const Tensor& dz, const Tensor& dx,
                                                const Tensor& dgamma, const Tensor& dbeta,
-                                               const Tensor& dbias) {
+                                               const Tensor& dbias, bool add_to_dz) {
   require_float(kBackward, "dy", dy);
   check_saved(kBackward, saved, dy);
   require_vector(kBackward, "gamma", gamma, dy.cols);
@@ -127,7 +129,9 @@ void bias_dropout_residual_layer_norm_backward(const Tensor& dy, const LayerNorm
   if (!dbeta.empty()) require_vector(kBackward, "dbeta", dbeta, dy.cols);
   if (!dbias.empty()) require_vector(kBackward, "dbias", dbias, dy.cols);
   require_dropout(kBackward, dropout, dy.rows);
-  const Gradients out{dz, dx, dgamma, dbeta, dbias};
+  require(kBackward, !add_to_dz || dy.empty() || dz.data != dy.data,
+          "dz that is added to must not be dy");
+  const Gradients out{dz, dx, dgamma, dbeta, dbias, add_to_dz};
   if (dy.dtype == DType::kF32) {
     backward<float>(dy, saved, dropout, gamma, out);
   } else {

@@ -24,14 +24,15 @@ void bias_dropout_residual_layer_norm(const Tensor& x,     // [T,H]
                                       float eps, const LayerNormSaved& saved,
                                       const Tensor& y);  // [T,H]; may be x or residual
 
-// dz is the gradient of z, so of residual; dx = dropout'(dz), so dbias += column sums of dx.
-// dx may be empty when there is no dropout (then it equals dz). dgamma, dbeta +=; each gradient of
-// a parameter may be empty where it is not wanted; dbeta has one only where dgamma has.
+// dz is the gradient of z, so of residual; add_to_dz adds to what reached z by another way, which
+// stands there. dx = dropout'(dz), so dbias += column sums of dx. dx may be empty when there is no
+// dropout (then it equals dz). dgamma, dbeta +=; each gradient of a parameter may be empty where it
+// is not wanted; dbeta has one only where dgamma has.
 void bias_dropout_residual_layer_norm_backward(const Tensor& dy, const LayerNormSaved& saved,
                                                const Dropout& dropout, const Tensor& gamma,
                                                const Tensor& dz,  // [T,H]; may be dy
                                                const Tensor& dx,  // [T,H] or empty
                                                const Tensor& dgamma, const Tensor& dbeta,
-                                               const Tensor& dbias);
+                                               const Tensor& dbias, bool add_to_dz = false);
 
 }  // namespace spanforge::ops

@@ -82,13 +82,14 @@ void forward(const LayerNormRow<T>& r) {
 }
 
 // With u = (z - mean) rstd and g = dy gamma: dz = rstd (g - mean(g) - u mean(g u)).
-template <bool kDropout, bool kDx, bool kBias, class T>
+template <bool kAdd, bool kDropout, bool kDx, bool kBias, class T>
 HWY_INLINE void write_gradients(const LayerNormGradientRow<T>& r, float mean_g, float mean_gu) {
   for_vectors(r.n, [&](int64_t j, auto part) HWY_ATTR {
     const V u = hn::Mul(hn::Sub(load(r.z + j, part), broadcast(r.mean)), broadcast(r.rstd));
     const V g = hn::Mul(load(r.dy + j, part), load(r.gamma + j, part));
     const V centred = hn::NegMulAdd(u, broadcast(mean_gu), hn::Sub(g, broadcast(mean_g)));
-    const V dz = hn::Mul(broadcast(r.rstd), centred);
+    V dz = hn::Mul(broadcast(r.rstd), centred);
+    if constexpr (kAdd) dz = hn::Add(dz, load(r.dz + j, part));
     store(dz, r.dz + j, part);
     V dx = dz;
     if constexpr (kDropout) dx = hn::Mul(dz, load(r.factors + j, part));
@@ -96,15 +97,20 @@ HWY_INLINE void write_gradients(const LayerNormGradientRow<T>& r, float mean_g, 
     if constexpr (kBias) store(hn::Add(load(r.dbias + j, part), dx), r.dbias + j, part);
   });
 }
-template <bool kDropout, bool kDx, class T>
+template <bool kAdd, bool kDropout, bool kDx, class T>
 HWY_INLINE void write_gradients(const LayerNormGradientRow<T>& r, float mean_g, float mean_gu) {
-  return r.dbias != nullptr ? write_gradients<kDropout, kDx, true>(r, mean_g, mean_gu)
-                            : write_gradients<kDropout, kDx, false>(r, mean_g, mean_gu);
+  return r.dbias != nullptr ? write_gradients<kAdd, kDropout, kDx, true>(r, mean_g, mean_gu)
+                            : write_gradients<kAdd, kDropout, kDx, false>(r, mean_g, mean_gu);
+}
+template <bool kAdd, bool kDropout, class T>
+HWY_INLINE void write_gradients(const LayerNormGradientRow<T>& r, float mean_g, float mean_gu) {
+  return r.dx != nullptr ? write_gradients<kAdd, kDropout, true>(r, mean_g, mean_gu)
+                         : write_gradients<kAdd, kDropout, false>(r, mean_g, mean_gu);
 }
 template <bool kDropout, class T>
 HWY_INLINE void write_gradients(const LayerNormGradientRow<T>& r, float mean_g, float mean_gu) {
-  return r.dx != nullptr ? write_gradients<kDropout, true>(r, mean_g, mean_gu)
-                         : write_gradients<kDropout, false>(r, mean_g, mean_gu);
+  return r.add_to_dz ? write_gradients<true, kDropout>(r, mean_g, mean_gu)
+                     : write_gradients<false, kDropout>(r, mean_g, mean_gu);
 }
 
 template <class T>

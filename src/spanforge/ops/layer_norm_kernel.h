@@ -39,7 +39,8 @@ struct LayerNormGradientRow {
   float rstd;
   const float* gamma;
   DropoutRow dropout;
-  T* dz;          // may be dy
+  T* dz;  // may be dy, unless it is added to
+  bool add_to_dz;
   T* dx;          // or null
   float* dgamma;  // these add
   float* dbeta;

@@ -155,10 +155,10 @@ PackedLinear PackedLinear::int8(int64_t outputs, int64_t inputs, const int8_t* p
 }
 
 void PackedLinear::keep_bias(const Tensor& bias) {
-  require_vector(kOp, "bias", bias, outputs_);
+  if (!bias.empty()) require_vector(kOp, "bias", bias, outputs_);
   bias_ = bias;
   whole_bias_.assign(packed_stripes(outputs_) * kStripe, 0.0f);
-  std::copy_n(bias.as<float>(), outputs_, whole_bias_.data());
+  if (!bias.empty()) std::copy_n(bias.as<float>(), outputs_, whole_bias_.data());
 }
 
 void PackedLinear::run(const Tensor& x, std::optional<Activation> activation,
@@ -322,7 +322,7 @@ void PackedLinear::run_plain(const Tensor& x, const Tensor& y) const {
   for (const Tensor& part : plain_) {
     GemmOptions options;
     options.b = Transpose::kYes;
-    options.bias = make_tensor(bias_.as<float>() + column, 1, part.rows);
+    if (!bias_.empty()) options.bias = make_tensor(bias_.as<float>() + column, 1, part.rows);
     gemm(x, part, y.columns(column, part.rows), options);
     column += part.rows;
   }

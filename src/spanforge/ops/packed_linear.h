@@ -33,7 +33,8 @@ class PackedLinear {
  public:
   PackedLinear() = default;
 
-  // The matrices stand one below the other as W; they and the bias must outlive the layer.
+  // The matrices stand one below the other as W; they and the bias, which may be empty, must
+  // outlive the layer.
   static PackedLinear f32(std::vector<Tensor> weights, const Tensor& bias);
   static PackedLinear bf16(int64_t outputs, int64_t inputs, const RowReader& weights,
                            const Tensor& bias);

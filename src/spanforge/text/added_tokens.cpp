@@ -47,6 +47,7 @@ void AddedTokens::add(AddedToken token, const Vocabulary& vocabulary) {
 
 void AddedTokens::finish(const Normalizer* normalizer, const std::string& place) {
   CodePointTrie::Keys keys[2];
+  std::vector<std::string> contents[2];
   // Special tokens come first: where two contents normalise to the same text, the first one wins.
   for (const bool special : {true, false}) {
     for (const auto& token : tokens_) {
@@ -64,25 +65,33 @@ void AddedTokens::finish(const Normalizer* normalizer, const std::string& place)
                     fmt::format("the added token \"{}\" is empty once normalised",
                                 quote_for_message(token->content)));
       }
-      if (!token->normalized || normalizer == nullptr) {
-        spelt_[static_cast<unsigned char>(token->content[0])].push_back(token->content);
-      }
+      const bool in_normalised = token->normalized && normalizer != nullptr;
+      contents[in_normalised].push_back(encode_utf8(pattern));
       keys[token->normalized].add(0, pattern, token->id);
     }
   }
-  for (size_t byte = 0; byte < spelt_.size(); ++byte) {
-    if (!spelt_[byte].empty()) first_bytes_.push_back(static_cast<char>(byte));
-  }
+  for (const bool normalized : {false, true})
+    spelt_[normalized].finish(std::move(contents[normalized]));
   for (const bool normalized : {false, true}) {
     matchers_[normalized].used = !keys[normalized].empty();
     matchers_[normalized].trie = CodePointTrie(1, keys[normalized]);
   }
 }
 
-bool AddedTokens::spelt_in(std::string_view text) const {
+void AddedTokens::Spelt::finish(std::vector<std::string> contents) {
+  std::sort(contents.begin(), contents.end());  // what begins with another stands behind it
+  for (std::string& content : contents) {
+    std::vector<std::string>& known = by_first_byte[static_cast<unsigned char>(content[0])];
+    if (known.empty()) first_bytes.push_back(content[0]);
+    if (known.empty() || !content.starts_with(known.back())) known.push_back(std::move(content));
+  }
+}
+
+bool AddedTokens::spelt_in(std::string_view text, bool normalized) const {
   // Few bytes begin a token ('[' or '<'), so each is sought by itself, at memchr's speed.
-  for (const char first : first_bytes_) {
-    const auto& tokens = spelt_[static_cast<unsigned char>(first)];
+  const Spelt& spelt = spelt_[normalized];
+  for (const char first : spelt.first_bytes) {
+    const auto& tokens = spelt.by_first_byte[static_cast<unsigned char>(first)];
     for (size_t at = text.find(first); at != text.npos; at = text.find(first, at + 1)) {
       if (tokens.size() > kFew) return true;  // find() looks for all of them at once
       for (const std::string& token : tokens) {

@@ -47,10 +47,11 @@ class AddedTokens {
   // Cuts `range` of the text into stretches that cover it. Nothing is appended for an empty range.
   // normalized: which of the two kinds of tokens are looked for.
   void find(std::span<const char32_t> text, bool normalized, std::vector<AddedMatch>& out) const;
-  // Whether find() could find a token that is looked for in texts as they are written, as all are where
-  // there is no normaliser. Fast; true also where the token's flags (single_word) then refuse it.
-  // May be true without one where very many begin with the same byte.
-  bool spelt_in(std::string_view text) const;
+  // Whether find() could find a token that is looked for in texts as they are written, as all are
+  // where there is no normaliser; normalized: one that is looked for in normalised texts, of which
+  // this is one. Fast; true also where the token's flags (single_word) then refuse it. May be true
+  // without one where very many begin with the same byte.
+  bool spelt_in(std::string_view text, bool normalized = false) const;
   // False when find() cannot find anything in any text.
   bool any(bool normalized) const { return matchers_[normalized].used; }
 
@@ -72,9 +73,13 @@ class AddedTokens {
   std::map<int32_t, const AddedToken*> by_id_;
   int32_t id_limit_ = 0;
   Matcher matchers_[2];
-  // What the matcher of texts as they are written looks for, in UTF-8, by first byte.
-  std::array<std::vector<std::string>, 256> spelt_;
-  std::vector<char> first_bytes_;  // that spelt_ has entries for
+  // What a matcher looks for, in UTF-8, but for what begins with another of them.
+  struct Spelt {
+    std::array<std::vector<std::string>, 256> by_first_byte;
+    std::vector<char> first_bytes;  // that there are entries for
+    void finish(std::vector<std::string> contents);
+  };
+  Spelt spelt_[2];  // in texts as they are written, in normalised ones
 };
 
 }  // namespace spanforge

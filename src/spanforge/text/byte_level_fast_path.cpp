@@ -5,6 +5,7 @@
 
 #include "spanforge/base/utf8.h"
 #include "spanforge/text/gpt2_pattern.h"
+#include "spanforge/text/normalizer.h"
 #include "spanforge/text/utf8_cursor.h"
 
 namespace spanforge {
@@ -214,21 +215,29 @@ std::unique_ptr<const FastPath> ByteLevelFastPath::make(const Normalizer* normal
                                                         const AddedTokens& added) {
   const auto* byte_level = dynamic_cast<const ByteLevelPreTokenizer*>(pre_tokenizer);
   const auto* bpe = dynamic_cast<const Bpe*>(model);
-  if (normalizer != nullptr || byte_level == nullptr || bpe == nullptr ||
+  const bool composes = dynamic_cast<const NfcNormalizer*>(normalizer) != nullptr;
+  if ((normalizer != nullptr && !composes) || byte_level == nullptr || bpe == nullptr ||
       !byte_level->options().use_regex || bpe->options().ignore_merges ||
       !bpe->options().continuing_subword_prefix.empty() ||
       !bpe->options().end_of_word_suffix.empty()) {
     return nullptr;
   }
-  std::unique_ptr<ByteLevelFastPath> path(new ByteLevelFastPath(*byte_level, *bpe, added));
-  const auto& ids = path->byte_ids_;
-  if (std::find(ids.begin(), ids.end(), -1) != ids.end()) return nullptr;
+  std::unique_ptr<ByteLevelFastPath> path(
+      new ByteLevelFastPath(*byte_level, *bpe, added, composes));
+  // Vocabularies that were learnt from texts lack the bytes that no UTF-8 holds.
+  for (size_t byte = 0; byte < path->byte_ids_.size(); ++byte) {
+    const bool occurs = byte < 0xC0 || (byte > 0xC1 && byte < 0xF5);
+    if (occurs && path->byte_ids_[byte] == -1) return nullptr;
+  }
   return path;
 }
 
 ByteLevelFastPath::ByteLevelFastPath(const ByteLevelPreTokenizer& pre_tokenizer, const Bpe& model,
-                                     const AddedTokens& added)
-    : model_(model), added_(added), add_prefix_space_(pre_tokenizer.options().add_prefix_space) {
+                                     const AddedTokens& added, bool composes)
+    : model_(model),
+      added_(added),
+      add_prefix_space_(pre_tokenizer.options().add_prefix_space),
+      composes_(composes) {
   for (size_t byte = 0; byte < byte_ids_.size(); ++byte) {
     std::string character;
     append_utf8(byte_level_char(static_cast<unsigned char>(byte)), character);
@@ -253,6 +262,9 @@ void ByteLevelFastPath::find_joins() {
 
 bool ByteLevelFastPath::tokenize(std::string_view text, TokenBuffer& out) const {
   if (added_.spelt_in(text)) return false;
+  if (composes_ && (!NfcNormalizer::leaves(text) || added_.spelt_in(text, /*normalized=*/true))) {
+    return false;
+  }
   const Loan loan(*this);
   Cache& cache = *loan;
   if (!add_prefix_space_ || text.empty() || text.front() == ' ') {

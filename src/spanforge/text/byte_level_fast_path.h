@@ -1,11 +1,13 @@
 #pragma once
-// ByteLevel and BPE in one pass over the bytes: the same tokens as the two parts give one after the other.
-// Words are cut where Gpt2Pattern cuts them, and most were met before: their tokens lie in a cache, found
-// by their bytes. What is not there is merged, from the token of each byte. Scripts without spaces make
-// words that are met once, but hardly a merge crosses the border of two of their characters: so words with
-// other characters than ASCII, and long ones, are first cut where none can, and the pieces are looked up.
-// What it leaves to the parts: other parts than these, a normaliser, vocabularies without some byte, BPE
-// with prefixes, suffixes or ignore_merges, and texts that spell an added token.
+// ByteLevel and BPE in one pass over the bytes: the same tokens as the two parts give one after the
+// other. Words are cut where Gpt2Pattern cuts them, and most were met before: their tokens lie in a
+// cache, found by their bytes. What is not there is merged, from the token of each byte. Scripts
+// without spaces make words that are met once, but hardly a merge crosses the border of two of their
+// characters: so words with other characters than ASCII, and long ones, are first cut where none
+// can, and the pieces are looked up.
+// What it leaves to the parts: other parts than these, a normaliser but NFC, vocabularies without
+// some byte, BPE with prefixes, suffixes or ignore_merges, and texts that spell an added token or
+// that NFC may change.
 // Cost: linear in the text for words met before, else BPE's; no allocation but the output's.
 // Threads: const methods are concurrent; each call borrows a cache of its own.
 // Invariant (tested): tokens, offsets and word ids equal those of the parts.
@@ -63,7 +65,7 @@ class ByteLevelFastPath final : public FastPath {
   class Reader;
 
   ByteLevelFastPath(const ByteLevelPreTokenizer& pre_tokenizer, const Bpe& model,
-                    const AddedTokens& added);
+                    const AddedTokens& added, bool composes);
 
   // Whether some merge joins a token that ends in the first byte with one that begins with the second.
   bool may_join(unsigned char last, unsigned char first) const {
@@ -74,6 +76,7 @@ class ByteLevelFastPath final : public FastPath {
   const Bpe& model_;
   const AddedTokens& added_;
   const bool add_prefix_space_;
+  const bool composes_;  // NFC stands before
   std::array<int32_t, 256> byte_ids_;
   std::bitset<256 * 256> joins_;  // of may_join()
   mutable std::mutex lending_;

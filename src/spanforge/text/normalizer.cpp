@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "spanforge/text/decomposer.h"
 #include "spanforge/text/tokenizer_parts.h"
 #include "spanforge/text/unicode.h"
 
@@ -30,51 +31,6 @@ void filter(NormalizedText& text, Keep&& keep) {
   text.chars.resize(kept);
   text.spans.resize(kept);
 }
-
-// Canonical decomposition and ordering. Spans follow HF: the k-th character that stands for an
-// original one takes the k-th original span, whatever the ordering moved; a further character of a
-// decomposition takes the span before that.
-class Decomposer {
- public:
-  Decomposer(const NormalizedText& in, NormalizedText& out) : in_(in), out_(out) {}
-  void run() {
-    for (const char32_t c : in_.chars) {
-      unicode::decompose(c, [this](char32_t d, int index) { add(d, index == 0); });
-    }
-    flush();
-  }
-
- private:
-  struct Pending {
-    uint8_t combining_class;
-    bool first;  // the first character of a decomposition
-    char32_t c;
-  };
-  void add(char32_t c, bool first) {
-    const uint8_t combining_class = unicode::record(c).combining_class;
-    if (combining_class == 0) {
-      flush();
-      emit(c, first);
-    } else {
-      pending_.push_back({combining_class, first, c});
-    }
-  }
-  void flush() {
-    std::stable_sort(pending_.begin(), pending_.end(), [](const Pending& a, const Pending& b) {
-      return a.combining_class < b.combining_class;
-    });
-    for (const Pending& p : pending_) emit(p.c, p.first);
-    pending_.clear();
-  }
-  void emit(char32_t c, bool first) {
-    if (first) ++taken_;
-    out_.push(c, in_.spans[std::max(taken_ - 1, 0)]);
-  }
-  const NormalizedText& in_;
-  NormalizedText& out_;
-  std::vector<Pending> pending_;
-  int32_t taken_ = 0;  // originals accounted for
-};
 
 }  // namespace
 
@@ -172,8 +128,15 @@ void LowercaseNormalizer::apply(NormalizedText& text, NormalizedText& scratch) c
 }
 
 void NfdNormalizer::apply(NormalizedText& text, NormalizedText& scratch) const {
+  // Spans follow HF: the k-th character that stands for an original one takes the k-th original
+  // span, whatever the ordering moved; a further character of a decomposition takes the span before
+  // that.
   scratch.clear();
-  Decomposer(text, scratch).run();
+  int32_t taken = 0;  // originals accounted for
+  decompose_in_order(text.chars, [&](char32_t c, bool first) {
+    if (first) ++taken;
+    scratch.push(c, text.spans[static_cast<size_t>(std::max(taken - 1, 0))]);
+  });
   take(text, scratch);
 }
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "spanforge/text/normalized_text.h"
@@ -52,6 +53,13 @@ class NfdNormalizer final : public Normalizer {
   void apply(NormalizedText& text, NormalizedText& scratch) const override;
 };
 
+class NfcNormalizer final : public Normalizer {
+ public:
+  void apply(NormalizedText& text, NormalizedText& scratch) const override;
+  // Whether a text is plainly one that it does not change; `false` may be said of others, too.
+  static bool leaves(std::string_view utf8);
+};
+
 class StripAccentsNormalizer final : public Normalizer {
  public:
   void apply(NormalizedText& text, NormalizedText& scratch) const override;
@@ -70,6 +78,7 @@ class SequenceNormalizer final : public Normalizer {
 // Each from its value in a tokenizer.json (tokenizer_parts.h).
 std::unique_ptr<const Normalizer> build_bert_normalizer(const JsonView&, const PartContext&);
 std::unique_ptr<const Normalizer> build_lowercase_normalizer(const JsonView&, const PartContext&);
+std::unique_ptr<const Normalizer> build_nfc_normalizer(const JsonView&, const PartContext&);
 std::unique_ptr<const Normalizer> build_nfd_normalizer(const JsonView&, const PartContext&);
 std::unique_ptr<const Normalizer> build_strip_accents_normalizer(const JsonView&,
                                                                  const PartContext&);

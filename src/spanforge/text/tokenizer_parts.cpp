@@ -31,6 +31,7 @@ std::unique_ptr<const PostProcessor> build_post_processor_sequence(const JsonVie
 constexpr Row<Normalizer> kNormalizers[] = {
     {"BertNormalizer", build_bert_normalizer},
     {"Lowercase", build_lowercase_normalizer},
+    {"NFC", build_nfc_normalizer},
     {"NFD", build_nfd_normalizer},
     {"StripAccents", build_strip_accents_normalizer},
     {"Sequence", build_normalizer_sequence},

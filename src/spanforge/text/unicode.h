@@ -4,6 +4,7 @@
 // through the library; its version stands at the top of unicode_tables.cpp.
 // Units: code points below 0x110000. Threads: constant data.
 
+#include <cstddef>
 #include <cstdint>
 
 namespace spanforge::unicode {
@@ -20,6 +21,7 @@ enum CharFlag : uint16_t {
   kReorders = 128,  // its accent-stripped NFD keeps a mark, which NFD may move past others
   kLetter = 256,    // \p{L} of Oniguruma, as ByteLevel's pattern has it; its \s is kWhitespace
   kNumber = 512,    // \p{N} of Oniguruma
+  kComposes = 1024,  // NFC may change it, move it or put it together with what stands before it
 };
 
 struct CharRecord {
@@ -37,6 +39,13 @@ extern const uint16_t kStage2[];
 extern const CharRecord kRecords[];
 extern const char32_t kPool[];
 
+// Two characters and the one that NFC makes of them, but for Hangul; sorted.
+struct Composition {
+  char32_t first, second, composed;
+};
+extern const size_t kCompositionCount;
+extern const Composition kCompositions[];
+
 inline const CharRecord& record(char32_t c) {
   return kRecords[kStage2[(kStage1[c >> kBlockBits] << kBlockBits) |
                           (c & ((1 << kBlockBits) - 1))]];
@@ -53,6 +62,9 @@ void lowercase(char32_t c, Out&& out) {
   }
   for (int i = 0; i < r.lowercase_length; ++i) out(kPool[r.lowercase + i], i);
 }
+
+// What NFC makes of two characters; 0: it leaves them apart.
+char32_t compose(char32_t first, char32_t second);
 
 // Calls out(code point, index) for each code point of the canonical decomposition, in the order of
 // the decomposition; reordering of neighbours is the caller's.

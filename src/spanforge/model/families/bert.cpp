@@ -44,7 +44,7 @@ EncoderSpec bert() {
                   {DropoutSite::kAttention, &Config::attention_probs_dropout_prob},
                   {DropoutSite::kAttentionOutput, &Config::hidden_dropout_prob},
                   {DropoutSite::kOutput, &Config::hidden_dropout_prob}},
-      .head = "qa_outputs",
+      .head = {.output = "qa_outputs"},
   };
 }
 
