@@ -1,4 +1,4 @@
-# spanforge_layer(NAME [FAST|LIGHT] [DEPS layer...] [PUBLIC_LIBS lib...] [PRIVATE_LIBS lib...])
+# spanforge_layer(NAME FAST|LIGHT [DEPS layer...] [PUBLIC_LIBS lib...] [PRIVATE_LIBS lib...])
 #
 # One static library a folder of src/spanforge/, with the folders in it. Each layer has an include root of its own in the
 # build tree that holds one link, spanforge/NAME -> src/spanforge/NAME, and a layer is compiled
@@ -9,8 +9,8 @@
 # that the headers of these layers need; tests/claims/check_layers.py sees that nobody uses one of those
 # without naming it.
 #
-# FAST (-O3) is for layers that spend the time of a training or an answer in code of their own, LIGHT (-O1)
-# for those that have others do what takes long; the rest read and write files (-O2).
+# FAST (-O3) is for layers that spend the time of a training, an answer or a file in code of their own, LIGHT
+# (-O1) for those that have others do what takes long.
 add_library(spanforge_flags INTERFACE)
 target_link_libraries(spanforge_flags INTERFACE OpenMP::OpenMP_CXX)  # for all: precompiled headers want equal flags
 target_compile_options(spanforge_flags INTERFACE -Wall -Wextra -Wshadow -Wno-unused-parameter
@@ -69,13 +69,15 @@ function(spanforge_precompile target name)
 endfunction()
 set(SPANFORGE_COMMON_HEADERS <algorithm> <cstdint> <filesystem> <functional> <map> <memory> <optional> <string>
   <string_view> <vector> <fmt/core.h>)
-spanforge_precompiled(spanforge_common_headers LIBS fmt::fmt HEADERS ${SPANFORGE_COMMON_HEADERS})
 # A product and a sum are fused only where a kernel says so: roundings are the written ones.
 set(SPANFORGE_FAST_OPTIONS $<$<CONFIG:Release>:-O3> -ffp-contract=off)
 spanforge_precompiled(spanforge_fast_headers LIBS fmt::fmt HEADERS ${SPANFORGE_COMMON_HEADERS}
   OPTIONS ${SPANFORGE_FAST_OPTIONS})
 set(SPANFORGE_LIGHT_OPTIONS $<$<CONFIG:Release>:-O1>)
 spanforge_precompiled(spanforge_light_headers LIBS fmt::fmt HEADERS ${SPANFORGE_COMMON_HEADERS}
+  OPTIONS ${SPANFORGE_LIGHT_OPTIONS})
+# For programs of several sources beside the program; the first that is built builds it.
+spanforge_precompiled(spanforge_driver_headers PROGRAM LIBS fmt::fmt HEADERS ${SPANFORGE_COMMON_HEADERS}
   OPTIONS ${SPANFORGE_LIGHT_OPTIONS})
 
 function(spanforge_layer name)
@@ -104,7 +106,7 @@ function(spanforge_layer name)
     target_compile_options(spanforge_${name} PRIVATE ${SPANFORGE_LIGHT_OPTIONS})
     spanforge_precompile(spanforge_${name} spanforge_light_headers)
   else()
-    spanforge_precompile(spanforge_${name} spanforge_common_headers)
+    message(FATAL_ERROR "the layer ${name} is neither FAST nor LIGHT")
   endif()
   set_property(GLOBAL APPEND PROPERTY SPANFORGE_LAYERS ${name})
 endfunction()

@@ -124,14 +124,14 @@ TEST(Bpe, UnsoundMergesAreNamed) {
   expect_error(ErrorCode::kBadModel, [&] { make({"a", "b", "ab"}, {{"a", "b"}}, options); });
 }
 
-struct Row {
+struct MergeRow {
   const char* model;
   const char* place;
   const char* reason;
 };
 
 TEST(Bpe, UnsoundModelsOfATokenizerJsonAreNamed) {
-  const Row rows[] = {
+  const MergeRow rows[] = {
       {R"("dropout": 0.1, "merges": [])", "model.dropout", "random"},
       {R"("merges": ["a  b"])", "model.merges[0]", "two tokens"},
       {R"("merges": ["ab"])", "model.merges[0]", "two tokens"},
@@ -142,7 +142,7 @@ TEST(Bpe, UnsoundModelsOfATokenizerJsonAreNamed) {
       {R"("byte_fallback": true, "continuing_subword_prefix": "x", "merges": [])",
        "model.byte_fallback", "prefix"},
       {R"("merges": ["b a"])", "model", "\"ba\""}};
-  for (const Row& row : rows) {
+  for (const MergeRow& row : rows) {
     SCOPED_TRACE(row.model);
     const std::string json = fmt::format(
         R"({{"model": {{"type": "BPE", "vocab": {{"a": 0, "b": 1, "ab": 2}}, {}}}}})", row.model);

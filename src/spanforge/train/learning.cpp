@@ -13,7 +13,7 @@
 namespace spanforge {
 namespace {
 
-[[noreturn]] void refuse(std::string_view option, const std::string& reason) {
+[[noreturn]] void refuse_option(std::string_view option, const std::string& reason) {
   throw Error(ErrorCode::kUsage, option_flag(option), reason);
 }
 
@@ -58,9 +58,11 @@ void parse_freeze(const std::vector<std::string>& values, int32_t layers, Learni
                                       : std::nullopt) {
       learning.frozen_layers.push_back(*range);
     } else {
-      refuse("freeze", fmt::format("is \"{}\", must be embeddings, encoder (all layers) or layers:A-B (from 0, "
-                                   "the last included)",
-                                   quote_for_message(part)));
+      refuse_option(
+          "freeze",
+          fmt::format("is \"{}\", must be embeddings, encoder (all layers) or layers:A-B (from 0, "
+                      "the last included)",
+                      quote_for_message(part)));
     }
   }
 }
@@ -78,11 +80,11 @@ void check_learning(const TrainingArguments& a) {
   Learning unused;
   parse_freeze(a.freeze, /*layers=*/1, unused);
   for (const std::string& target : split_values(a.lora_target)) {
-    if (target.empty()) refuse("lora_target", "names no layer");
+    if (target.empty()) refuse_option("lora_target", "names no layer");
   }
-  if (a.lora_dropout >= 1) refuse("lora_dropout", "must be below 1");
+  if (a.lora_dropout >= 1) refuse_option("lora_dropout", "must be below 1");
   if (a.lora_rank > 0 && !a.freeze.empty()) {
-    refuse("freeze", "goes without --lora-rank, which freezes all but adapters and head");
+    refuse_option("freeze", "goes without --lora-rank, which freezes all but adapters and head");
   }
 }
 
@@ -102,20 +104,22 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
     }
     // Resuming gives every option, most with their defaults.
     const TrainingArguments defaults;
-    if (a.lora_alpha != defaults.lora_alpha) refuse("lora_alpha", "needs --lora-rank");
-    if (a.lora_dropout != defaults.lora_dropout) refuse("lora_dropout", "needs --lora-rank");
-    if (!a.lora_target.empty()) refuse("lora_target", "needs --lora-rank");
+    if (a.lora_alpha != defaults.lora_alpha) refuse_option("lora_alpha", "needs --lora-rank");
+    if (a.lora_dropout != defaults.lora_dropout) refuse_option("lora_dropout", "needs --lora-rank");
+    if (!a.lora_target.empty()) refuse_option("lora_target", "needs --lora-rank");
     return learning;
   }
   learning.lora = *adapter;
   if (!a.freeze.empty()) {
-    refuse("freeze", "goes without an adapter, beside which all but the head is frozen");
+    refuse_option("freeze", "goes without an adapter, beside which all but the head is frozen");
   }
   const auto require_same = [&](const char* option, bool is_same, const std::string& has) {
     if (is_same || !a.is_given(option)) return;
-    refuse(option, fmt::format("differs from the adapter's {}; leave it out to train the adapter on, or merge "
-                               "the adapter first (spanforge model convert --merge-lora)",
-                               has));
+    refuse_option(
+        option,
+        fmt::format("differs from the adapter's {}; leave it out to train the adapter on, or merge "
+                    "the adapter first (spanforge model convert --merge-lora)",
+                    has));
   };
   require_same("lora_rank", given.rank == adapter->rank, std::to_string(adapter->rank));
   require_same("lora_alpha", given.alpha == adapter->alpha, fmt::format("{}", adapter->alpha));
