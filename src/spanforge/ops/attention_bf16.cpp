@@ -13,10 +13,7 @@
 namespace spanforge::ops {
 namespace {
 
-constexpr int64_t kRounding = 32;  // lengths GEMM sees are multiples of this
 constexpr int64_t kQueries = 128;  // taken together, so that their scores stay in the cache
-
-int64_t rounded(int64_t n) { return (n + kRounding - 1) / kRounding * kRounding; }
 
 // A copy of the head's rows, zero below them.
 void copy_in(const bf16* from, int64_t stride, int64_t rows, const Tensor& to) {

@@ -12,9 +12,8 @@ constexpr int64_t kKeysTogether = 64;  // whose queries' terms are computed at a
 // How far beyond the reach products look: a block's first key is up to 31 before the first that is
 // seen, its rows up to 127 apart, and widths are rounded up.
 constexpr int64_t kMargin = 192;
-constexpr int64_t kRounding = 32;
 
-constexpr GemmOptions kTransposedB{.b = Transpose::kYes};
+constexpr GemmOptions kByTransposed{.b = Transpose::kYes};
 constexpr GemmOptions kAdd{.accumulate = true};
 constexpr GemmOptions kTransposedAAdd{.a = Transpose::kYes, .accumulate = true};
 
@@ -31,7 +30,7 @@ Tensor lay_out(const bf16* table, int64_t stride, const int32_t* rows, int64_t r
 
 RelativeBf16::RelativeBf16(const AttentionHead<bf16>& head, const RelativeHeadGradients* gradients,
                            int64_t most_queries, int64_t most_keys)
-    : head_(head), centre_((head.reach + kRounding - 1) / kRounding * kRounding + kMargin) {
+    : head_(head), centre_(rounded(head.reach) + kMargin) {
   if (gradients != nullptr) gradients_ = *gradients;
   ScratchPieces measure;
   cut(measure, most_queries, most_keys);
@@ -76,7 +75,7 @@ void RelativeBf16::add_scores(const Tensor& q, const Tensor& k, const ScoreBlock
   float* const products = products_.as<float>();
   if (!keys_.empty()) {
     const int64_t width = b.count + taken;
-    gemm(q, keys_.row_range(least, width), make_tensor(products, taken, width), kTransposedB);
+    gemm(q, keys_.row_range(least, width), make_tensor(products, taken, width), kByTransposed);
     add_rows_kernel(products + taken - 1, width - 1, b.rows, b.count, b.scores, b.stride);
   }
   if (!biases_.empty()) {
@@ -88,7 +87,7 @@ void RelativeBf16::add_scores(const Tensor& q, const Tensor& k, const ScoreBlock
       const int64_t keys = std::min(kKeysTogether, b.count - column);
       const int64_t width = keys + taken;
       gemm(k.row_range(b.first + column, keys), queries_.row_range(least + column, width),
-           make_tensor(products, keys, width), kTransposedB);
+           make_tensor(products, keys, width), kByTransposed);
       add_diagonals(products, width, taken, column, keys, b);
     }
   }

@@ -8,6 +8,9 @@
 
 namespace spanforge::ops {
 
+inline constexpr int64_t kRounding = 32;  // lengths GEMM sees are multiples of this
+constexpr int64_t rounded(int64_t n) { return (n + kRounding - 1) / kRounding * kRounding; }
+
 class RelativeBf16 {
  public:
   // Lays out the head's terms in scratch memory (Scratch::kRelative) until the thread's next head.
