@@ -19,9 +19,17 @@ class Family:
     # Configs to try besides, in the family's own keys. No relu: where it is within rounding of 0, its
     # gradient is another one.
     variants: list = field(default_factory=list)
+    longest: int = 80  # tokens of the longest window
+    # Positions are counted behind this row: a number, or the config's value of this key. None: from 0.
+    positions_behind: object = None
     # Ends of the names of parameters whose gradients are zero by algebra, {last} being the last layer:
     # softmax does not see key biases, nor the loss what all tokens share.
     zero_gradients: tuple = ("key.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")
+
+    def rows_of_positions(self, config):
+        """max_position_embeddings for windows of the longest kind."""
+        row = self.positions_behind
+        return self.longest + (0 if row is None else 1 + (getattr(config, row) if isinstance(row, str) else row))
 
     def sizes(self, **values):
         """The family's spelling of hidden, layers, heads, inner, act, ..."""
@@ -33,7 +41,7 @@ DISTILBERT_KEYS = dict(hidden="dim", layers="n_layers", heads="n_heads", inner="
 
 FAMILIES = [
     Family("bert", "bert.", variants=[dict(type_vocab_size=1, hidden_act="gelu_new")]),
-    Family("roberta", "roberta.", extra=dict(type_vocab_size=1, layer_norm_eps=1e-5),
+    Family("roberta", "roberta.", extra=dict(type_vocab_size=1, layer_norm_eps=1e-5), positions_behind="pad_token_id",
            variants=[dict(pad_token_id=0), dict(pad_token_id=7), dict(type_vocab_size=2)]),
     Family("distilbert", "distilbert.", norms=("layer_norm", "LayerNorm"), keys=DISTILBERT_KEYS,
            dropout=dict(qa_dropout=0.3), variants=[dict(activation="gelu_new")],
@@ -44,5 +52,9 @@ FAMILIES = [
            variants=[dict(num_hidden_groups=2), dict(num_hidden_groups=3, embedding_size=24)],
            # The last group's alone, where it is used once.
            zero_gradients=("key.bias", "qa_outputs.bias", "full_layer_layer_norm.bias")),
+    # Windows longer than the 128 tokens behind which all distances are alike.
+    Family("mpnet", "mpnet.", extra=dict(layer_norm_eps=1e-5), positions_behind=1, longest=170,
+           variants=[dict(pad_token_id=0), dict(relative_attention_num_buckets=40)],
+           zero_gradients=("attn.k.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")),
     Family("ernie", "ernie.", extra=dict(use_task_id=True), variants=[dict(use_task_id=False), dict(type_vocab_size=4)]),
 ]

@@ -24,17 +24,15 @@ from families import FAMILIES
 
 GRADIENT_TOLERANCE = 1e-5  # of a tensor's largest element
 TRAINER_TOLERANCE = 1e-4
-LONGEST = 80
 
 
 def make_config(family, hidden=24, layers=3, heads=3, inner=40, dropout=0.0, **changes):
     sizes = family.sizes(hidden=hidden, layers=layers, heads=heads, inner=inner, hidden_dropout=dropout,
                          attention_dropout=dropout)
     config = AutoConfig.for_model(family.model_type, **{
-        **dict(vocab_size=101, max_position_embeddings=LONGEST, initializer_range=0.15), **sizes,
+        **dict(vocab_size=101, initializer_range=0.15), **sizes,
         **{key: value if dropout else 0.0 for key, value in family.dropout.items()}, **family.extra, **changes})
-    if family.model_type == "roberta":
-        config.max_position_embeddings += config.pad_token_id + 1
+    config.max_position_embeddings = family.rows_of_positions(config)
     return config
 
 
@@ -113,7 +111,7 @@ def check_gradients(driver, family, work, failures):
         model = make_model(family, config, i)
         directory = work / f"gradients{i}"
         model.save_pretrained(directory)
-        windows = make_windows(config, [9, 1, 33, LONGEST, 2, 17], seed=i)
+        windows = make_windows(config, [9, 1, 33, family.longest, 2, 17], seed=i)
         exact = Exact(model)
         for title, batch in [("", None), (", accumulated", 2)]:
             out = driver.run(directory, windows, work, batch=batch)

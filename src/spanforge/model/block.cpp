@@ -4,7 +4,6 @@
 
 #include "spanforge/model/adapter.h"
 #include "spanforge/model/linear_form.h"
-#include "spanforge/ops/attention.h"
 
 namespace spanforge {
 namespace {
@@ -13,7 +12,8 @@ ops::AttentionShape attention_shape(const BlockContext& context) {
   const auto head_size = static_cast<double>(context.shape.hidden / context.shape.heads);
   return {.cu_seqlens = context.cu_seqlens,
           .heads = context.shape.heads,
-          .scale = static_cast<float>(1.0 / std::sqrt(head_size))};
+          .scale = static_cast<float>(1.0 / std::sqrt(head_size)),
+          .relative = context.relative};
 }
 
 struct Dropouts {
@@ -164,7 +164,7 @@ void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, con
                        g.attention_output.weight, kNone, fresh_dx);  // [T,H] attention.output.dense
   adapters(BlockLinear::kAttentionOutput, a.context, dbranch, dcontext);
   ops::attention_backward(dcontext, a.qkv, a.context, a.lse, heads, drop.probabilities,
-                          dqkv);  // [T,3H] attention.self
+                          dqkv, context.drelative);  // [T,3H] attention.self
   const Tensor dx = context.wants_dx ? dy : kNone;
   ops::linear_backward(dqkv, x, w.qkv.weight, dx, g.qkv.weight, g.qkv.bias,
                        residual_dx);  // [T,H] attention.self.{query,key,value}

@@ -9,6 +9,7 @@
 #include "spanforge/model/dropout_plan.h"
 #include "spanforge/model/parameter_table.h"
 #include "spanforge/ops/activation.h"
+#include "spanforge/ops/attention.h"
 #include "spanforge/ops/layer_norm.h"
 #include "spanforge/tensor/arena.h"
 
@@ -60,6 +61,8 @@ struct BlockContext {
   int32_t layer = 0;  // for the masks
   size_t block = 0;   // for the observer
   float adapter_scale = 1;
+  ops::RelativeTerms relative{};        // of every layer
+  ops::RelativeGradients drelative{};  // of it; layers add to them
   // Backward: gradients of matrices are added to what is there, or overwrite it.
   bool add_to_matrices = true;
   bool wants_dx = true;  // false: nothing before the block learns

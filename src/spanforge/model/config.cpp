@@ -42,6 +42,7 @@ Field<int32_t> bounds_of(int32_t ModelConfig::*value) {
       {&ModelConfig::max_position_embeddings, 1, 1 << 16},
       {&ModelConfig::type_vocab_size, 1, 1 << 10},
       {&ModelConfig::task_type_vocab_size, 1, 1 << 10},
+      {&ModelConfig::relative_attention_num_buckets, kDistanceBuckets, 1 << 10},
       {&ModelConfig::pad_token_id, -1, (1 << 24) - 1},  // -1: null
   };
   for (const Row& row : kRows) {
@@ -245,7 +246,7 @@ ModelConfig with_type(const EncoderSpec& spec) {
 int32_t unused_positions(const ModelConfig& config) {
   const EncoderSpec& spec =
       encoder_spec(config.model_type, ErrorCode::kInternal, "model configuration");
-  return spec.embeddings.positions == PositionRule::kBehindPadding ? config.pad_token_id + 1 : 0;
+  return spec.embeddings.positions == PositionRule::kBehindPadding ? spec.padding_row(config) + 1 : 0;
 }
 
 }  // namespace
@@ -353,12 +354,17 @@ void ModelConfig::check(ErrorCode code, const std::string& place) const {
     bad_value(code, place, "pad_token_id", std::to_string(pad_token_id),
               "below \"vocab_size\", " + std::to_string(vocab_size));
   }
+  const int32_t padding = spec.padding_row(*this);
+  if (padding >= vocab_size) {
+    bad_value(code, place, "vocab_size", std::to_string(vocab_size),
+              fmt::format("above {}, the padding token's id in this family", padding));
+  }
   if (spec.embeddings.positions == PositionRule::kBehindPadding) {
-    if (pad_token_id < 0)
-      bad_value(code, place, "pad_token_id", "null", "a number: positions follow it");
+    if (padding < 0) bad_value(code, place, "pad_token_id", "null", "a number: positions follow it");
     if (longest_input() < 1) {
+      const char* const begin = spec.embeddings.padding_row ? "it" : "\"pad_token_id\" + 1";
       bad_value(code, place, "max_position_embeddings", std::to_string(max_position_embeddings),
-                fmt::format("above {}: positions begin at \"pad_token_id\" + 1", pad_token_id + 1));
+                fmt::format("above {}: positions begin at {}", padding + 1, begin));
     }
   }
   ops::parse_activation(hidden_act, code, place, key_of(spec, &ModelConfig::hidden_act));

@@ -26,8 +26,9 @@ struct ModelConfig {
   int32_t max_position_embeddings = 512;
   int32_t type_vocab_size = 2;
   int32_t task_type_vocab_size = 3;  // counts where use_task_id is true
+  int32_t relative_attention_num_buckets = 32;  // rows of MPNet's table of distances
   bool use_task_id = false;
-  int32_t pad_token_id = 0;  // -1: config.json says null; then no embedding row is padding
+  int32_t pad_token_id = 0;  // -1: config.json says null
   std::string hidden_act = "gelu";
   double hidden_dropout_prob = 0.1;
   double attention_probs_dropout_prob = 0.1;

@@ -15,7 +15,8 @@ const Tensor kNoTensor;
 const ops::Dropout kNoDropout;
 
 template <class Linear>
-BlockContext block_context(const PassOf<Linear>& pass, size_t layer) {
+BlockContext block_context(const PassOf<Linear>& pass, const RelativeActivations& relative,
+                           size_t layer) {
   return {.shape = pass.shape,
           .cu_seqlens = pass.cu_seqlens,
           .dropout = pass.dropout,
@@ -23,6 +24,7 @@ BlockContext block_context(const PassOf<Linear>& pass, size_t layer) {
           .layer = static_cast<int32_t>(layer),
           .block = pass.spec.block_of(static_cast<int32_t>(layer), pass.config),
           .adapter_scale = pass.adapter_scale,
+          .relative = {.rows = pass.ids.distance_rows(), .biases = relative.biases},
           .observer = pass.observer};
 }
 
@@ -95,8 +97,9 @@ void embeddings_backward(const Pass& pass, const EncoderActivations& a, const Te
   const std::vector<EmbeddingSpec> specs = pass.spec.tables(pass.config);
   for (size_t i = 0; i < specs.size(); ++i) {
     ops::embedding_backward(dy, pass.ids.of(specs[i].ids), g.embeddings[i]);  // [V,E]
-    if (specs[i].has_padding_row && pass.config.pad_token_id >= 0) {
-      ops::fill_zero(g.embeddings[i].row_range(pass.config.pad_token_id, 1));
+    const int32_t padding = pass.spec.padding_row(pass.config);
+    if (specs[i].has_padding_row && padding >= 0) {
+      ops::fill_zero(g.embeddings[i].row_range(padding, 1));
     }
   }
   pass.arena.release(mark);
@@ -156,6 +159,7 @@ EncoderActivations allocate_encoder(const PassOf<Linear>& pass, DType dtype, int
     a.embedding_norm = allocate_norm(arena, dtype, tokens, shape.hidden);
   }
   a.embedded = arena.allocate(dtype, tokens, shape.hidden);
+  a.relative = allocate_relative(arena, pass.weights.relative);
   if (keeping == Keeping::kForBackward) {
     for (int32_t i = 0; i < shape.layers; ++i) {
       a.blocks.push_back(allocate_block(arena, shape, dtype, tokens));
@@ -181,9 +185,10 @@ template <class Linear>
 void encoder_forward(const PassOf<Linear>& pass, const EncoderActivations& a,
                      const Tensor& logits) {
   embeddings_forward(pass, a);
+  relative_forward(pass.weights.relative, a.relative);
   Tensor x = a.embedded;
   for (size_t layer = 0; layer < static_cast<size_t>(pass.shape.layers); ++layer) {
-    const BlockContext context = block_context(pass, layer);
+    const BlockContext context = block_context(pass, a.relative, layer);
     block_forward(context, pass.weights.blocks[context.block], x, a.block(layer));
     x = a.block(layer).out;
   }
@@ -200,16 +205,23 @@ void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tenso
     return pass.spec.block_of(static_cast<int32_t>(layer), pass.config);
   };
   const bool to_embeddings = embeddings_learn(gradients);
-  size_t first = 0;  // the first layer that learns
-  while (!to_embeddings && first < layers && !learns(gradients.blocks[block_of(first)])) ++first;
+  const bool to_relative = !gradients.relative.table.empty();  // which every layer uses
+  size_t first = 0;  // the first layer that learns, or hands something on
+  while (!to_embeddings && !to_relative && first < layers &&
+         !learns(gradients.blocks[block_of(first)])) {
+    ++first;
+  }
 
   const size_t mark = pass.arena.mark();
+  const ops::RelativeGradients drelative =
+      to_relative ? zero_relative_gradients(pass.arena, a.relative) : ops::RelativeGradients{};
   const Tensor dx = pass.arena.allocate(a.embedded.dtype, dlogits.rows, pass.shape.hidden);
   head_backward(pass, a.head_input, dlogits, dx, add_to_matrices, gradients);
   if (done) done(std::nullopt);
   size_t block_before = pass.weights.blocks.size();
   for (size_t layer = layers; layer-- > first;) {
-    BlockContext context = block_context(pass, layer);
+    BlockContext context = block_context(pass, a.relative, layer);
+    context.drelative = drelative;
     // Layers that share weights add to the gradients of the first of them that was here.
     context.add_to_matrices = add_to_matrices || context.block == block_before;
     context.wants_dx = to_embeddings || layer > first;
@@ -219,6 +231,7 @@ void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tenso
                    gradients.blocks[context.block]);
     if (done && (layer == 0 || block_of(layer - 1) != context.block)) done(context.block);
   }
+  if (to_relative) relative_backward(drelative, add_to_matrices, gradients.relative);
   if (to_embeddings) embeddings_backward(pass, a, dx, add_to_matrices, gradients);
   pass.arena.release(mark);
 }

@@ -42,6 +42,10 @@ bool EncoderSpec::has_projection(const ModelConfig& config) const {
   return embeddings.always_projected || config.*embeddings.width != config.hidden_size;
 }
 
+int32_t EncoderSpec::padding_row(const ModelConfig& config) const {
+  return embeddings.padding_row.value_or(config.pad_token_id);
+}
+
 size_t EncoderSpec::block_of(int32_t layer, const ModelConfig& config) const {
   // As transformers' AlbertTransformer has it.
   const double layers_a_block =

@@ -9,6 +9,7 @@
 // Source of every family: transformers 4.57, models/NAME/{modeling,configuration}_NAME.py.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -38,25 +39,41 @@ struct EmbeddingSpec {
   std::string_view module;     // below the base model, e.g. "embeddings.word_embeddings"
   int32_t ModelConfig::*rows;  // the config value that says how many
   EmbeddingIds ids;
-  bool has_padding_row = false;          // row pad_token_id starts as zeros and gets no gradient
+  bool has_padding_row = false;          // padding_row() starts as zeros and gets no gradient
   bool ModelConfig::*only_if = nullptr;  // the table is there where this is true; null: always
 };
 
 // Where positions begin in a window.
 enum class PositionRule {
   kFromZero,       // 0, 1, 2 ...
-  kBehindPadding,  // pad_token_id + 1, and one more for each token that is not [PAD]; [PAD]s are at
-                   // pad_token_id
+  kBehindPadding,  // padding_row() + 1, and one more for each token of another id; tokens of that
+                   // id are at padding_row()
 };
 
 // Tables are summed in this order, then LayerNorm, dropout and, where there is one, a projection.
 struct EmbeddingsSpec {
   std::vector<EmbeddingSpec> tables;  // word embeddings first; in the order of HF's modules
   PositionRule positions = PositionRule::kFromZero;
+  std::optional<int32_t> padding_row;  // whatever pad_token_id says
   std::string_view norm;
   int32_t ModelConfig::*width = &ModelConfig::hidden_size;  // E
   std::string_view projection;                              // a linear layer, E -> H; "": none
   bool always_projected = false;                            // false: only where E is not H
+};
+
+// What is added to attention's scores by how far two tokens are apart.
+enum class RelativeKind {
+  kNone,
+  kBiases,  // a number a head (Raffel et al. 2020): table [R,A], added unscaled
+};
+
+constexpr int32_t kDistanceBuckets = 32;  // of kBiases; the table may have more rows, of no use
+
+// One table for all layers, R rows for buckets of distances.
+struct RelativeSpec {
+  RelativeKind kind = RelativeKind::kNone;
+  std::string_view table;                // below the base model
+  int32_t ModelConfig::*rows = nullptr;  // R
 };
 
 // What a module of a block is for.
@@ -89,8 +106,8 @@ constexpr BlockLinear kAllBlockLinears[kBlockLinears] = {
     BlockLinear::kOutput};
 const char* block_linear_name(BlockLinear linear);  // "qkv", "attention_output", ...
 
-// A module that is a linear layer of a block, or a part of one: its rows [out,in] are the layer's from
-// first_output on.
+// A module that is a linear layer of a block, or a part of one: its rows [out,in] are the layer's
+// from first_output on.
 struct BlockLinearModule {
   std::string_view name;  // below the block's module
   BlockLinear linear;
@@ -130,11 +147,14 @@ struct EncoderSpec {
   EmbeddingsSpec embeddings;
   LayersSpec layers;
   BlockSpec block;
+  RelativeSpec relative;
   std::vector<DropoutRow> dropout;  // sites that are not listed have none
   std::string_view head;
 
   std::vector<EmbeddingSpec> tables(const ModelConfig& config) const;  // those that are there
   bool has_projection(const ModelConfig& config) const;
+  // Of the words' table, and where positions begin behind it; below 0: there is none.
+  int32_t padding_row(const ModelConfig& config) const;
   // Whose weights a layer runs with.
   size_t block_of(int32_t layer, const ModelConfig& config) const;
   // Below base_prefix.

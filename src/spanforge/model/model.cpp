@@ -165,7 +165,8 @@ QuestionAnsweringModel QuestionAnsweringModel::create(const ModelConfig& config,
   impl->allocate_weights();
   for (const Parameter& parameter : impl->table.rows) {
     const Tensor weights = parameter_view(parameter, impl->weights());
-    const bool by_inputs = spread == MatrixSpread::kInputs && !parameter.embedding;
+    const bool by_inputs =
+        spread == MatrixSpread::kInputs && parameter.init != Parameter::Init::kRows;
     initialize_parameter(
         parameter,
         by_inputs ? 1 / std::sqrt(static_cast<double>(weights.cols)) : config.initializer_range,

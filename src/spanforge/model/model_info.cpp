@@ -37,7 +37,9 @@ MemoryEstimate estimate_weights(const ModelConfig& config, Precision precision) 
 std::string part_of(const EncoderSpec& spec, const Parameter& parameter) {
   if (parameter.name.starts_with(spec.head)) return std::string(spec.head);
   const std::string layers = std::string(spec.base_prefix) + std::string(spec.layers.module);
-  return parameter.name.starts_with(layers) ? "encoder" : "embeddings";
+  const std::string relative = std::string(spec.base_prefix) + std::string(spec.relative.table);
+  const bool is_relative = !spec.relative.table.empty() && parameter.name.starts_with(relative);
+  return is_relative || parameter.name.starts_with(layers) ? "encoder" : "embeddings";
 }
 
 // Its weights are there, of the right shapes and finite? Returns whether the head is among them.

@@ -48,6 +48,10 @@ class TableBuilder {
         table_.block_ends[block] = aligned(end_);
       }
     }
+    // It is whole when the first layer's backward is done, and belongs to the layers that use it.
+    const bool any_layer_learns =
+        std::find(block_learns_.begin(), block_learns_.end(), true) != block_learns_.end();
+    if (any_layer_learns == trainable_) add_relative();
     const bool projected = spec_.has_projection(config_);
     const std::string projection = base(spec_.embeddings.projection);
     if (trainable_ && projected) {
@@ -88,6 +92,15 @@ class TableBuilder {
     block.attention_norm = norm_of_block(BlockRole::kAttentionNorm);
     block.attention_output = linear_of_block(BlockLinear::kAttentionOutput);
     block.qkv = linear_of_block(BlockLinear::kQkv);
+  }
+
+  void add_relative() {
+    const RelativeSpec& relative = spec_.relative;
+    if (relative.kind == RelativeKind::kNone) return;
+    table_.parts.relative.table =
+        rows_of_table(relative.table, config_.*relative.rows, config_.num_attention_heads);
+    // transformers takes every name with "bias" in it for one.
+    table_.rows.back().decays = false;
   }
 
   void add_adapters(size_t index, BlockPart<Slot>& block) {
@@ -156,6 +169,7 @@ class TableBuilder {
         modules.push_back(prefix + std::string(module.name));
       }
     }
+    modules.push_back(base(spec_.relative.table));
     modules.emplace_back(spec_.head);
     KeyedMap<std::string_view, size_t> place;
     for (size_t i = 0; i < modules.size(); ++i) place.emplace(modules[i], i);
@@ -197,14 +211,17 @@ class TableBuilder {
     return part;
   }
 
-  Slot embedding(const EmbeddingSpec& embedding, int64_t width) {
-    const int64_t rows = config_.*embedding.rows;
+  Slot rows_of_table(std::string_view module, int64_t rows, int64_t width) {
     align();
     const Slot slot{end_, rows, width};
-    add(base(embedding.module) + ".weight", {rows, width}, Parameter::Init::kNormal,
-        /*decays=*/true);
+    add(base(module) + ".weight", {rows, width}, Parameter::Init::kRows, /*decays=*/true);
+    return slot;
+  }
+
+  Slot embedding(const EmbeddingSpec& embedding, int64_t width) {
+    const Slot slot = rows_of_table(embedding.module, config_.*embedding.rows, width);
     table_.rows.back().embedding = true;
-    if (embedding.has_padding_row) table_.rows.back().zero_row = config_.pad_token_id;
+    if (embedding.has_padding_row) table_.rows.back().zero_row = spec_.padding_row(config_);
     return slot;
   }
 

@@ -55,12 +55,18 @@ struct BlockPart {
   NormPart<T> output_norm;
   std::array<std::vector<AdapterPart<T>>, 4> adapters;  // by BlockLinear
 };
+// The table of terms by distance that all layers share (relative.h).
+template <class T>
+struct RelativePart {
+  T table;  // [R,A]
+};
 template <class T, class Linear = LinearPart<T>>
 struct ModelParts {
   std::vector<T> embeddings;                 // [rows,E], in the order of EncoderSpec::tables()
   NormPart<T> embedding_norm;                // [1,E]
   std::optional<LinearPart<T>> projection;   // [H,E]
   std::vector<AdapterPart<T>> projection_adapters;
+  RelativePart<T> relative;                  // empty where there is none
   std::vector<BlockPart<T, Linear>> blocks;  // that have weights of their own
   LinearPart<T> head;                        // [2,H]
 };
@@ -91,6 +97,7 @@ ModelParts<U, To> map_parts(const ModelParts<T, From>& from, const Plain& plain,
   for (const T& table : from.embeddings) to.embeddings.push_back(plain(table));
   to.embedding_norm = norm(from.embedding_norm);
   if (from.projection) to.projection = matrix(*from.projection);
+  to.relative.table = plain(from.relative.table);
   for (size_t i = 0; i < from.blocks.size(); ++i) {
     const BlockPart<T, From>& block = from.blocks[i];
     BlockPart<U, To>& made = to.blocks.emplace_back();
