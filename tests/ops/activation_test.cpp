@@ -175,6 +175,56 @@ TEST(Activation, GivesTheSameBitsOnAnyThreadCount) {
   expect_same(db1, db5, "dbias");
 }
 
+TEST(GatedActivation, EqualsReferenceForwardAndBackwardOnAwkwardShapes) {
+  const uint64_t seed = testing::test_seed();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  for_each_target([&](const std::string&) {
+    for (const DType dtype : {DType::kF32, DType::kBF16}) {
+      for (const int64_t n : awkward_lengths()) {
+        for (const Activation activation : kAll) {
+          SCOPED_TRACE(std::string(dtype_name(dtype)) + " n " + std::to_string(n) + " activation " +
+                       std::to_string(static_cast<int>(activation)));
+          CounterStream stream(seed + static_cast<uint64_t>(n));
+          const int64_t rows = n % 2 == 0 ? 3 : 35;
+          const Matrix x = rounded(random_matrix(stream, rows, 2 * n, 2), dtype);
+          const Matrix dy = rounded(random_matrix(stream, rows, n), dtype);
+          Matrix y(rows, n), dx(rows, 2 * n);
+          for (int64_t t = 0; t < rows; ++t) {
+            for (int64_t j = 0; j < n; ++j) {
+              const double u = x(t, j), g = x(t, n + j);
+              y(t, j) = reference(activation, u) * g;
+              dx(t, j) = dy(t, j) * g * slope(activation, u);
+              dx(t, n + j) = dy(t, j) * reference(activation, u);
+            }
+          }
+          const double tolerance = dtype == DType::kBF16 ? 0x1p-7 : 1e-5;
+          const Buffer xb(dtype, x, n % 3, 1), yb(dtype, rows, n, 2, 1);
+          gated_activation(xb, activation, yb);
+          expect_near(yb.matrix(), y, 1e-6, tolerance, "y");
+          const Buffer dyb(dtype, dy, 1, 2), dxb(dtype, rows, 2 * n, 1, 1);
+          gated_activation_backward(dyb, xb, activation, dxb);
+          expect_near(dxb.matrix(), dx, 1e-5, tolerance, "dx");
+          expect_near(xb.matrix(), x, 0, 0, "x");
+          for (const Buffer* b : {&yb, &dxb}) b->check_padding();
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  });
+}
+
+TEST(GatedActivation, RefusesShapesThatDoNotFit) {
+  const Buffer x(DType::kF32, 2, 6), odd(DType::kF32, 2, 5), y(DType::kF32, 2, 3);
+  const Buffer narrow(DType::kBF16, 2, 3), wide(DType::kF32, 2, 6);
+  const auto refuses = [](const auto& call) { testing::expect_error(ErrorCode::kInternal, call); };
+  refuses([&] { gated_activation(odd, Activation::kGelu, y); });
+  refuses([&] { gated_activation(x, Activation::kGelu, narrow); });
+  refuses([&] { gated_activation(x, Activation::kGelu, wide); });
+  refuses([&] { gated_activation_backward(y, odd, Activation::kGelu, wide); });
+  refuses([&] { gated_activation_backward(y, x, Activation::kGelu, y); });
+  refuses([&] { gated_activation_backward(y, x, Activation::kGelu, x); });
+}
+
 TEST(Activation, RefusesShapesThatDoNotFit) {
   const Buffer x(DType::kF32, 2, 3), y(DType::kBF16, 2, 3), bias(DType::kF32, 1, 4);
   testing::expect_error(ErrorCode::kInternal,

@@ -256,6 +256,37 @@ TEST(LayerNorm, GivesTheSameBitsOnAnyThreadCount) {
   expect_same(one.dbias, five.dbias, "dbias");
 }
 
+TEST(LayerNorm, HasNoBetaWhereThatIsEmpty) {
+  for_each_target([&](const std::string&) {
+    for (const DType dtype : {DType::kF32, DType::kBF16}) {
+      CounterStream stream(6);
+      constexpr int64_t kRows = 7, kN = 45;
+      std::vector<uint64_t> keys;
+      const LayerNormCase c = random_case(stream, kRows, kN, dtype, keys, 0);
+      const Buffer x(dtype, c.x), dy(dtype, c.residual), gamma(DType::kF32, c.gamma);
+      const Buffer z(dtype, kRows, kN), mean(DType::kF32, 1, kRows), rstd(DType::kF32, 1, kRows);
+      const LayerNormSaved saved{z, mean, rstd};
+      const Buffer zero(DType::kF32, Matrix(1, kN)), with(dtype, kRows, kN), y(dtype, kRows, kN);
+      bias_dropout_residual_layer_norm(x, Tensor{}, {}, Tensor{}, gamma, zero, 1e-5f, saved, with);
+      bias_dropout_residual_layer_norm(x, Tensor{}, {}, Tensor{}, gamma, {}, 1e-5f, saved, y);
+      expect_same(y, with, "y");
+      const Buffer dz(dtype, kRows, kN), dz_with(dtype, kRows, kN);
+      const Buffer dgamma(DType::kF32, c.beta), dgamma_with(DType::kF32, c.beta);
+      const Buffer dbeta(DType::kF32, c.beta);
+      bias_dropout_residual_layer_norm_backward(dy, saved, {}, gamma, dz, Tensor{}, dgamma,
+                                                Tensor{}, Tensor{});
+      bias_dropout_residual_layer_norm_backward(dy, saved, {}, gamma, dz_with, Tensor{},
+                                                dgamma_with, dbeta, Tensor{});
+      expect_same(dz, dz_with, "dz");
+      expect_same(dgamma, dgamma_with, "dgamma");
+      testing::expect_error(ErrorCode::kInternal, [&] {
+        bias_dropout_residual_layer_norm_backward(dy, saved, {}, gamma, dz, Tensor{}, Tensor{},
+                                                  dbeta, Tensor{});
+      });
+    }
+  });
+}
+
 TEST(LayerNorm, RefusesDropoutWithoutMemoryForDx) {
   const Buffer m(DType::kF32, 2, 8), v(DType::kF32, 1, 8), row(DType::kF32, 1, 2);
   const std::vector<uint64_t> keys = {1, 2};

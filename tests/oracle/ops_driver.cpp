@@ -15,6 +15,7 @@
 #include "spanforge/ops/layer_norm.h"
 #include "spanforge/ops/linear.h"
 #include "spanforge/ops/optimizer.h"
+#include "spanforge/ops/rotary.h"
 #include "spanforge/ops/sgd.h"
 #include "spanforge/ops/span_loss.h"
 
@@ -104,6 +105,51 @@ Matrices attention(Matrices in) {
   return out;
 }
 
+// {heads, scale, reach}, cu_seqlens, rows by distance, keys, queries, biases, qkv, dout -> out,
+// dqkv, dkeys, dqueries, dbiases; a table of one element is none
+Matrices attention_by_distance(Matrices in) {
+  const std::vector<int32_t> cu_seqlens = in[1].integers(), rows = in[2].integers();
+  const auto heads = static_cast<int32_t>(in[0].values[0]);
+  Matrix &qkv = in[6], &dout = in[7];
+  Matrices out = {like(dout), like(qkv), like(in[3]), like(in[4]), like(in[5])};
+  Matrix lse(heads, qkv.rows);
+  ops::AttentionShape shape{
+      cu_seqlens, heads, in[0].values[1], static_cast<int32_t>(in[0].values[2]), {}};
+  ops::RelativeGradients gradients;
+  const auto add_term = [&](size_t table, Tensor& term, size_t gradient, Tensor& to) {
+    if (in[table].values.size() == 1) return;
+    shape.relative.rows = rows;
+    term = in[table].tensor();
+    to = out[gradient].tensor();
+  };
+  add_term(3, shape.relative.keys, 2, gradients.keys);
+  add_term(4, shape.relative.queries, 3, gradients.queries);
+  add_term(5, shape.relative.biases, 4, gradients.biases);
+  ops::attention(qkv.tensor(), shape, {}, out[0].tensor(), lse.tensor());
+  ops::attention_backward(dout.tensor(), qkv.tensor(), out[0].tensor(), lse.tensor(), shape, {},
+                          out[1].tensor(), gradients);
+  return out;
+}
+
+// {heads, theta}, cu_seqlens, qkv, dqkv -> both turned
+Matrices rotary(Matrices in) {
+  const std::vector<int32_t> cu_seqlens = in[1].integers();
+  const auto heads = static_cast<int32_t>(in[0].values[0]);
+  const ops::RotaryAngles angles(in[0].values[1], in[2].cols / 3 / heads, in[2].rows);
+  ops::rotate_queries_and_keys(in[2].tensor(), cu_seqlens, heads, angles);
+  ops::rotate_queries_and_keys_backward(in[3].tensor(), cu_seqlens, heads, angles);
+  return {in[2], in[3]};
+}
+
+// {activation}, x, dy -> y, dx
+Matrices gated_activation(Matrices in) {
+  const auto which = static_cast<ops::Activation>(in[0].values[0]);
+  Matrices out = {like(in[2]), like(in[1])};
+  ops::gated_activation(in[1].tensor(), which, out[0].tensor());
+  ops::gated_activation_backward(in[2].tensor(), in[1].tensor(), which, out[1].tensor());
+  return out;
+}
+
 // table, ids, dy -> y, dtable
 Matrices embedding(Matrices in) {
   const std::vector<int32_t> ids = in[1].integers();
@@ -182,6 +228,9 @@ Matrices run(const std::string& operation, Matrices in) {
   if (operation == "activation") return activation(std::move(in));
   if (operation == "layer_norm") return layer_norm(std::move(in));
   if (operation == "attention") return attention(std::move(in));
+  if (operation == "attention_by_distance") return attention_by_distance(std::move(in));
+  if (operation == "rotary") return rotary(std::move(in));
+  if (operation == "gated_activation") return gated_activation(std::move(in));
   if (operation == "embedding") return embedding(std::move(in));
   if (operation == "span_loss") return span_loss(std::move(in));
   if (operation == "adamw") return adamw(std::move(in));

@@ -15,6 +15,10 @@ import tempfile
 import numpy as np
 import torch
 import torch.nn.functional as F
+from transformers import DebertaV2Config, ModernBertConfig, MPNetConfig
+from transformers.models.deberta_v2 import modeling_deberta_v2 as deberta
+from transformers.models.modernbert import modeling_modernbert as modernbert
+from transformers.models.mpnet import modeling_mpnet as mpnet
 from transformers.optimization import Adafactor
 
 parser = argparse.ArgumentParser()
@@ -120,6 +124,118 @@ def check_attention():
         compare(f"attention {heads} x {size}", got, [out, qkv.grad], 5e-6)
 
 
+def run_by_distance(heads, scale, reach, lengths, rows, keys, queries, biases, qkv, dout):
+    none = np.zeros(1)
+    tables = [none if t is None else t for t in (keys, queries, biases)]
+    inputs = [np.array([heads, scale, reach]), np.cumsum([0] + lengths), rows, *tables, qkv, dout]
+    return run("attention_by_distance", inputs)
+
+
+def split_heads(qkv, heads):
+    """q, k, v [1, heads, tokens, D] of qkv [tokens, 3 H]."""
+    tokens, width = qkv.shape
+    return (t.view(tokens, heads, -1).transpose(0, 1)[None] for t in qkv.split(width // 3, dim=1))
+
+
+def check_modernbert_attention():
+    """Its rotary positions, and its attention with the mask its model makes for the local window."""
+    for heads, size, local, lengths in [(4, 16, 10, [1, 30, 77]), (2, 64, 128, [300, 5]), (3, 20, 2, [50, 129])]:
+        hidden, tokens = heads * size, sum(lengths)
+        config = ModernBertConfig(hidden_size=hidden, num_attention_heads=heads, local_attention=local,
+                                  num_hidden_layers=2, intermediate_size=8, vocab_size=16, pad_token_id=0,
+                                  attn_implementation="eager")
+        model = modernbert.ModernBertModel(config)
+        attention = model.layers[1].attn  # a local one
+        assert attention.local_attention == (local // 2, local // 2)
+        qkv, dout = leaf(tokens, 3 * hidden), torch.randn(tokens, hidden)
+        outs, turned = [], []
+        for window in torch.split(qkv, lengths):
+            n = len(window)
+            q, k, v = split_heads(window, heads)
+            positions = torch.arange(n)[None]
+            q, k = modernbert.apply_rotary_pos_emb(q, k, *attention.rotary_emb(q, positions))
+            turned.append(torch.cat([t[0].transpose(0, 1).reshape(n, hidden) for t in (q, k, v)], dim=1))
+            everything, mask = model._update_attention_mask(torch.ones(1, n, dtype=torch.long), False)
+            outs.append(modernbert.eager_attention_forward(
+                attention, window.view(1, n, 3, heads, size), everything, mask, positions,
+                attention.local_attention, 1, hidden)[0][0])
+        out, turned = torch.cat(outs), torch.cat(turned)
+        dturned = torch.randn(tokens, 3 * hidden)
+        (dback,) = torch.autograd.grad(turned, qkv, dturned, retain_graph=True)
+        ends, theta = np.cumsum([0] + lengths), config.local_rope_theta
+        ours = run("rotary", [np.array([heads, theta]), ends, qkv, dturned])
+        compare(f"rotary {heads} x {size}", ours, [turned, dback], 1e-6)
+        out.backward(dout)
+        none = np.zeros(1)
+        result = run_by_distance(heads, size**-0.5, local // 2, lengths, none, None, None, None, ours[0], dout)
+        dqkv = run("rotary", [np.array([heads, theta]), ends, ours[0], result[1]])[1]
+        compare(f"local attention {heads} x {size}, {local}", [result[0], dqkv], [out, qkv.grad], 5e-6)
+
+
+def check_deberta_attention():
+    for heads, size, buckets, longest, types in [(4, 16, 16, 64, "p2c|c2p"), (2, 64, 256, 512, "p2c|c2p"),
+                                                 (3, 20, 8, 30, "c2p"), (2, 16, -1, 40, "p2c")]:
+        hidden, n = heads * size, 300
+        config = DebertaV2Config(hidden_size=hidden, num_attention_heads=heads, relative_attention=True,
+                                 position_buckets=buckets, max_position_embeddings=longest, share_att_key=True,
+                                 pos_att_type=types.split("|"), norm_rel_ebd="layer_norm")
+        attention = deberta.DisentangledSelfAttention(config).eval()
+        span = attention.pos_ebd_size
+        x, table = torch.randn(n, hidden), torch.randn(2 * span, hidden)
+        names = ("query_proj", "key_proj", "value_proj")
+        # What the projections give is taken as it leaves them, so that its gradients are compared.
+        seen = {name: [] for name in names}
+        for name in names:
+            def keep(_, __, output, name=name):
+                output.retain_grad()
+                seen[name].append(output)
+            getattr(attention, name).register_forward_hook(keep)
+        out = attention(x[None], torch.ones(1, 1, n, n), rel_embeddings=table)[0][0]
+        dout = torch.randn(n, hidden)
+        out.backward(dout)
+        # First the tokens', then the table's.
+        qkv = torch.cat([seen[name][0][0] for name in names], dim=1)
+        dqkv = torch.cat([seen[name][0].grad[0] for name in names], dim=1)
+        keys = seen["key_proj"][1] if "c2p" in types else None
+        queries = seen["query_proj"][1] if "p2c" in types else None
+        distances = torch.arange(1 - n, n)
+        bucket = deberta.make_log_bucket_position(distances, buckets, longest) if buckets > 0 else distances
+        rows = torch.clamp(bucket.long() + span, 0, 2 * span - 1)
+        scale = (size * (1 + len(config.pos_att_type))) ** -0.5
+        got = run_by_distance(heads, scale, -1, [n], rows,
+                              *(None if t is None else t[0] for t in (keys, queries)), None, qkv, dout)
+        tables = [(ours, theirs) for ours, theirs in ((got[2], keys), (got[3], queries)) if theirs is not None]
+        compare(f"disentangled attention {heads} x {size}, {types}", got[:2] + [t[0] for t in tables],
+                [out, dqkv] + [t[1].grad[0] for t in tables], 1e-5)
+
+
+def check_mpnet_attention():
+    for heads, size, n in [(4, 16, 200), (3, 20, 31)]:
+        hidden = heads * size
+        encoder = mpnet.MPNetEncoder(MPNetConfig(hidden_size=hidden, num_attention_heads=heads, num_hidden_layers=1))
+        qkv, dout = leaf(n, 3 * hidden), torch.randn(n, hidden)
+        q, k, v = split_heads(qkv, heads)
+        bias = encoder.compute_position_bias(qkv[None])
+        out = (torch.softmax(q @ k.transpose(2, 3) / math.sqrt(size) + bias, -1) @ v)[0]
+        out = out.transpose(0, 1).reshape(n, hidden)
+        out.backward(dout)
+        weight = encoder.relative_attention_bias.weight  # [32, heads]
+        rows = mpnet.MPNetEncoder.relative_position_bucket(-torch.arange(1 - n, n), num_buckets=32)
+        got = run_by_distance(heads, size**-0.5, -1, [n], rows, None, None, weight.T, qkv, dout)
+        compare(f"attention with biases {heads} x {size}", got[:2] + [got[4]], [out, qkv.grad, weight.grad.T], 1e-5)
+
+
+def check_gated_activation():
+    for number, (name, function) in enumerate(
+        [("gelu", F.gelu), ("gelu_new", lambda v: F.gelu(v, approximate="tanh")), ("relu", F.relu)]
+    ):
+        x, dy = leaf(90, 2 * 77, scale=3), torch.randn(90, 77)
+        u, g = x.chunk(2, dim=-1)
+        y = function(u) * g
+        y.backward(dy)
+        compare(f"gated {name}", run("gated_activation", [np.array([number]), x, dy]), [y, x.grad], 2e-6)
+
+
 def check_embedding():
     table, ids, dy = leaf(40, 50), torch.randint(0, 40, (200,)), torch.randn(200, 50)
     y = F.embedding(ids, table)
@@ -209,8 +325,9 @@ def check_adafactor():
         compare(name, got, [parameter, *(state[key] for key in kept), state["RMS"].reshape(1)], 1e-6)
 
 
-for check in (check_linear, check_activations, check_layer_norm, check_attention, check_embedding,
-              check_span_loss, check_adamw, check_sgd, check_adafactor):
+for check in (check_linear, check_activations, check_layer_norm, check_attention,
+              check_modernbert_attention, check_deberta_attention, check_mpnet_attention, check_gated_activation,
+              check_embedding, check_span_loss, check_adamw, check_sgd, check_adafactor):
     check()
 if arguments.self_test:
     print(f"self-test: {seen} of {planted} planted faults were seen")

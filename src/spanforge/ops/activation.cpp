@@ -38,6 +38,27 @@ void backward(const Tensor& dy, const Tensor& z, Activation activation, const Te
   if (!dbias.empty()) add_partials(partials, blocks, n, dbias.as<float>());
 }
 
+template <class T>
+void gated_forward(const Tensor& x, Activation activation, const Tensor& y) {
+  parallel_rows(y.rows, 4, x.cols, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      gated_activation_kernel(activation, x.row<T>(t), x.row<T>(t) + y.cols, y.cols, y.row<T>(t));
+    }
+  });
+}
+
+template <class T>
+void gated_backward(const Tensor& dy, const Tensor& x, Activation activation, const Tensor& dx) {
+  const int64_t n = dy.cols;
+  parallel_rows(dy.rows, 4, x.cols, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      const T* const u = x.row<T>(t);
+      T* const du = dx.row<T>(t);
+      gated_activation_backward_kernel(activation, dy.row<T>(t), u, u + n, n, du, du + n);
+    }
+  });
+}
+
 }  // namespace
 
 Activation parse_activation(std::string_view hf_name, ErrorCode code, const std::string& place,
@@ -71,6 +92,34 @@ void bias_activation_backward(const Tensor& dy, const Tensor& z, Activation acti
     backward<float>(dy, z, activation, dx, dbias);
   } else {
     backward<bf16>(dy, z, activation, dx, dbias);
+  }
+}
+
+void gated_activation(const Tensor& x, Activation activation, const Tensor& y) {
+  constexpr const char* kOp = "gated_activation";
+  require_float(kOp, "x", x);
+  require(kOp, x.cols % 2 == 0, "x has two halves");
+  require_matrix(kOp, "x", x, x.rows, x.cols, x.dtype);
+  require_matrix(kOp, "y", y, x.rows, x.cols / 2, x.dtype);
+  if (x.dtype == DType::kF32) {
+    gated_forward<float>(x, activation, y);
+  } else {
+    gated_forward<bf16>(x, activation, y);
+  }
+}
+
+void gated_activation_backward(const Tensor& dy, const Tensor& x, Activation activation,
+                               const Tensor& dx) {
+  constexpr const char* kOp = "gated_activation_backward";
+  require_float(kOp, "dy", dy);
+  require_matrix(kOp, "dy", dy, dy.rows, dy.cols, dy.dtype);
+  require_matrix(kOp, "x", x, dy.rows, 2 * dy.cols, dy.dtype);
+  require_matrix(kOp, "dx", dx, dy.rows, 2 * dy.cols, dy.dtype);
+  require(kOp, dx.empty() || dx.data != x.data, "x and dx must not be one memory");
+  if (dy.dtype == DType::kF32) {
+    gated_backward<float>(dy, x, activation, dx);
+  } else {
+    gated_backward<bf16>(dy, x, activation, dx);
   }
 }
 

@@ -94,27 +94,53 @@ void backward(const T* dy, const T* z, int64_t n, T* dx, float* HWY_RESTRICT dbi
   });
 }
 
-template <class T>
-void forward_any(Activation activation, const float* bias, int64_t n, T* x, T* y) {
+template <class A, class T>
+void gated_forward(const T* u, const T* g, int64_t n, T* HWY_RESTRICT y) {
+  for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
+    store(hn::Mul(A::value(load(u + j, part)), load(g + j, part)), y + j, part);
+  });
+}
+
+template <class A, class T>
+void gated_backward(const T* dy, const T* u, const T* g, int64_t n, T* HWY_RESTRICT du,
+                    T* HWY_RESTRICT dg) {
+  for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
+    const V d = load(dy + j, part);
+    const V x = load(u + j, part);
+    store(hn::Mul(hn::Mul(d, load(g + j, part)), A::slope(x)), du + j, part);
+    store(hn::Mul(d, A::value(x)), dg + j, part);
+  });
+}
+
+// Calls body(Gelu{}) or its like.
+template <class Body>
+HWY_INLINE void with_activation(Activation activation, const Body& body) {
   switch (activation) {
     case Activation::kGelu:
-      return forward<Gelu>(bias, n, x, y);
+      return body(Gelu{});
     case Activation::kGeluTanh:
-      return forward<GeluTanh>(bias, n, x, y);
+      return body(GeluTanh{});
     case Activation::kRelu:
-      return forward<Relu>(bias, n, x, y);
+      return body(Relu{});
   }
+}
+
+template <class T>
+void forward_any(Activation activation, const float* bias, int64_t n, T* x, T* y) {
+  with_activation(activation, [&](auto a) { forward<decltype(a)>(bias, n, x, y); });
 }
 template <class T>
 void backward_any(Activation activation, const T* dy, const T* z, int64_t n, T* dx, float* dbias) {
-  switch (activation) {
-    case Activation::kGelu:
-      return backward<Gelu>(dy, z, n, dx, dbias);
-    case Activation::kGeluTanh:
-      return backward<GeluTanh>(dy, z, n, dx, dbias);
-    case Activation::kRelu:
-      return backward<Relu>(dy, z, n, dx, dbias);
-  }
+  with_activation(activation, [&](auto a) { backward<decltype(a)>(dy, z, n, dx, dbias); });
+}
+template <class T>
+void gated_forward_any(Activation activation, const T* u, const T* g, int64_t n, T* y) {
+  with_activation(activation, [&](auto a) { gated_forward<decltype(a)>(u, g, n, y); });
+}
+template <class T>
+void gated_backward_any(Activation activation, const T* dy, const T* u, const T* g, int64_t n,
+                        T* du, T* dg) {
+  with_activation(activation, [&](auto a) { gated_backward<decltype(a)>(dy, u, g, n, du, dg); });
 }
 
 }  // namespace
@@ -133,6 +159,20 @@ void backward_bf16(Activation activation, const bf16* dy, const bf16* z, int64_t
                    float* dbias) {
   backward_any(activation, dy, z, n, dx, dbias);
 }
+void gated_forward_f32(Activation activation, const float* u, const float* g, int64_t n, float* y) {
+  gated_forward_any(activation, u, g, n, y);
+}
+void gated_forward_bf16(Activation activation, const bf16* u, const bf16* g, int64_t n, bf16* y) {
+  gated_forward_any(activation, u, g, n, y);
+}
+void gated_backward_f32(Activation activation, const float* dy, const float* u, const float* g,
+                        int64_t n, float* du, float* dg) {
+  gated_backward_any(activation, dy, u, g, n, du, dg);
+}
+void gated_backward_bf16(Activation activation, const bf16* dy, const bf16* u, const bf16* g,
+                         int64_t n, bf16* du, bf16* dg) {
+  gated_backward_any(activation, dy, u, g, n, du, dg);
+}
 
 }  // namespace spanforge::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -144,6 +184,10 @@ HWY_EXPORT(forward_f32);
 HWY_EXPORT(forward_bf16);
 HWY_EXPORT(backward_f32);
 HWY_EXPORT(backward_bf16);
+HWY_EXPORT(gated_forward_f32);
+HWY_EXPORT(gated_forward_bf16);
+HWY_EXPORT(gated_backward_f32);
+HWY_EXPORT(gated_backward_bf16);
 
 void activation_kernel(Activation activation, const float* bias, int64_t n, float* x, float* y) {
   HWY_DYNAMIC_DISPATCH(forward_f32)(activation, bias, n, x, y);
@@ -158,6 +202,22 @@ void activation_backward_kernel(Activation activation, const float* dy, const fl
 void activation_backward_kernel(Activation activation, const bf16* dy, const bf16* z, int64_t n,
                                 bf16* dx, float* dbias) {
   HWY_DYNAMIC_DISPATCH(backward_bf16)(activation, dy, z, n, dx, dbias);
+}
+void gated_activation_kernel(Activation activation, const float* u, const float* g, int64_t n,
+                             float* y) {
+  HWY_DYNAMIC_DISPATCH(gated_forward_f32)(activation, u, g, n, y);
+}
+void gated_activation_kernel(Activation activation, const bf16* u, const bf16* g, int64_t n,
+                             bf16* y) {
+  HWY_DYNAMIC_DISPATCH(gated_forward_bf16)(activation, u, g, n, y);
+}
+void gated_activation_backward_kernel(Activation activation, const float* dy, const float* u,
+                                      const float* g, int64_t n, float* du, float* dg) {
+  HWY_DYNAMIC_DISPATCH(gated_backward_f32)(activation, dy, u, g, n, du, dg);
+}
+void gated_activation_backward_kernel(Activation activation, const bf16* dy, const bf16* u,
+                                      const bf16* g, int64_t n, bf16* du, bf16* dg) {
+  HWY_DYNAMIC_DISPATCH(gated_backward_bf16)(activation, dy, u, g, n, du, dg);
 }
 
 }  // namespace spanforge::ops

@@ -17,4 +17,15 @@ void activation_backward_kernel(Activation activation, const float* dy, const fl
 void activation_backward_kernel(Activation activation, const bf16* dy, const bf16* z, int64_t n,
                                 bf16* dx, float* dbias);
 
+// One row of a gated activation: y = act(u) * g, with n of each.
+void gated_activation_kernel(Activation activation, const float* u, const float* g, int64_t n,
+                             float* y);
+void gated_activation_kernel(Activation activation, const bf16* u, const bf16* g, int64_t n,
+                             bf16* y);
+// du = dy * g * act'(u), dg = dy * act(u).
+void gated_activation_backward_kernel(Activation activation, const float* dy, const float* u,
+                                      const float* g, int64_t n, float* du, float* dg);
+void gated_activation_backward_kernel(Activation activation, const bf16* dy, const bf16* u,
+                                      const bf16* g, int64_t n, bf16* du, bf16* dg);
+
 }  // namespace spanforge::ops

@@ -3,8 +3,8 @@
 // there is no mask and no padding. softmax(Q K^T / sqrt(D)) with dropout on the probabilities.
 // The backward recomputes probabilities from q, k and the saved log-sum-exp; no S x S tensor
 // outlives a window and head.
-// Scores may depend on how far two tokens are apart: only near tokens are seen (Beltagy et al. 2020),
-// and terms are added by distance (Raffel et al. 2020, He et al. 2021).
+// Scores may depend on how far two tokens are apart: only near tokens are seen (Beltagy et al.
+// 2020), and terms are added by distance (Raffel et al. 2020, He et al. 2021).
 
 #include <cstdint>
 #include <span>

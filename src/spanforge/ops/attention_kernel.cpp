@@ -4,6 +4,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "spanforge/ops/relative_kernel.h"
 #include "spanforge/ops/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -12,54 +13,45 @@
 #include <hwy/highway.h>
 
 #include "spanforge/ops/dropout-inl.h"
+#include "spanforge/ops/rows-inl.h"
 #include "spanforge/ops/simd-inl.h"
 #include "spanforge/ops/small_gemm-inl.h"
 
 // The head's slices are copied to f32 scratch with rows of whole vectors: Q (scaled) and the other
 // matrices as they are, K and V also transposed. Queries are then taken in blocks, so that a block
-// of scores stays in the cache; products are small_gemm-inl.h's.
+// of scores stays in the cache, and with the keys any of them sees alone; products are
+// small_gemm-inl.h's. Terms by distance are relative_kernel.h's and stand aside of all this.
+
+#ifndef SPANFORGE_OPS_ATTENTION_WIDTH
+#define SPANFORGE_OPS_ATTENTION_WIDTH
+namespace spanforge::ops {
+namespace {
+
+// Of a row of scores. Where the reach is short a query's keys may begin anywhere in it, so the last
+// vector may end beyond the keys.
+int64_t score_width(int64_t length, int64_t reach) {
+  if (reach >= length - 1) return padded(length);
+  return std::min(padded(length), padded(kQueryBlock + 2 * reach + 15)) + 16;
+}
+
+}  // namespace
+}  // namespace spanforge::ops
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace spanforge::ops::HWY_NAMESPACE {
 namespace {
 
-// to[r, 0 .. n) = from[r, 0 .. n) * scale, zero in the rest of the last vector.
-template <class T>
-void copy_rows(const T* from, int64_t stride, int64_t rows, int64_t n, float scale, float* to,
-               int64_t width) {
-  const V factor = broadcast(scale);
-  for (int64_t r = 0; r < rows; ++r) {
-    float* const row = to + r * width;
-    for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
-      store(hn::Mul(load(from + r * stride + j, part), factor), row + j);
-    });
-  }
-}
-
-// to[c, r] = from[r, c] with rows of `width`, zero beyond `rows`.
-void transpose(const float* from, int64_t from_width, int64_t rows, int64_t columns, float* to,
-               int64_t width) {
-  for (int64_t c = 0; c < columns; ++c) {
-    float* const row = to + c * width;
-    for (int64_t r = 0; r < rows; ++r) row[r] = from[r * from_width + c];
-    std::fill(row + rows, row + width, 0.0f);
-  }
-}
-
-template <class T>
-void write_rows(const float* from, int64_t width, int64_t rows, int64_t n, float scale, T* to,
-                int64_t stride) {
-  const V factor = broadcast(scale);
-  for (int64_t r = 0; r < rows; ++r) {
-    for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {
-      store(hn::Mul(load(from + r * width + j), factor), to + r * stride + j, part);
-    });
-  }
-}
-
 template <class T>
 DropoutRow mask_of(const AttentionHead<T>& h, int64_t query) {
   return {h.dropout_threshold, h.dropout_scale, h.dropout_key, h.row_keys[query]};
+}
+
+// Zeroes a row that begins with the key `first` and has `columns`, but for the keys given.
+template <class T>
+HWY_INLINE void clear_unseen(const KeyRange& keys, int64_t first, int64_t columns, T* row) {
+  std::fill(row, row + (keys.first - first), T{});
+  if (keys.end - first < columns) std::fill(row + (keys.end - first), row + columns, T{});
 }
 
 // Scores of one query to exp(scale * score - largest), after dropout and before the division by
@@ -91,42 +83,68 @@ HWY_INLINE float exponentials(const float* scores, int64_t n, float scale,
   return sum;
 }
 
-// The same for query `i` of the window, with its mask.
+// Dropout's factors of query i and its keys; `factors` has 64 floats to spare on either side.
+template <class T>
+HWY_INLINE const float* factors_of(const AttentionHead<T>& h, int64_t i, const KeyRange& keys,
+                                   float* factors) {
+  if (h.row_keys == nullptr) return nullptr;
+  const int64_t before = keys.first % 64;  // masks come by 64
+  dropout_factors(mask_of(h, i), h.first_column + static_cast<uint32_t>(keys.first - before),
+                  keys.count() + before, factors);
+  return factors + before;
+}
+
+// The same for query i of the window, with its mask. The row begins with the key `first` and has
+// `columns`.
 template <class H, class T>
-HWY_INLINE float exponentials_of(const H& h, int64_t i, const float* scores, float scale,
-                                 float* factors, T* p) {
-  if (h.row_keys == nullptr) {
-    return exponentials<false>(scores, h.length, scale, nullptr, p, h.lse + i);
-  }
-  dropout_factors(mask_of(h, i), h.first_column, h.length, factors);
-  return exponentials<true>(scores, h.length, scale, factors, p, h.lse + i);
+HWY_INLINE float exponentials_of(const H& h, int64_t i, int64_t first, int64_t columns,
+                                 const float* scores, float scale, float* factors, T* p) {
+  const KeyRange keys = keys_of_query(h, i);
+  const int64_t skipped = keys.first - first;
+  const float* const kept = factors_of(h, i, keys, factors);
+  const float sum = kept == nullptr ? exponentials<false>(scores + skipped, keys.count(), scale,
+                                                          nullptr, p + skipped, h.lse + i)
+                                    : exponentials<true>(scores + skipped, keys.count(), scale,
+                                                         kept, p + skipped, h.lse + i);
+  clear_unseen(keys, first, columns, p);
+  return sum;
 }
 
 template <class T>
 void forward(const AttentionHead<T>& h, float* memory) {
   const int64_t s = h.length;
   const int64_t wide = padded(s);
+  const int64_t width = score_width(s, h.reach);
   const int64_t deep = padded(h.size);
   const int64_t block = query_block(s);
   float* const q = memory;
   float* const v = q + s * deep;
   float* const transposed = v + s * deep;
   float* const p = transposed + h.size * wide;
-  float* const o = p + block * wide;
+  float* const o = p + block * width;
   float* const factors = o + block * deep;
   float sums[kQueryBlock];
   copy_rows(h.k, h.qkv_stride, s, h.size, 1.0f, v, deep);  // v's place serves k first
   transpose(v, deep, s, h.size, transposed, wide);
   copy_rows(h.v, h.qkv_stride, s, h.size, 1.0f, v, deep);
   copy_rows(h.q, h.qkv_stride, s, h.size, h.scale, q, deep);
+  RelativeTables relative{};
+  if (h.relative.any()) relative = relative_tables(h, nullptr);
   for (int64_t begin = 0; begin < s; begin += block) {
     const int64_t rows = std::min(block, s - begin);
-    multiply<false>({rows, wide, h.size, q + begin * deep, deep, 1, transposed, wide, p, wide});
-    for (int64_t i = 0; i < rows; ++i) {
-      float* const row = p + i * wide;
-      sums[i] = exponentials_of(h, begin + i, row, 1.0f, factors, row);
+    const KeyRange keys = keys_of_block(h, begin, rows, 16);
+    const float* const q_rows = q + begin * deep;
+    multiply<false>({rows, padded(keys.count()), h.size, q_rows, deep, 1, transposed + keys.first,
+                     wide, p, width});
+    if (h.relative.any()) {
+      relative_scores_kernel(relative, q_rows, {transposed, 1, wide},
+                             {begin, rows, keys.first, keys.count(), p, width});
     }
-    multiply<false>({rows, deep, s, p, wide, 1, v, deep, o, deep});
+    for (int64_t i = 0; i < rows; ++i) {
+      float* const row = p + i * width;
+      sums[i] = exponentials_of(h, begin + i, keys.first, keys.count(), row, 1.0f, factors, row);
+    }
+    multiply<false>({rows, deep, keys.count(), p, width, 1, v + keys.first * deep, deep, o, deep});
     for (int64_t i = 0; i < rows; ++i) {
       write_rows(o + i * deep, deep, 1, h.size, 1.0f / sums[i], h.out + (begin + i) * h.out_stride,
                  h.out_stride);
@@ -164,10 +182,31 @@ float dot_rows(const A* a, const B* b, int64_t n) {
   return sum_of_lanes(sum);
 }
 
+// score_gradients() for query i of the window, with its mask. Rows begin with the key `first` and
+// have `columns`; the gradients of unscaled scores are ds_scale times as large.
+template <class T, class P>
+HWY_INLINE void score_gradients_of(const AttentionHead<T>& h, int64_t i, int64_t first,
+                                   int64_t columns, const float* s, const float* dp, float scale,
+                                   float delta, float ds_scale, float* factors, P* p, P* ds) {
+  const KeyRange keys = keys_of_query(h, i);
+  const int64_t at = keys.first - first;
+  const float* const kept = factors_of(h, i, keys, factors);
+  if (kept != nullptr) {
+    score_gradients<true>(s + at, dp + at, keys.count(), scale, h.lse[i], delta, ds_scale, kept,
+                          p + at, ds + at);
+  } else {
+    score_gradients<false>(s + at, dp + at, keys.count(), scale, h.lse[i], delta, ds_scale, kept,
+                           p + at, ds + at);
+  }
+  clear_unseen(keys, first, columns, p);
+  clear_unseen(keys, first, columns, ds);
+}
+
 template <class T>
 void backward(const AttentionHead<T>& h, const AttentionHeadGradients<T>& g, float* memory) {
   const int64_t s = h.length;
   const int64_t wide = padded(s);
+  const int64_t width = score_width(s, h.reach);
   const int64_t deep = padded(h.size);
   const int64_t block = query_block(s);
   float* const q = memory;
@@ -178,8 +217,8 @@ void backward(const AttentionHead<T>& h, const AttentionHeadGradients<T>& g, flo
   float* const k_transposed = dv + s * deep;
   float* const v_transposed = k_transposed + h.size * wide;
   float* const p = v_transposed + h.size * wide;
-  float* const dp = p + block * wide;
-  float* const dq = dp + block * wide;
+  float* const dp = p + block * width;
+  float* const dq = dp + block * width;
   float* const factors = dq + block * deep;
   copy_rows(h.v, h.qkv_stride, s, h.size, 1.0f, k, deep);  // k's place serves v first
   transpose(k, deep, s, h.size, v_transposed, wide);
@@ -188,48 +227,53 @@ void backward(const AttentionHead<T>& h, const AttentionHeadGradients<T>& g, flo
   copy_rows(h.q, h.qkv_stride, s, h.size, h.scale, q, deep);
   copy_rows(g.dout, g.dout_stride, s, h.size, 1.0f, dout, deep);
   std::fill_n(dk, 2 * s * deep, 0.0f);
+  RelativeTables relative{};
+  if (h.relative.any()) relative = relative_tables(h, &g.relative);
   for (int64_t begin = 0; begin < s; begin += block) {
     const int64_t rows = std::min(block, s - begin);
+    const KeyRange keys = keys_of_block(h, begin, rows, 16);
+    const int64_t n = keys.count();
     const float* const q_rows = q + begin * deep;
     const float* const dout_rows = dout + begin * deep;
-    multiply<false>({rows, wide, h.size, q_rows, deep, 1, k_transposed, wide, p, wide});
-    multiply<false>({rows, wide, h.size, dout_rows, deep, 1, v_transposed, wide, dp, wide});
+    const int64_t at = keys.first * deep;
+    multiply<false>(
+        {rows, padded(n), h.size, q_rows, deep, 1, k_transposed + keys.first, wide, p, width});
+    multiply<false>(
+        {rows, padded(n), h.size, dout_rows, deep, 1, v_transposed + keys.first, wide, dp, width});
+    if (h.relative.any()) {
+      relative_scores_kernel(relative, q_rows, {k, deep, 1},
+                             {begin, rows, keys.first, n, p, width});
+    }
     for (int64_t i = 0; i < rows; ++i) {
       const T* const out_row = h.out + (begin + i) * h.out_stride;
       const float delta = dot_rows(out_row, dout_rows + i * deep, h.size);
-      const float lse = h.lse[begin + i];
-      float* const p_row = p + i * wide;
-      float* const dp_row = dp + i * wide;
-      if (h.row_keys != nullptr) {
-        dropout_factors(mask_of(h, begin + i), h.first_column, s, factors);
-        score_gradients<true>(p_row, dp_row, s, 1.0f, lse, delta, 1.0f, factors, p_row, dp_row);
-      } else {
-        score_gradients<false>(p_row, dp_row, s, 1.0f, lse, delta, 1.0f, factors, p_row, dp_row);
-      }
+      float* const p_row = p + i * width;
+      float* const dp_row = dp + i * width;
+      score_gradients_of(h, begin + i, keys.first, n, p_row, dp_row, 1.0f, delta, 1.0f, factors,
+                         p_row, dp_row);
     }
-    multiply<true>({s, deep, rows, p, 1, wide, dout_rows, deep, dv, deep});
-    multiply<true>({s, deep, rows, dp, 1, wide, q_rows, deep, dk, deep});
-    multiply<false>({rows, deep, s, dp, wide, 1, k, deep, dq, deep});
+    multiply<true>({n, deep, rows, p, 1, width, dout_rows, deep, dv + at, deep});
+    multiply<true>({n, deep, rows, dp, 1, width, q_rows, deep, dk + at, deep});
+    multiply<false>({rows, deep, n, dp, width, 1, k + at, deep, dq, deep});
+    if (h.relative.any()) {
+      relative_gradients_kernel(relative, q_rows, k, {begin, rows, keys.first, n, dp, width}, dq,
+                                dk);
+    }
     write_rows(dq, deep, rows, h.size, h.scale, g.dq + begin * g.dqkv_stride, g.dqkv_stride);
   }
   write_rows(dk, deep, s, h.size, 1.0f, g.dk, g.dqkv_stride);
   write_rows(dv, deep, s, h.size, 1.0f, g.dv, g.dqkv_stride);
-}
-
-// Rows of scores to bf16 probabilities; beyond the last vector's end the row is cleared.
-void clear_tail(bf16* row, int64_t n, int64_t width) {
-  const int64_t end = (n + lanes() - 1) / lanes() * lanes();
-  if (end < width) std::fill(row + end, row + width, bf16{});
+  if (h.relative.any()) add_relative_gradients(relative, h, g.relative);
 }
 
 }  // namespace
 
-void exponential_rows(const AttentionHead<bf16>& h, int64_t first, int64_t rows,
-                      const float* scores, int64_t width, float* factors, bf16* p, float* sums) {
-  for (int64_t i = 0; i < rows; ++i) {
-    bf16* const row = p + i * width;
-    sums[i] = exponentials_of(h, first + i, scores + i * width, h.scale, factors, row);
-    clear_tail(row, h.length, width);
+void exponential_rows(const AttentionHead<bf16>& h, const BlockOfRows& b, const float* scores,
+                      float* factors, bf16* p, float* sums) {
+  for (int64_t i = 0; i < b.rows; ++i) {
+    const int64_t at = i * b.width;
+    sums[i] = exponentials_of(h, b.first + i, b.first_key, b.columns, scores + at, h.scale, factors,
+                              p + at);
   }
 }
 
@@ -244,24 +288,15 @@ void divide_rows(const float* from, int64_t rows, int64_t n, const float* sums, 
 }
 
 void score_gradients_rows(const AttentionHead<bf16>& h, const AttentionHeadGradients<bf16>& g,
-                          int64_t first, int64_t rows, const float* scores, const float* dp,
-                          int64_t width, float* factors, bf16* p, bf16* ds) {
-  for (int64_t i = 0; i < rows; ++i) {
-    const int64_t query = first + i;
+                          const BlockOfRows& b, const float* scores, const float* dp,
+                          float* factors, bf16* p, bf16* ds) {
+  for (int64_t i = 0; i < b.rows; ++i) {
+    const int64_t query = b.first + i;
+    const int64_t at = i * b.width;
     const float delta =
         dot_rows(h.out + query * h.out_stride, g.dout + query * g.dout_stride, h.size);
-    const float* const s_row = scores + i * width;
-    const float* const dp_row = dp + i * width;
-    if (h.row_keys != nullptr) {
-      dropout_factors(mask_of(h, query), h.first_column, h.length, factors);
-      score_gradients<true>(s_row, dp_row, h.length, h.scale, h.lse[query], delta, h.scale, factors,
-                            p + i * width, ds + i * width);
-    } else {
-      score_gradients<false>(s_row, dp_row, h.length, h.scale, h.lse[query], delta, h.scale,
-                             factors, p + i * width, ds + i * width);
-    }
-    clear_tail(p + i * width, h.length, width);
-    clear_tail(ds + i * width, h.length, width);
+    score_gradients_of(h, query, b.first_key, b.columns, scores + at, dp + at, h.scale, delta,
+                       h.scale, factors, p + at, ds + at);
   }
 }
 
@@ -290,17 +325,17 @@ HWY_EXPORT(exponential_rows);
 HWY_EXPORT(divide_rows);
 HWY_EXPORT(score_gradients_rows);
 
-int64_t attention_scratch(int64_t length, int64_t size) {
-  const int64_t wide = padded(length);
+int64_t attention_scratch(int64_t length, int64_t size, int64_t reach) {
   const int64_t deep = padded(size);
   const int64_t block = query_block(length);
-  return 2 * length * deep + size * wide + block * (wide + deep) + wide + 64;
+  return 2 * length * deep + size * padded(length) + block * (score_width(length, reach) + deep) +
+         padded(length) + 128;
 }
-int64_t attention_backward_scratch(int64_t length, int64_t size) {
-  const int64_t wide = padded(length);
+int64_t attention_backward_scratch(int64_t length, int64_t size, int64_t reach) {
   const int64_t deep = padded(size);
   const int64_t block = query_block(length);
-  return 5 * length * deep + 2 * size * wide + block * (2 * wide + deep) + wide + 64;
+  return 5 * length * deep + 2 * size * padded(length) +
+         block * (2 * score_width(length, reach) + deep) + padded(length) + 128;
 }
 
 void attention_kernel(const AttentionHead<float>& head, float* memory) {
@@ -317,20 +352,20 @@ void attention_backward_kernel(const AttentionHead<bf16>& head,
                                const AttentionHeadGradients<bf16>& gradients, float* memory) {
   HWY_DYNAMIC_DISPATCH(backward_bf16)(head, gradients, memory);
 }
-void exponentials_kernel(const AttentionHead<bf16>& head, int64_t first, int64_t rows,
-                         const float* scores, int64_t width, float* factors, bf16* p, float* sums) {
-  HWY_DYNAMIC_DISPATCH(exponential_rows)(head, first, rows, scores, width, factors, p, sums);
+void exponentials_kernel(const AttentionHead<bf16>& head, const BlockOfRows& block,
+                         const float* scores, float* factors, bf16* p, float* sums) {
+  HWY_DYNAMIC_DISPATCH(exponential_rows)(head, block, scores, factors, p, sums);
 }
 void divide_rows_kernel(const float* from, int64_t rows, int64_t n, const float* sums, bf16* to,
                         int64_t stride) {
   HWY_DYNAMIC_DISPATCH(divide_rows)(from, rows, n, sums, to, stride);
 }
 void score_gradients_kernel(const AttentionHead<bf16>& head,
-                            const AttentionHeadGradients<bf16>& gradients, int64_t first,
-                            int64_t rows, const float* scores, const float* dp, int64_t width,
-                            float* factors, bf16* p, bf16* ds) {
+                            const AttentionHeadGradients<bf16>& gradients, const BlockOfRows& block,
+                            const float* scores, const float* dp, float* factors, bf16* p,
+                            bf16* ds) {
   HWY_DYNAMIC_DISPATCH(score_gradients_rows)
-  (head, gradients, first, rows, scores, dp, width, factors, p, ds);
+  (head, gradients, block, scores, dp, factors, p, ds);
 }
 
 }  // namespace spanforge::ops

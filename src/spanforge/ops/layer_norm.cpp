@@ -23,7 +23,7 @@ void forward(const Tensor& x, const Tensor& bias, const Dropout& dropout, const 
     row.n = x.cols;
     row.bias = bias.empty() ? nullptr : bias.as<float>();
     row.gamma = gamma.as<float>();
-    row.beta = beta.as<float>();
+    row.beta = beta.empty() ? nullptr : beta.as<float>();
     row.eps = eps;
     for (int64_t t = begin; t < end; ++t) {
       row.x = x.row<T>(t);
@@ -74,8 +74,8 @@ void backward(const Tensor& dy, const LayerNormSaved& saved, const Dropout& drop
   });
   if (!out.dgamma.empty()) {
     add_partials(sums(0, 0), blocks, n, out.dgamma.as<float>());
-    add_partials(sums(1, 0), blocks, n, out.dbeta.as<float>());
   }
+  if (!out.dbeta.empty()) add_partials(sums(1, 0), blocks, n, out.dbeta.as<float>());
   if (!out.dbias.empty()) add_partials(sums(2, 0), blocks, n, out.dbias.as<float>());
 }
 
@@ -97,7 +97,7 @@ void bias_dropout_residual_layer_norm(const Tensor& x, const Tensor& bias, const
     require_matrix(kForward, "residual", residual, x.rows, x.cols, x.dtype);
   }
   require_vector(kForward, "gamma", gamma, x.cols);
-  require_vector(kForward, "beta", beta, x.cols);
+  if (!beta.empty()) require_vector(kForward, "beta", beta, x.cols);
   require_matrix(kForward, "y", y, x.rows, x.cols, x.dtype);
   check_saved(kForward, saved, x);
   require(kForward, x.empty() || saved.z.data != y.data, "z and y must not be one memory");
@@ -121,7 +121,8 @@ void bias_dropout_residual_layer_norm_backward(const Tensor& dy, const LayerNorm
   if (!dx.empty()) require_matrix(kBackward, "dx", dx, dy.rows, dy.cols, dy.dtype);
   require(kBackward, !dropout.active() || !dx.empty() || dy.rows == 0,
           "with dropout dx differs from dz and needs memory");
-  require(kBackward, dgamma.empty() == dbeta.empty(), "dgamma and dbeta are wanted or not together");
+  require(kBackward, dbeta.empty() || !dgamma.empty() || dy.cols == 0,
+          "dbeta is wanted only where dgamma is");
   if (!dgamma.empty()) require_vector(kBackward, "dgamma", dgamma, dy.cols);
   if (!dbeta.empty()) require_vector(kBackward, "dbeta", dbeta, dy.cols);
   if (!dbias.empty()) require_vector(kBackward, "dbias", dbias, dy.cols);

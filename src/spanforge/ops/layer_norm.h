@@ -21,13 +21,12 @@ void bias_dropout_residual_layer_norm(const Tensor& x,     // [T,H]
                                       const Tensor& residual,  // [T,H] or empty
                                       const Tensor& gamma,
                                       const Tensor& beta,  // [1,H] or empty
-                                      float eps,
-                                      const LayerNormSaved& saved,
+                                      float eps, const LayerNormSaved& saved,
                                       const Tensor& y);  // [T,H]; may be x or residual
 
 // dz is the gradient of z, so of residual; dx = dropout'(dz), so dbias += column sums of dx.
-// dx may be empty when there is no dropout (then it equals dz). dgamma, dbeta +=; each gradient of a
-// parameter may be empty where it is not wanted; dbeta has one only where dgamma has.
+// dx may be empty when there is no dropout (then it equals dz). dgamma, dbeta +=; each gradient of
+// a parameter may be empty where it is not wanted; dbeta has one only where dgamma has.
 void bias_dropout_residual_layer_norm_backward(const Tensor& dy, const LayerNormSaved& saved,
                                                const Dropout& dropout, const Tensor& gamma,
                                                const Tensor& dz,  // [T,H]; may be dy

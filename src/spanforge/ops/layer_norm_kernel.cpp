@@ -41,6 +41,19 @@ HWY_INLINE V add_inputs(const LayerNormRow<T>& r) {
   return r.dropout.active() ? add_inputs<kBias, true>(r) : add_inputs<kBias, false>(r);
 }
 
+template <bool kBeta, class T>
+HWY_INLINE void write_normalised(const LayerNormRow<T>& r, float mean, float rstd) {
+  for_vectors(r.n, [&](int64_t j, auto part) HWY_ATTR {
+    const V normalised = hn::Mul(hn::Sub(load(r.z + j, part), broadcast(mean)), broadcast(rstd));
+    const V gamma = load(r.gamma + j, part);
+    if constexpr (kBeta) {
+      store(hn::MulAdd(normalised, gamma, load(r.beta + j, part)), r.y + j, part);
+    } else {
+      store(hn::Mul(normalised, gamma), r.y + j, part);
+    }
+  });
+}
+
 template <class T>
 void forward(const LayerNormRow<T>& r) {
   if (r.dropout.active()) dropout_factors(r.dropout, 0, r.n, r.factors);
@@ -61,10 +74,11 @@ void forward(const LayerNormRow<T>& r) {
   const float rstd = 1.0f / std::sqrt(variance + r.eps);
   *r.mean = mean;
   *r.rstd = rstd;
-  for_vectors(r.n, [&](int64_t j, auto part) HWY_ATTR {
-    const V normalised = hn::Mul(hn::Sub(load(r.z + j, part), broadcast(mean)), broadcast(rstd));
-    store(hn::MulAdd(normalised, load(r.gamma + j, part), load(r.beta + j, part)), r.y + j, part);
-  });
+  if (r.beta != nullptr) {
+    write_normalised<true>(r, mean, rstd);
+  } else {
+    write_normalised<false>(r, mean, rstd);
+  }
 }
 
 // With u = (z - mean) rstd and g = dy gamma: dz = rstd (g - mean(g) - u mean(g u)).

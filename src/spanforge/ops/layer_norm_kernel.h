@@ -19,7 +19,7 @@ struct LayerNormRow {
   const T* residual;  // or null
   DropoutRow dropout;
   const float* gamma;
-  const float* beta;
+  const float* beta;  // or null
   float eps;
   T* z;  // may be x or residual
   T* y;  // may be x or residual, not z

@@ -70,7 +70,17 @@ void parallel_rows(int64_t rows, int64_t block, int64_t elements_per_row, const 
 
 // Memory of one thread for the length of one operation, 64-byte aligned, contents undefined. Each
 // slot is a buffer of its own, kept between calls.
-enum class Scratch { kGemm, kConvert, kPartials, kWorker, kPacked, kPanel, kSums, kCount };
+enum class Scratch {
+  kGemm,
+  kConvert,
+  kPartials,
+  kWorker,
+  kRelative,
+  kPacked,
+  kPanel,
+  kSums,
+  kCount
+};
 void* scratch_bytes(Scratch slot, size_t bytes);
 template <class T>
 T* scratch(Scratch slot, int64_t count) {
