@@ -25,11 +25,19 @@ class Family:
     # Ends of the names of parameters whose gradients are zero by algebra, {last} being the last layer:
     # softmax does not see key biases, nor the loss what all tokens share.
     zero_gradients: tuple = ("key.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")
+    # And those that are where this holds of a config, as (end, condition).
+    zero_where: tuple = ()
 
     def rows_of_positions(self, config):
         """max_position_embeddings for windows of the longest kind."""
         row = self.positions_behind
         return self.longest + (0 if row is None else 1 + (getattr(config, row) if isinstance(row, str) else row))
+
+    def zero_ends(self, config):
+        """Of a config's dict."""
+        more = tuple(end for end, condition in self.zero_where if condition(config))
+        layers = next(v for k, v in config.items() if k == self.keys["layers"])
+        return tuple(end.format(last=layers - 1) for end in self.zero_gradients + more)
 
     def sizes(self, **values):
         """The family's spelling of hidden, layers, heads, inner, act, ..."""
@@ -56,5 +64,19 @@ FAMILIES = [
     Family("mpnet", "mpnet.", extra=dict(layer_norm_eps=1e-5), positions_behind=1, longest=170,
            variants=[dict(pad_token_id=0), dict(relative_attention_num_buckets=40)],
            zero_gradients=("attn.k.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")),
+    # Version 3's kind; windows longer than the distance behind which all are alike. Queries by position see key
+    # biases.
+    Family("deberta-v2", "deberta.", longest=170,
+           extra=dict(relative_attention=True, position_buckets=16, max_relative_positions=64, share_att_key=True,
+                      pos_att_type="p2c|c2p", norm_rel_ebd="layer_norm", position_biased_input=False),
+           variants=[dict(pos_att_type=["c2p"]), dict(pos_att_type=["p2c"]), dict(share_att_key=False),
+                     dict(share_att_key=False, pos_att_type="c2p"), dict(share_att_key=False, pos_att_type="p2c"),
+                     dict(norm_rel_ebd="none", position_buckets=32, max_relative_positions=-1),
+                     dict(position_buckets=-1, max_relative_positions=40), dict(position_buckets=-1),
+                     dict(embedding_size=12, position_biased_input=True, type_vocab_size=2), dict(embedding_size=40),
+                     dict(relative_attention=False, norm_rel_ebd="none"),
+                     dict(relative_attention=False, norm_rel_ebd="none", pos_att_type=None, position_biased_input=True)],
+           zero_gradients=("qa_outputs.bias", "layer.{last}.output.LayerNorm.bias", "pos_key_proj.bias"),
+           zero_where=(("key_proj.bias", lambda config: not (config["relative_attention"] and "p2c" in config["pos_att_type"])),)),
     Family("ernie", "ernie.", extra=dict(use_task_id=True), variants=[dict(use_task_id=False), dict(type_vocab_size=4)]),
 ]

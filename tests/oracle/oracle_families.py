@@ -86,8 +86,7 @@ def compare(name, family, out, expected, failures):
     failures.check(worst_loss <= LOGITS_TOLERANCE, f"{name}: losses differ by {worst_loss:.2e}")
     failures.check(set(out["gradients"]) == set(gradients), f"{name}: names of gradients differ: "
                    f"{sorted(set(out['gradients']) ^ set(gradients))}")
-    layers = next(v for k, v in out["config"].items() if k == family.keys["layers"])
-    zero = tuple(end.format(last=layers - 1) for end in family.zero_gradients)
+    zero = family.zero_ends(out["config"])
     scale = max(g.abs().max().item() for g in gradients.values())
     worst, worst_name = 0.0, ""
     for key, theirs in gradients.items():
@@ -254,7 +253,7 @@ def check_training(driver, family, work, failures):
     theirs = run_hf(model, work / "train.json", work / "hf", options, save_strategy="steps", save_steps=10)
     ours = run_ours(program, model, work / "train.json", work / "ours", options, "--save-steps", "10", "--report-to",
                     "none")
-    undetermined = tuple(end.format(last=1) for end in family.zero_gradients)
+    undetermined = family.zero_ends(config.to_dict())
     for line in compare_runs(f"{name}, Trainer", theirs, ours, TRAINER_TOLERANCE, undetermined):
         failures.check(False, line)
     # The Trainer's optimizer.pt numbers parameters in the order in which the family's classes declare them.

@@ -4,16 +4,22 @@
 
 #include "spanforge/model/adapter.h"
 #include "spanforge/model/linear_form.h"
+#include "spanforge/ops/attention.h"
 
 namespace spanforge {
 namespace {
 
-ops::AttentionShape attention_shape(const BlockContext& context) {
-  const auto head_size = static_cast<double>(context.shape.hidden / context.shape.heads);
+ops::AttentionShape attention_shape(const BlockContext& context,
+                                    const ProjectedDistances& distances) {
+  const int64_t head_size = context.shape.hidden / context.shape.heads;
+  const auto divisor = static_cast<double>(head_size * context.shape.score_terms);
   return {.cu_seqlens = context.cu_seqlens,
           .heads = context.shape.heads,
-          .scale = static_cast<float>(1.0 / std::sqrt(head_size)),
-          .relative = context.relative};
+          .scale = static_cast<float>(1.0 / std::sqrt(divisor)),
+          .relative = {.rows = context.distance_rows,
+                       .keys = distances[static_cast<size_t>(DistanceTerm::kKeys)],
+                       .queries = distances[static_cast<size_t>(DistanceTerm::kQueries)],
+                       .biases = context.relative.biases}};
 }
 
 struct Dropouts {
@@ -80,7 +86,6 @@ template <class Linear>
 void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>& w, const Tensor& x,
                    const BlockActivations& a) {
   const EncoderShape& s = context.shape;
-  const ops::AttentionShape heads = attention_shape(context);
   const Dropouts drop = dropouts(context);
   const auto see = [&](BlockLinear linear, const Tensor& input) {
     if (context.observer != nullptr) {
@@ -96,7 +101,9 @@ void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>&
   see(BlockLinear::kQkv, x);
   apply_linear(w.qkv, x, a.qkv);  // [T,3H] attention.self.{query,key,value}
   add_adapters(BlockLinear::kQkv, x, a.qkv);
-  ops::attention(a.qkv, heads, drop.probabilities, a.context, a.lse);  // [T,H] attention.self
+  const ProjectedDistances distances = distances_forward(context, w, a.distances);  // [R,H]
+  ops::attention(a.qkv, attention_shape(context, distances), drop.probabilities, a.context,
+                 a.lse);  // [T,H] attention.self
   see(BlockLinear::kAttentionOutput, a.context);
   const Tensor attention_bias =
       apply_before_bias(w.attention_output, a.context, branch);  // [T,H] attention.output.dense
@@ -128,7 +135,6 @@ template void block_forward(const BlockContext&, const BlockPart<Tensor, ops::Pa
 void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, const Tensor& x,
                     const BlockActivations& a, const Tensor& dy, const BlockPart<Tensor>& g) {
   const EncoderShape& s = context.shape;
-  const ops::AttentionShape heads = attention_shape(context);
   const Dropouts drop = dropouts(context);
   const ops::LinearBackwardOptions fresh_dx{.add_to_dweight = context.add_to_matrices};
   const ops::LinearBackwardOptions residual_dx{.add_to_dx = true,
@@ -163,12 +169,17 @@ void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, con
   ops::linear_backward(dbranch, a.context, w.attention_output.weight, dcontext,
                        g.attention_output.weight, kNone, fresh_dx);  // [T,H] attention.output.dense
   adapters(BlockLinear::kAttentionOutput, a.context, dbranch, dcontext);
-  ops::attention_backward(dcontext, a.qkv, a.context, a.lse, heads, drop.probabilities,
-                          dqkv, context.drelative);  // [T,3H] attention.self
+  const ProjectedDistances ddistances = zero_distance_gradients(context, w, g);
+  ops::attention_backward(dcontext, a.qkv, a.context, a.lse, attention_shape(context, a.distances),
+                          drop.probabilities, dqkv,
+                          {.keys = ddistances[static_cast<size_t>(DistanceTerm::kKeys)],
+                           .queries = ddistances[static_cast<size_t>(DistanceTerm::kQueries)],
+                           .biases = context.drelative.biases});  // [T,3H] attention.self
   const Tensor dx = context.wants_dx ? dy : kNone;
   ops::linear_backward(dqkv, x, w.qkv.weight, dx, g.qkv.weight, g.qkv.bias,
                        residual_dx);  // [T,H] attention.self.{query,key,value}
   adapters(BlockLinear::kQkv, x, dqkv, dx);
+  distances_backward(context, w, ddistances, g);
 
   context.scratch.release(mark);
 }

@@ -8,8 +8,8 @@
 
 #include "spanforge/model/dropout_plan.h"
 #include "spanforge/model/parameter_table.h"
+#include "spanforge/model/relative.h"
 #include "spanforge/ops/activation.h"
-#include "spanforge/ops/attention.h"
 #include "spanforge/ops/layer_norm.h"
 #include "spanforge/tensor/arena.h"
 
@@ -24,12 +24,15 @@ struct EncoderShape {
   int32_t layers = 0;     // L
   float norm_eps = 0;
   ops::Activation activation = ops::Activation::kGelu;
+  RelativeForm relative{};
+  int32_t score_terms = 1;  // scores are divided by the root of the head's size times this
 };
 
 // What one block's forward pass leaves for its backward pass. Where none follows, tensors that are
 // not needed at one time share their memory.
 struct BlockActivations {
   Tensor qkv;      // [T,3H]
+  ProjectedDistances distances;
   Tensor context;  // [T,H]
   Tensor lse;      // [A,T] f32
   ops::LayerNormSaved attention_norm;
@@ -61,8 +64,9 @@ struct BlockContext {
   int32_t layer = 0;  // for the masks
   size_t block = 0;   // for the observer
   float adapter_scale = 1;
-  ops::RelativeTerms relative{};        // of every layer
-  ops::RelativeGradients drelative{};  // of it; layers add to them
+  std::span<const int32_t> distance_rows{};  // InputIds::distance_rows()
+  RelativeActivations relative{};
+  RelativeGradients drelative{};  // layers add to them
   // Backward: gradients of matrices are added to what is there, or overwrite it.
   bool add_to_matrices = true;
   bool wants_dx = true;  // false: nothing before the block learns

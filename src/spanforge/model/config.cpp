@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cctype>
 #include <concepts>
 #include <type_traits>
 #include <variant>
@@ -43,6 +45,10 @@ Field<int32_t> bounds_of(int32_t ModelConfig::*value) {
       {&ModelConfig::type_vocab_size, 1, 1 << 10},
       {&ModelConfig::task_type_vocab_size, 1, 1 << 10},
       {&ModelConfig::relative_attention_num_buckets, kDistanceBuckets, 1 << 10},
+      {&ModelConfig::max_relative_positions, -1, 1 << 15},
+      {&ModelConfig::position_buckets, -1, 1 << 15},
+      {&ModelConfig::attention_head_size, 0, 1 << 16},
+      {&ModelConfig::conv_kernel_size, 0, 1 << 10},
       {&ModelConfig::pad_token_id, -1, (1 << 24) - 1},  // -1: null
   };
   for (const Row& row : kRows) {
@@ -113,6 +119,21 @@ void read_number(const Json& json, const Field<double>& field, double& value,
   check_range(field, value, ErrorCode::kBadModel, place);
 }
 
+// "p2c | C2P": their words in small letters.
+std::vector<std::string> split_words(std::string_view text) {
+  std::vector<std::string> words;
+  for (size_t start = 0; start <= text.size();) {
+    const size_t end = std::min(text.find('|', start), text.size());
+    std::string word;
+    for (const char c : text.substr(start, end - start)) {
+      if (c != ' ') word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+    words.push_back(std::move(word));
+    start = end + 1;
+  }
+  return words;
+}
+
 void read_text(const Json& json, const std::string& key, std::string& value,
                const std::string& place) {
   const Json* it = json.find(key);
@@ -128,10 +149,29 @@ void read_flag(const Json& json, const std::string& key, bool& value, const std:
   value = it->get<bool>();
 }
 
+// Words of a list, or between bars: as DebertaV2Config reads pos_att_type. null: none.
+void read_words(const Json& json, const std::string& key, std::vector<std::string>& value,
+                const std::string& place) {
+  const Json* it = json.find(key);
+  if (it == nullptr) return;
+  value.clear();
+  if (it->is_null()) return;
+  if (it->is_string()) {
+    for (std::string& word : split_words(it->as_string())) value.push_back(std::move(word));
+    return;
+  }
+  const bool is_list =
+      it->is_array() && std::all_of(it->as_array().begin(), it->as_array().end(),
+                                    [](const Json& word) { return word.is_string(); });
+  if (!is_list) bad_value(ErrorCode::kBadModel, place, key, it->dump(), "a string, a list of them or null");
+  value = it->get<std::vector<std::string>>();
+}
+
 template <class T>
 Field<T> field_of(const ConfigKey& key, T ModelConfig::*value) {
   Field<T> field = bounds_of(value);
   field.key = key.key;
+  if (key.may_be_zero) field.least = 0;
   return field;
 }
 
@@ -146,6 +186,8 @@ void read_value(const Json& json, const ConfigKey& key, ModelConfig& config,
           read_text(json, name, value, place);
         } else if constexpr (std::same_as<T, bool>) {
           read_flag(json, name, value, place);
+        } else if constexpr (std::same_as<T, std::vector<std::string>>) {
+          read_words(json, name, value, place);
         } else {
           read_number(json, field_of(key, member), value, place);
         }
@@ -153,9 +195,18 @@ void read_value(const Json& json, const ConfigKey& key, ModelConfig& config,
       key.value);
 }
 
-void write_value(const ConfigKey& key, const ModelConfig& config, Json& json) {
+void write_value(const ConfigKey& key, const EncoderSpec& spec, const ModelConfig& config, Json& json) {
   const std::string name(key.key);
-  std::visit([&](auto member) { json[name] = config.*member; }, key.value);
+  std::visit(
+      [&](auto member) {
+        const bool is_default = config.*member == spec.defaults.*member;
+        if (is_default && key.is_optional && !json.contains(name)) return;
+        json[name] = config.*member;
+        if constexpr (std::same_as<decltype(config.*member), const std::vector<std::string>&>) {
+          if ((config.*member).empty()) json[name] = nullptr;
+        }
+      },
+      key.value);
   if (key.value == decltype(key.value)(&ModelConfig::pad_token_id) && config.pad_token_id < 0) {
     json[name] = nullptr;
   }
@@ -242,6 +293,44 @@ ModelConfig with_type(const EncoderSpec& spec) {
   return config;
 }
 
+// DeBERTa's keys.
+void check_relative(const ModelConfig& config, const EncoderSpec& spec, ErrorCode code,
+                    const std::string& place) {
+  const auto refuse = [&](const char* key, const std::string& found, const std::string& wanted) {
+    bad_value(code, place, key, found, wanted);
+  };
+  const int32_t head_size = config.hidden_size / config.num_attention_heads;
+  if (config.attention_head_size != 0 && config.attention_head_size != head_size) {
+    refuse("attention_head_size", std::to_string(config.attention_head_size),
+           fmt::format("{}, \"hidden_size\" over \"num_attention_heads\", to be supported", head_size));
+  }
+  if (config.conv_kernel_size > 0) {
+    refuse("conv_kernel_size", std::to_string(config.conv_kernel_size),
+           "0: a convolution beside the first layer (DeBERTa-v2-xlarge's) is not supported");
+  }
+  for (const std::string& term : config.pos_att_type) {
+    const auto& terms = config.pos_att_type;
+    if ((term == "c2p" || term == "p2c") && std::count(terms.begin(), terms.end(), term) == 1) continue;
+    refuse("pos_att_type", Json(terms).dump(), "\"c2p\", \"p2c\" or both, each once");
+  }
+  if (config.norm_rel_ebd != "none" && config.norm_rel_ebd != "layer_norm") {
+    refuse("norm_rel_ebd", "\"" + config.norm_rel_ebd + "\"", "\"none\" or \"layer_norm\"");
+  }
+  const RelativeForm form = spec.relative_form(config);
+  if (form.kind != RelativeKind::kProjected) return;
+  if (!form.adds_keys && !form.adds_queries) {
+    refuse("pos_att_type", "null", "\"c2p\", \"p2c\" or both where \"relative_attention\" is true");
+  }
+  if (form.buckets == 1) {
+    refuse("position_buckets", "1", "-1, or at least 2");
+  }
+  if (form.buckets > 0 && form.farthest < form.buckets / 2 + 2) {
+    refuse("position_buckets", std::to_string(form.buckets),
+           fmt::format("below {}: half of them are for distances each, and the farthest is {}",
+                       2 * (form.farthest - 1), form.farthest));
+  }
+}
+
 // Rows of the position table that no token of a window has.
 int32_t unused_positions(const ModelConfig& config) {
   const EncoderSpec& spec =
@@ -308,7 +397,9 @@ ModelConfig ModelConfig::like(const std::string& name, const std::string& model_
       {"tiny", 3, 128, 4}, {"small", 4, 512, 8}, {"base", 12, 768, 12}, {"large", 24, 1024, 16}};
   for (const Preset& preset : kPresets) {
     if (name != preset.name) continue;
-    ModelConfig config = with_type(encoder_spec(model_type, ErrorCode::kUsage, "model_type"));
+    const EncoderSpec& spec = encoder_spec(model_type, ErrorCode::kUsage, "model_type");
+    ModelConfig config = spec.usual.value_or(spec.defaults);
+    config.model_type = spec.model_type;
     config.num_hidden_layers = preset.layers;
     config.hidden_size = preset.hidden;
     config.num_attention_heads = preset.heads;
@@ -322,6 +413,11 @@ ModelConfig ModelConfig::like(const std::string& name, const std::string& model_
 }
 
 int32_t ModelConfig::longest_input() const {
+  // As many as attention's dropout columns have room for.
+  constexpr int32_t kUnlimited = 1 << 16;
+  const EncoderSpec& spec =
+      encoder_spec(model_type, ErrorCode::kInternal, "model configuration");
+  if (!spec.has_position_table(*this)) return kUnlimited;
   return max_position_embeddings - unused_positions(*this);
 }
 
@@ -368,6 +464,7 @@ void ModelConfig::check(ErrorCode code, const std::string& place) const {
     }
   }
   ops::parse_activation(hidden_act, code, place, key_of(spec, &ModelConfig::hidden_act));
+  check_relative(*this, spec, code, place);
 }
 
 std::string ModelConfig::to_json_text() const {
@@ -376,7 +473,7 @@ std::string ModelConfig::to_json_text() const {
                                      : parse_json(original_text_, place, ErrorCode::kInternal);
   const EncoderSpec& spec = encoder_spec(model_type, ErrorCode::kInternal, place);
   json["model_type"] = model_type;
-  for (const ConfigKey& key : spec.config_keys) write_value(key, *this, json);
+  for (const ConfigKey& key : spec.config_keys) write_value(key, spec, *this, json);
   json["architectures"] = Json::array({spec.architecture});
   // transformers before 4.56 reads torch_dtype, later ones write dtype and read both.
   json.erase("torch_dtype");

@@ -24,7 +24,8 @@ BlockContext block_context(const PassOf<Linear>& pass, const RelativeActivations
           .layer = static_cast<int32_t>(layer),
           .block = pass.spec.block_of(static_cast<int32_t>(layer), pass.config),
           .adapter_scale = pass.adapter_scale,
-          .relative = {.rows = pass.ids.distance_rows(), .biases = relative.biases},
+          .distance_rows = pass.ids.distance_rows(),
+          .relative = relative,
           .observer = pass.observer};
 }
 
@@ -38,11 +39,31 @@ AdapterContext projection_adapters(const PassOf<Linear>& pass) {
 }
 
 bool learns(const BlockPart<Tensor>& g) {
-  return !g.qkv.weight.empty() || std::any_of(g.adapters.begin(), g.adapters.end(),
-                                              [](const auto& parts) { return !parts.empty(); });
+  const auto any = [](const auto& adapters) {
+    return std::any_of(adapters.begin(), adapters.end(),
+                       [](const auto& parts) { return !parts.empty(); });
+  };
+  return !g.qkv.weight.empty() || any(g.adapters) || any(g.distance_adapters);
 }
 bool embeddings_learn(const ModelParts<Tensor>& g) {
   return !g.embedding_norm.gamma.empty() || !g.projection_adapters.empty();
+}
+
+// x [T,E] -> y [T,H], in f32.
+template <class Linear>
+void project(const PassOf<Linear>& pass, const Tensor& x, const Tensor& y) {
+  const LinearPart<Tensor>& projection = *pass.weights.projection;
+  ops::linear(x, projection.weight, projection.bias, y);  // [T,H] embeddings_project, embed_proj
+  adapters_forward(projection_adapters(pass), pass.weights.projection_adapters, x, y);
+}
+
+// dx may be empty.
+void project_backward(const Pass& pass, const Tensor& dy, const Tensor& x, const Tensor& dx,
+                      bool add_to_matrices, const ModelParts<Tensor>& g) {
+  ops::linear_backward(dy, x, pass.weights.projection->weight, dx, g.projection->weight,
+                       g.projection->bias, {.add_to_dweight = add_to_matrices});  // [T,E]
+  adapters_backward(projection_adapters(pass), pass.weights.projection_adapters, x, dy, dx,
+                    add_to_matrices, g.projection_adapters);
 }
 
 template <class Linear>
@@ -54,46 +75,51 @@ void embeddings_forward(const PassOf<Linear>& pass, const EncoderActivations& a)
   for (size_t i = 0; i < specs.size(); ++i) {
     tables.push_back({pass.weights.embeddings[i], pass.ids.of(specs[i].ids)});
   }
-  const auto& projection = pass.weights.projection;
-  const Tensor& y = projection ? a.projection.input : a.embedded;
-  ops::embedding_sum(tables, y);  // [T,E] embeddings.*
+  const bool projected = pass.weights.projection.has_value();
+  const bool projected_first = projected && pass.spec.embeddings.projected_before_norm;
+  const ProjectionActivations& p = a.projection;
+  ops::embedding_sum(tables, projected ? p.input : a.embedded);  // [T,E] embeddings.*
+  if (projected_first) project(pass, p.input, p.output);
+  const Tensor& y = !projected ? a.embedded : projected_first ? p.output : p.input;
   ops::bias_dropout_residual_layer_norm(y, kNoTensor, kNoDropout, kNoTensor, norm.gamma, norm.beta,
                                         pass.shape.norm_eps, a.embedding_norm,
                                         y);                 // [T,E] embeddings.LayerNorm
   if (dropout.active()) ops::apply_dropout(y, dropout, y);  // [T,E] embeddings.dropout
-  if (!projection) return;
-  ops::linear(y, projection->weight, projection->bias,
-              a.projection.output);  // [T,H] embeddings_project
-  adapters_forward(projection_adapters(pass), pass.weights.projection_adapters, y,
-                   a.projection.output);
-  if (a.embedded.dtype != DType::kF32) ops::convert(a.projection.output, a.embedded);  // [T,H]
+  if (!projected) return;
+  if (!projected_first) project(pass, p.input, p.output);
+  if (a.embedded.dtype != DType::kF32) ops::convert(p.output, a.embedded);  // [T,H]
 }
 
 void embeddings_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dembedded,
                          bool add_to_matrices, const ModelParts<Tensor>& g) {
   const size_t mark = pass.arena.mark();
-  Tensor dy = dembedded;
-  if (const auto& projection = pass.weights.projection) {
-    Tensor doutput = dembedded;
+  const bool tables_learn = !g.embedding_norm.gamma.empty();
+  const bool projected = pass.weights.projection.has_value();
+  const bool projected_first = projected && pass.spec.embeddings.projected_before_norm;
+  Tensor dy = dembedded, dinput;
+  if (projected) {
     if (dembedded.dtype != DType::kF32) {
-      doutput = pass.arena.allocate<float>(dembedded.rows, dembedded.cols);
-      ops::convert(dembedded, doutput);  // [T,H]
+      dy = pass.arena.allocate<float>(dembedded.rows, dembedded.cols);
+      ops::convert(dembedded, dy);  // [T,H]
     }
-    dy = g.embedding_norm.gamma.empty()
-             ? kNoTensor
-             : pass.arena.allocate<float>(dembedded.rows, pass.shape.embedding);
-    ops::linear_backward(doutput, a.projection.input, projection->weight, dy, g.projection->weight,
-                         g.projection->bias,
-                         {.add_to_dweight = add_to_matrices});  // [T,E] embeddings_project
-    adapters_backward(projection_adapters(pass), pass.weights.projection_adapters,
-                      a.projection.input, doutput, dy, add_to_matrices, g.projection_adapters);
+    if (tables_learn) dinput = pass.arena.allocate<float>(dembedded.rows, pass.shape.embedding);
+    if (!projected_first) {
+      project_backward(pass, dy, a.projection.input, dinput, add_to_matrices, g);
+      dy = dinput;
+    }
   }
-  if (g.embedding_norm.gamma.empty()) return pass.arena.release(mark);
-  const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kEmbeddings);
-  if (dropout.active()) ops::apply_dropout(dy, dropout, dy);  // [T,E] embeddings.dropout
-  ops::bias_dropout_residual_layer_norm_backward(
-      dy, a.embedding_norm, kNoDropout, pass.weights.embedding_norm.gamma, dy, kNoTensor,
-      g.embedding_norm.gamma, g.embedding_norm.beta, kNoTensor);  // [T,E] embeddings.LayerNorm
+  if (tables_learn || projected_first) {
+    const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kEmbeddings);
+    if (dropout.active()) ops::apply_dropout(dy, dropout, dy);  // [T,E] embeddings.dropout
+    ops::bias_dropout_residual_layer_norm_backward(
+        dy, a.embedding_norm, kNoDropout, pass.weights.embedding_norm.gamma, dy, kNoTensor,
+        g.embedding_norm.gamma, g.embedding_norm.beta, kNoTensor);  // [T,E] embeddings.LayerNorm
+  }
+  if (projected_first) {
+    project_backward(pass, dy, a.projection.input, dinput, add_to_matrices, g);
+    dy = dinput;
+  }
+  if (!tables_learn) return pass.arena.release(mark);
   const std::vector<EmbeddingSpec> specs = pass.spec.tables(pass.config);
   for (size_t i = 0; i < specs.size(); ++i) {
     ops::embedding_backward(dy, pass.ids.of(specs[i].ids), g.embeddings[i]);  // [V,E]
@@ -139,10 +165,12 @@ EncoderShape encoder_shape(const EncoderSpec& spec, const ModelConfig& config) {
   return {.hidden = config.hidden_size,
           .inner = config.intermediate_size,
           .heads = config.num_attention_heads,
-          .embedding = config.*spec.embeddings.width,
+          .embedding = spec.width(config),
           .layers = config.num_hidden_layers,
           .norm_eps = static_cast<float>(config.layer_norm_eps),
-          .activation = activation};
+          .activation = activation,
+          .relative = spec.relative_form(config),
+          .score_terms = spec.score_terms(config)};
 }
 
 template <class Linear>
@@ -153,13 +181,17 @@ EncoderActivations allocate_encoder(const PassOf<Linear>& pass, DType dtype, int
   const bool projected = pass.weights.projection.has_value();
   EncoderActivations a;
   if (projected) {
-    a.embedding_norm = allocate_norm(arena, DType::kF32, tokens, shape.embedding);
+    const bool first = pass.spec.embeddings.projected_before_norm;
+    a.embedding_norm =
+        allocate_norm(arena, DType::kF32, tokens, first ? shape.hidden : shape.embedding);
     a.projection.input = arena.allocate<float>(tokens, shape.embedding);
   } else if (keeping == Keeping::kForBackward) {
     a.embedding_norm = allocate_norm(arena, dtype, tokens, shape.hidden);
   }
   a.embedded = arena.allocate(dtype, tokens, shape.hidden);
-  a.relative = allocate_relative(arena, pass.weights.relative);
+  // What answers has them projected already.
+  constexpr bool kProjects = std::is_same_v<Linear, LinearPart<Tensor>>;
+  a.relative = allocate_relative(arena, shape, dtype, kProjects);
   if (keeping == Keeping::kForBackward) {
     for (int32_t i = 0; i < shape.layers; ++i) {
       a.blocks.push_back(allocate_block(arena, shape, dtype, tokens));
@@ -167,6 +199,9 @@ EncoderActivations allocate_encoder(const PassOf<Linear>& pass, DType dtype, int
   } else {
     a.blocks.push_back(allocate_passing_block(arena, shape, a.embedded));
     if (!projected) a.embedding_norm = a.blocks.back().output_norm;
+  }
+  for (BlockActivations& block : a.blocks) {
+    if (kProjects) block.distances = allocate_distances(arena, shape, dtype);
   }
   const bool is_wide = dtype == DType::kF32;
   const bool drops = pass.dropout.at(0, DropoutSite::kHead).active();
@@ -185,7 +220,7 @@ template <class Linear>
 void encoder_forward(const PassOf<Linear>& pass, const EncoderActivations& a,
                      const Tensor& logits) {
   embeddings_forward(pass, a);
-  relative_forward(pass.weights.relative, a.relative);
+  relative_forward(pass.arena, pass.shape, pass.weights.relative, a.relative);
   Tensor x = a.embedded;
   for (size_t layer = 0; layer < static_cast<size_t>(pass.shape.layers); ++layer) {
     const BlockContext context = block_context(pass, a.relative, layer);
@@ -213,8 +248,8 @@ void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tenso
   }
 
   const size_t mark = pass.arena.mark();
-  const ops::RelativeGradients drelative =
-      to_relative ? zero_relative_gradients(pass.arena, a.relative) : ops::RelativeGradients{};
+  const RelativeGradients drelative =
+      to_relative ? zero_relative_gradients(pass.arena, pass.shape) : RelativeGradients{};
   const Tensor dx = pass.arena.allocate(a.embedded.dtype, dlogits.rows, pass.shape.hidden);
   head_backward(pass, a.head_input, dlogits, dx, add_to_matrices, gradients);
   if (done) done(std::nullopt);
@@ -231,7 +266,10 @@ void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tenso
                    gradients.blocks[context.block]);
     if (done && (layer == 0 || block_of(layer - 1) != context.block)) done(context.block);
   }
-  if (to_relative) relative_backward(drelative, add_to_matrices, gradients.relative);
+  if (to_relative) {
+    relative_backward(pass.weights.relative, a.relative, drelative, add_to_matrices,
+                      gradients.relative);
+  }
   if (to_embeddings) embeddings_backward(pass, a, dx, add_to_matrices, gradients);
   pass.arena.release(mark);
 }

@@ -23,8 +23,10 @@ namespace spanforge {
 struct ConfigKey {
   std::string_view key;  // the family's own spelling
   std::variant<int32_t ModelConfig::*, double ModelConfig::*, bool ModelConfig::*,
-               std::string ModelConfig::*>
+               std::string ModelConfig::*, std::vector<std::string> ModelConfig::*>
       value;
+  bool may_be_zero = false;  // a number that must be above 0 in other families
+  bool is_optional = false;  // HF's class writes it only where it was given
 };
 
 // Which ids of a batch an embedding table is indexed by.
@@ -59,12 +61,15 @@ struct EmbeddingsSpec {
   int32_t ModelConfig::*width = &ModelConfig::hidden_size;  // E
   std::string_view projection;                              // a linear layer, E -> H; "": none
   bool always_projected = false;                            // false: only where E is not H
+  bool projected_before_norm = false;                       // then the norm is H wide
+  bool projection_has_bias = true;
 };
 
 // What is added to attention's scores by how far two tokens are apart.
 enum class RelativeKind {
   kNone,
   kBiases,  // a number a head (Raffel et al. 2020): table [R,A], added unscaled
+  kProjected,  // rows that each layer projects to keys and queries (He et al. 2021): table [R,H]
 };
 
 constexpr int32_t kDistanceBuckets = 32;  // of kBiases; the table may have more rows, of no use
@@ -72,15 +77,32 @@ constexpr int32_t kDistanceBuckets = 32;  // of kBiases; the table may have more
 // One table for all layers, R rows for buckets of distances.
 struct RelativeSpec {
   RelativeKind kind = RelativeKind::kNone;
-  std::string_view table;                // below the base model
-  int32_t ModelConfig::*rows = nullptr;  // R
+  std::string_view table;  // below the base model
+  std::string_view norm;   // of kProjected's rows, where the config asks for it
 };
+// What a config asks for of it.
+struct RelativeForm {
+  RelativeKind kind = RelativeKind::kNone;
+  int32_t rows = 0;  // R
+  // Of kProjected:
+  bool has_norm = false;
+  int32_t buckets = 0, farthest = 0;  // distances beyond half the buckets share them; 0: none do
+  bool adds_keys = false;             // q_i . key(row)
+  bool adds_queries = false;          // k_j . query(row)
+  bool projects_itself = false;       // false: by the block's own query and key
+};
+
+// The two terms of kProjected.
+enum class DistanceTerm : size_t { kKeys, kQueries };
+constexpr size_t kDistanceTerms = 2;
 
 // What a module of a block is for.
 enum class BlockRole {
   kQuery,
   kKey,
   kValue,
+  kDistanceKey,  // of the table of distances, where the config asks for projections of its own
+  kDistanceQuery,
   kAttentionOutput,
   kAttentionNorm,
   kIntermediate,
@@ -130,8 +152,10 @@ enum class DropoutSite : uint64_t {
   kOutput,           // before the sum of a block's second half
   kHead,             // before the head (layer 0)
   kAdapter,          // on the inputs of LoRA adapters
+  kDistances = 8,    // on the table of distances, in every layer anew
+  kDistanceAdapter,  // on the inputs of adapters that project that table
 };
-constexpr size_t kDropoutSites = 6;
+constexpr size_t kDropoutSites = 9;
 
 struct DropoutRow {
   DropoutSite site;
@@ -144,6 +168,7 @@ struct EncoderSpec {
   std::string_view base_prefix;   // of the base model's keys; checkpoints of the base model lack it
   std::vector<ConfigKey> config_keys;  // that change computation, but model_type
   ModelConfig defaults;                // what a key says that is missing
+  std::optional<ModelConfig> usual;    // what a new model is made like; nullopt: the defaults
   EmbeddingsSpec embeddings;
   LayersSpec layers;
   BlockSpec block;
@@ -152,7 +177,12 @@ struct EncoderSpec {
   std::string_view head;
 
   std::vector<EmbeddingSpec> tables(const ModelConfig& config) const;  // those that are there
+  int32_t width(const ModelConfig& config) const;  // E
   bool has_projection(const ModelConfig& config) const;
+  bool has_position_table(const ModelConfig& config) const;
+  RelativeForm relative_form(const ModelConfig& config) const;
+  // Scores are divided by the root of the head's size times this.
+  int32_t score_terms(const ModelConfig& config) const;
   // Of the words' table, and where positions begin behind it; below 0: there is none.
   int32_t padding_row(const ModelConfig& config) const;
   // Whose weights a layer runs with.
@@ -161,6 +191,9 @@ struct EncoderSpec {
   std::string block_module(size_t index) const;
   // Below the block's module; "" where a block has none of that role.
   std::string_view block_name(BlockRole role) const;
+  std::string_view distance_module(DistanceTerm term, const ModelConfig& config) const;
+  // Those that are there, in the order of BlockSpec::modules.
+  std::vector<BlockModule> block_modules(const ModelConfig& config) const;
   // In the order in which a block runs them.
   std::vector<BlockLinearModule> block_linear_modules(const ModelConfig& config) const;
 };

@@ -46,7 +46,7 @@ InputIds::InputIds(const EncoderSpec& spec, const ModelConfig& config, const Pac
   for (int32_t w = 0; w < batch.window_count(); ++w) {
     longest = std::max(longest, batch.cu_seqlens[w + 1] - batch.cu_seqlens[w]);
   }
-  distance_rows_ = rows_by_distance(spec, longest);
+  distance_rows_ = rows_by_distance(spec.relative_form(config), longest);
   bool needs_zeros = false;
   for (const EmbeddingSpec& table : spec.tables(config)) {
     if (table.ids == EmbeddingIds::kZeros) needs_zeros = true;

@@ -150,6 +150,10 @@ QuestionAnsweringModel QuestionAnsweringModel::load_merged(const ModelDirectory&
       merge(from.blocks[block].adapters[static_cast<size_t>(linear)],
             linear_of(whole->weight_views.blocks[block], linear).weight);
     }
+    for (size_t term = 0; term < kDistanceTerms; ++term) {
+      merge(from.blocks[block].distance_adapters[term],
+            whole->weight_views.blocks[block].distances[term].weight);
+    }
   }
   if (whole->weight_views.projection) {
     merge(from.projection_adapters, whole->weight_views.projection->weight);

@@ -26,7 +26,9 @@ int64_t block_bytes_per_token(const ModelConfig& config, Precision precision) {
 int64_t projection_bytes_per_token(const ModelConfig& config) {
   const EncoderSpec& spec =
       encoder_spec(config.model_type, ErrorCode::kBadModel, "model configuration");
-  return spec.has_projection(config) ? 4 * 2 * (config.*spec.embeddings.width + 1) : 0;
+  if (!spec.has_projection(config)) return 0;
+  const int64_t norm = spec.embeddings.projected_before_norm ? config.hidden_size : 0;
+  return 4 * (2 * (spec.width(config) + 1) + norm);
 }
 
 MemoryEstimate estimate_weights(const ModelConfig& config, Precision precision) {
@@ -37,8 +39,11 @@ MemoryEstimate estimate_weights(const ModelConfig& config, Precision precision) 
 std::string part_of(const EncoderSpec& spec, const Parameter& parameter) {
   if (parameter.name.starts_with(spec.head)) return std::string(spec.head);
   const std::string layers = std::string(spec.base_prefix) + std::string(spec.layers.module);
-  const std::string relative = std::string(spec.base_prefix) + std::string(spec.relative.table);
-  const bool is_relative = !spec.relative.table.empty() && parameter.name.starts_with(relative);
+  const auto is_of = [&](std::string_view module) {
+    return !module.empty() &&
+           parameter.name.starts_with(std::string(spec.base_prefix) + std::string(module) + ".");
+  };
+  const bool is_relative = is_of(spec.relative.table) || is_of(spec.relative.norm);
   return is_relative || parameter.name.starts_with(layers) ? "encoder" : "embeddings";
 }
 

@@ -35,7 +35,7 @@ class TableBuilder {
  private:
   // What is of the kind that is being laid out.
   void add_all() {
-    const int64_t hidden = config_.hidden_size, width = config_.*spec_.embeddings.width;
+    const int64_t hidden = config_.hidden_size, width = spec_.width(config_);
     if (trainable_) {
       table_.parts.head = linear({std::string(spec_.head)}, 2, hidden);
       table_.head_rows = table_.rows.size();
@@ -60,8 +60,12 @@ class TableBuilder {
     }
     const bool embeddings_learn = learning_.embeddings && learning_.lora.rank == 0;
     if (embeddings_learn != trainable_) return;
-    if (projected) table_.parts.projection = linear({projection}, hidden, width);
-    table_.parts.embedding_norm = norm(base(spec_.embeddings.norm), width);
+    if (projected) {
+      table_.parts.projection =
+          linear({projection}, hidden, width, spec_.embeddings.projection_has_bias);
+    }
+    table_.parts.embedding_norm = norm(base(spec_.embeddings.norm),
+                                       spec_.embeddings.projected_before_norm ? hidden : width);
     const std::vector<EmbeddingSpec> tables = spec_.tables(config_);
     table_.parts.embeddings.resize(tables.size());
     for (size_t i = tables.size(); i-- > 0;) {
@@ -91,21 +95,38 @@ class TableBuilder {
     block.intermediate = linear_of_block(BlockLinear::kIntermediate);
     block.attention_norm = norm_of_block(BlockRole::kAttentionNorm);
     block.attention_output = linear_of_block(BlockLinear::kAttentionOutput);
+    for (const DistanceTerm term : {DistanceTerm::kQueries, DistanceTerm::kKeys}) {
+      const std::string_view module = spec_.distance_module(term, config_);
+      if (module.empty()) continue;
+      block.distances[static_cast<size_t>(term)] =
+          linear({prefix + std::string(module)}, config_.hidden_size, config_.hidden_size);
+    }
     block.qkv = linear_of_block(BlockLinear::kQkv);
   }
 
   void add_relative() {
     const RelativeSpec& relative = spec_.relative;
-    if (relative.kind == RelativeKind::kNone) return;
-    table_.parts.relative.table =
-        rows_of_table(relative.table, config_.*relative.rows, config_.num_attention_heads);
+    const RelativeForm form = spec_.relative_form(config_);
+    if (form.kind == RelativeKind::kNone) return;
+    const bool is_biases = form.kind == RelativeKind::kBiases;
+    if (form.has_norm) table_.parts.relative.norm = norm(base(relative.norm), config_.hidden_size);
+    table_.parts.relative.table = rows_of_table(
+        relative.table, form.rows, is_biases ? config_.num_attention_heads : config_.hidden_size);
     // transformers takes every name with "bias" in it for one.
-    table_.rows.back().decays = false;
+    table_.rows.back().decays = !is_biases;
   }
 
   void add_adapters(size_t index, BlockPart<Slot>& block) {
     const std::vector<BlockLinearModule> modules = spec_.block_linear_modules(config_);
     const std::string prefix = base(spec_.block_module(index)) + ".";
+    for (const DistanceTerm term : {DistanceTerm::kQueries, DistanceTerm::kKeys}) {
+      const std::string_view module = spec_.distance_module(term, config_);
+      if (module.empty()) continue;
+      const auto which = static_cast<size_t>(term);
+      add_adapter(prefix + std::string(module), config_.hidden_size, config_.hidden_size,
+                  /*first_output=*/0, static_cast<uint32_t>(modules.size() + which),
+                  block.distance_adapters[which]);
+    }
     for (size_t i = modules.size(); i-- > 0;) {  // reverse execution
       const BlockLinearModule& module = modules[i];
       add_adapter(prefix + std::string(module.name), module.out, module.in, module.first_output,
@@ -161,8 +182,9 @@ class TableBuilder {
   void number_in_module_order() {
     std::vector<std::string> modules;
     for (const EmbeddingSpec& table : spec_.tables(config_)) modules.push_back(base(table.module));
-    modules.push_back(base(spec_.embeddings.norm));
-    modules.push_back(base(spec_.embeddings.projection));
+    std::string_view behind[] = {spec_.embeddings.norm, spec_.embeddings.projection};
+    if (spec_.embeddings.projected_before_norm) std::swap(behind[0], behind[1]);
+    for (const std::string_view module : behind) modules.push_back(base(module));
     for (size_t block = 0; block < table_.parts.blocks.size(); ++block) {
       const std::string prefix = base(spec_.block_module(block)) + ".";
       for (const BlockModule& module : spec_.block.modules) {
@@ -170,6 +192,7 @@ class TableBuilder {
       }
     }
     modules.push_back(base(spec_.relative.table));
+    modules.push_back(base(spec_.relative.norm));
     modules.emplace_back(spec_.head);
     KeyedMap<std::string_view, size_t> place;
     for (size_t i = 0; i < modules.size(); ++i) place.emplace(modules[i], i);
@@ -186,13 +209,15 @@ class TableBuilder {
   }
 
   // Several modules of one shape become one matrix, [modules * out, in].
-  LinearPart<Slot> linear(const std::vector<std::string>& modules, int64_t out, int64_t in) {
+  LinearPart<Slot> linear(const std::vector<std::string>& modules, int64_t out, int64_t in,
+                          bool has_bias = true) {
     const int64_t count = static_cast<int64_t>(modules.size());
     align();
     LinearPart<Slot> part{{end_, count * out, in}, {}};
     for (const std::string& module : modules) {
       add(module + ".weight", {out, in}, Parameter::Init::kNormal, /*decays=*/true);
     }
+    if (!has_bias) return part;
     align();
     part.bias = {end_, 1, count * out};
     for (const std::string& module : modules) {
@@ -288,6 +313,11 @@ ModelParts<Tensor> bind_parts(const ParameterTable& table, const Tensor& arena,
   for (size_t i = 0; i < views.blocks.size(); ++i) {
     for (size_t which = 0; which < kBlockLinears; ++which) {
       views.blocks[i].adapters[which] = adapters(table.parts.blocks[i].adapters[which], matrices);
+    }
+    for (size_t term = 0; term < kDistanceTerms; ++term) {
+      const BlockPart<Slot>& block = table.parts.blocks[i];
+      views.blocks[i].distances[term].weight = cut(matrices, block.distances[term].weight);
+      views.blocks[i].distance_adapters[term] = adapters(block.distance_adapters[term], matrices);
     }
   }
   return views;

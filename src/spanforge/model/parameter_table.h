@@ -54,11 +54,17 @@ struct BlockPart {
   Linear output;        // [H,F]
   NormPart<T> output_norm;
   std::array<std::vector<AdapterPart<T>>, 4> adapters;  // by BlockLinear
+  // By DistanceTerm: what projects the table of distances, [H,H], where query and key do not; adapters
+  // beside it; and, in a model that answers only, what is projected, [R,H].
+  std::array<LinearPart<T>, kDistanceTerms> distances;
+  std::array<std::vector<AdapterPart<T>>, kDistanceTerms> distance_adapters;
+  std::array<T, kDistanceTerms> projected_distances;
 };
 // The table of terms by distance that all layers share (relative.h).
 template <class T>
 struct RelativePart {
-  T table;  // [R,A]
+  T table;           // [R,A], or [R,H] to be projected
+  NormPart<T> norm;  // [1,H], of projected ones that have it
 };
 template <class T, class Linear = LinearPart<T>>
 struct ModelParts {
@@ -97,7 +103,7 @@ ModelParts<U, To> map_parts(const ModelParts<T, From>& from, const Plain& plain,
   for (const T& table : from.embeddings) to.embeddings.push_back(plain(table));
   to.embedding_norm = norm(from.embedding_norm);
   if (from.projection) to.projection = matrix(*from.projection);
-  to.relative.table = plain(from.relative.table);
+  to.relative = {plain(from.relative.table), norm(from.relative.norm)};
   for (size_t i = 0; i < from.blocks.size(); ++i) {
     const BlockPart<T, From>& block = from.blocks[i];
     BlockPart<U, To>& made = to.blocks.emplace_back();
@@ -106,6 +112,9 @@ ModelParts<U, To> map_parts(const ModelParts<T, From>& from, const Plain& plain,
     }
     made.attention_norm = norm(block.attention_norm);
     made.output_norm = norm(block.output_norm);
+    for (size_t term = 0; term < kDistanceTerms; ++term) {
+      made.distances[term] = matrix(block.distances[term]);
+    }
   }
   to.head = matrix(from.head);
   return to;

@@ -21,8 +21,7 @@ EncoderSpec mpnet() {
   spec.embeddings.positions = PositionRule::kBehindPadding;
   spec.embeddings.padding_row = 1;
   spec.relative = {.kind = RelativeKind::kBiases,
-                   .table = "encoder.relative_attention_bias",
-                   .rows = &Config::relative_attention_num_buckets};
+                   .table = "encoder.relative_attention_bias"};
   spec.block.modules = {{BlockRole::kQuery, "attention.attn.q"},
                         {BlockRole::kKey, "attention.attn.k"},
                         {BlockRole::kValue, "attention.attn.v"},
