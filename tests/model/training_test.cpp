@@ -102,8 +102,8 @@ void check_finite_differences(const ModelConfig& config, double tolerance,
 }
 
 class LearningFamily : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Gradients, LearningFamily, ::testing::ValuesIn(supported_model_types()),
-                         [](const auto& family) { return family.param; });
+INSTANTIATE_TEST_SUITE_P(Gradients, LearningFamily, ::testing::ValuesIn(testing::model_kinds()),
+                         [](const auto& kind) { return testing::test_name(kind.param); });
 
 TEST_P(LearningFamily, AgreesWithFiniteDifferences) {
   check_finite_differences(small_config(GetParam()), 2e-2, Learning{});

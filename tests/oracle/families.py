@@ -22,6 +22,8 @@ class Family:
     longest: int = 80  # tokens of the longest window
     # Positions are counted behind this row: a number, or the config's value of this key. None: from 0.
     positions_behind: object = None
+    # Of these, those that have other dropout sites.
+    dropout_variants: list = field(default_factory=list)
     # Ends of the names of parameters whose gradients are zero by algebra, {last} being the last layer:
     # softmax does not see key biases, nor the loss what all tokens share.
     zero_gradients: tuple = ("key.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")
@@ -76,6 +78,7 @@ FAMILIES = [
                      dict(embedding_size=12, position_biased_input=True, type_vocab_size=2), dict(embedding_size=40),
                      dict(relative_attention=False, norm_rel_ebd="none"),
                      dict(relative_attention=False, norm_rel_ebd="none", pos_att_type=None, position_biased_input=True)],
+           dropout_variants=[dict(share_att_key=False), dict(norm_rel_ebd="none", embedding_size=12)],
            zero_gradients=("qa_outputs.bias", "layer.{last}.output.LayerNorm.bias", "pos_key_proj.bias"),
            zero_where=(("key_proj.bias", lambda config: not (config["relative_attention"] and "p2c" in config["pos_att_type"])),)),
     Family("ernie", "ernie.", extra=dict(use_task_id=True), variants=[dict(use_task_id=False), dict(type_vocab_size=4)]),

@@ -155,9 +155,13 @@ def reference_dropping(model, windows, masks, types):
 
 
 def check_dropout(driver, family, work, failures):
-    config = make_config(family, dropout=0.2, **{family.keys["attention_dropout"]: 0.4})
+    for i, changes in enumerate([{}, *family.dropout_variants]):
+        check_dropout_of(driver, family, changes, work, work / f"dropout{i}", failures)
+
+
+def check_dropout_of(driver, family, changes, work, directory, failures):
+    config = make_config(family, dropout=0.2, **{family.keys["attention_dropout"]: 0.4}, **changes)
     model = make_model(family, config, 5)
-    directory = work / "dropout"
     model.save_pretrained(directory)
     windows = make_windows(config, [21, 40, 7], seed=5)
     out = driver.run(directory, windows, work)
@@ -176,7 +180,7 @@ def check_dropout(driver, family, work, failures):
     except (RuntimeError, IndexError) as error:
         failures.check(False, f"{family.model_type}: dropout sites: {error}")
         return
-    compare(f"{family.model_type}, {len(masks[0])} dropout masks", family, out, expected, failures)
+    compare(f"{family.model_type} {changes or ''}, {len(masks[0])} dropout masks", family, out, expected, failures)
 
 
 def check_files(driver, family, work, failures):

@@ -324,11 +324,6 @@ void check_relative(const ModelConfig& config, const EncoderSpec& spec, ErrorCod
   if (form.buckets == 1) {
     refuse("position_buckets", "1", "-1, or at least 2");
   }
-  if (form.buckets > 0 && form.farthest < form.buckets / 2 + 2) {
-    refuse("position_buckets", std::to_string(form.buckets),
-           fmt::format("below {}: half of them are for distances each, and the farthest is {}",
-                       2 * (form.farthest - 1), form.farthest));
-  }
 }
 
 // Rows of the position table that no token of a window has.
@@ -417,7 +412,12 @@ int32_t ModelConfig::longest_input() const {
   constexpr int32_t kUnlimited = 1 << 16;
   const EncoderSpec& spec =
       encoder_spec(model_type, ErrorCode::kInternal, "model configuration");
-  if (!spec.has_position_table(*this)) return kUnlimited;
+  if (!spec.has_position_table(*this)) {
+    // Distances beyond half the buckets share them up to the farthest; where that is nearer, they have none.
+    const RelativeForm form = spec.relative_form(*this);
+    const bool ends = form.buckets > 0 && form.farthest < form.buckets / 2 + 2;
+    return ends ? form.buckets / 2 + 1 : kUnlimited;
+  }
   return max_position_embeddings - unused_positions(*this);
 }
 

@@ -64,7 +64,8 @@ struct ModelConfig {
   static ModelConfig like(const std::string& name, const std::string& model_type = "bert");
 
   // Tokens of the longest window that the model takes: max_position_embeddings, less the rows that
-  // the family does not use for tokens; of a model without a table of positions 65536.
+  // the family does not use for tokens; of a model without a table of positions 65536, or as far as its
+  // distances have rows.
   int32_t longest_input() const;
   // Sets max_position_embeddings so that longest_input() is `tokens`.
   void set_longest_input(int32_t tokens);

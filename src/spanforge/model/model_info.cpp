@@ -31,6 +31,22 @@ int64_t projection_bytes_per_token(const ModelConfig& config) {
   return 4 * (2 * (spec.width(config) + 1) + norm);
 }
 
+// What a pass keeps of the table of distances and its projections, and, in training, what its backward
+// takes beside that.
+int64_t distance_bytes(const ModelConfig& config, Precision precision, bool training) {
+  const EncoderSpec& spec =
+      encoder_spec(config.model_type, ErrorCode::kBadModel, "model configuration");
+  const RelativeForm form = spec.relative_form(config);
+  if (form.kind != RelativeKind::kProjected) return 0;
+  const int64_t b = bytes_per_activation(precision);
+  const int64_t terms = int64_t{form.adds_keys} + int64_t{form.adds_queries};
+  const int64_t projected = config.num_hidden_layers * terms * b;
+  const int64_t copies = precision == Precision::kBF16 ? 2 * terms + 4 : 0;
+  const int64_t backward = 4 + 4 * terms + b + (config.hidden_dropout_prob > 0 ? b : 0) + copies;
+  const int64_t norm = form.has_norm ? 4 : 0;
+  return form.rows * config.hidden_size * (projected + (training ? norm + b + backward : 0));
+}
+
 MemoryEstimate estimate_weights(const ModelConfig& config, Precision precision) {
   const int64_t n = parameter_count(config);
   return {.weights = 4 * n, .shadow = precision == Precision::kBF16 ? 2 * n : 0};
@@ -102,7 +118,8 @@ MemoryEstimate estimate_training_memory(const ModelConfig& config, Precision pre
   const int64_t head = precision == Precision::kBF16 ? 4 * h : 0;
   estimate.activations =
       tokens * (config.num_hidden_layers * block_bytes_per_token(config, precision) + once + head +
-                projection_bytes_per_token(config));
+                projection_bytes_per_token(config)) +
+      distance_bytes(config, precision, /*training=*/true);
   return estimate;
 }
 
@@ -114,7 +131,8 @@ MemoryEstimate estimate_answering_memory(const ModelConfig& config, Precision pr
   const int64_t block =
       bytes_per_activation(precision) * (8 * h + f) + 4 * (config.num_attention_heads + 2);
   const int64_t head = precision == Precision::kBF16 ? 4 * h : 0;
-  estimate.activations = tokens * (block + head + projection_bytes_per_token(config));
+  estimate.activations = tokens * (block + head + projection_bytes_per_token(config)) +
+                         distance_bytes(config, precision, /*training=*/false);
   return estimate;
 }
 
