@@ -5,8 +5,8 @@
 #include <cmath>
 #include <functional>
 
-#include "spanforge/base/file.h"
 #include "model_testing.h"
+#include "spanforge/base/file.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
 #include "spanforge/model/encoder_spec.h"

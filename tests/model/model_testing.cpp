@@ -77,7 +77,8 @@ QuestionAnsweringModel random_model(const ModelConfig& config, uint64_t seed,
   QuestionAnsweringModel model =
       QuestionAnsweringModel::create(config, seed, MatrixSpread::kConfig, learning);
   for (const Parameter& parameter : model.parameters()) {
-    if (parameter.init == Parameter::Init::kNormal || parameter.init == Parameter::Init::kRows) continue;
+    if (parameter.init == Parameter::Init::kNormal || parameter.init == Parameter::Init::kRows)
+      continue;
     CounterStream stream(combine(seed, stable_hash(parameter.name)));
     const Tensor w = model.weights(parameter);
     for (int64_t i = 0; i < w.size(); ++i) {

@@ -441,5 +441,24 @@ TEST(MemoryEstimate, IsWhatThePassesTake) {
   }
 }
 
+// Far more distances than tokens: the table's part is most of it.
+TEST(MemoryEstimate, HoldsTheTableOfDistances) {
+  ModelConfig config = small_config("deberta-v2");
+  config.num_hidden_layers = 3;
+  config.position_buckets = 300;
+  config.max_relative_positions = 512;
+  const PackedBatch batch = pack(random_windows(config, {30, 20}, 1));
+  for (const Precision precision : {Precision::kF32, Precision::kBF16}) {
+    QuestionAnsweringModel model = random_model(config, 5);
+    model.set_precision(precision);
+    model.prepare_training();
+    Workspace workspace;
+    model.forward_backward(batch, {}, workspace);
+    const auto expected = static_cast<double>(
+        estimate_training_memory(config, precision, batch.token_count()).activations);
+    EXPECT_NEAR(static_cast<double>(workspace.activations.peak_bytes()), expected, 0.06 * expected);
+  }
+}
+
 }  // namespace
 }  // namespace spanforge

@@ -141,7 +141,8 @@ void masks(const std::string& directory, const std::string& windows_file,
           for (int64_t c = 0; c < shape.back(); ++c) {
             const uint32_t column =
                 is_attention ? ops::attention_column(head, c) : static_cast<uint32_t>(c);
-            mask.push_back(ops::dropout_keeps(dropout, dropout.row_keys[static_cast<size_t>(t)], column));
+            mask.push_back(
+                ops::dropout_keeps(dropout, dropout.row_keys[static_cast<size_t>(t)], column));
           }
         }
       }
@@ -158,7 +159,8 @@ void masks(const std::string& directory, const std::string& windows_file,
       std::sort(adapters.begin(), adapters.end(),
                 [](const auto& a, const auto& b) { return a.site < b.site; });
       for (const AdapterPart<Slot>& adapter : adapters) {
-        add_mask(plan.at_adapter(layer, DropoutSite::kAdapter, adapter.site), {length, adapter.a.cols});
+        add_mask(plan.at_adapter(layer, DropoutSite::kAdapter, adapter.site),
+                 {length, adapter.a.cols});
       }
     };
     const int64_t hidden = config.hidden_size;
@@ -182,7 +184,8 @@ void masks(const std::string& directory, const std::string& windows_file,
           }
         };
         auto own = of(BlockLinear::kQkv);
-        std::sort(own.begin(), own.end(), [](const auto& a, const auto& b) { return a.site < b.site; });
+        std::sort(own.begin(), own.end(),
+                  [](const auto& a, const auto& b) { return a.site < b.site; });
         if (!form.projects_itself) add_projections(own);
         for (const auto& parts : block.distance_adapters) add_projections(parts);
       }

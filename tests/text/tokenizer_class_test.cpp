@@ -49,9 +49,9 @@ TEST(TokenizerClass, ThoseThatAreBertsAreTaken) {
 TEST(TokenizerClass, OthersAreRefusedByNameAndFile) {
   for (const char* name :
        {"BertJapaneseTokenizer", "BartTokenizer", "GPT2TokenizerFast", "XLMRobertaTokenizer",
-        "AlbertTokenizer", "PreTrainedTokenizer", "PreTrainedTokenizerFastFast", "FunnelTokenizer", "SplinterTokenizer",
-        "RoCBertTokenizer", "KoBertTokenizer", "BertGenerationTokenizer", "BertTokenizerSlow", "Fast",
-        ""}) {
+        "AlbertTokenizer", "PreTrainedTokenizer", "PreTrainedTokenizerFastFast", "FunnelTokenizer",
+        "SplinterTokenizer", "RoCBertTokenizer", "KoBertTokenizer", "BertGenerationTokenizer",
+        "BertTokenizerSlow", "Fast", ""}) {
     SCOPED_TRACE(name);
     const Error own = expect_error(ErrorCode::kBadModel, [&] { find(class_is(name)); });
     EXPECT_EQ(own.place(), "tokenizer_config.json");
@@ -65,11 +65,15 @@ TEST(TokenizerClass, OthersAreRefusedByNameAndFile) {
 }
 
 TEST(TokenizerClass, WithoutANameTheModelTypesUsualClassCounts) {
-  const std::pair<const char*, const char*> rows[] = {
-      {"bert", "BertTokenizer"},         {"ernie", "BertTokenizer"},
-      {"electra", "ElectraTokenizer"},   {"distilbert", "DistilBertTokenizer"},
-      {"roberta", "RobertaTokenizer"},   {"longformer", "LongformerTokenizer"},
-      {"mpnet", "MPNetTokenizer"},       {"mobilebert", "MobileBertTokenizer"}, {"modernbert", "PreTrainedTokenizerFast"}};
+  const std::pair<const char*, const char*> rows[] = {{"bert", "BertTokenizer"},
+                                                      {"ernie", "BertTokenizer"},
+                                                      {"electra", "ElectraTokenizer"},
+                                                      {"distilbert", "DistilBertTokenizer"},
+                                                      {"roberta", "RobertaTokenizer"},
+                                                      {"longformer", "LongformerTokenizer"},
+                                                      {"mpnet", "MPNetTokenizer"},
+                                                      {"mobilebert", "MobileBertTokenizer"},
+                                                      {"modernbert", "PreTrainedTokenizerFast"}};
   for (const auto& [type, name] : rows) {
     SCOPED_TRACE(type);
     const std::string config = std::string(R"({"model_type": ")") + type + "\"}";

@@ -28,7 +28,8 @@ void AnsweringWeights::project_distances(const EncoderShape& shape, DType dtype)
   }
   ActivationArena scratch;
   const bool projects_itself = shape.relative.projects_itself;
-  const DType form = projects_itself ? DType::kF32 : dtype;  // projections of its own are not packed
+  const DType form =
+      projects_itself ? DType::kF32 : dtype;  // projections of its own are not packed
   const RelativeActivations a = allocate_relative(scratch, shape, form, /*projects=*/true);
   relative_forward(scratch, shape, parts.relative, a);
   const int64_t hidden = shape.hidden;
@@ -41,7 +42,8 @@ void AnsweringWeights::project_distances(const EncoderShape& shape, DType dtype)
       if (out.empty()) continue;
       const bool is_keys = term == static_cast<size_t>(DistanceTerm::kKeys);
       const Tensor part = y.columns(is_keys ? hidden : 0, hidden);
-      if (projects_itself) ops::linear(a.rows, block.distances[term].weight, block.distances[term].bias, part);
+      if (projects_itself)
+        ops::linear(a.rows, block.distances[term].weight, block.distances[term].bias, part);
       copy(part, out);  // [R,H]
     }
   }

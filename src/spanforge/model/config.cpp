@@ -163,7 +163,8 @@ void read_words(const Json& json, const std::string& key, std::vector<std::strin
   const bool is_list =
       it->is_array() && std::all_of(it->as_array().begin(), it->as_array().end(),
                                     [](const Json& word) { return word.is_string(); });
-  if (!is_list) bad_value(ErrorCode::kBadModel, place, key, it->dump(), "a string, a list of them or null");
+  if (!is_list)
+    bad_value(ErrorCode::kBadModel, place, key, it->dump(), "a string, a list of them or null");
   value = it->get<std::vector<std::string>>();
 }
 
@@ -195,7 +196,8 @@ void read_value(const Json& json, const ConfigKey& key, ModelConfig& config,
       key.value);
 }
 
-void write_value(const ConfigKey& key, const EncoderSpec& spec, const ModelConfig& config, Json& json) {
+void write_value(const ConfigKey& key, const EncoderSpec& spec, const ModelConfig& config,
+                 Json& json) {
   const std::string name(key.key);
   std::visit(
       [&](auto member) {
@@ -302,7 +304,8 @@ void check_relative(const ModelConfig& config, const EncoderSpec& spec, ErrorCod
   const int32_t head_size = config.hidden_size / config.num_attention_heads;
   if (config.attention_head_size != 0 && config.attention_head_size != head_size) {
     refuse("attention_head_size", std::to_string(config.attention_head_size),
-           fmt::format("{}, \"hidden_size\" over \"num_attention_heads\", to be supported", head_size));
+           fmt::format("{}, \"hidden_size\" over \"num_attention_heads\", to be supported",
+                       head_size));
   }
   if (config.conv_kernel_size > 0) {
     refuse("conv_kernel_size", std::to_string(config.conv_kernel_size),
@@ -310,7 +313,8 @@ void check_relative(const ModelConfig& config, const EncoderSpec& spec, ErrorCod
   }
   for (const std::string& term : config.pos_att_type) {
     const auto& terms = config.pos_att_type;
-    if ((term == "c2p" || term == "p2c") && std::count(terms.begin(), terms.end(), term) == 1) continue;
+    if ((term == "c2p" || term == "p2c") && std::count(terms.begin(), terms.end(), term) == 1)
+      continue;
     refuse("pos_att_type", Json(terms).dump(), "\"c2p\", \"p2c\" or both, each once");
   }
   if (config.norm_rel_ebd != "none" && config.norm_rel_ebd != "layer_norm") {
@@ -330,7 +334,8 @@ void check_relative(const ModelConfig& config, const EncoderSpec& spec, ErrorCod
 int32_t unused_positions(const ModelConfig& config) {
   const EncoderSpec& spec =
       encoder_spec(config.model_type, ErrorCode::kInternal, "model configuration");
-  return spec.embeddings.positions == PositionRule::kBehindPadding ? spec.padding_row(config) + 1 : 0;
+  return spec.embeddings.positions == PositionRule::kBehindPadding ? spec.padding_row(config) + 1
+                                                                   : 0;
 }
 
 }  // namespace
@@ -410,11 +415,11 @@ ModelConfig ModelConfig::like(const std::string& name, const std::string& model_
 int32_t ModelConfig::longest_input() const {
   // As many as attention's dropout columns have room for.
   constexpr int32_t kUnlimited = 1 << 16;
-  const EncoderSpec& spec =
-      encoder_spec(model_type, ErrorCode::kInternal, "model configuration");
-  if (!spec.has_position_table(*this)) {
-    // Distances beyond half the buckets share them up to the farthest; where that is nearer, they have none.
-    const RelativeForm form = spec.relative_form(*this);
+  const EncoderSpec& spec = encoder_spec(model_type, ErrorCode::kInternal, "model configuration");
+  const RelativeForm form = spec.relative_form(*this);
+  if (form.kind == RelativeKind::kProjected && !spec.has_position_table(*this)) {
+    // Distances beyond half the buckets share them up to the farthest; where that is nearer, they
+    // have none.
     const bool ends = form.buckets > 0 && form.farthest < form.buckets / 2 + 2;
     return ends ? form.buckets / 2 + 1 : kUnlimited;
   }
@@ -456,7 +461,8 @@ void ModelConfig::check(ErrorCode code, const std::string& place) const {
               fmt::format("above {}, the padding token's id in this family", padding));
   }
   if (spec.embeddings.positions == PositionRule::kBehindPadding) {
-    if (padding < 0) bad_value(code, place, "pad_token_id", "null", "a number: positions follow it");
+    if (padding < 0)
+      bad_value(code, place, "pad_token_id", "null", "a number: positions follow it");
     if (longest_input() < 1) {
       const char* const begin = spec.embeddings.padding_row ? "it" : "\"pad_token_id\" + 1";
       bad_value(code, place, "max_position_embeddings", std::to_string(max_position_embeddings),

@@ -17,7 +17,8 @@ namespace spanforge {
 struct ModelConfig {
   std::string model_type = "bert";
   int32_t vocab_size = 30522;
-  int32_t embedding_size = 768;  // of families whose embeddings have a width of their own; 0: hidden_size
+  int32_t embedding_size =
+      768;  // of families whose embeddings have a width of their own; 0: hidden_size
   int32_t hidden_size = 768;
   int32_t num_hidden_layers = 12;
   int32_t num_hidden_groups = 1;  // of families whose layers share weights: how many sets there are
@@ -64,8 +65,8 @@ struct ModelConfig {
   static ModelConfig like(const std::string& name, const std::string& model_type = "bert");
 
   // Tokens of the longest window that the model takes: max_position_embeddings, less the rows that
-  // the family does not use for tokens; of a model without a table of positions 65536, or as far as its
-  // distances have rows.
+  // the family does not use for tokens; of a model with a table of distances in the place of
+  // positions 65536, or as far as its distances have rows.
   int32_t longest_input() const;
   // Sets max_position_embeddings so that longest_input() is `tokens`.
   void set_longest_input(int32_t tokens);

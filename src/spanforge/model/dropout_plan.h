@@ -1,7 +1,7 @@
 #pragma once
 // Which dropout mask belongs where: a key per (seed, step, layer, site), a row key per (window,
-// position). Masks therefore do not change with packing, batch order or threads. A row of the table of
-// distances, which all windows share, has one mask in a step.
+// position). Masks therefore do not change with packing, batch order or threads. A row of the table
+// of distances, which all windows share, has one mask in a step.
 
 #include <array>
 #include <cstdint>

@@ -68,7 +68,7 @@ struct EmbeddingsSpec {
 // What is added to attention's scores by how far two tokens are apart.
 enum class RelativeKind {
   kNone,
-  kBiases,  // a number a head (Raffel et al. 2020): table [R,A], added unscaled
+  kBiases,     // a number a head (Raffel et al. 2020): table [R,A], added unscaled
   kProjected,  // rows that each layer projects to keys and queries (He et al. 2021): table [R,H]
 };
 
@@ -177,7 +177,7 @@ struct EncoderSpec {
   std::string_view head;
 
   std::vector<EmbeddingSpec> tables(const ModelConfig& config) const;  // those that are there
-  int32_t width(const ModelConfig& config) const;  // E
+  int32_t width(const ModelConfig& config) const;                      // E
   bool has_projection(const ModelConfig& config) const;
   bool has_position_table(const ModelConfig& config) const;
   RelativeForm relative_form(const ModelConfig& config) const;

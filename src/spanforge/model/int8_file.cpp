@@ -160,8 +160,7 @@ class Int8Weights : public AnsweringWeights {
     const std::string_view packed =
         bytes(name + ".weight", StoredType::kI8, packed_shape(weight));
     const Tensor scales = floats(name + ".weight_scale", {weight.rows});
-    const Tensor bias =
-        layer.bias.empty() ? Tensor() : floats(name + ".bias", {weight.rows});
+    const Tensor bias = layer.bias.empty() ? Tensor() : floats(name + ".bias", {weight.rows});
     const Tensor stored_range = floats(name + ".input_range", {2});
     const float scale = stored_range.as<float>()[0], zero = stored_range.as<float>()[1];
     if (!(scale > 0) || !(zero >= 0) || !(zero <= 255) || zero != std::floor(zero)) {

@@ -94,7 +94,8 @@ std::vector<std::string> linear_modules(const EncoderSpec& spec, const ModelConf
   const auto blocks = static_cast<size_t>(config.*spec.layers.blocks);
   for (size_t i = 0; i < blocks; ++i) {
     for (const BlockModule& module : spec.block_modules(config)) {
-      if (module.role == BlockRole::kAttentionNorm || module.role == BlockRole::kOutputNorm) continue;
+      if (module.role == BlockRole::kAttentionNorm || module.role == BlockRole::kOutputNorm)
+        continue;
       modules.push_back(prefix + spec.block_module(i) + "." + std::string(module.name));
     }
   }
@@ -105,7 +106,8 @@ LoraConfig settle_targets(LoraConfig lora, const EncoderSpec& spec, const ModelC
                           ErrorCode code, const std::string& place) {
   check_numbers(lora, code, place);
   if (lora.targets.empty()) {
-    lora.targets = {last_part(spec.block_name(BlockRole::kQuery)), last_part(spec.block_name(BlockRole::kValue))};
+    lora.targets = {last_part(spec.block_name(BlockRole::kQuery)),
+                    last_part(spec.block_name(BlockRole::kValue))};
   }
   const std::vector<std::string> modules = linear_modules(spec, config);
   if (std::any_of(lora.targets.begin(), lora.targets.end(), is_all_linear)) {

@@ -31,8 +31,8 @@ int64_t projection_bytes_per_token(const ModelConfig& config) {
   return 4 * (2 * (spec.width(config) + 1) + norm);
 }
 
-// What a pass keeps of the table of distances and its projections, and, in training, what its backward
-// takes beside that.
+// What a pass keeps of the table of distances and its projections, and, in training, what its
+// backward takes beside that.
 int64_t distance_bytes(const ModelConfig& config, Precision precision, bool training) {
   const EncoderSpec& spec =
       encoder_spec(config.model_type, ErrorCode::kBadModel, "model configuration");

@@ -39,8 +39,8 @@ ModelInfo inspect_model(const ModelDirectory& directory);
 //                T (b (8 H + F) + 24) beside them (embeddings, backward scratch, logits);
 //                answering: one layer, and once T (3 b H + 16);
 //                in bf16 also 4 T H for the head's input (8 T H in training);
-//                of a table of R distances, P of whose projections each layer adds (DeBERTa), L P b R H,
-//                and in training some 20 R H once
+//                of a table of R distances, P of whose projections each layer adds (DeBERTa), L P b
+//                R H, and in training some 20 R H once
 // Scratch of the matrix products and the program itself, some 50 MB, come on top.
 struct MemoryEstimate {
   int64_t weights = 0, shadow = 0, gradients = 0, moments = 0, activations = 0;

@@ -64,8 +64,8 @@ class TableBuilder {
       table_.parts.projection =
           linear({projection}, hidden, width, spec_.embeddings.projection_has_bias);
     }
-    table_.parts.embedding_norm = norm(base(spec_.embeddings.norm),
-                                       spec_.embeddings.projected_before_norm ? hidden : width);
+    table_.parts.embedding_norm =
+        norm(base(spec_.embeddings.norm), spec_.embeddings.projected_before_norm ? hidden : width);
     const std::vector<EmbeddingSpec> tables = spec_.tables(config_);
     table_.parts.embeddings.resize(tables.size());
     for (size_t i = tables.size(); i-- > 0;) {

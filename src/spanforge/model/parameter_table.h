@@ -21,8 +21,8 @@ namespace spanforge {
 
 constexpr int64_t kArenaAlignment = 32;  // elements: 64 bytes of bf16
 
-// A matrix's place in an arena; a vector is [1,n]. Of what a model does not have, a bias say, the slot is
-// empty, as its tensor is.
+// A matrix's place in an arena; a vector is [1,n]. Of what a model does not have, a bias say, the
+// slot is empty, as its tensor is.
 struct Slot {
   int64_t offset = 0, rows = 0, cols = 0;  // elements
   bool empty() const { return rows == 0; }
@@ -54,8 +54,8 @@ struct BlockPart {
   Linear output;        // [H,F]
   NormPart<T> output_norm;
   std::array<std::vector<AdapterPart<T>>, 4> adapters;  // by BlockLinear
-  // By DistanceTerm: what projects the table of distances, [H,H], where query and key do not; adapters
-  // beside it; and, in a model that answers only, what is projected, [R,H].
+  // By DistanceTerm: what projects the table of distances, [H,H], where query and key do not;
+  // adapters beside it; and, in a model that answers only, what is projected, [R,H].
   std::array<LinearPart<T>, kDistanceTerms> distances;
   std::array<std::vector<AdapterPart<T>>, kDistanceTerms> distance_adapters;
   std::array<T, kDistanceTerms> projected_distances;
@@ -88,8 +88,8 @@ Linear& linear_of(BlockPart<T, Linear>& block, BlockLinear which) {
   return const_cast<Linear&>(linear_of(std::as_const(block), which));
 }
 
-// A model's parts made of another's, without adapters. plain(T) gives a U; linear(From, block, which)
-// gives a To for each linear layer of the blocks.
+// A model's parts made of another's, without adapters. plain(T) gives a U; linear(From, block,
+// which) gives a To for each linear layer of the blocks.
 template <class U, class To, class T, class From, class Plain, class Linear>
 ModelParts<U, To> map_parts(const ModelParts<T, From>& from, const Plain& plain,
                             const Linear& linear) {

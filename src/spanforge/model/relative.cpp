@@ -32,14 +32,15 @@ int32_t mpnet_row(int32_t distance) {
   return distance < 0 ? kHalf + row : row;
 }
 
-// transformers' make_log_bucket_position: a bucket for each of the nearest distances, ever wider ones
-// behind them; and the row of it.
+// transformers' make_log_bucket_position: a bucket for each of the nearest distances, ever wider
+// ones behind them; and the row of it.
 int32_t deberta_row(const RelativeForm& form, int32_t distance) {
   const int32_t n = std::abs(distance), middle = form.buckets / 2;
   int32_t bucket = n;
   if (form.buckets > 0 && n > middle) {
     const auto m = static_cast<float>(middle);
-    const float steps = std::log(static_cast<float>(static_cast<double>(form.farthest - 1) / middle));
+    const float steps =
+        std::log(static_cast<float>(static_cast<double>(form.farthest - 1) / middle));
     const float far = std::ceil(std::log(static_cast<float>(n) / m) / steps * (m - 1));
     bucket = middle + static_cast<int32_t>(far);
   }
@@ -108,8 +109,8 @@ std::vector<int32_t> rows_by_distance(const RelativeForm& form, int32_t longest)
   return rows;
 }
 
-RelativeActivations allocate_relative(ActivationArena& arena, const EncoderShape& shape, DType dtype,
-                                      bool projects) {
+RelativeActivations allocate_relative(ActivationArena& arena, const EncoderShape& shape,
+                                      DType dtype, bool projects) {
   const RelativeForm& form = shape.relative;
   RelativeActivations a;
   if (form.kind == RelativeKind::kBiases) a.biases = arena.allocate<float>(shape.heads, form.rows);
@@ -130,8 +131,7 @@ void relative_forward(ActivationArena& scratch, const EncoderShape& shape,
   const size_t mark = scratch.mark();
   Tensor rows = w.table;
   if (shape.relative.has_norm) {
-    rows = a.rows.dtype == DType::kF32 ? a.rows
-                                       : scratch.allocate<float>(a.rows.rows, a.rows.cols);
+    rows = a.rows.dtype == DType::kF32 ? a.rows : scratch.allocate<float>(a.rows.rows, a.rows.cols);
     ops::bias_dropout_residual_layer_norm(w.table, kNone, {}, kNone, w.norm.gamma, w.norm.beta,
                                           shape.norm_eps, a.norm, rows);  // [R,H] encoder.LayerNorm
   }

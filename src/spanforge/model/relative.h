@@ -1,8 +1,8 @@
 #pragma once
-// Terms of attention's scores by distance: from a table that all layers share to what attention adds
-// to its scores, and back. Letters: R rows of the table, A heads, H hidden.
-// Several layers add to one gradient: the pass sums them up in memory of its own and hands the sum to
-// the table's gradient once, behind the first layer.
+// Terms of attention's scores by distance: from a table that all layers share to what attention
+// adds to its scores, and back. Letters: R rows of the table, A heads, H hidden. Several layers add
+// to one gradient: the pass sums them up in memory of its own and hands the sum to the table's
+// gradient once, behind the first layer.
 
 #include <array>
 #include <cstdint>
@@ -36,14 +36,14 @@ struct RelativeGradients {
 };
 
 // dtype: of the layers' activations. projects: false where the rows are projected already.
-RelativeActivations allocate_relative(ActivationArena& arena, const EncoderShape& shape, DType dtype,
-                                      bool projects);
+RelativeActivations allocate_relative(ActivationArena& arena, const EncoderShape& shape,
+                                      DType dtype, bool projects);
 void relative_forward(ActivationArena& scratch, const EncoderShape& shape,
                       const RelativePart<Tensor>& w, const RelativeActivations& a);
 
 RelativeGradients zero_relative_gradients(ActivationArena& arena, const EncoderShape& shape);
-// g += what the layers added up, or = where add_to_matrices is false (the norm's: always +=). d's rows
-// are overwritten.
+// g += what the layers added up, or = where add_to_matrices is false (the norm's: always +=). d's
+// rows are overwritten.
 void relative_backward(const RelativePart<Tensor>& w, const RelativeActivations& a,
                        const RelativeGradients& d, bool add_to_matrices,
                        const RelativePart<Tensor>& g);
@@ -51,10 +51,11 @@ void relative_backward(const RelativePart<Tensor>& w, const RelativeActivations&
 // What a layer makes of the rows: [R,H] by DistanceTerm, empty where there is no such term.
 using ProjectedDistances = std::array<Tensor, kDistanceTerms>;
 
-ProjectedDistances allocate_distances(ActivationArena& arena, const EncoderShape& shape, DType dtype);
+ProjectedDistances allocate_distances(ActivationArena& arena, const EncoderShape& shape,
+                                      DType dtype);
 
-// The rows, dropped out anew, through the layer's projections, or its own query and key; adapters as
-// well. Returns out.
+// The rows, dropped out anew, through the layer's projections, or its own query and key; adapters
+// as well. Returns out.
 ProjectedDistances distances_forward(const BlockContext& context, const BlockPart<Tensor>& w,
                                      const ProjectedDistances& out);
 // Packed layers answer only: what they are projected to is known.

@@ -74,8 +74,9 @@ class MpnetKind final : public BertKind {
  public:
   void complete(Json& config, bool has_tokenizer_json) const override {
     constexpr std::pair<const char*, const char*> kSpecialTokens[] = {
-        {"bos_token", "<s>"}, {"eos_token", "</s>"}, {"sep_token", "</s>"}, {"cls_token", "<s>"},
-        {"pad_token", "<pad>"}, {"unk_token", "[UNK]"}, {"mask_token", "<mask>"}};
+        {"bos_token", "<s>"},    {"eos_token", "</s>"},  {"sep_token", "</s>"},
+        {"cls_token", "<s>"},    {"pad_token", "<pad>"}, {"unk_token", "[UNK]"},
+        {"mask_token", "<mask>"}};
     for (const auto& [name, usual] : kSpecialTokens) {
       if (!config.contains(name)) config[name] = usual;
     }

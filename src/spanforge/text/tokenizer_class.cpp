@@ -19,8 +19,8 @@ struct KnownClass {
   bool makes_token_types = true;
 };
 
-// Their sources in transformers 4.57 are those of a kind but for names, or derive from them. Not here,
-// though they have a vocab.txt: BertJapanese (morphemes), Funnel (other special tokens),
+// Their sources in transformers 4.57 are those of a kind but for names, or derive from them. Not
+// here, though they have a vocab.txt: BertJapanese (morphemes), Funnel (other special tokens),
 // Splinter (a question token), Herbert, RoCBert and RoFormer (other words).
 constexpr KnownClass kClasses[] = {
     {"BertTokenizer", bert_kind},

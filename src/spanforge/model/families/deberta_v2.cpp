@@ -2,8 +2,8 @@
 
 namespace spanforge::families {
 
-// He et al. 2021, DeBERTa's versions 2 and 3: BERT's block, whose scores have terms by distance from
-// one table that every layer projects; narrow embeddings are projected before their norm.
+// He et al. 2021, DeBERTa's versions 2 and 3: BERT's block, whose scores have terms by distance
+// from one table that every layer projects; narrow embeddings are projected before their norm.
 EncoderSpec deberta_v2() {
   using Config = ModelConfig;
   EncoderSpec spec = bert();

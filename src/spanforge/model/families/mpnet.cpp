@@ -20,8 +20,7 @@ EncoderSpec mpnet() {
   spec.embeddings.tables[1].has_padding_row = true;
   spec.embeddings.positions = PositionRule::kBehindPadding;
   spec.embeddings.padding_row = 1;
-  spec.relative = {.kind = RelativeKind::kBiases,
-                   .table = "encoder.relative_attention_bias"};
+  spec.relative = {.kind = RelativeKind::kBiases, .table = "encoder.relative_attention_bias"};
   spec.block.modules = {{BlockRole::kQuery, "attention.attn.q"},
                         {BlockRole::kKey, "attention.attn.k"},
                         {BlockRole::kValue, "attention.attn.v"},
