@@ -72,10 +72,12 @@ void declare(OptionTable& table, NewModelOptions& o) {
 // Errors: Error{kUsage} for sizes that make no model.
 ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size, int32_t pad) {
   ModelConfig config = ModelConfig::like(o.like, o.model_type);
-  const int32_t longest = o.longest_input.value_or(config.longest_input());
+  const int32_t longest = config.longest_input();
   config.vocab_size = vocabulary_size;
   config.pad_token_id = pad;
-  config.set_longest_input(longest);
+  if (o.longest_input || config.longest_input() != longest) {  // positions may follow the padding
+    config.set_longest_input(o.longest_input.value_or(longest));
+  }
   if (o.hidden_size) {
     config.intermediate_size = static_cast<int32_t>(int64_t{config.intermediate_size} *
                                                     *o.hidden_size / config.hidden_size);

@@ -72,6 +72,25 @@ modern("rope-parameters-linear",
        {"rope_parameters": {"full_attention": {"rope_type": "linear", "rope_theta": 160000.0}}}, "scaled")
 modern("two-thetas", {"global_rope_theta": 1e4, "rope_parameters": {"full_attention": {"rope_theta": 2e4}}}, "says")
 config("eps-negative", {"layer_norm_eps": -1e-12})
+
+def family(name, model_type, fields, *says):
+    """Keys that the family alone has. The weights are BERT's: they are not reached."""
+    config(f"{model_type}-{name}", {"model_type": model_type, "tokenizer_class": "BertTokenizer", **fields}, *says)
+
+
+family("convolution", "deberta-v2", {"conv_kernel_size": 3}, "conv_kernel_size")
+family("head-size", "deberta-v2", {"attention_head_size": 5}, "attention_head_size")
+family("unknown-term", "deberta-v2", {"pos_att_type": "c2p|p2p"}, "pos_att_type")
+family("term-twice", "deberta-v2", {"pos_att_type": ["c2p", "c2p"]}, "pos_att_type")
+family("terms-are-numbers", "deberta-v2", {"pos_att_type": [1, 2]}, "pos_att_type")
+family("no-terms", "deberta-v2", {"relative_attention": True}, "pos_att_type")
+family("unknown-norm", "deberta-v2", {"norm_rel_ebd": "batch_norm"}, "norm_rel_ebd")
+family("one-bucket", "deberta-v2", {"relative_attention": True, "pos_att_type": "c2p", "position_buckets": 1},
+       "position_buckets")
+family("relative-text", "deberta-v2", {"relative_attention": "yes"}, "relative_attention")
+family("distances-2^31", "deberta-v2", {"max_relative_positions": 2**31}, "max_relative_positions")
+family("few-buckets", "mpnet", {"relative_attention_num_buckets": 16}, "relative_attention_num_buckets")
+family("no-word-behind-padding", "mpnet", {"vocab_size": 1, "pad_token_id": 0}, "vocab_size")
 text("empty", "")
 text("dropout-nan", '{"model_type": "bert", "hidden_dropout_prob": NaN}')
 text("dropout-infinity", '{"model_type": "bert", "hidden_dropout_prob": 1e999}')

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 
+#include "model_testing.h"
 #include "spanforge/base/file.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
@@ -18,8 +19,8 @@ namespace spanforge {
 namespace {
 
 // Sizes that are no multiples of a tile.
-ModelConfig odd_config(const std::string& model_type = "bert") {
-  ModelConfig config = ModelConfig::like("tiny", model_type);
+ModelConfig odd_config(const std::string& kind = "bert") {
+  ModelConfig config = testing::tiny_config(kind);
   config.vocab_size = 50;
   config.embedding_size = 40;
   config.hidden_size = 72;
@@ -116,8 +117,8 @@ class AnsweringFamily : public AnsweringModelTest, public ::testing::WithParamIn
  protected:
   AnsweringFamily() : AnsweringModelTest(odd_config(GetParam())) {}
 };
-INSTANTIATE_TEST_SUITE_P(Models, AnsweringFamily, ::testing::ValuesIn(supported_model_types()),
-                         [](const auto& family) { return family.param; });
+INSTANTIATE_TEST_SUITE_P(Models, AnsweringFamily, ::testing::ValuesIn(testing::model_kinds()),
+                         [](const auto& kind) { return testing::test_name(kind.param); });
 
 TEST_P(AnsweringFamily, AnswersAsTheModelThatLearns) {
   const PackedBatch batch = some_batch();

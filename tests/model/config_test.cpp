@@ -85,6 +85,17 @@ TEST(ModelConfig, RefusesWhatItCannotMeanNamingKeyAndFile) {
       {R"({"model_type": "bert", "is_decoder": true})", "is_decoder"},
       {R"({"model_type": "bert", "quantization_config": {}})", "quantization_config"},
       {R"({"model_type": "bert", "model_type": "bert"})", "model_type"},
+      {R"({"model_type": "mpnet", "relative_attention_num_buckets": 31})", "from 32"},
+      {R"({"model_type": "mpnet", "max_position_embeddings": 2})",
+       "above 2: positions begin at it"},
+      {R"({"model_type": "deberta-v2", "conv_kernel_size": 3})", "convolution"},
+      {R"({"model_type": "deberta-v2", "attention_head_size": 32})", "attention_head_size"},
+      {R"({"model_type": "deberta-v2", "pos_att_type": "p2p"})", "pos_att_type"},
+      {R"({"model_type": "deberta-v2", "pos_att_type": true})", "a list of them or null"},
+      {R"({"model_type": "deberta-v2", "relative_attention": true})",
+       "where \"relative_attention\""},
+      {R"({"model_type": "deberta-v2", "norm_rel_ebd": "x"})", "norm_rel_ebd"},
+      {R"({"model_type": "deberta-v2", "type_vocab_size": -1})", "from 0"},
       {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"},
       {"\n <!DOCTYPE html><html></html>", "web page"},
   };
@@ -147,6 +158,28 @@ TEST(ModelConfig, LayerTypesAndRopeParametersAreTheFamilysKeysInOtherWords) {
   // What is another family's business is not looked at.
   parse(R"({"model_type": "bert", "layer_types": 3, "rope_parameters": 4})");
   parse(std::string(kModern) + R"(, "position_embedding_type": "sans_pos"})");
+}
+
+TEST(ModelConfig, DebertasTermsAreWordsBetweenBarsOrAList) {
+  for (const char* terms : {R"("p2c|c2p")", R"(["p2c", "c2p"])", R"("P2C | c2p")"}) {
+    const ModelConfig config = parse(std::string(R"({"model_type": "deberta-v2",
+        "relative_attention": true, "pos_att_type": )") +
+                                     terms + "}");
+    EXPECT_EQ(config.pos_att_type, (std::vector<std::string>{"p2c", "c2p"})) << terms;
+    const Json saved = parse_json(config.to_json_text(), "saved", ErrorCode::kInternal);
+    EXPECT_EQ(saved["pos_att_type"], Json::array({"p2c", "c2p"}));
+    EXPECT_FALSE(saved.contains("position_buckets"));  // as HF's class writes it
+  }
+  EXPECT_TRUE(parse(R"({"model_type": "deberta-v2", "pos_att_type": null})").pos_att_type.empty());
+}
+
+TEST(ModelConfig, AModelWithoutATableOfPositionsTakesWhatItsDistancesReach) {
+  ModelConfig config = ModelConfig::like("base", "deberta-v2");
+  EXPECT_EQ(config.longest_input(), 65536);
+  config.set_longest_input(100);  // nearer than half of the 256 buckets: no distance shares one
+  EXPECT_EQ(config.longest_input(), 129);
+  config.position_biased_input = true;
+  EXPECT_EQ(config.longest_input(), 100);
 }
 
 // What a file without model_type must have, and what shows that it is another family's.

@@ -1,15 +1,63 @@
 #include "model_testing.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "spanforge/base/hash.h"
 #include "spanforge/base/random.h"
+#include "spanforge/model/encoder_spec.h"
 
 namespace spanforge::testing {
 
-ModelConfig small_config(const std::string& model_type) {
-  ModelConfig config = ModelConfig::like("tiny", model_type);
+namespace {
+
+struct Variant {
+  const char* kind;
+  void (*change)(ModelConfig&);
+};
+constexpr Variant kVariants[] = {
+    {"deberta-v2 own projections", [](ModelConfig& c) { c.share_att_key = false; }},
+    {"deberta-v2 keys alone",
+     [](ModelConfig& c) {
+       c.pos_att_type = {"c2p"};
+       c.position_buckets = -1;
+       c.norm_rel_ebd = "none";
+     }},
+    {"deberta-v2 all tables",
+     [](ModelConfig& c) {
+       c.position_biased_input = true;
+       c.type_vocab_size = 2;
+     }},
+    {"deberta-v2 no distances", [](ModelConfig& c) { c.relative_attention = false; }},
+};
+
+}  // namespace
+
+std::vector<std::string> model_kinds() {
+  std::vector<std::string> kinds = supported_model_types();
+  for (const Variant& variant : kVariants) kinds.emplace_back(variant.kind);
+  return kinds;
+}
+
+std::string test_name(const std::string& kind) {
+  std::string name = kind;
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+  return name;
+}
+
+ModelConfig tiny_config(const std::string& kind) {
+  ModelConfig config = ModelConfig::like("tiny", kind.substr(0, kind.find(' ')));
+  config.position_buckets = 16;  // of which the windows of the tests have enough
+  for (const Variant& variant : kVariants) {
+    if (kind == variant.kind) variant.change(config);
+  }
+  return config;
+}
+
+ModelConfig small_config(const std::string& kind) {
+  ModelConfig config = tiny_config(kind);
   config.vocab_size = 50;
   config.embedding_size = 16;
   config.hidden_size = 24;
@@ -33,7 +81,8 @@ QuestionAnsweringModel random_model(const ModelConfig& config, uint64_t seed,
   QuestionAnsweringModel model =
       QuestionAnsweringModel::create(config, seed, MatrixSpread::kConfig, learning);
   for (const Parameter& parameter : model.parameters()) {
-    if (parameter.init == Parameter::Init::kNormal) continue;
+    if (parameter.init == Parameter::Init::kNormal || parameter.init == Parameter::Init::kRows)
+      continue;
     CounterStream stream(combine(seed, stable_hash(parameter.name)));
     const Tensor w = model.weights(parameter);
     for (int64_t i = 0; i < w.size(); ++i) {

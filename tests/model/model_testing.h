@@ -10,8 +10,15 @@
 
 namespace spanforge::testing {
 
-// 2 layers, 24 wide, 3 heads, 40 inner, 50 words, 40 positions; no dropout, large weights.
-ModelConfig small_config(const std::string& model_type = "bert");
+// Of every family, and of variants of it that have other parts: "deberta-v2 own projections".
+std::vector<std::string> model_kinds();
+std::string test_name(const std::string& kind);  // as GoogleTest takes it
+// ModelConfig::like("tiny") of a kind.
+ModelConfig tiny_config(const std::string& kind);
+
+// Of a kind: 2 layers, 24 wide, 3 heads, 40 inner, 50 words, 40 positions; no dropout, large
+// weights.
+ModelConfig small_config(const std::string& kind = "bert");
 
 // A small model whose biases and LayerNorms are random too, so that one forgotten shows.
 QuestionAnsweringModel random_model(const ModelConfig& config, uint64_t seed,

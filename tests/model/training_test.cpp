@@ -103,8 +103,8 @@ void check_finite_differences(const ModelConfig& config, double tolerance,
 }
 
 class LearningFamily : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Gradients, LearningFamily, ::testing::ValuesIn(supported_model_types()),
-                         [](const auto& family) { return family.param; });
+INSTANTIATE_TEST_SUITE_P(Gradients, LearningFamily, ::testing::ValuesIn(testing::model_kinds()),
+                         [](const auto& kind) { return testing::test_name(kind.param); });
 
 TEST_P(LearningFamily, AgreesWithFiniteDifferences) {
   check_finite_differences(small_config(GetParam()), 2e-2, Learning{});
@@ -167,7 +167,7 @@ TEST_P(LearningFamily, FrozenPartsLeaveTheOtherGradientsAsTheyAre) {
   size_t head = 0;
   for (const Parameter& parameter : whole.parameters()) {
     for (const std::string_view module :
-         encoder_spec(GetParam(), ErrorCode::kInternal, "test").head.modules()) {
+         encoder_spec(config.model_type, ErrorCode::kInternal, "test").head.modules()) {
       if (parameter.name.starts_with(std::string(module) + ".")) {
         head += static_cast<size_t>(parameter.size);
       }
@@ -458,6 +458,25 @@ TEST_P(MemoryEstimate, IsWhatThePassesTake) {
     }
     EXPECT_EQ(estimate_training_memory(config, precision, tokens).moments,
               8 * model.parameter_count());
+  }
+}
+
+// Far more distances than tokens: the table's part is most of it.
+TEST(MemoryEstimate, HoldsTheTableOfDistances) {
+  ModelConfig config = small_config("deberta-v2");
+  config.num_hidden_layers = 3;
+  config.position_buckets = 300;
+  config.max_relative_positions = 512;
+  const PackedBatch batch = pack(random_windows(config, {30, 20}, 1));
+  for (const Precision precision : {Precision::kF32, Precision::kBF16}) {
+    QuestionAnsweringModel model = random_model(config, 5);
+    model.set_precision(precision);
+    model.prepare_training();
+    Workspace workspace;
+    model.forward_backward(batch, {}, workspace);
+    const auto expected = static_cast<double>(
+        estimate_training_memory(config, precision, batch.token_count()).activations);
+    EXPECT_NEAR(static_cast<double>(workspace.activations.peak_bytes()), expected, 0.06 * expected);
   }
 }
 

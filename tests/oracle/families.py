@@ -19,6 +19,11 @@ class Family:
     # Configs to try besides, in the family's own keys. No relu: where it is within rounding of 0, its
     # gradient is another one.
     variants: list = field(default_factory=list)
+    longest: int = 80  # tokens of the longest window
+    # Positions are counted behind this row: a number, or the config's value of this key. None: from 0.
+    positions_behind: object = None
+    # Of these, those that have other dropout sites.
+    dropout_variants: list = field(default_factory=list)
     # Ends of the names of parameters whose gradients are zero by algebra, {last} being the last layer:
     # softmax does not see key biases, nor the loss what all tokens share.
     zero_gradients: tuple = ("key.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")
@@ -27,6 +32,19 @@ class Family:
     # AdamW's epsilon, so that its step is the rounding's (the Trainer's in float64 is another, too).
     seed: int = 1
     query_and_value: tuple = ("q", "v")  # how the last parts of their names begin
+    # And those that are where this holds of a config, as (end, condition).
+    zero_where: tuple = ()
+
+    def rows_of_positions(self, config):
+        """max_position_embeddings for windows of the longest kind."""
+        row = self.positions_behind
+        return self.longest + (0 if row is None else 1 + (getattr(config, row) if isinstance(row, str) else row))
+
+    def zero_ends(self, config):
+        """Of a config's dict."""
+        more = tuple(end for end, condition in self.zero_where if condition(config))
+        layers = next(v for k, v in config.items() if k == self.keys["layers"])
+        return tuple(end.format(last=layers - 1) for end in self.zero_gradients + more)
 
     def sizes(self, **values):
         """The family's spelling of hidden, layers, heads, inner, act, ..."""
@@ -52,7 +70,7 @@ FAMILIES = [
                           classifier_activation="gelu_new")],
            zero_gradients=("classifier.bias", "head.norm.bias"), head=("head.dense", "head.norm", "classifier"),
            seed=2, query_and_value=("Wqkv",)),
-    Family("roberta", "roberta.", extra=dict(type_vocab_size=1, layer_norm_eps=1e-5),
+    Family("roberta", "roberta.", extra=dict(type_vocab_size=1, layer_norm_eps=1e-5), positions_behind="pad_token_id",
            variants=[dict(pad_token_id=0), dict(pad_token_id=7), dict(type_vocab_size=2)]),
     Family("distilbert", "distilbert.", norms=("layer_norm", "LayerNorm"), keys=DISTILBERT_KEYS,
            dropout=dict(qa_dropout=0.3), variants=[dict(activation="gelu_new")],
@@ -63,5 +81,24 @@ FAMILIES = [
            variants=[dict(num_hidden_groups=2), dict(num_hidden_groups=3, embedding_size=24)],
            # The last group's alone, where it is used once.
            zero_gradients=("key.bias", "qa_outputs.bias", "full_layer_layer_norm.bias")),
+    # Windows longer than the 128 tokens behind which all distances are alike.
+    Family("mpnet", "mpnet.", extra=dict(layer_norm_eps=1e-5), positions_behind=1, longest=170,
+           variants=[dict(pad_token_id=0), dict(relative_attention_num_buckets=40)],
+           zero_gradients=("attn.k.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")),
+    # Version 3's kind; windows longer than the distance behind which all are alike. Queries by position see key
+    # biases.
+    Family("deberta-v2", "deberta.", longest=170,
+           extra=dict(relative_attention=True, position_buckets=16, max_relative_positions=64, share_att_key=True,
+                      pos_att_type="p2c|c2p", norm_rel_ebd="layer_norm", position_biased_input=False),
+           variants=[dict(pos_att_type=["c2p"]), dict(pos_att_type=["p2c"]), dict(share_att_key=False),
+                     dict(share_att_key=False, pos_att_type="c2p"), dict(share_att_key=False, pos_att_type="p2c"),
+                     dict(norm_rel_ebd="none", position_buckets=32, max_relative_positions=-1),
+                     dict(position_buckets=-1, max_relative_positions=40), dict(position_buckets=-1),
+                     dict(embedding_size=12, position_biased_input=True, type_vocab_size=2), dict(embedding_size=40),
+                     dict(relative_attention=False, norm_rel_ebd="none"),
+                     dict(relative_attention=False, norm_rel_ebd="none", pos_att_type=None, position_biased_input=True)],
+           dropout_variants=[dict(share_att_key=False), dict(norm_rel_ebd="none", embedding_size=12)],
+           zero_gradients=("qa_outputs.bias", "layer.{last}.output.LayerNorm.bias", "pos_key_proj.bias"),
+           zero_where=(("key_proj.bias", lambda config: not (config["relative_attention"] and "p2c" in config["pos_att_type"])),)),
     Family("ernie", "ernie.", extra=dict(use_task_id=True), variants=[dict(use_task_id=False), dict(type_vocab_size=4)]),
 ]

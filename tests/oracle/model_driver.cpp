@@ -134,13 +134,15 @@ void masks(const std::string& directory, const std::string& windows_file,
     const auto add_mask = [&](const ops::Dropout& dropout, std::vector<int64_t> shape) {
       if (!dropout.active()) return;
       const bool is_attention = shape.size() == 3;
+      const int64_t rows = is_attention ? shape[1] : shape[0];
       std::vector<float>& mask = memory.emplace_back();
       for (int32_t head = 0; head < (is_attention ? config.num_attention_heads : 1); ++head) {
-        for (int64_t t = 0; t < length; ++t) {
+        for (int64_t t = 0; t < rows; ++t) {
           for (int64_t c = 0; c < shape.back(); ++c) {
             const uint32_t column =
                 is_attention ? ops::attention_column(head, c) : static_cast<uint32_t>(c);
-            mask.push_back(ops::dropout_keeps(dropout, row_keys[static_cast<size_t>(t)], column));
+            mask.push_back(
+                ops::dropout_keeps(dropout, dropout.row_keys[static_cast<size_t>(t)], column));
           }
         }
       }
@@ -157,16 +159,36 @@ void masks(const std::string& directory, const std::string& windows_file,
       std::sort(adapters.begin(), adapters.end(),
                 [](const auto& a, const auto& b) { return a.site < b.site; });
       for (const AdapterPart<Slot>& adapter : adapters) {
-        add_mask(plan.at_adapter(layer, adapter.site), {length, adapter.a.cols});
+        add_mask(plan.at_adapter(layer, DropoutSite::kAdapter, adapter.site),
+                 {length, adapter.a.cols});
       }
     };
     const int64_t hidden = config.hidden_size;
-    add(0, DropoutSite::kEmbeddings, {length, config.*spec.embeddings.width});
-    add_adapters(config.num_hidden_layers, table.parts.projection_adapters);
+    const bool first = spec.embeddings.projected_before_norm;
+    if (first) add_adapters(config.num_hidden_layers, table.parts.projection_adapters);
+    add(0, DropoutSite::kEmbeddings, {length, first ? hidden : spec.width(config)});
+    if (!first) add_adapters(config.num_hidden_layers, table.parts.projection_adapters);
+    const RelativeForm form = spec.relative_form(config);
     for (int32_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-      const auto& adapters = table.parts.blocks[spec.block_of(layer, config)].adapters;
+      const BlockPart<Slot>& block = table.parts.blocks[spec.block_of(layer, config)];
+      const auto& adapters = block.adapters;
       const auto of = [&](BlockLinear linear) { return adapters[static_cast<size_t>(linear)]; };
       add_adapters(layer, of(BlockLinear::kQkv));
+      if (form.kind == RelativeKind::kProjected) {
+        add(layer, DropoutSite::kDistances, {form.rows, hidden});
+        const auto add_projections = [&](const std::vector<AdapterPart<Slot>>& parts) {
+          for (const AdapterPart<Slot>& adapter : parts) {
+            if (adapter.first_output == 2 * hidden) continue;  // of values
+            add_mask(plan.at_adapter(layer, DropoutSite::kDistanceAdapter, adapter.site),
+                     {form.rows, adapter.a.cols});
+          }
+        };
+        auto own = of(BlockLinear::kQkv);
+        std::sort(own.begin(), own.end(),
+                  [](const auto& a, const auto& b) { return a.site < b.site; });
+        if (!form.projects_itself) add_projections(own);
+        for (const auto& parts : block.distance_adapters) add_projections(parts);
+      }
       add(layer, DropoutSite::kAttention, {config.num_attention_heads, length, length});
       add_adapters(layer, of(BlockLinear::kAttentionOutput));
       add(layer, DropoutSite::kAttentionOutput, {length, hidden});

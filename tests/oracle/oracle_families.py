@@ -24,17 +24,15 @@ from families import FAMILIES
 
 GRADIENT_TOLERANCE = 1e-5  # of a tensor's largest element
 TRAINER_TOLERANCE = 1e-4
-LONGEST = 80
 
 
 def make_config(family, hidden=24, layers=3, heads=3, inner=40, dropout=0.0, **changes):
     sizes = family.sizes(hidden=hidden, layers=layers, heads=heads, inner=inner, hidden_dropout=dropout,
                          attention_dropout=dropout)
     config = AutoConfig.for_model(family.model_type, **{
-        **dict(vocab_size=101, max_position_embeddings=LONGEST, initializer_range=0.15), **sizes,
+        **dict(vocab_size=101, initializer_range=0.15), **sizes,
         **{key: value if dropout else 0.0 for key, value in family.dropout.items()}, **family.extra, **changes})
-    if family.model_type == "roberta":
-        config.max_position_embeddings += config.pad_token_id + 1
+    config.max_position_embeddings = family.rows_of_positions(config)
     return config
 
 
@@ -88,8 +86,7 @@ def compare(name, family, out, expected, failures):
     failures.check(worst_loss <= LOGITS_TOLERANCE, f"{name}: losses differ by {worst_loss:.2e}")
     failures.check(set(out["gradients"]) == set(gradients), f"{name}: names of gradients differ: "
                    f"{sorted(set(out['gradients']) ^ set(gradients))}")
-    layers = next(v for k, v in out["config"].items() if k == family.keys["layers"])
-    zero = tuple(end.format(last=layers - 1) for end in family.zero_gradients)
+    zero = family.zero_ends(out["config"])
     scale = max(g.abs().max().item() for g in gradients.values())
     worst, worst_name = 0.0, ""
     for key, theirs in gradients.items():
@@ -113,7 +110,7 @@ def check_gradients(driver, family, work, failures):
         model = make_model(family, config, i)
         directory = work / f"gradients{i}"
         model.save_pretrained(directory)
-        windows = make_windows(config, [9, 1, 33, LONGEST, 2, 17], seed=i)
+        windows = make_windows(config, [9, 1, 33, family.longest, 2, 17], seed=i)
         exact = Exact(model)
         for title, batch in [("", None), (", accumulated", 2)]:
             out = driver.run(directory, windows, work, batch=batch)
@@ -158,9 +155,13 @@ def reference_dropping(model, windows, masks, types):
 
 
 def check_dropout(driver, family, work, failures):
-    config = make_config(family, dropout=0.2, **{family.keys["attention_dropout"]: 0.4})
+    for i, changes in enumerate([{}, *family.dropout_variants]):
+        check_dropout_of(driver, family, changes, work, work / f"dropout{i}", failures)
+
+
+def check_dropout_of(driver, family, changes, work, directory, failures):
+    config = make_config(family, dropout=0.2, **{family.keys["attention_dropout"]: 0.4}, **changes)
     model = make_model(family, config, 5)
-    directory = work / "dropout"
     model.save_pretrained(directory)
     windows = make_windows(config, [21, 40, 7], seed=5)
     out = driver.run(directory, windows, work)
@@ -179,7 +180,7 @@ def check_dropout(driver, family, work, failures):
     except (RuntimeError, IndexError) as error:
         failures.check(False, f"{family.model_type}: dropout sites: {error}")
         return
-    compare(f"{family.model_type}, {len(masks[0])} dropout masks", family, out, expected, failures)
+    compare(f"{family.model_type} {changes or ''}, {len(masks[0])} dropout masks", family, out, expected, failures)
 
 
 def check_files(driver, family, work, failures):
@@ -256,7 +257,7 @@ def check_training(driver, family, work, failures):
     theirs = run_hf(model, work / "train.json", work / "hf", options, save_strategy="steps", save_steps=10)
     ours = run_ours(program, model, work / "train.json", work / "ours", options, "--save-steps", "10", "--report-to",
                     "none")
-    undetermined = tuple(end.format(last=1) for end in family.zero_gradients)
+    undetermined = family.zero_ends(config.to_dict())
     for line in compare_runs(f"{name}, Trainer", theirs, ours, TRAINER_TOLERANCE, undetermined):
         failures.check(False, line)
     # The Trainer's optimizer.pt numbers parameters in the order in which the family's classes declare them.

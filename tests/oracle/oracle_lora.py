@@ -180,10 +180,12 @@ def reference_dropping(model, windows, masks):
 
 def check_dropout(ours, family, work, failures):
     """Of the adapters alone, and among the model's own."""
-    for title, own, targets in [("adapters' dropout", 0.0, last), ("all dropouts", 0.2, last),
-                                ("some adapters", 0.2, lambda names: last(names, *family.query_and_value))]:
-        config = make_config(family, dropout=own)
-        folder = work / title.replace(" ", "_")
+    rows = [("adapters' dropout", 0.0, last, {}), ("all dropouts", 0.2, last, {}),
+            ("some adapters", 0.2, lambda names: last(names, *family.query_and_value), {})]
+    rows += [("all dropouts", 0.2, last, changes) for changes in family.dropout_variants]
+    for title, own, targets, changes in rows:
+        config = make_config(family, dropout=own, **changes)
+        folder = work / (title + str(changes)).replace(" ", "_")
         folder.mkdir()
         make_model(family, config, 5).save_pretrained(folder / "base")
         names = linears(AutoModelForQuestionAnswering.from_pretrained(folder / "base"))
@@ -202,7 +204,7 @@ def check_dropout(ours, family, work, failures):
         except (RuntimeError, IndexError) as error:
             failures.check(False, f"{family.model_type}, {title}: {error}")
             continue
-        compare(f"{family.model_type}, {title}, {len(masks[0])} masks", family, out, expected, failures)
+        compare(f"{family.model_type} {changes or ''}, {title}, {len(masks[0])} masks", family, out, expected, failures)
 
 
 def expect_same_tensors(title, found, expected, tolerance, failures):

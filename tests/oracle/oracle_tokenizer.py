@@ -189,6 +189,11 @@ class Subjects:
                           "normalized": False, "single_word": False, "__type": "AddedToken"},
             "additional_special_tokens": ["[NEW]"]})
         self.vocab_txt("no-mask", [t for t in lines if t != "[MASK]"], {})
+        mpnets = dict(zip(SPECIALS, ("<pad>", "[UNK]", "<s>", "</s>", "<mask>")))
+        mpnet = [mpnets.get(line, line) for line in wide]
+        self.mpnet("mpnet", mpnet)
+        self.mpnet("mpnet-cased", mpnet, {"do_lower_case": False, "model_max_length": 60})
+        self.mpnet("mpnet-json", mpnet, {"strip_accents": False}, is_saved=True)
         self.minilm()
         self.transformers_5(lines)
         self.added(wide)
@@ -209,6 +214,22 @@ class Subjects:
             (path / "tokenizer_config.json").write_text(json.dumps(config))
         fast = BertTokenizerFast.from_pretrained(path)
         self.all.append(Subject(name, path, fast.backend_tokenizer, fast))
+
+    def mpnet(self, name, lines, config=None, is_saved=False):
+        """A vocab.txt; is_saved: what the fast class makes of it. The slow class must cut alike."""
+        path = self.directory(name)
+        (path / "vocab.txt").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        (path / "config.json").write_text('{"model_type": "mpnet"}')
+        if config is not None:
+            (path / "tokenizer_config.json").write_text(json.dumps(config))
+        fast = AutoTokenizer.from_pretrained(path)
+        assert type(fast).__name__ == "MPNetTokenizerFast", type(fast)
+        slow = AutoTokenizer.from_pretrained(path, use_fast=False)
+        for text in ("The day <mask> of yesterday's naïve", "谁今天，a<s>b", "x <pad> y"):
+            assert slow(text, "a day")["input_ids"] == fast(text, "a day")["input_ids"], text
+        if is_saved:
+            fast.save_pretrained(path)
+        self.all.append(Subject(name, path, fast.backend_tokenizer, fast, makes_types=False))
 
     def minilm(self):
         try:

@@ -49,9 +49,9 @@ TEST(TokenizerClass, ThoseThatAreBertsAreTaken) {
 TEST(TokenizerClass, OthersAreRefusedByNameAndFile) {
   for (const char* name :
        {"BertJapaneseTokenizer", "BartTokenizer", "GPT2TokenizerFast", "XLMRobertaTokenizer",
-        "AlbertTokenizer", "PreTrainedTokenizer", "PreTrainedTokenizerFastFast", "FunnelTokenizer", "MPNetTokenizerFast", "SplinterTokenizer",
-        "RoCBertTokenizer", "KoBertTokenizer", "BertGenerationTokenizer", "BertTokenizerSlow", "Fast",
-        ""}) {
+        "AlbertTokenizer", "PreTrainedTokenizer", "PreTrainedTokenizerFastFast", "FunnelTokenizer",
+        "SplinterTokenizer", "RoCBertTokenizer", "KoBertTokenizer", "BertGenerationTokenizer",
+        "BertTokenizerSlow", "Fast", ""}) {
     SCOPED_TRACE(name);
     const Error own = expect_error(ErrorCode::kBadModel, [&] { find(class_is(name)); });
     EXPECT_EQ(own.place(), "tokenizer_config.json");
@@ -65,11 +65,15 @@ TEST(TokenizerClass, OthersAreRefusedByNameAndFile) {
 }
 
 TEST(TokenizerClass, WithoutANameTheModelTypesUsualClassCounts) {
-  const std::pair<const char*, const char*> rows[] = {
-      {"bert", "BertTokenizer"},         {"ernie", "BertTokenizer"},
-      {"electra", "ElectraTokenizer"},   {"distilbert", "DistilBertTokenizer"},
-      {"roberta", "RobertaTokenizer"},   {"longformer", "LongformerTokenizer"},
-      {"mobilebert", "MobileBertTokenizer"}, {"modernbert", "PreTrainedTokenizerFast"}};
+  const std::pair<const char*, const char*> rows[] = {{"bert", "BertTokenizer"},
+                                                      {"ernie", "BertTokenizer"},
+                                                      {"electra", "ElectraTokenizer"},
+                                                      {"distilbert", "DistilBertTokenizer"},
+                                                      {"roberta", "RobertaTokenizer"},
+                                                      {"longformer", "LongformerTokenizer"},
+                                                      {"mpnet", "MPNetTokenizer"},
+                                                      {"mobilebert", "MobileBertTokenizer"},
+                                                      {"modernbert", "PreTrainedTokenizerFast"}};
   for (const auto& [type, name] : rows) {
     SCOPED_TRACE(type);
     const std::string config = std::string(R"({"model_type": ")") + type + "\"}";
@@ -80,7 +84,7 @@ TEST(TokenizerClass, WithoutANameTheModelTypesUsualClassCounts) {
     EXPECT_EQ(named.name, "BertTokenizer");
     EXPECT_FALSE(named.by_model_type);
   }
-  for (const char* type : {"albert", "camembert", "xlm-roberta", "deberta-v2", "mpnet"}) {
+  for (const char* type : {"albert", "camembert", "xlm-roberta", "deberta-v2"}) {
     SCOPED_TRACE(type);
     const Error error = expect_error(ErrorCode::kBadModel, [&] {
       find("{}", std::string(R"({"model_type": ")") + type + "\"}");
@@ -97,6 +101,17 @@ TEST(TokenizerClass, RobertasMakesNoTokenTypes) {
     EXPECT_FALSE(find(class_is(name)).makes_token_types) << name;
     EXPECT_EQ(find(class_is(name)).kind, &roberta_kind()) << name;
   }
+}
+
+TEST(TokenizerClass, MpnetsVocabularyHasRobertasSpecialTokens) {
+  TemporaryDirectory directory;
+  write(directory.path() / "vocab.txt", "<s>\n<pad>\n</s>\n[UNK]\na\n##b\n<mask>\n");
+  write(directory.path() / "config.json", R"({"model_type": "mpnet"})");
+  const Tokenizer tokenizer = Tokenizer::from_directory(directory.path());
+  const Encoding pair = tokenizer.encode_pair("a ab", "a <mask>");
+  EXPECT_EQ(pair.ids, (std::vector<int32_t>{0, 4, 4, 5, 2, 2, 4, 6, 2}));
+  EXPECT_EQ(pair.type_ids, std::vector<int32_t>(9, 0));
+  EXPECT_EQ(tokenizer.special_tokens().pad, 1);
 }
 
 TEST(TokenizerClass, FieldsThatMeanOtherTokensAreRefused) {

@@ -29,7 +29,8 @@ void adapters_forward(const AdapterContext& context, std::span<const AdapterPart
                       const Tensor& x, const Tensor& y) {
   const size_t mark = context.scratch.mark();
   for (const AdapterPart<Tensor>& adapter : adapters) {
-    const ops::Dropout dropout = context.dropout.at_adapter(context.layer, adapter.site);
+    const ops::Dropout dropout =
+        context.dropout.at_adapter(context.layer, context.site, adapter.site);
     const Tensor u = low_rank(context, adapter, dropped(context, dropout, x));
     ops::gemm(u, adapter.b, y.columns(adapter.first_output, adapter.b.rows),
               {.b = ops::Transpose::kYes, .accumulate = true});  // [T,out] lora_B
@@ -43,7 +44,8 @@ void adapters_backward(const AdapterContext& context, std::span<const AdapterPar
   const size_t mark = context.scratch.mark();
   for (size_t i = 0; i < adapters.size(); ++i) {
     const AdapterPart<Tensor>& adapter = adapters[i];
-    const ops::Dropout dropout = context.dropout.at_adapter(context.layer, adapter.site);
+    const ops::Dropout dropout =
+        context.dropout.at_adapter(context.layer, context.site, adapter.site);
     const Tensor input = dropped(context, dropout, x);
     const Tensor u = low_rank(context, adapter, input);
     const Tensor dout = dy.columns(adapter.first_output, adapter.b.rows);

@@ -15,6 +15,7 @@ struct AdapterContext {
   int32_t layer = 0;
   float scale = 1;           // LoraConfig::scale()
   ActivationArena& scratch;  // given back before a function returns
+  DropoutSite site = DropoutSite::kAdapter;  // of their inputs
 };
 
 // y[T,out] += the adapters' part, of the layer's input x [T,in].

@@ -54,8 +54,15 @@ AnsweringModel AnsweringModel::load(const ModelDirectory& directory,
                                     LoadReport* report) {
   auto impl = std::make_unique<Impl>(ModelConfig::from_directory(directory.base));
   impl->dtype = precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
+  const auto project = [&] {
+    while_whole(*impl->weights, [&] {
+      impl->weights->project_distances(impl->shape, impl->dtype);
+      return 0;
+    });
+  };
   if (directory.is_adapter()) {
     impl->weights = load_merged_weights(directory, source, precision, report);
+    project();
     return AnsweringModel(std::move(impl));
   }
   const ParameterTable table = build_parameter_table(impl->spec, impl->config);
@@ -67,6 +74,7 @@ AnsweringModel AnsweringModel::load(const ModelDirectory& directory,
     impl->weights =
         load_stored_weights(directory.path, source, impl->spec, table, precision, report);
   }
+  project();
   if (report != nullptr) *report = with_note(*report, impl->config);
   return AnsweringModel(std::move(impl));
 }

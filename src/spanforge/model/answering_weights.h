@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "spanforge/model/block.h"
 #include "spanforge/model/linear_form.h"
 #include "spanforge/model/model.h"
 
@@ -16,7 +17,16 @@ class AnsweringWeights {
  public:
   virtual ~AnsweringWeights() = default;
   virtual void expect_whole() const = 0;  // as MappedFile's, of all of them
+  // Fills in BlockPart::projected_distances, which no input changes. dtype: of activations.
+  void project_distances(const EncoderShape& shape, DType dtype);
   AnsweringParts parts;
+
+ private:
+  // y = the block's query, key and value layer of rows x of the table of distances.
+  virtual void project_rows(size_t block, const Tensor& x, const Tensor& y) const {
+    parts.blocks[block].qkv(x, y);
+  }
+  ActivationArena projected_;
 };
 
 std::unique_ptr<AnsweringWeights> load_stored_weights(const std::filesystem::path& directory,

@@ -15,12 +15,18 @@ const LayerAttention& attention_of(const BlockContext& context) {
   return context.shape.attention[static_cast<size_t>(context.layer)];
 }
 
-ops::AttentionShape attention_shape(const BlockContext& context) {
-  const auto head_size = static_cast<double>(context.shape.hidden / context.shape.heads);
+ops::AttentionShape attention_shape(const BlockContext& context,
+                                    const ProjectedDistances& distances) {
+  const int64_t head_size = context.shape.hidden / context.shape.heads;
+  const auto divisor = static_cast<double>(head_size * context.shape.score_terms);
   return {.cu_seqlens = context.cu_seqlens,
           .heads = context.shape.heads,
-          .scale = static_cast<float>(1.0 / std::sqrt(head_size)),
-          .reach = attention_of(context).reach};
+          .scale = static_cast<float>(1.0 / std::sqrt(divisor)),
+          .reach = attention_of(context).reach,
+          .relative = {.rows = context.distance_rows,
+                       .keys = distances[static_cast<size_t>(DistanceTerm::kKeys)],
+                       .queries = distances[static_cast<size_t>(DistanceTerm::kQueries)],
+                       .biases = context.relative.biases}};
 }
 
 struct Dropouts {
@@ -86,8 +92,11 @@ BlockActivations allocate_passing_block(ActivationArena& arena, const EncoderSha
 }
 
 bool learns_inside(const BlockPart<Tensor>& g) {
-  return !g.qkv.weight.empty() || std::any_of(g.adapters.begin(), g.adapters.end(),
-                                              [](const auto& parts) { return !parts.empty(); });
+  const auto any = [](const auto& adapters) {
+    return std::any_of(adapters.begin(), adapters.end(),
+                       [](const auto& parts) { return !parts.empty(); });
+  };
+  return !g.qkv.weight.empty() || any(g.adapters) || any(g.distance_adapters);
 }
 
 const Tensor& stream_behind(const EncoderShape& shape, const BlockActivations& a) {
@@ -98,7 +107,6 @@ template <class Linear>
 void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>& w, const Tensor& x,
                    const Tensor& stream, const BlockActivations& a) {
   const EncoderShape& s = context.shape;
-  const ops::AttentionShape heads = attention_shape(context);
   const Dropouts drop = dropouts(context);
   const auto see = [&](BlockLinear linear, const Tensor& input) {
     if (context.observer != nullptr) {
@@ -118,7 +126,9 @@ void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>&
   if (const auto& angles = attention_of(context).angles) {
     ops::rotate_queries_and_keys(a.qkv, context.cu_seqlens, s.heads, *angles);  // [T,3H]
   }
-  ops::attention(a.qkv, heads, drop.probabilities, a.context, a.lse);  // [T,H] attention.self
+  const ProjectedDistances distances = distances_forward(context, w, a.distances);  // [R,H]
+  ops::attention(a.qkv, attention_shape(context, distances), drop.probabilities, a.context,
+                 a.lse);  // [T,H] attention.self
   see(BlockLinear::kAttentionOutput, a.context);
   const Tensor attention_bias =
       apply_before_bias(w.attention_output, a.context, branch);  // [T,H] attention.output.dense
@@ -162,7 +172,6 @@ void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, con
                     const BlockActivations& a, const Tensor& dy, const Tensor& dstream,
                     const BlockPart<Tensor>& g) {
   const EncoderShape& s = context.shape;
-  const ops::AttentionShape heads = attention_shape(context);
   const Dropouts drop = dropouts(context);
   const ops::LinearBackwardOptions fresh_dx{.add_to_dweight = context.add_to_matrices};
   const bool norms_behind = s.norms == NormPlace::kBehindSums;
@@ -187,7 +196,9 @@ void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, con
       dy, a.output_norm, drop.output, w.output_norm.gamma, dstream, dbranch, g.output_norm.gamma,
       g.output_norm.beta, g.output.bias,
       !norms_behind);  // [T,H] output.LayerNorm
-  if (!context.wants_dx && !learns_inside(g)) return context.scratch.release(mark);
+  if (!context.wants_dx && !context.drelative.any() && !learns_inside(g)) {
+    return context.scratch.release(mark);
+  }
   ops::linear_backward(dbranch, a.activated, w.output.weight, dactivated, g.output.weight, kNone,
                        fresh_dx);  // [T,F] output.dense
   adapters(BlockLinear::kOutput, a.activated, dbranch, dactivated);
@@ -209,8 +220,12 @@ void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, con
   ops::linear_backward(dbranch, a.context, w.attention_output.weight, dcontext,
                        g.attention_output.weight, kNone, fresh_dx);  // [T,H] attention.output.dense
   adapters(BlockLinear::kAttentionOutput, a.context, dbranch, dcontext);
-  ops::attention_backward(dcontext, a.qkv, a.context, a.lse, heads, drop.probabilities,
-                          dqkv);  // [T,3H] attention.self
+  const ProjectedDistances ddistances = zero_distance_gradients(context, w, g);
+  ops::attention_backward(dcontext, a.qkv, a.context, a.lse, attention_shape(context, a.distances),
+                          drop.probabilities, dqkv,
+                          {.keys = ddistances[static_cast<size_t>(DistanceTerm::kKeys)],
+                           .queries = ddistances[static_cast<size_t>(DistanceTerm::kQueries)],
+                           .biases = context.drelative.biases});  // [T,3H] attention.self
   if (const auto& angles = attention_of(context).angles) {
     ops::rotate_queries_and_keys_backward(dqkv, context.cu_seqlens, s.heads, *angles);
   }
@@ -219,6 +234,7 @@ void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, con
   ops::linear_backward(dqkv, x, w.qkv.weight, dx, g.qkv.weight, g.qkv.bias,
                        input_dx);  // [T,H] attention.self.{query,key,value}
   adapters(BlockLinear::kQkv, x, dqkv, dx);
+  distances_backward(context, w, ddistances, g);
 
   context.scratch.release(mark);
 }

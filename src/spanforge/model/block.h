@@ -13,6 +13,7 @@
 
 #include "spanforge/model/dropout_plan.h"
 #include "spanforge/model/parameter_table.h"
+#include "spanforge/model/relative.h"
 #include "spanforge/ops/activation.h"
 #include "spanforge/ops/layer_norm.h"
 #include "spanforge/ops/rotary.h"
@@ -39,6 +40,8 @@ struct EncoderShape {
   NormPlace norms = NormPlace::kBehindSums;
   std::vector<LayerAttention> attention;                     // of each layer
   ops::Activation head_activation = ops::Activation::kGelu;  // of a head of several parts
+  RelativeForm relative{};
+  int32_t score_terms = 1;  // scores are divided by the root of the head's size times this
 
   int64_t intermediate() const { return gated ? 2 * inner : inner; }  // outputs of the layer
 };
@@ -47,6 +50,7 @@ struct EncoderShape {
 // not needed at one time share their memory.
 struct BlockActivations {
   Tensor qkv;      // [T,3H]
+  ProjectedDistances distances;
   Tensor context;  // [T,H]
   Tensor lse;      // [A,T] f32
   ops::LayerNormSaved attention_norm;
@@ -78,6 +82,9 @@ struct BlockContext {
   int32_t layer = 0;         // for the masks, and how it attends
   size_t block = 0;   // for the observer
   float adapter_scale = 1;
+  std::span<const int32_t> distance_rows{};  // InputIds::distance_rows()
+  RelativeActivations relative{};
+  RelativeGradients drelative{};  // layers add to them
   // Backward: gradients of matrices are added to what is there, or overwrite it.
   bool add_to_matrices = true;
   bool wants_dx = true;  // false: nothing before the block learns

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cctype>
 #include <concepts>
 #include <type_traits>
 #include <variant>
@@ -44,6 +46,11 @@ Field<int32_t> bounds_of(int32_t ModelConfig::*value) {
       {&ModelConfig::max_position_embeddings, 1, 1 << 16},
       {&ModelConfig::type_vocab_size, 1, 1 << 10},
       {&ModelConfig::task_type_vocab_size, 1, 1 << 10},
+      {&ModelConfig::relative_attention_num_buckets, kDistanceBuckets, 1 << 10},
+      {&ModelConfig::max_relative_positions, -1, 1 << 15},
+      {&ModelConfig::position_buckets, -1, 1 << 15},
+      {&ModelConfig::attention_head_size, 0, 1 << 16},
+      {&ModelConfig::conv_kernel_size, 0, 1 << 10},
       {&ModelConfig::pad_token_id, -1, (1 << 24) - 1},  // -1: null
       {&ModelConfig::global_attention_every, 1, 1 << 10},
       {&ModelConfig::local_attention, 0, 1 << 16},
@@ -114,10 +121,36 @@ void read_number(const JsonView& json, const Field<double>& field, double& value
   if (!is_in_range(field, value)) json.refuse(range_text(field));
 }
 
+// "p2c | C2P": their words in small letters.
+std::vector<std::string> split_words(std::string_view text) {
+  std::vector<std::string> words;
+  for (size_t start = 0; start <= text.size();) {
+    const size_t end = std::min(text.find('|', start), text.size());
+    std::string word;
+    for (const char c : text.substr(start, end - start)) {
+      if (c != ' ') word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+    words.push_back(std::move(word));
+    start = end + 1;
+  }
+  return words;
+}
+
+// Words of a list, or between bars: as DebertaV2Config reads pos_att_type. null: none.
+std::vector<std::string> read_words(const JsonView& json) {
+  if (json.is_null()) return {};
+  if (json.is_string()) return split_words(json.string());
+  if (!json.value().is_array() || !std::ranges::all_of(json.value(), &Json::is_string)) {
+    json.refuse("a string, a list of them or null");
+  }
+  return json.value().get<std::vector<std::string>>();
+}
+
 template <class T>
 Field<T> field_of(const ConfigKey& key, T ModelConfig::*value) {
   Field<T> field = bounds_of(value);
   field.key = key.key;
+  if (key.may_be_zero) field.least = 0;
   return field;
 }
 
@@ -132,6 +165,8 @@ void read_value(const JsonView& json, const ConfigKey& key, ModelConfig& config)
           value = stated->string();
         } else if constexpr (std::same_as<T, bool>) {
           value = stated->boolean();
+        } else if constexpr (std::same_as<T, std::vector<std::string>>) {
+          value = read_words(*stated);
         } else {
           read_number(*stated, field_of(key, member), value);
         }
@@ -143,13 +178,23 @@ bool is_null(const ConfigKey& key, const ModelConfig& config) {
   if (const auto* number = std::get_if<double ModelConfig::*>(&key.value)) {
     return field_of(key, *number).may_be_null && config.**number == 0;
   }
+  if (const auto* words = std::get_if<std::vector<std::string> ModelConfig::*>(&key.value)) {
+    return (config.**words).empty();
+  }
   return key.value == decltype(key.value)(&ModelConfig::pad_token_id) && config.pad_token_id < 0;
 }
 
-void write_value(const ConfigKey& key, const ModelConfig& config, Json& json) {
+void write_value(const ConfigKey& key, const EncoderSpec& spec, const ModelConfig& config,
+                 Json& json) {
   const std::string name(key.key);
-  std::visit([&](auto member) { json[name] = config.*member; }, key.value);
-  if (is_null(key, config)) json[name] = nullptr;
+  std::visit(
+      [&](auto member) {
+        const bool is_default = config.*member == spec.defaults.*member;
+        if (is_default && key.is_optional && !json.contains(name)) return;
+        json[name] = config.*member;
+        if (is_null(key, config)) json[name] = nullptr;
+      },
+      key.value);
 }
 
 // What the family calls a value, for messages.
@@ -162,9 +207,9 @@ std::string key_of(const EncoderSpec& spec, T ModelConfig::*member) {
 }
 
 // Keys that change computation in ways no block here implements: refused, never ignored.
-void refuse_unsupported(const JsonView& json, const EncoderSpec& spec) {
+void refuse_unsupported(const JsonView& json, bool has_position_table) {
   if (const auto type = json.find("position_embedding_type");
-      spec.has_positions() && type && !type->is_null() && type->value() != "absolute") {
+      has_position_table && type && !type->is_null() && type->value() != "absolute") {
     type->refuse("\"absolute\" to be supported");
   }
   for (const char* key : {"is_decoder", "add_cross_attention"}) {
@@ -248,11 +293,47 @@ ModelConfig with_type(const EncoderSpec& spec) {
   return config;
 }
 
+// DeBERTa's keys.
+void check_relative(const ModelConfig& config, const EncoderSpec& spec, ErrorCode code,
+                    const std::string& place) {
+  const auto refuse = [&](const char* key, const std::string& found, const std::string& wanted) {
+    bad_value(code, place, key, found, wanted);
+  };
+  const int32_t head_size = config.hidden_size / config.num_attention_heads;
+  if (config.attention_head_size != 0 && config.attention_head_size != head_size) {
+    refuse("attention_head_size", std::to_string(config.attention_head_size),
+           fmt::format("{}, \"hidden_size\" over \"num_attention_heads\", to be supported",
+                       head_size));
+  }
+  if (config.conv_kernel_size > 0) {
+    refuse("conv_kernel_size", std::to_string(config.conv_kernel_size),
+           "0: a convolution beside the first layer (DeBERTa-v2-xlarge's) is not supported");
+  }
+  for (const std::string& term : config.pos_att_type) {
+    const auto& terms = config.pos_att_type;
+    if ((term == "c2p" || term == "p2c") && std::count(terms.begin(), terms.end(), term) == 1)
+      continue;
+    refuse("pos_att_type", Json(terms).dump(), "\"c2p\", \"p2c\" or both, each once");
+  }
+  if (config.norm_rel_ebd != "none" && config.norm_rel_ebd != "layer_norm") {
+    refuse("norm_rel_ebd", "\"" + config.norm_rel_ebd + "\"", "\"none\" or \"layer_norm\"");
+  }
+  const RelativeForm form = spec.relative_form(config);
+  if (form.kind != RelativeKind::kProjected) return;
+  if (!form.adds_keys && !form.adds_queries) {
+    refuse("pos_att_type", "null", "\"c2p\", \"p2c\" or both where \"relative_attention\" is true");
+  }
+  if (form.buckets == 1) {
+    refuse("position_buckets", "1", "-1, or at least 2");
+  }
+}
+
 // Rows of the position table that no token of a window has.
 int32_t unused_positions(const ModelConfig& config) {
   const EncoderSpec& spec =
       encoder_spec(config.model_type, ErrorCode::kInternal, "model configuration");
-  return spec.embeddings.positions == PositionRule::kBehindPadding ? config.pad_token_id + 1 : 0;
+  return spec.embeddings.positions == PositionRule::kBehindPadding ? spec.padding_row(config) + 1
+                                                                   : 0;
 }
 
 }  // namespace
@@ -298,7 +379,7 @@ ModelConfig ModelConfig::from_json_text(std::string_view text, const std::string
   config = with_type(spec);
   config.note_ = std::move(note);
   for (const ConfigKey& key : spec.config_keys) read_value(view, key, config);
-  refuse_unsupported(view, spec);
+  refuse_unsupported(view, spec.has_position_table(config));
   read_attention_keys(view, spec, config);
   config.check(ErrorCode::kBadModel, place);
   config.original_text_ = std::string(text);
@@ -314,12 +395,13 @@ ModelConfig ModelConfig::like(const std::string& name, const std::string& model_
   const EncoderSpec& spec = encoder_spec(model_type, ErrorCode::kUsage, "model_type");
   for (const ModelSize& size : spec.sizes.empty() ? kBerts : spec.sizes) {
     if (name != size.name) continue;
-    ModelConfig config = with_type(spec);
+    ModelConfig config = spec.usual.value_or(spec.defaults);
+    config.model_type = spec.model_type;
     config.num_hidden_layers = size.layers;
     config.hidden_size = size.hidden;
     config.num_attention_heads = size.heads;
     config.intermediate_size = size.inner;
-    if (spec.has_positions()) config.set_longest_input(512);
+    if (spec.has_position_table(config)) config.set_longest_input(512);
     return config;
   }
   throw Error(
@@ -328,6 +410,16 @@ ModelConfig ModelConfig::like(const std::string& name, const std::string& model_
 }
 
 int32_t ModelConfig::longest_input() const {
+  // As many as attention's dropout columns have room for.
+  constexpr int32_t kUnlimited = 1 << 16;
+  const EncoderSpec& spec = encoder_spec(model_type, ErrorCode::kInternal, "model configuration");
+  const RelativeForm form = spec.relative_form(*this);
+  if (form.kind == RelativeKind::kProjected && !spec.has_position_table(*this)) {
+    // Distances beyond half the buckets share them up to the farthest; where that is nearer, they
+    // have none.
+    const bool ends = form.buckets > 0 && form.farthest < form.buckets / 2 + 2;
+    return ends ? form.buckets / 2 + 1 : kUnlimited;
+  }
   return max_position_embeddings - unused_positions(*this);
 }
 
@@ -365,12 +457,18 @@ void ModelConfig::check(ErrorCode code, const std::string& place) const {
     bad_value(code, place, "pad_token_id", std::to_string(pad_token_id),
               "below \"vocab_size\", " + std::to_string(vocab_size));
   }
+  const int32_t padding = spec.padding_row(*this);
+  if (padding >= vocab_size) {
+    bad_value(code, place, "vocab_size", std::to_string(vocab_size),
+              fmt::format("above {}, the padding token's id in this family", padding));
+  }
   if (spec.embeddings.positions == PositionRule::kBehindPadding) {
-    if (pad_token_id < 0)
+    if (padding < 0)
       bad_value(code, place, "pad_token_id", "null", "a number: positions follow it");
     if (longest_input() < 1) {
+      const char* const begin = spec.embeddings.padding_row ? "it" : "\"pad_token_id\" + 1";
       bad_value(code, place, "max_position_embeddings", std::to_string(max_position_embeddings),
-                fmt::format("above {}: positions begin at \"pad_token_id\" + 1", pad_token_id + 1));
+                fmt::format("above {}: positions begin at {}", padding + 1, begin));
     }
   }
   ops::parse_activation(hidden_act, code, place, key_of(spec, &ModelConfig::hidden_act));
@@ -378,6 +476,7 @@ void ModelConfig::check(ErrorCode code, const std::string& place) const {
     ops::parse_activation(this->*transform->activation, code, place,
                           key_of(spec, transform->activation));
   }
+  check_relative(*this, spec, code, place);
 }
 
 std::string ModelConfig::to_json_text() const {
@@ -386,7 +485,7 @@ std::string ModelConfig::to_json_text() const {
                                      : parse_json(original_text_, place, ErrorCode::kInternal);
   const EncoderSpec& spec = encoder_spec(model_type, ErrorCode::kInternal, place);
   json["model_type"] = model_type;
-  for (const ConfigKey& key : spec.config_keys) write_value(key, *this, json);
+  for (const ConfigKey& key : spec.config_keys) write_value(key, spec, *this, json);
   json["architectures"] = Json::array({spec.architecture});
   // transformers before 4.56 reads torch_dtype, later ones write dtype and read both.
   json.erase("torch_dtype");

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "spanforge/base/error.h"
 
@@ -16,7 +17,8 @@ namespace spanforge {
 struct ModelConfig {
   std::string model_type = "bert";
   int32_t vocab_size = 30522;
-  int32_t embedding_size = 768;  // of families whose embeddings have a width of their own
+  int32_t embedding_size =
+      768;  // of families whose embeddings have a width of their own; 0: hidden_size
   int32_t hidden_size = 768;
   int32_t num_hidden_layers = 12;
   int32_t num_hidden_groups = 1;  // of families whose layers share weights: how many sets there are
@@ -26,8 +28,19 @@ struct ModelConfig {
   int32_t max_position_embeddings = 512;
   int32_t type_vocab_size = 2;
   int32_t task_type_vocab_size = 3;  // counts where use_task_id is true
+  int32_t relative_attention_num_buckets = 32;  // rows of MPNet's table of distances
+  // DeBERTa's. pos_att_type: "c2p", "p2c", both or none; norm_rel_ebd: "none" or "layer_norm".
+  bool relative_attention = false;
+  int32_t max_relative_positions = -1;  // below 1: max_position_embeddings
+  int32_t position_buckets = -1;        // below 1: a row for every distance
+  std::vector<std::string> pos_att_type;
+  std::string norm_rel_ebd = "none";
+  bool share_att_key = false;
+  bool position_biased_input = true;  // false: no table of positions
+  int32_t attention_head_size = 0;    // 0: as it follows, which is all that is supported
+  int32_t conv_kernel_size = 0;       // above 0 is not supported
   bool use_task_id = false;
-  int32_t pad_token_id = 0;  // -1: config.json says null; then no embedding row is padding
+  int32_t pad_token_id = 0;  // -1: config.json says null
   std::string hidden_act = "gelu";
   double hidden_dropout_prob = 0.1;
   double attention_probs_dropout_prob = 0.1;
@@ -64,7 +77,8 @@ struct ModelConfig {
   static ModelConfig like(const std::string& name, const std::string& model_type = "bert");
 
   // Tokens of the longest window that the model takes: max_position_embeddings, less the rows that
-  // the family does not use for tokens.
+  // the family does not use for tokens; of a model with a table of distances in the place of
+  // positions 65536, or as far as its distances have rows.
   int32_t longest_input() const;
   // Sets max_position_embeddings so that longest_input() is `tokens`.
   void set_longest_input(int32_t tokens);

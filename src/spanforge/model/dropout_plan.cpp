@@ -1,5 +1,7 @@
 #include "spanforge/model/dropout_plan.h"
 
+#include <numeric>
+
 #include "spanforge/base/random.h"
 
 namespace spanforge {
@@ -7,7 +9,11 @@ namespace spanforge {
 DropoutPlan::DropoutPlan(const EncoderSpec& spec, const ModelConfig& config, double adapters,
                          uint64_t key, std::span<const uint64_t> row_keys)
     : key_(key), row_keys_(row_keys) {
-  probabilities_.at(static_cast<size_t>(DropoutSite::kAdapter) - 1) = static_cast<float>(adapters);
+  for (const DropoutSite site : {DropoutSite::kAdapter, DropoutSite::kDistanceAdapter}) {
+    probabilities_.at(static_cast<size_t>(site) - 1) = static_cast<float>(adapters);
+  }
+  distance_keys_.resize(static_cast<size_t>(spec.relative_form(config).rows));
+  std::iota(distance_keys_.begin(), distance_keys_.end(), uint64_t{0});
   for (const DropoutRow& row : spec.dropout) {
     probabilities_.at(static_cast<size_t>(row.site) - 1) =
         static_cast<float>(config.*row.probability);
@@ -17,13 +23,15 @@ DropoutPlan::DropoutPlan(const EncoderSpec& spec, const ModelConfig& config, dou
 ops::Dropout DropoutPlan::at(int32_t layer, DropoutSite site) const {
   const uint64_t site_key =
       combine(combine(key_, static_cast<uint64_t>(layer)), static_cast<uint64_t>(site));
+  const bool is_distances =
+      site == DropoutSite::kDistances || site == DropoutSite::kDistanceAdapter;
   return {.p = probabilities_.at(static_cast<size_t>(site) - 1),
           .key = site_key,
-          .row_keys = row_keys_};
+          .row_keys = is_distances ? std::span<const uint64_t>(distance_keys_) : row_keys_};
 }
 
-ops::Dropout DropoutPlan::at_adapter(int32_t layer, uint32_t adapter) const {
-  ops::Dropout dropout = at(layer, DropoutSite::kAdapter);
+ops::Dropout DropoutPlan::at_adapter(int32_t layer, DropoutSite site, uint32_t adapter) const {
+  ops::Dropout dropout = at(layer, site);
   dropout.key = combine(dropout.key, adapter);
   return dropout;
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Which dropout mask belongs where: a key per (seed, step, layer, site), a row key per (window,
-// position). Masks therefore do not change with packing, batch order or threads.
+// position). Masks therefore do not change with packing, batch order or threads. A row of the table
+// of distances, which all windows share, has one mask in a step.
 
 #include <array>
 #include <cstdint>
@@ -23,12 +24,14 @@ class DropoutPlan {
               std::span<const uint64_t> row_keys);
 
   ops::Dropout at(int32_t layer, DropoutSite site) const;
-  ops::Dropout at_adapter(int32_t layer, uint32_t adapter) const;  // AdapterPart::site
+  // adapter: AdapterPart::site.
+  ops::Dropout at_adapter(int32_t layer, DropoutSite site, uint32_t adapter) const;
 
  private:
   std::array<float, kDropoutSites> probabilities_{};
   uint64_t key_ = 0;
   std::span<const uint64_t> row_keys_;
+  std::vector<uint64_t> distance_keys_;  // of the rows of the table of distances
 };
 
 // Row keys of a batch's tokens, [T].

@@ -15,7 +15,8 @@ const Tensor kNoTensor;
 const ops::Dropout kNoDropout;
 
 template <class Linear>
-BlockContext block_context(const PassOf<Linear>& pass, size_t layer) {
+BlockContext block_context(const PassOf<Linear>& pass, const RelativeActivations& relative,
+                           size_t layer) {
   return {.shape = pass.shape,
           .cu_seqlens = pass.cu_seqlens,
           .dropout = pass.dropout,
@@ -23,6 +24,8 @@ BlockContext block_context(const PassOf<Linear>& pass, size_t layer) {
           .layer = static_cast<int32_t>(layer),
           .block = pass.spec.block_of(static_cast<int32_t>(layer), pass.config),
           .adapter_scale = pass.adapter_scale,
+          .distance_rows = pass.ids.distance_rows(),
+          .relative = relative,
           .begins_at_stream = layer == 0 || pass.shape.norms == NormPlace::kBehindSums,
           .observer = pass.observer};
 }
@@ -41,6 +44,23 @@ bool embeddings_learn(const ModelParts<Tensor>& g) {
   return !g.embedding_norm.gamma.empty() || !g.projection_adapters.empty();
 }
 
+// x [T,E] -> y [T,H], in f32.
+template <class Linear>
+void project(const PassOf<Linear>& pass, const Tensor& x, const Tensor& y) {
+  const LinearPart<Tensor>& projection = *pass.weights.projection;
+  ops::linear(x, projection.weight, projection.bias, y);  // [T,H] embeddings_project, embed_proj
+  adapters_forward(projection_adapters(pass), pass.weights.projection_adapters, x, y);
+}
+
+// dx may be empty.
+void project_backward(const Pass& pass, const Tensor& dy, const Tensor& x, const Tensor& dx,
+                      bool add_to_matrices, const ModelParts<Tensor>& g) {
+  ops::linear_backward(dy, x, pass.weights.projection->weight, dx, g.projection->weight,
+                       g.projection->bias, {.add_to_dweight = add_to_matrices});  // [T,E]
+  adapters_backward(projection_adapters(pass), pass.weights.projection_adapters, x, dy, dx,
+                    add_to_matrices, g.projection_adapters);
+}
+
 template <class Linear>
 void embeddings_forward(const PassOf<Linear>& pass, const EncoderActivations& a) {
   const NormPart<Tensor>& norm = pass.weights.embedding_norm;
@@ -50,51 +70,57 @@ void embeddings_forward(const PassOf<Linear>& pass, const EncoderActivations& a)
   for (size_t i = 0; i < specs.size(); ++i) {
     tables.push_back({pass.weights.embeddings[i], pass.ids.of(specs[i].ids)});
   }
-  const auto& projection = pass.weights.projection;
-  const Tensor& y = projection ? a.projection.input : a.embedded;
-  ops::embedding_sum(tables, y);  // [T,E] embeddings.*
+  const bool projected = pass.weights.projection.has_value();
+  const bool projected_first = projected && pass.spec.embeddings.projected_before_norm;
+  const ProjectionActivations& p = a.projection;
+  ops::embedding_sum(tables, projected ? p.input : a.embedded);  // [T,E] embeddings.*
+  if (projected_first) project(pass, p.input, p.output);
+  const Tensor& y = !projected ? a.embedded : projected_first ? p.output : p.input;
   ops::bias_dropout_residual_layer_norm(y, kNoTensor, kNoDropout, kNoTensor, norm.gamma, norm.beta,
                                         pass.shape.norm_eps, a.embedding_norm,
                                         y);                 // [T,E] embeddings.LayerNorm
   if (dropout.active()) ops::apply_dropout(y, dropout, y);  // [T,E] embeddings.dropout
-  if (!projection) return;
-  ops::linear(y, projection->weight, projection->bias,
-              a.projection.output);  // [T,H] embeddings_project
-  adapters_forward(projection_adapters(pass), pass.weights.projection_adapters, y,
-                   a.projection.output);
-  if (a.embedded.dtype != DType::kF32) ops::convert(a.projection.output, a.embedded);  // [T,H]
+  if (!projected) return;
+  if (!projected_first) project(pass, p.input, p.output);
+  if (a.embedded.dtype != DType::kF32) ops::convert(p.output, a.embedded);  // [T,H]
 }
 
 void embeddings_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dembedded,
                          bool add_to_matrices, const ModelParts<Tensor>& g) {
   const size_t mark = pass.arena.mark();
-  Tensor dy = dembedded;
-  if (const auto& projection = pass.weights.projection) {
-    Tensor doutput = dembedded;
+  const bool tables_learn = !g.embedding_norm.gamma.empty();
+  const bool projected = pass.weights.projection.has_value();
+  const bool projected_first = projected && pass.spec.embeddings.projected_before_norm;
+  Tensor dy = dembedded, dinput;
+  if (projected) {
     if (dembedded.dtype != DType::kF32) {
-      doutput = pass.arena.allocate<float>(dembedded.rows, dembedded.cols);
-      ops::convert(dembedded, doutput);  // [T,H]
+      dy = pass.arena.allocate<float>(dembedded.rows, dembedded.cols);
+      ops::convert(dembedded, dy);  // [T,H]
     }
-    dy = g.embedding_norm.gamma.empty()
-             ? kNoTensor
-             : pass.arena.allocate<float>(dembedded.rows, pass.shape.embedding);
-    ops::linear_backward(doutput, a.projection.input, projection->weight, dy, g.projection->weight,
-                         g.projection->bias,
-                         {.add_to_dweight = add_to_matrices});  // [T,E] embeddings_project
-    adapters_backward(projection_adapters(pass), pass.weights.projection_adapters,
-                      a.projection.input, doutput, dy, add_to_matrices, g.projection_adapters);
+    if (tables_learn) dinput = pass.arena.allocate<float>(dembedded.rows, pass.shape.embedding);
+    if (!projected_first) {
+      project_backward(pass, dy, a.projection.input, dinput, add_to_matrices, g);
+      dy = dinput;
+    }
   }
-  if (g.embedding_norm.gamma.empty()) return pass.arena.release(mark);
-  const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kEmbeddings);
-  if (dropout.active()) ops::apply_dropout(dy, dropout, dy);  // [T,E] embeddings.dropout
-  ops::bias_dropout_residual_layer_norm_backward(
-      dy, a.embedding_norm, kNoDropout, pass.weights.embedding_norm.gamma, dy, kNoTensor,
-      g.embedding_norm.gamma, g.embedding_norm.beta, kNoTensor);  // [T,E] embeddings.LayerNorm
+  if (tables_learn || projected_first) {
+    const ops::Dropout dropout = pass.dropout.at(0, DropoutSite::kEmbeddings);
+    if (dropout.active()) ops::apply_dropout(dy, dropout, dy);  // [T,E] embeddings.dropout
+    ops::bias_dropout_residual_layer_norm_backward(
+        dy, a.embedding_norm, kNoDropout, pass.weights.embedding_norm.gamma, dy, kNoTensor,
+        g.embedding_norm.gamma, g.embedding_norm.beta, kNoTensor);  // [T,E] embeddings.LayerNorm
+  }
+  if (projected_first) {
+    project_backward(pass, dy, a.projection.input, dinput, add_to_matrices, g);
+    dy = dinput;
+  }
+  if (!tables_learn) return pass.arena.release(mark);
   const std::vector<EmbeddingSpec> specs = pass.spec.tables(pass.config);
   for (size_t i = 0; i < specs.size(); ++i) {
     ops::embedding_backward(dy, pass.ids.of(specs[i].ids), g.embeddings[i]);  // [V,E]
-    if (specs[i].has_padding_row && pass.config.pad_token_id >= 0) {
-      ops::fill_zero(g.embeddings[i].row_range(pass.config.pad_token_id, 1));
+    const int32_t padding = pass.spec.padding_row(pass.config);
+    if (specs[i].has_padding_row && padding >= 0) {
+      ops::fill_zero(g.embeddings[i].row_range(padding, 1));
     }
   }
   pass.arena.release(mark);
@@ -175,12 +201,14 @@ EncoderShape encoder_shape(const EncoderSpec& spec, const ModelConfig& config) {
   EncoderShape shape{.hidden = config.hidden_size,
                      .inner = config.intermediate_size,
                      .heads = config.num_attention_heads,
-                     .embedding = config.*spec.embeddings.width,
+                     .embedding = spec.width(config),
                      .layers = config.num_hidden_layers,
                      .norm_eps = static_cast<float>(config.layer_norm_eps),
                      .activation = activation,
                      .gated = spec.block.gated,
-                     .norms = spec.block.norms};
+                     .norms = spec.block.norms,
+                     .relative = spec.relative_form(config),
+                     .score_terms = spec.score_terms(config)};
   if (spec.head.transform) {
     shape.head_activation = ops::parse_activation(config.*spec.head.transform->activation,
                                                   ErrorCode::kBadModel, "config.json");
@@ -208,12 +236,17 @@ EncoderActivations allocate_encoder(const PassOf<Linear>& pass, DType dtype, int
   const bool projected = pass.weights.projection.has_value();
   EncoderActivations a;
   if (projected) {
-    a.embedding_norm = allocate_norm(arena, DType::kF32, tokens, shape.embedding);
+    const bool first = pass.spec.embeddings.projected_before_norm;
+    a.embedding_norm =
+        allocate_norm(arena, DType::kF32, tokens, first ? shape.hidden : shape.embedding);
     a.projection.input = arena.allocate<float>(tokens, shape.embedding);
   } else if (keeping == Keeping::kForBackward) {
     a.embedding_norm = allocate_norm(arena, dtype, tokens, shape.hidden);
   }
   a.embedded = arena.allocate(dtype, tokens, shape.hidden);
+  // What answers has them projected already.
+  constexpr bool kProjects = std::is_same_v<Linear, LinearPart<Tensor>>;
+  a.relative = allocate_relative(arena, shape, dtype, kProjects);
   if (keeping == Keeping::kForBackward) {
     for (int32_t i = 0; i < shape.layers; ++i) {
       a.blocks.push_back(allocate_block(arena, shape, dtype, tokens));
@@ -221,6 +254,9 @@ EncoderActivations allocate_encoder(const PassOf<Linear>& pass, DType dtype, int
   } else {
     a.blocks.push_back(allocate_passing_block(arena, shape, a.embedded));
     if (!projected) a.embedding_norm = a.blocks.back().output_norm;
+  }
+  for (BlockActivations& block : a.blocks) {
+    if (kProjects) block.distances = allocate_distances(arena, shape, dtype);
   }
   a.head =
       allocate_head(arena, pass.weights.head_transform.has_value(),
@@ -238,9 +274,10 @@ template <class Linear>
 void encoder_forward(const PassOf<Linear>& pass, const EncoderActivations& a,
                      const Tensor& logits) {
   embeddings_forward(pass, a);
+  relative_forward(pass.arena, pass.shape, pass.weights.relative, a.relative);
   Tensor x = a.embedded, stream = x;
   for (size_t layer = 0; layer < static_cast<size_t>(pass.shape.layers); ++layer) {
-    const BlockContext context = block_context(pass, layer);
+    const BlockContext context = block_context(pass, a.relative, layer);
     block_forward(context, pass.weights.blocks[context.block], x, stream, a.block(layer));
     x = a.block(layer).out;
     stream = stream_behind(pass.shape, a.block(layer));
@@ -258,10 +295,16 @@ void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tenso
     return pass.spec.block_of(static_cast<int32_t>(layer), pass.config);
   };
   const bool to_embeddings = embeddings_learn(gradients);
-  size_t first = 0;  // the first layer that learns
-  while (!to_embeddings && first < layers && !learns(gradients.blocks[block_of(first)])) ++first;
+  const bool to_relative = !gradients.relative.table.empty();  // which every layer uses
+  size_t first = 0;  // the first layer that learns, or hands something on
+  while (!to_embeddings && !to_relative && first < layers &&
+         !learns(gradients.blocks[block_of(first)])) {
+    ++first;
+  }
 
   const size_t mark = pass.arena.mark();
+  const RelativeGradients drelative =
+      to_relative ? zero_relative_gradients(pass.arena, pass.shape) : RelativeGradients{};
   const Tensor dx = pass.arena.allocate(a.embedded.dtype, dlogits.rows, pass.shape.hidden);
   Tensor dstream = dx;
   if (pass.shape.norms == NormPlace::kBeforeBranches) {
@@ -272,7 +315,8 @@ void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tenso
   if (done) done(std::nullopt);
   size_t block_before = pass.weights.blocks.size();
   for (size_t layer = layers; layer-- > first;) {
-    BlockContext context = block_context(pass, layer);
+    BlockContext context = block_context(pass, a.relative, layer);
+    context.drelative = drelative;
     // Layers that share weights add to the gradients of the first of them that was here.
     context.add_to_matrices = add_to_matrices || context.block == block_before;
     context.wants_dx = to_embeddings || layer > first;
@@ -281,6 +325,10 @@ void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tenso
     block_backward(context, pass.weights.blocks[context.block], x, a.block(layer), dx, dstream,
                    gradients.blocks[context.block]);
     if (done && (layer == 0 || block_of(layer - 1) != context.block)) done(context.block);
+  }
+  if (to_relative) {
+    relative_backward(pass.weights.relative, a.relative, drelative, add_to_matrices,
+                      gradients.relative);
   }
   if (to_embeddings) embeddings_backward(pass, a, dstream, add_to_matrices, gradients);
   pass.arena.release(mark);

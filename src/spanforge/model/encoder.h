@@ -8,6 +8,7 @@
 #include "spanforge/model/block.h"
 #include "spanforge/model/input_ids.h"
 #include "spanforge/model/linear_form.h"
+#include "spanforge/model/relative.h"
 
 namespace spanforge {
 
@@ -32,6 +33,7 @@ struct EncoderActivations {
   ops::LayerNormSaved embedding_norm;
   ProjectionActivations projection;      // empty where there is none
   Tensor embedded;                       // [T,H]
+  RelativeActivations relative;          // empty where there is none
   std::vector<BlockActivations> blocks;  // L of them, or one that every block overwrites
   HeadActivations head;
 
@@ -69,8 +71,8 @@ void encoder_forward(const PassOf<Linear>& pass, const EncoderActivations& a,
 using DoneObserver = std::function<void(std::optional<size_t> block)>;
 
 // gradients += those of the weights, given dlogits [T,2]; add_to_matrices: false lets the first
-// contribution to a matrix overwrite what was there. What is empty in `gradients` is not computed, nor
-// anything before the first block that learns.
+// contribution to a matrix overwrite what was there. What is empty in `gradients` is not computed,
+// nor anything before the first block that learns.
 void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dlogits,
                       bool add_to_matrices, const ModelParts<Tensor>& gradients,
                       const DoneObserver& done = {});

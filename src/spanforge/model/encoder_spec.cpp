@@ -32,14 +32,59 @@ std::vector<EmbeddingSpec> EncoderSpec::tables(const ModelConfig& config) const 
   std::vector<EmbeddingSpec> there;
   std::copy_if(embeddings.tables.begin(), embeddings.tables.end(), std::back_inserter(there),
                [&](const EmbeddingSpec& table) {
-                 return table.only_if == nullptr || config.*table.only_if;
+                 return config.*table.rows > 0 &&
+                        (table.only_if == nullptr || config.*table.only_if);
                });
   return there;
 }
 
+int32_t EncoderSpec::width(const ModelConfig& config) const {
+  const int32_t stated = config.*embeddings.width;
+  return stated == 0 ? config.hidden_size : stated;
+}
+
 bool EncoderSpec::has_projection(const ModelConfig& config) const {
   if (embeddings.projection.empty()) return false;
-  return embeddings.always_projected || config.*embeddings.width != config.hidden_size;
+  return embeddings.always_projected || width(config) != config.hidden_size;
+}
+
+bool EncoderSpec::has_position_table(const ModelConfig& config) const {
+  const std::vector<EmbeddingSpec> there = tables(config);
+  return std::any_of(there.begin(), there.end(), [](const EmbeddingSpec& table) {
+    return table.ids == EmbeddingIds::kPositions;
+  });
+}
+
+// transformers' DebertaV2Encoder and DisentangledSelfAttention.
+RelativeForm EncoderSpec::relative_form(const ModelConfig& config) const {
+  if (relative.kind == RelativeKind::kBiases) {
+    return {.kind = relative.kind, .rows = config.relative_attention_num_buckets};
+  }
+  if (relative.kind == RelativeKind::kNone || !config.relative_attention) return {};
+  const auto has_term = [&](const char* term) {
+    return std::find(config.pos_att_type.begin(), config.pos_att_type.end(), term) !=
+           config.pos_att_type.end();
+  };
+  const int32_t farthest = config.max_relative_positions > 0 ? config.max_relative_positions
+                                                             : config.max_position_embeddings;
+  const bool has_buckets = config.position_buckets > 0;
+  return {.kind = relative.kind,
+          .rows = 2 * (has_buckets ? config.position_buckets : farthest),
+          .has_norm = config.norm_rel_ebd == "layer_norm",
+          .buckets = has_buckets ? config.position_buckets : 0,
+          .farthest = farthest,
+          .adds_keys = has_term("c2p"),
+          .adds_queries = has_term("p2c"),
+          .projects_itself = !config.share_att_key};
+}
+
+int32_t EncoderSpec::score_terms(const ModelConfig& config) const {
+  // Without relative attention the terms count as well.
+  return 1 + static_cast<int32_t>(config.pos_att_type.size());
+}
+
+int32_t EncoderSpec::padding_row(const ModelConfig& config) const {
+  return embeddings.padding_row.value_or(config.pad_token_id);
 }
 
 size_t EncoderSpec::block_of(int32_t layer, const ModelConfig& config) const {
@@ -59,6 +104,24 @@ std::string_view EncoderSpec::block_name(BlockRole role) const {
     if (module.role == role) return module.name;
   }
   return {};
+}
+
+std::string_view EncoderSpec::distance_module(DistanceTerm term, const ModelConfig& config) const {
+  const RelativeForm form = relative_form(config);
+  const bool is_keys = term == DistanceTerm::kKeys;
+  if (!form.projects_itself || !(is_keys ? form.adds_keys : form.adds_queries)) return {};
+  return block_name(is_keys ? BlockRole::kDistanceKey : BlockRole::kDistanceQuery);
+}
+
+std::vector<BlockModule> EncoderSpec::block_modules(const ModelConfig& config) const {
+  std::vector<BlockModule> modules = block.modules;
+  std::erase_if(modules, [&](const BlockModule& module) {
+    return (module.role == BlockRole::kDistanceKey &&
+            distance_module(DistanceTerm::kKeys, config).empty()) ||
+           (module.role == BlockRole::kDistanceQuery &&
+            distance_module(DistanceTerm::kQueries, config).empty());
+  });
+  return modules;
 }
 
 std::vector<BlockLinearModule> EncoderSpec::block_linear_modules(const ModelConfig& config) const {
@@ -102,12 +165,6 @@ std::string EncoderSpec::norm_behind_output(size_t index, const ModelConfig& con
   if (index + 1 == static_cast<size_t>(config.*layers.blocks))
     return std::string(layers.final_norm);
   return block_module(index + 1) + "." + std::string(block_name(BlockRole::kAttentionNorm));
-}
-
-bool EncoderSpec::has_positions() const {
-  return std::any_of(
-      embeddings.tables.begin(), embeddings.tables.end(),
-      [](const EmbeddingSpec& table) { return table.ids == EmbeddingIds::kPositions; });
 }
 
 int32_t EncoderSpec::reach(int32_t layer, const ModelConfig& config) const {

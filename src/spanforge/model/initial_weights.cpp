@@ -33,7 +33,9 @@ void initialize_parameter(const Parameter& parameter, double spread, uint64_t se
       }
       return;
     }
-    if (parameter.init != Parameter::Init::kNormal || r == parameter.zero_row) {
+    const bool is_normal =
+        parameter.init == Parameter::Init::kNormal || parameter.init == Parameter::Init::kRows;
+    if (!is_normal || r == parameter.zero_row) {
       std::fill_n(row, weights.cols, parameter.init == Parameter::Init::kOnes ? 1.0f : 0.0f);
       return;
     }

@@ -1,6 +1,9 @@
 #include "spanforge/model/input_ids.h"
 
+#include <algorithm>
 #include <string>
+
+#include "spanforge/model/relative.h"
 
 namespace spanforge {
 namespace {
@@ -36,9 +39,14 @@ InputIds::InputIds(const EncoderSpec& spec, const ModelConfig& config, const Pac
   check(positions_, config.longest_input(), "position",
         "the tokens of the model's longest input: use shorter windows");
   if (spec.embeddings.positions == PositionRule::kBehindPadding) {
-    made_positions_ = positions_behind_padding(batch, config.pad_token_id);
+    made_positions_ = positions_behind_padding(batch, spec.padding_row(config));
     positions_ = made_positions_;
   }
+  int32_t longest = 0;
+  for (int32_t w = 0; w < batch.window_count(); ++w) {
+    longest = std::max(longest, batch.cu_seqlens[w + 1] - batch.cu_seqlens[w]);
+  }
+  distance_rows_ = rows_by_distance(spec.relative_form(config), longest);
   bool needs_zeros = false;
   for (const EmbeddingSpec& table : spec.tables(config)) {
     if (table.ids == EmbeddingIds::kZeros) needs_zeros = true;

@@ -7,6 +7,7 @@
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
 #include "spanforge/model/answering_weights.h"
+#include "spanforge/model/int8_calibration.h"
 #include "spanforge/ops/optimizer.h"
 
 namespace spanforge {
@@ -104,7 +105,7 @@ class Int8Weights : public AnsweringWeights {
         table.parts,
         [&](const Slot& slot) { return slot.empty() ? Tensor() : plain_.at(slot.offset); },
         [&](const LinearPart<Slot>& layer, size_t block, BlockLinear which) {
-          return linear(linear_name(spec, block, which), layer);
+          return linear(linear_name(spec, block, which), layer, which);
         });
     if (used_ + 1 < file_.tensors().size()) {  // but for the padding
       fail("has tensors that the model of config.json does not");
@@ -140,25 +141,49 @@ class Int8Weights : public AnsweringWeights {
     return tensor;
   }
 
-  ops::PackedLinear linear(const std::string& name, const LinearPart<Slot>& layer) {
+  // The rows of the table of distances have a range of their own.
+  void project_rows(size_t block, const Tensor& x, const Tensor& y) const override {
+    float least = 0, most = 0;
+    for (int64_t i = 0; i < x.size(); ++i) {
+      const float v = x.dtype == DType::kF32 ? x.as<float>()[i] : to_float(x.as<bf16>()[i]);
+      least = std::min(least, v);
+      most = std::max(most, v);
+    }
+    const QueryKeyValue& layer = query_key_value_[block];
+    ops::PackedLinear::int8(layer.weight.rows, layer.weight.cols, layer.packed, layer.scales,
+                            layer.bias, input_range(least, most))(x, y);
+  }
+
+  ops::PackedLinear linear(const std::string& name, const LinearPart<Slot>& layer,
+                           BlockLinear which) {
     const Slot& weight = layer.weight;
     const std::string_view packed =
         bytes(name + ".weight", StoredType::kI8, packed_shape(weight));
     const Tensor scales = floats(name + ".weight_scale", {weight.rows});
-    const Tensor bias =
-        layer.bias.empty() ? Tensor() : floats(name + ".bias", {weight.rows});
+    const Tensor bias = layer.bias.empty() ? Tensor() : floats(name + ".bias", {weight.rows});
     const Tensor stored_range = floats(name + ".input_range", {2});
     const float scale = stored_range.as<float>()[0], zero = stored_range.as<float>()[1];
     if (!(scale > 0) || !(zero >= 0) || !(zero <= 255) || zero != std::floor(zero)) {
       fail("has an impossible range in \"" + name + ".input_range\"");
     }
-    return ops::PackedLinear::int8(weight.rows, weight.cols,
-                                   reinterpret_cast<const int8_t*>(packed.data()),
-                                   scales.as<float>(), bias, {scale, static_cast<int32_t>(zero)});
+    const auto* const tiles = reinterpret_cast<const int8_t*>(packed.data());
+    if (which == BlockLinear::kQkv) {
+      query_key_value_.push_back({weight, tiles, scales.as<float>(), bias});
+    }
+    return ops::PackedLinear::int8(weight.rows, weight.cols, tiles, scales.as<float>(), bias,
+                                   {scale, static_cast<int32_t>(zero)});
   }
+
+  struct QueryKeyValue {
+    Slot weight;
+    const int8_t* packed;
+    const float* scales;
+    Tensor bias;
+  };
 
   SafetensorsFile file_;
   KeyedMap<int64_t, Tensor> plain_;  // by offset in the table
+  std::vector<QueryKeyValue> query_key_value_;  // of each block
   size_t used_ = 0;
 };
 

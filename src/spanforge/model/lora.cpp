@@ -98,8 +98,9 @@ std::vector<std::string> linear_modules(const EncoderSpec& spec, const ModelConf
     modules.push_back(prefix + std::string(spec.embeddings.projection));
   const auto blocks = static_cast<size_t>(config.*spec.layers.blocks);
   for (size_t i = 0; i < blocks; ++i) {
-    for (const BlockModule& module : spec.block.modules) {
-      if (module.role == BlockRole::kAttentionNorm || module.role == BlockRole::kOutputNorm) continue;
+    for (const BlockModule& module : spec.block_modules(config)) {
+      if (module.role == BlockRole::kAttentionNorm || module.role == BlockRole::kOutputNorm)
+        continue;
       modules.push_back(prefix + spec.block_module(i) + "." + std::string(module.name));
     }
   }

@@ -152,6 +152,10 @@ QuestionAnsweringModel QuestionAnsweringModel::load_merged(const ModelDirectory&
       merge(from.blocks[block].adapters[static_cast<size_t>(linear)],
             linear_of(whole->weight_views.blocks[block], linear).weight);
     }
+    for (size_t term = 0; term < kDistanceTerms; ++term) {
+      merge(from.blocks[block].distance_adapters[term],
+            whole->weight_views.blocks[block].distances[term].weight);
+    }
   }
   if (whole->weight_views.projection) {
     merge(from.projection_adapters, whole->weight_views.projection->weight);
@@ -167,7 +171,8 @@ QuestionAnsweringModel QuestionAnsweringModel::create(const ModelConfig& config,
   impl->allocate_weights();
   for (const Parameter& parameter : impl->table.rows) {
     const Tensor weights = parameter_view(parameter, impl->weights());
-    const bool by_inputs = spread == MatrixSpread::kInputs && !parameter.embedding;
+    const bool by_inputs =
+        spread == MatrixSpread::kInputs && parameter.init != Parameter::Init::kRows;
     initialize_parameter(
         parameter, by_inputs ? 1 / std::sqrt(static_cast<double>(weights.cols)) : parameter.spread,
         seed, weights);

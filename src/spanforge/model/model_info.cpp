@@ -41,7 +41,23 @@ int64_t head_bytes_per_token(const ModelConfig& config, Precision precision, boo
 // What the projection of narrow embeddings adds (ProjectionActivations, and the norm before it).
 int64_t projection_bytes_per_token(const ModelConfig& config) {
   const EncoderSpec& spec = spec_of(config);
-  return spec.has_projection(config) ? 4 * 2 * (config.*spec.embeddings.width + 1) : 0;
+  if (!spec.has_projection(config)) return 0;
+  const int64_t norm = spec.embeddings.projected_before_norm ? config.hidden_size : 0;
+  return 4 * (2 * (spec.width(config) + 1) + norm);
+}
+
+// What a pass keeps of the table of distances and its projections, and, in training, what its
+// backward takes beside that.
+int64_t distance_bytes(const ModelConfig& config, Precision precision, bool training) {
+  const RelativeForm form = spec_of(config).relative_form(config);
+  if (form.kind != RelativeKind::kProjected) return 0;
+  const int64_t b = bytes_per_activation(precision);
+  const int64_t terms = int64_t{form.adds_keys} + int64_t{form.adds_queries};
+  const int64_t projected = config.num_hidden_layers * terms * b;
+  const int64_t copies = precision == Precision::kBF16 ? 2 * terms + 4 : 0;
+  const int64_t backward = 4 + 4 * terms + b + (config.hidden_dropout_prob > 0 ? b : 0) + copies;
+  const int64_t norm = form.has_norm ? 4 : 0;
+  return form.rows * config.hidden_size * (projected + (training ? norm + b + backward : 0));
 }
 
 MemoryEstimate estimate_weights(const ModelConfig& config, Precision precision) {
@@ -62,7 +78,9 @@ std::string part_of(const EncoderSpec& spec, const Parameter& parameter) {
     if (begins("", module)) return head_part(spec);
   }
   const bool in_encoder = begins(spec.base_prefix, spec.layers.module) ||
-                          begins(spec.base_prefix, spec.layers.final_norm);
+                          begins(spec.base_prefix, spec.layers.final_norm) ||
+                          begins(spec.base_prefix, spec.relative.table) ||
+                          begins(spec.base_prefix, spec.relative.norm);
   return in_encoder ? "encoder" : "embeddings";
 }
 
@@ -129,7 +147,8 @@ MemoryEstimate estimate_training_memory(const ModelConfig& config, Precision pre
   estimate.activations =
       tokens * (config.num_hidden_layers * block_bytes_per_token(config, precision) + once +
                 head_bytes_per_token(config, precision, /*training=*/true) +
-                projection_bytes_per_token(config));
+                projection_bytes_per_token(config)) +
+      distance_bytes(config, precision, /*training=*/true);
   return estimate;
 }
 
@@ -143,7 +162,8 @@ MemoryEstimate estimate_answering_memory(const ModelConfig& config, Precision pr
       bytes_per_activation(precision) * (8 * h + inner) + 4 * (config.num_attention_heads + 2);
   estimate.activations =
       tokens * (block + head_bytes_per_token(config, precision, /*training=*/false) +
-                projection_bytes_per_token(config));
+                projection_bytes_per_token(config)) +
+      distance_bytes(config, precision, /*training=*/false);
   return estimate;
 }
 

@@ -42,6 +42,8 @@ ModelInfo inspect_model(const ModelDirectory& directory);
 //                where feed-forward layers are gated, 3 F for 2 F and for F; where norms stand
 //                before the branches, once 9 H for 8 H in training; a head of several parts has 3
 //                tensors in f32, 2 in answering
+//                of a table of R distances, P of whose projections each layer adds (DeBERTa), L P b
+//                R H, and in training some 20 R H once
 // Scratch of the matrix products and the program itself, some 50 MB, come on top.
 struct MemoryEstimate {
   int64_t weights = 0, shadow = 0, gradients = 0, moments = 0, activations = 0;

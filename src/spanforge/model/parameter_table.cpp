@@ -36,7 +36,7 @@ class TableBuilder {
  private:
   // What is of the kind that is being laid out.
   void add_all() {
-    const int64_t hidden = config_.hidden_size, width = config_.*spec_.embeddings.width;
+    const int64_t hidden = config_.hidden_size, width = spec_.width(config_);
     if (trainable_) {
       add_head(hidden);
       table_.head_rows = table_.rows.size();
@@ -49,6 +49,10 @@ class TableBuilder {
         table_.block_ends[block] = aligned(end_);
       }
     }
+    // It is whole when the first layer's backward is done, and belongs to the layers that use it.
+    const bool any_layer_learns =
+        std::find(block_learns_.begin(), block_learns_.end(), true) != block_learns_.end();
+    if (any_layer_learns == trainable_) add_relative();
     const bool projected = spec_.has_projection(config_);
     const std::string projection = base(spec_.embeddings.projection);
     if (trainable_ && projected) {
@@ -57,8 +61,12 @@ class TableBuilder {
     }
     const bool embeddings_learn = learning_.embeddings && learning_.lora.rank == 0;
     if (embeddings_learn != trainable_) return;
-    if (projected) table_.parts.projection = linear({{projection}, hidden, width});
-    table_.parts.embedding_norm = norm(base(spec_.embeddings.norm), width);
+    const bool narrow_norm = !spec_.embeddings.projected_before_norm;
+    if (projected) {
+      table_.parts.projection =
+          linear({{projection}, hidden, width, spec_.embeddings.projection_has_bias});
+    }
+    table_.parts.embedding_norm = norm(base(spec_.embeddings.norm), narrow_norm ? width : hidden);
     const std::vector<EmbeddingSpec> tables = spec_.tables(config_);
     table_.parts.embeddings.resize(tables.size());
     for (size_t i = tables.size(); i-- > 0;) {
@@ -103,12 +111,40 @@ class TableBuilder {
     block.intermediate = linear_of_block(BlockLinear::kIntermediate);
     block.attention_norm = norm(base(spec_.norm_behind_attention(index)), config_.hidden_size);
     block.attention_output = linear_of_block(BlockLinear::kAttentionOutput);
+    for (const DistanceTerm term : {DistanceTerm::kQueries, DistanceTerm::kKeys}) {
+      const std::string_view module = spec_.distance_module(term, config_);
+      if (module.empty()) continue;
+      block.distances[static_cast<size_t>(term)] =
+          linear({{base(spec_.block_module(index)) + "." + std::string(module)},
+                  config_.hidden_size,
+                  config_.hidden_size});
+    }
     block.qkv = linear_of_block(BlockLinear::kQkv);
+  }
+
+  void add_relative() {
+    const RelativeSpec& relative = spec_.relative;
+    const RelativeForm form = spec_.relative_form(config_);
+    if (form.kind == RelativeKind::kNone) return;
+    const bool is_biases = form.kind == RelativeKind::kBiases;
+    if (form.has_norm) table_.parts.relative.norm = norm(base(relative.norm), config_.hidden_size);
+    table_.parts.relative.table = rows_of_table(
+        relative.table, form.rows, is_biases ? config_.num_attention_heads : config_.hidden_size);
+    // transformers takes every name with "bias" in it for one.
+    table_.rows.back().decays = !is_biases;
   }
 
   void add_adapters(size_t index, BlockPart<Slot>& block) {
     const std::vector<BlockLinearModule> modules = spec_.block_linear_modules(config_);
     const std::string prefix = base(spec_.block_module(index)) + ".";
+    for (const DistanceTerm term : {DistanceTerm::kQueries, DistanceTerm::kKeys}) {
+      const std::string_view module = spec_.distance_module(term, config_);
+      if (module.empty()) continue;
+      const auto which = static_cast<size_t>(term);
+      add_adapter(prefix + std::string(module), config_.hidden_size, config_.hidden_size,
+                  /*first_output=*/0, static_cast<uint32_t>(modules.size() + which),
+                  block.distance_adapters[which]);
+    }
     for (size_t i = modules.size(); i-- > 0;) {  // reverse execution
       const BlockLinearModule& module = modules[i];
       add_adapter(prefix + std::string(module.name), module.out, module.in, module.first_output,
@@ -172,14 +208,17 @@ class TableBuilder {
   void number_in_module_order() {
     std::vector<std::string> modules;
     for (const EmbeddingSpec& table : spec_.tables(config_)) modules.push_back(base(table.module));
-    modules.push_back(base(spec_.embeddings.norm));
-    modules.push_back(base(spec_.embeddings.projection));
+    std::string_view behind[] = {spec_.embeddings.norm, spec_.embeddings.projection};
+    if (spec_.embeddings.projected_before_norm) std::swap(behind[0], behind[1]);
+    for (const std::string_view module : behind) modules.push_back(base(module));
     for (size_t block = 0; block < table_.parts.blocks.size(); ++block) {
       const std::string prefix = base(spec_.block_module(block)) + ".";
       for (const BlockModule& module : spec_.block.modules) {
         modules.push_back(prefix + std::string(module.name));
       }
     }
+    modules.push_back(base(spec_.relative.table));
+    modules.push_back(base(spec_.relative.norm));
     modules.push_back(base(spec_.layers.final_norm));
     for (const std::string_view module : spec_.head.modules()) modules.emplace_back(module);
     KeyedMap<std::string_view, size_t> place;
@@ -230,13 +269,18 @@ class TableBuilder {
     return part;
   }
 
-  Slot embedding(const EmbeddingSpec& embedding, int64_t width) {
-    const int64_t rows = config_.*embedding.rows;
+  Slot rows_of_table(std::string_view module, int64_t rows, int64_t width) {
     align();
     const Slot slot{end_, rows, width};
-    add_normal(base(embedding.module) + ".weight", rows, width, Spread::kRange);
+    add_normal(base(module) + ".weight", rows, width, Spread::kRange);
+    table_.rows.back().init = Parameter::Init::kRows;
+    return slot;
+  }
+
+  Slot embedding(const EmbeddingSpec& embedding, int64_t width) {
+    const Slot slot = rows_of_table(embedding.module, config_.*embedding.rows, width);
     table_.rows.back().embedding = true;
-    if (embedding.has_padding_row) table_.rows.back().zero_row = config_.pad_token_id;
+    if (embedding.has_padding_row) table_.rows.back().zero_row = spec_.padding_row(config_);
     return slot;
   }
 
@@ -318,6 +362,11 @@ ModelParts<Tensor> bind_parts(const ParameterTable& table, const Tensor& arena,
   for (size_t i = 0; i < views.blocks.size(); ++i) {
     for (size_t which = 0; which < kBlockLinears; ++which) {
       views.blocks[i].adapters[which] = adapters(table.parts.blocks[i].adapters[which], matrices);
+    }
+    for (size_t term = 0; term < kDistanceTerms; ++term) {
+      const BlockPart<Slot>& block = table.parts.blocks[i];
+      views.blocks[i].distances[term].weight = cut(matrices, block.distances[term].weight);
+      views.blocks[i].distance_adapters[term] = adapters(block.distance_adapters[term], matrices);
     }
   }
   return views;

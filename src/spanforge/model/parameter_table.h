@@ -21,8 +21,8 @@ namespace spanforge {
 
 constexpr int64_t kArenaAlignment = 32;  // elements: 64 bytes of bf16
 
-// A matrix's place in an arena; a vector is [1,n]. Of what a model does not have, a bias say, the slot is
-// empty, as its tensor is.
+// A matrix's place in an arena; a vector is [1,n]. Of what a model does not have, a bias say, the
+// slot is empty, as its tensor is.
 struct Slot {
   int64_t offset = 0, rows = 0, cols = 0;  // elements
   bool empty() const { return rows == 0; }
@@ -54,6 +54,17 @@ struct BlockPart {
   Linear output;                                        // [H,F]
   NormPart<T> output_norm;                              // behind the sum of the feed-forward half
   std::array<std::vector<AdapterPart<T>>, 4> adapters;  // by BlockLinear
+  // By DistanceTerm: what projects the table of distances, [H,H], where query and key do not;
+  // adapters beside it; and, in a model that answers only, what is projected, [R,H].
+  std::array<LinearPart<T>, kDistanceTerms> distances;
+  std::array<std::vector<AdapterPart<T>>, kDistanceTerms> distance_adapters;
+  std::array<T, kDistanceTerms> projected_distances;
+};
+// The table of terms by distance that all layers share (relative.h).
+template <class T>
+struct RelativePart {
+  T table;           // [R,A], or [R,H] to be projected
+  NormPart<T> norm;  // [1,H], of projected ones that have it
 };
 // Of a head of several parts, what stands before its last layer.
 template <class T>
@@ -67,6 +78,7 @@ struct ModelParts {
   NormPart<T> embedding_norm;                // [1,E]
   std::optional<LinearPart<T>> projection;   // [H,E]
   std::vector<AdapterPart<T>> projection_adapters;
+  RelativePart<T> relative;                  // empty where there is none
   std::vector<BlockPart<T, Linear>> blocks;  // that have weights of their own
   std::optional<HeadTransformPart<T>> head_transform;
   LinearPart<T> head;  // [2,H]
@@ -83,8 +95,8 @@ Linear& linear_of(BlockPart<T, Linear>& block, BlockLinear which) {
   return const_cast<Linear&>(linear_of(std::as_const(block), which));
 }
 
-// A model's parts made of another's, without adapters. plain(T) gives a U; linear(From, block, which)
-// gives a To for each linear layer of the blocks.
+// A model's parts made of another's, without adapters. plain(T) gives a U; linear(From, block,
+// which) gives a To for each linear layer of the blocks.
 template <class U, class To, class T, class From, class Plain, class Linear>
 ModelParts<U, To> map_parts(const ModelParts<T, From>& from, const Plain& plain,
                             const Linear& linear) {
@@ -98,6 +110,7 @@ ModelParts<U, To> map_parts(const ModelParts<T, From>& from, const Plain& plain,
   for (const T& table : from.embeddings) to.embeddings.push_back(plain(table));
   to.embedding_norm = norm(from.embedding_norm);
   if (from.projection) to.projection = matrix(*from.projection);
+  to.relative = {plain(from.relative.table), norm(from.relative.norm)};
   for (size_t i = 0; i < from.blocks.size(); ++i) {
     const BlockPart<T, From>& block = from.blocks[i];
     BlockPart<U, To>& made = to.blocks.emplace_back();
@@ -106,6 +119,9 @@ ModelParts<U, To> map_parts(const ModelParts<T, From>& from, const Plain& plain,
     }
     made.attention_norm = norm(block.attention_norm);
     made.output_norm = norm(block.output_norm);
+    for (size_t term = 0; term < kDistanceTerms; ++term) {
+      made.distances[term] = matrix(block.distances[term]);
+    }
   }
   if (from.head_transform) {
     to.head_transform = {matrix(from.head_transform->dense), norm(from.head_transform->norm)};

@@ -33,6 +33,7 @@ struct Parameter {
   bool embedding = false;      // rows chosen by ids: its gradients are zero but for a few rows
   enum class Init {
     kNormal,
+    kRows,  // as kNormal, of rows that are looked up instead of multiplied by
     kZeros,
     kOnes,
     kUniformInputs,  // between -1 and 1 over the root of a row's inputs

@@ -1,4 +1,4 @@
-// BERT's tokenizers, made of a vocab.txt.
+// BERT's tokenizers, made of a vocab.txt, and MPNet's, whose special tokens are RoBERTa's.
 
 #include <fmt/core.h>
 
@@ -31,7 +31,7 @@ std::optional<std::string> describe_lost_capitals(const std::vector<std::string>
                      place, count, lines.size());
 }
 
-class BertKind final : public TokenizerKind {
+class BertKind : public TokenizerKind {
  public:
   const TokenizerFiles& files() const override {
     static constexpr TokenizerFiles kFiles{{kVocabTxtFile}};
@@ -69,10 +69,49 @@ class BertKind final : public TokenizerKind {
   }
 };
 
+// transformers 4.57, tokenization_mpnet_fast.py and MPNetConverter.
+class MpnetKind final : public BertKind {
+ public:
+  void complete(Json& config, bool has_tokenizer_json) const override {
+    constexpr std::pair<const char*, const char*> kSpecialTokens[] = {
+        {"bos_token", "<s>"},    {"eos_token", "</s>"},  {"sep_token", "</s>"},
+        {"cls_token", "<s>"},    {"pad_token", "<pad>"}, {"unk_token", "[UNK]"},
+        {"mask_token", "<mask>"}};
+    for (const auto& [name, usual] : kSpecialTokens) {
+      if (!config.contains(name)) config[name] = usual;
+    }
+    // It stands for a word, with the space before it.
+    if (Json& mask = config["mask_token"]; mask.is_string()) {
+      mask = {{"content", mask}, {"lstrip", true}};
+    }
+    BertKind::complete(config, has_tokenizer_json);
+  }
+
+  ConfigOverrides overrides(const JsonView& config) const override {
+    ConfigOverrides over = BertKind::overrides(config);
+    over.handle_chinese_chars = std::nullopt;  // the file's stays
+    return over;
+  }
+
+  Document make_document(const FileTexts& texts, const JsonView& config, const JsonView& stated,
+                         const std::filesystem::path& directory) const override {
+    Document document = BertKind::make_document(texts, config, stated, directory);
+    // [CLS] A [SEP] [SEP] B [SEP]
+    Json::Array& pair = document.json["post_processor"]["pair"].as_array();
+    pair.insert(pair.begin() + 2, pair.at(2));
+    return document;
+  }
+};
+
 }  // namespace
 
 const TokenizerKind& bert_kind() {
   static const BertKind kKind;
+  return kKind;
+}
+
+const TokenizerKind& mpnet_kind() {
+  static const MpnetKind kKind;
   return kKind;
 }
 

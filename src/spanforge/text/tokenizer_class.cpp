@@ -19,8 +19,8 @@ struct KnownClass {
   bool makes_token_types = true;
 };
 
-// Their sources in transformers 4.57 are those of a kind but for names, or derive from them. Not here,
-// though they have a vocab.txt: BertJapanese (morphemes), Funnel and MPNet (other special tokens),
+// Their sources in transformers 4.57 are those of a kind but for names, or derive from them. Not
+// here, though they have a vocab.txt: BertJapanese (morphemes), Funnel (other special tokens),
 // Splinter (a question token), Herbert, RoCBert and RoFormer (other words).
 constexpr KnownClass kClasses[] = {
     {"BertTokenizer", bert_kind},
@@ -35,6 +35,7 @@ constexpr KnownClass kClasses[] = {
     {"RealmTokenizer", bert_kind},
     {"RetriBertTokenizer", bert_kind, /*makes_token_types=*/false},
     {"SqueezeBertTokenizer", bert_kind},
+    {"MPNetTokenizer", mpnet_kind, /*makes_token_types=*/false},
     {"LongformerTokenizer", roberta_kind, /*makes_token_types=*/false},
     {"RobertaTokenizer", roberta_kind, /*makes_token_types=*/false},
     // The base class of transformers 4 and that of 5, which gives a model no token types.

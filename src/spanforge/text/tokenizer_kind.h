@@ -42,6 +42,7 @@ class TokenizerKind {
 };
 
 const TokenizerKind& bert_kind();     // bert_kind.cpp
+const TokenizerKind& mpnet_kind();    // bert_kind.cpp
 const TokenizerKind& roberta_kind();  // roberta_kind.cpp
 
 // ByteLevel's add_prefix_space in every class of transformers: false where the config does not say it.

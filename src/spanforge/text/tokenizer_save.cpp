@@ -152,7 +152,7 @@ Json make_bert_json(const Impl& impl, const std::string& place) {
 // Only a tokenizer that was made of the files of a kind lacks a tokenizer.json.
 std::string make_tokenizer_json(const Impl& impl, const std::filesystem::path& directory) {
   Json document;
-  if (bert_normalizer(impl) != nullptr) {
+  if (impl.kind == &bert_kind()) {
     document = make_bert_json(impl, (directory / kTokenizerJsonFile).string());
   } else {
     Json config = make_config_json(impl);
