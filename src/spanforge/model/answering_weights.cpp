@@ -1,5 +1,7 @@
 #include "spanforge/model/answering_weights.h"
 
+#include <cstring>
+
 #include "spanforge/model/relative.h"
 #include "spanforge/ops/linear.h"
 #include "spanforge/ops/optimizer.h"

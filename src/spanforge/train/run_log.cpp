@@ -1,6 +1,7 @@
 #include "spanforge/train/run_log.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 
 #include <string_view>
 #include <utility>
