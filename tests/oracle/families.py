@@ -35,10 +35,10 @@ class Family:
     # And those that are where this holds of a config, as (end, condition).
     zero_where: tuple = ()
 
-    def rows_of_positions(self, config):
-        """max_position_embeddings for windows of the longest kind."""
+    def rows_of_positions(self, config, longest=None):
+        """max_position_embeddings for windows of so many tokens, or of the longest kind."""
         row = self.positions_behind
-        return self.longest + (0 if row is None else 1 + (getattr(config, row) if isinstance(row, str) else row))
+        return (longest or self.longest) + (0 if row is None else 1 + (getattr(config, row) if isinstance(row, str) else row))
 
     def zero_ends(self, config):
         """Of a config's dict."""

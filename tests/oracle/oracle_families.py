@@ -26,13 +26,14 @@ GRADIENT_TOLERANCE = 1e-5  # of a tensor's largest element
 TRAINER_TOLERANCE = 1e-4
 
 
-def make_config(family, hidden=24, layers=3, heads=3, inner=40, dropout=0.0, **changes):
+def make_config(family, hidden=24, layers=3, heads=3, inner=40, dropout=0.0, longest=None, **changes):
+    """longest: tokens of a window, where it is not the family's own."""
     sizes = family.sizes(hidden=hidden, layers=layers, heads=heads, inner=inner, hidden_dropout=dropout,
                          attention_dropout=dropout)
     config = AutoConfig.for_model(family.model_type, **{
         **dict(vocab_size=101, initializer_range=0.15), **sizes,
         **{key: value if dropout else 0.0 for key, value in family.dropout.items()}, **family.extra, **changes})
-    config.max_position_embeddings = family.rows_of_positions(config)
+    config.max_position_embeddings = family.rows_of_positions(config, longest)
     return config
 
 

@@ -102,7 +102,7 @@ def tiny(family):
         tokenizer = getattr(transformers, tokenizer_class(family) + "Fast").from_pretrained(
             files, model_max_length=LONGEST)
         config = make_config(family, hidden=32, layers=2, heads=2, inner=64, vocab_size=len(tokenizer),
-                             max_position_embeddings=LONGEST, initializer_range=0.3)
+                             longest=LONGEST, initializer_range=0.3)
         model = make_model(family, config, 4)
         torch.nn.init.normal_(model.qa_outputs.weight, std=0.8)
         model.save_pretrained(directory)
