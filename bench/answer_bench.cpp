@@ -3,12 +3,12 @@
 // DATA is SQuAD-style data, COUNT questions of which are asked, spread evenly over the file.
 // Each benchmark runs in every precision that MODEL can be loaded in.
 
-#include <benchmark/benchmark.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
+
+#include <benchmark/benchmark.h>
 
 #include "spanforge/base/threads.h"
 #include "spanforge/data/dataset.h"
@@ -17,8 +17,7 @@
 namespace spanforge {
 namespace {
 
-const char* const kContext =
-    "陈伟今天很难过，原因是比赛输给了对手。陈伟在超市买了十件衬衫。";
+const char* const kContext = "陈伟今天很难过，原因是比赛输给了对手。陈伟在超市买了十件衬衫。";
 const char* const kQuestions[] = {"陈伟擅长什么？", "陈伟为什么很难过？", "陈伟买了几件衬衫？",
                                   "谁今天很难过？"};
 

@@ -1,10 +1,10 @@
 // Speed of reading and writing files: safetensors, torch.save files, TensorBoard events. Files lie
 // in the temporary directory; writing includes waiting for the disk, as in the program.
 
-#include <benchmark/benchmark.h>
-
 #include <filesystem>
 #include <string>
+
+#include <benchmark/benchmark.h>
 
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/tfevents.h"

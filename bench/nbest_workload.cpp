@@ -59,14 +59,10 @@ Windows make_windows(const char* file, int32_t count, int32_t tokens) {
 
 DecodedExample decode(const ExampleView& view, const DecoderOptions& options) {
   switch (options.kind) {
-    case DecoderKind::kSpanforge:
-      return decode_spanforge(view, options);
-    case DecoderKind::kPipeline:
-      return decode_pipeline(view, options);
-    case DecoderKind::kRunQa:
-      return decode_run_qa(view, options);
-    case DecoderKind::kRecipe:
-      return decode_recipe(view, options);
+    case DecoderKind::kSpanforge: return decode_spanforge(view, options);
+    case DecoderKind::kPipeline: return decode_pipeline(view, options);
+    case DecoderKind::kRunQa: return decode_run_qa(view, options);
+    case DecoderKind::kRecipe: return decode_recipe(view, options);
   }
   throw std::logic_error("unknown decoder");
 }

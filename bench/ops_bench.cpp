@@ -2,11 +2,11 @@
 // on 8 windows of 50 tokens, minilm a layer of 384 wide with 12 heads on 8 windows of 384.
 // items/s counts floating point operations (GEMM, attention) or elements (the rest).
 
-#include <benchmark/benchmark.h>
-
 #include <algorithm>
 #include <numeric>
 #include <vector>
+
+#include <benchmark/benchmark.h>
 
 #include "spanforge/base/threads.h"
 #include "spanforge/ops/activation.h"

@@ -1,8 +1,8 @@
 // Speed of decoding and scoring: the four decoders on windows of 384 tokens, squad_v2.
 
-#include <benchmark/benchmark.h>
-
 #include <string>
+
+#include <benchmark/benchmark.h>
 
 #include "spanforge/base/random.h"
 #include "spanforge/decode/decoders.h"

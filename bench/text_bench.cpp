@@ -1,9 +1,9 @@
 // Speed of what happens to texts: UTF-8, tokenizing, windows, JSON and datasets. bytes/s counts the
 // text. Texts are made up; bench.sh measures real ones beside the alternatives.
 
-#include <benchmark/benchmark.h>
-
 #include <string>
+
+#include <benchmark/benchmark.h>
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/random.h"

@@ -44,7 +44,8 @@ int main(int argc, char** argv) {
   return bench::guarded([&] {
     set_thread_count(std::stoi(argv[3]));
     const Tokenizer tokenizer = Tokenizer::from_directory(argv[1]);
-    const auto texts = parse_json_file(argv[2], ErrorCode::kBadData).get<std::vector<std::string>>();
+    const auto texts =
+        parse_json_file(argv[2], ErrorCode::kBadData).get<std::vector<std::string>>();
     const bool flat = std::string(argv[4]) == "tokenize";
     bench::answer_runs([&]() -> Json {
       if (!flat) return bench::encode_all(tokenizer, texts);

@@ -34,13 +34,13 @@ class NBestObserver : public spanforge::Observer {
                   validation.examples[i].id.c_str(), rank.text.empty() ? "<>" : rank.text.c_str(),
                   rank.rank, rank.top1_text.c_str(), rank.top1_score);
     }
-    std::printf("  step %lld: qa_topk_recall %.4f\n", static_cast<long long>(view.state.global_step),
-                evaluation.qa_topk_recall);
+    std::printf("  step %lld: qa_topk_recall %.4f\n",
+                static_cast<long long>(view.state.global_step), evaluation.qa_topk_recall);
   }
 };
 
-void run(const std::string& model, const std::string& train_file, const std::string& validation_file,
-         const std::string& output) {
+void run(const std::string& model, const std::string& train_file,
+         const std::string& validation_file, const std::string& output) {
   // Data: every example knows its file and place; contexts are stored once.
   const spanforge::Dataset data = spanforge::load_dataset(train_file);
   std::printf("%zu questions about %zu contexts\n", data.examples.size(), data.contexts.size());
@@ -56,8 +56,8 @@ void run(const std::string& model, const std::string& train_file, const std::str
   options.windows = {.max_seq_length = 96, .window_overlap = 32};
   const auto features = spanforge::FeatureSet::build(data, tokenizer, options);
   const spanforge::LabelRow row = spanforge::label_row(data, features, tokenizer, 0);
-  std::printf("%s\n%s -> %s | %s\n", spanforge::label_summary(features).c_str(), row.question.c_str(),
-              row.label.c_str(), row.source.c_str());
+  std::printf("%s\n%s -> %s | %s\n", spanforge::label_summary(features).c_str(),
+              row.question.c_str(), row.label.c_str(), row.source.c_str());
 
   // Training: names and defaults are those of Hugging Face's TrainingArguments.
   spanforge::TrainingArguments arguments;

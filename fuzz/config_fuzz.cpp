@@ -1,5 +1,5 @@
-// config.json of a stranger: parsing either throws Error or gives a configuration that is sound, that
-// a parameter table can be built from, and that survives being written and read again.
+// config.json of a stranger: parsing either throws Error or gives a configuration that is sound,
+// that a parameter table can be built from, and that survives being written and read again.
 
 #include <cstdint>
 #include <cstdlib>

@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <string_view>
 
-
 #include "spanforge/base/json.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -14,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     python_str(value);
     for (const PythonJsonStyle& style :
          {PythonJsonStyle{}, PythonJsonStyle{.indent = 2, .ensure_ascii = false}}) {
-      if (parse_json(dump_python_json(value, style), "f", ErrorCode::kBadData) != value) std::abort();
+      if (parse_json(dump_python_json(value, style), "f", ErrorCode::kBadData) != value)
+        std::abort();
     }
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kBadData || error.place().empty()) std::abort();

@@ -1,9 +1,8 @@
-// Any bytes as lines of the file behind `ask --input`: each is an Error{kBadData} with file and line, or
-// a question that a model answers with a slice of its own context.
-#include "questions.h"
-
+// Any bytes as lines of the file behind `ask --input`: each is an Error{kBadData} with file and
+// line, or a question that a model answers with a slice of its own context.
 #include <sstream>
 
+#include "questions.h"
 #include "spanforge/base/utf8.h"
 #include "support.h"
 

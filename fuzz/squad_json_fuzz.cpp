@@ -1,7 +1,7 @@
 // Any bytes: a dataset or an Error{kBadData}. A dataset goes through everything that reads one:
 // check, statistics, split, baselines, features; its rows written anew give the same dataset.
-// A survey reads whatever a load does; repairs (an odd size: those to be asked for too) hold, and are
-// done once.
+// A survey reads whatever a load does; repairs (an odd size: those to be asked for too) hold, and
+// are done once.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -99,15 +99,17 @@ void reload(const Dataset& dataset) {
   require(again.examples.size() == dataset.examples.size());
   for (size_t i = 0; i < dataset.examples.size(); ++i) {
     const Example &a = dataset.examples[i], &b = again.examples[i];
-    require(a.id == b.id && a.question == b.question &&
-            are_read_again(a.answers, b.answers) && a.title == b.title && dataset.context_of(a) == again.context_of(b));
+    require(a.id == b.id && a.question == b.question && are_read_again(a.answers, b.answers) &&
+            a.title == b.title && dataset.context_of(a) == again.context_of(b));
   }
 }
 
 // Bytes that no UTF-8 text has: which encoding they are read as is a guess, and other bytes beside
 // them may change it.
 bool is_damaged(std::string_view text) {
-  const auto is_control = [](char c) { return c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r'; };
+  const auto is_control = [](char c) {
+    return c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r';
+  };
   return find_invalid_utf8(text) || std::ranges::any_of(text, is_control);
 }
 
@@ -124,7 +126,8 @@ void repair(std::string_view text, const Dataset& dataset, const RepairOptions& 
   const RepairPlan plan = plan_repairs(dataset, options);
   plan_to_json(plan, dataset).dump();
   plan_to_text(plan, dataset);
-  if (dataset.form != SourceForm::kJson || dataset.encoding != "UTF-8") return;  // has no such bytes
+  if (dataset.form != SourceForm::kJson || dataset.encoding != "UTF-8")
+    return;  // has no such bytes
   std::string fixed;
   size_t done = 0;
   for (const ByteChange& change : find_byte_changes(text, dataset, changes_of(plan))) {

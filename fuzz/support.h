@@ -30,7 +30,8 @@ inline std::string_view view_of(const uint8_t* data, size_t size) {
 class Scratch {
  public:
   Scratch() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "spanforge-fuzz-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "spanforge-fuzz-XXXXXX").string();
     require(::mkdtemp(pattern.data()) != nullptr);
     path_ = pattern;
   }

@@ -1,7 +1,6 @@
 #pragma once
 // The tiny model's weights as the files of a directory.
 
-
 #include "spanforge/base/json.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/torch_file.h"
@@ -9,7 +8,8 @@
 
 namespace spanforge::fuzz {
 
-// Of the weight_files target, whose first byte is a kind, or a kind and this where what trains loads.
+// Of the weight_files target, whose first byte is a kind, or a kind and this where what trains
+// loads.
 inline constexpr size_t kWeightFileKinds = 5;
 
 inline std::vector<StoredTensor> stored_tensors(const QuestionAnsweringModel& model) {

@@ -1,6 +1,6 @@
 // A stranger's vocab.txt, then (after the first NUL byte) a text: loading throws Error or gives a
-// tokenizer whose encodings of the text are sound; cased where the file's size is odd, because making
-// both takes twice as long.
+// tokenizer whose encodings of the text are sound; cased where the file's size is odd, because
+// making both takes twice as long.
 
 #include "tokenizer_checks.h"
 
@@ -10,7 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Tokenizer::BertOptions options;
   options.do_lower_case = file.size() % 2 == 0;
   try {
-    fuzz::check_encodings(Tokenizer::from_vocabulary_text(std::string(file), options, "input"), text);
+    fuzz::check_encodings(Tokenizer::from_vocabulary_text(std::string(file), options, "input"),
+                          text);
   } catch (const Error& error) {
     fuzz::require(error.code() != ErrorCode::kInternal);
   }

@@ -1,6 +1,6 @@
-// Any bytes in the place of one of the weight files of a model directory; the first byte says which,
-// and whether what answers or what trains loads it. Loading throws an Error or gives a model that
-// answers. What the other files hold is sound.
+// Any bytes in the place of one of the weight files of a model directory; the first byte says
+// which, and whether what answers or what trains loads it. Loading throws an Error or gives a model
+// that answers. What the other files hold is sound.
 #include <array>
 
 #include "spanforge/formats/weights.h"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the distribution packages spanforge needs and that are missing (Debian 12 or newer,
 # Ubuntu 24.04 or newer, there with the component universe).
-# Usage: tools/install_packages.sh [build|test|bench|fuzz|bare_root]
+# Usage: tools/install_packages.sh [build|test|bench|fuzz|format|bare_root]
 # Without root and without sudo it changes nothing and says what to install.
 set -euo pipefail
 
@@ -17,8 +17,9 @@ case ${1:-build} in
   # libclang-rt-dev: the sanitizers' and libFuzzer's libraries, which clang only recommends;
   # llvm: its symbolizer names a finding's lines
   fuzz) packages+=(clang libclang-rt-dev libomp-dev llvm ccache) ;;
+  format) packages=(clang-format-14 git) ;;
   bare_root) packages=(mmdebstrap util-linux gpg git debian-archive-keyring ccache) ;;
-  *) echo "usage: install_packages.sh [build|test|bench|fuzz|bare_root]" >&2; exit 2 ;;
+  *) echo "usage: install_packages.sh [build|test|bench|fuzz|format|bare_root]" >&2; exit 2 ;;
 esac
 
 stop() { echo "install_packages.sh: $*" >&2; exit 1; }

@@ -1,7 +1,7 @@
-#include <fmt/core.h>
-
 #include <iostream>
 #include <optional>
+
+#include <fmt/core.h>
 
 #include "command.h"
 #include "common.h"
@@ -122,8 +122,8 @@ std::vector<AskResult> answer_rows(const AskCommandOptions& o, const Pipeline& p
   return results;
 }
 
-// Each answer is printed before the next row is waited for; rows that are there already are answered
-// together.
+// Each answer is printed before the next row is waited for; rows that are there already are
+// answered together.
 void answer_input(const AskCommandOptions& o, const Pipeline& pipeline, QuestionReader& reader) {
   int64_t total = 0, bad = 0;
   while (!output_closed()) {
@@ -241,8 +241,7 @@ int run_ask(const Arguments& arguments) {
   refuse_other_weights(directory.base);
   if (o.verify) verify_model(directory);
   LoadReport report;
-  const Pipeline pipeline =
-      Pipeline::from_directory(directory, resolve_precision(o.bf16), &report);
+  const Pipeline pipeline = Pipeline::from_directory(directory, resolve_precision(o.bf16), &report);
   note_loaded(directory, report);
   if (reader) return answer_input(o, pipeline, *reader), 0;
   if (questions.empty()) return prompt(o, pipeline, context), 0;

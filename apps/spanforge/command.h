@@ -9,12 +9,12 @@
 namespace spanforge::app {
 
 struct Command {
-  std::string_view name;         // "train", "data show"
-  std::string_view summary;      // one line
-  std::string_view synopsis;     // what stands behind the name
-  std::string_view example;      // commands that work as they stand, one a line
-  int (*run)(const Arguments&);  // returns the exit code; throws Error
-  bool runs_models = false;      // short pieces of work for all threads, one after the other
+  std::string_view name;           // "train", "data show"
+  std::string_view summary;        // one line
+  std::string_view synopsis;       // what stands behind the name
+  std::string_view example;        // commands that work as they stand, one a line
+  int (*run)(const Arguments&);    // returns the exit code; throws Error
+  bool runs_models = false;        // short pieces of work for all threads, one after the other
   std::string_view settings = "";  // environment variables that it reads, one a line
 };
 

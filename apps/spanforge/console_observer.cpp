@@ -1,6 +1,5 @@
 #include "console_observer.h"
 
-
 #include "output.h"
 #include "spanforge/base/error.h"
 

@@ -15,7 +15,8 @@ int run_data_convert(const Arguments& arguments) {
   bool overwrite = false;
   DataInput input;
   OptionTable table;
-  table({"to", "form to write: SQuAD v2.0 (nested or squad), flat rows under \"data\", a row a line, "
+  table({"to",
+         "form to write: SQuAD v2.0 (nested or squad), flat rows under \"data\", a row a line, "
          "a table, or Label Studio's tasks",
          "nested|squad|flat|jsonl|csv|label-studio"},
         form);

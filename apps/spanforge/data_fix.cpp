@@ -37,7 +37,8 @@ void write_report(const RepairPlan& plan, const Dataset& dataset, AtomicFile& ou
   for (const LeftOver& left : plan.left) put(left_to_json(left));
 }
 
-// Whether the file's own bytes can be kept: it is JSON in UTF-8, with the names that rewrite.h knows.
+// Whether the file's own bytes can be kept: it is JSON in UTF-8, with the names that rewrite.h
+// knows.
 bool keeps_bytes(const Dataset& dataset, const DataInput& input) {
   return dataset.form == SourceForm::kJson && dataset.encoding == "UTF-8" && input.columns.empty();
 }

@@ -53,8 +53,7 @@ void print_labels(const Dataset& dataset, const Tokenizer& tokenizer, FeatureOpt
   while (const std::optional<FeatureSet> chunk = stream.next(kRowTokens)) {
     for (size_t w = 0; w < chunk->size() && !output_closed(); ++w, ++windows) {
       const LabelRow row = label_row(dataset, *chunk, tokenizer, w);
-      const Example& example =
-          dataset.examples[static_cast<size_t>(chunk->windows()[w].example)];
+      const Example& example = dataset.examples[static_cast<size_t>(chunk->windows()[w].example)];
       json ? print_json_row(row) : print_text_row(row, windows, dataset.context_of(example));
     }
     counts += chunk->label_counts();
@@ -70,12 +69,12 @@ int run_data_labels(const Arguments& arguments) {
   LabelOptions o;
   OptionTable table;
   table(kModelOption, o.model);
-  table(
-      {"on_bad_answer",
-       "a row that cannot be read, or an answer that is not where the data says: stop, or leave the "
-       "question out",
-       "error|drop"},
-      o.on_bad_answer);
+  table({"on_bad_answer",
+         "a row that cannot be read, or an answer that is not where the data says: stop, or leave "
+         "the "
+         "question out",
+         "error|drop"},
+        o.on_bad_answer);
   table({"label_rule", "which tokens an answer is labelled with", "recipe|run_qa"}, o.label_rule);
   table(kMaxSeqLengthOption, o.max_seq_length);
   table(kWindowOverlapOption, o.window_overlap);

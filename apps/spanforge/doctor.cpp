@@ -1,12 +1,13 @@
-#include <curl/curl.h>
 #include <dnnl.h>
-#include <fmt/core.h>
-#include <openssl/crypto.h>
-#include <unicode/uversion.h>
 #include <zlib.h>
 
 #include <fstream>
 #include <sstream>
+
+#include <curl/curl.h>
+#include <fmt/core.h>
+#include <openssl/crypto.h>
+#include <unicode/uversion.h>
 
 #include "command.h"
 #include "common.h"

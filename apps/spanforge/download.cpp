@@ -11,7 +11,8 @@ int run_download(const Arguments& arguments) {
   bool json = false;
   OptionTable table;
   table.add_switch(kJsonOption, json);
-  table.positional("ID", "a model of the hub: org/name[@revision], or its page's address", ids, 1, 1);
+  table.positional("ID", "a model of the hub: org/name[@revision], or its page's address", ids, 1,
+                   1);
   if (!table.parse(arguments)) return 0;
   parse_hub_id(ids[0], hub_options_from_environment().endpoint);
   const std::string directory = resolve_and_verify_model(ids[0]).path.string();

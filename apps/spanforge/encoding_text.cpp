@@ -1,9 +1,9 @@
 #include "encoding_text.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <string>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/json.h"
 

@@ -1,7 +1,7 @@
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <optional>
+
+#include <fmt/core.h>
 
 #include "command.h"
 #include "common.h"
@@ -90,12 +90,14 @@ void refuse_idle_options(const OptionTable& table) {
 // run_qa writes log odds, the metric asks for probabilities.
 void note_improbable_odds(const std::string& file, const PredictionScores& scores,
                           double threshold) {
-  note(fmt::format(
-      "{}: {} of the odds are not between 0 and 1, {} first: they are no probabilities, but log odds "
-      "perhaps, as run_qa writes them; they are taken as they are: where they are above {} the answer "
-      "counts as \"\" (--no-answer-threshold; in log odds 0 means as likely as not)",
-      file, scores.improbable_odds.size(), quote_for_message(scores.improbable_odds.front()),
-      threshold));
+  note(
+      fmt::format("{}: {} of the odds are not between 0 and 1, {} first: they are no "
+                  "probabilities, but log odds "
+                  "perhaps, as run_qa writes them; they are taken as they are: where they are "
+                  "above {} the answer "
+                  "counts as \"\" (--no-answer-threshold; in log odds 0 means as likely as not)",
+                  file, scores.improbable_odds.size(),
+                  quote_for_message(scores.improbable_odds.front()), threshold));
 }
 
 void evaluate_file(const EvaluateOptions& o) {
@@ -111,7 +113,8 @@ void evaluate_file(const EvaluateOptions& o) {
   const std::string odds_name = input_name(o.null_odds).string();
   const auto report = [](const std::string& file, const std::vector<std::string>& ids,
                          const char* what) {
-    if (!ids.empty()) note(fmt::format("{}: {}: {}, {} first", file, what, ids.size(), ids.front()));
+    if (!ids.empty())
+      note(fmt::format("{}: {}: {}, {} first", file, what, ids.size(), ids.front()));
   };
   report(predictions_name, scores.missing, "questions without a prediction, which score 0");
   report(predictions_name, scores.empty, "empty predictions where the data have an answer");
@@ -120,28 +123,31 @@ void evaluate_file(const EvaluateOptions& o) {
   if (!scores.improbable_odds.empty()) {
     note_improbable_odds(odds_name, scores, o.no_answer_threshold);
   }
-  print_scores(metric_values_json(scores.values),
-               o.explain ? explain_json(scores.items) : Json(), o.json);
+  print_scores(metric_values_json(scores.values), o.explain ? explain_json(scores.items) : Json(),
+               o.json);
 }
 
 // The references' texts are scored wherever they stand; only the loss needs their places.
-void note_unlabelled(const EvaluateOptions& o, const Dataset& dataset, const FeatureChunks& chunks) {
+void note_unlabelled(const EvaluateOptions& o, const Dataset& dataset,
+                     const FeatureChunks& chunks) {
   const auto unknown = std::ranges::count_if(dataset.examples, [](const Example& example) {
     return !example.answers.empty() && example.answers[0].source != StartSource::kStated &&
            example.answers[0].answer_start < 0;
   });
   const auto tell = [&](int64_t count, const char* what) {
     if (count == 0) return;
-    note(fmt::format("{}: {} of {} questions have a first answer {}: their texts are scored, the loss "
-                     "leaves them out (data check finds the causes)",
-                     input_name(o.data).string(), count, chunks.example_count(), what));
+    note(fmt::format(
+        "{}: {} of {} questions have a first answer {}: their texts are scored, the loss "
+        "leaves them out (data check finds the causes)",
+        input_name(o.data).string(), count, chunks.example_count(), what));
   };
   tell(chunks.label_counts().unlabelled - unknown, "that is not where the file says");
   tell(unknown, "of which nothing says where it stands");
 }
 
 // The answers as --explain looks at them.
-void add_items(const Dataset& dataset, const JudgedAnswers& answers, std::vector<SquadItem>& items) {
+void add_items(const Dataset& dataset, const JudgedAnswers& answers,
+               std::vector<SquadItem>& items) {
   for (size_t i = 0; i < answers.decoded.size(); ++i) {
     items.push_back(squad_item_of(dataset.examples[answers.first_example + i]));
     items.back().prediction = answers.decoded[i].prediction.text;
@@ -165,9 +171,10 @@ void evaluate_model(const EvaluateOptions& o) {
   const Dataset dataset = o.input.load(o.data);
   require_scorable(dataset, true);
   if (dataset.blind && o.predictions_dir.empty()) {
-    throw Error(ErrorCode::kUsage, "--predictions-dir",
-                fmt::format("is needed: {} has no references to score, so there are predictions only",
-                            o.data));
+    throw Error(
+        ErrorCode::kUsage, "--predictions-dir",
+        fmt::format("is needed: {} has no references to score, so there are predictions only",
+                    o.data));
   }
   const ModelDirectory directory = resolve_model(o.model);
   refuse_other_weights(directory.base);
@@ -175,8 +182,7 @@ void evaluate_model(const EvaluateOptions& o) {
   const Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());
   if (tokenizer.note()) note(*tokenizer.note());
   const AnswerSettings settings = choose_settings(directory, tokenizer, o.given);
-  const AnsweringModel model =
-      load_trained_model(directory, o.model, resolve_precision(o.bf16));
+  const AnsweringModel model = load_trained_model(directory, o.model, resolve_precision(o.bf16));
   FeatureOptions feature_options;
   feature_options.windows = settings.windows;
   feature_options.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;

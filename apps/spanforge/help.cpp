@@ -1,8 +1,8 @@
 #include "help.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "output.h"
 #include "spanforge/base/error.h"
@@ -17,14 +17,10 @@ constexpr std::string_view kExitCodes =
 
 std::string form(const OptionRow& row) {
   switch (row.kind) {
-    case OptionKind::kSwitch:
-      return flag_of(row.name);
-    case OptionKind::kBoolean:
-      return fmt::format("{} [{}]", flag_of(row.name), row.placeholder);
-    case OptionKind::kList:
-      return fmt::format("{} {} ...", flag_of(row.name), row.placeholder);
-    case OptionKind::kValue:
-      break;
+    case OptionKind::kSwitch: return flag_of(row.name);
+    case OptionKind::kBoolean: return fmt::format("{} [{}]", flag_of(row.name), row.placeholder);
+    case OptionKind::kList: return fmt::format("{} {} ...", flag_of(row.name), row.placeholder);
+    case OptionKind::kValue: break;
   }
   return fmt::format("{} {}", flag_of(row.name), row.placeholder);
 }

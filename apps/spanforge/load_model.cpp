@@ -29,9 +29,10 @@ void verify_directory(const std::filesystem::path& directory) {
                 fmt::format("has no {} to verify it with", kManifestName));
   }
   if (const auto difference = find_manifest_difference(directory)) {
-    throw Error(ErrorCode::kBadModel, directory.string(),
-                fmt::format("is not as spanforge saved it: {}; without --verify it is used as it is",
-                            *difference));
+    throw Error(
+        ErrorCode::kBadModel, directory.string(),
+        fmt::format("is not as spanforge saved it: {}; without --verify it is used as it is",
+                    *difference));
   }
 }
 

@@ -65,7 +65,8 @@ void occupy_standard_descriptors() {
   }
 }
 
-// Where memory has run out so far that there is none for an exception, the runtime ends the process.
+// Where memory has run out so far that there is none for an exception, the runtime ends the
+// process.
 [[noreturn]] void end_without_memory() {
   if (std::current_exception() != nullptr) std::abort();
   write_stderr("spanforge: memory: not enough of it\n");

@@ -45,16 +45,15 @@ void declare(OptionTable& table, ModelConvertOptions& o) {
       {"merge_lora", "--model is a LoRA adapter: write the whole model that it makes of its base",
        ""},
       o.merge_lora);
-  table({"calibrate", "with --int8: data like those it will be asked about, e.g. the training's",
-         ""},
-        o.calibrate);
+  table(
+      {"calibrate", "with --int8: data like those it will be asked about, e.g. the training's", ""},
+      o.calibrate);
   table({"validation", "with --int8: data both models are scored on", ""}, o.validation);
   table({"max_drop", "with --int8: points of exact match or F1 that may be lost", ">= 0"},
         o.quantization.max_drop);
   table({"calibration_windows", "with --int8: windows of the calibration data to look at", "> 0"},
         o.quantization.windows);
-  table({"calibration_share", "with --int8: share of a layer's inputs that its range holds",
-         "> 0"},
+  table({"calibration_share", "with --int8: share of a layer's inputs that its range holds", "> 0"},
         o.quantization.share);
   o.input.declare(table);
   table(kThreadsOption, o.threads);

@@ -99,7 +99,8 @@ std::vector<std::string> read_lines(const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     const std::string bytes = read_input(file);
     if (const auto at = find_invalid_utf8(bytes)) {
-      throw Error(ErrorCode::kBadData, input_name(file).string(), fmt::format("is not UTF-8 at byte {}", *at));
+      throw Error(ErrorCode::kBadData, input_name(file).string(),
+                  fmt::format("is not UTF-8 at byte {}", *at));
     }
     if (bytes.find_first_not_of(" \t\r\n") == std::string::npos) {
       throw Error(ErrorCode::kBadData, input_name(file).string(), "holds no text");

@@ -71,9 +71,10 @@ ModelDirectory resolve(const std::string& model, bool verify) {
   HubOptions options = hub_options_from_environment();
   DownloadBars bars;
   options.verify = verify;
-  if (options.show_progress) options.progress = [&bars](const std::string& file, uint64_t done, uint64_t total) {
-    bars.update(file, done, total);
-  };
+  if (options.show_progress)
+    options.progress = [&bars](const std::string& file, uint64_t done, uint64_t total) {
+      bars.update(file, done, total);
+    };
   options.notice = [](const std::string& line) { note(line); };
   ModelDirectory found =
       open_model_directory(spanforge::resolve_model(model, options), resolve_base);

@@ -1,12 +1,12 @@
 #include "option_value.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
+
+#include <fmt/core.h>
 
 namespace spanforge::app {
 namespace {

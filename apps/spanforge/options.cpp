@@ -1,10 +1,10 @@
 #include "options.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cctype>
 #include <map>
+
+#include <fmt/core.h>
 
 #include "command.h"
 #include "help.h"
@@ -199,8 +199,8 @@ void OptionTable::assign(OptionRow& row, const std::string& value, const std::st
 void OptionTable::apply_config(std::string_view text, const std::string& file) {
   std::map<const OptionRow*, std::string> keys;  // by which an option was given
   for (const ConfigEntry& entry : parse_config(text, file)) {
-    const std::string place = fmt::format("{}:{}: {}", file, entry.line,
-                                          quote_for_message(entry.key));
+    const std::string place =
+        fmt::format("{}:{}: {}", file, entry.line, quote_for_message(entry.key));
     OptionRow* row = find(snake(entry.key));
     if (row == nullptr) {
       std::vector<std::string> names;

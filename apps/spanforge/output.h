@@ -1,13 +1,14 @@
 #pragma once
 // Standard output and standard error. Everything this program prints goes through here.
 // A reader of standard output that has gone away is no error: what would be written is dropped, and
-// the command goes on to its own exit code. Any other failure (a full disk) is Error{kIo}. A terminal
-// gets no control characters but line ends and tabs; a file or pipe gets the bytes as they are.
-
-#include <fmt/core.h>
+// the command goes on to its own exit code. Any other failure (a full disk) is Error{kIo}. A
+// terminal gets no control characters but line ends and tabs; a file or pipe gets the bytes as they
+// are.
 
 #include <string>
 #include <string_view>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/json.h"
 

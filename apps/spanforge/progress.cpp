@@ -1,8 +1,8 @@
 #include "progress.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "output.h"
 
@@ -70,8 +70,8 @@ std::string bar_text(const std::string& label, const std::string& unit, int64_t 
   const std::string counts = is_bytes ? fmt::format("{}/{}", bytes_text(static_cast<double>(done)),
                                                     bytes_text(static_cast<double>(total)))
                                       : fmt::format("{}/{}", done, total);
-  const std::string right = "| " + counts +
-                            fmt::format(" [{}<{}, {}]", clock_text(seconds), remaining, rate);
+  const std::string right =
+      "| " + counts + fmt::format(" [{}<{}, {}]", clock_text(seconds), remaining, rate);
   if (total <= 0) {  // how much there is to do is not known
     return fmt::format("{}{}", label.empty() ? "" : label + ": ",
                        is_bytes ? bytes_text(static_cast<double>(done)) : fmt::format("{}", done));

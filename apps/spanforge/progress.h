@@ -3,8 +3,8 @@
 // that can draw a line again:
 //   Map: 100%|██████████| 90/90 [00:00<00:00, 812.31 examples/s]
 // Times and rates count from when the bar is made, so it is made before the work begins.
-// A line never is as wide as the terminal: first the bar is left out, then the times, then the label.
-// Threads: update may be called from any.
+// A line never is as wide as the terminal: first the bar is left out, then the times, then the
+// label. Threads: update may be called from any.
 
 #include <chrono>
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace spanforge::app {
 
 class ProgressBar {
  public:
-  // label: "Map", or "" for none; unit: "it", "examples" or "B" (bytes). The first `done` units take no part in
-  // the rate (a resumed training).
+  // label: "Map", or "" for none; unit: "it", "examples" or "B" (bytes). The first `done` units
+  // take no part in the rate (a resumed training).
   ProgressBar(std::string label, std::string unit, int64_t total, int64_t done = 0);
   ~ProgressBar();  // erases the line unless finish() left it standing
   ProgressBar(const ProgressBar&) = delete;

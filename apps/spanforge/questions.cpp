@@ -83,7 +83,8 @@ void QuestionReader::check_all() {
 std::optional<QuestionRow> QuestionReader::next() {
   while (const std::optional<std::string> line = lines_.next()) {
     std::string_view text = *line;
-    if (number_++ == 0 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    if (number_++ == 0 && text.starts_with(kByteOrderMark))
+      text.remove_prefix(kByteOrderMark.size());
     if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     return parse_question_row(text, name_, number_);
   }

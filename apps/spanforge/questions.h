@@ -1,6 +1,6 @@
 #pragma once
-// The rows behind `ask --input`: JSON lines with question, context and, if any, id. The keys may have
-// the names of data/keys.h.
+// The rows behind `ask --input`: JSON lines with question, context and, if any, id. The keys may
+// have the names of data/keys.h.
 
 #include <optional>
 #include <string>

@@ -1,6 +1,5 @@
 #include "scores.h"
 
-
 #include "output.h"
 #include "spanforge/metrics/squad.h"
 #include "spanforge/metrics/word_f1.h"

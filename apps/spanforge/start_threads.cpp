@@ -1,6 +1,5 @@
 #include "start_threads.h"
 
-#include <fmt/core.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -9,6 +8,8 @@
 #include <cstring>
 #include <mutex>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"

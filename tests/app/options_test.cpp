@@ -1,8 +1,8 @@
 #include "options.h"
 
-#include <fmt/core.h>
-
 #include <fstream>
+
+#include <fmt/core.h>
 
 #include "command.h"
 #include "progress.h"
@@ -285,8 +285,8 @@ TEST(BarText, LooksLikeTqdm) {
 }
 
 TEST(BarText, CountsBytesInTheirUnits) {
-  const std::string bar = bar_text("model.safetensors", "B", 219'000'000, 438'000'000, 20.0,
-                                   200'000'000, 100);
+  const std::string bar =
+      bar_text("model.safetensors", "B", 219'000'000, 438'000'000, 20.0, 200'000'000, 100);
   EXPECT_NE(bar.find("| 219MB/438MB [00:20<00:21, 10.0MB/s]"), std::string::npos) << bar;
   EXPECT_NE(bar_text("a", "B", 570, 570, 1, 570, 80).find("570B/570B"), std::string::npos);
   EXPECT_EQ(bar_text("a", "B", 1500, 0, 1, 1500, 80), "a: 1.5kB") << "of unknown length";

@@ -31,7 +31,8 @@ TEST(QuestionRow, TakesTheNamesOfDataFiles) {
 }
 
 TEST(QuestionRow, KeepsOfABadRowWhatCouldBeRead) {
-  const QuestionRow row = parse_question_row(R"({"id": 7, "question": "q", "context": ""})", "f", 3);
+  const QuestionRow row =
+      parse_question_row(R"({"id": 7, "question": "q", "context": ""})", "f", 3);
   ASSERT_TRUE(row.error);
   EXPECT_EQ(row.error->code(), ErrorCode::kBadData);
   EXPECT_EQ(row.error->place(), "f: line 3");

@@ -1,10 +1,11 @@
 #include "spanforge/base/background_writer.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"

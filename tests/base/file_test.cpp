@@ -77,8 +77,7 @@ TEST(MappedFile, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
   const MappedFile file(directory / "f");
   fs::resize_file(directory / "f", 5000);
   std::string copy(file.bytes().size(), '\0');
-  const Error error =
-      expect_error(ErrorCode::kIo, [&] { file.copy(file.bytes(), copy.data()); });
+  const Error error = expect_error(ErrorCode::kIo, [&] { file.copy(file.bytes(), copy.data()); });
   EXPECT_EQ(error.place(), (directory / "f").string());
 }
 
@@ -127,8 +126,7 @@ TEST(AtomicFile, WhatIsNoFileIsNotReplaced) {
   fs::create_symlink("/proc/self/fd/" + std::to_string(open.get()), directory / "stdout");
   fs::create_symlink("stdout", directory / "link to stdout");
   fs::create_symlink("/proc/self/fd/999999", directory / "closed");
-  for (const char* name :
-       {"fifo", "link", "null", "root", "stdout", "link to stdout", "closed"}) {
+  for (const char* name : {"fifo", "link", "null", "root", "stdout", "link to stdout", "closed"}) {
     SCOPED_TRACE(name);
     const fs::path path = directory / name;
     const Error error = expect_error(ErrorCode::kIo, [&] { write_file_atomic(path, "x"); });
@@ -174,12 +172,13 @@ TEST(ListDirectory, NamesSortedOrAnError) {
   expect_error(ErrorCode::kIo, [&] { list_directory(directory / "a"); });
 }
 
-// Process ids come again, in a container at once: the temporary names of a killed process are taken.
+// Process ids come again, in a container at once: the temporary names of a killed process are
+// taken.
 TEST(AtomicFile, PassesOverTheTemporaryNamesOfAKilledProcess) {
   TemporaryDirectory directory;
   for (int serial = 0; serial < 2000; ++serial) {
-    std::ofstream(directory / ("f." + std::to_string(::getpid()) + "-" + std::to_string(serial) +
-                               ".tmp"))
+    std::ofstream(directory /
+                  ("f." + std::to_string(::getpid()) + "-" + std::to_string(serial) + ".tmp"))
         << "old";
   }
   write_file_atomic(directory / "f", "new");

@@ -10,7 +10,8 @@ namespace {
 
 using testing::expect_error;
 
-constexpr const char* kPointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+constexpr const char* kPointer =
+    "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
 
 TEST(ForeignContent, IsToldByTheFirstBytes) {
   struct Row {
@@ -40,9 +41,8 @@ TEST(ForeignContent, IsRefusedWithItsNameAndWhatToDo) {
   });
   EXPECT_EQ(pointer.place(), "m/vocab.txt");
   EXPECT_NE(pointer.reason().find("git lfs pull"), std::string::npos) << pointer.what();
-  const Error page = expect_error(ErrorCode::kBadData, [] {
-    refuse_foreign_content("<html>", "f", ErrorCode::kBadData);
-  });
+  const Error page = expect_error(
+      ErrorCode::kBadData, [] { refuse_foreign_content("<html>", "f", ErrorCode::kBadData); });
   EXPECT_NE(page.reason().find("is a web page"), std::string::npos) << page.what();
   refuse_foreign_content("[PAD]\n", "f", ErrorCode::kBadData);
 }
@@ -55,8 +55,8 @@ TEST(ForeignContent, IsNamedWhereJsonIsDue) {
     EXPECT_NE(error.reason().find("download the file again"), std::string::npos) << error.what();
   }
   // Inside a text it is a fault like another.
-  const Error error = expect_error(
-      ErrorCode::kBadModel, [] { parse_json("[<html>]", "c.json", ErrorCode::kBadModel); });
+  const Error error = expect_error(ErrorCode::kBadModel,
+                                   [] { parse_json("[<html>]", "c.json", ErrorCode::kBadModel); });
   EXPECT_EQ(error.place(), "c.json: line 1 column 2");
 }
 

@@ -1,8 +1,8 @@
 #include "spanforge/base/foreign_weights.h"
 
-#include <gtest/gtest.h>
-
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace spanforge {
 namespace {

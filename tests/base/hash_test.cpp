@@ -18,7 +18,8 @@ TEST(Sha256, GivesTheStandardsVectors) {  // FIPS 180-4's examples
 TEST(Sha256, PiecesGiveTheSameAsTheWhole) {
   const std::string text(10'000, 'x');
   Sha256 hash;
-  for (size_t at = 0; at < text.size(); at += 77) hash.update(std::string_view(text).substr(at, 77));
+  for (size_t at = 0; at < text.size(); at += 77)
+    hash.update(std::string_view(text).substr(at, 77));
   EXPECT_EQ(hash.hex(), sha256_hex(text));
 }
 

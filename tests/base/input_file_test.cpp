@@ -233,8 +233,7 @@ TEST(InputFile, WhatCanBeReadOnceIsGivenOnce) {
   const std::vector<std::vector<fs::path>> refused = {
       {"-", "-"}, {"-", "/dev/stdin"}, {file, "/dev/stdin", "/dev/fd/0"}, {fifo, fifo}};
   for (const auto& paths : refused) {
-    const Error error =
-        expect_error(ErrorCode::kUsage, [&] { require_distinct_inputs(paths); });
+    const Error error = expect_error(ErrorCode::kUsage, [&] { require_distinct_inputs(paths); });
     EXPECT_EQ(error.place(), input_name(paths.back()));
   }
 }

@@ -2,15 +2,17 @@
 
 #include <gtest/gtest.h>
 
-
 #include "support/testing.h"
 
 namespace spanforge {
 namespace {
 
 const Json kValues = {
-    {"none", nullptr},        {"text", "a \"b\" {[\n é 漢 😀"}, {"", 1.5},
-    {"empty list", Json::array()}, {"empty object", Json::object()},
+    {"none", nullptr},
+    {"text", "a \"b\" {[\n é 漢 😀"},
+    {"", 1.5},
+    {"empty list", Json::array()},
+    {"empty object", Json::object()},
     {"nested", {{"list", {1, 2, {{"x", "}"}}}}}},
 };
 

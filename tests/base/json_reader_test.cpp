@@ -1,10 +1,10 @@
 #include "spanforge/base/json_reader.h"
 
-#include <fmt/core.h>
-#include <gtest/gtest.h>
-
 #include <fstream>
 #include <functional>
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/utf8.h"

@@ -57,8 +57,9 @@ struct BadJson {
 };
 
 TEST(ParseJson, CountsLinesFromTheLineTheTextIsIn) {
-  const Error error = expect_error(
-      ErrorCode::kBadData, [] { parse_json_line("{\"a\" 1}", "f.jsonl", 17, ErrorCode::kBadData); });
+  const Error error = expect_error(ErrorCode::kBadData, [] {
+    parse_json_line("{\"a\" 1}", "f.jsonl", 17, ErrorCode::kBadData);
+  });
   EXPECT_EQ(error.place(), "f.jsonl: line 17 column 6");
 }
 
@@ -111,7 +112,9 @@ TEST(ParseJson, FindsAKeyTwiceInALargeObject) {
 }
 
 TEST(ParseJson, LimitsNesting) {
-  const auto nested = [](size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  const auto nested = [](size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
   EXPECT_NO_THROW(parse(nested(64)));
   const Error error = expect_error(ErrorCode::kBadData, [&] { parse(nested(65)); });
   EXPECT_NE(error.reason().find("64"), std::string::npos);
@@ -123,9 +126,8 @@ TEST(ParseJson, AByteOrderMarkIsSkipped) { EXPECT_EQ(parse("\xEF\xBB\xBF[1]")[0]
 TEST(ParseJson, AFileIsNamedInItsErrors) {
   TemporaryDirectory directory;
   std::ofstream(directory / "bad.json") << "[";
-  const Error error = expect_error(ErrorCode::kBadModel, [&] {
-    parse_json_file(directory / "bad.json", ErrorCode::kBadModel);
-  });
+  const Error error = expect_error(
+      ErrorCode::kBadModel, [&] { parse_json_file(directory / "bad.json", ErrorCode::kBadModel); });
   EXPECT_NE(error.place().find("bad.json: line 1"), std::string::npos);
   expect_error(ErrorCode::kIo,
                [&] { parse_json_file(directory / "none.json", ErrorCode::kBadModel); });
@@ -165,8 +167,8 @@ TEST(DumpJson, ReadsBackAsTheSameValue) {
   };
   for (int i = 0; i < 500; ++i) {
     const Json value = make(0);
-    for (const PythonJsonStyle& style :
-         {PythonJsonStyle{}, PythonJsonStyle{.indent = 2}, PythonJsonStyle{.ensure_ascii = false}}) {
+    for (const PythonJsonStyle& style : {PythonJsonStyle{}, PythonJsonStyle{.indent = 2},
+                                         PythonJsonStyle{.ensure_ascii = false}}) {
       ASSERT_EQ(parse(dump_python_json(value, style)), value);
     }
   }
@@ -196,12 +198,22 @@ TEST(DumpJson, ListMadeWhileWritten) {
 }
 
 TEST(PythonRepr, LaysFloatsOutAsPython) {
-  const std::pair<double, const char*> rows[] = {
-      {0.0, "0.0"},      {-0.0, "-0.0"},        {1.0, "1.0"},          {0.1, "0.1"},
-      {1e-4, "0.0001"},  {1e-5, "1e-05"},       {1.5e-7, "1.5e-07"},   {1e15, "1000000000000000.0"},
-      {1e16, "1e+16"},   {123456.75, "123456.75"}, {1e100, "1e+100"},  {5e-324, "5e-324"},
-      {3.472222222222222e-05, "3.472222222222222e-05"},
-      {INFINITY, "inf"}, {-INFINITY, "-inf"},   {std::nan(""), "nan"}};
+  const std::pair<double, const char*> rows[] = {{0.0, "0.0"},
+                                                 {-0.0, "-0.0"},
+                                                 {1.0, "1.0"},
+                                                 {0.1, "0.1"},
+                                                 {1e-4, "0.0001"},
+                                                 {1e-5, "1e-05"},
+                                                 {1.5e-7, "1.5e-07"},
+                                                 {1e15, "1000000000000000.0"},
+                                                 {1e16, "1e+16"},
+                                                 {123456.75, "123456.75"},
+                                                 {1e100, "1e+100"},
+                                                 {5e-324, "5e-324"},
+                                                 {3.472222222222222e-05, "3.472222222222222e-05"},
+                                                 {INFINITY, "inf"},
+                                                 {-INFINITY, "-inf"},
+                                                 {std::nan(""), "nan"}};
   for (const auto& [value, text] : rows) EXPECT_EQ(python_repr(value), text);
 }
 

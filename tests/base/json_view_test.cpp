@@ -1,9 +1,9 @@
 #include "spanforge/base/json_view.h"
 
+#include <functional>
+
 #include <fmt/core.h>
 #include <gtest/gtest.h>
-
-#include <functional>
 
 #include "support/testing.h"
 

@@ -1,7 +1,6 @@
 #include "spanforge/base/mapped_faults.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -9,6 +8,8 @@
 #include <csignal>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/base/file.h"
 #include "support/testing.h"

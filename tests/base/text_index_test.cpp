@@ -1,10 +1,10 @@
 #include "spanforge/base/text_index.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/random.h"

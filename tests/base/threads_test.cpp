@@ -1,11 +1,12 @@
 #include "spanforge/base/threads.h"
 
-#include <gtest/gtest.h>
 #include <omp.h>
 
 #include <atomic>
 #include <stdexcept>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "support/testing.h"
 

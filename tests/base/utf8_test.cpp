@@ -23,10 +23,18 @@ TEST(Utf8, EveryCodePointGoesThereAndBack) {
 }
 
 TEST(Utf8, InvalidSequencesAreFoundAtTheirStart) {
-  const std::pair<std::string, size_t> rows[] = {
-      {"a\x80", 1},           {"\xc0\x80", 0},      {"\xc1\xbf", 0},         {"ab\xc3", 2},
-      {"\xe0\x80\x80", 0},    {"\xed\xa0\x80", 0},  {"\xed\xbf\xbf", 0},     {"x\xe2\x82", 1},
-      {"\xf0\x80\x80\x80", 0}, {"\xf4\x90\x80\x80", 0}, {"\xf5\x80\x80\x80", 0}, {"文\xff", 3}};
+  const std::pair<std::string, size_t> rows[] = {{"a\x80", 1},
+                                                 {"\xc0\x80", 0},
+                                                 {"\xc1\xbf", 0},
+                                                 {"ab\xc3", 2},
+                                                 {"\xe0\x80\x80", 0},
+                                                 {"\xed\xa0\x80", 0},
+                                                 {"\xed\xbf\xbf", 0},
+                                                 {"x\xe2\x82", 1},
+                                                 {"\xf0\x80\x80\x80", 0},
+                                                 {"\xf4\x90\x80\x80", 0},
+                                                 {"\xf5\x80\x80\x80", 0},
+                                                 {"文\xff", 3}};
   for (const auto& [text, at] : rows) EXPECT_EQ(find_invalid_utf8(text), at);
   EXPECT_FALSE(find_invalid_utf8(""));
   EXPECT_FALSE(find_invalid_utf8(std::string_view("\0文🙂", 8)));
@@ -52,9 +60,16 @@ std::optional<size_t> slow_find_invalid(std::string_view text) {
 
 TEST(Utf8, FindsTheFirstInvalidByteAsTheDefinitionDoes) {
   CounterStream random(testing::test_seed());
-  const std::vector<std::string> pieces = {
-      "a",        "abcdefgh", "文", "é",    "🙂",   "\xe1\x80\x80", "\xec\xbf\xbf", "\xe0\xa0\x80",
-      "\xed\x9f\xbf", "\xef\xbf\xbf"};
+  const std::vector<std::string> pieces = {"a",
+                                           "abcdefgh",
+                                           "文",
+                                           "é",
+                                           "🙂",
+                                           "\xe1\x80\x80",
+                                           "\xec\xbf\xbf",
+                                           "\xe0\xa0\x80",
+                                           "\xed\x9f\xbf",
+                                           "\xef\xbf\xbf"};
   size_t invalid = 0;
   for (int i = 0; i < 20000; ++i) {
     std::string text;

@@ -1,8 +1,8 @@
 #include "spanforge/data/answer_search.h"
 
-#include <fmt/core.h>
-
 #include <cstdlib>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/random.h"
 #include "spanforge/data/normalize.h"
@@ -88,8 +88,8 @@ struct Result {
 Result find(const std::string& context, const SoughtAnswer& sought) {
   Result result;
   if (trim_white_space(sought.text).empty()) return result;
-  for (const Likeness likeness : {Likeness::kExact, Likeness::kWhiteSpace, Likeness::kNormalForm,
-                                  Likeness::kInvisible}) {
+  for (const Likeness likeness :
+       {Likeness::kExact, Likeness::kWhiteSpace, Likeness::kNormalForm, Likeness::kInvisible}) {
     result = {likeness, places(context, sought.text, likeness), {}};
     if (!result.places.empty()) break;
   }
@@ -107,14 +107,14 @@ Result find(const std::string& context, const SoughtAnswer& sought) {
 
 }  // namespace plain
 
-// Contexts of few pieces, so that everything repeats: white space of all kinds, characters that have
-// parts, marks by themselves, what nobody sees.
+// Contexts of few pieces, so that everything repeats: white space of all kinds, characters that
+// have parts, marks by themselves, what nobody sees.
 TEST(FindAnswers, EqualsTryingEveryPlaceOfEveryText) {
   const uint64_t seed = testing::test_seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   CounterStream random(seed);
-  const std::vector<std::string> pieces = {"a",  "b",  " ",      "  ",     "\r\n",   "\n",
-                                           "é",  "e",  "\u0301", "\u200B", "😀",     "한",
+  const std::vector<std::string> pieces = {"a",      "b",      " ",      "  ",     "\r\n",   "\n",
+                                           "é",      "e",      "\u0301", "\u200B", "😀",      "한",
                                            "\u1112", "\u1161", "\u11AB", "\u0323", "\u3000", "中"};
   const auto text_of = [&](uint64_t longest, uint64_t kinds, uint64_t from) {
     std::string out;

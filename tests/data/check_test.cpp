@@ -1,6 +1,5 @@
 #include "spanforge/data/check.h"
 
-
 #include "spanforge/base/file.h"
 #include "spanforge/data/normalize.h"
 #include "support/testing.h"
@@ -204,11 +203,12 @@ TEST(SurveyDataset, GoesOnBehindFaultyRows) {
     {"title": 7, "paragraphs": [{"context": "Bo", "qas": [{"id": "e", "question": "q", "answers": []}]}]},
     {"title": "u", "paragraphs": [{"context": "Bo", "qas": [{"id": "f", "question": "q", "answers": []}]}]}
   ]})",
-                                  "set.json");
+                                        "set.json");
   std::vector<std::string> ids, faults;
   for (const Example& example : set.examples) ids.push_back(example.id + " " + example.title);
   EXPECT_EQ(ids, (std::vector<std::string>{"a t", "a t", "c t", "e 7", "f u"}));
-  for (const RowFault& fault : set.faults) faults.push_back(std::string(fault_name(fault.kind)) + " " + fault.place);
+  for (const RowFault& fault : set.faults)
+    faults.push_back(std::string(fault_name(fault.kind)) + " " + fault.place);
   EXPECT_EQ(faults, (std::vector<std::string>{"bad_row data[0].paragraphs[0].qas[1].answers[1]",
                                               "duplicate_id data[0].paragraphs[0].qas[2]",
                                               "bad_row data[0].paragraphs[1]"}));
@@ -222,8 +222,8 @@ TEST(SurveyDataset, GoesOnBehindFaultyRows) {
   EXPECT_EQ(lines.faults[0].place, "line 2: id");
   EXPECT_EQ(fault_name(lines.faults[1].kind), "duplicate_id");
   EXPECT_EQ(lines.faults[2].place, "line 4");
-  const Error none = testing::expect_error(ErrorCode::kBadData,
-                                           [] { read_dataset_text(R"([{"id": "a"}])", "set.json"); });
+  const Error none = testing::expect_error(
+      ErrorCode::kBadData, [] { read_dataset_text(R"([{"id": "a"}])", "set.json"); });
   EXPECT_EQ(none.place(), "set.json: [0]");
   EXPECT_NE(none.reason().find("no usable question"), std::string::npos) << none.what();
   testing::expect_error(ErrorCode::kBadData, [] { read_dataset_text("[{]", "set.json"); });

@@ -9,7 +9,7 @@ struct ShiftCase {
   std::string name;
   std::vector<std::pair<int64_t, int64_t>> sure;  // stated, shift
   int64_t stated;
-  int64_t shift;                // 0: none is proved
+  int64_t shift;  // 0: none is proved
   int64_t before = 0, behind = 0;
 };
 
@@ -59,7 +59,8 @@ TEST(ContextShift, IsProvedByTheNearestOnBothSidesOrByAllOnOne) {
   }
 }
 
-// Starts counted in UTF-16 units behind one emoji look like a shift of -1; the next emoji ends that.
+// Starts counted in UTF-16 units behind one emoji look like a shift of -1; the next emoji ends
+// that.
 TEST(ContextShift, IsNotReadIntoAWayOfCountingThatLeadsElsewhere) {
   const std::vector<Counting> utf16 = {Counting::kUtf16}, off = {Counting::kOffByOne};
   const auto sure = [](const std::vector<Counting>& countings) {

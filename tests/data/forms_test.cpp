@@ -251,8 +251,8 @@ TEST(LabelStudio, ReadsAnnotationsOfEveryKind) {
        task(result(R"({"globalOffsets": {"start": "x", "end": null}, "text": "Ulm"})")),
        {"7|Who?|Ulm@13,|"}},
       {"a result's id is a number",
-       task(result(R"({"text": ["Ulm"]})",
-                   R"("id": 5, "from_name": "answer", "type": "textarea")")),
+       task(
+           result(R"({"text": ["Ulm"]})", R"("id": 5, "from_name": "answer", "type": "textarea")")),
        {"7|Who?|Ulm@13,|"}},
       {"a result's name is a number",
        task(result(R"({"start": 0, "end": 3, "text": "Ann"})", R"("id": null, "from_name": 5)")),

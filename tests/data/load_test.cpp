@@ -176,14 +176,26 @@ TEST_F(LoadDataset, ReadsWhatCanOnlyMeanOneThing) {
   using enum StartSource;
   const std::vector<Written> rows = {
       {R"("answers": [{"text": "b", "answer_start": 4}])", {{"b", 4}}, {kStated}},
-      {R"("answers": [{"text": "b", "answer_start": "4"}])", {{"b", 4}}, {kStated}, false,
+      {R"("answers": [{"text": "b", "answer_start": "4"}])",
+       {{"b", 4}},
+       {kStated},
+       false,
        "answer_start_type"},
-      {R"("answers": [{"text": "b", "answer_start": 4.0}])", {{"b", 4}}, {kStated}, false,
+      {R"("answers": [{"text": "b", "answer_start": 4.0}])",
+       {{"b", 4}},
+       {kStated},
+       false,
        "answer_start_type"},
-      {R"("answers": [{"text": "b", "answer_start": 0.5}])", {{"b", 4}}, {kUnknown}, false,
+      {R"("answers": [{"text": "b", "answer_start": 0.5}])",
+       {{"b", 4}},
+       {kUnknown},
+       false,
        "answer_start_type"},
-      {R"("answers": [{"text": "a", "answer_start": 18446744073709551615}])", {{"a", -1}}, {kUnknown},
-       false, "answer_start_type"},
+      {R"("answers": [{"text": "a", "answer_start": 18446744073709551615}])",
+       {{"a", -1}},
+       {kUnknown},
+       false,
+       "answer_start_type"},
       // Not known: found where it is one place.
       {R"("answers": [{"text": "b", "answer_start": -1}])", {{"b", 4}}, {kUnknown}},
       {R"("answers": [{"text": "b", "answer_start": null}])", {{"b", 4}}, {kUnknown}},
@@ -197,35 +209,59 @@ TEST_F(LoadDataset, ReadsWhatCanOnlyMeanOneThing) {
       {R"("answer": {"text": "b", "start": 4})", {{"b", 4}}, {kStated}},
       {R"("answers": {"answer_text": "b", "char_start": 4})", {{"b", 4}}, {kStated}},
       // No text.
-      {R"("answers": [{"text": 3, "answer_start": 2}])", {{"3", 2}}, {kStated}, false,
+      {R"("answers": [{"text": 3, "answer_start": 2}])",
+       {{"3", 2}},
+       {kStated},
+       false,
        "answer_text_type"},
-      {R"("answers": [{"text": 1.50, "answer_start": 6}])", {{"1.50", 6}}, {kStated}, false,
+      {R"("answers": [{"text": 1.50, "answer_start": 6}])",
+       {{"1.50", 6}},
+       {kStated},
+       false,
        "answer_text_type"},
       {R"("answers": [1.50])", {{"1.50", 6}}, {kNoStarts}, false, "answer_text_type"},
-      {R"("answers": {"text": [3, "b"], "answer_start": [2, 4]})", {{"3", 2}, {"b", 4}},
-       {kStated, kStated}, false, "answer_text_type"},
-      {R"("answers": [{"text": true, "answer_start": 2}])", {{"true", 2}}, {kStated}, false,
+      {R"("answers": {"text": [3, "b"], "answer_start": [2, 4]})",
+       {{"3", 2}, {"b", 4}},
+       {kStated, kStated},
+       false,
        "answer_text_type"},
-      {R"("answers": [{"text": null, "answer_start": 2}])", {{"", 2}}, {kStated}, false,
+      {R"("answers": [{"text": true, "answer_start": 2}])",
+       {{"true", 2}},
+       {kStated},
+       false,
+       "answer_text_type"},
+      {R"("answers": [{"text": null, "answer_start": 2}])",
+       {{"", 2}},
+       {kStated},
+       false,
        "answer_text_type"},
       // No answer.
       {R"("answers": null)", {}, {}},
       {R"("answers": [{"text": "", "answer_start": -1}])", {}, {}},
       {R"("answers": [{"text": null, "answer_start": null}])", {}, {}},
-      {R"("answers": [{"text": "", "answer_start": 0}], "is_impossible": true)", {}, {}, true,
+      {R"("answers": [{"text": "", "answer_start": 0}], "is_impossible": true)",
+       {},
+       {},
+       true,
        "empty_answer_means_none"},
-      {R"("answers": {"text": [" "], "answer_start": ["7"]}, "is_impossible": 1)", {}, {}, true,
+      {R"("answers": {"text": [" "], "answer_start": ["7"]}, "is_impossible": 1)",
+       {},
+       {},
+       true,
        "is_impossible_type empty_answer_means_none"},
       {R"("is_impossible": "True")", {}, {}, true, "is_impossible_type"},
-      {R"("answers": ["b"], "is_impossible": "no")", {{"b", 4}}, {kNoStarts}, false,
+      {R"("answers": ["b"], "is_impossible": "no")",
+       {{"b", 4}},
+       {kNoStarts},
+       false,
        "is_impossible_type"},
       {R"("answers": ["b"], "is_impossible": null)", {{"b", 4}}, {kNoStarts}},
   };
   for (const Written& row : rows) {
     SCOPED_TRACE(row.answers);
-    const Dataset set = read_dataset_text(R"({"id": "x", "question": "q", "context": "a 3 b 1.50 a", )" +
-                                              row.answers + "}",
-                                          "set.json");
+    const Dataset set = read_dataset_text(
+        R"({"id": "x", "question": "q", "context": "a 3 b 1.50 a", )" + row.answers + "}",
+        "set.json");
     ASSERT_EQ(set.examples.size(), 1u);
     const Example& example = set.examples[0];
     EXPECT_EQ(example.answers, row.read);
@@ -241,11 +277,12 @@ TEST_F(LoadDataset, ReadsWhatCanOnlyMeanOneThing) {
 }
 
 TEST_F(LoadDataset, KnowsTheNamesThatOtherSetsUse) {
-  for (const char* row : {R"({"qid": "x", "query": "q", "passage": "c", "answers": ["c"]})",
-                          R"({"question_id": "x", "question_text": "q", "document": "c", "answers": ["c"]})",
-                          R"({"_id": "x", "question": "q", "paragraph": "c", "answers": ["c"]})",
-                          "{\"header\": {\"dataset\": \"d\"}}\n"
-                          R"({"context": "c", "qas": [{"qid": "x", "question": "q", "answers": ["c"]}]})"}) {
+  for (const char* row :
+       {R"({"qid": "x", "query": "q", "passage": "c", "answers": ["c"]})",
+        R"({"question_id": "x", "question_text": "q", "document": "c", "answers": ["c"]})",
+        R"({"_id": "x", "question": "q", "paragraph": "c", "answers": ["c"]})",
+        "{\"header\": {\"dataset\": \"d\"}}\n"
+        R"({"context": "c", "qas": [{"qid": "x", "question": "q", "answers": ["c"]}]})"}) {
     SCOPED_TRACE(row);
     const Dataset set = parse_dataset(row, "set.json");
     ASSERT_EQ(set.examples.size(), 1u);
@@ -253,12 +290,10 @@ TEST_F(LoadDataset, KnowsTheNamesThatOtherSetsUse) {
     EXPECT_EQ(set.examples[0].question, "q");
     EXPECT_EQ(set.context_of(set.examples[0]), "c");
   }
-  const Dataset named = read_dataset_text(R"([{"nr": "x", "ask": "q", "body": "c", "reply": "c"}])", "set",
-                                          {.encoding = "",
-                                           .columns = {{"id", "nr"},
-                                                       {"question", "ask"},
-                                                       {"context", "body"},
-                                                       {"answer", "reply"}}});
+  const Dataset named = read_dataset_text(
+      R"([{"nr": "x", "ask": "q", "body": "c", "reply": "c"}])", "set",
+      {.encoding = "",
+       .columns = {{"id", "nr"}, {"question", "ask"}, {"context", "body"}, {"answer", "reply"}}});
   EXPECT_EQ(named.examples[0].answers, (std::vector<Answer>{{"c", 0}}));
 }
 

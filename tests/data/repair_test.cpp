@@ -1,10 +1,10 @@
 #include "spanforge/data/repair.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <functional>
 #include <map>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
@@ -190,9 +190,8 @@ TEST(PlanRepairs, MendsStartsOfAnotherTypeAndIdsAndListsOtherFaults) {
   EXPECT_EQ(fixed, expected);
   std::vector<std::string> left;
   for (const LeftOver& one : plan.left) left.push_back(one.kind + " " + one.place);
-  EXPECT_EQ(left,
-            (std::vector<std::string>{"absent [3].answers[0]", "bad_row [6]", "empty_question [5]",
-                                      "impossible_with_answers [7]"}));
+  EXPECT_EQ(left, (std::vector<std::string>{"absent [3].answers[0]", "bad_row [6]",
+                                            "empty_question [5]", "impossible_with_answers [7]"}));
 }
 
 // One question of a context; each repair as "kind text@start", each thing left as "left kind".
@@ -202,8 +201,8 @@ std::vector<std::string> plan_of(const std::string& rows_text, std::string* fixe
   if (fixed != nullptr) *fixed = out;
   std::vector<std::string> lines;
   for (const Repair& one : plan.repairs) {
-    lines.push_back(fmt::format("{} {}@{}", repair_name(one.kind), one.after.text,
-                                one.after.answer_start));
+    lines.push_back(
+        fmt::format("{} {}@{}", repair_name(one.kind), one.after.text, one.after.answer_start));
   }
   for (const LeftOver& one : plan.left) lines.push_back("left " + one.kind);
   return lines;
@@ -247,8 +246,8 @@ TEST(PlanRepairs, WritesWhatTextsStartsAndEmptyAnswersCanOnlyMean) {
        Plan{"number_text true@0"}, R"([{"text": "true", "answer_start": 0}])"},
       {"true, where it does not", "is it true", R"([{"text": true, "answer_start": 0}])", "",
        Plan{"left absent", "left answer_text_type"}, ""},
-      {"null", "null", R"([{"text": null, "answer_start": 0}])", "",
-       Plan{"left answer_text_type"}, ""},
+      {"null", "null", R"([{"text": null, "answer_start": 0}])", "", Plan{"left answer_text_type"},
+       ""},
       {"no start", "Ann", R"([{"text":"Ann"}])", "", Plan{"unique_occurrence Ann@0"},
        R"([{"text":"Ann", "answer_start": 0}])"},
       {"no start, other members", "Ann", R"([{"text":"Ann" , "n": 1}])", "",
@@ -261,8 +260,8 @@ TEST(PlanRepairs, WritesWhatTextsStartsAndEmptyAnswersCanOnlyMean) {
        Plan{"unique_occurrence Ann@2"}, R"({"text":"Ann","answer_start":2})"},
       {"another tool's names", "x Ann", R"([{"answer_text":"Ann","answerStart":-1}])", "",
        Plan{"unique_occurrence Ann@2"}, R"([{"answer_text":"Ann","answerStart":2}])"},
-      {"the first known name counts", "x Ann", R"([{"start": 7, "text":"Ann","answer_start":-1}])", "",
-       Plan{"unique_occurrence Ann@2"}, R"([{"start": 7, "text":"Ann","answer_start":2}])"},
+      {"the first known name counts", "x Ann", R"([{"start": 7, "text":"Ann","answer_start":-1}])",
+       "", Plan{"unique_occurrence Ann@2"}, R"([{"start": 7, "text":"Ann","answer_start":2}])"},
       {"two lists", "x Ann a a", R"({"text":["Ann","a",""],"answer_start":[-1,null,-1]})", "",
        Plan{"unique_occurrence Ann@2", "left unknown_start"},
        R"({"text":["Ann","a",""],"answer_start":[2,null,-1]})"},
@@ -280,7 +279,8 @@ TEST(PlanRepairs, WritesWhatTextsStartsAndEmptyAnswersCanOnlyMean) {
        Plan{"empty_answer_means_none @0"}, R"({"text":[],"answer_start":[]})"},
       {"an empty string", "a", R"("")", R"(, "is_impossible": true)",
        Plan{"empty_answer_means_none @0"}, "[]"},
-      {"empty beside another", "a", R"([{"text":"","answer_start":0}, {"text":"a","answer_start":1}])",
+      {"empty beside another", "a",
+       R"([{"text":"","answer_start":0}, {"text":"a","answer_start":1}])",
        R"(, "is_impossible": true)", Plan{"off_by_one a@0", "left impossible_with_answers"},
        R"([{"text":"","answer_start":0}, {"text":"a","answer_start":0}])"},
   };
@@ -289,21 +289,20 @@ TEST(PlanRepairs, WritesWhatTextsStartsAndEmptyAnswersCanOnlyMean) {
     const std::string text = answers_in(item.context, item.answers, item.more);
     std::string fixed;
     EXPECT_EQ(plan_of(text, &fixed), item.plan);
-    EXPECT_EQ(fixed, answers_in(item.context, item.after.empty() ? item.answers : item.after,
-                                item.more));
+    EXPECT_EQ(fixed,
+              answers_in(item.context, item.after.empty() ? item.answers : item.after, item.more));
     EXPECT_EQ(fix(fixed), fixed);
   }
 }
 
 TEST(PlanRepairs, SpellsFlagsAsTheyAreRead) {
   const std::vector<std::pair<std::string, std::string>> flags = {
-      {R"("true")", "true"}, {R"("No")", "false"}, {"1", "true"},     {"0", "false"},
+      {R"("true")", "true"}, {R"("No")", "false"}, {"1", "true"},      {"0", "false"},
       {R"("")", "false"},    {"0.0", "false"},     {"false", "false"}, {"null", "null"}};
   for (const auto& [before, after] : flags) {
     for (const std::string key : {"is_impossible", "isImpossible", "no_answer"}) {
       SCOPED_TRACE(key + ": " + before);
-      const std::string fixed =
-          fix(answers_in("a", "[]", ", \"" + key + "\": " + before));
+      const std::string fixed = fix(answers_in("a", "[]", ", \"" + key + "\": " + before));
       EXPECT_EQ(fixed, answers_in("a", "[]", ", \"" + key + "\": " + after));
     }
   }
@@ -350,9 +349,9 @@ TEST(PlanRepairs, KnowsAShiftThatTheNeighboursProve) {
       const size_t end = std::min(answers.find(' ', at), answers.size());
       const std::string one = answers.substr(at, end - at);
       const size_t sign = one.find('@');
-      text += (i > 0 ? ", " : "") + open + std::to_string(i) + R"(", "question": "q", "answers": [{)" +
-              R"("text": ")" + one.substr(0, sign) + R"(", "answer_start": )" + one.substr(sign + 1) +
-              "}]}";
+      text += (i > 0 ? ", " : "") + open + std::to_string(i) +
+              R"(", "question": "q", "answers": [{)" + R"("text": ")" + one.substr(0, sign) +
+              R"(", "answer_start": )" + one.substr(sign + 1) + "}]}";
       at = end + 1;
     }
     return text + "]}]";
@@ -371,8 +370,8 @@ TEST(PlanRepairs, KnowsAShiftThatTheNeighboursProve) {
        {"unique_occurrence five@18", "unique_occurrence nine@37", "left repeated"}},
       {"three@10 two@17 five@20",  // it does not stand there
        {"unique_occurrence three@8", "unique_occurrence five@18", "left repeated"}},
-      {"three@-1 two@16 five@20", {"unique_occurrence three@8", "unique_occurrence five@18",
-                                   "left repeated"}},
+      {"three@-1 two@16 five@20",
+       {"unique_occurrence three@8", "unique_occurrence five@18", "left repeated"}},
       {"two@4 two@16 two@33", {"left repeated"}},  // aligned ones that are repeated prove nothing
   };
   for (const auto& [answers, expected] : cases) {
@@ -383,11 +382,9 @@ TEST(PlanRepairs, KnowsAShiftThatTheNeighboursProve) {
   }
   const Dataset dataset = read_dataset_text(rows("three@10 two@16 five@20"), "set.json");
   const Json json = plan_to_json(plan_repairs(dataset, {}), dataset);
-  EXPECT_EQ(json["changes"][1]["proof"], (Json{{"shift", -2},
-                                               {"before", 1},
-                                               {"behind", 1},
-                                               {"id_before", "0"},
-                                               {"id_behind", "2"}}));
+  EXPECT_EQ(
+      json["changes"][1]["proof"],
+      (Json{{"shift", -2}, {"before", 1}, {"behind", 1}, {"id_before", "0"}, {"id_behind", "2"}}));
   const Json check = check_to_json(check_datasets({&dataset}), {&dataset})["files"][0];
   EXPECT_EQ(check["causes"], (Json{{"context_shift", 1}, {"shifted", 2}}));
   EXPECT_EQ(check["repairable"], 3);
@@ -422,7 +419,7 @@ class FaultyRows {
   // Pieces of JSON text; those of the context are kept, with where they stand.
   std::string words(uint64_t longest, uint64_t kinds, bool of_context = false) {
     static const std::vector<std::pair<std::string, int64_t>> all = {
-        {"one", 3}, {"two ", 4}, {"7", 1},      {" ", 1},     {"cafe\u0301", 5}, {"😀", 1},
+        {"one", 3}, {"two ", 4},   {"7", 1},     {" ", 1},    {"cafe\u0301", 5}, {"😀", 1},
         {"17 ", 3}, {"\\r\\n", 2}, {"true ", 5}, {"café", 4}, {"x", 1}};
     if (of_context) context_.clear(), from_ = random_.next_below(all.size());
     std::string text;
@@ -494,8 +491,8 @@ class FaultyRows {
     const std::string flag = pick({"", "", "", ", \"is_impossible\": true",
                                    ", \"isImpossible\": \"no\"", ", \"is_impossible\": 1"});
     return R"({"id": )" + pick({"\"a\"", "7", "\"a-2\"", std::to_string(++next_id_)}) +
-           R"(, "question": ")" + std::to_string(next_id_) + "\"" + flag + ", \"answers\": " + answers +
-           "}";
+           R"(, "question": ")" + std::to_string(next_id_) + "\"" + flag +
+           ", \"answers\": " + answers + "}";
   }
 
   CounterStream random_;
@@ -544,11 +541,12 @@ TEST(PlanRepairs, IsDoneOnceWhateverIsWrong) {
   }
   for (const char* kind :
        {"unique_occurrence", "context_shift", "number", "number_text", "duplicate_id", "off_by_one",
-        "is_impossible_type", "empty_answer_means_none", "utf16_offset", "byte_offset", "whitespace",
-        "normal_form"}) {
+        "is_impossible_type", "empty_answer_means_none", "utf16_offset", "byte_offset",
+        "whitespace", "normal_form"}) {
     EXPECT_GT(kinds[kind], 0) << kind;
   }
-  for (const char* kind : {"absent", "repeated", "ambiguous", "unknown_start", "answer_text_type"}) {
+  for (const char* kind :
+       {"absent", "repeated", "ambiguous", "unknown_start", "answer_text_type"}) {
     EXPECT_GT(left[kind], 0) << kind;
   }
 }
@@ -720,7 +718,8 @@ const std::vector<std::pair<std::string, Corrupt>>& corruptions() {
          for (size_t at; (at = a.text.find("\r\n")) != std::string::npos;)
            a.text.replace(at, 2, " ");
        }},
-      {"space at the ends", [](Answer& a, const std::string&) { a.text = "\u3000" + a.text + "\u2003"; }},
+      {"space at the ends",
+       [](Answer& a, const std::string&) { a.text = "\u3000" + a.text + "\u2003"; }},
       {"composed",
        [](Answer& a, const std::string&) {
          for (size_t at; (at = a.text.find("e\u0301")) != std::string::npos;)

@@ -16,8 +16,8 @@ const std::string kNoJson = "{\"id\": }\n";
 const std::string kTwice = row("s", R"("answers": [{"text": "a", "answer_start": 0}])");
 const std::string kNumber = row("n", R"("answers": [{"text": 3, "answer_start": 2}])");
 const std::string kFloat = row("f", R"("answers": [{"text": 39764.0, "answer_start": 2}])");
-const std::string kSecondNull = row(
-    "z", R"("answers": [{"text": "b", "answer_start": 4}, {"text": null, "answer_start": 4}])");
+const std::string kSecondNull =
+    row("z", R"("answers": [{"text": "b", "answer_start": 4}, {"text": null, "answer_start": 4}])");
 const std::string kFlag = row("l", R"("answers": [], "is_impossible": "true")");
 const std::string kStart = row("t", R"("answers": [{"text": "b", "answer_start": "4"}])");
 
@@ -62,7 +62,8 @@ TEST(Soundness, LeavesOutCountsAndNames) {
   std::string line;
   const Dataset trained = drop_untrainable(read_dataset_text(rows, "set.jsonl"), line);
   EXPECT_EQ(trained.examples.size(), 3u);
-  EXPECT_EQ(line.find("set.jsonl: left out: 2 answer_text_type, 1 bad_row; first line 2"), 0u) << line;
+  EXPECT_EQ(line.find("set.jsonl: left out: 2 answer_text_type, 1 bad_row; first line 2"), 0u)
+      << line;
   const Dataset scored = drop_unscorable(read_dataset_text(rows, "set.jsonl"), line);
   EXPECT_EQ(scored.examples.size(), 3u);
   for (const RowFault& fault : scored.faults) {
@@ -71,9 +72,8 @@ TEST(Soundness, LeavesOutCountsAndNames) {
   }
   drop_untrainable(read_dataset_text(kSound, "set.jsonl"), line);
   EXPECT_EQ(line, "");
-  testing::expect_error(ErrorCode::kBadData, [&] {
-    drop_untrainable(read_dataset_text(kNumber, "set.jsonl"), line);
-  });
+  testing::expect_error(ErrorCode::kBadData,
+                        [&] { drop_untrainable(read_dataset_text(kNumber, "set.jsonl"), line); });
 }
 
 TEST(Soundness, BlindSetsAreNoReferences) {
@@ -87,7 +87,8 @@ TEST(Soundness, TellsOfFaultsInOneLine) {
   EXPECT_EQ(faults_line(read_dataset_text(kSound, "set.jsonl")), std::nullopt);
   const auto line = faults_line(read_dataset_text(kSound + kTwice + kNoJson, "set.jsonl"));
   ASSERT_TRUE(line);
-  EXPECT_EQ(line->find("set.jsonl: 1 bad_row, 1 duplicate_id; first line 2: the id \"s\" already"), 0u)
+  EXPECT_EQ(line->find("set.jsonl: 1 bad_row, 1 duplicate_id; first line 2: the id \"s\" already"),
+            0u)
       << *line;
 }
 

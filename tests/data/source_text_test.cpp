@@ -76,9 +76,11 @@ TEST(SourceText, RecognisesUtf16WithoutMark) {
 // The least of what is odd for UTF-8: a script whose bytes are nearly all ASCII.
 TEST(SourceText, RecognisesUtf16OfOtherScriptsWithoutMark) {
   for (const std::string& text :
-       {std::string("вопрос,ответ\nКто поёт?,Мальчик в парке\n"), std::string("คำถาม,คำตอบ\nใครร้องเพลง,เด็กชาย\n"),
+       {std::string("вопрос,ответ\nКто поёт?,Мальчик в парке\n"),
+        std::string("คำถาม,คำตอบ\nใครร้องเพลง,เด็กชาย\n"),
         std::string("질문,답\n누가 노래하나?,소년\n"), std::string("प्रश्न,उत्तर\nकौन गाता है?,लड़का\n"),
-        std::string("ερώτηση,απάντηση\nΠοιος τραγουδά;,το αγόρι\n"), std::string("質問,答え\nだれがうたう？,こども\n")}) {
+        std::string("ερώτηση,απάντηση\nΠοιος τραγουδά;,το αγόρι\n"),
+        std::string("質問,答え\nだれがうたう？,こども\n")}) {
     for (const char* encoding : {"UTF-16LE", "UTF-16BE"}) {
       SCOPED_TRACE(encoding + text);
       const SourceText source = read_source_text(encode(text, encoding), "a", "");
@@ -92,7 +94,8 @@ TEST(SourceText, RecognisesUtf16OfOtherScriptsWithoutMark) {
 TEST(SourceText, KeepsDamagedUtf8AsItIs) {
   for (const std::string& start : {std::string(), std::string(" ")}) {
     for (const std::string& end : {std::string(), std::string(" ")}) {
-      const std::string text = start + repeat(kMixed + kChinese, 3) + "\x8B,\"a\"," + std::string(1, '\0') + "\"b\n" + end;
+      const std::string text = start + repeat(kMixed + kChinese, 3) + "\x8B,\"a\"," +
+                               std::string(1, '\0') + "\"b\n" + end;
       SCOPED_TRACE(text);
       const SourceText source = read_source_text(text, "a", "");
       EXPECT_EQ(source.text.data(), text.data());

@@ -19,7 +19,7 @@ std::vector<TextAutomaton::Found> find_all(const std::u32string& context,
 
 TEST(TextAutomaton, CountsOverlappingPlacesAndNamesTheFirst) {
   const auto found = find_all(U"xaaaaб", {U"aa", U"", U"a", U"б", U"aaaaa", U"aa", U"xaaaaб"});
-  const std::vector<std::pair<int64_t, int64_t>> expected = {{3, 1}, {0, -1}, {4, 1}, {1, 5},
+  const std::vector<std::pair<int64_t, int64_t>> expected = {{3, 1},  {0, -1}, {4, 1}, {1, 5},
                                                              {0, -1}, {3, 1},  {1, 0}};
   ASSERT_EQ(found.size(), expected.size());
   for (size_t i = 0; i < found.size(); ++i) {

@@ -1,9 +1,9 @@
 // recipe, run_qa and pipeline against plain loops over all pairs.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "decode/synthetic.h"
 #include "spanforge/decode/decoders.h"

@@ -1,9 +1,9 @@
 #include "spanforge/decode/span_search.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "support/testing.h"
 

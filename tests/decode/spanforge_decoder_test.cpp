@@ -1,9 +1,9 @@
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "decode/synthetic.h"
 #include "spanforge/decode/decoders.h"

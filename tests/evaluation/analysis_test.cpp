@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "evaluation/support.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
@@ -91,7 +90,8 @@ TEST(Analysis, ReferenceLongerThanAllowedIsToldApart) {
 
 TEST(Analysis, ReferenceThatIsAPartOfItsTokenCannotBeGiven) {
   const auto verdict = [](const std::string& reference, int64_t start, int32_t word) {
-    const Asked asked = {"q1", "who went", "ana paid 100euro to ben, carla, dora", {{reference, start}}};
+    const Asked asked = {
+        "q1", "who went", "ana paid 100euro to ben, carla, dora", {{reference, start}}};
     return judge(asked, word, word).verdict;
   };
   EXPECT_EQ(verdict("100", 9, 2), Verdict::kInsideToken) << "whatever was answered";

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "evaluation/support.h"
 #include "spanforge/base/file.h"
 #include "support/testing.h"
@@ -116,10 +115,9 @@ TEST_F(ChooseAnswerSettings, AnotherDecoderHasItsOwnDefaults) {
 }
 
 TEST_F(ChooseAnswerSettings, WhatIsGivenStandsFirst) {
-  const AnswerSettings chosen = choose(stored_, {.max_seq_length = 64,
-                                                 .max_answer_length = 9,
-                                                 .null_answers = false,
-                                                 .null_threshold = 3.0});
+  const AnswerSettings chosen = choose(
+      stored_,
+      {.max_seq_length = 64, .max_answer_length = 9, .null_answers = false, .null_threshold = 3.0});
   EXPECT_EQ(chosen.windows.max_seq_length, 64);
   EXPECT_EQ(chosen.windows.window_overlap, 32) << "half of the length given, not the stored one";
   EXPECT_EQ(chosen.max_answer_length, 9);

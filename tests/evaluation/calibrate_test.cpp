@@ -1,8 +1,8 @@
 #include "spanforge/evaluation/calibrate.h"
 
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "evaluation/support.h"
 #include "support/testing.h"

@@ -1,5 +1,5 @@
-// An evaluation in many chunks gives what one over everything gives: to the last bit where a window's
-// logits are the same in every batch (OneByOne).
+// An evaluation in many chunks gives what one over everything gives: to the last bit where a
+// window's logits are the same in every batch (OneByOne).
 #include <gtest/gtest.h>
 
 #include "evaluation/numbered_words.h"
@@ -8,8 +8,8 @@
 #include "spanforge/evaluation/analysis.h"
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/evaluation/evaluate.h"
-#include "spanforge/metrics/metric.h"
 #include "spanforge/evaluation/prediction_files.h"
+#include "spanforge/metrics/metric.h"
 #include "spanforge/model/model.h"
 #include "support/testing.h"
 
@@ -20,8 +20,9 @@ using testing::kWords;
 using testing::random_text;
 using testing::word;
 
-// Gives each window's logits as if it were alone. A matrix product's last bits may depend on how many
-// rows it has (oneDNN's do on AVX2), and chunks make other batches: that is not what is asked here.
+// Gives each window's logits as if it were alone. A matrix product's last bits may depend on how
+// many rows it has (oneDNN's do on AVX2), and chunks make other batches: that is not what is asked
+// here.
 class OneByOne : public Predictor {
  public:
   explicit OneByOne(QuestionAnsweringModel model) : model_(std::move(model)) {}
@@ -146,7 +147,8 @@ TEST_F(Chunks, EvaluateGivesTheSameScoresAndFiles) {
     SCOPED_TRACE(tokens);
     ASSERT_EQ(chunks(tokens).only(), nullptr);
     EXPECT_EQ(run(tokens), whole);
-    for (const char* name : {"predictions", "nbest_predictions", "null_odds", "qa_topk", "analysis"}) {
+    for (const char* name :
+         {"predictions", "nbest_predictions", "null_odds", "qa_topk", "analysis"}) {
       const std::string file = std::string("eval_") + name + ".json";
       EXPECT_EQ(read_file(directory / std::to_string(tokens) / file),
                 read_file(directory / std::to_string(1 << 20) / file))

@@ -1,8 +1,8 @@
 #include "spanforge/evaluation/evaluate.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "evaluation/support.h"
 #include "spanforge/base/file.h"
@@ -153,12 +153,26 @@ TEST(Evaluate, MoreMetricsComeAfterSquadsAndJudgeTheAnswersGiven) {
     const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
     std::vector<std::string_view> keys;
     for (const MetricValue& value : e.values) keys.push_back(value.key);
-    EXPECT_EQ(keys, (std::vector<std::string_view>{
-                        "exact", "f1", "total", "HasAns_exact", "HasAns_f1", "HasAns_total",
-                        "NoAns_exact", "NoAns_f1", "NoAns_total", "best_exact",
-                        "best_exact_thresh", "best_f1", "best_f1_thresh", "cmrc_average",
-                        "cmrc_f1", "cmrc_exact", "cmrc_skipped", "word_f1", "word_precision",
-                        "word_recall"}));
+    EXPECT_EQ(keys, (std::vector<std::string_view>{"exact",
+                                                   "f1",
+                                                   "total",
+                                                   "HasAns_exact",
+                                                   "HasAns_f1",
+                                                   "HasAns_total",
+                                                   "NoAns_exact",
+                                                   "NoAns_f1",
+                                                   "NoAns_total",
+                                                   "best_exact",
+                                                   "best_exact_thresh",
+                                                   "best_f1",
+                                                   "best_f1_thresh",
+                                                   "cmrc_average",
+                                                   "cmrc_f1",
+                                                   "cmrc_exact",
+                                                   "cmrc_skipped",
+                                                   "word_f1",
+                                                   "word_precision",
+                                                   "word_recall"}));
     EXPECT_EQ(e.null_threshold > 0, fit);
     const double second = fit ? 1.0 : 0.0;  // "ben" is given once the threshold allows it
     EXPECT_DOUBLE_EQ(e.number("f1"), 100.0 * (2.0 / 3 + second + 1) / 3);

@@ -18,9 +18,7 @@ Fixture shy_model() {
   std::vector<Asked> asked;
   for (int i = 0; i < 6; ++i) {
     const std::string name = "name" + std::to_string(i);
-    asked.push_back({"q" + std::to_string(i),
-                     "who",
-                     name + " went home with ben today",
+    asked.push_back({"q" + std::to_string(i), "who", name + " went home with ben today",
                      i < 4 ? std::vector<Answer>{{name, 0}} : std::vector<Answer>{}});
   }
   Fixture f = testing::make_fixture(asked);

@@ -1,10 +1,10 @@
 #include "spanforge/evaluation/predict.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include <gtest/gtest.h>
 
 #include "evaluation/numbered_words.h"
 #include "spanforge/base/random.h"

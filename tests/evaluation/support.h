@@ -45,8 +45,7 @@ struct Fixture {
 };
 
 inline Fixture make_fixture(const std::vector<Asked>& asked, WindowOptions windows = {64, 8},
-                            bool labels = false,
-                            BadAnswerPolicy policy = BadAnswerPolicy::kDrop) {
+                            bool labels = false, BadAnswerPolicy policy = BadAnswerPolicy::kDrop) {
   Fixture f;
   f.dataset.file = "test.json";
   for (const Asked& a : asked) {

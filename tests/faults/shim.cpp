@@ -3,8 +3,10 @@
 // Environment:
 //   FAULT_ROOT   only calls on files below this directory count (an absolute path without links)
 //   FAULT_TRACE  file that receives a line a counted call: OP <tab> NAME <tab> K <tab> RESULT;
-//                RESULT is "ok", a number of bytes, or the errno. A rename has "from -> to" as NAME.
-//   FAULT_AT     "OP<tab>NAME<tab>K": the K-th (from 1) such call is the one. Calls are told apart by
+//                RESULT is "ok", a number of bytes, or the errno. A rename has "from -> to" as
+//                NAME.
+//   FAULT_AT     "OP<tab>NAME<tab>K": the K-th (from 1) such call is the one. Calls are told apart
+//   by
 //                operation and file, not counted all together, so that it means the same call in
 //                every run, whatever the threads do meanwhile.
 //   FAULT_HOW    errno N         the call does nothing and fails so
@@ -231,7 +233,9 @@ Function* real(Function*, const char* name) {
 
 int open_file(int directory, const char* path, int flags, mode_t mode) {
   const bool writes = (flags & O_CREAT) != 0;
-  Call call(writes ? "create" : (flags & O_DIRECTORY) != 0 ? "opendir" : "open",
+  Call call(writes                       ? "create"
+            : (flags & O_DIRECTORY) != 0 ? "opendir"
+                                         : "open",
             absolute(directory, path), writes);
   if (call.fails()) return -1;
   const int fd = static_cast<int>(::syscall(SYS_openat, directory, path, flags, mode));
@@ -353,9 +357,8 @@ ssize_t pwrite64(int fd, const void* data, size_t count, off64_t offset) {
   return pwrite(fd, data, count, offset);
 }
 ssize_t writev(int fd, const struct iovec* parts, int count) {
-  return transfer("write", fd, static_cast<size_t>(count), [&](size_t n) {
-    return ::syscall(SYS_writev, fd, parts, static_cast<int>(n));
-  });
+  return transfer("write", fd, static_cast<size_t>(count),
+                  [&](size_t n) { return ::syscall(SYS_writev, fd, parts, static_cast<int>(n)); });
 }
 
 int fsync(int fd) {
@@ -372,9 +375,8 @@ int ftruncate(int fd, off_t size) {
 }
 int ftruncate64(int fd, off64_t size) { return ftruncate(fd, size); }
 int fallocate(int fd, int mode, off_t offset, off_t size) {
-  return simple("allocate", path_of(fd), true, [&] {
-    return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, size));
-  });
+  return simple("allocate", path_of(fd), true,
+                [&] { return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, size)); });
 }
 
 // The descriptor is gone also where close reports an error, as with Linux.
@@ -398,16 +400,14 @@ int renameat2(int from_directory, const char* from, int to_directory, const char
   }
   Call call = Call::renaming(absolute(from_directory, from), absolute(to_directory, to));
   if (call.fails()) return -1;
-  const int result = static_cast<int>(
-      ::syscall(SYS_renameat2, from_directory, from, to_directory, to, flags));
+  const int result =
+      static_cast<int>(::syscall(SYS_renameat2, from_directory, from, to_directory, to, flags));
   return call.done(result, result != 0);
 }
 int renameat(int from_directory, const char* from, int to_directory, const char* to) {
   return renameat2(from_directory, from, to_directory, to, 0);
 }
-int rename(const char* from, const char* to) {
-  return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
-}
+int rename(const char* from, const char* to) { return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0); }
 
 int unlinkat(int directory, const char* path, int flags) {
   return simple((flags & AT_REMOVEDIR) != 0 ? "rmdir" : "unlink", absolute(directory, path), false,

@@ -166,13 +166,15 @@ TEST(FeatureSet, CountsAnswersWhoseEdgesNoTokenHolds) {
 
 TEST(FeatureSet, CountsAnswersThatAreAPartOfAToken) {
   const Tokenizer tokenizer = make_tokenizer();
-  for (const auto& [answer, count] : {std::pair<Answer, int64_t>{{"ebr", 4}, 1}, {{"zebra", 3}, 0}}) {
+  for (const auto& [answer, count] :
+       {std::pair<Answer, int64_t>{{"ebr", 4}, 1}, {{"zebra", 3}, 0}}) {
     SCOPED_TRACE(answer.text);
     const Dataset dataset = make_dataset("w0 zebra w2", "who?", {answer});
     const FeatureSet set = FeatureSet::build(dataset, tokenizer, make_options(16, 2));
     EXPECT_EQ(set.label_counts().aligned, 1);
     EXPECT_EQ(set.label_counts().inside_token, count);
-    EXPECT_EQ(label_summary(set).find("answer_inside_token: 1 of") != std::string::npos, count == 1);
+    EXPECT_EQ(label_summary(set).find("answer_inside_token: 1 of") != std::string::npos,
+              count == 1);
   }
   LabelCounts sum;
   LabelCounts one;

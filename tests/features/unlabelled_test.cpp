@@ -31,9 +31,8 @@ Dataset three_questions(const Case& unsound) {
 TEST(UnlabelledQuestions, KeepTheirWindowsAndCountApart) {
   const Tokenizer tokenizer = Tokenizer::from_vocabulary(
       {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "who", "w0", "w1", "w2"}, {}, "test");
-  for (const Case& unsound :
-       {Case{"w2", 4, false}, Case{"w2", -1, false}, Case{"w2", 999, false}, Case{"", 0, false},
-        Case{"w0", 0, true}}) {
+  for (const Case& unsound : {Case{"w2", 4, false}, Case{"w2", -1, false}, Case{"w2", 999, false},
+                              Case{"", 0, false}, Case{"w0", 0, true}}) {
     SCOPED_TRACE(unsound.answer + std::string(" at ") + std::to_string(unsound.start));
     const Dataset dataset = three_questions(unsound);
     FeatureOptions options;

@@ -1,8 +1,8 @@
 #include "spanforge/features/window_plan.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 namespace spanforge {
 namespace {

@@ -89,8 +89,9 @@ TEST_F(ManifestTest, ChangesAreNamedWeightsBySizeOtherFilesByHash) {
 
 TEST_F(ManifestTest, OfAManifestThatCannotBeUsedTheChangesCannotBeTold) {
   const auto found = [&] { return describe_changes(directory_.path()).value_or("none"); };
-  for (const char* manifest : {"{", R"({"version": 2, "files": {}})", R"({"version": 1, "files": {}})",
-                               R"({"version": 1, "files": {"/etc/passwd": {"size": 1}}})"}) {
+  for (const char* manifest :
+       {"{", R"({"version": 2, "files": {}})", R"({"version": 1, "files": {}})",
+        R"({"version": 1, "files": {"/etc/passwd": {"size": 1}}})"}) {
     SCOPED_TRACE(manifest);
     std::ofstream(directory_ / kManifestName) << manifest;
     EXPECT_NE(found().find(kManifestName), std::string::npos) << found();

@@ -36,11 +36,13 @@ std::string entry(const std::string& name, const std::string& dtype, const std::
 }
 
 TEST(Safetensors, ReadsNamesTypesShapesAndBytes) {
-  const std::string bytes = file_of(
-      std::string("{").append(entry("b", "\"F32\"", "[2]", "[4,12]")) + "," + entry("a", "\"I16\"", "[2,1]", "[0,4]") +
-          "," + entry("scalar", "\"U8\"", "[]", "[12,13]") + "," +
-          entry("none", "\"BF16\"", "[0,3]", "[13,13]") + ",\"__metadata__\":{\"format\":\"pt\"}}   ",
-      "0123456789abc");
+  const std::string bytes =
+      file_of(std::string("{").append(entry("b", "\"F32\"", "[2]", "[4,12]")) + "," +
+                  entry("a", "\"I16\"", "[2,1]", "[0,4]") + "," +
+                  entry("scalar", "\"U8\"", "[]", "[12,13]") + "," +
+                  entry("none", "\"BF16\"", "[0,3]", "[13,13]") +
+                  ",\"__metadata__\":{\"format\":\"pt\"}}   ",
+              "0123456789abc");
   const SafetensorsContents contents = parse_safetensors(bytes, "f");
   ASSERT_EQ(contents.tensors.size(), 4u);
   EXPECT_EQ(contents.tensors[0].name, "a");
@@ -72,8 +74,7 @@ std::string with_length(uint64_t length, const std::string& rest) {
 std::vector<BadFile> bad_files() {
   const std::string ok = entry("a", "\"F32\"", "[1]", "[0,4]");
   const auto one = [](const std::string& text) { return file_of(braces(text), "0123"); };
-  const std::string deep =
-      braces("\"a\":" + std::string(100'000, '[') + std::string(100'000, ']'));
+  const std::string deep = braces("\"a\":" + std::string(100'000, '[') + std::string(100'000, ']'));
   std::string many = "{";
   for (int i = 0; i < 300'000; ++i) {
     if (i > 0) many += ',';
@@ -92,8 +93,8 @@ std::vector<BadFile> bad_files() {
       {"not JSON", file_of("{]", ""), "found where"},
       {"depth 100k", file_of(deep, ""), "exactly"},
       {"duplicate key", one(ok + "," + ok), "twice"},
-      {"overlap",
-       file_of(braces(ok + "," + entry("b", "\"F32\"", "[1]", "[2,6]")), "012345"), "overlaps"},
+      {"overlap", file_of(braces(ok + "," + entry("b", "\"F32\"", "[1]", "[2,6]")), "012345"),
+       "overlaps"},
       {"same bytes twice", one(ok + "," + entry("b", "\"F32\"", "[1]", "[0,4]")), "overlaps"},
       {"hole", file_of(braces(ok + "," + entry("b", "\"U8\"", "[1]", "[5,6]")), "012345"), "hole"},
       {"hole at the start", file_of(braces(entry("a", "\"U8\"", "[1]", "[1,2]")), "01"), "hole"},
@@ -104,10 +105,10 @@ std::vector<BadFile> bad_files() {
       {"1e30 offset", one(entry("a", "\"F32\"", "[1]", "[0,1e30]")), "whole number"},
       {"three offsets", one(entry("a", "\"F32\"", "[1]", "[0,2,4]")), "two numbers"},
       {"offset past the end", one(entry("a", "\"F32\"", "[2]", "[0,8]")), "cut off"},
-      {"shape product wraps to 0",
-       one(entry("a", "\"F32\"", "[4294967296,4294967296]", "[0,0]")), "too large"},
-      {"shape times dtype overflows",
-       one(entry("a", "\"F64\"", "[4611686018427387904]", "[0,0]")), "too large"},
+      {"shape product wraps to 0", one(entry("a", "\"F32\"", "[4294967296,4294967296]", "[0,0]")),
+       "too large"},
+      {"shape times dtype overflows", one(entry("a", "\"F64\"", "[4611686018427387904]", "[0,0]")),
+       "too large"},
       {"dimension above 2^63", one(entry("a", "\"U8\"", "[18446744073709551615]", "[0,4]")),
        "impossible shape"},
       {"size mismatch", one(entry("a", "\"F32\"", "[2]", "[0,4]")), "need 8"},
@@ -116,12 +117,13 @@ std::vector<BadFile> bad_files() {
       {"shape a number", one(entry("a", "\"F32\"", "1", "[0,4]")), "no list"},
       {"negative dimension", one(entry("a", "\"F32\"", "[-1]", "[0,4]")), "not negative"},
       {"entry a list", one("\"a\":[]"), "exactly"},
-      {"entry with more", one("\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4],\"x\":1}"),
-       "exactly"},
+      {"entry with more",
+       one("\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4],\"x\":1}"), "exactly"},
       {"metadata a list", one("\"__metadata__\":[]," + ok), "texts"},
       {"metadata of numbers", one("\"__metadata__\":{\"a\":1}," + ok), "must be a text"},
       {"a million tensors of nothing", file_of(many + "}", ""), "more than"},
-      {"Git-LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"},
+      {"Git-LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+       "Git LFS pointer"},
       {"HTML page", "<!DOCTYPE html><html></html>", "web page"},
   };
 }
@@ -130,16 +132,15 @@ TEST(Safetensors, RefusesEveryUnsoundFileAndNamesIt) {
   ASSERT_GT(bad_files().size(), 30u);
   for (const BadFile& row : bad_files()) {
     SCOPED_TRACE(row.name);
-    const Error error =
-        expect_error(ErrorCode::kBadModel, [&] { parse_safetensors(row.bytes, "dir/f.safetensors"); });
+    const Error error = expect_error(ErrorCode::kBadModel,
+                                     [&] { parse_safetensors(row.bytes, "dir/f.safetensors"); });
     EXPECT_NE(error.place().find("f.safetensors"), std::string::npos) << error.place();
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.reason();
   }
 }
 
 TEST(Safetensors, EveryTruncationIsAnError) {
-  const std::string whole =
-      file_of(braces(entry("a", "\"F32\"", "[1]", "[0,4]")), "0123");
+  const std::string whole = file_of(braces(entry("a", "\"F32\"", "[1]", "[0,4]")), "0123");
   EXPECT_EQ(parse_safetensors(whole, "f").tensors.size(), 1u);
   for (size_t size = 0; size < whole.size(); ++size) {
     expect_error(ErrorCode::kBadModel, [&] { parse_safetensors(whole.substr(0, size), "f"); });

@@ -71,8 +71,9 @@ TEST(EventWriter, GoesOnFromAnOffset) {
 TEST(EventWriter, AFileThatIsTooShortIsNotContinued) {
   TemporaryDirectory directory;
   std::ofstream(directory / "f") << "1234";
-  EXPECT_EQ(expect_error(ErrorCode::kBadData, [&] { EventWriter::reopen(directory / "f", 5); }).place(),
-            (directory / "f").string());
+  EXPECT_EQ(
+      expect_error(ErrorCode::kBadData, [&] { EventWriter::reopen(directory / "f", 5); }).place(),
+      (directory / "f").string());
   EXPECT_EQ(read_file(directory / "f"), "1234");
   expect_error(ErrorCode::kIo, [&] { EventWriter::reopen(directory / "none", 0); });
 }

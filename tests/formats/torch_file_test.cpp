@@ -29,8 +29,8 @@ Bytes storage(const Bytes& key, int count) {
          small(count) + "tQ";
 }
 Bytes tensor(const Bytes& store, int offset, const Bytes& shape, const Bytes& stride) {
-  return global("torch._utils", "_rebuild_tensor_v2") + "(" + store + small(offset) + shape + stride +
-         "\x89" + global("collections", "OrderedDict") + ")RtR";
+  return global("torch._utils", "_rebuild_tensor_v2") + "(" + store + small(offset) + shape +
+         stride + "\x89" + global("collections", "OrderedDict") + ")RtR";
 }
 Bytes tuple(std::initializer_list<int> values) {
   Bytes out = "(";
@@ -64,8 +64,8 @@ TEST(TorchFile, EveryValueReadsBackAsItWasWritten) {
   const std::string floats(24, 'f');
   TorchDict inner;
   inner.add(int64_t{0}, 1.5);
-  inner.add("文", TorchList{true, false, TorchValue(), "", -1, 255, 256, 70000,
-                                          INT64_MIN, INT64_MAX});
+  inner.add("文",
+            TorchList{true, false, TorchValue(), "", -1, 255, 256, 70000, INT64_MIN, INT64_MAX});
   TorchDict dict;
   dict.add("inner", inner);
   dict.add("tuple", TorchTuple{{0.9, 0.999}});
@@ -73,8 +73,8 @@ TEST(TorchFile, EveryValueReadsBackAsItWasWritten) {
   dict.add("bytes", TorchBytes{std::string("\0\xff\x80z", 4)});
   dict.add("scalar", TorchTensor{StoredType::kF32, {}, std::string_view(floats).substr(0, 4)});
   dict.add("none", TorchTensor{StoredType::kI64, {0, 2}, {}});
-  dict.add("part", TorchTensor{StoredType::kF32, {2, 2},
-                                              std::string_view(floats).substr(8), floats});
+  dict.add("part",
+           TorchTensor{StoredType::kF32, {2, 2}, std::string_view(floats).substr(8), floats});
   write_torch_file(directory / "state.pt", dict);
   const TorchFile file(directory / "state.pt");
   const TorchValue& root = file.root();
@@ -101,9 +101,11 @@ TEST(TorchFile, TensorsOfOneStorageShareItInTheFile) {
   const std::string big(400'000, 'x');
   TorchList list;
   for (int i = 0; i < 10; ++i) {
-    list.push_back(TorchTensor{StoredType::kF32, {10'000},
-                               std::string_view(big).substr(static_cast<size_t>(i) * 40'000, 40'000),
-                               big});
+    list.push_back(
+        TorchTensor{StoredType::kF32,
+                    {10'000},
+                    std::string_view(big).substr(static_cast<size_t>(i) * 40'000, 40'000),
+                    big});
   }
   write_torch_file(directory / "f.pt", list);
   EXPECT_LT(fs::file_size(directory / "f.pt"), 410'000u);
@@ -210,8 +212,8 @@ std::vector<BadPickle> bad_pickles() {
        "beyond its storage"},
       {"stride beyond the storage", tensor(storage("0", 4), 0, tuple({2, 2}), tuple({3, 1})),
        "beyond its storage"},
-      {"negative stride",
-       tensor(storage("0", 4), 3, tuple({2}), "(J\xff\xff\xff\xfft"), "negative"},
+      {"negative stride", tensor(storage("0", 4), 3, tuple({2}), "(J\xff\xff\xff\xfft"),
+       "negative"},
       {"shape and stride of other lengths", tensor(storage("0", 4), 0, tuple({2, 2}), tuple({1})),
        "disagree"},
       {"expanded to 2^60",
@@ -220,7 +222,8 @@ std::vector<BadPickle> bad_pickles() {
       {"shape that overflows",
        tensor(storage("0", 4), 0,
               "(\x8a\x08" + Bytes("\0\0\0\0\0\0\0\x10", 8) + "\x8a\x08" +
-                  Bytes("\0\0\0\0\0\0\0\x10", 8) + "t", tuple({0, 0})),
+                  Bytes("\0\0\0\0\0\0\0\x10", 8) + "t",
+              tuple({0, 0})),
        "too large"},
       {"protocol 0", "\x80" + Bytes(1, '\0') + "N", "protocol 0"},
       {"protocol 9", "\x80\x09N", "protocol 9"},
@@ -236,9 +239,9 @@ TEST(TorchFile, RefusesEveryHostilePickle) {
 }
 
 TEST(TorchFile, EveryTruncationAndFlippedByteIsRefusedOrHarmless) {
-  const Bytes whole = archive(pickle("}" + text("a") +
-                                     tensor(storage("0", 2), 0, tuple({2}), tuple({1})) + "s"),
-                              {{"data/0", "aaaabbbb"}});
+  const Bytes whole =
+      archive(pickle("}" + text("a") + tensor(storage("0", 2), 0, tuple({2}), tuple({1})) + "s"),
+              {{"data/0", "aaaabbbb"}});
   const std::string wanted = "aaaabbbb";
   ASSERT_EQ(parse_torch_file(whole, "f").find("a")->get_if<TorchTensor>()->bytes, wanted);
   for (size_t size = 0; size < whole.size(); ++size) {

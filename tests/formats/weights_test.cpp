@@ -36,7 +36,8 @@ TEST(WeightFiles, ReadsShards) {
   TemporaryDirectory directory;
   write_safetensors(directory / "one.safetensors", {tensor("a", "12"), tensor("b", "3")});
   write_safetensors(directory / "two.safetensors", {tensor("c", "4")});
-  write_index(directory, R"({"a": "one.safetensors", "b": "one.safetensors", "c": "two.safetensors"})");
+  write_index(directory,
+              R"({"a": "one.safetensors", "b": "one.safetensors", "c": "two.safetensors"})");
   WeightFiles weights(directory.path());
   const WeightFiles moved = std::move(weights);
   EXPECT_EQ(moved.tensors().size(), 3u);

@@ -2,14 +2,14 @@
 // A hub of one repository, org/name, on this machine: a server that lists and names its files, and
 // a second one that stores the large ones. Tests change the files, or put a reply of their own in
 // the place of any.
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "hub/stand_in_server.h"
 #include "spanforge/base/file.h"
@@ -85,11 +85,11 @@ class HubFixture : public ::testing::Test {
     const std::string range = request.header("range");
     if (range.empty()) return {200, {}, body};
     const size_t from = std::stoul(range.substr(range.find('=') + 1));
-    return {206,
-            {{"Content-Range", "bytes " + std::to_string(from) + "-" +
-                                   std::to_string(body.size() - 1) + "/" +
-                                   std::to_string(body.size())}},
-            body.substr(from)};
+    return {
+        206,
+        {{"Content-Range", "bytes " + std::to_string(from) + "-" + std::to_string(body.size() - 1) +
+                               "/" + std::to_string(body.size())}},
+        body.substr(from)};
   }
 
   fs::path repository() const { return options_.cache / "models--org--name"; }

@@ -22,7 +22,8 @@ TEST_F(HostileHubTest, RefusesAnotherRangeThanAskedFor) {
     if (request.header("range").empty()) return HttpReply{200, {}, body, 1000};
     return HttpReply{206, {{"Content-Range", "bytes 5-299999/300000"}}, body.substr(5)};
   };
-  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("another range"), std::string::npos) << error.what();
 }
 
@@ -30,7 +31,8 @@ TEST_F(HostileHubTest, ThrowsAwayAFileOfTheWrongHash) {
   storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
     return HttpReply{200, {}, std::string(300'000, 'x')};
   };
-  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("hash"), std::string::npos) << error.what();
   EXPECT_FALSE(fs::exists(blob("model.safetensors")));
   EXPECT_FALSE(fs::exists(blob("model.safetensors").string() + ".incomplete"));
@@ -43,7 +45,8 @@ TEST_F(HostileHubTest, SmallFilesAreCheckedByGitsHash) {
     if (request.method != "GET" || !request.path.ends_with("vocab.txt")) return std::nullopt;
     return HttpReply{200, {{"X-Repo-Commit", kCommit}}, "[PAD]\n[UNX]\n"};
   };
-  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.place().find("vocab.txt"), std::string::npos) << error.what();
 }
 
@@ -51,11 +54,13 @@ TEST_F(HostileHubTest, ABodyLongerThanAnnouncedIsRefused) {
   storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
     return HttpReply{200, {}, files_["model.safetensors"] + "more"};
   };
-  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("more than"), std::string::npos) << error.what();
 }
 
-// Bodies whose length is told wrongly, twice, or in two ways: what is kept has its hash, or nothing is.
+// Bodies whose length is told wrongly, twice, or in two ways: what is kept has its hash, or nothing
+// is.
 TEST_F(HostileHubTest, LengthsThatAreNoneDoNoHarm) {
   const std::string weights = files_["model.safetensors"];
   const std::string size = std::to_string(weights.size());
@@ -77,9 +82,13 @@ TEST_F(HostileHubTest, LengthsThatAreNoneDoNoHarm) {
       {"a shorter length with chunks", chunked + "Content-Length: 3\r\n", chunk, true},
       {"a longer length with chunks", "Content-Length: 999999\r\n" + chunked, chunk, true},
       {"two lengths, the first right",
-       "Content-Length: " + size + "\r\nContent-Length: 7\r\n", weights, {}},
+       "Content-Length: " + size + "\r\nContent-Length: 7\r\n",
+       weights,
+       {}},
       {"two lengths, the second right",
-       "Content-Length: 7\r\nContent-Length: " + size + "\r\n", weights, {}},
+       "Content-Length: 7\r\nContent-Length: " + size + "\r\n",
+       weights,
+       {}},
       {"a negative length", "Content-Length: -1\r\n", weights, false},
       {"a length of no end", "Content-Length: 99999999999999999999999\r\n", weights, true},
   };
@@ -109,7 +118,8 @@ TEST_F(HostileHubTest, RedirectsWithoutEndAreRefused) {
   hook_ = [](const HttpRequest& request) {
     return HttpReply{307, {{"Location", request.path + "x"}}, ""};
   };
-  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("redirects without end"), std::string::npos) << error.what();
   EXPECT_LE(server_.requests().size(), 12u);
 }
@@ -118,12 +128,14 @@ TEST_F(HostileHubTest, StorageThatRedirectsWithoutEndIsRefused) {
   storage_hook_ = [&](const HttpRequest& request) -> std::optional<HttpReply> {
     return HttpReply{302, {{"Location", storage_.url() + request.path}}, ""};
   };
-  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("redirects without end"), std::string::npos) << error.what();
 }
 
 TEST_F(HostileHubTest, ARedirectToAFileOfThisMachineIsRefused) {
-  for (const std::string target : {"file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/"}) {
+  for (const std::string target :
+       {"file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/"}) {
     SCOPED_TRACE(target);
     storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
       return HttpReply{302, {{"Location", target}}, ""};
@@ -137,10 +149,13 @@ TEST_F(HostileHubTest, ARedirectToAFileOfThisMachineIsRefused) {
 TEST_F(HostileHubTest, AHubThatRedirectsToAFileIsRefused) {
   hook_ = [](const HttpRequest& request) -> std::optional<HttpReply> {
     if (request.method != "HEAD") return std::nullopt;
-    return HttpReply{302, {{"Location", "file:///etc/passwd"}, {"ETag", "\"abc\""},
-                           {"X-Repo-Commit", kCommit}}, ""};
+    return HttpReply{
+        302,
+        {{"Location", "file:///etc/passwd"}, {"ETag", "\"abc\""}, {"X-Repo-Commit", kCommit}},
+        ""};
   };
-  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("no http or https"), std::string::npos) << error.what();
 }
 
@@ -149,14 +164,16 @@ TEST_F(HostileHubTest, AnEtagThatIsAPathIsRefused) {
     if (request.method != "HEAD") return std::nullopt;
     return HttpReply{200, {{"ETag", "\"../../../evil\""}, {"X-Repo-Commit", kCommit}}, ""};
   };
-  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("ETag"), std::string::npos) << error.what();
 }
 
 TEST_F(HostileHubTest, ShardsThatLeaveTheRepositoryAreRefused) {
   files_.erase("model.safetensors");
   files_["model.safetensors.index.json"] = R"({"weight_map": {"a": "../../../evil"}})";
-  const Error error = expect_error(ErrorCode::kBadModel, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kBadModel, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.place().find("index.json"), std::string::npos) << error.what();
 }
 
@@ -202,7 +219,8 @@ TEST_F(HostileHubTest, HostileNamesOfShardsAreRefused) {
 TEST_F(HostileHubTest, PercentSignsInANameMeanThemselves) {
   files_.erase("model.safetensors");
   files_["model.safetensors.index.json"] = R"({"weight_map": {"a": "%2e%2e%2fevil"}})";
-  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.place().find("%252e%252e%252fevil"), std::string::npos) << error.what();
   expect_nothing_else();
 }

@@ -26,9 +26,11 @@ class HubTest : public testing::HubFixture {};
 TEST_F(HubTest, AnotherFrameworksWeightsAreNamed) {
   files_["tf_model.h5"] = std::string(2000, 't');
   files_.erase("model.safetensors");
-  const Error error = expect_error(ErrorCode::kBadModel, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kBadModel, [&] { resolve_model("org/name", options_); });
   EXPECT_EQ(error.place(), "org/name");
-  EXPECT_NE(error.reason().find("tf_model.h5, TensorFlow weights"), std::string::npos) << error.what();
+  EXPECT_NE(error.reason().find("tf_model.h5, TensorFlow weights"), std::string::npos)
+      << error.what();
 }
 
 TEST_F(HubTest, FetchesWhatAModelNeedsIntoTheCache) {
@@ -84,7 +86,8 @@ TEST_F(HubTest, FetchesTheFilesOfATokenizerOfTwo) {
   options_.offline = true;
   EXPECT_EQ(resolve_model("org/name", options_), snapshot);
   fs::remove(snapshot / "merges.txt");
-  const Error error = expect_error(ErrorCode::kCacheMiss, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kCacheMiss, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("vocab.json with merges.txt"), std::string::npos) << error.what();
 }
 
@@ -116,7 +119,8 @@ TEST_F(HubTest, ContinuesADownloadThatBrokeOff) {
     EXPECT_EQ(request.header("range").empty(), cuts == 1);
     const std::string& body = files_["model.safetensors"];
     if (cuts == 1) return HttpReply{200, {}, body, 100'000};
-    return HttpReply{206, {{"Content-Range", "bytes 100000-299999/300000"}}, body.substr(100'000), 50'000};
+    return HttpReply{
+        206, {{"Content-Range", "bytes 100000-299999/300000"}}, body.substr(100'000), 50'000};
   };
   expect_whole(resolve_model("org/name", options_));
   EXPECT_EQ(storage_.requests().at(2).header("range"), "bytes=150000-");
@@ -132,7 +136,9 @@ TEST_F(HubTest, ContinuesWhatAnEarlierProcessLeft) {
 
 TEST_F(HubTest, StartsAgainWhenTheServerIgnoresTheRange) {
   storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
-    return HttpReply{200, {}, files_["model.safetensors"],
+    return HttpReply{200,
+                     {},
+                     files_["model.safetensors"],
                      storage_.requests().size() == 1 ? std::optional<size_t>(1000) : std::nullopt};
   };
   expect_whole(resolve_model("org/name", options_));
@@ -142,7 +148,8 @@ TEST_F(HubTest, GivesUpOnAServerThatAlwaysBreaksOff) {
   storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
     return HttpReply{503, {}, "later"};
   };
-  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("run again to continue"), std::string::npos) << error.what();
   EXPECT_EQ(storage_.requests().size(), 5u);
 }
@@ -161,7 +168,8 @@ TEST_F(HubTest, TheTokenGoesToTheHubOnly) {
 TEST_F(HubTest, NoAccessIsExplained) {
   hook_ = [](const HttpRequest&) { return HttpReply{401, {{"X-Error-Code", "RepoNotFound"}}, ""}; };
   options_.token = "";
-  const Error error = expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
+  const Error error =
+      expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
   EXPECT_NE(error.reason().find("401"), std::string::npos) << error.what();
   EXPECT_NE(error.reason().find("HF_TOKEN"), std::string::npos) << error.what();
 }
@@ -316,9 +324,9 @@ TEST(HubId, SplitsTheRevision) {
 }
 
 TEST(HubId, RefusesWhatIsNone) {
-  for (const char* bad : {"", "a/b/c", "/a", "a/", "../x", "a/..", "a--b", ".a", "a.", "-a", "a b",
-                          "a@", "a@../b", "a@/x", "a@x/", "./out/model", "/no/such/dir", "a\nb",
-                          "a@b\\c", "文/x"}) {
+  for (const char* bad : {"",     "a/b/c",       "/a",           "a/",   "../x",   "a/..",   "a--b",
+                          ".a",   "a.",          "-a",           "a b",  "a@",     "a@../b", "a@/x",
+                          "a@x/", "./out/model", "/no/such/dir", "a\nb", "a@b\\c", "文/x"}) {
     SCOPED_TRACE(bad);
     expect_error(ErrorCode::kUsage, [&] { parse_hub_id(bad); });
   }

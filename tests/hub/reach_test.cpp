@@ -1,6 +1,7 @@
 // What lies between people and the hub: each line names what failed and the setting that helps.
-#include <gtest/gtest.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 #include "hub/fixture.h"
 #include "hub/tls_server.h"
@@ -25,7 +26,8 @@ class ReachTest : public testing::HubFixture {
   std::string line(ErrorCode code, std::initializer_list<const char*> says) {
     const Error error = expect_error(code, [&] { resolve_model("org/name", options_); });
     const std::string text = error.what();
-    for (const char* part : says) EXPECT_NE(text.find(part), std::string::npos) << part << ": " << text;
+    for (const char* part : says)
+      EXPECT_NE(text.find(part), std::string::npos) << part << ": " << text;
     EXPECT_EQ(text.find('\n'), std::string::npos);
     for (const char* secret : {"hf_secret", "s3cret"}) {
       EXPECT_EQ(text.find(secret), std::string::npos) << text;
@@ -39,9 +41,10 @@ class ReachTest : public testing::HubFixture {
 
 TEST_F(ReachTest, AnUnreachableHubNamesTheSettings) {
   options_.endpoint = "http://127.0.0.1:1";
-  line(ErrorCode::kNetwork, {"http://127.0.0.1:1/", "nobody takes the connection", "org/name",
-                             "HF_ENDPOINT", "https://hf-mirror.com", "https_proxy", "HF_HUB_OFFLINE=1",
-                             "HF_HOME", "HF_HUB_CACHE", "HF_TOKEN", "download --help"});
+  line(ErrorCode::kNetwork,
+       {"http://127.0.0.1:1/", "nobody takes the connection", "org/name", "HF_ENDPOINT",
+        "https://hf-mirror.com", "https_proxy", "HF_HUB_OFFLINE=1", "HF_HOME", "HF_HUB_CACHE",
+        "HF_TOKEN", "download --help"});
   options_.endpoint = "http://" + kNoHost;
   line(ErrorCode::kNetwork, {kNoHost.c_str(), "DNS"});
 }
@@ -95,7 +98,8 @@ TEST_F(ReachTest, ASilentServerIsTold) {
 
 TEST_F(ReachTest, AProxyThatIsNotThereIsNamed) {
   options_.network.http_proxy = "http://someone:s3cret@127.0.0.1:1";
-  line(ErrorCode::kNetwork, {"the proxy http://127.0.0.1:1 takes no connection", "http_proxy right?"});
+  line(ErrorCode::kNetwork,
+       {"the proxy http://127.0.0.1:1 takes no connection", "http_proxy right?"});
   options_.network.http_proxy = "http://" + kNoHost + ":80";
   line(ErrorCode::kNetwork, {kNoHost.c_str(), "name of the proxy"});
   options_.network.no_proxy = "localhost, 127.0.0.1";
@@ -165,8 +169,9 @@ TEST_F(ReachTest, ALoginPageLeavesTheCacheToAnswer) {
 }
 
 TEST_F(ReachTest, FilesThatArriveAsSomethingElseAreThrownAway) {
-  for (const std::string body : {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
-                                 "<html>blocked</html>"}) {
+  for (const std::string body :
+       {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+        "<html>blocked</html>"}) {
     hook_ = [&](const HttpRequest& request) -> std::optional<HttpReply> {
       if (!request.path.ends_with("/config.json")) return std::nullopt;
       return HttpReply{200, {{"ETag", "\"mirrors-own\""}, {"X-Repo-Commit", kCommit}}, body};
@@ -178,7 +183,7 @@ TEST_F(ReachTest, FilesThatArriveAsSomethingElseAreThrownAway) {
 
 TEST_F(ReachTest, NoAccessSaysWhatToDo) {
   answer_all({403, {{"X-Error-Code", "GatedRepo"}}, ""});
-  line(ErrorCode::kNetwork, {"gated", "ask for it at " });
+  line(ErrorCode::kNetwork, {"gated", "ask for it at "});
   options_.token = "";
   line(ErrorCode::kNetwork, {"gated", "HF_TOKEN"});
   answer_all({401, {{"X-Error-Code", "RepoNotFound"}}, ""});
@@ -272,7 +277,8 @@ TEST_F(ReachTest, AnUpdateThatFailsLeavesTheOldVersion) {
   const std::string newer(40, 'd');
   hook_ = [&](const HttpRequest& request) -> std::optional<HttpReply> {
     if (!request.path.starts_with("/api")) return HttpReply{404, {}, ""};
-    return HttpReply{200, {}, R"({"sha": ")" + newer + R"(", "siblings": [{"rfilename": "config.json"}]})"};
+    return HttpReply{
+        200, {}, R"({"sha": ")" + newer + R"(", "siblings": [{"rfilename": "config.json"}]})"};
   };
   line(ErrorCode::kNetwork, {"config.json"});
   options_.offline = true;

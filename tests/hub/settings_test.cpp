@@ -1,7 +1,7 @@
 // What people write into the hub's settings.
-#include <gtest/gtest.h>
-
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "hub/environment.h"
 #include "spanforge/base/file.h"
@@ -30,8 +30,7 @@ TEST(HubSettings, EndpointsAreTakenAsPeopleWriteThem) {
                          Row{"https:/hf-mirror.com", "https://hf-mirror.com"},
                          Row{"127.0.0.1:8080", "https://127.0.0.1:8080"},
                          Row{"http://mirror:8080/hf/", "http://mirror:8080/hf"},
-                         Row{"", "https://huggingface.co"},
-                         Row{" ", "https://huggingface.co"}}) {
+                         Row{"", "https://huggingface.co"}, Row{" ", "https://huggingface.co"}}) {
     SCOPED_TRACE(row.written);
     environment.set("HF_ENDPOINT", row.written);
     EXPECT_EQ(hub_options_from_environment().endpoint, row.endpoint);
@@ -44,16 +43,15 @@ TEST(HubSettings, WhatMeansNothingIsRefusedByItsName) {
   struct Row {
     const char *name, *value, *says;
   };
-  for (const Row& row :
-       {Row{"HF_ENDPOINT", "htps://hf-mirror.com", "hf-mirror.com"},
-        Row{"HF_ENDPOINT", "https://", "no hub's address"},
-        Row{"HF_ENDPOINT", "https://hf mirror.com", "no hub's address"},
-        Row{"HF_ENDPOINT", "https://hf-mirror.com/?a=b", "no hub's address"},
-        Row{"HF_TOKEN", "hf_a hf_b", "no token has"},
-        Row{"HF_HUB_DOWNLOAD_TIMEOUT", "10s", "seconds"},
-        Row{"HF_HUB_ETAG_TIMEOUT", "-1", "seconds"},
-        Row{"https_proxy", "ftp://proxy:3128", "http://[NAME:PASSWORD@]HOST:PORT"},
-        Row{"ALL_PROXY", "http://proxy:port", "HOST:PORT"}}) {
+  for (const Row& row : {Row{"HF_ENDPOINT", "htps://hf-mirror.com", "hf-mirror.com"},
+                         Row{"HF_ENDPOINT", "https://", "no hub's address"},
+                         Row{"HF_ENDPOINT", "https://hf mirror.com", "no hub's address"},
+                         Row{"HF_ENDPOINT", "https://hf-mirror.com/?a=b", "no hub's address"},
+                         Row{"HF_TOKEN", "hf_a hf_b", "no token has"},
+                         Row{"HF_HUB_DOWNLOAD_TIMEOUT", "10s", "seconds"},
+                         Row{"HF_HUB_ETAG_TIMEOUT", "-1", "seconds"},
+                         Row{"https_proxy", "ftp://proxy:3128", "http://[NAME:PASSWORD@]HOST:PORT"},
+                         Row{"ALL_PROXY", "http://proxy:port", "HOST:PORT"}}) {
     SCOPED_TRACE(std::string(row.name) + "=" + row.value);
     Environment environment;
     environment.set(row.name, row.value);
@@ -107,11 +105,11 @@ TEST(HubSettings, PathsMayHoldWhatNoShellHasExpanded) {
   struct Row {
     std::string written, cache;
   };
-  for (const Row& row : {Row{"~/hf", "/home/someone/hf/hub"}, Row{"$HOME/hf", "/home/someone/hf/hub"},
-                         Row{"\"${HOME}/hf\"", "/home/someone/hf/hub"},
-                         Row{"/a$NO_SUCH_VARIABLE/b", "/a$NO_SUCH_VARIABLE/b/hub"},
-                         Row{"/a${HOME", "/a${HOME/hub"}, Row{"/a$", "/a$/hub"},
-                         Row{"/data/hf ", "/data/hf/hub"}}) {
+  for (const Row& row :
+       {Row{"~/hf", "/home/someone/hf/hub"}, Row{"$HOME/hf", "/home/someone/hf/hub"},
+        Row{"\"${HOME}/hf\"", "/home/someone/hf/hub"},
+        Row{"/a$NO_SUCH_VARIABLE/b", "/a$NO_SUCH_VARIABLE/b/hub"}, Row{"/a${HOME", "/a${HOME/hub"},
+        Row{"/a$", "/a$/hub"}, Row{"/data/hf ", "/data/hf/hub"}}) {
     SCOPED_TRACE(row.written);
     environment.set("HF_HOME", row.written);
     EXPECT_EQ(hub_options_from_environment().cache, row.cache);
@@ -126,13 +124,13 @@ TEST(HubSettings, ProxiesHaveASchemeAndItsPort) {
   struct Row {
     std::string written, proxy;
   };
-  for (const Row& row : {Row{"127.0.0.1:7890", "http://127.0.0.1:7890"},
-                         Row{"http://proxy", "http://proxy:80"},
-                         Row{"http://proxy:3128/", "http://proxy:3128"},
-                         Row{" 'https://proxy'", "https://proxy:443"},
-                         Row{"socks5h://127.0.0.1:1080", "socks5h://127.0.0.1:1080"},
-                         Row{"socks://127.0.0.1:1080/", "socks5h://127.0.0.1:1080"},
-                         Row{"http://a:b@proxy:1", "http://a:b@proxy:1"}}) {
+  for (const Row& row :
+       {Row{"127.0.0.1:7890", "http://127.0.0.1:7890"}, Row{"http://proxy", "http://proxy:80"},
+        Row{"http://proxy:3128/", "http://proxy:3128"},
+        Row{" 'https://proxy'", "https://proxy:443"},
+        Row{"socks5h://127.0.0.1:1080", "socks5h://127.0.0.1:1080"},
+        Row{"socks://127.0.0.1:1080/", "socks5h://127.0.0.1:1080"},
+        Row{"http://a:b@proxy:1", "http://a:b@proxy:1"}}) {
     SCOPED_TRACE(row.written);
     Environment environment;
     environment.set("HTTPS_PROXY", row.written);
@@ -181,7 +179,8 @@ TEST(HubId, AddressesOfPagesAreIds) {
         Row{"https://huggingface.co/org/name/", "org/name", "main"},
         Row{"https://huggingface.co/org/name/tree/v2", "org/name", "v2"},
         Row{"https://huggingface.co/org/name/blob/main/config.json", "org/name", "main"},
-        Row{"https://hf-mirror.com/org/name/resolve/main/a/b.json?download=true", "org/name", "main"},
+        Row{"https://hf-mirror.com/org/name/resolve/main/a/b.json?download=true", "org/name",
+            "main"},
         Row{"huggingface.co/org/name", "org/name", "main"},
         Row{"hf.co/org/name#usage", "org/name", "main"},
         Row{"http://mirror:8080/hf/org/name", "org/name", "main"},

@@ -100,7 +100,8 @@ void StandInServer::answer(int connection) {
   HttpReply reply = handler_(request);
   if (!reply.raw.empty()) return send_all(connection, reply.raw);
   reply.headers.try_emplace("Content-Length", std::to_string(reply.body.size()));
-  std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " Answer\r\nConnection: close\r\n";
+  std::string head =
+      "HTTP/1.1 " + std::to_string(reply.status) + " Answer\r\nConnection: close\r\n";
   for (const auto& [name, value] : reply.headers) head += name + ": " + value + "\r\n";
   send_all(connection, head + "\r\n");
   if (request.method == "HEAD") return;

@@ -2,11 +2,11 @@
 // A TLS server on loopback with a certificate of its own making, which nobody vouches for. It
 // answers each request with 404.
 
-#include <openssl/ssl.h>
-
 #include <atomic>
 #include <string>
 #include <thread>
+
+#include <openssl/ssl.h>
 
 namespace spanforge::testing {
 

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "support/testing.h"
 
 namespace spanforge {
@@ -162,8 +161,8 @@ TEST(Pipeline, AnswersTheOthersBesideQuestionsThatCannotBeAsked) {
     if (questions[i].id == "x") {
       ASSERT_TRUE(results[i].error);
       EXPECT_TRUE(results[i].answers.empty());
-      const Error alone = testing::expect_error(ErrorCode::kUsage,
-                                                [&] { pipeline.answer({questions[i]}); });
+      const Error alone =
+          testing::expect_error(ErrorCode::kUsage, [&] { pipeline.answer({questions[i]}); });
       EXPECT_EQ(results[i].error->reason(), alone.reason());
     } else {
       EXPECT_FALSE(results[i].error);

@@ -1,14 +1,15 @@
 // Work grows with the size of what a stranger sends, not with its square: each parser and the
 // tokenizer on texts made to be costly, at one size and at twice that size. The only test that
 // looks at a clock: it counts this thread's CPU time and takes the least of several runs.
-#include <fmt/core.h>
-#include <gtest/gtest.h>
 #include <malloc.h>
 
 #include <algorithm>
 #include <ctime>
 #include <string>
 #include <unordered_set>
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
 
 #include "linear/hostile.h"
 #include "spanforge/base/threads.h"

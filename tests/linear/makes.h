@@ -28,7 +28,8 @@ Make numbered_colliding(std::string before_number, std::string before_key, std::
 // A dataset whose one long context has many questions, each with these answers.
 Make in_one_context(std::string answers);
 // The same; the context is a piece again and again, and each question's answers hold its number.
-Make numbered_in_one_context(std::string piece, std::string before_number, std::string after_number);
+Make numbered_in_one_context(std::string piece, std::string before_number,
+                             std::string after_number);
 
 std::string one_event_of_many_values(size_t size);
 

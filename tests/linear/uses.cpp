@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "linear/makes.h"
 #include "options.h"
 #include "questions.h"

@@ -1,7 +1,7 @@
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/base/utf8.h"
 #include "spanforge/metrics/cmrc2018.h"
@@ -42,8 +42,8 @@ TEST(Cmrc, F1ComesFromTheLongestRunWithoutGap) {
 }
 
 TEST(Cmrc, SkippedQuestionsCountNothing) {
-  const MetricValues scores = score_items(
-      kCmrc2018, {{"1", {"甲乙"}, "甲乙。", 0, true}, {"2", {"甲"}, "", 0, false}});
+  const MetricValues scores =
+      score_items(kCmrc2018, {{"1", {"甲乙"}, "甲乙。", 0, true}, {"2", {"甲"}, "", 0, false}});
   EXPECT_EQ(find_number(scores, "cmrc_exact"), 50.0);
   EXPECT_EQ(find_number(scores, "cmrc_f1"), 50.0);
   EXPECT_EQ(find_number(scores, "cmrc_average"), 50.0);

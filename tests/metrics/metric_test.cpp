@@ -1,9 +1,9 @@
 // The table of metrics, and the rule by which data are Chinese.
 #include "spanforge/metrics/metric.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/metrics/chinese.h"
 #include "spanforge/metrics/cmrc2018.h"
@@ -111,7 +111,8 @@ Dataset dataset_over(const std::vector<std::string>& contexts) {
 
 constexpr const char* kChinese = "阿明在2010年用iPhone拍照，地点是公园。";
 constexpr const char* kEnglish = "In 2010 Mina took a picture of 北京 in the park.";
-constexpr const char* kJapanese = "東京都は日本国の首都で、世界最大の都市圏である。";  // 15 kanji, 7 kana
+constexpr const char* kJapanese =
+    "東京都は日本国の首都で、世界最大の都市圏である。";  // 15 kanji, 7 kana
 
 TEST(Chinese, ATextIsWhatMostOfItsLettersAre) {
   struct Case {
@@ -122,8 +123,11 @@ TEST(Chinese, ATextIsWhatMostOfItsLettersAre) {
       {kChinese, true},
       {kEnglish, false},
       {kJapanese, false},
-      {"対応表：東京都庁舎建設計画案及び関連資料一覧表のすべて。", true},  // nearly no kana: not told
-      {"宫崎骏的电影《となりのトトロ》于一九八八年四月十六日在日本上映，片长八十六分钟，深受观众喜爱。", true},
+      {"対応表：東京都庁舎建設計画案及び関連資料一覧表のすべて。",
+       true},  // nearly no kana: not told
+      {"宫崎骏的电影《となりのトトロ》于一九八八年四月十六日在日本上映，片长八十六分钟，深受观众喜"
+       "爱。",
+       true},
       {"서울은 대한민국의 수도이다. 韓國", false},
       {"", false},
       {" 12,345. 。！", false},

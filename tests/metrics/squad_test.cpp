@@ -1,8 +1,8 @@
 #include "spanforge/metrics/squad.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 namespace spanforge {
 namespace {
@@ -86,7 +86,7 @@ TEST(SquadV2, ProbabilityAboveThresholdCountsAsNoAnswer) {
 TEST(SquadV2, BestThresholdWalksAscendingProbability) {
   // Right below .5, wrong above: the best threshold keeps the first two.
   const Scores scores = squad_v2({item("1", {"x"}, "x", 0.1), item("2", {"x"}, "x", 0.5),
-                                       item("3", {}, "y", 0.7), item("4", {}, "y", 0.9)});
+                                  item("3", {}, "y", 0.7), item("4", {}, "y", 0.9)});
   EXPECT_EQ(scores["best_exact"], 100.0);
   EXPECT_EQ(scores["best_exact_thresh"], 0.5);
 }

@@ -3,11 +3,11 @@
 
 #include "spanforge/model/adapter_file.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <limits>
 #include <map>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"

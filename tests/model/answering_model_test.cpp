@@ -1,10 +1,10 @@
 #include "spanforge/model/answering_model.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <functional>
+
+#include <gtest/gtest.h>
 
 #include "model_testing.h"
 #include "spanforge/base/file.h"
@@ -113,7 +113,8 @@ class AnsweringModelTest : public ::testing::Test {
   QuestionAnsweringModel model_;
 };
 
-class AnsweringFamily : public AnsweringModelTest, public ::testing::WithParamInterface<std::string> {
+class AnsweringFamily : public AnsweringModelTest,
+                        public ::testing::WithParamInterface<std::string> {
  protected:
   AnsweringFamily() : AnsweringModelTest(odd_config(GetParam())) {}
 };
@@ -146,8 +147,9 @@ TEST_F(AnsweringModelTest, WeightsCutOffInUseAreAnError) {
     const auto model = AnsweringModel::load(file.parent_path(), "m", Precision::kF32);
     logits_of(model, some_batch());
     fs::resize_file(file, fs::file_size(file) - 1);
-    EXPECT_EQ(testing::expect_error(ErrorCode::kIo, [&] { logits_of(model, some_batch()); }).place(),
-              file.string());
+    EXPECT_EQ(
+        testing::expect_error(ErrorCode::kIo, [&] { logits_of(model, some_batch()); }).place(),
+        file.string());
   }
 }
 
@@ -178,7 +180,8 @@ TEST_F(AnsweringModelTest, Int8DataAreAlignedForTheTiles) {
 TEST_F(AnsweringModelTest, DamagedInt8FilesAreRefusedInOneLine) {
   const std::string whole = read_file(int8_.path() / kInt8WeightFile);
   const auto restore = [&] { change([&](std::string& bytes) { bytes = whole; }); };
-  for (const size_t kept : {size_t{0}, size_t{4}, size_t{200}, whole.size() / 2, whole.size() - 1}) {
+  for (const size_t kept :
+       {size_t{0}, size_t{4}, size_t{200}, whole.size() / 2, whole.size() - 1}) {
     change([&](std::string& bytes) { bytes.resize(kept); });
     EXPECT_NE(refusal(), "") << kept;
     restore();

@@ -1,8 +1,8 @@
 #include "spanforge/model/config.h"
 
-#include <gtest/gtest.h>
-
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/base/json.h"
 #include "spanforge/model/encoder_spec.h"

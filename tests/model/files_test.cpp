@@ -1,7 +1,5 @@
 // Weights in and out of directories; fresh models; what loading reports.
 
-#include <gtest/gtest.h>
-
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -9,6 +7,8 @@
 #include <functional>
 #include <limits>
 #include <map>
+
+#include <gtest/gtest.h>
 
 #include "model_testing.h"
 #include "spanforge/base/file.h"
@@ -244,26 +244,27 @@ TEST(Load, APackWithoutModelTypeIsBertsWhereKeysAndNamesSaySo) {
     const auto loaded = QuestionAnsweringModel::load(directory.path(), 1, &report);
     EXPECT_EQ(copy_of(loaded.all_weights()), copy_of(model.all_weights()));
     ASSERT_EQ(report.notes.size(), 1u);
-    EXPECT_TRUE(report.notes[0].starts_with((directory / file).string() + ": has no \"model_type\""))
+    EXPECT_TRUE(
+        report.notes[0].starts_with((directory / file).string() + ": has no \"model_type\""))
         << report.notes[0];
     loaded.save(directory / "saved");
     EXPECT_EQ(ModelConfig::from_directory(directory / "saved").note(), std::nullopt);
   }
   // Names that are another family's, and none that an encoder has.
-  for (const State& other : {renamed(state, [](const std::string& name) { return "roberta." + name.substr(5); }),
-                             State{{"transformer.wte.weight", zeros(StoredType::kF32, {1})}}}) {
+  for (const State& other :
+       {renamed(state, [](const std::string& name) { return "roberta." + name.substr(5); }),
+        State{{"transformer.wte.weight", zeros(StoredType::kF32, {1})}}}) {
     TemporaryDirectory directory;
     write(directory.path(), model.config(), other);
     write_file_atomic(directory / "config.json", without_types(model.config()));
-    const Error error = expect_error(ErrorCode::kBadModel,
-                                     [&] { ModelConfig::from_directory(directory.path()); });
+    const Error error =
+        expect_error(ErrorCode::kBadModel, [&] { ModelConfig::from_directory(directory.path()); });
     EXPECT_NE(error.reason().find("\"model_type\" is missing"), std::string::npos) << error.what();
   }
 }
 
 TEST(Load, MessagesAreTransformersWords) {
-  const LoadReport report{
-      {"bert.pooler.dense.bias"}, {"qa_outputs.bias", "qa_outputs.weight"}, {}};
+  const LoadReport report{{"bert.pooler.dense.bias"}, {"qa_outputs.bias", "qa_outputs.weight"}, {}};
   const ModelConfig config = small_config();
   EXPECT_EQ(
       new_weights_message(report, config, "org/name"),

@@ -1,10 +1,10 @@
 #include "spanforge/model/parameter_table.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "model_testing.h"
 

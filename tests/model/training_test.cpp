@@ -1,10 +1,10 @@
 // The engine's passes: gradients, dropout, accumulation, precision.
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "model_testing.h"
 #include "spanforge/base/random.h"
@@ -45,7 +45,8 @@ Step train_step(QuestionAnsweringModel& model, const std::vector<PackedBatch>& b
   Step step;
   for (const PackedBatch& batch : batches) {
     std::vector<double> losses;
-    const double sum = model.forward_backward(batch, {.seeds = seeds, .window_losses = &losses}, workspace);
+    const double sum =
+        model.forward_backward(batch, {.seeds = seeds, .window_losses = &losses}, workspace);
     double total = 0;
     for (const double loss : losses) total += loss;
     EXPECT_NEAR(sum, total, 1e-9 * std::abs(sum));
@@ -63,7 +64,9 @@ void check_finite_differences(const ModelConfig& config, double tolerance,
   const PackedBatch batch = pack(random_windows(config, {11, 3, 20}, 9));
   const Step step = train_step(model, {batch});
   Workspace workspace;
-  const auto loss = [&] { return model.forward_backward(batch, {.seeds = {7, 3}, .gradient_scale = 0}, workspace); };
+  const auto loss = [&] {
+    return model.forward_backward(batch, {.seeds = {7, 3}, .gradient_scale = 0}, workspace);
+  };
   CounterStream stream(testing::test_seed());
   double scale = 0;
   int checked = 0;
@@ -153,9 +156,9 @@ TEST_P(LearningFamily, FrozenPartsLeaveTheOtherGradientsAsTheyAre) {
       EXPECT_EQ(parameter.trainable,
                 parameter.offset < static_cast<int64_t>(some.gradients.size()));
       if (!parameter.trainable) continue;
-      const Parameter& same = *std::find_if(
-          whole.parameters().begin(), whole.parameters().end(),
-          [&](const Parameter& other) { return other.name == parameter.name; });
+      const Parameter& same =
+          *std::find_if(whole.parameters().begin(), whole.parameters().end(),
+                        [&](const Parameter& other) { return other.name == parameter.name; });
       EXPECT_TRUE(std::equal(some.gradients.begin() + parameter.offset,
                              some.gradients.begin() + parameter.offset + parameter.size,
                              all.gradients.begin() + same.offset))
@@ -183,11 +186,13 @@ TEST_P(LearningFamily, GradientsSayWhenTheyAreFinal) {
   config.num_hidden_groups = 2;  // weights that are used twice are final after their first layer
   const PackedBatch batch = pack(random_windows(config, {11, 3, 20}, 9));
   for (const Learning& learning :
-       {Learning{}, Learning{.embeddings = false, .frozen_layers = {{0, 1}}}, lora({"all-linear"})}) {
+       {Learning{}, Learning{.embeddings = false, .frozen_layers = {{0, 1}}},
+        lora({"all-linear"})}) {
     QuestionAnsweringModel model = random_model(config, 5, learning);
     model.prepare_training();
     Workspace workspace;
-    model.forward_backward(batch, {.seeds = {7, 3}}, workspace);  // the last micro-batch adds to this
+    model.forward_backward(batch, {.seeds = {7, 3}},
+                           workspace);  // the last micro-batch adds to this
     const auto* const first = model.gradients(model.parameters().front()).as<float>();
     std::vector<int64_t> ends;
     std::vector<float> seen;
@@ -246,7 +251,8 @@ TEST(Backward, ScaleMultipliesGradientsButNotLosses) {
   const Step whole = train_step(model, {batch});
   model.zero_gradients();
   Workspace workspace;
-  const double loss = model.forward_backward(batch, {.seeds = {7, 3}, .gradient_scale = 0.25f}, workspace);
+  const double loss =
+      model.forward_backward(batch, {.seeds = {7, 3}, .gradient_scale = 0.25f}, workspace);
   std::vector<float> scaled = copy_of(model.all_gradients());
   for (float& g : scaled) g *= 4;
   EXPECT_LT(relative_distance(scaled, whole.gradients), 1e-6);

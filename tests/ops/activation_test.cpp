@@ -21,12 +21,10 @@ constexpr Activation kAll[] = {Activation::kGelu, Activation::kGeluTanh, Activat
 
 double reference(Activation activation, double x) {
   switch (activation) {
-    case Activation::kGelu:
-      return 0.5 * x * std::erfc(-x * M_SQRT1_2);
+    case Activation::kGelu: return 0.5 * x * std::erfc(-x * M_SQRT1_2);
     case Activation::kGeluTanh:
       return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::kRelu:
-      return x > 0 ? x : 0;
+    case Activation::kRelu: return x > 0 ? x : 0;
   }
   return 0;
 }

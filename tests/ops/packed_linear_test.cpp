@@ -1,11 +1,10 @@
 #include "spanforge/ops/packed_linear.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <random>
 
+#include <gtest/gtest.h>
 
 namespace spanforge::ops {
 namespace {
@@ -165,8 +164,7 @@ TEST(PackedLinear, Int8DoesNotSaturate) {
   const Int8Weights weights = quantize_weights(c.outputs, c.inputs, layer.reader());
   const auto packed = PackedLinear::int8(c.outputs, c.inputs, weights.packed.data(),
                                          weights.scales.data(), layer.bias_tensor(), {1.0f, 0});
-  packed(make_tensor(layer.x.data(), c.rows, c.inputs),
-         make_tensor(y.data(), c.rows, c.outputs));
+  packed(make_tensor(layer.x.data(), c.rows, c.inputs), make_tensor(y.data(), c.rows, c.outputs));
   ASSERT_EQ(y.size(), 120u);
   for (size_t i = 0; i < y.size(); ++i) {
     ASSERT_NEAR(y[i], 512.0 * 255 * 127 + layer.bias[i % c.outputs], 4.0);

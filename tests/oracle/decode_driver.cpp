@@ -54,14 +54,10 @@ spanforge::DecodedExample decode(const Json& input) {
   options.align_to_words = input.value("align_to_words", options.align_to_words);
   options.temperature = input.value("temperature", options.temperature);
   switch (options.kind) {
-    case spanforge::DecoderKind::kSpanforge:
-      return decode_spanforge(view, options);
-    case spanforge::DecoderKind::kPipeline:
-      return decode_pipeline(view, options);
-    case spanforge::DecoderKind::kRunQa:
-      return decode_run_qa(view, options);
-    case spanforge::DecoderKind::kRecipe:
-      return decode_recipe(view, options);
+    case spanforge::DecoderKind::kSpanforge: return decode_spanforge(view, options);
+    case spanforge::DecoderKind::kPipeline: return decode_pipeline(view, options);
+    case spanforge::DecoderKind::kRunQa: return decode_run_qa(view, options);
+    case spanforge::DecoderKind::kRecipe: return decode_recipe(view, options);
   }
   return {};
 }

@@ -13,7 +13,6 @@
 #include <iterator>
 #include <string>
 
-
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/json.h"
@@ -124,9 +123,9 @@ int run(const std::string& command, const std::string& a, const std::string& b) 
     std::cout << describe(TorchFile(a).root()).dump() << "\n";
   } else if (command == "describe-safetensors") {
     const SafetensorsFile file(a);
-    std::cout << Json{{"tensors", describe_tensors(file.tensors())}, {"metadata", file.metadata()}}
-                     .dump()
-              << "\n";
+    std::cout
+        << Json{{"tensors", describe_tensors(file.tensors())}, {"metadata", file.metadata()}}.dump()
+        << "\n";
   } else if (command == "describe-weights") {
     std::cout << describe_tensors(WeightFiles(a).tensors()).dump() << "\n";
   } else if (command == "rewrite-torch") {

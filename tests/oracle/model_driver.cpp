@@ -6,8 +6,8 @@
 //     config.json's).
 //   model_driver masks DIR WINDOWS.json OUT.safetensors
 //     The dropout masks of "run" with a gradients file: tensors w.n, n counting the sites that drop
-//     something in the order of the forward pass; 1 keeps. Hidden ones are [T,H], attention's [A,T,T],
-//     an adapter's those of its input.
+//     something in the order of the forward pass; 1 keeps. Hidden ones are [T,H], attention's
+//     [A,T,T], an adapter's those of its input.
 //   model_driver copy DIR OUT_DIR       loads and saves.
 //   model_driver config FILE            reads a config.json and writes it to standard output.
 
@@ -24,8 +24,8 @@
 #include "spanforge/model/dropout_plan.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/model.h"
-#include "spanforge/model/parameter_table.h"
 #include "spanforge/model/model_directory.h"
+#include "spanforge/model/parameter_table.h"
 #include "spanforge/ops/dropout_bits.h"
 
 namespace {
@@ -53,8 +53,7 @@ PackedBatch pack(const Json& windows, size_t first, size_t last) {
 struct Trained {
   explicit Trained(const std::string& name) : directory(open_model_directory(name, nullptr)) {
     if (!directory.is_adapter()) return;
-    learning.lora =
-        read_adapter_lora(directory.path, ModelConfig::from_directory(directory.base));
+    learning.lora = read_adapter_lora(directory.path, ModelConfig::from_directory(directory.base));
   }
   QuestionAnsweringModel load(LoadReport* report = nullptr) const {
     return QuestionAnsweringModel::load(directory, /*head_seed=*/1, report, learning);
@@ -106,10 +105,10 @@ void run(const std::string& directory, const std::string& windows_file, const st
     }
     if (gradients_file == nullptr) continue;
     std::vector<double> losses;
-    model.forward_backward(batch,
-                           {.gradient_scale = 1.0f / static_cast<float>(windows.size()),
-                            .window_losses = &losses},
-                           workspace);
+    model.forward_backward(
+        batch,
+        {.gradient_scale = 1.0f / static_cast<float>(windows.size()), .window_losses = &losses},
+        workspace);
     for (const double loss : losses) out["losses"].push_back(loss);
   }
   if (gradients_file != nullptr) write_gradients(model, gradients_file);
@@ -128,7 +127,8 @@ void masks(const std::string& directory, const std::string& windows_file,
   for (size_t w = 0; w < windows.size(); ++w) {
     const PackedBatch batch = pack(windows, w, w + 1);
     const std::vector<uint64_t> row_keys = dropout_row_keys(batch);
-    const DropoutPlan plan(spec, config, table.lora.dropout, combine(DropoutSeeds{}.seed, DropoutSeeds{}.step), row_keys);
+    const DropoutPlan plan(spec, config, table.lora.dropout,
+                           combine(DropoutSeeds{}.seed, DropoutSeeds{}.step), row_keys);
     const int64_t length = batch.token_count();
     int64_t count = 0;
     const auto add_mask = [&](const ops::Dropout& dropout, std::vector<int64_t> shape) {
@@ -146,11 +146,11 @@ void masks(const std::string& directory, const std::string& windows_file,
           }
         }
       }
-      tensors.push_back({.name = std::to_string(w) + "." + std::to_string(count++),
-                         .type = StoredType::kF32,
-                         .shape = std::move(shape),
-                         .bytes = {reinterpret_cast<const char*>(mask.data()),
-                                   mask.size() * sizeof(float)}});
+      tensors.push_back(
+          {.name = std::to_string(w) + "." + std::to_string(count++),
+           .type = StoredType::kF32,
+           .shape = std::move(shape),
+           .bytes = {reinterpret_cast<const char*>(mask.data()), mask.size() * sizeof(float)}});
     };
     const auto add = [&](int32_t layer, DropoutSite site, std::vector<int64_t> shape) {
       add_mask(plan.at(layer, site), std::move(shape));

@@ -1,8 +1,9 @@
 // Runs the tokenizer over JSON lines, for oracle_tokenizer.py.
 //   tokenizer_driver DIRECTORY < requests > answers
 // A request: {"text", "pair"?, "add_special_tokens"?, "max_length"?, "stride"?, "strategy"?,
-// "pad_length"?, "pad_multiple"?, "pad_left"?, "sequences"? (false: no sequence ids), "decoded"? ("plain", "whole":
-// the decoded text without and with special tokens)} -> an encoding; {"batch": [...], ...} or
+// "pad_length"?, "pad_multiple"?, "pad_left"?, "sequences"? (false: no sequence ids), "decoded"?
+// ("plain", "whole": the decoded text without and with special tokens)} -> an encoding; {"batch":
+// [...], ...} or
 // {"pairs": [[a, b], ...], ...} -> a list;
 // {"decode": [ids], "skip", "clean_up"} -> {"text"}; {"save": DIRECTORY} -> {}; {"count": text} ->
 // {"tokens"}. An error gives {"error": code, "what"}.
@@ -20,8 +21,8 @@
 namespace spanforge {
 namespace {
 
-// Encodings are written as text, not made into Json first: there are millions of them. The order of the
-// fields is that of the script, so that lines can be compared.
+// Encodings are written as text, not made into Json first: there are millions of them. The order of
+// the fields is that of the script, so that lines can be compared.
 template <class Values, class Write>
 void write_list(const Values& values, std::string& out, const Write& write) {
   out += '[';
@@ -75,7 +76,8 @@ void write_encoding(const Encoding& e, bool sequences, std::string& out) {
   out += ",\"sequence_ids\":";
   write_list(sequences ? e.sequence_ids : std::vector<int32_t>(), out, number_or_null);
   out += ",\"overflowing\":";
-  write_list(e.overflowing, out, [&](const Encoding& window) { write_encoding(window, sequences, out); });
+  write_list(e.overflowing, out,
+             [&](const Encoding& window) { write_encoding(window, sequences, out); });
   out += '}';
 }
 
@@ -144,8 +146,9 @@ std::string answer(const Tokenizer& tokenizer, const Json& request) {
   if (request.contains("decoded")) {
     out.back() = ',';
     out += "\"decoded\":";
-    write_text(tokenizer.decode(encoding.ids, request["decoded"].get<std::string>() == "plain", false),
-               out);
+    write_text(
+        tokenizer.decode(encoding.ids, request["decoded"].get<std::string>() == "plain", false),
+        out);
     out += '}';
   }
   return out;

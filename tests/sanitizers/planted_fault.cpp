@@ -62,7 +62,8 @@ void thread_race() {
   other.join();
 }
 void parallel_for_race() {
-  for (int round = 0; round < 200; ++round) {  // on a busy machine one thread may take a whole round
+  for (int round = 0; round < 200;
+       ++round) {  // on a busy machine one thread may take a whole round
     spanforge::parallel_for(1000, 1, [](int64_t) { shared += one; });
   }
 }

@@ -1,9 +1,9 @@
 #pragma once
-// Texts that all have one std::hash in libstdc++ (64 bits), to show what a table costs where keys can
-// be chosen. Its hash is MurmurHash64A with a known seed, state = (state ^ mix(block)) * m for each 8
-// bytes, and every step of it can be taken back: for any first block there is a second one that leads
-// to a given state. Blocks are tried until the second one is plain text too. A text is a row of such
-// pairs, each in one of two forms.
+// Texts that all have one std::hash in libstdc++ (64 bits), to show what a table costs where keys
+// can be chosen. Its hash is MurmurHash64A with a known seed, state = (state ^ mix(block)) * m for
+// each 8 bytes, and every step of it can be taken back: for any first block there is a second one
+// that leads to a given state. Blocks are tried until the second one is plain text too. A text is a
+// row of such pairs, each in one of two forms.
 
 #include <cstddef>
 #include <string>

@@ -1,10 +1,10 @@
 #pragma once
 // A tokenizer's fast path beside its parts, which define what the tokens are.
 
-#include <gtest/gtest.h>
-
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/text/tokenizer_impl.h"
 

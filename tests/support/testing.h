@@ -23,7 +23,7 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-std::filesystem::path source_directory();  // the checkout
+std::filesystem::path source_directory();                   // the checkout
 std::filesystem::path golden(const std::string& relative);  // tests/golden/...
 // A file of the shared data folder beside the checkout (SPANFORGE_SHARED_DATA overrides where);
 // nullopt where it is absent: then GTEST_SKIP() << kNoSharedData.

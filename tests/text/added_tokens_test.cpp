@@ -9,7 +9,8 @@ namespace {
 
 Vocabulary vocabulary_of(int64_t size) {
   Vocabulary vocabulary;
-  for (int64_t i = 0; i < size; ++i) vocabulary.add(std::string("t").append(std::to_string(i)), i, "test");
+  for (int64_t i = 0; i < size; ++i)
+    vocabulary.add(std::string("t").append(std::to_string(i)), i, "test");
   return vocabulary;
 }
 

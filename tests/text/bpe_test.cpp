@@ -1,9 +1,9 @@
 #include "spanforge/text/bpe.h"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
 
 #include "spanforge/base/json.h"
 #include "text/sample.h"
@@ -52,8 +52,9 @@ TEST(Bpe, MergesByRankThenFromTheLeft) {
 }
 
 TEST(Bpe, OfEqualMergesTheLastCounts) {
-  EXPECT_EQ(tokens_of(make({"a", "b", "c", "ab", "bc"}, {{"a", "b"}, {"b", "c"}, {"a", "b"}}), U"abc"),
-            "a:0-1 bc:1-3");
+  EXPECT_EQ(
+      tokens_of(make({"a", "b", "c", "ab", "bc"}, {{"a", "b"}, {"b", "c"}, {"a", "b"}}), U"abc"),
+      "a:0-1 bc:1-3");
 }
 
 TEST(Bpe, CharactersWithoutAToken) {
@@ -87,8 +88,8 @@ TEST(Bpe, AWholeWordMayBeTakenAsItIs) {
   EXPECT_EQ(tokens_of(make({"a", "b", "ab"}, {}, options), U"ab"), "ab:0-2");
 }
 
-// Short words are merged by looking through all neighbours, long ones with a queue. Words of 128 letters
-// are short; with a letter more that nothing is merged with they are long.
+// Short words are merged by looking through all neighbours, long ones with a queue. Words of 128
+// letters are short; with a letter more that nothing is merged with they are long.
 TEST(Bpe, LongAndShortWordsAreMergedAlike) {
   Pairs merges;
   std::vector<std::string> tokens = {"a", "b", "c", "|"};
@@ -117,8 +118,9 @@ TEST(Bpe, UnsoundMergesAreNamed) {
   }
   BpeOptions options;
   options.unk_token = "[UNK]";
-  EXPECT_NE(expect_error(ErrorCode::kBadModel, [&] { make({"a"}, {}, options); }).reason().find("[UNK]"),
-            std::string::npos);
+  EXPECT_NE(
+      expect_error(ErrorCode::kBadModel, [&] { make({"a"}, {}, options); }).reason().find("[UNK]"),
+      std::string::npos);
   options = {};
   options.continuing_subword_prefix = "##";
   expect_error(ErrorCode::kBadModel, [&] { make({"a", "b", "ab"}, {{"a", "b"}}, options); });
@@ -157,7 +159,8 @@ TEST(Bpe, UnsoundModelsOfATokenizerJsonAreNamed) {
 TEST(Bpe, BothFormsOfMergesAndAModelWithoutTypeAreRead) {
   for (const char* merges : {R"(["#version: 0.2", "a b"])", R"([["a", "b"]])"}) {
     const std::string json = fmt::format(
-        R"({{"model": {{"vocab": {{"a": 0, "b": 1, "ab": 2}}, "dropout": 0.0, "merges": {}}}}})", merges);
+        R"({{"model": {{"vocab": {{"a": 0, "b": 1, "ab": 2}}, "dropout": 0.0, "merges": {}}}}})",
+        merges);
     EXPECT_EQ(Tokenizer::from_json(json, "", "f").encode("abb").ids, (std::vector<int32_t>{2, 1}));
   }
 }

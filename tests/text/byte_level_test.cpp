@@ -2,9 +2,9 @@
 
 #include "spanforge/text/byte_level.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/base/utf8.h"
 #include "spanforge/text/gpt2_pattern.h"

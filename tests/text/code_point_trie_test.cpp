@@ -1,8 +1,8 @@
 #include "spanforge/text/code_point_trie.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/base/random.h"
 #include "support/testing.h"

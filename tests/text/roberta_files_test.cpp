@@ -1,8 +1,9 @@
-// RoBERTa's tokenizers from vocab.json and merges.txt: forms of the files, unsound ones, classes, saving.
-
-#include <gtest/gtest.h>
+// RoBERTa's tokenizers from vocab.json and merges.txt: forms of the files, unsound ones, classes,
+// saving.
 
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/base/json.h"
 #include "text/sample.h"
@@ -14,7 +15,8 @@ using testing::expect_error;
 using testing::TemporaryDirectory;
 using Files = std::map<std::string, std::string>;
 
-const char* const kVocab = R"({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 4, "b": 5, "c": 6, "ab": 7,
+const char* const kVocab =
+    R"({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 4, "b": 5, "c": 6, "ab": 7,
   "bc": 8, "<mask>": 9})";
 const char* const kMerges = "#version: 0.2\na b\nb c\n";
 
@@ -40,7 +42,8 @@ TEST(RobertaFiles, AreATokenizerWithoutATokenizerJson) {
   EXPECT_EQ(tokenizer.decode({0, 7, 6, 2}), "abc");
 }
 
-// Python reads the file as one text, splits it at line ends and leaves out the first and the last piece.
+// Python reads the file as one text, splits it at line ends and leaves out the first and the last
+// piece.
 TEST(RobertaFiles, MergesAreReadAsPythonDoes) {
   const std::pair<const char*, std::vector<int32_t>> rows[] = {
       {"#v\na b\nb c\na b\n", {0, 7, 6, 2}},  // of equal ones the first counts
@@ -52,7 +55,8 @@ TEST(RobertaFiles, MergesAreReadAsPythonDoes) {
       {"#v\na\u00a0b\n", {0, 7, 6, 2}},
       {"#v\n", {0, 4, 5, 6, 2}},
       {"", {0, 4, 5, 6, 2}}};
-  for (const auto& [merges, expected] : rows) EXPECT_EQ(ids(files(merges), "abc"), expected) << merges;
+  for (const auto& [merges, expected] : rows)
+    EXPECT_EQ(ids(files(merges), "abc"), expected) << merges;
 }
 
 TEST(RobertaFiles, UnsoundOnesAreNamed) {
@@ -83,7 +87,8 @@ TEST(RobertaFiles, UnsoundOnesAreNamed) {
       {files("#v\n", R"({"<s>": -1, "</s>": 2})"), "m/vocab.json", "-1"},
       {files("#v\n", R"({"<s>": "x", "</s>": 2})"), "m/vocab.json", "no usable id"},
       {without_merges, "m", "merges.txt is not there"},
-      {with_bert, "m", "BertTokenizer reads tokenizer.json or vocab.txt, and only vocab.json and merges.txt"},
+      {with_bert, "m",
+       "BertTokenizer reads tokenizer.json or vocab.txt, and only vocab.json and merges.txt"},
       {text_alone, "m", "name its \"tokenizer_class\""},
       {fast, "m/tokenizer_config.json", "reads tokenizer.json"},
   };
@@ -114,8 +119,9 @@ TEST(RobertaFiles, ThatDisagreeWithATokenizerJsonAreNamed) {
 
 TEST(RobertaFiles, TheClassCountsNotTheModelType) {
   // klue/roberta: the model is RoBERTa, the tokenizer BERT's.
-  Files klue = {{"vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n"},
-                {"config.json", R"({"model_type": "roberta", "tokenizer_class": "BertTokenizer"})"}};
+  Files klue = {
+      {"vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n"},
+      {"config.json", R"({"model_type": "roberta", "tokenizer_class": "BertTokenizer"})"}};
   EXPECT_EQ(ids(klue, "ab"), (std::vector<int32_t>{2, 5, 6, 3}));
   klue["config.json"] = R"({"model_type": "roberta"})";
   klue["tokenizer_config.json"] = R"({"tokenizer_class": "BertTokenizer"})";
@@ -171,7 +177,8 @@ TEST(RobertaFiles, ASavedDirectoryIsTheSameTokenizerAndKeepsTheFiles) {
     for (int i = 0; i < 100; ++i) {
       const std::string text = testing::random_text(random, random.next_below(20)) + " <mask>";
       for (const Tokenizer* other : {&all, &alone, &slow}) {
-        const Encoding one = tokenizer.encode_pair(text, " a"), two = other->encode_pair(text, " a");
+        const Encoding one = tokenizer.encode_pair(text, " a"),
+                       two = other->encode_pair(text, " a");
         ASSERT_EQ(one.ids, two.ids) << text;
         ASSERT_EQ(one.offsets, two.offsets) << text;
         ASSERT_EQ(one.type_ids, two.type_ids) << text;

@@ -27,10 +27,10 @@ TokenizerClass find(const std::string& tokenizer_config, const std::string& mode
 std::string class_is(const std::string& name) { return "{\"tokenizer_class\": \"" + name + "\"}"; }
 
 TEST(TokenizerClass, ThoseThatAreBertsAreTaken) {
-  for (const std::string name : {"BertTokenizer", "ElectraTokenizer", "MobileBertTokenizer",
-                                 "ConvBertTokenizer", "LayoutLMTokenizer", "LxmertTokenizer",
-                                 "SqueezeBertTokenizer", "RealmTokenizer",
-                                 "DPRContextEncoderTokenizer", "DPRQuestionEncoderTokenizer"}) {
+  for (const std::string name :
+       {"BertTokenizer", "ElectraTokenizer", "MobileBertTokenizer", "ConvBertTokenizer",
+        "LayoutLMTokenizer", "LxmertTokenizer", "SqueezeBertTokenizer", "RealmTokenizer",
+        "DPRContextEncoderTokenizer", "DPRQuestionEncoderTokenizer"}) {
     for (const std::string& spelt : {name, name + "Fast"}) {
       SCOPED_TRACE(spelt);
       for (const TokenizerClass& found : {find(class_is(spelt)), find("{}", class_is(spelt))}) {
@@ -139,8 +139,8 @@ TEST(TokenizerClass, TheFileAloneCountsForTheBaseClasses) {
   for (const char* name : {"PreTrainedTokenizerFast", "TokenizersBackend"}) {
     SCOPED_TRACE(name);
     EXPECT_TRUE(find(class_is(name)).is_file_alone);
-    const Error error = expect_error(ErrorCode::kBadModel,
-                                     [&] { find(class_is(name), "{}", /*has_tokenizer_json=*/false); });
+    const Error error = expect_error(
+        ErrorCode::kBadModel, [&] { find(class_is(name), "{}", /*has_tokenizer_json=*/false); });
     EXPECT_NE(error.reason().find("tokenizer.json"), std::string::npos) << error.what();
   }
 }
@@ -198,16 +198,18 @@ TEST(TokenizerClass, ATokenizersBackendIsItsFile) {
     write(directory / "m" / "tokenizer_config.json", config);
     return Tokenizer::from_directory(directory / "m").encode(text).ids;
   };
-  const std::string names = R"("backend": "tokenizers", "cls_token": "[CLS]", "sep_token": "[SEP]",)"
-                            R"( "do_lower_case": false, "is_local": true, "tokenizer_class": )";
+  const std::string names =
+      R"("backend": "tokenizers", "cls_token": "[CLS]", "sep_token": "[SEP]",)"
+      R"( "do_lower_case": false, "is_local": true, "tokenizer_class": )";
   EXPECT_EQ(ids("{" + names + "\"TokenizersBackend\"}", "AB"), (std::vector<int32_t>{2, 5, 6, 3}));
   EXPECT_EQ(ids("{" + names + "\"BertTokenizer\"}", "A"), (std::vector<int32_t>{2, 7, 3}));
-  EXPECT_EQ(ids("{\"extra_special_tokens\": [\"<x>\"], " + names + "\"TokenizersBackend\"}", "a<x>"),
-            (std::vector<int32_t>{2, 5, 8, 3}));
-  EXPECT_EQ(ids("{\"extra_special_tokens\": {\"x_token\": \"<x>\"}, " + names +
-                    "\"TokenizersBackend\"}",
-                "<x>a"),
-            (std::vector<int32_t>{2, 8, 5, 3}));
+  EXPECT_EQ(
+      ids("{\"extra_special_tokens\": [\"<x>\"], " + names + "\"TokenizersBackend\"}", "a<x>"),
+      (std::vector<int32_t>{2, 5, 8, 3}));
+  EXPECT_EQ(
+      ids("{\"extra_special_tokens\": {\"x_token\": \"<x>\"}, " + names + "\"TokenizersBackend\"}",
+          "<x>a"),
+      (std::vector<int32_t>{2, 8, 5, 3}));
 }
 
 // A pack of a cased model has no tokenizer_config.json: its capitals would be lost in silence.
@@ -217,7 +219,8 @@ TEST(TokenizerNote, NamesCapitalsThatNothingKeeps) {
   const auto note = [&] {
     return Tokenizer::from_directory(directory.path()).note().value_or("none");
   };
-  EXPECT_NE(note().find("vocab.txt: 1 of 8 tokens have capital letters"), std::string::npos) << note();
+  EXPECT_NE(note().find("vocab.txt: 1 of 8 tokens have capital letters"), std::string::npos)
+      << note();
   write(directory / "tokenizer_config.json", R"({"do_lower_case": true})");
   EXPECT_EQ(note(), "none");
   write(directory / "tokenizer_config.json", "{}");

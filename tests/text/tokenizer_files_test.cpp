@@ -232,13 +232,14 @@ TEST(TokenizerFiles, WhatIsSavedLoadsToTheSameTokenizer) {
   }
 }
 
-// As transformers: True for a vocabulary alone, False for a tokenizer.json, else what the config says.
+// As transformers: True for a vocabulary alone, False for a tokenizer.json, else what the config
+// says.
 TEST(TokenizerFiles, SpacesBeforeMarksAreCleanedUpWhereTransformersDoesSo) {
   const auto decoded = [](const Tokenizer& tokenizer) {
     return tokenizer.decode(tokenizer.encode("a' b").ids);
   };
-  const std::vector<std::string> vocabulary = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]",
-                                               "a",     "b",     "'"};
+  const std::vector<std::string> vocabulary = {"[PAD]",  "[UNK]", "[CLS]", "[SEP]",
+                                               "[MASK]", "a",     "b",     "'"};
   TemporaryDirectory directory;
   const Tokenizer original = Tokenizer::from_vocabulary(vocabulary, {}, "sample");
   EXPECT_EQ(decoded(original), "a'b");
@@ -255,7 +256,8 @@ TEST(TokenizerFiles, SpacesBeforeMarksAreCleanedUpWhereTransformersDoesSo) {
     EXPECT_EQ(decoded(Tokenizer::from_directory(directory / "m")), text);
   }
   fs::remove(directory / "m" / "tokenizer.json");
-  EXPECT_EQ(decoded(Tokenizer::from_directory(directory / "m")), "a ' b") << "the config says false";
+  EXPECT_EQ(decoded(Tokenizer::from_directory(directory / "m")), "a ' b")
+      << "the config says false";
 }
 
 TEST(TokenizerFiles, AVocabularyFileIsSavedAsItWas) {

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "spanforge/base/json.h"
 #include "spanforge/base/threads.h"
 #include "text/sample.h"
@@ -29,7 +28,8 @@ EncodeOptions options_of(const Json& request) {
   }
   if (request.contains("pad_length") || request.contains("pad_multiple")) {
     options.padding.emplace();
-    if (request.contains("pad_length")) options.padding->length = request["pad_length"].get<int32_t>();
+    if (request.contains("pad_length"))
+      options.padding->length = request["pad_length"].get<int32_t>();
     options.padding->multiple_of = request.value("pad_multiple", 0);
     if (request.value("pad_left", false)) options.padding->side = PaddingSide::kLeft;
   }
@@ -56,7 +56,8 @@ void expect_equal(const Encoding& actual, const Json& expected) {
   EXPECT_EQ(mask(actual.attention_mask), numbers(expected["attention_mask"], number));
   EXPECT_EQ(mask(actual.special_tokens_mask), numbers(expected["special_tokens_mask"], number));
   std::vector<CharSpan> offsets;
-  for (const Json& o : expected["offsets"]) offsets.push_back({o[0].get<int32_t>(), o[1].get<int32_t>()});
+  for (const Json& o : expected["offsets"])
+    offsets.push_back({o[0].get<int32_t>(), o[1].get<int32_t>()});
   EXPECT_EQ(actual.offsets, offsets);
   ASSERT_EQ(actual.overflowing.size(), expected["overflowing"].size());
   for (size_t i = 0; i < actual.overflowing.size(); ++i) {

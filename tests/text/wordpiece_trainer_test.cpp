@@ -1,9 +1,9 @@
 #include "spanforge/text/wordpiece_trainer.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <map>
+
+#include <gtest/gtest.h>
 
 #include "text/sample.h"
 

@@ -89,8 +89,9 @@ TEST_F(SavingBehind, AStopRequestMayComeFromAnotherThread) {
   give(a, "num_train_epochs", a.num_train_epochs, 500.0);
   give(a, "save_total_limit", a.save_total_limit, int64_t{2});
   expect_error(ErrorCode::kInterrupted, [&] { train(a, {.observers = {&seen}, .stop = &stop}); });
-  EXPECT_EQ(find_manifest_difference(at("out") / checkpoint_name(checkpoint_steps(at("out")).back())),
-            std::nullopt);
+  EXPECT_EQ(
+      find_manifest_difference(at("out") / checkpoint_name(checkpoint_steps(at("out")).back())),
+      std::nullopt);
 }
 
 TEST(OutputDirectory, IsAskedWhileTheOtherThreadWrites) {
@@ -99,9 +100,8 @@ TEST(OutputDirectory, IsAskedWhileTheOtherThreadWrites) {
   output.create();
   std::string weights(3 << 20, 'a');
   for (int64_t step = 1; step <= 5; ++step) {
-    output.begin(checkpoint_name(step), 0, [&](const fs::path& partial) {
-      write_file_atomic(partial / "weights", weights);
-    });
+    output.begin(checkpoint_name(step), 0,
+                 [&](const fs::path& partial) { write_file_atomic(partial / "weights", weights); });
     output.finish([&](const fs::path& partial) { write_file_atomic(partial / "state", "s"); });
     output.wait_until_filled();
     std::fill(weights.begin(), weights.end(), static_cast<char>('a' + step));
@@ -118,7 +118,8 @@ TEST(DirectoryFill, TakesTheFilesOfManyThreads) {
   together(6, [&](size_t thread) {
     const DirectoryFill::Share share(&fill);
     for (size_t i = 0; i < 8; ++i) {
-      const size_t size = i == 0 ? (size_t{9} << 20) : 100;  // some go through the background writer
+      const size_t size =
+          i == 0 ? (size_t{9} << 20) : 100;  // some go through the background writer
       write_file_atomic(directory / (std::to_string(thread) + "-" + std::to_string(i)),
                         std::string(size, static_cast<char>('a' + thread)));
     }

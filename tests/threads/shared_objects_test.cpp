@@ -1,9 +1,9 @@
 // One object, many threads: what headers call concurrent gives each thread what it gives one.
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <random>
 #include <type_traits>
+
+#include <gtest/gtest.h>
 
 #include "progress.h"
 #include "spanforge/base/threads.h"
@@ -32,8 +32,9 @@ class SharedObjects : public testing::TrainFixture {
 };
 
 std::vector<std::string> texts() {
-  const char* const parts[] = {"Anna sat in the harbour. ", "café ", "谁喜欢吃？", "who[MASK]is ",
-                               "WHERE, where; ", "\xF0\x9F\x98\x80 ", "library-museum "};
+  const char* const parts[] = {
+      "Anna sat in the harbour. ", "café ",          "谁喜欢吃？", "who[MASK]is ", "WHERE, where; ",
+      "\xF0\x9F\x98\x80 ",         "library-museum "};
   std::vector<std::string> result;
   for (size_t i = 0; i < 60; ++i) {
     std::string text;

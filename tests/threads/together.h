@@ -1,5 +1,6 @@
 #pragma once
-// Runs body(i) on `threads` threads that start at the same moment; rethrows one of their exceptions.
+// Runs body(i) on `threads` threads that start at the same moment; rethrows one of their
+// exceptions.
 
 #include <barrier>
 #include <cstddef>

@@ -119,8 +119,8 @@ TEST(EvaluationMetrics, AnUnknownKeyIsRefusedWithAListOfAll) {
 
 TEST(EvaluationMetrics, AKeyThatTheDataDoNotGiveIsRefused) {
   const auto refuses = [&](const Dataset& data, const LabelCounts& labels, const char* name) {
-    const Error error = expect_error(
-        ErrorCode::kUsage, [&] { choose_evaluation_metrics(data, labels, name); });
+    const Error error =
+        expect_error(ErrorCode::kUsage, [&] { choose_evaluation_metrics(data, labels, name); });
     EXPECT_EQ(error.place(), "--metric-for-best-model");
     EXPECT_NE(error.reason().find("v.json"), std::string::npos);
   };

@@ -1,9 +1,9 @@
 #include "train/fixture.h"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
 
 #include "spanforge/base/file.h"
 #include "spanforge/evaluation/evaluate.h"

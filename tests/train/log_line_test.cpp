@@ -1,6 +1,5 @@
 #include "spanforge/train/log_line.h"
 
-
 #include "support/testing.h"
 
 namespace spanforge {

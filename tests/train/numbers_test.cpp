@@ -1,9 +1,9 @@
 // Accumulated gradients beside those of one batch, and steps whose numbers are not finite.
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
@@ -44,7 +44,8 @@ class Numbers : public testing::TrainFixture {
   }
 };
 
-// What each step's gradient was: AdamW's first moment holds it, and so small a rate moves no weight.
+// What each step's gradient was: AdamW's first moment holds it, and so small a rate moves no
+// weight.
 struct Moments : Observer {
   void on_step_end(const TrainView& view) override {
     const Tensor moment = view.state.optimizer.array("exp_avg").flat();

@@ -1,10 +1,10 @@
 #include "spanforge/train/optimizer.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+
+#include <gtest/gtest.h>
 
 #include "spanforge/base/random.h"
 #include "spanforge/model/parameter_table.h"
@@ -207,7 +207,8 @@ TEST(Optimizers, RenewTheRoundedCopyOfEachMatrix) {
     Workspace workspace;
     for (int64_t step = 1; step <= 2; ++step) {
       model.zero_gradients();
-      model.forward_backward(batch_of(stream), {.seeds = {7, static_cast<uint64_t>(step)}}, workspace);
+      model.forward_backward(batch_of(stream), {.seeds = {7, static_cast<uint64_t>(step)}},
+                             workspace);
       optimizer->step(model, state, {step, 1e-2, 1.0f});
     }
     for (const Parameter& p : model.parameters()) {

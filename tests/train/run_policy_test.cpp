@@ -1,10 +1,10 @@
 // What a run does when a step goes wrong, when nothing gets better, and at odd learning rates.
-#include <fmt/core.h>
-
 #include <cmath>
 #include <limits>
 #include <map>
 #include <sstream>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/join.h"
@@ -121,7 +121,8 @@ TEST_F(RunPolicy, StepsLeftOutAreCountedAcrossAResume) {
   EXPECT_EQ(count_of(untouched), "nothing");
 }
 
-// Weights that an update made infinite would replace a good checkpoint, which rotation then removes.
+// Weights that an update made infinite would replace a good checkpoint, which rotation then
+// removes.
 TEST_F(RunPolicy, NonFiniteWeightsAreNotSaved) {
   struct Overflow : Observer {
     void on_step_end(const TrainView& view) override {

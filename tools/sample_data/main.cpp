@@ -1,9 +1,9 @@
 // make_sample_data DIRECTORY: writes the generated part of data/sample/ (see its README.md): always
 // the same bytes.
-#include <fmt/core.h>
-
 #include <cstdio>
 #include <set>
+
+#include <fmt/core.h>
 
 #include "scene.h"
 #include "spanforge/base/error.h"

@@ -88,20 +88,11 @@ Fact make_fact(const FactKind& kind, const Vocabulary& words, CounterStream& ran
         value = random.next_uniform() < kMainPersonShare ? words.people.front()
                                                          : pick(words.people, random);
         break;
-      case 'l':
-        value = place.first;
-        break;
-      case 'd':
-        value = place.second;
-        break;
-      case 'o':
-        value = thing.first;
-        break;
-      case 'u':
-        value = thing.second;
-        break;
-      default:
-        value = pick(words.values.at(slot), random);
+      case 'l': value = place.first; break;
+      case 'd': value = place.second; break;
+      case 'o': value = thing.first; break;
+      case 'u': value = thing.second; break;
+      default: value = pick(words.values.at(slot), random);
     }
   }
   return fact;

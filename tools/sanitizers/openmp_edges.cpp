@@ -37,7 +37,7 @@ struct Region {
   Body body;
   void* data;
   char fork = 0, join = 0;  // addresses that the edges go by
-  char barriers[2] = {};    // in turn: a fast thread may be at the next while a slow one leaves this
+  char barriers[2] = {};  // in turn: a fast thread may be at the next while a slow one leaves this
 };
 
 thread_local Region* region = nullptr;  // the innermost of this thread
@@ -76,9 +76,8 @@ UNSEEN void GOMP_parallel(Body body, void* data, unsigned threads, unsigned flag
 UNSEEN void GOMP_parallel_loop_nonmonotonic_dynamic(Body body, void* data, unsigned threads,
                                                     long start, long end, long step, long chunk,
                                                     unsigned flags) {
-  static const auto next =
-      real<void (*)(Body, void*, unsigned, long, long, long, long, unsigned)>(
-          "GOMP_parallel_loop_nonmonotonic_dynamic");
+  static const auto next = real<void (*)(Body, void*, unsigned, long, long, long, long, unsigned)>(
+      "GOMP_parallel_loop_nonmonotonic_dynamic");
   run_region(body, data, [&](Region* mine) UNSEEN {
     next(run_body, mine, threads, start, end, step, chunk, flags);
   });

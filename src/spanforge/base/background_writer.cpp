@@ -1,7 +1,6 @@
 #include "spanforge/base/background_writer.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,8 @@
 #include <cstring>
 #include <new>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 

@@ -1,13 +1,14 @@
 #include "spanforge/base/descriptor.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 

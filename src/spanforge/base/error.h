@@ -17,7 +17,8 @@ enum class ErrorCode {
   kNetwork,      // the hub could not be reached or answered wrongly    -> exit 4
   kCacheMiss,    // offline, and the cache does not hold the file       -> exit 4
   kIo,           // the system refused: missing file, directory, full disk -> exit 74
-  kInterrupted,  // a signal asked to stop; state is saved              -> exit 128 + signal (main adds)
+  kInterrupted,  // a signal asked to stop; state is saved              -> exit 128 + signal (main
+                 // adds)
   kInternal,     // a bug of ours                                       -> exit 70
 };
 

@@ -1,7 +1,6 @@
 #include "spanforge/base/file.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -17,6 +16,7 @@
 #include <utility>
 
 #include <fmt/core.h>
+#include <linux/magic.h>
 
 #include "spanforge/base/background_writer.h"
 #include "spanforge/base/error.h"
@@ -38,8 +38,9 @@ Descriptor open_regular(const fs::path& path) {
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) throw_io(path, "read its size", errno);
   if (!S_ISREG(info.st_mode)) {
-    throw Error(ErrorCode::kIo, path.string(),
-                S_ISDIR(info.st_mode) ? "is a directory, a file is needed" : "is not a regular file");
+    throw Error(
+        ErrorCode::kIo, path.string(),
+        S_ISDIR(info.st_mode) ? "is a directory, a file is needed" : "is not a regular file");
   }
   return file;
 }
@@ -58,8 +59,8 @@ std::optional<struct stat> look_up(const fs::path& path) {
   return std::nullopt;
 }
 
-// Whether it is, or links to, a name in /proc. /dev/stdout does: it stands for whatever this process
-// has open, which may be a regular file.
+// Whether it is, or links to, a name in /proc. /dev/stdout does: it stands for whatever this
+// process has open, which may be a regular file.
 bool leads_to_proc(fs::path path) {
   std::error_code error;
   for (int hops = 0; hops < 40; ++hops) {  // as many as the system follows
@@ -149,7 +150,8 @@ void MappedFile::release_before(size_t offset) const {
 
 void require_replaceable(const fs::path& file) {
   if (file == "-") {
-    throw Error(ErrorCode::kIo, "-", "is no regular file: give another name (./- is a file named so)");
+    throw Error(ErrorCode::kIo, "-",
+                "is no regular file: give another name (./- is a file named so)");
   }
   const auto there = look_up(file);
   if (there && S_ISDIR(there->st_mode)) {

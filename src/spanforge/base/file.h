@@ -22,8 +22,8 @@ namespace fs = std::filesystem;
 
 class BackgroundWriter;
 
-// Reads a whole regular file; a directory, FIFO or device is refused, not waited for. The files that
-// a user names as text or data may be pipes: base/input_file.h reads those.
+// Reads a whole regular file; a directory, FIFO or device is refused, not waited for. The files
+// that a user names as text or data may be pipes: base/input_file.h reads those.
 std::string read_file(const fs::path& path);
 
 // Maps a regular file read-only. Movable; the mapping ends with the object. Another process may cut
@@ -141,7 +141,8 @@ void create_directories(const fs::path& directory);
 // directory that may not be searched) these throw, so that nothing is taken for missing.
 bool path_exists(const fs::path& path);  // follows links
 bool directory_exists(const fs::path& path);
-std::optional<uint64_t> regular_file_size(const fs::path& path);  // nullopt: absent, or something else
+std::optional<uint64_t> regular_file_size(
+    const fs::path& path);  // nullopt: absent, or something else
 // Names of a directory's entries, sorted.
 std::vector<std::string> list_directory(const fs::path& directory);
 // Removes a file or a directory with all that is in it; nothing happens when it is absent.

@@ -29,7 +29,8 @@ std::string_view foreign_content_name(ForeignContent content) {
 
 std::string_view foreign_content_advice(ForeignContent content) {
   if (content == ForeignContent::kLfsPointer) {
-    return "not the file itself: run \"git lfs pull\" in its repository, or download the file again";
+    return "not the file itself: run \"git lfs pull\" in its repository, or download the file "
+           "again";
   }
   return "probably an error page saved in the file's place: download the file again";
 }
@@ -37,8 +38,9 @@ std::string_view foreign_content_advice(ForeignContent content) {
 void refuse_foreign_content(std::string_view head, const std::string& place, ErrorCode code) {
   const auto content = find_foreign_content(head);
   if (!content) return;
-  throw Error(code, place,
-              fmt::format("is {}, {}", foreign_content_name(*content), foreign_content_advice(*content)));
+  throw Error(
+      code, place,
+      fmt::format("is {}, {}", foreign_content_name(*content), foreign_content_advice(*content)));
 }
 
 }  // namespace spanforge

@@ -1,6 +1,6 @@
 #pragma once
-// Weights of other frameworks, told by their files' names: what they are, and how to convert them. For
-// the line about a model that has none of the weights that are read here.
+// Weights of other frameworks, told by their files' names: what they are, and how to convert them.
+// For the line about a model that has none of the weights that are read here.
 
 #include <optional>
 #include <span>

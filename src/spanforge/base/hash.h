@@ -31,8 +31,8 @@ uint32_t crc32c(std::string_view bytes, uint32_t crc = 0);
 // splits and data keys, not for security.
 uint64_t stable_hash(std::string_view bytes, uint64_t seed = 0);
 
-// SipHash-1-3 (Aumasson and Bernstein, 2012; the variant of CPython and Rust): who does not know the
-// key cannot make texts that collide. Tables take KeyedHash (keyed_hash.h) or TextIndex.
+// SipHash-1-3 (Aumasson and Bernstein, 2012; the variant of CPython and Rust): who does not know
+// the key cannot make texts that collide. Tables take KeyedHash (keyed_hash.h) or TextIndex.
 uint64_t siphash13(std::string_view bytes, uint64_t key0, uint64_t key1);
 
 }  // namespace spanforge

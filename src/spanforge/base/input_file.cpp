@@ -1,7 +1,6 @@
 #include "spanforge/base/input_file.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -13,6 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <utility>
+
+#include <fmt/core.h>
 
 namespace spanforge {
 namespace {
@@ -134,7 +135,8 @@ fs::path input_name(const fs::path& path) { return path == "-" ? "standard input
 
 bool is_standard_input(const fs::path& path) {
   if (path == "-") return true;
-  struct stat named {}, standard {};
+  struct stat named {
+  }, standard{};
   return ::stat(path.c_str(), &named) == 0 && ::fstat(STDIN_FILENO, &standard) == 0 &&
          same(named, standard) && !S_ISREG(named.st_mode) && !S_ISDIR(named.st_mode) &&
          !(S_ISCHR(named.st_mode) && is_null_device(named));

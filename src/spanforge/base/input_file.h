@@ -1,11 +1,12 @@
 #pragma once
 // What: the text and data files that a user names. They may be pipes: "-" is standard input, and a
-//   FIFO, /dev/stdin or a shell's <(command) is read to its end. What cannot be mapped is copied once
-//   to a temporary file without a name, in $TMPDIR or else /tmp.
+//   FIFO, /dev/stdin or a shell's <(command) is read to its end. What cannot be mapped is copied
+//   once to a temporary file without a name, in $TMPDIR or else /tmp.
 // Waiting: a FIFO that nobody writes to yet is waited for. `stop`, where it is given, ends the wait
 //   soon after it becomes true: Error{kInterrupted}.
 // Not here: the files of a model and of a run. Those are regular files (base/file.h).
-// Errors: Error{kIo} for a directory, a device or a socket with a name, and where the temporary file
+// Errors: Error{kIo} for a directory, a device or a socket with a name, and where the temporary
+// file
 //   cannot be written. A terminal may be read, and /dev/null is an empty file. Messages call "-"
 //   "standard input".
 
@@ -58,7 +59,7 @@ class InputLines {
   Descriptor file_;
   bool regular_ = false, ended_ = false;
   off_t first_byte_ = 0;
-  std::string pending_;             // read, not returned
+  std::string pending_;              // read, not returned
   size_t start_ = 0, searched_ = 0;  // the next line's start; no LF before there
 };
 

@@ -1,5 +1,5 @@
-// In place of fmt::join: <fmt/format.h> and <fmt/ranges.h> cost two seconds in each file that includes
-// them, <fmt/core.h> next to nothing.
+// In place of fmt::join: <fmt/format.h> and <fmt/ranges.h> cost two seconds in each file that
+// includes them, <fmt/core.h> next to nothing.
 #pragma once
 
 #include <span>

@@ -116,7 +116,9 @@ const Json::Object& Json::as_object() const {
   if (!is_object()) mismatch("an object");
   return *held_.members;
 }
-std::string& Json::as_string() { return const_cast<std::string&>(std::as_const(*this).as_string()); }
+std::string& Json::as_string() {
+  return const_cast<std::string&>(std::as_const(*this).as_string());
+}
 Json::Array& Json::as_array() { return const_cast<Array&>(std::as_const(*this).as_array()); }
 Json::Object& Json::as_object() { return const_cast<Object&>(std::as_const(*this).as_object()); }
 

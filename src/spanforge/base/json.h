@@ -40,10 +40,10 @@ namespace json_detail {
 template <class C>
 concept Container = !std::convertible_to<const C&, std::string> &&
                     !std::convertible_to<const C&, std::string_view> && requires(const C& c) {
-                      typename C::value_type;
-                      c.begin();
-                      c.end();
-                    };
+  typename C::value_type;
+  c.begin();
+  c.end();
+};
 template <class E>
 concept KeyAndValue = requires(const E& e) {
   { e.first } -> std::convertible_to<std::string_view>;
@@ -89,8 +89,7 @@ class Json {
   // A list of pairs that each begin with a text is an object, any other list an array.
   Json(std::initializer_list<JsonItem> items);
   template <class C>
-    requires json_detail::Container<C>
-  Json(const C& container);
+  requires json_detail::Container<C> Json(const C& container);
   template <class T>  // no other pointer becomes a bool
   Json(const T* pointer) = delete;
 
@@ -199,8 +198,8 @@ struct Json::Member {
 class JsonItem {
  public:
   template <class T>
-    requires std::constructible_from<Json, T&&>
-  JsonItem(T&& value) : value_(std::forward<T>(value)) {}
+  requires std::constructible_from<Json, T&&> JsonItem(T&& value)
+      : value_(std::forward<T>(value)) {}
   JsonItem(std::initializer_list<JsonItem> items) : value_(items) {}
 
  private:
@@ -209,8 +208,7 @@ class JsonItem {
 };
 
 template <class C>
-  requires json_detail::Container<C>
-Json::Json(const C& container)
+requires json_detail::Container<C> Json::Json(const C& container)
     : Json(json_detail::KeyAndValue<typename C::value_type> ? object() : array()) {
   for (const auto& element : container) {
     if constexpr (json_detail::KeyAndValue<typename C::value_type>) {
@@ -228,7 +226,8 @@ T Json::get() const {
   } else if constexpr (std::floating_point<T>) {
     return static_cast<T>(get_double());
   } else if constexpr (std::signed_integral<T>) {
-    return static_cast<T>(get_integer(std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
+    return static_cast<T>(
+        get_integer(std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
   } else if constexpr (std::unsigned_integral<T>) {
     return static_cast<T>(get_unsigned(std::numeric_limits<T>::max()));
   } else if constexpr (std::same_as<T, std::string>) {
@@ -264,7 +263,7 @@ Json parse_json_file(const std::filesystem::path& path, ErrorCode code, int time
 void append_member(Json& object, std::string key, Json value);
 
 struct PythonJsonStyle {
-  int indent = -1;           // as json.dumps(indent=...): -1 is None
+  int indent = -1;  // as json.dumps(indent=...): -1 is None
   bool sort_keys = false;
   bool ensure_ascii = true;  // \uXXXX for everything above U+007F
 };
@@ -281,7 +280,8 @@ struct JsonList {
 std::string dump_python_json(const Json& object, const PythonJsonStyle& style,
                              const JsonList& list);
 
-// repr(float) of Python 3: shortest digits that read back; "1e-05", "0.0001", "1e+16", "inf", "nan".
+// repr(float) of Python 3: shortest digits that read back; "1e-05", "0.0001", "1e+16", "inf",
+// "nan".
 std::string python_repr(double value);
 // repr(str) of Python 3: single quotes unless the text holds one and no double quote.
 std::string python_repr(std::string_view text);

@@ -67,19 +67,12 @@ Json JsonBuilder::read_number() {
 
 Json JsonBuilder::read() {
   switch (in_.peek()) {
-    case JsonReader::Kind::kObject:
-      return read_object();
-    case JsonReader::Kind::kArray:
-      return read_list();
-    case JsonReader::Kind::kString:
-      return read_string();
-    case JsonReader::Kind::kBool:
-      return in_.read_bool();
-    case JsonReader::Kind::kNull:
-      in_.read_null();
-      return nullptr;
-    case JsonReader::Kind::kNumber:
-      break;
+    case JsonReader::Kind::kObject: return read_object();
+    case JsonReader::Kind::kArray: return read_list();
+    case JsonReader::Kind::kString: return read_string();
+    case JsonReader::Kind::kBool: return in_.read_bool();
+    case JsonReader::Kind::kNull: in_.read_null(); return nullptr;
+    case JsonReader::Kind::kNumber: break;
   }
   return read_number();
 }

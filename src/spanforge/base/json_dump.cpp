@@ -72,8 +72,7 @@ class Dumper {
       case Json::Type::kObject: return dump_object(value.as_object(), level);
       case Json::Type::kArray:
         return dump_list(value.size(), level, [&](size_t i) -> const Json& { return value[i]; });
-      case Json::Type::kString:
-        return dump_string(value.as_string(), style_.ensure_ascii, out_);
+      case Json::Type::kString: return dump_string(value.as_string(), style_.ensure_ascii, out_);
       case Json::Type::kBool: out_ += value.get<bool>() ? "true" : "false"; return;
       case Json::Type::kInteger: out_ += std::to_string(value.get<int64_t>()); return;
       case Json::Type::kUnsigned: out_ += std::to_string(value.get<uint64_t>()); return;
@@ -183,9 +182,7 @@ void append_python_str(const Json& value, std::string& out) {
       out += ']';
       return;
     }
-    case Json::Type::kString:
-      out += python_repr(std::string_view(value.as_string()));
-      return;
+    case Json::Type::kString: out += python_repr(std::string_view(value.as_string())); return;
     case Json::Type::kBool: out += value.get<bool>() ? "True" : "False"; return;
     case Json::Type::kInteger: out += std::to_string(value.get<int64_t>()); return;
     case Json::Type::kUnsigned: out += std::to_string(value.get<uint64_t>()); return;

@@ -1,11 +1,11 @@
 #include "spanforge/base/json_reader.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/foreign_content.h"
 #include "spanforge/base/text_index.h"
@@ -107,19 +107,13 @@ JsonReader::Kind JsonReader::peek() {
   skip_space();
   last_ = position_;
   switch (current()) {
-    case '{':
-      return Kind::kObject;
-    case '[':
-      return Kind::kArray;
-    case '"':
-      return Kind::kString;
+    case '{': return Kind::kObject;
+    case '[': return Kind::kArray;
+    case '"': return Kind::kString;
     case 't':
-    case 'f':
-      return Kind::kBool;
-    case 'n':
-      return Kind::kNull;
-    default:
-      return Kind::kNumber;
+    case 'f': return Kind::kBool;
+    case 'n': return Kind::kNull;
+    default: return Kind::kNumber;
   }
 }
 
@@ -283,29 +277,14 @@ void JsonReader::read_escape(std::string& out) {
   switch (c) {
     case '"':
     case '\\':
-    case '/':
-      out += c;
-      return;
-    case 'b':
-      out += '\b';
-      return;
-    case 'f':
-      out += '\f';
-      return;
-    case 'n':
-      out += '\n';
-      return;
-    case 'r':
-      out += '\r';
-      return;
-    case 't':
-      out += '\t';
-      return;
-    case 'u':
-      append_utf8(read_unicode_escape(at), out);
-      return;
-    default:
-      fail_syntax(at, "an unknown escape; after \\ comes one of \" \\ / b f n r t u");
+    case '/': out += c; return;
+    case 'b': out += '\b'; return;
+    case 'f': out += '\f'; return;
+    case 'n': out += '\n'; return;
+    case 'r': out += '\r'; return;
+    case 't': out += '\t'; return;
+    case 'u': append_utf8(read_unicode_escape(at), out); return;
+    default: fail_syntax(at, "an unknown escape; after \\ comes one of \" \\ / b f n r t u");
   }
 }
 
@@ -394,18 +373,10 @@ uint64_t JsonReader::read_count(std::string_view what) {
 
 void JsonReader::skip_value() {
   switch (peek()) {
-    case Kind::kString:
-      read_string();
-      return;
-    case Kind::kNumber:
-      read_number();
-      return;
-    case Kind::kBool:
-      read_bool();
-      return;
-    case Kind::kNull:
-      read_null();
-      return;
+    case Kind::kString: read_string(); return;
+    case Kind::kNumber: read_number(); return;
+    case Kind::kBool: read_bool(); return;
+    case Kind::kNull: read_null(); return;
     case Kind::kArray:
       begin_array();
       while (next_item()) skip_value();
@@ -426,18 +397,12 @@ void JsonReader::finish() {
 
 const char* kind_name(JsonReader::Kind kind) {
   switch (kind) {
-    case JsonReader::Kind::kObject:
-      return "an object";
-    case JsonReader::Kind::kArray:
-      return "a list";
-    case JsonReader::Kind::kString:
-      return "a string";
-    case JsonReader::Kind::kNumber:
-      return "a number";
-    case JsonReader::Kind::kBool:
-      return "true or false";
-    case JsonReader::Kind::kNull:
-      break;
+    case JsonReader::Kind::kObject: return "an object";
+    case JsonReader::Kind::kArray: return "a list";
+    case JsonReader::Kind::kString: return "a string";
+    case JsonReader::Kind::kNumber: return "a number";
+    case JsonReader::Kind::kBool: return "true or false";
+    case JsonReader::Kind::kNull: break;
   }
   return "null";
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Which files make a model directory: one table for all who look for them (the hub's download, its cache,
-// the tokenizer's reader, checkpoints, saving). A kind of tokenizer with other files is a row here.
+// Which files make a model directory: one table for all who look for them (the hub's download, its
+// cache, the tokenizer's reader, checkpoints, saving). A kind of tokenizer with other files is a
+// row here.
 
 #include <algorithm>
 #include <array>
@@ -11,7 +12,8 @@ namespace spanforge {
 inline constexpr const char* kModelConfigFile = "config.json";
 
 // The weights: one of these, or its ".index.json" and the shards that names. The first one counts.
-inline constexpr std::array<const char*, 2> kWeightFiles = {"model.safetensors", "pytorch_model.bin"};
+inline constexpr std::array<const char*, 2> kWeightFiles = {"model.safetensors",
+                                                            "pytorch_model.bin"};
 
 // Files of which any one row, whole, is a tokenizer. The first one that is there counts.
 inline constexpr const char* kTokenizerJsonFile = "tokenizer.json";

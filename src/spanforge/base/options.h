@@ -8,9 +8,9 @@
 namespace spanforge {
 
 struct OptionInfo {
-  std::string_view name;   // HF's snake_case name; the flag is its --kebab-case form
-  std::string_view help;   // one line: meaning, unit
-  std::string_view range;  // what values are allowed, for --help and messages; "" when any
+  std::string_view name;        // HF's snake_case name; the flag is its --kebab-case form
+  std::string_view help;        // one line: meaning, unit
+  std::string_view range;       // what values are allowed, for --help and messages; "" when any
   std::string_view alias = "";  // another accepted name ("doc_stride"), or ""
 };
 

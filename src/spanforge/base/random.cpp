@@ -74,7 +74,8 @@ TorchGenerator::TorchGenerator(uint64_t seed) : seed_(seed) {
 
 void TorchGenerator::next_state() {
   for (size_t i = 0; i < kTorchStateSize; ++i) {
-    const uint32_t y = (state_[i] & 0x80000000u) | (state_[(i + 1) % kTorchStateSize] & 0x7FFFFFFFu);
+    const uint32_t y =
+        (state_[i] & 0x80000000u) | (state_[(i + 1) % kTorchStateSize] & 0x7FFFFFFFu);
     state_[i] = state_[(i + 397) % kTorchStateSize] ^ (y >> 1) ^ ((y & 1) != 0 ? 0x9908B0DFu : 0u);
   }
   left_ = kTorchStateSize;

@@ -30,9 +30,9 @@ class CounterStream {
  public:
   explicit CounterStream(uint64_t key) : key_(key) {}
   uint32_t next_u32();
-  double next_uniform();             // [0, 1), 53 bits
-  double next_normal();              // N(0, 1), Box-Muller
-  uint64_t next_below(uint64_t n);   // unbiased; n > 0
+  double next_uniform();            // [0, 1), 53 bits
+  double next_normal();             // N(0, 1), Box-Muller
+  uint64_t next_below(uint64_t n);  // unbiased; n > 0
 
  private:
   uint64_t key_;

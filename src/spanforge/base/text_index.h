@@ -34,8 +34,8 @@ class TextIndex {
   // A text whose hash is known; any text becomes one.
   struct Hashed {
     template <class Text>
-      requires std::is_convertible_v<const Text&, std::string_view>
-    Hashed(const Text& of) : text(of), tag(tag_of(text)) {}
+    requires std::is_convertible_v<const Text&, std::string_view> Hashed(const Text& of)
+        : text(of), tag(tag_of(text)) {}
     Hashed() = default;
     std::string_view text;
     uint32_t tag = 0;

@@ -1,6 +1,5 @@
 #include "spanforge/base/threads.h"
 
-#include <fmt/core.h>
 #include <omp.h>
 #include <sched.h>
 
@@ -11,6 +10,8 @@
 #include <limits>
 #include <mutex>
 #include <string>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 

@@ -1,5 +1,6 @@
 #pragma once
-// Code points that Python's str.isprintable() denies: repr() escapes them. Ascending, closed ranges.
+// Code points that Python's str.isprintable() denies: repr() escapes them. Ascending, closed
+// ranges.
 
 #include <cstddef>
 

@@ -26,7 +26,7 @@ char32_t next_code_point(std::string_view text, size_t& pos);
 void append_utf8(char32_t code_point, std::string& out);
 
 size_t count_code_points(std::string_view text);
-std::u32string decode_utf8(std::string_view text);          // text must be valid
+std::u32string decode_utf8(std::string_view text);  // text must be valid
 std::string encode_utf8(std::u32string_view code_points);
 
 // Maps code point positions to byte offsets of one text. Pure-ASCII texts cost no memory.
@@ -34,7 +34,7 @@ std::string encode_utf8(std::u32string_view code_points);
 class CodePointIndex {
  public:
   explicit CodePointIndex(std::string_view text);
-  size_t size() const { return size_; }  // code points
+  size_t size() const { return size_; }          // code points
   size_t byte_offset(size_t code_point) const {  // code_point <= size()
     return starts_.empty() ? code_point : starts_[code_point];
   }

@@ -1,10 +1,10 @@
 #include "spanforge/data/alignment.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
+
+#include <fmt/core.h>
 
 namespace spanforge {
 namespace {
@@ -13,49 +13,34 @@ constexpr int64_t kNear = 8;  // a shift of more characters is called "elsewhere
 
 Misalignment cause_of(Counting counting) {
   switch (counting) {
-    case Counting::kUtf16:
-      return Misalignment::kUtf16;
-    case Counting::kBytes:
-      return Misalignment::kBytes;
-    case Counting::kOffByOne:
-      return Misalignment::kOffByOne;
-    default:
-      return Misalignment::kWhiteSpace;
+    case Counting::kUtf16: return Misalignment::kUtf16;
+    case Counting::kBytes: return Misalignment::kBytes;
+    case Counting::kOffByOne: return Misalignment::kOffByOne;
+    default: return Misalignment::kWhiteSpace;
   }
 }
 
 Misalignment cause_of(Likeness likeness) {
   switch (likeness) {
-    case Likeness::kNormalForm:
-      return Misalignment::kNormalForm;
-    case Likeness::kInvisible:
-      return Misalignment::kInvisible;
-    default:
-      return Misalignment::kWhiteSpace;
+    case Likeness::kNormalForm: return Misalignment::kNormalForm;
+    case Likeness::kInvisible: return Misalignment::kInvisible;
+    default: return Misalignment::kWhiteSpace;
   }
 }
 
 // "counts UTF-16 units"
 std::string_view describe(Counting counting) {
   switch (counting) {
-    case Counting::kCharacters:
-      return "counts characters";
-    case Counting::kUtf16:
-      return "counts UTF-16 units";
-    case Counting::kBytes:
-      return "counts bytes";
-    case Counting::kLeadingSpace:
-      return "does not count the white space that leads the context";
-    case Counting::kReturns:
-      return "counts \\r\\n as one character";
-    case Counting::kLineFeeds:
-      return "counts \\n as two characters";
-    case Counting::kSpaceRuns:
-      return "counts runs of white space as one character";
+    case Counting::kCharacters: return "counts characters";
+    case Counting::kUtf16: return "counts UTF-16 units";
+    case Counting::kBytes: return "counts bytes";
+    case Counting::kLeadingSpace: return "does not count the white space that leads the context";
+    case Counting::kReturns: return "counts \\r\\n as one character";
+    case Counting::kLineFeeds: return "counts \\n as two characters";
+    case Counting::kSpaceRuns: return "counts runs of white space as one character";
     case Counting::kSqueezed:
       return "counts runs of white space as one character, and none that leads the context";
-    case Counting::kOffByOne:
-      return "is off by one";
+    case Counting::kOffByOne: return "is off by one";
   }
   return "";
 }
@@ -116,12 +101,9 @@ std::string describe_certain(const Diagnosis& diagnosis, const Answer& answer) {
       return fmt::format("answer_start is off by {:+d}; the answer stands at {}",
                          answer.answer_start - start, start);
     case Misalignment::kElsewhere:
-    case Misalignment::kUnknownStart:
-      return fmt::format("the answer stands once, at {}", start);
-    case Misalignment::kContextShift:
-      return describe(*diagnosis.shift, start);
-    default:
-      break;
+    case Misalignment::kUnknownStart: return fmt::format("the answer stands once, at {}", start);
+    case Misalignment::kContextShift: return describe(*diagnosis.shift, start);
+    default: break;
   }
   if (diagnosis.repair->text != answer.text) {
     return fmt::format("white space was changed; the answer stands at {}", start);
@@ -148,44 +130,28 @@ std::string describe_fits(const std::vector<Fit>& fits) {
 
 std::string_view misalignment_name(Misalignment cause) {
   switch (cause) {
-    case Misalignment::kUtf16:
-      return "utf16";
-    case Misalignment::kBytes:
-      return "bytes";
-    case Misalignment::kWhiteSpace:
-      return "white_space";
-    case Misalignment::kOffByOne:
-      return "off_by_one";
-    case Misalignment::kNormalForm:
-      return "normal_form";
-    case Misalignment::kInvisible:
-      return "invisible";
-    case Misalignment::kShifted:
-      return "shifted";
-    case Misalignment::kElsewhere:
-      return "elsewhere";
-    case Misalignment::kContextShift:
-      return "context_shift";
-    case Misalignment::kUnknownStart:
-      return "unknown_start";
-    case Misalignment::kAmbiguous:
-      return "ambiguous";
-    case Misalignment::kRepeated:
-      return "repeated";
-    case Misalignment::kAbsent:
-      return "absent";
+    case Misalignment::kUtf16: return "utf16";
+    case Misalignment::kBytes: return "bytes";
+    case Misalignment::kWhiteSpace: return "white_space";
+    case Misalignment::kOffByOne: return "off_by_one";
+    case Misalignment::kNormalForm: return "normal_form";
+    case Misalignment::kInvisible: return "invisible";
+    case Misalignment::kShifted: return "shifted";
+    case Misalignment::kElsewhere: return "elsewhere";
+    case Misalignment::kContextShift: return "context_shift";
+    case Misalignment::kUnknownStart: return "unknown_start";
+    case Misalignment::kAmbiguous: return "ambiguous";
+    case Misalignment::kRepeated: return "repeated";
+    case Misalignment::kAbsent: return "absent";
   }
   return "absent";
 }
 
 std::string_view stated_start_name(StatedStart stated) {
   switch (stated) {
-    case StatedStart::kNegative:
-      return "negative";
-    case StatedStart::kPastEnd:
-      return "past_end";
-    default:
-      return "inside";
+    case StatedStart::kNegative: return "negative";
+    case StatedStart::kPastEnd: return "past_end";
+    default: return "inside";
   }
 }
 
@@ -246,8 +212,7 @@ std::string describe(const Diagnosis& diagnosis, const Answer& answer) {
     case Misalignment::kUnknownStart:
       return out + fmt::format("the answer stands {} times, and nothing tells which is meant",
                                diagnosis.places);
-    default:
-      return out + "the context does not hold it";
+    default: return out + "the context does not hold it";
   }
 }
 

@@ -26,7 +26,8 @@ enum class Misalignment {
   kShifted,       // the answer occurs once, a few characters before or after
   kElsewhere,     // the answer occurs once, farther away
   kContextShift,  // the answers around it, which occur once, are all off by the same amount
-  kUnknownStart,  // the file says nothing of where it is (-1, null or no start); repaired where unique
+  kUnknownStart,  // the file says nothing of where it is (-1, null or no start); repaired where
+                  // unique
   kAmbiguous,     // explanations fit that name different places
   kRepeated,      // the answer occurs several times, and no explanation fits
   kAbsent,        // the context does not hold the answer
@@ -42,10 +43,10 @@ struct Diagnosis {
   StatedStart stated = StatedStart::kInside;
   int64_t occurrences = 0;  // of the answer's text in the context, overlapping ones too
   int64_t places = 0;       // the same, or, where that is 0, of what is like it (answer_search.h)
-  std::optional<Answer> repair;  // what the answer should be; its text is the context's
+  std::optional<Answer> repair;     // what the answer should be; its text is the context's
   std::optional<ShiftProof> shift;  // where the cause is kContextShift
-  std::vector<Fit> fits;         // the explanations that fit, each with its place
-  std::string found;             // what the context has at the stated place, as long as the answer
+  std::vector<Fit> fits;            // the explanations that fit, each with its place
+  std::string found;  // what the context has at the stated place, as long as the answer
   int64_t context_size = 0;
 };
 

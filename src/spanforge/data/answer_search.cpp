@@ -61,7 +61,8 @@ struct RunningCounts {
   int64_t& of(Counting counting) { return passed[static_cast<size_t>(counting)]; }
 };
 
-// The places a stated start leads to: from `first` to `last`, both included; none where first is -1.
+// The places a stated start leads to: from `first` to `last`, both included; none where first is
+// -1.
 struct Range {
   int32_t first = -1, last = -1;
 };
@@ -105,7 +106,8 @@ class StartTable {
     for (size_t i = 0; i < kCountings; ++i) {
       const auto counting = static_cast<Counting>(i);
       if (counting == Counting::kOffByOne) {
-        if (stated > 0 && stated - 1 < size_) all.emplace_back(static_cast<int32_t>(stated - 1), counting);
+        if (stated > 0 && stated - 1 < size_)
+          all.emplace_back(static_cast<int32_t>(stated - 1), counting);
         if (stated < size_ - 1) all.emplace_back(static_cast<int32_t>(stated + 1), counting);
         continue;
       }
@@ -215,8 +217,8 @@ std::vector<FoundAnswer> find_answers(const std::string& context, const CodePoin
     if (!trim_white_space(sought[i].text).empty()) open.push_back(i);
   }
   const StartTable starts(context, sought);
-  for (const Likeness likeness : {Likeness::kExact, Likeness::kWhiteSpace, Likeness::kNormalForm,
-                                  Likeness::kInvisible}) {
+  for (const Likeness likeness :
+       {Likeness::kExact, Likeness::kWhiteSpace, Likeness::kNormalForm, Likeness::kInvisible}) {
     if (open.empty()) break;
     const ReducedContext hay(context, index, likeness);
     std::vector<std::u32string> texts;

@@ -1,10 +1,10 @@
 #include "spanforge/data/check.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <numeric>
 #include <span>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/context_shift.h"
@@ -26,8 +26,7 @@ bool has_control_character(std::string_view text) {
 
 class Checker {
  public:
-  explicit Checker(const Dataset& dataset)
-      : dataset_(dataset), spoilt_(dataset.examples.size()) {}
+  explicit Checker(const Dataset& dataset) : dataset_(dataset), spoilt_(dataset.examples.size()) {}
 
   FileReport run() && {
     report_.file = dataset_.file.string();
@@ -197,7 +196,8 @@ class Checker {
     remark_several_places(right, places, wrong, diagnoses);
     if (undecided) decide_by_shift(context, index, right, places, wrong, diagnoses);
     for (size_t i = 0; i < wrong.size(); ++i) {
-      report_.misaligned_answers.push_back({wrong[i].example, wrong[i].answer, std::move(diagnoses[i])});
+      report_.misaligned_answers.push_back(
+          {wrong[i].example, wrong[i].answer, std::move(diagnoses[i])});
     }
     if (!mistyped.empty()) locate_mistyped(context, index, mistyped);
   }
@@ -217,7 +217,8 @@ class Checker {
     return find_occurrences(context, texts);
   }
 
-  void remark_several_places(const std::vector<AnswerOf>& right, const std::vector<Occurrences>& places,
+  void remark_several_places(const std::vector<AnswerOf>& right,
+                             const std::vector<Occurrences>& places,
                              const std::vector<AnswerOf>& wrong,
                              const std::vector<Diagnosis>& diagnoses) {
     const auto remark = [&](const AnswerOf& one, int64_t count) {
@@ -232,14 +233,15 @@ class Checker {
 
   // The context holds the text several times, and its start does not tell which is meant.
   static bool may_be_shifted(const Diagnosis& diagnosis) {
-    const bool open = diagnosis.cause == Misalignment::kRepeated ||
-                      diagnosis.cause == Misalignment::kAmbiguous;
+    const bool open =
+        diagnosis.cause == Misalignment::kRepeated || diagnosis.cause == Misalignment::kAmbiguous;
     return open && diagnosis.occurrences > 1 && diagnosis.stated != StatedStart::kNegative;
   }
 
   void decide_by_shift(const std::string& context, const CodePointIndex& index,
                        const std::vector<AnswerOf>& right, const std::vector<Occurrences>& places,
-                       const std::vector<AnswerOf>& wrong, std::vector<Diagnosis>& diagnoses) const {
+                       const std::vector<AnswerOf>& wrong,
+                       std::vector<Diagnosis>& diagnoses) const {
     std::vector<SureAnswer> sure;
     const auto id_of = [&](const AnswerOf& one) -> std::string_view {
       return dataset_.examples[one.example].id;
@@ -280,8 +282,8 @@ class Checker {
     for (const AnswerOf& one : mistyped) {
       const Answer& answer = answer_of(one);
       const std::optional<int64_t> place =
-          place_of_mistyped(answer.text, stated_start(answer), answer.source == StartSource::kNoStarts,
-                            numerals, context, index);
+          place_of_mistyped(answer.text, stated_start(answer),
+                            answer.source == StartSource::kNoStarts, numerals, context, index);
       std::optional<Answer> repair;
       if (place) repair = Answer{answer.text, *place, answer.source};
       find_mistyped(one.example, one.answer)->repair = repair;
@@ -305,10 +307,8 @@ bool is_unsound(FindingKind kind) {
     case FindingKind::kEmptyQuestion:
     case FindingKind::kEmptyContext:
     case FindingKind::kEmptyAnswer:
-    case FindingKind::kImpossibleWithAnswers:
-      return true;
-    default:
-      return false;
+    case FindingKind::kImpossibleWithAnswers: return true;
+    default: return false;
   }
 }
 
@@ -318,28 +318,17 @@ bool is_unsound(FaultKind kind) {
 
 std::string_view finding_name(FindingKind kind) {
   switch (kind) {
-    case FindingKind::kEmptyQuestion:
-      return "empty_question";
-    case FindingKind::kEmptyContext:
-      return "empty_context";
-    case FindingKind::kEmptyAnswer:
-      return "empty_answer";
-    case FindingKind::kImpossibleWithAnswers:
-      return "impossible_with_answers";
-    case FindingKind::kAnswerEdgeSpace:
-      return "answer_edge_space";
-    case FindingKind::kRepeatedQuestion:
-      return "repeated_question";
-    case FindingKind::kConflictingAnswer:
-      return "conflicting_answer";
-    case FindingKind::kControlCharacter:
-      return "control_character";
-    case FindingKind::kCarriageReturn:
-      return "carriage_return";
-    case FindingKind::kSeveralPlaces:
-      return "several_places";
-    case FindingKind::kNoReferences:
-      return "no_references";
+    case FindingKind::kEmptyQuestion: return "empty_question";
+    case FindingKind::kEmptyContext: return "empty_context";
+    case FindingKind::kEmptyAnswer: return "empty_answer";
+    case FindingKind::kImpossibleWithAnswers: return "impossible_with_answers";
+    case FindingKind::kAnswerEdgeSpace: return "answer_edge_space";
+    case FindingKind::kRepeatedQuestion: return "repeated_question";
+    case FindingKind::kConflictingAnswer: return "conflicting_answer";
+    case FindingKind::kControlCharacter: return "control_character";
+    case FindingKind::kCarriageReturn: return "carriage_return";
+    case FindingKind::kSeveralPlaces: return "several_places";
+    case FindingKind::kNoReferences: return "no_references";
   }
   return "unknown";
 }

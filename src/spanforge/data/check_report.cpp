@@ -1,8 +1,8 @@
 // The check's report as JSON, as text and as the error a command ends with.
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <map>
+
+#include <fmt/core.h>
 
 #include "spanforge/data/check.h"
 #include "spanforge/data/soundness.h"
@@ -148,10 +148,9 @@ void append_findings(const std::vector<Finding>& findings, const Dataset& datase
     for (const Finding& finding : findings) {
       if (finding_name(finding.kind) != kind || shown[kind]++ >= max_examples) continue;
       const Example& example = example_of(finding, dataset);
-      out += example.id.empty()
-                 ? fmt::format("    {}\n", finding.reason)
-                 : fmt::format("    {} (id {}): {}\n", example.place,
-                               quote_for_message(example.id), finding.reason);
+      out += example.id.empty() ? fmt::format("    {}\n", finding.reason)
+                                : fmt::format("    {} (id {}): {}\n", example.place,
+                                              quote_for_message(example.id), finding.reason);
     }
   }
 }

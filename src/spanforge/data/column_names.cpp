@@ -1,9 +1,9 @@
 #include "spanforge/data/column_names.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <span>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/utf8.h"
@@ -71,9 +71,7 @@ std::vector<std::string> make_known_names(Part part) {
       add(keys::kId);
       add(kIds);
       break;
-    case Part::kTitle:
-      add(kTitles);
-      break;
+    case Part::kTitle: add(kTitles); break;
     case Part::kQuestion:
       add(keys::kQuestion);
       add(kQuestions);

@@ -1,8 +1,8 @@
 #include "spanforge/data/context_shift.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 
@@ -37,8 +37,8 @@ std::optional<int64_t> ContextShift::common(size_t begin, size_t end) const {
 bool ContextShift::led_elsewhere(int64_t start, const std::vector<Fit>& fits) const {
   return std::ranges::any_of(common_countings_, [&](Counting counting) {
     return counting != Counting::kOffByOne && std::ranges::none_of(fits, [&](const Fit& fit) {
-      return fit.counting == counting && fit.span.start == start;
-    });
+             return fit.counting == counting && fit.span.start == start;
+           });
   });
 }
 
@@ -46,7 +46,7 @@ std::optional<ShiftProof> ContextShift::prove(int64_t stated, const std::vector<
   // std::ranges::equal_range does not compile with clang 14 and GCC 12's library.
   const auto at = std::ranges::lower_bound(sure_, stated, {}, &SureAnswer::stated);
   const auto past = std::ranges::upper_bound(sure_, stated, {}, &SureAnswer::stated);
-  const auto before = static_cast<size_t>(at - sure_.begin());   // that many
+  const auto before = static_cast<size_t>(at - sure_.begin());    // that many
   const auto behind = static_cast<size_t>(past - sure_.begin());  // the first of them
   if (before == 0 && behind == sure_.size()) return std::nullopt;
   // Those nearest, on both sides and in between, have one shift.
@@ -89,10 +89,11 @@ std::string describe(const ShiftProof& proof, int64_t start) {
     return fmt::format("{} {}{}", count, where,
                        count > 0 ? fmt::format(" (nearest: {})", quote_for_message(id)) : "");
   };
-  return fmt::format("answer_start is off by {:+d}, as those of the answers around it that stand "
-                     "once are: {}, {}; the answer stands at {}",
-                     -proof.shift, side(proof.before, proof.id_before, "before"),
-                     side(proof.behind, proof.id_behind, "behind"), start);
+  return fmt::format(
+      "answer_start is off by {:+d}, as those of the answers around it that stand "
+      "once are: {}, {}; the answer stands at {}",
+      -proof.shift, side(proof.before, proof.id_before, "before"),
+      side(proof.behind, proof.id_behind, "behind"), start);
 }
 
 }  // namespace spanforge

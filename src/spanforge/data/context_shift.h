@@ -7,7 +7,8 @@
 //   start that is stated. A shift that is not 0 holds for another stated start where
 //   - the nearest sure answer before it and the nearest one behind it both have that shift; or
 //   - there are sure answers on one side of it only, at least two, and all of the context have that
-//     shift; unless a way of counting (answer_search.h) explains all of them too and leads elsewhere.
+//     shift; unless a way of counting (answer_search.h) explains all of them too and leads
+//     elsewhere.
 //   Sure answers of the very same start must have it as well, and prove nothing by themselves.
 // Units: code points. Nearness is that of stated starts.
 
@@ -30,7 +31,7 @@ struct SureAnswer {
 
 struct ShiftProof {
   int64_t shift = 0;
-  int64_t before = 0, behind = 0;  // sure answers with that shift, up to the first with another
+  int64_t before = 0, behind = 0;    // sure answers with that shift, up to the first with another
   std::string id_before, id_behind;  // of the nearest; empty where there is none
 };
 
@@ -49,9 +50,9 @@ class ContextShift {
   size_t nearest_end(size_t begin) const;
   bool led_elsewhere(int64_t start, const std::vector<Fit>& fits) const;
 
-  std::vector<SureAnswer> sure_;   // by stated start
-  std::vector<size_t> run_begin_;  // of each, where the neighbours with its shift begin
-  std::vector<size_t> run_end_;    // ... and end
+  std::vector<SureAnswer> sure_;            // by stated start
+  std::vector<size_t> run_begin_;           // of each, where the neighbours with its shift begin
+  std::vector<size_t> run_end_;             // ... and end
   std::vector<Counting> common_countings_;  // those that explain every sure answer
 };
 

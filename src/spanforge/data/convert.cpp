@@ -1,10 +1,10 @@
 #include "spanforge/data/convert.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <string>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -225,21 +225,11 @@ Json flat_row(const Dataset& dataset, const Example& example) {
 void write_dataset(const Dataset& dataset, DataForm form, const std::filesystem::path& file) {
   Output out(file);
   switch (form) {
-    case DataForm::kNested:
-      write_nested(dataset, out);
-      break;
-    case DataForm::kFlat:
-      write_rows(dataset, /*lines=*/false, out);
-      break;
-    case DataForm::kLines:
-      write_rows(dataset, /*lines=*/true, out);
-      break;
-    case DataForm::kCsv:
-      write_csv(dataset, out);
-      break;
-    case DataForm::kLabelStudio:
-      write_label_studio(dataset, out);
-      break;
+    case DataForm::kNested: write_nested(dataset, out); break;
+    case DataForm::kFlat: write_rows(dataset, /*lines=*/false, out); break;
+    case DataForm::kLines: write_rows(dataset, /*lines=*/true, out); break;
+    case DataForm::kCsv: write_csv(dataset, out); break;
+    case DataForm::kLabelStudio: write_label_studio(dataset, out); break;
   }
   out.commit();
 }

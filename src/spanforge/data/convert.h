@@ -14,8 +14,8 @@ enum class DataForm {
   kNested,  // SQuAD v2.0: data[].paragraphs[].qas[]
   kFlat,    // {"version", "data": [row, ...]}
   kLines,   // one row a line
-  kCsv,     // id, title, question, context, answer, answer_start, is_impossible; where some question
-            // has several answers, answers in place of both: {"text": [...], "answer_start": [...]}
+  kCsv,  // id, title, question, context, answer, answer_start, is_impossible; where some question
+         // has several answers, answers in place of both: {"text": [...], "answer_start": [...]}
   kLabelStudio,  // tasks with their annotation; offsets are code points
 };
 

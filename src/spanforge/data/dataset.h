@@ -28,8 +28,9 @@ enum class StartSource : uint8_t {
 
 struct Answer {
   std::string text;
-  // Code points; as the file says, not yet proved (see check.h). Where the source is kUnknown: where
-  // the text stands, if that is one place, else -1. kNoStarts: where it stands first, -1 if nowhere.
+  // Code points; as the file says, not yet proved (see check.h). Where the source is kUnknown:
+  // where the text stands, if that is one place, else -1. kNoStarts: where it stands first, -1 if
+  // nowhere.
   int64_t answer_start = 0;
   StartSource source = StartSource::kStated;
   bool operator==(const Answer& other) const {
@@ -47,15 +48,16 @@ struct Example {
   std::string place;            // e.g. data[3].paragraphs[0].qas[2], or line 17
 };
 
-// What a file writes wrongly. All but kBadRow leave the row usable: what was written is read as what
-// it can only mean.
+// What a file writes wrongly. All but kBadRow leave the row usable: what was written is read as
+// what it can only mean.
 enum class FaultKind : uint8_t {
-  kBadRow,        // it cannot be read, and is left out
-  kDuplicateId,   // its id is another's
-  kStartType,     // a start is no whole number: read as the one it spells ("12", 12.0), else as unknown
-  kTextType,      // an answer's text is no string: read as it is spelt in the file (1.50), null as ""
-  kFlagType,      // is_impossible is no bool: read as the one it spells ("true", 0, "no")
-  kEmptyAnswer,   // an empty text under is_impossible, which means no answer: left out
+  kBadRow,       // it cannot be read, and is left out
+  kDuplicateId,  // its id is another's
+  kStartType,    // a start is no whole number: read as the one it spells ("12", 12.0), else as
+                 // unknown
+  kTextType,  // an answer's text is no string: read as it is spelt in the file (1.50), null as ""
+  kFlagType,  // is_impossible is no bool: read as the one it spells ("true", 0, "no")
+  kEmptyAnswer,  // an empty text under is_impossible, which means no answer: left out
 };
 std::string_view fault_name(FaultKind kind);  // "bad_row", "duplicate_id", ...
 

@@ -1,9 +1,9 @@
 // doccano: {"id", "text", "label": [[start, end, "Answer"]], ...what was imported beside the text},
 // its older and newer spellings, and its texts for texts ("label": ["an answer"]).
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/core.h>
 
 #include "spanforge/data/annotations.h"
 #include "spanforge/data/answer_start.h"

@@ -93,12 +93,9 @@ void stream_form(SourceForm form, std::string_view text, const std::filesystem::
   switch (form) {
     case SourceForm::kLabelStudio:
       return stream_label_studio(text, name, options, callback, notes, on_read);
-    case SourceForm::kDoccano:
-      return stream_doccano(text, name, options, callback, notes, on_read);
-    case SourceForm::kTable:
-      return stream_table(text, name, options, callback, notes, on_read);
-    case SourceForm::kJson:
-      return;  // row_stream.h reads it
+    case SourceForm::kDoccano: return stream_doccano(text, name, options, callback, notes, on_read);
+    case SourceForm::kTable: return stream_table(text, name, options, callback, notes, on_read);
+    case SourceForm::kJson: return;  // row_stream.h reads it
   }
 }
 

@@ -1,14 +1,15 @@
 #pragma once
 // The names under which the known sets and tools write the parts of a question: SQuAD's first, then
-// those of CMRC, MRQA, DuReader, KorQuAD, PIAF, cdQA, Haystack's and other labelling tools. Of several
-// in one object the first of the list counts.
+// those of CMRC, MRQA, DuReader, KorQuAD, PIAF, cdQA, Haystack's and other labelling tools. Of
+// several in one object the first of the list counts.
 
 #include <array>
 #include <string_view>
 
 namespace spanforge::keys {
 
-inline constexpr std::array<std::string_view, 5> kId = {"id", "query_id", "qid", "question_id", "_id"};
+inline constexpr std::array<std::string_view, 5> kId = {"id", "query_id", "qid", "question_id",
+                                                        "_id"};
 inline constexpr std::array<std::string_view, 4> kQuestion = {"question", "query_text", "query",
                                                               "question_text"};
 inline constexpr std::array<std::string_view, 5> kContext = {"context", "context_text", "passage",
@@ -16,8 +17,8 @@ inline constexpr std::array<std::string_view, 5> kContext = {"context", "context
 inline constexpr std::array<std::string_view, 2> kAnswers = {"answers", "answer"};
 inline constexpr std::array<std::string_view, 3> kText = {"text", "answer_text", "answer"};
 inline constexpr std::array<std::string_view, 8> kStart = {
-    "answer_start", "answerStart", "answer_starts", "start", "char_start", "start_char", "start_index",
-    "answer_begin"};
+    "answer_start", "answerStart", "answer_starts", "start",
+    "char_start",   "start_char",  "start_index",   "answer_begin"};
 inline constexpr std::array<std::string_view, 5> kImpossible = {
     "is_impossible", "isImpossible", "impossible", "unanswerable", "no_answer"};
 

@@ -1,10 +1,10 @@
 // Label Studio: {"id", "data": {...}, "annotations": [{"result": [{"type", "value", ...}]}]}, and
 // JSON-MIN, which has data and results side by side in one object.
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
+
+#include <fmt/core.h>
 
 #include "spanforge/data/annotations.h"
 #include "spanforge/data/answer_start.h"

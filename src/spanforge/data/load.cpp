@@ -1,10 +1,11 @@
 // load_dataset: rows of any of the known forms -> Dataset.
-#include <fmt/core.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 #include <optional>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -66,7 +67,8 @@ class DatasetBuilder {
     };
     dataset_.form = recognise_form(text, dataset_.file);
     if (dataset_.form != SourceForm::kJson) {
-      return stream_form(dataset_.form, text, dataset_.file, options_, on_row, dataset_.notes, on_read);
+      return stream_form(dataset_.form, text, dataset_.file, options_, on_row, dataset_.notes,
+                         on_read);
     }
     for_each_text(text, [&](std::string_view one, const std::string& base_place) {
       const auto stream = [&] {
@@ -85,7 +87,8 @@ class DatasetBuilder {
       case RowKind::kQuestion: {
         const size_t before = dataset_.faults.size();
         return forgive(
-            id, [&] { add_example(object, kNoContext, place); }, [&] { drop_stray_faults(before); });
+            id, [&] { add_example(object, kNoContext, place); },
+            [&] { drop_stray_faults(before); });
       }
       case RowKind::kParagraph:
         return forgive(
@@ -138,9 +141,9 @@ class DatasetBuilder {
     const auto is_stray = [&](const RowFault& fault) {
       return fault.example != SIZE_MAX && fault.example >= dataset_.examples.size();
     };
-    faults.erase(std::remove_if(faults.begin() + static_cast<std::ptrdiff_t>(first), faults.end(),
-                                is_stray),
-                 faults.end());
+    faults.erase(
+        std::remove_if(faults.begin() + static_cast<std::ptrdiff_t>(first), faults.end(), is_stray),
+        faults.end());
   }
 
   // A fault that leaves the row usable. The example is the one about to be added.
@@ -323,7 +326,8 @@ class DatasetBuilder {
                        start.is_number() ? quote_for_message(start.dump()) : type_name(start)),
            static_cast<int64_t>(example.answers.size()));
     }
-    take_answer(text, unknown ? StartSource::kUnknown : StartSource::kStated, number, where, example);
+    take_answer(text, unknown ? StartSource::kUnknown : StartSource::kStated, number, where,
+                example);
   }
 
   // No text under is_impossible is no answer. {"text": "", "answer_start": -1} is how some sets
@@ -356,9 +360,8 @@ class DatasetBuilder {
     }
     if (!text.is_string()) {
       note(FaultKind::kTextType, where, example.id,
-           fmt::format("text must be a string, not {}", is_spelling(text)
-                                                             ? "the number " + answer.text
-                                                             : type_name(text)),
+           fmt::format("text must be a string, not {}",
+                       is_spelling(text) ? "the number " + answer.text : type_name(text)),
            number);
     }
     example.answers.push_back(std::move(answer));
@@ -397,7 +400,8 @@ class DatasetBuilder {
   }
 
   [[noreturn]] void fail_missing(std::string_view ours, const std::string& place) const {
-    fail(place, fmt::format("{} is missing (--columns {}=NAME, where it has another name)", ours, ours));
+    fail(place,
+         fmt::format("{} is missing (--columns {}=NAME, where it has another name)", ours, ours));
   }
 
   // The text, which is moved out.
@@ -415,13 +419,14 @@ class DatasetBuilder {
     return fmt::format("{} {}", value.is_object() ? "an" : "a", value.type_name());
   }
 
-  // Questions without references are a set to answer where all are so, and faulty rows among others.
+  // Questions without references are a set to answer where all are so, and faulty rows among
+  // others.
   void settle_references() {
     const std::vector<Example>& examples = dataset_.examples;
     const bool none = std::ranges::none_of(has_references_, [](bool has) { return has; });
-    const bool all_empty = !states_impossible_ && std::ranges::all_of(examples, [](const Example& e) {
-      return e.answers.empty();
-    });
+    const bool all_empty =
+        !states_impossible_ &&
+        std::ranges::all_of(examples, [](const Example& e) { return e.answers.empty(); });
     dataset_.blind = !examples.empty() && (none || all_empty);
     if (none || std::ranges::all_of(has_references_, [](bool has) { return has; })) return;
     for (size_t i = 0; i < examples.size(); ++i) {

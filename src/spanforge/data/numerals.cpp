@@ -80,8 +80,9 @@ Numerals::Numerals(const std::string& context) {
 }
 
 std::optional<int64_t> Numerals::place_of(std::string_view number, int64_t stated) const {
-  const auto at = std::lower_bound(all_.begin(), all_.end(), stated,
-                                   [](const auto& one, int64_t start) { return one.first < start; });
+  const auto at =
+      std::lower_bound(all_.begin(), all_.end(), stated,
+                       [](const auto& one, int64_t start) { return one.first < start; });
   if (at != all_.end() && at->first == stated && at->second == number) return stated;
   const auto alone = alone_.find(number);
   if (alone == alone_.end() || alone->second.count != 1) return std::nullopt;

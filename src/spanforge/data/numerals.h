@@ -1,8 +1,8 @@
 #pragma once
 // What: the numbers of a context as they are spelt there, each whole: "1,300", "3.5", "-40", "1e5",
 //   "2024.06.01". What is a part of such a number is none: neither 5 in 1500 nor 3 in 3.5.
-//   Characters of other scripts beside it are no part (3人, 第48条). A sign belongs to a number unless
-//   a letter or digit stands before it (12-48, COVID-19).
+//   Characters of other scripts beside it are no part (3人, 第48条). A sign belongs to a number
+//   unless a letter or digit stands before it (12-48, COVID-19).
 // Units: code points. Time: linear in the context.
 
 #include <cstdint>
@@ -22,9 +22,9 @@ class Numerals {
   // The context must outlive it.
   explicit Numerals(const std::string& context);
 
-  // Where the number is meant to stand: at the stated start where it stands there whole, else in the
-  // one other place where it does, and no Latin, Greek or Cyrillic letter beside it (not the 3 of
-  // 3D); nullopt: nowhere, or in several. REQUIRES: the number is one by itself, as in JSON.
+  // Where the number is meant to stand: at the stated start where it stands there whole, else in
+  // the one other place where it does, and no Latin, Greek or Cyrillic letter beside it (not the 3
+  // of 3D); nullopt: nowhere, or in several. REQUIRES: the number is one by itself, as in JSON.
   std::optional<int64_t> place_of(std::string_view number, int64_t stated) const;
 
  private:

@@ -1,11 +1,11 @@
 #include "spanforge/data/offset_unit.h"
 
+#include <algorithm>
+#include <memory>
+
 #include <unicode/brkiter.h>
 #include <unicode/uchar.h>
 #include <unicode/utext.h>
-
-#include <algorithm>
-#include <memory>
 
 namespace spanforge {
 namespace {
@@ -47,12 +47,9 @@ bool same_text(std::string_view slice, std::string_view written) {
 
 std::string_view offset_unit_name(OffsetUnit unit) {
   switch (unit) {
-    case OffsetUnit::kCodePoints:
-      return "code points";
-    case OffsetUnit::kUtf16:
-      return "UTF-16 units";
-    case OffsetUnit::kGraphemes:
-      return "grapheme clusters";
+    case OffsetUnit::kCodePoints: return "code points";
+    case OffsetUnit::kUtf16: return "UTF-16 units";
+    case OffsetUnit::kGraphemes: return "grapheme clusters";
   }
   return "code points";
 }

@@ -1,9 +1,9 @@
 #include "spanforge/data/overlap.h"
 
-#include <fmt/core.h>
-
 #include <string_view>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/normalize.h"
@@ -86,9 +86,7 @@ Overlap find_overlap(const Dataset& first, const Dataset& second) {
       result.second_pairs_seen += static_cast<int64_t>(sets.pairs.count({context, b.questions[i]}));
     }
   }
-  const auto hash = [](const std::string& text) {
-    return keyed_hash(normalize_for_overlap(text));
-  };
+  const auto hash = [](const std::string& text) { return keyed_hash(normalize_for_overlap(text)); };
   const Sets a(first, number_values(first, hash, hash));
   result.normalized = count_shared(a, Sets(second, number_values(second, hash, hash)));
 

@@ -68,9 +68,8 @@ bool is_word_of(const std::string& word, const std::array<std::string_view, N>& 
 std::string_view english_form(std::string_view question) {
   constexpr std::array<std::string_view, 3> kWho = {"who", "whom", "whose"};
   constexpr std::array<std::string_view, 5> kPlain = {"what", "when", "where", "why", "which"};
-  constexpr std::array<std::string_view, 7> kMeasures = {"how long", "how old",  "how far",
-                                                         "how often", "how tall", "how high",
-                                                         "how big"};
+  constexpr std::array<std::string_view, 7> kMeasures = {
+      "how long", "how old", "how far", "how often", "how tall", "how high", "how big"};
   constexpr std::array<std::string_view, 18> kAuxiliaries = {
       "is",  "are", "was",   "were", "do",    "does",   "did", "has",  "have",
       "had", "can", "could", "will", "would", "should", "may", "must", "am"};

@@ -1,13 +1,13 @@
 #include "spanforge/data/repair.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
-#include <optional>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/data/normalize.h"
@@ -18,22 +18,14 @@ namespace {
 
 RepairKind kind_of(Misalignment cause) {
   switch (cause) {
-    case Misalignment::kUtf16:
-      return RepairKind::kUtf16Offset;
-    case Misalignment::kBytes:
-      return RepairKind::kByteOffset;
-    case Misalignment::kWhiteSpace:
-      return RepairKind::kWhitespace;
-    case Misalignment::kOffByOne:
-      return RepairKind::kOffByOne;
-    case Misalignment::kNormalForm:
-      return RepairKind::kNormalForm;
-    case Misalignment::kInvisible:
-      return RepairKind::kInvisible;
-    case Misalignment::kContextShift:
-      return RepairKind::kContextShift;
-    default:
-      return RepairKind::kUniqueOccurrence;
+    case Misalignment::kUtf16: return RepairKind::kUtf16Offset;
+    case Misalignment::kBytes: return RepairKind::kByteOffset;
+    case Misalignment::kWhiteSpace: return RepairKind::kWhitespace;
+    case Misalignment::kOffByOne: return RepairKind::kOffByOne;
+    case Misalignment::kNormalForm: return RepairKind::kNormalForm;
+    case Misalignment::kInvisible: return RepairKind::kInvisible;
+    case Misalignment::kContextShift: return RepairKind::kContextShift;
+    default: return RepairKind::kUniqueOccurrence;
   }
 }
 
@@ -133,24 +125,21 @@ class Planner {
 
   void take_fault(const RowFault& fault) {
     switch (fault.kind) {
-      case FaultKind::kBadRow:
-        break;
+      case FaultKind::kBadRow: break;
       case FaultKind::kDuplicateId: {
         if (fault.example == SIZE_MAX) break;
         if (!new_ids_) new_ids_.emplace(dataset_);
         std::string fresh = new_ids_->make(dataset_.examples[fault.example].id);
         return repair_row(RepairKind::kDuplicateId, fault, std::move(fresh));
       }
-      case FaultKind::kFlagType:
-        return repair_row(RepairKind::kFlagType, fault);
+      case FaultKind::kFlagType: return repair_row(RepairKind::kFlagType, fault);
       case FaultKind::kEmptyAnswer:
         if (dataset_.examples[fault.example].answers.empty()) {
           repair_row(RepairKind::kEmptyAnswer, fault);
         }
         return;
       case FaultKind::kStartType:
-      case FaultKind::kTextType:
-        return take_mistyped(fault);
+      case FaultKind::kTextType: return take_mistyped(fault);
     }
     plan_.left.push_back(
         {std::string(fault_name(fault.kind)), fault.place, fault.id, fault.reason, std::nullopt});
@@ -165,12 +154,17 @@ class Planner {
     const Answer& answer = example.answers[index];
     if (const auto text = mistyped_.find({fault.example, index}); text != mistyped_.end()) {
       if (text->second) {
-        return repair({RepairKind::kNumberText, fault.example, index, *text->second, 1,
-                       fault.reason, {}, {}});
+        return repair({RepairKind::kNumberText,
+                       fault.example,
+                       index,
+                       *text->second,
+                       1,
+                       fault.reason,
+                       {},
+                       {}});
       }
     } else if (aligned(answer, example) && !answer.text.empty()) {
-      return repair(
-          {RepairKind::kNumber, fault.example, index, answer, 1, fault.reason, {}, {}});
+      return repair({RepairKind::kNumber, fault.example, index, answer, 1, fault.reason, {}, {}});
     }
     leave(std::string(fault_name(fault.kind)), fault.example, fault.answer, fault.reason);
   }
@@ -250,8 +244,14 @@ class Planner {
     const auto index = static_cast<size_t>(finding.answer);
     const Answer& answer = dataset_.examples[finding.example].answers[index];
     if (!aligned(answer, dataset_.examples[finding.example])) return;  // planned already, or left
-    repair({RepairKind::kTrimmed, finding.example, index, answer, 1,
-            "white space at the ends of an answer belongs to no token", {}, {}});
+    repair({RepairKind::kTrimmed,
+            finding.example,
+            index,
+            answer,
+            1,
+            "white space at the ends of an answer belongs to no token",
+            {},
+            {}});
   }
 
   void repair(Repair one) {
@@ -276,7 +276,7 @@ class Planner {
   const Dataset& dataset_;
   const RepairOptions& options_;
   RepairPlan plan_;
-  std::set<std::pair<size_t, size_t>> repaired_;  // example and answer
+  std::set<std::pair<size_t, size_t>> repaired_;                         // example and answer
   std::map<std::pair<size_t, size_t>, std::optional<Answer>> mistyped_;  // ... of texts; the repair
   std::optional<NewIds> new_ids_;
   std::optional<CodePointIndex> index_;
@@ -289,36 +289,21 @@ class Planner {
 
 std::string_view repair_name(RepairKind kind) {
   switch (kind) {
-    case RepairKind::kUtf16Offset:
-      return "utf16_offset";
-    case RepairKind::kByteOffset:
-      return "byte_offset";
-    case RepairKind::kWhitespace:
-      return "whitespace";
-    case RepairKind::kOffByOne:
-      return "off_by_one";
-    case RepairKind::kNormalForm:
-      return "normal_form";
-    case RepairKind::kInvisible:
-      return "invisible";
-    case RepairKind::kUniqueOccurrence:
-      return "unique_occurrence";
-    case RepairKind::kContextShift:
-      return "context_shift";
-    case RepairKind::kNumber:
-      return "number";
-    case RepairKind::kNumberText:
-      return "number_text";
-    case RepairKind::kDuplicateId:
-      return fault_name(FaultKind::kDuplicateId);
-    case RepairKind::kFlagType:
-      return fault_name(FaultKind::kFlagType);
-    case RepairKind::kEmptyAnswer:
-      return fault_name(FaultKind::kEmptyAnswer);
-    case RepairKind::kSimilarSpan:
-      return "similar_span";
-    case RepairKind::kTrimmed:
-      return "trimmed";
+    case RepairKind::kUtf16Offset: return "utf16_offset";
+    case RepairKind::kByteOffset: return "byte_offset";
+    case RepairKind::kWhitespace: return "whitespace";
+    case RepairKind::kOffByOne: return "off_by_one";
+    case RepairKind::kNormalForm: return "normal_form";
+    case RepairKind::kInvisible: return "invisible";
+    case RepairKind::kUniqueOccurrence: return "unique_occurrence";
+    case RepairKind::kContextShift: return "context_shift";
+    case RepairKind::kNumber: return "number";
+    case RepairKind::kNumberText: return "number_text";
+    case RepairKind::kDuplicateId: return fault_name(FaultKind::kDuplicateId);
+    case RepairKind::kFlagType: return fault_name(FaultKind::kFlagType);
+    case RepairKind::kEmptyAnswer: return fault_name(FaultKind::kEmptyAnswer);
+    case RepairKind::kSimilarSpan: return "similar_span";
+    case RepairKind::kTrimmed: return "trimmed";
   }
   return "unknown";
 }

@@ -1,7 +1,7 @@
 // A plan of repairs as JSON and as text.
-#include <fmt/core.h>
-
 #include <map>
+
+#include <fmt/core.h>
 
 #include "spanforge/data/repair.h"
 
@@ -74,8 +74,7 @@ std::string describe_change(const Repair& repair, const Example& example) {
       return fmt::format("its id becomes {}", quote_for_message(repair.new_id));
     case RepairKind::kFlagType:
       return fmt::format("is_impossible becomes {}", example.is_impossible);
-    case RepairKind::kEmptyAnswer:
-      return "its answers become []";
+    case RepairKind::kEmptyAnswer: return "its answers become []";
     default:
       return fmt::format("{} becomes {}", describe(example.answers[repair.answer]),
                          describe(written(repair)));

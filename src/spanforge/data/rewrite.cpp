@@ -1,11 +1,11 @@
 #include "spanforge/data/rewrite.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <optional>
 #include <span>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/json.h"
@@ -38,8 +38,8 @@ struct AnswerTokens {
 
 // Where the starts of a list of texts are missing altogether: all of them are written at once.
 struct MissingStarts {
-  Token texts;      // the list of texts
-  Token in_place;   // a null that the list of starts takes the place of
+  Token texts;                  // the list of texts
+  Token in_place;               // a null that the list of starts takes the place of
   size_t first = 0, count = 0;  // of the answers, those that are left out among them
 };
 
@@ -88,7 +88,8 @@ class ChangeFinder {
         } else if (in.peek() == JsonReader::Kind::kObject) {
           walk_row(in, RowKind::kDocument);
         }
-      } catch (const JsonReader::Failure&) {  // a line that is no JSON; its rows, if any, stand before
+      } catch (
+          const JsonReader::Failure&) {  // a line that is no JSON; its rows, if any, stand before
         if (base_place.empty()) throw;
       }
     });
@@ -177,7 +178,9 @@ class ChangeFinder {
     return items;
   }
 
-  static bool is_answer_object(const Json& value) { return value.is_object() && !is_spelling(value); }
+  static bool is_answer_object(const Json& value) {
+    return value.is_object() && !is_spelling(value);
+  }
 
   // All answers of a row in whatever form, as load.cpp reads them.
   void take_answers(Token answers) {
@@ -252,7 +255,9 @@ class ChangeFinder {
 
   void apply(const std::vector<const RowChange*>& changes, Token id, Token answers, Token flag) {
     const Example& example = dataset_.examples[changes.front()->example];
-    const auto is_answer = [](const RowChange* one) { return one->part == RowChange::Part::kAnswer; };
+    const auto is_answer = [](const RowChange* one) {
+      return one->part == RowChange::Part::kAnswer;
+    };
     if (std::ranges::any_of(changes, is_answer)) change_answers(example, changes, answers);
     for (const RowChange* change : changes) {
       switch (change->part) {
@@ -270,7 +275,8 @@ class ChangeFinder {
   void change_id(const Example& example, const RowChange& change, Token id) {
     if (!id) fail(example.place);
     const Json before = value_of(id);
-    if ((before.is_string() ? before.as_string() : before.dump()) != example.id) fail(example.place);
+    if ((before.is_string() ? before.as_string() : before.dump()) != example.id)
+      fail(example.place);
     const bool digits = change.id.find_first_not_of("0123456789") == std::string::npos;
     const bool as_number = !before.is_string() && digits;
     found_.push_back({id.begin, id.end, as_number ? change.id : spell(change.id)});
@@ -305,7 +311,8 @@ class ChangeFinder {
     take_answers(answers);
     std::vector<size_t> kept;  // those load.cpp did not leave out
     for (size_t i = 0; i < tokens_.size(); ++i) {
-      if (!says_no_answer(tokens_[i].said, tokens_[i].source, example.is_impossible)) kept.push_back(i);
+      if (!says_no_answer(tokens_[i].said, tokens_[i].source, example.is_impossible))
+        kept.push_back(i);
     }
     if (kept.size() != example.answers.size()) fail(example.place);
     std::vector<int64_t> written(tokens_.size(), -1);  // starts, of those that were missing
@@ -328,7 +335,8 @@ class ChangeFinder {
   void change_answer(const AnswerTokens& tokens, const RowChange& change, const Answer& before) {
     const std::string number = std::to_string(change.after.answer_start);
     const bool new_text = !tokens.is_string || change.after.text != before.text;
-    const bool insert = tokens.source == StartSource::kUnknown && !tokens.start && !tokens.starts_follow;
+    const bool insert =
+        tokens.source == StartSource::kUnknown && !tokens.start && !tokens.starts_follow;
     if (new_text || insert) {
       std::string bytes = new_text ? spell(change.after.text) : std::string(bytes_of(tokens.text));
       if (insert) bytes += fmt::format(", \"answer_start\": {}", number);
@@ -384,7 +392,7 @@ class ChangeFinder {
   std::string_view file_text_;
   const Dataset& dataset_;
   KeyedMap<std::string, std::vector<const RowChange*>> changes_;  // by the row's place
-  Names ids_, answers_, flags_;  // under which a row has them
+  Names ids_, answers_, flags_;                                   // under which a row has them
   const ReadCallback& on_read_;
   size_t told_ = 0;            // what on_read_ knows of
   std::optional<bool> ascii_;  // is the whole file, once that was asked

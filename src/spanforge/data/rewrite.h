@@ -1,5 +1,6 @@
 #pragma once
-// What: a data file copied with some parts of its questions changed. Every byte that is no such part
+// What: a data file copied with some parts of its questions changed. Every byte that is no such
+// part
 //   stays as it is: order and spelling of keys, unknown keys, numbers, white space, line ends, byte
 //   order mark. A start that is missing is written behind its text.
 // Forms: all that load.cpp reads from JSON, under the names of keys.h.
@@ -29,7 +30,7 @@ struct RowChange {
   size_t answer = 0;  // which of the example's answers
   Answer after;       // kAnswer
   Part part = Part::kAnswer;
-  std::string id;     // kId
+  std::string id;  // kId
 };
 
 // A part of a file that other bytes take the place of; never empty.

@@ -1,12 +1,12 @@
 #include "spanforge/data/row_stream.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/json_builder.h"
 #include "spanforge/data/answer_start.h"
@@ -88,14 +88,9 @@ class RowReader {
 
   void read_document() {
     switch (in_.peek()) {
-      case Kind::kObject:
-        return read_row(RowKind::kDocument);
-      case Kind::kArray:
-        read_rows(RowKind::kRow);
-        return;
-      default:
-        in_.skip_value();
-        fail("must be an object or a list of rows");
+      case Kind::kObject: return read_row(RowKind::kDocument);
+      case Kind::kArray: read_rows(RowKind::kRow); return;
+      default: in_.skip_value(); fail("must be an object or a list of rows");
     }
   }
 

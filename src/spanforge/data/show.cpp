@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-
 #include "spanforge/base/json.h"
 #include "spanforge/data/convert.h"
 

@@ -1,8 +1,8 @@
 #include "spanforge/data/soundness.h"
 
-#include <fmt/core.h>
-
 #include <map>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/join.h"
@@ -33,9 +33,10 @@ std::vector<bool> find_certain_texts(const Dataset& dataset) {
       const RowFault& fault = dataset.faults[i];
       const Answer& answer =
           dataset.examples[fault.example].answers[static_cast<size_t>(fault.answer)];
-      certain[i] = place_of_mistyped(answer.text, stated_start(answer),
-                                     answer.source == StartSource::kNoStarts, numerals, context, index)
-                       .has_value();
+      certain[i] =
+          place_of_mistyped(answer.text, stated_start(answer),
+                            answer.source == StartSource::kNoStarts, numerals, context, index)
+              .has_value();
     }
   }
   return certain;
@@ -89,13 +90,15 @@ Dataset drop(Dataset dataset, Stops stops, std::string& line) {
   line = fmt::format("{}: left out: {}", dataset.file.string(), counts_and_first(dropped));
   dataset = keep_examples(std::move(dataset), keep);
   if (dataset.examples.empty()) {
-    throw Error(ErrorCode::kBadData, dataset.file.string(), "no question is left without its faults");
+    throw Error(ErrorCode::kBadData, dataset.file.string(),
+                "no question is left without its faults");
   }
   return dataset;
 }
 
 bool stops_training(const RowFault& fault, bool) {
-  return fault.kind == FaultKind::kBadRow || (fault.kind == FaultKind::kTextType && fault.answer == 0);
+  return fault.kind == FaultKind::kBadRow ||
+         (fault.kind == FaultKind::kTextType && fault.answer == 0);
 }
 
 bool stops_scoring(const RowFault& fault, bool certain) {
@@ -117,9 +120,10 @@ std::string place_of_fault(const Dataset& dataset, const RowFault& fault) {
 
 void require_references(const Dataset& dataset) {
   if (!dataset.blind) return;
-  throw Error(ErrorCode::kBadData, dataset.file.string(),
-              "no question has an answer, or says that there is none: there is nothing to train on or "
-              "to score (evaluate --predictions-dir answers such a file)");
+  throw Error(
+      ErrorCode::kBadData, dataset.file.string(),
+      "no question has an answer, or says that there is none: there is nothing to train on or "
+      "to score (evaluate --predictions-dir answers such a file)");
 }
 
 void require_trainable(const Dataset& dataset) { refuse(dataset, stops_training, true); }

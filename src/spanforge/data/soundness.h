@@ -20,9 +20,9 @@ void require_trainable(const Dataset& dataset);
 // ("" where none). Throws where nothing is left.
 Dataset drop_untrainable(Dataset dataset, std::string& line);
 
-// Every row can be read, and every reference's text is certain: a text, or a number or truth value that
-// stands whole where it says or, where it does not say, in one place. by_id: no id stands twice either, as
-// where scores or predictions are kept by id. A blind set passes.
+// Every row can be read, and every reference's text is certain: a text, or a number or truth value
+// that stands whole where it says or, where it does not say, in one place. by_id: no id stands
+// twice either, as where scores or predictions are kept by id. A blind set passes.
 void require_scorable(const Dataset& dataset, bool by_id);
 // Leaves out the questions that require_scorable refuses where by_id is false; as drop_untrainable.
 Dataset drop_unscorable(Dataset dataset, std::string& line);

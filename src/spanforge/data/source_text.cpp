@@ -1,13 +1,13 @@
 #include "spanforge/data/source_text.h"
 
-#include <fmt/core.h>
-#include <unicode/ucnv.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
 #include <vector>
+
+#include <fmt/core.h>
+#include <unicode/ucnv.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/utf8.h"
@@ -72,8 +72,8 @@ std::optional<size_t> convert(UConverter* from, std::string_view bytes, std::str
   return taken - std::min(taken, held);
 }
 
-// A text of the kinds read has line ends, quotes, commas or brackets, and no control characters. With
-// its bytes exchanged 一 (U+4E00) is N, but no common character is one of these marks.
+// A text of the kinds read has line ends, quotes, commas or brackets, and no control characters.
+// With its bytes exchanged 一 (U+4E00) is N, but no common character is one of these marks.
 struct UnitCounts {
   size_t marks = 0, ascii = 0, bad = 0;
 };
@@ -84,7 +84,9 @@ UnitCounts count_units(std::string_view sample, bool little) {
     const unsigned low = byte_at(sample, i + (little ? 0 : 1));
     const unsigned unit = low | static_cast<unsigned>(byte_at(sample, i + (little ? 1 : 0))) << 8;
     constexpr std::string_view kMarksOfText = "\t\n\r\",;:{}[]";
-    if (unit < 0x7F && unit > 0 && kMarksOfText.find(static_cast<char>(unit)) != std::string_view::npos) ++counts.marks;
+    if (unit < 0x7F && unit > 0 &&
+        kMarksOfText.find(static_cast<char>(unit)) != std::string_view::npos)
+      ++counts.marks;
     if (unit >= ' ' && unit < 0x7F) ++counts.ascii;
     if (unit < '\t' || (unit >= 0xE000 && unit < 0xF900) || unit >= 0xFFFE) ++counts.bad;
   }
@@ -97,9 +99,10 @@ size_t count_odd_for_utf8(std::string_view sample) {
   size_t odd = 0;
   while (!sample.empty()) {
     const std::optional<size_t> invalid = find_invalid_utf8(sample);
-    odd += static_cast<size_t>(std::ranges::count_if(sample.substr(0, invalid.value_or(sample.size())), [](char c) {
-      return (c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
-    }));
+    odd += static_cast<size_t>(
+        std::ranges::count_if(sample.substr(0, invalid.value_or(sample.size())), [](char c) {
+          return (c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
+        }));
     if (!invalid) break;
     ++odd;
     sample.remove_prefix(*invalid + 1);
@@ -180,11 +183,13 @@ SourceText converted_from(std::string_view bytes, size_t begin, const std::strin
   SourceText source;
   source.encoding = encoding;
   if (const auto at = convert(converter.get(), bytes.substr(begin), source.converted)) {
-    throw Error(ErrorCode::kBadData, file.string(),
-                fmt::format("is not {}: byte {} does not fit; give the file's encoding with --encoding",
-                            quote_for_message(encoding), begin + *at));
+    throw Error(
+        ErrorCode::kBadData, file.string(),
+        fmt::format("is not {}: byte {} does not fit; give the file's encoding with --encoding",
+                    quote_for_message(encoding), begin + *at));
   }
-  if (source.converted.starts_with(kMarks[0].bytes)) source.converted.erase(0, kMarks[0].bytes.size());
+  if (source.converted.starts_with(kMarks[0].bytes))
+    source.converted.erase(0, kMarks[0].bytes.size());
   source.text = source.converted;
   return source;
 }
@@ -219,8 +224,8 @@ SourceText read_source_text(std::string_view bytes, const std::filesystem::path&
     return source;
   };
   if (const auto kind = unread_kind(bytes)) throw Error(ErrorCode::kBadData, file.string(), *kind);
-  const auto* mark = std::ranges::find_if(
-      kMarks, [&](const Mark& one) { return bytes.starts_with(one.bytes); });
+  const auto* mark =
+      std::ranges::find_if(kMarks, [&](const Mark& one) { return bytes.starts_with(one.bytes); });
   if (mark != kMarks.end() && mark->encoding == "UTF-8"sv) {
     // The mark is proof; a name that contradicts it would only spoil the text.
     return plain(bytes.substr(mark->bytes.size()));
@@ -228,7 +233,8 @@ SourceText read_source_text(std::string_view bytes, const std::filesystem::path&
   if (!encoding.empty() && !names_utf8(encoding)) return converted_from(bytes, 0, encoding, file);
   if (!encoding.empty()) {
     if (const auto at = find_invalid_utf8(bytes)) {
-      throw Error(ErrorCode::kBadData, file.string(), fmt::format("is not UTF-8: byte {} does not fit", *at));
+      throw Error(ErrorCode::kBadData, file.string(),
+                  fmt::format("is not UTF-8: byte {} does not fit", *at));
     }
     return plain(bytes);
   }

@@ -1,9 +1,9 @@
 #include "spanforge/data/split.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"

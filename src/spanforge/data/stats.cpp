@@ -1,9 +1,9 @@
 #include "spanforge/data/stats.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/threads.h"

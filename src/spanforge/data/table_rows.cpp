@@ -1,9 +1,9 @@
 #include "spanforge/data/table_rows.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <optional>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/utf8.h"

@@ -41,8 +41,8 @@ TextAutomaton::TextAutomaton(std::span<const std::u32string> texts) : node_of_(t
 uint32_t TextAutomaton::child(uint32_t node, char32_t c) const {
   const auto begin = nodes_.begin() + nodes_[node].first_child;
   const auto end = nodes_.begin() + nodes_[node + 1].first_child;
-  const auto at = std::lower_bound(begin, end, c,
-                                   [](const Node& one, char32_t sought) { return one.last < sought; });
+  const auto at = std::lower_bound(
+      begin, end, c, [](const Node& one, char32_t sought) { return one.last < sought; });
   return at != end && at->last == c ? static_cast<uint32_t>(at - nodes_.begin()) : 0;
 }
 
@@ -80,7 +80,8 @@ std::vector<TextAutomaton::Found> TextAutomaton::finish() {
     const Node& node = nodes_[i];
     if (node.ends == 0) continue;
     Node& ending = nodes_[node.suffix];
-    ending.first_end = ending.ends == 0 ? node.first_end : std::min(ending.first_end, node.first_end);
+    ending.first_end =
+        ending.ends == 0 ? node.first_end : std::min(ending.first_end, node.first_end);
     ending.ends += node.ends;
   }
   std::vector<Found> found(node_of_.size());

@@ -1,10 +1,10 @@
 #include "spanforge/data/tool_rows.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <set>
+
+#include <fmt/core.h>
 
 #include "spanforge/data/normalize.h"
 

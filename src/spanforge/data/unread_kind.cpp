@@ -1,11 +1,11 @@
 #include "spanforge/data/unread_kind.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/foreign_content.h"
@@ -137,7 +137,8 @@ std::optional<std::string> unread_text_kind(std::string_view text) {
   if (first == std::string_view::npos) return std::nullopt;
   text.remove_prefix(first);
   if (const auto content = find_foreign_content(text)) {
-    return fmt::format("is {}, {}", foreign_content_name(*content), foreign_content_advice(*content));
+    return fmt::format("is {}, {}", foreign_content_name(*content),
+                       foreign_content_advice(*content));
   }
   if (starts_with_any_case(text, "<?xml") ||
       (text.starts_with("<") && text.substr(0, 4096).find("</") != std::string_view::npos)) {

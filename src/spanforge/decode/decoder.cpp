@@ -1,9 +1,9 @@
 #include "spanforge/decode/decoder.h"
 
-#include <fmt/core.h>
-
 #include <array>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"
@@ -40,14 +40,10 @@ DecodedExample decode_example(const Dataset& dataset, const FeatureSet& features
   check(options);
   const ExampleView view = view_example(dataset, features, logits, example);
   switch (options.kind) {
-    case DecoderKind::kSpanforge:
-      return decode_spanforge(view, options);
-    case DecoderKind::kPipeline:
-      return decode_pipeline(view, options);
-    case DecoderKind::kRunQa:
-      return decode_run_qa(view, options);
-    case DecoderKind::kRecipe:
-      return decode_recipe(view, options);
+    case DecoderKind::kSpanforge: return decode_spanforge(view, options);
+    case DecoderKind::kPipeline: return decode_pipeline(view, options);
+    case DecoderKind::kRunQa: return decode_run_qa(view, options);
+    case DecoderKind::kRecipe: return decode_recipe(view, options);
   }
   throw Error(ErrorCode::kInternal, "decoder", "unknown kind");
 }

@@ -13,7 +13,8 @@ struct Gold {
   CharSpan span;
   bool in_a_window = false;
   int32_t tokens = std::numeric_limits<int32_t>::max();  // fewest that cover it
-  bool can_be_given = false;  // the tokens that cover it say the same, up to squad_v2's normalisation
+  bool can_be_given =
+      false;  // the tokens that cover it say the same, up to squad_v2's normalisation
 };
 
 // What a window says about one reference: whether it holds all of it, in how many tokens.
@@ -37,10 +38,9 @@ void look(const FeatureSet& features, const Window& window, bool first, bool las
   }
   gold.tokens = std::min(gold.tokens, tokens);
   if (gold.can_be_given) return;
-  gold.can_be_given =
-      covered == gold.span ||
-      squad_normalize(slice_code_points(text, covered.start, covered.end)) ==
-          squad_normalize(slice_code_points(text, gold.span.start, gold.span.end));
+  gold.can_be_given = covered == gold.span ||
+                      squad_normalize(slice_code_points(text, covered.start, covered.end)) ==
+                          squad_normalize(slice_code_points(text, gold.span.start, gold.span.end));
 }
 
 // Where the answer stands: where the data says; where they do not say, everywhere it does.
@@ -76,8 +76,8 @@ std::vector<Gold> sound_golds(const Dataset& dataset, const FeatureSet& features
       Gold gold;
       gold.span = span;
       for (int32_t w = first; w < last; ++w) {
-        look(features, features.windows()[static_cast<size_t>(w)], w == first, w + 1 == last, context,
-             gold);
+        look(features, features.windows()[static_cast<size_t>(w)], w == first, w + 1 == last,
+             context, gold);
       }
       golds.push_back(gold);
     }

@@ -1,7 +1,7 @@
 #pragma once
 // What: who lost each wrong answer: the label, the window, the length limit, the tokenizer, the
-//   no-answer threshold, the ranking, the boundary, or the model. One verdict a question, the first in the
-//   order of Verdict that applies; gold_rank and confident are told beside it.
+//   no-answer threshold, the ranking, the boundary, or the model. One verdict a question, the first
+//   in the order of Verdict that applies; gold_rank and confident are told beside it.
 
 #include <filesystem>
 #include <string>
@@ -13,8 +13,8 @@ namespace spanforge {
 
 enum class Verdict {
   kRight,
-  kRightUnsure,     // right, with a score below `confident_score`
-  kLabelBad,        // no reference stands where the data says (if they say), or all normalise to nothing
+  kRightUnsure,  // right, with a score below `confident_score`
+  kLabelBad,  // no reference stands where the data says (if they say), or all normalise to nothing
   kFalseAnswer,     // an answer was given, there is none
   kCutOff,          // no window holds a reference wholly
   kTooLong,         // every reference is longer than the longest answer allowed

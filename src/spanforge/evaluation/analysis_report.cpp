@@ -1,6 +1,6 @@
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/json_object_file.h"
 #include "spanforge/evaluation/analysis.h"
@@ -50,12 +50,8 @@ Json summary_json(const Analysis& analysis) {
   const auto questions = static_cast<int64_t>(analysis.judgements.size());
   const auto in_top_k = std::count_if(analysis.judgements.begin(), analysis.judgements.end(),
                                       [](const Judgement& j) { return j.gold_rank > 0; });
-  return {{"questions", questions},
-          {"right", right},
-          {"wrong", questions - right},
-          {"in_top_k", in_top_k},
-          {"verdicts", verdicts},
-          {"lost_by", lost_by}};
+  return {{"questions", questions}, {"right", right},       {"wrong", questions - right},
+          {"in_top_k", in_top_k},   {"verdicts", verdicts}, {"lost_by", lost_by}};
 }
 
 std::string example_line(const Dataset& dataset, const Judgement& j) {

@@ -1,10 +1,10 @@
 #include "spanforge/evaluation/answer_settings.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"

@@ -58,12 +58,12 @@ struct JudgedAnswers {
 struct EvaluationOptions {
   DecoderOptions decoder;
   bool fit = false;  // the decoder's temperature and null_threshold are chosen, not looked at
-  std::vector<const Metric*> more_metrics;  // besides squad_v2
-  PredictOptions predict;  // its progress is not called
-  std::function<void(int64_t, int64_t)> progress;  // (questions predicted, questions in all)
+  std::vector<const Metric*> more_metrics;               // besides squad_v2
+  PredictOptions predict;                                // its progress is not called
+  std::function<void(int64_t, int64_t)> progress;        // (questions predicted, questions in all)
   std::function<void(const JudgedAnswers&)> on_answers;  // in the order of the examples
-  bool recipe_ranks = true;  // also run the recipe's n-best
-  bool keep_ranks = true;    // in Evaluation::ranks; on_answers sees them in any case
+  bool recipe_ranks = true;                              // also run the recipe's n-best
+  bool keep_ranks = true;  // in Evaluation::ranks; on_answers sees them in any case
   int32_t recipe_top_k = 10;
   double recipe_max_answer_ratio = 0.4;
 };
@@ -71,7 +71,7 @@ struct EvaluationOptions {
 struct Evaluation {
   std::optional<double> loss;  // mean over the windows that have a label; nullopt: none has
   int64_t window_count = 0;
-  MetricValues values;  // squad_v2's, then more_metrics' in their order
+  MetricValues values;                             // squad_v2's, then more_metrics' in their order
   double temperature = 1.0, null_threshold = 0.0;  // the decoder's: as given, or fitted
   std::vector<QaRank> ranks;  // by example; empty without recipe_ranks or keep_ranks
   double qa_topk_recall = 0;

@@ -1,8 +1,8 @@
 #include "spanforge/evaluation/int8_conversion.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "spanforge/evaluation/calibrate.h"
 #include "spanforge/model/answering_model.h"

@@ -16,9 +16,8 @@ std::optional<NullThreshold> find_null_threshold(std::vector<NullChoice> questio
   if (answerable == 0 || answerable == static_cast<std::ptrdiff_t>(questions.size())) {
     return std::nullopt;
   }
-  std::sort(questions.begin(), questions.end(), [](const NullChoice& a, const NullChoice& b) {
-    return a.log_odds < b.log_odds;
-  });
+  std::sort(questions.begin(), questions.end(),
+            [](const NullChoice& a, const NullChoice& b) { return a.log_odds < b.log_odds; });
 
   // A question is answered while its odds do not exceed the threshold.
   now.log_odds = questions.front().log_odds - 1.0;

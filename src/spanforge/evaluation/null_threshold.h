@@ -11,7 +11,7 @@ namespace spanforge {
 
 // A question whose best answer may be given or withheld.
 struct NullChoice {
-  double log_odds = 0;  // of "" over its best answer that is not ""
+  double log_odds = 0;          // of "" over its best answer that is not ""
   SquadItemScore answer, none;  // of that answer, of ""
   bool has_golds = false;
 };

@@ -21,8 +21,8 @@ struct Predictions {
   std::vector<double> window_losses;  // [windows] when asked; NaN where a window has no label
 };
 
-// workspace: memory to use again; null: fresh. Errors: the model's, and Error{kNonFinite} naming the
-// window whose logits are NaN or Inf.
+// workspace: memory to use again; null: fresh. Errors: the model's, and Error{kNonFinite} naming
+// the window whose logits are NaN or Inf.
 Predictions predict_all(const Predictor& model, const FeatureSet& features,
                         const PredictOptions& options, Workspace* workspace = nullptr);
 

@@ -1,6 +1,5 @@
 #include "spanforge/evaluation/prediction_files.h"
 
-
 #include "spanforge/base/file.h"
 
 namespace spanforge {

@@ -1,10 +1,10 @@
 #include "spanforge/features/feature_set.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <limits>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"
@@ -193,8 +193,7 @@ class FeatureBuilder {
     const ContextTokens& context = contexts_[example.context];
     if (options_.with_labels) {
       if (!example.answers.empty()) {
-        plan.answer =
-            locate_answer(dataset_, example, context.characters, options_.on_bad_answer);
+        plan.answer = locate_answer(dataset_, example, context.characters, options_.on_bad_answer);
       }
       plan.labelled = example.answers.empty() || plan.answer;
       if (!plan.labelled && options_.on_bad_answer == BadAnswerPolicy::kDrop) return;

@@ -1,7 +1,7 @@
 #pragma once
 // What: a dataset as token windows with labels: run_qa's prepare_train_features in flat arrays.
-//   Each question+context pair becomes one or more windows, of BERT's tokenizer "[CLS] question [SEP]
-//   context part [SEP]" ([CLS] stands in this file for whatever token begins a window);
+//   Each question+context pair becomes one or more windows, of BERT's tokenizer "[CLS] question
+//   [SEP] context part [SEP]" ([CLS] stands in this file for whatever token begins a window);
 //   consecutive windows of one pair overlap by window_overlap context tokens. Nothing is padded.
 // Units: positions inside a window are tokens of that window; offsets are code points of the
 //   question (before the context) or of the context.
@@ -30,16 +30,16 @@ struct TokenSpan {
 };
 
 // What to do with a question whose first answer is not where its file says (or is empty, or stands
-// beside is_impossible): stop, leave the question out, or keep its windows without a label. Training
-// errs or drops; evaluation keeps, because an answer is scored by its text.
+// beside is_impossible): stop, leave the question out, or keep its windows without a label.
+// Training errs or drops; evaluation keeps, because an answer is scored by its text.
 enum class BadAnswerPolicy { kError, kDrop, kKeepUnlabelled };
 // Which tokens an answer's first and last character map to; they differ when the answer starts or
 // ends inside a token or at white space (docs/features.md).
 enum class LabelRule { kRecipe, kRunQa };
 
 struct WindowOptions {
-  int32_t max_seq_length = 384;   // tokens of a window, special tokens included
-  int32_t window_overlap = 128;   // context tokens shared by consecutive windows (HF: doc_stride)
+  int32_t max_seq_length = 384;  // tokens of a window, special tokens included
+  int32_t window_overlap = 128;  // context tokens shared by consecutive windows (HF: doc_stride)
 };
 
 struct FeatureOptions {
@@ -53,8 +53,9 @@ struct FeatureOptions {
   std::function<void(int64_t, int64_t)> progress;
 };
 
-// Length min(tokenizer's model_max_length, positions the model has, 384), overlap min(length/2, 128),
-// where the user gave none. used_fallback: the tokenizer states no maximum (worth saying once).
+// Length min(tokenizer's model_max_length, positions the model has, 384), overlap min(length/2,
+// 128), where the user gave none. used_fallback: the tokenizer states no maximum (worth saying
+// once).
 struct WindowDefaults {
   WindowOptions windows;
   bool used_fallback = false;
@@ -62,25 +63,26 @@ struct WindowDefaults {
 WindowDefaults default_windows(const Tokenizer& tokenizer, int32_t longest_input);
 
 struct Window {
-  int64_t first_token = 0;   // into the flat token arrays
-  int32_t length = 0;        // tokens
-  int32_t example = 0;       // index into Dataset::examples
-  int32_t index = 0;         // 0, 1, ... among the windows of its example
-  TokenSpan context;         // tokens of this window that are context
+  int64_t first_token = 0;     // into the flat token arrays
+  int32_t length = 0;          // tokens
+  int32_t example = 0;         // index into Dataset::examples
+  int32_t index = 0;           // 0, 1, ... among the windows of its example
+  TokenSpan context;           // tokens of this window that are context
   int32_t start_position = 0;  // label: token of the answer's first character, 0 ([CLS]) when none
   int32_t end_position = 0;    // label: token of the answer's last character (inclusive)
   bool labelled = false;       // false: the two positions say nothing, and there is no loss
 };
 
-struct LabelCounts {  // over examples that have an answer, first answer only
-  int64_t aligned = 0;     // at least one window holds the answer
-  int64_t inside_token = 0;  // of aligned: it begins or ends inside a token, which is labelled whole
-  int64_t truncated = 0;   // no window holds the whole answer: labelled [CLS] everywhere
-  int64_t edges_outside = 0;  // of truncated: the answer's first or last character is in no token of
-                              // the context at all (white space, or dropped by the tokenizer)
-  int64_t dropped = 0;     // misaligned answers, left out under BadAnswerPolicy::kDrop
-  int64_t unlabelled = 0;  // misaligned answers, kept under BadAnswerPolicy::kKeepUnlabelled
-  int64_t impossible = 0;  // examples without an answer
+struct LabelCounts {    // over examples that have an answer, first answer only
+  int64_t aligned = 0;  // at least one window holds the answer
+  int64_t inside_token =
+      0;                  // of aligned: it begins or ends inside a token, which is labelled whole
+  int64_t truncated = 0;  // no window holds the whole answer: labelled [CLS] everywhere
+  int64_t edges_outside = 0;  // of truncated: the answer's first or last character is in no token
+                              // of the context at all (white space, or dropped by the tokenizer)
+  int64_t dropped = 0;        // misaligned answers, left out under BadAnswerPolicy::kDrop
+  int64_t unlabelled = 0;     // misaligned answers, kept under BadAnswerPolicy::kKeepUnlabelled
+  int64_t impossible = 0;     // examples without an answer
 
   LabelCounts& operator+=(const LabelCounts& other);
 };
@@ -149,7 +151,8 @@ class FeatureStream {
   // of all that are left); nullopt when none is left.
   std::optional<FeatureSet> next(int64_t tokens = kChunkTokens);
 
-  // About 120 MB with everything that evaluation holds of a token; enough windows to sort by length.
+  // About 120 MB with everything that evaluation holds of a token; enough windows to sort by
+  // length.
   static constexpr int64_t kChunkTokens = 1 << 22;
 
  private:

@@ -18,9 +18,9 @@ struct LabelSpan {
 };
 
 // offsets: of one window's context tokens, in code points of the context; neither starts nor ends
-// decrease, and those of a token of spaces alone may be empty. answer: code points, not empty. Positions
-// in the result count from the first of these tokens.
-// kRecipe: the first token that contains the answer's first character and the last token that
+// decrease, and those of a token of spaces alone may be empty. answer: code points, not empty.
+// Positions in the result count from the first of these tokens. kRecipe: the first token that
+// contains the answer's first character and the last token that
 //   contains its last one; nullopt where no token of the window contains one of the two: it is cut
 //   off by the window, or white space or a character the tokenizer drops.
 // kRunQa: nullopt unless the tokens' range covers the answer; else the last token that starts at or
@@ -31,8 +31,8 @@ struct LabelSpan {
 std::optional<LabelSpan> label_answer(std::span<const CharSpan> offsets, CharSpan answer,
                                       LabelRule rule);
 
-// Whether the answer begins or ends inside a token, so that it is no span of tokens: a model can only
-// answer with more than it.
+// Whether the answer begins or ends inside a token, so that it is no span of tokens: a model can
+// only answer with more than it.
 bool is_inside_token(std::span<const CharSpan> offsets, CharSpan answer);
 
 }  // namespace spanforge

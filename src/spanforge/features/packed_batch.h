@@ -11,16 +11,16 @@
 namespace spanforge {
 
 struct PackedBatch {
-  std::vector<int32_t> input_ids;       // [T]
-  std::vector<int32_t> token_type_ids;  // [T]
-  std::vector<int32_t> position_ids;    // [T], restarts at 0 in every window
-  std::vector<int32_t> cu_seqlens;      // [W+1], first token of each window, then T
-  std::vector<int32_t> window_ids;      // [W], index into FeatureSet::windows()
-  std::vector<int32_t> start_positions; // [W], labels inside the window
-  std::vector<int32_t> end_positions;   // [W]
+  std::vector<int32_t> input_ids;        // [T]
+  std::vector<int32_t> token_type_ids;   // [T]
+  std::vector<int32_t> position_ids;     // [T], restarts at 0 in every window
+  std::vector<int32_t> cu_seqlens;       // [W+1], first token of each window, then T
+  std::vector<int32_t> window_ids;       // [W], index into FeatureSet::windows()
+  std::vector<int32_t> start_positions;  // [W], labels inside the window
+  std::vector<int32_t> end_positions;    // [W]
   int32_t token_count() const { return static_cast<int32_t>(input_ids.size()); }
   int32_t window_count() const { return static_cast<int32_t>(window_ids.size()); }
-  int32_t longest() const;              // tokens of the longest window
+  int32_t longest() const;  // tokens of the longest window
 };
 
 // Packs the given windows, in the given order. `out` is reused.

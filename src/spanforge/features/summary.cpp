@@ -1,8 +1,8 @@
 #include "spanforge/features/summary.h"
 
-#include <fmt/core.h>
-
 #include <vector>
+
+#include <fmt/core.h>
 
 namespace spanforge {
 

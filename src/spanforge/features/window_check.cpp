@@ -1,9 +1,9 @@
 #include "spanforge/features/window_check.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <optional>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/features/label.h"
@@ -78,11 +78,12 @@ class WindowChecker {
     const std::string& context = dataset_.context_of(dataset_.examples[i]);
     findings_.push_back(
         {WindowFault::kAnswerInsideToken, i,
-         fmt::format("the answer is a part of its tokens, which stand for \"{}\": no model with this "
-                     "tokenizer can give less",
-                     quote_for_message(slice_code_points(
-                         context, offsets[static_cast<size_t>(tokens.first)].start,
-                         offsets[static_cast<size_t>(tokens.last)].end)))});
+         fmt::format(
+             "the answer is a part of its tokens, which stand for \"{}\": no model with this "
+             "tokenizer can give less",
+             quote_for_message(slice_code_points(context,
+                                                 offsets[static_cast<size_t>(tokens.first)].start,
+                                                 offsets[static_cast<size_t>(tokens.last)].end)))});
   }
 
   const Dataset& dataset_;
@@ -99,14 +100,10 @@ class WindowChecker {
 
 std::string_view window_fault_name(WindowFault fault) {
   switch (fault) {
-    case WindowFault::kQuestionTooLong:
-      return "question_too_long";
-    case WindowFault::kAnswerCut:
-      return "answer_cut";
-    case WindowFault::kAnswerWithoutToken:
-      return "answer_without_token";
-    case WindowFault::kAnswerInsideToken:
-      return "answer_inside_token";
+    case WindowFault::kQuestionTooLong: return "question_too_long";
+    case WindowFault::kAnswerCut: return "answer_cut";
+    case WindowFault::kAnswerWithoutToken: return "answer_without_token";
+    case WindowFault::kAnswerInsideToken: return "answer_inside_token";
   }
   return "unknown";
 }

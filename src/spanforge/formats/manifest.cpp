@@ -1,10 +1,11 @@
 #include "spanforge/formats/manifest.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 
 #include <algorithm>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
@@ -23,7 +24,8 @@ struct FileHash {
   std::string sha256;
 };
 
-// Read, not mapped: a checkpoint's files are larger than what should count as this process's memory.
+// Read, not mapped: a checkpoint's files are larger than what should count as this process's
+// memory.
 void hash_file(const fs::path& path, FileHash& out) {
   constexpr size_t kBlock = size_t{64} << 10;
   const Descriptor file(path, O_RDONLY);

@@ -33,9 +33,9 @@ void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& w
 // NewerVersion; Error{kIo, file} where the system cannot read.
 std::optional<std::string> find_manifest_difference(const fs::path& directory);
 // What was changed after spanforge wrote the directory: "DIR: changed since spanforge saved it:
-// config.json, vocab.txt (missing)". nullopt: nothing, or there is no manifest. Weights (.safetensors,
-// .bin, .pt) are compared by size, unless with_weights; the other files by size and hash. A manifest
-// that cannot be used is named in the same way. Errors: Error{kIo, file}.
+// config.json, vocab.txt (missing)". nullopt: nothing, or there is no manifest. Weights
+// (.safetensors, .bin, .pt) are compared by size, unless with_weights; the other files by size and
+// hash. A manifest that cannot be used is named in the same way. Errors: Error{kIo, file}.
 std::optional<std::string> describe_changes(const fs::path& directory, bool with_weights = false);
 bool has_manifest(const fs::path& directory);
 

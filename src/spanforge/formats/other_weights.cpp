@@ -1,7 +1,8 @@
 #include "spanforge/formats/other_weights.h"
 
-#include <algorithm>
 #include <fcntl.h>
+
+#include <algorithm>
 #include <vector>
 
 #include <fmt/core.h>

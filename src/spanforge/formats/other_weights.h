@@ -11,8 +11,9 @@
 namespace spanforge {
 
 // "has no model.safetensors or pytorch_model.bin, but tf_model.h5, TensorFlow weights: convert with
-// ...". nullopt: the directory holds no such file. Looks at the directory itself and, where it holds nothing, for a model one folder down.
-// Errors: Error{kIo} where the directory cannot be read.
+// ...". nullopt: the directory holds no such file. Looks at the directory itself and, where it
+// holds nothing, for a model one folder down. Errors: Error{kIo} where the directory cannot be
+// read.
 std::optional<std::string> describe_other_weights(const std::filesystem::path& directory);
 
 // Error{kBadModel, directory} that says so, where the directory has no weights that WeightFiles

@@ -35,7 +35,8 @@ constexpr std::array<StorageRow, 15> kStorages = {{
     {StoredType::kF8E5m2, "", "float8_e5m2"},
 }};
 
-// What entries of the memo stand for. Picklers number them 0, 1, 2, ...; any other numbers are legal.
+// What entries of the memo stand for. Picklers number them 0, 1, 2, ...; any other numbers are
+// legal.
 class Memo {
  public:
   size_t size() const { return in_order_.size() + others_.size(); }
@@ -246,7 +247,10 @@ class PickleMachine::Run {
 
   bool container(unsigned char op) {
     switch (op) {
-      case '(': marks_.push_back(stack_.size()); machine_.budget_.charge(16); return true;
+      case '(':
+        marks_.push_back(stack_.size());
+        machine_.budget_.charge(16);
+        return true;
       case '0': pop(); return true;
       case '1': pop_to_mark(); return true;
       case '2': push(top()); return true;
@@ -301,8 +305,10 @@ class PickleMachine::Run {
   void push_global(std::string_view module, std::string_view name) {
     const auto known = find_pickle_global(module, name);
     if (!known) {
-      fail(fmt::format("names {}.{}, which is not on the list of what may be loaded: the file could "
-                       "run code elsewhere", quote_for_message(module), quote_for_message(name)));
+      fail(
+          fmt::format("names {}.{}, which is not on the list of what may be loaded: the file could "
+                      "run code elsewhere",
+                      quote_for_message(module), quote_for_message(name)));
     }
     push_new(PickleGlobal{*known});
   }

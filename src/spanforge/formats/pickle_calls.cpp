@@ -63,10 +63,18 @@ Call call_of(std::string_view name) {
 // numpy's type codes, without the byte order in front.
 std::optional<StoredType> find_numpy_type(std::string_view code) {
   constexpr std::array<std::pair<std::string_view, StoredType>, 12> kCodes = {{
-      {"b1", StoredType::kBool}, {"u1", StoredType::kU8}, {"i1", StoredType::kI8},
-      {"i2", StoredType::kI16}, {"u2", StoredType::kU16}, {"f2", StoredType::kF16},
-      {"i4", StoredType::kI32}, {"u4", StoredType::kU32}, {"f4", StoredType::kF32},
-      {"f8", StoredType::kF64}, {"i8", StoredType::kI64}, {"u8", StoredType::kU64},
+      {"b1", StoredType::kBool},
+      {"u1", StoredType::kU8},
+      {"i1", StoredType::kI8},
+      {"i2", StoredType::kI16},
+      {"u2", StoredType::kU16},
+      {"f2", StoredType::kF16},
+      {"i4", StoredType::kI32},
+      {"u4", StoredType::kU32},
+      {"f4", StoredType::kF32},
+      {"f8", StoredType::kF64},
+      {"i8", StoredType::kI64},
+      {"u8", StoredType::kU64},
   }};
   for (const auto& [name, type] : kCodes) {
     if (name == code) return type;
@@ -268,7 +276,8 @@ void PickleCalls::set_array(PickleArray& array, PickleNode* state) const {
 }
 
 void PickleCalls::build(PickleNode* object, PickleNode* state) {
-  if (auto* array = object->get_if<std::unique_ptr<PickleArray>>()) return set_array(**array, state);
+  if (auto* array = object->get_if<std::unique_ptr<PickleArray>>())
+    return set_array(**array, state);
   if (object->get_if<PickleNumpyType>() != nullptr) {  // (version, byte order, ...)
     if (text(tuple(state, 2, "a numpy type's state")[1], "a byte order") == ">") {
       fail("a big-endian numpy array is not read");

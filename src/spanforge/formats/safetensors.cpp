@@ -1,8 +1,8 @@
 #include "spanforge/formats/safetensors.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/foreign_content.h"
 #include "spanforge/base/join.h"
@@ -234,9 +234,9 @@ SafetensorsContents parse_safetensors(std::string_view bytes, const std::string&
 }
 
 SafetensorsFile::SafetensorsFile(const fs::path& path)
-    : file_(path), contents_(while_whole(file_, [&] {
-        return parse_safetensors(file_.bytes(), path.string());
-      })) {
+    : file_(path),
+      contents_(
+          while_whole(file_, [&] { return parse_safetensors(file_.bytes(), path.string()); })) {
   for (size_t i = 0; i < contents_.tensors.size(); ++i) {
     index_.insert(contents_.tensors[i].name, i, texts_in(contents_.tensors, &StoredTensor::name));
   }

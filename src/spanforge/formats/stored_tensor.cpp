@@ -47,7 +47,8 @@ std::optional<uint64_t> stored_bytes(StoredType type, const std::vector<int64_t>
   uint64_t total = stored_size(type);
   for (int64_t dimension : shape) {
     if (dimension < 0) return std::nullopt;
-    if (__builtin_mul_overflow(total, static_cast<uint64_t>(dimension), &total)) return std::nullopt;
+    if (__builtin_mul_overflow(total, static_cast<uint64_t>(dimension), &total))
+      return std::nullopt;
   }
   return total;
 }

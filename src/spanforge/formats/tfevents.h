@@ -35,7 +35,8 @@ std::string encode_event(const Event& event);
 
 struct EventFileContents {
   std::vector<Event> events;
-  uint64_t valid_bytes = 0;  // end of the last whole record; less than the file where it was cut off
+  uint64_t valid_bytes =
+      0;  // end of the last whole record; less than the file where it was cut off
 };
 // Reads until the end or the first record that is cut off or fails its checksum: a file is cut off
 // where its writer was killed. Error{kBadData, place} only where a record with right checksums

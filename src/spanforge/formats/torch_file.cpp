@@ -1,10 +1,10 @@
 #include "spanforge/formats/torch_file.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cstring>
 #include <functional>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/foreign_content.h"
 #include "spanforge/base/keyed_hash.h"
@@ -68,9 +68,7 @@ class Unfolder {
     throw_bad_model(place_, "holds a bare storage where a tensor belongs");
   }
   TorchValue convert(const std::unique_ptr<PickleTensor>& tensor, int);
-  TorchValue convert(PickleNumpyType type, int) {
-    return std::string(stored_type_name(type.type));
-  }
+  TorchValue convert(PickleNumpyType type, int) { return std::string(stored_type_name(type.type)); }
   TorchValue convert(const std::unique_ptr<PickleArray>& array, int) {
     budget_.charge(array->bytes.size());
     TorchTensor out{array->type, array->shape};
@@ -100,10 +98,9 @@ TorchValue Unfolder::convert(const PickleDict& dict, int depth) {
       throw_bad_model(place_, "has a dict with a key that is neither a text nor an integer");
     }
     budget_.charge(64 + (text != nullptr ? text->size() : 0));
-    const size_t index =
-        text != nullptr
-            ? texts.insert(*text, out.items.size(), text_at).number
-            : integers.try_emplace(*integer, out.items.size()).first->second;
+    const size_t index = text != nullptr
+                             ? texts.insert(*text, out.items.size(), text_at).number
+                             : integers.try_emplace(*integer, out.items.size()).first->second;
     TorchValue value = unfold(value_node, depth + 1);
     if (index < out.items.size()) {
       out.items[index].second = std::move(value);
@@ -115,8 +112,8 @@ TorchValue Unfolder::convert(const PickleDict& dict, int depth) {
 }
 
 struct Layout {
-  uint64_t count = 1;     // elements
-  uint64_t extent = 0;    // elements from the first to behind the last
+  uint64_t count = 1;   // elements
+  uint64_t extent = 0;  // elements from the first to behind the last
   bool contiguous = true;
 };
 
@@ -256,7 +253,8 @@ TorchValue parse_legacy_form(std::string_view bytes, const std::string& place) {
   // The storages lie behind, in the order of the keys: a count of elements, then their bytes. The
   // element's size is known only to those who name the storage.
   KeyedMap<std::string_view, StoredType> types;
-  for (const PickleStorage* storage : machine.storages()) types.emplace(storage->key, storage->type);
+  for (const PickleStorage* storage : machine.storages())
+    types.emplace(storage->key, storage->type);
   KeyedMap<std::string_view, std::string_view> storages;
   for (PickleNode* node : keys->items) {
     const auto* key = node->get_if<std::string_view>();

@@ -57,8 +57,8 @@ struct TorchValue {
 
   TorchValue() = default;
   template <class T>
-    requires(!std::is_same_v<std::remove_cvref_t<T>, TorchValue>)
-  TorchValue(T&& value);  // NOLINT: any of the types above, any integer, const char*
+  requires(!std::is_same_v<std::remove_cvref_t<T>, TorchValue>)
+      TorchValue(T&& value);  // NOLINT: any of the types above, any integer, const char*
 
   bool is_none() const { return std::holds_alternative<std::monostate>(data); }
   template <class T>
@@ -75,8 +75,7 @@ struct TorchValue {
 };
 
 template <class T>
-  requires(!std::is_same_v<std::remove_cvref_t<T>, TorchValue>)
-TorchValue::TorchValue(T&& value) {
+requires(!std::is_same_v<std::remove_cvref_t<T>, TorchValue>) TorchValue::TorchValue(T&& value) {
   using U = std::remove_cvref_t<T>;
   if constexpr (std::is_integral_v<U> && !std::is_same_v<U, bool>) {
     data.emplace<int64_t>(static_cast<int64_t>(value));

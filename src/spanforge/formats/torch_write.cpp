@@ -119,10 +119,10 @@ class Pickler {
     const std::string_view storage_class = torch_storage_name(tensor.type);
     const size_t element = stored_size(tensor.type);
     const std::less_equal<const char*> not_after;
-    const bool inside = tensor.bytes.empty() ||
-                        (not_after(storage.data(), tensor.bytes.data()) &&
-                         not_after(tensor.bytes.data() + tensor.bytes.size(),
-                                   storage.data() + storage.size()));
+    const bool inside =
+        tensor.bytes.empty() ||
+        (not_after(storage.data(), tensor.bytes.data()) &&
+         not_after(tensor.bytes.data() + tensor.bytes.size(), storage.data() + storage.size()));
     const auto offset = tensor.bytes.empty()
                             ? size_t{0}
                             : static_cast<size_t>(tensor.bytes.data() - storage.data());

@@ -1,12 +1,12 @@
 #include "spanforge/formats/weights.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <map>
 #include <string>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/weight_index.h"
 #include "spanforge/formats/bad_model.h"
@@ -17,10 +17,9 @@
 namespace spanforge {
 namespace {
 
-constexpr std::array<const char*, 4> kCandidates = {"model.safetensors",
-                                                    "model.safetensors.index.json",
-                                                    "pytorch_model.bin",
-                                                    "pytorch_model.bin.index.json"};
+constexpr std::array<const char*, 4> kCandidates = {
+    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+    "pytorch_model.bin.index.json"};
 
 }  // namespace
 

@@ -3,7 +3,8 @@
 // model.safetensors, model.safetensors.index.json (shards), pytorch_model.bin,
 // pytorch_model.bin.index.json. Shards must lie in the directory itself; every tensor of the index
 // must be in the shard it names and in no other. A Git LFS pointer or a web page in place of
-// weights is named as such, and so are weights of a form that is not read (other_weights.h). Errors: Error{kBadModel} naming the file, Error{kIo}.
+// weights is named as such, and so are weights of a form that is not read (other_weights.h).
+// Errors: Error{kBadModel} naming the file, Error{kIo}.
 
 #include <filesystem>
 #include <memory>

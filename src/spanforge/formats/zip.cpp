@@ -1,9 +1,10 @@
 #include "spanforge/formats/zip.h"
 
-#include <fmt/core.h>
 #include <zlib.h>
 
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/text_index.h"
 #include "spanforge/base/threads.h"
@@ -26,8 +27,12 @@ uint64_t little_endian(std::string_view bytes, size_t at, size_t size) {
   for (size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
   return value;
 }
-uint16_t u16(std::string_view b, size_t at) { return static_cast<uint16_t>(little_endian(b, at, 2)); }
-uint32_t u32(std::string_view b, size_t at) { return static_cast<uint32_t>(little_endian(b, at, 4)); }
+uint16_t u16(std::string_view b, size_t at) {
+  return static_cast<uint16_t>(little_endian(b, at, 2));
+}
+uint32_t u32(std::string_view b, size_t at) {
+  return static_cast<uint32_t>(little_endian(b, at, 4));
+}
 uint64_t u64(std::string_view b, size_t at) { return little_endian(b, at, 8); }
 
 void put(std::string& out, uint64_t value, size_t size) {
@@ -51,8 +56,8 @@ Directory find_directory(std::string_view archive, const std::string& place) {
     throw_bad_model(place, "is a ZIP archive of several disks");
   }
   uint64_t end = at;
-  const bool has_locator = at >= kLocator64Size &&
-                           u32(archive, at - kLocator64Size) == kLocator64Signature;
+  const bool has_locator =
+      at >= kLocator64Size && u32(archive, at - kLocator64Size) == kLocator64Signature;
   if (has_locator) {
     const uint64_t end64 = u64(archive, at - kLocator64Size + 8);
     if (archive.size() < kEnd64Size || end64 > at - kLocator64Size ||
@@ -246,10 +251,10 @@ void ZipWriter::add(const std::string& name, std::string_view bytes, uint64_t al
   // The fields that the local header and the directory share, from "version needed" on.
   std::string common;
   put(common, wide ? 45 : 20, 2);
-  put(common, 1 << 11, 2);      // names are UTF-8
-  put(common, 0, 2);            // stored
-  put(common, 0, 2);            // time and date: none, so that equal contents give equal bytes
-  put(common, 1 << 5 | 1, 2);   // 1980-01-01, the earliest there is
+  put(common, 1 << 11, 2);     // names are UTF-8
+  put(common, 0, 2);           // stored
+  put(common, 0, 2);           // time and date: none, so that equal contents give equal bytes
+  put(common, 1 << 5 | 1, 2);  // 1980-01-01, the earliest there is
   put(common, crc, 4);
   put(common, wide ? kIn64 : bytes.size(), 4);
   put(common, wide ? kIn64 : bytes.size(), 4);

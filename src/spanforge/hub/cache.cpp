@@ -14,8 +14,8 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
-#include "spanforge/base/weight_index.h"
 #include "spanforge/base/model_files.h"
+#include "spanforge/base/weight_index.h"
 
 namespace spanforge {
 namespace {
@@ -135,8 +135,9 @@ void HubCache::link(const std::string& commit, const std::string& file,
 std::string HubCache::describe_missing(const std::string& commit, const std::string& file) const {
   std::error_code error;
   if (!fs::is_symlink(snapshot(commit) / file, error)) return file;
-  return fmt::format("{} (there is a link, but not the blob that it names: copy the whole folder {})",
-                     file, root_.string());
+  return fmt::format(
+      "{} (there is a link, but not the blob that it names: copy the whole folder {})", file,
+      root_.string());
 }
 
 std::optional<std::string> HubCache::find_only_snapshot() const {

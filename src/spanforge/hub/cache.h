@@ -55,12 +55,12 @@ class HubCache {
   std::filesystem::path root_, locks_;
 };
 
-// The file's hash, in hex, of the kind that the entity tag is: SHA-256 of large files, git's SHA-1 of
-// small ones; nullopt where the tag is no hash.
+// The file's hash, in hex, of the kind that the entity tag is: SHA-256 of large files, git's SHA-1
+// of small ones; nullopt where the tag is no hash.
 std::optional<std::string> hash_like(const std::string& etag, const std::filesystem::path& file);
 
-// Whether a blob has the hash that its name is, or the size where its name is no hash; nullopt where
-// that is not known either.
+// Whether a blob has the hash that its name is, or the size where its name is no hash; nullopt
+// where that is not known either.
 std::optional<bool> is_sound(const std::filesystem::path& blob, std::optional<uint64_t> size = {});
 
 bool is_commit_hash(const std::string& text);  // 40 hexadecimal digits

@@ -1,7 +1,5 @@
 #include "spanforge/hub/download.h"
 
-
-
 #include <charconv>
 #include <chrono>
 #include <thread>
@@ -39,22 +37,21 @@ std::string clean_etag(std::string etag) {
     etag = etag.substr(1, etag.size() - 2);
   }
   const bool safe = !etag.empty() && etag.size() <= 128 && etag[0] != '.' &&
-                    etag.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                           "0123456789._-") == std::string::npos;
+                    etag.find_first_not_of(
+                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                        "0123456789._-") == std::string::npos;
   return safe ? etag : "";
 }
 
 }  // namespace
 
 HubDownloader::HubDownloader(const HubId& id, const HubOptions& options)
-    : id_(id),
-      options_(options),
-      http_(options.network),
-      cache_(options.cache, id.repository) {}
+    : id_(id), options_(options), http_(options.network), cache_(options.cache, id.repository) {}
 
 std::string HubDownloader::file_url(const std::string& file) const {
-  return fmt::format("{}/{}/resolve/{}/{}", options_.endpoint, encode_url_part(id_.repository, true),
-                     encode_url_part(id_.revision, false), encode_url_part(file, true));
+  return fmt::format("{}/{}/resolve/{}/{}", options_.endpoint,
+                     encode_url_part(id_.repository, true), encode_url_part(id_.revision, false),
+                     encode_url_part(file, true));
 }
 
 std::vector<std::string> HubDownloader::headers_for(const std::string& url) const {
@@ -81,8 +78,7 @@ void HubDownloader::wait_before_retry(int attempt) const {
 // Whether to ask once more, after a wait; HubUnreachable where that has been tried often enough, or
 // is of no use.
 bool HubDownloader::retries(const HttpResponse& response, int& attempt) const {
-  const bool broken =
-      !response.failure.empty() || response.status >= 500 || response.status == 429;
+  const bool broken = !response.failure.empty() || response.status >= 500 || response.status == 429;
   if (!broken) return false;
   if (!response.may_pass() || attempt >= options_.retries) {
     throw HubUnreachable{response.url, explain_unreachable(response)};
@@ -94,8 +90,7 @@ bool HubDownloader::retries(const HttpResponse& response, int& attempt) const {
 HttpResponse HubDownloader::head_with_retries(const std::string& url) {
   std::string at = url;
   for (int attempt = 0, redirects = 0;;) {
-    const HttpResponse response =
-        http_.head(at, headers_for(at), options_.etag_timeout_seconds);
+    const HttpResponse response = http_.head(at, headers_for(at), options_.etag_timeout_seconds);
     if (retries(response, attempt)) continue;
     // Only relative redirects (a renamed repository) are followed here: an absolute one is where
     // the bytes lie, and its answer would not be the hub's.
@@ -111,9 +106,9 @@ HttpResponse HubDownloader::head_with_retries(const std::string& url) {
 
 void HubDownloader::open() {
   constexpr size_t kMaxListing = size_t{64} << 20;
-  std::string url = fmt::format("{}/api/models/{}/revision/{}", options_.endpoint,
-                                encode_url_part(id_.repository, true),
-                                encode_url_part(id_.revision, false));
+  std::string url =
+      fmt::format("{}/api/models/{}/revision/{}", options_.endpoint,
+                  encode_url_part(id_.repository, true), encode_url_part(id_.revision, false));
   std::string body;
   const HttpSink keep = [&](const HttpResponse&, std::string_view piece) {
     body += piece;
@@ -141,9 +136,10 @@ void HubDownloader::open() {
 
 void HubDownloader::read_listing(const std::string& body, const std::string& url) {
   if (const auto foreign = find_foreign_content(body)) {
-    fail(url, fmt::format("answers with {} instead of a list of files: a login page or a firewall on "
-                          "the way, or HF_ENDPOINT names no hub",
-                          foreign_content_name(*foreign)));
+    fail(url,
+         fmt::format("answers with {} instead of a list of files: a login page or a firewall on "
+                     "the way, or HF_ENDPOINT names no hub",
+                     foreign_content_name(*foreign)));
   }
   const Json json = parse_json(body, shown_url(url), ErrorCode::kNetwork);
   const Json *sha = json.find("sha"), *siblings = json.find("siblings");
@@ -163,17 +159,20 @@ void HubDownloader::finish() { cache_.remember_commit(id_.revision, commit_); }
 void HubDownloader::set_commit(const std::string& url, const HttpResponse& response) {
   const std::string* commit = response.header("x-repo-commit");
   if (commit == nullptr || !is_commit_hash(*commit)) {
-    fail(url, "answers without the commit (X-Repo-Commit): not a model hub; a login page or a firewall on "
-              "the way may answer in its place, or HF_ENDPOINT names something else");
+    fail(url,
+         "answers without the commit (X-Repo-Commit): not a model hub; a login page or a firewall "
+         "on "
+         "the way may answer in its place, or HF_ENDPOINT names something else");
   }
   if (commit_.empty()) commit_ = *commit;
   if (*commit != commit_) {
-    fail(url, fmt::format("the revision \"{}\" changed while it was fetched; run again",
-                          id_.revision));
+    fail(url,
+         fmt::format("the revision \"{}\" changed while it was fetched; run again", id_.revision));
   }
 }
 
-HubDownloader::Remote HubDownloader::describe(const std::string& url, const HttpResponse& response) {
+HubDownloader::Remote HubDownloader::describe(const std::string& url,
+                                              const HttpResponse& response) {
   set_commit(url, response);
   const std::string* etag = response.header("x-linked-etag");
   if (etag == nullptr) etag = response.header("etag");
@@ -208,7 +207,8 @@ std::optional<HubDownloader::Remote> HubDownloader::find_remote(const std::strin
 bool HubDownloader::fetch(const std::string& file) {
   if (files_ && files_->count(file) == 0) return false;
   const auto is_here = [&] { return !commit_.empty() && cache_.has_file(commit_, file); };
-  if (is_here() && (!options_.verify || is_sound(cache_.blob_of(commit_, file)) == true)) return true;
+  if (is_here() && (!options_.verify || is_sound(cache_.blob_of(commit_, file)) == true))
+    return true;
   const auto remote = find_remote(file);
   if (!remote) return false;
   if (is_here() && !options_.verify) return true;
@@ -233,7 +233,8 @@ void HubDownloader::download(const std::string& file, const Remote& remote) {
   const std::string partial = blob.string() + ".incomplete";
   std::error_code error;
   const fs::space_info space = fs::space(blob.parent_path(), error);
-  if (!error && remote.size && space.available < *remote.size - std::min(*remote.size, partial_size(partial))) {
+  if (!error && remote.size &&
+      space.available < *remote.size - std::min(*remote.size, partial_size(partial))) {
     throw Error(ErrorCode::kIo, blob.parent_path().string(),
                 fmt::format("has {} bytes free, {} needs {}", space.available, file, *remote.size));
   }
@@ -253,10 +254,11 @@ void HubDownloader::download(const std::string& file, const Remote& remote) {
     }
     if (after > before) attempt = 0;  // progress was made: the count starts again
     if (attempt >= options_.retries) {
-      fail(remote.url, fmt::format("broke off at byte {} of {} ({}); run again to continue", after,
-                                   remote.size ? std::to_string(*remote.size) : "unknown",
-                                   response.failure.empty() ? fmt::format("status {}", response.status)
-                                                            : response.failure));
+      fail(remote.url,
+           fmt::format("broke off at byte {} of {} ({}); run again to continue", after,
+                       remote.size ? std::to_string(*remote.size) : "unknown",
+                       response.failure.empty() ? fmt::format("status {}", response.status)
+                                                : response.failure));
     }
     wait_before_retry(attempt++);
   }
@@ -339,12 +341,14 @@ void HubDownloader::verify(const std::string& partial, const std::string& file,
   std::error_code ignored;
   fs::remove(partial, ignored);
   if (foreign) {
-    fail(remote.url, fmt::format("{} arrived as {}: thrown away; the mirror (HF_ENDPOINT) or what is "
-                                 "on the way does not hand the file over",
-                                 file, foreign_content_name(*foreign)));
+    fail(remote.url,
+         fmt::format("{} arrived as {}: thrown away; the mirror (HF_ENDPOINT) or what is "
+                     "on the way does not hand the file over",
+                     file, foreign_content_name(*foreign)));
   }
   fail(remote.url, fmt::format("{} arrived with the hash {} where {} was announced: thrown away; "
-                               "run again", file, *found, remote.etag));
+                               "run again",
+                               file, *found, remote.etag));
 }
 
 }  // namespace spanforge

@@ -1,9 +1,9 @@
 #include "spanforge/hub/explain.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cctype>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 
@@ -21,15 +21,18 @@ const char* proxy_variable(const HttpResponse& response) {
 std::string explain_tls(const HttpResponse& response) {
   const bool through_tls_proxy = response.proxy.starts_with("https://");
   if (through_tls_proxy && contains(response.failure, "wrong version")) {
-    return fmt::format("the proxy {} does not speak TLS; most proxies are named by http://, also in "
-                       "https_proxy",
-                       response.proxy);
+    return fmt::format(
+        "the proxy {} does not speak TLS; most proxies are named by http://, also in "
+        "https_proxy",
+        response.proxy);
   }
-  if (contains(response.failure, "wrong version") || contains(response.failure, "unknown protocol") ||
+  if (contains(response.failure, "wrong version") ||
+      contains(response.failure, "unknown protocol") ||
       contains(response.failure, "packet length")) {
-    return fmt::format("{} does not speak TLS here ({}); an HF_ENDPOINT without TLS begins with "
-                       "http://",
-                       url_host(response.url), response.failure);
+    return fmt::format(
+        "{} does not speak TLS here ({}); an HF_ENDPOINT without TLS begins with "
+        "http://",
+        url_host(response.url), response.failure);
   }
   return fmt::format("the TLS connection was cut off ({}); a firewall may do that",
                      response.failure);
@@ -38,29 +41,33 @@ std::string explain_tls(const HttpResponse& response) {
 std::string explain_certificate(const HttpResponse& response) {
   const std::string& words = response.failure;
   if (contains(words, "not yet valid") || contains(words, "expired")) {
-    return fmt::format("its TLS certificate does not hold today ({}); is this machine's clock right?",
-                       words);
+    return fmt::format(
+        "its TLS certificate does not hold today ({}); is this machine's clock right?", words);
   }
   if (contains(words, "does not match") || contains(words, "alternative certificate subject")) {
-    return fmt::format("its TLS certificate is another host's ({}); a login page or a firewall may "
-                       "answer in its place",
-                       words);
+    return fmt::format(
+        "its TLS certificate is another host's ({}); a login page or a firewall may "
+        "answer in its place",
+        words);
   }
-  return fmt::format("its TLS certificate is not trusted ({}); where a company's firewall reads TLS, "
-                     "SSL_CERT_FILE names a file with its certificate; the usual certificates are in "
-                     "the package ca-certificates",
-                     words);
+  return fmt::format(
+      "its TLS certificate is not trusted ({}); where a company's firewall reads TLS, "
+      "SSL_CERT_FILE names a file with its certificate; the usual certificates are in "
+      "the package ca-certificates",
+      words);
 }
 
 std::string explain_proxy_answer(const std::string& proxy, long status) {
   if (status == 407) {
-    return fmt::format("the proxy {} asks for a name and a password (407): "
-                       "https_proxy=http://NAME:PASSWORD@HOST:PORT, with %40 for @ in either",
-                       proxy);
+    return fmt::format(
+        "the proxy {} asks for a name and a password (407): "
+        "https_proxy=http://NAME:PASSWORD@HOST:PORT, with %40 for @ in either",
+        proxy);
   }
-  return fmt::format("the proxy {} answers {} to the request for a connection; no_proxy names hosts "
-                     "that are asked without it",
-                     proxy, status);
+  return fmt::format(
+      "the proxy {} answers {} to the request for a connection; no_proxy names hosts "
+      "that are asked without it",
+      proxy, status);
 }
 
 // The hub's own words about its answer, where it gives any.
@@ -74,7 +81,8 @@ std::string explain_no_access(const HttpResponse& response, const HubId& id,
                               const HubOptions& options) {
   const std::string* code = response.header("x-error-code");
   const std::string page = fmt::format("{}/{}", shown_url(options.endpoint), id.repository);
-  const std::string begin = fmt::format("answers {}{}: ", response.status, words_of(response, options.token));
+  const std::string begin =
+      fmt::format("answers {}{}: ", response.status, words_of(response, options.token));
   if (code != nullptr && *code == "GatedRepo") {
     return begin + (options.token.empty()
                         ? fmt::format("{} is gated: ask for access at {}, and set HF_TOKEN to a "
@@ -85,20 +93,24 @@ std::string explain_no_access(const HttpResponse& response, const HubId& id,
                                       id.repository, options.token_source, page));
   }
   const std::string* type = response.header("content-type");
-  if (response.status == 403 && code == nullptr && type != nullptr && type->starts_with("text/html")) {
-    return begin + "with a web page: a firewall or proxy may answer in the hub's place; else the "
-                   "repository needs a token (HF_TOKEN)";
+  if (response.status == 403 && code == nullptr && type != nullptr &&
+      type->starts_with("text/html")) {
+    return begin +
+           "with a web page: a firewall or proxy may answer in the hub's place; else the "
+           "repository needs a token (HF_TOKEN)";
   }
   if (options.token.empty()) {
-    return begin + fmt::format("there is no public model {} (is the name right, capitals included?); "
-                               "a private or gated one needs a token: set HF_TOKEN to one that may "
-                               "read it",
-                               id.repository);
+    return begin + fmt::format(
+                       "there is no public model {} (is the name right, capitals included?); "
+                       "a private or gated one needs a token: set HF_TOKEN to one that may "
+                       "read it",
+                       id.repository);
   }
-  return begin + fmt::format("the token of {} is not valid or may not read {}, or there is no such "
-                             "model; HF_TOKEN sets another one",
-                             options.token_source.empty() ? "HF_TOKEN" : options.token_source,
-                             id.repository);
+  return begin + fmt::format(
+                     "the token of {} is not valid or may not read {}, or there is no such "
+                     "model; HF_TOKEN sets another one",
+                     options.token_source.empty() ? "HF_TOKEN" : options.token_source,
+                     id.repository);
 }
 
 }  // namespace
@@ -118,17 +130,18 @@ std::string explain_unreachable(const HttpResponse& response) {
       return fmt::format("cannot be reached: the name {} is not known here (DNS)",
                          url_host(response.url));
     case HttpTrouble::kProxyName:
-      return fmt::format("cannot be reached: the name of the proxy {} is not known here; is {} "
-                         "right?",
-                         response.proxy, proxy_variable(response));
+      return fmt::format(
+          "cannot be reached: the name of the proxy {} is not known here; is {} "
+          "right?",
+          response.proxy, proxy_variable(response));
     case HttpTrouble::kProxySilent:
-      return fmt::format("cannot be reached: the proxy {} takes no connection or makes none{}; is "
-                         "{} right?",
-                         response.proxy, words, proxy_variable(response));
+      return fmt::format(
+          "cannot be reached: the proxy {} takes no connection or makes none{}; is "
+          "{} right?",
+          response.proxy, words, proxy_variable(response));
     case HttpTrouble::kProxyRefuses:
       return "cannot be reached: " + explain_proxy_answer(response.proxy, response.proxy_status);
-    case HttpTrouble::kConnect:
-      return "cannot be reached: nobody takes the connection" + words;
+    case HttpTrouble::kConnect: return "cannot be reached: nobody takes the connection" + words;
     case HttpTrouble::kConnectTimeout:
       return fmt::format("cannot be reached: no connection within {:g} s{}; a firewall may drop it",
                          response.timeout_seconds, through);
@@ -136,20 +149,22 @@ std::string explain_unreachable(const HttpResponse& response) {
     case HttpTrouble::kCertificate:
       return "cannot be reached: " + explain_certificate(response) + through;
     case HttpTrouble::kNoCertificates:
-      return fmt::format("cannot be reached: this machine has no certificates to trust{}: install the "
-                         "package ca-certificates, or name a file of them in SSL_CERT_FILE",
-                         words);
+      return fmt::format(
+          "cannot be reached: this machine has no certificates to trust{}: install the "
+          "package ca-certificates, or name a file of them in SSL_CERT_FILE",
+          words);
     case HttpTrouble::kTimeout:
-      return fmt::format("cannot be reached: no answer within {:g} s{}; HF_HUB_ETAG_TIMEOUT and "
-                         "HF_HUB_DOWNLOAD_TIMEOUT allow more",
-                         response.timeout_seconds, through);
+      return fmt::format(
+          "cannot be reached: no answer within {:g} s{}; HF_HUB_ETAG_TIMEOUT and "
+          "HF_HUB_DOWNLOAD_TIMEOUT allow more",
+          response.timeout_seconds, through);
     case HttpTrouble::kOther: return "cannot be reached" + words + through;
   }
   if (response.status == 429) {
     return "answers 429: too many requests from here; wait some minutes";
   }
-  return fmt::format("answers {}{}: it is out of service, or something on the way is", response.status,
-                     through);
+  return fmt::format("answers {}{}: it is out of service, or something on the way is",
+                     response.status, through);
 }
 
 std::string explain_status(const HttpResponse& response, const HubId& id,
@@ -163,9 +178,10 @@ std::string explain_status(const HttpResponse& response, const HubId& id,
     return fmt::format("answers 404: {} has no revision \"{}\"", id.repository, id.revision);
   }
   if (response.status == 404) {
-    return fmt::format("answers 404: there is no repository or file of that name; is it right, "
-                       "capitals included? A private one needs a token (HF_TOKEN{})",
-                       options.token.empty() ? "" : " holds one");
+    return fmt::format(
+        "answers 404: there is no repository or file of that name; is it right, "
+        "capitals included? A private one needs a token (HF_TOKEN{})",
+        options.token.empty() ? "" : " holds one");
   }
   return fmt::format("answers {}{}", response.status, words_of(response, options.token));
 }

@@ -40,9 +40,10 @@ size_t on_header(char* data, size_t size, size_t count, void* user) {
   if (line.starts_with("HTTP/")) {  // an interim answer's headers are none of the final one's
     response.headers.clear();
     const size_t space = line.find(' ');
-    response.status = space == std::string_view::npos
-                          ? 0
-                          : std::strtol(std::string(line.substr(space + 1, 3)).c_str(), nullptr, 10);
+    response.status =
+        space == std::string_view::npos
+            ? 0
+            : std::strtol(std::string(line.substr(space + 1, 3)).c_str(), nullptr, 10);
     response.reached = true;
     return line.size();
   }
@@ -282,8 +283,8 @@ std::optional<std::string> normal_proxy(const std::string& text) {
   }
   const std::string scheme = lower(url_part(url.get(), CURLUPART_SCHEME));
   const bool is_http = scheme == "http" || scheme == "https";
-  const bool is_socks = scheme == "socks4" || scheme == "socks4a" || scheme == "socks5" ||
-                        scheme == "socks5h";
+  const bool is_socks =
+      scheme == "socks4" || scheme == "socks4a" || scheme == "socks5" || scheme == "socks5h";
   if ((!is_http && !is_socks) || url_part(url.get(), CURLUPART_HOST).empty()) return std::nullopt;
   if (is_http && url_part(url.get(), CURLUPART_PORT).empty()) {
     curl_url_set(url.get(), CURLUPART_PORT, scheme == "http" ? "80" : "443", 0);

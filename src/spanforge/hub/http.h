@@ -32,13 +32,13 @@ enum class HttpTrouble {
 struct HttpResponse {
   long status = 0;
   std::map<std::string, std::string> headers;  // names in lower case; the last of several wins
-  std::string url;         // what was asked
-  std::string failure;     // why the exchange broke off, in libcurl's words; empty when it is whole
+  std::string url;                             // what was asked
+  std::string failure;  // why the exchange broke off, in libcurl's words; empty when it is whole
   HttpTrouble trouble = HttpTrouble::kNone;
-  std::string proxy;       // what was asked in the host's place, without name and password
-  long proxy_status = 0;   // its answer, where it was to open a tunnel
+  std::string proxy;      // what was asked in the host's place, without name and password
+  long proxy_status = 0;  // its answer, where it was to open a tunnel
   double timeout_seconds = 0;
-  bool reached = false;    // an answer's header arrived
+  bool reached = false;  // an answer's header arrived
 
   // The same request may do better soon.
   bool may_pass() const;
@@ -79,8 +79,8 @@ std::string url_host(const std::string& url);
 bool is_plain_http_url(const std::string& url);
 // Without name and password, and without a query (which may be a signature), for messages.
 std::string shown_url(const std::string& url);
-// A proxy with its scheme (http where it names none, socks5h for socks) and port (that of the scheme,
-// as in Python; libcurl's would be 1080). nullopt: it is none.
+// A proxy with its scheme (http where it names none, socks5h for socks) and port (that of the
+// scheme, as in Python; libcurl's would be 1080). nullopt: it is none.
 std::optional<std::string> normal_proxy(const std::string& proxy);
 // Percent-encodes everything but letters, digits and -._~ and, if kept, '/'.
 std::string encode_url_part(std::string_view text, bool keep_slash);

@@ -111,17 +111,18 @@ fs::path resolve_model(const std::string& id_or_directory, const HubOptions& opt
   if (complete && is_commit_hash(id.revision)) return cached.snapshot;  // a commit never changes
   if (options.offline) {
     if (complete) return cached.snapshot;
-    throw Error(ErrorCode::kCacheMiss, id_or_directory,
-                fmt::format("is no directory, and the cache {} lacks its {}; HF_HUB_OFFLINE or "
-                            "TRANSFORMERS_OFFLINE forbids fetching it (HF_HOME or HF_HUB_CACHE names "
-                            "a cache elsewhere)",
-                            options.cache.string(), cached.missing));
+    throw Error(
+        ErrorCode::kCacheMiss, id_or_directory,
+        fmt::format("is no directory, and the cache {} lacks its {}; HF_HUB_OFFLINE or "
+                    "TRANSFORMERS_OFFLINE forbids fetching it (HF_HOME or HF_HUB_CACHE names "
+                    "a cache elsewhere)",
+                    options.cache.string(), cached.missing));
   }
   // The place and reason of a failure that leaves the cache to answer, if it can.
   const auto use_cache = [&](const std::string& place, const std::string& reason) {
     if (options.notice) {
-      options.notice(fmt::format("{}: {}; using the cached {}", place, reason,
-                                 cached.snapshot.string()));
+      options.notice(
+          fmt::format("{}: {}; using the cached {}", place, reason, cached.snapshot.string()));
     }
     return cached.snapshot;
   };

@@ -1,7 +1,7 @@
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cctype>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/hub/hub.h"
@@ -40,9 +40,9 @@ std::string after_scheme(const std::string& text) {
 // What follows "HOST/" of a hub, without query and fragment; nullopt where the text names no hub.
 std::optional<std::string> path_at_hub(const std::string& text, const std::string& endpoint) {
   const std::string rest = after_scheme(text);
-  for (const std::string& hub : {after_scheme(endpoint), std::string("huggingface.co"),
-                                 std::string("www.huggingface.co"), std::string("hf.co"),
-                                 std::string("hf-mirror.com")}) {
+  for (const std::string& hub :
+       {after_scheme(endpoint), std::string("huggingface.co"), std::string("www.huggingface.co"),
+        std::string("hf.co"), std::string("hf-mirror.com")}) {
     if (!rest.starts_with(hub + "/")) continue;
     std::string path = rest.substr(hub.size() + 1);
     path.resize(std::min(path.find_first_of("?#"), path.size()));
@@ -80,8 +80,9 @@ HubId parse_hub_id(const std::string& text, const std::string& endpoint) {
       throw Error(ErrorCode::kUsage, shown, "is the page of no model");
     }
   } else if (address.find("://") != std::string::npos) {
-    throw Error(ErrorCode::kUsage, shown,
-                fmt::format("is no address at the hub {}; HF_ENDPOINT names another hub", endpoint));
+    throw Error(
+        ErrorCode::kUsage, shown,
+        fmt::format("is no address at the hub {}; HF_ENDPOINT names another hub", endpoint));
   }
   HubId id;
   const size_t at = address.find('@');

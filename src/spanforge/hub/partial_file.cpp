@@ -1,12 +1,13 @@
 #include "spanforge/hub/partial_file.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"

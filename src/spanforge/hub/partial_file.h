@@ -1,6 +1,6 @@
 #pragma once
-// The file that grows while it is fetched; kept when the connection breaks, to be continued. Internal
-// to hub/.
+// The file that grows while it is fetched; kept when the connection breaks, to be continued.
+// Internal to hub/.
 
 #include <cstdint>
 #include <string>

@@ -1,12 +1,12 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -20,8 +20,8 @@ namespace {
 // for `docker --env-file`, in settings copied from a page).
 std::string bare(std::string text) {
   constexpr std::array<std::string_view, 13> kAround = {
-      " ", "\t", "\r", "\n", "\"", "'", "\u201c", "\u201d", "\u2018", "\u2019", "\u00a0", "\u3000",
-      "\ufeff"};
+      " ",      "\t",     "\r",     "\n",     "\"",     "'",     "\u201c",
+      "\u201d", "\u2018", "\u2019", "\u00a0", "\u3000", "\ufeff"};
   for (bool changed = true; changed;) {
     changed = false;
     for (const std::string_view around : kAround) {
@@ -141,8 +141,8 @@ double read_seconds(const char* name, double preset) {
   const char* end = setting.value.data() + setting.value.size();
   const auto result = std::from_chars(setting.value.data(), end, seconds);
   if (result.ec != std::errc{} || result.ptr != end || seconds < 0 || seconds > 1000000) {
-    refuse(setting, fmt::format("\"{}\" is no whole number of seconds",
-                                quote_for_message(setting.value)));
+    refuse(setting,
+           fmt::format("\"{}\" is no whole number of seconds", quote_for_message(setting.value)));
   }
   return seconds == 0 ? preset : seconds;  // huggingface_hub's "or": 0 is the default, too
 }
@@ -151,15 +151,17 @@ std::string read_proxy(const Setting& setting) {
   if (setting.value.empty()) return {};
   const auto proxy = normal_proxy(setting.value);
   if (!proxy) {
-    refuse(setting, "is no proxy's address; http://[NAME:PASSWORD@]HOST:PORT is one, and "
-                    "socks5h://HOST:PORT");
+    refuse(setting,
+           "is no proxy's address; http://[NAME:PASSWORD@]HOST:PORT is one, and "
+           "socks5h://HOST:PORT");
   }
   return *proxy;
 }
 
 HubNetwork read_network() {
   HubNetwork network;
-  network.http_proxy = read_proxy(first_set({"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"}));
+  network.http_proxy =
+      read_proxy(first_set({"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"}));
   network.https_proxy =
       read_proxy(first_set({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}));
   network.no_proxy = first_set({"no_proxy", "NO_PROXY"}).value;

@@ -1,11 +1,11 @@
 #include "spanforge/inference/pipeline.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <mutex>
 #include <span>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/text_index.h"
@@ -33,10 +33,11 @@ std::string place_of(const QuestionContext& asked, size_t number) {
 }
 
 std::optional<Error> text_fault(const QuestionContext& asked, size_t number) {
-  for (const auto& [text, what] : {std::pair(&asked.question, "question"),
-                                   std::pair(&asked.context, "context")}) {
+  for (const auto& [text, what] :
+       {std::pair(&asked.question, "question"), std::pair(&asked.context, "context")}) {
     if (text->empty()) {
-      return Error(ErrorCode::kUsage, place_of(asked, number), fmt::format("the {} is empty", what));
+      return Error(ErrorCode::kUsage, place_of(asked, number),
+                   fmt::format("the {} is empty", what));
     }
     if (const std::optional<size_t> at = find_invalid_utf8(*text)) {
       return Error(ErrorCode::kUsage, place_of(asked, number),
@@ -172,8 +173,9 @@ struct Pipeline::Impl {
     std::unique_ptr<Workspace> workspace = workspaces.take();
     for (size_t first = 0; first < sound.size(); first += kBlockQuestions) {
       const size_t end = std::min(sound.size(), first + kBlockQuestions);
-      answer_block(questions, {sound.begin() + static_cast<std::ptrdiff_t>(first),
-                               sound.begin() + static_cast<std::ptrdiff_t>(end)},
+      answer_block(questions,
+                   {sound.begin() + static_cast<std::ptrdiff_t>(first),
+                    sound.begin() + static_cast<std::ptrdiff_t>(end)},
                    resolved, options, *workspace, results);
       for (size_t i = first; stop_at_error && i < end; ++i) {
         if (results[sound[i]].error) throw Error(*results[sound[i]].error);

@@ -1,9 +1,9 @@
 #include "spanforge/metrics/chinese.h"
 
-#include <unicode/uchar.h>
-
 #include <cstdint>
 #include <vector>
+
+#include <unicode/uchar.h>
 
 #include "spanforge/base/utf8.h"
 

@@ -73,9 +73,9 @@ std::string advice(std::string_view key) {
 }
 
 constexpr MetricKey kCmrcKeys[] = {{"cmrc_average", "cmrc2018_average", /*logged=*/false},
-                               {"cmrc_f1", "cmrc2018_f1"},
-                               {"cmrc_exact", "cmrc2018_exact"},
-                               {"cmrc_skipped", "cmrc2018_skipped", /*logged=*/false}};
+                                   {"cmrc_f1", "cmrc2018_f1"},
+                                   {"cmrc_exact", "cmrc2018_exact"},
+                                   {"cmrc_skipped", "cmrc2018_skipped", /*logged=*/false}};
 
 }  // namespace
 
@@ -116,10 +116,10 @@ double cmrc_f1(std::string_view gold, std::string_view prediction) {
 }
 
 constinit const Metric kCmrc2018 = {.name = "cmrc2018",
-                          .keys = kCmrcKeys,
-                          .start = start_cmrc,
-                          .finish = finish_cmrc,
-                          .suits = is_chinese,
-                          .advice = advice};
+                                    .keys = kCmrcKeys,
+                                    .start = start_cmrc,
+                                    .finish = finish_cmrc,
+                                    .suits = is_chinese,
+                                    .advice = advice};
 
 }  // namespace spanforge

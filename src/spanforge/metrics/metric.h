@@ -47,7 +47,7 @@ ScoredAnswer scored_answer(const SquadItem& item, const Points& points);
 // All answers of an evaluation, by question.
 struct ScoreSheet {
   std::vector<ScoredAnswer> given;
-  std::vector<ScoredAnswer> best;  // that are not "", where they may differ; empty: those given
+  std::vector<ScoredAnswer> best;    // that are not "", where they may differ; empty: those given
   double no_answer_threshold = 1.0;  // squad_v2's
   std::vector<size_t> tie_order;     // squad_v2's; empty: the questions' order
 };

@@ -32,14 +32,14 @@ PredictionsFile parse_predictions(std::string_view json_text, const std::string&
 OddsFile parse_odds(std::string_view json_text, const std::string& place);
 
 struct PredictionScores {
-  MetricValues values;               // squad_v2's, then those of the metrics asked for
-  std::vector<SquadItem> items;      // by example
-  std::vector<std::string> missing;  // ids of the dataset without a prediction: they score 0
-  std::vector<std::string> extra;    // predicted ids the dataset does not have: not scored
+  MetricValues values;                  // squad_v2's, then those of the metrics asked for
+  std::vector<SquadItem> items;         // by example
+  std::vector<std::string> missing;     // ids of the dataset without a prediction: they score 0
+  std::vector<std::string> extra;       // predicted ids the dataset does not have: not scored
   std::vector<std::string> extra_odds;  // the same of the odds
   // ids whose odds no probability can be: below 0, above 1 or no number. Log odds are so.
   std::vector<std::string> improbable_odds;
-  std::vector<std::string> empty;    // ids predicted "" although the dataset has an answer
+  std::vector<std::string> empty;  // ids predicted "" although the dataset has an answer
 };
 
 // more: the metrics besides squad_v2. The threshold and the odds are squad_v2's alone.

@@ -1,10 +1,10 @@
 #include "spanforge/metrics/python_text.h"
 
+#include <algorithm>
+
 #include <unicode/locid.h>
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
-
-#include <algorithm>
 
 #include "spanforge/base/utf8.h"
 

@@ -162,15 +162,15 @@ MetricValues finish_squad(const ScoreSheet& sheet) {
   MetricValues values = {{"exact", all.exact}, {"f1", all.f1}, {"total", all.total}};
   if (has_answer.total > 0) {
     const Part part = percent(has_answer);
-    values.insert(values.end(), {{"HasAns_exact", part.exact},
-                                 {"HasAns_f1", part.f1},
-                                 {"HasAns_total", part.total}});
+    values.insert(
+        values.end(),
+        {{"HasAns_exact", part.exact}, {"HasAns_f1", part.f1}, {"HasAns_total", part.total}});
   }
   if (no_answer.total > 0) {
     const Part part = percent(no_answer);
-    values.insert(values.end(), {{"NoAns_exact", part.exact},
-                                 {"NoAns_f1", part.f1},
-                                 {"NoAns_total", part.total}});
+    values.insert(
+        values.end(),
+        {{"NoAns_exact", part.exact}, {"NoAns_f1", part.f1}, {"NoAns_total", part.total}});
   }
   const std::span<const ScoredAnswer> best = sheet.best.empty() ? sheet.given : sheet.best;
   const std::vector<size_t> order = threshold_order(best, sheet.tie_order);
@@ -183,10 +183,19 @@ MetricValues finish_squad(const ScoreSheet& sheet) {
   return values;
 }
 
-constexpr MetricKey kSquadKeys[] = {{"exact"},       {"f1"},           {"total"},     {"HasAns_exact"},
-                               {"HasAns_f1"},   {"HasAns_total"}, {"NoAns_exact"}, {"NoAns_f1"},
-                               {"NoAns_total"}, {"best_exact"},   {"best_exact_thresh"},
-                               {"best_f1"},     {"best_f1_thresh"}};
+constexpr MetricKey kSquadKeys[] = {{"exact"},
+                                    {"f1"},
+                                    {"total"},
+                                    {"HasAns_exact"},
+                                    {"HasAns_f1"},
+                                    {"HasAns_total"},
+                                    {"NoAns_exact"},
+                                    {"NoAns_f1"},
+                                    {"NoAns_total"},
+                                    {"best_exact"},
+                                    {"best_exact_thresh"},
+                                    {"best_f1"},
+                                    {"best_f1_thresh"}};
 
 }  // namespace
 

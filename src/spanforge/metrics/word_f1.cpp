@@ -1,9 +1,9 @@
 #include "spanforge/metrics/word_f1.h"
 
+#include <algorithm>
+
 #include <unicode/brkiter.h>
 #include <unicode/uscript.h>
-
-#include <algorithm>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/keyed_hash.h"

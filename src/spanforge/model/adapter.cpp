@@ -16,7 +16,8 @@ Tensor dropped(const AdapterContext& context, const ops::Dropout& dropout, const
 }
 
 // scale * A x: what B is multiplied by.
-Tensor low_rank(const AdapterContext& context, const AdapterPart<Tensor>& adapter, const Tensor& x) {
+Tensor low_rank(const AdapterContext& context, const AdapterPart<Tensor>& adapter,
+                const Tensor& x) {
   const Tensor u = context.scratch.allocate(x.dtype, x.rows, adapter.a.rows);
   ops::linear(x, adapter.a, Tensor(), u);  // [T,R] lora_A
   ops::scale(u, context.scale);
@@ -55,8 +56,9 @@ void adapters_backward(const AdapterContext& context, std::span<const AdapterPar
     ops::scale(du, context.scale);
     const bool drops = dropout.active() && !dx.empty();
     const Tensor dinput = drops ? context.scratch.allocate(x.dtype, x.rows, x.cols) : dx;
-    ops::linear_backward(du, input, adapter.a, dinput, g[i].a, Tensor(),
-                         {.add_to_dx = !drops, .add_to_dweight = add_to_matrices});  // [T,in] lora_A
+    ops::linear_backward(
+        du, input, adapter.a, dinput, g[i].a, Tensor(),
+        {.add_to_dx = !drops, .add_to_dweight = add_to_matrices});  // [T,in] lora_A
     if (drops) {
       ops::apply_dropout(dinput, dropout, dinput);
       ops::add(dinput, dx);

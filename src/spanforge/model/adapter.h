@@ -13,8 +13,8 @@ namespace spanforge {
 struct AdapterContext {
   const DropoutPlan& dropout;
   int32_t layer = 0;
-  float scale = 1;           // LoraConfig::scale()
-  ActivationArena& scratch;  // given back before a function returns
+  float scale = 1;                           // LoraConfig::scale()
+  ActivationArena& scratch;                  // given back before a function returns
   DropoutSite site = DropoutSite::kAdapter;  // of their inputs
 };
 

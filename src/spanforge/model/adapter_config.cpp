@@ -1,8 +1,8 @@
 // adapter_config.json: what PEFT's LoraConfig says, read and written.
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/join.h"
@@ -161,9 +161,10 @@ class Reader {
       });
     };
     if (!value.is_array() || !std::ranges::all_of(value, is_of_a_head)) {
-      found->refuse(fmt::format("a list of modules of the head ({}) or null: no others are trained "
-                                "whole beside adapters",
-                                join(heads, ", ")));
+      found->refuse(
+          fmt::format("a list of modules of the head ({}) or null: no others are trained "
+                      "whole beside adapters",
+                      join(heads, ", ")));
     }
     std::vector<std::string> modules;
     for (const Json& name : value) {

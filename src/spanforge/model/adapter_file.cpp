@@ -1,9 +1,9 @@
 #include "spanforge/model/adapter_file.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <map>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/json.h"

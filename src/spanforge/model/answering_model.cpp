@@ -50,9 +50,8 @@ AnsweringModel::AnsweringModel(AnsweringModel&&) noexcept = default;
 AnsweringModel& AnsweringModel::operator=(AnsweringModel&&) noexcept = default;
 AnsweringModel::~AnsweringModel() = default;
 
-AnsweringModel AnsweringModel::load(const ModelDirectory& directory,
-                                    const std::string& source, Precision precision,
-                                    LoadReport* report) {
+AnsweringModel AnsweringModel::load(const ModelDirectory& directory, const std::string& source,
+                                    Precision precision, LoadReport* report) {
   auto impl = std::make_unique<Impl>(ModelConfig::from_directory(directory.base));
   impl->dtype = precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
   const auto project = [&] {

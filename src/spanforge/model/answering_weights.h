@@ -1,7 +1,7 @@
 #pragma once
-// Where an AnsweringModel's parts come from: the files of a Hugging Face directory, or the one of an
-// int8 model, which both keep the files mapped for as long as the parts are used; or an adapter merged
-// into its base, in memory.
+// Where an AnsweringModel's parts come from: the files of a Hugging Face directory, or the one of
+// an int8 model, which both keep the files mapped for as long as the parts are used; or an adapter
+// merged into its base, in memory.
 
 #include <filesystem>
 #include <memory>

@@ -1,9 +1,9 @@
 #include "spanforge/model/attention_keys.h"
 
-#include <fmt/core.h>
-
 #include <optional>
 #include <string>
+
+#include <fmt/core.h>
 
 namespace spanforge {
 namespace {
@@ -74,8 +74,8 @@ class AttentionKeys {
       const bool is_full = spec_.reach(static_cast<int32_t>(layer), config_) < 0;
       const std::string_view wanted = is_full ? kFull : kSliding;
       if (items[layer].value() == wanted) continue;
-      items[layer].refuse(fmt::format("\"{}\", as \"{}\" {} has it: other patterns are not supported",
-                                      wanted, own_key, every));
+      items[layer].refuse(fmt::format(
+          "\"{}\", as \"{}\" {} has it: other patterns are not supported", wanted, own_key, every));
     }
   }
 

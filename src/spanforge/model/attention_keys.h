@@ -8,9 +8,9 @@
 
 namespace spanforge {
 
-// Sets what the family's own keys leave open. Nothing for families without rotary positions and local
-// attention. Errors: those of the view, naming the key, where it contradicts one of the family's own
-// or says what is not computed here.
+// Sets what the family's own keys leave open. Nothing for families without rotary positions and
+// local attention. Errors: those of the view, naming the key, where it contradicts one of the
+// family's own or says what is not computed here.
 void read_attention_keys(const JsonView& json, const EncoderSpec& spec, ModelConfig& config);
 
 }  // namespace spanforge

@@ -152,7 +152,8 @@ void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>&
   }
   if (drop.inner.active()) ops::apply_dropout(a.activated, drop.inner, a.activated);  // [T,F]
   see(BlockLinear::kOutput, a.activated);
-  const Tensor output_bias = apply_before_bias(w.output, a.activated, branch);  // [T,H] output.dense
+  const Tensor output_bias =
+      apply_before_bias(w.output, a.activated, branch);  // [T,H] output.dense
   add_adapters(BlockLinear::kOutput, a.activated, branch);
   ops::bias_dropout_residual_layer_norm(branch, output_bias, drop.output, middle,
                                         w.output_norm.gamma, w.output_norm.beta, s.norm_eps,

@@ -49,7 +49,7 @@ struct EncoderShape {
 // What one block's forward pass leaves for its backward pass. Where none follows, tensors that are
 // not needed at one time share their memory.
 struct BlockActivations {
-  Tensor qkv;      // [T,3H]
+  Tensor qkv;  // [T,3H]
   ProjectedDistances distances;
   Tensor context;  // [T,H]
   Tensor lse;      // [A,T] f32
@@ -80,14 +80,14 @@ struct BlockContext {
   const DropoutPlan& dropout;
   ActivationArena& scratch;  // given back before a function returns
   int32_t layer = 0;         // for the masks, and how it attends
-  size_t block = 0;   // for the observer
+  size_t block = 0;          // for the observer
   float adapter_scale = 1;
   std::span<const int32_t> distance_rows{};  // InputIds::distance_rows()
   RelativeActivations relative{};
   RelativeGradients drelative{};  // layers add to them
   // Backward: gradients of matrices are added to what is there, or overwrite it.
   bool add_to_matrices = true;
-  bool wants_dx = true;  // false: nothing before the block learns
+  bool wants_dx = true;                     // false: nothing before the block learns
   bool begins_at_stream = true;             // x is the residual stream itself, not a norm of it
   const InputObserver* observer = nullptr;  // of the forward pass
 };

@@ -1,12 +1,12 @@
 #include "spanforge/model/config.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cctype>
 #include <concepts>
 #include <type_traits>
 #include <variant>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/json_view.h"
@@ -218,8 +218,9 @@ void refuse_unsupported(const JsonView& json, bool has_position_table) {
     }
   }
   if (json.find("quantization_config")) {
-    json.fail("\"quantization_config\": quantised weights are not supported; use the checkpoint they "
-              "were made from");
+    json.fail(
+        "\"quantization_config\": quantised weights are not supported; use the checkpoint they "
+        "were made from");
   }
 }
 
@@ -259,10 +260,11 @@ bool is_berts_architecture(const Json& name) {
 // A config.json without model_type, as the first BERTs came: plainly BERT's, or an error.
 void require_berts_keys(const Json& json, const std::string& place) {
   const auto refuse = [&](const std::string& why) {
-    throw Error(ErrorCode::kBadModel, place,
-                fmt::format("\"model_type\" is missing, and {}: if this is a BERT model's file, state "
-                            "\"model_type\": \"bert\"",
-                            why));
+    throw Error(
+        ErrorCode::kBadModel, place,
+        fmt::format("\"model_type\" is missing, and {}: if this is a BERT model's file, state "
+                    "\"model_type\": \"bert\"",
+                    why));
   };
   if (const Json* names = json.find("architectures"); names != nullptr && names->is_array()) {
     for (const Json& name : names->as_array()) {
@@ -349,13 +351,13 @@ ModelConfig ModelConfig::from_directory(const std::filesystem::path& directory) 
   ModelConfig config = from_json_text(read_file(file), file.string());
   if (config.note_ && !find_weight_file(directory).empty()) {
     const WeightFiles weights(directory);
-    const EncoderSpec& spec =
-        encoder_spec(config.model_type, ErrorCode::kBadModel, file.string());
+    const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kBadModel, file.string());
     if (!names_fit(weights.tensors(), spec)) {
-      throw Error(ErrorCode::kBadModel, file.string(),
-                  fmt::format("\"model_type\" is missing, and the names of the weights in {} are not "
-                              "{}'s; state the model's type",
-                              weights.path().filename().string(), spec.model_type));
+      throw Error(
+          ErrorCode::kBadModel, file.string(),
+          fmt::format("\"model_type\" is missing, and the names of the weights in {} are not "
+                      "{}'s; state the model's type",
+                      weights.path().filename().string(), spec.model_type));
     }
   }
   return config;

@@ -27,7 +27,7 @@ struct ModelConfig {
   int32_t intermediate_size = 3072;
   int32_t max_position_embeddings = 512;
   int32_t type_vocab_size = 2;
-  int32_t task_type_vocab_size = 3;  // counts where use_task_id is true
+  int32_t task_type_vocab_size = 3;             // counts where use_task_id is true
   int32_t relative_attention_num_buckets = 32;  // rows of MPNet's table of distances
   // DeBERTa's. pos_att_type: "c2p", "p2c", both or none; norm_rel_ebd: "none" or "layer_norm".
   bool relative_attention = false;

@@ -18,8 +18,8 @@ namespace spanforge {
 class DropoutPlan {
  public:
   DropoutPlan() = default;
-  // adapters: the probability at their site. key: of (seed, step); row_keys: [T], of the batch's tokens,
-  // which outlive this.
+  // adapters: the probability at their site. key: of (seed, step); row_keys: [T], of the batch's
+  // tokens, which outlive this.
   DropoutPlan(const EncoderSpec& spec, const ModelConfig& config, double adapters, uint64_t key,
               std::span<const uint64_t> row_keys);
 

@@ -111,7 +111,7 @@ enum class BlockRole {
   kKey,
   kValue,
   kQueryKeyValue,  // one module in the place of three
-  kDistanceKey,  // of the table of distances, where the config asks for projections of its own
+  kDistanceKey,    // of the table of distances, where the config asks for projections of its own
   kDistanceQuery,
   kAttentionOutput,
   kAttentionNorm,  // of the attention half

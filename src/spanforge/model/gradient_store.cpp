@@ -22,7 +22,9 @@ void GradientStore::RowSet::clear() {
 }
 
 GradientStore::GradientStore(std::vector<EmbeddingSpec> embeddings, const ParameterTable& table)
-    : embeddings_(std::move(embeddings)), table_(table), arena_(table.trainable_size * sizeof(float)) {
+    : embeddings_(std::move(embeddings)),
+      table_(table),
+      arena_(table.trainable_size * sizeof(float)) {
   views_ = bind_parts(table, flat(table.trainable_size), /*gemm_weights=*/{});
   dense_size_ = table.trainable_size;
   for (const Slot& slot : table.parts.embeddings) {

@@ -26,7 +26,8 @@ class GradientStore {
   // matrices; if not, it must overwrite every one of them.
   bool begin_backward(const InputIds& ids);
 
-  // The rows of an embedding whose gradients may be other than zero, ascending; none of a frozen one.
+  // The rows of an embedding whose gradients may be other than zero, ascending; none of a frozen
+  // one.
   std::span<const int32_t> touched_rows(size_t embedding) const { return touched_[embedding].rows; }
   double sum_of_squares();  // of all gradients, in double
 

@@ -66,14 +66,10 @@ InputIds::InputIds(const EncoderSpec& spec, const ModelConfig& config, const Pac
 
 std::span<const int32_t> InputIds::of(EmbeddingIds ids) const {
   switch (ids) {
-    case EmbeddingIds::kTokens:
-      return tokens_;
-    case EmbeddingIds::kPositions:
-      return positions_;
-    case EmbeddingIds::kTokenTypes:
-      return token_types_;
-    case EmbeddingIds::kZeros:
-      return zeros_;
+    case EmbeddingIds::kTokens: return tokens_;
+    case EmbeddingIds::kPositions: return positions_;
+    case EmbeddingIds::kTokenTypes: return token_types_;
+    case EmbeddingIds::kZeros: return zeros_;
   }
   throw Error(ErrorCode::kInternal, "embeddings", "unknown kind of ids");
 }

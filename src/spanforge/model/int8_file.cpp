@@ -22,8 +22,8 @@ std::string linear_name(const EncoderSpec& spec, size_t block, BlockLinear linea
 }
 
 std::vector<int64_t> packed_shape(const Slot& weight) {
-  return {ops::packed_stripes(weight.rows), ops::packed_depth(weight.cols, DType::kS8), 2, 16, 16,
-          4};
+  return {
+      ops::packed_stripes(weight.rows), ops::packed_depth(weight.cols, DType::kS8), 2, 16, 16, 4};
 }
 
 // Parameters that are not part of a packed layer.
@@ -50,7 +50,9 @@ class Writer {
  public:
   void add_floats(std::string name, std::vector<int64_t> shape, const float* data, int64_t count) {
     const auto* bytes = reinterpret_cast<const char*>(data);
-    tensors_.push_back({std::move(name), StoredType::kF32, std::move(shape),
+    tensors_.push_back({std::move(name),
+                        StoredType::kF32,
+                        std::move(shape),
                         {bytes, static_cast<size_t>(count) * sizeof(float)}});
     float_bytes_ += static_cast<size_t>(count) * sizeof(float);
   }
@@ -61,7 +63,9 @@ class Writer {
   }
   void add_packed(std::string name, std::vector<int64_t> shape, std::vector<int8_t> data) {
     const std::vector<int8_t>& kept = bytes_.emplace_back(std::move(data));
-    tensors_.push_back({std::move(name), StoredType::kI8, std::move(shape),
+    tensors_.push_back({std::move(name),
+                        StoredType::kI8,
+                        std::move(shape),
                         {reinterpret_cast<const char*>(kept.data()), kept.size()}});
   }
   void write(const std::filesystem::path& path) && {
@@ -90,8 +94,9 @@ class Int8Weights : public AnsweringWeights {
     };
     if (!is("format", kFormat)) fail("is not an int8 model's file: its metadata lack the format");
     if (!is("version", kVersion)) {
-      fail("has a version of the int8 format that this program does not know; convert the model "
-           "again");
+      fail(
+          "has a version of the int8 format that this program does not know; convert the model "
+          "again");
     }
   }
 
@@ -135,8 +140,7 @@ class Int8Weights : public AnsweringWeights {
       fail("is not aligned: the data of an int8 model begin at a multiple of 64 bytes");
     }
     auto* const numbers = reinterpret_cast<float*>(const_cast<char*>(data.data()));
-    const Tensor tensor =
-        make_tensor(numbers, shape.size() == 1 ? 1 : shape.front(), shape.back());
+    const Tensor tensor = make_tensor(numbers, shape.size() == 1 ? 1 : shape.front(), shape.back());
     if (ops::first_non_finite(tensor) >= 0) fail("has NaN or Inf in \"" + name + "\"");
     return tensor;
   }
@@ -157,8 +161,7 @@ class Int8Weights : public AnsweringWeights {
   ops::PackedLinear linear(const std::string& name, const LinearPart<Slot>& layer,
                            BlockLinear which) {
     const Slot& weight = layer.weight;
-    const std::string_view packed =
-        bytes(name + ".weight", StoredType::kI8, packed_shape(weight));
+    const std::string_view packed = bytes(name + ".weight", StoredType::kI8, packed_shape(weight));
     const Tensor scales = floats(name + ".weight_scale", {weight.rows});
     const Tensor bias = layer.bias.empty() ? Tensor() : floats(name + ".bias", {weight.rows});
     const Tensor stored_range = floats(name + ".input_range", {2});
@@ -182,7 +185,7 @@ class Int8Weights : public AnsweringWeights {
   };
 
   SafetensorsFile file_;
-  KeyedMap<int64_t, Tensor> plain_;  // by offset in the table
+  KeyedMap<int64_t, Tensor> plain_;             // by offset in the table
   std::vector<QueryKeyValue> query_key_value_;  // of each block
   size_t used_ = 0;
 };
@@ -219,8 +222,7 @@ void write_int8_file(const std::filesystem::path& directory, const QuestionAnswe
       if (!part.bias.empty()) {
         writer.add_floats(name + ".bias", {slot.rows}, part.bias.as<float>(), slot.rows);
       }
-      writer.add_floats(name + ".input_range",
-                        {range.scale, static_cast<float>(range.zero_point)});
+      writer.add_floats(name + ".input_range", {range.scale, static_cast<float>(range.zero_point)});
     }
   }
   std::move(writer).write(directory / kInt8WeightFile);

@@ -1,8 +1,9 @@
 #pragma once
-// The linear layers of a block in the forms that a pass may meet them in: plain, as they are trained,
-// or packed (f32, bf16, int8), as they answer. A pass is written once for all of them; what differs
-// is where the bias is added. A plain layer leaves it to the operation that follows, which reads its
-// output anyway; a packed one adds it inside the product. In bf16 the two round differently.
+// The linear layers of a block in the forms that a pass may meet them in: plain, as they are
+// trained, or packed (f32, bf16, int8), as they answer. A pass is written once for all of them;
+// what differs is where the bias is added. A plain layer leaves it to the operation that follows,
+// which reads its output anyway; a packed one adds it inside the product. In bf16 the two round
+// differently.
 
 #include <cstddef>
 
@@ -34,8 +35,8 @@ inline Tensor apply_before_bias(const ops::PackedLinear& layer, const Tensor& x,
   return {};
 }
 
-// y = act(x W^T + b); z, which may be y, is what comes before the activation, if the form has it. add(z)
-// adds to it what adapters give; a packed layer has none.
+// y = act(x W^T + b); z, which may be y, is what comes before the activation, if the form has it.
+// add(z) adds to it what adapters give; a packed layer has none.
 template <class Add>
 void apply_activated(const LinearPart<Tensor>& layer, const Tensor& x, ops::Activation activation,
                      const Tensor& z, const Tensor& y, const Add& add) {

@@ -23,8 +23,8 @@ std::optional<std::string> unused_weights_message(const LoadReport& report,
                                                   const std::string& source) {
   if (report.unused.empty()) return std::nullopt;
   const std::string name = architecture(config);
-  return "Some weights of the model checkpoint at " + escaped(source) + " were not used when initializing " +
-         name + ": " + python_str(Json(report.unused)) +
+  return "Some weights of the model checkpoint at " + escaped(source) +
+         " were not used when initializing " + name + ": " + python_str(Json(report.unused)) +
          "\n- This IS expected if you are initializing " + name +
          " from the checkpoint of a model trained on another task or with another architecture."
          "\n- This IS NOT expected if you are initializing " +

@@ -1,10 +1,10 @@
 #include "spanforge/model/lora.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/join.h"
 #include "spanforge/model/encoder_spec.h"

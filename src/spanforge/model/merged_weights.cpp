@@ -20,7 +20,9 @@ class MergedWeights : public AnsweringWeights {
         bind_parts(build_parameter_table(spec, model_.config()), model_.all_weights(), {});
     parts = map_parts<Tensor, ops::PackedLinear>(
         from, [](const Tensor& tensor) { return tensor; },
-        [&](const LinearPart<Tensor>& layer, size_t, BlockLinear) { return pack(layer, precision); });
+        [&](const LinearPart<Tensor>& layer, size_t, BlockLinear) {
+          return pack(layer, precision);
+        });
   }
 
  private:

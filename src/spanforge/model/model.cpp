@@ -121,12 +121,12 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& direct
   return QuestionAnsweringModel(std::move(impl));
 }
 
-// An adapter's product of matrices is added to the weights it stands beside; its head is the model's.
+// An adapter's product of matrices is added to the weights it stands beside; its head is the
+// model's.
 QuestionAnsweringModel QuestionAnsweringModel::load_merged(const ModelDirectory& directory,
                                                            LoadReport* report) {
   Learning learning;
-  learning.lora =
-      read_adapter_lora(directory.path, ModelConfig::from_directory(directory.base));
+  learning.lora = read_adapter_lora(directory.path, ModelConfig::from_directory(directory.base));
   const QuestionAnsweringModel parts = load(directory, /*head_seed=*/0, report, learning);
   auto whole = std::make_unique<Impl>(parts.config(), Learning{});
   whole->allocate_weights();
@@ -259,8 +259,8 @@ double QuestionAnsweringModel::forward_backward(const PackedBatch& batch,
   const Tensor dlogits = arena.allocate<float>(batch.token_count(), 2);
   encoder_forward(pass, activations, logits);
   const double loss = ops::span_loss(
-      logits, batch.cu_seqlens, batch.start_positions, batch.end_positions, options.gradient_scale, dlogits,
-      window_losses != nullptr ? std::span<double>(*window_losses) : std::span<double>());
+      logits, batch.cu_seqlens, batch.start_positions, batch.end_positions, options.gradient_scale,
+      dlogits, window_losses != nullptr ? std::span<double>(*window_losses) : std::span<double>());
   const bool add_to_matrices = gradients.begin_backward(ids);
   DoneObserver done;
   if (options.on_final) {

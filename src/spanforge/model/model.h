@@ -31,8 +31,8 @@ enum class MatrixSpread {
 
 class QuestionAnsweringModel : public TrainableModel {
  public:
-  // learning: with a rank, adapters are made new, or, where the directory is an adapter, read from it.
-  // Without one an adapter is merged into its base's weights, and the result is a whole model.
+  // learning: with a rank, adapters are made new, or, where the directory is an adapter, read from
+  // it. Without one an adapter is merged into its base's weights, and the result is a whole model.
   // Errors: Error{kBadModel} for weights that are missing (other than the head), misshaped or not
   // finite, naming each; Error{kIo} for missing files; Error{kUsage} for layers that are not there.
   static QuestionAnsweringModel load(const ModelDirectory& directory, uint64_t head_seed,

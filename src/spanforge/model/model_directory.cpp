@@ -1,8 +1,8 @@
 #include "spanforge/model/model_directory.h"
 
-#include <fmt/core.h>
-
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/base/model_files.h"

@@ -1,10 +1,10 @@
 #include "spanforge/model/parameter_table.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/keyed_hash.h"
 
@@ -18,7 +18,8 @@ class TableBuilder {
 
   ParameterTable build() {
     if (learning_.lora.rank > 0) {
-      table_.lora = settle_targets(learning_.lora, spec_, config_, ErrorCode::kUsage, "--lora-target");
+      table_.lora =
+          settle_targets(learning_.lora, spec_, config_, ErrorCode::kUsage, "--lora-target");
     }
     table_.parts.blocks.resize(config_.*spec_.layers.blocks);
     table_.block_ends.resize(table_.parts.blocks.size());
@@ -184,8 +185,8 @@ class TableBuilder {
     for (const auto& [first, last] : learning_.frozen_layers) {
       if (first < 0 || first > last || last >= layers) {
         throw Error(ErrorCode::kUsage, "--freeze",
-                    fmt::format("layers {} to {} are not there: the model has layers 0 to {}", first,
-                                last, layers - 1));
+                    fmt::format("layers {} to {} are not there: the model has layers 0 to {}",
+                                first, last, layers - 1));
       }
       std::fill(layer_learns.begin() + first, layer_learns.begin() + last + 1, false);
     }
@@ -195,8 +196,9 @@ class TableBuilder {
       const size_t block = spec_.block_of(layer, config_);
       const bool learns = layer_learns[static_cast<size_t>(layer)];
       if (seen[block] && block_learns_[block] != learns) {
-        throw Error(ErrorCode::kUsage, "--freeze",
-                    fmt::format("layer {} shares its weights with one that is not frozen alike", layer));
+        throw Error(
+            ErrorCode::kUsage, "--freeze",
+            fmt::format("layer {} shares its weights with one that is not frozen alike", layer));
       }
       seen[block] = true;
       block_learns_[block] = learns;

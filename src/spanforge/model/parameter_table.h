@@ -1,9 +1,10 @@
 #pragma once
 // The one list of a model's parameters, and where each lies in the flat arenas (weights, gradients,
 // moments, bf16 shadow: all laid out alike).
-// Order: what learns, then what is frozen; in both reverse execution, head first, embeddings last. So
-//   gradients and optimiser states are an arena's first elements, and they become final from its front to
-//   its back during a backward pass.
+// Order: what learns, then what is frozen; in both reverse execution, head first, embeddings last.
+// So
+//   gradients and optimiser states are an arena's first elements, and they become final from its
+//   front to its back during a backward pass.
 // Layout: every parameter begins at a multiple of kArenaAlignment elements, gaps stay zero; query,
 //   key and value follow each other without a gap, so that they are one [3H,H] matrix to GEMM.
 
@@ -28,8 +29,8 @@ struct Slot {
   bool empty() const { return rows == 0; }
 };
 
-// The parts of a model, of Slots (where they lie) or of Tensors (views of one arena). Linear: what the
-// blocks' linear layers are, where that is not one T a weight and a bias (linear_form.h).
+// The parts of a model, of Slots (where they lie) or of Tensors (views of one arena). Linear: what
+// the blocks' linear layers are, where that is not one T a weight and a bias (linear_form.h).
 template <class T>
 struct LinearPart {
   T weight, bias;  // [out,in], [1,out]
@@ -74,9 +75,9 @@ struct HeadTransformPart {
 };
 template <class T, class Linear = LinearPart<T>>
 struct ModelParts {
-  std::vector<T> embeddings;                 // [rows,E], in the order of EncoderSpec::tables()
-  NormPart<T> embedding_norm;                // [1,E]
-  std::optional<LinearPart<T>> projection;   // [H,E]
+  std::vector<T> embeddings;                // [rows,E], in the order of EncoderSpec::tables()
+  NormPart<T> embedding_norm;               // [1,E]
+  std::optional<LinearPart<T>> projection;  // [H,E]
   std::vector<AdapterPart<T>> projection_adapters;
   RelativePart<T> relative;                  // empty where there is none
   std::vector<BlockPart<T, Linear>> blocks;  // that have weights of their own
@@ -148,8 +149,8 @@ ParameterTable build_parameter_table(const EncoderSpec& spec, const ModelConfig&
                                      const Learning& learning = {});
 
 // Views of arenas laid out by `table`. gemm_weights, where not empty, is the bf16 shadow that the
-// blocks' matrices are cut from; everything else is cut from `arena` (f32), as far as it goes: of an arena
-// of gradients the views of frozen parts are empty.
+// blocks' matrices are cut from; everything else is cut from `arena` (f32), as far as it goes: of
+// an arena of gradients the views of frozen parts are empty.
 ModelParts<Tensor> bind_parts(const ParameterTable& table, const Tensor& arena,
                               const Tensor& gemm_weights);
 

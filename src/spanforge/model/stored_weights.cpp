@@ -34,7 +34,9 @@ class StoredWeights : public AnsweringWeights {
         [&](const Slot& slot) {
           return slot.rows > 1 ? matrix(row_at_.at(slot.offset)) : vector(slot);
         },
-        [&](const LinearPart<Slot>& layer, size_t, BlockLinear) { return linear(layer, precision); });
+        [&](const LinearPart<Slot>& layer, size_t, BlockLinear) {
+          return linear(layer, precision);
+        });
     complain_of_non_finite(files_, not_finite_);
     return match_.report;
   }

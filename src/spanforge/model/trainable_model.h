@@ -1,7 +1,9 @@
 #pragma once
-// What: a network that learns, as a trainer sees it: parameters with names, gradients of one optimiser
+// What: a network that learns, as a trainer sees it: parameters with names, gradients of one
+// optimiser
 //   step, files. Where weights lie, on which device, and which of them learn is the network's own.
-// Threads: predict() is const and may be called concurrently, each call with a Workspace of its own;
+// Threads: predict() is const and may be called concurrently, each call with a Workspace of its
+// own;
 //   the others may not.
 
 #include <cstdint>
@@ -46,7 +48,7 @@ struct Parameter {
 
 // Which parameters learn; all by default. The head always does.
 struct Learning {
-  bool embeddings = true;                                // false: tables, their norm and projection are frozen
+  bool embeddings = true;  // false: tables, their norm and projection are frozen
   std::vector<std::pair<int32_t, int32_t>> frozen_layers;  // first and last, from 0
   LoraConfig lora;  // with a rank: adapters and the head learn, nothing else does
 };
@@ -61,8 +63,8 @@ struct BackwardOptions {
   float gradient_scale = 1;
   std::vector<double>* window_losses = nullptr;  // receives each window's
   // Called while the pass runs, with growing `elements`: gradients [0, elements) of all_gradients()
-  // change no more in this pass. For the last micro-batch of a step, so that they can be added up over
-  // processes meanwhile; whoever takes them gives them back before the norm is asked for.
+  // change no more in this pass. For the last micro-batch of a step, so that they can be added up
+  // over processes meanwhile; whoever takes them gives them back before the norm is asked for.
   std::function<void(int64_t elements)> on_final;
 };
 
@@ -70,14 +72,15 @@ class TrainableModel : public Predictor {
  public:
   // Those that learn first, each kind in reverse order of execution.
   virtual const std::vector<Parameter>& parameters() const = 0;
-  virtual Tensor weights(const Parameter& parameter) const = 0;  // [rows, cols] f32; a vector is [1,n]
+  virtual Tensor weights(
+      const Parameter& parameter) const = 0;  // [rows, cols] f32; a vector is [1,n]
   virtual Precision precision() const = 0;
 
   // Makes the gradients (zero). Dropout probabilities are config()'s.
   virtual void prepare_training() = 0;
   virtual Tensor gradients(const Parameter& parameter) const = 0;  // of a trainable one
-  // Flat, alignment gaps included (always 0). Of the weights the first elements are those that learn,
-  // as many as there are gradients.
+  // Flat, alignment gaps included (always 0). Of the weights the first elements are those that
+  // learn, as many as there are gradients.
   virtual Tensor all_weights() const = 0;    // [1, N]
   virtual Tensor all_gradients() const = 0;  // [1, n], n <= N
   virtual void zero_gradients() = 0;
@@ -96,8 +99,8 @@ class TrainableModel : public Predictor {
   // there); empty tensor in fp32.
   virtual Tensor shadow_weights() const = 0;
 
-  // What is saved as the model: a whole directory in HF's form, or an adapter's files in PEFT's. The
-  // caller writes the tokenizer beside them.
+  // What is saved as the model: a whole directory in HF's form, or an adapter's files in PEFT's.
+  // The caller writes the tokenizer beside them.
   virtual void save(const std::filesystem::path& directory) const = 0;
   // Replaces what save() writes by what a directory (a checkpoint) holds: nothing may be missing.
   virtual void load_weights(const std::filesystem::path& directory) = 0;

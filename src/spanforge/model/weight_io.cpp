@@ -57,15 +57,12 @@ void convert_elements(const char* bytes, int64_t count, float* out, Convert conv
 
 void convert_stored(StoredType type, const char* bytes, int64_t count, float* out) {
   switch (type) {
-    case StoredType::kF16:
-      return convert_elements<uint16_t>(bytes, count, out, half_to_float);
-    case StoredType::kBf16:
-      return convert_elements<bf16>(bytes, count, out, to_float);
+    case StoredType::kF16: return convert_elements<uint16_t>(bytes, count, out, half_to_float);
+    case StoredType::kBf16: return convert_elements<bf16>(bytes, count, out, to_float);
     case StoredType::kF64:
       return convert_elements<double>(bytes, count, out,
                                       [](double x) { return static_cast<float>(x); });
-    default:
-      throw Error(ErrorCode::kInternal, "weights", "a type without weights was matched");
+    default: throw Error(ErrorCode::kInternal, "weights", "a type without weights was matched");
   }
 }
 

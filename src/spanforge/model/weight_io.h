@@ -25,7 +25,8 @@ struct WeightMatch {
 std::optional<std::string> weights_note(const WeightFiles& files, const WeightNames& names);
 
 // The tensors as Hugging Face's directories name them: without a prefix or wrappers where there are
-// any, else as they are. Whose weights they are does not matter. note: receives weights_note()'s line.
+// any, else as they are. Whose weights they are does not matter. note: receives weights_note()'s
+// line.
 std::vector<StoredTensor> tensors_without_prefix(const WeightFiles& files,
                                                  std::optional<std::string>& note);
 

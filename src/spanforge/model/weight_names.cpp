@@ -1,10 +1,10 @@
 #include "spanforge/model/weight_names.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <set>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 
@@ -89,11 +89,12 @@ WeightNames::WeightNames(const std::vector<StoredTensor>& tensors, const Encoder
   const std::set<std::string> prefixes = find_prefixes(tensors, spec);
   if (prefixes.empty() || is_standard(prefixes, spec)) return;  // nothing to find, or to take off
   if (prefixes.size() > 1) {
-    throw Error(ErrorCode::kBadModel, place,
-                fmt::format("holds {} encoders, behind \"{}\" and \"{}\": save the weights of one of "
-                            "them",
-                            prefixes.size(), quote_for_message(*prefixes.begin()),
-                            quote_for_message(*std::next(prefixes.begin()))));
+    throw Error(
+        ErrorCode::kBadModel, place,
+        fmt::format("holds {} encoders, behind \"{}\" and \"{}\": save the weights of one of "
+                    "them",
+                    prefixes.size(), quote_for_message(*prefixes.begin()),
+                    quote_for_message(*std::next(prefixes.begin()))));
   }
   prefix_ = *prefixes.begin();
   if (is_other_family(prefix_, spec)) {
@@ -104,9 +105,9 @@ WeightNames::WeightNames(const std::vector<StoredTensor>& tensors, const Encoder
                     spec.model_type, quote_for_message(prefix_)));
   }
   const std::string_view base = spec.base_prefix;
-  const bool has_base = prefix_.ends_with(base) &&
-                        (prefix_.size() == base.size() ||
-                         prefix_[prefix_.size() - base.size() - 1] == '.');
+  const bool has_base =
+      prefix_.ends_with(base) &&
+      (prefix_.size() == base.size() || prefix_[prefix_.size() - base.size() - 1] == '.');
   if (has_base) prefix_.resize(prefix_.size() - base.size());
 }
 

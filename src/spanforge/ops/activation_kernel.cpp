@@ -120,12 +120,9 @@ void gated_backward(const T* dy, const T* u, const T* g, int64_t n, T* HWY_RESTR
 template <class Body>
 HWY_INLINE void with_activation(Activation activation, const Body& body) {
   switch (activation) {
-    case Activation::kGelu:
-      return body(Gelu{});
-    case Activation::kGeluTanh:
-      return body(GeluTanh{});
-    case Activation::kRelu:
-      return body(Relu{});
+    case Activation::kGelu: return body(Gelu{});
+    case Activation::kGeluTanh: return body(GeluTanh{});
+    case Activation::kRelu: return body(Relu{});
   }
 }
 

@@ -5,7 +5,7 @@
 
 namespace spanforge::ops {
 
-void scale(const Tensor& x, float factor);     // x *= factor
-void add(const Tensor& x, const Tensor& y);    // y += x, of one shape and dtype
+void scale(const Tensor& x, float factor);   // x *= factor
+void add(const Tensor& x, const Tensor& y);  // y += x, of one shape and dtype
 
 }  // namespace spanforge::ops

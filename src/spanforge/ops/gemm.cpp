@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <dnnl.hpp>
 #include <list>
 #include <mutex>
 #include <new>
 #include <unordered_map>
+
+#include <dnnl.hpp>
 
 #include "spanforge/ops/check.h"
 #include "spanforge/ops/instruction_sets.h"

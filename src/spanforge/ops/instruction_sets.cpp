@@ -2,8 +2,9 @@
 
 #include <array>
 #include <cstdlib>
-#include <dnnl.hpp>
 #include <string_view>
+
+#include <dnnl.hpp>
 
 #include "spanforge/base/error.h"
 #include "spanforge/ops/gemm.h"
@@ -61,12 +62,9 @@ void apply_isa_limit() {
 
 bool may_use(Instructions instructions) {
   switch (instructions) {
-    case Instructions::kAvx512Vnni:
-      return has_isa(dnnl::cpu_isa::avx512_core_vnni);
-    case Instructions::kAvx512Bf16:
-      return has_isa(dnnl::cpu_isa::avx512_core_bf16);
-    case Instructions::kAmx:
-      return has_isa(dnnl::cpu_isa::avx512_core_amx);
+    case Instructions::kAvx512Vnni: return has_isa(dnnl::cpu_isa::avx512_core_vnni);
+    case Instructions::kAvx512Bf16: return has_isa(dnnl::cpu_isa::avx512_core_bf16);
+    case Instructions::kAmx: return has_isa(dnnl::cpu_isa::avx512_core_amx);
   }
   return false;
 }

@@ -77,9 +77,10 @@ template <class Body>
 void for_rows(const char* op, const Tensor& x, std::span<const int32_t> rows, const Body& body) {
   for (const int32_t row : rows) require(op, row >= 0 && row < x.rows, "a row is out of range");
   constexpr int64_t kAtOnce = 16;
-  parallel_rows(static_cast<int64_t>(rows.size()), kAtOnce, x.cols, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) body(i, rows[static_cast<size_t>(i)]);
-  });
+  parallel_rows(static_cast<int64_t>(rows.size()), kAtOnce, x.cols,
+                [&](int64_t begin, int64_t end) {
+                  for (int64_t i = begin; i < end; ++i) body(i, rows[static_cast<size_t>(i)]);
+                });
 }
 
 }  // namespace

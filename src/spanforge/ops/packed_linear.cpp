@@ -184,12 +184,9 @@ void PackedLinear::run(const Tensor& x, std::optional<Activation> activation,
 
 bool PackedLinear::multiplies_tiles(int64_t rows) const {
   switch (form_) {
-    case Form::kF32:
-      return has_f32_tiles() && rows <= kFewRows;
-    case Form::kBF16:
-      return has_bf16_tiles();
-    case Form::kInt8:
-      return has_int8_tiles();
+    case Form::kF32: return has_f32_tiles() && rows <= kFewRows;
+    case Form::kBF16: return has_bf16_tiles();
+    case Form::kInt8: return has_int8_tiles();
   }
   return false;
 }
@@ -303,15 +300,9 @@ void PackedLinear::multiply_stripe(const std::byte* left, int64_t rows, int64_t 
                                 sums + t * kTileRows * kStripe * 4,
                                 &next};
       switch (form_) {
-        case Form::kF32:
-          multiply_tiles_f32(product);
-          break;
-        case Form::kBF16:
-          multiply_tiles_bf16(product);
-          break;
-        case Form::kInt8:
-          multiply_tiles_u8s8(product);
-          break;
+        case Form::kF32: multiply_tiles_f32(product); break;
+        case Form::kBF16: multiply_tiles_bf16(product); break;
+        case Form::kInt8: multiply_tiles_u8s8(product); break;
       }
     }
   }

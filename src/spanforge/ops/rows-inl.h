@@ -8,9 +8,9 @@
 #define SPANFORGE_OPS_ROWS_INL_H_
 #endif
 
-#include <hwy/highway.h>
-
 #include <algorithm>
+
+#include <hwy/highway.h>
 
 #include "spanforge/ops/simd-inl.h"
 

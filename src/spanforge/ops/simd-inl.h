@@ -10,11 +10,11 @@
 #define SPANFORGE_OPS_SIMD_INL_H_
 #endif
 
-#include <hwy/highway.h>
-
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+
+#include <hwy/highway.h>
 
 #include "spanforge/tensor/tensor.h"
 

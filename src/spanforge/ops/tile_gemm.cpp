@@ -1,8 +1,8 @@
 #include "spanforge/ops/tile_gemm.h"
 
-#include <hwy/base.h>
-
 #include <algorithm>
+
+#include <hwy/base.h>
 
 #include "spanforge/ops/runtime.h"
 #include "spanforge/ops/tiles.h"

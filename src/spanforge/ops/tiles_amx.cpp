@@ -1,4 +1,5 @@
-// tests/emulated_amx compiles this file once more with functions of its own in the intrinsics' place.
+// tests/emulated_amx compiles this file once more with functions of its own in the intrinsics'
+// place.
 #include "spanforge/ops/tiles_kinds.h"
 
 #if defined(__x86_64__) && defined(__linux__)

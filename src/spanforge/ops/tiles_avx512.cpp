@@ -2,9 +2,9 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 
-#include <hwy/base.h>
-
 #include <cstring>
+
+#include <hwy/base.h>
 
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12's intrinsics make undefined vectors from themselves.
@@ -104,22 +104,14 @@ HWY_INLINE void multiply(const TileProduct& p) {
     multiply_rows<Sums, kRowsAtOnce>(p, first, passes);
   }
   switch (p.rows - first) {
-    case 1:
-      return multiply_rows<Sums, 1>(p, first, passes);
-    case 2:
-      return multiply_rows<Sums, 2>(p, first, passes);
-    case 3:
-      return multiply_rows<Sums, 3>(p, first, passes);
-    case 4:
-      return multiply_rows<Sums, 4>(p, first, passes);
-    case 5:
-      return multiply_rows<Sums, 5>(p, first, passes);
-    case 6:
-      return multiply_rows<Sums, 6>(p, first, passes);
-    case 7:
-      return multiply_rows<Sums, 7>(p, first, passes);
-    default:
-      return;
+    case 1: return multiply_rows<Sums, 1>(p, first, passes);
+    case 2: return multiply_rows<Sums, 2>(p, first, passes);
+    case 3: return multiply_rows<Sums, 3>(p, first, passes);
+    case 4: return multiply_rows<Sums, 4>(p, first, passes);
+    case 5: return multiply_rows<Sums, 5>(p, first, passes);
+    case 6: return multiply_rows<Sums, 6>(p, first, passes);
+    case 7: return multiply_rows<Sums, 7>(p, first, passes);
+    default: return;
   }
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 // For files whose functions are compiled for AVX-512: include it after <immintrin.h>.
 
-#include <hwy/base.h>
 #include <immintrin.h>
+
+#include <hwy/base.h>
 
 HWY_PUSH_ATTRIBUTES("avx512f")
 namespace spanforge::ops {

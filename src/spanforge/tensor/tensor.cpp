@@ -7,16 +7,11 @@ namespace spanforge {
 
 const char* dtype_name(DType t) {
   switch (t) {
-    case DType::kF32:
-      return "f32";
-    case DType::kBF16:
-      return "bf16";
-    case DType::kI32:
-      return "i32";
-    case DType::kU8:
-      return "u8";
-    case DType::kS8:
-      return "s8";
+    case DType::kF32: return "f32";
+    case DType::kBF16: return "bf16";
+    case DType::kI32: return "i32";
+    case DType::kU8: return "u8";
+    case DType::kS8: return "s8";
   }
   return "unknown";
 }

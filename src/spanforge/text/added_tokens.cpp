@@ -1,9 +1,9 @@
 #include "spanforge/text/added_tokens.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/text/unicode.h"

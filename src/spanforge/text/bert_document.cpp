@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-
 #include "spanforge/base/error.h"
 #include "spanforge/base/text_index.h"
 

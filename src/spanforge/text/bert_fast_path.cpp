@@ -103,26 +103,20 @@ class BertFastPath::Reader {
     const Block& block = path_.block_of(c);
     const Entry& e = block.entry(c);
     switch (e.kind()) {
-      case kLetter:
-        add(e.value());
-        break;
+      case kLetter: add(e.value()); break;
       case kLetters: {
         const int32_t* const codes = block.pool.data() + e.value();
         for (int32_t i = 1; i <= codes[0]; ++i) add(codes[i]);
         break;
       }
-      case kDropped:
-        break;
-      case kSpace:
-        end_word();
-        break;
+      case kDropped: break;
+      case kSpace: end_word(); break;
       case kAlone:
         end_word();
         put(e.value(), {at_, at_ + 1});
         ++word_id_;
         break;
-      case kForeign:
-        return false;
+      case kForeign: return false;
     }
     ++at_;
     return true;

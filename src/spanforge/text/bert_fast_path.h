@@ -2,14 +2,13 @@
 // BERT's tokenizer in one pass over the bytes: the same tokens as BertNormalizer, BertPreTokenizer
 // and WordPiece one after the other, for the tokenizers and texts where a character's normalised
 // form does not depend on its neighbours, which is nearly all of them. The parts stay the
-// definition: what each character becomes is asked of them, for a block of characters when the first
-// of them is met.
-// What it leaves to the parts: other parts than these three, tokens looked for in normalised text,
-// texts that spell an added token, and texts with a mark that NFD may move (unicode::kReorders).
-// Rejected: LinMaxMatch's failure links. Words are short and mostly whole in the vocabulary, so a
-// step of a failure link is saved in few of them, and the trie would grow by half.
-// Cost: as WordPiece's; no allocation but the output's. Threads: const methods are concurrent.
-// Invariant (tested): tokens, offsets and word ids equal those of the parts.
+// definition: what each character becomes is asked of them, for a block of characters when the
+// first of them is met. What it leaves to the parts: other parts than these three, tokens looked
+// for in normalised text, texts that spell an added token, and texts with a mark that NFD may move
+// (unicode::kReorders). Rejected: LinMaxMatch's failure links. Words are short and mostly whole in
+// the vocabulary, so a step of a failure link is saved in few of them, and the trie would grow by
+// half. Cost: as WordPiece's; no allocation but the output's. Threads: const methods are
+// concurrent. Invariant (tested): tokens, offsets and word ids equal those of the parts.
 
 #include <array>
 #include <atomic>

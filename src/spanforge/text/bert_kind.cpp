@@ -1,8 +1,8 @@
 // BERT's tokenizers, made of a vocab.txt, and MPNet's, whose special tokens are RoBERTa's.
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/text/bert_document.h"
@@ -11,8 +11,8 @@
 namespace spanforge {
 namespace {
 
-// transformers lower-cases where no file states do_lower_case, and the packs of cased models state it
-// nowhere: all tokens with capitals would be lost.
+// transformers lower-cases where no file states do_lower_case, and the packs of cased models state
+// it nowhere: all tokens with capitals would be lost.
 std::optional<std::string> describe_lost_capitals(const std::vector<std::string>& lines,
                                                   const JsonView& config,
                                                   const std::string& place) {
@@ -22,13 +22,13 @@ std::optional<std::string> describe_lost_capitals(const std::vector<std::string>
     return !token.starts_with('[') &&
            std::any_of(token.begin(), token.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
   };
-  const auto count =
-      static_cast<size_t>(std::count_if(lines.begin(), lines.end(), has_capital));
+  const auto count = static_cast<size_t>(std::count_if(lines.begin(), lines.end(), has_capital));
   if (count == 0 || count * 100 < lines.size() * kPercent) return std::nullopt;
-  return fmt::format("{}: {} of {} tokens have capital letters, but no tokenizer_config.json states "
-                     "do_lower_case: texts are lower-cased, as in transformers; "
-                     "{{\"do_lower_case\": false}} in that file keeps capitals",
-                     place, count, lines.size());
+  return fmt::format(
+      "{}: {} of {} tokens have capital letters, but no tokenizer_config.json states "
+      "do_lower_case: texts are lower-cased, as in transformers; "
+      "{{\"do_lower_case\": false}} in that file keeps capitals",
+      place, count, lines.size());
 }
 
 class BertKind : public TokenizerKind {

@@ -1,10 +1,10 @@
 #include "spanforge/text/bpe.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <functional>
 #include <limits>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/keyed_hash.h"
@@ -116,8 +116,8 @@ void Bpe::tokenize(const NormalizedText& text, std::span<const CharRange> words,
   if (word.symbols.capacity() > kKept) word = Word();
 }
 
-// Characters that become nothing are not covered: as in HF, those behind them then have the places of
-// those before.
+// Characters that become nothing are not covered: as in HF, those behind them then have the places
+// of those before.
 void Bpe::put_characters(std::span<const char32_t> chars, Word& word) const {
   std::string spelling;
   if (options_.ignore_merges) {
@@ -250,7 +250,8 @@ std::vector<Bpe::Pair> Bpe::merges() const {
 
 namespace {
 
-// "a b" or ["a", "b"]; there are tens of thousands, so a place is made for those that are wrong alone.
+// "a b" or ["a", "b"]; there are tens of thousands, so a place is made for those that are wrong
+// alone.
 std::vector<Bpe::Pair> build_merges(const JsonView& json) {
   if (!json.value().is_array()) json.refuse("a list");
   const Json::Array& items = json.value().as_array();

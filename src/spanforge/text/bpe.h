@@ -1,11 +1,10 @@
 #pragma once
-// Byte-pair encoding: a word begins as one token a character; then the neighbours that stand first in the
-// list of merges become one token, the leftmost of equals first, until no neighbours are in the list.
-// Source: Sennrich et al. 2016; tokenizers 0.22, models/bpe.
-// A character without a token is, with byte_fallback and tokens for all its bytes, those (<0xE4>); else the
-// unknown token where there is one; else nothing.
-// Cost: n log n in the characters of a word; no allocation once the working space has grown.
-// Threads: const methods are concurrent.
+// Byte-pair encoding: a word begins as one token a character; then the neighbours that stand first
+// in the list of merges become one token, the leftmost of equals first, until no neighbours are in
+// the list. Source: Sennrich et al. 2016; tokenizers 0.22, models/bpe. A character without a token
+// is, with byte_fallback and tokens for all its bytes, those (<0xE4>); else the unknown token where
+// there is one; else nothing. Cost: n log n in the characters of a word; no allocation once the
+// working space has grown. Threads: const methods are concurrent.
 
 #include <array>
 #include <cstdint>
@@ -33,8 +32,9 @@ struct BpeOptions {
   bool ignore_merges = false;  // a word that is in the vocabulary is one token, whatever merges say
 };
 
-// Pairs of tokens -> what they become. A table of our own: it is asked several times a character, and
-// std::unordered_map goes through three lines of memory. Its hash is keyed, as its keys are a stranger's.
+// Pairs of tokens -> what they become. A table of our own: it is asked several times a character,
+// and std::unordered_map goes through three lines of memory. Its hash is keyed, as its keys are a
+// stranger's.
 class MergeTable {
  public:
   struct Merge {
@@ -48,7 +48,8 @@ class MergeTable {
   const Merge* find(int32_t left, int32_t right) const {  // null: there is none
     const uint64_t mixed = mix(left, right);
     // Most pairs are in no merge, and this is a smaller table.
-    if ((sketch_[mixed >> sketch_shift_ >> 6] >> (mixed >> sketch_shift_ & 63) & 1) == 0) return nullptr;
+    if ((sketch_[mixed >> sketch_shift_ >> 6] >> (mixed >> sketch_shift_ & 63) & 1) == 0)
+      return nullptr;
     for (size_t at = mixed >> shift_;; at = (at + 1) & (slots_.size() - 1)) {
       const Merge& slot = slots_[at];
       if (slot.left == left && slot.right == right) return &slot;
@@ -65,8 +66,8 @@ class MergeTable {
 
  private:
   uint64_t mix(int32_t left, int32_t right) const {
-    const uint64_t key = static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 |
-                         static_cast<uint32_t>(right);
+    const uint64_t key =
+        static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
     return key * multiplier_;
   }
   std::vector<Merge> slots_;      // a power of two of them, half of them in use at most
@@ -92,16 +93,16 @@ class Bpe final : public TokenModel {
       int32_t merged;
       bool operator>(const Candidate& other) const { return order > other.order; }
     };
-    std::vector<Candidate> queue;   // of long words
-    std::vector<int32_t> ranks;     // of short ones: [place] of the symbol and the one behind it
-    std::vector<int32_t> merged;    // [place] what the two become
+    std::vector<Candidate> queue;  // of long words
+    std::vector<int32_t> ranks;    // of short ones: [place] of the symbol and the one behind it
+    std::vector<int32_t> merged;   // [place] what the two become
 
     void clear() { symbols.clear(); }
     void add(int32_t id, int32_t length);
   };
 
-  // Errors: Error{kBadModel, place} for a merge whose tokens or result the vocabulary lacks, and for an
-  // unknown token that it lacks.
+  // Errors: Error{kBadModel, place} for a merge whose tokens or result the vocabulary lacks, and
+  // for an unknown token that it lacks.
   Bpe(Vocabulary vocabulary, BpeOptions options, std::span<const Pair> merges,
       const std::string& place);
 

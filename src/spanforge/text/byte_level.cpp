@@ -54,8 +54,8 @@ void append_bytes(const std::string& token, std::string& out) {
   }
 }
 
-// The length of the longest beginning of text[at...] that is, or could go on to be, a code point; whether
-// it is one.
+// The length of the longest beginning of text[at...] that is, or could go on to be, a code point;
+// whether it is one.
 std::pair<size_t, bool> next_piece(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(at);

@@ -1,7 +1,7 @@
 #pragma once
 // ByteLevel of tokenizer.json: GPT-2's way to give every byte a character, so that a model over
-// characters has no unknown ones. It is a pre-tokeniser (cuts with Gpt2Pattern, then rewrites each byte as
-// a character), a decoder (the way back) and a post-processor (offsets without the spaces).
+// characters has no unknown ones. It is a pre-tokeniser (cuts with Gpt2Pattern, then rewrites each
+// byte as a character), a decoder (the way back) and a post-processor (offsets without the spaces).
 // Source: tokenizers 0.22, pre_tokenizers/byte_level.rs.
 // Threads: const methods are concurrent.
 
@@ -19,7 +19,8 @@
 
 namespace spanforge {
 
-// The character that stands for a byte: itself where it is printable in Latin-1, else U+0100 and on.
+// The character that stands for a byte: itself where it is printable in Latin-1, else U+0100 and
+// on.
 char32_t byte_level_char(unsigned char byte);
 inline constexpr char32_t kByteLevelSpace = U'\u0120';  // of the byte 0x20
 // The byte that a character stands for; -1: none.
@@ -40,7 +41,8 @@ class ByteLevelPreTokenizer final : public PreTokenizer {
   ByteLevelOptions options_;
 };
 
-// Bytes that are no UTF-8 become U+FFFD, one for each longest piece that could have begun a character.
+// Bytes that are no UTF-8 become U+FFFD, one for each longest piece that could have begun a
+// character.
 class ByteLevelDecoder final : public Decoder {
  public:
   void decode(std::vector<std::string>& tokens) const override;
@@ -49,8 +51,8 @@ class ByteLevelDecoder final : public Decoder {
 // Takes spaces at the ends of tokens out of their offsets, which may leave them empty.
 class OffsetTrimmer {
  public:
-  // prefixed: one space at the beginning of a text or a window was put there by add_prefix_space, and
-  // stays.
+  // prefixed: one space at the beginning of a text or a window was put there by add_prefix_space,
+  // and stays.
   OffsetTrimmer(const Vocabulary& vocabulary, bool prefixed);
   void trim(TokenBuffer& tokens, size_t first, std::span<const SpeltToken> added) const;
   bool prefixed() const { return prefixed_; }

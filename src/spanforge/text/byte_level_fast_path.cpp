@@ -43,8 +43,8 @@ class ByteLevelFastPath::Loan {
 // One text on its way to tokens.
 class ByteLevelFastPath::Reader {
  public:
-  // prefix: 1 where the text begins with a space that was put before it, which has the place of the first
-  // character; else 0.
+  // prefix: 1 where the text begins with a space that was put before it, which has the place of the
+  // first character; else 0.
   Reader(const ByteLevelFastPath& path, Cache& cache, std::string_view text, int32_t prefix,
          TokenBuffer& out)
       : path_(path),
@@ -77,8 +77,8 @@ class ByteLevelFastPath::Reader {
     while (p_ != stop) read_pieces(stop);
   }
 
-  // Up to kPieces of them: the places of all are asked for before the first is looked at, as that is the
-  // wait that counts.
+  // Up to kPieces of them: the places of all are asked for before the first is looked at, as that
+  // is the wait that counts.
   void read_pieces(const unsigned char* stop) {
     static constexpr size_t kPieces = 16;
     struct Piece {
@@ -160,8 +160,8 @@ class ByteLevelFastPath::Reader {
     return static_cast<size_t>(mixed >> (64 - kCacheBits));
   }
 
-  // Puts the tokens of the piece at p_, also into the entry where there is one and they fit, else it is
-  // freed. Gives the characters of the piece.
+  // Puts the tokens of the piece at p_, also into the entry where there is one and they fit, else
+  // it is freed. Gives the characters of the piece.
   int32_t merge(size_t size, Entry* entry) {
     Bpe::Word& word = cache_.word;
     word.clear();

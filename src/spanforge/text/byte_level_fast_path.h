@@ -2,15 +2,14 @@
 // ByteLevel and BPE in one pass over the bytes: the same tokens as the two parts give one after the
 // other. Words are cut where Gpt2Pattern cuts them, and most were met before: their tokens lie in a
 // cache, found by their bytes. What is not there is merged, from the token of each byte. Scripts
-// without spaces make words that are met once, but hardly a merge crosses the border of two of their
-// characters: so words with other characters than ASCII, and long ones, are first cut where none
-// can, and the pieces are looked up.
-// What it leaves to the parts: other parts than these, a normaliser but NFC, vocabularies without
-// some byte, BPE with prefixes, suffixes or ignore_merges, and texts that spell an added token or
-// that NFC may change.
-// Cost: linear in the text for words met before, else BPE's; no allocation but the output's.
-// Threads: const methods are concurrent; each call borrows a cache of its own.
-// Invariant (tested): tokens, offsets and word ids equal those of the parts.
+// without spaces make words that are met once, but hardly a merge crosses the border of two of
+// their characters: so words with other characters than ASCII, and long ones, are first cut where
+// none can, and the pieces are looked up. What it leaves to the parts: other parts than these, a
+// normaliser but NFC, vocabularies without some byte, BPE with prefixes, suffixes or ignore_merges,
+// and texts that spell an added token or that NFC may change. Cost: linear in the text for words
+// met before, else BPE's; no allocation but the output's. Threads: const methods are concurrent;
+// each call borrows a cache of its own. Invariant (tested): tokens, offsets and word ids equal
+// those of the parts.
 
 #include <array>
 #include <bitset>
@@ -67,7 +66,8 @@ class ByteLevelFastPath final : public FastPath {
   ByteLevelFastPath(const ByteLevelPreTokenizer& pre_tokenizer, const Bpe& model,
                     const AddedTokens& added, bool composes);
 
-  // Whether some merge joins a token that ends in the first byte with one that begins with the second.
+  // Whether some merge joins a token that ends in the first byte with one that begins with the
+  // second.
   bool may_join(unsigned char last, unsigned char first) const {
     return joins_[size_t{last} << 8 | first];
   }

@@ -60,8 +60,8 @@ class CodePointTrie {
   };
   class Builder;
   static constexpr size_t kBlock = 256;  // characters whose codes stand together
-  std::vector<uint32_t> blocks_;  // [code point / kBlock] of their begin in codes_
-  std::vector<int32_t> codes_;    // begins with a block of zeros, for characters far from all keys
+  std::vector<uint32_t> blocks_;         // [code point / kBlock] of their begin in codes_
+  std::vector<int32_t> codes_;  // begins with a block of zeros, for characters far from all keys
   std::vector<Unit> units_;     // long enough for base + code of any node and code
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// From tokens back to text (tokenizer.json's "decoder"). A decoder turns a list of texts into another one,
-// so that several can follow each other; the last list joined is the text.
+// From tokens back to text (tokenizer.json's "decoder"). A decoder turns a list of texts into
+// another one, so that several can follow each other; the last list joined is the text.
 
 #include <memory>
 #include <string>

@@ -1,8 +1,8 @@
 #include "spanforge/text/encoding.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 

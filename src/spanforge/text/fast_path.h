@@ -12,8 +12,8 @@ namespace spanforge {
 class FastPath {
  public:
   virtual ~FastPath() = default;
-  // Appends the tokens of a text of valid UTF-8, as the parts give them before the post-processor. False,
-  // with nothing appended: the parts must do it.
+  // Appends the tokens of a text of valid UTF-8, as the parts give them before the post-processor.
+  // False, with nothing appended: the parts must do it.
   virtual bool tokenize(std::string_view text, TokenBuffer& out) const = 0;
 };
 

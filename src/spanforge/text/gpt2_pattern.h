@@ -1,8 +1,9 @@
 #pragma once
-// The pattern that ByteLevel cuts texts with, read by hand (the distributions' regex engines know other
-// Unicode versions than the reference's):
+// The pattern that ByteLevel cuts texts with, read by hand (the distributions' regex engines know
+// other Unicode versions than the reference's):
 //   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-// Source: GPT-2's encoder.py; tokenizers 0.22, pre_tokenizers/byte_level.rs. Its matches cover a text.
+// Source: GPT-2's encoder.py; tokenizers 0.22, pre_tokenizers/byte_level.rs. Its matches cover a
+// text.
 
 #include "spanforge/text/unicode.h"
 #include "spanforge/text/utf8_cursor.h"
@@ -11,8 +12,8 @@ namespace spanforge {
 
 class Gpt2Pattern {
  public:
-  // The end of the match that begins at `begin`, which is not `end`. Unit: bytes of valid UTF-8, or code
-  // points.
+  // The end of the match that begins at `begin`, which is not `end`. Unit: bytes of valid UTF-8, or
+  // code points.
   template <class Unit>
   static const Unit* match_end(const Unit* begin, const Unit* end) {
     const Unit* next = begin;
@@ -59,19 +60,16 @@ class Gpt2Pattern {
       case 's':
       case 't':
       case 'm':
-      case 'd':
-        return p + 1;
+      case 'd': return p + 1;
       case 'r':
-      case 'v':
-        return p + 1 != end && p[1] == 'e' ? p + 2 : nullptr;
-      case 'l':
-        return p + 1 != end && p[1] == 'l' ? p + 2 : nullptr;
-      default:
-        return nullptr;
+      case 'v': return p + 1 != end && p[1] == 'e' ? p + 2 : nullptr;
+      case 'l': return p + 1 != end && p[1] == 'l' ? p + 2 : nullptr;
+      default: return nullptr;
     }
   }
 
-  // next: behind the first white space. The last one before a word is left to it, unless it stands alone.
+  // next: behind the first white space. The last one before a word is left to it, unless it stands
+  // alone.
   template <class Unit>
   static const Unit* spaces_end(const Unit* begin, const Unit* next, const Unit* end) {
     const Unit* last = begin;

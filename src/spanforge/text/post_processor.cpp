@@ -1,9 +1,9 @@
 #include "spanforge/text/post_processor.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <map>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/text/tokenizer_parts.h"

@@ -1,6 +1,6 @@
 #pragma once
-// The post-processors of tokenizer.json: where special tokens stand around one text or a pair, and what
-// becomes of the offsets of a text's tokens. Source: tokenizers 0.22, processors/*.rs.
+// The post-processors of tokenizer.json: where special tokens stand around one text or a pair, and
+// what becomes of the offsets of a text's tokens. Source: tokenizers 0.22, processors/*.rs.
 // Threads: const methods are concurrent.
 
 #include <cstddef>
@@ -23,8 +23,8 @@ struct Template {
   std::vector<TemplatePiece> pieces;
   std::vector<std::string> texts;  // parallel to pieces; "" for a sequence
   bool makes_types = true;         // false: every type is 0, and pieces say so
-  // In overflowing windows, as in HF, cut-off text keeps the type id of its place (0 or 1) whatever the
-  // template says; true: it takes the template's where special tokens are added.
+  // In overflowing windows, as in HF, cut-off text keeps the type id of its place (0 or 1) whatever
+  // the template says; true: it takes the template's where special tokens are added.
   bool types_overflow = false;
 
   int32_t special_token_count() const;
@@ -34,7 +34,7 @@ struct Template {
 
 // An added token as it was found in a text: with the white space that its flags took.
 struct SpeltToken {
-  size_t index = 0;  // into a TokenBuffer
+  size_t index = 0;                   // into a TokenBuffer
   int32_t leading = 0, trailing = 0;  // white space characters at its ends
 };
 
@@ -44,8 +44,8 @@ class PostProcessor {
       : single_(std::move(single)), pair_(std::move(pair)) {}
   virtual ~PostProcessor() = default;
 
-  // What becomes of the offsets of one text's tokens, those from `first` on. A window's offsets are those
-  // of the uncut text, but those of its first token may differ: TokenBuffer::first_offsets.
+  // What becomes of the offsets of one text's tokens, those from `first` on. A window's offsets are
+  // those of the uncut text, but those of its first token may differ: TokenBuffer::first_offsets.
   virtual void place(TokenBuffer& tokens, size_t first, std::span<const SpeltToken> added) const {}
   // Whether place() changes anything.
   virtual bool moves_offsets() const { return false; }
@@ -66,7 +66,8 @@ class TextsAlone : public PostProcessor {
 // One after the other: those that move offsets, then at most one that adds special tokens.
 class SequencePostProcessor final : public PostProcessor {
  public:
-  // Errors: Error{kBadModel, place} for steps in another order, which HF would let count special tokens.
+  // Errors: Error{kBadModel, place} for steps in another order, which HF would let count special
+  // tokens.
   static std::unique_ptr<const PostProcessor> make(
       std::vector<std::unique_ptr<const PostProcessor>> steps, const JsonView& place);
   void place(TokenBuffer& tokens, size_t first, std::span<const SpeltToken> added) const override;
@@ -78,8 +79,8 @@ class SequencePostProcessor final : public PostProcessor {
   std::vector<std::unique_ptr<const PostProcessor>> steps_;
 };
 
-// Each from its value in a tokenizer.json (tokenizer_parts.h). Ids must be among those of the vocabulary
-// and the added tokens.
+// Each from its value in a tokenizer.json (tokenizer_parts.h). Ids must be among those of the
+// vocabulary and the added tokens.
 std::unique_ptr<const PostProcessor> build_template_processing(const JsonView&, const PartContext&);
 std::unique_ptr<const PostProcessor> build_bert_processing(const JsonView&, const PartContext&);
 

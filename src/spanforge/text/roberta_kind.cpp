@@ -13,15 +13,17 @@ struct NamedToken {
   const char* name;
   const char* usual;
 };
-constexpr NamedToken kSpecialTokens[] = {{"bos_token", "<s>"},   {"eos_token", "</s>"},
-                                         {"unk_token", "<unk>"}, {"sep_token", "</s>"},
-                                         {"pad_token", "<pad>"}, {"cls_token", "<s>"},
-                                         {"mask_token", "<mask>"}};
+constexpr NamedToken kSpecialTokens[] = {
+    {"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},  {"sep_token", "</s>"},
+    {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>"}};
 
 // The mask stands for a word, with the space before it.
 Json flags_of(const std::string& content, bool is_mask) {
-  return {{"content", content},   {"single_word", false},    {"lstrip", is_mask},
-          {"rstrip", false},      {"normalized", !is_mask}};
+  return {{"content", content},
+          {"single_word", false},
+          {"lstrip", is_mask},
+          {"rstrip", false},
+          {"normalized", !is_mask}};
 }
 
 std::string content_of(const JsonView& config, const char* name) {

@@ -23,7 +23,8 @@ Template around(const RobertaProcessing::Token& cls, const RobertaProcessing::To
 
 RobertaProcessing::RobertaProcessing(const Token& cls, const Token& sep,
                                      std::unique_ptr<const OffsetTrimmer> trimmer)
-    : PostProcessor(around(cls, sep, false), around(cls, sep, true)), trimmer_(std::move(trimmer)) {}
+    : PostProcessor(around(cls, sep, false), around(cls, sep, true)),
+      trimmer_(std::move(trimmer)) {}
 
 std::unique_ptr<const PostProcessor> build_roberta_processing(const JsonView& json,
                                                               const PartContext& context) {

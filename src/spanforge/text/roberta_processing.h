@@ -1,6 +1,6 @@
 #pragma once
-// RobertaProcessing of tokenizer.json: <s> A </s>, of a pair <s> A </s></s> B </s>, every type 0, and
-// offsets without the spaces that byte-level tokens begin with. Source: tokenizers 0.22,
+// RobertaProcessing of tokenizer.json: <s> A </s>, of a pair <s> A </s></s> B </s>, every type 0,
+// and offsets without the spaces that byte-level tokens begin with. Source: tokenizers 0.22,
 // processors/roberta.rs. Threads: const methods are concurrent.
 
 #include <memory>

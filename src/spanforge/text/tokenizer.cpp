@@ -1,9 +1,9 @@
 #include "spanforge/text/tokenizer.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"
@@ -114,8 +114,8 @@ Encoding encode_texts(const Vocabulary& vocabulary, const Template& pieces,
       .build(pieces, windows, options.add_special_tokens);
 }
 
-// The tokens of up to two texts on their way to an Encoding: one thread's, for the time of one call, so
-// that they cost no allocation once the arrays have grown.
+// The tokens of up to two texts on their way to an Encoding: one thread's, for the time of one
+// call, so that they cost no allocation once the arrays have grown.
 class TextsLoan {
  public:
   TextsLoan() {

@@ -7,7 +7,8 @@
 // Threads: all const methods may be called concurrently.
 // Errors: loading throws Error{kBadModel, file}; asking for what cannot be done (a truncation that
 //   leaves no room) throws Error{kUsage}.
-// Invariant: for every token that is not special, offsets lie in the text and neither starts nor ends
+// Invariant: for every token that is not special, offsets lie in the text and neither starts nor
+// ends
 //   decrease; with a post-processor that takes spaces away they may be empty.
 
 #include <cstdint>
@@ -87,7 +88,8 @@ class Tokenizer {
  public:
   // From a model directory: tokenizer.json, else the files of its kind (base/model_files.h).
   static Tokenizer from_directory(const std::filesystem::path& directory);
-  // The same of files in memory, by name, with config.json where there is one. directory: for messages.
+  // The same of files in memory, by name, with config.json where there is one. directory: for
+  // messages.
   static Tokenizer from_files(std::map<std::string, std::string> files,
                               const std::filesystem::path& directory);
   // BERT's tokenizer over a vocabulary (line number = id); fuzzing and the vocabulary trainer use
@@ -130,13 +132,13 @@ class Tokenizer {
   std::vector<Encoding> encode_pair_batch(
       const std::vector<std::pair<std::string, std::string>>& pairs,
       const EncodeOptions& options = {}) const;
-  // HF's decode with skip_special_tokens; clean_up is HF's clean_up_tokenization_spaces. nullopt: what
-  // tokenizer_config.json says; where it says nothing, not with a tokenizer.json.
+  // HF's decode with skip_special_tokens; clean_up is HF's clean_up_tokenization_spaces. nullopt:
+  // what tokenizer_config.json says; where it says nothing, not with a tokenizer.json.
   std::string decode(const std::vector<int32_t>& ids, bool skip_special_tokens = true,
                      std::optional<bool> clean_up = std::nullopt) const;
   // Each token decoded by itself, special ones too, and joined with nothing between: how the recipe
-  // shows inputs and labels. A word's later pieces keep WordPiece's "##"; of a byte-level character of
-  // several tokens each shows U+FFFD.
+  // shows inputs and labels. A word's later pieces keep WordPiece's "##"; of a byte-level character
+  // of several tokens each shows U+FFFD.
   std::string decode_each(std::span<const int32_t> ids) const;
 
   const std::vector<TemplatePiece>& single_template() const;
@@ -150,13 +152,13 @@ class Tokenizer {
   // tokenizer_config.json's model_max_length, when it says a usable one.
   std::optional<int32_t> model_max_length() const;
 
-  // One line about the files that its user should know: a vocabulary with capitals whose files do not
-  // state do_lower_case. nullopt: nothing.
+  // One line about the files that its user should know: a vocabulary with capitals whose files do
+  // not state do_lower_case. nullopt: nothing.
   const std::optional<std::string>& note() const;
 
   // Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json and the kind's own files
-  // (vocab.txt; vocab.json and merges.txt) so that transformers loads the same tokenizer. Files read from
-  // a directory are kept as they were where they say everything; what is missing is made.
+  // (vocab.txt; vocab.json and merges.txt) so that transformers loads the same tokenizer. Files
+  // read from a directory are kept as they were where they say everything; what is missing is made.
   void save(const std::filesystem::path& directory) const;
 
   struct Impl;  // tokenizer_impl.h, for this layer alone

@@ -14,7 +14,7 @@ namespace spanforge {
 namespace {
 
 struct KnownClass {
-  std::string_view name;  // "Fast" may follow
+  std::string_view name;           // "Fast" may follow
   const TokenizerKind& (*kind)();  // null: tokenizer.json alone
   bool makes_token_types = true;
 };
@@ -68,11 +68,13 @@ constexpr std::pair<const char*, const char*> kSplitters[] = {
     {"word_tokenizer_type", "basic"}, {"subword_tokenizer_type", "wordpiece"}};
 
 std::string quoted(const JsonView& json) {
-  return json.is_string() ? quote_for_message(json.string()) : quote_for_message(json.value().dump());
+  return json.is_string() ? quote_for_message(json.string())
+                          : quote_for_message(json.value().dump());
 }
 
 [[noreturn]] void refuse(const JsonView& file, const std::string& what) {
-  file.fail(what + ": only BERT's and RoBERTa's tokenizers are read, and they would cut texts into other "
+  file.fail(what +
+            ": only BERT's and RoBERTa's tokenizers are read, and they would cut texts into other "
             "tokens than the model knows; choose a model with one of them");
 }
 
@@ -81,7 +83,8 @@ void refuse_own_code(const JsonView& file) {
   const JsonView map = file.at("auto_map");
   if (map.is_object() && !map.has("AutoTokenizer")) return;  // a model's code, or a config's
   const JsonView code = map.is_object() ? map.at("AutoTokenizer") : map;
-  refuse(file, fmt::format("\"auto_map\" asks for a tokenizer with code of its own, {}", quoted(code)));
+  refuse(file,
+         fmt::format("\"auto_map\" asks for a tokenizer with code of its own, {}", quoted(code)));
 }
 
 void refuse_other_splitters(const JsonView& file) {
@@ -142,9 +145,10 @@ void take_class(const JsonView& file, const std::string& stated, bool has_tokeni
   if (!found.is_file_alone) found.kind = &known->kind();
   found.makes_token_types = known->makes_token_types;
   if (found.is_file_alone && !has_tokenizer_json) {
-    file.fail(fmt::format("{}, which reads tokenizer.json, and that is not there: add it, or, if vocab.txt "
-                          "is BERT's, name BertTokenizer in tokenizer_config.json",
-                          stated));
+    file.fail(fmt::format(
+        "{}, which reads tokenizer.json, and that is not there: add it, or, if vocab.txt "
+        "is BERT's, name BertTokenizer in tokenizer_config.json",
+        stated));
   }
 }
 
@@ -161,10 +165,11 @@ TokenizerClass find_tokenizer_class(const JsonView& tokenizer_config, const Json
                has_tokenizer_json, found);
   } else if (found.name = usual_class_of(model_config); !found.name.empty()) {
     found.by_model_type = true;
-    take_class(model_config,
-               fmt::format("\"model_type\" is {}, whose tokenizer is {} where no \"{}\" says another",
-                           model_config.at("model_type").string(), found.name, kKey),
-               has_tokenizer_json, found);
+    take_class(
+        model_config,
+        fmt::format("\"model_type\" is {}, whose tokenizer is {} where no \"{}\" says another",
+                    model_config.at("model_type").string(), found.name, kKey),
+        has_tokenizer_json, found);
   }
   refuse_own_code(tokenizer_config);
   if (!tokenizer_config.has(kKey)) refuse_own_code(model_config);  // else it is not asked
@@ -197,13 +202,16 @@ void require_files(const TokenizerClass& asked, const FileTexts& texts,
   std::string reason = fmt::format("{} reads tokenizer.json or {}", asked.name, join_names(files));
   if (others.empty()) {
     for (const char* name : files.names) {
-      if (name != nullptr && !texts.count(name)) reason += fmt::format(", and {} is not there", name);
+      if (name != nullptr && !texts.count(name))
+        reason += fmt::format(", and {} is not there", name);
     }
   } else {
     reason += fmt::format(", and only {} {} there", others,
                           others.find(' ') == std::string::npos ? "is" : "are");
     if (asked.by_model_type) {
-      reason += "; if that is the model's tokenizer, name its \"tokenizer_class\" in tokenizer_config.json";
+      reason +=
+          "; if that is the model's tokenizer, name its \"tokenizer_class\" in "
+          "tokenizer_config.json";
     }
   }
   throw Error(ErrorCode::kBadModel, directory.string(), reason);

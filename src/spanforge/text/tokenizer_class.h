@@ -1,7 +1,8 @@
 #pragma once
-// Which tokenizer a model's files ask for. transformers chooses the class by tokenizer_config.json's
-// tokenizer_class, else by config.json's, else by config.json's model_type. Only classes whose code does
-// what one of our kinds does are read; any other would cut texts into other tokens, silently.
+// Which tokenizer a model's files ask for. transformers chooses the class by
+// tokenizer_config.json's tokenizer_class, else by config.json's, else by config.json's model_type.
+// Only classes whose code does what one of our kinds does are read; any other would cut texts into
+// other tokens, silently.
 
 #include <filesystem>
 #include <string>
@@ -12,7 +13,7 @@
 namespace spanforge {
 
 struct TokenizerClass {
-  std::string name;  // "" where no file says
+  std::string name;            // "" where no file says
   bool by_model_type = false;  // no file names the class: it is the usual one of the model_type
   const TokenizerKind* kind = nullptr;  // null where no file says, and where is_file_alone
   // PreTrainedTokenizerFast and, as transformers 5 calls it, TokenizersBackend: tokenizer.json is
@@ -24,8 +25,8 @@ struct TokenizerClass {
 };
 
 // tokenizer_config, model_config: the two files, empty objects where there is none.
-// Errors: Error{kBadModel, file} that names the class, or the field that means other tokens, and the
-// file that says so.
+// Errors: Error{kBadModel, file} that names the class, or the field that means other tokens, and
+// the file that says so.
 TokenizerClass find_tokenizer_class(const JsonView& tokenizer_config, const JsonView& model_config,
                                     bool has_tokenizer_json);
 

@@ -2,10 +2,10 @@
 // tokenizer_config.json says over it, or the files of a kind (tokenizer_kind.h), from which the
 // tokenizer.json that transformers would make is built and read.
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <set>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -129,9 +129,9 @@ void add_config_tokens(const Config& config, Tokenizer::Impl& impl) {
   for (const auto& member : JsonView(config.added_tokens, kAddedTokensFile).members()) {
     AddedToken plain;
     plain.content = member.first;
-    const bool special =
-        std::any_of(specials.begin(), specials.end(),
-                    [&](const AddedToken& one) { return one.content == plain.content; });
+    const bool special = std::any_of(specials.begin(), specials.end(), [&](const AddedToken& one) {
+      return one.content == plain.content;
+    });
     add(special ? special_token(plain.content) : plain);
   }
   for (AddedToken& token : specials) add(std::move(token));
@@ -169,8 +169,8 @@ void forget_token_types(Tokenizer::Impl& impl) {
   }
 }
 
-// config.json, for what it says of the tokenizer; what else is wrong with it is for the model's reader.
-// Takes it out of the files.
+// config.json, for what it says of the tokenizer; what else is wrong with it is for the model's
+// reader. Takes it out of the files.
 Json take_model_config(FileTexts& texts) {
   const auto node = texts.extract(kModelConfigFile);
   if (node.empty()) return Json::object();
@@ -256,7 +256,8 @@ Config read_config(const FileTexts& texts, const Json& model_config,
   if (texts.count(kTokenizerConfigFile)) config.json = read(kTokenizerConfigFile);
   config.asked = find_tokenizer_class(config.view(), {model_config, place(kModelConfigFile)},
                                       texts.count(kTokenizerJsonFile) > 0);
-  if (config.json.contains("added_tokens_decoder") && !config.json["added_tokens_decoder"].is_null()) {
+  if (config.json.contains("added_tokens_decoder") &&
+      !config.json["added_tokens_decoder"].is_null()) {
     return config;
   }
   if (texts.count(kSpecialTokensMapFile)) {
@@ -329,9 +330,9 @@ Tokenizer Tokenizer::from_files(FileTexts texts, const std::filesystem::path& di
   bool any = false;
   for (const TokenizerFiles& row : kTokenizerFiles) any = any || texts.count(row.names[0]) > 0;
   if (!any) {
-    throw Error(ErrorCode::kIo, directory.string(),
-                fmt::format("none of {} is there; is this a model directory?",
-                            describe_tokenizer_files()));
+    throw Error(
+        ErrorCode::kIo, directory.string(),
+        fmt::format("none of {} is there; is this a model directory?", describe_tokenizer_files()));
   }
   Config config = read_config(texts, model_config, directory);
   choose_kind_by_files(texts, config.asked);

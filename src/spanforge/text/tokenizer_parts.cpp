@@ -1,9 +1,9 @@
 #include "spanforge/text/tokenizer_parts.h"
 
-#include <fmt/core.h>
-
 #include <span>
 #include <string_view>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/text/bpe.h"

@@ -2,10 +2,10 @@
 // written back as they were, but that a tokenizer_config.json without a class gets the keys it
 // lacks; missing files are made from the parts.
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <initializer_list>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -91,21 +91,22 @@ bool has_all(const Impl& impl, std::initializer_list<const char*> names) {
                        [&](const NamedId& one) { return one.name == name; });
   });
 }
-// Whether a class of the kind gives names to those special tokens alone that are there. It would give new
-// ids to others.
+// Whether a class of the kind gives names to those special tokens alone that are there. It would
+// give new ids to others.
 bool is_complete_bert(const Impl& impl) {
   return bert_normalizer(impl) != nullptr &&
          has_all(impl, {"unk_token", "sep_token", "pad_token", "cls_token", "mask_token"});
 }
 bool is_complete_roberta(const Impl& impl) {
   return impl.kind == &roberta_kind() &&
-         has_all(impl, {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
-                        "mask_token"});
+         has_all(impl, {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
+                        "cls_token", "mask_token"});
 }
 
 Json make_config_json(const Impl& impl) {
   Json config = Json::object();
-  if (const auto* byte_level = dynamic_cast<const ByteLevelPreTokenizer*>(impl.pre_tokenizer.get())) {
+  if (const auto* byte_level =
+          dynamic_cast<const ByteLevelPreTokenizer*>(impl.pre_tokenizer.get())) {
     config["add_prefix_space"] = byte_level->options().add_prefix_space;
   }
   config["added_tokens_decoder"] = Json::object();

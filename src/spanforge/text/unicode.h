@@ -18,9 +18,9 @@ enum CharFlag : uint16_t {
       16,      // category Mn to BertNormalizer's strip_accents; set where NFD keeps the character
   kMark = 32,  // dropped by the StripAccents normaliser
   kWord = 64,  // \w of Rust's regex crate
-  kReorders = 128,  // its accent-stripped NFD keeps a mark, which NFD may move past others
-  kLetter = 256,    // \p{L} of Oniguruma, as ByteLevel's pattern has it; its \s is kWhitespace
-  kNumber = 512,    // \p{N} of Oniguruma
+  kReorders = 128,   // its accent-stripped NFD keeps a mark, which NFD may move past others
+  kLetter = 256,     // \p{L} of Oniguruma, as ByteLevel's pattern has it; its \s is kWhitespace
+  kNumber = 512,     // \p{N} of Oniguruma
   kComposes = 1024,  // NFC may change it, move it or put it together with what stands before it
 };
 

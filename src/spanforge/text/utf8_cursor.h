@@ -1,6 +1,6 @@
 #pragma once
-// The next code point of a text that is known to be valid, from bytes and from code points, so that one
-// scanner reads both.
+// The next code point of a text that is known to be valid, from bytes and from code points, so that
+// one scanner reads both.
 
 namespace spanforge {
 

@@ -16,7 +16,8 @@ namespace spanforge {
 class Vocabulary {
  public:
   static constexpr int64_t kMaxId = (1 << 22) - 1;  // bounds the memory a file can ask for
-  // No vocabulary has longer ones; at each character of a text, tokens are followed as far as they go.
+  // No vocabulary has longer ones; at each character of a text, tokens are followed as far as they
+  // go.
   static constexpr size_t kMaxTokenBytes = 1024;
 
   void reserve(size_t tokens);
@@ -37,7 +38,7 @@ class Vocabulary {
   bool has_id(int32_t id) const {
     return id >= 0 && id < id_limit() && places_[static_cast<size_t>(id)].length_and_one != 0;
   }
-  size_t size() const { return index_.size(); }                               // tokens
+  size_t size() const { return index_.size(); }                              // tokens
   int32_t id_limit() const { return static_cast<int32_t>(places_.size()); }  // highest id + 1
 
  private:

@@ -1,10 +1,10 @@
-// The files beside a tokenizer.json, or in its place, that hold a vocabulary: line by line as transformers'
-// tokenizers read them.
-
-#include <fmt/core.h>
+// The files beside a tokenizer.json, or in its place, that hold a vocabulary: line by line as
+// transformers' tokenizers read them.
 
 #include <algorithm>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/foreign_content.h"
@@ -21,7 +21,8 @@ void refuse_other_than_text(std::string_view text, const std::string& place, con
   refuse_foreign_content(text, place, ErrorCode::kBadModel);
   const auto bad = find_invalid_utf8(text);
   if (!bad) return;
-  const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
+  const auto line =
+      std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
   throw Error(ErrorCode::kBadModel, fmt::format("{}: line {}", place, line + 1),
               fmt::format("invalid UTF-8; {}", what));
 }
@@ -61,12 +62,14 @@ void check_vocab_json(std::string_view text, const Vocabulary& vocabulary,
   const Json json = parse_json(text, place, ErrorCode::kBadModel);
   const Vocabulary other = build_vocabulary({json, place});
   for (int32_t id = 0; id < other.id_limit(); ++id) {
-    if (!other.has_id(id) || (vocabulary.has_id(id) && other.token(id) == vocabulary.token(id))) continue;
-    throw Error(ErrorCode::kBadModel, place,
-                fmt::format("\"{}\" disagrees with tokenizer.json, where id {} is \"{}\"; remove the "
-                            "file that is wrong",
-                            quote_for_message(other.token(id)), id,
-                            quote_for_message(vocabulary.token(id))));
+    if (!other.has_id(id) || (vocabulary.has_id(id) && other.token(id) == vocabulary.token(id)))
+      continue;
+    throw Error(
+        ErrorCode::kBadModel, place,
+        fmt::format("\"{}\" disagrees with tokenizer.json, where id {} is \"{}\"; remove the "
+                    "file that is wrong",
+                    quote_for_message(other.token(id)), id,
+                    quote_for_message(vocabulary.token(id))));
   }
 }
 

@@ -49,7 +49,8 @@ bool WordPiece::cover(const NormalizedText& text, CharRange word, int32_t word_i
                       TokenBuffer& out) const {
   for (int32_t begin = word.begin; begin < word.end;) {
     int32_t id = CodePointTrie::kNoValue, end = begin;
-    CodePointTrie::Edge edge = trie_.next(begin == word.begin ? kFirst : kContinuing, text.chars[begin]);
+    CodePointTrie::Edge edge =
+        trie_.next(begin == word.begin ? kFirst : kContinuing, text.chars[begin]);
     for (int32_t i = begin + 1; edge.node != 0; ++i) {
       if (edge.value != CodePointTrie::kNoValue) {
         id = edge.value;

@@ -1,12 +1,12 @@
 #include "spanforge/text/wordpiece_trainer.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <map>
 #include <queue>
 #include <set>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/keyed_hash.h"

@@ -52,8 +52,7 @@ class Adafactor : public Optimizer {
             {"warmup_init", false, true}};
   }
 
-  void step(TrainableModel& model, const OptimizerState& state,
-            const UpdateStep& update) override {
+  void step(TrainableModel& model, const OptimizerState& state, const UpdateStep& update) override {
     ops::AdafactorConstants constants{
         .lr = update.learning_rate, .step = update.number, .gradient_scale = update.gradient_scale};
     const auto of = [&](std::string_view slot, const Parameter& parameter) {
@@ -88,13 +87,15 @@ class Adafactor : public Optimizer {
   const double weight_decay_;
 };
 
-std::unique_ptr<Optimizer> make_adafactor(TrainedParameters parameters, const TrainingArguments& arguments) {
+std::unique_ptr<Optimizer> make_adafactor(TrainedParameters parameters,
+                                          const TrainingArguments& arguments) {
   return std::make_unique<Adafactor>(std::move(parameters), arguments);
 }
 std::span<const StateSlot> adafactor_slots() { return kAdafactorSlots; }
 
 }  // namespace
 
-extern constinit const OptimizerKind kAdafactor = {kAdafactorName, "clip_threshold", make_adafactor, adafactor_slots};
+extern constinit const OptimizerKind kAdafactor = {kAdafactorName, "clip_threshold", make_adafactor,
+                                                   adafactor_slots};
 
 }  // namespace spanforge

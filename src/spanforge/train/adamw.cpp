@@ -16,7 +16,7 @@ namespace {
 std::optional<StateShape> adamw_shape(const Parameter& parameter) { return parameter.shape; }
 constexpr std::string_view kAdamWFusedName = "adamw_torch_fused", kAdamWName = "adamw_torch";
 constexpr std::array kAdamWSlots = {StateSlot{"exp_avg", true, adamw_shape},
-                               StateSlot{"exp_avg_sq", true, adamw_shape}};
+                                    StateSlot{"exp_avg_sq", true, adamw_shape}};
 
 Tensor slice(const Tensor& all, int64_t begin, int64_t end) {
   return all.empty() ? all : all.columns(begin, end - begin);
@@ -49,8 +49,7 @@ class AdamW : public Optimizer {
             {"decoupled_weight_decay", true, true}};
   }
 
-  void step(TrainableModel& model, const OptimizerState& state,
-            const UpdateStep& update) override {
+  void step(TrainableModel& model, const OptimizerState& state, const UpdateStep& update) override {
     const auto &first = state.array("exp_avg"), &second = state.array("exp_avg_sq");
     ops::AdamWConstants constants{.lr = update.learning_rate,
                                   .beta1 = beta1_,
@@ -129,14 +128,16 @@ class AdamW : public Optimizer {
   const bool fused_;
 };
 
-std::unique_ptr<Optimizer> make_adamw(TrainedParameters parameters, const TrainingArguments& arguments) {
+std::unique_ptr<Optimizer> make_adamw(TrainedParameters parameters,
+                                      const TrainingArguments& arguments) {
   return std::make_unique<AdamW>(std::move(parameters), arguments);
 }
 std::span<const StateSlot> adamw_slots() { return kAdamWSlots; }
 
 }  // namespace
 
-extern constinit const OptimizerKind kAdamWTorchFused = {kAdamWFusedName, "betas", make_adamw, adamw_slots};
+extern constinit const OptimizerKind kAdamWTorchFused = {kAdamWFusedName, "betas", make_adamw,
+                                                         adamw_slots};
 extern constinit const OptimizerKind kAdamWTorch = {kAdamWName, "betas", make_adamw, adamw_slots};
 
 }  // namespace spanforge

@@ -106,9 +106,10 @@ inline constexpr double kMostSteps = 1e15;
 template <class Arguments, class Visitor>
 void visit_training_arguments(Arguments& a, Visitor&& v) {
   using I = OptionInfo;
-  v(I{"model", "model to start from: a directory or a hub id", "",
-      "model_name_or_path"}, a.model);
-  v(I{"train", "training data: SQuAD JSON, JSON lines, a table, or an annotation tool's export", "", "train_file"}, a.train);
+  v(I{"model", "model to start from: a directory or a hub id", "", "model_name_or_path"}, a.model);
+  v(I{"train", "training data: SQuAD JSON, JSON lines, a table, or an annotation tool's export", "",
+      "train_file"},
+    a.train);
   v(I{"validation", "data to evaluate on", "", "validation_file"}, a.validation);
   v(kColumnsOption, a.columns);
   v(kEncodingOption, a.encoding);
@@ -168,22 +169,27 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"optim", "optimiser, as HF's Trainer makes it; the first two are the same here",
       optimizer_names()},
     a.optim);
-  v(I{"weight_decay", "weight decay; never on biases and LayerNorm", ">= 0"},
-    a.weight_decay);
+  v(I{"weight_decay", "weight decay; never on biases and LayerNorm", ">= 0"}, a.weight_decay);
   v(I{"adam_beta1", "AdamW's beta1", "0..1"}, a.adam_beta1);
   v(I{"adam_beta2", "AdamW's beta2", "0..1"}, a.adam_beta2);
   v(I{"adam_epsilon", "AdamW's epsilon", ">= 0"}, a.adam_epsilon);
   v(I{"max_grad_norm", "gradients are clipped to this norm; 0: not clipped", ">= 0"},
     a.max_grad_norm);
-  v(I{"freeze", "what does not learn: embeddings, encoder (all layers), layers:A-B (from 0, B included); repeat for "
-      "more", ""},
+  v(I{"freeze",
+      "what does not learn: embeddings, encoder (all layers), layers:A-B (from 0, B included); "
+      "repeat for "
+      "more",
+      ""},
     a.freeze);
-  v(I{"lora_rank", "train LoRA adapters of this rank and the head, nothing else; 0: no adapters", ">= 0", "lora_r"},
+  v(I{"lora_rank", "train LoRA adapters of this rank and the head, nothing else; 0: no adapters",
+      ">= 0", "lora_r"},
     a.lora_rank);
   v(I{"lora_alpha", "adapters are scaled by this over their rank", "> 0"}, a.lora_alpha);
   v(I{"lora_dropout", "dropout of the adapters' inputs", "0..1"}, a.lora_dropout);
-  v(I{"lora_target", "linear layers that have adapters, as query or attention.output.dense, or all-linear; repeat "
-      "for more; default: query and value", "", "lora_target_modules"},
+  v(I{"lora_target",
+      "linear layers that have adapters, as query or attention.output.dense, or all-linear; repeat "
+      "for more; default: query and value",
+      "", "lora_target_modules"},
     a.lora_target);
   v(I{"on_nonfinite", "NaN or Inf in loss or gradient: stop, or leave the step out", "error|skip"},
     a.on_nonfinite);

@@ -1,9 +1,9 @@
 #include "spanforge/train/checkpoint.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <future>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"

@@ -27,8 +27,9 @@ int64_t count_steps(double steps, int64_t max_steps) {
 
 int64_t bounded(const char* option, double count) {
   if (count <= kMostSteps) return static_cast<int64_t>(count);
-  throw Error(ErrorCode::kUsage, option_flag(option),
-              fmt::format("makes a run of {} steps or windows; {} are the most", count, kMostSteps));
+  throw Error(
+      ErrorCode::kUsage, option_flag(option),
+      fmt::format("makes a run of {} steps or windows; {} are the most", count, kMostSteps));
 }
 
 // How long a run is.
@@ -64,8 +65,7 @@ RunLength length_of_epochs(EpochBatches& batches, double epochs, int64_t windows
   const auto whole = static_cast<int64_t>(epochs);
   batches.load(0);
   if (batches.epochs_are_alike()) {
-    run.steps =
-        static_cast<int64_t>(std::ceil(epochs * static_cast<double>(batches.updates())));
+    run.steps = static_cast<int64_t>(std::ceil(epochs * static_cast<double>(batches.updates())));
     return run;
   }
   for (int64_t epoch = 0; epoch < whole; ++epoch) {
@@ -92,9 +92,9 @@ TrainPlan make_plan(const TrainingArguments& a, std::span<const Window> windows)
   plan.max_steps = run.steps;
   plan.epochs = run.epochs;
   plan.train_samples = run.windows;
-  // TrainingArguments.get_warmup_steps: of Transformers 5 where warmup_steps is given, of 4.57 where
-  // the ratio is. A ratio of 1 is all steps, warm-up of 1 is one step.
-  plan.warmup_steps = a.warmup_steps > 0 ? count_steps(a.warmup_steps, plan.max_steps)
+  // TrainingArguments.get_warmup_steps: of Transformers 5 where warmup_steps is given, of 4.57
+  // where the ratio is. A ratio of 1 is all steps, warm-up of 1 is one step.
+  plan.warmup_steps = a.warmup_steps > 0   ? count_steps(a.warmup_steps, plan.max_steps)
                       : a.warmup_ratio < 1 ? count_steps(a.warmup_ratio, plan.max_steps)
                                            : plan.max_steps;
   plan.logging_steps = count_steps(a.logging_steps, plan.max_steps);

@@ -1,11 +1,11 @@
 #include "spanforge/train/evaluation_line.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <string_view>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/join.h"
@@ -74,8 +74,8 @@ EvaluationMetrics choose_evaluation_metrics(
     const std::vector<std::string> keys = keys_of(validation, labels);
     if (!contains(keys, chosen.best_key)) {
       throw Error(ErrorCode::kUsage, "--metric-for-best-model",
-                  fmt::format("an evaluation on {} has no {}; it has {}",
-                              validation.file.string(), chosen.best_key, join(keys, ", ")));
+                  fmt::format("an evaluation on {} has no {}; it has {}", validation.file.string(),
+                              chosen.best_key, join(keys, ", ")));
     }
   }
   const Metric* selected = metric_of_key(chosen.best_key);

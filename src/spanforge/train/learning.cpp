@@ -1,11 +1,11 @@
 #include "spanforge/train/learning.h"
 
-#include <fmt/core.h>
-
 #include <charconv>
 #include <optional>
 #include <set>
 #include <string_view>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/model/encoder_spec.h"

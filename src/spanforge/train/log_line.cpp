@@ -1,10 +1,10 @@
 #include "spanforge/train/log_line.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+
+#include <fmt/core.h>
 
 namespace spanforge {
 

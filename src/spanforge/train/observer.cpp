@@ -1,6 +1,5 @@
 #include "spanforge/train/observer.h"
 
-
 namespace spanforge {
 
 Observer::~Observer() = default;

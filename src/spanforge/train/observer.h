@@ -1,7 +1,8 @@
 #pragma once
 // What: how a training run is watched. Everything periodic is an observer: progress, console lines,
 //   the JSON log, TensorBoard, early stopping. The library prints nothing.
-// Order at one step: on_step_end; then, where due, on_log, on_evaluate, on_before_save. At an epoch's
+// Order at one step: on_step_end; then, where due, on_log, on_evaluate, on_before_save. At an
+// epoch's
 //   end on_epoch_end, then the same three. on_save comes when the checkpoint is in place, which may
 //   be some steps later; it comes before the next on_before_save and before on_train_end. Observers
 //   are called in the order they were added.

@@ -1,9 +1,9 @@
 #include "spanforge/train/optimizer.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/model/parameter_table.h"

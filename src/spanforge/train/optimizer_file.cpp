@@ -1,11 +1,11 @@
 #include "spanforge/train/optimizer_file.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/join.h"
 #include "spanforge/base/keyed_hash.h"
@@ -248,9 +248,8 @@ void write_optimizer_file(const std::filesystem::path& file, const TrainableMode
                    dict({{"state", std::move(entries)}, {"param_groups", std::move(groups)}}));
 }
 
-OptimizerState read_optimizer_file(const std::filesystem::path& file,
-                                   const TrainableModel& model, const Optimizer& optimizer,
-                                   int64_t global_step) {
+OptimizerState read_optimizer_file(const std::filesystem::path& file, const TrainableModel& model,
+                                   const Optimizer& optimizer, int64_t global_step) {
   return OptimizerReader(file, model, optimizer, global_step).read();
 }
 

@@ -22,9 +22,8 @@ void write_optimizer_file(const std::filesystem::path& file, const TrainableMode
                           const TrainingArguments& arguments, int64_t global_step,
                           double next_rate);
 // The file must be of this optimiser after global_step updates, with the same parameters.
-OptimizerState read_optimizer_file(const std::filesystem::path& file,
-                                   const TrainableModel& model, const Optimizer& optimizer,
-                                   int64_t global_step);
+OptimizerState read_optimizer_file(const std::filesystem::path& file, const TrainableModel& model,
+                                   const Optimizer& optimizer, int64_t global_step);
 
 // Whose state a torch file holds, by the keys of its parameter groups: a name of --optim (of names
 // that mean one optimiser, the first). Error{kBadModel, place} where it is none of them.

@@ -1,7 +1,6 @@
 #include "spanforge/train/output_directory.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -13,6 +12,8 @@
 #include <cstring>
 #include <string_view>
 #include <system_error>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"

@@ -48,7 +48,7 @@ class OutputDirectory {
   std::vector<int64_t> checkpoints() const;  // steps, ascending
   // Of the checkpoint here that the directory is, by whatever name; nullopt: it is none of them.
   std::optional<int64_t> step_of(const std::filesystem::path& directory) const;
-  bool holds_run() const;                    // a checkpoint or trained/
+  bool holds_run() const;  // a checkpoint or trained/
   // True for what would be put in place or removed here as a whole, and for what lies in it.
   bool manages(const std::filesystem::path& path) const;
 

@@ -1,9 +1,9 @@
 #include "spanforge/train/run.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -126,12 +126,9 @@ TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& ba
   for (const std::span<const int32_t> windows : batches.micro_batches) {
     pack_windows(setup_.train.features, windows, batch_);
     const float scale = micro_batch_scale(batches, static_cast<int64_t>(windows.size()));
-    const double sum =
-        setup_.model->forward_backward(batch_,
-                                      {.seeds = seeds,
-                                       .gradient_scale = scale,
-                                       .window_losses = &window_losses_},
-                                      workspace_);
+    const double sum = setup_.model->forward_backward(
+        batch_, {.seeds = seeds, .gradient_scale = scale, .window_losses = &window_losses_},
+        workspace_);
     gradient.loss += sum * scale;
     state_.total_flos += flos_per_token_ * static_cast<double>(batch_.token_count());
     for (size_t i = 0; i < windows.size(); ++i) {
@@ -190,9 +187,9 @@ std::string TrainingRun::parameter_at(int64_t index) const {
 
 std::string TrainingRun::advice() const {
   const auto kept = output_.checkpoints();
-  return fmt::format("{}; a lower --learning-rate or --on-nonfinite skip may help",
-                     kept.empty() ? "no checkpoint was saved yet"
-                                  : checkpoint_name(kept.back()) + " is kept");
+  return fmt::format(
+      "{}; a lower --learning-rate or --on-nonfinite skip may help",
+      kept.empty() ? "no checkpoint was saved yet" : checkpoint_name(kept.back()) + " is kept");
 }
 
 void TrainingRun::refuse_non_finite(const StepGradient& gradient,
@@ -217,9 +214,9 @@ void TrainingRun::refuse_non_finite(const StepGradient& gradient,
     more = fmt::format(" and {} more", ids.size() - kNamed);
     ids.resize(kNamed);
   }
-  throw Error(ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step + 1),
-              fmt::format("NaN or Inf in {}, examples {}{}; {}", tensor, join(ids, ", "), more,
-                          advice()));
+  throw Error(
+      ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step + 1),
+      fmt::format("NaN or Inf in {}, examples {}{}; {}", tensor, join(ids, ", "), more, advice()));
 }
 
 void TrainingRun::count_step(const StepBatches& batches, const StepGradient& gradient,
@@ -364,8 +361,8 @@ void TrainingRun::begin_save() {
   output_.begin(checkpoint_name(state_.global_step),
                 checkpoint_bytes(*setup_.model, state_.optimizer),
                 [this, next_rate = rate(state_.global_step)](const fs::path& directory) {
-                  write_checkpoint_tensors(*setup_.model, *optimizer_, state_, arguments_, next_rate,
-                                           directory);
+                  write_checkpoint_tensors(*setup_.model, *optimizer_, state_, arguments_,
+                                           next_rate, directory);
                 });
 }
 

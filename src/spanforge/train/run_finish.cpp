@@ -1,6 +1,6 @@
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/train/checkpoint.h"
@@ -68,8 +68,8 @@ LogLine TrainingRun::summary(bool rounded) const {
 void TrainingRun::write_trained() {
   const bool is_best = arguments_.load_best_model_at_end && !best_checkpoint_.empty();
   const AnswerSettings settings = answer_settings(is_best ? state_.best_fitted : state_.fitted);
-  const Json notes = training_notes(is_best ? *state_.best_global_step : state_.global_step,
-                                    setup_.data_files);
+  const Json notes =
+      training_notes(is_best ? *state_.best_global_step : state_.global_step, setup_.data_files);
   output_.publish("trained", checkpoint_bytes(*setup_.model, {}), [&](const fs::path& directory) {
     setup_.model->save(directory);
     setup_.tokenizer.save(directory);

@@ -1,10 +1,11 @@
 #include "spanforge/train/run_log.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 
 #include <string_view>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/train/train_state.h"

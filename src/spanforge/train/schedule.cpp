@@ -1,10 +1,10 @@
 #include "spanforge/train/schedule.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 
@@ -18,10 +18,8 @@ double decay_factor(const Schedule& s, double step) {
   const double span = std::max(1.0, steps - warmup);
   switch (s.kind) {
     case ScheduleKind::kConstant:
-    case ScheduleKind::kConstantWithWarmup:
-      return 1.0;
-    case ScheduleKind::kLinear:
-      return std::max(0.0, (steps - step) / span);
+    case ScheduleKind::kConstantWithWarmup: return 1.0;
+    case ScheduleKind::kLinear: return std::max(0.0, (steps - step) / span);
     case ScheduleKind::kCosine:
       return std::max(
           0.0, 0.5 * (1.0 + std::cos(std::numbers::pi * 0.5 * 2.0 * ((step - warmup) / span))));

@@ -1,9 +1,9 @@
 #include "spanforge/train/setup.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <future>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
@@ -55,9 +55,9 @@ class SetupBuilder {
     });
   }
 
-  // A checkpoint is proved before; what another model's files hold is for their reader to judge, and
-  // a change in them may be meant. The weights are hashed, too: hours hang on them, and a flipped bit
-  // in one trains like any other.
+  // A checkpoint is proved before; what another model's files hold is for their reader to judge,
+  // and a change in them may be meant. The weights are hashed, too: hours hang on them, and a
+  // flipped bit in one trains like any other.
   void report_changes(const ModelDirectory& model) {
     if (!checkpoint_) report_changes_of(model.path);
     if (model.is_adapter()) report_changes_of(model.base);
@@ -81,8 +81,8 @@ class SetupBuilder {
     return std::move(model);
   }
 
-  // Settles the adapters' options that were not given in the arguments, so that they are saved and hold
-  // on resume.
+  // Settles the adapters' options that were not given in the arguments, so that they are saved and
+  // hold on resume.
   Learning settle_learning(const ModelDirectory& directory, const ModelConfig& config) {
     Learning learning = learning_of(directory, config);
     if (const LoraConfig& lora = learning.lora; lora.rank > 0) {
@@ -167,7 +167,8 @@ class SetupBuilder {
     files[option] = {file.string(),
                      while_whole(mapped, [&] { return sha256_hex(mapped.bytes()); })};
     check_same_data(option, files[option]);
-    Dataset dataset = read_dataset(mapped, {arguments_.encoding, parse_columns(arguments_.columns)});
+    Dataset dataset =
+        read_dataset(mapped, {arguments_.encoding, parse_columns(arguments_.columns)});
     for (const std::string& line : dataset.notes) {
       notify(Kind::kInformation, fmt::format("{}: {}", dataset.file.string(), line));
     }
@@ -196,10 +197,11 @@ class SetupBuilder {
       if (blank(train.context_of(example))) ++contexts;
     }
     if (questions + contexts == 0) return;
-    notify(Kind::kWarning,
-           fmt::format("{}: {} questions are blank and {} have a blank context; they are trained on "
-                       "all the same (data check names them)",
-                       train.file.string(), questions, contexts));
+    notify(
+        Kind::kWarning,
+        fmt::format("{}: {} questions are blank and {} have a blank context; they are trained on "
+                    "all the same (data check names them)",
+                    train.file.string(), questions, contexts));
   }
 
   TrainingData make_training_windows(Dataset dataset, const Tokenizer& tokenizer,
@@ -327,8 +329,8 @@ class SetupBuilder {
         fmt::format(
             "{} does not hold what {} held when the run was saved (SHA-256 {} now, {} then); "
             "--allow-changed {} lets it change",
-            input_name(file.file).string(), input_name(saved->second.file).string(), file.sha256.substr(0, 12),
-            saved->second.sha256.substr(0, 12), option));
+            input_name(file.file).string(), input_name(saved->second.file).string(),
+            file.sha256.substr(0, 12), saved->second.sha256.substr(0, 12), option));
   }
 
   FeatureOptions feature_options(const char* option, const fs::path& file,
@@ -380,7 +382,8 @@ class SetupBuilder {
 Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> checkpoint,
                     const TrainContext& context) {
   SetupBuilder builder(arguments, checkpoint, context);
-  // Bad data are refused first: before a model is downloaded, and before its weights are waited for.
+  // Bad data are refused first: before a model is downloaded, and before its weights are waited
+  // for.
   DataFiles files;
   Dataset train_data = builder.read_data("train", arguments.train, files);
   std::optional<Dataset> validation_data;
@@ -395,7 +398,8 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   const ModelConfig config = ModelConfig::from_directory(directory.base);
   Tokenizer tokenizer = builder.load_tokenizer(directory, config);
   const WindowOptions windows = builder.settle_windows(tokenizer, config);
-  std::future<LoadedModel> loading = builder.start_loading(directory, builder.settle_learning(directory, config));
+  std::future<LoadedModel> loading =
+      builder.start_loading(directory, builder.settle_learning(directory, config));
   builder.report_blank_texts(train_data);
   TrainingData train = builder.make_training_windows(std::move(train_data), tokenizer, windows);
   std::optional<ValidationData> validation;
@@ -413,16 +417,11 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   const TrainPlan plan = make_plan(arguments, train.features.windows());
   builder.report_other_length(plan);
   builder.report_other_computing(*model);
-  return Setup{std::move(arguments),
-               std::move(model),
-               std::move(tokenizer),
-               std::move(train),
-               std::move(validation),
-               overlap,
-               std::move(files),
-               settings,
-               std::move(metrics),
-               plan,
+  return Setup{std::move(arguments),  std::move(model),
+               std::move(tokenizer),  std::move(train),
+               std::move(validation), overlap,
+               std::move(files),      settings,
+               std::move(metrics),    plan,
                std::move(checkpoint)};
 }
 

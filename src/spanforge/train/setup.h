@@ -2,8 +2,8 @@
 // What: everything a run needs, read and proved before anything is written: data, model, tokenizer,
 //   windows, the plan, and on resume the checkpoint's state.
 // Order of errors: the data's own, the model's configuration and tokenizer, what the options ask of
-//   the two, what the data are to the tokenizer, the weights. Which thread finds an error first does
-//   not matter.
+//   the two, what the data are to the tokenizer, the weights. Which thread finds an error first
+//   does not matter.
 
 #include <filesystem>
 #include <optional>

@@ -26,8 +26,7 @@ class Sgd : public Optimizer {
             {"fused", TorchValue()}};
   }
 
-  void step(TrainableModel& model, const OptimizerState&,
-            const UpdateStep& update) override {
+  void step(TrainableModel& model, const OptimizerState&, const UpdateStep& update) override {
     ops::SgdConstants constants{.lr = update.learning_rate,
                                 .gradient_scale = update.gradient_scale};
     const Tensor weights = model.all_weights(), gradients = model.all_gradients();
@@ -66,7 +65,8 @@ class Sgd : public Optimizer {
   const double weight_decay_;
 };
 
-std::unique_ptr<Optimizer> make_sgd(TrainedParameters parameters, const TrainingArguments& arguments) {
+std::unique_ptr<Optimizer> make_sgd(TrainedParameters parameters,
+                                    const TrainingArguments& arguments) {
   return std::make_unique<Sgd>(std::move(parameters), arguments);
 }
 std::span<const StateSlot> sgd_slots() { return {}; }

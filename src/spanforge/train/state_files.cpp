@@ -1,12 +1,12 @@
 #include "spanforge/train/state_files.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
+
+#include <fmt/core.h>
 
 namespace spanforge {
 namespace {

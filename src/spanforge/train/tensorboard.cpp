@@ -1,8 +1,8 @@
 #include "spanforge/train/tensorboard.h"
 
-#include <fmt/core.h>
-
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/file.h"
 #include "spanforge/evaluation/evaluate.h"

@@ -3,7 +3,8 @@
 //   model_config) and the recipe's n-best scalars and texts for every validation question:
 //   qa_rank/ID, qa_score/ID, qa_debug/ID, top1_rank/ID, top1_score/ID, top1_debug/ID,
 //   qa_topk_recall.
-// Resume: the file is cut back to where it was when the checkpoint was saved, so no step comes twice.
+// Resume: the file is cut back to where it was when the checkpoint was saved, so no step comes
+// twice.
 //   Where the file is not there (another output, HF's checkpoint) or has lost its end, a new one
 //   begins with the scalars that the checkpoint's log_history knows.
 // A start from the beginning removes what an earlier one, killed before its first checkpoint, left:

@@ -1,9 +1,9 @@
 #include "spanforge/train/trainer.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <memory>
+
+#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/file.h"
