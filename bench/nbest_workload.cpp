@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/decode/decoders.h"
+#include "spanforge/io/file.h"
 #include "workload.h"
 
 namespace spanforge::bench {

@@ -4,7 +4,8 @@
 
 #include <string>
 
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/json_file.h"
 #include "spanforge/metrics/predictions_file.h"
 #include "workload.h"
 

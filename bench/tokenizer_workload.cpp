@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/json_file.h"
 #include "spanforge/text/tokenizer.h"
 #include "workload.h"
 

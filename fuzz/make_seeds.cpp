@@ -2,10 +2,10 @@
 // Usage: once after a format has changed; what it writes is committed.
 #include <filesystem>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/formats/weights.h"
 #include "spanforge/formats/zip.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/int8_file.h"
 #include "tiny_checkpoint.h"
 #include "tiny_files.h"

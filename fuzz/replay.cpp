@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/io/file.h"
 
 #define SPANFORGE_TARGET(name) extern "C" int name##_one_input(const uint8_t* data, size_t size);
 #include "targets.inc"

@@ -3,8 +3,8 @@
 
 #include <map>
 
-#include "spanforge/base/file.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/io/file.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/early_stopping.h"
 #include "spanforge/train/optimizer.h"

@@ -9,11 +9,11 @@
 #include "output.h"
 #include "questions.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/base/join.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/inference/pipeline.h"
+#include "spanforge/io/input_file.h"
 #include "start_threads.h"
 
 namespace spanforge::app {

@@ -4,9 +4,9 @@
 #include "data_input.h"
 #include "output.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/data/baseline.h"
 #include "spanforge/data/soundness.h"
+#include "spanforge/io/input_file.h"
 #include "spanforge/metrics/squad.h"
 
 namespace spanforge::app {

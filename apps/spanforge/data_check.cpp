@@ -7,9 +7,9 @@
 #include "output.h"
 #include "settings.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/data/check.h"
 #include "spanforge/features/window_check.h"
+#include "spanforge/io/input_file.h"
 
 namespace spanforge::app {
 namespace {

@@ -4,8 +4,8 @@
 #include "data_output.h"
 #include "output.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/staging.h"
 #include "spanforge/data/convert.h"
+#include "spanforge/io/staging.h"
 
 namespace spanforge::app {
 

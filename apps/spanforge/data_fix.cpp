@@ -6,11 +6,11 @@
 #include "data_output.h"
 #include "output.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/data/convert.h"
 #include "spanforge/data/repair.h"
 #include "spanforge/data/rewrite.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/input_file.h"
 
 namespace spanforge::app {
 namespace {

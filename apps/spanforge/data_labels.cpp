@@ -6,9 +6,9 @@
 #include "output.h"
 #include "progress.h"
 #include "settings.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/data/soundness.h"
 #include "spanforge/features/summary.h"
+#include "spanforge/io/input_file.h"
 #include "start_threads.h"
 
 namespace spanforge::app {

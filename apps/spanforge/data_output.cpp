@@ -1,7 +1,7 @@
 #include "data_output.h"
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge::app {
 

@@ -6,9 +6,9 @@
 #include "data_input.h"
 #include "output.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/data/convert.h"
 #include "spanforge/data/show.h"
+#include "spanforge/io/input_file.h"
 
 namespace spanforge::app {
 namespace {

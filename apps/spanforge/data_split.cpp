@@ -5,8 +5,8 @@
 #include "data_output.h"
 #include "output.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/staging.h"
 #include "spanforge/data/split.h"
+#include "spanforge/io/staging.h"
 
 namespace spanforge::app {
 

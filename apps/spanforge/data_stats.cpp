@@ -4,8 +4,8 @@
 #include "common.h"
 #include "data_input.h"
 #include "output.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/data/stats.h"
+#include "spanforge/io/input_file.h"
 
 namespace spanforge::app {
 

@@ -18,7 +18,7 @@
 #include "short_waits.h"
 #include "signals.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/mapped_faults.h"
+#include "spanforge/io/mapped_faults.h"
 
 namespace spanforge::app {
 namespace {

@@ -5,8 +5,8 @@
 #include "output.h"
 #include "progress.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/hub/hub.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge::app {
 namespace {

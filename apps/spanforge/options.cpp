@@ -10,8 +10,8 @@
 #include "help.h"
 #include "output.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/base/utf8.h"
+#include "spanforge/io/input_file.h"
 
 namespace spanforge::app {
 namespace {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge::app {
 namespace {

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/inference/pipeline.h"
+#include "spanforge/io/input_file.h"
 
 namespace spanforge::app {
 

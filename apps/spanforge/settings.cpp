@@ -1,7 +1,7 @@
 #include "settings.h"
 
 #include "output.h"
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/config.h"
 
 namespace spanforge::app {

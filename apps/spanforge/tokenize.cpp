@@ -7,8 +7,8 @@
 #include "encoding_text.h"
 #include "output.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/io/input_file.h"
 #include "spanforge/text/tokenizer.h"
 #include "start_threads.h"
 

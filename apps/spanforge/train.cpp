@@ -3,7 +3,7 @@
 #include "console_observer.h"
 #include "output.h"
 #include "signals.h"
-#include "spanforge/base/input_file.h"
+#include "spanforge/io/input_file.h"
 #include "spanforge/train/foreign_arguments.h"
 #include "spanforge/train/trainer.h"
 #include "start_threads.h"

@@ -6,7 +6,6 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/utf8.h"
 #include "support/testing.h"
 
@@ -168,29 +167,6 @@ TEST(JsonReader, KnowsThePathOfWhatItReads) {
   EXPECT_EQ(paths, (std::vector<std::string>{"a[0]", "a[1].b c[0][0]", "d"}));
   EXPECT_EQ(keys, (std::vector<std::string>{"a", "b c", "d"}));
   EXPECT_EQ(in.path(), "");
-}
-
-TEST(JsonReader, PagesThatWereReadAreLetGoAndStillThere) {
-  testing::TemporaryDirectory directory;
-  {
-    std::ofstream file(directory / "large.json");
-    file << '[';
-    for (int i = 0; i < 40; ++i) file << '"' << std::string(1 << 20, 'x') << "\",";
-    file << "1]";
-  }
-  const MappedFile file(directory / "large.json");
-  size_t reports = 0;
-  const auto release = [&](const char* at) {
-    file.release_before(static_cast<size_t>(at - file.bytes().data()));
-    ++reports;
-  };
-  JsonReader in(file.bytes(), "large.json", ErrorCode::kBadData, {.on_read = release});
-  size_t items = 0;
-  for (in.begin_array(); in.next_item(); ++items) in.skip_value();
-  in.finish();
-  EXPECT_EQ(items, 41u);
-  EXPECT_GE(reports, 8u);
-  EXPECT_EQ(file.bytes().substr(0, 3), "[\"x");
 }
 
 }  // namespace

@@ -123,17 +123,6 @@ TEST(ParseJson, LimitsNesting) {
 
 TEST(ParseJson, AByteOrderMarkIsSkipped) { EXPECT_EQ(parse("\xEF\xBB\xBF[1]")[0], 1); }
 
-TEST(ParseJson, AFileIsNamedInItsErrors) {
-  TemporaryDirectory directory;
-  std::ofstream(directory / "bad.json") << "[";
-  const Error error = expect_error(
-      ErrorCode::kBadModel, [&] { parse_json_file(directory / "bad.json", ErrorCode::kBadModel); });
-  EXPECT_NE(error.place().find("bad.json: line 1"), std::string::npos);
-  expect_error(ErrorCode::kIo,
-               [&] { parse_json_file(directory / "none.json", ErrorCode::kBadModel); });
-  expect_error(ErrorCode::kIo, [&] { parse_json_file(directory.path(), ErrorCode::kBadModel); });
-}
-
 // What is dumped reads back as the same value, whatever the style.
 TEST(DumpJson, ReadsBackAsTheSameValue) {
   CounterStream random(testing::test_seed());

@@ -33,7 +33,7 @@ PRINTS = re.compile(r"\bstd::(?:cout|cerr|clog|exit|quick_exit|abort|terminate)\
 NETWORK = re.compile(r"#include <(?:sys/(?:socket|un)\.h|netinet/|arpa/|netdb\.h|curl/)")
 ONEDNN = {"ops/gemm.cpp", "ops/instruction_sets.cpp"}  # the second bounds the instructions oneDNN may use
 # The handler of mapped files' faults cannot throw; main() asks for it (docs/ARCHITECTURE.md, "Errors").
-MAY_PRINT = {"base/mapped_faults.cpp"}
+MAY_PRINT = {"io/mapped_faults.cpp"}
 
 
 def code_of(file):

@@ -1,7 +1,7 @@
 #include "spanforge/data/check.h"
 
-#include "spanforge/base/file.h"
 #include "spanforge/data/normalize.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

@@ -1,8 +1,9 @@
 #include "spanforge/data/convert.h"
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
 #include "spanforge/base/utf8.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/json_file.h"
 #include "support/testing.h"
 
 namespace spanforge {

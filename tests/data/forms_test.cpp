@@ -1,6 +1,6 @@
 #include "spanforge/data/forms.h"
 
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

@@ -1,9 +1,9 @@
 #include <fstream>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/join.h"
 #include "spanforge/data/convert.h"
 #include "spanforge/data/dataset.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

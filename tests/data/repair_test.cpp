@@ -6,10 +6,10 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
 #include "spanforge/data/rewrite.h"
 #include "spanforge/data/similar_span.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "evaluation/support.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

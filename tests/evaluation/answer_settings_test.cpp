@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "evaluation/support.h"
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "evaluation/numbered_words.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
 #include "spanforge/evaluation/analysis.h"
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/evaluation/evaluate.h"
 #include "spanforge/evaluation/prediction_files.h"
+#include "spanforge/io/file.h"
 #include "spanforge/metrics/metric.h"
 #include "spanforge/model/model.h"
 #include "support/testing.h"

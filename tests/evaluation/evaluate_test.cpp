@@ -5,8 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "evaluation/support.h"
-#include "spanforge/base/file.h"
 #include "spanforge/evaluation/prediction_files.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/json_file.h"
 #include "spanforge/metrics/cmrc2018.h"
 #include "spanforge/metrics/word_f1.h"
 #include "support/testing.h"

@@ -5,9 +5,9 @@
 #include <numeric>
 
 #include "features/fixture.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/features/summary.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

@@ -12,9 +12,9 @@
 #include <gtest/gtest.h>
 
 #include "hub/stand_in_server.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/hub/hub.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge::testing {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "hub/fixture.h"
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

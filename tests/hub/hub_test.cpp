@@ -7,7 +7,7 @@
 
 #include "hub/environment.h"
 #include "hub/fixture.h"
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

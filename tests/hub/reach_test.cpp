@@ -5,7 +5,7 @@
 
 #include "hub/fixture.h"
 #include "hub/tls_server.h"
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

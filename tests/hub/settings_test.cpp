@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "hub/environment.h"
-#include "spanforge/base/file.h"
 #include "spanforge/hub/hub.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

@@ -9,9 +9,9 @@
 
 #include <gtest/gtest.h>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
 #include "spanforge/formats/safetensors.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/encoder_spec.h"
 #include "support/testing.h"
 

@@ -7,9 +7,9 @@
 #include <gtest/gtest.h>
 
 #include "model_testing.h"
-#include "spanforge/base/file.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/int8_calibration.h"
 #include "spanforge/model/int8_file.h"

@@ -11,10 +11,10 @@
 #include <gtest/gtest.h>
 
 #include "model_testing.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/formats/safetensors.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/model.h"
 #include "spanforge/model/model_info.h"

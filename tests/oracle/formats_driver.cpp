@@ -13,7 +13,6 @@
 #include <iterator>
 #include <string>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/json.h"
 #include "spanforge/base/random.h"
@@ -21,6 +20,7 @@
 #include "spanforge/formats/tfevents.h"
 #include "spanforge/formats/torch_file.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/file.h"
 
 namespace {
 

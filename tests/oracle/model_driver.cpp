@@ -16,10 +16,11 @@
 #include <fstream>
 #include <iostream>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
 #include "spanforge/base/random.h"
 #include "spanforge/formats/safetensors.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/json_file.h"
 #include "spanforge/model/adapter_file.h"
 #include "spanforge/model/dropout_plan.h"
 #include "spanforge/model/load_report.h"

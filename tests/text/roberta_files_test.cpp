@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "spanforge/base/json.h"
+#include "spanforge/io/json_file.h"
 #include "text/sample.h"
 
 namespace spanforge {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
 #include "spanforge/base/utf8.h"
+#include "spanforge/io/file.h"
 #include "spanforge/text/tokenizer.h"
 #include "support/testing.h"
 

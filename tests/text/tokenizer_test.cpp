@@ -4,6 +4,7 @@
 
 #include "spanforge/base/json.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/io/json_file.h"
 #include "text/sample.h"
 
 namespace spanforge {

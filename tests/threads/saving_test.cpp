@@ -3,10 +3,10 @@
 #include <chrono>
 #include <thread>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/model.h"
 #include "spanforge/train/output_directory.h"
 #include "spanforge/train/train_state.h"

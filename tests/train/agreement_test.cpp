@@ -1,8 +1,8 @@
 // What training logs is what its checkpoints give when they are evaluated.
 
-#include "spanforge/base/file.h"
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/evaluation/evaluate.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/model.h"
 #include "train/fixture.h"
 

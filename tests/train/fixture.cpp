@@ -5,9 +5,9 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
-#include "spanforge/base/file.h"
 #include "spanforge/evaluation/evaluate.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/model.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/train/train_state.h"

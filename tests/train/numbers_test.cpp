@@ -5,8 +5,8 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/random.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/model.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/train/train_state.h"

@@ -2,8 +2,8 @@
 
 #include <thread>
 
-#include "spanforge/base/file.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

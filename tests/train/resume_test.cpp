@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <functional>
 
-#include "spanforge/base/file.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/io/file.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/verify.h"
 #include "train/fixture.h"

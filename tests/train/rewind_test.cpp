@@ -3,8 +3,8 @@
 #include <functional>
 #include <sstream>
 
-#include "spanforge/base/file.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/io/file.h"
 #include "train/fixture.h"
 
 namespace spanforge {

@@ -6,8 +6,8 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/join.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/model.h"
 #include "spanforge/train/train_state.h"
 #include "train/fixture.h"

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <atomic>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/io/file.h"
 #include "spanforge/train/train_state.h"
 #include "train/fixture.h"
 

@@ -3,8 +3,8 @@
 #include <map>
 #include <set>
 
-#include "spanforge/base/file.h"
 #include "spanforge/formats/tfevents.h"
+#include "spanforge/io/file.h"
 #include "train/fixture.h"
 
 namespace spanforge {

@@ -7,9 +7,9 @@
 
 #include "scene.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/data/dataset.h"
 #include "spanforge/data/normalize.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge::sample {
 namespace {

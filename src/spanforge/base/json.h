@@ -18,7 +18,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <limits>
@@ -255,8 +254,6 @@ T Json::value(std::string_view key, T fallback) const {
 Json parse_json(std::string_view text, const std::string& place, ErrorCode code);
 // The text is line `line` of the file.
 Json parse_json_line(std::string_view text, const std::string& file, size_t line, ErrorCode code);
-// times_size: what the tree may take, in sizes of the file (and 32 MB besides).
-Json parse_json_file(const std::filesystem::path& path, ErrorCode code, int times_size = 1);
 
 // Adds a member behind the others. REQUIRES: its key is new. (operator[] looks each key up from the
 // first: n * n steps for n members.)

@@ -4,8 +4,6 @@
 #include <utility>
 #include <variant>
 
-#include "spanforge/base/file.h"
-
 namespace spanforge {
 namespace {
 
@@ -77,35 +75,15 @@ Json JsonBuilder::read() {
   return read_number();
 }
 
-namespace {
-
-Json read_whole(JsonReader& in, uint64_t memory) {
-  Json value = JsonBuilder(in, memory).read();
-  in.finish();
-  return value;
-}
-
-}  // namespace
-
 Json parse_json(std::string_view text, const std::string& place, ErrorCode code) {
   return parse_json_line(text, place, 1, code);
 }
 
 Json parse_json_line(std::string_view text, const std::string& file, size_t line, ErrorCode code) {
   JsonReader in(text, file, code, {.first_line = line});
-  return read_whole(in, text.size() + kJsonBesidesText);
-}
-
-Json parse_json_file(const std::filesystem::path& path, ErrorCode code, int times_size) {
-  const MappedFile file(path);
-  const std::string_view text = file.bytes();
-  const auto release = [&](const char* at) {
-    file.release_before(static_cast<size_t>(at - text.data()));
-  };
-  JsonReader in(text, path.string(), code, {.on_read = release});
-  return while_whole(file, [&] {
-    return read_whole(in, static_cast<uint64_t>(times_size) * text.size() + kJsonBesidesText);
-  });
+  Json value = JsonBuilder(in, text.size() + kJsonBesidesText).read();
+  in.finish();
+  return value;
 }
 
 }  // namespace spanforge

@@ -7,9 +7,9 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/data/normalize.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 namespace {

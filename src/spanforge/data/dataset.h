@@ -109,7 +109,7 @@ Dataset select_examples(const Dataset& dataset, std::span<const size_t> examples
 Dataset keep_examples(Dataset dataset, const std::vector<bool>& keep);
 
 // Reads a dataset, deciding the form by its content (forms.h). "-" and pipes are read as
-// base/input_file.h says. What is no such file, or holds no
+// io/input_file.h says. What is no such file, or holds no
 // usable row at all, is Error{kBadData, file, place}. What is wrong with single rows is noted in
 // `faults`; whether answers stand where they say is check.h's matter.
 Dataset read_dataset(const std::filesystem::path& file, const ReadOptions& options = {});

@@ -8,8 +8,6 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/base/text_index.h"
 #include "spanforge/data/answer_start.h"
 #include "spanforge/data/dataset.h"
@@ -20,6 +18,8 @@
 #include "spanforge/data/row_stream.h"
 #include "spanforge/data/source_text.h"
 #include "spanforge/data/unread_kind.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/input_file.h"
 
 namespace spanforge {
 namespace {

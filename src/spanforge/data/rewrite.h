@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "spanforge/base/file.h"
 #include "spanforge/data/dataset.h"
 #include "spanforge/data/row_stream.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 

@@ -2,8 +2,8 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/json_object_file.h"
 #include "spanforge/evaluation/analysis.h"
+#include "spanforge/io/json_object_file.h"
 
 namespace spanforge {
 namespace {

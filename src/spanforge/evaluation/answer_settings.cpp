@@ -7,8 +7,9 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/json_view.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/json_file.h"
 
 namespace spanforge {
 namespace {

@@ -12,9 +12,9 @@
 #include <optional>
 
 #include "spanforge/base/json.h"
-#include "spanforge/base/model_files.h"
 #include "spanforge/decode/decoder.h"
 #include "spanforge/features/feature_set.h"
+#include "spanforge/io/model_files.h"
 
 namespace spanforge {
 

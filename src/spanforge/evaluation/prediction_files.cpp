@@ -1,6 +1,6 @@
 #include "spanforge/evaluation/prediction_files.h"
 
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 namespace {

@@ -4,7 +4,7 @@
 //   PREFIX_null_odds.json {id: number}; and PREFIX_qa_topk.json {id: [{text, score, start, end,
 //   start_logit, end_logit}]}, the recipe's n-best (where it was computed). Bytes as
 //   json.dumps(value, indent=4) + "\n". Questions whose example was dropped are left out.
-// They are written question by question into a group of files (base/staging.h), whose commit() puts
+// They are written question by question into a group of files (io/staging.h), whose commit() puts
 //   them in place.
 
 #include <array>
@@ -12,9 +12,9 @@
 #include <optional>
 #include <string>
 
-#include "spanforge/base/json_object_file.h"
-#include "spanforge/base/staging.h"
 #include "spanforge/evaluation/evaluate.h"
+#include "spanforge/io/json_object_file.h"
+#include "spanforge/io/staging.h"
 
 namespace spanforge {
 

@@ -12,6 +12,7 @@
 #include "spanforge/base/join.h"
 #include "spanforge/base/json_view.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/io/json_file.h"
 
 namespace spanforge {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 

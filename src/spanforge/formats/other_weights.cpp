@@ -7,9 +7,9 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/file.h"
-#include "spanforge/base/foreign_weights.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/foreign_weights.h"
 
 namespace spanforge {
 namespace {

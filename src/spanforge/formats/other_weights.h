@@ -1,6 +1,6 @@
 #pragma once
 // Weights in a directory that WeightFiles does not read: other frameworks' files
-// (base/foreign_weights.h), torch files under another name. They are told by their names and first
+// (io/foreign_weights.h), torch files under another name. They are told by their names and first
 // bytes; nothing of them is parsed. For the line that says what a directory holds in place of
 // model.safetensors, and how to convert it.
 

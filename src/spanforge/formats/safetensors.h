@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/text_index.h"
 #include "spanforge/formats/stored_tensor.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 

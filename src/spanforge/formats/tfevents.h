@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 

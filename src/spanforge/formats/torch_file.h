@@ -18,8 +18,8 @@
 #include <variant>
 #include <vector>
 
-#include "spanforge/base/file.h"
 #include "spanforge/formats/stored_tensor.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 

@@ -8,11 +8,11 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/weight_index.h"
 #include "spanforge/formats/bad_model.h"
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/torch_file.h"
+#include "spanforge/io/weight_index.h"
 
 namespace spanforge {
 namespace {

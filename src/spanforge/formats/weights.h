@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/text_index.h"
 #include "spanforge/formats/stored_tensor.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 
@@ -31,7 +31,7 @@ class WeightFiles {
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
   const StoredTensor* find(std::string_view name) const;  // nullptr when absent
   // Both Error{kIo} where a file was cut off meanwhile; who reads bytes in place asks afterwards
-  // (base/file.h).
+  // (io/file.h).
   void expect_whole() const;
   // Copies a part of a tensor's bytes.
   void copy(std::string_view part, void* to) const;

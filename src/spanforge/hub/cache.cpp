@@ -12,10 +12,10 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
-#include "spanforge/base/model_files.h"
-#include "spanforge/base/weight_index.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/model_files.h"
+#include "spanforge/io/weight_index.h"
 
 namespace spanforge {
 namespace {

@@ -7,11 +7,11 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/foreign_content.h"
 #include "spanforge/base/json.h"
 #include "spanforge/hub/explain.h"
 #include "spanforge/hub/partial_file.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 namespace {

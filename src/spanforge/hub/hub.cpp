@@ -3,12 +3,12 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
-#include "spanforge/base/foreign_weights.h"
-#include "spanforge/base/model_files.h"
 #include "spanforge/hub/cache.h"
 #include "spanforge/hub/download.h"
 #include "spanforge/hub/explain.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/foreign_weights.h"
+#include "spanforge/io/model_files.h"
 
 namespace spanforge {
 namespace {

@@ -9,9 +9,9 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/hub/http.h"
 #include "spanforge/hub/hub.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 namespace {

@@ -3,9 +3,9 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/base/json_reader.h"
 #include "spanforge/base/text_index.h"
+#include "spanforge/io/input_file.h"
 
 namespace spanforge {
 namespace {

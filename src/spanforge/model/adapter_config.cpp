@@ -4,9 +4,9 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/join.h"
 #include "spanforge/base/json_view.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/adapter_file.h"
 #include "spanforge/model/encoder_spec.h"
 

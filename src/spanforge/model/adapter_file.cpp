@@ -5,11 +5,11 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/weight_io.h"
 #include "spanforge/ops/optimizer.h"
 

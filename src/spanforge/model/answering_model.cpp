@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/answering_weights.h"
 #include "spanforge/model/encoder.h"
 #include "spanforge/model/int8_file.h"

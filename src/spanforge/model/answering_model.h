@@ -6,7 +6,7 @@
 //   whatever precision is asked for, what is between them is bf16 where that is fast, else f32.
 // Files: replacing a weight file by renaming, as every command here does, is safe. One that is cut
 //   off in place while it is in use is Error{kIo} from predict(), or SIGBUS where pages that are
-//   lost are touched: base/mapped_faults.h turns that into an exit with one line, as our program
+//   lost are touched: io/mapped_faults.h turns that into an exit with one line, as our program
 //   does.
 // Threads: predict() is const and concurrent, each call with a Workspace of its own.
 

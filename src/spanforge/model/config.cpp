@@ -8,9 +8,9 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/json_view.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/attention_keys.h"
 #include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/weight_names.h"

@@ -4,9 +4,9 @@
 #include <optional>
 #include <utility>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/random.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/adapter_file.h"
 #include "spanforge/model/encoder.h"
 #include "spanforge/model/gradient_store.h"

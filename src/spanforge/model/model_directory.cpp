@@ -4,9 +4,9 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/file.h"
-#include "spanforge/base/model_files.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/model_files.h"
 #include "spanforge/model/adapter_file.h"
 
 namespace spanforge {

@@ -86,7 +86,7 @@ struct SpecialTokens {  // -1: the tokenizer has none
 
 class Tokenizer {
  public:
-  // From a model directory: tokenizer.json, else the files of its kind (base/model_files.h).
+  // From a model directory: tokenizer.json, else the files of its kind (io/model_files.h).
   static Tokenizer from_directory(const std::filesystem::path& directory);
   // The same of files in memory, by name, with config.json where there is one. directory: for
   // messages.

@@ -3,7 +3,7 @@
 // arguments, what those set over the file, and the files they are made of where there is no
 // tokenizer.json (transformers 4.57, models/*/tokenization_*_fast.py and
 // convert_slow_tokenizer.py). A new kind is a file with its object and rows of classes in
-// tokenizer_class.cpp; files of other names are a row in base/model_files.h, too.
+// tokenizer_class.cpp; files of other names are a row in io/model_files.h, too.
 
 #include <filesystem>
 #include <map>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "spanforge/base/json.h"
-#include "spanforge/base/model_files.h"
+#include "spanforge/io/model_files.h"
 #include "spanforge/text/tokenizer_parts.h"
 
 namespace spanforge {

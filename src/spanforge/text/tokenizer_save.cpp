@@ -8,8 +8,8 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
-#include "spanforge/base/model_files.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/model_files.h"
 #include "spanforge/text/bert_document.h"
 #include "spanforge/text/bpe.h"
 #include "spanforge/text/byte_level.h"

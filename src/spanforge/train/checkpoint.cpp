@@ -6,12 +6,13 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
-#include "spanforge/base/model_files.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/torch_file.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/json_file.h"
+#include "spanforge/io/model_files.h"
 #include "spanforge/model/adapter_file.h"
 #include "spanforge/ops/gemm.h"
 #include "spanforge/train/optimizer_file.h"

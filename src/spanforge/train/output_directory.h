@@ -24,7 +24,7 @@
 #include <thread>
 #include <vector>
 
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 

@@ -6,9 +6,9 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/join.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/io/file.h"
 #include "spanforge/ops/optimizer.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/early_stopping.h"

@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/run.h"
 

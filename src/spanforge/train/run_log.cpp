@@ -7,7 +7,7 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 #include "spanforge/train/train_state.h"
 
 namespace spanforge {

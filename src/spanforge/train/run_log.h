@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string>
 
-#include "spanforge/base/descriptor.h"
+#include "spanforge/io/descriptor.h"
 #include "spanforge/train/observer.h"
 
 namespace spanforge {

@@ -6,9 +6,7 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
-#include "spanforge/base/input_file.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/data/column_names.h"
 #include "spanforge/data/normalize.h"
@@ -16,6 +14,8 @@
 #include "spanforge/data/unread_kind.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/formats/other_weights.h"
+#include "spanforge/io/file.h"
+#include "spanforge/io/input_file.h"
 #include "spanforge/model/adapter_file.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/model.h"

@@ -4,8 +4,8 @@
 
 #include <fmt/core.h>
 
-#include "spanforge/base/file.h"
 #include "spanforge/evaluation/evaluate.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/trainable_model.h"
 #include "spanforge/train/arguments.h"
 #include "spanforge/train/train_state.h"

@@ -6,10 +6,10 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/io/file.h"
 #include "spanforge/train/early_stopping.h"
 #include "spanforge/train/run.h"
 #include "spanforge/train/run_log.h"

@@ -1,8 +1,8 @@
 #include "spanforge/train/verify.h"
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/formats/manifest.h"
+#include "spanforge/io/file.h"
 #include "spanforge/train/output_directory.h"
 
 namespace spanforge {

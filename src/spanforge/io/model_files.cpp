@@ -1,4 +1,4 @@
-#include "spanforge/base/model_files.h"
+#include "spanforge/io/model_files.h"
 
 namespace spanforge {
 

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "spanforge/base/descriptor.h"
-#include "spanforge/base/file.h"
+#include "spanforge/io/descriptor.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 

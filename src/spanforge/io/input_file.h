@@ -4,7 +4,7 @@
 //   once to a temporary file without a name, in $TMPDIR or else /tmp.
 // Waiting: a FIFO that nobody writes to yet is waited for. `stop`, where it is given, ends the wait
 //   soon after it becomes true: Error{kInterrupted}.
-// Not here: the files of a model and of a run. Those are regular files (base/file.h).
+// Not here: the files of a model and of a run. Those are regular files (io/file.h).
 // Errors: Error{kIo} for a directory, a device or a socket with a name, and where the temporary
 // file
 //   cannot be written. A terminal may be read, and /dev/null is an empty file. Messages call "-"
@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "spanforge/base/descriptor.h"
-#include "spanforge/base/file.h"
+#include "spanforge/io/descriptor.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 

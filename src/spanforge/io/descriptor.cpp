@@ -1,4 +1,4 @@
-#include "spanforge/base/descriptor.h"
+#include "spanforge/io/descriptor.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,8 +1,9 @@
-#include "spanforge/base/weight_index.h"
+#include "spanforge/io/weight_index.h"
 
 #include <algorithm>
 
 #include "spanforge/base/json_view.h"
+#include "spanforge/io/json_file.h"
 
 namespace spanforge {
 namespace {

@@ -1,5 +1,5 @@
 #pragma once
-// What: an open file or directory, for the few who need more than base/file.h's whole files.
+// What: an open file or directory, for the few who need more than io/file.h's whole files.
 // Interrupted calls (EINTR) are made again and short reads and writes continued. A sync that failed
 //   is never tried again: the kernel may have dropped the pages that it could not write.
 // Errors: Error{kIo, path} with the system's reason.

@@ -1,4 +1,4 @@
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "spanforge/base/staging.h"
+#include "spanforge/io/staging.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

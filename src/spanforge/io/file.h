@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "spanforge/base/descriptor.h"
 #include "spanforge/base/error.h"
+#include "spanforge/io/descriptor.h"
 
 namespace spanforge {
 
@@ -23,11 +23,11 @@ namespace fs = std::filesystem;
 class BackgroundWriter;
 
 // Reads a whole regular file; a directory, FIFO or device is refused, not waited for. The files
-// that a user names as text or data may be pipes: base/input_file.h reads those.
+// that a user names as text or data may be pipes: io/input_file.h reads those.
 std::string read_file(const fs::path& path);
 
 // Maps a regular file read-only. Movable; the mapping ends with the object. Another process may cut
-// the file off meanwhile: copy() is safe from that, of bytes() base/mapped_faults.h tells.
+// the file off meanwhile: copy() is safe from that, of bytes() io/mapped_faults.h tells.
 class MappedFile {
  public:
   explicit MappedFile(const fs::path& path);

@@ -1,4 +1,4 @@
-#include "spanforge/base/mapped_faults.h"
+#include "spanforge/io/mapped_faults.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -11,7 +11,7 @@
 
 #include <gtest/gtest.h>
 
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

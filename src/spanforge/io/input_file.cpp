@@ -1,4 +1,4 @@
-#include "spanforge/base/input_file.h"
+#include "spanforge/io/input_file.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "spanforge/base/json_object_file.h"
+#include "spanforge/io/json_object_file.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "spanforge/base/background_writer.h"
+#include "spanforge/io/background_writer.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 #pragma once
 // What: a file that holds one JSON object, written member by member, so that an object larger than
-//   memory can be written. The file appears at commit(), whole (base/file.h).
+//   memory can be written. The file appears at commit(), whole (io/file.h).
 // Bytes: json.dumps(object, indent=4) + "\n". Errors: Error{kIo, path}.
 
 #include <filesystem>
@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "spanforge/base/file.h"
 #include "spanforge/base/json.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 

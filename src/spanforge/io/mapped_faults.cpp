@@ -1,4 +1,4 @@
-#include "spanforge/base/mapped_faults.h"
+#include "spanforge/io/mapped_faults.h"
 
 #include <sys/uio.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 #pragma once
-// What: files that another process cuts off while they are mapped (base/file.h). The system answers
+// What: files that another process cuts off while they are mapped (io/file.h). The system answers
 //   who touches the lost pages with SIGBUS, which cannot become an exception. Signals belong to the
 //   program, so the library catches none; a program that wants its user told asks for it once,
 //   here.

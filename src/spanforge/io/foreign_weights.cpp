@@ -1,4 +1,4 @@
-#include "spanforge/base/foreign_weights.h"
+#include "spanforge/io/foreign_weights.h"
 
 #include <vector>
 

@@ -1,4 +1,4 @@
-#include "spanforge/base/background_writer.h"
+#include "spanforge/io/background_writer.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,9 +8,9 @@
 #include <gtest/gtest.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/file.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/random.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {

@@ -1,4 +1,4 @@
-#include "spanforge/base/file.h"
+#include "spanforge/io/file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -18,10 +18,10 @@
 #include <fmt/core.h>
 #include <linux/magic.h>
 
-#include "spanforge/base/background_writer.h"
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
-#include "spanforge/base/mapped_faults.h"
+#include "spanforge/io/background_writer.h"
+#include "spanforge/io/mapped_faults.h"
 
 namespace spanforge {
 namespace {
