@@ -53,16 +53,13 @@ void check_finite(const PackedBatch& batch, const Tensor& logits) {
       "NaN or Inf in window " + std::to_string(window) + ": the model's weights have diverged");
 }
 
-// Batch layout -> the FeatureSet's.
-void scatter(const FeatureSet& features, const PackedBatch& batch, const Tensor& logits,
+// Window w of the batch -> the place of `window` in its FeatureSet's layout.
+void scatter(const PackedBatch& batch, const Tensor& logits, int32_t w, const Window& window,
              LogitSet& out) {
-  for (int32_t w = 0; w < batch.window_count(); ++w) {
-    const Window& window = features.windows()[batch.window_ids[w]];
-    for (int32_t t = 0; t < window.length; ++t) {
-      const float* pair = logits.row<float>(batch.cu_seqlens[w] + t);
-      out.start[window.first_token + t] = pair[0];
-      out.end[window.first_token + t] = pair[1];
-    }
+  for (int32_t t = 0; t < window.length; ++t) {
+    const float* pair = logits.row<float>(batch.cu_seqlens[w] + t);
+    out.start[window.first_token + t] = pair[0];
+    out.end[window.first_token + t] = pair[1];
   }
 }
 
@@ -91,7 +88,9 @@ Predictions predict_all(const Predictor& model, const FeatureSet& features,
     const Tensor logits = make_tensor(memory.data(), batch.token_count(), 2);
     model.predict(batch, used, logits);
     check_finite(batch, logits);
-    scatter(features, batch, logits, result.logits);
+    for (int32_t w = 0; w < batch.window_count(); ++w) {
+      scatter(batch, logits, w, features.windows()[batch.window_ids[w]], result.logits);
+    }
     if (options.with_losses) {
       losses.resize(batch.window_count());
       ops::span_loss(logits, batch.cu_seqlens, batch.start_positions, batch.end_positions,
@@ -105,6 +104,23 @@ Predictions predict_all(const Predictor& model, const FeatureSet& features,
     if (options.progress) options.progress(static_cast<int64_t>(i + 1), batches.size());
   }
   return result;
+}
+
+void predict_windows(const Predictor& model, std::span<const WindowToPredict> windows,
+                     Workspace& workspace) {
+  if (windows.empty()) return;
+  PackedBatch batch;
+  batch.clear();
+  for (const WindowToPredict& one : windows) append_window(*one.features, one.window, batch);
+  std::vector<float> memory(static_cast<size_t>(batch.token_count()) * 2);
+  const Tensor logits = make_tensor(memory.data(), batch.token_count(), 2);
+  model.predict(batch, workspace, logits);
+  check_finite(batch, logits);
+  for (size_t w = 0; w < windows.size(); ++w) {
+    const WindowToPredict& one = windows[w];
+    scatter(batch, logits, static_cast<int32_t>(w), one.features->windows()[one.window],
+            *one.logits);
+  }
 }
 
 }  // namespace spanforge

@@ -3,6 +3,7 @@
 // the FeatureSet's layout. Results do not depend on batch composition beyond rounding.
 
 #include <functional>
+#include <span>
 
 #include "spanforge/features/logits.h"
 #include "spanforge/model/predictor.h"
@@ -25,5 +26,16 @@ struct Predictions {
 // the window whose logits are NaN or Inf.
 Predictions predict_all(const Predictor& model, const FeatureSet& features,
                         const PredictOptions& options, Workspace* workspace = nullptr);
+
+// A window of a FeatureSet, and where its logits go: into a set of the same layout.
+struct WindowToPredict {
+  const FeatureSet* features;
+  int32_t window;
+  LogitSet* logits;
+};
+
+// One forward pass over windows of any number of feature sets. Errors: as predict_all's.
+void predict_windows(const Predictor& model, std::span<const WindowToPredict> windows,
+                     Workspace& workspace);
 
 }  // namespace spanforge

@@ -1,6 +1,7 @@
 #include "spanforge/inference/pipeline.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 #include <span>
 #include <utility>
@@ -79,6 +80,17 @@ std::vector<AskAnswer> answers_of(const DecodedExample& decoded, int32_t top_k) 
   return answers;
 }
 
+// The same distribution that the candidates' scores are of.
+double probability_of_no_answer(const DecodedExample& decoded, DecoderKind decoder) {
+  if (decoder == DecoderKind::kRecipe) return 0;
+  for (const Candidate& candidate : decoded.candidates) {
+    if (candidate.text.empty()) return candidate.score;
+  }
+  double best = 0;
+  for (const Candidate& candidate : decoded.candidates) best = std::max(best, candidate.score);
+  return std::clamp(best * std::exp(std::min(decoded.null_odds, kNoSpanOdds)), 0.0, 1.0);
+}
+
 }  // namespace
 
 // Workspaces of calls that are over, for those to come: fresh memory would cost more to clear than
@@ -101,6 +113,33 @@ class Workspaces {
   std::mutex mutex_;
   std::vector<std::unique_ptr<Workspace>> idle_;
 };
+
+// Questions that have windows, and what their answers will be made of.
+struct Block {
+  std::vector<size_t> asked;  // the questions' places in the call
+  Dataset dataset;
+  std::optional<FeatureSet> features;  // nullopt: no question is left
+};
+
+struct PreparedQuestions::Impl {
+  Resolved resolved;
+  Block block;
+  LogitSet logits;
+  std::vector<AskResult> results;
+};
+
+PreparedQuestions::PreparedQuestions(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PreparedQuestions::~PreparedQuestions() = default;
+size_t PreparedQuestions::window_count() const {
+  return impl_->block.features ? impl_->block.features->size() : 0;
+}
+int32_t PreparedQuestions::window_length(size_t window) const {
+  return impl_->block.features->windows()[window].length;
+}
+int64_t PreparedQuestions::token_count() const {
+  return impl_->block.features ? impl_->block.features->token_count() : 0;
+}
+const std::vector<AskResult>& PreparedQuestions::results() const { return impl_->results; }
 
 struct Pipeline::Impl {
   std::unique_ptr<const Predictor> model;
@@ -126,37 +165,56 @@ struct Pipeline::Impl {
     return result;
   }
 
-  // Answers the questions of one block, and notes those that leave no room for their context.
-  void answer_block(const std::vector<QuestionContext>& questions, std::vector<size_t> block,
-                    const Resolved& resolved, const AskOptions& options, Workspace& workspace,
-                    std::vector<AskResult>& results) const {
-    Dataset dataset = make_dataset(questions, block);
+  // Makes the windows of the questions `asked`, and notes those that leave no room for their
+  // context.
+  Block make_block(const std::vector<QuestionContext>& questions, std::vector<size_t> asked,
+                   const WindowOptions& windows, std::vector<AskResult>& results) const {
+    Block block;
+    block.asked = std::move(asked);
+    if (block.asked.empty()) return block;
+    block.dataset = make_dataset(questions, block.asked);
     FeatureOptions feature_options;
-    feature_options.windows = resolved.windows;
+    feature_options.windows = windows;
     feature_options.with_labels = false;
-    std::optional<FeatureSet> features;
     try {
-      features = FeatureSet::build(dataset, tokenizer, feature_options);
+      block.features = FeatureSet::build(block.dataset, tokenizer, feature_options);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kBadData) throw;
-      for (const WindowFinding& one : check_windows(dataset, tokenizer, resolved.windows)) {
-        const size_t i = block[one.example];
+      for (const WindowFinding& one : check_windows(block.dataset, tokenizer, windows)) {
+        const size_t i = block.asked[one.example];
         results[i].error = Error(ErrorCode::kUsage, place_of(questions[i], i), one.reason);
       }
-      const size_t asked = block.size();
-      std::erase_if(block, [&](size_t i) { return results[i].error.has_value(); });
-      if (block.size() == asked) throw;
-      if (block.empty()) return;
-      dataset = make_dataset(questions, block);
-      features = FeatureSet::build(dataset, tokenizer, feature_options);
+      const size_t count = block.asked.size();
+      std::erase_if(block.asked, [&](size_t i) { return results[i].error.has_value(); });
+      if (block.asked.size() == count) throw;
+      if (block.asked.empty()) return block;
+      block.dataset = make_dataset(questions, block.asked);
+      block.features = FeatureSet::build(block.dataset, tokenizer, feature_options);
     }
+    return block;
+  }
+
+  static void decode_block(const Block& block, const LogitSet& logits,
+                           const DecoderOptions& decoder, std::vector<AskResult>& results) {
+    const auto decoded = decode_all(block.dataset, *block.features, logits, decoder);
+    for (size_t i = 0; i < block.asked.size(); ++i) {
+      AskResult& result = results[block.asked[i]];
+      result.answers = answers_of(decoded[i], decoder.top_k);
+      result.no_answer = probability_of_no_answer(decoded[i], decoder.kind);
+      const auto [first, end] = block.features->windows_of(i);
+      result.windows = end - first;
+    }
+  }
+
+  void answer_block(const std::vector<QuestionContext>& questions, std::vector<size_t> asked,
+                    const Resolved& resolved, const AskOptions& options, Workspace& workspace,
+                    std::vector<AskResult>& results) const {
+    const Block block = make_block(questions, std::move(asked), resolved.windows, results);
+    if (!block.features) return;
     PredictOptions predict;
     predict.batch_size = options.batch_size;
-    const Predictions predictions = predict_all(*model, *features, predict, &workspace);
-    const auto decoded = decode_all(dataset, *features, predictions.logits, resolved.decoder);
-    for (size_t i = 0; i < block.size(); ++i) {
-      results[block[i]].answers = answers_of(decoded[i], options.top_k);
-    }
+    const Predictions predictions = predict_all(*model, *block.features, predict, &workspace);
+    decode_block(block, predictions.logits, resolved.decoder, results);
   }
 
   // stop_at_error: the first question that cannot be answered is thrown.
@@ -220,6 +278,50 @@ std::vector<std::vector<AskAnswer>> Pipeline::answer(const std::vector<QuestionC
 std::vector<AskResult> Pipeline::answer_each(const std::vector<QuestionContext>& questions,
                                              const AskOptions& options) const {
   return impl_->answer(questions, options, false);
+}
+
+std::unique_ptr<PreparedQuestions> Pipeline::prepare(const std::vector<QuestionContext>& questions,
+                                                     const AskOptions& options) const {
+  auto made = std::make_unique<PreparedQuestions::Impl>();
+  made->resolved = impl_->resolve(options);
+  made->results.resize(questions.size());
+  std::vector<size_t> sound;
+  for (size_t i = 0; i < questions.size(); ++i) {
+    made->results[i].error = text_fault(questions[i], i);
+    if (!made->results[i].error) sound.push_back(i);
+  }
+  made->block =
+      impl_->make_block(questions, std::move(sound), made->resolved.windows, made->results);
+  if (made->block.features) {
+    made->logits.start.resize(static_cast<size_t>(made->block.features->token_count()));
+    made->logits.end.resize(made->logits.start.size());
+  }
+  return std::unique_ptr<PreparedQuestions>(new PreparedQuestions(std::move(made)));
+}
+
+void Pipeline::compute(std::span<const PreparedWindow> windows) const {
+  std::vector<WindowToPredict> batch;
+  batch.reserve(windows.size());
+  for (const PreparedWindow& one : windows) {
+    PreparedQuestions::Impl& questions = *one.questions->impl_;
+    batch.push_back(
+        {&*questions.block.features, static_cast<int32_t>(one.window), &questions.logits});
+  }
+  std::unique_ptr<Workspace> workspace = impl_->workspaces.take();
+  predict_windows(*impl_->model, batch, *workspace);
+  impl_->workspaces.give_back(std::move(workspace));
+}
+
+std::vector<AskResult> Pipeline::finish(PreparedQuestions& questions) const {
+  PreparedQuestions::Impl& made = *questions.impl_;
+  if (made.block.features) {
+    Impl::decode_block(made.block, made.logits, made.resolved.decoder, made.results);
+  }
+  return std::move(made.results);
+}
+
+const char* Pipeline::decoder(const AskOptions& options) const {
+  return decoder_name(impl_->resolve(options).decoder.kind);
 }
 
 }  // namespace spanforge

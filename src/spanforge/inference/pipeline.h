@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,30 @@ struct AskAnswer {
 struct AskResult {
   std::vector<AskAnswer> answers;
   std::optional<Error> error;
+  double no_answer = 0;  // probability that the context has none; 0 where the decoder knows no null
+  int32_t windows = 0;   // that the question was asked in
+};
+
+// The questions of one call as windows, whose logits are computed in any order, and together with
+// windows of other calls: what a server makes batches of. A Pipeline makes it and must outlive it.
+class PreparedQuestions {
+ public:
+  ~PreparedQuestions();
+  size_t window_count() const;
+  int32_t window_length(size_t window) const;  // tokens
+  int64_t token_count() const;
+  const std::vector<AskResult>& results() const;  // the errors of questions without windows
+
+ private:
+  friend class Pipeline;
+  struct Impl;
+  explicit PreparedQuestions(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+struct PreparedWindow {
+  PreparedQuestions* questions;
+  size_t window;
 };
 
 class Pipeline {
@@ -74,6 +99,15 @@ class Pipeline {
   // answered. What concerns no question is still thrown.
   std::vector<AskResult> answer_each(const std::vector<QuestionContext>& questions,
                                      const AskOptions& options = {}) const;
+
+  // answer_each() in three steps. Memory: some 30 bytes a token of the windows. Concurrent, but for
+  // calls about the same PreparedQuestions.
+  std::unique_ptr<PreparedQuestions> prepare(const std::vector<QuestionContext>& questions,
+                                             const AskOptions& options = {}) const;
+  void compute(std::span<const PreparedWindow> windows) const;  // one forward pass
+  // REQUIRES: all windows have been computed.
+  std::vector<AskResult> finish(PreparedQuestions& questions) const;
+  const char* decoder(const AskOptions& options = {}) const;  // the name of the one that is used
 
  private:
   struct Impl;
