@@ -11,6 +11,8 @@ find_package(CURL REQUIRED)
 spanforge_version(libcurl "${CURL_VERSION_STRING}" 7.80 9)
 find_package(ICU REQUIRED COMPONENTS uc i18n)
 spanforge_version(ICU "${ICU_VERSION}" 70 "")  # one major version a year, none of which broke a call
+find_package(Boost REQUIRED)  # headers alone
+spanforge_version(Boost "${Boost_VERSION_STRING}" 1.74 2)
 find_package(fmt REQUIRED)
 spanforge_version(fmt "${fmt_VERSION}" 8 13)
 

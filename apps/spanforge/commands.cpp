@@ -39,6 +39,11 @@ constexpr Command kCommands[] = {
      "spanforge ask --model run/trained --input questions.jsonl --json --top-k 3\n"
      "cat questions.jsonl | spanforge ask --model run/trained --input - --json --on-bad-row skip",
      run_ask, true},
+    {"serve", "answer questions over HTTP, until SIGTERM",
+     "--model DIR|ID | --model NAME=DIR|ID ... [--host 127.0.0.1] [--port 8080] [--token-file F]",
+     "spanforge serve --model run/trained\n"
+     "spanforge serve --model news=run/trained --model legal=run2/trained --port 9000",
+     run_serve, true},
     {"data show", "print splits: features, number of rows, rows",
      "[--train F] [--validation F] [FILE ...] [--rows N] [--json]",
      "spanforge data show --train train.json --validation validation.json", run_data_show},

@@ -14,6 +14,7 @@ LIBRARIES = {
     "oneDNN": ("dnnl", "libdnnl-dev"),
     "Highway": ("hwy/", "libhwy-dev"),
     "ICU": ("unicode/", "libicu-dev"),
+    "Boost": ("boost/", "libboost-dev"),
     "fmt": ("fmt/", "libfmt-dev"),
     "toml++": ("toml++/", "libtomlplusplus-dev"),
     "protozero": ("protozero/", "libprotozero-dev"),

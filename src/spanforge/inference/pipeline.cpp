@@ -13,6 +13,7 @@
 #include "spanforge/base/utf8.h"
 #include "spanforge/evaluation/predict.h"
 #include "spanforge/features/window_check.h"
+#include "spanforge/features/window_plan.h"
 #include "spanforge/model/answering_model.h"
 
 namespace spanforge {
@@ -278,6 +279,37 @@ std::vector<std::vector<AskAnswer>> Pipeline::answer(const std::vector<QuestionC
 std::vector<AskResult> Pipeline::answer_each(const std::vector<QuestionContext>& questions,
                                              const AskOptions& options) const {
   return impl_->answer(questions, options, false);
+}
+
+int64_t Pipeline::count_window_tokens(const std::vector<QuestionContext>& questions,
+                                      const AskOptions& options) const {
+  const WindowOptions windows = impl_->resolve(options).windows;
+  const int32_t special = impl_->tokenizer.special_token_count(true);
+  TextIndex known;
+  std::vector<std::string_view> contexts;
+  std::vector<int32_t> sizes;
+  TokenBuffer tokens;
+  int64_t total = 0;
+  for (const QuestionContext& asked : questions) {
+    const auto [at, is_new] =
+        known.insert(asked.context, contexts.size(), [&](size_t i) { return contexts[i]; });
+    if (is_new) {
+      contexts.push_back(asked.context);
+      impl_->tokenizer.tokenize(asked.context, tokens);
+      sizes.push_back(static_cast<int32_t>(tokens.size()));
+    }
+    impl_->tokenizer.tokenize(asked.question, tokens);
+    const int32_t fixed = special + static_cast<int32_t>(tokens.size());
+    const int32_t room = windows.max_seq_length - fixed;
+    if (!leaves_room(room, sizes[at], windows)) continue;
+    int64_t count = 1;
+    if (sizes[at] > room) {
+      const int32_t step = room - windows.window_overlap;
+      count += (sizes[at] - room + step - 1) / step;
+    }
+    total += count * fixed + sizes[at] + (count - 1) * windows.window_overlap;
+  }
+  return total;
 }
 
 std::unique_ptr<PreparedQuestions> Pipeline::prepare(const std::vector<QuestionContext>& questions,

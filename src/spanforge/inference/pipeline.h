@@ -100,6 +100,10 @@ class Pipeline {
   std::vector<AskResult> answer_each(const std::vector<QuestionContext>& questions,
                                      const AskOptions& options = {}) const;
 
+  // Tokens of all the windows that prepare() would make, without making them; a question without
+  // room for its context has none.
+  int64_t count_window_tokens(const std::vector<QuestionContext>& questions,
+                              const AskOptions& options = {}) const;
   // answer_each() in three steps. Memory: some 30 bytes a token of the windows. Concurrent, but for
   // calls about the same PreparedQuestions.
   std::unique_ptr<PreparedQuestions> prepare(const std::vector<QuestionContext>& questions,

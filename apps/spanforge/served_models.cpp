@@ -1,0 +1,83 @@
+#include "served_models.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "common.h"
+#include "load_model.h"
+#include "spanforge/base/error.h"
+#include "spanforge/base/hash.h"
+#include "spanforge/formats/other_weights.h"
+#include "spanforge/io/file.h"
+
+namespace spanforge::app {
+namespace {
+
+// Of names and contents of a directory's files, as far as it has files of its own.
+void add_files(const fs::path& directory, Sha256& sum) {
+  std::set<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.is_regular_file()) files.insert(entry.path());
+  }
+  for (const fs::path& file : files) {
+    const MappedFile mapped(file);
+    sum.update(fmt::format("{} {}\n", file.filename().string(), mapped.bytes().size()));
+    sum.update(mapped.bytes());
+  }
+}
+
+std::string version_of(const ModelDirectory& directory) {
+  Sha256 sum;
+  add_files(directory.path, sum);
+  if (directory.is_adapter()) add_files(directory.base, sum);
+  return sum.hex().substr(0, 8);
+}
+
+}  // namespace
+
+std::vector<ModelToServe> parse_models(const std::vector<std::string>& words) {
+  std::vector<ModelToServe> models;
+  for (const std::string& word : words) {
+    ModelToServe model{"", word};
+    const size_t equals = word.find('=');
+    // A directory may have the sign in its name; then it is no name before one.
+    if (equals != std::string::npos && equals > 0 && !fs::exists(word)) {
+      model = {word.substr(0, equals), word.substr(equals + 1)};
+    } else {
+      fs::path path = fs::path(word).lexically_normal();
+      if (!path.has_filename()) path = path.parent_path();
+      model.name = path.filename().string();
+      if (model.name == "." || model.name == "..") model.name = fs::canonical(word).filename();
+    }
+    const bool taken = std::any_of(models.begin(), models.end(), [&](const ModelToServe& other) {
+      return other.name == model.name;
+    });
+    if (taken) {
+      throw Error(ErrorCode::kUsage, "--model",
+                  fmt::format("two models are named \"{}\"; name them: --model NAME=DIR",
+                              quote_for_message(model.name)));
+    }
+    if (model.name.empty() || model.source.empty()) {
+      throw Error(ErrorCode::kUsage, "--model", "must be DIR or NAME=DIR");
+    }
+    models.push_back(std::move(model));
+  }
+  return models;
+}
+
+serve::ModelPtr load_served_model(const ModelToServe& model, const std::string& bf16, bool verify) {
+  const ModelDirectory directory = resolve_model(model.source);
+  refuse_other_weights(directory.base);
+  if (verify) verify_model(directory);
+  LoadReport report;
+  Pipeline pipeline = Pipeline::from_directory(directory, resolve_precision(bf16), &report);
+  note_loaded(directory, report);
+  pipeline.answer({{"Is it warm?", "It is warm.", ""}});
+  return std::make_shared<const serve::ServedModel>(
+      serve::ServedModel{model.name, version_of(directory), std::move(pipeline)});
+}
+
+}  // namespace spanforge::app
