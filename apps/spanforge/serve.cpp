@@ -123,6 +123,11 @@ int run_serve(const Arguments& arguments) {
   table.require("model");
   o.limits.answer_time = milliseconds(o.answer_seconds);
   o.limits.drain_time = milliseconds(o.drain_seconds);
+  if (o.limits.request_tokens > o.limits.queue_tokens) {
+    throw Error(ErrorCode::kUsage, "--max-request-tokens",
+                fmt::format("is {}, more than --max-queue-tokens {} lets wait",
+                            o.limits.request_tokens, o.limits.queue_tokens));
+  }
   const serve::Access access = make_access(o);
   const std::vector<ModelToServe> sources = parse_models(o.models);
   ServeSignals signals;

@@ -295,9 +295,11 @@ int64_t Pipeline::count_window_tokens(const std::vector<QuestionContext>& questi
         known.insert(asked.context, contexts.size(), [&](size_t i) { return contexts[i]; });
     if (is_new) {
       contexts.push_back(asked.context);
+      tokens.clear();
       impl_->tokenizer.tokenize(asked.context, tokens);
       sizes.push_back(static_cast<int32_t>(tokens.size()));
     }
+    tokens.clear();
     impl_->tokenizer.tokenize(asked.question, tokens);
     const int32_t fixed = special + static_cast<int32_t>(tokens.size());
     const int32_t room = windows.max_seq_length - fixed;

@@ -1,5 +1,6 @@
 #include "spanforge/serve/framing.h"
 
+#include <limits>
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
@@ -20,7 +21,8 @@ RequestReader::~RequestReader() = default;
 void RequestReader::next() {
   parser_ = std::make_unique<Parser>();
   parser_->beast.header_limit(static_cast<uint32_t>(limits_.header_bytes));
-  parser_->beast.body_limit(limits_.body_bytes);
+  // check_head() knows of a stated length that is too long; none is less than any length here.
+  parser_->beast.body_limit(std::numeric_limits<uint64_t>::max());
   head_ = {};
   framing_ = {};
   wire_bytes_ = 0;
@@ -67,6 +69,7 @@ RequestReader::State RequestReader::read_head() {
   FramingOrRefusal checked = check_head(head_, limits_);
   if (checked.refusal) return refuse(std::move(*checked.refusal));
   framing_ = std::move(checked.framing);
+  parser.body_limit(limits_.body_bytes);
   head_ready_ = true;
   return State::kHead;
 }
