@@ -28,6 +28,7 @@ struct ServeOptions {
   bool verify = false, insecure = false;
   serve::Limits limits;
   double answer_seconds = 30, drain_seconds = 30;
+  double header_seconds = 10, body_seconds = 30, idle_seconds = 60;
 };
 
 void declare(OptionTable& table, ServeOptions& o) {
@@ -54,6 +55,10 @@ void declare(OptionTable& table, ServeOptions& o) {
   table({"max_body_bytes", "bytes of a request's body", "> 0"}, o.limits.body_bytes);
   table({"max_connections", "connections at once", "> 0"}, o.limits.connections);
   table({"timeout", "seconds for an answer; a request may ask for less", "> 0"}, o.answer_seconds);
+  table({"header_timeout", "seconds for a request's header to come in", "> 0"}, o.header_seconds);
+  table({"body_timeout", "seconds for a request's body to come in", "> 0"}, o.body_seconds);
+  table({"idle_timeout", "seconds that a connection may wait for its next request", "> 0"},
+        o.idle_seconds);
   table({"drain_delay", "seconds after SIGTERM during which new connections are taken", ">= 0"},
         o.drain_delay);
   table({"drain_timeout", "seconds after that for requests to be finished", "> 0"},
@@ -123,6 +128,9 @@ int run_serve(const Arguments& arguments) {
   table.require("model");
   o.limits.answer_time = milliseconds(o.answer_seconds);
   o.limits.drain_time = milliseconds(o.drain_seconds);
+  o.limits.header_time = milliseconds(o.header_seconds);
+  o.limits.body_time = milliseconds(o.body_seconds);
+  o.limits.idle_time = milliseconds(o.idle_seconds);
   if (o.limits.request_tokens > o.limits.queue_tokens) {
     throw Error(ErrorCode::kUsage, "--max-request-tokens",
                 fmt::format("is {}, more than --max-queue-tokens {} lets wait",

@@ -1,5 +1,6 @@
 #include "spanforge/serve/framing.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -79,11 +80,17 @@ RequestReader::State RequestReader::read_body() {
   size_t at = 0;
   while (!parser.is_done() && at < bytes_.size()) {
     boost::system::error_code error;
-    const size_t used =
-        parser.put(boost::asio::buffer(bytes_.data() + at, bytes_.size() - at), error);
+    // No more than a header's limit at once: what the parser cannot use of that is a chunk's header
+    // or a trailer that is too long, however the bytes came.
+    const size_t given = std::min(bytes_.size() - at, limits_.header_bytes);
+    const size_t used = parser.put(boost::asio::buffer(bytes_.data() + at, given), error);
     at += used;
     wire_bytes_ += used;
-    if (error == http::error::need_more) break;
+    if (error == http::error::need_more && used == 0) {
+      if (given < limits_.header_bytes) break;
+      return refuse(Refusal::bad_message("a chunk's header or the trailer is too long"));
+    }
+    if (error == http::error::need_more) continue;
     if (error == http::error::body_limit) {
       return refuse({413,
                      "limit",
@@ -106,11 +113,7 @@ RequestReader::State RequestReader::read_body() {
     }
   }
   bytes_.erase(0, at);
-  if (parser.is_done()) return State::kDone;
-  if (bytes_.size() > limits_.header_bytes) {
-    return refuse(Refusal::bad_message("a chunk's header or the trailer is too long"));
-  }
-  return State::kNeedMore;
+  return parser.is_done() ? State::kDone : State::kNeedMore;
 }
 
 }  // namespace spanforge::serve
