@@ -172,7 +172,7 @@ def run(context):
             bounds.append(roofline(context, case, case.name.split(",")[0]))
     columns = ["run", "program", "runs", "a step", "ratio", "whole process", "ratio", "peak memory", "exact/f1 of each run"]
     notes = ["Medians; a ratio is the median over rounds of the Trainer's time over spanforge's in the same round. Padding: dynamic "
-             "is to the batch's longest window, max to 384 tokens, as the usual script does. docs/measured.md says what is compared."]
+             "is to the batch's longest window, max to 384 tokens, as the usual script does. docs/measurements.md says what is compared."]
     tables = [Table("Training", columns, rows, notes)]
     if bounds:
         tables.append(Table("A training step beside the roofline", ["shape", "arithmetic", "best GEMM", "bytes", "bandwidth",
