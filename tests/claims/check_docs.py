@@ -26,7 +26,7 @@ Tests = collections.namedtuple("Tests", "names labels")
 
 
 def documents(root):
-    found = [*root.glob("*.md"), *root.glob("docs/*.md"), *root.glob("data/*/*.md"), *root.glob("tests/**/*.md")]
+    found = [*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("data/*/*.md"), *root.glob("tests/**/*.md")]
     return {file.relative_to(root): file.read_text(encoding="utf-8") for file in sorted(found)}
 
 
@@ -186,7 +186,7 @@ def problems(root, tests):
     for folder in FOLDERS:
         for file in (root / folder).rglob("*"):
             if file.suffix in (".h", ".cpp", ".py", ".sh", ".txt", ".cmake") and file.is_file() and file.name != "check_docs.py":
-                for page in re.findall(r"(?<![\w/])docs/[\w.]+\.md", file.read_text(encoding="utf-8", errors="replace")):
+                for page in re.findall(r"(?<![\w/])docs/[\w./-]+\.md", file.read_text(encoding="utf-8", errors="replace")):
                     if not (root / page).exists():
                         yield f"{file.relative_to(root)}: there is no {page}"
 
