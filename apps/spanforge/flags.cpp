@@ -13,9 +13,8 @@ constexpr std::string_view kNamedOthers[] = {"max_drop", "predictions_dir"};
 bool is_named(std::string_view name) {
   bool found = std::ranges::find(kNamedOthers, name) != std::end(kNamedOthers);
   const TrainingArguments options;
-  visit_training_arguments(options, [&](const OptionInfo& info, const auto&) {
-    found = found || info.name == name;
-  });
+  visit_training_arguments(
+      options, [&](const OptionInfo& info, const auto&) { found = found || info.name == name; });
   return found;
 }
 

@@ -24,7 +24,8 @@ class ByteLevelSubject {
     const auto files = testing::roberta_files("{}");
     const Json vocab = parse_json(files.at("vocab.json"), "v", ErrorCode::kInternal);
     Vocabulary vocabulary;
-    for (const auto& [token, id] : vocab.items()) vocabulary.add(token, id.get<int64_t>(), "test");
+    for (const auto& [token, id] : vocab.items())
+      vocabulary.add(token, id.get<int64_t>(), ErrorPlace{.file = "test"});
     std::vector<Bpe::Pair> merges;
     const std::string& text = files.at("merges.txt");
     for (size_t at = text.find('\n') + 1; at < text.size();) {
@@ -39,7 +40,8 @@ class ByteLevelSubject {
         append_utf8(byte_level_char(static_cast<unsigned char>(byte)), right);
         if (!left.empty()) merges.emplace_back(left, right);
         left += right;
-        if (!vocabulary.find(left)) vocabulary.add(left, vocabulary.id_limit(), "test");
+        if (!vocabulary.find(left))
+          vocabulary.add(left, vocabulary.id_limit(), ErrorPlace{.file = "test"});
       }
     }
     ByteLevelOptions bytes;
