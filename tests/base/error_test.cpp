@@ -26,13 +26,13 @@ TEST(Error, EveryCodeHasAnExitStatusAndAName) {
 }
 
 TEST(Error, IsAlwaysOneLine) {
-  const Error error(ErrorCode::kBadData, "a\nb.json", "went\r\nwrong\t\x1b[31m");
+  const Error error(ErrorCode::kBadData, {.file = "a\nb.json"}, "went\r\nwrong\t\x1b[31m");
   EXPECT_STREQ(error.what(), "a\\nb.json: went\\r\\nwrong\\t\\x1b[31m");
   EXPECT_EQ(error.file(), "a\nb.json");
   // Line ends of Unicode too, and bytes that are no UTF-8.
-  const Error wide(ErrorCode::kBadData, "f", "a\u0085b\u2028c\u2029d\u2026");
+  const Error wide(ErrorCode::kBadData, {.file = "f"}, "a\u0085b\u2028c\u2029d\u2026");
   EXPECT_STREQ(wide.what(), "f: a\\u0085b\\u2028c\\u2029d\u2026");
-  const Error bytes(ErrorCode::kBadData, "f", "\xff\xc3\xa9\xc3\xe2\x80");
+  const Error bytes(ErrorCode::kBadData, {.file = "f"}, "\xff\xc3\xa9\xc3\xe2\x80");
   EXPECT_STREQ(bytes.what(), "f: \\xff\u00e9\\xc3\\xe2\\x80");
 }
 

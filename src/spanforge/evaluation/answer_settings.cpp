@@ -109,7 +109,7 @@ std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& 
     try {
       settings.decoder = parse_decoder_kind(name);
     } catch (const Error& error) {
-      view.fail("decoder: " + error.reason());
+      decoder->fail(error.reason());
     }
   }
   read(view, "max_seq_length", 8, settings.windows.max_seq_length);
