@@ -50,7 +50,7 @@ TEST_F(LoadDataset, ReadsNestedFormWithKeysInAnyOrder) {
   EXPECT_EQ(set.examples[2].id, "7");
   EXPECT_EQ(set.examples[2].title, "Two");
   EXPECT_EQ(set.context_of(set.examples[2]), "Ann sings.");
-  EXPECT_EQ(set.place_of(set.examples[2]),
+  EXPECT_EQ(set.place_of(set.examples[2]).text(),
             file_.string() + ": data[1].paragraphs[0].qas[0] (id 7)");
 }
 

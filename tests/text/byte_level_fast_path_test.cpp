@@ -47,7 +47,8 @@ class ByteLevelSubject {
     ByteLevelOptions bytes;
     bytes.add_prefix_space = add_prefix_space;
     impl_.pre_tokenizer = std::make_unique<ByteLevelPreTokenizer>(bytes);
-    impl_.model = std::make_unique<Bpe>(std::move(vocabulary), options, merges, "test");
+    impl_.model =
+        std::make_unique<Bpe>(std::move(vocabulary), options, merges, ErrorPlace{.file = "test"});
     AddedToken mask;
     mask.content = "<mask>";
     mask.lstrip = true;
