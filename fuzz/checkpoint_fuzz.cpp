@@ -89,7 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       use_state(directory, model, kind.optim);
     }
   } catch (const Error& error) {
-    fuzz::require(error.code() != ErrorCode::kInternal && !error.place().empty());
+    fuzz::require(error.code() != ErrorCode::kInternal && !error.place().text().empty());
   }
   files.restore(name);
   return 0;

@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "flags.h"
 #include "load_model.h"
 #include "output.h"
 #include "questions.h"
@@ -64,8 +65,8 @@ std::vector<std::vector<AskAnswer>> ask(const AskCommandOptions& o, const Pipeli
   try {
     return pipeline.answer(texts, o.ask);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kUsage || error.place().starts_with("--")) throw;
-    throw Error(ErrorCode::kUsage, fmt::format("--question: {}", error.place()), error.reason());
+    if (error.code() != ErrorCode::kUsage || !error.parameter().empty()) throw;
+    throw error.with_place({.where = error.where(), .parameter = "question"});
   }
 }
 
@@ -79,7 +80,7 @@ void answer_all(const AskCommandOptions& o, const Pipeline& pipeline,
 // In the place of a bad row's answer. An unknown id is null.
 void print_row_error(const AskCommandOptions& o, const Asked& asked, const Error& error) {
   const std::string id = asked.id.value_or("null");
-  const Json said = {{"error", error.what()}};
+  const Json said = {{"error", with_flags(error).what()}};
   std::string row = dump_python_json(said, {.ensure_ascii = false});
   row.replace(0, 1, fmt::format("{{\"id\": {}, ", id));
   if (!o.json && !asked.text.question.empty()) print(asked.text.question + "\n");
@@ -114,10 +115,10 @@ std::vector<AskResult> answer_rows(const AskCommandOptions& o, const Pipeline& p
     if (rows[i].error) continue;
     results[i] = std::move(answered[next++]);
     if (!results[i].error) continue;
-    std::string place = fmt::format("{}: line {}", reader.name(), rows[i].line);
-    const std::string& id = rows[i].asked.text.id;
-    if (!id.empty()) place += fmt::format(" (id {})", quote_for_message(id));
-    rows[i].error = Error(ErrorCode::kBadData, place, results[i].error->reason());
+    const std::string line = fmt::format("line {}", rows[i].line);
+    rows[i].error =
+        Error(ErrorCode::kBadData, row_place(reader.name(), line, rows[i].asked.text.id),
+              results[i].error->reason());
   }
   return results;
 }
@@ -164,7 +165,7 @@ void prompt(const AskCommandOptions& o, const Pipeline& pipeline, const std::str
       flush_output();
     } catch (const Error& error) {
       if (!stdin_is_terminal() || error.code() == ErrorCode::kIo) throw;
-      note(error.what());  // a person can ask again
+      note(with_flags(error).what());  // a person can ask again
     }
   }
 }
@@ -212,11 +213,12 @@ int run_ask(const Arguments& arguments) {
   table.exclude("context", "context_file");
   for (const char* other : {"context", "context_file", "question"}) table.exclude("input", other);
   if (o.input.empty() && !table.given("context") && !table.given("context_file")) {
-    throw Error(ErrorCode::kUsage, "--context", "is required (or --context-file, or --input)");
+    throw Error(ErrorCode::kUsage, {.parameter = "context"},
+                "is required (or --context-file, or --input)");
   }
   table.need("on_bad_row", "input");
   if (o.questions.empty() && is_standard_input(o.context_file)) {
-    throw Error(ErrorCode::kUsage, "--context-file",
+    throw Error(ErrorCode::kUsage, {.parameter = "context_file"},
                 "is standard input, from which the questions would come too; give --question");
   }
   if (o.decoder) o.ask.decoder = parse_decoder_kind(*o.decoder);
@@ -229,9 +231,10 @@ int run_ask(const Arguments& arguments) {
   std::string context = o.context;
   if (!o.context_file.empty()) context = read_input(o.context_file);
   if (const auto at = find_invalid_utf8(context)) {
-    throw Error(ErrorCode::kBadData,
-                o.context_file.empty() ? "--context" : input_name(o.context_file).string(),
-                fmt::format("is not UTF-8 at byte {}", *at));
+    const ErrorPlace place = o.context_file.empty()
+                                 ? ErrorPlace{.parameter = "context"}
+                                 : ErrorPlace{.file = input_name(o.context_file).string()};
+    throw Error(ErrorCode::kBadData, place, fmt::format("is not UTF-8 at byte {}", *at));
   }
   std::vector<Asked> questions;
   for (const std::string& question : o.questions) {

@@ -28,7 +28,8 @@ int run_data_convert(const Arguments& arguments) {
   table.require("output");
   const DataForm kind = parse_data_form(form);
   const fs::path file(output);
-  if (!file.has_filename()) throw Error(ErrorCode::kUsage, "--output", "must name a file");
+  if (!file.has_filename())
+    throw Error(ErrorCode::kUsage, {.parameter = "output"}, "must name a file");
   check_output(file, files[0], overwrite);
   const Dataset dataset = input.load(files[0]);
   FileGroup group(file.has_parent_path() ? file.parent_path() : fs::path("."));

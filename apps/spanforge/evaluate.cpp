@@ -172,7 +172,7 @@ void evaluate_model(const EvaluateOptions& o) {
   require_scorable(dataset, true);
   if (dataset.blind && o.predictions_dir.empty()) {
     throw Error(
-        ErrorCode::kUsage, "--predictions-dir",
+        ErrorCode::kUsage, {.parameter = "predictions_dir"},
         fmt::format("is needed: {} has no references to score, so there are predictions only",
                     o.data));
   }
@@ -238,7 +238,7 @@ int run_evaluate(const Arguments& arguments) {
   if (!table.parse(arguments)) return 0;
   table.require("data");
   if (o.model.empty() == o.predictions.empty()) {
-    throw Error(ErrorCode::kUsage, "--model", "give either --model or --predictions");
+    throw Error(ErrorCode::kUsage, {.parameter = "model"}, "give either --model or --predictions");
   }
   refuse_idle_options(table);
   if (o.decoder) o.given.decoder = parse_decoder_kind(*o.decoder);

@@ -89,7 +89,7 @@ ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size, int32
   config.hidden_act = o.hidden_act;
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = o.dropout;
   config.embedding_dropout_prob = o.dropout;
-  config.check(ErrorCode::kUsage, "model new");
+  config.check(ErrorCode::kUsage, {.where = "model new"});
   return config;
 }
 

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "flags.h"
 #include "option_value.h"
 #include "spanforge/base/options.h"
 
@@ -121,7 +122,7 @@ class OptionTable {
   };
   SplitWords split(const std::vector<std::string>& words);
   bool is_known_option(const std::string& word);
-  void assign(OptionRow& row, const std::string& value, const std::string& place);
+  void assign(OptionRow& row, const std::string& value, const ErrorPlace& place);
   void take_positionals(const Arguments& arguments, std::vector<std::string> words);
 
   std::vector<OptionRow> rows_;
@@ -139,10 +140,10 @@ struct ConfigEntry {
   std::string key;
   std::vector<std::string> values;
   uint32_t line = 0;
+  ErrorPlace place(const std::string& file) const;  // "FILE:3: max_steps"
 };
 std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& file);
 
-std::string flag_of(std::string_view snake_name);  // "max_steps" -> "--max-steps"
 // The candidate with the fewest edits to `name`, when that is few; nullopt otherwise.
 std::optional<std::string> nearest_name(std::string_view name,
                                         const std::vector<std::string>& candidates);

@@ -53,7 +53,7 @@ void at_line(const std::string& file, size_t number, Body&& body) {
   try {
     body();
   } catch (const Error& error) {
-    throw Error(error.code(), fmt::format("{}: line {}", file, number), error.reason());
+    throw error.with_place({.file = file, .where = fmt::format("line {}", number)});
   }
 }
 
@@ -104,7 +104,7 @@ void decode_ids(const std::string& text, const Tokenizer& tokenizer, bool json) 
     const std::string word = text.substr(start, end - start);
     if (!word.empty()) {
       if (!read_value(word, id))
-        throw Error(ErrorCode::kUsage, "TEXT", "'" + word + "' is not a token id");
+        throw Error(ErrorCode::kUsage, {.where = "TEXT"}, "'" + word + "' is not a token id");
       ids.push_back(id);
     }
     start = end + 1;
@@ -139,9 +139,10 @@ int run_tokenize(const Arguments& arguments) {
   table.exclude("input", "pair");
   table.exclude("input", "decode");
   if (texts.empty() == o.input.empty()) {
-    throw Error(ErrorCode::kUsage, "TEXT", "give either one text or --input FILE");
+    throw Error(ErrorCode::kUsage, {.where = "TEXT"}, "give either one text or --input FILE");
   }
-  if (o.count && o.input.empty()) throw Error(ErrorCode::kUsage, "--count", "needs --input FILE");
+  if (o.count && o.input.empty())
+    throw Error(ErrorCode::kUsage, {.parameter = "count"}, "needs --input FILE");
   start_threads(o.threads);
   const Tokenizer tokenizer = Tokenizer::from_directory(resolve_model(o.model).tokenizer());
   if (tokenizer.note()) note(*tokenizer.note());

@@ -148,7 +148,7 @@ TEST(Convert, KnowsTheNamesOfTheForms) {
   EXPECT_EQ(parse_data_form("squad"), DataForm::kNested);
   EXPECT_EQ(parse_data_form("csv"), DataForm::kCsv);
   EXPECT_EQ(parse_data_form("label-studio"), DataForm::kLabelStudio);
-  EXPECT_EQ(testing::expect_error(ErrorCode::kUsage, [] { parse_data_form("xlsx"); }).place(),
+  EXPECT_EQ(testing::expect_error(ErrorCode::kUsage, [] { parse_data_form("xlsx"); }).parameter(),
             "form");
 }
 

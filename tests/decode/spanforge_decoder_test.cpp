@@ -169,7 +169,7 @@ TEST(DecoderNames, ReadBack) {
     EXPECT_EQ(parse_decoder_kind(decoder_name(kind)), kind);
   }
   const Error error = testing::expect_error(ErrorCode::kUsage, [] { parse_decoder_kind("beam"); });
-  EXPECT_EQ(error.place(), "--decoder");
+  EXPECT_EQ(error.parameter(), "decoder");
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ TEST_F(AnswerSettingsTest, WrongValuesNameFileAndKey) {
     write(text);
     const Error error = testing::expect_error(ErrorCode::kBadModel,
                                               [&] { load_answer_settings(directory_.path()); });
-    EXPECT_NE(error.place().find(kAnswerSettingsFile), std::string::npos);
+    EXPECT_NE(error.file().find(kAnswerSettingsFile), std::string::npos);
     EXPECT_NE(error.reason().find(key), std::string::npos) << error.reason();
   }
 }
@@ -138,10 +138,10 @@ TEST_F(ChooseAnswerSettings, RefusesWindowsTheModelCannotHave) {
   const Error given = testing::expect_error(ErrorCode::kUsage, [&] {
     choose_answer_settings(stored_, {.max_seq_length = 65}, tokenizer_, 64);
   });
-  EXPECT_EQ(given.place(), "--max-seq-length");
+  EXPECT_EQ(given.parameter(), "max_seq_length");
   const Error stored = testing::expect_error(
       ErrorCode::kBadModel, [&] { choose_answer_settings(stored_, {}, tokenizer_, 64); });
-  EXPECT_EQ(stored.place(), kAnswerSettingsFile);
+  EXPECT_EQ(stored.place().text(), kAnswerSettingsFile);
 }
 
 TEST(LongestAnswer, CoversTheLabelsWithSomeToSpare) {

@@ -132,7 +132,7 @@ TEST(Pipeline, RefusesWhatCannotBeAskedNamingTheQuestion) {
     const Error error = testing::expect_error(ErrorCode::kUsage, [&] {
       pipeline.answer({{"who", "ben", "fine"}, asked}, options);
     });
-    EXPECT_NE(error.place().find("question 2 (id x)"), std::string::npos) << error.what();
+    EXPECT_NE(error.place().text().find("question 2 (id x)"), std::string::npos) << error.what();
     EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
   };
   refuse({"", "ben", "x"}, "question is empty");
@@ -181,21 +181,21 @@ TEST(Pipeline, AnswersTheOthersBesideQuestionsThatCannotBeAsked) {
 
 TEST(Pipeline, RefusesOptionsOutOfRange) {
   const Pipeline pipeline(make_model(), make_tokenizer());
-  const auto refuse = [&](AskOptions options, const std::string& place) {
+  const auto refuse = [&](AskOptions options, const std::string& parameter) {
     const Error error = testing::expect_error(ErrorCode::kUsage, [&] {
       pipeline.answer({{"who", "ben", ""}}, options);
     });
-    EXPECT_EQ(error.place(), place);
+    EXPECT_EQ(error.parameter(), parameter);
   };
   AskOptions options;
   options.top_k = 0;
-  refuse(options, "--top-k");
+  refuse(options, "top_k");
   options = {};
   options.max_seq_length = 65;
-  refuse(options, "--max-seq-length");
+  refuse(options, "max_seq_length");
   options = {};
   options.max_answer_length = 0;
-  refuse(options, "--max-answer-length");
+  refuse(options, "max_answer_length");
 }
 
 TEST(Pipeline, ContextWithoutAnyTokenHasNoAnswer) {

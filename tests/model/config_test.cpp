@@ -102,7 +102,7 @@ TEST(ModelConfig, RefusesWhatItCannotMeanNamingKeyAndFile) {
   for (const Row& row : rows) {
     SCOPED_TRACE(row.text);
     const Error error = expect_error(ErrorCode::kBadModel, [&] { parse(row.text); });
-    EXPECT_NE(error.place().find("c.json"), std::string::npos) << error.what();
+    EXPECT_NE(error.file().find("c.json"), std::string::npos) << error.what();
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.what();
   }
 }
@@ -223,7 +223,7 @@ TEST(ModelConfig, MissingFileIsAnIoErrorNamingIt) {
   testing::TemporaryDirectory directory;
   const Error error =
       expect_error(ErrorCode::kIo, [&] { ModelConfig::from_directory(directory.path()); });
-  EXPECT_NE(error.place().find("config.json"), std::string::npos);
+  EXPECT_NE(error.file().find("config.json"), std::string::npos);
 }
 
 TEST(ModelConfig, SavedTextKeepsForeignKeysAndStatesTheHead) {
@@ -278,13 +278,13 @@ TEST(ModelConfig, PresetsAreSoundAndUnknownOnesRefused) {
   for (const char* name : {"tiny", "small", "base", "large"}) {
     SCOPED_TRACE(name);
     const ModelConfig config = ModelConfig::like(name);
-    config.check(ErrorCode::kInternal, name);
+    config.check(ErrorCode::kInternal, {.where = name});
     EXPECT_GE(config.max_position_embeddings, 384);
     EXPECT_EQ(config.hidden_dropout_prob, 0.1);
   }
   EXPECT_EQ(ModelConfig::like("large").hidden_size, 1024);
   const ModelConfig modern = ModelConfig::like("large", "modernbert");
-  modern.check(ErrorCode::kInternal, "modernbert");
+  modern.check(ErrorCode::kInternal, {.where = "modernbert"});
   EXPECT_EQ(modern.num_hidden_layers, 28);
   EXPECT_EQ(modern.intermediate_size, 2624);
   EXPECT_EQ(modern.longest_input(), 8192) << "there is no table that would grow with it";
@@ -294,14 +294,14 @@ TEST(ModelConfig, PresetsAreSoundAndUnknownOnesRefused) {
 TEST(ModelConfig, CheckUsesTheCallersCodeAndPlace) {
   ModelConfig config;
   config.num_attention_heads = 7;
-  const Error error =
-      expect_error(ErrorCode::kUsage, [&] { config.check(ErrorCode::kUsage, "model new"); });
-  EXPECT_EQ(error.place(), "model new");
+  const Error error = expect_error(
+      ErrorCode::kUsage, [&] { config.check(ErrorCode::kUsage, {.where = "model new"}); });
+  EXPECT_EQ(error.place().text(), "model new");
   config = {};
   config.hidden_act = "swish";
-  const Error activation =
-      expect_error(ErrorCode::kUsage, [&] { config.check(ErrorCode::kUsage, "model new"); });
-  EXPECT_EQ(activation.place(), "model new");
+  const Error activation = expect_error(
+      ErrorCode::kUsage, [&] { config.check(ErrorCode::kUsage, {.where = "model new"}); });
+  EXPECT_EQ(activation.place().text(), "model new");
   EXPECT_NE(activation.reason().find("hidden_act"), std::string::npos);
 }
 

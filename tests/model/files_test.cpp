@@ -201,7 +201,7 @@ TEST(Load, RefusesWeightsOfAnotherFamilyAndOfSeveralModels) {
     write(directory.path(), model.config(), state);
     const Error error = expect_error(ErrorCode::kBadModel,
                                      [&] { QuestionAnsweringModel::load(directory.path(), 1); });
-    EXPECT_TRUE(error.place().ends_with("model.safetensors")) << error.what();
+    EXPECT_TRUE(error.file().ends_with("model.safetensors")) << error.what();
     EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
   }
   // Beside a model named as it should be, others are spare.
@@ -339,7 +339,7 @@ TEST(Load, NamesEveryUnsoundWeight) {
     write(directory.path(), model.config(), state);
     const Error error = expect_error(ErrorCode::kBadModel,
                                      [&] { QuestionAnsweringModel::load(directory.path(), 1); });
-    EXPECT_TRUE(error.place().ends_with("model.safetensors")) << error.what();
+    EXPECT_TRUE(error.file().ends_with("model.safetensors")) << error.what();
     for (const std::string& reason : row.reasons) {
       EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
     }
@@ -370,7 +370,7 @@ TEST(Load, FilesThatAreNotThereOrSomethingElse) {
     write_file_atomic(directory / "model.safetensors", text);
     const Error error = expect_error(ErrorCode::kBadModel,
                                      [&] { QuestionAnsweringModel::load(directory.path(), 1); });
-    EXPECT_TRUE(error.place().ends_with("model.safetensors")) << error.what();
+    EXPECT_TRUE(error.file().ends_with("model.safetensors")) << error.what();
   }
 }
 

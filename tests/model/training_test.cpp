@@ -380,13 +380,15 @@ TEST(Predict, RefusesIdsOutsideTheModel) {
     return testing::expect_error(ErrorCode::kBadModel,
                                  [&] { testing::predict(model, pack(windows)); });
   };
-  EXPECT_EQ(with([](auto& w) { w.input_ids[2] = 50; }).place(), "token id");
-  EXPECT_EQ(with([](auto& w) { w.input_ids[2] = -1; }).place(), "token id");
-  EXPECT_EQ(with([](auto& w) { w.token_type_ids[2] = 2; }).place(), "token type id");
+  EXPECT_EQ(with([](auto& w) { w.input_ids[2] = 50; }).place().text(), "token id");
+  EXPECT_EQ(with([](auto& w) { w.input_ids[2] = -1; }).place().text(), "token id");
+  EXPECT_EQ(with([](auto& w) { w.token_type_ids[2] = 2; }).place().text(), "token type id");
   EXPECT_EQ(with([](auto& w) {
               w.input_ids.assign(41, 1);
               w.token_type_ids.assign(41, 0);
-            }).place(),
+            })
+                .place()
+                .text(),
             "position");
 }
 

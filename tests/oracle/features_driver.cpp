@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
   try {
     run(argv);
   } catch (const spanforge::Error& error) {
-    std::cout << Json({{"error", error.place()}, {"reason", error.reason()}}).dump() << "\n";
+    std::cout << Json({{"error", error.place().text()}, {"reason", error.reason()}}).dump() << "\n";
   }
   return 0;
 }

@@ -173,8 +173,8 @@ TEST_F(Agreement, MisalignedValidationQuestionsAreScoredWithoutALoss) {
   write_file_atomic(at("validation.json"), dump_python_json(data));
   TrainingArguments a = with_validation("out");
   const Error error = testing::expect_error(ErrorCode::kBadData, [&] { train(a); });
-  EXPECT_NE(error.place().find("validation.json"), std::string::npos);
-  EXPECT_NE(error.place().find("data[1]"), std::string::npos) << error.place();
+  EXPECT_NE(error.file().find("validation.json"), std::string::npos);
+  EXPECT_NE(error.place().text().find("data[1]"), std::string::npos) << error.place().text();
   EXPECT_FALSE(std::filesystem::exists(at("out")));
 
   give(a, "on_bad_answer", a.on_bad_answer, "drop");

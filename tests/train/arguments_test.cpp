@@ -22,8 +22,8 @@ TrainingArguments minimal() {
   return a;
 }
 
-std::string place_of_refusal(TrainingArguments a) {
-  return expect_error(ErrorCode::kUsage, [&] { resolve_arguments(a); }).place();
+std::string refused_parameter(TrainingArguments a) {
+  return expect_error(ErrorCode::kUsage, [&] { resolve_arguments(a); }).parameter();
 }
 
 constexpr const char* kTransformersNames =
@@ -103,37 +103,37 @@ TEST(Arguments, RefuseWhatIsOutOfRangeNamingTheOption) {
     void (*set)(TrainingArguments&);
   };
   const Case cases[] = {
-      {"--learning-rate", [](TrainingArguments& a) { a.learning_rate = -1; }},
-      {"--learning-rate",
+      {"learning_rate", [](TrainingArguments& a) { a.learning_rate = -1; }},
+      {"learning_rate",
        [](TrainingArguments& a) { a.learning_rate = std::numeric_limits<double>::quiet_NaN(); }},
-      {"--per-device-train-batch-size",
+      {"per_device_train_batch_size",
        [](TrainingArguments& a) { a.per_device_train_batch_size = 0; }},
-      {"--num-train-epochs", [](TrainingArguments& a) { a.num_train_epochs = 0; }},
-      {"--max-steps", [](TrainingArguments& a) { a.max_steps = -2; }},
-      {"--max-steps", [](TrainingArguments& a) { a.max_steps = 0; }},
-      {"--adam-beta1", [](TrainingArguments& a) { a.adam_beta1 = 1; }},
-      {"--warmup-ratio", [](TrainingArguments& a) { a.warmup_ratio = 1.5; }},
-      {"--warmup-steps", [](TrainingArguments& a) { a.warmup_steps = 1.5; }},
-      {"--warmup-steps", [](TrainingArguments& a) { a.warmup_steps = -0.1; }},
-      {"--warmup-steps", [](TrainingArguments& a) { a.warmup_steps = 1e300; }},
-      {"--lr-scheduler-type", [](TrainingArguments& a) { a.lr_scheduler_type = "x"; }},
-      {"--save-steps", [](TrainingArguments& a) { a.save_steps = 2.5; }},
-      {"--eval-strategy", [](TrainingArguments& a) { a.eval_strategy = "epoch"; }},
-      {"--save-total-limit", [](TrainingArguments& a) { a.save_total_limit = 0; }},
-      {"--load-best-model-at-end", [](TrainingArguments& a) { a.load_best_model_at_end = true; }},
-      {"--early-stopping-patience", [](TrainingArguments& a) { a.early_stopping_patience = 2; }},
-      {"--allow-changed", [](TrainingArguments& a) { a.allow_changed = {"sead"}; }},
-      {"--metric-for-best-model", [](TrainingArguments& a) { a.metric_for_best_model = "f2"; }},
-      {"--metric-for-best-model", [](TrainingArguments& a) { a.metric_for_best_model = "f2"; }},
-      {"--model", [](TrainingArguments& a) { a.model.clear(); }},
-      {"--overwrite",
+      {"num_train_epochs", [](TrainingArguments& a) { a.num_train_epochs = 0; }},
+      {"max_steps", [](TrainingArguments& a) { a.max_steps = -2; }},
+      {"max_steps", [](TrainingArguments& a) { a.max_steps = 0; }},
+      {"adam_beta1", [](TrainingArguments& a) { a.adam_beta1 = 1; }},
+      {"warmup_ratio", [](TrainingArguments& a) { a.warmup_ratio = 1.5; }},
+      {"warmup_steps", [](TrainingArguments& a) { a.warmup_steps = 1.5; }},
+      {"warmup_steps", [](TrainingArguments& a) { a.warmup_steps = -0.1; }},
+      {"warmup_steps", [](TrainingArguments& a) { a.warmup_steps = 1e300; }},
+      {"lr_scheduler_type", [](TrainingArguments& a) { a.lr_scheduler_type = "x"; }},
+      {"save_steps", [](TrainingArguments& a) { a.save_steps = 2.5; }},
+      {"eval_strategy", [](TrainingArguments& a) { a.eval_strategy = "epoch"; }},
+      {"save_total_limit", [](TrainingArguments& a) { a.save_total_limit = 0; }},
+      {"load_best_model_at_end", [](TrainingArguments& a) { a.load_best_model_at_end = true; }},
+      {"early_stopping_patience", [](TrainingArguments& a) { a.early_stopping_patience = 2; }},
+      {"allow_changed", [](TrainingArguments& a) { a.allow_changed = {"sead"}; }},
+      {"metric_for_best_model", [](TrainingArguments& a) { a.metric_for_best_model = "f2"; }},
+      {"metric_for_best_model", [](TrainingArguments& a) { a.metric_for_best_model = "f2"; }},
+      {"model", [](TrainingArguments& a) { a.model.clear(); }},
+      {"overwrite",
        [](TrainingArguments& a) { a.overwrite = true, a.resume_from_checkpoint = "last"; }},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.flag);
     TrainingArguments a = minimal();
     c.set(a);
-    EXPECT_EQ(place_of_refusal(a), c.flag);
+    EXPECT_EQ(refused_parameter(a), c.flag);
   }
 }
 
@@ -142,11 +142,11 @@ TEST(Arguments, LoadBestNeedsMatchingStrategies) {
   a.validation = "v.json";
   a.load_best_model_at_end = true;
   give(a, "save_strategy", a.save_strategy, "steps");
-  EXPECT_EQ(place_of_refusal(a), "--load-best-model-at-end");
+  EXPECT_EQ(refused_parameter(a), "load_best_model_at_end");
   give(a, "eval_strategy", a.eval_strategy, "steps");
   a.eval_steps = 4;
   a.save_steps = 6;
-  EXPECT_EQ(place_of_refusal(a), "--save-steps");
+  EXPECT_EQ(refused_parameter(a), "save_steps");
   a.save_steps = 8;
   resolve_arguments(a);
   EXPECT_EQ(a.metric_for_best_model, "loss");
@@ -168,7 +168,7 @@ TEST(Arguments, ComeBackFromTheirJson) {
   const Error error = expect_error(ErrorCode::kBadModel, [] {
     arguments_from_json({{"seed", "many"}}, "args.json");
   });
-  EXPECT_EQ(error.place(), "args.json");
+  EXPECT_EQ(error.file(), "args.json");
 }
 
 TEST(AdoptSavedArguments, SavedOnesHoldWhereNothingIsGiven) {
@@ -197,7 +197,7 @@ TEST(AdoptSavedArguments, RefusesAGivenDifferenceUnlessAllowed) {
     TrainingArguments copy = a;
     adopt_saved_arguments(copy, saved);
   });
-  EXPECT_EQ(error.place(), "--seed");
+  EXPECT_EQ(error.parameter(), "seed");
   EXPECT_NE(error.reason().find("42"), std::string::npos) << error.reason();
   a.allow_changed = {"seed"};
   adopt_saved_arguments(a, saved);

@@ -140,7 +140,7 @@ TEST_F(Numbers, ANonFiniteLossStopsNamingStepExamplesAndTheLoss) {
   const Error refused =
       expect_error(ErrorCode::kNonFinite, [&] { train(a, {.observers = {&poison}}); });
   EXPECT_EQ(poison.set, 1);
-  EXPECT_EQ(refused.place(), "step 2");
+  EXPECT_EQ(refused.place().text(), "step 2");
   EXPECT_NE(refused.reason().find("word_embeddings.weight"), std::string::npos) << refused.what();
   EXPECT_EQ(names_in("out"), (std::vector<std::string>{"checkpoint-1", "log.jsonl", "logs"}));
 
@@ -150,7 +150,7 @@ TEST_F(Numbers, ANonFiniteLossStopsNamingStepExamplesAndTheLoss) {
   PoisonWord later(3, dario);
   const Error error =
       expect_error(ErrorCode::kNonFinite, [&] { train(a, {.observers = {&later}}); });
-  EXPECT_EQ(error.place(), "step 4");
+  EXPECT_EQ(error.place().text(), "step 4");
   EXPECT_EQ(later.last_step, 3) << "the step must not end";
   const std::string& reason = error.reason();
   EXPECT_TRUE(reason.starts_with("NaN or Inf in the loss, examples ")) << reason;

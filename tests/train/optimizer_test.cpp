@@ -337,7 +337,7 @@ TEST_F(OptimizerFile, OfAnotherKindStepOrParametersIsRefused) {
       }
       const Error error = testing::expect_error(
           ErrorCode::kBadModel, [&] { read_optimizer_file(file, model_, *optimizer, 3); });
-      EXPECT_EQ(error.place(), file.string());
+      EXPECT_EQ(error.file(), file.string());
       EXPECT_NE(error.reason().find("holds the state of " + is), std::string::npos) << error.what();
     }
     const auto whole = optimizer_of(model_, {is, 0, false});

@@ -70,7 +70,7 @@ TEST_F(Resume, WithAnotherOptimiserIsRefusedInOneLine) {
     for (const bool allowed : {false, true}) {
       a.allow_changed = allowed ? std::vector<std::string>{"optim"} : std::vector<std::string>{};
       const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-      EXPECT_EQ(error.place(), "--optim");
+      EXPECT_EQ(error.parameter(), "optim");
       EXPECT_NE(error.reason().find(std::string("is ") + optim +
                                     " but the run to resume has "
                                     "adamw_torch_fused"),
@@ -87,8 +87,8 @@ TEST_F(Resume, WithAnotherOptimiserIsRefusedInOneLine) {
   TrainingArguments foreign = resumed(stepwise("new"), at("foreign").string());
   give(foreign, "optim", foreign.optim, "sgd");
   const Error error = expect_error(ErrorCode::kUsage, [&] { train(foreign); });
-  EXPECT_EQ(error.place(), "--optim");
-  EXPECT_NE(error.reason().find("give --optim adamw_torch"), std::string::npos) << error.what();
+  EXPECT_EQ(error.parameter(), "optim");
+  EXPECT_NE(error.reason().find("give `optim` adamw_torch"), std::string::npos) << error.what();
   EXPECT_FALSE(std::filesystem::exists(at("new")));
 
   TrainingArguments same = resumed(stepwise("out"));
@@ -180,7 +180,7 @@ TEST_F(Resume, SkipsADamagedCheckpoint) {
     write_file_atomic(at("whole/checkpoint-8/model.safetensors"), weights);
     train(resumed(stepwise("x"), at("whole/checkpoint-8").string()));
   });
-  EXPECT_NE(error.place().find("checkpoint-8"), std::string::npos);
+  EXPECT_NE(error.file().find("checkpoint-8"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(at("x")));
 }
 
@@ -230,7 +230,7 @@ TEST_F(Resume, DoesNotTrainOverACheckpointItCannotRead) {
   std::filesystem::create_symlink("model.safetensors", weights);  // to itself
   const std::string log = bytes("out/log.jsonl");
   const Error error = expect_error(ErrorCode::kIo, [&] { train(resumed(stepwise("out"))); });
-  EXPECT_EQ(error.place(), weights.string());
+  EXPECT_EQ(error.file(), weights.string());
   EXPECT_EQ(bytes("out/log.jsonl"), log);
   std::filesystem::remove(weights);
   std::filesystem::rename(at("kept"), weights);
@@ -243,14 +243,14 @@ TEST_F(Resume, RefusesOtherOptionsAndOtherData) {
   run_until_killed(stepwise("out"), 5);
   TrainingArguments a = resumed(stepwise("out"));
   a.learning_rate = 2e-2;
-  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(a); }).place(), "--learning-rate");
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(a); }).parameter(), "learning_rate");
   a.allow_changed = {"learning-rate"};
   EXPECT_NO_THROW(train(a));
 
   run_until_killed(stepwise("other"), 5);
   TrainingArguments b = resumed(stepwise("other"));
   b.train = at("validation.json");
-  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(b); }).place(), "--train");
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(b); }).parameter(), "train");
   // The same contents under another name are the same data.
   std::filesystem::copy_file(at("train.json"), at("copy.json"));
   b.train = at("copy.json");
@@ -293,16 +293,15 @@ TEST_F(Resume, NamesEachDifferenceAndTakesItWhenAllowed) {
     TrainingArguments a = resumed(base);
     row.change(a);
     const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-    EXPECT_EQ(error.place(), option_flag(row.name));
+    EXPECT_EQ(error.parameter(), row.name);
     EXPECT_NE(error.reason().find(row.was), std::string::npos) << error.reason();
     EXPECT_NE(error.reason().find(row.is), std::string::npos) << error.reason();
-    EXPECT_NE(error.reason().find("--allow-changed " + option_flag(row.name).substr(2)),
-              std::string::npos)
+    EXPECT_NE(error.reason().find("`allow_changed` " + dashed_name(row.name)), std::string::npos)
         << error.reason();
     EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "log.jsonl", "logs"}));
     a.output = at(std::string("as-allowed-") + row.name);  // "out" stays as it is for the next
     a.resume_from_checkpoint = at("out/checkpoint-4").string();
-    a.allow_changed = {option_flag(row.name).substr(2)};
+    a.allow_changed = {dashed_name(row.name)};
     EXPECT_NO_THROW(train(a));
   }
 }
@@ -337,7 +336,7 @@ TEST_F(Resume, FromAForeignCheckpointWarnsOnceAndStillLooksAtIt) {
     write_file_atomic(at(name), whole.substr(0, whole.size() / 2));
     const Error error = expect_error(
         ErrorCode::kBadModel, [&] { train(resumed(stepwise("refused"), at("foreign").string())); });
-    EXPECT_NE(error.place().find(file), std::string::npos) << error.what();
+    EXPECT_NE(error.file().find(file), std::string::npos) << error.what();
     EXPECT_FALSE(std::filesystem::exists(at("refused")));
     write_file_atomic(at(name), whole);
   }
@@ -355,8 +354,8 @@ TEST_F(Resume, WithoutOptimiserStateItNamesTheWayToItsWeights) {
     std::filesystem::remove(at(directory) / "optimizer.pt");
     const Error error = expect_error(
         ErrorCode::kIo, [&] { train(resumed(stepwise("new"), at(directory).string())); });
-    EXPECT_EQ(error.place(), (at(directory) / "optimizer.pt").string());
-    EXPECT_NE(error.reason().find("--model " + at(directory).string()), std::string::npos)
+    EXPECT_EQ(error.file(), (at(directory) / "optimizer.pt").string());
+    EXPECT_NE(error.reason().find("`model` " + at(directory).string()), std::string::npos)
         << error.what();
     EXPECT_FALSE(std::filesystem::exists(at("new")));
   }
@@ -396,8 +395,8 @@ TEST_F(Resume, FindsTheBestCheckpointOrSaysSoAtOnce) {
 
   write_file_atomic(at("moved/checkpoint-6/model.safetensors"), "cut off");
   Error error = expect_error(ErrorCode::kBadModel, [&] { train(resumed(a)); });
-  EXPECT_NE(error.place().find("checkpoint-6"), std::string::npos) << error.what();
-  EXPECT_NE(error.reason().find("--allow-changed load-best-model-at-end"), std::string::npos);
+  EXPECT_NE(error.file().find("checkpoint-6"), std::string::npos) << error.what();
+  EXPECT_NE(error.reason().find("`allow_changed` load-best-model-at-end"), std::string::npos);
   std::filesystem::remove_all(at("moved/checkpoint-6"));
   error = expect_error(ErrorCode::kIo, [&] { train(resumed(a)); });
   EXPECT_NE(error.reason().find("is gone"), std::string::npos) << error.what();

@@ -52,7 +52,7 @@ TEST_F(Rewind, LeavesNothingBehindThatLastWouldFind) {
   const std::string log = bytes("out/log.jsonl");
   TrainingArguments a = faster("out", at("out/checkpoint-4").string());
   const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-  EXPECT_EQ(error.place(), "--resume-from-checkpoint");
+  EXPECT_EQ(error.parameter(), "resume_from_checkpoint");
   EXPECT_NE(error.reason().find("checkpoint-12 came after"), std::string::npos) << error.what();
   EXPECT_EQ(names_in("out"), kAll);
   EXPECT_EQ(bytes("out/log.jsonl"), log);
@@ -82,7 +82,7 @@ TEST_F(Rewind, AnotherRunsCheckpointNeedsAFreeOutput) {
   train(stepwise("out"));
   TrainingArguments a = faster("out", at("other/checkpoint-4").string());
   const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-  EXPECT_EQ(error.place(), "--output");
+  EXPECT_EQ(error.parameter(), "output");
   a.overwrite = true;
   train(a);
   train(faster("straight", at("other/checkpoint-4").string()));
@@ -93,7 +93,7 @@ TEST_F(Rewind, AnotherRunsCheckpointNeedsAFreeOutput) {
 TEST_F(Rewind, OverwriteContradictsLast) {
   TrainingArguments a = resumed(stepwise("out"));
   a.overwrite = true;
-  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(a); }).place(), "--overwrite");
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(a); }).parameter(), "overwrite");
 }
 
 TEST_F(Rewind, ARunsDirectoryIsNoCheckpoint) {

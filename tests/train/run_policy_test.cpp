@@ -134,7 +134,7 @@ TEST_F(RunPolicy, NonFiniteWeightsAreNotSaved) {
   give(a, "save_total_limit", a.save_total_limit, int64_t{1});
   const Error error =
       expect_error(ErrorCode::kNonFinite, [&] { train(a, {.observers = {&overflow}}); });
-  EXPECT_EQ(error.place(), "step 8");
+  EXPECT_EQ(error.place().text(), "step 8");
   EXPECT_TRUE(error.reason().starts_with("the update made NaN or Inf in ")) << error.reason();
   EXPECT_NE(error.reason().find("checkpoint-4 is kept"), std::string::npos) << error.reason();
   EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "log.jsonl", "logs"}));
@@ -169,7 +169,7 @@ TEST_F(RunPolicy, NonFiniteGradientNamesStepExamplesAndTensor) {
   const Error error =
       expect_error(ErrorCode::kNonFinite, [&] { train(a, {.observers = {&overflow}}); });
   EXPECT_EQ(overflow.set, 5u);
-  EXPECT_EQ(error.place(), "step 5");
+  EXPECT_EQ(error.place().text(), "step 5");
   const std::string& reason = error.reason();
   EXPECT_TRUE(reason.starts_with("NaN or Inf in the gradient of bert.")) << reason;
   EXPECT_NE(reason.find("examples wh"), std::string::npos) << reason;
@@ -244,7 +244,7 @@ TEST_F(RunPolicy, PolynomialScheduleEndsAboveZeroAndRefusesToStartBelowItsEnd) {
     give(a, "lr_scheduler_type", a.lr_scheduler_type, "polynomial");
     give(a, "learning_rate", a.learning_rate, rate);
     const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-    EXPECT_EQ(error.place(), "--learning-rate");
+    EXPECT_EQ(error.parameter(), "learning_rate");
     EXPECT_NE(error.reason().find("1e-07"), std::string::npos) << error.reason();
     EXPECT_FALSE(std::filesystem::exists(at("out")));
   }
@@ -317,7 +317,7 @@ TEST_F(RunPolicy, TrainsOnAModelThatDiffersFromItsManifestAndSaysWhat) {
   // Half written, it is refused by its structure.
   write_file_atomic(at("first/trained/model.safetensors"), weights.substr(0, weights.size() / 2));
   const Error error = expect_error(ErrorCode::kBadModel, [&] { notices_on_first("cut-off"); });
-  EXPECT_NE(error.place().find("model.safetensors"), std::string::npos) << error.what();
+  EXPECT_NE(error.file().find("model.safetensors"), std::string::npos) << error.what();
   EXPECT_FALSE(std::filesystem::exists(at("cut-off")));
 }
 

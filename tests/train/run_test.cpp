@@ -112,7 +112,7 @@ TEST_F(TrainingRun, RefusesATokenBoundBelowAWindow) {
   give(a, "max_seq_length", a.max_seq_length, 24);
   give(a, "max_tokens_per_batch", a.max_tokens_per_batch, 23);
   const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-  EXPECT_EQ(error.place(), "--max-tokens-per-batch");
+  EXPECT_EQ(error.parameter(), "max_tokens_per_batch");
   EXPECT_NE(error.reason().find("24"), std::string::npos) << error.reason();
   EXPECT_FALSE(std::filesystem::exists(at("out")));
   a.max_tokens_per_batch = 24;
@@ -128,7 +128,7 @@ TEST_F(TrainingRun, StopRequestSavesAndItsCheckpointGoesLater) {
   const Error error = expect_error(ErrorCode::kInterrupted, [&] {
     train(stepwise("out"), {.observers = {&stop}, .stop = &stop.flag});
   });
-  EXPECT_NE(error.place().find("checkpoint-6"), std::string::npos);
+  EXPECT_NE(error.file().find("checkpoint-6"), std::string::npos);
   EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "checkpoint-6", "log.jsonl", "logs"}));
   train(resumed(stepwise("out")));
   expect_equal_results("whole", "out");
@@ -158,7 +158,7 @@ TEST_F(TrainingRun, StopRequestCutsAnEvaluationShort) {
 TEST_F(TrainingRun, RefusesAnOutputThatHoldsARun) {
   train(stepwise("out"));
   const Error error = expect_error(ErrorCode::kUsage, [&] { train(stepwise("out")); });
-  EXPECT_EQ(error.place(), "--output");
+  EXPECT_EQ(error.parameter(), "output");
   TrainingArguments a = stepwise("out");
   a.overwrite = true;
   give(a, "max_steps", a.max_steps, 3);
@@ -172,7 +172,7 @@ TEST_F(TrainingRun, BadInputLeavesNoOutput) {
   TrainingArguments a = stepwise("out");
   a.train = at("broken.json");
   const Error error = expect_error(ErrorCode::kBadData, [&] { train(a); });
-  EXPECT_NE(error.place().find("broken.json"), std::string::npos);
+  EXPECT_NE(error.file().find("broken.json"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(at("out")));
 }
 
@@ -190,7 +190,7 @@ TEST_F(TrainingRun, ReportsDataBeforeTheModel) {
   const auto refused = [&](const char* data, ErrorCode code, const char* place) {
     a.train = at(data);
     const Error error = expect_error(code, [&] { train(a); });
-    EXPECT_NE(error.place().find(place), std::string::npos) << error.what();
+    EXPECT_NE(error.place().text().find(place), std::string::npos) << error.what();
     EXPECT_FALSE(std::filesystem::exists(at("out")));
   };
   refused("train.json", ErrorCode::kBadModel, "broken-model");
@@ -228,7 +228,7 @@ TEST_F(TrainingRun, RefusesAnOutputInsideAnotherRun) {
     TrainingArguments a = stepwise(name);
     a.overwrite = true;
     const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-    EXPECT_EQ(error.place(), "--output");
+    EXPECT_EQ(error.parameter(), "output");
   }
   EXPECT_EQ(find_manifest_difference(at("out/checkpoint-8")), std::nullopt);
 }
@@ -272,7 +272,7 @@ TEST_F(TrainingRun, StopsAtNaNBeforeTheWeightsMove) {
   give(a, "learning_rate", a.learning_rate, 1e38);
   give(a, "lr_scheduler_type", a.lr_scheduler_type, "constant");
   const Error error = expect_error(ErrorCode::kNonFinite, [&] { train(a); });
-  EXPECT_TRUE(error.place().starts_with("step ")) << error.place();
+  EXPECT_TRUE(error.place().text().starts_with("step ")) << error.place().text();
   EXPECT_NE(error.reason().find("who-0-"), std::string::npos) << error.reason();
   EXPECT_FALSE(std::filesystem::exists(at("out/trained")));
 }

@@ -46,7 +46,7 @@ TEST(Schedule, PolynomialEndsAtItsFloor) {
 
 TEST(Schedule, RefusesAnUnknownName) {
   const Error error = expect_error(ErrorCode::kUsage, [] { parse_schedule_kind("triangular"); });
-  EXPECT_EQ(error.place(), "--lr-scheduler-type");
+  EXPECT_EQ(error.parameter(), "lr_scheduler_type");
 }
 
 }  // namespace

@@ -135,7 +135,7 @@ TEST_F(TensorBoardFile, LiesInNothingThatTheRunReplaces) {
     TrainingArguments a = options("out");
     give(a, "logging_dir", a.logging_dir, at(place));
     const Error error = testing::expect_error(ErrorCode::kUsage, [&] { train(a); });
-    EXPECT_EQ(error.place(), "--logging-dir");
+    EXPECT_EQ(error.parameter(), "logging_dir");
     EXPECT_FALSE(std::filesystem::exists(at("out")));
   }
 }

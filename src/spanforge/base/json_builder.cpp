@@ -75,8 +75,8 @@ Json JsonBuilder::read() {
   return read_number();
 }
 
-Json parse_json(std::string_view text, const std::string& place, ErrorCode code) {
-  return parse_json_line(text, place, 1, code);
+Json parse_json(std::string_view text, const std::string& file, ErrorCode code) {
+  return parse_json_line(text, file, 1, code);
 }
 
 Json parse_json_line(std::string_view text, const std::string& file, size_t line, ErrorCode code) {

@@ -53,7 +53,7 @@ int set_thread_count(int threads) {
   if (threads <= 0) threads = std::min({affinity_cores(), quota_cores(), limit});
   if (threads > limit) {
     throw Error(
-        ErrorCode::kUsage, "--threads",
+        ErrorCode::kUsage, {.parameter = "threads"},
         fmt::format("is {}, but OMP_THREAD_LIMIT or OMP_MAX_ACTIVE_LEVELS allows {}; ask for "
                     "that many or unset them",
                     threads, limit));

@@ -208,7 +208,7 @@ DataForm parse_data_form(std::string_view name) {
   if (name == "csv") return DataForm::kCsv;
   if (name == "label-studio" || name == "label_studio") return DataForm::kLabelStudio;
   throw Error(
-      ErrorCode::kUsage, "form",
+      ErrorCode::kUsage, {.parameter = "form"},
       fmt::format("unknown form \"{}\": nested (or squad), flat, jsonl, csv or label-studio",
                   quote_for_message(name)));
 }

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "spanforge/base/error.h"
 #include "spanforge/base/utf8.h"
 
 namespace spanforge {
@@ -84,6 +85,10 @@ struct ReadOptions {
   std::vector<std::pair<std::string, std::string>> columns;
 };
 
+// {file, "PLACE (id ID)"}, as far as they are known.
+ErrorPlace row_place(const std::filesystem::path& file, const std::string& place,
+                     const std::string& id);
+
 struct Dataset {
   std::filesystem::path file;
   std::vector<RowFault> faults;
@@ -98,8 +103,8 @@ struct Dataset {
   std::vector<Example> examples;  // in file order
 
   const std::string& context_of(const Example& example) const { return contexts[example.context]; }
-  // "squad.json: data[3].paragraphs[0].qas[2] (id 56be...)" for messages.
-  std::string place_of(const Example& example) const;
+  // {file, "data[3].paragraphs[0].qas[2] (id 56be...)"}
+  ErrorPlace place_of(const Example& example) const;
 };
 
 // Some examples, in this order, with their contexts.

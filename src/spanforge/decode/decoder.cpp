@@ -19,15 +19,16 @@ constexpr std::array<std::pair<const char*, DecoderKind>, 4> kNames = {{
     {"recipe", DecoderKind::kRecipe},
 }};
 
-void require(bool ok, const char* option, const char* range) {
-  if (!ok) throw Error(ErrorCode::kUsage, option, fmt::format("must be {}", range));
+void require(bool ok, const char* parameter, const char* range) {
+  if (!ok)
+    throw Error(ErrorCode::kUsage, {.parameter = parameter}, fmt::format("must be {}", range));
 }
 
 void check(const DecoderOptions& options) {
-  require(options.top_k >= 1, "--top-k", "at least 1");
-  require(options.n_best_size >= 1, "--n-best-size", "at least 1");
-  require(options.max_answer_length >= 1, "--max-answer-length", "at least 1 token");
-  require(options.max_answer_ratio >= 0 && options.max_answer_ratio <= 1, "--max-answer-ratio",
+  require(options.top_k >= 1, "top_k", "at least 1");
+  require(options.n_best_size >= 1, "n_best_size", "at least 1");
+  require(options.max_answer_length >= 1, "max_answer_length", "at least 1 token");
+  require(options.max_answer_ratio >= 0 && options.max_answer_ratio <= 1, "max_answer_ratio",
           "between 0 and 1");
   require(options.temperature > 0, "temperature", "above 0");
 }
@@ -45,7 +46,7 @@ DecodedExample decode_example(const Dataset& dataset, const FeatureSet& features
     case DecoderKind::kRunQa: return decode_run_qa(view, options);
     case DecoderKind::kRecipe: return decode_recipe(view, options);
   }
-  throw Error(ErrorCode::kInternal, "decoder", "unknown kind");
+  throw Error(ErrorCode::kInternal, {.where = "decoder"}, "unknown kind");
 }
 
 std::vector<DecodedExample> decode_all(const Dataset& dataset, const FeatureSet& features,
@@ -70,7 +71,7 @@ DecoderKind parse_decoder_kind(const std::string& name) {
   for (const auto& [known, kind] : kNames) {
     if (name == known) return kind;
   }
-  throw Error(ErrorCode::kUsage, "--decoder",
+  throw Error(ErrorCode::kUsage, {.parameter = "decoder"},
               fmt::format("'{}' is not one of spanforge, pipeline, run_qa, recipe",
                           quote_for_message(name)));
 }

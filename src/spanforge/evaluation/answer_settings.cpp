@@ -47,7 +47,7 @@ WindowOptions choose_windows(const WindowOptions& defaults, std::optional<int32_
   if (max_seq_length) {
     if (*max_seq_length > longest_input) {
       throw Error(
-          ErrorCode::kUsage, "--max-seq-length",
+          ErrorCode::kUsage, {.parameter = "max_seq_length"},
           fmt::format("{} is more than the model's {} positions", *max_seq_length, longest_input));
     }
     windows = {*max_seq_length, std::min(*max_seq_length / 2, kUsualOverlap)};
@@ -66,13 +66,13 @@ ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& store
   if (stored && settings.decoder == stored->decoder) {
     settings = *stored;
     if (!given.max_seq_length && settings.windows.max_seq_length > longest_input) {
-      throw Error(ErrorCode::kBadModel, kAnswerSettingsFile,
+      throw Error(ErrorCode::kBadModel, {.file = kAnswerSettingsFile},
                   fmt::format("max_seq_length {} is more than the model's {} positions",
                               settings.windows.max_seq_length, longest_input));
     }
     const int32_t room = settings.windows.max_seq_length - tokenizer.special_token_count(true);
     if (!given.max_seq_length && !given.window_overlap && settings.windows.window_overlap >= room) {
-      throw Error(ErrorCode::kBadModel, kAnswerSettingsFile,
+      throw Error(ErrorCode::kBadModel, {.file = kAnswerSettingsFile},
                   fmt::format("window_overlap {} leaves no step in windows of {} tokens, special "
                               "ones included",
                               settings.windows.window_overlap, settings.windows.max_seq_length));
@@ -109,7 +109,7 @@ std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& 
     try {
       settings.decoder = parse_decoder_kind(name);
     } catch (const Error& error) {
-      view.fail("decoder: " + error.reason());
+      decoder->fail(error.reason());
     }
   }
   read(view, "max_seq_length", 8, settings.windows.max_seq_length);

@@ -101,7 +101,7 @@ Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name
   if (std::max(exact_drop, f1_drop) > options.max_drop) {
     throw Error(ErrorCode::kBadModel, name,
                 fmt::format("loses too much in int8: exact {:.2f} -> {:.2f}, f1 {:.2f} -> {:.2f} "
-                            "on {} validation questions, where --max-drop allows {:g} points",
+                            "on {} validation questions, where `max_drop` allows {:g} points",
                             scores.before.exact, scores.after.exact, scores.before.f1,
                             scores.after.f1, scores.questions, options.max_drop));
   }

@@ -49,7 +49,7 @@ void check_finite(const PackedBatch& batch, const Tensor& logits) {
   const auto after = std::upper_bound(batch.cu_seqlens.begin(), batch.cu_seqlens.end(), token);
   const auto window = batch.window_ids[after - batch.cu_seqlens.begin() - 1];
   throw Error(
-      ErrorCode::kNonFinite, "logits",
+      ErrorCode::kNonFinite, {.where = "logits"},
       "NaN or Inf in window " + std::to_string(window) + ": the model's weights have diverged");
 }
 
@@ -71,7 +71,8 @@ void scatter(const FeatureSet& features, const PackedBatch& batch, const Tensor&
 Predictions predict_all(const Predictor& model, const FeatureSet& features,
                         const PredictOptions& options, Workspace* workspace) {
   if (options.batch_size < 1 || options.max_batch_tokens < 1) {
-    throw Error(ErrorCode::kUsage, "batch_size", "a batch must hold at least one window and token");
+    throw Error(ErrorCode::kUsage, {.parameter = "batch_size"},
+                "a batch must hold at least one window and token");
   }
   Predictions result;
   result.logits.start.resize(features.token_count());

@@ -54,7 +54,7 @@ bool is_true(const std::string& text) {
 }
 
 [[noreturn]] void refuse(const Setting& setting, const std::string& why) {
-  throw Error(ErrorCode::kUsage, setting.name, why);
+  throw Error(ErrorCode::kUsage, {.where = setting.name}, why);
 }
 
 std::string home_directory() {

@@ -25,11 +25,11 @@ struct Resolved {
   DecoderOptions decoder;
 };
 
-// "question 3 (id x): What is ...?" for messages.
-std::string place_of(const QuestionContext& asked, size_t number) {
+// {"question 3 (id x): What is ...?"}
+ErrorPlace place_of(const QuestionContext& asked, size_t number) {
   std::string place = fmt::format("question {}", number + 1);
   if (!asked.id.empty()) place += fmt::format(" (id {})", quote_for_message(asked.id));
-  return place + fmt::format(": {}", quote_for_message(asked.question));
+  return {.where = place + fmt::format(": {}", quote_for_message(asked.question))};
 }
 
 std::optional<Error> text_fault(const QuestionContext& asked, size_t number) {
@@ -109,9 +109,10 @@ struct Pipeline::Impl {
   mutable Workspaces workspaces{};
 
   Resolved resolve(const AskOptions& options) const {
-    if (options.top_k < 1) throw Error(ErrorCode::kUsage, "--top-k", "must be at least 1");
+    if (options.top_k < 1)
+      throw Error(ErrorCode::kUsage, {.parameter = "top_k"}, "must be at least 1");
     if (options.batch_size < 1)
-      throw Error(ErrorCode::kUsage, "--batch-size", "must be at least 1");
+      throw Error(ErrorCode::kUsage, {.parameter = "batch_size"}, "must be at least 1");
     const GivenSettings given{.decoder = options.decoder,
                               .max_seq_length = options.max_seq_length,
                               .window_overlap = options.window_overlap,

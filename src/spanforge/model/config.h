@@ -85,7 +85,7 @@ struct ModelConfig {
 
   // Every value in its range and all of them in keeping with each other? Reading checks; call it
   // after setting fields by hand. Errors: Error{code, place} naming the key.
-  void check(ErrorCode code, const std::string& place) const;
+  void check(ErrorCode code, const ErrorPlace& place) const;
 
   // config.json's text for a question-answering directory (HF's keys, sorted, indent 2), made from
   // the original text where there was one: keys unknown here stay, the stored dtype becomes

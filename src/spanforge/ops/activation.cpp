@@ -62,7 +62,7 @@ void gated_backward(const Tensor& dy, const Tensor& x, Activation activation, co
 
 }  // namespace
 
-Activation parse_activation(std::string_view hf_name, ErrorCode code, const std::string& place,
+Activation parse_activation(std::string_view hf_name, ErrorCode code, const ErrorPlace& place,
                             std::string_view key) {
   if (hf_name == "gelu") return Activation::kGelu;
   if (hf_name == "gelu_new" || hf_name == "gelu_pytorch_tanh") return Activation::kGeluTanh;

@@ -13,7 +13,7 @@ enum class Activation {
   kRelu,
 };
 // Error{code, place} for a name no encoder here uses; key: where config.json says it.
-Activation parse_activation(std::string_view hf_name, ErrorCode code, const std::string& place,
+Activation parse_activation(std::string_view hf_name, ErrorCode code, const ErrorPlace& place,
                             std::string_view key = "hidden_act");
 
 // z = x + bias is kept for the backward (in place of x); y = act(z).

@@ -68,7 +68,7 @@ void from_json_value(const JsonView& json, T& field) {
 }
 
 [[noreturn]] void refuse(std::string_view name, const std::string& why) {
-  throw Error(ErrorCode::kUsage, option_flag(name), why);
+  throw Error(ErrorCode::kUsage, {.parameter = std::string(name)}, why);
 }
 
 // Numbers against ranges of the forms ">= X", "> X" and "A..B".
@@ -156,7 +156,7 @@ void refuse_other_optimizer(const std::string& now, const std::string& saved) {
   if (same_optimizer(now, saved)) return;
   refuse("optim",
          fmt::format("is {} but the run to resume has {}, and its state is of use to no other; to "
-                     "start anew from a checkpoint's weights give it as --model",
+                     "start anew from a checkpoint's weights give it as `model`",
                      quote_for_message(now), quote_for_message(saved)));
 }
 
@@ -187,12 +187,12 @@ void resolve_best_metric(TrainingArguments& a) {
                                   : a.load_best_model_at_end ? "load_best_model_at_end"
                                                              : "save_strategy";
   if (needs_best && a.eval_strategy == "no")
-    refuse(asking, "needs evaluations: give --validation and --eval-strategy");
+    refuse(asking, "needs evaluations: give `validation` and `eval_strategy`");
   if (!a.load_best_model_at_end || a.save_strategy == "best") return;
   if (a.save_strategy != a.eval_strategy) {
     refuse("load_best_model_at_end",
-           fmt::format("needs checkpoints where evaluations are, but --save-strategy is "
-                       "{} and --eval-strategy {}",
+           fmt::format("needs checkpoints where evaluations are, but `save_strategy` is "
+                       "{} and `eval_strategy` {}",
                        a.save_strategy, a.eval_strategy));
   }
   const double eval_steps = a.eval_steps.value_or(a.logging_steps);
@@ -200,7 +200,7 @@ void resolve_best_metric(TrainingArguments& a) {
   const double ratio = a.save_steps / eval_steps;
   if (a.save_strategy == "steps" && std::abs(ratio - std::round(ratio)) > 1e-9 * ratio) {
     refuse("save_steps",
-           fmt::format("is {}, must be a multiple of --eval-steps {} for --load-best-model-at-end",
+           fmt::format("is {}, must be a multiple of `eval_steps` {} for `load_best_model_at_end`",
                        a.save_steps, eval_steps));
   }
 }
@@ -216,10 +216,9 @@ void require_inputs(const TrainingArguments& a) {
 
 bool TrainingArguments::is_given(std::string_view name) const { return contains(given, name); }
 
-std::string option_flag(std::string_view name) {
-  std::string flag = "--" + std::string(name);
-  std::replace(flag.begin(), flag.end(), '_', '-');
-  return flag;
+std::string dashed_name(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
 }
 
 Json arguments_json(const TrainingArguments& arguments) {
@@ -261,8 +260,8 @@ void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments
       continue;
     if (name == "model" && same_model(now, value)) continue;
     refuse(name,
-           fmt::format("is {} but the run to resume has {}; --allow-changed {} lets it change",
-                       now.dump(), value.dump(), option_flag(name).substr(2)));
+           fmt::format("is {} but the run to resume has {}; `allow_changed` {} lets it change",
+                       now.dump(), value.dump(), dashed_name(name)));
   }
   TrainingArguments result = arguments_from_json(merged, "the resumed run's options");
   result.resume_from_checkpoint = arguments.resume_from_checkpoint;
@@ -289,11 +288,11 @@ void resolve_arguments(TrainingArguments& a) {
     refuse("learning_rate", "must be above 1e-07, where the polynomial schedule ends");
   }
   if (a.overwrite && resumes_from_last(a)) {
-    refuse("overwrite", "contradicts --resume-from-checkpoint last: give one of the two");
+    refuse("overwrite", "contradicts `resume_from_checkpoint` last: give one of the two");
   }
   apply_recipe(a);
   if (a.eval_strategy != "no" && a.validation.empty())
-    refuse("eval_strategy", "needs --validation");
+    refuse("eval_strategy", "needs `validation`");
   check_learning(a);
   check_steps("warmup_steps", a.warmup_steps);
   check_steps("logging_steps", a.logging_steps);

@@ -5,7 +5,7 @@
 // Life of a value: the caller fills the fields and lists in `given` those the user named;
 //   adopt_saved_arguments() lets a checkpoint's options hold on resume; resolve_arguments() puts
 //   the recipe's defaults where nothing was given and proves ranges and combinations.
-// Errors: Error{kUsage} whose place is the option in its --kebab-case form.
+// Errors: Error{kUsage, parameter}.
 
 #include <cstdint>
 #include <filesystem>
@@ -267,7 +267,7 @@ void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments
 // strategy given (and not hf_defaults): log, evaluate and save each epoch.
 void resolve_arguments(TrainingArguments& arguments);
 
-// "max_steps" -> "--max-steps".
-std::string option_flag(std::string_view name);
+// "max_steps" -> "max-steps", as allow_changed is told on a command line.
+std::string dashed_name(std::string name);
 
 }  // namespace spanforge

@@ -28,7 +28,7 @@ int64_t count_steps(double steps, int64_t max_steps) {
 int64_t bounded(const char* option, double count) {
   if (count <= kMostSteps) return static_cast<int64_t>(count);
   throw Error(
-      ErrorCode::kUsage, option_flag(option),
+      ErrorCode::kUsage, {.parameter = std::string(option)},
       fmt::format("makes a run of {} steps or windows; {} are the most", count, kMostSteps));
 }
 

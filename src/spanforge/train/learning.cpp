@@ -14,7 +14,7 @@ namespace spanforge {
 namespace {
 
 [[noreturn]] void refuse_option(std::string_view option, const std::string& reason) {
-  throw Error(ErrorCode::kUsage, option_flag(option), reason);
+  throw Error(ErrorCode::kUsage, {.parameter = std::string(option)}, reason);
 }
 
 // Each value may list several, with commas between.
@@ -84,7 +84,7 @@ void check_learning(const TrainingArguments& a) {
   }
   if (a.lora_dropout >= 1) refuse_option("lora_dropout", "must be below 1");
   if (a.lora_rank > 0 && !a.freeze.empty()) {
-    refuse_option("freeze", "goes without --lora-rank, which freezes all but adapters and head");
+    refuse_option("freeze", "goes without `lora_rank`, which freezes all but adapters and head");
   }
 }
 
@@ -94,7 +94,7 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
   parse_freeze(a.freeze, config.num_hidden_layers, learning);
   const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json");
   const auto settled = [&](const LoraConfig& lora) {
-    return settle_targets(lora, spec, config, ErrorCode::kUsage, "--lora-target");
+    return settle_targets(lora, spec, config, ErrorCode::kUsage, {.parameter = "lora_target"});
   };
   LoraConfig given = given_lora(a);
   if (adapter == nullptr) {
@@ -104,9 +104,9 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
     }
     // Resuming gives every option, most with their defaults.
     const TrainingArguments defaults;
-    if (a.lora_alpha != defaults.lora_alpha) refuse_option("lora_alpha", "needs --lora-rank");
-    if (a.lora_dropout != defaults.lora_dropout) refuse_option("lora_dropout", "needs --lora-rank");
-    if (!a.lora_target.empty()) refuse_option("lora_target", "needs --lora-rank");
+    if (a.lora_alpha != defaults.lora_alpha) refuse_option("lora_alpha", "needs `lora_rank`");
+    if (a.lora_dropout != defaults.lora_dropout) refuse_option("lora_dropout", "needs `lora_rank`");
+    if (!a.lora_target.empty()) refuse_option("lora_target", "needs `lora_rank`");
     return learning;
   }
   learning.lora = *adapter;

@@ -44,7 +44,7 @@ const OptimizerKind& optimizer_kind(std::string_view name) {
     if (kind.name == name) return kind;
   }
   throw Error(
-      ErrorCode::kUsage, "--optim",
+      ErrorCode::kUsage, {.parameter = "optim"},
       fmt::format("is '{}', must be one of {}", quote_for_message(name), optimizer_names()));
 }
 
@@ -55,7 +55,8 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainableModel& model,
 
 int64_t optimizer_state_bytes(std::string_view name, const ModelConfig& config) {
   const ParameterTable table = build_parameter_table(
-      encoder_spec(config.model_type, ErrorCode::kBadModel, "model configuration"), config);
+      encoder_spec(config.model_type, ErrorCode::kBadModel, {.where = "model configuration"}),
+      config);
   int64_t elements = 0;
   for (const StateSlot& slot : optimizer_kind(name).slots()) {
     for (const Parameter& parameter : table.rows) {

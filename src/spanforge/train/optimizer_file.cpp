@@ -142,7 +142,7 @@ class OptimizerReader {
     for (const GroupSetting& setting : optimizer_.settings()) {
       const TorchValue* found = group.find(setting.name);
       if (!setting.is_fixed || found == nullptr || same_setting(*found, setting.value)) continue;
-      refuse(fmt::format("'{}' of its 'param_groups' is not that of --optim {}", setting.name,
+      refuse(fmt::format("'{}' of its 'param_groups' is not that of `optim` {}", setting.name,
                          optimizer_.name()));
     }
   }
@@ -262,7 +262,7 @@ std::string_view optimizer_of_file(const TorchValue& root, const std::string& pl
   }
   throw Error(
       ErrorCode::kBadModel, place,
-      fmt::format("its 'param_groups' are of no optimizer of --optim ({})", optimizer_names()));
+      fmt::format("its 'param_groups' are of no optimizer of `optim` ({})", optimizer_names()));
 }
 
 void write_scheduler_file(const std::filesystem::path& file, const TrainingArguments& arguments,

@@ -107,7 +107,7 @@ void TrainingRun::expect_best() const {
 void TrainingRun::require_best() const {
   if (best_checkpoint_.empty()) return;
   const std::string without =
-      "; --load-best-model-at-end false --allow-changed "
+      "; `load_best_model_at_end` false `allow_changed` "
       "load-best-model-at-end goes on without it";
   if (!directory_exists(best_checkpoint_)) {
     throw Error(ErrorCode::kIo, best_checkpoint_.string(), "the best checkpoint is gone" + without);
@@ -161,7 +161,7 @@ bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& 
 // An update can overflow, too. Such a state would be saved in the place of a good one.
 void TrainingRun::require_finite_state() const {
   const auto refuse = [&](const std::string& where) {
-    throw Error(ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step),
+    throw Error(ErrorCode::kNonFinite, {.where = fmt::format("step {}", state_.global_step)},
                 fmt::format("the update made NaN or Inf in {}; {}", where, advice()));
   };
   const int64_t index = ops::first_non_finite(setup_.model->all_weights());
@@ -188,7 +188,7 @@ std::string TrainingRun::parameter_at(int64_t index) const {
 std::string TrainingRun::advice() const {
   const auto kept = output_.checkpoints();
   return fmt::format(
-      "{}; a lower --learning-rate or --on-nonfinite skip may help",
+      "{}; a lower `learning_rate` or `on_nonfinite` skip may help",
       kept.empty() ? "no checkpoint was saved yet" : checkpoint_name(kept.back()) + " is kept");
 }
 
@@ -215,7 +215,7 @@ void TrainingRun::refuse_non_finite(const StepGradient& gradient,
     ids.resize(kNamed);
   }
   throw Error(
-      ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step + 1),
+      ErrorCode::kNonFinite, {.where = fmt::format("step {}", state_.global_step + 1)},
       fmt::format("NaN or Inf in {}, examples {}{}; {}", tensor, join(ids, ", "), more, advice()));
 }
 
@@ -346,7 +346,7 @@ void TrainingRun::note_best(const LogLine& metrics) {
   if (!arguments_.metric_for_best_model) return;
   const std::string key = metric_key(*arguments_.metric_for_best_model);
   const auto value = metrics.number(key);
-  if (!value) throw Error(ErrorCode::kInternal, key, "is missing from an evaluation");
+  if (!value) throw Error(ErrorCode::kInternal, {.where = key}, "is missing from an evaluation");
   const bool greater = arguments_.greater_is_better.value_or(!key.ends_with("loss"));
   if (state_.best_metric && !is_better(*value, *state_.best_metric, greater)) return;
   state_.best_metric = *value;
@@ -435,7 +435,7 @@ void TrainingRun::interrupt() {
   if (saved_step_ != state_.global_step || state_.due.any()) save(/*interruption=*/true);
   complete_save();
   throw Error(ErrorCode::kInterrupted, output_.checkpoint(state_.global_step).string(),
-              fmt::format("stopped on request after step {}; --resume-from-checkpoint last goes on",
+              fmt::format("stopped on request after step {}; `resume_from_checkpoint` last goes on",
                           state_.global_step));
 }
 

@@ -30,7 +30,7 @@ double decay_factor(const Schedule& s, double step) {
       return ((s.learning_rate - kEnd) * remaining + kEnd) / s.learning_rate;
     }
   }
-  throw Error(ErrorCode::kInternal, "learning rate", "unknown schedule");
+  throw Error(ErrorCode::kInternal, {.where = "learning rate"}, "unknown schedule");
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ ScheduleKind parse_schedule_kind(const std::string& name) {
   if (name == "constant") return ScheduleKind::kConstant;
   if (name == "constant_with_warmup") return ScheduleKind::kConstantWithWarmup;
   if (name == "polynomial") return ScheduleKind::kPolynomial;
-  throw Error(ErrorCode::kUsage, "--lr-scheduler-type",
+  throw Error(ErrorCode::kUsage, {.parameter = "lr_scheduler_type"},
               fmt::format("'{}' is no schedule", quote_for_message(name)));
 }
 

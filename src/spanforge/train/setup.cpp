@@ -142,7 +142,7 @@ class SetupBuilder {
     }
     if (*arguments_.max_seq_length > positions) {
       throw Error(
-          ErrorCode::kUsage, "--max-seq-length",
+          ErrorCode::kUsage, {.parameter = "max_seq_length"},
           fmt::format("is {}, the model has {} positions", *arguments_.max_seq_length, positions));
     }
     if (!arguments_.window_overlap) {
@@ -152,8 +152,8 @@ class SetupBuilder {
     const int64_t tokens = arguments_.max_tokens_per_batch.value_or(*arguments_.max_seq_length);
     if (tokens < *arguments_.max_seq_length) {
       throw Error(
-          ErrorCode::kUsage, "--max-tokens-per-batch",
-          fmt::format("is {}, and a window may have {} (--max-seq-length): a batch must hold "
+          ErrorCode::kUsage, {.parameter = "max_tokens_per_batch"},
+          fmt::format("is {}, and a window may have {} (`max_seq_length`): a batch must hold "
                       "one",
                       tokens, *arguments_.max_seq_length));
     }
@@ -320,15 +320,15 @@ class SetupBuilder {
     const auto saved = checkpoint_->data.find(option);
     if (saved == checkpoint_->data.end()) {
       throw Error(
-          ErrorCode::kUsage, option_flag(option),
-          fmt::format("the run to resume has none; --allow-changed {} lets it change", option));
+          ErrorCode::kUsage, {.parameter = std::string(option)},
+          fmt::format("the run to resume has none; `allow_changed` {} lets it change", option));
     }
     if (saved->second.sha256 == file.sha256) return;
     throw Error(
-        ErrorCode::kUsage, option_flag(option),
+        ErrorCode::kUsage, {.parameter = std::string(option)},
         fmt::format(
             "{} does not hold what {} held when the run was saved (SHA-256 {} now, {} then); "
-            "--allow-changed {} lets it change",
+            "`allow_changed` {} lets it change",
             input_name(file.file).string(), input_name(saved->second.file).string(),
             file.sha256.substr(0, 12), saved->second.sha256.substr(0, 12), option));
   }

@@ -39,9 +39,9 @@ std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments
   if (asked.empty()) return std::nullopt;
   if (!resumes_from_last(arguments)) {
     if (directory_exists(asked) && !checkpoint_steps(asked).empty()) {
-      throw Error(ErrorCode::kUsage, "--resume-from-checkpoint",
+      throw Error(ErrorCode::kUsage, {.parameter = "resume_from_checkpoint"},
                   fmt::format("{} is a run's directory; give last for the newest checkpoint in "
-                              "--output, or one of its checkpoints",
+                              "`output`, or one of its checkpoints",
                               asked));
     }
     CheckpointHead named = open_checkpoint(asked);
@@ -68,9 +68,9 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
   const auto refuse_change = [&](const std::string& name, int64_t now, const std::string& saved) {
     const auto& allowed = arguments.allow_changed;
     if (std::find(allowed.begin(), allowed.end(), name) != allowed.end()) return;
-    throw Error(ErrorCode::kUsage, option_flag(name),
-                fmt::format("is {} but the run to resume has {}; --allow-changed {} lets it change",
-                            now, saved, option_flag(name).substr(2)));
+    throw Error(ErrorCode::kUsage, {.parameter = std::string(name)},
+                fmt::format("is {} but the run to resume has {}; `allow_changed` {} lets it change",
+                            now, saved, dashed_name(name)));
   };
   if (const auto tokens = arguments.max_tokens_per_batch) {
     refuse_change("max_tokens_per_batch", *tokens, "none");
@@ -88,8 +88,8 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
 // HF's Trainer would load the wrong state without a word.
 void require_its_optimizer(const TrainingArguments& arguments, const CheckpointHead& checkpoint) {
   if (same_optimizer(arguments.optim, checkpoint.optimizer)) return;
-  throw Error(ErrorCode::kUsage, "--optim",
-              fmt::format("is {}, but {} holds the state of {}; give --optim {}", arguments.optim,
+  throw Error(ErrorCode::kUsage, {.parameter = "optim"},
+              fmt::format("is {}, but {} holds the state of {}; give `optim` {}", arguments.optim,
                           (checkpoint.directory / "optimizer.pt").string(), checkpoint.optimizer,
                           checkpoint.optimizer));
 }
@@ -101,15 +101,15 @@ void require_free_output(const TrainingArguments& arguments, const OutputDirecto
   if (step) {
     const int64_t last = output.checkpoints().back();
     if (last == *step) return;
-    throw Error(ErrorCode::kUsage, "--resume-from-checkpoint",
-                fmt::format("{} came after {}; give --resume-from-checkpoint last to go on from "
-                            "there, --overwrite to remove what came after, or another --output",
+    throw Error(ErrorCode::kUsage, {.parameter = "resume_from_checkpoint"},
+                fmt::format("{} came after {}; give `resume_from_checkpoint` last to go on from "
+                            "there, `overwrite` to remove what came after, or another `output`",
                             output.checkpoint(last).string(), output.checkpoint(*step).string()));
   }
   throw Error(
-      ErrorCode::kUsage, "--output",
-      fmt::format("{} holds a run already; give --resume-from-checkpoint last to go on with it or "
-                  "--overwrite to replace it",
+      ErrorCode::kUsage, {.parameter = "output"},
+      fmt::format("{} holds a run already; give `resume_from_checkpoint` last to go on with it or "
+                  "`overwrite` to replace it",
                   output.path().string()));
 }
 
@@ -144,17 +144,17 @@ struct BuiltInObservers {
 
 TrainResult train(TrainingArguments arguments, const TrainContext& context) {
   if (arguments.output.empty()) {
-    throw Error(ErrorCode::kUsage, "--output",
+    throw Error(ErrorCode::kUsage, {.parameter = "output"},
                 "is needed: the directory that receives checkpoints and trained/");
   }
   if (const auto run = run_around(arguments.output)) {
-    throw Error(ErrorCode::kUsage, "--output",
+    throw Error(ErrorCode::kUsage, {.parameter = "output"},
                 fmt::format("{} belongs to the run in {}; give a directory outside it",
                             arguments.output.string(), run->string()));
   }
   OutputDirectory output(arguments.output);
   if (output.manages(arguments.logging_dir)) {
-    throw Error(ErrorCode::kUsage, "--logging-dir",
+    throw Error(ErrorCode::kUsage, {.parameter = "logging_dir"},
                 fmt::format("{} would be replaced with what the training saves there; give another "
                             "directory",
                             arguments.logging_dir.string()));
