@@ -26,7 +26,7 @@ struct NewModelOptions {
   std::optional<int32_t> hidden_size, layers, heads, intermediate_size, longest_input;
   std::string hidden_act = "gelu";
   double dropout = 0.1;
-  std::string matrix_spread = "config";
+  MatrixSpread matrix_spread = MatrixSpread::kConfig;
   int64_t seed = 42;
   int32_t threads = 0;
 };
@@ -63,7 +63,7 @@ void declare(OptionTable& table, NewModelOptions& o) {
   table({"matrix_spread",
          "spread of the matrices' first weights: initializer_range (0.02) as in HF, or "
          "1/sqrt(inputs), from which a small model learns faster",
-         "config|inputs"},
+         ""},
         o.matrix_spread);
   table({"seed", "of the weights", ">= 0"}, o.seed);
   table(kThreadsOption, o.threads);
@@ -146,9 +146,8 @@ int run_model_new(const Arguments& arguments) {
   const Tokenizer tokenizer = make_tokenizer(o);
   const ModelConfig config = make_config(o, static_cast<int32_t>(tokenizer.vocabulary_size()),
                                          tokenizer.special_tokens().pad);
-  const auto model = QuestionAnsweringModel::create(
-      config, static_cast<uint64_t>(o.seed),
-      o.matrix_spread == "inputs" ? MatrixSpread::kInputs : MatrixSpread::kConfig);
+  const auto model =
+      QuestionAnsweringModel::create(config, static_cast<uint64_t>(o.seed), o.matrix_spread);
   output.fill([&](const fs::path& directory) {
     model.save(directory);
     tokenizer.save(directory);
