@@ -64,7 +64,7 @@ void from_json_value(const JsonView& json, T& field) {
     field = std::move(value);
   } else if constexpr (Spelled<T>) {
     const auto known = find_spelling<T>(json.string());
-    if (!known) json.refuse("one of " + choices<T>());
+    if (!known) json.refuse("one of " + choices<T>(", "));
     field = *known;
   } else if constexpr (std::is_same_v<T, bool>) {
     field = json.boolean();
