@@ -11,7 +11,7 @@
 namespace spanforge::app {
 namespace {
 
-const Command kCommand{"train", "a command", "", "", nullptr};
+const Command kEnumerationCommand{"train", "a command", "", "", nullptr};
 
 template <class E>
 class Enumeration : public ::testing::Test {};
@@ -26,7 +26,7 @@ std::optional<E> parsed(const std::string& word) {
   std::optional<E> field;
   OptionTable table;
   table({"word", "an enumeration", ""}, field);
-  EXPECT_TRUE(table.parse(Arguments{&kCommand, {"--word", word}, false}));
+  EXPECT_TRUE(table.parse(Arguments{&kEnumerationCommand, {"--word", word}, false}));
   return field;
 }
 
@@ -48,7 +48,7 @@ TYPED_TEST(Enumeration, WrongWordListsTheChoices) {
   table({"word", "an enumeration", ""}, field);
   EXPECT_EQ(table.rows()[0].placeholder, choices<TypeParam>()) << "as --help shows";
   const Error error = testing::expect_error(ErrorCode::kUsage, [&] {
-    table.parse(Arguments{&kCommand, {"--word=wrong"}, false});
+    table.parse(Arguments{&kEnumerationCommand, {"--word=wrong"}, false});
   });
   EXPECT_EQ(error.place(), "--word");
   EXPECT_EQ(error.reason(), "'wrong' is not allowed; it must be " + choices<TypeParam>());

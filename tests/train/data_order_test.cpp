@@ -196,7 +196,7 @@ TEST(TokenBound, NoBatchExceedsItAndEveryWindowComesOnceAnEpoch) {
 
 TEST(TokenBound, BatchesAreClosedOnlyWhereTheNextWindowDoesNotFit) {
   const std::vector<Window> windows = windows_of({5, 5, 5, 6, 10, 1, 1, 1, 1, 1});
-  TrainingArguments a = bounded(15, "sequential");
+  TrainingArguments a = bounded(15, WindowOrder::kSequential);
   a.gradient_accumulation_steps = 9;
   DataOrder data(a, windows);
   EXPECT_EQ(copy_of(data.batches_of_step(0)), (Batches{{0, 1, 2}, {3}, {4, 5, 6, 7}, {8, 9}}));
@@ -212,9 +212,9 @@ TEST(TokenBound, StepsAreAFunctionOfTheStepAlone) {
     DataOrder jumping(a, windows);
     for (size_t i = 0; i < run.size(); ++i) {  // forwards, backwards and over epochs
       const size_t step = i * 7 % run.size();
-      EXPECT_EQ(copy_of(jumping.batches_of_step(static_cast<int64_t>(step))), run[step]) << order;
+      EXPECT_EQ(copy_of(jumping.batches_of_step(static_cast<int64_t>(step))), run[step]) << spelling_of(order);
       DataOrder resumed(a, windows);
-      EXPECT_EQ(copy_of(resumed.batches_of_step(static_cast<int64_t>(step))), run[step]) << order;
+      EXPECT_EQ(copy_of(resumed.batches_of_step(static_cast<int64_t>(step))), run[step]) << spelling_of(order);
     }
   }
 }
