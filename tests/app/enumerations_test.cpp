@@ -5,6 +5,7 @@
 #include "options.h"
 #include "spanforge/data/convert.h"
 #include "spanforge/model/model.h"
+#include "spanforge/ops/activation.h"
 #include "spanforge/train/arguments.h"
 #include "support/testing.h"
 
@@ -16,9 +17,9 @@ const Command kEnumerationCommand{"train", "a command", "", "", nullptr};
 template <class E>
 class Enumeration : public ::testing::Test {};
 using All = ::testing::Types<AutoBool, DecoderKind, BadAnswerPolicy, LabelRule, TruncationStrategy,
-                             MatrixSpread, DataForm, IntervalStrategy, SaveStrategy,
-                             AccumulationMean, ScheduleKind, OptimizerName, OnNonFinite,
-                             WindowOrder, ReportTo>;
+                             MatrixSpread, PresetSize, ops::Activation, DataForm, IntervalStrategy,
+                             SaveStrategy, AccumulationMean, ScheduleKind, OptimizerName,
+                             OnNonFinite, WindowOrder, ReportTo>;
 TYPED_TEST_SUITE(Enumeration, All);
 
 template <class E>
@@ -57,7 +58,9 @@ TYPED_TEST(Enumeration, WrongWordListsTheChoices) {
 // A field of a new enumeration belongs in the list above.
 TEST(Enumerations, AreAllOfTrainings) {
   std::vector<std::string> known;
-  const auto add = [&]<class... E>(::testing::Types<E...>) { (known.push_back(choices<E>()), ...); };
+  const auto add = [&]<class... E>(::testing::Types<E...>) {
+    (known.push_back(choices<E>()), ...);
+  };
   add(All{});
   TrainingArguments arguments;
   OptionTable table;

@@ -212,9 +212,11 @@ TEST(TokenBound, StepsAreAFunctionOfTheStepAlone) {
     DataOrder jumping(a, windows);
     for (size_t i = 0; i < run.size(); ++i) {  // forwards, backwards and over epochs
       const size_t step = i * 7 % run.size();
-      EXPECT_EQ(copy_of(jumping.batches_of_step(static_cast<int64_t>(step))), run[step]) << spelling_of(order);
+      EXPECT_EQ(copy_of(jumping.batches_of_step(static_cast<int64_t>(step))), run[step])
+          << spelling_of(order);
       DataOrder resumed(a, windows);
-      EXPECT_EQ(copy_of(resumed.batches_of_step(static_cast<int64_t>(step))), run[step]) << spelling_of(order);
+      EXPECT_EQ(copy_of(resumed.batches_of_step(static_cast<int64_t>(step))), run[step])
+          << spelling_of(order);
     }
   }
 }

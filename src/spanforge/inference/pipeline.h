@@ -1,9 +1,8 @@
 #pragma once
 // What: questions + contexts -> answers: a saved model directory or adapter, its tokenizer, its
 // decoder. Settings: choose_answer_settings(), as `evaluate`: what AskOptions sets; else what
-// spanforge.json
-//   beside the model says (decoder, window, longest answer, threshold, temperature), so that
-//   answers agree with training's evaluation; another decoder than the stored one has its
+//   spanforge.json beside the model says (decoder, window, longest answer, threshold, temperature),
+//   so that answers agree with training's evaluation; another decoder than the stored one has its
 //   original's defaults.
 // Threads: answer() is const and concurrent.
 

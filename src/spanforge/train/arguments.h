@@ -18,7 +18,7 @@
 #include "spanforge/base/json.h"
 #include "spanforge/base/options.h"
 #include "spanforge/data/column_names.h"
-#include "spanforge/decode/candidate.h"
+#include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/features/feature_set.h"
 #include "spanforge/train/schedule.h"
 
