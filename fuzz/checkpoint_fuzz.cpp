@@ -53,11 +53,11 @@ void use_settings(const std::filesystem::path& directory, const Pipeline& pipeli
   if (!settings) return;
   const AnswerSettings chosen = choose_answer_settings(settings, {}, tokenizer, 32).settings;
   AskOptions options;
-  options.decoder = chosen.decoder;
-  options.max_answer_length = chosen.max_answer_length;
+  options.decoder = chosen.decoder.kind;
+  options.max_answer_length = chosen.decoder.max_answer_length;
   options.max_seq_length = chosen.windows.max_seq_length;
   options.window_overlap = chosen.windows.window_overlap;
-  options.handle_impossible_answer = chosen.null_answers;
+  options.null_answers = chosen.decoder.null_answers;
   pipeline.answer({{"who ?", "a c a c a c a c a c a c a c a c a c . 谁 a c", ""}}, options);
 }
 

@@ -20,13 +20,19 @@
 namespace spanforge::app {
 namespace {
 
+enum class OnBadRow { kError, kSkip };
+constexpr auto spellings(OnBadRow) {
+  return std::to_array<Spelling<OnBadRow>>(
+      {{"error", OnBadRow::kError}, {"skip", OnBadRow::kSkip}});
+}
+
 struct AskCommandOptions {
-  std::string model, context, context_file, input, on_bad_row = "error";
-  std::optional<std::string> decoder;
+  std::string model, context, context_file, input;
+  OnBadRow on_bad_row = OnBadRow::kError;
   std::vector<std::string> questions;
   AskOptions ask;
   bool verify = false, json = false;
-  std::string bf16 = "false";
+  AutoBool bf16 = AutoBool::kFalse;
   int32_t threads = 0;
 };
 
@@ -47,7 +53,7 @@ std::string json_text(const std::vector<AskAnswer>& answers, const AskOptions& o
     rows.push_back(std::move(row));
   }
   const std::string all = join(rows, ", ");
-  return options.top_k == 1 && rows.size() == 1 ? all : fmt::format("[{}]", all);
+  return options.top_k.value_or(1) == 1 && rows.size() == 1 ? all : fmt::format("[{}]", all);
 }
 
 void print_answers(const AskCommandOptions& o, const Asked& asked,
@@ -97,7 +103,7 @@ std::vector<QuestionRow> next_rows(const AskCommandOptions& o, QuestionReader& r
     if (!row) break;
     bytes += row->asked.text.question.size() + row->asked.text.context.size();
     rows.push_back(std::move(*row));
-    if (rows.back().error && o.on_bad_row == "error") break;
+    if (rows.back().error && o.on_bad_row == OnBadRow::kError) break;
   }
   return rows;
 }
@@ -132,7 +138,7 @@ void answer_input(const AskCommandOptions& o, const Pipeline& pipeline, Question
     if (rows.empty()) break;
     const std::vector<AskResult> results = answer_rows(o, pipeline, reader, rows);
     for (size_t i = 0; i < rows.size(); ++i, ++total) {
-      if (rows[i].error && o.on_bad_row == "error") throw Error(*rows[i].error);
+      if (rows[i].error && o.on_bad_row == OnBadRow::kError) throw Error(*rows[i].error);
       if (total == 0) release_notes();
       if (rows[i].error) {
         print_row_error(o, rows[i].asked, *rows[i].error);
@@ -181,22 +187,20 @@ void declare(OptionTable& table, AskCommandOptions& o) {
   table({"on_bad_row",
          "with --input: a row that cannot be answered: stop, or print its id and the error in its "
          "place",
-         "error|skip"},
+         ""},
         o.on_bad_row);
-  table({"top_k", "answers a question, best first", "> 0", "topk"}, o.ask.top_k);
-  table({"decoder", "how logits become answers; default: as trained",
-         "spanforge|pipeline|run_qa|recipe"},
-        o.decoder);
+  table({"top_k", "answers a question, best first", "> 0", "topk", "1"}, o.ask.top_k);
+  table(kDecoderOption, o.ask.decoder);
   table(kMaxSeqLengthOption, o.ask.max_seq_length);
   table(kWindowOverlapOption, o.ask.window_overlap);
   table(kMaxAnswerLengthOption, o.ask.max_answer_length);
   table(
       {"handle_impossible_answer", "\"\" may be the answer; default: as the model was trained", ""},
-      o.ask.handle_impossible_answer);
-  table({"align_to_words", "decoder pipeline: answers are whole words", ""}, o.ask.align_to_words);
+      o.ask.null_answers);
+  table({"align_to_words", "decoder pipeline: answers are whole words", "", "", "true"},
+        o.ask.align_to_words);
   table({"batch_size", "windows computed at once", "> 0"}, o.ask.batch_size);
-  table({"bf16", "compute in bfloat16; auto: where the processor has it", "true|false|auto"},
-        o.bf16);
+  table({"bf16", "compute in bfloat16; auto: where the processor has it", ""}, o.bf16);
   table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
@@ -221,12 +225,11 @@ int run_ask(const Arguments& arguments) {
     throw Error(ErrorCode::kUsage, {.parameter = "context_file"},
                 "is standard input, from which the questions would come too; give --question");
   }
-  if (o.decoder) o.ask.decoder = parse_decoder_kind(*o.decoder);
   start_threads(o.threads);
   std::optional<QuestionReader> reader;
   if (!o.input.empty()) {
     reader.emplace(o.input);
-    if (o.on_bad_row == "error") reader->check_all();
+    if (o.on_bad_row == OnBadRow::kError) reader->check_all();
   }
   std::string context = o.context;
   if (!o.context_file.empty()) context = read_input(o.context_file);

@@ -96,13 +96,17 @@ void OptionTable::add(const OptionInfo& info, OptionKind kind, std::string place
   row.help = info.help;
   row.range = info.range;
   row.kind = kind;
-  const bool is_choice = info.range.find('|') != std::string_view::npos;
-  row.placeholder = is_choice ? std::string(info.range) : std::move(placeholder);
-  // "--bf16" alone means true even where a third word is allowed beside true and false.
-  if (is_choice && info.range.starts_with(kBooleanPlaceholder)) row.kind = OptionKind::kBoolean;
+  row.placeholder = std::move(placeholder);
+  if (info.range.find('|') != std::string_view::npos) set_choices(row, row.range);
   row.default_text = std::move(preset);
   row.set = std::move(set);
   rows_.push_back(std::move(row));
+}
+
+void OptionTable::set_choices(OptionRow& row, const std::string& range) {
+  row.range = row.placeholder = range;
+  // "--bf16" alone means true even where a third word is allowed beside true and false.
+  if (range.starts_with(kBooleanPlaceholder)) row.kind = OptionKind::kBoolean;
 }
 
 void OptionTable::add_switch(const OptionInfo& info, bool& field) {
@@ -320,14 +324,6 @@ bool OptionTable::given(std::string_view name) const {
   }
   throw Error(ErrorCode::kInternal, {.parameter = std::string(name)},
               "is no option of this command");
-}
-
-std::vector<std::string> OptionTable::given_names() const {
-  std::vector<std::string> names;
-  for (const OptionRow& row : rows_) {
-    if (row.given && !row.foreign) names.push_back(row.name);
-  }
-  return names;
 }
 
 void OptionTable::require(std::string_view name) const {

@@ -19,7 +19,7 @@ struct TokenizeOptions {
   std::string model, input;
   std::optional<std::string> pair;
   std::optional<int32_t> max_length, pad_to;
-  std::string truncation = "longest_first";
+  TruncationStrategy truncation = TruncationStrategy::kLongestFirst;
   bool json = false, count = false, decode = false;
   int32_t threads = 0;
 };
@@ -38,10 +38,7 @@ std::vector<std::string_view> lines_of(std::string_view bytes) {
 EncodeOptions encode_options(const TokenizeOptions& o) {
   EncodeOptions encode;
   if (o.max_length) {
-    Truncation truncation{.max_length = *o.max_length};
-    if (o.truncation == "only_first") truncation.strategy = TruncationStrategy::kOnlyFirst;
-    if (o.truncation == "only_second") truncation.strategy = TruncationStrategy::kOnlySecond;
-    encode.truncation = truncation;
+    encode.truncation = Truncation{.max_length = *o.max_length, .strategy = o.truncation};
   }
   if (o.pad_to) encode.padding = Padding{.length = *o.pad_to};
   return encode;
@@ -125,8 +122,7 @@ int run_tokenize(const Arguments& arguments) {
   table({"input", "file of texts, one a line (LF); -: standard input", ""}, o.input);
   table({"max_length", "truncate to this many tokens, special tokens included", "> 0"},
         o.max_length);
-  table({"truncation", "what --max-length cuts", "longest_first|only_first|only_second"},
-        o.truncation);
+  table({"truncation", "what --max-length cuts", ""}, o.truncation);
   table({"pad_to", "pad to this many tokens", "> 0"}, o.pad_to);
   table.add_switch({"count", "with --input: only the numbers of texts and tokens", ""}, o.count);
   table.add_switch({"decode", "TEXT is token ids; print their text", ""}, o.decode);

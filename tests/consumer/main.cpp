@@ -7,6 +7,7 @@
 int main() {
   // Something of the lowest and of the highest layers must link.
   spanforge::TrainingArguments arguments;
+  arguments.save_strategy = spanforge::SaveStrategy::kNo;
   try {
     spanforge::train(arguments);
     return 1;

@@ -52,7 +52,7 @@ TEST(Pipeline, AnswersInTheOrderAskedWhateverStandsBesideAQuestion) {
   const Pipeline pipeline(make_model(), make_tokenizer());
   const auto questions = some_questions();
   for (DecoderKind decoder : kDecoders) {
-    SCOPED_TRACE(decoder_name(decoder));
+    SCOPED_TRACE(spelling_of(decoder));
     AskOptions options;
     options.decoder = decoder;
     options.top_k = 3;
@@ -89,16 +89,16 @@ TEST(Pipeline, SpansAreSlicesOfTheContext) {
 TEST(Pipeline, StoredSettingsHoldForTheSpanforgeDecoderOnly) {
   AnswerSettings settings;
   settings.windows = {32, 8};
-  settings.max_answer_length = 1;
-  settings.null_answers = true;
-  settings.null_threshold = -1e6;  // always "no answer"
+  settings.decoder.max_answer_length = 1;
+  settings.decoder.null_answers = true;
+  settings.decoder.null_threshold = -1e6;  // always "no answer"
   const Pipeline stored(make_model(), make_tokenizer(), settings);
   const Pipeline bare(make_model(), make_tokenizer());
   const auto questions = some_questions();
   EXPECT_EQ(stored.answer(questions)[0][0].answer, "");
   EXPECT_NE(bare.answer(questions)[0][0].answer, "");
   AskOptions options;
-  options.handle_impossible_answer = false;
+  options.null_answers = false;
   EXPECT_EQ(stored.answer(questions, options)[1][0].answer.find(' '), std::string::npos);
   options.max_answer_length = 40;
   options.decoder = DecoderKind::kPipeline;
@@ -110,7 +110,7 @@ TEST(Pipeline, RunQaPutsItsDecisionFirstAndKeepsItsNullAnswer) {
   const Pipeline pipeline(make_model(), make_tokenizer());
   AskOptions one;
   one.decoder = DecoderKind::kRunQa;
-  one.handle_impossible_answer = true;
+  one.null_answers = true;
   AskOptions many = one;
   many.top_k = 21;  // n_best_size and the null answer that was put back
   const auto decisions = pipeline.answer(some_questions(), one);
@@ -212,7 +212,7 @@ TEST(Pipeline, ReadsASavedDirectoryWithItsSettings) {
   make_tokenizer().save(directory.path());
   AnswerSettings settings;
   settings.windows = {48, 8};
-  settings.max_answer_length = 2;
+  settings.decoder.max_answer_length = 2;
   save_answer_settings(settings, Json(), directory.path());
   const Pipeline saved = Pipeline::from_directory(directory.path());
   const Pipeline built(std::move(model), make_tokenizer(), settings);

@@ -424,7 +424,7 @@ TEST(Create, SameSeedGivesTheSameBytesOnAnyNumberOfThreads) {
 // Every tensor's mean and deviation; `matrix_deviation` tells that of a matrix with so many inputs.
 void expect_distribution(MatrixSpread spread,
                          const std::function<double(int64_t inputs)>& matrix_deviation) {
-  ModelConfig config = ModelConfig::like("tiny");
+  ModelConfig config = ModelConfig::like(PresetSize::kTiny);
   config.vocab_size = 500;
   const QuestionAnsweringModel model = QuestionAnsweringModel::create(config, 9, spread);
   int scales = 0, biases = 0, matrices = 0;

@@ -11,14 +11,12 @@ namespace spanforge {
 namespace {
 
 using testing::expect_error;
-using testing::give;
 
 TrainingArguments minimal() {
   TrainingArguments a;
   a.model = "m";
   a.train = "t.json";
   a.output = "o";
-  a.given = {"model", "train", "output"};
   return a;
 }
 
@@ -63,10 +61,10 @@ constexpr const char* kTransformersNames =
 TEST(Arguments, AreHfsDefaultsWithoutValidation) {
   TrainingArguments a = minimal();
   resolve_arguments(a);
-  EXPECT_EQ(a.logging_strategy, "steps");
+  EXPECT_EQ(a.logging_strategy, IntervalStrategy::kSteps);
   EXPECT_EQ(a.logging_steps, 500);
-  EXPECT_EQ(a.eval_strategy, "no");
-  EXPECT_EQ(a.save_strategy, "steps");
+  EXPECT_EQ(a.eval_strategy, IntervalStrategy::kNo);
+  EXPECT_EQ(a.save_strategy, SaveStrategy::kSteps);
   EXPECT_EQ(a.learning_rate, 5e-5);
 }
 
@@ -74,9 +72,9 @@ TEST(Arguments, FollowTheRecipeWithValidation) {
   TrainingArguments a = minimal();
   a.validation = "v.json";
   resolve_arguments(a);
-  EXPECT_EQ(a.logging_strategy, "epoch");
-  EXPECT_EQ(a.eval_strategy, "epoch");
-  EXPECT_EQ(a.save_strategy, "epoch");
+  EXPECT_EQ(a.logging_strategy, IntervalStrategy::kEpoch);
+  EXPECT_EQ(a.eval_strategy, IntervalStrategy::kEpoch);
+  EXPECT_EQ(a.save_strategy, SaveStrategy::kEpoch);
 }
 
 TEST(Arguments, HfDefaultsSwitchesTheRecipeOff) {
@@ -84,17 +82,54 @@ TEST(Arguments, HfDefaultsSwitchesTheRecipeOff) {
   a.validation = "v.json";
   a.hf_defaults = true;
   resolve_arguments(a);
-  EXPECT_EQ(a.eval_strategy, "no");
-  EXPECT_EQ(a.save_strategy, "steps");
+  EXPECT_EQ(a.eval_strategy, IntervalStrategy::kNo);
+  EXPECT_EQ(a.save_strategy, SaveStrategy::kSteps);
 }
 
 TEST(Arguments, GivenStepsMeanTheStepsStrategy) {
   TrainingArguments a = minimal();
   a.validation = "v.json";
-  give(a, "eval_steps", a.eval_steps, 5.0);
+  a.eval_steps = 5.0;
   resolve_arguments(a);
-  EXPECT_EQ(a.eval_strategy, "steps");
-  EXPECT_EQ(a.logging_strategy, "epoch");
+  EXPECT_EQ(a.eval_strategy, IntervalStrategy::kSteps);
+  EXPECT_EQ(a.logging_strategy, IntervalStrategy::kEpoch);
+}
+
+// Beside validation data, where the recipe has other defaults.
+TEST(Arguments, SettingAFieldIsEnough) {
+  const auto resolved = [](const auto& set) {
+    TrainingArguments a = minimal();
+    a.validation = "v.json";
+    set(a);
+    resolve_arguments(a);
+    return a;
+  };
+  using A = TrainingArguments;
+  EXPECT_EQ(resolved([](A& a) { a.save_strategy = SaveStrategy::kNo; }).save_strategy,
+            SaveStrategy::kNo);
+  EXPECT_EQ(resolved([](A& a) { a.save_steps = 500; }).save_strategy, SaveStrategy::kSteps)
+      << "even to its default";
+  EXPECT_EQ(resolved([](A& a) { a.logging_strategy = IntervalStrategy::kNo; }).logging_strategy,
+            IntervalStrategy::kNo);
+  EXPECT_EQ(resolved([](A& a) { a.logging_steps = 10; }).logging_strategy,
+            IntervalStrategy::kSteps);
+  EXPECT_EQ(resolved([](A& a) { a.eval_strategy = IntervalStrategy::kNo; }).eval_strategy,
+            IntervalStrategy::kNo);
+  const A steps = resolved([](A& a) { a.eval_strategy = IntervalStrategy::kSteps; });
+  EXPECT_EQ(steps.eval_steps_in_effect(), 500) << "follows logging_steps";
+  EXPECT_EQ(resolved([](A& a) { a.eval_steps = 7; }).eval_steps_in_effect(), 7);
+  EXPECT_EQ(resolved([](A& a) { a.seed = 5; }).data_seed_in_effect(), 5u);
+  EXPECT_EQ(resolved([](A& a) { a.seed = 5, a.data_seed = 6; }).data_seed_in_effect(), 6u);
+  const A best = resolved([](A& a) { a.load_best_model_at_end = true; });
+  EXPECT_EQ(best.metric_for_best_model, "loss");
+  EXPECT_EQ(best.greater_is_better, false);
+  const A by_f1 = resolved([](A& a) { a.metric_for_best_model = "f1"; });
+  EXPECT_EQ(by_f1.greater_is_better, true);
+  const A least =
+      resolved([](A& a) { a.metric_for_best_model = "f1", a.greater_is_better = false; });
+  EXPECT_EQ(least.greater_is_better, false);
+  const A plain = resolved([](A&) {});
+  EXPECT_EQ(plain.metric_for_best_model, std::nullopt) << "no best model is looked for";
 }
 
 TEST(Arguments, RefuseWhatIsOutOfRangeNamingTheOption) {
@@ -116,9 +151,12 @@ TEST(Arguments, RefuseWhatIsOutOfRangeNamingTheOption) {
       {"warmup_steps", [](TrainingArguments& a) { a.warmup_steps = 1.5; }},
       {"warmup_steps", [](TrainingArguments& a) { a.warmup_steps = -0.1; }},
       {"warmup_steps", [](TrainingArguments& a) { a.warmup_steps = 1e300; }},
-      {"lr_scheduler_type", [](TrainingArguments& a) { a.lr_scheduler_type = "x"; }},
+      {"lr_scheduler_type",
+       [](TrainingArguments& a) { a.lr_scheduler_type = static_cast<ScheduleKind>(99); }},
+      {"on_bad_answer",
+       [](TrainingArguments& a) { a.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled; }},
       {"save_steps", [](TrainingArguments& a) { a.save_steps = 2.5; }},
-      {"eval_strategy", [](TrainingArguments& a) { a.eval_strategy = "epoch"; }},
+      {"eval_strategy", [](TrainingArguments& a) { a.eval_strategy = IntervalStrategy::kEpoch; }},
       {"save_total_limit", [](TrainingArguments& a) { a.save_total_limit = 0; }},
       {"load_best_model_at_end", [](TrainingArguments& a) { a.load_best_model_at_end = true; }},
       {"early_stopping_patience", [](TrainingArguments& a) { a.early_stopping_patience = 2; }},
@@ -141,9 +179,9 @@ TEST(Arguments, LoadBestNeedsMatchingStrategies) {
   TrainingArguments a = minimal();
   a.validation = "v.json";
   a.load_best_model_at_end = true;
-  give(a, "save_strategy", a.save_strategy, "steps");
+  a.save_strategy = SaveStrategy::kSteps;
   EXPECT_EQ(refused_parameter(a), "load_best_model_at_end");
-  give(a, "eval_strategy", a.eval_strategy, "steps");
+  a.eval_strategy = IntervalStrategy::kSteps;
   a.eval_steps = 4;
   a.save_steps = 6;
   EXPECT_EQ(refused_parameter(a), "save_steps");
@@ -169,30 +207,35 @@ TEST(Arguments, ComeBackFromTheirJson) {
     arguments_from_json({{"seed", "many"}}, "args.json");
   });
   EXPECT_EQ(error.file(), "args.json");
+  const Error word = expect_error(ErrorCode::kBadModel, [] {
+    arguments_from_json({{"save_strategy", "often"}}, "args.json");
+  });
+  EXPECT_NE(word.reason().find("one of no, steps, epoch, best"), std::string::npos)
+      << word.reason();
 }
 
 TEST(AdoptSavedArguments, SavedOnesHoldWhereNothingIsGiven) {
   TrainingArguments saved = minimal();
   saved.learning_rate = 1e-3;
-  saved.logging_strategy = "no";
+  saved.logging_strategy = IntervalStrategy::kNo;
   TrainingArguments a;
   a.validation = "v.json";
   a.output = "elsewhere";
-  a.given = {"output"};
   a.resume_from_checkpoint = "last";
   adopt_saved_arguments(a, saved);
   resolve_arguments(a);
   EXPECT_EQ(a.model, "m");
   EXPECT_EQ(a.output, "elsewhere");
   EXPECT_EQ(a.learning_rate, 1e-3);
-  EXPECT_EQ(a.logging_strategy, "no") << "a default must not replace what was settled";
+  EXPECT_EQ(a.logging_strategy, IntervalStrategy::kNo)
+      << "a default must not replace what was settled";
   EXPECT_EQ(a.resume_from_checkpoint, "last");
 }
 
 TEST(AdoptSavedArguments, RefusesAGivenDifferenceUnlessAllowed) {
   const TrainingArguments saved = minimal();
   TrainingArguments a = minimal();
-  give(a, "seed", a.seed, 7);
+  a.seed = 7;
   const Error error = expect_error(ErrorCode::kUsage, [&] {
     TrainingArguments copy = a;
     adopt_saved_arguments(copy, saved);
@@ -204,12 +247,26 @@ TEST(AdoptSavedArguments, RefusesAGivenDifferenceUnlessAllowed) {
   EXPECT_EQ(a.seed, 7u);
 }
 
+// A field that is set to its default is no field that nobody set.
+TEST(AdoptSavedArguments, RefusesADefaultThatIsAskedFor) {
+  TrainingArguments saved = minimal();
+  saved.seed = 7;
+  saved.save_strategy = SaveStrategy::kNo;
+  TrainingArguments a = minimal();
+  a.seed = 42;
+  const auto adopt = [&] { adopt_saved_arguments(a, saved); };
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, adopt).parameter(), "seed");
+  a = minimal();
+  a.save_strategy = SaveStrategy::kSteps;
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, adopt).parameter(), "save_strategy");
+}
+
 TEST(AdoptSavedArguments, SameValueGivenIsNoDifference) {
   TrainingArguments saved = minimal();
   saved.seed = 7;
   TrainingArguments a = minimal();
-  give(a, "seed", a.seed, 7);
-  give(a, "threads", a.threads, 2);
+  a.seed = 7;
+  a.threads = 2;
   EXPECT_NO_THROW(adopt_saved_arguments(a, saved));
 }
 

@@ -1,8 +1,5 @@
 #include "spanforge/decode/decoder.h"
 
-#include <array>
-#include <utility>
-
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
@@ -12,16 +9,8 @@
 namespace spanforge {
 namespace {
 
-constexpr std::array<std::pair<const char*, DecoderKind>, 4> kNames = {{
-    {"spanforge", DecoderKind::kSpanforge},
-    {"pipeline", DecoderKind::kPipeline},
-    {"run_qa", DecoderKind::kRunQa},
-    {"recipe", DecoderKind::kRecipe},
-}};
-
 void require(bool ok, const char* parameter, const char* range) {
-  if (!ok)
-    throw Error(ErrorCode::kUsage, {.parameter = parameter}, fmt::format("must be {}", range));
+  if (!ok) throw Error(ErrorCode::kUsage, {.parameter = parameter}, fmt::format("must be {}", range));
 }
 
 void check(const DecoderOptions& options) {
@@ -65,22 +54,6 @@ std::vector<DecodedExample> decode_range(const Dataset& dataset, const FeatureSe
     decoded[at] = decode_example(dataset, features, logits, first + at, options);
   });
   return decoded;
-}
-
-DecoderKind parse_decoder_kind(const std::string& name) {
-  for (const auto& [known, kind] : kNames) {
-    if (name == known) return kind;
-  }
-  throw Error(ErrorCode::kUsage, {.parameter = "decoder"},
-              fmt::format("'{}' is not one of spanforge, pipeline, run_qa, recipe",
-                          quote_for_message(name)));
-}
-
-const char* decoder_name(DecoderKind kind) {
-  for (const auto& [name, known] : kNames) {
-    if (known == kind) return name;
-  }
-  return "unknown";
 }
 
 }  // namespace spanforge

@@ -48,7 +48,7 @@ class Judge {
       : dataset_(dataset),
         tokenizer_(tokenizer),
         chunks_(dataset, tokenizer, feature_options(settings)) {
-    options_.decoder = settings.decoder_options();
+    options_.decoder = settings.decoder;
     options_.predict.batch_size = options.batch_size;
     options_.recipe_ranks = false;
   }

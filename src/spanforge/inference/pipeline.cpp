@@ -20,11 +20,6 @@ namespace {
 // Questions made into windows and computed together; bounds memory whatever is asked at once.
 constexpr size_t kBlockQuestions = 1024;
 
-struct Resolved {
-  WindowOptions windows;
-  DecoderOptions decoder;
-};
-
 // {"question 3 (id x): What is ...?"}
 ErrorPlace place_of(const QuestionContext& asked, size_t number) {
   std::string place = fmt::format("question {}", number + 1);
@@ -108,39 +103,29 @@ struct Pipeline::Impl {
   std::optional<AnswerSettings> settings;
   mutable Workspaces workspaces{};
 
-  Resolved resolve(const AskOptions& options) const {
-    if (options.top_k < 1)
+  AnswerSettings settings_for(const AskOptions& options) const {
+    if (options.top_k.value_or(1) < 1)
       throw Error(ErrorCode::kUsage, {.parameter = "top_k"}, "must be at least 1");
     if (options.batch_size < 1)
       throw Error(ErrorCode::kUsage, {.parameter = "batch_size"}, "must be at least 1");
-    const GivenSettings given{.decoder = options.decoder,
-                              .max_seq_length = options.max_seq_length,
-                              .window_overlap = options.window_overlap,
-                              .max_answer_length = options.max_answer_length,
-                              .null_answers = options.handle_impossible_answer,
-                              .null_threshold = std::nullopt};
-    const AnswerSettings chosen =
-        choose_answer_settings(settings, given, tokenizer, model->config().longest_input())
-            .settings;
-    Resolved result{chosen.windows, chosen.decoder_options(options.top_k)};
-    result.decoder.align_to_words = options.align_to_words;
-    return result;
+    return choose_answer_settings(settings, options, tokenizer, model->config().longest_input())
+        .settings;
   }
 
   // Answers the questions of one block, and notes those that leave no room for their context.
   void answer_block(const std::vector<QuestionContext>& questions, std::vector<size_t> block,
-                    const Resolved& resolved, const AskOptions& options, Workspace& workspace,
+                    const AnswerSettings& chosen, int32_t batch_size, Workspace& workspace,
                     std::vector<AskResult>& results) const {
     Dataset dataset = make_dataset(questions, block);
     FeatureOptions feature_options;
-    feature_options.windows = resolved.windows;
+    feature_options.windows = chosen.windows;
     feature_options.with_labels = false;
     std::optional<FeatureSet> features;
     try {
       features = FeatureSet::build(dataset, tokenizer, feature_options);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kBadData) throw;
-      for (const WindowFinding& one : check_windows(dataset, tokenizer, resolved.windows)) {
+      for (const WindowFinding& one : check_windows(dataset, tokenizer, chosen.windows)) {
         const size_t i = block[one.example];
         results[i].error = Error(ErrorCode::kUsage, place_of(questions[i], i), one.reason);
       }
@@ -152,18 +137,18 @@ struct Pipeline::Impl {
       features = FeatureSet::build(dataset, tokenizer, feature_options);
     }
     PredictOptions predict;
-    predict.batch_size = options.batch_size;
+    predict.batch_size = batch_size;
     const Predictions predictions = predict_all(*model, *features, predict, &workspace);
-    const auto decoded = decode_all(dataset, *features, predictions.logits, resolved.decoder);
+    const auto decoded = decode_all(dataset, *features, predictions.logits, chosen.decoder);
     for (size_t i = 0; i < block.size(); ++i) {
-      results[block[i]].answers = answers_of(decoded[i], options.top_k);
+      results[block[i]].answers = answers_of(decoded[i], chosen.decoder.top_k);
     }
   }
 
   // stop_at_error: the first question that cannot be answered is thrown.
   std::vector<AskResult> answer(const std::vector<QuestionContext>& questions,
                                 const AskOptions& options, bool stop_at_error) const {
-    const Resolved resolved = resolve(options);
+    const AnswerSettings chosen = settings_for(options);
     std::vector<AskResult> results(questions.size());
     std::vector<size_t> sound;
     for (size_t i = 0; i < questions.size(); ++i) {
@@ -177,7 +162,7 @@ struct Pipeline::Impl {
       answer_block(questions,
                    {sound.begin() + static_cast<std::ptrdiff_t>(first),
                     sound.begin() + static_cast<std::ptrdiff_t>(end)},
-                   resolved, options, *workspace, results);
+                   chosen, options.batch_size, *workspace, results);
       for (size_t i = first; stop_at_error && i < end; ++i) {
         if (results[sound[i]].error) throw Error(*results[sound[i]].error);
       }

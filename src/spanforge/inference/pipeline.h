@@ -1,9 +1,8 @@
 #pragma once
 // What: questions + contexts -> answers: a saved model directory or adapter, its tokenizer, its
 // decoder. Settings: choose_answer_settings(), as `evaluate`: what AskOptions sets; else what
-// spanforge.json
-//   beside the model says (decoder, window, longest answer, threshold, temperature), so that
-//   answers agree with training's evaluation; another decoder than the stored one has its
+//   spanforge.json beside the model says (decoder, window, longest answer, threshold, temperature),
+//   so that answers agree with training's evaluation; another decoder than the stored one has its
 //   original's defaults.
 // Threads: answer() is const and concurrent.
 
@@ -27,15 +26,9 @@ struct QuestionContext {
   std::string id;  // optional, repeated in the answer
 };
 
-struct AskOptions {
-  // nullopt, here and below: as stored with the model, else spanforge and the decoder's defaults.
-  std::optional<DecoderKind> decoder;
-  int32_t top_k = 1;
-  std::optional<int32_t> max_answer_length;
-  std::optional<int32_t> max_seq_length, window_overlap;
-  std::optional<bool> handle_impossible_answer;
-  bool align_to_words = true;
-  int32_t batch_size = 16;
+// The pipeline's handle_impossible_answer is null_answers here.
+struct AskOptions : AnswerOverlay {
+  int32_t batch_size = 16;  // windows computed at once
 };
 
 struct AskAnswer {

@@ -389,16 +389,16 @@ ModelConfig ModelConfig::from_json_text(std::string_view text, const std::string
   return config;
 }
 
-ModelConfig ModelConfig::like(const std::string& name, const std::string& model_type) {
+ModelConfig ModelConfig::like(PresetSize preset, const std::string& model_type) {
   // small is the "BERT-Small" of Turc et al. 2019; base and large are Devlin et al.'s.
-  static const std::vector<ModelSize> kBerts = {{"tiny", 3, 128, 4, 512},
-                                                {"small", 4, 512, 8, 2048},
-                                                {"base", 12, 768, 12, 3072},
-                                                {"large", 24, 1024, 16, 4096}};
-  const EncoderSpec& spec =
+  static const std::vector<ModelSize> kBerts = {{PresetSize::kTiny, 3, 128, 4, 512},
+                                                {PresetSize::kSmall, 4, 512, 8, 2048},
+                                                {PresetSize::kBase, 12, 768, 12, 3072},
+                                                {PresetSize::kLarge, 24, 1024, 16, 4096}};
+  const EncoderSpec& spec = 
       encoder_spec(model_type, ErrorCode::kUsage, {.parameter = "model_type"});
   for (const ModelSize& size : spec.sizes.empty() ? kBerts : spec.sizes) {
-    if (name != size.name) continue;
+    if (preset != size.preset) continue;
     ModelConfig config = spec.usual.value_or(spec.defaults);
     config.model_type = spec.model_type;
     config.num_hidden_layers = size.layers;
@@ -408,9 +408,7 @@ ModelConfig ModelConfig::like(const std::string& name, const std::string& model_
     if (spec.has_position_table(config)) config.set_longest_input(512);
     return config;
   }
-  throw Error(
-      ErrorCode::kUsage, {.parameter = "like"},
-      "\"" + quote_for_message(name) + "\" is no preset; there are tiny, small, base, large");
+  throw Error(ErrorCode::kInternal, {.parameter = "like"}, "the family has no such preset");
 }
 
 int32_t ModelConfig::longest_input() const {

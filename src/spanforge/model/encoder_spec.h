@@ -198,7 +198,7 @@ struct HeadSpec {
 
 // A preset of `model new --like`.
 struct ModelSize {
-  std::string_view name;
+  PresetSize preset;
   int32_t layers, hidden, heads, inner;
 };
 

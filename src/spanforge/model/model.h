@@ -3,12 +3,14 @@
 //   it. Weights come from and go to Hugging Face directories under HF's names.
 // Precision: fp32, or bf16 compute over fp32 master weights (set_precision).
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "spanforge/base/spelling.h"
 #include "spanforge/model/config.h"
 #include "spanforge/model/model_directory.h"
 #include "spanforge/model/trainable_model.h"
@@ -28,6 +30,10 @@ enum class MatrixSpread {
   kConfig,  // initializer_range, as in HF
   kInputs,  // 1 / sqrt(a row's inputs): layers hand on their signal, narrow ones too
 };
+constexpr auto spellings(MatrixSpread) {
+  return std::to_array<Spelling<MatrixSpread>>(
+      {{"config", MatrixSpread::kConfig}, {"inputs", MatrixSpread::kInputs}});
+}
 
 class QuestionAnsweringModel : public TrainableModel {
  public:

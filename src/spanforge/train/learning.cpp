@@ -68,9 +68,9 @@ void parse_freeze(const std::vector<std::string>& values, int32_t layers, Learni
 }
 
 LoraConfig given_lora(const TrainingArguments& a) {
-  return {.rank = static_cast<int32_t>(a.lora_rank),
-          .alpha = a.lora_alpha,
-          .dropout = a.lora_dropout,
+  return {.rank = static_cast<int32_t>(a.lora_rank.value_or(kLoraRank)),
+          .alpha = a.lora_alpha.value_or(kLoraAlpha),
+          .dropout = a.lora_dropout.value_or(kLoraDropout),
           .targets = split_values(a.lora_target)};
 }
 
@@ -82,8 +82,8 @@ void check_learning(const TrainingArguments& a) {
   for (const std::string& target : split_values(a.lora_target)) {
     if (target.empty()) refuse_option("lora_target", "names no layer");
   }
-  if (a.lora_dropout >= 1) refuse_option("lora_dropout", "must be below 1");
-  if (a.lora_rank > 0 && !a.freeze.empty()) {
+  if (a.lora_dropout.value_or(kLoraDropout) >= 1) refuse_option("lora_dropout", "must be below 1");
+  if (a.lora_rank.value_or(kLoraRank) > 0 && !a.freeze.empty()) {
     refuse_option("freeze", "goes without `lora_rank`, which freezes all but adapters and head");
   }
 }
@@ -103,9 +103,8 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
       return learning;
     }
     // Resuming gives every option, most with their defaults.
-    const TrainingArguments defaults;
-    if (a.lora_alpha != defaults.lora_alpha) refuse_option("lora_alpha", "needs `lora_rank`");
-    if (a.lora_dropout != defaults.lora_dropout) refuse_option("lora_dropout", "needs `lora_rank`");
+    if (given.alpha != kLoraAlpha) refuse_option("lora_alpha", "needs `lora_rank`");
+    if (given.dropout != kLoraDropout) refuse_option("lora_dropout", "needs `lora_rank`");
     if (!a.lora_target.empty()) refuse_option("lora_target", "needs `lora_rank`");
     return learning;
   }
@@ -113,24 +112,26 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
   if (!a.freeze.empty()) {
     refuse_option("freeze", "goes without an adapter, beside which all but the head is frozen");
   }
-  const auto require_same = [&](const char* option, bool is_same, const std::string& has) {
-    if (is_same || !a.is_given(option)) return;
+  const auto require_same = [](const char* option, bool is_same, const std::string& has) {
+    if (is_same) return;
     refuse_option(
         option,
         fmt::format("differs from the adapter's {}; leave it out to train the adapter on, or merge "
                     "the adapter first (spanforge model convert --merge-lora)",
                     has));
   };
-  require_same("lora_rank", given.rank == adapter->rank, std::to_string(adapter->rank));
-  require_same("lora_alpha", given.alpha == adapter->alpha, fmt::format("{}", adapter->alpha));
-  if (a.is_given("lora_target")) {
+  require_same("lora_rank", !a.lora_rank || given.rank == adapter->rank,
+               std::to_string(adapter->rank));
+  require_same("lora_alpha", !a.lora_alpha || given.alpha == adapter->alpha,
+               fmt::format("{}", adapter->alpha));
+  if (!a.lora_target.empty()) {
     given.rank = adapter->rank;
     const std::vector<std::string> ours = settled(given).targets;
     const std::set<std::string> asked(ours.begin(), ours.end());
     const std::set<std::string> has(adapter->targets.begin(), adapter->targets.end());
     require_same("lora_target", asked == has, "target_modules");
   }
-  if (a.is_given("lora_dropout")) learning.lora.dropout = given.dropout;  // of this training alone
+  if (a.lora_dropout) learning.lora.dropout = given.dropout;  // of this training alone
   return learning;
 }
 

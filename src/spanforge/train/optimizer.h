@@ -66,7 +66,7 @@ class Optimizer {
 };
 
 struct OptimizerKind {
-  std::string_view name;  // of --optim
+  std::string_view name;  // an OptimizerName's word
   std::string_view mark;  // a key that only this kind's parameter groups have; names with the same
                           // mark are one optimiser
   std::unique_ptr<Optimizer> (*make)(TrainedParameters parameters,

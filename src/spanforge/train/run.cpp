@@ -38,8 +38,8 @@ TrainingRun::TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Obse
       output_(output),
       observers_(std::move(observers)),
       stop_(stop),
-      schedule_{parse_schedule_kind(arguments_.lr_scheduler_type), arguments_.learning_rate,
-                plan_.warmup_steps, plan_.max_steps},
+      schedule_{arguments_.lr_scheduler_type, arguments_.learning_rate, plan_.warmup_steps,
+                plan_.max_steps},
       order_(arguments_, setup.train.features.windows()),
       optimizer_(make_optimizer(*setup.model, arguments_)),
       flos_per_token_(flos_per_token(*setup.model)) {}
@@ -140,7 +140,7 @@ TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& ba
 }
 
 float TrainingRun::micro_batch_scale(const StepBatches& batches, int64_t windows) const {
-  const bool by_examples = arguments_.accumulation_mean == "examples";
+  const bool by_examples = arguments_.accumulation_mean == AccumulationMean::kExamples;
   const int64_t divisor = by_examples
                               ? batches.window_count
                               : windows * static_cast<int64_t>(batches.micro_batches.size());
@@ -149,7 +149,7 @@ float TrainingRun::micro_batch_scale(const StepBatches& batches, int64_t windows
 
 bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& batches) {
   if (std::isfinite(gradient.loss) && std::isfinite(gradient.norm)) return true;
-  if (arguments_.on_nonfinite == "error") {
+  if (arguments_.on_nonfinite == OnNonFinite::kError) {
     complete_save();
     refuse_non_finite(gradient, batches);
   }
@@ -245,19 +245,22 @@ DueEvents TrainingRun::due_after_step(const StepBatches& batches) const {
   const int64_t step = state_.global_step;
   const bool last = step >= plan_.max_steps;
   DueEvents due;
-  due.log = (step == 1 && arguments_.logging_first_step) ||
-            (arguments_.logging_strategy == "steps" && step % plan_.logging_steps == 0);
-  due.evaluate = arguments_.eval_strategy == "steps" && step % plan_.eval_steps == 0;
-  due.save = arguments_.save_strategy == "steps" && (step % plan_.save_steps == 0 || last);
+  due.log =
+      (step == 1 && arguments_.logging_first_step) ||
+      (arguments_.logging_strategy == IntervalStrategy::kSteps && step % plan_.logging_steps == 0);
+  due.evaluate =
+      arguments_.eval_strategy == IntervalStrategy::kSteps && step % plan_.eval_steps == 0;
+  due.save =
+      arguments_.save_strategy == SaveStrategy::kSteps && (step % plan_.save_steps == 0 || last);
   if (!batches.ends_epoch && !last) return due;
   const DueEvents epoch = due_after_epoch();
   return {due.log || epoch.log, due.evaluate || epoch.evaluate, due.save || epoch.save};
 }
 
 DueEvents TrainingRun::due_after_epoch() const {
-  return {.log = arguments_.logging_strategy == "epoch",
-          .evaluate = arguments_.eval_strategy == "epoch",
-          .save = arguments_.save_strategy == "epoch"};
+  return {.log = arguments_.logging_strategy == IntervalStrategy::kEpoch,
+          .evaluate = arguments_.eval_strategy == IntervalStrategy::kEpoch,
+          .save = arguments_.save_strategy == SaveStrategy::kEpoch};
 }
 
 void TrainingRun::do_due_events() {
@@ -307,7 +310,7 @@ bool TrainingRun::evaluate_model() {
     options.predict.max_batch_tokens = std::min<int64_t>(*tokens, options.predict.max_batch_tokens);
   }
   options.predict.with_losses = true;
-  options.decoder = setup_.answer_settings.decoder_options();
+  options.decoder = setup_.answer_settings.decoder;
   options.fit = true;
   options.more_metrics = setup_.metrics.more;
   options.progress = [&](int64_t done, int64_t total) {
@@ -347,12 +350,12 @@ void TrainingRun::note_best(const LogLine& metrics) {
   const std::string key = metric_key(*arguments_.metric_for_best_model);
   const auto value = metrics.number(key);
   if (!value) throw Error(ErrorCode::kInternal, {.where = key}, "is missing from an evaluation");
-  const bool greater = arguments_.greater_is_better.value_or(!key.ends_with("loss"));
+  const bool greater = *arguments_.greater_is_better;
   if (state_.best_metric && !is_better(*value, *state_.best_metric, greater)) return;
   state_.best_metric = *value;
   state_.best_fitted = state_.fitted;
-  if (arguments_.save_strategy != "no") state_.best_global_step = state_.global_step;
-  if (arguments_.save_strategy == "best") state_.due.save = true;
+  if (arguments_.save_strategy != SaveStrategy::kNo) state_.best_global_step = state_.global_step;
+  if (arguments_.save_strategy == SaveStrategy::kBest) state_.due.save = true;
 }
 
 void TrainingRun::begin_save() {
@@ -398,8 +401,8 @@ void TrainingRun::complete_save() {
 
 AnswerSettings TrainingRun::answer_settings(const FittedSettings& fitted) const {
   AnswerSettings settings = setup_.answer_settings;
-  settings.temperature = fitted.temperature;
-  settings.null_threshold = fitted.null_threshold;
+  settings.decoder.temperature = fitted.temperature;
+  settings.decoder.null_threshold = fitted.null_threshold;
   return settings;
 }
 

@@ -81,16 +81,19 @@ class SetupBuilder {
     return std::move(model);
   }
 
-  // Settles the adapters' options that were not given in the arguments, so that they are saved and
+  // Settles the adapters' options that were not set in the arguments, so that they are saved and
   // hold on resume.
   Learning settle_learning(const ModelDirectory& directory, const ModelConfig& config) {
     Learning learning = learning_of(directory, config);
     if (const LoraConfig& lora = learning.lora; lora.rank > 0) {
-      if (!arguments_.is_given("lora_rank")) arguments_.lora_rank = lora.rank;
-      if (!arguments_.is_given("lora_alpha")) arguments_.lora_alpha = lora.alpha;
-      if (!arguments_.is_given("lora_dropout")) arguments_.lora_dropout = lora.dropout;
-      if (!arguments_.is_given("lora_target")) arguments_.lora_target = lora.targets;
+      if (!arguments_.lora_rank) arguments_.lora_rank = lora.rank;
+      if (!arguments_.lora_alpha) arguments_.lora_alpha = lora.alpha;
+      if (!arguments_.lora_dropout) arguments_.lora_dropout = lora.dropout;
+      if (arguments_.lora_target.empty()) arguments_.lora_target = lora.targets;
     }
+    if (!arguments_.lora_rank) arguments_.lora_rank = kLoraRank;
+    if (!arguments_.lora_alpha) arguments_.lora_alpha = kLoraAlpha;
+    if (!arguments_.lora_dropout) arguments_.lora_dropout = kLoraDropout;
     return learning;
   }
 
@@ -174,7 +177,7 @@ class SetupBuilder {
     }
     const bool training = std::string_view(option) == "train";
     std::string left_out;
-    if (arguments_.on_bad_answer == "drop") {
+    if (arguments_.on_bad_answer == BadAnswerPolicy::kDrop) {
       dataset = training ? drop_untrainable(std::move(dataset), left_out)
                          : drop_unscorable(std::move(dataset), left_out);
       if (!left_out.empty()) notify(Kind::kWarning, left_out);
@@ -208,7 +211,8 @@ class SetupBuilder {
                                      const WindowOptions& windows) {
     FeatureOptions options = feature_options("train", dataset.file, windows);
     // A question without a sound label cannot be trained on, but it can be asked and scored.
-    if (arguments_.on_bad_answer == "drop") options.on_bad_answer = BadAnswerPolicy::kDrop;
+    if (arguments_.on_bad_answer == BadAnswerPolicy::kDrop)
+      options.on_bad_answer = BadAnswerPolicy::kDrop;
     options.with_places = false;
     FeatureSet features = FeatureSet::build(dataset, tokenizer, options);
     report_labels("train", dataset, features.label_counts(), static_cast<int64_t>(features.size()));
@@ -218,7 +222,7 @@ class SetupBuilder {
   ValidationData make_validation_windows(Dataset dataset, const Tokenizer& tokenizer,
                                          const WindowOptions& windows) {
     FeatureOptions options = feature_options("validation", dataset.file, windows);
-    if (arguments_.on_bad_answer == "drop")
+    if (arguments_.on_bad_answer == BadAnswerPolicy::kDrop)
       options.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;
     FeatureChunks chunks(dataset, tokenizer, options);
     report_labels("validation", dataset, chunks.label_counts(), chunks.window_count());
@@ -227,21 +231,23 @@ class SetupBuilder {
 
   // Scores on questions that settings were chosen on are not quite those on new ones.
   void report_fitting(const AnswerSettings& settings, const Dataset& validation) {
-    if (arguments_.eval_strategy == "no" || settings.decoder != DecoderKind::kSpanforge) return;
+    if (arguments_.eval_strategy == IntervalStrategy::kNo ||
+        settings.decoder.kind != DecoderKind::kSpanforge)
+      return;
     const auto unanswerable =
         std::count_if(validation.examples.begin(), validation.examples.end(),
                       [](const Example& example) { return example.answers.empty(); });
     const bool both =
         unanswerable > 0 && unanswerable < static_cast<int64_t>(validation.examples.size());
     notify(Kind::kInformation,
-           settings.null_answers && both
+           settings.decoder.null_answers && both
                ? "each evaluation chooses temperature and no-answer threshold on the validation "
                  "questions, so its scores, above all those without an answer, are optimistic"
                : "each evaluation chooses the scores' temperature on the validation questions");
   }
 
   EvaluationMetrics choose_metrics(const ValidationData& validation) {
-    if (arguments_.eval_strategy == "no") return {};
+    if (arguments_.eval_strategy == IntervalStrategy::kNo) return {};
     EvaluationMetrics metrics = choose_evaluation_metrics(
         validation.dataset, validation.chunks.label_counts(), arguments_.metric_for_best_model);
     for (const std::string& line : metrics.advice) notify(Kind::kInformation, line);
@@ -276,17 +282,20 @@ class SetupBuilder {
                        text(*checkpoint_->computing), text(now)));
   }
 
-  AnswerSettings answer_settings(const FeatureSet& features, const WindowOptions& windows) {
+  // REQUIRES: the windows are settled.
+  AnswerSettings answer_settings(const FeatureSet& features, const Tokenizer& tokenizer,
+                                 const ModelConfig& config) {
     if (!arguments_.max_answer_length)
       arguments_.max_answer_length = longest_answer_from_labels(features);
-    AnswerSettings settings;
-    settings.decoder = parse_decoder_kind(arguments_.decoder);
-    settings.windows = windows;
-    settings.max_answer_length = *arguments_.max_answer_length;
-    const std::string& choice = arguments_.version_2_with_negative;
-    settings.null_answers =
-        choice == "auto" ? features.label_counts().impossible > 0 : choice == "true";
-    return settings;
+    const AutoBool choice = arguments_.version_2_with_negative;
+    const bool has_impossible = features.label_counts().impossible > 0;
+    const AnswerOverlay asked{
+        .decoder = arguments_.decoder,
+        .max_seq_length = arguments_.max_seq_length,
+        .window_overlap = arguments_.window_overlap,
+        .max_answer_length = arguments_.max_answer_length,
+        .null_answers = choice == AutoBool::kAuto ? has_impossible : choice == AutoBool::kTrue};
+    return choose_answer_settings(std::nullopt, asked, tokenizer, config.longest_input()).settings;
   }
 
   void stop_if_asked(const fs::path& while_at) const {
@@ -297,8 +306,8 @@ class SetupBuilder {
 
  private:
   Precision precision() const {
-    const bool bf16 =
-        arguments_.bf16 == "true" || (arguments_.bf16 == "auto" && ops::bf16_is_fast());
+    const bool bf16 = arguments_.bf16 == AutoBool::kTrue ||
+                      (arguments_.bf16 == AutoBool::kAuto && ops::bf16_is_fast());
     return bf16 ? Precision::kBF16 : Precision::kF32;
   }
 
@@ -412,7 +421,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   std::unique_ptr<TrainableModel> model = builder.take_model(std::move(loading), directory);
   builder.report_changes(directory);
   builder.stop_if_asked(directory.path);
-  const AnswerSettings settings = builder.answer_settings(train.features, windows);
+  const AnswerSettings settings = builder.answer_settings(train.features, tokenizer, config);
   if (validation) builder.report_fitting(settings, validation->dataset);
   const TrainPlan plan = make_plan(arguments, train.features.windows());
   builder.report_other_length(plan);

@@ -78,7 +78,7 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
   const std::string name = "per_device_train_batch_size";
   const int64_t saved = checkpoint.train_batch_size;
   if (saved <= 0 || saved == arguments.per_device_train_batch_size) return;
-  if (arguments.is_given(name)) {
+  if (arguments.per_device_train_batch_size.is_set()) {
     refuse_change(name, arguments.per_device_train_batch_size, std::to_string(saved));
   } else {
     arguments.per_device_train_batch_size = saved;
@@ -87,9 +87,10 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
 
 // HF's Trainer would load the wrong state without a word.
 void require_its_optimizer(const TrainingArguments& arguments, const CheckpointHead& checkpoint) {
-  if (same_optimizer(arguments.optim, checkpoint.optimizer)) return;
+  const std::string_view asked = spelling_of(*arguments.optim);
+  if (same_optimizer(asked, checkpoint.optimizer)) return;
   throw Error(ErrorCode::kUsage, {.parameter = "optim"},
-              fmt::format("is {}, but {} holds the state of {}; give `optim` {}", arguments.optim,
+              fmt::format("is {}, but {} holds the state of {}; give `optim` {}", asked,
                           (checkpoint.directory / "optimizer.pt").string(), checkpoint.optimizer,
                           checkpoint.optimizer));
 }
@@ -121,7 +122,7 @@ struct BuiltInObservers {
   BuiltInObservers(const TrainingArguments& arguments, const OutputDirectory& output) {
     const std::filesystem::path log = output.path() / "log.jsonl";
     owned.push_back(std::make_unique<RunLog>(log));
-    if (arguments.report_to == "tensorboard") {
+    if (arguments.report_to == ReportTo::kTensorBoard) {
       if (arguments.logging_dir.empty()) {
         // Events beside an earlier run's log are that run's, and a new start replaces them.
         const bool replaces = arguments.overwrite || path_exists(log);
@@ -173,7 +174,7 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
   Setup setup = prepare_setup(std::move(arguments), std::move(checkpoint), context);
 
   // Also refused before the output is made.
-  if (setup.arguments.report_to == "tensorboard" && !setup.arguments.logging_dir.empty()) {
+  if (setup.arguments.report_to == ReportTo::kTensorBoard && !setup.arguments.logging_dir.empty()) {
     spanforge::create_directories(setup.arguments.logging_dir);
   }
   output.create();
