@@ -47,8 +47,8 @@ struct ChosenSettings {
 // training stored, where its decoder is the one used; then that decoder's own defaults (windows as
 // default_windows() makes them, 15 tokens for pipeline, 30 for the others, no null answers). The
 // decoder is the given one, else the stored one, else spanforge.
-// Errors: Error{kUsage, "--max-seq-length"} for windows longer than the model has positions;
-// Error{kBadModel, "spanforge.json"} where the stored ones are.
+// Errors: Error{kUsage, parameter "max_seq_length"} for windows longer than the model has
+// positions; Error{kBadModel, "spanforge.json"} where the stored ones are.
 ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& stored,
                                       const GivenSettings& given, const Tokenizer& tokenizer,
                                       int32_t longest_input);
