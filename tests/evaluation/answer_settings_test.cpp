@@ -68,7 +68,7 @@ TEST_F(AnswerSettingsTest, WrongValuesNameFileAndKey) {
     const Error error = testing::expect_error(ErrorCode::kBadModel,
                                               [&] { load_answer_settings(directory_.path()); });
     EXPECT_NE(error.file().find(kAnswerSettingsFile), std::string::npos);
-    EXPECT_NE(error.reason().find(key), std::string::npos) << error.reason();
+    EXPECT_NE((error.where() + error.reason()).find(key), std::string::npos) << error.what();
   }
 }
 

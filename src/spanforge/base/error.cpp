@@ -91,7 +91,7 @@ ErrorPlace ErrorPlace::inside(const std::string& position) const {
 }
 
 Error::Error(ErrorCode code, ErrorPlace place, std::string reason)
-    : std::runtime_error(one_line(place.text() + ": " + reason)),
+    : std::runtime_error(one_line(place.text().empty() ? reason : place.text() + ": " + reason)),
       code_(code),
       place_(std::move(place)),
       reason_(std::move(reason)) {}

@@ -2,7 +2,7 @@
 // What: the one exception of the library. A caller decides by its fields; nobody parses a text.
 //   Nothing in the library prints, exits or asserts on user input. What may well be absent is
 //   std::optional, not an Error.
-// Fields: those of the place are "" where they do not apply.
+// Fields: the three of the place are "" where they do not apply.
 //   code()       the kind of error, which also gives a program's exit status
 //   file()       the file, directory, URL or hub id that is wrong, as the caller named it
 //   where()      the position in the file: "line 3 column 5", "data[2].paragraphs[0]". Without a
@@ -22,8 +22,8 @@
 //   try {
 //     train(arguments);
 //   } catch (const Error& error) {
-//     if (error.parameter() == "top_k") ask_again();
-//     log(error.what());  // "top_k: must be at least 1"
+//     if (error.parameter() == "learning_rate") ask_again();
+//     log(error.what());  // "learning_rate: is -1, must be >= 0"
 //   }
 
 #include <concepts>
@@ -55,8 +55,8 @@ std::string_view error_code_name(ErrorCode code);
 struct ErrorPlace {
   std::string file = {}, where = {}, parameter = {};
 
-  // "FILE: WHERE: PARAMETER", as far as they are given; without a file "PARAMETER: WHERE". A
-  // `where` that starts with ':' is a line written as compilers do, "FILE:3".
+  // "FILE: WHERE: PARAMETER", as far as they are given; without a file "PARAMETER: WHERE". For
+  // people: a program reads the fields. ":3" as where makes "FILE:3", which editors open.
   std::string text() const;
   // A position inside this one: "data[2]" and "answers" make "data[2]: answers".
   ErrorPlace inside(const std::string& position) const;
@@ -64,10 +64,10 @@ struct ErrorPlace {
 
 class Error : public std::runtime_error {
  public:
-  // Control characters, line ends and bytes that are no UTF-8 are escaped in what(), and only
-  // there, which so is always one line of text.
+  // what() escapes control characters, line ends and bytes that are no UTF-8: it is always one line
+  // of text. The fields hold what was given.
   Error(ErrorCode code, ErrorPlace place, std::string reason);
-  // Of a file. Of a literal, {.file = "config.json"} says what it is.
+  // A text alone is a file. A literal says what it is: {.file = "config.json"}.
   template <std::same_as<std::string> File>
   Error(ErrorCode code, const File& file, std::string reason)
       : Error(code, ErrorPlace{.file = file}, std::move(reason)) {}

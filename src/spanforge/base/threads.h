@@ -9,7 +9,8 @@ namespace spanforge {
 // Sets the number of threads of every parallel region of this process. 0 means: cores this process
 // may use (affinity, cgroup quota and OpenMP's limits respected). Returns the number set.
 // Error{kUsage,
-// parameter threads} for more than OpenMP's limits give: work cut for that many would be done in part.
+// parameter threads} for more than OpenMP's limits give: work cut for that many would be done in
+// part.
 int set_thread_count(int threads);
 int thread_count();  // never more than a parallel region gets
 

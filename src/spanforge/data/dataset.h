@@ -115,7 +115,7 @@ Dataset keep_examples(Dataset dataset, const std::vector<bool>& keep);
 
 // Reads a dataset, deciding the form by its content (forms.h). "-" and pipes are read as
 // io/input_file.h says. What is no such file, or holds no
-// usable row at all, is Error{kBadData, file, place}. What is wrong with single rows is noted in
+// usable row at all, is Error{kBadData, file, where}. What is wrong with single rows is noted in
 // `faults`; whether answers stand where they say is check.h's matter.
 Dataset read_dataset(const std::filesystem::path& file, const ReadOptions& options = {});
 // The same for a file that the caller looks at as well: a pipe can be read only once.

@@ -10,7 +10,8 @@ namespace spanforge {
 namespace {
 
 void require(bool ok, const char* parameter, const char* range) {
-  if (!ok) throw Error(ErrorCode::kUsage, {.parameter = parameter}, fmt::format("must be {}", range));
+  if (!ok)
+    throw Error(ErrorCode::kUsage, {.parameter = parameter}, fmt::format("must be {}", range));
 }
 
 void check(const DecoderOptions& options) {

@@ -395,7 +395,7 @@ ModelConfig ModelConfig::like(PresetSize preset, const std::string& model_type) 
                                                 {PresetSize::kSmall, 4, 512, 8, 2048},
                                                 {PresetSize::kBase, 12, 768, 12, 3072},
                                                 {PresetSize::kLarge, 24, 1024, 16, 4096}};
-  const EncoderSpec& spec = 
+  const EncoderSpec& spec =
       encoder_spec(model_type, ErrorCode::kUsage, {.parameter = "model_type"});
   for (const ModelSize& size : spec.sizes.empty() ? kBerts : spec.sizes) {
     if (preset != size.preset) continue;

@@ -74,7 +74,7 @@ struct OptimizerKind {
   std::span<const StateSlot> (*slots)();
 };
 std::span<const OptimizerKind> optimizer_kinds();
-// Error{kUsage, --optim} for a name that is none.
+// Error{kUsage, parameter "optim"} for a name that is none.
 const OptimizerKind& optimizer_kind(std::string_view name);
 
 // The optimiser that arguments.optim names. `model` outlives it.

@@ -9,7 +9,7 @@
 //   time. So training evaluates and computes its next gradient meanwhile, without a copy of its
 //   weights.
 // One process a directory: a lock (flock) on the directory itself, which ends with the process.
-// Errors: Error{kIo, path}; Error{kUsage, parameter output} when another process holds it.
+// Errors: Error{kIo, path}; Error{kUsage, parameter "output"} when another process holds it.
 
 #include <atomic>
 #include <condition_variable>
