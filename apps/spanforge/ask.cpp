@@ -14,6 +14,7 @@
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/inference/pipeline.h"
 #include "spanforge/io/input_file.h"
+#include "spanforge/model/load_report.h"
 #include "start_threads.h"
 
 namespace spanforge::app {

@@ -20,6 +20,7 @@
 #include "spanforge/io/input_file.h"
 #include "spanforge/io/staging.h"
 #include "spanforge/metrics/predictions_file.h"
+#include "spanforge/text/tokenizer.h"
 #include "start_threads.h"
 
 namespace spanforge::app {

@@ -14,7 +14,6 @@
 #include "spanforge/base/json.h"
 #include "spanforge/decode/decoder.h"
 #include "spanforge/features/feature_set.h"
-#include "spanforge/io/model_files.h"
 
 namespace spanforge {
 

@@ -16,10 +16,11 @@
 #include <vector>
 
 #include "spanforge/base/utf8.h"
-#include "spanforge/data/dataset.h"
-#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
+
+class Tokenizer;
+struct Dataset;
 
 // Half-open range of tokens of one window.
 struct TokenSpan {

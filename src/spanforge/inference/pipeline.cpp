@@ -13,6 +13,8 @@
 #include "spanforge/evaluation/predict.h"
 #include "spanforge/features/window_check.h"
 #include "spanforge/model/answering_model.h"
+#include "spanforge/model/load_report.h"
+#include "spanforge/model/model.h"
 
 namespace spanforge {
 namespace {

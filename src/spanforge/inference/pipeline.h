@@ -13,13 +13,18 @@
 #include <vector>
 
 #include "spanforge/base/error.h"
-#include "spanforge/decode/decoder.h"
+#include "spanforge/base/utf8.h"
+#include "spanforge/decode/candidate.h"
 #include "spanforge/evaluation/answer_settings.h"
-#include "spanforge/features/feature_set.h"
-#include "spanforge/model/model.h"
 #include "spanforge/model/model_directory.h"
+#include "spanforge/model/precision.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
+
+class Predictor;
+class QuestionAnsweringModel;
+struct LoadReport;
 
 struct QuestionContext {
   std::string question;
