@@ -197,6 +197,7 @@ void evaluate_model(const EvaluateOptions& o) {
   if (!o.predictions_dir.empty()) files.emplace(group.emplace(o.predictions_dir));
   release_notes();
   EvaluationOptions options;
+  options.threads = o.threads;
   options.decoder = settings.decoder_options();
   options.predict.batch_size = o.batch_size;
   options.predict.with_losses = true;
