@@ -1,4 +1,5 @@
-// Threads of a server that call pipelines: how many threads that makes, and that answers do not depend on it.
+// Threads of a server that call pipelines: how many threads that makes, and that answers do not
+// depend on it.
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
