@@ -41,7 +41,8 @@ int main(int argc, char** argv) {
     set_thread_count(std::stoi(argv[3]));
     const Precision precision = std::string(argv[4]) == "bf16" ? Precision::kBF16 : Precision::kF32;
     const bool at_once = std::string(argv[5]) == "all";
-    const Pipeline pipeline = Pipeline::from_directory(argv[1], precision);
+    const Pipeline pipeline =
+        Pipeline::from_directory(argv[1], precision, nullptr, std::stoi(argv[3]));
     const std::vector<QuestionContext> questions = bench::read_questions(argv[2]);
     AskOptions options;
     options.decoder = DecoderKind::kPipeline;

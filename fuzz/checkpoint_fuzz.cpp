@@ -6,6 +6,7 @@
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/inference/pipeline.h"
+#include "spanforge/io/model_files.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/early_stopping.h"
 #include "spanforge/train/run_log.h"

@@ -15,6 +15,7 @@
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/inference/pipeline.h"
 #include "spanforge/io/input_file.h"
+#include "spanforge/model/load_report.h"
 #include "start_threads.h"
 
 namespace spanforge::app {
@@ -247,7 +248,8 @@ int run_ask(const Arguments& arguments) {
   refuse_other_weights(directory.base);
   if (o.verify) verify_model(directory);
   LoadReport report;
-  const Pipeline pipeline = Pipeline::from_directory(directory, resolve_precision(o.bf16), &report);
+  const Pipeline pipeline =
+      Pipeline::from_directory(directory, resolve_precision(o.bf16), &report, o.threads);
   note_loaded(directory, report);
   if (reader) return answer_input(o, pipeline, *reader), 0;
   if (questions.empty()) return prompt(o, pipeline, context), 0;

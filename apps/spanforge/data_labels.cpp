@@ -9,6 +9,7 @@
 #include "spanforge/data/soundness.h"
 #include "spanforge/features/summary.h"
 #include "spanforge/io/input_file.h"
+#include "spanforge/text/tokenizer.h"
 #include "start_threads.h"
 
 namespace spanforge::app {

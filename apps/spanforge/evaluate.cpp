@@ -20,6 +20,7 @@
 #include "spanforge/io/input_file.h"
 #include "spanforge/io/staging.h"
 #include "spanforge/metrics/predictions_file.h"
+#include "spanforge/text/tokenizer.h"
 #include "start_threads.h"
 
 namespace spanforge::app {
@@ -192,6 +193,7 @@ void evaluate_model(const EvaluateOptions& o) {
   if (!o.predictions_dir.empty()) files.emplace(group.emplace(o.predictions_dir));
   release_notes();
   EvaluationOptions options;
+  options.threads = o.threads;
   options.decoder = settings.decoder;
   options.predict.batch_size = o.batch_size;
   options.predict.with_losses = true;

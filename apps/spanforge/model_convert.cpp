@@ -13,9 +13,11 @@
 #include "spanforge/io/file.h"
 #include "spanforge/io/input_file.h"
 #include "spanforge/io/json_file.h"
+#include "spanforge/io/model_files.h"
 #include "spanforge/io/staging.h"
 #include "spanforge/model/config.h"
 #include "spanforge/model/weight_io.h"
+#include "spanforge/text/tokenizer.h"
 #include "start_threads.h"
 
 namespace spanforge::app {

@@ -3,6 +3,7 @@
 #include "output.h"
 #include "spanforge/io/file.h"
 #include "spanforge/model/config.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge::app {
 namespace {

@@ -13,6 +13,17 @@
 namespace spanforge {
 namespace {
 
+TEST(Threads, AScopePutsTheNumberBack) {
+  const int before = thread_count();
+  {
+    const ThreadScope outer(3);
+    EXPECT_EQ(thread_count(), 3);
+    const ThreadScope inner(1);
+    EXPECT_EQ(thread_count(), 1);
+  }
+  EXPECT_EQ(thread_count(), before);
+}
+
 TEST(ThreadCount, IsWhatWasAskedFor) {
   const int before = thread_count();
   EXPECT_EQ(set_thread_count(3), 3);

@@ -4,6 +4,8 @@
 
 #include "evaluation/support.h"
 #include "spanforge/io/file.h"
+#include "spanforge/io/model_files.h"
+#include "spanforge/text/tokenizer.h"
 #include "support/testing.h"
 
 namespace spanforge {

@@ -11,6 +11,7 @@
 #include "spanforge/io/file.h"
 #include "spanforge/metrics/metric.h"
 #include "spanforge/model/model.h"
+#include "spanforge/text/tokenizer.h"
 #include "support/testing.h"
 
 namespace spanforge {

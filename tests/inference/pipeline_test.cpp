@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "spanforge/model/model.h"
 #include "support/testing.h"
 
 namespace spanforge {

@@ -9,6 +9,7 @@
 #include "spanforge/data/dataset.h"
 #include "spanforge/features/feature_set.h"
 #include "spanforge/features/summary.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace {
 

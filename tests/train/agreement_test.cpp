@@ -4,6 +4,7 @@
 #include "spanforge/evaluation/evaluate.h"
 #include "spanforge/io/file.h"
 #include "spanforge/model/model.h"
+#include "spanforge/text/tokenizer.h"
 #include "train/fixture.h"
 
 namespace spanforge {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "spanforge/base/error.h"
+#include "spanforge/data/dataset.h"
 
 namespace spanforge {
 

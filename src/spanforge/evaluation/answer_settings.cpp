@@ -10,6 +10,8 @@
 #include "spanforge/base/json_view.h"
 #include "spanforge/io/file.h"
 #include "spanforge/io/json_file.h"
+#include "spanforge/io/model_files.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
 namespace {

@@ -14,7 +14,6 @@
 #include "spanforge/base/json.h"
 #include "spanforge/decode/decoder.h"
 #include "spanforge/features/feature_set.h"
-#include "spanforge/io/model_files.h"
 
 namespace spanforge {
 
@@ -40,10 +39,12 @@ struct ChosenSettings {
   bool length_is_fallback = false;
 };
 
-// How a model is asked, by evaluation and answering alike: what is given stands first; then what
-// training stored, where its decoder is the one used; then that decoder's own defaults (windows as
-// default_windows() makes them, 15 tokens for pipeline, 30 for the others, no null answers). The
-// decoder is the given one, else the stored one, else spanforge.
+// How a model is asked, by training, evaluation and answering alike. The decoder is the one asked
+// for, else the stored one, else spanforge. Every other field is, in this order,
+//   1. what the overlay asks for;
+//   2. what training stored, where its decoder is the one used;
+//   3. that decoder's own default (DecoderOptions', but 15 tokens for pipeline; windows as
+//      default_windows() makes them).
 // Errors: Error{kUsage, parameter "max_seq_length"} for windows longer than the model has
 // positions; Error{kBadModel, "spanforge.json"} where the stored ones are.
 ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& stored,

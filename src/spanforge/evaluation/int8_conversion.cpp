@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "spanforge/base/threads.h"
 #include "spanforge/evaluation/calibrate.h"
 #include "spanforge/model/answering_model.h"
 #include "spanforge/model/int8_calibration.h"
@@ -48,6 +49,7 @@ class Judge {
       : dataset_(dataset),
         tokenizer_(tokenizer),
         chunks_(dataset, tokenizer, feature_options(settings)) {
+    options_.threads = thread_count();
     options_.decoder = settings.decoder;
     options_.predict.batch_size = options.batch_size;
     options_.recipe_ranks = false;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "spanforge/base/threads.h"
 #include "spanforge/ops/optimizer.h"
 #include "spanforge/ops/span_loss.h"
 
@@ -90,7 +91,10 @@ Predictions predict_all(const Predictor& model, const FeatureSet& features,
     pack_windows(features, batches[i], batch);
     memory.resize(static_cast<size_t>(batch.token_count()) * 2);
     const Tensor logits = make_tensor(memory.data(), batch.token_count(), 2);
-    model.predict(batch, used, logits);
+    {
+      const Turn turn;
+      model.predict(batch, used, logits);
+    }
     check_finite(batch, logits);
     scatter(features, batch, logits, result.logits);
     if (options.with_losses) {

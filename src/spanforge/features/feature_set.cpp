@@ -8,10 +8,12 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/data/dataset.h"
 #include "spanforge/data/normalize.h"
 #include "spanforge/data/occurrences.h"
 #include "spanforge/features/label.h"
 #include "spanforge/features/window_plan.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
 namespace {

@@ -18,10 +18,11 @@
 
 #include "spanforge/base/spelling.h"
 #include "spanforge/base/utf8.h"
-#include "spanforge/data/dataset.h"
-#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
+
+class Tokenizer;
+struct Dataset;
 
 // Half-open range of tokens of one window.
 struct TokenSpan {

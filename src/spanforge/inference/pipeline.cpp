@@ -9,10 +9,13 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/text_index.h"
+#include "spanforge/base/threads.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/evaluation/predict.h"
 #include "spanforge/features/window_check.h"
 #include "spanforge/model/answering_model.h"
+#include "spanforge/model/load_report.h"
+#include "spanforge/model/model.h"
 
 namespace spanforge {
 namespace {
@@ -101,6 +104,7 @@ struct Pipeline::Impl {
   std::unique_ptr<const Predictor> model;
   Tokenizer tokenizer;
   std::optional<AnswerSettings> settings;
+  int threads = 1;
   mutable Workspaces workspaces{};
 
   AnswerSettings settings_for(const AskOptions& options) const {
@@ -149,6 +153,7 @@ struct Pipeline::Impl {
   std::vector<AskResult> answer(const std::vector<QuestionContext>& questions,
                                 const AskOptions& options, bool stop_at_error) const {
     const AnswerSettings chosen = settings_for(options);
+    const ThreadScope scope(threads);
     std::vector<AskResult> results(questions.size());
     std::vector<size_t> sound;
     for (size_t i = 0; i < questions.size(); ++i) {
@@ -159,6 +164,7 @@ struct Pipeline::Impl {
     std::unique_ptr<Workspace> workspace = workspaces.take();
     for (size_t first = 0; first < sound.size(); first += kBlockQuestions) {
       const size_t end = std::min(sound.size(), first + kBlockQuestions);
+      const Turn turn;
       answer_block(questions,
                    {sound.begin() + static_cast<std::ptrdiff_t>(first),
                     sound.begin() + static_cast<std::ptrdiff_t>(end)},
@@ -173,23 +179,26 @@ struct Pipeline::Impl {
 };
 
 Pipeline Pipeline::from_directory(const ModelDirectory& given, Precision precision,
-                                  LoadReport* report) {
+                                  LoadReport* report, int threads) {
+  const ThreadScope scope(threads);
   const ModelDirectory directory =
       given.is_adapter() ? given : open_model_directory(given.path, nullptr);
   auto model = std::make_unique<const AnsweringModel>(
       AnsweringModel::load(directory, directory.path.string(), precision, report));
   Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());
   if (report != nullptr && tokenizer.note()) report->notes.push_back(*tokenizer.note());
-  return Pipeline(std::move(model), std::move(tokenizer), load_answer_settings(directory.path));
+  return Pipeline(std::move(model), std::move(tokenizer), load_answer_settings(directory.path),
+                  threads);
 }
 
 Pipeline::Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,
-                   std::optional<AnswerSettings> settings)
-    : impl_(new Impl{std::move(model), std::move(tokenizer), std::move(settings)}) {}
+                   std::optional<AnswerSettings> settings, int threads)
+    : impl_(new Impl{std::move(model), std::move(tokenizer), std::move(settings),
+                     resolve_thread_count(threads)}) {}
 Pipeline::Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,
-                   std::optional<AnswerSettings> settings)
+                   std::optional<AnswerSettings> settings, int threads)
     : Pipeline(std::make_unique<const QuestionAnsweringModel>(std::move(model)),
-               std::move(tokenizer), std::move(settings)) {}
+               std::move(tokenizer), std::move(settings), threads) {}
 Pipeline::Pipeline(Pipeline&&) noexcept = default;
 Pipeline::~Pipeline() = default;
 

@@ -4,7 +4,11 @@
 //   spanforge.json beside the model says (decoder, window, longest answer, threshold, temperature),
 //   so that answers agree with training's evaluation; another decoder than the stored one has its
 //   original's defaults.
-// Threads: answer() is const and concurrent.
+// Threads: answer() is const and concurrent. Each call computes with the pipeline's number of
+//   threads. With one it stays on the calling thread: the choice for a server that calls from many.
+//   With more, calls of all pipelines take turns, so that they never compute with more threads than
+//   there are cores (base/threads.h). Answers depend on the pipeline's number, by rounding, and on
+//   nothing else that other threads do.
 
 #include <memory>
 #include <optional>
@@ -12,13 +16,18 @@
 #include <vector>
 
 #include "spanforge/base/error.h"
-#include "spanforge/decode/decoder.h"
+#include "spanforge/base/utf8.h"
+#include "spanforge/decode/candidate.h"
 #include "spanforge/evaluation/answer_settings.h"
-#include "spanforge/features/feature_set.h"
-#include "spanforge/model/model.h"
 #include "spanforge/model/model_directory.h"
+#include "spanforge/model/precision.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
+
+class Predictor;
+class QuestionAnsweringModel;
+struct LoadReport;
 
 struct QuestionContext {
   std::string question;
@@ -45,16 +54,17 @@ struct AskResult {
 
 class Pipeline {
  public:
+  // threads, here and below: of one call; 0: the cores this process may use.
   // Loads an AnsweringModel, so an int8 directory as well; of an adapter given by its path alone
   // the base is looked for among directories. report: AnsweringModel::load's, and so are the
   // errors.
   static Pipeline from_directory(const ModelDirectory& directory,
                                  Precision precision = Precision::kF32,
-                                 LoadReport* report = nullptr);
+                                 LoadReport* report = nullptr, int threads = 0);
   Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,
-           std::optional<AnswerSettings> settings = std::nullopt);
+           std::optional<AnswerSettings> settings = std::nullopt, int threads = 0);
   Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,
-           std::optional<AnswerSettings> settings = std::nullopt);
+           std::optional<AnswerSettings> settings = std::nullopt, int threads = 0);
   Pipeline(Pipeline&&) noexcept;
   ~Pipeline();
 

@@ -10,14 +10,17 @@
 //   does.
 // Threads: predict() is const and concurrent, each call with a Workspace of its own.
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
-#include "spanforge/model/block.h"
-#include "spanforge/model/model.h"
+#include "spanforge/model/input_observer.h"
+#include "spanforge/model/model_directory.h"
+#include "spanforge/model/precision.h"
+#include "spanforge/model/predictor.h"
 
 namespace spanforge {
+
+struct LoadReport;
 
 class AnsweringModel : public Predictor {
  public:

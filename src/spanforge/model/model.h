@@ -12,18 +12,12 @@
 
 #include "spanforge/base/spelling.h"
 #include "spanforge/model/config.h"
+#include "spanforge/model/load_report.h"
 #include "spanforge/model/model_directory.h"
 #include "spanforge/model/trainable_model.h"
 #include "spanforge/tensor/arena.h"
 
 namespace spanforge {
-
-// What loading noticed, for the messages HF users know.
-struct LoadReport {
-  std::vector<std::string> unused;       // in the file, not in the model (the pooler, say)
-  std::vector<std::string> initialized;  // made new (only the QA head may be)
-  std::vector<std::string> notes;        // what was understood otherwise than written; a line each
-};
 
 // How widely a fresh model's matrices spread; embeddings always by the config's initializer_range.
 enum class MatrixSpread {

@@ -7,6 +7,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/join.h"
+#include "spanforge/base/threads.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/io/file.h"
 #include "spanforge/ops/optimizer.h"
@@ -54,6 +55,7 @@ TrainResult TrainingRun::run() {
     const bool finite = check_finite(gradient, batches);
     output_.wait_until_filled();  // what a checkpoint is written from changes now
     if (finite) {
+      const Turn turn;
       const float clip = clip_factor(gradient.norm, arguments_.max_grad_norm);
       optimizer_->step(*setup_.model, state_.optimizer,
                        {state_.global_step + 1, rate(state_.global_step), clip});
@@ -120,6 +122,7 @@ void TrainingRun::require_best() const {
 }
 
 TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& batches) {
+  const Turn turn;
   StepGradient gradient;
   const DropoutSeeds seeds{arguments_.seed, static_cast<uint64_t>(state_.global_step)};
   bad_windows_.clear();
@@ -311,6 +314,7 @@ bool TrainingRun::evaluate_model() {
   }
   options.predict.with_losses = true;
   options.decoder = setup_.answer_settings.decoder;
+  options.threads = thread_count();
   options.fit = true;
   options.more_metrics = setup_.metrics.more;
   options.progress = [&](int64_t done, int64_t total) {

@@ -16,6 +16,7 @@
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/io/file.h"
 #include "spanforge/io/input_file.h"
+#include "spanforge/io/model_files.h"
 #include "spanforge/model/adapter_file.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/model.h"

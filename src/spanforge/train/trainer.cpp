@@ -170,7 +170,7 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
   const std::optional<int64_t> step =
       checkpoint ? output.step_of(checkpoint->directory) : std::nullopt;
   require_free_output(arguments, output, step);
-  set_thread_count(arguments.threads);
+  const ThreadScope scope(arguments.threads);
   Setup setup = prepare_setup(std::move(arguments), std::move(checkpoint), context);
 
   // Also refused before the output is made.
