@@ -6,8 +6,8 @@
 #include "spanforge/version.h"
 
 int main() {
-  const auto tokenizer =
-      spanforge::Tokenizer::from_vocabulary({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "boat"}, {}, "here");
+  const auto tokenizer = spanforge::Tokenizer::from_vocabulary(
+      {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "boat"}, {}, "here");
   try {
     spanforge::Tokenizer::from_directory("/nowhere");
     return 1;
