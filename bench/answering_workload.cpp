@@ -20,7 +20,7 @@ std::vector<QuestionContext> read_questions(const char* file) {
   std::istringstream lines(read_file(file));
   for (std::string line; std::getline(lines, line);) {
     const Json json = parse_json(line, "request", ErrorCode::kBadData);
-    questions.push_back({json.at("question"), json.at("context"), ""});
+    questions.push_back({json.at("question").as_string(), json.at("context").as_string(), ""});
   }
   return questions;
 }
