@@ -6,6 +6,7 @@
 #include "spanforge/data/convert.h"
 #include "spanforge/model/model.h"
 #include "spanforge/ops/activation.h"
+#include "spanforge/text/tokenizer.h"
 #include "spanforge/train/arguments.h"
 #include "support/testing.h"
 
