@@ -52,7 +52,7 @@ TYPED_TEST(Enumeration, WrongWordListsTheChoices) {
   const Error error = testing::expect_error(ErrorCode::kUsage, [&] {
     table.parse(Arguments{&kEnumerationCommand, {"--word=wrong"}, false});
   });
-  EXPECT_EQ(error.parameter(), "word");
+  EXPECT_EQ(error.place().text(), "--word");
   EXPECT_EQ(error.reason(), "'wrong' is not allowed; it must be " + choices<TypeParam>());
 }
 

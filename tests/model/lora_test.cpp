@@ -74,11 +74,15 @@ TEST(Lora, ATargetThatIsNoLinearLayerIsNamed) {
 
 TEST(Lora, NumbersOutOfRangeAreRefused) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  for (const LoraConfig& lora :
-       {LoraConfig{.rank = 0}, LoraConfig{.rank = kMaxLoraRank + 1},
-        LoraConfig{.rank = 1, .alpha = nan}, LoraConfig{.rank = 1, .alpha = 1e39},
-        LoraConfig{.rank = 1, .dropout = 1}, LoraConfig{.rank = 1, .dropout = -0.1},
-        LoraConfig{.rank = 1, .dropout = nan}}) {
+  struct Numbers {
+    int32_t rank;
+    double alpha, dropout;
+  };
+  const Numbers rows[] = {
+      {0, 8, 0},  {kMaxLoraRank + 1, 8, 0}, {1, nan, 0}, {1, 1e39, 0}, {1, 8, 1}, {1, 8, -0.1},
+      {1, 8, nan}};
+  for (const Numbers& row : rows) {
+    const LoraConfig lora{.rank = row.rank, .alpha = row.alpha, .dropout = row.dropout};
     expect_error(ErrorCode::kUsage, [&] {
       settle_targets(lora, bert(), small_config(), ErrorCode::kUsage, {.parameter = "lora_rank"});
     });
