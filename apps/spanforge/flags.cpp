@@ -26,10 +26,7 @@ std::string_view option_of(std::string_view parameter) {
 }  // namespace
 
 std::string flag_of(std::string_view snake_name) {
-  std::string out("--");
-  out += snake_name;
-  std::replace(out.begin(), out.end(), '_', '-');
-  return out;
+  return "--" + dashed_name(std::string(snake_name));
 }
 
 std::string with_flags(std::string_view text) {

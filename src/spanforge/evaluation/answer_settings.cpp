@@ -107,7 +107,7 @@ std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& 
   if (const auto decoder = view.find("decoder")) {
     const std::string& name = decoder->string();
     const auto kind = find_spelling<DecoderKind>(name);
-    if (!kind) view.fail("decoder: " + unknown_spelling<DecoderKind>(name));
+    if (!kind) decoder->fail(unknown_spelling<DecoderKind>(name));
     options.kind = *kind;
   }
   read(view, "max_seq_length", 8, settings.windows.max_seq_length);

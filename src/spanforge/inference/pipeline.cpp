@@ -11,6 +11,7 @@
 #include "spanforge/base/text_index.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/base/utf8.h"
+#include "spanforge/data/dataset.h"
 #include "spanforge/evaluation/predict.h"
 #include "spanforge/features/window_check.h"
 #include "spanforge/model/answering_model.h"
@@ -25,9 +26,9 @@ constexpr size_t kBlockQuestions = 1024;
 
 // {"question 3 (id x): What is ...?"}
 ErrorPlace place_of(const QuestionContext& asked, size_t number) {
-  std::string place = fmt::format("question {}", number + 1);
-  if (!asked.id.empty()) place += fmt::format(" (id {})", quote_for_message(asked.id));
-  return {.where = place + fmt::format(": {}", quote_for_message(asked.question))};
+  ErrorPlace place = row_place({}, fmt::format("question {}", number + 1), asked.id);
+  place.where += ": " + quote_for_message(asked.question);
+  return place;
 }
 
 std::optional<Error> text_fault(const QuestionContext& asked, size_t number) {

@@ -150,10 +150,6 @@ struct TrainingArguments {
   double eval_steps_in_effect() const { return eval_steps.value_or(logging_steps); }
 };
 
-// Defaults of the adapters' options where no adapter is trained on.
-inline constexpr int64_t kLoraRank = 0;
-inline constexpr double kLoraAlpha = 8, kLoraDropout = 0;
-
 // Whether two optimisers' names mean one optimiser, and their checkpoints each other's.
 bool same_optimizer(std::string_view one, std::string_view other);
 

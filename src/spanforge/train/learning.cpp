@@ -67,11 +67,14 @@ void parse_freeze(const std::vector<std::string>& values, int32_t layers, Learni
   }
 }
 
+// What is not set has LoraConfig's default.
 LoraConfig given_lora(const TrainingArguments& a) {
-  return {.rank = static_cast<int32_t>(a.lora_rank.value_or(kLoraRank)),
-          .alpha = a.lora_alpha.value_or(kLoraAlpha),
-          .dropout = a.lora_dropout.value_or(kLoraDropout),
-          .targets = split_values(a.lora_target)};
+  LoraConfig lora;
+  if (a.lora_rank) lora.rank = static_cast<int32_t>(*a.lora_rank);
+  lora.alpha = a.lora_alpha.value_or(lora.alpha);
+  lora.dropout = a.lora_dropout.value_or(lora.dropout);
+  lora.targets = split_values(a.lora_target);
+  return lora;
 }
 
 }  // namespace
@@ -82,8 +85,8 @@ void check_learning(const TrainingArguments& a) {
   for (const std::string& target : split_values(a.lora_target)) {
     if (target.empty()) refuse_option("lora_target", "names no layer");
   }
-  if (a.lora_dropout.value_or(kLoraDropout) >= 1) refuse_option("lora_dropout", "must be below 1");
-  if (a.lora_rank.value_or(kLoraRank) > 0 && !a.freeze.empty()) {
+  if (a.lora_dropout.value_or(0) >= 1) refuse_option("lora_dropout", "must be below 1");
+  if (a.lora_rank.value_or(0) > 0 && !a.freeze.empty()) {
     refuse_option("freeze", "goes without `lora_rank`, which freezes all but adapters and head");
   }
 }
@@ -103,8 +106,9 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
       return learning;
     }
     // Resuming gives every option, most with their defaults.
-    if (given.alpha != kLoraAlpha) refuse_option("lora_alpha", "needs `lora_rank`");
-    if (given.dropout != kLoraDropout) refuse_option("lora_dropout", "needs `lora_rank`");
+    const LoraConfig usual;
+    if (given.alpha != usual.alpha) refuse_option("lora_alpha", "needs `lora_rank`");
+    if (given.dropout != usual.dropout) refuse_option("lora_dropout", "needs `lora_rank`");
     if (!a.lora_target.empty()) refuse_option("lora_target", "needs `lora_rank`");
     return learning;
   }

@@ -37,7 +37,7 @@ class OutputDirectory {
   ~OutputDirectory();
 
   // Makes and locks it where it was not there, and removes what kills left. Error{kUsage,
-  // parameter output} when another process has put a run there since.
+  // parameter "output"} when another process has put a run there since.
   void create();
   // False on a file system without locks: nothing keeps a second process out.
   bool locked() const { return locked_; }

@@ -86,15 +86,11 @@ class SetupBuilder {
   // hold on resume.
   Learning settle_learning(const ModelDirectory& directory, const ModelConfig& config) {
     Learning learning = learning_of(directory, config);
-    if (const LoraConfig& lora = learning.lora; lora.rank > 0) {
-      if (!arguments_.lora_rank) arguments_.lora_rank = lora.rank;
-      if (!arguments_.lora_alpha) arguments_.lora_alpha = lora.alpha;
-      if (!arguments_.lora_dropout) arguments_.lora_dropout = lora.dropout;
-      if (arguments_.lora_target.empty()) arguments_.lora_target = lora.targets;
-    }
-    if (!arguments_.lora_rank) arguments_.lora_rank = kLoraRank;
-    if (!arguments_.lora_alpha) arguments_.lora_alpha = kLoraAlpha;
-    if (!arguments_.lora_dropout) arguments_.lora_dropout = kLoraDropout;
+    const LoraConfig& lora = learning.lora;  // without adapters: its defaults
+    if (!arguments_.lora_rank) arguments_.lora_rank = lora.rank;
+    if (!arguments_.lora_alpha) arguments_.lora_alpha = lora.alpha;
+    if (!arguments_.lora_dropout) arguments_.lora_dropout = lora.dropout;
+    if (arguments_.lora_target.empty()) arguments_.lora_target = lora.targets;
     return learning;
   }
 
