@@ -20,7 +20,7 @@ std::vector<QuestionContext> read_questions(const char* file) {
   std::istringstream lines(read_file(file));
   for (std::string line; std::getline(lines, line);) {
     const Json json = parse_json(line, "request", ErrorCode::kBadData);
-    questions.push_back({json.at("question"), json.at("context"), ""});
+    questions.push_back({json.at("question").as_string(), json.at("context").as_string(), ""});
   }
   return questions;
 }
@@ -41,7 +41,8 @@ int main(int argc, char** argv) {
     set_thread_count(std::stoi(argv[3]));
     const Precision precision = std::string(argv[4]) == "bf16" ? Precision::kBF16 : Precision::kF32;
     const bool at_once = std::string(argv[5]) == "all";
-    const Pipeline pipeline = Pipeline::from_directory(argv[1], precision);
+    const Pipeline pipeline =
+        Pipeline::from_directory(argv[1], precision, nullptr, std::stoi(argv[3]));
     const std::vector<QuestionContext> questions = bench::read_questions(argv[2]);
     AskOptions options;
     options.decoder = DecoderKind::kPipeline;

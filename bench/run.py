@@ -15,6 +15,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from harness import ROOT, Context, Skipped, Table
 
+PAGE = ROOT / "docs/measurements.md"
+
 # Name -> module of bench/workloads and, for a module that measures several things apart, which.
 WORKLOADS = {name: (name, None) for name in ("roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "optimizers", "hardening", "answering")}
 WORKLOADS |= {f"training-{part}": ("training", part) for part in ("large", "base", "minilm")}
@@ -38,7 +40,7 @@ def parse(arguments):
     parser.add_argument("--skip", type=lambda s: s.split(","), default=[], metavar="A,B")
     parser.add_argument("--quick", action="store_true", help="small and few runs: proves that it works, measures little")
     parser.add_argument("--data", type=pathlib.Path, help="folder of real data (xquad/, cmrc2018/, ...)")
-    parser.add_argument("--write", action="store_true", help="also write the tables to docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="also write the tables into docs/measurements.md")
     options = parser.parse_args(arguments)
     unknown = set(options.only + options.skip) - set(WORKLOADS)
     if unknown:
@@ -48,19 +50,27 @@ def parse(arguments):
     return options
 
 
-def markdown(results):
-    lines = ["# Benchmarks", "",
-             "Made by `./bench.sh --write`; compare rows with each other, not with other machines. A ratio is the",
-             "median of the alternative's time over ours in runs that alternate: above 1 spanforge is faster.", ""]
-    for name in WORKLOADS:
-        if name not in results:
-            continue
-        result = results[name]
-        lines += [f"## {name}", "", result["what"], "", f"{result['date']}, {result['machine']}.", ""]
-        if "skipped" in result:
-            lines += [f"Not run: {result['skipped']}", ""]
-        lines += [Table(**table).markdown() for table in result.get("tables", [])]
+def section(name, result):
+    """A workload's tables as Markdown, with the command, the date and the machine they are of."""
+    lines = [f"`./bench.sh --only {name}`, {result['date']}, {result['machine']}: {result['what']}.", ""]
+    if "skipped" in result:
+        lines += [f"Not run: {result['skipped']}", ""]
+    lines += [Table(**table).markdown() for table in result.get("tables", [])]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def updated(page, results):
+    """`page` with the tables of each workload that ran in place of those between its two comments."""
+    for name, result in results.items():
+        if "skipped" in result:
+            continue
+        begin, end = f"<!-- bench.sh --write: {name} -->\n", f"<!-- end of {name} -->\n"
+        before, found, rest = page.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            raise SystemExit(f"bench: {PAGE.relative_to(ROOT)} has no place for {name}: {begin.strip()} ... {end.strip()}")
+        page = before + begin + section(name, result) + end + after
+    return page
 
 
 def main():
@@ -73,6 +83,8 @@ def main():
             print(f"{name:15} {what}")
         return 0
     data = options.data or next((p for p in [ROOT.parent / "shared/data"] if p.is_dir()), None)
+    if options.write:  # hours of measuring must not end in a page without a place for them
+        updated(PAGE.read_text(), {name: {"what": "", "date": "", "machine": ""} for name in WORKLOADS})
     folder = ROOT / "build/bench"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / ("quick.json" if options.quick else "results.json")
@@ -99,9 +111,9 @@ def main():
             print(f"bench: {name} FAILED: {error}", file=sys.stderr)
         results[name] = result
         file.write_text(json.dumps(results, indent=1, ensure_ascii=False))
-        file.with_suffix(".md").write_text(markdown(results))
+        file.with_suffix(".md").write_text("\n".join(section(name, results[name]) for name in WORKLOADS if name in results))
     if options.write:
-        (ROOT / "docs/benchmarks.md").write_text(markdown(results))
+        PAGE.write_text(updated(PAGE.read_text(), results))
     return 1 if failed else 0
 
 

@@ -1,20 +1,11 @@
 # Every third-party library comes from the distribution's packages. CMake or the package itself knows how
 # to find some of them, others are found by header and library; each ends here as one imported target.
 # SECURITY.md has the list.
+#
+# spanforge_find(TARGET...) makes these targets. The build stops where one is missing. An installed package, which
+# sets SPANFORGE_IN_PACKAGE, asks for those that are linked only; there what is missing is added to the global
+# property SPANFORGE_MISSING.
 include(${CMAKE_CURRENT_LIST_DIR}/SpanforgeVersions.cmake)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
-find_package(OpenSSL REQUIRED COMPONENTS Crypto)
-spanforge_version(OpenSSL "${OPENSSL_VERSION}" 3.0 4)
-find_package(ZLIB REQUIRED)
-spanforge_version(zlib "${ZLIB_VERSION_STRING}" 1.2 2)
-find_package(CURL REQUIRED)
-spanforge_version(libcurl "${CURL_VERSION_STRING}" 7.80 9)
-find_package(ICU REQUIRED COMPONENTS uc i18n)
-spanforge_version(ICU "${ICU_VERSION}" 70 "")  # one major version a year, none of which broke a call
-find_package(Boost REQUIRED)  # headers alone
-spanforge_version(Boost "${Boost_VERSION_STRING}" 1.74 2)
-find_package(fmt REQUIRED)
-spanforge_version(fmt "${fmt_VERSION}" 8 13)
 
 function(spanforge_header_library target header)
   if(TARGET ${target})
@@ -24,30 +15,84 @@ function(spanforge_header_library target header)
   find_path(${var} ${header} REQUIRED)
   add_library(${target} INTERFACE IMPORTED GLOBAL)
   target_include_directories(${target} SYSTEM INTERFACE ${${var}})
+  set_target_properties(${target} PROPERTIES SPANFORGE_HEADERS_ONLY TRUE)  # nobody links it
 endfunction()
-spanforge_header_library(tomlplusplus::tomlplusplus toml++/toml.h)
-spanforge_header_version(version TOML_LIB ${SPANFORGE_toml___toml_h_DIR}/toml++/impl/version.h
-  ${SPANFORGE_toml___toml_h_DIR}/toml++/impl/version.hpp)
-spanforge_version(toml++ ${version} 3.0 4)
-spanforge_header_library(protozero::protozero protozero/pbf_writer.hpp)
-spanforge_header_version(version PROTOZERO_VERSION ${SPANFORGE_protozero_pbf_writer_hpp_DIR}/protozero/version.hpp)
-spanforge_version(protozero ${version} 1.7 2)
 
-# Debian's dnnl-config.cmake wants OpenCL headers that the library does not need here, so header and
-# library are found plainly.
-find_path(SPANFORGE_DNNL_INCLUDE dnnl.hpp REQUIRED)
-find_library(SPANFORGE_DNNL_LIBRARY dnnl REQUIRED)
-spanforge_header_version(version DNNL_VERSION ${SPANFORGE_DNNL_INCLUDE}/oneapi/dnnl/dnnl_version.h
-  ${SPANFORGE_DNNL_INCLUDE}/dnnl_version.h)
-spanforge_version(oneDNN ${version} 2.6 4)
-add_library(DNNL::dnnl UNKNOWN IMPORTED GLOBAL)
-set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${SPANFORGE_DNNL_LIBRARY}
-  INTERFACE_INCLUDE_DIRECTORIES ${SPANFORGE_DNNL_INCLUDE})
+# As find_package, where a package is a header and a library: NAME becomes NAME_FOUND.
+function(spanforge_find_library name target header library)
+  find_path(SPANFORGE_${name}_INCLUDE ${header})
+  find_library(SPANFORGE_${name}_LIBRARY ${library})
+  if(NOT SPANFORGE_${name}_INCLUDE OR NOT SPANFORGE_${name}_LIBRARY)
+    spanforge_complain("${library} is missing: its header ${header} or the library itself")
+  elseif(NOT TARGET ${target})
+    add_library(${target} UNKNOWN IMPORTED GLOBAL)
+    set_target_properties(${target} PROPERTIES IMPORTED_LOCATION ${SPANFORGE_${name}_LIBRARY}
+      INTERFACE_INCLUDE_DIRECTORIES ${SPANFORGE_${name}_INCLUDE})
+  endif()
+endfunction()
 
-find_path(SPANFORGE_HWY_INCLUDE hwy/highway.h REQUIRED)
-find_library(SPANFORGE_HWY_LIBRARY hwy REQUIRED)
-spanforge_header_version(version HWY ${SPANFORGE_HWY_INCLUDE}/hwy/base.h ${SPANFORGE_HWY_INCLUDE}/hwy/highway.h)
-spanforge_version(highway ${version} 1.0 2)
-add_library(hwy::hwy UNKNOWN IMPORTED GLOBAL)
-set_target_properties(hwy::hwy PROPERTIES IMPORTED_LOCATION ${SPANFORGE_HWY_LIBRARY}
-  INTERFACE_INCLUDE_DIRECTORIES ${SPANFORGE_HWY_INCLUDE})
+set(spanforge_how REQUIRED)
+if(SPANFORGE_IN_PACKAGE)
+  set(spanforge_how QUIET)
+endif()
+
+function(spanforge_find)
+  foreach(library IN LISTS ARGN)
+    if(TARGET ${library})
+      continue()
+    endif()
+    if(library MATCHES "^OpenMP::")
+      find_package(OpenMP ${spanforge_how} COMPONENTS CXX)
+    elseif(library MATCHES "^OpenSSL::")
+      find_package(OpenSSL ${spanforge_how} COMPONENTS Crypto)
+      spanforge_version(OpenSSL "${OPENSSL_VERSION}" 3.0 4)
+    elseif(library MATCHES "^ZLIB::")
+      find_package(ZLIB ${spanforge_how})
+      spanforge_version(zlib "${ZLIB_VERSION_STRING}" 1.2 2)
+    elseif(library MATCHES "^CURL::")
+      find_package(CURL ${spanforge_how})
+      spanforge_version(libcurl "${CURL_VERSION_STRING}" 7.80 9)
+    elseif(library MATCHES "^ICU::")
+      find_package(ICU ${spanforge_how} COMPONENTS uc i18n)
+      spanforge_version(ICU "${ICU_VERSION}" 70 "")  # one major version a year, none of which broke a call
+    elseif(library MATCHES "^Boost::")
+      find_package(Boost ${spanforge_how})  # headers alone
+      spanforge_version(Boost "${Boost_VERSION_STRING}" 1.74 2)
+    elseif(library MATCHES "^fmt::")
+      find_package(fmt ${spanforge_how})
+      spanforge_version(fmt "${fmt_VERSION}" 8 13)
+    elseif(library MATCHES "^tomlplusplus::")
+      spanforge_header_library(tomlplusplus::tomlplusplus toml++/toml.h)
+      spanforge_header_version(version TOML_LIB ${SPANFORGE_toml___toml_h_DIR}/toml++/impl/version.h
+        ${SPANFORGE_toml___toml_h_DIR}/toml++/impl/version.hpp)
+      spanforge_version(toml++ ${version} 3.0 4)
+    elseif(library MATCHES "^protozero::")
+      spanforge_header_library(protozero::protozero protozero/pbf_writer.hpp)
+      spanforge_header_version(version PROTOZERO_VERSION ${SPANFORGE_protozero_pbf_writer_hpp_DIR}/protozero/version.hpp)
+      spanforge_version(protozero ${version} 1.7 2)
+    elseif(library MATCHES "^DNNL::")
+      # Debian's dnnl-config.cmake wants OpenCL headers that the library does not need here.
+      spanforge_find_library(DNNL DNNL::dnnl dnnl.hpp dnnl)
+      if(TARGET DNNL::dnnl)
+        spanforge_header_version(version DNNL_VERSION ${SPANFORGE_DNNL_INCLUDE}/oneapi/dnnl/dnnl_version.h
+          ${SPANFORGE_DNNL_INCLUDE}/dnnl_version.h)
+        spanforge_version(oneDNN ${version} 2.6 4)
+      endif()
+    elseif(library MATCHES "^hwy::")
+      spanforge_find_library(HWY hwy::hwy hwy/highway.h hwy)
+      if(TARGET hwy::hwy)
+        spanforge_header_version(version HWY ${SPANFORGE_HWY_INCLUDE}/hwy/base.h ${SPANFORGE_HWY_INCLUDE}/hwy/highway.h)
+        spanforge_version(highway ${version} 1.0 2)
+      endif()
+    else()
+      message(FATAL_ERROR "SpanforgeDependencies.cmake does not know ${library}")
+    endif()
+    if(NOT TARGET ${library})
+      spanforge_complain("${library} is missing")
+    endif()
+  endforeach()
+endfunction()
+if(NOT SPANFORGE_IN_PACKAGE)
+  spanforge_find(OpenMP::OpenMP_CXX OpenSSL::Crypto ZLIB::ZLIB CURL::libcurl ICU::uc ICU::i18n Boost::headers fmt::fmt
+    tomlplusplus::tomlplusplus protozero::protozero DNNL::dnnl hwy::hwy)
+endif()

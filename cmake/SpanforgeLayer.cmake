@@ -1,13 +1,13 @@
 # spanforge_layer(NAME FAST|LIGHT [DEPS layer...] [PUBLIC_LIBS lib...] [PRIVATE_LIBS lib...])
 #
 # One static library a folder of src/spanforge/, with the folders in it. Each layer has an include root of its own in the
-# build tree that holds one link, spanforge/NAME -> src/spanforge/NAME, and a layer is compiled
-# with the roots of itself, of its DEPS and of theirs only. So an include of a layer that is not below
-# does not compile; with src/ as one common root it would.
+# build tree that holds one link, spanforge/NAME -> src/spanforge/NAME. A layer is compiled with its own
+# root and those of its DEPS only, so an include of any other layer does not compile.
 #
-# DEPS lists every layer that the folder's files include, and no other. The compiler also gets the roots
-# that the headers of these layers need; tests/claims/check_layers.py sees that nobody uses one of those
-# without naming it.
+# DEPS lists every layer that the folder's files include, directly or through a header of another layer, and
+# no other (tests/claims/check_layers.py). They are linked PRIVATE: who links a layer links what is below
+# it and gets the layer's own root alone. Programs and tests link spanforge_up_to_NAME, which also has the
+# roots of all layers below.
 #
 # FAST (-O3) is for layers that spend the time of a training, an answer or a file in code of their own, LIGHT
 # (-O1) for those that have others do what takes long.
@@ -96,9 +96,23 @@ function(spanforge_layer name)
   add_library(spanforge_${name} STATIC ${sources})
   add_library(spanforge::${name} ALIAS spanforge_${name})
   target_include_directories(spanforge_${name} PUBLIC $<BUILD_INTERFACE:${root}>)
+  set_property(GLOBAL PROPERTY SPANFORGE_DEPS_${name} ${ARG_DEPS})
+  set(linked "")
+  foreach(library IN LISTS ARG_PUBLIC_LIBS ARG_PRIVATE_LIBS)
+    get_target_property(headers_only ${library} SPANFORGE_HEADERS_ONLY)
+    if(headers_only)
+      list(TRANSFORM ARG_PRIVATE_LIBS REPLACE "^${library}$" "$<BUILD_INTERFACE:${library}>")
+    else()
+      list(APPEND linked ${library})
+    endif()
+  endforeach()
+  set_property(GLOBAL PROPERTY SPANFORGE_LIBS_${name} ${linked})
   list(TRANSFORM ARG_DEPS PREPEND spanforge_)
-  target_link_libraries(spanforge_${name} PUBLIC ${ARG_DEPS} ${ARG_PUBLIC_LIBS}
-    PRIVATE ${ARG_PRIVATE_LIBS} $<BUILD_INTERFACE:spanforge_flags>)
+  target_link_libraries(spanforge_${name} PUBLIC ${ARG_PUBLIC_LIBS}
+    PRIVATE ${ARG_DEPS} ${ARG_PRIVATE_LIBS} $<BUILD_INTERFACE:spanforge_flags>)
+  list(TRANSFORM ARG_DEPS REPLACE "^spanforge_" "spanforge_up_to_" OUTPUT_VARIABLE below)
+  add_library(spanforge_up_to_${name} INTERFACE)
+  target_link_libraries(spanforge_up_to_${name} INTERFACE spanforge_${name} ${below})
   if(ARG_FAST)
     target_compile_options(spanforge_${name} PRIVATE ${SPANFORGE_FAST_OPTIONS})
     spanforge_precompile(spanforge_${name} spanforge_fast_headers)

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const EncoderSpec& spec = encoder_spec("bert", ErrorCode::kInternal, "input");
   try {
     const LoraConfig lora =
-        settle_targets(config.lora, spec, spec.defaults, ErrorCode::kBadModel, "input");
+        settle_targets(config.lora, spec, spec.defaults, ErrorCode::kBadModel, {.file = "input"});
     fuzz::require(lora.rank >= 1 && !lora.targets.empty());
     size_t adapted = 0;
     for (const std::string& module : linear_modules(spec, spec.defaults)) {

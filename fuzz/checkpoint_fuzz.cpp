@@ -6,6 +6,7 @@
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/inference/pipeline.h"
+#include "spanforge/io/model_files.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/early_stopping.h"
 #include "spanforge/train/run_log.h"
@@ -53,11 +54,11 @@ void use_settings(const std::filesystem::path& directory, const Pipeline& pipeli
   if (!settings) return;
   const AnswerSettings chosen = choose_answer_settings(settings, {}, tokenizer, 32).settings;
   AskOptions options;
-  options.decoder = chosen.decoder;
-  options.max_answer_length = chosen.max_answer_length;
+  options.decoder = chosen.decoder.kind;
+  options.max_answer_length = chosen.decoder.max_answer_length;
   options.max_seq_length = chosen.windows.max_seq_length;
   options.window_overlap = chosen.windows.window_overlap;
-  options.handle_impossible_answer = chosen.null_answers;
+  options.null_answers = chosen.decoder.null_answers;
   pipeline.answer({{"who ?", "a c a c a c a c a c a c a c a c a c . 谁 a c", ""}}, options);
 }
 
@@ -89,7 +90,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       use_state(directory, model, kind.optim);
     }
   } catch (const Error& error) {
-    fuzz::require(error.code() != ErrorCode::kInternal && !error.place().empty());
+    fuzz::require(error.code() != ErrorCode::kInternal && !error.place().text().empty());
   }
   files.restore(name);
   return 0;

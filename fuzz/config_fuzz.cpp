@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   // From here on nothing may throw.
-  config.check(ErrorCode::kInternal, "input");
+  config.check(ErrorCode::kInternal, {.where = "input"});
   const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kInternal, "input");
   const ParameterTable table = build_parameter_table(spec, config);
   if (table.arena_size < table.parameter_count) std::abort();

@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         std::abort();
     }
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kBadData || error.place().empty()) std::abort();
+    if (error.code() != ErrorCode::kBadData || error.place().text().empty()) std::abort();
   }
   return 0;
 }

@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       require_percent(std::get<double>(value.number));
     }
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kBadData || error.place().empty()) std::abort();
+    if (error.code() != ErrorCode::kBadData || error.place().text().empty()) std::abort();
   }
   return 0;
 }

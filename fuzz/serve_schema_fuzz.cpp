@@ -22,7 +22,8 @@ void check(const CallOrRefusal& parsed, const Limits& limits) {
   require(!call.questions.empty() && call.questions.size() <= limits.questions);
   require(call.question_places.size() == call.questions.size());
   require(call.context_places.size() == call.questions.size());
-  require(call.options.top_k >= 1 && call.options.top_k <= limits.top_k);
+  const int32_t top_k = call.options.top_k.value_or(1);
+  require(top_k >= 1 && top_k <= limits.top_k);
   std::vector<AskResult> results(call.questions.size());
   for (size_t i = 0; i < results.size(); ++i) {
     const std::string& context = call.questions[i].context;

@@ -25,8 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   } catch (const Error& error) {
     fuzz::require(error.code() == ErrorCode::kBadData
-                      ? error.place() == "fuzzed"
-                      : encoding == "nonsense" && error.place() == "--encoding");
+                      ? error.file() == "fuzzed"
+                      : encoding == "nonsense" && error.parameter() == "encoding");
   }
   return 0;
 }

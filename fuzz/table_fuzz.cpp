@@ -38,10 +38,9 @@ void stream(std::string_view text, const ReadOptions& options) {
         notes);
     fuzz::require(notes.size() == 1);
   } catch (const Error& error) {
-    const bool columns = error.code() == ErrorCode::kUsage && error.place() == "--columns";
+    const bool columns = error.code() == ErrorCode::kUsage && error.parameter() == "columns";
     fuzz::require(columns ? !options.columns.empty()
-                          : error.code() == ErrorCode::kBadData &&
-                                error.place().starts_with("fuzzed.csv"));
+                          : error.code() == ErrorCode::kBadData && error.file() == "fuzzed.csv");
   }
 }
 

@@ -32,7 +32,7 @@ inline TrainState tiny_state(const Optimizer& optimizer) {
 
 inline TrainingArguments tiny_arguments(std::string_view optim) {
   TrainingArguments arguments;
-  arguments.optim = optim;
+  arguments.optim = find_spelling<OptimizerName>(optim).value();
   arguments.model = "model";
   arguments.train = "train.json";
   arguments.validation = "validation.json";

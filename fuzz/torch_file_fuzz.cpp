@@ -56,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     } catch (const Error&) {
     }
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kBadModel || error.place().empty()) std::abort();
+    if (error.code() != ErrorCode::kBadModel || error.place().text().empty()) std::abort();
   }
   return 0;
 }

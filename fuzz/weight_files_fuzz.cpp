@@ -40,7 +40,7 @@ void load_and_ask(Load&& load) {
     fuzz::ask(model);
   } catch (const Error& error) {
     fuzz::require(error.code() == ErrorCode::kBadModel || error.code() == ErrorCode::kIo);
-    fuzz::require(!error.place().empty());
+    fuzz::require(!error.place().text().empty());
   }
 }
 

@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     fuzz::require(total <= size);
   } catch (const Error& error) {
-    fuzz::require(error.code() == ErrorCode::kBadModel && !error.place().empty());
+    fuzz::require(error.code() == ErrorCode::kBadModel && !error.place().text().empty());
   }
   return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "flags.h"
 #include "load_model.h"
 #include "output.h"
 #include "questions.h"
@@ -14,18 +15,25 @@
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/inference/pipeline.h"
 #include "spanforge/io/input_file.h"
+#include "spanforge/model/load_report.h"
 #include "start_threads.h"
 
 namespace spanforge::app {
 namespace {
 
+enum class OnBadRow { kError, kSkip };
+constexpr auto spellings(OnBadRow) {
+  return std::to_array<Spelling<OnBadRow>>(
+      {{"error", OnBadRow::kError}, {"skip", OnBadRow::kSkip}});
+}
+
 struct AskCommandOptions {
-  std::string model, context, context_file, input, on_bad_row = "error";
-  std::optional<std::string> decoder;
+  std::string model, context, context_file, input;
+  OnBadRow on_bad_row = OnBadRow::kError;
   std::vector<std::string> questions;
   AskOptions ask;
   bool verify = false, json = false;
-  std::string bf16 = "false";
+  AutoBool bf16 = AutoBool::kFalse;
   int32_t threads = 0;
 };
 
@@ -46,7 +54,7 @@ std::string json_text(const std::vector<AskAnswer>& answers, const AskOptions& o
     rows.push_back(std::move(row));
   }
   const std::string all = join(rows, ", ");
-  return options.top_k == 1 && rows.size() == 1 ? all : fmt::format("[{}]", all);
+  return options.top_k.value_or(1) == 1 && rows.size() == 1 ? all : fmt::format("[{}]", all);
 }
 
 void print_answers(const AskCommandOptions& o, const Asked& asked,
@@ -64,8 +72,8 @@ std::vector<std::vector<AskAnswer>> ask(const AskCommandOptions& o, const Pipeli
   try {
     return pipeline.answer(texts, o.ask);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kUsage || error.place().starts_with("--")) throw;
-    throw Error(ErrorCode::kUsage, fmt::format("--question: {}", error.place()), error.reason());
+    if (error.code() != ErrorCode::kUsage || !error.parameter().empty()) throw;
+    throw error.with_place({.where = error.where(), .parameter = "question"});
   }
 }
 
@@ -79,7 +87,7 @@ void answer_all(const AskCommandOptions& o, const Pipeline& pipeline,
 // In the place of a bad row's answer. An unknown id is null.
 void print_row_error(const AskCommandOptions& o, const Asked& asked, const Error& error) {
   const std::string id = asked.id.value_or("null");
-  const Json said = {{"error", error.what()}};
+  const Json said = {{"error", with_flags(error).what()}};
   std::string row = dump_python_json(said, {.ensure_ascii = false});
   row.replace(0, 1, fmt::format("{{\"id\": {}, ", id));
   if (!o.json && !asked.text.question.empty()) print(asked.text.question + "\n");
@@ -96,7 +104,7 @@ std::vector<QuestionRow> next_rows(const AskCommandOptions& o, QuestionReader& r
     if (!row) break;
     bytes += row->asked.text.question.size() + row->asked.text.context.size();
     rows.push_back(std::move(*row));
-    if (rows.back().error && o.on_bad_row == "error") break;
+    if (rows.back().error && o.on_bad_row == OnBadRow::kError) break;
   }
   return rows;
 }
@@ -114,10 +122,10 @@ std::vector<AskResult> answer_rows(const AskCommandOptions& o, const Pipeline& p
     if (rows[i].error) continue;
     results[i] = std::move(answered[next++]);
     if (!results[i].error) continue;
-    std::string place = fmt::format("{}: line {}", reader.name(), rows[i].line);
-    const std::string& id = rows[i].asked.text.id;
-    if (!id.empty()) place += fmt::format(" (id {})", quote_for_message(id));
-    rows[i].error = Error(ErrorCode::kBadData, place, results[i].error->reason());
+    const std::string line = fmt::format("line {}", rows[i].line);
+    rows[i].error =
+        Error(ErrorCode::kBadData, row_place(reader.name(), line, rows[i].asked.text.id),
+              results[i].error->reason());
   }
   return results;
 }
@@ -131,7 +139,7 @@ void answer_input(const AskCommandOptions& o, const Pipeline& pipeline, Question
     if (rows.empty()) break;
     const std::vector<AskResult> results = answer_rows(o, pipeline, reader, rows);
     for (size_t i = 0; i < rows.size(); ++i, ++total) {
-      if (rows[i].error && o.on_bad_row == "error") throw Error(*rows[i].error);
+      if (rows[i].error && o.on_bad_row == OnBadRow::kError) throw Error(*rows[i].error);
       if (total == 0) release_notes();
       if (rows[i].error) {
         print_row_error(o, rows[i].asked, *rows[i].error);
@@ -164,7 +172,7 @@ void prompt(const AskCommandOptions& o, const Pipeline& pipeline, const std::str
       flush_output();
     } catch (const Error& error) {
       if (!stdin_is_terminal() || error.code() == ErrorCode::kIo) throw;
-      note(error.what());  // a person can ask again
+      note(with_flags(error).what());  // a person can ask again
     }
   }
 }
@@ -180,22 +188,20 @@ void declare(OptionTable& table, AskCommandOptions& o) {
   table({"on_bad_row",
          "with --input: a row that cannot be answered: stop, or print its id and the error in its "
          "place",
-         "error|skip"},
+         ""},
         o.on_bad_row);
-  table({"top_k", "answers a question, best first", "> 0", "topk"}, o.ask.top_k);
-  table({"decoder", "how logits become answers; default: as trained",
-         "spanforge|pipeline|run_qa|recipe"},
-        o.decoder);
+  table({"top_k", "answers a question, best first", "> 0", "topk", "1"}, o.ask.top_k);
+  table(kDecoderOption, o.ask.decoder);
   table(kMaxSeqLengthOption, o.ask.max_seq_length);
   table(kWindowOverlapOption, o.ask.window_overlap);
   table(kMaxAnswerLengthOption, o.ask.max_answer_length);
   table(
       {"handle_impossible_answer", "\"\" may be the answer; default: as the model was trained", ""},
-      o.ask.handle_impossible_answer);
-  table({"align_to_words", "decoder pipeline: answers are whole words", ""}, o.ask.align_to_words);
+      o.ask.null_answers);
+  table({"align_to_words", "decoder pipeline: answers are whole words", "", "", "true"},
+        o.ask.align_to_words);
   table({"batch_size", "windows computed at once", "> 0"}, o.ask.batch_size);
-  table({"bf16", "compute in bfloat16; auto: where the processor has it", "true|false|auto"},
-        o.bf16);
+  table({"bf16", "compute in bfloat16; auto: where the processor has it", ""}, o.bf16);
   table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
@@ -212,26 +218,27 @@ int run_ask(const Arguments& arguments) {
   table.exclude("context", "context_file");
   for (const char* other : {"context", "context_file", "question"}) table.exclude("input", other);
   if (o.input.empty() && !table.given("context") && !table.given("context_file")) {
-    throw Error(ErrorCode::kUsage, "--context", "is required (or --context-file, or --input)");
+    throw Error(ErrorCode::kUsage, {.parameter = "context"},
+                "is required (or --context-file, or --input)");
   }
   table.need("on_bad_row", "input");
   if (o.questions.empty() && is_standard_input(o.context_file)) {
-    throw Error(ErrorCode::kUsage, "--context-file",
+    throw Error(ErrorCode::kUsage, {.parameter = "context_file"},
                 "is standard input, from which the questions would come too; give --question");
   }
-  if (o.decoder) o.ask.decoder = parse_decoder_kind(*o.decoder);
   start_threads(o.threads);
   std::optional<QuestionReader> reader;
   if (!o.input.empty()) {
     reader.emplace(o.input);
-    if (o.on_bad_row == "error") reader->check_all();
+    if (o.on_bad_row == OnBadRow::kError) reader->check_all();
   }
   std::string context = o.context;
   if (!o.context_file.empty()) context = read_input(o.context_file);
   if (const auto at = find_invalid_utf8(context)) {
-    throw Error(ErrorCode::kBadData,
-                o.context_file.empty() ? "--context" : input_name(o.context_file).string(),
-                fmt::format("is not UTF-8 at byte {}", *at));
+    const ErrorPlace place = o.context_file.empty()
+                                 ? ErrorPlace{.parameter = "context"}
+                                 : ErrorPlace{.file = input_name(o.context_file).string()};
+    throw Error(ErrorCode::kBadData, place, fmt::format("is not UTF-8 at byte {}", *at));
   }
   std::vector<Asked> questions;
   for (const std::string& question : o.questions) {
@@ -241,7 +248,8 @@ int run_ask(const Arguments& arguments) {
   refuse_other_weights(directory.base);
   if (o.verify) verify_model(directory);
   LoadReport report;
-  const Pipeline pipeline = Pipeline::from_directory(directory, resolve_precision(o.bf16), &report);
+  const Pipeline pipeline =
+      Pipeline::from_directory(directory, resolve_precision(o.bf16), &report, o.threads);
   note_loaded(directory, report);
   if (reader) return answer_input(o, pipeline, *reader), 0;
   if (questions.empty()) return prompt(o, pipeline, context), 0;

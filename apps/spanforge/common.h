@@ -16,6 +16,8 @@ inline constexpr OptionInfo kVerifyOption{
     "verify", "compare the model's files with the SHA-256 sums of its manifest first", ""};
 inline constexpr OptionInfo kJsonOption{"json", "print JSON on standard output and nothing else",
                                         ""};
+inline constexpr OptionInfo kDecoderOption{"decoder",
+                                           "how logits become answers; default: as trained", ""};
 inline constexpr OptionInfo kMaxSeqLengthOption{
     "max_seq_length", "tokens of a window; default: what the model allows, at most 384", "> 0",
     "max_seq_len"};

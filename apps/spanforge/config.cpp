@@ -27,7 +27,7 @@
 namespace spanforge::app {
 namespace {
 
-std::string value_text(const toml::node& node, const std::string& place) {
+std::string value_text(const toml::node& node, const ErrorPlace& place) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* boolean = node.as_boolean()) return boolean->get() ? "true" : "false";
   if (const auto* whole = node.as_integer()) return fmt::format("{}", whole->get());
@@ -40,6 +40,10 @@ constexpr std::ptrdiff_t kMostDots = 4096;
 
 }  // namespace
 
+ErrorPlace ConfigEntry::place(const std::string& file) const {
+  return {file, fmt::format(":{}", line), quote_for_message(key)};
+}
+
 std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& file) {
   if (std::count(text.begin(), text.end(), '.') > kMostDots) {
     throw Error(ErrorCode::kUsage, file, fmt::format("has more than {} dots", kMostDots));
@@ -48,14 +52,14 @@ std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& 
   try {
     table = toml::parse(text, file);
   } catch (const toml::parse_error& error) {
-    throw Error(ErrorCode::kUsage, fmt::format("{}:{}", file, error.source().begin.line),
+    throw Error(ErrorCode::kUsage,
+                {.file = file, .where = fmt::format(":{}", error.source().begin.line)},
                 std::string(error.description()));
   }
   std::vector<ConfigEntry> entries;
   for (const auto& [key, node] : table) {
     ConfigEntry entry{std::string(key.str()), {}, node.source().begin.line};
-    const std::string place =
-        fmt::format("{}:{}: {}", file, entry.line, quote_for_message(entry.key));
+    const ErrorPlace place = entry.place(file);
     if (const auto* list = node.as_array()) {
       for (const auto& item : *list) entry.values.push_back(value_text(item, place));
     } else {

@@ -10,6 +10,7 @@
 #include "spanforge/data/check.h"
 #include "spanforge/features/window_check.h"
 #include "spanforge/io/input_file.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge::app {
 namespace {

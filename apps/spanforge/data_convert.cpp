@@ -15,10 +15,11 @@ int run_data_convert(const Arguments& arguments) {
   bool overwrite = false;
   DataInput input;
   OptionTable table;
+  const std::string forms = choices<DataForm>();
   table({"to",
          "form to write: SQuAD v2.0 (nested or squad), flat rows under \"data\", a row a line, "
          "a table, or Label Studio's tasks",
-         "nested|squad|flat|jsonl|csv|label-studio"},
+         forms},
         form);
   table({"output", "file to write", ""}, output);
   table({"overwrite", "replace the file where it is there already", ""}, overwrite);
@@ -26,9 +27,10 @@ int run_data_convert(const Arguments& arguments) {
   table.positional("FILE", "the data file to read", files, 1, 1);
   if (!table.parse(arguments)) return 0;
   table.require("output");
-  const DataForm kind = parse_data_form(form);
+  const DataForm kind = find_spelling<DataForm>(form).value();  // the table takes no other word
   const fs::path file(output);
-  if (!file.has_filename()) throw Error(ErrorCode::kUsage, "--output", "must name a file");
+  if (!file.has_filename())
+    throw Error(ErrorCode::kUsage, {.parameter = "output"}, "must name a file");
   check_output(file, files[0], overwrite);
   const Dataset dataset = input.load(files[0]);
   FileGroup group(file.has_parent_path() ? file.parent_path() : fs::path("."));

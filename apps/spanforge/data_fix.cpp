@@ -25,7 +25,7 @@ void check_outputs(const FixFiles& files) {
   if (files.report.empty()) return;
   check_output(files.report, files.input, files.overwrite);
   if (same_file(files.output, files.report)) {
-    throw Error(ErrorCode::kUsage, "--report", "is the same file as --output");
+    throw Error(ErrorCode::kUsage, {.parameter = "report"}, "is the same file as --output");
   }
 }
 
@@ -122,9 +122,10 @@ int run_data_fix(const Arguments& arguments) {
   table.positional("FILE", "the data file to repair; it is never changed", inputs, 1, 1);
   if (!table.parse(arguments)) return 0;
   table.require("output");
-  if (options.min_f1 > 1) throw Error(ErrorCode::kUsage, "--min-f1", "must be at most 1");
+  if (options.min_f1 > 1)
+    throw Error(ErrorCode::kUsage, {.parameter = "min_f1"}, "must be at most 1");
   if (table.given("min_f1") && !options.similar) {
-    throw Error(ErrorCode::kUsage, "--min-f1", "needs --similar");
+    throw Error(ErrorCode::kUsage, {.parameter = "min_f1"}, "needs --similar");
   }
   files.input = inputs[0];
   check_outputs(files);

@@ -1,10 +1,23 @@
 #include "data_input.h"
 
+#include "flags.h"
 #include "output.h"
 #include "spanforge/data/column_names.h"
 #include "spanforge/data/soundness.h"
 
 namespace spanforge::app {
+namespace {
+
+// Notes for people what Dataset::notes says. What is said of faults names flags from here on.
+Dataset prepared(Dataset dataset) {
+  for (const std::string& line : dataset.notes) {
+    note(fmt::format("{}: {}", quote_for_message(dataset.file.string(), 4096), line));
+  }
+  for (RowFault& fault : dataset.faults) fault.reason = with_flags(fault.reason);
+  return dataset;
+}
+
+}  // namespace
 
 void DataInput::declare(OptionTable& table) {
   table(kColumnsOption, columns);
@@ -14,27 +27,17 @@ void DataInput::declare(OptionTable& table) {
 ReadOptions DataInput::options() const { return {encoding, parse_columns(columns)}; }
 
 Dataset DataInput::read(const std::string& file) const {
-  Dataset dataset = read_dataset(file, options());
-  note_reading(dataset);
-  return dataset;
+  return prepared(read_dataset(file, options()));
 }
 
 Dataset DataInput::read(const MappedFile& file) const {
-  Dataset dataset = read_dataset(file, options());
-  note_reading(dataset);
-  return dataset;
+  return prepared(read_dataset(file, options()));
 }
 
 Dataset DataInput::load(const std::string& file) const {
   Dataset dataset = read(file);
   if (const auto line = faults_line(dataset)) note(*line);
   return dataset;
-}
-
-void note_reading(const Dataset& dataset) {
-  for (const std::string& line : dataset.notes) {
-    note(fmt::format("{}: {}", quote_for_message(dataset.file.string(), 4096), line));
-  }
 }
 
 }  // namespace spanforge::app

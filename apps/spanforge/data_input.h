@@ -17,7 +17,7 @@ struct DataInput {
   std::string columns, encoding;
 
   void declare(OptionTable& table);
-  // Errors: Error{kUsage, "--columns"}.
+  // Errors: Error{kUsage, parameter "columns"}.
   ReadOptions options() const;
   // Reads a data file whatever is wrong with single rows, and notes how it was understood.
   Dataset read(const std::string& file) const;
@@ -26,8 +26,5 @@ struct DataInput {
   // (data/soundness.h).
   Dataset load(const std::string& file) const;
 };
-
-// Notes for people what Dataset::notes says.
-void note_reading(const Dataset& dataset);
 
 }  // namespace spanforge::app

@@ -9,6 +9,7 @@
 #include "spanforge/data/soundness.h"
 #include "spanforge/features/summary.h"
 #include "spanforge/io/input_file.h"
+#include "spanforge/text/tokenizer.h"
 #include "start_threads.h"
 
 namespace spanforge::app {
@@ -17,7 +18,9 @@ namespace {
 constexpr int64_t kRowTokens = 1 << 19;  // of the rows in memory: some 10 MB
 
 struct LabelOptions {
-  std::string model, on_bad_answer = "error", label_rule = "recipe";
+  std::string model;
+  BadAnswerPolicy on_bad_answer = BadAnswerPolicy::kError;
+  LabelRule label_rule = LabelRule::kRecipe;
   std::vector<std::string> files;
   std::optional<int32_t> max_seq_length, window_overlap;
   DataInput input;
@@ -73,9 +76,9 @@ int run_data_labels(const Arguments& arguments) {
          "a row that cannot be read, or an answer that is not where the data says: stop, or leave "
          "the "
          "question out",
-         "error|drop"},
+         ""},
         o.on_bad_answer);
-  table({"label_rule", "which tokens an answer is labelled with", "recipe|run_qa"}, o.label_rule);
+  table({"label_rule", "which tokens an answer is labelled with", ""}, o.label_rule);
   table(kMaxSeqLengthOption, o.max_seq_length);
   table(kWindowOverlapOption, o.window_overlap);
   o.input.declare(table);
@@ -92,9 +95,8 @@ int run_data_labels(const Arguments& arguments) {
       choose_windows(directory, tokenizer, o.max_seq_length, o.window_overlap);
   FeatureOptions options;
   options.windows = windows;
-  options.on_bad_answer =
-      o.on_bad_answer == "drop" ? BadAnswerPolicy::kDrop : BadAnswerPolicy::kError;
-  options.label_rule = o.label_rule == "run_qa" ? LabelRule::kRunQa : LabelRule::kRecipe;
+  options.on_bad_answer = o.on_bad_answer;
+  options.label_rule = o.label_rule;
   std::vector<Dataset> datasets;
   for (const std::string& file : o.files) {  // refused before the first row is printed
     Dataset dataset = o.input.load(file);

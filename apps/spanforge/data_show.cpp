@@ -71,7 +71,8 @@ int run_data_show(const Arguments& arguments) {
     splits.push_back({free_name(file, splits), input.load(file)});
   }
   if (splits.empty()) {
-    throw Error(ErrorCode::kUsage, "FILE", "is missing; give files, --train or --validation");
+    throw Error(ErrorCode::kUsage, {.where = "FILE"},
+                "is missing; give files, --train or --validation");
   }
   if (json) return show_json(splits, rows), 0;
   std::vector<std::pair<std::string, const Dataset*>> views;

@@ -28,7 +28,7 @@ int run_data_split(const Arguments& arguments) {
   table.positional("FILE", "the data file to split", files, 1, 1);
   if (!table.parse(arguments)) return 0;
   table.require("output");
-  if (by != "context") throw Error(ErrorCode::kUsage, "--by", "must be context");
+  if (by != "context") throw Error(ErrorCode::kUsage, {.parameter = "by"}, "must be context");
   const fs::path train = fs::path(output) / "train.json",
                  validation = fs::path(output) / "validation.json";
   for (const fs::path& file : {train, validation}) {

@@ -16,6 +16,7 @@
 #include "spanforge/base/threads.h"
 #include "spanforge/hub/hub.h"
 #include "spanforge/ops/gemm.h"
+#include "spanforge/version.h"
 
 namespace spanforge::app {
 namespace {

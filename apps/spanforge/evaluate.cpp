@@ -20,6 +20,7 @@
 #include "spanforge/io/input_file.h"
 #include "spanforge/io/staging.h"
 #include "spanforge/metrics/predictions_file.h"
+#include "spanforge/text/tokenizer.h"
 #include "start_threads.h"
 
 namespace spanforge::app {
@@ -29,9 +30,9 @@ constexpr const char* kAnalysisFile = "eval_analysis.json";
 
 struct EvaluateOptions {
   std::string model, data, predictions, null_odds, predictions_dir;
-  std::string metric = "squad_v2", bf16 = "false";
-  std::optional<std::string> decoder;
-  GivenSettings given;
+  std::string metric = "squad_v2";
+  AutoBool bf16 = AutoBool::kFalse;
+  AnswerOverlay asked;
   double no_answer_threshold = 1.0;
   int32_t batch_size = 8;
   DataInput input;
@@ -52,24 +53,20 @@ void declare(OptionTable& table, EvaluateOptions& o) {
         o.predictions_dir);
   table({"metric", "what to score besides squad_v2", metric_choices()}, o.metric);
   table({"explain", "each answer that is not exact, beside the gold, word by word", ""}, o.explain);
-  table({"decoder", "how logits become answers; default: as trained",
-         "spanforge|pipeline|run_qa|recipe"},
-        o.decoder);
-  table(kMaxSeqLengthOption, o.given.max_seq_length);
-  table(kWindowOverlapOption, o.given.window_overlap);
-  table(kMaxAnswerLengthOption, o.given.max_answer_length);
+  table(kDecoderOption, o.asked.decoder);
+  table(kMaxSeqLengthOption, o.asked.max_seq_length);
+  table(kWindowOverlapOption, o.asked.window_overlap);
+  table(kMaxAnswerLengthOption, o.asked.max_answer_length);
   table({"version_2_with_negative", "\"\" may be the answer; default: as trained", "",
          "handle_impossible_answer"},
-        o.given.null_answers);
+        o.asked.null_answers);
   table({"null_score_diff_threshold",
          "log odds above which \"\" is the answer; default: as trained", "", "null_threshold"},
-        o.given.null_threshold);
+        o.asked.null_threshold);
   table({"batch_size", "windows computed at once", "> 0",
          "per_device_eval_batch_size,eval_batch_size"},
         o.batch_size);
-  table({"bf16", "compute in bfloat16; auto: where the processor is faster with it",
-         "true|false|auto"},
-        o.bf16);
+  table({"bf16", "compute in bfloat16; auto: where the processor is faster with it", ""}, o.bf16);
   o.input.declare(table);
   table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);
@@ -172,7 +169,7 @@ void evaluate_model(const EvaluateOptions& o) {
   require_scorable(dataset, true);
   if (dataset.blind && o.predictions_dir.empty()) {
     throw Error(
-        ErrorCode::kUsage, "--predictions-dir",
+        ErrorCode::kUsage, {.parameter = "predictions_dir"},
         fmt::format("is needed: {} has no references to score, so there are predictions only",
                     o.data));
   }
@@ -181,7 +178,7 @@ void evaluate_model(const EvaluateOptions& o) {
   if (o.verify) verify_model(directory);
   const Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());
   if (tokenizer.note()) note(*tokenizer.note());
-  const AnswerSettings settings = choose_settings(directory, tokenizer, o.given);
+  const AnswerSettings settings = choose_settings(directory, tokenizer, o.asked);
   const AnsweringModel model = load_trained_model(directory, o.model, resolve_precision(o.bf16));
   FeatureOptions feature_options;
   feature_options.windows = settings.windows;
@@ -196,7 +193,8 @@ void evaluate_model(const EvaluateOptions& o) {
   if (!o.predictions_dir.empty()) files.emplace(group.emplace(o.predictions_dir));
   release_notes();
   EvaluationOptions options;
-  options.decoder = settings.decoder_options();
+  options.threads = o.threads;
+  options.decoder = settings.decoder;
   options.predict.batch_size = o.batch_size;
   options.predict.with_losses = true;
   options.more_metrics = chosen_metrics(o.metric);
@@ -206,9 +204,7 @@ void evaluate_model(const EvaluateOptions& o) {
   Analysis analysis;
   std::vector<SquadItem> items;
   options.on_answers = [&](const JudgedAnswers& answers) {
-    if (!dataset.blind) {
-      analyse(dataset, answers, {.max_answer_length = settings.max_answer_length}, analysis);
-    }
+    if (!dataset.blind) analyse(dataset, answers, settings.decoder, analysis);
     if (files) files->add(dataset, answers);
     if (o.explain) add_items(dataset, answers, items);
   };
@@ -238,10 +234,9 @@ int run_evaluate(const Arguments& arguments) {
   if (!table.parse(arguments)) return 0;
   table.require("data");
   if (o.model.empty() == o.predictions.empty()) {
-    throw Error(ErrorCode::kUsage, "--model", "give either --model or --predictions");
+    throw Error(ErrorCode::kUsage, {.parameter = "model"}, "give either --model or --predictions");
   }
   refuse_idle_options(table);
-  if (o.decoder) o.given.decoder = parse_decoder_kind(*o.decoder);
   require_distinct_inputs({o.data, o.predictions, o.null_odds});
   start_threads(o.threads);
   o.model.empty() ? evaluate_file(o) : evaluate_model(o);

@@ -6,6 +6,7 @@
 
 #include "output.h"
 #include "spanforge/base/error.h"
+#include "spanforge/version.h"
 
 namespace spanforge::app {
 namespace {

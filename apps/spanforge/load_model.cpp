@@ -9,14 +9,12 @@
 
 namespace spanforge::app {
 
-Precision resolve_precision(const std::string& bf16) {
-  bool use = false;
-  if (bf16 == "auto") {
+Precision resolve_precision(AutoBool bf16) {
+  bool use = bf16 == AutoBool::kTrue;
+  if (bf16 == AutoBool::kAuto) {
     use = ops::bf16_is_fast();
     note(fmt::format("bf16 auto: computing in {} ({})", use ? "bf16" : "fp32",
                      ops::instruction_set()));
-  } else {
-    read_value(bf16, use);  // the option table let only such words through
   }
   return use ? Precision::kBF16 : Precision::kF32;
 }

@@ -3,13 +3,14 @@
 
 #include <string>
 
+#include "spanforge/base/options.h"
 #include "spanforge/model/answering_model.h"
 #include "spanforge/model/model_directory.h"
 
 namespace spanforge::app {
 
-// "true", "false" or "auto" (bf16 where this processor is faster with it; a note says which).
-Precision resolve_precision(const std::string& bf16);
+// auto: bf16 where this processor is faster with it; a note says which.
+Precision resolve_precision(AutoBool bf16);
 
 // --verify: the model has a manifest (spanforge_manifest.json), and every file that it lists is
 // there with its SHA-256; so has an adapter, and its base where it has a manifest. Errors:

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "command.h"
+#include "flags.h"
 #include "help.h"
 #include "output.h"
 #include "short_waits.h"
@@ -27,7 +28,8 @@ int dispatch(char** argv, std::vector<std::string> words) {
   if (words.empty()) return print_overview(), 0;
   const std::string first = words[0];
   if (first.empty()) {  // a variable that is not set
-    throw Error(ErrorCode::kUsage, "spanforge", "which command? spanforge --help lists them");
+    throw Error(ErrorCode::kUsage, {.where = "spanforge"},
+                "which command? spanforge --help lists them");
   }
   if (first == "--help" || first == "-h") return print_overview(), 0;
   if (first == "--version") return print_version(), 0;
@@ -38,7 +40,8 @@ int dispatch(char** argv, std::vector<std::string> words) {
       return print_group(first), 0;
     }
     if (words[1].empty()) {
-      throw Error(ErrorCode::kUsage, first, "which one? spanforge " + first + " --help lists them");
+      throw Error(ErrorCode::kUsage, {.where = first},
+                  "which one? spanforge " + first + " --help lists them");
     }
     name += " " + words[1];
     used = 2;
@@ -53,7 +56,7 @@ int dispatch(char** argv, std::vector<std::string> words) {
 }
 
 int fail(const char* line, int code) {
-  write_stderr(std::string("spanforge: ") + line + "\n");
+  write_stderr("spanforge: " + std::string(line) + "\n");
   return code;
 }
 
@@ -91,7 +94,7 @@ int guarded_main(int argc, char** argv) {
     } catch (const Error&) {  // the first error is the one to report
     }
     const bool stopped = error.code() == ErrorCode::kInterrupted;
-    return fail(error.what(), exit_code(error.code()) + (stopped ? stop_signal() : 0));
+    return fail(with_flags(error).what(), exit_code(error.code()) + (stopped ? stop_signal() : 0));
   } catch (const std::filesystem::filesystem_error& error) {
     return fail(Error(ErrorCode::kIo, error.path1().string(), error.code().message()).what(),
                 exit_code(ErrorCode::kIo));

@@ -13,9 +13,11 @@
 #include "spanforge/io/file.h"
 #include "spanforge/io/input_file.h"
 #include "spanforge/io/json_file.h"
+#include "spanforge/io/model_files.h"
 #include "spanforge/io/staging.h"
 #include "spanforge/model/config.h"
 #include "spanforge/model/weight_io.h"
+#include "spanforge/text/tokenizer.h"
 #include "start_threads.h"
 
 namespace spanforge::app {
@@ -70,16 +72,17 @@ void check(const OptionTable& table, const ModelConvertOptions& o) {
   for (const char* other : {"calibrate", "validation", "max_drop", "calibration_windows",
                             "calibration_share", "columns", "encoding"}) {
     if (o.int8 || !table.given(other)) continue;
-    throw Error(ErrorCode::kUsage, flag_of(other), "is for --int8");
+    throw Error(ErrorCode::kUsage, {.parameter = other}, "is for --int8");
   }
   if (!(o.quantization.max_drop >= 0)) {
-    throw Error(ErrorCode::kUsage, "--max-drop", "must not be negative");
+    throw Error(ErrorCode::kUsage, {.parameter = "max_drop"}, "must not be negative");
   }
   if (o.quantization.windows < 1) {
-    throw Error(ErrorCode::kUsage, "--calibration-windows", "must be at least 1");
+    throw Error(ErrorCode::kUsage, {.parameter = "calibration_windows"}, "must be at least 1");
   }
   if (!(o.quantization.share > 0 && o.quantization.share <= 1)) {
-    throw Error(ErrorCode::kUsage, "--calibration-share", "must be above 0 and at most 1");
+    throw Error(ErrorCode::kUsage, {.parameter = "calibration_share"},
+                "must be above 0 and at most 1");
   }
 }
 
@@ -99,7 +102,7 @@ ModelDirectory resolve_source(const ModelConvertOptions& o) {
   ModelDirectory source = resolve_model(o.model);
   if (source.is_adapter() == o.merge_lora) return source;
   throw Error(
-      ErrorCode::kUsage, "--merge-lora",
+      ErrorCode::kUsage, {.parameter = "merge_lora"},
       source.is_adapter()
           ? fmt::format("is needed: {} is a LoRA adapter, and what is converted is a whole model",
                         o.model)

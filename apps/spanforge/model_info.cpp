@@ -25,14 +25,14 @@ std::string megabytes(const Json& memory) {
 }
 
 Json memory_to_train(const ModelConfig& config, Precision precision, int64_t tokens,
-                     const std::string& optim) {
+                     OptimizerName optim) {
   MemoryEstimate estimate = estimate_training_memory(config, precision, tokens);
-  estimate.moments = optimizer_state_bytes(optim, config);
+  estimate.moments = optimizer_state_bytes(spelling_of(optim), config);
   return memory_json(estimate);
 }
 
 Json describe(const ModelInfo& info, const Tokenizer& tokenizer, int64_t tokens,
-              const std::string& optim) {
+              OptimizerName optim) {
   Json parts = Json::object();
   for (const PartSize& part : info.parts) parts[part.part] = part.parameters;
   Json types = info.stored_types;
@@ -72,13 +72,14 @@ void add_adapter(const ModelDirectory& model, Json& report) {
 }  // namespace
 
 int run_model_info(const Arguments& arguments) {
-  std::string model, optim = TrainingArguments().optim;
+  std::string model;
+  OptimizerName optim = TrainingArguments().optim;
   int64_t tokens = 8 * 384;
   bool json = false;
   OptionTable table;
   table(kModelOption, model);
   table({"tokens", "tokens of a batch, for the memory it takes", "1..1000000000"}, tokens);
-  table({"optim", "optimiser, for the memory it takes to train", optimizer_names()}, optim);
+  table({"optim", "optimiser, for the memory it takes to train", ""}, optim);
   table.add_switch(kJsonOption, json);
   if (!table.parse(arguments)) return 0;
   table.require("model");

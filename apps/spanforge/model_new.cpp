@@ -10,6 +10,7 @@
 #include "spanforge/io/input_file.h"
 #include "spanforge/io/staging.h"
 #include "spanforge/model/model.h"
+#include "spanforge/ops/activation.h"
 #include "spanforge/text/wordpiece_trainer.h"
 #include "start_threads.h"
 
@@ -17,22 +18,23 @@ namespace spanforge::app {
 namespace {
 
 struct NewModelOptions {
-  std::string like = "tiny";
+  PresetSize like = PresetSize::kTiny;
   std::vector<std::string> text_files;
   std::optional<std::string> vocabulary_file;
   std::string output;
   WordPieceTrainerOptions vocabulary;
   std::string model_type = "bert";
   std::optional<int32_t> hidden_size, layers, heads, intermediate_size, longest_input;
-  std::string hidden_act = "gelu";
+  std::string hidden_act = "gelu";  // config.json's word: two of them mean one activation
   double dropout = 0.1;
-  std::string matrix_spread = "config";
+  MatrixSpread matrix_spread = MatrixSpread::kConfig;
   int64_t seed = 42;
   int32_t threads = 0;
 };
 
 void declare(OptionTable& table, NewModelOptions& o) {
-  table({"like", "size to start from", "tiny|small|base|large"}, o.like);
+  const std::string activations = choices<ops::Activation>();
+  table({"like", "size to start from", ""}, o.like);
   table({"model_type", "family of the model, one of docs/models.md's", ""}, o.model_type);
   table({"text", "plain UTF-8 text that the vocabulary is trained on; repeat for more", ""},
         o.text_files);
@@ -55,15 +57,13 @@ void declare(OptionTable& table, NewModelOptions& o) {
          "grow with it",
          "> 0"},
         o.longest_input);
-  table({"hidden_act", "activation between the two inner layers",
-         "gelu|gelu_new|gelu_pytorch_tanh|relu"},
-        o.hidden_act);
+  table({"hidden_act", "activation between the two inner layers", activations}, o.hidden_act);
   table({"dropout", "of hidden states and of attention probabilities, in training", "0..1"},
         o.dropout);
   table({"matrix_spread",
          "spread of the matrices' first weights: initializer_range (0.02) as in HF, or "
          "1/sqrt(inputs), from which a small model learns faster",
-         "config|inputs"},
+         ""},
         o.matrix_spread);
   table({"seed", "of the weights", ">= 0"}, o.seed);
   table(kThreadsOption, o.threads);
@@ -89,7 +89,7 @@ ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size, int32
   config.hidden_act = o.hidden_act;
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = o.dropout;
   config.embedding_dropout_prob = o.dropout;
-  config.check(ErrorCode::kUsage, "model new");
+  config.check(ErrorCode::kUsage, {.where = "model new"});
   return config;
 }
 
@@ -146,9 +146,8 @@ int run_model_new(const Arguments& arguments) {
   const Tokenizer tokenizer = make_tokenizer(o);
   const ModelConfig config = make_config(o, static_cast<int32_t>(tokenizer.vocabulary_size()),
                                          tokenizer.special_tokens().pad);
-  const auto model = QuestionAnsweringModel::create(
-      config, static_cast<uint64_t>(o.seed),
-      o.matrix_spread == "inputs" ? MatrixSpread::kInputs : MatrixSpread::kConfig);
+  const auto model =
+      QuestionAnsweringModel::create(config, static_cast<uint64_t>(o.seed), o.matrix_spread);
   output.fill([&](const fs::path& directory) {
     model.save(directory);
     tokenizer.save(directory);

@@ -64,7 +64,7 @@ ModelDirectory resolve(const std::string& model, bool verify) {
   if (path_exists(model)) {
     throw Error(ErrorCode::kIo, model, "is a file; --model names a model's directory or a hub id");
   }
-  if (model.empty()) throw Error(ErrorCode::kUsage, "--model", "is empty");
+  if (model.empty()) throw Error(ErrorCode::kUsage, {.parameter = "model"}, "is empty");
   if (looks_like_a_path(model) && !is_hub_address(model)) {
     throw Error(ErrorCode::kIo, model, "no such directory" + path_advice(model));
   }

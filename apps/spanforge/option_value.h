@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "spanforge/base/options.h"
+
 namespace spanforge::app {
 
 inline constexpr std::string_view kBooleanPlaceholder = "true|false";
@@ -19,9 +21,26 @@ bool read_value(const std::string& text, uint64_t& out);
 bool read_value(const std::string& text, double& out);
 bool read_value(const std::string& text, std::string& out);
 bool read_value(const std::string& text, std::filesystem::path& out);
+// A word of its list; one that has "true" and "false" takes each of a boolean's usual words.
+template <Spelled E>
+bool read_value(const std::string& text, E& out) {
+  std::optional<E> value = find_spelling<E>(text);
+  bool truth = false;
+  if (!value && read_value(text, truth)) value = find_spelling<E>(truth ? "true" : "false");
+  if (value) out = *value;
+  return value.has_value();
+}
 template <class T>
 bool read_value(const std::string& text, std::optional<T>& out) {
   T value{};
+  if (!read_value(text, value)) return false;
+  out = std::move(value);
+  return true;
+}
+
+template <class T>
+bool read_value(const std::string& text, Preset<T>& out) {
+  T value = *out;
   if (!read_value(text, value)) return false;
   out = std::move(value);
   return true;
@@ -35,9 +54,17 @@ std::string default_text(double value);
 inline std::string default_text(int32_t value) { return default_text(int64_t{value}); }
 inline std::string default_text(const std::string& value) { return value; }
 inline std::string default_text(const std::filesystem::path& value) { return value.string(); }
+template <Spelled E>
+std::string default_text(E value) {
+  return std::string(spelling_of(value));
+}
 template <class T>
 std::string default_text(const std::optional<T>& value) {
   return value.has_value() ? default_text(*value) : "";
+}
+template <class T>
+std::string default_text(const Preset<T>& value) {
+  return default_text(*value);
 }
 
 struct ValueNames {
@@ -51,8 +78,16 @@ ValueNames value_names(const uint64_t*);
 ValueNames value_names(const double*);
 ValueNames value_names(const std::string*);
 ValueNames value_names(const std::filesystem::path*);
+template <Spelled E>
+ValueNames value_names(const E*) {
+  return {"one of " + choices<E>(), choices<E>()};
+}
 template <class T>
 ValueNames value_names(const std::optional<T>*) {
+  return value_names(static_cast<const T*>(nullptr));
+}
+template <class T>
+ValueNames value_names(const Preset<T>*) {
   return value_names(static_cast<const T*>(nullptr));
 }
 

@@ -65,20 +65,13 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 constexpr const char* kEmpty = "is empty; give a value, or leave it out";
 
 // Names of files, too: reports and a run's records are JSON.
-void require_utf8(const std::string& word, const std::string& place) {
+void require_utf8(const std::string& word, const ErrorPlace& place) {
   if (const auto at = find_invalid_utf8(word)) {
     throw Error(ErrorCode::kUsage, place, fmt::format("is not UTF-8 at byte {}", *at));
   }
 }
 
 }  // namespace
-
-std::string flag_of(std::string_view snake_name) {
-  std::string out("--");
-  out += snake_name;
-  std::replace(out.begin(), out.end(), '_', '-');
-  return out;
-}
 
 std::optional<std::string> nearest_name(std::string_view name,
                                         const std::vector<std::string>& candidates) {
@@ -103,13 +96,17 @@ void OptionTable::add(const OptionInfo& info, OptionKind kind, std::string place
   row.help = info.help;
   row.range = info.range;
   row.kind = kind;
-  const bool is_choice = info.range.find('|') != std::string_view::npos;
-  row.placeholder = is_choice ? std::string(info.range) : std::move(placeholder);
-  // "--bf16" alone means true even where a third word is allowed beside true and false.
-  if (is_choice && info.range.starts_with(kBooleanPlaceholder)) row.kind = OptionKind::kBoolean;
+  row.placeholder = std::move(placeholder);
+  if (info.range.find('|') != std::string_view::npos) set_choices(row, row.range);
   row.default_text = std::move(preset);
   row.set = std::move(set);
   rows_.push_back(std::move(row));
+}
+
+void OptionTable::set_choices(OptionRow& row, const std::string& range) {
+  row.range = row.placeholder = range;
+  // "--bf16" alone means true even where a third word is allowed beside true and false.
+  if (range.starts_with(kBooleanPlaceholder)) row.kind = OptionKind::kBoolean;
 }
 
 void OptionTable::add_switch(const OptionInfo& info, bool& field) {
@@ -173,12 +170,12 @@ OptionRow& OptionTable::find_flag(const std::string& flag) {
     if (!row.foreign) names.push_back(flag_of(row.name));
   }
   const auto nearest = nearest_name(flag, names);
-  throw Error(ErrorCode::kUsage, flag,
+  throw Error(ErrorCode::kUsage, {.where = flag},
               nearest ? fmt::format("no such option; did you mean {}?", *nearest)
                       : "no such option; --help lists them");
 }
 
-void OptionTable::assign(OptionRow& row, const std::string& value, const std::string& place) {
+void OptionTable::assign(OptionRow& row, const std::string& value, const ErrorPlace& place) {
   require_utf8(value, place);
   if (value.empty() && !row.may_be_empty) throw Error(ErrorCode::kUsage, place, kEmpty);
   if (value.find('\0') != std::string::npos) {  // a path would end there
@@ -199,8 +196,7 @@ void OptionTable::assign(OptionRow& row, const std::string& value, const std::st
 void OptionTable::apply_config(std::string_view text, const std::string& file) {
   std::map<const OptionRow*, std::string> keys;  // by which an option was given
   for (const ConfigEntry& entry : parse_config(text, file)) {
-    const std::string place =
-        fmt::format("{}:{}: {}", file, entry.line, quote_for_message(entry.key));
+    const ErrorPlace place = entry.place(file);
     OptionRow* row = find(snake(entry.key));
     if (row == nullptr) {
       std::vector<std::string> names;
@@ -229,18 +225,18 @@ void OptionTable::apply_config(std::string_view text, const std::string& file) {
 void OptionTable::take_positionals(const Arguments& arguments, std::vector<std::string> words) {
   if (words.size() > positional_max_) {
     throw Error(
-        ErrorCode::kUsage, quote_for_message(words[positional_max_]),
+        ErrorCode::kUsage, {.where = quote_for_message(words[positional_max_])},
         fmt::format("an argument too many; see spanforge {} --help", arguments.command->name));
   }
   if (words.size() < positional_min_) {
-    throw Error(ErrorCode::kUsage, positional_name_,
+    throw Error(ErrorCode::kUsage, {.where = positional_name_},
                 fmt::format("is missing ({}); see spanforge {} --help", positional_help_,
                             arguments.command->name));
   }
   for (const std::string& word : words) {
-    require_utf8(word, word);
+    require_utf8(word, {.where = word});
     if (word.empty() && !positional_may_be_empty_) {
-      throw Error(ErrorCode::kUsage, positional_name_, kEmpty);
+      throw Error(ErrorCode::kUsage, {.where = positional_name_}, kEmpty);
     }
   }
   if (positional_field_ != nullptr) *positional_field_ = std::move(words);
@@ -264,7 +260,7 @@ OptionTable::SplitWords OptionTable::split(const std::vector<std::string>& words
       break;
     }
     if (is_short_option(word)) {
-      throw Error(ErrorCode::kUsage, word, "no such option; --help lists them");
+      throw Error(ErrorCode::kUsage, {.where = word}, "no such option; --help lists them");
     }
     if (!is_option_word(word)) {
       out.positionals.push_back(word);
@@ -277,12 +273,14 @@ OptionTable::SplitWords OptionTable::split(const std::vector<std::string>& words
     std::string value = "true";
     if (equals != std::string::npos) {
       value = word.substr(equals + 1);
-      if (row.kind == OptionKind::kSwitch) throw Error(ErrorCode::kUsage, flag, "takes no value");
+      if (row.kind == OptionKind::kSwitch)
+        throw Error(ErrorCode::kUsage, {.where = flag}, "takes no value");
     } else if (row.kind == OptionKind::kBoolean) {
       if (next != nullptr && allowed(row, *next)) value = words[++i];
     } else if (row.kind != OptionKind::kSwitch) {
       if (next == nullptr || is_known_option(*next)) {
-        throw Error(ErrorCode::kUsage, flag, fmt::format("needs a value ({})", row.placeholder));
+        throw Error(ErrorCode::kUsage, {.where = flag},
+                    fmt::format("needs a value ({})", row.placeholder));
       }
       value = words[++i];
     }
@@ -300,7 +298,7 @@ bool OptionTable::parse(const Arguments& arguments) {
   SplitWords words = split(arguments.words);
   if (words.help) return print_help(*arguments.command, *this), false;
   for (const Assignment& a : words.assignments) {
-    if (config_allowed_ && a.row->name == "config") assign(*a.row, a.value, a.flag);
+    if (config_allowed_ && a.row->name == "config") assign(*a.row, a.value, {.where = a.flag});
   }
   if (!config_file_.empty()) {
     apply_config(read_input(config_file_), input_name(config_file_).string());
@@ -314,7 +312,7 @@ bool OptionTable::parse(const Arguments& arguments) {
     }
     a.row->on_command_line = true;
     a.row->value = a.value;
-    assign(*a.row, a.value, a.flag);
+    assign(*a.row, a.value, {.where = a.flag});
   }
   take_positionals(arguments, std::move(words.positionals));
   return true;
@@ -324,34 +322,28 @@ bool OptionTable::given(std::string_view name) const {
   for (const OptionRow& row : rows_) {
     if (row.name == name) return row.given;
   }
-  throw Error(ErrorCode::kInternal, std::string(name), "is no option of this command");
-}
-
-std::vector<std::string> OptionTable::given_names() const {
-  std::vector<std::string> names;
-  for (const OptionRow& row : rows_) {
-    if (row.given && !row.foreign) names.push_back(row.name);
-  }
-  return names;
+  throw Error(ErrorCode::kInternal, {.parameter = std::string(name)},
+              "is no option of this command");
 }
 
 void OptionTable::require(std::string_view name) const {
   if (given(name)) return;
   const auto row =
       std::find_if(rows_.begin(), rows_.end(), [&](const auto& r) { return r.name == name; });
-  throw Error(ErrorCode::kUsage, flag_of(name), fmt::format("is required ({})", row->help));
+  throw Error(ErrorCode::kUsage, {.parameter = std::string(name)},
+              fmt::format("is required ({})", row->help));
 }
 
 void OptionTable::exclude(std::string_view one, std::string_view other) const {
   if (given(one) && given(other)) {
-    throw Error(ErrorCode::kUsage, flag_of(one),
+    throw Error(ErrorCode::kUsage, {.parameter = std::string(one)},
                 fmt::format("cannot stand beside {}", flag_of(other)));
   }
 }
 
 void OptionTable::need(std::string_view one, std::string_view other) const {
   if (given(one) && !given(other)) {
-    throw Error(ErrorCode::kUsage, flag_of(one),
+    throw Error(ErrorCode::kUsage, {.parameter = std::string(one)},
                 fmt::format("has no effect without {}", flag_of(other)));
   }
 }

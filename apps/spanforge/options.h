@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "flags.h"
 #include "option_value.h"
 #include "spanforge/base/options.h"
 
@@ -44,7 +45,7 @@ struct OptionRow {
   bool given = false;  // on the command line or in the configuration file
   bool on_command_line = false;
   bool may_be_empty = false;
-  bool foreign = false;  // of add_foreign(): in no help, and never among the given names
+  bool foreign = false;  // of add_foreign(): in no help
   // Takes a value's text; returns what was expected when the text is none ("a finite number").
   std::function<std::optional<std::string>(const std::string&)> set;
   std::string value;            // the one that holds, from the command line
@@ -57,12 +58,14 @@ class OptionTable {
   template <class T>
   void operator()(const OptionInfo& info, T& field) {
     const ValueNames names = value_names(&field);
+    const std::string preset = default_text(field);
     add(info, names.placeholder == kBooleanPlaceholder ? OptionKind::kBoolean : OptionKind::kValue,
-        names.placeholder, default_text(field),
+        names.placeholder, preset.empty() ? std::string(info.preset) : preset,
         [&field, expected = names.expected](const std::string& text) -> std::optional<std::string> {
           if (read_value(text, field)) return std::nullopt;
           return expected;
         });
+    if (Spelled<typename OptionValue<T>::Type>) set_choices(rows_.back(), names.placeholder);
   }
   template <class T>
   void operator()(const OptionInfo& info, std::vector<T>& field) {
@@ -95,9 +98,8 @@ class OptionTable {
   bool parse(const Arguments& arguments);
 
   const std::string& config_file() const { return config_file_; }  // empty: none
-  bool given(std::string_view name) const;       // on the command line or in the file
-  std::vector<std::string> given_names() const;  // snake_case
-  void require(std::string_view name) const;     // Error{kUsage} unless given
+  bool given(std::string_view name) const;    // on the command line or in the file
+  void require(std::string_view name) const;  // Error{kUsage} unless given
   void exclude(std::string_view one, std::string_view other) const;  // Error{kUsage} when both are
   // Error{kUsage} when one is given that has no effect without the other, which is not.
   void need(std::string_view one, std::string_view other) const;
@@ -108,6 +110,7 @@ class OptionTable {
  private:
   void add(const OptionInfo& info, OptionKind kind, std::string placeholder, std::string preset,
            std::function<std::optional<std::string>(const std::string&)> set);
+  static void set_choices(OptionRow& row, const std::string& range);
   OptionRow* find(std::string_view snake_name);
   OptionRow& find_flag(const std::string& flag);
   struct Assignment {
@@ -121,7 +124,7 @@ class OptionTable {
   };
   SplitWords split(const std::vector<std::string>& words);
   bool is_known_option(const std::string& word);
-  void assign(OptionRow& row, const std::string& value, const std::string& place);
+  void assign(OptionRow& row, const std::string& value, const ErrorPlace& place);
   void take_positionals(const Arguments& arguments, std::vector<std::string> words);
 
   std::vector<OptionRow> rows_;
@@ -139,10 +142,10 @@ struct ConfigEntry {
   std::string key;
   std::vector<std::string> values;
   uint32_t line = 0;
+  ErrorPlace place(const std::string& file) const;  // "FILE:3: max_steps"
 };
 std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& file);
 
-std::string flag_of(std::string_view snake_name);  // "max_steps" -> "--max-steps"
 // The candidate with the fewest edits to `name`, when that is few; nullopt otherwise.
 std::optional<std::string> nearest_name(std::string_view name,
                                         const std::vector<std::string>& candidates);

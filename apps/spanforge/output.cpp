@@ -11,6 +11,7 @@
 #include <cstring>
 #include <vector>
 
+#include "flags.h"
 #include "spanforge/base/error.h"
 #include "spanforge/io/file.h"
 
@@ -69,7 +70,7 @@ void flush_output() {
       const int reason = errno;
       stdout_buffer.clear();
       stdout_closed = true;
-      throw Error(ErrorCode::kIo, "standard output", std::strerror(reason));
+      throw Error(ErrorCode::kIo, {.where = "standard output"}, std::strerror(reason));
     }
   }
   stdout_buffer.clear();
@@ -102,6 +103,7 @@ void write_stderr(std::string_view text) {
 }
 
 void note(std::string line) {
+  line = with_flags(line);
   line = quote_for_message(line, line.size()) + "\n";  // names of files may hold anything
   if (notes_released) {
     write_stderr(line);

@@ -12,7 +12,7 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // Takes a text out of the row; the error names it by its first name where no other is there.
 template <class Names>
-std::string text_of(const Json& row, const Names& names, const std::string& place) {
+std::string text_of(const Json& row, const Names& names, const ErrorPlace& place) {
   const std::string_view name = keys::present(row, names);
   const Json* found = name.empty() ? nullptr : row.find(name);
   if (found == nullptr || !found->is_string() || found->as_string().empty()) {
@@ -38,7 +38,7 @@ std::string id_digits(std::string_view line, std::string_view id, const std::str
 
 void parse(std::string_view line, const std::string& file, size_t number, Asked& asked) {
   const Json row = parse_json_line(line, file, number, ErrorCode::kBadData);
-  const std::string place = fmt::format("{}: line {}", file, number);
+  const ErrorPlace place{.file = file, .where = fmt::format("line {}", number)};
   if (!row.is_object()) {
     throw Error(ErrorCode::kBadData, place, "must be an object with question and context");
   }

@@ -8,6 +8,7 @@
 #include "access_log.h"
 #include "command.h"
 #include "common.h"
+#include "flags.h"
 #include "output.h"
 #include "serve_signals.h"
 #include "served_models.h"
@@ -22,10 +23,11 @@ namespace {
 
 struct ServeOptions {
   std::vector<std::string> models, allowed_hosts, cors_origins;
-  std::string host = "127.0.0.1", token_file, bf16 = "false";
-  int32_t port = 8080, threads = 0;
+  std::string host = "127.0.0.1", token_file;
+  int32_t port = 8080;
   double drain_delay = 0;
-  bool verify = false, insecure = false;
+  bool insecure = false;
+  LoadChoices load;
   serve::Limits limits;
   double answer_seconds = 30, drain_seconds = 30;
   double header_seconds = 10, body_seconds = 30, idle_seconds = 60;
@@ -63,10 +65,9 @@ void declare(OptionTable& table, ServeOptions& o) {
         o.drain_delay);
   table({"drain_timeout", "seconds after that for requests to be finished", "> 0"},
         o.drain_seconds);
-  table({"bf16", "compute in bfloat16; auto: where the processor has it", "true|false|auto"},
-        o.bf16);
-  table.add_switch(kVerifyOption, o.verify);
-  table(kThreadsOption, o.threads);
+  table({"bf16", "compute in bfloat16; auto: where the processor has it", ""}, o.load.bf16);
+  table.add_switch(kVerifyOption, o.load.verify);
+  table(kThreadsOption, o.load.threads);
 }
 
 serve::Milliseconds milliseconds(double seconds) {
@@ -77,7 +78,7 @@ serve::Access make_access(const ServeOptions& o) {
   serve::Access access{o.allowed_hosts, o.cors_origins, ""};
   if (!serve::is_loopback_address(o.host)) {
     if (o.token_file.empty() || !o.insecure) {
-      throw Error(ErrorCode::kUsage, "--host",
+      throw Error(ErrorCode::kUsage, {.parameter = "host"},
                   fmt::format("\"{}\" can be reached from other machines: give --token-file, and "
                               "--insecure, since there is no TLS",
                               quote_for_message(o.host)));
@@ -88,7 +89,7 @@ serve::Access make_access(const ServeOptions& o) {
   std::string token = read_input(o.token_file);
   while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
   if (token.empty() || token.find_first_of(" \t\r\n") != std::string::npos) {
-    throw Error(ErrorCode::kUsage, "--token-file",
+    throw Error(ErrorCode::kUsage, {.parameter = "token_file"},
                 fmt::format("{}: must hold one line with the token", o.token_file));
   }
   access.token_sha256 = sha256_hex(token);
@@ -100,13 +101,13 @@ void reload(const ServeOptions& o, const std::vector<ModelToServe>& sources, ser
             serve::Metrics& metrics) {
   for (const ModelToServe& source : sources) {
     try {
-      const serve::ModelPtr model = load_served_model(source, o.bf16, o.verify);
+      const serve::ModelPtr model = load_served_model(source, o.load);
       models.replace(model);
       metrics.count_reload(true);
       note(fmt::format("{}: version {} answers now", model->name, model->version));
     } catch (const Error& error) {
       metrics.count_reload(false);
-      note(fmt::format("{}: the model is not replaced: {}", source.name, error.what()));
+      note(fmt::format("{}: the model is not replaced: {}", source.name, with_flags(error).what()));
     } catch (const std::bad_alloc&) {
       metrics.count_reload(false);
       note(fmt::format("{}: the model is not replaced: not enough memory", source.name));
@@ -132,18 +133,18 @@ int run_serve(const Arguments& arguments) {
   o.limits.body_time = milliseconds(o.body_seconds);
   o.limits.idle_time = milliseconds(o.idle_seconds);
   if (o.limits.request_tokens > o.limits.queue_tokens) {
-    throw Error(ErrorCode::kUsage, "--max-request-tokens",
+    throw Error(ErrorCode::kUsage, {.parameter = "max_request_tokens"},
                 fmt::format("is {}, more than --max-queue-tokens {} lets wait",
                             o.limits.request_tokens, o.limits.queue_tokens));
   }
   const serve::Access access = make_access(o);
   const std::vector<ModelToServe> sources = parse_models(o.models);
   ServeSignals signals;
-  start_threads(o.threads);
+  start_threads(o.load.threads);
 
   std::vector<serve::ModelPtr> loaded;
   for (const ModelToServe& source : sources) {
-    loaded.push_back(load_served_model(source, o.bf16, o.verify));
+    loaded.push_back(load_served_model(source, o.load));
   }
   serve::Metrics metrics;
   serve::Models models(std::move(loaded));

@@ -12,6 +12,7 @@
 #include "spanforge/base/hash.h"
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/io/file.h"
+#include "spanforge/model/load_report.h"
 
 namespace spanforge::app {
 namespace {
@@ -56,24 +57,25 @@ std::vector<ModelToServe> parse_models(const std::vector<std::string>& words) {
       return other.name == model.name;
     });
     if (taken) {
-      throw Error(ErrorCode::kUsage, "--model",
+      throw Error(ErrorCode::kUsage, {.parameter = "model"},
                   fmt::format("two models are named \"{}\"; name them: --model NAME=DIR",
                               quote_for_message(model.name)));
     }
     if (model.name.empty() || model.source.empty()) {
-      throw Error(ErrorCode::kUsage, "--model", "must be DIR or NAME=DIR");
+      throw Error(ErrorCode::kUsage, {.parameter = "model"}, "must be DIR or NAME=DIR");
     }
     models.push_back(std::move(model));
   }
   return models;
 }
 
-serve::ModelPtr load_served_model(const ModelToServe& model, const std::string& bf16, bool verify) {
+serve::ModelPtr load_served_model(const ModelToServe& model, const LoadChoices& choices) {
   const ModelDirectory directory = resolve_model(model.source);
   refuse_other_weights(directory.base);
-  if (verify) verify_model(directory);
+  if (choices.verify) verify_model(directory);
   LoadReport report;
-  Pipeline pipeline = Pipeline::from_directory(directory, resolve_precision(bf16), &report);
+  Pipeline pipeline = Pipeline::from_directory(directory, resolve_precision(choices.bf16), &report,
+                                               choices.threads);
   note_loaded(directory, report);
   pipeline.answer({{"Is it warm?", "It is warm.", ""}});
   return std::make_shared<const serve::ServedModel>(

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "spanforge/model/config.h"
+#include "spanforge/base/options.h"
 #include "spanforge/serve/models.h"
 
 namespace spanforge::app {
@@ -14,11 +14,18 @@ struct ModelToServe {
   std::string source;  // directory or hub id
 };
 
-// "NAME=DIR" or "DIR", whose last part is the name. Error{kUsage, "--model"} where two have a name.
+struct LoadChoices {
+  AutoBool bf16 = AutoBool::kFalse;
+  bool verify = false;  // against its manifest, first
+  int threads = 0;
+};
+
+// "NAME=DIR" or "DIR", whose last part is the name. Error{kUsage, parameter "model"} where two have
+// a name.
 std::vector<ModelToServe> parse_models(const std::vector<std::string>& words);
 
 // Loads it, with the notes of `ask`, and answers a question, so that the first request does not
-// wait for memory. verify: against its manifest, first. Errors: those of loading.
-serve::ModelPtr load_served_model(const ModelToServe& model, const std::string& bf16, bool verify);
+// wait for memory. Errors: those of loading.
+serve::ModelPtr load_served_model(const ModelToServe& model, const LoadChoices& choices);
 
 }  // namespace spanforge::app

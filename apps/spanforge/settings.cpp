@@ -3,6 +3,7 @@
 #include "output.h"
 #include "spanforge/io/file.h"
 #include "spanforge/model/config.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge::app {
 namespace {
@@ -30,8 +31,8 @@ WindowOptions choose_windows(const ModelDirectory& model, const Tokenizer& token
 }
 
 AnswerSettings choose_settings(const ModelDirectory& model, const Tokenizer& tokenizer,
-                               const GivenSettings& given) {
-  const ChosenSettings chosen = choose_answer_settings(load_answer_settings(model.path), given,
+                               const AnswerOverlay& asked) {
+  const ChosenSettings chosen = choose_answer_settings(load_answer_settings(model.path), asked,
                                                        tokenizer, positions_of(model.base));
   if (chosen.length_is_fallback) note_fallback(chosen.settings.windows);
   return chosen.settings;

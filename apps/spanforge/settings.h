@@ -18,6 +18,6 @@ WindowOptions choose_windows(const ModelDirectory& model, const Tokenizer& token
 // choose_answer_settings() for a model, of its own settings, not its base's; notes once where the
 // windows' length is a default that nobody stated.
 AnswerSettings choose_settings(const ModelDirectory& model, const Tokenizer& tokenizer,
-                               const GivenSettings& given);
+                               const AnswerOverlay& asked);
 
 }  // namespace spanforge::app

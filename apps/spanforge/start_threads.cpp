@@ -62,7 +62,7 @@ void start_threads(int threads, int pools) {
   const int count = set_thread_count(threads);
   if (count == 1) return;
   if (const int error = refusal(static_cast<size_t>(count) * static_cast<size_t>(pools) - 1)) {
-    throw Error(ErrorCode::kIo, "--threads",
+    throw Error(ErrorCode::kIo, {.parameter = "threads"},
                 fmt::format("cannot start {} threads ({}); give --threads 1 or raise the limit",
                             count, std::strerror(error)));
   }

@@ -19,7 +19,7 @@ struct TokenizeOptions {
   std::string model, input;
   std::optional<std::string> pair;
   std::optional<int32_t> max_length, pad_to;
-  std::string truncation = "longest_first";
+  TruncationStrategy truncation = TruncationStrategy::kLongestFirst;
   bool json = false, count = false, decode = false;
   int32_t threads = 0;
 };
@@ -38,10 +38,7 @@ std::vector<std::string_view> lines_of(std::string_view bytes) {
 EncodeOptions encode_options(const TokenizeOptions& o) {
   EncodeOptions encode;
   if (o.max_length) {
-    Truncation truncation{.max_length = *o.max_length};
-    if (o.truncation == "only_first") truncation.strategy = TruncationStrategy::kOnlyFirst;
-    if (o.truncation == "only_second") truncation.strategy = TruncationStrategy::kOnlySecond;
-    encode.truncation = truncation;
+    encode.truncation = Truncation{.max_length = *o.max_length, .strategy = o.truncation};
   }
   if (o.pad_to) encode.padding = Padding{.length = *o.pad_to};
   return encode;
@@ -53,7 +50,7 @@ void at_line(const std::string& file, size_t number, Body&& body) {
   try {
     body();
   } catch (const Error& error) {
-    throw Error(error.code(), fmt::format("{}: line {}", file, number), error.reason());
+    throw error.with_place({.file = file, .where = fmt::format("line {}", number)});
   }
 }
 
@@ -104,7 +101,7 @@ void decode_ids(const std::string& text, const Tokenizer& tokenizer, bool json) 
     const std::string word = text.substr(start, end - start);
     if (!word.empty()) {
       if (!read_value(word, id))
-        throw Error(ErrorCode::kUsage, "TEXT", "'" + word + "' is not a token id");
+        throw Error(ErrorCode::kUsage, {.where = "TEXT"}, "'" + word + "' is not a token id");
       ids.push_back(id);
     }
     start = end + 1;
@@ -125,8 +122,7 @@ int run_tokenize(const Arguments& arguments) {
   table({"input", "file of texts, one a line (LF); -: standard input", ""}, o.input);
   table({"max_length", "truncate to this many tokens, special tokens included", "> 0"},
         o.max_length);
-  table({"truncation", "what --max-length cuts", "longest_first|only_first|only_second"},
-        o.truncation);
+  table({"truncation", "what --max-length cuts", ""}, o.truncation);
   table({"pad_to", "pad to this many tokens", "> 0"}, o.pad_to);
   table.add_switch({"count", "with --input: only the numbers of texts and tokens", ""}, o.count);
   table.add_switch({"decode", "TEXT is token ids; print their text", ""}, o.decode);
@@ -139,9 +135,10 @@ int run_tokenize(const Arguments& arguments) {
   table.exclude("input", "pair");
   table.exclude("input", "decode");
   if (texts.empty() == o.input.empty()) {
-    throw Error(ErrorCode::kUsage, "TEXT", "give either one text or --input FILE");
+    throw Error(ErrorCode::kUsage, {.where = "TEXT"}, "give either one text or --input FILE");
   }
-  if (o.count && o.input.empty()) throw Error(ErrorCode::kUsage, "--count", "needs --input FILE");
+  if (o.count && o.input.empty())
+    throw Error(ErrorCode::kUsage, {.parameter = "count"}, "needs --input FILE");
   start_threads(o.threads);
   const Tokenizer tokenizer = Tokenizer::from_directory(resolve_model(o.model).tokenizer());
   if (tokenizer.note()) note(*tokenizer.note());

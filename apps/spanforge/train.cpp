@@ -21,10 +21,6 @@ int run_train(const Arguments& arguments) {
   table.allow_config();
   if (!table.parse(arguments)) return 0;
   require_distinct_inputs({table.config_file(), options.train, options.validation});
-  options.given = table.given_names();
-  std::erase_if(options.given, [](const std::string& name) {
-    return name == "config" || name == "json" || name == "disable_tqdm";
-  });
   start_threads(options.threads, 2);  // the model is loaded beside other work
   ConsoleObserver console(json, !no_bars);
   TrainContext context;

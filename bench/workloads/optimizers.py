@@ -51,5 +51,5 @@ def run(context):
         rows.append([name, megabytes(peak), f"{peak / usual:.2f}", megabytes(result["estimate"]),
                      megabytes(result["optimizer_pt"]), f"{statistics.median(result['processor_a_step']):.2f} s"])
     return [Table("Optimisers", ["--optim", "peak memory", "of adamw_torch's", "as model info estimates", "optimizer.pt", "processor time of a step"],
-                  rows, [f"Batches of at most {TOKENS} tokens of the sample, all threads. The estimate leaves out the program and the",
+                  rows, [f"Batches of at most {TOKENS} tokens of the sample, all threads. The estimate excludes the program and the",
                          "scratch of matrix products. A step's is the difference of a long and a short run; the median of the rounds."])], raw

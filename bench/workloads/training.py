@@ -12,9 +12,9 @@ import sys
 import compare_training
 from harness import BIN, ROOT, Program, Skipped, Table, megabytes, ours, timed
 
-WHAT = {"large": "fine-tuning beside Hugging Face's Trainer: the recipe's 36 steps, 3 evaluations and 3 checkpoints at BERT-large's shape",
+WHAT = {"large": "fine-tuning compared with Hugging Face's Trainer: the recipe's 36 steps, 3 evaluations and 3 checkpoints at BERT-large's shape",
         "base": "the same at base shape",
-        "minilm": "MiniLM on XQuAD beside the Trainer: steps, a whole epoch; where the CPU has AMX also without it"}
+        "minilm": "MiniLM on XQuAD compared with the Trainer: steps, a whole epoch; where the CPU has AMX also without it"}
 # Both sides without AMX: as on a CPU that has AVX-512 with bf16.
 NO_AMX = {"SPANFORGE_MAX_ISA": "avx512_bf16", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16", "ATEN_CPU_CAPABILITY": "avx512",
           "MKL_ENABLE_INSTRUCTIONS": "AVX512_E4"}
@@ -172,10 +172,10 @@ def run(context):
             bounds.append(roofline(context, case, case.name.split(",")[0]))
     columns = ["run", "program", "runs", "a step", "ratio", "whole process", "ratio", "peak memory", "exact/f1 of each run"]
     notes = ["Medians; a ratio is the median over rounds of the Trainer's time over spanforge's in the same round. Padding: dynamic "
-             "is to the batch's longest window, max to 384 tokens, as the usual script does. docs/measured.md says what is compared."]
+             "is to the batch's longest window, max to 384 tokens, as the usual script does. docs/measurements.md says what is compared."]
     tables = [Table("Training", columns, rows, notes)]
     if bounds:
-        tables.append(Table("A training step beside the roofline", ["shape", "arithmetic", "best GEMM", "bytes", "bandwidth",
+        tables.append(Table("A training step compared with the roofline", ["shape", "arithmetic", "best GEMM", "bytes", "bandwidth",
                                                                      "bound", "a step", "of the roofline"], bounds,
                             ["A run of 36 steps less one of 6, both without evaluation and checkpoints. Arithmetic is 6 FLOP a weight and "
                              "token; bytes are AdamW's, the bf16 copy's and the norm's; the rates are roofline's."]))

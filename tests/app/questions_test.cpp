@@ -35,13 +35,13 @@ TEST(QuestionRow, KeepsOfABadRowWhatCouldBeRead) {
       parse_question_row(R"({"id": 7, "question": "q", "context": ""})", "f", 3);
   ASSERT_TRUE(row.error);
   EXPECT_EQ(row.error->code(), ErrorCode::kBadData);
-  EXPECT_EQ(row.error->place(), "f: line 3");
+  EXPECT_EQ(row.error->place().text(), "f: line 3");
   EXPECT_EQ(row.asked.id, "7");
   EXPECT_EQ(row.asked.text.question, "q");
   EXPECT_EQ(row.line, 3u);
   const QuestionRow broken = parse_question_row("{\"id\": 7,", "f", 3);
   ASSERT_TRUE(broken.error);
-  EXPECT_TRUE(broken.error->place().starts_with("f: line 3")) << broken.error->what();
+  EXPECT_TRUE(broken.error->place().text().starts_with("f: line 3")) << broken.error->what();
   EXPECT_EQ(broken.asked.id, std::nullopt);
 }
 
@@ -60,6 +60,7 @@ TEST(QuestionReader, SkipsBlankLinesAndCountsThem) {
   QuestionReader checked(file);
   EXPECT_TRUE(testing::expect_error(ErrorCode::kBadData, [&] { checked.check_all(); })
                   .place()
+                  .text()
                   .ends_with("q.jsonl: line 5 column 1"));
 }
 

@@ -39,7 +39,7 @@ TEST(ForeignContent, IsRefusedWithItsNameAndWhatToDo) {
   const Error pointer = expect_error(ErrorCode::kBadModel, [] {
     refuse_foreign_content(kPointer, "m/vocab.txt", ErrorCode::kBadModel);
   });
-  EXPECT_EQ(pointer.place(), "m/vocab.txt");
+  EXPECT_EQ(pointer.file(), "m/vocab.txt");
   EXPECT_NE(pointer.reason().find("git lfs pull"), std::string::npos) << pointer.what();
   const Error page = expect_error(
       ErrorCode::kBadData, [] { refuse_foreign_content("<html>", "f", ErrorCode::kBadData); });
@@ -51,13 +51,13 @@ TEST(ForeignContent, IsNamedWhereJsonIsDue) {
   for (const std::string& text : {std::string(kPointer), std::string(" <!DOCTYPE html>")}) {
     const Error error = expect_error(ErrorCode::kBadModel,
                                      [&] { parse_json(text, "c.json", ErrorCode::kBadModel); });
-    EXPECT_EQ(error.place(), "c.json");
+    EXPECT_EQ(error.file(), "c.json");
     EXPECT_NE(error.reason().find("download the file again"), std::string::npos) << error.what();
   }
   // Inside a text it is a fault like another.
   const Error error = expect_error(ErrorCode::kBadModel,
                                    [] { parse_json("[<html>]", "c.json", ErrorCode::kBadModel); });
-  EXPECT_EQ(error.place(), "c.json: line 1 column 2");
+  EXPECT_EQ(error.place().text(), "c.json: line 1 column 2");
 }
 
 }  // namespace

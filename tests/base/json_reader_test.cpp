@@ -48,7 +48,7 @@ TEST(JsonReader, FailsAtTheLastKeyOrValue) {
   in.skip_value();
   in.next_key(key);
   const Error error = expect_error(ErrorCode::kBadModel, [&] { in.fail("not wanted"); });
-  EXPECT_EQ(error.place(), "f.json: line 2 column 2");
+  EXPECT_EQ(error.place().text(), "f.json: line 2 column 2");
   EXPECT_EQ(error.reason(), "not wanted");
 }
 
@@ -101,7 +101,8 @@ TEST(JsonReader, AKeyThatTheObjectHasIsRefusedHoweverItIsSpelt) {
       const Error error = expect_error(ErrorCode::kBadData,
                                        [&] { read_keys(fmt::format("{}{}}}", begin, second)); });
       EXPECT_NE(error.reason().find("appears twice"), std::string::npos) << error.what();
-      EXPECT_EQ(error.place(), fmt::format("f: line 1 column {}", count_code_points(begin) + 1));
+      EXPECT_EQ(error.place().text(),
+                fmt::format("f: line 1 column {}", count_code_points(begin) + 1));
       EXPECT_NO_THROW(read_keys(fmt::format("{}{}}}", begin, second), {.keys_may_repeat = true}));
     }
   }

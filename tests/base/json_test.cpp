@@ -60,7 +60,7 @@ TEST(ParseJson, CountsLinesFromTheLineTheTextIsIn) {
   const Error error = expect_error(ErrorCode::kBadData, [] {
     parse_json_line("{\"a\" 1}", "f.jsonl", 17, ErrorCode::kBadData);
   });
-  EXPECT_EQ(error.place(), "f.jsonl: line 17 column 6");
+  EXPECT_EQ(error.place().text(), "f.jsonl: line 17 column 6");
 }
 
 TEST(ParseJson, RefusesWhatIsNotJsonAndSaysWhere) {
@@ -99,7 +99,7 @@ TEST(ParseJson, RefusesWhatIsNotJsonAndSaysWhere) {
   for (const BadJson& row : rows) {
     SCOPED_TRACE(row.text);
     const Error error = expect_error(ErrorCode::kBadData, [&] { parse(row.text); });
-    EXPECT_EQ(error.place(), std::string("f.json: ") + row.at);
+    EXPECT_EQ(error.place().text(), std::string("f.json: ") + row.at);
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.reason();
   }
 }

@@ -39,14 +39,14 @@ TEST(JsonView, GivesValuesOfTheTypeAskedFor) {
   EXPECT_EQ(view.optional_string("text"), "a");
   EXPECT_EQ(view.optional_string("null"), std::nullopt);
   std::string places;
-  for (const JsonView& item : view.at("list").items()) places += item.place() + "|";
+  for (const JsonView& item : view.at("list").items()) places += item.place().text() + "|";
   for (const auto& [key, inner] : view.at("inner").members()) {
-    places += key + "|" + inner.at("c").place();
+    places += key + "|" + inner.at("c").place().text();
   }
   EXPECT_EQ(places, "f: list[0]|f: list[1]|a.b|f: inner.a.b.c");
   EXPECT_EQ(view.at("list").items().size(), 2u);
-  EXPECT_EQ(view.at("list").items()[1].items()[0].place(), "f: list[1][0]");
-  EXPECT_EQ(view.place(), "f");
+  EXPECT_EQ(view.at("list").items()[1].items()[0].place().text(), "f: list[1][0]");
+  EXPECT_EQ(view.place().text(), "f");
 }
 
 TEST(JsonView, OneWordingSaysWhatIsWrong) {
@@ -95,11 +95,11 @@ TEST(JsonView, OneWordingSaysWhatIsWrong) {
   for (const Row& row : rows) {
     SCOPED_TRACE(row.reason);
     const Error error = expect_error(ErrorCode::kBadData, row.use);
-    EXPECT_EQ(error.place(), "f.json");
+    EXPECT_EQ(error.file(), "f.json");
     EXPECT_EQ(error.reason(), row.reason);
   }
   const Error own = expect_error(ErrorCode::kBadData, [&] { view.at("int").fail("is odd"); });
-  EXPECT_EQ(own.place(), "f.json: int");
+  EXPECT_EQ(own.place().text(), "f.json: int");
   EXPECT_EQ(own.reason(), "is odd");
 }
 

@@ -13,6 +13,17 @@
 namespace spanforge {
 namespace {
 
+TEST(Threads, AScopePutsTheNumberBack) {
+  const int before = thread_count();
+  {
+    const ThreadScope outer(3);
+    EXPECT_EQ(thread_count(), 3);
+    const ThreadScope inner(1);
+    EXPECT_EQ(thread_count(), 1);
+  }
+  EXPECT_EQ(thread_count(), before);
+}
+
 TEST(ThreadCount, IsWhatWasAskedFor) {
   const int before = thread_count();
   EXPECT_EQ(set_thread_count(3), 3);
@@ -28,8 +39,8 @@ TEST(ThreadCount, IsNotMoreThanOpenMPGives) {
   omp_set_max_active_levels(0);
   EXPECT_EQ(thread_count(), 1);
   EXPECT_EQ(set_thread_count(0), 1);
-  EXPECT_EQ(testing::expect_error(ErrorCode::kUsage, [] { set_thread_count(2); }).place(),
-            "--threads");
+  EXPECT_EQ(testing::expect_error(ErrorCode::kUsage, [] { set_thread_count(2); }).parameter(),
+            "threads");
   omp_set_max_active_levels(levels);
   set_thread_count(before);
 }

@@ -1,10 +1,12 @@
 """Fails unless docs/ARCHITECTURE.md, CMakeLists.txt and the sources say the same of the layers.
 
   - the folders of src/spanforge/ are CMake's layers and the table's rows, README.md's list and the table in
-    CMake's order; a layer includes exactly the layers that its DEPS and its row name, all of them below it;
+    CMake's order; a layer includes, directly or through another layer's headers, exactly the layers that its DEPS
+    and its row name, all of them below it;
   - a layer includes exactly the third-party headers of the libraries CMake links it with;
-  - the compiler gets no include root of a layer that is not below (--build DIR reads compile_commands.json);
-  - only hub can reach the network, and one file of serve listens; products of matrices are asked of oneDNN in ops/gemm.cpp alone;
+  - the compiler gets no include root of a layer that its row does not name (--build DIR reads compile_commands.json),
+    and, asked with each layer's own roots, finds headers of exactly those layers;
+  - only hub can reach the network, and only serve listens; products of matrices are asked of oneDNN in ops/gemm.cpp alone;
   - every layer has tests in the folder of its name;
   - only the program prints or exits, only main() catches std::exception, and a layer catches other libraries'
     exceptions only where it includes their headers.
@@ -16,6 +18,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -74,6 +77,22 @@ def read_sources(root, layers):
             for name in layers}
 
 
+INCLUDE = re.compile(r'^\s*#include "spanforge/(\w+)/([^"]+)"', re.M)
+
+
+def included_layers(name, sources):
+    """The layers whose headers the files of this one include, directly or through a header of another layer."""
+    seen, todo = set(), [(name, file) for file in sources[name]]
+    while todo:
+        layer, file = todo.pop()
+        for other, header in INCLUDE.findall(sources.get(layer, {}).get(file, "")):
+            one = (other, f"{other}/{header}")
+            if one not in seen:
+                seen.add(one)
+                todo.append(one)
+    return {layer for layer, _ in seen} - {name}
+
+
 def problems(root, build=None):
     layers, table = read_cmake(root), read_table(root)
     folders = {path.name for path in (root / "src/spanforge").iterdir() if path.is_dir()}
@@ -96,7 +115,7 @@ def problems(root, build=None):
             yield f"CMakeLists.txt: {name} depends on {above}, not below it"
         below[name] = set(lists["DEPS"]).union(*(below.get(dep, set()) for dep in lists["DEPS"]))
         text = "\n".join(sources[name].values())
-        included = set(re.findall(r'#include "spanforge/(\w+)/', text)) - {name}
+        included = included_layers(name, sources)
         if included != set(lists["DEPS"]):
             yield f"CMakeLists.txt: {name}'s DEPS and its includes differ in {sorted(included ^ set(lists['DEPS']))}"
         row = table.get(name, "")
@@ -134,33 +153,53 @@ def problems(root, build=None):
         if re.search(r"catch \(const std::exception&", code_of(file)) and file.name != "main.cpp":
             yield f"apps/spanforge/{file.name}: catches std::exception, which only main() does"
     if build:
-        yield from wide_roots(root, build, below)
+        rows = {name: set(lists["DEPS"]) for name, lists in layers.items()}
+        yield from wide_roots(root, build, rows)
+        yield from compiled_plants(root, build, rows, sources)
 
 
-def layer_of(file, root, below):
+def layer_of(file, root, rows):
     """Whose source this is, or whose several sources that are compiled at once; None where it is no layer's."""
     if file.is_relative_to(root / "src/spanforge"):
         return file.relative_to(root / "src/spanforge").parts[0]
     several = re.search(r"/spanforge_(\w+)\.dir/Unity/", str(file))
-    return several.group(1) if several and several.group(1) in below else None
+    return several.group(1) if several and several.group(1) in rows else None
 
 
-def wide_roots(root, build, below):
-    """Include roots of layers that are not below, in the commands CMake wrote."""
+def wide_roots(root, build, rows):
+    """Include roots of layers that the row does not name, in the commands CMake wrote."""
     seen = set()
     for command in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
         file = pathlib.Path(command["file"])
-        name = layer_of(file, root, below)
+        name = layer_of(file, root, rows)
         if name is None:
             continue
         seen.add(name)
         for word in shlex.split(command["command"]):
             if word.startswith("-I") or word.startswith("/"):
                 path = pathlib.Path(word.removeprefix("-I"))
-                if path == root / "src" or path.parent == build / "include" and path.name not in below[name] | {name}:
+                if path == root / "src" or path.parent == build / "include" and path.name not in rows[name] | {name}:
                     yield f"{file.name} of {name} is compiled with the include root {path}"
-    if missing := {name for name in below if list((root / "src/spanforge" / name).glob("*.cpp"))} - seen:
+    if missing := {name for name in rows if list((root / "src/spanforge" / name).glob("*.cpp"))} - seen:
         yield f"compile_commands.json has no file of {sorted(missing)}"
+
+
+def compiled_plants(root, build, rows, sources):
+    """Asks the compiler, with each layer's include roots, which layers' headers it finds."""
+    headers = {name: min(file for file in sources[name] if file.endswith(".h")) for name in rows}
+    source = "".join(f'#if __has_include("spanforge/{header}")\n{name}\n#endif\n' for name, header in headers.items())
+    asked = set()
+    for command in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
+        name = layer_of(pathlib.Path(command["file"]), root, rows)
+        if name is None or name in asked:
+            continue
+        asked.add(name)
+        words = shlex.split(command["command"])
+        compiler = next(word for word in words if re.search(r"(?:\+\+|/cc|clang)[-\d.]*$", word))
+        found = subprocess.run([compiler, "-E", "-P", "-x", "c++", *(word for word in words if word.startswith("-I")), "-"],
+                               input=source, text=True, capture_output=True, check=True).stdout.split()
+        if wrong := set(found) ^ (rows[name] | {name}):
+            yield f"what the compiler finds for {name} and its row differ in {sorted(wrong)}"
 
 
 CHECKOUT = {
@@ -228,7 +267,24 @@ def self_test():
                 found = list(wide_roots(root, build, {"low": set(), "high": {"low"}, "top": {"low", "high"}}))
                 if len(found) != count:
                     bad.append(f"roots {roots} of {source}: {found}")
+        bad += self_test_of_plants(pathlib.Path(folder, "planted"))
     return bad
+
+
+def self_test_of_plants(root):
+    """A layer that is given a root too many, and one too few."""
+    build, rows = root / "build", {"low": set(), "high": {"low"}, "top": {"high"}}
+    for name in rows:
+        (build / "include" / name / "spanforge" / name).mkdir(parents=True)
+        (build / "include" / name / "spanforge" / name / "a.h").write_text("")
+    sources = {name: {f"{name}/a.h": ""} for name in rows}
+    for roots, count in {"top high": 0, "top high low": 1, "top": 1}.items():
+        words = " ".join(f"-I{build}/include/{name}" for name in roots.split())
+        command = {"file": f"{root}/src/spanforge/top/a.cpp", "command": f"c++ {words} -c a.cpp"}
+        (build / "compile_commands.json").write_text(json.dumps([command]))
+        found = list(compiled_plants(root, build, rows, sources))
+        if len(found) != count:
+            yield f"roots {roots} of top: {found}"
 
 
 def main():

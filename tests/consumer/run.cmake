@@ -1,16 +1,42 @@
-# cmake -DBUILD=... -DSOURCE=... -DWORK=... -DGENERATOR=... [-DFLAGS=...] -P run.cmake: installs the build,
-# builds the consumer against it (with these compiler flags) and runs it.
+# cmake -DBUILD=... -DSOURCE=... -DDATA=... -DWORK=... -DGENERATOR=... [-DFLAGS=...] -P run.cmake: installs the build,
+# builds the consumers against it (with these compiler flags) and runs them. SOURCE: the checkout.
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
   if(NOT code EQUAL 0)
     message(FATAL_ERROR "${ARGN}\nended with ${code}\n${out}\n${err}")
   endif()
+  set(out "${out}" PARENT_SCOPE)
 endfunction()
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
-run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE} -B ${WORK}/build -DCMAKE_PREFIX_PATH=${WORK}/prefix
-  -DCMAKE_CXX_FLAGS=${FLAGS})
-run(${CMAKE_COMMAND} --build ${WORK}/build)
-run(${WORK}/build/consumer)
 run(${WORK}/prefix/bin/spanforge --version)
+if(EXISTS ${WORK}/prefix/include/spanforge/ops)
+  message(FATAL_ERROR "headers of the operations are installed, which no public header needs")
+endif()
+set(common -G ${GENERATOR} -S ${SOURCE}/tests/consumer -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_CXX_FLAGS=${FLAGS})
+
+set(hidden "")
+foreach(package IN ITEMS ZLIB CURL ICU)
+  list(APPEND hidden -DCMAKE_DISABLE_FIND_PACKAGE_${package}=ON)
+endforeach()
+run(${CMAKE_COMMAND} ${common} -B ${WORK}/tokenize ${hidden})
+run(${CMAKE_COMMAND} --build ${WORK}/tokenize)
+run(${WORK}/tokenize/tokenize)
+
+# The program of docs/library.md, as it stands there.
+file(READ ${SOURCE}/docs/library.md page)
+string(FIND "${page}" "```cpp\n" begin)
+string(SUBSTRING "${page}" ${begin} -1 page)
+string(SUBSTRING "${page}" 7 -1 page)
+string(FIND "${page}" "\n```" end)
+string(SUBSTRING "${page}" 0 ${end} program)
+file(WRITE ${WORK}/program.cpp "${program}\n")
+run(${CMAKE_COMMAND} ${common} -B ${WORK}/program -DPROGRAM=${WORK}/program.cpp)
+run(${CMAKE_COMMAND} --build ${WORK}/program)
+run(${WORK}/prefix/bin/spanforge model new --text ${DATA}/text.txt --vocab-size 300 --hidden-size 32
+  --num-hidden-layers 1 --num-attention-heads 2 --output ${WORK}/model)
+run(${WORK}/program/program ${WORK}/model ${DATA}/train.json ${WORK}/run)
+if(NOT out MATCHES "^[01][.][0-9]+ .*[(][0-9]+ to [0-9]+[)]\n$")
+  message(FATAL_ERROR "the program of docs/library.md said:\n${out}")
+endif()
 file(REMOVE_RECURSE ${WORK})

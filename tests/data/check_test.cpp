@@ -224,7 +224,7 @@ TEST(SurveyDataset, GoesOnBehindFaultyRows) {
   EXPECT_EQ(lines.faults[2].place, "line 4");
   const Error none = testing::expect_error(
       ErrorCode::kBadData, [] { read_dataset_text(R"([{"id": "a"}])", "set.json"); });
-  EXPECT_EQ(none.place(), "set.json: [0]");
+  EXPECT_EQ(none.place().text(), "set.json: [0]");
   EXPECT_NE(none.reason().find("no usable question"), std::string::npos) << none.what();
   testing::expect_error(ErrorCode::kBadData, [] { read_dataset_text("[{]", "set.json"); });
 }
@@ -272,14 +272,14 @@ TEST(CheckVerdict, NamesFileAndFirstReason) {
   const auto wrong = check_verdict(check_datasets({&misaligned}), {&misaligned});
   ASSERT_TRUE(wrong.has_value());
   EXPECT_EQ(wrong->code(), ErrorCode::kBadData);
-  EXPECT_EQ(wrong->place(), "a.json");
+  EXPECT_EQ(wrong->file(), "a.json");
   EXPECT_NE(wrong->reason().find("1 of 1 answers"), std::string::npos) << wrong->reason();
 
   Dataset unsound = other;
   unsound.examples[0].question = "";
   const auto empty = check_verdict(check_datasets({&sound, &unsound}), {&sound, &unsound});
   ASSERT_TRUE(empty.has_value());
-  EXPECT_EQ(empty->place(), "b.json: data[0] (id q0)");
+  EXPECT_EQ(empty->place().text(), "b.json: data[0] (id q0)");
 
   Dataset shared = make_dataset("c.json", {{"Bo reads", "Who?"}});
   const auto overlap = check_verdict(check_datasets({&sound, &shared}), {&sound, &shared});

@@ -46,7 +46,7 @@ TEST(ColumnNames, OfTheUserGoFirst) {
   const Error error = expect_error(ErrorCode::kUsage, [] {
     parts_of({"a", "b"}, {{"question", "q"}});
   });
-  EXPECT_EQ(error.place(), "--columns");
+  EXPECT_EQ(error.parameter(), "columns");
   EXPECT_EQ(error.reason(), "a.csv has no column \"q\"; it has: a, b");
 }
 
@@ -57,7 +57,7 @@ TEST(ParseColumns, ReadsPairs) {
   for (const char* bad :
        {"question", "what=x", "question=", "question=a,question=b", ",", "answer=a,answers=b"}) {
     SCOPED_TRACE(bad);
-    EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { parse_columns(bad); }).place(), "--columns");
+    EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { parse_columns(bad); }).parameter(), "columns");
   }
 }
 

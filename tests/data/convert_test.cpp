@@ -145,11 +145,10 @@ TEST(Convert, WritesCodePointsForLabelStudio) {
 }
 
 TEST(Convert, KnowsTheNamesOfTheForms) {
-  EXPECT_EQ(parse_data_form("squad"), DataForm::kNested);
-  EXPECT_EQ(parse_data_form("csv"), DataForm::kCsv);
-  EXPECT_EQ(parse_data_form("label-studio"), DataForm::kLabelStudio);
-  EXPECT_EQ(testing::expect_error(ErrorCode::kUsage, [] { parse_data_form("xlsx"); }).place(),
-            "form");
+  EXPECT_EQ(find_spelling<DataForm>("squad"), DataForm::kNested);
+  EXPECT_EQ(find_spelling<DataForm>("csv"), DataForm::kCsv);
+  EXPECT_EQ(find_spelling<DataForm>("label-studio"), DataForm::kLabelStudio);
+  EXPECT_EQ(find_spelling<DataForm>("xlsx"), std::nullopt);
 }
 
 }  // namespace

@@ -154,8 +154,8 @@ TEST(Table, TakesTheColumnsThatTheUserNames) {
                          [&] {
                            read(text, {"", {{"question", "frage"}}});
                          })
-                .place(),
-            "--columns");
+                .parameter(),
+            "columns");
 }
 
 TEST(Table, NamesWhatIsWrongWithIt) {
@@ -178,7 +178,7 @@ TEST(Table, NamesWhatIsWrongWithIt) {
   for (const Row& row : rows) {
     SCOPED_TRACE(row.text);
     const Error error = expect_error(ErrorCode::kBadData, [&] { read(row.text); });
-    EXPECT_EQ(error.place(), row.place);
+    EXPECT_EQ(error.place().text(), row.place);
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.reason();
   }
   // A row that cannot be read spoils no other.
@@ -307,9 +307,9 @@ TEST(LabelStudio, TakesKeysThatTheUserNames) {
                           "a.json")),
             (Lines{"7|Who?|Ann@0,|"}));
   const Error error = expect_error(ErrorCode::kBadData, [&] { read(text, {}, "a.json"); });
-  EXPECT_EQ(error.place(), "a.json: [0]");
+  EXPECT_EQ(error.place().text(), "a.json: [0]");
   EXPECT_NE(error.reason().find(
-                "has no text to label: its data hold doc, ask; name it with --columns context=KEY"),
+                "has no text to label: its data hold doc, ask; name it with `columns` context=KEY"),
             std::string::npos)
       << error.reason();
 }
@@ -342,7 +342,7 @@ TEST(LabelStudio, NamesRowsThatItCannotRead) {
   EXPECT_EQ(set.faults[1].place, "[2]");
   const Error error = expect_error(ErrorCode::kBadData,
                                    [&] { read(text.substr(0, text.size() - 1), {}, "a.json"); });
-  EXPECT_EQ(error.place(), "a.json");
+  EXPECT_EQ(error.file(), "a.json");
   EXPECT_NE(error.reason().find("is not sound JSON at line 2"), std::string::npos)
       << error.reason();
 }
@@ -363,7 +363,7 @@ TEST(Doccano, WantsAQuestion) {
     read(R"({"id": 1, "text": "t", "label": [[0, 1, "A"]]})", {}, "a.jsonl");
   });
   EXPECT_NE(error.reason().find(
-                "has no question: the row holds id, text; name it with --columns question=KEY"),
+                "has no question: the row holds id, text; name it with `columns` question=KEY"),
             std::string::npos)
       << error.reason();
   const Dataset set = read(R"({"id": 1, "text": "t", "ask": "q?", "label": [[0, 1, "A"]]})",

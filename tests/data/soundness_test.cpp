@@ -47,7 +47,7 @@ TEST(Soundness, EachUseIsStoppedByWhatSpoilsItAlone) {
         return true;
       } catch (const Error& error) {
         EXPECT_EQ(error.code(), ErrorCode::kBadData);
-        EXPECT_TRUE(error.place().starts_with("set.jsonl: line 2")) << error.place();
+        EXPECT_TRUE(error.place().text().starts_with("set.jsonl: line 2")) << error.place().text();
         return false;
       }
     };

@@ -153,15 +153,16 @@ TEST(SourceText, NamesTheByteThatDoesNotFit) {
   const std::string bytes = encode(kChinese, "GB18030") + "\xFFx";
   const Error bad =
       expect_error(ErrorCode::kBadData, [&] { read_source_text(bytes, "a.csv", "GB18030"); });
-  EXPECT_EQ(bad.place(), "a.csv");
+  EXPECT_EQ(bad.file(), "a.csv");
   EXPECT_NE(bad.reason().find("byte " + std::to_string(bytes.size() - 2)), std::string::npos)
       << bad.reason();
-  EXPECT_NE(bad.reason().find("--encoding"), std::string::npos);
+  EXPECT_NE(bad.reason().find("`encoding`"), std::string::npos);
   const Error utf8 =
       expect_error(ErrorCode::kBadData, [] { read_source_text("ab\xFF", "a.csv", "utf8"); });
   EXPECT_NE(utf8.reason().find("byte 2"), std::string::npos) << utf8.reason();
-  EXPECT_EQ(expect_error(ErrorCode::kUsage, [] { read_source_text("a", "a", "klingon"); }).place(),
-            "--encoding");
+  EXPECT_EQ(
+      expect_error(ErrorCode::kUsage, [] { read_source_text("a", "a", "klingon"); }).parameter(),
+      "encoding");
 }
 
 TEST(SourceText, MovesWithItsText) {

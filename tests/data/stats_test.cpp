@@ -169,7 +169,8 @@ TEST(SplitByContext, RefusesWhatCannotBeSplit) {
                          [&] {
                            split_by_context(one, {0.5, 1});
                          })
-                .place(),
+                .place()
+                .text(),
             "set.json");
   for (const double share : {0.0, 1.0, -0.1, std::nan("")}) {
     expect_error(ErrorCode::kUsage, [&] { split_by_context(make_many(4), {share, 1}); });

@@ -51,7 +51,7 @@ TEST(UnreadKind, IsNamedByTheReader) {
     SCOPED_TRACE(row.kind);
     const Error error =
         expect_error(ErrorCode::kBadData, [&] { read_dataset_text(row.bytes, "f"); });
-    EXPECT_EQ(error.place(), "f");
+    EXPECT_EQ(error.place().text(), "f");
     EXPECT_NE(error.reason().find(row.kind), std::string::npos) << error.reason();
     EXPECT_NE(error.reason().find(row.advice), std::string::npos) << error.reason();
   }

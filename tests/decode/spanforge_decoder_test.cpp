@@ -163,14 +163,5 @@ TEST(SpanforgeDecoder, LargeLogitsStayFinite) {
   EXPECT_TRUE(std::isfinite(decoded.null_odds));
 }
 
-TEST(DecoderNames, ReadBack) {
-  for (DecoderKind kind : {DecoderKind::kSpanforge, DecoderKind::kPipeline, DecoderKind::kRunQa,
-                           DecoderKind::kRecipe}) {
-    EXPECT_EQ(parse_decoder_kind(decoder_name(kind)), kind);
-  }
-  const Error error = testing::expect_error(ErrorCode::kUsage, [] { parse_decoder_kind("beam"); });
-  EXPECT_EQ(error.place(), "--decoder");
-}
-
 }  // namespace
 }  // namespace spanforge

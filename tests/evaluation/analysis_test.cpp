@@ -16,10 +16,10 @@ using testing::make_fixture;
 using testing::vote;
 
 Analysis analysis_of(const Fixture& f, EvaluationOptions evaluation = {},
-                     const AnalysisOptions& options = {}) {
+                     const DecoderOptions& decoder = {}) {
   Analysis analysis;
   evaluation.on_answers = [&](const JudgedAnswers& answers) {
-    analyse(f.dataset, answers, options, analysis);
+    analyse(f.dataset, answers, decoder, analysis);
   };
   evaluate_predictions(f.dataset, f.features, f.predictions, evaluation);
   return analysis;
@@ -27,13 +27,13 @@ Analysis analysis_of(const Fixture& f, EvaluationOptions evaluation = {},
 
 // The verdict on one question whose first window is pulled to words [first, last].
 Judgement judge(const Asked& asked, int32_t first, int32_t last, float strength = 9,
-                WindowOptions windows = {64, 8}, AnalysisOptions options = {}) {
+                WindowOptions windows = {64, 8}, DecoderOptions decoder = {}) {
   Fixture f = make_fixture({asked}, windows);
   vote(f, 0, first, last, strength);
   EvaluationOptions evaluation;
-  evaluation.decoder.null_answers = true;
-  evaluation.decoder.max_answer_length = options.max_answer_length;
-  return analysis_of(f, evaluation, options).judgements.at(0);
+  decoder.null_answers = true;
+  evaluation.decoder = decoder;
+  return analysis_of(f, evaluation, decoder).judgements.at(0);
 }
 
 const Asked kAna = {
@@ -83,9 +83,9 @@ TEST(Analysis, ReferenceAcrossAWindowsEdgeIsCutOff) {
 TEST(Analysis, ReferenceLongerThanAllowedIsToldApart) {
   Asked asked = kAna;
   asked.answers = {{"home with ben and carla", 9}};
-  AnalysisOptions options;
-  options.max_answer_length = 4;
-  EXPECT_EQ(judge(asked, 0, 0, 9, {64, 8}, options).verdict, Verdict::kTooLong);
+  DecoderOptions decoder;
+  decoder.max_answer_length = 4;
+  EXPECT_EQ(judge(asked, 0, 0, 9, {64, 8}, decoder).verdict, Verdict::kTooLong);
 }
 
 TEST(Analysis, ReferenceThatIsAPartOfItsTokenCannotBeGiven) {

@@ -4,6 +4,8 @@
 
 #include "evaluation/support.h"
 #include "spanforge/io/file.h"
+#include "spanforge/io/model_files.h"
+#include "spanforge/text/tokenizer.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -17,22 +19,22 @@ class AnswerSettingsTest : public ::testing::Test {
 
 TEST_F(AnswerSettingsTest, ReadBackAsWritten) {
   AnswerSettings settings;
-  settings.decoder = DecoderKind::kRunQa;
+  settings.decoder.kind = DecoderKind::kRunQa;
   settings.windows = {96, 17};
-  settings.max_answer_length = 41;
-  settings.null_answers = true;
-  settings.null_threshold = -1.0 / 3;
-  settings.temperature = 1.7;
+  settings.decoder.max_answer_length = 41;
+  settings.decoder.null_answers = true;
+  settings.decoder.null_threshold = -1.0 / 3;
+  settings.decoder.temperature = 1.7;
   save_answer_settings(settings, Json{{"train_sha256", "ab"}}, directory_.path());
   const auto read = load_answer_settings(directory_.path());
   ASSERT_TRUE(read);
-  EXPECT_EQ(read->decoder, settings.decoder);
+  EXPECT_EQ(read->decoder.kind, settings.decoder.kind);
   EXPECT_EQ(read->windows.max_seq_length, 96);
   EXPECT_EQ(read->windows.window_overlap, 17);
-  EXPECT_EQ(read->max_answer_length, 41);
-  EXPECT_TRUE(read->null_answers);
-  EXPECT_EQ(read->null_threshold, settings.null_threshold);
-  EXPECT_EQ(read->temperature, 1.7);
+  EXPECT_EQ(read->decoder.max_answer_length, 41);
+  EXPECT_TRUE(read->decoder.null_answers);
+  EXPECT_EQ(read->decoder.null_threshold, settings.decoder.null_threshold);
+  EXPECT_EQ(read->decoder.temperature, 1.7);
   EXPECT_NE(read_file(directory_ / kAnswerSettingsFile).find("\"train_sha256\": \"ab\""),
             std::string::npos);
 }
@@ -44,7 +46,7 @@ TEST_F(AnswerSettingsTest, AbsentFileIsNoError) {
 TEST_F(AnswerSettingsTest, UnknownKeysAreIgnoredAndAbsentOnesDefault) {
   write(R"({"format": 1, "future": [1], "max_answer_length": 12})");
   const auto read = load_answer_settings(directory_.path());
-  EXPECT_EQ(read->max_answer_length, 12);
+  EXPECT_EQ(read->decoder.max_answer_length, 12);
   EXPECT_EQ(read->windows.max_seq_length, WindowOptions{}.max_seq_length);
 }
 
@@ -67,8 +69,8 @@ TEST_F(AnswerSettingsTest, WrongValuesNameFileAndKey) {
     write(text);
     const Error error = testing::expect_error(ErrorCode::kBadModel,
                                               [&] { load_answer_settings(directory_.path()); });
-    EXPECT_NE(error.place().find(kAnswerSettingsFile), std::string::npos);
-    EXPECT_NE(error.reason().find(key), std::string::npos) << error.reason();
+    EXPECT_NE(error.file().find(kAnswerSettingsFile), std::string::npos);
+    EXPECT_NE((error.where() + error.reason()).find(key), std::string::npos) << error.what();
   }
 }
 
@@ -76,14 +78,14 @@ class ChooseAnswerSettings : public ::testing::Test {
  protected:
   ChooseAnswerSettings() {
     stored_.windows = {96, 17};
-    stored_.max_answer_length = 41;
-    stored_.null_answers = true;
-    stored_.null_threshold = -2.5;
-    stored_.temperature = 1.7;
+    stored_.decoder.max_answer_length = 41;
+    stored_.decoder.null_answers = true;
+    stored_.decoder.null_threshold = -2.5;
+    stored_.decoder.temperature = 1.7;
   }
   AnswerSettings choose(const std::optional<AnswerSettings>& stored,
-                        const GivenSettings& given = {}) const {
-    return choose_answer_settings(stored, given, tokenizer_, 512).settings;
+                        const AnswerOverlay& asked = {}) const {
+    return choose_answer_settings(stored, asked, tokenizer_, 512).settings;
   }
   AnswerSettings stored_;
   Tokenizer tokenizer_ = testing::word_tokenizer({{"q", "who", "ben", {}}});
@@ -93,25 +95,25 @@ TEST_F(ChooseAnswerSettings, TakesWhatTrainingStored) {
   const AnswerSettings chosen = choose(stored_);
   EXPECT_EQ(chosen.windows.max_seq_length, 96);
   EXPECT_EQ(chosen.windows.window_overlap, 17);
-  EXPECT_EQ(chosen.max_answer_length, 41);
-  EXPECT_TRUE(chosen.null_answers);
-  EXPECT_EQ(chosen.null_threshold, -2.5);
-  EXPECT_EQ(chosen.temperature, 1.7);
-  stored_.decoder = DecoderKind::kRunQa;
-  EXPECT_EQ(choose(stored_).decoder, DecoderKind::kRunQa);
-  EXPECT_EQ(choose(stored_, {.decoder = DecoderKind::kRunQa}).max_answer_length, 41);
+  EXPECT_EQ(chosen.decoder.max_answer_length, 41);
+  EXPECT_TRUE(chosen.decoder.null_answers);
+  EXPECT_EQ(chosen.decoder.null_threshold, -2.5);
+  EXPECT_EQ(chosen.decoder.temperature, 1.7);
+  stored_.decoder.kind = DecoderKind::kRunQa;
+  EXPECT_EQ(choose(stored_).decoder.kind, DecoderKind::kRunQa);
+  EXPECT_EQ(choose(stored_, {.decoder = DecoderKind::kRunQa}).decoder.max_answer_length, 41);
 }
 
 TEST_F(ChooseAnswerSettings, AnotherDecoderHasItsOwnDefaults) {
   const AnswerSettings chosen = choose(stored_, {.decoder = DecoderKind::kPipeline});
   EXPECT_EQ(chosen.windows.max_seq_length, 384);
   EXPECT_EQ(chosen.windows.window_overlap, 128);
-  EXPECT_EQ(chosen.max_answer_length, 15);
-  EXPECT_FALSE(chosen.null_answers);
-  EXPECT_EQ(chosen.null_threshold, 0.0);
-  EXPECT_EQ(chosen.temperature, 1.0);
-  EXPECT_EQ(choose(stored_, {.decoder = DecoderKind::kRunQa}).max_answer_length, 30);
-  EXPECT_EQ(choose(std::nullopt).decoder, DecoderKind::kSpanforge);
+  EXPECT_EQ(chosen.decoder.max_answer_length, 15);
+  EXPECT_FALSE(chosen.decoder.null_answers);
+  EXPECT_EQ(chosen.decoder.null_threshold, 0.0);
+  EXPECT_EQ(chosen.decoder.temperature, 1.0);
+  EXPECT_EQ(choose(stored_, {.decoder = DecoderKind::kRunQa}).decoder.max_answer_length, 30);
+  EXPECT_EQ(choose(std::nullopt).decoder.kind, DecoderKind::kSpanforge);
 }
 
 TEST_F(ChooseAnswerSettings, WhatIsGivenStandsFirst) {
@@ -120,11 +122,49 @@ TEST_F(ChooseAnswerSettings, WhatIsGivenStandsFirst) {
       {.max_seq_length = 64, .max_answer_length = 9, .null_answers = false, .null_threshold = 3.0});
   EXPECT_EQ(chosen.windows.max_seq_length, 64);
   EXPECT_EQ(chosen.windows.window_overlap, 32) << "half of the length given, not the stored one";
-  EXPECT_EQ(chosen.max_answer_length, 9);
-  EXPECT_FALSE(chosen.null_answers);
-  EXPECT_EQ(chosen.null_threshold, 3.0);
-  EXPECT_EQ(chosen.temperature, 1.7);
+  EXPECT_EQ(chosen.decoder.max_answer_length, 9);
+  EXPECT_FALSE(chosen.decoder.null_answers);
+  EXPECT_EQ(chosen.decoder.null_threshold, 3.0);
+  EXPECT_EQ(chosen.decoder.temperature, 1.7);
   EXPECT_EQ(choose(stored_, {.window_overlap = 5}).windows.window_overlap, 5);
+}
+
+// Each field: what is asked for, then what is stored, then the decoder's own default.
+TEST_F(ChooseAnswerSettings, LaysEveryFieldOver) {
+  stored_.decoder.top_k = 4;
+  const AnswerOverlay asked{.decoder = DecoderKind::kSpanforge,
+                            .max_seq_length = 60,
+                            .window_overlap = 6,
+                            .max_answer_length = 7,
+                            .top_k = 3,
+                            .n_best_size = 11,
+                            .null_answers = false,
+                            .align_to_words = false,
+                            .null_threshold = 0.0,
+                            .max_answer_ratio = 0.25,
+                            .temperature = 1.0};
+  AnswerOverlay of_another = asked;
+  of_another.decoder = DecoderKind::kPipeline;
+  for (const AnswerSettings& chosen :
+       {choose(stored_, asked), choose(std::nullopt, asked), choose(stored_, of_another)}) {
+    EXPECT_EQ(chosen.windows.max_seq_length, 60);
+    EXPECT_EQ(chosen.windows.window_overlap, 6);
+    EXPECT_EQ(chosen.decoder.max_answer_length, 7);
+    EXPECT_EQ(chosen.decoder.top_k, 3);
+    EXPECT_EQ(chosen.decoder.n_best_size, 11);
+    EXPECT_FALSE(chosen.decoder.null_answers);
+    EXPECT_FALSE(chosen.decoder.align_to_words);
+    EXPECT_EQ(chosen.decoder.null_threshold, 0.0);
+    EXPECT_EQ(chosen.decoder.max_answer_ratio, 0.25);
+    EXPECT_EQ(chosen.decoder.temperature, 1.0);
+  }
+  EXPECT_EQ(choose(stored_, {}).decoder.top_k, 4);
+  EXPECT_EQ(choose(stored_, {.decoder = DecoderKind::kPipeline}).decoder.top_k, 1);
+  // One field that is asked for leaves the others as stored.
+  const AnswerSettings one = choose(stored_, {.temperature = 2.0});
+  EXPECT_EQ(one.decoder.temperature, 2.0);
+  EXPECT_EQ(one.decoder.max_answer_length, 41);
+  EXPECT_EQ(one.windows.max_seq_length, 96);
 }
 
 TEST_F(ChooseAnswerSettings, SaysWhenNobodyStatesALength) {
@@ -138,10 +178,10 @@ TEST_F(ChooseAnswerSettings, RefusesWindowsTheModelCannotHave) {
   const Error given = testing::expect_error(ErrorCode::kUsage, [&] {
     choose_answer_settings(stored_, {.max_seq_length = 65}, tokenizer_, 64);
   });
-  EXPECT_EQ(given.place(), "--max-seq-length");
+  EXPECT_EQ(given.parameter(), "max_seq_length");
   const Error stored = testing::expect_error(
       ErrorCode::kBadModel, [&] { choose_answer_settings(stored_, {}, tokenizer_, 64); });
-  EXPECT_EQ(stored.place(), kAnswerSettingsFile);
+  EXPECT_EQ(stored.place().text(), kAnswerSettingsFile);
 }
 
 TEST(LongestAnswer, CoversTheLabelsWithSomeToSpare) {

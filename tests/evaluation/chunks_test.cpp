@@ -11,6 +11,7 @@
 #include "spanforge/io/file.h"
 #include "spanforge/metrics/metric.h"
 #include "spanforge/model/model.h"
+#include "spanforge/text/tokenizer.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -70,7 +71,7 @@ class Chunks : public ::testing::Test {
     evaluation_.predict.with_losses = true;
     evaluation_.more_metrics = chosen_metrics("all");
     settings_.windows = options_.windows;
-    settings_.null_answers = true;
+    settings_.decoder.null_answers = true;
   }
 
   static Tokenizer make_tokenizer() {
@@ -126,7 +127,7 @@ TEST_F(Chunks, EvaluateGivesTheSameScoresAndFiles) {
     Analysis analysis;
     std::vector<std::pair<int64_t, int64_t>> progress;
     EvaluationOptions options = evaluation_;
-    options.decoder = settings_.decoder_options();
+    options.decoder = settings_.decoder;
     options.progress = [&](int64_t done, int64_t all) { progress.emplace_back(done, all); };
     options.on_answers = [&](const JudgedAnswers& answers) {
       files.add(dataset_, answers);
@@ -162,11 +163,11 @@ TEST_F(Chunks, FittingChoosesTheSameSettings) {
     const FeatureChunks parts = chunks(tokens);
     EvaluationOptions options = evaluation_;
     options.fit = true;
-    options.decoder = settings_.decoder_options();
+    options.decoder = settings_.decoder;
     return described(evaluate(model_, {dataset_, tokenizer_, parts}, options));
   };
   for (const bool null_answers : {true, false}) {
-    settings_.null_answers = null_answers;
+    settings_.decoder.null_answers = null_answers;
     const Json whole = run(1 << 20);
     EXPECT_NE(whole["temperature"].get<double>(), 1.0);
     EXPECT_EQ(whole["threshold"].get<double>() != 0.0, null_answers);
@@ -179,7 +180,7 @@ TEST_F(Chunks, FittedScoresAreThoseUnderTheFittedSettings) {
   const FeatureChunks parts = chunks(500);
   const EvaluationData data{dataset_, tokenizer_, parts};
   EvaluationOptions options = evaluation_;
-  options.decoder = settings_.decoder_options();
+  options.decoder = settings_.decoder;
   options.fit = true;
   const Evaluation fitted = evaluate(model_, data, options);
   EXPECT_NE(fitted.temperature, 1.0);

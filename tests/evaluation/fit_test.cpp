@@ -32,44 +32,43 @@ Fixture shy_model() {
 AnswerSettings settings_with_null() {
   AnswerSettings settings;
   settings.windows = {64, 8};
-  settings.null_answers = true;
+  settings.decoder.null_answers = true;
   return settings;
 }
 
 AnswerSettings fit(const Fixture& f, AnswerSettings settings) {
   EvaluationOptions options;
-  options.decoder = settings.decoder_options();
+  options.decoder = settings.decoder;
   options.fit = true;
   const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
-  settings.temperature = e.temperature;
-  settings.null_threshold = e.null_threshold;
+  settings.decoder.temperature = e.temperature;
+  settings.decoder.null_threshold = e.null_threshold;
   return settings;
 }
 
 double exact_under(const Fixture& f, const AnswerSettings& settings) {
   EvaluationOptions options;
-  options.decoder = settings.decoder_options();
+  options.decoder = settings.decoder;
   return evaluate_predictions(f.dataset, f.features, f.predictions, options).number("exact");
 }
 
 TEST(FitSettings, ChoosesTheTemperatureThenTheThresholdUnderIt) {
   const Fixture f = shy_model();
   AnswerSettings given = settings_with_null();
-  given.temperature = 3.0;  // of an earlier evaluation: not looked at
-  given.null_threshold = -7.0;
+  given.decoder.temperature = 3.0;  // of an earlier evaluation: not looked at
+  given.decoder.null_threshold = -7.0;
   const AnswerSettings fitted = fit(f, given);
 
   AnswerSettings untouched = settings_with_null();
-  EXPECT_EQ(fitted.temperature, fit_temperature(f.dataset, f.features, f.predictions.logits,
-                                                untouched.decoder_options()));
-  EXPECT_NE(fitted.temperature, 1.0);
-  untouched.temperature = fitted.temperature;
-  const auto decoded =
-      decode_all(f.dataset, f.features, f.predictions.logits, untouched.decoder_options());
+  EXPECT_EQ(fitted.decoder.temperature,
+            fit_temperature(f.dataset, f.features, f.predictions.logits, untouched.decoder));
+  EXPECT_NE(fitted.decoder.temperature, 1.0);
+  untouched.decoder.temperature = fitted.decoder.temperature;
+  const auto decoded = decode_all(f.dataset, f.features, f.predictions.logits, untouched.decoder);
   const auto threshold = testing::threshold_of(f, decoded);
   ASSERT_TRUE(threshold);
-  EXPECT_EQ(fitted.null_threshold, threshold->log_odds);
-  EXPECT_GT(fitted.null_threshold, 0.0);
+  EXPECT_EQ(fitted.decoder.null_threshold, threshold->log_odds);
+  EXPECT_GT(fitted.decoder.null_threshold, 0.0);
 
   EXPECT_DOUBLE_EQ(exact_under(f, settings_with_null()), 200.0 / 6);
   EXPECT_DOUBLE_EQ(exact_under(f, fitted), 500.0 / 6);
@@ -79,26 +78,26 @@ TEST(FitSettings, ChoosesTheTemperatureThenTheThresholdUnderIt) {
 TEST(FitSettings, ThresholdStaysZeroWhereNothingCanBeChosen) {
   Fixture f = shy_model();
   AnswerSettings settings = settings_with_null();
-  settings.null_answers = false;  // trained without such questions
-  EXPECT_EQ(fit(f, settings).null_threshold, 0);
+  settings.decoder.null_answers = false;  // trained without such questions
+  EXPECT_EQ(fit(f, settings).decoder.null_threshold, 0);
   for (size_t i = 4; i < 6; ++i) f.dataset.examples[i].answers = {{"ben", 21}};
-  settings.null_answers = true;
+  settings.decoder.null_answers = true;
   const AnswerSettings fitted = fit(f, settings);
-  EXPECT_EQ(fitted.null_threshold, 0);
+  EXPECT_EQ(fitted.decoder.null_threshold, 0);
 }
 
 TEST(FitSettings, LeavesOtherDecodersToTheirOwnRules) {
   const Fixture f = shy_model();
   for (const DecoderKind kind :
        {DecoderKind::kPipeline, DecoderKind::kRunQa, DecoderKind::kRecipe}) {
-    SCOPED_TRACE(decoder_name(kind));
+    SCOPED_TRACE(spelling_of(kind));
     AnswerSettings settings = settings_with_null();
-    settings.decoder = kind;
-    settings.temperature = 3.0;
-    settings.null_threshold = -7.0;
+    settings.decoder.kind = kind;
+    settings.decoder.temperature = 3.0;
+    settings.decoder.null_threshold = -7.0;
     const AnswerSettings fitted = fit(f, settings);
-    EXPECT_EQ(fitted.temperature, 1.0);
-    EXPECT_EQ(fitted.null_threshold, 0.0);
+    EXPECT_EQ(fitted.decoder.temperature, 1.0);
+    EXPECT_EQ(fitted.decoder.null_threshold, 0.0);
   }
 }
 

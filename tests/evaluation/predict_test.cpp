@@ -8,6 +8,7 @@
 
 #include "evaluation/numbered_words.h"
 #include "spanforge/base/random.h"
+#include "spanforge/data/dataset.h"
 #include "spanforge/model/model.h"
 #include "spanforge/text/tokenizer.h"
 #include "support/testing.h"

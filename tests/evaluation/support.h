@@ -8,6 +8,7 @@
 
 #include "spanforge/evaluation/evaluate.h"
 #include "spanforge/evaluation/null_threshold.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge::testing {
 

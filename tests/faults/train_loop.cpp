@@ -16,32 +16,26 @@
 namespace spanforge {
 namespace {
 
-template <class T, class U>
-void give(TrainingArguments& arguments, const char* name, T& field, U value) {
-  field = value;
-  arguments.given.emplace_back(name);
-}
-
 TrainingArguments arguments() {
   TrainingArguments a;
-  give(a, "model", a.model, "fresh");
-  give(a, "train", a.train, "train.json");
-  give(a, "validation", a.validation, "validation.json");
-  give(a, "output", a.output, "run");
-  give(a, "max_steps", a.max_steps, 40);
-  give(a, "learning_rate", a.learning_rate, 2e-3);
-  give(a, "per_device_train_batch_size", a.per_device_train_batch_size, 4);
-  give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, 2);
-  give(a, "max_seq_length", a.max_seq_length, 64);
-  give(a, "threads", a.threads, 2);
-  give(a, "logging_strategy", a.logging_strategy, "steps");
-  give(a, "logging_steps", a.logging_steps, 1.0);
-  give(a, "eval_strategy", a.eval_strategy, "steps");
-  give(a, "eval_steps", a.eval_steps, 5.0);
-  give(a, "save_strategy", a.save_strategy, "steps");
-  give(a, "save_steps", a.save_steps, 5.0);
-  give(a, "save_total_limit", a.save_total_limit, int64_t{1});
-  give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
+  a.model = "fresh";
+  a.train = "train.json";
+  a.validation = "validation.json";
+  a.output = "run";
+  a.max_steps = 40;
+  a.learning_rate = 2e-3;
+  a.per_device_train_batch_size = 4;
+  a.gradient_accumulation_steps = 2;
+  a.max_seq_length = 64;
+  a.threads = 2;
+  a.logging_strategy = IntervalStrategy::kSteps;
+  a.logging_steps = 1.0;
+  a.eval_strategy = IntervalStrategy::kSteps;
+  a.eval_steps = 5.0;
+  a.save_strategy = SaveStrategy::kSteps;
+  a.save_steps = 5.0;
+  a.save_total_limit = 1;
+  a.load_best_model_at_end = true;
   return a;
 }
 

@@ -95,7 +95,7 @@ TEST(FeatureSet, NamesTheQuestionThatLeavesNoRoom) {
   EXPECT_EQ(build(words(9), 4, 0).size(), 4u);
   for (const auto& error : {expect_error(ErrorCode::kBadData, [&] { build(words(10), 1, 0); }),
                             expect_error(ErrorCode::kBadData, [&] { build(words(8), 3, 2); })}) {
-    EXPECT_EQ(error.place(), "set.json: data[0] (id q1)");
+    EXPECT_EQ(error.place().text(), "set.json: data[0] (id q1)");
     EXPECT_NE(error.reason().find("for the context"), std::string::npos) << error.reason();
   }
 }
@@ -106,7 +106,7 @@ TEST(FeatureSet, RefusesOverlapsThatLeaveNoStep) {
     const Error error = expect_error(ErrorCode::kUsage, [&] {
       FeatureSet::build(make_dataset("w1", "who?"), tokenizer, make_options(16, overlap));
     });
-    EXPECT_EQ(error.place(), "--window-overlap");
+    EXPECT_EQ(error.parameter(), "window_overlap");
   }
 }
 
@@ -136,7 +136,7 @@ TEST(FeatureSet, RefusesOrDropsAnswersThatAreNotWhereTheySay) {
     FeatureOptions options = make_options(16, 2);
     const Error error =
         expect_error(ErrorCode::kBadData, [&] { FeatureSet::build(dataset, tokenizer, options); });
-    EXPECT_EQ(error.place(), "set.json: data[0] (id q1)");
+    EXPECT_EQ(error.place().text(), "set.json: data[0] (id q1)");
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.reason();
 
     options.on_bad_answer = BadAnswerPolicy::kDrop;
@@ -236,7 +236,7 @@ TEST(RequireSoundAnswers, SaysWhatBuildingSays) {
       ErrorCode::kBadData, [&] { FeatureSet::build(dataset, tokenizer, make_options(24, 7)); });
   const Error asked = expect_error(ErrorCode::kBadData, [&] { require_sound_answers(dataset); });
   EXPECT_STREQ(asked.what(), building.what());
-  EXPECT_NE(asked.place().find("120"), std::string::npos) << asked.place();
+  EXPECT_NE(asked.place().text().find("120"), std::string::npos) << asked.place().text();
 }
 
 TEST(DefaultWindows, FollowsTokenizerModelAndUsualLength) {

@@ -1,7 +1,9 @@
 // Questions whose answer is not where the file says, kept for evaluation.
 #include <gtest/gtest.h>
 
+#include "spanforge/data/dataset.h"
 #include "spanforge/features/feature_set.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
 namespace {

@@ -129,7 +129,7 @@ TEST_F(ManifestTest, AFileThatCannotBeReadIsNoDifference) {
   fs::remove(directory_ / "empty");
   fs::create_symlink("empty", directory_ / "empty");  // to itself: an I/O error for everyone
   const Error error = testing::expect_error(ErrorCode::kIo, [&] { difference(); });
-  EXPECT_EQ(error.place(), (directory_ / "empty").string());
+  EXPECT_EQ(error.file(), (directory_ / "empty").string());
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ TEST(OtherWeights, AreNamedWithTheWayToConvertThem) {
     std::ofstream(directory / row.file) << "x";
     const Error error =
         expect_error(ErrorCode::kBadModel, [&] { WeightFiles weights(directory.path()); });
-    EXPECT_EQ(error.place(), directory.path().string());
+    EXPECT_EQ(error.file(), directory.path().string());
     EXPECT_NE(error.reason().find(row.file), std::string::npos) << error.what();
     for (const char* text : row.says) {
       EXPECT_NE(error.reason().find(text), std::string::npos) << error.what();

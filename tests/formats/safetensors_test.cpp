@@ -134,7 +134,7 @@ TEST(Safetensors, RefusesEveryUnsoundFileAndNamesIt) {
     SCOPED_TRACE(row.name);
     const Error error = expect_error(ErrorCode::kBadModel,
                                      [&] { parse_safetensors(row.bytes, "dir/f.safetensors"); });
-    EXPECT_NE(error.place().find("f.safetensors"), std::string::npos) << error.place();
+    EXPECT_NE(error.file().find("f.safetensors"), std::string::npos) << error.file();
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.reason();
   }
 }

@@ -72,7 +72,7 @@ TEST(EventWriter, AFileThatIsTooShortIsNotContinued) {
   TemporaryDirectory directory;
   std::ofstream(directory / "f") << "1234";
   EXPECT_EQ(
-      expect_error(ErrorCode::kBadData, [&] { EventWriter::reopen(directory / "f", 5); }).place(),
+      expect_error(ErrorCode::kBadData, [&] { EventWriter::reopen(directory / "f", 5); }).file(),
       (directory / "f").string());
   EXPECT_EQ(read_file(directory / "f"), "1234");
   expect_error(ErrorCode::kIo, [&] { EventWriter::reopen(directory / "none", 0); });

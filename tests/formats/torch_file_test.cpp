@@ -53,7 +53,7 @@ TorchValue read(const Bytes& body, const std::vector<std::pair<Bytes, Bytes>>& m
 
 void expect_bad(const Bytes& bytes, const char* reason) {
   const Error error = expect_error(ErrorCode::kBadModel, [&] { parse_torch_file(bytes, "f.pt"); });
-  EXPECT_EQ(error.place(), "f.pt");
+  EXPECT_EQ(error.file(), "f.pt");
   EXPECT_NE(error.reason().find(reason), std::string::npos) << error.reason();
 }
 

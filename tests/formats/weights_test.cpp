@@ -148,7 +148,7 @@ TEST(WeightFiles, ATensorInTwoShardsIsRefused) {
 
 TEST(WeightFiles, NoWeightsAreAnError) {
   TemporaryDirectory directory;
-  EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { WeightFiles weights(directory.path()); }).place(),
+  EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { WeightFiles weights(directory.path()); }).file(),
             directory.path().string());
   EXPECT_EQ(find_weight_file(directory.path()), "");
 }

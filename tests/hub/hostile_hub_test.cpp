@@ -47,7 +47,7 @@ TEST_F(HostileHubTest, SmallFilesAreCheckedByGitsHash) {
   };
   const Error error =
       expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
-  EXPECT_NE(error.place().find("vocab.txt"), std::string::npos) << error.what();
+  EXPECT_NE(error.file().find("vocab.txt"), std::string::npos) << error.what();
 }
 
 TEST_F(HostileHubTest, ABodyLongerThanAnnouncedIsRefused) {
@@ -174,7 +174,7 @@ TEST_F(HostileHubTest, ShardsThatLeaveTheRepositoryAreRefused) {
   files_["model.safetensors.index.json"] = R"({"weight_map": {"a": "../../../evil"}})";
   const Error error =
       expect_error(ErrorCode::kBadModel, [&] { resolve_model("org/name", options_); });
-  EXPECT_NE(error.place().find("index.json"), std::string::npos) << error.what();
+  EXPECT_NE(error.file().find("index.json"), std::string::npos) << error.what();
 }
 
 // Names that mean another place to a shell, to a URL, to C or to HTTP.
@@ -209,7 +209,7 @@ TEST_F(HostileHubTest, HostileNamesOfShardsAreRefused) {
     files_["model.safetensors.index.json"] = R"({"weight_map": {"a": ")" + name + R"("}})";
     const Error error =
         expect_error(ErrorCode::kBadModel, [&] { resolve_model("org/name", options_); });
-    EXPECT_NE(error.place().find("index.json"), std::string::npos) << error.what();
+    EXPECT_NE(error.file().find("index.json"), std::string::npos) << error.what();
     EXPECT_NE(error.reason().find("plain name"), std::string::npos) << error.what();
     expect_nothing_else();
   }
@@ -221,7 +221,7 @@ TEST_F(HostileHubTest, PercentSignsInANameMeanThemselves) {
   files_["model.safetensors.index.json"] = R"({"weight_map": {"a": "%2e%2e%2fevil"}})";
   const Error error =
       expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
-  EXPECT_NE(error.place().find("%252e%252e%252fevil"), std::string::npos) << error.what();
+  EXPECT_NE(error.file().find("%252e%252e%252fevil"), std::string::npos) << error.what();
   expect_nothing_else();
 }
 

@@ -28,7 +28,7 @@ TEST_F(HubTest, AnotherFrameworksWeightsAreNamed) {
   files_.erase("model.safetensors");
   const Error error =
       expect_error(ErrorCode::kBadModel, [&] { resolve_model("org/name", options_); });
-  EXPECT_EQ(error.place(), "org/name");
+  EXPECT_EQ(error.place().text(), "org/name");
   EXPECT_NE(error.reason().find("tf_model.h5, TensorFlow weights"), std::string::npos)
       << error.what();
 }
@@ -223,7 +223,7 @@ TEST_F(HubTest, OfflineTakesTheCacheAndAsksNobody) {
 TEST_F(HubTest, OfflineWithoutACacheSaysWhatIsMissing) {
   options_.offline = true;
   Error error = expect_error(ErrorCode::kCacheMiss, [&] { resolve_model("org/name", options_); });
-  EXPECT_EQ(error.place(), "org/name");
+  EXPECT_EQ(error.place().text(), "org/name");
   options_.offline = false;
   resolve_model("org/name", options_);
   fs::remove(blob("model.safetensors"));

@@ -56,7 +56,7 @@ TEST(HubSettings, WhatMeansNothingIsRefusedByItsName) {
     Environment environment;
     environment.set(row.name, row.value);
     const Error error = expect_error(ErrorCode::kUsage, [] { hub_options_from_environment(); });
-    EXPECT_EQ(error.place(), row.name);
+    EXPECT_EQ(error.place().text(), row.name);
     EXPECT_NE(error.reason().find(row.says), std::string::npos) << error.what();
   }
   Environment environment;
@@ -82,7 +82,7 @@ TEST(HubSettings, TokensAreTakenAsPeopleWriteThemAndNeverShown) {
   environment.set("HF_TOKEN", "");
   std::ofstream(directory / "token") << "hf_one\n\nhf two\n";
   error = expect_error(ErrorCode::kUsage, [] { hub_options_from_environment(); });
-  EXPECT_EQ(error.place(), (directory / "token").string());
+  EXPECT_EQ(error.file(), (directory / "token").string());
   environment.set("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1");
   EXPECT_EQ(hub_options_from_environment().token, "");
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "spanforge/model/model.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -52,7 +53,7 @@ TEST(Pipeline, AnswersInTheOrderAskedWhateverStandsBesideAQuestion) {
   const Pipeline pipeline(make_model(), make_tokenizer());
   const auto questions = some_questions();
   for (DecoderKind decoder : kDecoders) {
-    SCOPED_TRACE(decoder_name(decoder));
+    SCOPED_TRACE(spelling_of(decoder));
     AskOptions options;
     options.decoder = decoder;
     options.top_k = 3;
@@ -75,11 +76,11 @@ TEST(Pipeline, InPartsAndBatchedWithOthersAnswersAreTheSame) {
   const Pipeline pipeline(make_model(), make_tokenizer());
   const auto questions = some_questions();
   for (DecoderKind decoder : kDecoders) {
-    SCOPED_TRACE(decoder_name(decoder));
+    SCOPED_TRACE(spelling_of(decoder));
     AskOptions options;
     options.decoder = decoder;
     options.top_k = 3;
-    EXPECT_STREQ(pipeline.decoder(options), decoder_name(decoder));
+    EXPECT_EQ(pipeline.decoder(options), spelling_of(decoder));
     const auto whole = pipeline.answer_each(questions, options);
     const auto first = pipeline.prepare({questions[0], questions[1]}, options);
     const auto second = pipeline.prepare({questions[2], questions[3]}, options);
@@ -111,12 +112,12 @@ TEST(Pipeline, InPartsAndBatchedWithOthersAnswersAreTheSame) {
 TEST(Pipeline, TheProbabilityOfNoAnswerIsWhatNullAnswersState) {
   const Pipeline pipeline(make_model(), make_tokenizer());
   for (DecoderKind decoder : {DecoderKind::kSpanforge, DecoderKind::kPipeline}) {
-    SCOPED_TRACE(decoder_name(decoder));
+    SCOPED_TRACE(spelling_of(decoder));
     AskOptions options;
     options.decoder = decoder;
     options.top_k = 50;
     const auto without = pipeline.answer_each(some_questions(), options);
-    options.handle_impossible_answer = true;
+    options.null_answers = true;
     const auto with = pipeline.answer_each(some_questions(), options);
     ASSERT_EQ(with.size(), without.size());
     for (size_t i = 0; i < with.size(); ++i) {
@@ -147,16 +148,16 @@ TEST(Pipeline, SpansAreSlicesOfTheContext) {
 TEST(Pipeline, StoredSettingsHoldForTheSpanforgeDecoderOnly) {
   AnswerSettings settings;
   settings.windows = {32, 8};
-  settings.max_answer_length = 1;
-  settings.null_answers = true;
-  settings.null_threshold = -1e6;  // always "no answer"
+  settings.decoder.max_answer_length = 1;
+  settings.decoder.null_answers = true;
+  settings.decoder.null_threshold = -1e6;  // always "no answer"
   const Pipeline stored(make_model(), make_tokenizer(), settings);
   const Pipeline bare(make_model(), make_tokenizer());
   const auto questions = some_questions();
   EXPECT_EQ(stored.answer(questions)[0][0].answer, "");
   EXPECT_NE(bare.answer(questions)[0][0].answer, "");
   AskOptions options;
-  options.handle_impossible_answer = false;
+  options.null_answers = false;
   EXPECT_EQ(stored.answer(questions, options)[1][0].answer.find(' '), std::string::npos);
   options.max_answer_length = 40;
   options.decoder = DecoderKind::kPipeline;
@@ -168,7 +169,7 @@ TEST(Pipeline, RunQaPutsItsDecisionFirstAndKeepsItsNullAnswer) {
   const Pipeline pipeline(make_model(), make_tokenizer());
   AskOptions one;
   one.decoder = DecoderKind::kRunQa;
-  one.handle_impossible_answer = true;
+  one.null_answers = true;
   AskOptions many = one;
   many.top_k = 21;  // n_best_size and the null answer that was put back
   const auto decisions = pipeline.answer(some_questions(), one);
@@ -190,7 +191,7 @@ TEST(Pipeline, RefusesWhatCannotBeAskedNamingTheQuestion) {
     const Error error = testing::expect_error(ErrorCode::kUsage, [&] {
       pipeline.answer({{"who", "ben", "fine"}, asked}, options);
     });
-    EXPECT_NE(error.place().find("question 2 (id x)"), std::string::npos) << error.what();
+    EXPECT_NE(error.place().text().find("question 2 (id x)"), std::string::npos) << error.what();
     EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
   };
   refuse({"", "ben", "x"}, "question is empty");
@@ -239,21 +240,21 @@ TEST(Pipeline, AnswersTheOthersBesideQuestionsThatCannotBeAsked) {
 
 TEST(Pipeline, RefusesOptionsOutOfRange) {
   const Pipeline pipeline(make_model(), make_tokenizer());
-  const auto refuse = [&](AskOptions options, const std::string& place) {
+  const auto refuse = [&](AskOptions options, const std::string& parameter) {
     const Error error = testing::expect_error(ErrorCode::kUsage, [&] {
       pipeline.answer({{"who", "ben", ""}}, options);
     });
-    EXPECT_EQ(error.place(), place);
+    EXPECT_EQ(error.parameter(), parameter);
   };
   AskOptions options;
   options.top_k = 0;
-  refuse(options, "--top-k");
+  refuse(options, "top_k");
   options = {};
   options.max_seq_length = 65;
-  refuse(options, "--max-seq-length");
+  refuse(options, "max_seq_length");
   options = {};
   options.max_answer_length = 0;
-  refuse(options, "--max-answer-length");
+  refuse(options, "max_answer_length");
 }
 
 TEST(Pipeline, ContextWithoutAnyTokenHasNoAnswer) {
@@ -270,7 +271,7 @@ TEST(Pipeline, ReadsASavedDirectoryWithItsSettings) {
   make_tokenizer().save(directory.path());
   AnswerSettings settings;
   settings.windows = {48, 8};
-  settings.max_answer_length = 2;
+  settings.decoder.max_answer_length = 2;
   save_answer_settings(settings, Json(), directory.path());
   const Pipeline saved = Pipeline::from_directory(directory.path());
   const Pipeline built(std::move(model), make_tokenizer(), settings);

@@ -66,7 +66,7 @@ TEST(BackgroundWriter, TellsOfAFullDisk) {
     writer.write(bytes);
     writer.finish();
   });
-  EXPECT_EQ(error.place(), "some/file");
+  EXPECT_EQ(error.place().text(), "some/file");
   EXPECT_NE(error.reason().find("No space left"), std::string::npos) << error.reason();
 }
 

@@ -42,8 +42,8 @@ TEST(ReadFile, WhatIsNoFileIsRefusedAtOnce) {
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   for (const fs::path& path : {fifo, directory.path(), directory / "none", fs::path("/dev/null")}) {
     SCOPED_TRACE(path);
-    EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { read_file(path); }).place(), path.string());
-    EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { MappedFile file(path); }).place(), path.string());
+    EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { read_file(path); }).file(), path.string());
+    EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { MappedFile file(path); }).file(), path.string());
   }
 }
 
@@ -78,7 +78,7 @@ TEST(MappedFile, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
   fs::resize_file(directory / "f", 5000);
   std::string copy(file.bytes().size(), '\0');
   const Error error = expect_error(ErrorCode::kIo, [&] { file.copy(file.bytes(), copy.data()); });
-  EXPECT_EQ(error.place(), (directory / "f").string());
+  EXPECT_EQ(error.file(), (directory / "f").string());
 }
 
 TEST(AtomicFile, TheTargetChangesOnlyAtCommit) {
@@ -103,7 +103,7 @@ TEST(AtomicFile, WithoutCommitNothingIsLeft) {
 TEST(AtomicFile, AMissingDirectoryIsNamed) {
   TemporaryDirectory directory;
   const fs::path path = directory / "none" / "f";
-  EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { AtomicFile file(path); }).place(), path.string());
+  EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { AtomicFile file(path); }).file(), path.string());
 }
 
 TEST(AtomicFile, ATargetThatCannotBeReplacedIsKept) {
@@ -130,7 +130,7 @@ TEST(AtomicFile, WhatIsNoFileIsNotReplaced) {
     SCOPED_TRACE(name);
     const fs::path path = directory / name;
     const Error error = expect_error(ErrorCode::kIo, [&] { write_file_atomic(path, "x"); });
-    EXPECT_EQ(error.place(), path.string());
+    EXPECT_EQ(error.file(), path.string());
   }
   EXPECT_TRUE(fs::is_fifo(directory / "fifo"));
   EXPECT_EQ(entries_of(directory.path()), 8u);
@@ -160,7 +160,7 @@ TEST(PathExists, WhatCannotBeLookedUpIsNotTakenForMissing) {
   EXPECT_EQ(regular_file_size(directory / "f"), 4u);
   EXPECT_EQ(regular_file_size(directory.path()), std::nullopt);
   fs::create_symlink("loop", directory / "loop");
-  EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { path_exists(directory / "loop"); }).place(),
+  EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { path_exists(directory / "loop"); }).file(),
             (directory / "loop").string());
 }
 

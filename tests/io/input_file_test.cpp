@@ -169,7 +169,7 @@ TEST(InputFile, AStopRequestEndsTheWait) {
   });
   const Error error =
       expect_error(ErrorCode::kInterrupted, [&] { map_input(directory / "fifo", &stop); });
-  EXPECT_EQ(error.place(), (directory / "fifo").string());
+  EXPECT_EQ(error.file(), (directory / "fifo").string());
   stopper.join();
 }
 
@@ -191,7 +191,7 @@ TEST(InputFile, ATemporaryDirectoryThatCannotBeUsedIsNamed) {
   ::setenv("TMPDIR", "/nowhere/at/all", 1);
   const Error error = expect_error(ErrorCode::kIo, [&] { map_input(pipe.name()); });
   ::unsetenv("TMPDIR");
-  EXPECT_EQ(error.place(), pipe.name());
+  EXPECT_EQ(error.place().text(), pipe.name());
   EXPECT_NE(error.reason().find("/nowhere/at/all"), std::string::npos) << error.what();
   EXPECT_NE(error.reason().find("TMPDIR"), std::string::npos) << error.what();
 }
@@ -213,7 +213,7 @@ TEST(InputFile, WhatIsNoInputIsRefused) {
     for (const Error& error : {expect_error(ErrorCode::kIo, [&] { read_input(path); }),
                                expect_error(ErrorCode::kIo, [&] { map_input(path); }),
                                expect_error(ErrorCode::kIo, [&] { InputLines lines(path); })}) {
-      EXPECT_EQ(error.place(), path.string());
+      EXPECT_EQ(error.file(), path.string());
       EXPECT_TRUE(error.reason().starts_with(reason)) << error.what();
     }
   }
@@ -234,7 +234,7 @@ TEST(InputFile, WhatCanBeReadOnceIsGivenOnce) {
       {"-", "-"}, {"-", "/dev/stdin"}, {file, "/dev/stdin", "/dev/fd/0"}, {fifo, fifo}};
   for (const auto& paths : refused) {
     const Error error = expect_error(ErrorCode::kUsage, [&] { require_distinct_inputs(paths); });
-    EXPECT_EQ(error.place(), input_name(paths.back()));
+    EXPECT_EQ(error.place().text(), input_name(paths.back()));
   }
 }
 

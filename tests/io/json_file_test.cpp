@@ -20,7 +20,7 @@ TEST(JsonFile, AFileIsNamedInItsErrors) {
   std::ofstream(directory / "bad.json") << "[";
   const Error error = expect_error(
       ErrorCode::kBadModel, [&] { parse_json_file(directory / "bad.json", ErrorCode::kBadModel); });
-  EXPECT_NE(error.place().find("bad.json: line 1"), std::string::npos);
+  EXPECT_NE(error.place().text().find("bad.json: line 1"), std::string::npos);
   expect_error(ErrorCode::kIo,
                [&] { parse_json_file(directory / "none.json", ErrorCode::kBadModel); });
   expect_error(ErrorCode::kIo, [&] { parse_json_file(directory.path(), ErrorCode::kBadModel); });

@@ -93,11 +93,11 @@ TEST_F(MappedFaultsDeathTest, EveryOtherFaultIsAsItWas) {
 TEST_F(MappedFaults, WhatWasMadeOfLostBytesDoesNotCount) {
   const MappedFile file(path_);
   EXPECT_EQ(while_whole(file, [] { return 1; }), 1);
-  const auto fail = []() -> int { throw Error(ErrorCode::kBadData, "place", "bad"); };
+  const auto fail = []() -> int { throw Error(ErrorCode::kBadData, {.where = "place"}, "bad"); };
   expect_error(ErrorCode::kBadData, [&] { while_whole(file, fail); });
   const auto expect_cut_off = [&](const auto& use) {
     const Error error = expect_error(ErrorCode::kIo, [&] { while_whole(file, use); });
-    EXPECT_EQ(error.place(), path_.string());
+    EXPECT_EQ(error.file(), path_.string());
     EXPECT_EQ(error.reason(), kCutOff);
   };
   cut_off(kSize - 1);

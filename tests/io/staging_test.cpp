@@ -85,7 +85,7 @@ TEST(FileGroup, ErrorsNameTheFilesPlace) {
   TemporaryDirectory directory;
   const FileGroup group(directory / "out");
   const Error error = expect_error(ErrorCode::kIo, [&] { put(group, "no/a", ""); });
-  EXPECT_EQ(error.place(), (directory / "out/no/a").string());
+  EXPECT_EQ(error.file(), (directory / "out/no/a").string());
 }
 
 TEST(FileGroup, ADirectoryInAFilesPlaceKeepsAllOld) {
@@ -96,7 +96,7 @@ TEST(FileGroup, ADirectoryInAFilesPlaceKeepsAllOld) {
     FileGroup group(directory / "out");
     for (const char* name : {"a", "b", "c"}) put(group, name, "new");
     const Error error = expect_error(ErrorCode::kIo, [&] { group.commit(); });
-    EXPECT_EQ(error.place(), (directory / "out/b").string());
+    EXPECT_EQ(error.file(), (directory / "out/b").string());
   }
   EXPECT_EQ(list_directory(directory / "out"), (Names{"a", "b"}));
   EXPECT_EQ(read_file(directory / "out/a"), "old");
@@ -131,7 +131,7 @@ TEST(FileGroup, WhatIsNoFileIsNotReplaced) {
     FileGroup group(directory / "out");
     for (const std::string& file : {std::string("a"), std::string(name)}) put(group, file, "new");
     const Error error = expect_error(ErrorCode::kIo, [&] { group.commit(); });
-    EXPECT_EQ(error.place(), (directory / "out" / name).string());
+    EXPECT_EQ(error.file(), (directory / "out" / name).string());
     EXPECT_EQ(error.reason(), "is no regular file: give another name");
   }
   EXPECT_EQ(list_directory(directory / "out"), (Names{"a", "fifo", "link", "null"}));
@@ -284,7 +284,7 @@ TEST(NewDirectory, ALinkToNothingIsRefusedAtOnce) {
   for (const char* name : {"link", "link/"}) {
     const Error error =
         expect_error(ErrorCode::kIo, [&] { const NewDirectory output(directory / name, ""); });
-    EXPECT_EQ(error.place(), (directory / "link").string());
+    EXPECT_EQ(error.file(), (directory / "link").string());
   }
   EXPECT_EQ(list_directory(directory.path()), Names{"link"});
 }

@@ -142,7 +142,7 @@ void add_tokens(const std::string& text) {
   Vocabulary vocabulary;
   auto tokens = vocabulary.ahead(lines.size(), [&](size_t i) { return lines[i]; });
   for (size_t i = 0; i < lines.size(); ++i) {
-    vocabulary.add(tokens.next(), static_cast<int64_t>(i), "f");
+    vocabulary.add(tokens.next(), static_cast<int64_t>(i), ErrorPlace{.file = "f"});
   }
 }
 

@@ -74,7 +74,7 @@ TEST_F(PredictionsFileTest, WrongTypesNameFileAndId) {
   for (const char* text : {R"({"q7": 3})", R"({"q7": null})", R"({"q7": ["x"]})"}) {
     const Error error = testing::expect_error(ErrorCode::kBadData,
                                               [&] { load_predictions(write("p.json", text)); });
-    EXPECT_NE(error.place().find("p.json"), std::string::npos);
+    EXPECT_NE(error.file().find("p.json"), std::string::npos);
     EXPECT_NE(error.reason().find("q7"), std::string::npos);
   }
   const Error error = testing::expect_error(
@@ -88,7 +88,7 @@ TEST_F(PredictionsFileTest, PredictionWithoutOddsIsAnError) {
   const auto odds = write("o.json", R"({"2": 0})");
   const Error error = testing::expect_error(
       ErrorCode::kBadData, [&] { score_predictions(dataset_, predictions, odds); });
-  EXPECT_NE(error.place().find("o.json"), std::string::npos);
+  EXPECT_NE(error.file().find("o.json"), std::string::npos);
   EXPECT_NE(error.reason().find("1"), std::string::npos);
 }
 

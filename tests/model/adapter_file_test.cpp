@@ -121,7 +121,7 @@ TEST(AdapterConfig, WhatIsNotComputedIsRefusedByItsKey) {
     SCOPED_TRACE(std::string(key) + " " + value.dump());
     const Error error = expect_error(ErrorCode::kBadModel,
                                      [&, key = key, value = value] { parse_with(key, value); });
-    EXPECT_EQ(error.place(), "adapter_config.json");
+    EXPECT_EQ(error.file(), "adapter_config.json");
     EXPECT_NE(error.reason().find('"' + std::string(key) + '"'), std::string::npos) << error.what();
   }
 }
@@ -216,7 +216,7 @@ class AdapterFile : public ::testing::Test {
   }
   void expect_refused(const std::string& part) const {
     const Error error = expect_error(ErrorCode::kBadModel, [&] { read(); });
-    EXPECT_EQ(error.place(), (adapter() / kAdapterWeightFile).string());
+    EXPECT_EQ(error.file(), (adapter() / kAdapterWeightFile).string());
     EXPECT_NE(error.reason().find(part), std::string::npos) << error.what();
   }
 
@@ -274,7 +274,7 @@ TEST_F(AdapterFile, WeightsThatDoNotFitAreNamed) {
   write_renamed(peft_name);
   expect_refused("with NaN or Inf: base_model.model.bert.x.query.lora_B.weight (element 1)");
   fs::remove(adapter() / kAdapterWeightFile);
-  EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { read(); }).place(), adapter().string());
+  EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { read(); }).file(), adapter().string());
 }
 
 TEST_F(AdapterFile, PatternsAreReadOffTheWeights) {
@@ -316,7 +316,7 @@ class AdaptersBase : public AdapterFile {
   }
   Error fail(const ResolveBase& resolve = nullptr) {
     const Error error = expect_error(ErrorCode::kBadModel, [&] { find_base(adapter(), resolve); });
-    EXPECT_EQ(error.place(), (adapter() / kAdapterConfigFile).string());
+    EXPECT_EQ(error.file(), (adapter() / kAdapterConfigFile).string());
     return error;
   }
 };
@@ -368,7 +368,7 @@ TEST_F(AdaptersBase, MayBeAHubsId) {
   EXPECT_EQ(asked, "org/name@v1");
   const Error error = expect_error(ErrorCode::kNetwork, [&] {
     find_base(adapter(), [](const std::string&) -> ModelDirectory {
-      throw Error(ErrorCode::kNetwork, "https://hub", "cannot be reached");
+      throw Error(ErrorCode::kNetwork, {.file = "https://hub"}, "cannot be reached");
     });
   });
   EXPECT_NE(error.reason().find("\"org/name\""), std::string::npos) << error.what();

@@ -97,7 +97,7 @@ class AnsweringModelTest : public ::testing::Test {
       AnsweringModel::load(int8_.path(), "m", Precision::kF32);
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kBadModel);
-      EXPECT_NE(error.place().find(kInt8WeightFile), std::string::npos);
+      EXPECT_NE(error.file().find(kInt8WeightFile), std::string::npos);
       return error.reason();
     }
     return "";
@@ -147,9 +147,8 @@ TEST_F(AnsweringModelTest, WeightsCutOffInUseAreAnError) {
     const auto model = AnsweringModel::load(file.parent_path(), "m", Precision::kF32);
     logits_of(model, some_batch());
     fs::resize_file(file, fs::file_size(file) - 1);
-    EXPECT_EQ(
-        testing::expect_error(ErrorCode::kIo, [&] { logits_of(model, some_batch()); }).place(),
-        file.string());
+    EXPECT_EQ(testing::expect_error(ErrorCode::kIo, [&] { logits_of(model, some_batch()); }).file(),
+              file.string());
   }
 }
 

@@ -201,7 +201,7 @@ TEST(Load, RefusesWeightsOfAnotherFamilyAndOfSeveralModels) {
     write(directory.path(), model.config(), state);
     const Error error = expect_error(ErrorCode::kBadModel,
                                      [&] { QuestionAnsweringModel::load(directory.path(), 1); });
-    EXPECT_TRUE(error.place().ends_with("model.safetensors")) << error.what();
+    EXPECT_TRUE(error.file().ends_with("model.safetensors")) << error.what();
     EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
   }
   // Beside a model named as it should be, others are spare.
@@ -339,7 +339,7 @@ TEST(Load, NamesEveryUnsoundWeight) {
     write(directory.path(), model.config(), state);
     const Error error = expect_error(ErrorCode::kBadModel,
                                      [&] { QuestionAnsweringModel::load(directory.path(), 1); });
-    EXPECT_TRUE(error.place().ends_with("model.safetensors")) << error.what();
+    EXPECT_TRUE(error.file().ends_with("model.safetensors")) << error.what();
     for (const std::string& reason : row.reasons) {
       EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
     }
@@ -370,7 +370,7 @@ TEST(Load, FilesThatAreNotThereOrSomethingElse) {
     write_file_atomic(directory / "model.safetensors", text);
     const Error error = expect_error(ErrorCode::kBadModel,
                                      [&] { QuestionAnsweringModel::load(directory.path(), 1); });
-    EXPECT_TRUE(error.place().ends_with("model.safetensors")) << error.what();
+    EXPECT_TRUE(error.file().ends_with("model.safetensors")) << error.what();
   }
 }
 
@@ -424,7 +424,7 @@ TEST(Create, SameSeedGivesTheSameBytesOnAnyNumberOfThreads) {
 // Every tensor's mean and deviation; `matrix_deviation` tells that of a matrix with so many inputs.
 void expect_distribution(MatrixSpread spread,
                          const std::function<double(int64_t inputs)>& matrix_deviation) {
-  ModelConfig config = ModelConfig::like("tiny");
+  ModelConfig config = ModelConfig::like(PresetSize::kTiny);
   config.vocab_size = 500;
   const QuestionAnsweringModel model = QuestionAnsweringModel::create(config, 9, spread);
   int scales = 0, biases = 0, matrices = 0;

@@ -75,7 +75,7 @@ TEST(InputIds, WindowsBeyondTheLongestInputAreRefused) {
     const Error error = testing::expect_error(ErrorCode::kBadModel, [&] {
       ids_of(config, batch_of({Ids(41, 5)}), EmbeddingIds::kPositions);
     });
-    EXPECT_EQ(error.place(), "position");
+    EXPECT_EQ(error.place().text(), "position");
   }
 }
 

@@ -18,7 +18,7 @@ const EncoderSpec& bert() { return encoder_spec("bert", ErrorCode::kInternal, "t
 
 LoraConfig settle(std::vector<std::string> targets, ErrorCode code = ErrorCode::kUsage) {
   return settle_targets({.rank = 2, .targets = std::move(targets)}, bert(), small_config(), code,
-                        "--lora-target");
+                        {.parameter = "lora_target"});
 }
 
 TEST(Lora, ScaleIsAlphaOverRankOrItsRoot) {
@@ -44,7 +44,8 @@ TEST(Lora, NoTargetsAreTheFamilysQueryAndValue) {
   EXPECT_EQ(settle({}).targets, (std::vector<std::string>{"query", "value"}));
   const EncoderSpec& distilbert = encoder_spec("distilbert", ErrorCode::kInternal, "test");
   EXPECT_EQ(
-      settle_targets({.rank = 2}, distilbert, distilbert.defaults, ErrorCode::kUsage, "x").targets,
+      settle_targets({.rank = 2}, distilbert, distilbert.defaults, ErrorCode::kUsage, {.file = "x"})
+          .targets,
       (std::vector<std::string>{"q_lin", "v_lin"}));
 }
 
@@ -62,7 +63,7 @@ TEST(Lora, ATargetThatIsNoLinearLayerIsNamed) {
   for (const char* target : {"q_proj", "word_embeddings", "LayerNorm", "", "uery", "qa_outputs"}) {
     SCOPED_TRACE(target);
     const Error error = expect_error(ErrorCode::kUsage, [&] { settle({"query", target}); });
-    EXPECT_EQ(error.place(), "--lora-target");
+    EXPECT_EQ(error.parameter(), "lora_target");
     EXPECT_NE(error.reason().find('"' + std::string(target) + '"'), std::string::npos)
         << error.what();
   }
@@ -73,13 +74,17 @@ TEST(Lora, ATargetThatIsNoLinearLayerIsNamed) {
 
 TEST(Lora, NumbersOutOfRangeAreRefused) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  for (const LoraConfig& lora :
-       {LoraConfig{.rank = 0}, LoraConfig{.rank = kMaxLoraRank + 1},
-        LoraConfig{.rank = 1, .alpha = nan}, LoraConfig{.rank = 1, .alpha = 1e39},
-        LoraConfig{.rank = 1, .dropout = 1}, LoraConfig{.rank = 1, .dropout = -0.1},
-        LoraConfig{.rank = 1, .dropout = nan}}) {
+  struct Numbers {
+    int32_t rank;
+    double alpha, dropout;
+  };
+  const Numbers rows[] = {
+      {0, 8, 0},  {kMaxLoraRank + 1, 8, 0}, {1, nan, 0}, {1, 1e39, 0}, {1, 8, 1}, {1, 8, -0.1},
+      {1, 8, nan}};
+  for (const Numbers& row : rows) {
+    const LoraConfig lora{.rank = row.rank, .alpha = row.alpha, .dropout = row.dropout};
     expect_error(ErrorCode::kUsage, [&] {
-      settle_targets(lora, bert(), small_config(), ErrorCode::kUsage, "--lora-rank");
+      settle_targets(lora, bert(), small_config(), ErrorCode::kUsage, {.parameter = "lora_rank"});
     });
   }
 }

@@ -48,7 +48,7 @@ std::string test_name(const std::string& kind) {
 }
 
 ModelConfig tiny_config(const std::string& kind) {
-  ModelConfig config = ModelConfig::like("tiny", kind.substr(0, kind.find(' ')));
+  ModelConfig config = ModelConfig::like(PresetSize::kTiny, kind.substr(0, kind.find(' ')));
   config.position_buckets = 16;  // of which the windows of the tests have enough
   for (const Variant& variant : kVariants) {
     if (kind == variant.kind) variant.change(config);

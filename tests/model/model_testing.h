@@ -13,7 +13,7 @@ namespace spanforge::testing {
 // Of every family, and of variants of it that have other parts: "deberta-v2 own projections".
 std::vector<std::string> model_kinds();
 std::string test_name(const std::string& kind);  // as GoogleTest takes it
-// ModelConfig::like("tiny") of a kind.
+// ModelConfig::like(PresetSize::kTiny) of a kind.
 ModelConfig tiny_config(const std::string& kind);
 
 // Of a kind: 2 layers, 24 wide, 3 heads, 40 inner, 50 words, 40 positions; no dropout, large

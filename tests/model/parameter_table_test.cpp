@@ -22,7 +22,7 @@ const Parameter& row(const ParameterTable& table, std::string_view name) {
 
 TEST(ParameterTable, CountsBertBaseAsPublished) {
   // 108,891,648 without pooler (Devlin et al.'s 110 M has it), and 2 x 768 + 2 of the head.
-  EXPECT_EQ(table_of(ModelConfig::like("base")).parameter_count, 108891648 + 1538);
+  EXPECT_EQ(table_of(ModelConfig::like(PresetSize::kBase)).parameter_count, 108891648 + 1538);
 }
 
 TEST(ParameterTable, RunsFromTheHeadBackToTheEmbeddings) {
@@ -90,7 +90,8 @@ TEST(ParameterTable, OnlyMatricesAndEmbeddingsDecay) {
 TEST(ParameterTable, HoldsWhatModernBertHas) {
   const EncoderSpec& spec = encoder_spec("modernbert", ErrorCode::kInternal, "test");
   // ModernBertForQuestionAnswering(ModernBertConfig()) of transformers 4.57.
-  EXPECT_EQ(build_parameter_table(spec, ModelConfig::like("base", "modernbert")).parameter_count,
+  EXPECT_EQ(build_parameter_table(spec, ModelConfig::like(PresetSize::kBase, "modernbert"))
+                .parameter_count,
             149606402);
   ModelConfig config = testing::small_config("modernbert");
   const ParameterTable table = build_parameter_table(spec, config);

@@ -185,9 +185,8 @@ TEST_P(LearningFamily, GradientsSayWhenTheyAreFinal) {
   config.num_hidden_layers = 4;
   config.num_hidden_groups = 2;  // weights that are used twice are final after their first layer
   const PackedBatch batch = pack(random_windows(config, {11, 3, 20}, 9));
-  for (const Learning& learning :
-       {Learning{}, Learning{.embeddings = false, .frozen_layers = {{0, 1}}},
-        lora({"all-linear"})}) {
+  const Learning freezes{.embeddings = false, .frozen_layers = {{0, 1}}};
+  for (const Learning& learning : {Learning{}, freezes, lora({"all-linear"})}) {
     QuestionAnsweringModel model = random_model(config, 5, learning);
     model.prepare_training();
     Workspace workspace;
@@ -380,13 +379,15 @@ TEST(Predict, RefusesIdsOutsideTheModel) {
     return testing::expect_error(ErrorCode::kBadModel,
                                  [&] { testing::predict(model, pack(windows)); });
   };
-  EXPECT_EQ(with([](auto& w) { w.input_ids[2] = 50; }).place(), "token id");
-  EXPECT_EQ(with([](auto& w) { w.input_ids[2] = -1; }).place(), "token id");
-  EXPECT_EQ(with([](auto& w) { w.token_type_ids[2] = 2; }).place(), "token type id");
+  EXPECT_EQ(with([](auto& w) { w.input_ids[2] = 50; }).place().text(), "token id");
+  EXPECT_EQ(with([](auto& w) { w.input_ids[2] = -1; }).place().text(), "token id");
+  EXPECT_EQ(with([](auto& w) { w.token_type_ids[2] = 2; }).place().text(), "token type id");
   EXPECT_EQ(with([](auto& w) {
               w.input_ids.assign(41, 1);
               w.token_type_ids.assign(41, 0);
-            }).place(),
+            })
+                .place()
+                .text(),
             "position");
 }
 

@@ -45,7 +45,7 @@ double ulps(float got, double wanted) {
 
 TEST(Activation, ParsesNamesOfHf) {
   const auto parse = [](const char* name, ErrorCode code = ErrorCode::kBadModel) {
-    return parse_activation(name, code, "config.json");
+    return parse_activation(name, code, {.file = "config.json"});
   };
   EXPECT_EQ(parse("gelu"), Activation::kGelu);
   EXPECT_EQ(parse("gelu_new"), Activation::kGeluTanh);
@@ -53,7 +53,7 @@ TEST(Activation, ParsesNamesOfHf) {
   EXPECT_EQ(parse("relu"), Activation::kRelu);
   for (const ErrorCode code : {ErrorCode::kBadModel, ErrorCode::kUsage}) {
     const Error error = testing::expect_error(code, [&] { parse("swish", code); });
-    EXPECT_EQ(error.place(), "config.json");
+    EXPECT_EQ(error.file(), "config.json");
     EXPECT_NE(error.reason().find("hidden_act is \"swish\""), std::string::npos);
   }
 }

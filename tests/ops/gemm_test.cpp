@@ -219,7 +219,7 @@ TEST(Gemm, RefusesShapesAndDtypesThatDoNotFit) {
   const Buffer b(DType::kF32, 5, 6);
   const Buffer c(DType::kF32, 3, 6);
   const Error shapes = expect_error(ErrorCode::kInternal, [&] { gemm(a, b, c); });
-  EXPECT_EQ(shapes.place(), "ops::gemm");
+  EXPECT_EQ(shapes.place().text(), "ops::gemm");
   EXPECT_NE(shapes.reason().find("[5,6]"), std::string::npos) << shapes.reason();
   expect_error(ErrorCode::kInternal, [&] { gemm(a, Buffer(DType::kBF16, 4, 6), c); });
   expect_error(ErrorCode::kInternal,

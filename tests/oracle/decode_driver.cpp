@@ -45,7 +45,9 @@ spanforge::DecodedExample decode(const Json& input) {
          static_cast<int32_t>(data.size()) - 1});
   }
   spanforge::DecoderOptions options;
-  options.kind = spanforge::parse_decoder_kind(input.at("decoder").get<std::string>());
+  options.kind =
+      spanforge::find_spelling<spanforge::DecoderKind>(input.at("decoder").get<std::string>())
+          .value();
   options.top_k = input.value("top_k", options.top_k);
   options.n_best_size = input.value("n_best_size", options.n_best_size);
   options.max_answer_length = input.value("max_answer_length", options.max_answer_length);

@@ -9,6 +9,7 @@
 #include "spanforge/data/dataset.h"
 #include "spanforge/features/feature_set.h"
 #include "spanforge/features/summary.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace {
 
@@ -58,7 +59,7 @@ int main(int argc, char** argv) {
   try {
     run(argv);
   } catch (const spanforge::Error& error) {
-    std::cout << Json({{"error", error.place()}, {"reason", error.reason()}}).dump() << "\n";
+    std::cout << Json({{"error", error.place().text()}, {"reason", error.reason()}}).dump() << "\n";
   }
   return 0;
 }

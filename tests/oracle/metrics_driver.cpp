@@ -53,7 +53,7 @@ Json run(const std::string& mode, const Json& input) {
     output = {{"f1", spanforge::find_number(values, "cmrc_f1").value()},
               {"exact", spanforge::find_number(values, "cmrc_exact").value()}};
   } else {
-    throw spanforge::Error(spanforge::ErrorCode::kUsage, "MODE", "unknown: " + mode);
+    throw spanforge::Error(spanforge::ErrorCode::kUsage, {.where = "MODE"}, "unknown: " + mode);
   }
   return output;
 }

@@ -237,14 +237,15 @@ Matrices run(const std::string& operation, Matrices in) {
   if (operation == "sgd") return sgd(std::move(in));
   if (operation == "adafactor") return adafactor(std::move(in), /*vector=*/false);
   if (operation == "adafactor_vector") return adafactor(std::move(in), /*vector=*/true);
-  throw Error(ErrorCode::kUsage, "ops_driver", "no operation is called " + operation);
+  throw Error(ErrorCode::kUsage, {.where = "ops_driver"}, "no operation is called " + operation);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    if (argc != 4) throw Error(ErrorCode::kUsage, "ops_driver", "takes OPERATION INPUT OUTPUT");
+    if (argc != 4)
+      throw Error(ErrorCode::kUsage, {.where = "ops_driver"}, "takes OPERATION INPUT OUTPUT");
     write(argv[3], run(argv[1], read(argv[2])));
   } catch (const Error& error) {
     std::cerr << error.what() << "\n";

@@ -6,6 +6,8 @@
 
 #include "spanforge/base/hash.h"
 #include "spanforge/base/json.h"
+#include "spanforge/model/model.h"
+#include "spanforge/model/predictor.h"
 #include "spanforge/serve/service.h"
 
 namespace spanforge::serve {

@@ -118,8 +118,8 @@ TEST(Schema, HuggingFacesCallIsReadWithAndWithoutInputs) {
     EXPECT_EQ(options.window_overlap, 5);
     EXPECT_EQ(options.max_answer_length, 7);
     EXPECT_EQ(options.max_seq_length, 50);
-    EXPECT_EQ(options.handle_impossible_answer, true);
-    EXPECT_FALSE(options.align_to_words);
+    EXPECT_EQ(options.null_answers, true);
+    EXPECT_EQ(options.align_to_words, false);
     EXPECT_EQ(options.decoder, DecoderKind::kPipeline);
   }
 }

@@ -43,7 +43,7 @@ Error expect_error(ErrorCode code, Body&& body) {
     return error;
   }
   ADD_FAILURE() << "no error was thrown";
-  return Error(ErrorCode::kInternal, "nowhere", "nothing was thrown");
+  return Error(ErrorCode::kInternal, {.where = "nowhere"}, "nothing was thrown");
 }
 
 }  // namespace spanforge::testing

@@ -10,7 +10,7 @@ namespace {
 Vocabulary vocabulary_of(int64_t size) {
   Vocabulary vocabulary;
   for (int64_t i = 0; i < size; ++i)
-    vocabulary.add(std::string("t").append(std::to_string(i)), i, "test");
+    vocabulary.add(std::string("t").append(std::to_string(i)), i, ErrorPlace{.file = "test"});
   return vocabulary;
 }
 
@@ -88,7 +88,7 @@ TEST(AddedTokens, AContentThatNormalisesToNothingIsAnError) {
   const StripAccentsNormalizer strip;
   const Error error =
       testing::expect_error(ErrorCode::kBadModel, [&] { added({token("\u0301", "n")}, &strip); });
-  EXPECT_EQ(error.place(), "test");
+  EXPECT_EQ(error.place().text(), "test");
 }
 
 }  // namespace

@@ -37,13 +37,14 @@ class Subject {
           const std::vector<AddedToken>& added = {}) {
     Vocabulary vocabulary;
     for (size_t i = 0; i < tokens.size(); ++i) {
-      vocabulary.add(tokens[i], static_cast<int64_t>(i), "test");
+      vocabulary.add(tokens[i], static_cast<int64_t>(i), ErrorPlace{.file = "test"});
     }
     WordPieceOptions options;
     options.max_input_chars_per_word = row.longest_word;
     impl_.normalizer = std::make_unique<BertNormalizer>(row.normalizer);
     impl_.pre_tokenizer = std::make_unique<BertPreTokenizer>();
-    impl_.model = std::make_unique<WordPiece>(std::move(vocabulary), options, "test");
+    impl_.model =
+        std::make_unique<WordPiece>(std::move(vocabulary), options, ErrorPlace{.file = "test"});
     for (const AddedToken& token : added) impl_.added.add(token, impl_.model->vocabulary());
     impl_.added.finish(impl_.normalizer.get(), "test");
     impl_.fast_path = BertFastPath::make(impl_.normalizer.get(), impl_.pre_tokenizer.get(),

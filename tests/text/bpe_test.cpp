@@ -17,13 +17,13 @@ using Pairs = std::vector<Bpe::Pair>;
 Vocabulary vocabulary_of(const std::vector<std::string>& tokens) {
   Vocabulary vocabulary;
   for (size_t i = 0; i < tokens.size(); ++i) {
-    vocabulary.add(tokens[i], static_cast<int64_t>(i), "test");
+    vocabulary.add(tokens[i], static_cast<int64_t>(i), ErrorPlace{.file = "test"});
   }
   return vocabulary;
 }
 
 Bpe make(const std::vector<std::string>& tokens, const Pairs& merges, BpeOptions options = {}) {
-  return Bpe(vocabulary_of(tokens), std::move(options), merges, "test");
+  return Bpe(vocabulary_of(tokens), std::move(options), merges, ErrorPlace{.file = "test"});
 }
 
 // Tokens of one word, each with its characters: "ab:0-2 c:2-3".
@@ -150,7 +150,7 @@ TEST(Bpe, UnsoundModelsOfATokenizerJsonAreNamed) {
         R"({{"model": {{"type": "BPE", "vocab": {{"a": 0, "b": 1, "ab": 2}}, {}}}}})", row.model);
     const Error error =
         expect_error(ErrorCode::kBadModel, [&] { Tokenizer::from_json(json, "", "f"); });
-    EXPECT_EQ(error.place().find("f"), 0u) << error.what();
+    EXPECT_EQ(error.file().find("f"), 0u) << error.what();
     EXPECT_NE(std::string(error.what()).find(row.place), std::string::npos) << error.what();
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.what();
   }

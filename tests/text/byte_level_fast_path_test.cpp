@@ -24,7 +24,8 @@ class ByteLevelSubject {
     const auto files = testing::roberta_files("{}");
     const Json vocab = parse_json(files.at("vocab.json"), "v", ErrorCode::kInternal);
     Vocabulary vocabulary;
-    for (const auto& [token, id] : vocab.items()) vocabulary.add(token, id.get<int64_t>(), "test");
+    for (const auto& [token, id] : vocab.items())
+      vocabulary.add(token, id.get<int64_t>(), ErrorPlace{.file = "test"});
     std::vector<Bpe::Pair> merges;
     const std::string& text = files.at("merges.txt");
     for (size_t at = text.find('\n') + 1; at < text.size();) {
@@ -39,13 +40,15 @@ class ByteLevelSubject {
         append_utf8(byte_level_char(static_cast<unsigned char>(byte)), right);
         if (!left.empty()) merges.emplace_back(left, right);
         left += right;
-        if (!vocabulary.find(left)) vocabulary.add(left, vocabulary.id_limit(), "test");
+        if (!vocabulary.find(left))
+          vocabulary.add(left, vocabulary.id_limit(), ErrorPlace{.file = "test"});
       }
     }
     ByteLevelOptions bytes;
     bytes.add_prefix_space = add_prefix_space;
     impl_.pre_tokenizer = std::make_unique<ByteLevelPreTokenizer>(bytes);
-    impl_.model = std::make_unique<Bpe>(std::move(vocabulary), options, merges, "test");
+    impl_.model =
+        std::make_unique<Bpe>(std::move(vocabulary), options, merges, ErrorPlace{.file = "test"});
     AddedToken mask;
     mask.content = "<mask>";
     mask.lstrip = true;

@@ -97,7 +97,7 @@ TEST(RobertaFiles, UnsoundOnesAreNamed) {
     SCOPED_TRACE(row.place + ": " + row.reason);
     const Error error =
         expect_error(ErrorCode::kBadModel, [&] { Tokenizer::from_files(row.files, "m"); });
-    EXPECT_EQ(error.place().find(row.place), 0u) << error.what();
+    EXPECT_EQ(error.place().text().find(row.place), 0u) << error.what();
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.what();
   }
 }
@@ -109,6 +109,7 @@ TEST(RobertaFiles, ThatDisagreeWithATokenizerJsonAreNamed) {
   write_all(directory.path(), files("#v\nb c\na b\n"));
   EXPECT_NE(expect_error(ErrorCode::kBadModel, [&] { Tokenizer::from_directory(directory.path()); })
                 .place()
+                .text()
                 .find("merges.txt"),
             std::string::npos);
   write_all(directory.path(), files(kMerges, R"({"a": 5})"));
@@ -135,7 +136,7 @@ TEST(RobertaFiles, TheClassCountsNotTheModelType) {
   // Whose tokenizer it would be is known, and not read.
   roberta["config.json"] = R"({"model_type": "xlm-roberta"})";
   const Error error = expect_error(ErrorCode::kBadModel, [&] { ids(roberta, "ab"); });
-  EXPECT_EQ(error.place(), "m/config.json");
+  EXPECT_EQ(error.file(), "m/config.json");
   EXPECT_NE(error.reason().find("XLMRobertaTokenizer"), std::string::npos) << error.what();
 }
 

@@ -54,10 +54,10 @@ TEST(TokenizerClass, OthersAreRefusedByNameAndFile) {
         "BertTokenizerSlow", "Fast", ""}) {
     SCOPED_TRACE(name);
     const Error own = expect_error(ErrorCode::kBadModel, [&] { find(class_is(name)); });
-    EXPECT_EQ(own.place(), "tokenizer_config.json");
+    EXPECT_EQ(own.file(), "tokenizer_config.json");
     EXPECT_NE(own.reason().find(name), std::string::npos) << own.what();
     const Error models = expect_error(ErrorCode::kBadModel, [&] { find("{}", class_is(name)); });
-    EXPECT_EQ(models.place(), "config.json");
+    EXPECT_EQ(models.file(), "config.json");
   }
   // tokenizer_config.json counts where both say something.
   EXPECT_EQ(find(class_is("BertTokenizer"), class_is("XLNetTokenizer")).name, "BertTokenizer");
@@ -89,7 +89,7 @@ TEST(TokenizerClass, WithoutANameTheModelTypesUsualClassCounts) {
     const Error error = expect_error(ErrorCode::kBadModel, [&] {
       find("{}", std::string(R"({"model_type": ")") + type + "\"}");
     });
-    EXPECT_EQ(error.place(), "config.json");
+    EXPECT_EQ(error.file(), "config.json");
     EXPECT_NE(error.reason().find(type), std::string::npos) << error.what();
   }
   EXPECT_EQ(find("{}", R"({"model_type": "of_another_kind"})").kind, nullptr);
@@ -125,13 +125,13 @@ TEST(TokenizerClass, FieldsThatMeanOtherTokensAreRefused) {
   for (const auto& [config, reason] : rows) {
     SCOPED_TRACE(config);
     const Error error = expect_error(ErrorCode::kBadModel, [&] { find(config); });
-    EXPECT_EQ(error.place(), "tokenizer_config.json");
+    EXPECT_EQ(error.file(), "tokenizer_config.json");
     EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
   }
   find(R"({"word_tokenizer_type": "basic", "subword_tokenizer_type": "wordpiece"})");
   find("{}", R"({"auto_map": {"AutoModel": "m.M"}})");
   const char* code = R"({"auto_map": {"AutoTokenizer": "t.T"}})";
-  EXPECT_EQ(expect_error(ErrorCode::kBadModel, [&] { find("{}", code); }).place(), "config.json");
+  EXPECT_EQ(expect_error(ErrorCode::kBadModel, [&] { find("{}", code); }).file(), "config.json");
   find(class_is("BertTokenizer"), code);  // transformers does not look there then
 }
 
@@ -166,7 +166,7 @@ TEST(TokenizerClass, OfADirectoryIsLookedForInBothFilesWhateverElseIsThere) {
     write(directory / "config.json", class_is("BertJapaneseTokenizer"));
     const Error error =
         expect_error(ErrorCode::kBadModel, [&] { Tokenizer::from_directory(directory.path()); });
-    EXPECT_EQ(error.place(), (directory / "config.json").string());
+    EXPECT_EQ(error.file(), (directory / "config.json").string());
     write(directory / "config.json", "{");  // its reader says so
     EXPECT_EQ(Tokenizer::from_directory(directory.path()).vocabulary_size(), 8u);
   }

@@ -110,7 +110,7 @@ TEST(TokenizerFiles, UnsoundVocabulariesAreNamed) {
     write(directory / "vocab.txt", row.vocabulary);
     const Error error =
         expect_error(ErrorCode::kBadModel, [&] { Tokenizer::from_directory(directory.path()); });
-    EXPECT_NE(error.place().find("vocab.txt"), std::string::npos) << error.what();
+    EXPECT_NE(error.file().find("vocab.txt"), std::string::npos) << error.what();
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.what();
   }
 }
@@ -155,8 +155,8 @@ TEST(TokenizerFiles, UnsoundTokenizerJsonIsNamed) {
     const Error error = expect_error(ErrorCode::kBadModel, [&] {
       Tokenizer::from_json(replaced(kTinyJson, row.from, row.to), "", "dir/tokenizer.json");
     });
-    EXPECT_EQ(error.place().find("dir/tokenizer.json"), 0u) << error.what();
-    EXPECT_NE(error.place().find(row.place), std::string::npos) << error.what();
+    EXPECT_EQ(error.file().find("dir/tokenizer.json"), 0u) << error.what();
+    EXPECT_NE(error.place().text().find(row.place), std::string::npos) << error.what();
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.what();
   }
   EXPECT_EQ(Tokenizer::from_json(kTinyJson, "", "t").encode("ab").ids,
@@ -167,11 +167,12 @@ TEST(TokenizerFiles, AnEmptyOrMissingDirectoryIsAnError) {
   TemporaryDirectory directory;
   for (const fs::path& path : {directory.path(), directory / "none"}) {
     const Error error = expect_error(ErrorCode::kIo, [&] { Tokenizer::from_directory(path); });
-    EXPECT_EQ(error.place(), path.string());
+    EXPECT_EQ(error.file(), path.string());
   }
   fs::create_directory(directory / "vocab.txt");
   EXPECT_NE(expect_error(ErrorCode::kIo, [&] { Tokenizer::from_directory(directory.path()); })
                 .place()
+                .text()
                 .find("vocab.txt"),
             std::string::npos);
 }
@@ -184,7 +185,7 @@ TEST(TokenizerFiles, AVocabularyThatDisagreesWithTokenizerJsonIsAnError) {
   write(directory / "vocab.txt", "[UNK]\n[CLS]\nx\n##b\n");
   const Error error =
       expect_error(ErrorCode::kBadModel, [&] { Tokenizer::from_directory(directory.path()); });
-  EXPECT_NE(error.place().find("vocab.txt: line 3"), std::string::npos) << error.what();
+  EXPECT_NE(error.place().text().find("vocab.txt: line 3"), std::string::npos) << error.what();
 }
 
 TEST(TokenizerFiles, StoredTruncationAndPaddingAreNotApplied) {

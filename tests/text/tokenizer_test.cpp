@@ -91,7 +91,7 @@ TEST(Tokenizer, GoldenCasesEqualHuggingFace) {
                 c["expected"]["text"].get<std::string>());
     } else if (c["expected"] == "error") {
       ++refused;
-      EXPECT_EQ(expect_error(ErrorCode::kUsage, run).place(), "truncation");
+      EXPECT_EQ(expect_error(ErrorCode::kUsage, run).parameter(), "truncation");
     } else {
       ++encoded;
       expect_equal(run(), c["expected"]);
@@ -279,7 +279,7 @@ TEST(Tokenizer, InvalidUtf8IsAnError) {
     TokenBuffer buffer;
     const Error error =
         expect_error(ErrorCode::kBadData, [&] { tokenizer.tokenize(text, buffer); });
-    EXPECT_EQ(error.place(), "text");
+    EXPECT_EQ(error.place().text(), "text");
   }
 }
 
@@ -307,7 +307,7 @@ TEST(Tokenizer, TruncationThatLeavesNoRoomIsAnError) {
       row.pair ? tokenizer.encode_pair("的一是不了", "的一是不了", options)
                : tokenizer.encode("的一是不了", options);
     });
-    EXPECT_EQ(error.place(), "truncation");
+    EXPECT_EQ(error.parameter(), "truncation");
   }
 }
 
@@ -319,7 +319,7 @@ TEST(Tokenizer, PaddingNeedsAPaddingToken) {
   const Tokenizer tokenizer = Tokenizer::from_json(json, "", "t.json");
   EncodeOptions options;
   options.padding.emplace();
-  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { tokenizer.encode("a", options); }).place(),
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { tokenizer.encode("a", options); }).parameter(),
             "padding");
 }
 

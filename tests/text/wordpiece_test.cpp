@@ -11,9 +11,9 @@ namespace {
 WordPiece make_model(const std::vector<std::string>& tokens, WordPieceOptions options = {}) {
   Vocabulary vocabulary;
   for (size_t i = 0; i < tokens.size(); ++i) {
-    vocabulary.add(tokens[i], static_cast<int64_t>(i), "test");
+    vocabulary.add(tokens[i], static_cast<int64_t>(i), ErrorPlace{.file = "test"});
   }
-  return WordPiece(std::move(vocabulary), options, "test");
+  return WordPiece(std::move(vocabulary), options, ErrorPlace{.file = "test"});
 }
 
 NormalizedText text_of(const std::u32string& text) {
@@ -70,7 +70,7 @@ TEST(WordPiece, AWordOverTheLimitIsUnknown) {
 
 TEST(WordPiece, AMissingUnknownTokenIsAnError) {
   const Error error = testing::expect_error(ErrorCode::kBadModel, [] { make_model({"a", "b"}); });
-  EXPECT_EQ(error.place(), "test");
+  EXPECT_EQ(error.place().text(), "test");
   EXPECT_NE(error.reason().find("[UNK]"), std::string::npos);
 }
 

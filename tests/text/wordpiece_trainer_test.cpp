@@ -145,10 +145,11 @@ TEST(WordPieceTrainer, UnusableInputIsAnError) {
                                   [] {
                                     train_wordpiece({"a", "\xff"}, {});
                                   })
-                .place(),
+                .place()
+                .text(),
             "text 2");
   EXPECT_EQ(testing::expect_error(ErrorCode::kUsage, [] { train_wordpiece({"a"}, options_of(5)); })
-                .place(),
+                .parameter(),
             "vocab_size");
 }
 

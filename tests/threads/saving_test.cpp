@@ -17,7 +17,6 @@ namespace spanforge {
 namespace {
 
 using testing::expect_error;
-using testing::give;
 using testing::Recorder;
 using testing::TemporaryDirectory;
 using testing::together;
@@ -33,12 +32,12 @@ class SavingBehind : public testing::TrainFixture {
   TrainingArguments every_step(const std::string& output) const {
     TrainingArguments a = arguments(output);
     a.threads = 3;
-    give(a, "validation", a.validation, at("validation.json"));
-    give(a, "save_steps", a.save_steps, 1.0);
-    give(a, "eval_steps", a.eval_steps, 3.0);
-    give(a, "eval_strategy", a.eval_strategy, "steps");
-    give(a, "save_strategy", a.save_strategy, "steps");
-    give(a, "logging_steps", a.logging_steps, 1.0);
+    a.validation = at("validation.json");
+    a.save_steps = 1.0;
+    a.eval_steps = 3.0;
+    a.eval_strategy = IntervalStrategy::kSteps;
+    a.save_strategy = SaveStrategy::kSteps;
+    a.logging_steps = 1.0;
     return a;
   }
   ~SavingBehind() override { set_thread_count(before_); }
@@ -67,7 +66,7 @@ TEST_F(SavingBehind, EveryStepsCheckpointIsTheStateOfItsStep) {
 
 TEST_F(SavingBehind, RotationGoesOnBesideTheWriting) {
   TrainingArguments a = every_step("out");
-  give(a, "save_total_limit", a.save_total_limit, int64_t{2});
+  a.save_total_limit = 2;
   EXPECT_EQ(train(a).global_step, 12);
   EXPECT_EQ(checkpoint_steps(at("out")).size(), 2u);
   for (const int64_t step : checkpoint_steps(at("out"))) {
@@ -86,8 +85,8 @@ TEST_F(SavingBehind, AStopRequestMayComeFromAnotherThread) {
     stop = true;
   });
   TrainingArguments a = every_step("out");
-  give(a, "num_train_epochs", a.num_train_epochs, 500.0);
-  give(a, "save_total_limit", a.save_total_limit, int64_t{2});
+  a.num_train_epochs = 500.0;
+  a.save_total_limit = 2;
   expect_error(ErrorCode::kInterrupted, [&] { train(a, {.observers = {&seen}, .stop = &stop}); });
   EXPECT_EQ(
       find_manifest_difference(at("out") / checkpoint_name(checkpoint_steps(at("out")).back())),

@@ -4,12 +4,12 @@
 #include "spanforge/evaluation/evaluate.h"
 #include "spanforge/io/file.h"
 #include "spanforge/model/model.h"
+#include "spanforge/text/tokenizer.h"
 #include "train/fixture.h"
 
 namespace spanforge {
 namespace {
 
-using testing::give;
 using testing::KillAt;
 using testing::Recorder;
 
@@ -38,8 +38,8 @@ class Agreement : public testing::TrainFixture {
 
   TrainingArguments with_validation(const std::string& output) const {
     TrainingArguments a = arguments(output);
-    give(a, "validation", a.validation, at("validation.json"));
-    give(a, "num_train_epochs", a.num_train_epochs, 4.0);
+    a.validation = at("validation.json");
+    a.num_train_epochs = 4.0;
     return a;
   }
 
@@ -53,7 +53,7 @@ class Agreement : public testing::TrainFixture {
     FeatureOptions features;
     features.windows = settings->windows;
     EvaluationOptions options;
-    options.decoder = settings->decoder_options();
+    options.decoder = settings->decoder;
     options.predict.with_losses = true;
     const Evaluation e =
         evaluate(model, {dataset, tokenizer, FeatureChunks(dataset, tokenizer, features)}, options);
@@ -98,9 +98,9 @@ TEST_F(Agreement, CheckpointsAndTrainedGiveTheLoggedScores) {
 
 TEST_F(Agreement, TrainedHasTheBestCheckpointsSettings) {
   TrainingArguments a = with_validation("out");
-  give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
-  give(a, "metric_for_best_model", a.metric_for_best_model, "eval_loss");
-  give(a, "greater_is_better", a.greater_is_better, true);  // so that the best is not the last
+  a.load_best_model_at_end = true;
+  a.metric_for_best_model = "eval_loss";
+  a.greater_is_better = true;  // so that the best is not the last
   Recorder recorder;
   const TrainResult result = train(a, {.observers = {&recorder}});
   const std::string best = "out/" + result.best_checkpoint.filename().string();
@@ -114,9 +114,9 @@ TEST_F(Agreement, TrainedHasTheBestCheckpointsSettings) {
 TEST_F(Agreement, SettingsSurviveAResume) {
   const auto options = [&](const std::string& output) {
     TrainingArguments a = with_validation(output);
-    give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
-    give(a, "metric_for_best_model", a.metric_for_best_model, "eval_loss");
-    give(a, "greater_is_better", a.greater_is_better, true);
+    a.load_best_model_at_end = true;
+    a.metric_for_best_model = "eval_loss";
+    a.greater_is_better = true;
     return a;
   };
   train(options("whole"));
@@ -132,8 +132,8 @@ TEST_F(Agreement, SettingsSurviveAResume) {
 
 TEST_F(Agreement, CheckpointsBetweenEvaluationsHaveTheLastOnesSettings) {
   TrainingArguments a = with_validation("out");
-  give(a, "eval_steps", a.eval_steps, 6.0);
-  give(a, "save_steps", a.save_steps, 4.0);
+  a.eval_steps = 6.0;
+  a.save_steps = 4.0;
   train(a);
   EXPECT_EQ(stored("out/checkpoint-4")["temperature"], 1.0);
   EXPECT_EQ(stored("out/checkpoint-4")["null_threshold"], 0.0);
@@ -152,8 +152,8 @@ TEST_F(Agreement, OtherDecodersKeepTheirRules) {
     SCOPED_TRACE(decoder);
     const std::string output = std::string("out-") + decoder;
     TrainingArguments a = with_validation(output);
-    give(a, "decoder", a.decoder, decoder);
-    give(a, "num_train_epochs", a.num_train_epochs, 1.0);
+    a.decoder = find_spelling<DecoderKind>(decoder).value();
+    a.num_train_epochs = 1.0;
     Recorder recorder;
     train(a, {.observers = {&recorder}});
     const Json settings = stored(output + "/trained");
@@ -173,11 +173,11 @@ TEST_F(Agreement, MisalignedValidationQuestionsAreScoredWithoutALoss) {
   write_file_atomic(at("validation.json"), dump_python_json(data));
   TrainingArguments a = with_validation("out");
   const Error error = testing::expect_error(ErrorCode::kBadData, [&] { train(a); });
-  EXPECT_NE(error.place().find("validation.json"), std::string::npos);
-  EXPECT_NE(error.place().find("data[1]"), std::string::npos) << error.place();
+  EXPECT_NE(error.file().find("validation.json"), std::string::npos);
+  EXPECT_NE(error.place().text().find("data[1]"), std::string::npos) << error.place().text();
   EXPECT_FALSE(std::filesystem::exists(at("out")));
 
-  give(a, "on_bad_answer", a.on_bad_answer, "drop");
+  a.on_bad_answer = BadAnswerPolicy::kDrop;
   Recorder recorder;
   const TrainResult result = train(a, {.observers = {&recorder}});
   EXPECT_EQ(result.evaluation->number("eval_total"), 12.0);

@@ -11,19 +11,17 @@ namespace spanforge {
 namespace {
 
 using testing::expect_error;
-using testing::give;
 
 TrainingArguments minimal() {
   TrainingArguments a;
   a.model = "m";
   a.train = "t.json";
   a.output = "o";
-  a.given = {"model", "train", "output"};
   return a;
 }
 
-std::string place_of_refusal(TrainingArguments a) {
-  return expect_error(ErrorCode::kUsage, [&] { resolve_arguments(a); }).place();
+std::string refused_parameter(TrainingArguments a) {
+  return expect_error(ErrorCode::kUsage, [&] { resolve_arguments(a); }).parameter();
 }
 
 constexpr const char* kTransformersNames =
@@ -63,10 +61,10 @@ constexpr const char* kTransformersNames =
 TEST(Arguments, AreHfsDefaultsWithoutValidation) {
   TrainingArguments a = minimal();
   resolve_arguments(a);
-  EXPECT_EQ(a.logging_strategy, "steps");
+  EXPECT_EQ(a.logging_strategy, IntervalStrategy::kSteps);
   EXPECT_EQ(a.logging_steps, 500);
-  EXPECT_EQ(a.eval_strategy, "no");
-  EXPECT_EQ(a.save_strategy, "steps");
+  EXPECT_EQ(a.eval_strategy, IntervalStrategy::kNo);
+  EXPECT_EQ(a.save_strategy, SaveStrategy::kSteps);
   EXPECT_EQ(a.learning_rate, 5e-5);
 }
 
@@ -74,9 +72,9 @@ TEST(Arguments, FollowTheRecipeWithValidation) {
   TrainingArguments a = minimal();
   a.validation = "v.json";
   resolve_arguments(a);
-  EXPECT_EQ(a.logging_strategy, "epoch");
-  EXPECT_EQ(a.eval_strategy, "epoch");
-  EXPECT_EQ(a.save_strategy, "epoch");
+  EXPECT_EQ(a.logging_strategy, IntervalStrategy::kEpoch);
+  EXPECT_EQ(a.eval_strategy, IntervalStrategy::kEpoch);
+  EXPECT_EQ(a.save_strategy, SaveStrategy::kEpoch);
 }
 
 TEST(Arguments, HfDefaultsSwitchesTheRecipeOff) {
@@ -84,17 +82,54 @@ TEST(Arguments, HfDefaultsSwitchesTheRecipeOff) {
   a.validation = "v.json";
   a.hf_defaults = true;
   resolve_arguments(a);
-  EXPECT_EQ(a.eval_strategy, "no");
-  EXPECT_EQ(a.save_strategy, "steps");
+  EXPECT_EQ(a.eval_strategy, IntervalStrategy::kNo);
+  EXPECT_EQ(a.save_strategy, SaveStrategy::kSteps);
 }
 
 TEST(Arguments, GivenStepsMeanTheStepsStrategy) {
   TrainingArguments a = minimal();
   a.validation = "v.json";
-  give(a, "eval_steps", a.eval_steps, 5.0);
+  a.eval_steps = 5.0;
   resolve_arguments(a);
-  EXPECT_EQ(a.eval_strategy, "steps");
-  EXPECT_EQ(a.logging_strategy, "epoch");
+  EXPECT_EQ(a.eval_strategy, IntervalStrategy::kSteps);
+  EXPECT_EQ(a.logging_strategy, IntervalStrategy::kEpoch);
+}
+
+// Beside validation data, where the recipe has other defaults.
+TEST(Arguments, SettingAFieldIsEnough) {
+  const auto resolved = [](const auto& set) {
+    TrainingArguments a = minimal();
+    a.validation = "v.json";
+    set(a);
+    resolve_arguments(a);
+    return a;
+  };
+  using A = TrainingArguments;
+  EXPECT_EQ(resolved([](A& a) { a.save_strategy = SaveStrategy::kNo; }).save_strategy,
+            SaveStrategy::kNo);
+  EXPECT_EQ(resolved([](A& a) { a.save_steps = 500; }).save_strategy, SaveStrategy::kSteps)
+      << "even to its default";
+  EXPECT_EQ(resolved([](A& a) { a.logging_strategy = IntervalStrategy::kNo; }).logging_strategy,
+            IntervalStrategy::kNo);
+  EXPECT_EQ(resolved([](A& a) { a.logging_steps = 10; }).logging_strategy,
+            IntervalStrategy::kSteps);
+  EXPECT_EQ(resolved([](A& a) { a.eval_strategy = IntervalStrategy::kNo; }).eval_strategy,
+            IntervalStrategy::kNo);
+  const A steps = resolved([](A& a) { a.eval_strategy = IntervalStrategy::kSteps; });
+  EXPECT_EQ(steps.eval_steps_in_effect(), 500) << "follows logging_steps";
+  EXPECT_EQ(resolved([](A& a) { a.eval_steps = 7; }).eval_steps_in_effect(), 7);
+  EXPECT_EQ(resolved([](A& a) { a.seed = 5; }).data_seed_in_effect(), 5u);
+  EXPECT_EQ(resolved([](A& a) { a.seed = 5, a.data_seed = 6; }).data_seed_in_effect(), 6u);
+  const A best = resolved([](A& a) { a.load_best_model_at_end = true; });
+  EXPECT_EQ(best.metric_for_best_model, "loss");
+  EXPECT_EQ(best.greater_is_better, false);
+  const A by_f1 = resolved([](A& a) { a.metric_for_best_model = "f1"; });
+  EXPECT_EQ(by_f1.greater_is_better, true);
+  const A least =
+      resolved([](A& a) { a.metric_for_best_model = "f1", a.greater_is_better = false; });
+  EXPECT_EQ(least.greater_is_better, false);
+  const A plain = resolved([](A&) {});
+  EXPECT_EQ(plain.metric_for_best_model, std::nullopt) << "no best model is looked for";
 }
 
 TEST(Arguments, RefuseWhatIsOutOfRangeNamingTheOption) {
@@ -103,37 +138,40 @@ TEST(Arguments, RefuseWhatIsOutOfRangeNamingTheOption) {
     void (*set)(TrainingArguments&);
   };
   const Case cases[] = {
-      {"--learning-rate", [](TrainingArguments& a) { a.learning_rate = -1; }},
-      {"--learning-rate",
+      {"learning_rate", [](TrainingArguments& a) { a.learning_rate = -1; }},
+      {"learning_rate",
        [](TrainingArguments& a) { a.learning_rate = std::numeric_limits<double>::quiet_NaN(); }},
-      {"--per-device-train-batch-size",
+      {"per_device_train_batch_size",
        [](TrainingArguments& a) { a.per_device_train_batch_size = 0; }},
-      {"--num-train-epochs", [](TrainingArguments& a) { a.num_train_epochs = 0; }},
-      {"--max-steps", [](TrainingArguments& a) { a.max_steps = -2; }},
-      {"--max-steps", [](TrainingArguments& a) { a.max_steps = 0; }},
-      {"--adam-beta1", [](TrainingArguments& a) { a.adam_beta1 = 1; }},
-      {"--warmup-ratio", [](TrainingArguments& a) { a.warmup_ratio = 1.5; }},
-      {"--warmup-steps", [](TrainingArguments& a) { a.warmup_steps = 1.5; }},
-      {"--warmup-steps", [](TrainingArguments& a) { a.warmup_steps = -0.1; }},
-      {"--warmup-steps", [](TrainingArguments& a) { a.warmup_steps = 1e300; }},
-      {"--lr-scheduler-type", [](TrainingArguments& a) { a.lr_scheduler_type = "x"; }},
-      {"--save-steps", [](TrainingArguments& a) { a.save_steps = 2.5; }},
-      {"--eval-strategy", [](TrainingArguments& a) { a.eval_strategy = "epoch"; }},
-      {"--save-total-limit", [](TrainingArguments& a) { a.save_total_limit = 0; }},
-      {"--load-best-model-at-end", [](TrainingArguments& a) { a.load_best_model_at_end = true; }},
-      {"--early-stopping-patience", [](TrainingArguments& a) { a.early_stopping_patience = 2; }},
-      {"--allow-changed", [](TrainingArguments& a) { a.allow_changed = {"sead"}; }},
-      {"--metric-for-best-model", [](TrainingArguments& a) { a.metric_for_best_model = "f2"; }},
-      {"--metric-for-best-model", [](TrainingArguments& a) { a.metric_for_best_model = "f2"; }},
-      {"--model", [](TrainingArguments& a) { a.model.clear(); }},
-      {"--overwrite",
+      {"num_train_epochs", [](TrainingArguments& a) { a.num_train_epochs = 0; }},
+      {"max_steps", [](TrainingArguments& a) { a.max_steps = -2; }},
+      {"max_steps", [](TrainingArguments& a) { a.max_steps = 0; }},
+      {"adam_beta1", [](TrainingArguments& a) { a.adam_beta1 = 1; }},
+      {"warmup_ratio", [](TrainingArguments& a) { a.warmup_ratio = 1.5; }},
+      {"warmup_steps", [](TrainingArguments& a) { a.warmup_steps = 1.5; }},
+      {"warmup_steps", [](TrainingArguments& a) { a.warmup_steps = -0.1; }},
+      {"warmup_steps", [](TrainingArguments& a) { a.warmup_steps = 1e300; }},
+      {"lr_scheduler_type",
+       [](TrainingArguments& a) { a.lr_scheduler_type = static_cast<ScheduleKind>(99); }},
+      {"on_bad_answer",
+       [](TrainingArguments& a) { a.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled; }},
+      {"save_steps", [](TrainingArguments& a) { a.save_steps = 2.5; }},
+      {"eval_strategy", [](TrainingArguments& a) { a.eval_strategy = IntervalStrategy::kEpoch; }},
+      {"save_total_limit", [](TrainingArguments& a) { a.save_total_limit = 0; }},
+      {"load_best_model_at_end", [](TrainingArguments& a) { a.load_best_model_at_end = true; }},
+      {"early_stopping_patience", [](TrainingArguments& a) { a.early_stopping_patience = 2; }},
+      {"allow_changed", [](TrainingArguments& a) { a.allow_changed = {"sead"}; }},
+      {"metric_for_best_model", [](TrainingArguments& a) { a.metric_for_best_model = "f2"; }},
+      {"metric_for_best_model", [](TrainingArguments& a) { a.metric_for_best_model = "f2"; }},
+      {"model", [](TrainingArguments& a) { a.model.clear(); }},
+      {"overwrite",
        [](TrainingArguments& a) { a.overwrite = true, a.resume_from_checkpoint = "last"; }},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.flag);
     TrainingArguments a = minimal();
     c.set(a);
-    EXPECT_EQ(place_of_refusal(a), c.flag);
+    EXPECT_EQ(refused_parameter(a), c.flag);
   }
 }
 
@@ -141,12 +179,12 @@ TEST(Arguments, LoadBestNeedsMatchingStrategies) {
   TrainingArguments a = minimal();
   a.validation = "v.json";
   a.load_best_model_at_end = true;
-  give(a, "save_strategy", a.save_strategy, "steps");
-  EXPECT_EQ(place_of_refusal(a), "--load-best-model-at-end");
-  give(a, "eval_strategy", a.eval_strategy, "steps");
+  a.save_strategy = SaveStrategy::kSteps;
+  EXPECT_EQ(refused_parameter(a), "load_best_model_at_end");
+  a.eval_strategy = IntervalStrategy::kSteps;
   a.eval_steps = 4;
   a.save_steps = 6;
-  EXPECT_EQ(place_of_refusal(a), "--save-steps");
+  EXPECT_EQ(refused_parameter(a), "save_steps");
   a.save_steps = 8;
   resolve_arguments(a);
   EXPECT_EQ(a.metric_for_best_model, "loss");
@@ -168,48 +206,67 @@ TEST(Arguments, ComeBackFromTheirJson) {
   const Error error = expect_error(ErrorCode::kBadModel, [] {
     arguments_from_json({{"seed", "many"}}, "args.json");
   });
-  EXPECT_EQ(error.place(), "args.json");
+  EXPECT_EQ(error.file(), "args.json");
+  const Error word = expect_error(ErrorCode::kBadModel, [] {
+    arguments_from_json({{"save_strategy", "often"}}, "args.json");
+  });
+  EXPECT_NE(word.reason().find("one of no, steps, epoch, best"), std::string::npos)
+      << word.reason();
 }
 
 TEST(AdoptSavedArguments, SavedOnesHoldWhereNothingIsGiven) {
   TrainingArguments saved = minimal();
   saved.learning_rate = 1e-3;
-  saved.logging_strategy = "no";
+  saved.logging_strategy = IntervalStrategy::kNo;
   TrainingArguments a;
   a.validation = "v.json";
   a.output = "elsewhere";
-  a.given = {"output"};
   a.resume_from_checkpoint = "last";
   adopt_saved_arguments(a, saved);
   resolve_arguments(a);
   EXPECT_EQ(a.model, "m");
   EXPECT_EQ(a.output, "elsewhere");
   EXPECT_EQ(a.learning_rate, 1e-3);
-  EXPECT_EQ(a.logging_strategy, "no") << "a default must not replace what was settled";
+  EXPECT_EQ(a.logging_strategy, IntervalStrategy::kNo)
+      << "a default must not replace what was settled";
   EXPECT_EQ(a.resume_from_checkpoint, "last");
 }
 
 TEST(AdoptSavedArguments, RefusesAGivenDifferenceUnlessAllowed) {
   const TrainingArguments saved = minimal();
   TrainingArguments a = minimal();
-  give(a, "seed", a.seed, 7);
+  a.seed = 7;
   const Error error = expect_error(ErrorCode::kUsage, [&] {
     TrainingArguments copy = a;
     adopt_saved_arguments(copy, saved);
   });
-  EXPECT_EQ(error.place(), "--seed");
+  EXPECT_EQ(error.parameter(), "seed");
   EXPECT_NE(error.reason().find("42"), std::string::npos) << error.reason();
   a.allow_changed = {"seed"};
   adopt_saved_arguments(a, saved);
   EXPECT_EQ(a.seed, 7u);
 }
 
+// A field that is set to its default is no field that nobody set.
+TEST(AdoptSavedArguments, RefusesADefaultThatIsAskedFor) {
+  TrainingArguments saved = minimal();
+  saved.seed = 7;
+  saved.save_strategy = SaveStrategy::kNo;
+  TrainingArguments a = minimal();
+  a.seed = 42;
+  const auto adopt = [&] { adopt_saved_arguments(a, saved); };
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, adopt).parameter(), "seed");
+  a = minimal();
+  a.save_strategy = SaveStrategy::kSteps;
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, adopt).parameter(), "save_strategy");
+}
+
 TEST(AdoptSavedArguments, SameValueGivenIsNoDifference) {
   TrainingArguments saved = minimal();
   saved.seed = 7;
   TrainingArguments a = minimal();
-  give(a, "seed", a.seed, 7);
-  give(a, "threads", a.threads, 2);
+  a.seed = 7;
+  a.threads = 2;
   EXPECT_NO_THROW(adopt_saved_arguments(a, saved));
 }
 

@@ -75,7 +75,8 @@ TEST(Plan, MaxStepsStandsBeforeEpochs) {
 }
 
 TEST(DataOrder, VisitsEveryWindowOnceAnEpoch) {
-  for (const char* order : {"shuffle", "hf", "sequential"}) {
+  for (const WindowOrder order :
+       {WindowOrder::kShuffle, WindowOrder::kHf, WindowOrder::kSequential}) {
     TrainingArguments a = small();
     a.data_order = order;
     DataOrder data(a, kEighteen);
@@ -92,7 +93,7 @@ TEST(DataOrder, VisitsEveryWindowOnceAnEpoch) {
       std::sort(seen.begin(), seen.end());
       std::vector<int32_t> all(18);
       std::iota(all.begin(), all.end(), 0);
-      EXPECT_EQ(seen, all) << order;
+      EXPECT_EQ(seen, all) << spelling_of(order);
     }
   }
 }
@@ -110,14 +111,15 @@ TEST(DataOrder, IsAFunctionOfTheStepAlone) {
 }
 
 TEST(DataOrder, DataSeedStandsBeforeSeed) {
-  const auto order = epoch_order("hf", 7, 2, 50);
+  const auto order = epoch_order(WindowOrder::kHf, 7, 2, 50);
   const auto reference = torch_randperm(50, 9);
   EXPECT_TRUE(std::equal(order.begin(), order.end(), reference.begin()));
   TrainingArguments a = small();
   a.data_seed = 7;
-  a.data_order = "hf";
+  a.data_order = WindowOrder::kHf;
   DataOrder data(a, kEighteen);
-  EXPECT_EQ(data.batches_of_step(0).micro_batches[0][0], epoch_order("hf", 7, 0, 18)[0]);
+  EXPECT_EQ(data.batches_of_step(0).micro_batches[0][0],
+            epoch_order(WindowOrder::kHf, 7, 0, 18)[0]);
 }
 
 TEST(DataOrder, EpochsCountMicroBatches) {
@@ -134,7 +136,7 @@ std::vector<Window> mixed_windows() {
   return windows_of(lengths);
 }
 
-TrainingArguments bounded(int64_t tokens, const std::string& order = "shuffle") {
+TrainingArguments bounded(int64_t tokens, WindowOrder order = WindowOrder::kShuffle) {
   TrainingArguments a = small();
   a.max_tokens_per_batch = tokens;
   a.data_order = order;
@@ -160,9 +162,10 @@ std::vector<Batches> run_of(const TrainingArguments& a, const std::vector<Window
 
 TEST(TokenBound, NoBatchExceedsItAndEveryWindowComesOnceAnEpoch) {
   const std::vector<Window> windows = mixed_windows();
-  for (const char* order : {"shuffle", "hf", "sequential"}) {
+  for (const WindowOrder order :
+       {WindowOrder::kShuffle, WindowOrder::kHf, WindowOrder::kSequential}) {
     for (const int64_t bound : {12, 17, 30, 1000}) {
-      SCOPED_TRACE(std::string(order) + " " + std::to_string(bound));
+      SCOPED_TRACE(std::string(spelling_of(order)) + " " + std::to_string(bound));
       const TrainingArguments a = bounded(bound, order);
       DataOrder data(a, windows);
       int64_t step = 0;
@@ -193,7 +196,7 @@ TEST(TokenBound, NoBatchExceedsItAndEveryWindowComesOnceAnEpoch) {
 
 TEST(TokenBound, BatchesAreClosedOnlyWhereTheNextWindowDoesNotFit) {
   const std::vector<Window> windows = windows_of({5, 5, 5, 6, 10, 1, 1, 1, 1, 1});
-  TrainingArguments a = bounded(15, "sequential");
+  TrainingArguments a = bounded(15, WindowOrder::kSequential);
   a.gradient_accumulation_steps = 9;
   DataOrder data(a, windows);
   EXPECT_EQ(copy_of(data.batches_of_step(0)), (Batches{{0, 1, 2}, {3}, {4, 5, 6, 7}, {8, 9}}));
@@ -201,16 +204,19 @@ TEST(TokenBound, BatchesAreClosedOnlyWhereTheNextWindowDoesNotFit) {
 
 TEST(TokenBound, StepsAreAFunctionOfTheStepAlone) {
   const std::vector<Window> windows = mixed_windows();
-  for (const char* order : {"shuffle", "hf", "sequential"}) {
+  for (const WindowOrder order :
+       {WindowOrder::kShuffle, WindowOrder::kHf, WindowOrder::kSequential}) {
     const TrainingArguments a = bounded(17, order);
     const std::vector<Batches> run = run_of(a, windows);
     ASSERT_GT(run.size(), 8u);
     DataOrder jumping(a, windows);
     for (size_t i = 0; i < run.size(); ++i) {  // forwards, backwards and over epochs
       const size_t step = i * 7 % run.size();
-      EXPECT_EQ(copy_of(jumping.batches_of_step(static_cast<int64_t>(step))), run[step]) << order;
+      EXPECT_EQ(copy_of(jumping.batches_of_step(static_cast<int64_t>(step))), run[step])
+          << spelling_of(order);
       DataOrder resumed(a, windows);
-      EXPECT_EQ(copy_of(resumed.batches_of_step(static_cast<int64_t>(step))), run[step]) << order;
+      EXPECT_EQ(copy_of(resumed.batches_of_step(static_cast<int64_t>(step))), run[step])
+          << spelling_of(order);
     }
   }
 }

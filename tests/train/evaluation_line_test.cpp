@@ -105,7 +105,7 @@ TEST(EvaluationMetrics, SelectingF1OnChineseDataBringsOneLine) {
 TEST(EvaluationMetrics, AnUnknownKeyIsRefusedWithAListOfAll) {
   for (const char* name : {"f2", "eval_", "", "cmrc2018_f1", "eval_eval_f1"}) {
     const Error error = expect_error(ErrorCode::kUsage, [&] { require_metric_key(name); });
-    EXPECT_EQ(error.place(), "--metric-for-best-model");
+    EXPECT_EQ(error.parameter(), "metric_for_best_model");
     for (const char* key : {"loss, exact, f1, ", "cmrc_f1", "word_f1", "steps_per_second"}) {
       EXPECT_NE(error.reason().find(key), std::string::npos) << key;
     }
@@ -121,7 +121,7 @@ TEST(EvaluationMetrics, AKeyThatTheDataDoNotGiveIsRefused) {
   const auto refuses = [&](const Dataset& data, const LabelCounts& labels, const char* name) {
     const Error error =
         expect_error(ErrorCode::kUsage, [&] { choose_evaluation_metrics(data, labels, name); });
-    EXPECT_EQ(error.place(), "--metric-for-best-model");
+    EXPECT_EQ(error.parameter(), "metric_for_best_model");
     EXPECT_NE(error.reason().find("v.json"), std::string::npos);
   };
   const Dataset answered = validation("Mina baked bread.", false);

@@ -69,12 +69,12 @@ TrainFixture::TrainFixture() {
 TrainingArguments TrainFixture::arguments(const std::string& output) const {
   TrainingArguments a;
   a.threads = 1;
-  give(a, "model", a.model, at("model").string());
-  give(a, "train", a.train, at("train.json"));
-  give(a, "output", a.output, at(output));
-  give(a, "per_device_train_batch_size", a.per_device_train_batch_size, 2);
-  give(a, "num_train_epochs", a.num_train_epochs, 2.0);
-  give(a, "learning_rate", a.learning_rate, 5e-3);
+  a.model = at("model").string();
+  a.train = at("train.json");
+  a.output = at(output);
+  a.per_device_train_batch_size = 2;
+  a.num_train_epochs = 2.0;
+  a.learning_rate = 5e-3;
   return a;
 }
 
@@ -111,14 +111,14 @@ void Recorder::on_save(const TrainView&, const std::filesystem::path& checkpoint
 
 TrainingArguments RunFixture::stepwise(const std::string& output) const {
   TrainingArguments a = arguments(output);
-  give(a, "logging_steps", a.logging_steps, 1.0);
-  give(a, "save_steps", a.save_steps, 4.0);
+  a.logging_steps = 1.0;
+  a.save_steps = 4.0;
   return a;
 }
 
 TrainingArguments RunFixture::with_validation(const std::string& output) const {
   TrainingArguments a = arguments(output);
-  give(a, "validation", a.validation, at("validation.json"));
+  a.validation = at("validation.json");
   return a;
 }
 

@@ -24,13 +24,6 @@ class TrainFixture : public ::testing::Test {
   TemporaryDirectory directory_;
 };
 
-// Sets a field and marks it as given.
-template <class T, class U>
-void give(TrainingArguments& arguments, const std::string& name, T& field, U value) {
-  field = value;
-  arguments.given.push_back(name);
-}
-
 // Raises a stop request, or throws as a kill would, when a step ends.
 struct KillAt : Observer {
   struct Killed {};

@@ -16,7 +16,6 @@ namespace spanforge {
 namespace {
 
 using testing::expect_error;
-using testing::give;
 
 class Numbers : public testing::TrainFixture {
  protected:
@@ -76,14 +75,14 @@ TEST_F(Numbers, AccumulatedExamplesEqualOneBatchWhateverTheSizes) {
     write_mixed_lengths(questions, stream);
     const auto run = [&](const std::string& output, int64_t batch, int64_t accumulated) {
       TrainingArguments a = arguments(output);
-      give(a, "per_device_train_batch_size", a.per_device_train_batch_size, batch);
-      give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, accumulated);
-      give(a, "accumulation_mean", a.accumulation_mean, "examples");
-      give(a, "learning_rate", a.learning_rate, 1e-12);
-      give(a, "lr_scheduler_type", a.lr_scheduler_type, "constant");
-      give(a, "logging_steps", a.logging_steps, 1.0);
-      give(a, "save_strategy", a.save_strategy, "no");
-      give(a, "overwrite", a.overwrite, true);
+      a.per_device_train_batch_size = batch;
+      a.gradient_accumulation_steps = accumulated;
+      a.accumulation_mean = AccumulationMean::kExamples;
+      a.learning_rate = 1e-12;
+      a.lr_scheduler_type = ScheduleKind::kConstant;
+      a.logging_steps = 1.0;
+      a.save_strategy = SaveStrategy::kNo;
+      a.overwrite = true;
       Moments moments;
       testing::Recorder recorder;
       train(a, {.observers = {&moments, &recorder}});
@@ -130,27 +129,27 @@ TEST_F(Numbers, ANonFiniteLossStopsNamingStepExamplesAndTheLoss) {
   const int32_t dario = *Tokenizer::from_directory(at("model")).token_to_id("dario");
   TrainingArguments a = arguments("out"), clean = arguments("clean");
   for (TrainingArguments* options : {&a, &clean}) {
-    give(*options, "per_device_train_batch_size", options->per_device_train_batch_size, 12);
-    give(*options, "save_steps", options->save_steps, 1.0);
-    give(*options, "save_strategy", options->save_strategy, "steps");
-    give(*options, "num_train_epochs", options->num_train_epochs, 4.0);
+    options->per_device_train_batch_size = 12;
+    options->save_steps = 1.0;
+    options->save_strategy = SaveStrategy::kSteps;
+    options->num_train_epochs = 4.0;
   }
   // Where a checkpoint is due, what was planted is found before it is written.
   PoisonWord poison(2, dario);
   const Error refused =
       expect_error(ErrorCode::kNonFinite, [&] { train(a, {.observers = {&poison}}); });
   EXPECT_EQ(poison.set, 1);
-  EXPECT_EQ(refused.place(), "step 2");
+  EXPECT_EQ(refused.place().text(), "step 2");
   EXPECT_NE(refused.reason().find("word_embeddings.weight"), std::string::npos) << refused.what();
   EXPECT_EQ(names_in("out"), (std::vector<std::string>{"checkpoint-1", "log.jsonl", "logs"}));
 
   // Elsewhere the next step's loss shows it.
-  give(a, "save_steps", a.save_steps, 2.0);
-  give(a, "overwrite", a.overwrite, true);
+  a.save_steps = 2.0;
+  a.overwrite = true;
   PoisonWord later(3, dario);
   const Error error =
       expect_error(ErrorCode::kNonFinite, [&] { train(a, {.observers = {&later}}); });
-  EXPECT_EQ(error.place(), "step 4");
+  EXPECT_EQ(error.place().text(), "step 4");
   EXPECT_EQ(later.last_step, 3) << "the step must not end";
   const std::string& reason = error.reason();
   EXPECT_TRUE(reason.starts_with("NaN or Inf in the loss, examples ")) << reason;

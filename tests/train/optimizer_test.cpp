@@ -49,6 +49,13 @@ Tensor part(const Tensor& arena, const Parameter& parameter) {
   return arena.columns(parameter.offset, parameter.size);
 }
 
+TEST(OptimizerNames, AreTheKinds) {
+  std::vector<std::string_view> words, kinds;
+  for (const Spelling<OptimizerName>& row : spellings(OptimizerName{})) words.push_back(row.word);
+  for (const OptimizerKind& kind : optimizer_kinds()) kinds.push_back(kind.name);
+  EXPECT_EQ(words, kinds);
+}
+
 // Each optimiser by its definition: every element of every parameter, whatever its gradient.
 void plain_step(const std::string& optim, QuestionAnsweringModel& model,
                 const OptimizerState& state, const TrainedParameters& parameters,
@@ -136,7 +143,7 @@ TrainedParameters parameters_of(const QuestionAnsweringModel& model, bool frozen
 
 std::unique_ptr<Optimizer> optimizer_of(const QuestionAnsweringModel& model, const Case& c) {
   TrainingArguments arguments;
-  arguments.optim = c.optim;
+  arguments.optim = find_spelling<OptimizerName>(c.optim).value();
   arguments.weight_decay = c.weight_decay;
   return optimizer_kind(c.optim).make(parameters_of(model, c.frozen), arguments);
 }
@@ -275,7 +282,7 @@ class OptimizerFile : public ::testing::Test {
 
   TrainingArguments arguments(const std::string& optim) const {
     TrainingArguments a;
-    a.optim = optim;
+    a.optim = find_spelling<OptimizerName>(optim).value();
     return a;
   }
   // Of distinct numbers.
@@ -337,7 +344,7 @@ TEST_F(OptimizerFile, OfAnotherKindStepOrParametersIsRefused) {
       }
       const Error error = testing::expect_error(
           ErrorCode::kBadModel, [&] { read_optimizer_file(file, model_, *optimizer, 3); });
-      EXPECT_EQ(error.place(), file.string());
+      EXPECT_EQ(error.file(), file.string());
       EXPECT_NE(error.reason().find("holds the state of " + is), std::string::npos) << error.what();
     }
     const auto whole = optimizer_of(model_, {is, 0, false});

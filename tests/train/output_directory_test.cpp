@@ -70,7 +70,7 @@ TEST(OutputDirectory, DoesNotReplaceWhatAnotherProcessMadeMeanwhile) {
     first.publish("trained", 0, [](const fs::path& partial) { put(partial, "first"); });
   }
   const Error error = expect_error(ErrorCode::kUsage, [&] { late.create(); });
-  EXPECT_EQ(error.place(), "--output");
+  EXPECT_EQ(error.parameter(), "output");
   EXPECT_EQ(read_file(directory / "out/trained/file"), "first");
 }
 
@@ -80,7 +80,7 @@ TEST(OutputDirectory, ReplacesNoFileOfACheckpointsName) {
     fs::create_directory(directory / "out");
     write_file_atomic(directory / "out" / name, "notes");
     OutputDirectory output(directory / "out");
-    EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { output.create(); }).place(),
+    EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { output.create(); }).file(),
               (directory / "out" / name).string());
     EXPECT_EQ(read_file(directory / "out" / name), "notes");
   }
@@ -132,7 +132,7 @@ TEST(OutputDirectory, TellsWhatFailedBehindTheCaller) {
   };
   const auto expect_told = [&](const auto& call) {
     const Error error = expect_error(ErrorCode::kIo, call);
-    EXPECT_EQ(error.place(), (directory / "out/checkpoint-1/file").string());
+    EXPECT_EQ(error.file(), (directory / "out/checkpoint-1/file").string());
     EXPECT_EQ(error.reason(), "cannot write: disk full");
     output.wait();  // told once
     EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), "old");
@@ -159,7 +159,7 @@ TEST(OutputDirectory, GivesUpWhenTheCallersPartFails) {
     output.finish(
         [](const fs::path& p) { throw Error(ErrorCode::kIo, (p / "small").string(), "full"); });
   });
-  EXPECT_EQ(error.place(), (directory / "out/checkpoint-1/small").string());
+  EXPECT_EQ(error.file(), (directory / "out/checkpoint-1/small").string());
   EXPECT_TRUE(fs::is_empty(directory / "out"));
 }
 
@@ -186,7 +186,7 @@ TEST(OutputDirectory, RefusesWithoutRoom) {
   const Error error = expect_error(ErrorCode::kIo, [&] {
     output.publish("trained", uint64_t{1} << 62, [](const fs::path&) { FAIL(); });
   });
-  EXPECT_EQ(error.place(), (directory / "out").string());
+  EXPECT_EQ(error.file(), (directory / "out").string());
 }
 
 TEST(OutputDirectory, RemovesWhatKillsLeft) {
@@ -206,7 +206,7 @@ TEST(OutputDirectory, AdmitsOneProcessAtATime) {
   OutputDirectory first(directory / "out");
   const Error error =
       expect_error(ErrorCode::kUsage, [&] { OutputDirectory second(directory / "out"); });
-  EXPECT_EQ(error.place(), "--output");
+  EXPECT_EQ(error.parameter(), "output");
 }
 
 TEST(OutputDirectory, RefusesAFile) {
@@ -272,7 +272,7 @@ TEST(OutputDirectory, ErrorsNameWhatTheUserKnows) {
   const Error error = expect_error(ErrorCode::kIo, [&] {
     output.publish("checkpoint-1", 0, [](const fs::path& partial) { put(partial / "no", ""); });
   });
-  EXPECT_EQ(error.place(), (directory / "out/checkpoint-1/no/file").string());
+  EXPECT_EQ(error.file(), (directory / "out/checkpoint-1/no/file").string());
   EXPECT_EQ(list_directory(directory / "out").size(), 0u);
 }
 

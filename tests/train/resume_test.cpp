@@ -11,7 +11,6 @@ namespace spanforge {
 namespace {
 
 using testing::expect_error;
-using testing::give;
 using testing::KillAt;
 using testing::Recorder;
 using Names = std::vector<std::string>;
@@ -39,9 +38,9 @@ TEST_F(Resume, EqualsARunThatNeverStoppedWhateverTheOptimiser) {
       SCOPED_TRACE(std::string(optim) + " bf16 " + bf16);
       const auto options = [&](const std::string& output) {
         TrainingArguments a = stepwise(output + "-" + optim + bf16);
-        give(a, "optim", a.optim, optim);
-        give(a, "bf16", a.bf16, bf16);
-        give(a, "weight_decay", a.weight_decay, 0.1);
+        a.optim = find_spelling<OptimizerName>(optim).value();
+        a.bf16 = find_spelling<AutoBool>(bf16).value();
+        a.weight_decay = 0.1;
         return a;
       };
       const std::string whole = options("whole").output.filename(),
@@ -49,7 +48,7 @@ TEST_F(Resume, EqualsARunThatNeverStoppedWhateverTheOptimiser) {
       train(options("whole"));
       run_until_killed(options("killed"), 9);
       TrainingArguments from_saved_options;
-      give(from_saved_options, "output", from_saved_options.output, at(killed));
+      from_saved_options.output = at(killed);
       train(resumed(from_saved_options));
       expect_equal_results(whole, killed);
       EXPECT_EQ(bytes(killed + "/checkpoint-12/optimizer.pt"),
@@ -66,11 +65,11 @@ TEST_F(Resume, WithAnotherOptimiserIsRefusedInOneLine) {
   run_until_killed(stepwise("out"), 6);
   TrainingArguments a = resumed(stepwise("out"));
   for (const char* optim : {"adafactor", "sgd"}) {
-    give(a, "optim", a.optim, optim);
+    a.optim = find_spelling<OptimizerName>(optim).value();
     for (const bool allowed : {false, true}) {
       a.allow_changed = allowed ? std::vector<std::string>{"optim"} : std::vector<std::string>{};
       const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-      EXPECT_EQ(error.place(), "--optim");
+      EXPECT_EQ(error.parameter(), "optim");
       EXPECT_NE(error.reason().find(std::string("is ") + optim +
                                     " but the run to resume has "
                                     "adamw_torch_fused"),
@@ -85,14 +84,14 @@ TEST_F(Resume, WithAnotherOptimiserIsRefusedInOneLine) {
     ASSERT_TRUE(std::filesystem::remove(at("foreign") / ours)) << ours;
   }
   TrainingArguments foreign = resumed(stepwise("new"), at("foreign").string());
-  give(foreign, "optim", foreign.optim, "sgd");
+  foreign.optim = OptimizerName::kSgd;
   const Error error = expect_error(ErrorCode::kUsage, [&] { train(foreign); });
-  EXPECT_EQ(error.place(), "--optim");
-  EXPECT_NE(error.reason().find("give --optim adamw_torch"), std::string::npos) << error.what();
+  EXPECT_EQ(error.parameter(), "optim");
+  EXPECT_NE(error.reason().find("give `optim` adamw_torch"), std::string::npos) << error.what();
   EXPECT_FALSE(std::filesystem::exists(at("new")));
 
   TrainingArguments same = resumed(stepwise("out"));
-  give(same, "optim", same.optim, "adamw_torch");
+  same.optim = OptimizerName::kAdamWTorch;
   train(same);
   train(stepwise("whole"));
   expect_equal_results("whole", "out");
@@ -100,12 +99,12 @@ TEST_F(Resume, WithAnotherOptimiserIsRefusedInOneLine) {
 
 TEST_F(Resume, TakesTheSavedOptions) {
   TrainingArguments a = stepwise("whole");
-  give(a, "weight_decay", a.weight_decay, 0.1);
+  a.weight_decay = 0.1;
   train(a);
   a.output = at("killed");
   run_until_killed(a, 6);
   TrainingArguments b;
-  give(b, "output", b.output, at("killed"));
+  b.output = at("killed");
   train(resumed(b));
   expect_equal_results("whole", "killed");
 }
@@ -121,9 +120,9 @@ TEST_F(Resume, GoesOnInAnotherOutput) {
 TEST_F(Resume, WithAccumulationAndShortLastGroup) {
   const auto options = [&](const std::string& output) {
     TrainingArguments a = stepwise(output);
-    give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, 4);
-    give(a, "accumulation_mean", a.accumulation_mean, "examples");
-    give(a, "save_steps", a.save_steps, 1.0);
+    a.gradient_accumulation_steps = 4;
+    a.accumulation_mean = AccumulationMean::kExamples;
+    a.save_steps = 1.0;
     return a;
   };
   train(options("whole"));
@@ -136,12 +135,12 @@ TEST_F(Resume, WithATokenBoundInTheMiddleOfAnEpochAndOfAnAccumulation) {
   for (const int64_t accumulation : {1, 3}) {
     const auto options = [&](const std::string& output) {
       TrainingArguments a = stepwise(output + std::to_string(accumulation));
-      give(a, "per_device_train_batch_size", a.per_device_train_batch_size, 8);
-      give(a, "max_seq_length", a.max_seq_length, 20);
-      give(a, "max_tokens_per_batch", a.max_tokens_per_batch, 40);
-      give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, accumulation);
-      give(a, "num_train_epochs", a.num_train_epochs, 3.0);
-      give(a, "save_steps", a.save_steps, 1.0);
+      a.per_device_train_batch_size = 8;
+      a.max_seq_length = 20;
+      a.max_tokens_per_batch = 40;
+      a.gradient_accumulation_steps = accumulation;
+      a.num_train_epochs = 3.0;
+      a.save_steps = 1.0;
       return a;
     };
     const int64_t steps = train(options("whole")).global_step;
@@ -150,8 +149,7 @@ TEST_F(Resume, WithATokenBoundInTheMiddleOfAnEpochAndOfAnAccumulation) {
       const std::string output = "killed-" + std::to_string(killed) + "-";
       run_until_killed(options(output), killed);
       TrainingArguments from_saved_options;
-      give(from_saved_options, "output", from_saved_options.output,
-           at(output + std::to_string(accumulation)));
+      from_saved_options.output = at(output + std::to_string(accumulation));
       train(resumed(from_saved_options));
       expect_equal_results("whole" + std::to_string(accumulation),
                            output + std::to_string(accumulation));
@@ -180,7 +178,7 @@ TEST_F(Resume, SkipsADamagedCheckpoint) {
     write_file_atomic(at("whole/checkpoint-8/model.safetensors"), weights);
     train(resumed(stepwise("x"), at("whole/checkpoint-8").string()));
   });
-  EXPECT_NE(error.place().find("checkpoint-8"), std::string::npos);
+  EXPECT_NE(error.file().find("checkpoint-8"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(at("x")));
 }
 
@@ -230,7 +228,7 @@ TEST_F(Resume, DoesNotTrainOverACheckpointItCannotRead) {
   std::filesystem::create_symlink("model.safetensors", weights);  // to itself
   const std::string log = bytes("out/log.jsonl");
   const Error error = expect_error(ErrorCode::kIo, [&] { train(resumed(stepwise("out"))); });
-  EXPECT_EQ(error.place(), weights.string());
+  EXPECT_EQ(error.file(), weights.string());
   EXPECT_EQ(bytes("out/log.jsonl"), log);
   std::filesystem::remove(weights);
   std::filesystem::rename(at("kept"), weights);
@@ -243,14 +241,14 @@ TEST_F(Resume, RefusesOtherOptionsAndOtherData) {
   run_until_killed(stepwise("out"), 5);
   TrainingArguments a = resumed(stepwise("out"));
   a.learning_rate = 2e-2;
-  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(a); }).place(), "--learning-rate");
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(a); }).parameter(), "learning_rate");
   a.allow_changed = {"learning-rate"};
   EXPECT_NO_THROW(train(a));
 
   run_until_killed(stepwise("other"), 5);
   TrainingArguments b = resumed(stepwise("other"));
   b.train = at("validation.json");
-  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(b); }).place(), "--train");
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(b); }).parameter(), "train");
   // The same contents under another name are the same data.
   std::filesystem::copy_file(at("train.json"), at("copy.json"));
   b.train = at("copy.json");
@@ -260,7 +258,7 @@ TEST_F(Resume, RefusesOtherOptionsAndOtherData) {
 // Whatever decides the result: refused with both values named, taken with --allow-changed.
 TEST_F(Resume, NamesEachDifferenceAndTakesItWhenAllowed) {
   TrainingArguments base = stepwise("out");
-  give(base, "validation", base.validation, at("validation.json"));
+  base.validation = at("validation.json");
   run_until_killed(base, 5);
   std::filesystem::copy(at("model"), at("other-model"));
   const std::string other_model = at("other-model").string();
@@ -269,40 +267,34 @@ TEST_F(Resume, NamesEachDifferenceAndTakesItWhenAllowed) {
     std::function<void(TrainingArguments&)> change;
   };
   const Row rows[] = {
-      {"seed", "42", "43", [](auto& a) { give(a, "seed", a.seed, 43); }},
-      {"data_seed", "null", "7", [](auto& a) { give(a, "data_seed", a.data_seed, 7); }},
+      {"seed", "42", "43", [](auto& a) { a.seed = 43; }},
+      {"data_seed", "null", "7", [](auto& a) { a.data_seed = 7; }},
       {"data_order", "shuffle", "sequential",
-       [](auto& a) { give(a, "data_order", a.data_order, "sequential"); }},
-      {"per_device_train_batch_size", "2", "3",
-       [](auto& a) { give(a, "per_device_train_batch_size", a.per_device_train_batch_size, 3); }},
-      {"gradient_accumulation_steps", "1", "2",
-       [](auto& a) { give(a, "gradient_accumulation_steps", a.gradient_accumulation_steps, 2); }},
-      {"window_overlap", "24", "10",
-       [](auto& a) { give(a, "window_overlap", a.window_overlap, 10); }},
-      {"weight_decay", "0.0", "0.5", [](auto& a) { give(a, "weight_decay", a.weight_decay, 0.5); }},
-      {"num_train_epochs", "2.0", "3.0",
-       [](auto& a) { give(a, "num_train_epochs", a.num_train_epochs, 3.0); }},
-      {"model", "/model", "other-model", [&](auto& a) { give(a, "model", a.model, other_model); }},
-      {"train", "train.json", "validation.json",
-       [&](auto& a) { give(a, "train", a.train, at("validation.json")); }},
+       [](auto& a) { a.data_order = WindowOrder::kSequential; }},
+      {"per_device_train_batch_size", "2", "3", [](auto& a) { a.per_device_train_batch_size = 3; }},
+      {"gradient_accumulation_steps", "1", "2", [](auto& a) { a.gradient_accumulation_steps = 2; }},
+      {"window_overlap", "24", "10", [](auto& a) { a.window_overlap = 10; }},
+      {"weight_decay", "0.0", "0.5", [](auto& a) { a.weight_decay = 0.5; }},
+      {"num_train_epochs", "2.0", "3.0", [](auto& a) { a.num_train_epochs = 3.0; }},
+      {"model", "/model", "other-model", [&](auto& a) { a.model = other_model; }},
+      {"train", "train.json", "validation.json", [&](auto& a) { a.train = at("validation.json"); }},
       {"validation", "validation.json", "train.json",
-       [&](auto& a) { give(a, "validation", a.validation, at("train.json")); }},
+       [&](auto& a) { a.validation = at("train.json"); }},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);
     TrainingArguments a = resumed(base);
     row.change(a);
     const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-    EXPECT_EQ(error.place(), option_flag(row.name));
+    EXPECT_EQ(error.parameter(), row.name);
     EXPECT_NE(error.reason().find(row.was), std::string::npos) << error.reason();
     EXPECT_NE(error.reason().find(row.is), std::string::npos) << error.reason();
-    EXPECT_NE(error.reason().find("--allow-changed " + option_flag(row.name).substr(2)),
-              std::string::npos)
+    EXPECT_NE(error.reason().find("`allow_changed` " + dashed_name(row.name)), std::string::npos)
         << error.reason();
     EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "log.jsonl", "logs"}));
     a.output = at(std::string("as-allowed-") + row.name);  // "out" stays as it is for the next
     a.resume_from_checkpoint = at("out/checkpoint-4").string();
-    a.allow_changed = {option_flag(row.name).substr(2)};
+    a.allow_changed = {dashed_name(row.name)};
     EXPECT_NO_THROW(train(a));
   }
 }
@@ -337,7 +329,7 @@ TEST_F(Resume, FromAForeignCheckpointWarnsOnceAndStillLooksAtIt) {
     write_file_atomic(at(name), whole.substr(0, whole.size() / 2));
     const Error error = expect_error(
         ErrorCode::kBadModel, [&] { train(resumed(stepwise("refused"), at("foreign").string())); });
-    EXPECT_NE(error.place().find(file), std::string::npos) << error.what();
+    EXPECT_NE(error.file().find(file), std::string::npos) << error.what();
     EXPECT_FALSE(std::filesystem::exists(at("refused")));
     write_file_atomic(at(name), whole);
   }
@@ -355,8 +347,8 @@ TEST_F(Resume, WithoutOptimiserStateItNamesTheWayToItsWeights) {
     std::filesystem::remove(at(directory) / "optimizer.pt");
     const Error error = expect_error(
         ErrorCode::kIo, [&] { train(resumed(stepwise("new"), at(directory).string())); });
-    EXPECT_EQ(error.place(), (at(directory) / "optimizer.pt").string());
-    EXPECT_NE(error.reason().find("--model " + at(directory).string()), std::string::npos)
+    EXPECT_EQ(error.file(), (at(directory) / "optimizer.pt").string());
+    EXPECT_NE(error.reason().find("`model` " + at(directory).string()), std::string::npos)
         << error.what();
     EXPECT_FALSE(std::filesystem::exists(at("new")));
   }
@@ -376,10 +368,10 @@ TEST_F(Resume, WithoutOptimiserStateItNamesTheWayToItsWeights) {
 // or damaged, that is said before the first step and not after the last.
 TEST_F(Resume, FindsTheBestCheckpointOrSaysSoAtOnce) {
   TrainingArguments a = with_validation("out");
-  give(a, "num_train_epochs", a.num_train_epochs, 4.0);
-  give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
-  give(a, "metric_for_best_model", a.metric_for_best_model, "eval_loss");
-  give(a, "greater_is_better", a.greater_is_better, true);  // the first
+  a.num_train_epochs = 4.0;
+  a.load_best_model_at_end = true;
+  a.metric_for_best_model = "eval_loss";
+  a.greater_is_better = true;  // the first
   train(a);
   run_until_killed(
       [&] {
@@ -396,8 +388,8 @@ TEST_F(Resume, FindsTheBestCheckpointOrSaysSoAtOnce) {
 
   write_file_atomic(at("moved/checkpoint-6/model.safetensors"), "cut off");
   Error error = expect_error(ErrorCode::kBadModel, [&] { train(resumed(a)); });
-  EXPECT_NE(error.place().find("checkpoint-6"), std::string::npos) << error.what();
-  EXPECT_NE(error.reason().find("--allow-changed load-best-model-at-end"), std::string::npos);
+  EXPECT_NE(error.file().find("checkpoint-6"), std::string::npos) << error.what();
+  EXPECT_NE(error.reason().find("`allow_changed` load-best-model-at-end"), std::string::npos);
   std::filesystem::remove_all(at("moved/checkpoint-6"));
   error = expect_error(ErrorCode::kIo, [&] { train(resumed(a)); });
   EXPECT_NE(error.reason().find("is gone"), std::string::npos) << error.what();
@@ -409,9 +401,9 @@ TEST_F(Resume, FindsTheBestCheckpointOrSaysSoAtOnce) {
 TEST_F(Resume, EarlyStoppingRemembersAcrossAResume) {
   const auto options = [&] {
     TrainingArguments a = with_validation("out");
-    give(a, "num_train_epochs", a.num_train_epochs, 9.0);
-    give(a, "learning_rate", a.learning_rate, 0.0);
-    give(a, "early_stopping_patience", a.early_stopping_patience, int64_t{2});
+    a.num_train_epochs = 9.0;
+    a.learning_rate = 0.0;
+    a.early_stopping_patience = 2;
     return a;
   };
   run_until_killed(options(), 14);
@@ -425,7 +417,7 @@ TEST_F(Resume, WithOtherThreadsSaysSo) {
   Recorder same, other;
   KillAt kill(5);
   EXPECT_THROW(train(a, {.observers = {&same, &kill}}), KillAt::Killed);
-  give(a, "threads", a.threads, 2);
+  a.threads = 2;
   train(a, {.observers = {&other}});
   const auto says = [](const Recorder& recorder) {
     return std::any_of(recorder.notices.begin(), recorder.notices.end(), [](const auto& notice) {

@@ -11,7 +11,6 @@ namespace spanforge {
 namespace {
 
 using testing::expect_error;
-using testing::give;
 using testing::KillAt;
 using testing::Recorder;
 using Names = std::vector<std::string>;
@@ -21,14 +20,14 @@ class Rewind : public testing::RunFixture {
   // Steps 4, 8 and 12 are kept.
   TrainingArguments keeping(const std::string& output) const {
     TrainingArguments a = stepwise(output);
-    give(a, "save_total_limit", a.save_total_limit, int64_t{9});
+    a.save_total_limit = 9;
     return a;
   }
 
   // Goes on from step 4 at another rate.
   TrainingArguments faster(const std::string& output, const std::string& from) {
     TrainingArguments a = resumed(keeping(output), from);
-    give(a, "learning_rate", a.learning_rate, 2e-2);
+    a.learning_rate = 2e-2;
     a.allow_changed = {"learning_rate"};
     return a;
   }
@@ -52,7 +51,7 @@ TEST_F(Rewind, LeavesNothingBehindThatLastWouldFind) {
   const std::string log = bytes("out/log.jsonl");
   TrainingArguments a = faster("out", at("out/checkpoint-4").string());
   const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-  EXPECT_EQ(error.place(), "--resume-from-checkpoint");
+  EXPECT_EQ(error.parameter(), "resume_from_checkpoint");
   EXPECT_NE(error.reason().find("checkpoint-12 came after"), std::string::npos) << error.what();
   EXPECT_EQ(names_in("out"), kAll);
   EXPECT_EQ(bytes("out/log.jsonl"), log);
@@ -63,7 +62,7 @@ TEST_F(Rewind, LeavesNothingBehindThatLastWouldFind) {
   EXPECT_THROW(train(a, {.observers = {&kill}}), KillAt::Killed);
   EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "checkpoint-8", "log.jsonl", "logs"}));
   TrainingArguments last;
-  give(last, "output", last.output, at("out"));
+  last.output = at("out");
   const TrainResult result = train(resumed(last));
   EXPECT_EQ(result.resumed_from.filename(), "checkpoint-8");
   expect_equal_results("straight", "out");
@@ -82,7 +81,7 @@ TEST_F(Rewind, AnotherRunsCheckpointNeedsAFreeOutput) {
   train(stepwise("out"));
   TrainingArguments a = faster("out", at("other/checkpoint-4").string());
   const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-  EXPECT_EQ(error.place(), "--output");
+  EXPECT_EQ(error.parameter(), "output");
   a.overwrite = true;
   train(a);
   train(faster("straight", at("other/checkpoint-4").string()));
@@ -93,7 +92,7 @@ TEST_F(Rewind, AnotherRunsCheckpointNeedsAFreeOutput) {
 TEST_F(Rewind, OverwriteContradictsLast) {
   TrainingArguments a = resumed(stepwise("out"));
   a.overwrite = true;
-  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(a); }).place(), "--overwrite");
+  EXPECT_EQ(expect_error(ErrorCode::kUsage, [&] { train(a); }).parameter(), "overwrite");
 }
 
 TEST_F(Rewind, ARunsDirectoryIsNoCheckpoint) {
@@ -125,10 +124,10 @@ TEST_F(Rewind, LastDoesNotPassOverWhatANewerVersionWrote) {
 // The best moved to the checkpoint that is damaged now, and the one before was rotated away.
 TEST_F(Rewind, BehindADamagedBestGoesOnAndFindsItAgain) {
   TrainingArguments a = with_validation("whole");
-  give(a, "save_total_limit", a.save_total_limit, int64_t{2});
-  give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
-  give(a, "metric_for_best_model", a.metric_for_best_model, "eval_loss");
-  give(a, "num_train_epochs", a.num_train_epochs, 4.0);
+  a.save_total_limit = 2;
+  a.load_best_model_at_end = true;
+  a.metric_for_best_model = "eval_loss";
+  a.num_train_epochs = 4.0;
   train(a);
   const auto best = [&](const std::string& checkpoint) {
     return parse_json(bytes(checkpoint + "/trainer_state.json"), checkpoint, ErrorCode::kBadModel)

@@ -16,7 +16,6 @@ namespace spanforge {
 namespace {
 
 using testing::expect_error;
-using testing::give;
 using testing::Recorder;
 using Names = std::vector<std::string>;
 
@@ -26,10 +25,10 @@ class RunPolicy : public testing::TrainFixture {
   // the highest, so the first evaluation.
   TrainingArguments ever_worse(const std::string& output) const {
     TrainingArguments a = arguments(output);
-    give(a, "validation", a.validation, at("train.json"));
-    give(a, "num_train_epochs", a.num_train_epochs, 5.0);
-    give(a, "metric_for_best_model", a.metric_for_best_model, "eval_loss");
-    give(a, "greater_is_better", a.greater_is_better, true);
+    a.validation = at("train.json");
+    a.num_train_epochs = 5.0;
+    a.metric_for_best_model = "eval_loss";
+    a.greater_is_better = true;
     return a;
   }
   bool same_weights(const std::string& one, const std::string& other) const {
@@ -66,9 +65,9 @@ struct Poison : Observer {
 TEST_F(RunPolicy, NonFiniteStepIsLeftOutAndTheRestGoesOn) {
   const auto options = [&](const std::string& output) {
     TrainingArguments a = arguments(output);
-    give(a, "logging_steps", a.logging_steps, 3.0);
-    give(a, "save_steps", a.save_steps, 3.0);
-    give(a, "on_nonfinite", a.on_nonfinite, "skip");
+    a.logging_steps = 3.0;
+    a.save_steps = 3.0;
+    a.on_nonfinite = OnNonFinite::kSkip;
     return a;
   };
   Recorder whole, poisoned;
@@ -105,8 +104,8 @@ TEST_F(RunPolicy, StepsLeftOutAreCountedAcrossAResume) {
     return std::string("nothing");
   };
   TrainingArguments a = arguments("out");
-  give(a, "on_nonfinite", a.on_nonfinite, "skip");
-  give(a, "save_steps", a.save_steps, 4.0);
+  a.on_nonfinite = OnNonFinite::kSkip;
+  a.save_steps = 4.0;
   Poison third(3), eleventh(11);
   Recorder killed, whole, untouched;
   testing::KillAt kill(7);
@@ -130,11 +129,11 @@ TEST_F(RunPolicy, NonFiniteWeightsAreNotSaved) {
     }
   } overflow;
   TrainingArguments a = arguments("out");
-  give(a, "save_steps", a.save_steps, 4.0);
-  give(a, "save_total_limit", a.save_total_limit, int64_t{1});
+  a.save_steps = 4.0;
+  a.save_total_limit = 1;
   const Error error =
       expect_error(ErrorCode::kNonFinite, [&] { train(a, {.observers = {&overflow}}); });
-  EXPECT_EQ(error.place(), "step 8");
+  EXPECT_EQ(error.place().text(), "step 8");
   EXPECT_TRUE(error.reason().starts_with("the update made NaN or Inf in ")) << error.reason();
   EXPECT_NE(error.reason().find("checkpoint-4 is kept"), std::string::npos) << error.reason();
   EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "log.jsonl", "logs"}));
@@ -165,11 +164,11 @@ TEST_F(RunPolicy, NonFiniteGradientNamesStepExamplesAndTensor) {
     size_t set = 0;
   } overflow;
   TrainingArguments a = arguments("out");
-  give(a, "save_steps", a.save_steps, 4.0);
+  a.save_steps = 4.0;
   const Error error =
       expect_error(ErrorCode::kNonFinite, [&] { train(a, {.observers = {&overflow}}); });
   EXPECT_EQ(overflow.set, 5u);
-  EXPECT_EQ(error.place(), "step 5");
+  EXPECT_EQ(error.place().text(), "step 5");
   const std::string& reason = error.reason();
   EXPECT_TRUE(reason.starts_with("NaN or Inf in the gradient of bert.")) << reason;
   EXPECT_NE(reason.find("examples wh"), std::string::npos) << reason;
@@ -179,11 +178,11 @@ TEST_F(RunPolicy, NonFiniteGradientNamesStepExamplesAndTensor) {
 TEST_F(RunPolicy, RunOfNothingButNonFiniteStepsKeepsItsWeights) {
   TrainingArguments a = arguments("out"), one = arguments("one");
   for (TrainingArguments* options : {&a, &one}) {
-    give(*options, "learning_rate", options->learning_rate, 1e30);
-    give(*options, "lr_scheduler_type", options->lr_scheduler_type, "constant");
-    give(*options, "on_nonfinite", options->on_nonfinite, "skip");
+    options->learning_rate = 1e30;
+    options->lr_scheduler_type = ScheduleKind::kConstant;
+    options->on_nonfinite = OnNonFinite::kSkip;
   }
-  give(one, "max_steps", one.max_steps, 1);
+  one.max_steps = 1;
   train(one);
   Recorder recorder;
   train(a, {.observers = {&recorder}});
@@ -197,10 +196,10 @@ TEST_F(RunPolicy, RunOfNothingButNonFiniteStepsKeepsItsWeights) {
 
 TEST_F(RunPolicy, StrategyBestSavesWhenAnEvaluationIsTheBestSoFar) {
   TrainingArguments a = ever_worse("worse"), b = ever_worse("better");
-  give(b, "greater_is_better", b.greater_is_better, false);
+  b.greater_is_better = false;
   for (TrainingArguments* options : {&a, &b}) {
-    give(*options, "save_strategy", options->save_strategy, "best");
-    give(*options, "load_best_model_at_end", options->load_best_model_at_end, true);
+    options->save_strategy = SaveStrategy::kBest;
+    options->load_best_model_at_end = true;
     Recorder recorder;
     const TrainResult result = train(*options, {.observers = {&recorder}});
     Names expected;
@@ -224,8 +223,8 @@ TEST_F(RunPolicy, StrategyBestSavesWhenAnEvaluationIsTheBestSoFar) {
 
 TEST_F(RunPolicy, EarlyStopEndsWithTheBestWeights) {
   TrainingArguments a = ever_worse("out");
-  give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
-  give(a, "early_stopping_patience", a.early_stopping_patience, int64_t{2});
+  a.load_best_model_at_end = true;
+  a.early_stopping_patience = 2;
   Recorder recorder;
   const TrainResult result = train(a, {.observers = {&recorder}});
   const std::vector<double> losses = evaluation_losses(recorder);
@@ -241,17 +240,17 @@ TEST_F(RunPolicy, EarlyStopEndsWithTheBestWeights) {
 TEST_F(RunPolicy, PolynomialScheduleEndsAboveZeroAndRefusesToStartBelowItsEnd) {
   for (const double rate : {1e-7, 1e-8, 0.0}) {
     TrainingArguments a = arguments("out");
-    give(a, "lr_scheduler_type", a.lr_scheduler_type, "polynomial");
-    give(a, "learning_rate", a.learning_rate, rate);
+    a.lr_scheduler_type = ScheduleKind::kPolynomial;
+    a.learning_rate = rate;
     const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-    EXPECT_EQ(error.place(), "--learning-rate");
+    EXPECT_EQ(error.parameter(), "learning_rate");
     EXPECT_NE(error.reason().find("1e-07"), std::string::npos) << error.reason();
     EXPECT_FALSE(std::filesystem::exists(at("out")));
   }
   TrainingArguments a = arguments("out");
-  give(a, "lr_scheduler_type", a.lr_scheduler_type, "polynomial");
-  give(a, "learning_rate", a.learning_rate, 2e-7);
-  give(a, "logging_steps", a.logging_steps, 1.0);
+  a.lr_scheduler_type = ScheduleKind::kPolynomial;
+  a.learning_rate = 2e-7;
+  a.logging_steps = 1.0;
   Recorder recorder;
   train(a, {.observers = {&recorder}});
   double before = 3e-7;
@@ -279,7 +278,7 @@ TEST_F(RunPolicy, SaysWhatIsLessThanItMayHaveBeen) {
   data["data"][1]["answers"][0]["answer_start"] = 1;
   write_file_atomic(at("train.json"), dump_python_json(data));
   TrainingArguments dropping = arguments("dropping");
-  give(dropping, "on_bad_answer", dropping.on_bad_answer, "drop");
+  dropping.on_bad_answer = BadAnswerPolicy::kDrop;
   EXPECT_NE(notices_of(dropping).find("1 answers, more than 1 %"), std::string::npos);
 
   Names words;
@@ -301,7 +300,7 @@ TEST_F(RunPolicy, TrainsOnAModelThatDiffersFromItsManifestAndSaysWhat) {
   train(arguments("first"));
   const auto notices_on_first = [&](const char* output) {
     TrainingArguments a = arguments(output);
-    give(a, "model", a.model, at("first/trained").string());
+    a.model = at("first/trained").string();
     Recorder recorder;
     train(a, {.observers = {&recorder}});
     return join(recorder.notices, "\n");
@@ -317,7 +316,7 @@ TEST_F(RunPolicy, TrainsOnAModelThatDiffersFromItsManifestAndSaysWhat) {
   // Half written, it is refused by its structure.
   write_file_atomic(at("first/trained/model.safetensors"), weights.substr(0, weights.size() / 2));
   const Error error = expect_error(ErrorCode::kBadModel, [&] { notices_on_first("cut-off"); });
-  EXPECT_NE(error.place().find("model.safetensors"), std::string::npos) << error.what();
+  EXPECT_NE(error.file().find("model.safetensors"), std::string::npos) << error.what();
   EXPECT_FALSE(std::filesystem::exists(at("cut-off")));
 }
 

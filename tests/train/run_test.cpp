@@ -12,7 +12,6 @@ namespace spanforge {
 namespace {
 
 using testing::expect_error;
-using testing::give;
 using testing::Recorder;
 using Names = std::vector<std::string>;
 
@@ -101,7 +100,7 @@ TEST_F(TrainingRun, SameOptionsGiveTheSameBytes) {
 
 TEST_F(TrainingRun, ATokenBoundThatIsNeverReachedChangesNothing) {
   TrainingArguments plain = stepwise("plain"), wide = stepwise("wide");
-  give(wide, "max_tokens_per_batch", wide.max_tokens_per_batch, 2 * 48);
+  wide.max_tokens_per_batch = 2 * 48;
   train(plain);
   train(wide);
   expect_equal_results("plain", "wide");
@@ -109,10 +108,10 @@ TEST_F(TrainingRun, ATokenBoundThatIsNeverReachedChangesNothing) {
 
 TEST_F(TrainingRun, RefusesATokenBoundBelowAWindow) {
   TrainingArguments a = stepwise("out");
-  give(a, "max_seq_length", a.max_seq_length, 24);
-  give(a, "max_tokens_per_batch", a.max_tokens_per_batch, 23);
+  a.max_seq_length = 24;
+  a.max_tokens_per_batch = 23;
   const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-  EXPECT_EQ(error.place(), "--max-tokens-per-batch");
+  EXPECT_EQ(error.parameter(), "max_tokens_per_batch");
   EXPECT_NE(error.reason().find("24"), std::string::npos) << error.reason();
   EXPECT_FALSE(std::filesystem::exists(at("out")));
   a.max_tokens_per_batch = 24;
@@ -128,7 +127,7 @@ TEST_F(TrainingRun, StopRequestSavesAndItsCheckpointGoesLater) {
   const Error error = expect_error(ErrorCode::kInterrupted, [&] {
     train(stepwise("out"), {.observers = {&stop}, .stop = &stop.flag});
   });
-  EXPECT_NE(error.place().find("checkpoint-6"), std::string::npos);
+  EXPECT_NE(error.file().find("checkpoint-6"), std::string::npos);
   EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "checkpoint-6", "log.jsonl", "logs"}));
   train(resumed(stepwise("out")));
   expect_equal_results("whole", "out");
@@ -144,7 +143,7 @@ TEST_F(TrainingRun, StopRequestCutsAnEvaluationShort) {
     }
   } stop;
   TrainingArguments a = with_validation("out");
-  give(a, "per_device_eval_batch_size", a.per_device_eval_batch_size, 2);
+  a.per_device_eval_batch_size = 2;
   expect_error(ErrorCode::kInterrupted,
                [&] { train(a, {.observers = {&stop}, .stop = &stop.flag}); });
   Recorder recorder;
@@ -158,10 +157,10 @@ TEST_F(TrainingRun, StopRequestCutsAnEvaluationShort) {
 TEST_F(TrainingRun, RefusesAnOutputThatHoldsARun) {
   train(stepwise("out"));
   const Error error = expect_error(ErrorCode::kUsage, [&] { train(stepwise("out")); });
-  EXPECT_EQ(error.place(), "--output");
+  EXPECT_EQ(error.parameter(), "output");
   TrainingArguments a = stepwise("out");
   a.overwrite = true;
-  give(a, "max_steps", a.max_steps, 3);
+  a.max_steps = 3;
   train(a);
   EXPECT_EQ(names_in("out"), (Names{"checkpoint-3", "log.jsonl", "logs", "trained"}));
   EXPECT_EQ(names_in("out/logs").size(), 1u);
@@ -172,7 +171,7 @@ TEST_F(TrainingRun, BadInputLeavesNoOutput) {
   TrainingArguments a = stepwise("out");
   a.train = at("broken.json");
   const Error error = expect_error(ErrorCode::kBadData, [&] { train(a); });
-  EXPECT_NE(error.place().find("broken.json"), std::string::npos);
+  EXPECT_NE(error.file().find("broken.json"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(at("out")));
 }
 
@@ -190,7 +189,7 @@ TEST_F(TrainingRun, ReportsDataBeforeTheModel) {
   const auto refused = [&](const char* data, ErrorCode code, const char* place) {
     a.train = at(data);
     const Error error = expect_error(code, [&] { train(a); });
-    EXPECT_NE(error.place().find(place), std::string::npos) << error.what();
+    EXPECT_NE(error.place().text().find(place), std::string::npos) << error.what();
     EXPECT_FALSE(std::filesystem::exists(at("out")));
   };
   refused("train.json", ErrorCode::kBadModel, "broken-model");
@@ -228,18 +227,18 @@ TEST_F(TrainingRun, RefusesAnOutputInsideAnotherRun) {
     TrainingArguments a = stepwise(name);
     a.overwrite = true;
     const Error error = expect_error(ErrorCode::kUsage, [&] { train(a); });
-    EXPECT_EQ(error.place(), "--output");
+    EXPECT_EQ(error.parameter(), "output");
   }
   EXPECT_EQ(find_manifest_difference(at("out/checkpoint-8")), std::nullopt);
 }
 
 TEST_F(TrainingRun, KeepsTheBestAndTheNewestCheckpoint) {
   TrainingArguments a = with_validation("out");
-  give(a, "num_train_epochs", a.num_train_epochs, 4.0);
-  give(a, "save_total_limit", a.save_total_limit, int64_t{1});
-  give(a, "load_best_model_at_end", a.load_best_model_at_end, true);
-  give(a, "metric_for_best_model", a.metric_for_best_model, "eval_runtime");  // any metric will do
-  give(a, "greater_is_better", a.greater_is_better, true);
+  a.num_train_epochs = 4.0;
+  a.save_total_limit = 1;
+  a.load_best_model_at_end = true;
+  a.metric_for_best_model = "eval_runtime";  // any metric will do
+  a.greater_is_better = true;
   const TrainResult result = train(a);
   ASSERT_FALSE(result.best_checkpoint.empty());
   EXPECT_TRUE(std::filesystem::exists(result.best_checkpoint));
@@ -255,9 +254,9 @@ TEST_F(TrainingRun, KeepsTheBestAndTheNewestCheckpoint) {
 
 TEST_F(TrainingRun, StopsEarlyWithoutABetterMetric) {
   TrainingArguments a = with_validation("out");
-  give(a, "num_train_epochs", a.num_train_epochs, 9.0);
-  give(a, "learning_rate", a.learning_rate, 0.0);  // nothing changes, so nothing gets better
-  give(a, "early_stopping_patience", a.early_stopping_patience, int64_t{2});
+  a.num_train_epochs = 9.0;
+  a.learning_rate = 0.0;  // nothing changes, so nothing gets better
+  a.early_stopping_patience = 2;
   const TrainResult result = train(a);
   EXPECT_EQ(result.global_step, 18);
   const Json state =
@@ -269,10 +268,10 @@ TEST_F(TrainingRun, StopsEarlyWithoutABetterMetric) {
 
 TEST_F(TrainingRun, StopsAtNaNBeforeTheWeightsMove) {
   TrainingArguments a = stepwise("out");
-  give(a, "learning_rate", a.learning_rate, 1e38);
-  give(a, "lr_scheduler_type", a.lr_scheduler_type, "constant");
+  a.learning_rate = 1e38;
+  a.lr_scheduler_type = ScheduleKind::kConstant;
   const Error error = expect_error(ErrorCode::kNonFinite, [&] { train(a); });
-  EXPECT_TRUE(error.place().starts_with("step ")) << error.place();
+  EXPECT_TRUE(error.place().text().starts_with("step ")) << error.place().text();
   EXPECT_NE(error.reason().find("who-0-"), std::string::npos) << error.reason();
   EXPECT_FALSE(std::filesystem::exists(at("out/trained")));
 }
@@ -280,14 +279,14 @@ TEST_F(TrainingRun, StopsAtNaNBeforeTheWeightsMove) {
 TEST_F(TrainingRun, AccumulatedExamplesEqualOneLargeBatch) {
   TrainingArguments large = stepwise("large"), small = stepwise("small");
   for (TrainingArguments* a : {&large, &small}) {
-    give(*a, "max_steps", a->max_steps, 3);
+    a->max_steps = 3;
     // AdamW's first steps go by a gradient's sign, which rounding decides where it is all but 0.
-    give(*a, "learning_rate", a->learning_rate, 1e-6);
+    a->learning_rate = 1e-6;
   }
-  give(large, "per_device_train_batch_size", large.per_device_train_batch_size, 12);
-  give(small, "per_device_train_batch_size", small.per_device_train_batch_size, 5);
-  give(small, "gradient_accumulation_steps", small.gradient_accumulation_steps, 3);  // 5 + 5 + 2
-  give(small, "accumulation_mean", small.accumulation_mean, "examples");
+  large.per_device_train_batch_size = 12;
+  small.per_device_train_batch_size = 5;
+  small.gradient_accumulation_steps = 3;  // 5 + 5 + 2
+  small.accumulation_mean = AccumulationMean::kExamples;
   Recorder one, other;
   train(large, {.observers = {&one}});
   train(small, {.observers = {&other}});
@@ -313,21 +312,23 @@ TEST_F(TrainingRun, SaysWhenValidationIsTraining) {
 
 TEST_F(TrainingRun, TrainedModelSaysHowToBeAsked) {
   TrainingArguments a = stepwise("out");
-  give(a, "max_seq_length", a.max_seq_length, 24);
+  a.max_seq_length = 24;
   train(a);
   const auto settings = load_answer_settings(at("out/trained"));
   ASSERT_TRUE(settings.has_value());
   EXPECT_EQ(settings->windows.max_seq_length, 24);
   EXPECT_EQ(settings->windows.window_overlap, 12);
-  EXPECT_FALSE(settings->null_answers);
+  EXPECT_FALSE(settings->decoder.null_answers);
 }
 
 TEST_F(TrainingRun, SaveStrategyNoStillWritesTrained) {
-  TrainingArguments a = arguments("out");
-  give(a, "save_strategy", a.save_strategy, "no");
-  give(a, "report_to", a.report_to, "none");
-  train(a);
-  EXPECT_EQ(names_in("out"), (Names{"log.jsonl", "trained"}));
+  for (TrainingArguments a : {arguments("out"), with_validation("evaluated")}) {
+    SCOPED_TRACE(a.output);
+    a.save_strategy = SaveStrategy::kNo;
+    a.report_to = ReportTo::kNone;
+    train(a);
+    EXPECT_EQ(names_in(a.output.filename()), (Names{"log.jsonl", "trained"}));
+  }
 }
 
 }  // namespace

@@ -44,10 +44,5 @@ TEST(Schedule, PolynomialEndsAtItsFloor) {
   EXPECT_NEAR(learning_rate_at(schedule, 21), 1e-7, 1e-20);
 }
 
-TEST(Schedule, RefusesAnUnknownName) {
-  const Error error = expect_error(ErrorCode::kUsage, [] { parse_schedule_kind("triangular"); });
-  EXPECT_EQ(error.place(), "--lr-scheduler-type");
-}
-
 }  // namespace
 }  // namespace spanforge

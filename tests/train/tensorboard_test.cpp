@@ -10,14 +10,13 @@
 namespace spanforge {
 namespace {
 
-using testing::give;
 using testing::KillAt;
 
 class TensorBoardFile : public testing::TrainFixture {
  protected:
   TrainingArguments options(const std::string& output) const {
     TrainingArguments a = arguments(output);
-    give(a, "validation", a.validation, at("validation.json"));
+    a.validation = at("validation.json");
     return a;
   }
   std::vector<Event> events(const std::string& output) const {
@@ -58,7 +57,7 @@ TEST_F(TensorBoardFile, AMissHasRankZeroAndTop1IsRankOne) {
     {"id": "whole", "title": "people", "context": "dario sat in the park.",
      "question": "who sat?", "answers": [{"text": "dario sat in the park.", "answer_start": 0}]}]})");
   TrainingArguments a = options("out");
-  give(a, "validation", a.validation, at("missed.json"));
+  a.validation = at("missed.json");
   train(a);
   int first_places = 0, misses = 0;
   for (const Event& event : events("out")) {
@@ -93,8 +92,8 @@ TEST_F(TensorBoardFile, HoldsNoStepTwiceAfterAResume) {
 TEST_F(TensorBoardFile, ASharedDirectoryHoldsNoStepTwiceEither) {
   const auto shared = [&](const std::string& output) {
     TrainingArguments a = options(output);
-    give(a, "logging_steps", a.logging_steps, 1.0);
-    give(a, "logging_dir", a.logging_dir, at("shared"));
+    a.logging_steps = 1.0;
+    a.logging_dir = at("shared");
     return a;
   };
   train(shared("other"));
@@ -117,7 +116,7 @@ TEST_F(TensorBoardFile, OverwriteLeavesOtherRunsFiles) {
   TrainingArguments a = options("out");
   train(a);
   TrainingArguments guest = options("guest");
-  give(guest, "logging_dir", guest.logging_dir, at("out/logs"));
+  guest.logging_dir = at("out/logs");
   train(guest);
   EXPECT_EQ(names_in("out/logs").size(), 2u);
   const auto is_guests = [](const std::string& name) {
@@ -133,16 +132,16 @@ TEST_F(TensorBoardFile, OverwriteLeavesOtherRunsFiles) {
 TEST_F(TensorBoardFile, LiesInNothingThatTheRunReplaces) {
   for (const char* place : {"out/trained/logs", "out/checkpoint-6", "out/.spanforge-partial-x"}) {
     TrainingArguments a = options("out");
-    give(a, "logging_dir", a.logging_dir, at(place));
+    a.logging_dir = at(place);
     const Error error = testing::expect_error(ErrorCode::kUsage, [&] { train(a); });
-    EXPECT_EQ(error.place(), "--logging-dir");
+    EXPECT_EQ(error.parameter(), "logging_dir");
     EXPECT_FALSE(std::filesystem::exists(at("out")));
   }
 }
 
 TEST_F(TensorBoardFile, GoesOnInAnotherOutputWithTheScalarsSoFar) {
   TrainingArguments a = options("out");
-  give(a, "logging_steps", a.logging_steps, 1.0);
+  a.logging_steps = 1.0;
   train(a);
   a.output = at("moved");
   a.resume_from_checkpoint = at("out/checkpoint-6").string();

@@ -192,7 +192,7 @@ CharSpan first_mention(const std::vector<Fact>& facts, const std::string& person
   for (const Fact& fact : facts) {
     if (fact.values.at('p') == person) return fact.places.at('p');
   }
-  throw Error(ErrorCode::kBadData, "make_sample_data", "nobody is called " + person);
+  throw Error(ErrorCode::kBadData, {.where = "make_sample_data"}, "nobody is called " + person);
 }
 
 }  // namespace

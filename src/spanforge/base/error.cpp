@@ -78,11 +78,31 @@ std::string_view error_code_name(ErrorCode code) {
   return "internal";
 }
 
-Error::Error(ErrorCode code, std::string place, std::string what)
-    : std::runtime_error(one_line(place.empty() ? what : place + ": " + what)),
+std::string ErrorPlace::text() const {
+  std::string text = file.empty() ? parameter : file;
+  if (!where.empty()) text += (text.empty() || where.front() == ':' ? "" : ": ") + where;
+  if (!file.empty() && !parameter.empty()) text += ": " + parameter;
+  return text;
+}
+
+ErrorPlace ErrorPlace::inside(const std::string& position) const {
+  if (where.empty() || position.empty()) return {file, where + position, parameter};
+  return {file, where + ": " + position, parameter};
+}
+
+Error::Error(ErrorCode code, ErrorPlace place, std::string reason)
+    : std::runtime_error(one_line(place.text().empty() ? reason : place.text() + ": " + reason)),
       code_(code),
       place_(std::move(place)),
-      reason_(std::move(what)) {}
+      reason_(std::move(reason)) {}
+
+Error Error::with_place(ErrorPlace place) const { return {code_, std::move(place), reason_}; }
+
+Error Error::with_file(std::string file) const {
+  return with_place({std::move(file), place_.where, place_.parameter});
+}
+
+Error Error::with_reason(std::string reason) const { return {code_, place_, std::move(reason)}; }
 
 std::string quote_for_message(std::string_view text, size_t max_bytes) {
   if (text.size() <= max_bytes) return one_line(text);

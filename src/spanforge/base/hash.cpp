@@ -27,7 +27,8 @@ std::string to_hex(const unsigned char* bytes, size_t size) {
 }
 
 void require(bool ok) {
-  if (!ok) throw Error(ErrorCode::kInternal, "OpenSSL", "a digest could not be computed");
+  if (!ok)
+    throw Error(ErrorCode::kInternal, {.where = "OpenSSL"}, "a digest could not be computed");
 }
 
 uint64_t load_u64(const char* bytes) {

@@ -249,9 +249,9 @@ T Json::value(std::string_view key, T fallback) const {
   return found->get<T>();
 }
 
-// place: how messages name the text, usually the file. Errors: Error{code, place} with line and
+// file: how messages name the text. Errors: Error{code, file} with line and
 // column and what was expected.
-Json parse_json(std::string_view text, const std::string& place, ErrorCode code);
+Json parse_json(std::string_view text, const std::string& file, ErrorCode code);
 // The text is line `line` of the file.
 Json parse_json_line(std::string_view text, const std::string& file, size_t line, ErrorCode code);
 

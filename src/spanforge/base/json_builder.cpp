@@ -75,15 +75,19 @@ Json JsonBuilder::read() {
   return read_number();
 }
 
-Json parse_json(std::string_view text, const std::string& place, ErrorCode code) {
-  return parse_json_line(text, place, 1, code);
+Json read_document(JsonReader& in, uint64_t memory) {
+  Json value = JsonBuilder(in, memory).read();
+  in.finish();
+  return value;
+}
+
+Json parse_json(std::string_view text, const std::string& file, ErrorCode code) {
+  return parse_json_line(text, file, 1, code);
 }
 
 Json parse_json_line(std::string_view text, const std::string& file, size_t line, ErrorCode code) {
   JsonReader in(text, file, code, {.first_line = line});
-  Json value = JsonBuilder(in, text.size() + kJsonBesidesText).read();
-  in.finish();
-  return value;
+  return read_document(in, text.size() + kJsonBesidesText);
 }
 
 }  // namespace spanforge

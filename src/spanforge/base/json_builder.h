@@ -41,4 +41,7 @@ class JsonBuilder {
   NumberHook number_;
 };
 
+// The one value that the text holds, to its end.
+Json read_document(JsonReader& in, uint64_t memory);
+
 }  // namespace spanforge

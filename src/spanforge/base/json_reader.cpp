@@ -21,17 +21,18 @@ constexpr size_t kKeyBytes = 24;  // of each key, and its share of an index
 
 }  // namespace
 
-JsonReader::Failure::Failure(ErrorCode code, const std::string& place, size_t at_line,
+JsonReader::Failure::Failure(ErrorCode code, const std::string& file, size_t at_line,
                              size_t at_column, const std::string& reason)
-    : Error(code, fmt::format("{}: line {} column {}", place, at_line, at_column), reason),
+    : Error(code, {.file = file, .where = fmt::format("line {} column {}", at_line, at_column)},
+            reason),
       line(at_line),
       column(at_column) {}
 
-JsonReader::JsonReader(std::string_view text, std::string place, ErrorCode code)
-    : JsonReader(text, std::move(place), code, Options()) {}
+JsonReader::JsonReader(std::string_view text, std::string file, ErrorCode code)
+    : JsonReader(text, std::move(file), code, Options()) {}
 
-JsonReader::JsonReader(std::string_view text, std::string place, ErrorCode code, Options options)
-    : text_(text), place_(std::move(place)), code_(code), options_(std::move(options)) {
+JsonReader::JsonReader(std::string_view text, std::string file, ErrorCode code, Options options)
+    : text_(text), file_(std::move(file)), code_(code), options_(std::move(options)) {
   if (text_.starts_with("\xEF\xBB\xBF")) position_ = 3;  // as some editors leave it
 }
 
@@ -44,7 +45,7 @@ void JsonReader::throw_at(size_t position, const std::string& what) const {
       options_.first_line + static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
   const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
   const size_t column = count_code_points(before.substr(line_start)) + 1;
-  throw Kind(code_, place_, line, column, what);
+  throw Kind(code_, file_, line, column, what);
 }
 
 void JsonReader::fail_at(size_t position, const std::string& what) const {
@@ -77,7 +78,7 @@ std::string JsonReader::innermost_key() const {
 
 void JsonReader::fail_expected(std::string_view expected) const {
   const bool at_start = text_.find_first_not_of(" \t\r\n\xEF\xBB\xBF") >= position_;
-  if (at_start && options_.first_line == 1) refuse_foreign_content(text_, place_, code_);
+  if (at_start && options_.first_line == 1) refuse_foreign_content(text_, file_, code_);
   if (position_ >= text_.size()) {
     fail_syntax(position_, fmt::format("the text ends where {} must follow", expected));
   }

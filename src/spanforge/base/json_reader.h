@@ -5,7 +5,7 @@
 // key that an object has already is refused, however it is spelt. A byte order mark is skipped.
 // Memory: some 24 bytes a key of the objects that are open; keys are compared with the text itself.
 // Where that comes to more than the text's size and 32 MB, the text is refused. Cost: linear.
-// Errors: Failure{code, "place: line L column C"} with what was expected. Columns are code points.
+// Errors: Failure{code, file, "line L column C"} with what was expected. Columns are code points.
 //
 // Example: sum of {"a": [1, 2]} :
 //   JsonReader in(text, "file.json", ErrorCode::kBadData);
@@ -43,7 +43,7 @@ class JsonReader {
   // What any of the functions throws. The reader still knows its path() then, for a caller to whom
   // that is a better place than the line.
   struct Failure : Error {
-    Failure(ErrorCode code, const std::string& place, size_t at_line, size_t at_column,
+    Failure(ErrorCode code, const std::string& file, size_t at_line, size_t at_column,
             const std::string& reason);
     size_t line, column;  // from 1
   };
@@ -53,12 +53,12 @@ class JsonReader {
   };
 
   struct Options {
-    size_t first_line = 1;         // the number of the text's first line in the file `place` names
+    size_t first_line = 1;         // the number of the text's first line in the file
     bool keys_may_repeat = false;  // for a first look at a text whose values are read again
     ReadCallback on_read = {};
   };
-  JsonReader(std::string_view text, std::string place, ErrorCode code);
-  JsonReader(std::string_view text, std::string place, ErrorCode code, Options options);
+  JsonReader(std::string_view text, std::string file, ErrorCode code);
+  JsonReader(std::string_view text, std::string file, ErrorCode code, Options options);
   JsonReader(const JsonReader&) = delete;
   ~JsonReader();
 
@@ -127,7 +127,7 @@ class JsonReader {
   void report();
 
   std::string_view text_;
-  std::string place_;
+  std::string file_;
   ErrorCode code_;
   Options options_;
   size_t position_ = 0;

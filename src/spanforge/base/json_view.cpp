@@ -40,14 +40,15 @@ std::string integer_wanted(int64_t least, int64_t most, bool of_64_bits) {
 }  // namespace
 
 JsonView::JsonView(const Json& document, std::string file, ErrorCode code)
-    : value_(&document), document_(std::make_shared<Document>(Document{std::move(file), code})) {}
+    : JsonView(document, ErrorPlace{.file = std::move(file)}, code) {}
+
+JsonView::JsonView(const Json& document, ErrorPlace part, ErrorCode code)
+    : value_(&document), document_(std::make_shared<Document>(Document{std::move(part), code})) {}
 
 JsonView::JsonView(const Json& value, std::shared_ptr<const Document> document, std::string path)
     : value_(&value), document_(std::move(document)), path_(std::move(path)) {}
 
-std::string JsonView::place() const {
-  return path_.empty() ? document_->file : document_->file + ": " + path_;
-}
+ErrorPlace JsonView::place() const { return document_->place.inside(path_); }
 
 void JsonView::fail(const std::string& reason) const {
   throw Error(document_->code, place(), reason);
@@ -61,7 +62,7 @@ void JsonView::refuse(std::string_view wanted) const {
   } else {
     subject = fmt::format("\"{}\" ", path_);
   }
-  throw Error(document_->code, document_->file,
+  throw Error(document_->code, document_->place,
               fmt::format("{}is {}; it must be {}", subject, found, wanted));
 }
 
@@ -87,7 +88,7 @@ std::optional<JsonView> JsonView::find(std::string_view key) const {
 
 JsonView JsonView::at(std::string_view key) const {
   if (const Json* found = object().value_->find(key)) return member(key, *found);
-  throw Error(document_->code, document_->file,
+  throw Error(document_->code, document_->place,
               fmt::format("\"{}\" is missing", member(key, *value_).path_));
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // A value of a JSON document and where it is: typed access for whoever reads a configuration, a
 // checkpoint, a tokenizer or a hub's answer. The document must outlive its views.
-// Errors: a value of the wrong type or range throws Error{code, FILE} with one wording,
+// Errors: a value of the wrong type or range throws Error{code, file} with one wording,
 //   "hidden_size" is "abc"; it must be an integer
 //   "model.vocab" is missing
 // where a nested value is named by its path; of the document: "is a list; it must be an object".
@@ -28,10 +28,12 @@ class JsonView {
  public:
   // file: how messages name the document. code: of the errors.
   JsonView(const Json& document, std::string file, ErrorCode code = ErrorCode::kBadModel);
+  // The document is a part of a file.
+  JsonView(const Json& document, ErrorPlace part, ErrorCode code = ErrorCode::kBadModel);
 
   const Json& value() const { return *value_; }
-  std::string place() const;  // "FILE: a.b[2]"; of the document itself "FILE"
-  // "FILE: a.b[2]" is the place of what only this caller knows to be wrong.
+  ErrorPlace place() const;  // {file, "a.b[2]"}
+  // For what only this caller knows to be wrong: Error{code, place(), reason}.
   [[noreturn]] void fail(const std::string& reason) const;
   // The wording above; wanted: "an integer", "\"LORA\"".
   [[noreturn]] void refuse(std::string_view wanted) const;
@@ -66,7 +68,7 @@ class JsonView {
 
  private:
   struct Document {
-    std::string file;
+    ErrorPlace place;
     ErrorCode code;
   };
   JsonView(const Json& value, std::shared_ptr<const Document> document, std::string path);

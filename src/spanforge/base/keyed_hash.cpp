@@ -16,7 +16,8 @@ Key draw_key() {
   Key key{};
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION  // there, an input must do the same every time
   if (::getentropy(key.data(), sizeof key) != 0) {
-    throw Error(ErrorCode::kInternal, "getentropy", "the system gives no random numbers");
+    throw Error(ErrorCode::kInternal, {.where = "getentropy"},
+                "the system gives no random numbers");
   }
 #endif
   return key;

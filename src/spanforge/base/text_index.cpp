@@ -16,7 +16,7 @@ size_t slots_for(size_t texts) {
 }
 
 [[noreturn]] void fail() {
-  throw Error(ErrorCode::kInternal, "text index", "there are too many texts for it");
+  throw Error(ErrorCode::kInternal, {.where = "text index"}, "there are too many texts for it");
 }
 
 }  // namespace

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <fstream>
 #include <limits>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include <fmt/core.h>
 
@@ -46,18 +49,67 @@ int quota_cores() {
 // OMP_THREAD_LIMIT and OMP_MAX_ACTIVE_LEVELS: a region gets no more, whatever number was set.
 int openmp_limit() { return omp_get_max_active_levels() < 1 ? 1 : omp_get_thread_limit(); }
 
+// Cores that turns are given, in order of arrival.
+class Cores {
+ public:
+  void take(int threads) {
+    std::unique_lock lock(mutex_);
+    const uint64_t ticket = next_ticket_++;
+    changed_.wait(
+        lock, [&] { return ticket == first_waiting_ && (busy_ == 0 || busy_ + threads <= all_); });
+    ++first_waiting_;
+    busy_ += threads;
+    const std::thread::id me = std::this_thread::get_id();
+    is_shared_ = is_shared_ || (last_ != std::thread::id() && last_ != me);
+    last_ = me;
+    changed_.notify_all();  // the next one may fit beside this one
+  }
+  void give_back(int threads) {
+    if (is_shared()) omp_pause_resource_all(omp_pause_soft);  // ends the calling thread's team
+    const std::lock_guard lock(mutex_);
+    busy_ -= threads;
+    changed_.notify_all();
+  }
+
+ private:
+  bool is_shared() {
+    const std::lock_guard lock(mutex_);
+    return is_shared_;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  const int all_ = std::min(affinity_cores(), quota_cores());
+  int busy_ = 0;
+  uint64_t next_ticket_ = 0, first_waiting_ = 0;
+  std::thread::id last_;    // who had the last turn
+  bool is_shared_ = false;  // more than one thread had a turn
+};
+
+Cores& cores() {
+  static Cores all;
+  return all;
+}
+
+thread_local bool has_turn = false;
+
 }  // namespace
 
-int set_thread_count(int threads) {
+int resolve_thread_count(int threads) {
   const int limit = openmp_limit();
   if (threads <= 0) threads = std::min({affinity_cores(), quota_cores(), limit});
   if (threads > limit) {
     throw Error(
-        ErrorCode::kUsage, "--threads",
+        ErrorCode::kUsage, {.parameter = "threads"},
         fmt::format("is {}, but OMP_THREAD_LIMIT or OMP_MAX_ACTIVE_LEVELS allows {}; ask for "
                     "that many or unset them",
                     threads, limit));
   }
+  return threads;
+}
+
+int set_thread_count(int threads) {
+  threads = resolve_thread_count(threads);
   omp_set_dynamic(0);
   omp_set_num_threads(threads);
   return threads;
@@ -65,7 +117,28 @@ int set_thread_count(int threads) {
 
 int thread_count() { return std::min(omp_get_max_threads(), openmp_limit()); }
 
+ThreadScope::ThreadScope(int threads) : before_(omp_get_max_threads()) {
+  set_thread_count(threads);
+}
+ThreadScope::~ThreadScope() { omp_set_num_threads(before_); }
+
+Turn::Turn() : threads_(has_turn || omp_in_parallel() ? 0 : thread_count()) {
+  if (threads_ <= 1) threads_ = 0;
+  if (threads_ == 0) return;
+  cores().take(threads_);
+  has_turn = true;
+}
+Turn::~Turn() {
+  if (threads_ == 0) return;
+  has_turn = false;
+  cores().give_back(threads_);
+}
+
 void parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t)>& body) {
+  if (thread_count() == 1) {  // a team of one would end the threads of a larger one
+    for (int64_t i = 0; i < n; ++i) body(i);
+    return;
+  }
   std::exception_ptr failure;
   int64_t failed_at = n;  // the lowest index that threw; later ones are skipped
   std::mutex mutex;

@@ -154,7 +154,7 @@ PartColumns find_parts(const std::vector<std::string>& names,
     const std::string_view wanted = trim_white_space(theirs);
     const auto same = [&](const std::string& name) { return trim_white_space(name) == wanted; };
     if (std::ranges::any_of(names, same)) continue;
-    throw Error(ErrorCode::kUsage, "--columns",
+    throw Error(ErrorCode::kUsage, {.parameter = "columns"},
                 fmt::format("{} has no column \"{}\"; it has: {}", quote_for_message(file, 4096),
                             quote_for_message(theirs), list_names(names)));
   }
@@ -168,7 +168,7 @@ bool is_name_of(Part part, std::string_view name) {
 std::vector<std::pair<std::string, std::string>> parse_columns(std::string_view text) {
   std::vector<std::pair<std::string, std::string>> columns;
   const auto fail = [](const std::string& reason) {
-    throw Error(ErrorCode::kUsage, "--columns",
+    throw Error(ErrorCode::kUsage, {.parameter = "columns"},
                 reason + "; for example question=q,context=text,answer=a");
   };
   while (!text.empty()) {

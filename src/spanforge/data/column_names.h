@@ -29,8 +29,8 @@ std::string_view part_name(Part part);  // "id", "title", ..., "answer_start", "
 using PartColumns = std::array<std::optional<size_t>, kParts>;
 
 // given: ReadOptions::columns. Each name is taken once; a name the user gave for one part is none
-// of another. Errors: Error{kUsage, "--columns"} where none of the names is the one the user gave;
-// `file` and what it holds are named then.
+// of another. Errors: Error{kUsage, parameter "columns"} where none of the names is the one the
+// user gave; `file` and what it holds are named then.
 PartColumns find_parts(const std::vector<std::string>& names,
                        const std::vector<std::pair<std::string, std::string>>& given,
                        std::string_view file);
@@ -42,7 +42,7 @@ PartColumns find_parts_leniently(const std::vector<std::string>& names,
 // Whether the name is a known one of the part.
 bool is_name_of(Part part, std::string_view name);
 
-// "question=q,context=text" -> ReadOptions::columns. Errors: Error{kUsage, "--columns"}.
+// "question=q,context=text" -> ReadOptions::columns. Errors: Error{kUsage, parameter "columns"}.
 std::vector<std::pair<std::string, std::string>> parse_columns(std::string_view text);
 
 // "question = q, context = text; not used: x, y".

@@ -201,18 +201,6 @@ void write_label_studio(const Dataset& dataset, Output& out) {
 
 }  // namespace
 
-DataForm parse_data_form(std::string_view name) {
-  if (name == "nested" || name == "squad") return DataForm::kNested;
-  if (name == "flat") return DataForm::kFlat;
-  if (name == "jsonl") return DataForm::kLines;
-  if (name == "csv") return DataForm::kCsv;
-  if (name == "label-studio" || name == "label_studio") return DataForm::kLabelStudio;
-  throw Error(
-      ErrorCode::kUsage, "form",
-      fmt::format("unknown form \"{}\": nested (or squad), flat, jsonl, csv or label-studio",
-                  quote_for_message(name)));
-}
-
 Json flat_row(const Dataset& dataset, const Example& example) {
   return {{"id", example.id},
           {"title", example.title},

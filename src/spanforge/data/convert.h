@@ -2,10 +2,12 @@
 // What: a dataset written in another of the forms load_dataset reads. Every form keeps ids, titles,
 //   questions, contexts and answers; loading what was written gives the same examples.
 
+#include <array>
 #include <filesystem>
 #include <string_view>
 
 #include "spanforge/base/json.h"
+#include "spanforge/base/spelling.h"
 #include "spanforge/data/dataset.h"
 
 namespace spanforge {
@@ -19,8 +21,14 @@ enum class DataForm {
   kLabelStudio,  // tasks with their annotation; offsets are code points
 };
 
-// "nested" (also "squad"), "flat", "jsonl", "csv", "label-studio"; Error{kUsage} for anything else.
-DataForm parse_data_form(std::string_view name);
+constexpr auto spellings(DataForm) {
+  return std::to_array<Spelling<DataForm>>({{"nested", DataForm::kNested},
+                                            {"squad", DataForm::kNested},
+                                            {"flat", DataForm::kFlat},
+                                            {"jsonl", DataForm::kLines},
+                                            {"csv", DataForm::kCsv},
+                                            {"label-studio", DataForm::kLabelStudio}});
+}
 
 // {"id", "title", "context", "question", "answers": [{"text", "answer_start"}], "is_impossible"}
 Json flat_row(const Dataset& dataset, const Example& example);

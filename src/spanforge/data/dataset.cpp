@@ -6,13 +6,15 @@
 
 namespace spanforge {
 
-std::string Dataset::place_of(const Example& example) const {
-  std::string place = file.string();
-  if (!example.place.empty()) place += (place.empty() ? "" : ": ") + example.place;
-  if (!example.id.empty()) {
-    place += fmt::format("{}(id {})", place.empty() ? "" : " ", quote_for_message(example.id));
-  }
-  return place;
+ErrorPlace row_place(const std::filesystem::path& file, const std::string& place,
+                     const std::string& id) {
+  const std::string with_id = id.empty() ? "" : fmt::format("(id {})", quote_for_message(id));
+  const bool both = !place.empty() && !id.empty();
+  return {.file = file.string(), .where = place + (both ? " " : "") + with_id};
+}
+
+ErrorPlace Dataset::place_of(const Example& example) const {
+  return row_place(file, example.place, example.id);
 }
 
 Dataset select_examples(const Dataset& dataset, std::span<const size_t> examples) {

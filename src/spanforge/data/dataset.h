@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "spanforge/base/error.h"
 #include "spanforge/base/utf8.h"
 
 namespace spanforge {
@@ -84,6 +85,10 @@ struct ReadOptions {
   std::vector<std::pair<std::string, std::string>> columns;
 };
 
+// {file, "PLACE (id ID)"}, as far as they are known.
+ErrorPlace row_place(const std::filesystem::path& file, const std::string& place,
+                     const std::string& id);
+
 struct Dataset {
   std::filesystem::path file;
   std::vector<RowFault> faults;
@@ -98,8 +103,8 @@ struct Dataset {
   std::vector<Example> examples;  // in file order
 
   const std::string& context_of(const Example& example) const { return contexts[example.context]; }
-  // "squad.json: data[3].paragraphs[0].qas[2] (id 56be...)" for messages.
-  std::string place_of(const Example& example) const;
+  // {file, "data[3].paragraphs[0].qas[2] (id 56be...)"}
+  ErrorPlace place_of(const Example& example) const;
 };
 
 // Some examples, in this order, with their contexts.
@@ -110,7 +115,7 @@ Dataset keep_examples(Dataset dataset, const std::vector<bool>& keep);
 
 // Reads a dataset, deciding the form by its content (forms.h). "-" and pipes are read as
 // io/input_file.h says. What is no such file, or holds no
-// usable row at all, is Error{kBadData, file, place}. What is wrong with single rows is noted in
+// usable row at all, is Error{kBadData, file, where}. What is wrong with single rows is noted in
 // `faults`; whether answers stand where they say is check.h's matter.
 Dataset read_dataset(const std::filesystem::path& file, const ReadOptions& options = {});
 // The same for a file that the caller looks at as well: a pipe can be read only once.

@@ -100,7 +100,7 @@ class LineReader {
     }
     const std::string* question = text(Part::kQuestion);
     const auto missing = [&](std::string_view what) {
-      row.error = fmt::format("has no {}: the row holds {}; name it with --columns {}=KEY", what,
+      row.error = fmt::format("has no {}: the row holds {}; name it with `columns` {}=KEY", what,
                               list_names(names), what);
     };
     if (context == nullptr) return missing("context");

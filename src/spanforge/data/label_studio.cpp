@@ -140,7 +140,7 @@ class TaskReader {
     if (context == nullptr) context = data.find("text");
     if (context == nullptr || !take_context(*context, row)) {
       row.error =
-          fmt::format("has no text to label: its data hold {}; name it with --columns context=KEY",
+          fmt::format("has no text to label: its data hold {}; name it with `columns` context=KEY",
                       list_names(names));
       return false;
     }
@@ -217,7 +217,7 @@ class TaskReader {
       row.question = questions.front().second;
     } else if (!has_question_) {
       row.error = fmt::format(
-          "has no question: its data hold {}; name it with --columns question=KEY", keys_);
+          "has no question: its data hold {}; name it with `columns` question=KEY", keys_);
     }
     out(row);
   }

@@ -52,7 +52,7 @@ class DatasetBuilder {
       const std::string file = dataset_.file.string();
       if (dataset_.faults.empty()) throw Error(ErrorCode::kBadData, file, "holds no question");
       const RowFault& first = dataset_.faults.front();
-      throw Error(ErrorCode::kBadData, first.place.empty() ? file : file + ": " + first.place,
+      throw Error(ErrorCode::kBadData, {.file = file, .where = first.place},
                   first.reason + "; the file holds no usable question");
     }
     return std::move(dataset_);
@@ -109,10 +109,7 @@ class DatasetBuilder {
       body();
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kBadData) throw;
-      const std::string file = dataset_.file.string() + ": ";
-      std::string_view place = error.place();
-      place = place.starts_with(file) ? place.substr(file.size()) : std::string_view();
-      dataset_.faults.push_back({FaultKind::kBadRow, std::string(place), id, error.reason()});
+      dataset_.faults.push_back({FaultKind::kBadRow, error.where(), id, error.reason()});
       undo();
     }
   }
@@ -401,7 +398,7 @@ class DatasetBuilder {
 
   [[noreturn]] void fail_missing(std::string_view ours, const std::string& place) const {
     fail(place,
-         fmt::format("{} is missing (--columns {}=NAME, where it has another name)", ours, ours));
+         fmt::format("{} is missing (`columns` {}=NAME, where it has another name)", ours, ours));
   }
 
   // The text, which is moved out.
@@ -439,8 +436,7 @@ class DatasetBuilder {
   }
 
   [[noreturn]] void fail(const std::string& place, const std::string& reason) const {
-    const std::string file = dataset_.file.string();
-    throw Error(ErrorCode::kBadData, place.empty() ? file : file + ": " + place, reason);
+    throw Error(ErrorCode::kBadData, {.file = dataset_.file.string(), .where = place}, reason);
   }
 
   const ReadOptions& options_;
@@ -475,8 +471,7 @@ class PageReleaser {
 void refuse_unreadable(const Dataset& dataset) {
   for (const RowFault& fault : dataset.faults) {
     if (fault.kind != FaultKind::kBadRow && fault.kind != FaultKind::kTextType) continue;
-    const std::string file = dataset.file.string();
-    throw Error(ErrorCode::kBadData, fault.place.empty() ? file : file + ": " + fault.place,
+    throw Error(ErrorCode::kBadData, {.file = dataset.file.string(), .where = fault.place},
                 fault.reason);
   }
 }

@@ -385,7 +385,7 @@ class ChangeFinder {
   }
 
   [[noreturn]] void fail(const std::string& place) const {
-    throw Error(ErrorCode::kBadData, fmt::format("{}: {}", dataset_.file.string(), place),
+    throw Error(ErrorCode::kBadData, {.file = dataset_.file.string(), .where = place},
                 "the file was changed while it was read");
   }
 

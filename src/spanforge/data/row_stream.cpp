@@ -139,8 +139,7 @@ class RowReader {
   }
 
   [[noreturn]] void fail(const std::string& reason) const {
-    const std::string where = place();
-    throw Error(ErrorCode::kBadData, where.empty() ? file_ : file_ + ": " + where, reason);
+    throw Error(ErrorCode::kBadData, {.file = file_, .where = place()}, reason);
   }
 
   JsonReader in_;

@@ -5,7 +5,7 @@
 //   A number where an answer's text should be stands as it is spelt (answer_start.h): 1.50.
 // Strictness and bounds: those of base/json_reader.h, and for what is held of a row those of
 //   base/json_builder.h. Keys that no form of the data knows are checked and skipped, not kept.
-// Errors: Error{kBadData, "FILE: data[3].paragraphs[0].qas[2]"} with line and column where the text
+// Errors: Error{kBadData, file, "data[3].paragraphs[0].qas[2]"} with line and column where the text
 //   is not JSON.
 
 #include <cstdint>

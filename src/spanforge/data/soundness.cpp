@@ -50,7 +50,7 @@ std::string way_on(FaultKind kind, bool training) {
   } else if (kind == FaultKind::kTextType) {
     way = "data fix writes a number as a text where that is certain";
   }
-  if (training) way += "; --on-bad-answer drop goes on without it";
+  if (training) way += "; `on_bad_answer` drop goes on without it";
   return way;
 }
 
@@ -111,11 +111,8 @@ bool stops_scoring_by_id(const RowFault& fault, bool certain) {
 
 }  // namespace
 
-std::string place_of_fault(const Dataset& dataset, const RowFault& fault) {
-  std::string place = dataset.file.string();
-  if (!fault.place.empty()) place += ": " + fault.place;
-  if (!fault.id.empty()) place += fmt::format(" (id {})", quote_for_message(fault.id));
-  return place;
+ErrorPlace place_of_fault(const Dataset& dataset, const RowFault& fault) {
+  return row_place(dataset.file, fault.place, fault.id);
 }
 
 void require_references(const Dataset& dataset) {
@@ -123,7 +120,7 @@ void require_references(const Dataset& dataset) {
   throw Error(
       ErrorCode::kBadData, dataset.file.string(),
       "no question has an answer, or says that there is none: there is nothing to train on or "
-      "to score (evaluate --predictions-dir answers such a file)");
+      "to score (evaluate `predictions_dir` answers such a file)");
 }
 
 void require_trainable(const Dataset& dataset) { refuse(dataset, stops_training, true); }

@@ -2,7 +2,7 @@
 // What: which faults of a file stop which use of it. A fault stops only who would train or score
 //   on what it spoils; who counts, shows, splits or converts goes on and tells (faults_line).
 //   Whether first answers stand where they say is the features' matter (feature_set.h).
-// Errors: Error{kBadData, "FILE: PLACE (id ID)"} for the first row at fault, with the way on.
+// Errors: Error{kBadData, file, "PLACE (id ID)"} for the first row at fault, with the way on.
 
 #include <optional>
 #include <string>
@@ -27,8 +27,7 @@ void require_scorable(const Dataset& dataset, bool by_id);
 // Leaves out the questions that require_scorable refuses where by_id is false; as drop_untrainable.
 Dataset drop_unscorable(Dataset dataset, std::string& line);
 
-// "FILE: PLACE (id ID)", as far as they are known.
-std::string place_of_fault(const Dataset& dataset, const RowFault& fault);
+ErrorPlace place_of_fault(const Dataset& dataset, const RowFault& fault);
 
 // "FILE: 2 bad_row, 1 duplicate_id; first line 7: question is missing (...)": one line, nullopt
 // where nothing is at fault.

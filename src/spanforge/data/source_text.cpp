@@ -175,7 +175,7 @@ SourceText converted_from(std::string_view bytes, size_t begin, const std::strin
                           const std::filesystem::path& file) {
   const ConverterPtr converter = open_converter(encoding);
   if (converter == nullptr) {
-    throw Error(ErrorCode::kUsage, "--encoding",
+    throw Error(ErrorCode::kUsage, {.parameter = "encoding"},
                 fmt::format("\"{}\" is no encoding that is known; names are as UTF-16LE, GB18030, "
                             "GBK, Big5, Shift_JIS, EUC-KR, windows-1252",
                             quote_for_message(encoding)));
@@ -185,7 +185,7 @@ SourceText converted_from(std::string_view bytes, size_t begin, const std::strin
   if (const auto at = convert(converter.get(), bytes.substr(begin), source.converted)) {
     throw Error(
         ErrorCode::kBadData, file.string(),
-        fmt::format("is not {}: byte {} does not fit; give the file's encoding with --encoding",
+        fmt::format("is not {}: byte {} does not fit; give the file's encoding with `encoding`",
                     quote_for_message(encoding), begin + *at));
   }
   if (source.converted.starts_with(kMarks[0].bytes))

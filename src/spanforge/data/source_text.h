@@ -21,8 +21,8 @@ struct SourceText {
 
 // encoding: as in ReadOptions. file: for messages. Bytes that are UTF-8, or nothing else that is
 // recognised, are handed on as they are: who parses them says where they are no UTF-8.
-// Errors: Error{kUsage, "--encoding"} for a name ICU does not know; Error{kBadData, file} with the
-// byte where the encoding does not fit, or with what the file is where that is not read
+// Errors: Error{kUsage, parameter "encoding"} for a name ICU does not know; Error{kBadData, file}
+// with the byte where the encoding does not fit, or with what the file is where that is not read
 // (unread_kind.h). A UTF-8 byte order mark goes before the name given.
 SourceText read_source_text(std::string_view bytes, const std::filesystem::path& file,
                             const std::string& encoding);

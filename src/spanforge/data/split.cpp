@@ -40,7 +40,7 @@ size_t count_taken(const std::vector<const Group*>& order, double wish) {
 
 SplitResult split_by_context(const Dataset& dataset, const SplitOptions& options) {
   if (!(options.validation_share > 0 && options.validation_share < 1)) {
-    throw Error(ErrorCode::kUsage, "--validation",
+    throw Error(ErrorCode::kUsage, {.parameter = "validation"},
                 fmt::format("the share {} is not between 0 and 1", options.validation_share));
   }
   KeyedMap<std::string, Group> groups;

@@ -127,7 +127,7 @@ class TableRows {
     throw Error(
         ErrorCode::kBadData, file_,
         fmt::format("is a table without a column for {}; its columns are: {}; name them with "
-                    "--columns question=NAME,context=NAME,answer=NAME",
+                    "`columns` question=NAME,context=NAME,answer=NAME",
                     missing, list_names(names_)));
   }
 
@@ -142,8 +142,8 @@ class TableRows {
     if (!invalid) return;
     const auto at = static_cast<size_t>(bytes.data() - text_.data()) + *invalid;
     const auto line = 1 + std::ranges::count(text_.substr(0, at), '\n');
-    throw Error(ErrorCode::kBadData, fmt::format("{}: line {}", file_, line),
-                "is not UTF-8; give the file's encoding, for example --encoding GB18030, Big5, "
+    throw Error(ErrorCode::kBadData, {.file = file_, .where = fmt::format("line {}", line)},
+                "is not UTF-8; give the file's encoding, for example `encoding` GB18030, Big5, "
                 "Shift_JIS or windows-1252");
   }
 
@@ -157,7 +157,7 @@ class TableRows {
       require_utf8(row.source);
       if (row.open_quote) {
         throw Error(
-            ErrorCode::kBadData, fmt::format("{}: line {}", file_, row.line),
+            ErrorCode::kBadData, {.file = file_, .where = fmt::format("line {}", row.line)},
             "a quote opens in this row that nothing closes; write a quote within quotes twice");
       }
       body(row, number);

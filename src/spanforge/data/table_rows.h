@@ -17,7 +17,7 @@ namespace spanforge {
 bool is_table(std::string_view text, std::string_view file);
 
 // As stream_form (forms.h). Error{kBadData} that names the columns where question or context is
-// none of them; Error{kUsage, "--columns"} where a named one is missing.
+// none of them; Error{kUsage, parameter "columns"} where a named one is missing.
 void stream_table(std::string_view text, const std::string& file, const ReadOptions& options,
                   const RowCallback& callback, std::vector<std::string>& notes,
                   const ReadCallback& on_read);

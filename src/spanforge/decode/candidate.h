@@ -1,10 +1,12 @@
 #pragma once
 // What every decoder returns, best first.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "spanforge/base/spelling.h"
 #include "spanforge/base/utf8.h"
 
 namespace spanforge {
@@ -21,5 +23,11 @@ struct Candidate {
 };
 
 enum class DecoderKind { kSpanforge, kPipeline, kRunQa, kRecipe };
+constexpr auto spellings(DecoderKind) {
+  return std::to_array<Spelling<DecoderKind>>({{"spanforge", DecoderKind::kSpanforge},
+                                               {"pipeline", DecoderKind::kPipeline},
+                                               {"run_qa", DecoderKind::kRunQa},
+                                               {"recipe", DecoderKind::kRecipe}});
+}
 
 }  // namespace spanforge

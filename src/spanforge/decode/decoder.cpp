@@ -1,8 +1,5 @@
 #include "spanforge/decode/decoder.h"
 
-#include <array>
-#include <utility>
-
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
@@ -12,22 +9,16 @@
 namespace spanforge {
 namespace {
 
-constexpr std::array<std::pair<const char*, DecoderKind>, 4> kNames = {{
-    {"spanforge", DecoderKind::kSpanforge},
-    {"pipeline", DecoderKind::kPipeline},
-    {"run_qa", DecoderKind::kRunQa},
-    {"recipe", DecoderKind::kRecipe},
-}};
-
-void require(bool ok, const char* option, const char* range) {
-  if (!ok) throw Error(ErrorCode::kUsage, option, fmt::format("must be {}", range));
+void require(bool ok, const char* parameter, const char* range) {
+  if (!ok)
+    throw Error(ErrorCode::kUsage, {.parameter = parameter}, fmt::format("must be {}", range));
 }
 
 void check(const DecoderOptions& options) {
-  require(options.top_k >= 1, "--top-k", "at least 1");
-  require(options.n_best_size >= 1, "--n-best-size", "at least 1");
-  require(options.max_answer_length >= 1, "--max-answer-length", "at least 1 token");
-  require(options.max_answer_ratio >= 0 && options.max_answer_ratio <= 1, "--max-answer-ratio",
+  require(options.top_k >= 1, "top_k", "at least 1");
+  require(options.n_best_size >= 1, "n_best_size", "at least 1");
+  require(options.max_answer_length >= 1, "max_answer_length", "at least 1 token");
+  require(options.max_answer_ratio >= 0 && options.max_answer_ratio <= 1, "max_answer_ratio",
           "between 0 and 1");
   require(options.temperature > 0, "temperature", "above 0");
 }
@@ -45,7 +36,7 @@ DecodedExample decode_example(const Dataset& dataset, const FeatureSet& features
     case DecoderKind::kRunQa: return decode_run_qa(view, options);
     case DecoderKind::kRecipe: return decode_recipe(view, options);
   }
-  throw Error(ErrorCode::kInternal, "decoder", "unknown kind");
+  throw Error(ErrorCode::kInternal, {.where = "decoder"}, "unknown kind");
 }
 
 std::vector<DecodedExample> decode_all(const Dataset& dataset, const FeatureSet& features,
@@ -64,22 +55,6 @@ std::vector<DecodedExample> decode_range(const Dataset& dataset, const FeatureSe
     decoded[at] = decode_example(dataset, features, logits, first + at, options);
   });
   return decoded;
-}
-
-DecoderKind parse_decoder_kind(const std::string& name) {
-  for (const auto& [known, kind] : kNames) {
-    if (name == known) return kind;
-  }
-  throw Error(ErrorCode::kUsage, "--decoder",
-              fmt::format("'{}' is not one of spanforge, pipeline, run_qa, recipe",
-                          quote_for_message(name)));
-}
-
-const char* decoder_name(DecoderKind kind) {
-  for (const auto& [name, known] : kNames) {
-    if (known == kind) return name;
-  }
-  return "unknown";
 }
 
 }  // namespace spanforge

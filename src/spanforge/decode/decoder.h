@@ -52,7 +52,4 @@ std::vector<DecodedExample> decode_range(const Dataset& dataset, const FeatureSe
                                          const LogitSet& logits, size_t first, size_t end,
                                          const DecoderOptions& options);
 
-DecoderKind parse_decoder_kind(const std::string& name);  // Error{kUsage}
-const char* decoder_name(DecoderKind kind);
-
 }  // namespace spanforge

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "spanforge/base/error.h"
+#include "spanforge/data/dataset.h"
 
 namespace spanforge {
 
@@ -25,7 +26,8 @@ ExampleView view_example(const Dataset& dataset, const FeatureSet& features, con
     const auto finite = [](float x) { return std::isfinite(x); };
     if (!std::all_of(out.start.begin(), out.start.end(), finite) ||
         !std::all_of(out.end.begin(), out.end.end(), finite)) {
-      throw Error(ErrorCode::kNonFinite, "logits of question id " + dataset.examples[example].id,
+      throw Error(ErrorCode::kNonFinite,
+                  {.where = "logits of question id " + dataset.examples[example].id},
                   "a value is NaN or infinite; the model's weights are broken");
     }
   }

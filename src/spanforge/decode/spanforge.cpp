@@ -1,4 +1,4 @@
-// The decoder of this project (docs/decoding.md gives the reasons).
+// The decoder of this project (docs/design/decoding.md gives the reasons).
 //
 // Every window w is a witness. For a span (i, j) it states the log odds against "not here",
 //   z = (start[i] + end[j] - start[CLS] - end[CLS]) / temperature,
@@ -154,7 +154,7 @@ std::optional<Candidate> next_span(const ExampleView& example, Joint& joint) {
 
 // Distinct answers: a text that stands elsewhere again, and a span that overlaps a better one, is
 // dropped. Its probability is not given to the one that stays: that was tried, and answers got
-// worse (docs/decoding.md).
+// worse (docs/design/decoding.md).
 class Answers {
  public:
   void add(Candidate candidate) {  // best first

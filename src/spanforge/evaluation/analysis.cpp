@@ -87,16 +87,16 @@ std::vector<Gold> sound_golds(const Dataset& dataset, const FeatureSet& features
 
 Verdict verdict_of_wrong(const std::vector<Gold>& golds, const Example& example,
                          const Candidate& prediction, const Judgement& judgement,
-                         const AnalysisOptions& options) {
+                         const DecoderOptions& decoder) {
   if (example.answers.empty()) return Verdict::kFalseAnswer;
   if (golds.empty()) return Verdict::kLabelBad;
   const auto any = [&](auto&& test) { return std::any_of(golds.begin(), golds.end(), test); };
   if (!any([](const Gold& g) { return g.in_a_window; })) return Verdict::kCutOff;
-  if (!any([&](const Gold& g) { return g.in_a_window && g.tokens <= options.max_answer_length; })) {
+  if (!any([&](const Gold& g) { return g.in_a_window && g.tokens <= decoder.max_answer_length; })) {
     return Verdict::kTooLong;
   }
   if (!any([&](const Gold& g) {
-        return g.in_a_window && g.tokens <= options.max_answer_length && g.can_be_given;
+        return g.in_a_window && g.tokens <= decoder.max_answer_length && g.can_be_given;
       })) {
     return Verdict::kInsideToken;
   }
@@ -136,7 +136,7 @@ const char* verdict_lost_by(Verdict verdict) {
   return kTexts[static_cast<size_t>(verdict)].lost_by;
 }
 
-void analyse(const Dataset& dataset, const JudgedAnswers& answers, const AnalysisOptions& options,
+void analyse(const Dataset& dataset, const JudgedAnswers& answers, const DecoderOptions& decoder,
              Analysis& analysis) {
   for (size_t i = 0; i < answers.decoded.size(); ++i) {
     const size_t example = answers.first_example + i;
@@ -151,14 +151,14 @@ void analyse(const Dataset& dataset, const JudgedAnswers& answers, const Analysi
     judgement.prediction = prediction.text;
     judgement.score = prediction.score;
     judgement.f1 = score.f1;
-    judgement.confident = prediction.score >= options.confident_score;
+    judgement.confident = prediction.score >= kConfidentScore;
     if (!answers.ranks.empty()) judgement.gold_rank = answers.ranks[i].rank;
     if (score.exact) {
       judgement.verdict = judgement.confident ? Verdict::kRight : Verdict::kRightUnsure;
     } else {
       judgement.verdict =
           verdict_of_wrong(sound_golds(dataset, answers.features, example),
-                           dataset.examples[example], prediction, judgement, options);
+                           dataset.examples[example], prediction, judgement, decoder);
     }
     ++analysis.counts[static_cast<size_t>(judgement.verdict)];
   }

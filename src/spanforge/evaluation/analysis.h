@@ -13,7 +13,7 @@ namespace spanforge {
 
 enum class Verdict {
   kRight,
-  kRightUnsure,  // right, with a score below `confident_score`
+  kRightUnsure,  // right, with a score below kConfidentScore
   kLabelBad,  // no reference stands where the data says (if they say), or all normalise to nothing
   kFalseAnswer,     // an answer was given, there is none
   kCutOff,          // no window holds a reference wholly
@@ -22,7 +22,7 @@ enum class Verdict {
   kFalseNone,       // "no answer" was given, there is one
   kBoundary,        // the answer overlaps a reference
   kRankedLower,     // a reference stands in the top k, but not first
-  kConfidentWrong,  // no reference in the top k, score at least `confident_score`
+  kConfidentWrong,  // no reference in the top k, score at least kConfidentScore
   kUnsureWrong,     // no reference in the top k, score below it
 };
 inline constexpr int kVerdictCount = 12;
@@ -46,13 +46,10 @@ struct Analysis {
   std::vector<int64_t> counts = std::vector<int64_t>(kVerdictCount, 0);  // by Verdict
 };
 
-struct AnalysisOptions {
-  double confident_score = 0.5;
-  int32_t max_answer_length = 30;  // tokens; what the decoder was given
-};
+inline constexpr double kConfidentScore = 0.5;
 
-// Adds the judgements of these questions.
-void analyse(const Dataset& dataset, const JudgedAnswers& answers, const AnalysisOptions& options,
+// Adds the judgements of these questions. decoder: what they were decoded with.
+void analyse(const Dataset& dataset, const JudgedAnswers& answers, const DecoderOptions& decoder,
              Analysis& analysis);
 
 // {"questions", "right", "wrong", "in_top_k", "verdicts": {name: count}, "lost_by": {who: count},

@@ -10,6 +10,8 @@
 #include "spanforge/base/json_view.h"
 #include "spanforge/io/file.h"
 #include "spanforge/io/json_file.h"
+#include "spanforge/io/model_files.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
 namespace {
@@ -28,18 +30,12 @@ void read(const JsonView& json, const char* key, double& out) {
   if (const auto value = json.find(key)) out = value->number();
 }
 
-}  // namespace
-
-DecoderOptions AnswerSettings::decoder_options(int32_t top_k) const {
-  DecoderOptions options;
-  options.kind = decoder;
-  options.top_k = top_k;
-  options.max_answer_length = max_answer_length;
-  options.null_answers = null_answers;
-  options.null_threshold = null_threshold;
-  options.temperature = temperature;
-  return options;
+template <class T>
+void lay_over(const std::optional<T>& asked, T& field) {
+  if (asked) field = *asked;
 }
+
+}  // namespace
 
 WindowOptions choose_windows(const WindowOptions& defaults, std::optional<int32_t> max_seq_length,
                              std::optional<int32_t> window_overlap, int32_t longest_input) {
@@ -47,7 +43,7 @@ WindowOptions choose_windows(const WindowOptions& defaults, std::optional<int32_
   if (max_seq_length) {
     if (*max_seq_length > longest_input) {
       throw Error(
-          ErrorCode::kUsage, "--max-seq-length",
+          ErrorCode::kUsage, {.parameter = "max_seq_length"},
           fmt::format("{} is more than the model's {} positions", *max_seq_length, longest_input));
     }
     windows = {*max_seq_length, std::min(*max_seq_length / 2, kUsualOverlap)};
@@ -57,38 +53,41 @@ WindowOptions choose_windows(const WindowOptions& defaults, std::optional<int32_
 }
 
 ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& stored,
-                                      const GivenSettings& given, const Tokenizer& tokenizer,
+                                      const AnswerOverlay& asked, const Tokenizer& tokenizer,
                                       int32_t longest_input) {
   ChosenSettings chosen;
-  AnswerSettings& settings = chosen.settings;
-  if (stored) settings.decoder = stored->decoder;
-  if (given.decoder) settings.decoder = *given.decoder;
-  if (stored && settings.decoder == stored->decoder) {
-    settings = *stored;
-    if (!given.max_seq_length && settings.windows.max_seq_length > longest_input) {
-      throw Error(ErrorCode::kBadModel, kAnswerSettingsFile,
+  auto& [windows, decoder] = chosen.settings;
+  if (stored) decoder.kind = stored->decoder.kind;
+  lay_over(asked.decoder, decoder.kind);
+  if (stored && decoder.kind == stored->decoder.kind) {
+    chosen.settings = *stored;
+    if (!asked.max_seq_length && windows.max_seq_length > longest_input) {
+      throw Error(ErrorCode::kBadModel, {.file = kAnswerSettingsFile},
                   fmt::format("max_seq_length {} is more than the model's {} positions",
-                              settings.windows.max_seq_length, longest_input));
+                              windows.max_seq_length, longest_input));
     }
-    const int32_t room = settings.windows.max_seq_length - tokenizer.special_token_count(true);
-    if (!given.max_seq_length && !given.window_overlap && settings.windows.window_overlap >= room) {
-      throw Error(ErrorCode::kBadModel, kAnswerSettingsFile,
+    const int32_t room = windows.max_seq_length - tokenizer.special_token_count(true);
+    if (!asked.max_seq_length && !asked.window_overlap && windows.window_overlap >= room) {
+      throw Error(ErrorCode::kBadModel, {.file = kAnswerSettingsFile},
                   fmt::format("window_overlap {} leaves no step in windows of {} tokens, special "
                               "ones included",
-                              settings.windows.window_overlap, settings.windows.max_seq_length));
+                              windows.window_overlap, windows.max_seq_length));
     }
   } else {
     const WindowDefaults defaults = default_windows(tokenizer, longest_input);
-    settings.windows = defaults.windows;
-    chosen.length_is_fallback = defaults.used_fallback && !given.max_seq_length;
-    if (settings.decoder == DecoderKind::kPipeline)
-      settings.max_answer_length = kPipelineAnswerLength;
+    windows = defaults.windows;
+    chosen.length_is_fallback = defaults.used_fallback && !asked.max_seq_length;
+    if (decoder.kind == DecoderKind::kPipeline) decoder.max_answer_length = kPipelineAnswerLength;
   }
-  settings.windows =
-      choose_windows(settings.windows, given.max_seq_length, given.window_overlap, longest_input);
-  if (given.max_answer_length) settings.max_answer_length = *given.max_answer_length;
-  if (given.null_answers) settings.null_answers = *given.null_answers;
-  if (given.null_threshold) settings.null_threshold = *given.null_threshold;
+  windows = choose_windows(windows, asked.max_seq_length, asked.window_overlap, longest_input);
+  lay_over(asked.max_answer_length, decoder.max_answer_length);
+  lay_over(asked.top_k, decoder.top_k);
+  lay_over(asked.n_best_size, decoder.n_best_size);
+  lay_over(asked.null_answers, decoder.null_answers);
+  lay_over(asked.align_to_words, decoder.align_to_words);
+  lay_over(asked.null_threshold, decoder.null_threshold);
+  lay_over(asked.max_answer_ratio, decoder.max_answer_ratio);
+  lay_over(asked.temperature, decoder.temperature);
   return chosen;
 }
 
@@ -104,34 +103,33 @@ std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& 
                           format, kFormat));
   }
   AnswerSettings settings;
+  DecoderOptions& options = settings.decoder;
   if (const auto decoder = view.find("decoder")) {
     const std::string& name = decoder->string();
-    try {
-      settings.decoder = parse_decoder_kind(name);
-    } catch (const Error& error) {
-      view.fail("decoder: " + error.reason());
-    }
+    const auto kind = find_spelling<DecoderKind>(name);
+    if (!kind) decoder->fail(unknown_spelling<DecoderKind>(name));
+    options.kind = *kind;
   }
   read(view, "max_seq_length", 8, settings.windows.max_seq_length);
   read(view, "window_overlap", 0, settings.windows.window_overlap);
-  read(view, "max_answer_length", 1, settings.max_answer_length);
-  if (const auto flag = view.find("null_answers")) settings.null_answers = flag->boolean();
-  read(view, "null_threshold", settings.null_threshold);
-  read(view, "temperature", settings.temperature);
-  if (settings.temperature <= 0) view.at("temperature").refuse("a number above 0");
+  read(view, "max_answer_length", 1, options.max_answer_length);
+  if (const auto flag = view.find("null_answers")) options.null_answers = flag->boolean();
+  read(view, "null_threshold", options.null_threshold);
+  read(view, "temperature", options.temperature);
+  if (options.temperature <= 0) view.at("temperature").refuse("a number above 0");
   return settings;
 }
 
 void save_answer_settings(const AnswerSettings& settings, const Json& training,
                           const std::filesystem::path& directory) {
   Json json = {{"format", kFormat},
-               {"decoder", decoder_name(settings.decoder)},
+               {"decoder", std::string(spelling_of(settings.decoder.kind))},
                {"max_seq_length", settings.windows.max_seq_length},
                {"window_overlap", settings.windows.window_overlap},
-               {"max_answer_length", settings.max_answer_length},
-               {"null_answers", settings.null_answers},
-               {"null_threshold", settings.null_threshold},
-               {"temperature", settings.temperature}};
+               {"max_answer_length", settings.decoder.max_answer_length},
+               {"null_answers", settings.decoder.null_answers},
+               {"null_threshold", settings.decoder.null_threshold},
+               {"temperature", settings.decoder.temperature}};
   if (!training.is_null()) json["training"] = training;
   write_file_atomic(directory / kAnswerSettingsFile,
                     dump_python_json(json, {.indent = 2, .ensure_ascii = false}) + "\n");

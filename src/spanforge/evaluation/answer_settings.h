@@ -14,27 +14,23 @@
 #include "spanforge/base/json.h"
 #include "spanforge/decode/decoder.h"
 #include "spanforge/features/feature_set.h"
-#include "spanforge/io/model_files.h"
 
 namespace spanforge {
 
 struct AnswerSettings {
-  DecoderKind decoder = DecoderKind::kSpanforge;
   WindowOptions windows;
-  int32_t max_answer_length = 30;
-  bool null_answers = false;    // trained with questions that have no answer
-  double null_threshold = 0.0;  // "" when null odds > threshold
-  double temperature = 1.0;
-
-  DecoderOptions decoder_options(int32_t top_k = 1) const;
+  DecoderOptions decoder;  // stored: kind, max_answer_length, null_answers, null_threshold and
+                           // temperature
 };
 
-// What a user asks for; nullopt: not said.
-struct GivenSettings {
+// What somebody asks for, over what a model has stored; nullopt: not said. Of the fields of
+// DecoderOptions and WindowOptions, where they are explained.
+struct AnswerOverlay {
   std::optional<DecoderKind> decoder;
   std::optional<int32_t> max_seq_length, window_overlap, max_answer_length;
-  std::optional<bool> null_answers;
-  std::optional<double> null_threshold;
+  std::optional<int32_t> top_k, n_best_size;
+  std::optional<bool> null_answers, align_to_words;
+  std::optional<double> null_threshold, max_answer_ratio, temperature;
 };
 
 struct ChosenSettings {
@@ -43,16 +39,18 @@ struct ChosenSettings {
   bool length_is_fallback = false;
 };
 
-// How a model is asked, by evaluation and answering alike: what is given stands first; then what
-// training stored, where its decoder is the one used; then that decoder's own defaults (windows as
-// default_windows() makes them, 15 tokens for pipeline, 30 for the others, no null answers). The
-// decoder is the given one, else the stored one, else spanforge.
-// Errors: Error{kUsage, "--max-seq-length"} for windows longer than the model has positions;
-// Error{kBadModel, "spanforge.json"} where the stored ones are.
+// How a model is asked, by training, evaluation and answering alike. The decoder is the one asked
+// for, else the stored one, else spanforge. Every other field is, in this order,
+//   1. what the overlay asks for;
+//   2. what training stored, where its decoder is the one used;
+//   3. that decoder's own default (DecoderOptions', but 15 tokens for pipeline; windows as
+//      default_windows() makes them).
+// Errors: Error{kUsage, parameter "max_seq_length"} for windows longer than the model has
+// positions; Error{kBadModel, "spanforge.json"} where the stored ones are.
 ChosenSettings choose_answer_settings(const std::optional<AnswerSettings>& stored,
-                                      const GivenSettings& given, const Tokenizer& tokenizer,
+                                      const AnswerOverlay& asked, const Tokenizer& tokenizer,
                                       int32_t longest_input);
-// The part of it about windows: a given length brings its own default overlap with it.
+// The part of it about windows: a length that is asked for brings its own default overlap with it.
 WindowOptions choose_windows(const WindowOptions& defaults, std::optional<int32_t> max_seq_length,
                              std::optional<int32_t> window_overlap, int32_t longest_input);
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "spanforge/base/threads.h"
 #include "spanforge/evaluation/calibrate.h"
 #include "spanforge/evaluation/evaluator.h"
 
@@ -51,6 +52,7 @@ Evaluation evaluate_predictions(const Dataset& dataset, const FeatureSet& featur
 
 Evaluation evaluate(const Predictor& model, const EvaluationData& data,
                     const EvaluationOptions& options) {
+  const ThreadScope scope(options.threads);
   const auto begin = std::chrono::steady_clock::now();
   Evaluator evaluator(data.dataset, options);
   if (evaluator.wants_temperature() && data.chunks.only() == nullptr) {

@@ -9,6 +9,7 @@
 //   they say what a better threshold would give. A question whose reference is not where its file
 //   says is scored by the reference's text like any other; it only has no label and so no loss.
 //   Questions whose example was dropped from the features (BadAnswerPolicy::kDrop) are not scored.
+// Threads: of options.threads, each forward pass in a Turn (base/threads.h).
 // Fitting (options.fit): the two settings that only data can tell are chosen first: the temperature
 //   that makes scores honest (calibrate.h), then, with it in place, the no-answer threshold; the
 //   answers under both are scored. Where the data are several chunks, the temperature's sample of
@@ -57,6 +58,7 @@ struct JudgedAnswers {
 
 struct EvaluationOptions {
   DecoderOptions decoder;
+  int threads = 0;   // 0: the cores this process may use
   bool fit = false;  // the decoder's temperature and null_threshold are chosen, not looked at
   std::vector<const Metric*> more_metrics;               // besides squad_v2
   PredictOptions predict;                                // its progress is not called

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "spanforge/base/threads.h"
 #include "spanforge/evaluation/calibrate.h"
 #include "spanforge/model/answering_model.h"
 #include "spanforge/model/int8_calibration.h"
@@ -48,7 +49,8 @@ class Judge {
       : dataset_(dataset),
         tokenizer_(tokenizer),
         chunks_(dataset, tokenizer, feature_options(settings)) {
-    options_.decoder = settings.decoder_options();
+    options_.threads = thread_count();
+    options_.decoder = settings.decoder;
     options_.predict.batch_size = options.batch_size;
     options_.recipe_ranks = false;
   }
@@ -101,7 +103,7 @@ Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name
   if (std::max(exact_drop, f1_drop) > options.max_drop) {
     throw Error(ErrorCode::kBadModel, name,
                 fmt::format("loses too much in int8: exact {:.2f} -> {:.2f}, f1 {:.2f} -> {:.2f} "
-                            "on {} validation questions, where --max-drop allows {:g} points",
+                            "on {} validation questions, where `max_drop` allows {:g} points",
                             scores.before.exact, scores.after.exact, scores.before.f1,
                             scores.after.f1, scores.questions, options.max_drop));
   }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "spanforge/base/threads.h"
 #include "spanforge/ops/optimizer.h"
 #include "spanforge/ops/span_loss.h"
 
@@ -49,7 +50,7 @@ void check_finite(const PackedBatch& batch, const Tensor& logits) {
   const auto after = std::upper_bound(batch.cu_seqlens.begin(), batch.cu_seqlens.end(), token);
   const auto window = batch.window_ids[after - batch.cu_seqlens.begin() - 1];
   throw Error(
-      ErrorCode::kNonFinite, "logits",
+      ErrorCode::kNonFinite, {.where = "logits"},
       "NaN or Inf in window " + std::to_string(window) + ": the model's weights have diverged");
 }
 
@@ -68,7 +69,8 @@ void scatter(const PackedBatch& batch, const Tensor& logits, int32_t w, const Wi
 Predictions predict_all(const Predictor& model, const FeatureSet& features,
                         const PredictOptions& options, Workspace* workspace) {
   if (options.batch_size < 1 || options.max_batch_tokens < 1) {
-    throw Error(ErrorCode::kUsage, "batch_size", "a batch must hold at least one window and token");
+    throw Error(ErrorCode::kUsage, {.parameter = "batch_size"},
+                "a batch must hold at least one window and token");
   }
   Predictions result;
   result.logits.start.resize(features.token_count());
@@ -86,7 +88,10 @@ Predictions predict_all(const Predictor& model, const FeatureSet& features,
     pack_windows(features, batches[i], batch);
     memory.resize(static_cast<size_t>(batch.token_count()) * 2);
     const Tensor logits = make_tensor(memory.data(), batch.token_count(), 2);
-    model.predict(batch, used, logits);
+    {
+      const Turn turn;
+      model.predict(batch, used, logits);
+    }
     check_finite(batch, logits);
     for (int32_t w = 0; w < batch.window_count(); ++w) {
       scatter(batch, logits, w, features.windows()[batch.window_ids[w]], result.logits);
@@ -114,7 +119,10 @@ void predict_windows(const Predictor& model, std::span<const WindowToPredict> wi
   for (const WindowToPredict& one : windows) append_window(*one.features, one.window, batch);
   std::vector<float> memory(static_cast<size_t>(batch.token_count()) * 2);
   const Tensor logits = make_tensor(memory.data(), batch.token_count(), 2);
-  model.predict(batch, workspace, logits);
+  {
+    const Turn turn;
+    model.predict(batch, workspace, logits);
+  }
   check_finite(batch, logits);
   for (size_t w = 0; w < windows.size(); ++w) {
     const WindowToPredict& one = windows[w];

@@ -1,6 +1,7 @@
 #pragma once
 // Runs a model over all windows of a FeatureSet, in batches sorted by length, and returns logits in
-// the FeatureSet's layout. Results do not depend on batch composition beyond rounding.
+// the FeatureSet's layout. Results do not depend on batch composition beyond rounding. Each batch
+// is computed in a Turn, by the calling thread's number of threads (base/threads.h).
 
 #include <functional>
 #include <span>

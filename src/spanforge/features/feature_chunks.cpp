@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "spanforge/data/dataset.h"
+#include "spanforge/text/tokenizer.h"
+
 namespace spanforge {
 
 FeatureChunks::FeatureChunks(const Dataset& dataset, const Tokenizer& tokenizer,

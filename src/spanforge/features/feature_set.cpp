@@ -8,10 +8,12 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/data/dataset.h"
 #include "spanforge/data/normalize.h"
 #include "spanforge/data/occurrences.h"
 #include "spanforge/features/label.h"
 #include "spanforge/features/window_plan.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
 namespace {
@@ -72,7 +74,7 @@ std::optional<CharSpan> locate_answer(const Dataset& dataset, const Example& exa
   if (policy != BadAnswerPolicy::kError) return std::nullopt;
   throw Error(ErrorCode::kBadData, dataset.place_of(example),
               describe_fault(answer, example, context, index) +
-                  " (data check finds the cause; --on-bad-answer drop goes on without it)");
+                  " (data check finds the cause; `on_bad_answer` drop goes on without it)");
 }
 
 }  // namespace
@@ -92,21 +94,21 @@ class FeatureBuilder {
     }
     const WindowOptions& windows = options.windows;
     if (windows.max_seq_length <= special_count_) {
-      throw Error(ErrorCode::kUsage, "--max-seq-length",
+      throw Error(ErrorCode::kUsage, {.parameter = "max_seq_length"},
                   fmt::format("{} tokens leave no room beside the {} special ones",
                               windows.max_seq_length, special_count_));
     }
     if (windows.window_overlap < 0 ||
         windows.window_overlap >= windows.max_seq_length - special_count_) {
       throw Error(
-          ErrorCode::kUsage, "--window-overlap",
+          ErrorCode::kUsage, {.parameter = "window_overlap"},
           fmt::format("{} leaves no step in windows of {} tokens ({} of them special): give "
                       "0 to {}",
                       windows.window_overlap, windows.max_seq_length, special_count_,
                       windows.max_seq_length - special_count_ - 1));
     }
     if (pair_template_.empty() || pair_template_.front().sequence != -1) {
-      throw Error(ErrorCode::kBadModel, "tokenizer.json",
+      throw Error(ErrorCode::kBadModel, {.file = "tokenizer.json"},
                   "puts no special token before a pair, so a question without answer has no label");
     }
   }

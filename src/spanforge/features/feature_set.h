@@ -7,6 +7,7 @@
 //   question (before the context) or of the context.
 // Threads: building is parallel over contexts and examples and does not depend on thread count.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,11 +16,13 @@
 #include <string>
 #include <vector>
 
+#include "spanforge/base/spelling.h"
 #include "spanforge/base/utf8.h"
-#include "spanforge/data/dataset.h"
-#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
+
+class Tokenizer;
+struct Dataset;
 
 // Half-open range of tokens of one window.
 struct TokenSpan {
@@ -33,9 +36,17 @@ struct TokenSpan {
 // beside is_impossible): stop, leave the question out, or keep its windows without a label.
 // Training errs or drops; evaluation keeps, because an answer is scored by its text.
 enum class BadAnswerPolicy { kError, kDrop, kKeepUnlabelled };
+constexpr auto spellings(BadAnswerPolicy) {  // kKeepUnlabelled is evaluation's alone
+  return std::to_array<Spelling<BadAnswerPolicy>>(
+      {{"error", BadAnswerPolicy::kError}, {"drop", BadAnswerPolicy::kDrop}});
+}
 // Which tokens an answer's first and last character map to; they differ when the answer starts or
 // ends inside a token or at white space (docs/features.md).
 enum class LabelRule { kRecipe, kRunQa };
+constexpr auto spellings(LabelRule) {
+  return std::to_array<Spelling<LabelRule>>(
+      {{"recipe", LabelRule::kRecipe}, {"run_qa", LabelRule::kRunQa}});
+}
 
 struct WindowOptions {
   int32_t max_seq_length = 384;  // tokens of a window, special tokens included

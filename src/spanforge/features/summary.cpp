@@ -4,6 +4,9 @@
 
 #include <fmt/core.h>
 
+#include "spanforge/data/dataset.h"
+#include "spanforge/text/tokenizer.h"
+
 namespace spanforge {
 
 std::string label_summary(const FeatureSet& features) {

@@ -4,9 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "spanforge/data/dataset.h"
 #include "spanforge/features/feature_set.h"
-#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
 

@@ -6,8 +6,10 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
+#include "spanforge/data/dataset.h"
 #include "spanforge/features/label.h"
 #include "spanforge/features/window_plan.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
 namespace {

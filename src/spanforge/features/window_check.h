@@ -7,9 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "spanforge/data/dataset.h"
 #include "spanforge/features/feature_set.h"
-#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
 

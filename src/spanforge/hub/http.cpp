@@ -68,7 +68,8 @@ size_t on_body(char* data, size_t size, size_t count, void* user) {
 
 void initialise_curl() {
   static const CURLcode result = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (result != CURLE_OK) throw Error(ErrorCode::kInternal, "libcurl", curl_easy_strerror(result));
+  if (result != CURLE_OK)
+    throw Error(ErrorCode::kInternal, {.where = "libcurl"}, curl_easy_strerror(result));
 }
 
 using UrlHandle = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
@@ -149,7 +150,8 @@ bool HttpResponse::may_pass() const {
 HttpClient::HttpClient(HubNetwork network) : network_(std::move(network)) {
   initialise_curl();
   curl_ = curl_easy_init();
-  if (curl_ == nullptr) throw Error(ErrorCode::kInternal, "libcurl", "could not be started");
+  if (curl_ == nullptr)
+    throw Error(ErrorCode::kInternal, {.where = "libcurl"}, "could not be started");
 }
 
 HttpClient::~HttpClient() { curl_easy_cleanup(curl_); }

@@ -136,8 +136,8 @@ fs::path resolve_model(const std::string& id_or_directory, const HubOptions& opt
       downloader.open();
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kNetwork) throw;
-      if (complete) return use_cache(error.place(), error.reason());
-      throw Error(error.code(), error.place(), fmt::format("{}; {}", error.reason(), lacking()));
+      if (complete) return use_cache(error.place().text(), error.reason());
+      throw error.with_reason(fmt::format("{}; {}", error.reason(), lacking()));
     }
     return fetch_model(downloader, id, options);
   } catch (const HubUnreachable& problem) {
@@ -147,9 +147,9 @@ fs::path resolve_model(const std::string& id_or_directory, const HubOptions& opt
                 fmt::format("{}; {}; {}", problem.reason, lacking(), kReachAdvice));
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kIo) throw;
-    if (complete) return use_cache(error.place(), error.reason());
-    throw Error(error.code(), error.place(),
-                error.reason() + "; HF_HOME or HF_HUB_CACHE can name another place for the cache");
+    if (complete) return use_cache(error.place().text(), error.reason());
+    throw error.with_reason(error.reason() +
+                            "; HF_HOME or HF_HUB_CACHE can name another place for the cache");
   }
 }
 

@@ -35,6 +35,7 @@ std::string bare(std::string text) {
 
 struct Setting {
   std::string name, value;  // value: "" where no variable of the list is set
+  bool is_file = false;     // name is a file's, not a variable's
 };
 
 // A variable that is set to nothing counts as not set, as in huggingface_hub's own "or" chains.
@@ -54,7 +55,9 @@ bool is_true(const std::string& text) {
 }
 
 [[noreturn]] void refuse(const Setting& setting, const std::string& why) {
-  throw Error(ErrorCode::kUsage, setting.name, why);
+  const ErrorPlace place =
+      setting.is_file ? ErrorPlace{.file = setting.name} : ErrorPlace{.where = setting.name};
+  throw Error(ErrorCode::kUsage, place, why);
 }
 
 std::string home_directory() {
@@ -128,7 +131,7 @@ void read_token(const fs::path& home, HubOptions& options) {
     const fs::path file = path.empty() ? home / "token" : expand(path);
     std::error_code error;
     if (!fs::is_regular_file(file, error)) return;
-    setting = {file.string(), bare(read_file(file))};
+    setting = {file.string(), bare(read_file(file)), true};
   }
   options.token = clean_token(setting);
   options.token_source = setting.name;

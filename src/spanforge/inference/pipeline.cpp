@@ -10,11 +10,15 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/text_index.h"
+#include "spanforge/base/threads.h"
 #include "spanforge/base/utf8.h"
+#include "spanforge/data/dataset.h"
 #include "spanforge/evaluation/predict.h"
 #include "spanforge/features/window_check.h"
 #include "spanforge/features/window_plan.h"
 #include "spanforge/model/answering_model.h"
+#include "spanforge/model/load_report.h"
+#include "spanforge/model/model.h"
 
 namespace spanforge {
 namespace {
@@ -22,16 +26,11 @@ namespace {
 // Questions made into windows and computed together; bounds memory whatever is asked at once.
 constexpr size_t kBlockQuestions = 1024;
 
-struct Resolved {
-  WindowOptions windows;
-  DecoderOptions decoder;
-};
-
-// "question 3 (id x): What is ...?" for messages.
-std::string place_of(const QuestionContext& asked, size_t number) {
-  std::string place = fmt::format("question {}", number + 1);
-  if (!asked.id.empty()) place += fmt::format(" (id {})", quote_for_message(asked.id));
-  return place + fmt::format(": {}", quote_for_message(asked.question));
+// {"question 3 (id x): What is ...?"}
+ErrorPlace place_of(const QuestionContext& asked, size_t number) {
+  ErrorPlace place = row_place({}, fmt::format("question {}", number + 1), asked.id);
+  place.where += ": " + quote_for_message(asked.question);
+  return place;
 }
 
 std::optional<Error> text_fault(const QuestionContext& asked, size_t number) {
@@ -123,7 +122,7 @@ struct Block {
 };
 
 struct PreparedQuestions::Impl {
-  Resolved resolved;
+  AnswerSettings chosen;
   Block block;
   LogitSet logits;
   std::vector<AskResult> results;
@@ -146,24 +145,16 @@ struct Pipeline::Impl {
   std::unique_ptr<const Predictor> model;
   Tokenizer tokenizer;
   std::optional<AnswerSettings> settings;
+  int threads = 1;
   mutable Workspaces workspaces{};
 
-  Resolved resolve(const AskOptions& options) const {
-    if (options.top_k < 1) throw Error(ErrorCode::kUsage, "--top-k", "must be at least 1");
+  AnswerSettings settings_for(const AskOptions& options) const {
+    if (options.top_k.value_or(1) < 1)
+      throw Error(ErrorCode::kUsage, {.parameter = "top_k"}, "must be at least 1");
     if (options.batch_size < 1)
-      throw Error(ErrorCode::kUsage, "--batch-size", "must be at least 1");
-    const GivenSettings given{.decoder = options.decoder,
-                              .max_seq_length = options.max_seq_length,
-                              .window_overlap = options.window_overlap,
-                              .max_answer_length = options.max_answer_length,
-                              .null_answers = options.handle_impossible_answer,
-                              .null_threshold = std::nullopt};
-    const AnswerSettings chosen =
-        choose_answer_settings(settings, given, tokenizer, model->config().longest_input())
-            .settings;
-    Resolved result{chosen.windows, chosen.decoder_options(options.top_k)};
-    result.decoder.align_to_words = options.align_to_words;
-    return result;
+      throw Error(ErrorCode::kUsage, {.parameter = "batch_size"}, "must be at least 1");
+    return choose_answer_settings(settings, options, tokenizer, model->config().longest_input())
+        .settings;
   }
 
   // Makes the windows of the questions `asked`, and notes those that leave no room for their
@@ -208,20 +199,21 @@ struct Pipeline::Impl {
   }
 
   void answer_block(const std::vector<QuestionContext>& questions, std::vector<size_t> asked,
-                    const Resolved& resolved, const AskOptions& options, Workspace& workspace,
+                    const AnswerSettings& chosen, int32_t batch_size, Workspace& workspace,
                     std::vector<AskResult>& results) const {
-    const Block block = make_block(questions, std::move(asked), resolved.windows, results);
+    const Block block = make_block(questions, std::move(asked), chosen.windows, results);
     if (!block.features) return;
     PredictOptions predict;
-    predict.batch_size = options.batch_size;
+    predict.batch_size = batch_size;
     const Predictions predictions = predict_all(*model, *block.features, predict, &workspace);
-    decode_block(block, predictions.logits, resolved.decoder, results);
+    decode_block(block, predictions.logits, chosen.decoder, results);
   }
 
   // stop_at_error: the first question that cannot be answered is thrown.
   std::vector<AskResult> answer(const std::vector<QuestionContext>& questions,
                                 const AskOptions& options, bool stop_at_error) const {
-    const Resolved resolved = resolve(options);
+    const AnswerSettings chosen = settings_for(options);
+    const ThreadScope scope(threads);
     std::vector<AskResult> results(questions.size());
     std::vector<size_t> sound;
     for (size_t i = 0; i < questions.size(); ++i) {
@@ -232,10 +224,11 @@ struct Pipeline::Impl {
     std::unique_ptr<Workspace> workspace = workspaces.take();
     for (size_t first = 0; first < sound.size(); first += kBlockQuestions) {
       const size_t end = std::min(sound.size(), first + kBlockQuestions);
+      const Turn turn;
       answer_block(questions,
                    {sound.begin() + static_cast<std::ptrdiff_t>(first),
                     sound.begin() + static_cast<std::ptrdiff_t>(end)},
-                   resolved, options, *workspace, results);
+                   chosen, options.batch_size, *workspace, results);
       for (size_t i = first; stop_at_error && i < end; ++i) {
         if (results[sound[i]].error) throw Error(*results[sound[i]].error);
       }
@@ -246,23 +239,26 @@ struct Pipeline::Impl {
 };
 
 Pipeline Pipeline::from_directory(const ModelDirectory& given, Precision precision,
-                                  LoadReport* report) {
+                                  LoadReport* report, int threads) {
+  const ThreadScope scope(threads);
   const ModelDirectory directory =
       given.is_adapter() ? given : open_model_directory(given.path, nullptr);
   auto model = std::make_unique<const AnsweringModel>(
       AnsweringModel::load(directory, directory.path.string(), precision, report));
   Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());
   if (report != nullptr && tokenizer.note()) report->notes.push_back(*tokenizer.note());
-  return Pipeline(std::move(model), std::move(tokenizer), load_answer_settings(directory.path));
+  return Pipeline(std::move(model), std::move(tokenizer), load_answer_settings(directory.path),
+                  threads);
 }
 
 Pipeline::Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,
-                   std::optional<AnswerSettings> settings)
-    : impl_(new Impl{std::move(model), std::move(tokenizer), std::move(settings)}) {}
+                   std::optional<AnswerSettings> settings, int threads)
+    : impl_(new Impl{std::move(model), std::move(tokenizer), std::move(settings),
+                     resolve_thread_count(threads)}) {}
 Pipeline::Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,
-                   std::optional<AnswerSettings> settings)
+                   std::optional<AnswerSettings> settings, int threads)
     : Pipeline(std::make_unique<const QuestionAnsweringModel>(std::move(model)),
-               std::move(tokenizer), std::move(settings)) {}
+               std::move(tokenizer), std::move(settings), threads) {}
 Pipeline::Pipeline(Pipeline&&) noexcept = default;
 Pipeline::~Pipeline() = default;
 
@@ -283,7 +279,7 @@ std::vector<AskResult> Pipeline::answer_each(const std::vector<QuestionContext>&
 
 int64_t Pipeline::count_window_tokens(const std::vector<QuestionContext>& questions,
                                       const AskOptions& options) const {
-  const WindowOptions windows = impl_->resolve(options).windows;
+  const WindowOptions windows = impl_->settings_for(options).windows;
   const int32_t special = impl_->tokenizer.special_token_count(true);
   TextIndex known;
   std::vector<std::string_view> contexts;
@@ -317,15 +313,14 @@ int64_t Pipeline::count_window_tokens(const std::vector<QuestionContext>& questi
 std::unique_ptr<PreparedQuestions> Pipeline::prepare(const std::vector<QuestionContext>& questions,
                                                      const AskOptions& options) const {
   auto made = std::make_unique<PreparedQuestions::Impl>();
-  made->resolved = impl_->resolve(options);
+  made->chosen = impl_->settings_for(options);
   made->results.resize(questions.size());
   std::vector<size_t> sound;
   for (size_t i = 0; i < questions.size(); ++i) {
     made->results[i].error = text_fault(questions[i], i);
     if (!made->results[i].error) sound.push_back(i);
   }
-  made->block =
-      impl_->make_block(questions, std::move(sound), made->resolved.windows, made->results);
+  made->block = impl_->make_block(questions, std::move(sound), made->chosen.windows, made->results);
   if (made->block.features) {
     made->logits.start.resize(static_cast<size_t>(made->block.features->token_count()));
     made->logits.end.resize(made->logits.start.size());
@@ -341,6 +336,7 @@ void Pipeline::compute(std::span<const PreparedWindow> windows) const {
     batch.push_back(
         {&*questions.block.features, static_cast<int32_t>(one.window), &questions.logits});
   }
+  const ThreadScope scope(impl_->threads);
   std::unique_ptr<Workspace> workspace = impl_->workspaces.take();
   predict_windows(*impl_->model, batch, *workspace);
   impl_->workspaces.give_back(std::move(workspace));
@@ -349,13 +345,13 @@ void Pipeline::compute(std::span<const PreparedWindow> windows) const {
 std::vector<AskResult> Pipeline::finish(PreparedQuestions& questions) const {
   PreparedQuestions::Impl& made = *questions.impl_;
   if (made.block.features) {
-    Impl::decode_block(made.block, made.logits, made.resolved.decoder, made.results);
+    Impl::decode_block(made.block, made.logits, made.chosen.decoder, made.results);
   }
   return std::move(made.results);
 }
 
-const char* Pipeline::decoder(const AskOptions& options) const {
-  return decoder_name(impl_->resolve(options).decoder.kind);
+std::string_view Pipeline::decoder(const AskOptions& options) const {
+  return spelling_of(impl_->settings_for(options).decoder.kind);
 }
 
 }  // namespace spanforge

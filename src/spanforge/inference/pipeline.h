@@ -1,11 +1,14 @@
 #pragma once
 // What: questions + contexts -> answers: a saved model directory or adapter, its tokenizer, its
 // decoder. Settings: choose_answer_settings(), as `evaluate`: what AskOptions sets; else what
-// spanforge.json
-//   beside the model says (decoder, window, longest answer, threshold, temperature), so that
-//   answers agree with training's evaluation; another decoder than the stored one has its
+//   spanforge.json beside the model says (decoder, window, longest answer, threshold, temperature),
+//   so that answers agree with training's evaluation; another decoder than the stored one has its
 //   original's defaults.
-// Threads: answer() is const and concurrent.
+// Threads: answer() is const and concurrent. Each call computes with the pipeline's number of
+//   threads. With one it stays on the calling thread: the choice for a server that calls from many.
+//   With more, calls of all pipelines take turns, so that they never compute with more threads than
+//   there are cores (base/threads.h). Answers depend on the pipeline's number, by rounding, and on
+//   nothing else that other threads do.
 
 #include <memory>
 #include <optional>
@@ -14,13 +17,18 @@
 #include <vector>
 
 #include "spanforge/base/error.h"
-#include "spanforge/decode/decoder.h"
+#include "spanforge/base/utf8.h"
+#include "spanforge/decode/candidate.h"
 #include "spanforge/evaluation/answer_settings.h"
-#include "spanforge/features/feature_set.h"
-#include "spanforge/model/model.h"
 #include "spanforge/model/model_directory.h"
+#include "spanforge/model/precision.h"
+#include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
+
+class Predictor;
+class QuestionAnsweringModel;
+struct LoadReport;
 
 struct QuestionContext {
   std::string question;
@@ -28,15 +36,9 @@ struct QuestionContext {
   std::string id;  // optional, repeated in the answer
 };
 
-struct AskOptions {
-  // nullopt, here and below: as stored with the model, else spanforge and the decoder's defaults.
-  std::optional<DecoderKind> decoder;
-  int32_t top_k = 1;
-  std::optional<int32_t> max_answer_length;
-  std::optional<int32_t> max_seq_length, window_overlap;
-  std::optional<bool> handle_impossible_answer;
-  bool align_to_words = true;
-  int32_t batch_size = 16;
+// The pipeline's handle_impossible_answer is null_answers here.
+struct AskOptions : AnswerOverlay {
+  int32_t batch_size = 16;  // windows computed at once
 };
 
 struct AskAnswer {
@@ -77,16 +79,17 @@ struct PreparedWindow {
 
 class Pipeline {
  public:
+  // threads, here and below: of one call; 0: the cores this process may use.
   // Loads an AnsweringModel, so an int8 directory as well; of an adapter given by its path alone
   // the base is looked for among directories. report: AnsweringModel::load's, and so are the
   // errors.
   static Pipeline from_directory(const ModelDirectory& directory,
                                  Precision precision = Precision::kF32,
-                                 LoadReport* report = nullptr);
+                                 LoadReport* report = nullptr, int threads = 0);
   Pipeline(std::unique_ptr<const Predictor> model, Tokenizer tokenizer,
-           std::optional<AnswerSettings> settings = std::nullopt);
+           std::optional<AnswerSettings> settings = std::nullopt, int threads = 0);
   Pipeline(QuestionAnsweringModel model, Tokenizer tokenizer,
-           std::optional<AnswerSettings> settings = std::nullopt);
+           std::optional<AnswerSettings> settings = std::nullopt, int threads = 0);
   Pipeline(Pipeline&&) noexcept;
   ~Pipeline();
 
@@ -104,14 +107,16 @@ class Pipeline {
   // room for its context has none.
   int64_t count_window_tokens(const std::vector<QuestionContext>& questions,
                               const AskOptions& options = {}) const;
-  // answer_each() in three steps. Memory: some 30 bytes a token of the windows. Concurrent, but for
-  // calls about the same PreparedQuestions.
+  // answer_each() in three steps, for a server: prepare() and finish() compute with the calling
+  // thread's number of threads, compute() with the pipeline's. Memory: some 30 bytes a token of the
+  // windows. Concurrent, but for calls about the same PreparedQuestions.
   std::unique_ptr<PreparedQuestions> prepare(const std::vector<QuestionContext>& questions,
                                              const AskOptions& options = {}) const;
   void compute(std::span<const PreparedWindow> windows) const;  // one forward pass
   // REQUIRES: all windows have been computed.
   std::vector<AskResult> finish(PreparedQuestions& questions) const;
-  const char* decoder(const AskOptions& options = {}) const;  // the name of the one that is used
+  std::string_view decoder(
+      const AskOptions& options = {}) const;  // the name of the one that is used
 
  private:
   struct Impl;

@@ -150,7 +150,7 @@ void MappedFile::release_before(size_t offset) const {
 
 void require_replaceable(const fs::path& file) {
   if (file == "-") {
-    throw Error(ErrorCode::kIo, "-",
+    throw Error(ErrorCode::kIo, {.file = "-"},
                 "is no regular file: give another name (./- is a file named so)");
   }
   const auto there = look_up(file);
@@ -306,15 +306,12 @@ bool exchange_paths(const fs::path& from, const fs::path& to) {
   throw_io(to, "replace", errno);
 }
 
-void rethrow_with_place(const fs::path& hidden, const fs::path& shown) {
+void rethrow_with_shown_file(const fs::path& hidden, const fs::path& shown) {
   try {
     throw;
   } catch (const Error& error) {
-    std::string place = error.place();
-    if (place.starts_with(hidden.string())) {
-      place.replace(0, hidden.string().size(), shown.string());
-    }
-    throw Error(error.code(), place, error.reason());
+    if (!error.file().starts_with(hidden.string())) throw;
+    throw error.with_file(shown.string() + error.file().substr(hidden.string().size()));
   }
 }
 

@@ -151,9 +151,9 @@ void rename_path(const fs::path& from, const fs::path& to);
 // Exchanges two names; false: the file system cannot.
 bool exchange_paths(const fs::path& from, const fs::path& to);
 
-// In a catch block: throws the Error again; a place at or below `hidden` is told as one at or below
+// In a catch block: throws the Error again; a file at or below `hidden` becomes the one at or below
 // `shown`, for who writes under a name that the user does not know.
-[[noreturn]] void rethrow_with_place(const fs::path& hidden, const fs::path& shown);
+[[noreturn]] void rethrow_with_shown_file(const fs::path& hidden, const fs::path& shown);
 
 // $HOME-less systems and unset variables give nullopt / the fallback.
 std::string environment_or(const char* name, std::string fallback);

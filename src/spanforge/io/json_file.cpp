@@ -13,10 +13,7 @@ Json parse_json_file(const std::filesystem::path& path, ErrorCode code, int time
   };
   JsonReader in(text, path.string(), code, {.on_read = release});
   return while_whole(file, [&] {
-    const uint64_t memory = static_cast<uint64_t>(times_size) * text.size() + kJsonBesidesText;
-    Json value = JsonBuilder(in, memory).read();
-    in.finish();
-    return value;
+    return read_document(in, static_cast<uint64_t>(times_size) * text.size() + kJsonBesidesText);
   });
 }
 

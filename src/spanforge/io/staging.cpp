@@ -117,8 +117,7 @@ void put_in_place(const StagingDirectory& staging, const fs::path& directory,
       placed.push_back({name, place(staging.path() / name, directory / name)});
     }
   } catch (const Error& error) {
-    throw Error(error.code(), error.place(),
-                error.reason() + undo(placed, staging.path(), directory));
+    throw error.with_reason(error.reason() + undo(placed, staging.path(), directory));
   }
 }
 
@@ -173,7 +172,7 @@ void StagingDirectory::fill(const std::function<void(const fs::path&)>& write) c
   try {
     write(path_);
   } catch (const Error&) {
-    rethrow_with_place(path_, target_);
+    rethrow_with_shown_file(path_, target_);
   }
 }
 

@@ -4,7 +4,7 @@
 //   synced. Without commit() nothing is left, not even a directory that was made for them.
 // Kills: one before commit() leaves the hidden directory and nothing else. A lock (flock), which
 //   ends with the process, tells it from one in use, and whoever stages there next removes it.
-// Errors: Error{kIo}, whose place is where the file was to go; nobody knows the hidden directory.
+// Errors: Error{kIo}, whose file is where it was to go; nobody knows the hidden directory.
 
 #include <filesystem>
 #include <functional>

@@ -47,7 +47,8 @@ const Metric* metric_of_key(std::string_view key) {
 const MetricKey& key_row(std::string_view key) {
   const Metric* metric = metric_of_key(key);
   if (metric == nullptr) {
-    throw Error(ErrorCode::kInternal, "metrics", "no row names the key " + std::string(key));
+    throw Error(ErrorCode::kInternal, {.where = "metrics"},
+                "no row names the key " + std::string(key));
   }
   return *key_in(*metric, key);
 }

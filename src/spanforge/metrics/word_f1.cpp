@@ -89,7 +89,7 @@ WordMatcher::WordMatcher() : impl_(std::make_unique<Impl>()) {
   UErrorCode status = U_ZERO_ERROR;
   impl_->breaks.reset(icu::BreakIterator::createWordInstance(icu::Locale::getRoot(), status));
   if (U_FAILURE(status)) {
-    throw Error(ErrorCode::kInternal, "ICU word segmentation", u_errorName(status));
+    throw Error(ErrorCode::kInternal, {.where = "ICU word segmentation"}, u_errorName(status));
   }
 }
 

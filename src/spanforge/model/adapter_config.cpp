@@ -320,7 +320,7 @@ LoraConfig read_adapter_lora(const std::filesystem::path& directory, const Model
   const std::string file = (directory / kAdapterConfigFile).string();
   return settle_targets(read_adapter_config(directory).lora,
                         encoder_spec(base.model_type, ErrorCode::kBadModel, file), base,
-                        ErrorCode::kBadModel, file);
+                        ErrorCode::kBadModel, {.file = file});
 }
 
 }  // namespace spanforge

@@ -1,5 +1,5 @@
 #pragma once
-// What: a saved model made ready to answer and nothing else: see docs/answering.md.
+// What: a saved model made ready to answer and nothing else: see docs/design/engine.md.
 // Forms: f32: the stored weights are used where the file is mapped, so processes share them. bf16:
 //   linear layers are rounded and laid out for the CPU's tiles while they are read. int8: a
 //   directory of `model convert --int8` (docs/int8.md), mapped as well; its layers are int8
@@ -10,14 +10,17 @@
 //   does.
 // Threads: predict() is const and concurrent, each call with a Workspace of its own.
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
-#include "spanforge/model/block.h"
-#include "spanforge/model/model.h"
+#include "spanforge/model/input_observer.h"
+#include "spanforge/model/model_directory.h"
+#include "spanforge/model/precision.h"
+#include "spanforge/model/predictor.h"
 
 namespace spanforge {
+
+struct LoadReport;
 
 class AnsweringModel : public Predictor {
  public:

@@ -37,7 +37,8 @@ class AttentionKeys {
     for (const ConfigKey& key : spec_.config_keys) {
       if (key.value == decltype(key.value)(member)) return key.key;
     }
-    throw Error(ErrorCode::kInternal, "config.json", "a value that the family has no key for");
+    throw Error(ErrorCode::kInternal, {.file = "config.json"},
+                "a value that the family has no key for");
   }
 
   static void require_number(const JsonView& object, std::string_view key, double wanted) {

@@ -6,12 +6,12 @@
 // given (kBeforeBranches). Letters: T packed tokens, H hidden, A heads, F inner.
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "spanforge/model/dropout_plan.h"
+#include "spanforge/model/input_observer.h"
 #include "spanforge/model/parameter_table.h"
 #include "spanforge/model/relative.h"
 #include "spanforge/ops/activation.h"
@@ -69,9 +69,6 @@ BlockActivations allocate_passing_block(ActivationArena& arena, const EncoderSha
                                         const Tensor& x);
 ops::LayerNormSaved allocate_norm(ActivationArena& arena, DType dtype, int64_t tokens,
                                   int64_t hidden);
-
-// Sees the input of every linear layer of the blocks; block: whose weights it is multiplied by.
-using InputObserver = std::function<void(size_t block, BlockLinear linear, const Tensor& x)>;
 
 // What a block needs beside its weights and activations.
 struct BlockContext {

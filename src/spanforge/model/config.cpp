@@ -58,7 +58,7 @@ Field<int32_t> bounds_of(int32_t ModelConfig::*value) {
   for (const Row& row : kRows) {
     if (row.value == value) return {"", row.least, row.most};
   }
-  throw Error(ErrorCode::kInternal, "config.json", "a number without bounds");
+  throw Error(ErrorCode::kInternal, {.file = "config.json"}, "a number without bounds");
 }
 
 Field<double> bounds_of(double ModelConfig::*value) {
@@ -80,7 +80,7 @@ std::string range_text(const Field<double>& field) {
          (below_one ? std::string(" to below 1") : " to " + python_repr(field.most));
 }
 
-[[noreturn]] void bad_value(ErrorCode code, const std::string& place, const std::string& key,
+[[noreturn]] void bad_value(ErrorCode code, const ErrorPlace& place, const std::string& key,
                             const std::string& found, const std::string& wanted) {
   throw Error(code, place,
               "\"" + key + "\" is " + quote_for_message(found) + "; it must be " + wanted);
@@ -93,7 +93,7 @@ bool is_in_range(const Field<T>& field, T value) {
 }
 
 template <class T>
-void check_range(const Field<T>& field, T value, ErrorCode code, const std::string& place) {
+void check_range(const Field<T>& field, T value, ErrorCode code, const ErrorPlace& place) {
   if (field.may_be_null && value == 0) return;
   if (is_in_range(field, value)) return;
   std::string found;
@@ -203,7 +203,8 @@ std::string key_of(const EncoderSpec& spec, T ModelConfig::*member) {
   for (const ConfigKey& key : spec.config_keys) {
     if (key.value == decltype(key.value)(member)) return std::string(key.key);
   }
-  throw Error(ErrorCode::kInternal, "config.json", "a value that the family has no key for");
+  throw Error(ErrorCode::kInternal, {.file = "config.json"},
+              "a value that the family has no key for");
 }
 
 // Keys that change computation in ways no block here implements: refused, never ignored.
@@ -297,7 +298,7 @@ ModelConfig with_type(const EncoderSpec& spec) {
 
 // DeBERTa's keys.
 void check_relative(const ModelConfig& config, const EncoderSpec& spec, ErrorCode code,
-                    const std::string& place) {
+                    const ErrorPlace& place) {
   const auto refuse = [&](const char* key, const std::string& found, const std::string& wanted) {
     bad_value(code, place, key, found, wanted);
   };
@@ -333,7 +334,7 @@ void check_relative(const ModelConfig& config, const EncoderSpec& spec, ErrorCod
 // Rows of the position table that no token of a window has.
 int32_t unused_positions(const ModelConfig& config) {
   const EncoderSpec& spec =
-      encoder_spec(config.model_type, ErrorCode::kInternal, "model configuration");
+      encoder_spec(config.model_type, ErrorCode::kInternal, {.where = "model configuration"});
   return spec.embeddings.positions == PositionRule::kBehindPadding ? spec.padding_row(config) + 1
                                                                    : 0;
 }
@@ -383,20 +384,21 @@ ModelConfig ModelConfig::from_json_text(std::string_view text, const std::string
   for (const ConfigKey& key : spec.config_keys) read_value(view, key, config);
   refuse_unsupported(view, spec.has_position_table(config));
   read_attention_keys(view, spec, config);
-  config.check(ErrorCode::kBadModel, place);
+  config.check(ErrorCode::kBadModel, {.file = place});
   config.original_text_ = std::string(text);
   return config;
 }
 
-ModelConfig ModelConfig::like(const std::string& name, const std::string& model_type) {
+ModelConfig ModelConfig::like(PresetSize preset, const std::string& model_type) {
   // small is the "BERT-Small" of Turc et al. 2019; base and large are Devlin et al.'s.
-  static const std::vector<ModelSize> kBerts = {{"tiny", 3, 128, 4, 512},
-                                                {"small", 4, 512, 8, 2048},
-                                                {"base", 12, 768, 12, 3072},
-                                                {"large", 24, 1024, 16, 4096}};
-  const EncoderSpec& spec = encoder_spec(model_type, ErrorCode::kUsage, "model_type");
+  static const std::vector<ModelSize> kBerts = {{PresetSize::kTiny, 3, 128, 4, 512},
+                                                {PresetSize::kSmall, 4, 512, 8, 2048},
+                                                {PresetSize::kBase, 12, 768, 12, 3072},
+                                                {PresetSize::kLarge, 24, 1024, 16, 4096}};
+  const EncoderSpec& spec =
+      encoder_spec(model_type, ErrorCode::kUsage, {.parameter = "model_type"});
   for (const ModelSize& size : spec.sizes.empty() ? kBerts : spec.sizes) {
-    if (name != size.name) continue;
+    if (preset != size.preset) continue;
     ModelConfig config = spec.usual.value_or(spec.defaults);
     config.model_type = spec.model_type;
     config.num_hidden_layers = size.layers;
@@ -406,15 +408,14 @@ ModelConfig ModelConfig::like(const std::string& name, const std::string& model_
     if (spec.has_position_table(config)) config.set_longest_input(512);
     return config;
   }
-  throw Error(
-      ErrorCode::kUsage, "like",
-      "\"" + quote_for_message(name) + "\" is no preset; there are tiny, small, base, large");
+  throw Error(ErrorCode::kInternal, {.parameter = "like"}, "the family has no such preset");
 }
 
 int32_t ModelConfig::longest_input() const {
   // As many as attention's dropout columns have room for.
   constexpr int32_t kUnlimited = 1 << 16;
-  const EncoderSpec& spec = encoder_spec(model_type, ErrorCode::kInternal, "model configuration");
+  const EncoderSpec& spec =
+      encoder_spec(model_type, ErrorCode::kInternal, {.where = "model configuration"});
   const RelativeForm form = spec.relative_form(*this);
   if (form.kind == RelativeKind::kProjected && !spec.has_position_table(*this)) {
     // Distances beyond half the buckets share them up to the farthest; where that is nearer, they
@@ -429,7 +430,7 @@ void ModelConfig::set_longest_input(int32_t tokens) {
   max_position_embeddings = tokens + unused_positions(*this);
 }
 
-void ModelConfig::check(ErrorCode code, const std::string& place) const {
+void ModelConfig::check(ErrorCode code, const ErrorPlace& place) const {
   const EncoderSpec& spec = encoder_spec(model_type, code, place);
   for (const ConfigKey& key : spec.config_keys) {
     std::visit(

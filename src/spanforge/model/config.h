@@ -3,6 +3,7 @@
 // saved directory loses nothing another tool reads. Values have BERT's names here; a family's own
 // keys, and what they say where they are missing, stand in its file (families/).
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -11,8 +12,18 @@
 #include <vector>
 
 #include "spanforge/base/error.h"
+#include "spanforge/base/spelling.h"
 
 namespace spanforge {
+
+// How big a new model is; each family says what that means (families/).
+enum class PresetSize { kTiny, kSmall, kBase, kLarge };
+constexpr auto spellings(PresetSize) {
+  return std::to_array<Spelling<PresetSize>>({{"tiny", PresetSize::kTiny},
+                                              {"small", PresetSize::kSmall},
+                                              {"base", PresetSize::kBase},
+                                              {"large", PresetSize::kLarge}});
+}
 
 struct ModelConfig {
   std::string model_type = "bert";
@@ -71,10 +82,10 @@ struct ModelConfig {
   static std::filesystem::path file_in(const std::filesystem::path& directory);
   // One line that says what was assumed; nullopt: nothing.
   const std::optional<std::string>& note() const { return note_; }
-  // "tiny" (3 layers, 128 wide), "small", "base", "large", of a family; inputs may have 512 tokens,
-  // or as many as is usual in families whose weights do not grow with them. Set vocab_size to that
-  // of the vocabulary. Error{kUsage} otherwise.
-  static ModelConfig like(const std::string& name, const std::string& model_type = "bert");
+  // A new model of a family; kTiny has 3 layers, 128 wide. Inputs may have 512 tokens, or as many
+  // as is usual in families whose weights do not grow with them. Set vocab_size to that of the
+  // vocabulary. Error{kUsage, "model_type"} for a family that is none.
+  static ModelConfig like(PresetSize size, const std::string& model_type = "bert");
 
   // Tokens of the longest window that the model takes: max_position_embeddings, less the rows that
   // the family does not use for tokens; of a model with a table of distances in the place of
@@ -85,7 +96,7 @@ struct ModelConfig {
 
   // Every value in its range and all of them in keeping with each other? Reading checks; call it
   // after setting fields by hand. Errors: Error{code, place} naming the key.
-  void check(ErrorCode code, const std::string& place) const;
+  void check(ErrorCode code, const ErrorPlace& place) const;
 
   // config.json's text for a question-answering directory (HF's keys, sorted, indent 2), made from
   // the original text where there was one: keys unknown here stay, the stored dtype becomes

@@ -197,7 +197,7 @@ HeadActivations allocate_head(ActivationArena& arena, bool has_transform, bool d
 
 EncoderShape encoder_shape(const EncoderSpec& spec, const ModelConfig& config) {
   const ops::Activation activation =
-      ops::parse_activation(config.hidden_act, ErrorCode::kBadModel, "config.json");
+      ops::parse_activation(config.hidden_act, ErrorCode::kBadModel, {.file = "config.json"});
   EncoderShape shape{.hidden = config.hidden_size,
                      .inner = config.intermediate_size,
                      .heads = config.num_attention_heads,
@@ -211,7 +211,7 @@ EncoderShape encoder_shape(const EncoderSpec& spec, const ModelConfig& config) {
                      .score_terms = spec.score_terms(config)};
   if (spec.head.transform) {
     shape.head_activation = ops::parse_activation(config.*spec.head.transform->activation,
-                                                  ErrorCode::kBadModel, "config.json");
+                                                  ErrorCode::kBadModel, {.file = "config.json"});
   }
   std::map<double, std::shared_ptr<const ops::RotaryAngles>> angles;  // by theta
   for (int32_t layer = 0; layer < config.num_hidden_layers; ++layer) {

@@ -188,11 +188,11 @@ const char* block_linear_name(BlockLinear linear) {
 }
 
 const EncoderSpec& encoder_spec(std::string_view model_type, ErrorCode code,
-                                std::string_view place) {
+                                const ErrorPlace& place) {
   for (const EncoderSpec& spec : all_families()) {
     if (spec.model_type == model_type) return spec;
   }
-  throw Error(code, std::string(place),
+  throw Error(code, place,
               "\"model_type\" is \"" + quote_for_message(model_type) +
                   "\"; supported: " + join(supported_model_types(), ", "));
 }

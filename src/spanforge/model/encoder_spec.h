@@ -198,7 +198,7 @@ struct HeadSpec {
 
 // A preset of `model new --like`.
 struct ModelSize {
-  std::string_view name;
+  PresetSize preset;
   int32_t layers, hidden, heads, inner;
 };
 
@@ -271,7 +271,11 @@ struct EncoderSpec {
 
 // Error{code, place} naming the types that are supported.
 const EncoderSpec& encoder_spec(std::string_view model_type, ErrorCode code,
-                                std::string_view place);
+                                const ErrorPlace& place);
+inline const EncoderSpec& encoder_spec(std::string_view model_type, ErrorCode code,
+                                       std::string_view file) {
+  return encoder_spec(model_type, code, ErrorPlace{.file = std::string(file)});
+}
 // Of all families, in the order of their names.
 std::vector<std::string> supported_model_types();
 

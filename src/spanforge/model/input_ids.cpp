@@ -12,7 +12,7 @@ void check(std::span<const int32_t> ids, int32_t rows, const char* place,
            const std::string& meaning) {
   for (const int32_t id : ids) {
     if (id >= 0 && id < rows) continue;
-    throw Error(ErrorCode::kBadModel, place,
+    throw Error(ErrorCode::kBadModel, {.where = place},
                 std::to_string(id) + " is not below " + std::to_string(rows) + ", " + meaning);
   }
 }
@@ -71,7 +71,7 @@ std::span<const int32_t> InputIds::of(EmbeddingIds ids) const {
     case EmbeddingIds::kTokenTypes: return token_types_;
     case EmbeddingIds::kZeros: return zeros_;
   }
-  throw Error(ErrorCode::kInternal, "embeddings", "unknown kind of ids");
+  throw Error(ErrorCode::kInternal, {.where = "embeddings"}, "unknown kind of ids");
 }
 
 }  // namespace spanforge

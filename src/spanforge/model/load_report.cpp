@@ -4,6 +4,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/json.h"
+#include "spanforge/model/config.h"
 #include "spanforge/model/encoder_spec.h"
 
 namespace spanforge {

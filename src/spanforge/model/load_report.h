@@ -6,9 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "spanforge/model/model.h"
-
 namespace spanforge {
+
+struct ModelConfig;
+
+// What loading noticed, for the messages HF users know.
+struct LoadReport {
+  std::vector<std::string> unused;       // in the file, not in the model (the pooler, say)
+  std::vector<std::string> initialized;  // made new (only the QA head may be)
+  std::vector<std::string> notes;        // what was understood otherwise than written; a line each
+};
 
 // "Some weights of the model checkpoint at SOURCE were not used when initializing
 // BertForQuestionAnswering: ['bert.pooler.dense.bias', ...]" and what to make of it. nullopt when

@@ -47,7 +47,7 @@ bool names_any(const std::string& target, const std::vector<std::string>& module
 }
 
 [[noreturn]] void refuse_target(const std::string& target, const std::vector<std::string>& modules,
-                                const EncoderSpec& spec, ErrorCode code, const std::string& place) {
+                                const EncoderSpec& spec, ErrorCode code, const ErrorPlace& place) {
   const std::vector<std::string_view> head = spec.head.modules();
   const bool is_head = std::any_of(head.begin(), head.end(), [&](std::string_view module) {
     return target == module || module.starts_with(target + ".");
@@ -63,7 +63,7 @@ bool names_any(const std::string& target, const std::vector<std::string>& module
                           quote_for_message(target), short_names(modules), kAllLinear));
 }
 
-void check_numbers(const LoraConfig& lora, ErrorCode code, const std::string& place) {
+void check_numbers(const LoraConfig& lora, ErrorCode code, const ErrorPlace& place) {
   const auto refuse = [&](const char* key, const std::string& is, const std::string& range) {
     throw Error(code, place, fmt::format("\"{}\" is {}; it must be {}", key, is, range));
   };
@@ -108,7 +108,7 @@ std::vector<std::string> linear_modules(const EncoderSpec& spec, const ModelConf
 }
 
 LoraConfig settle_targets(LoraConfig lora, const EncoderSpec& spec, const ModelConfig& config,
-                          ErrorCode code, const std::string& place) {
+                          ErrorCode code, const ErrorPlace& place) {
   check_numbers(lora, code, place);
   if (lora.targets.empty()) {
     for (const BlockRole role : {BlockRole::kQuery, BlockRole::kValue, BlockRole::kQueryKeyValue}) {

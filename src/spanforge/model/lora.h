@@ -48,6 +48,6 @@ std::vector<std::string> linear_modules(const EncoderSpec& spec, const ModelConf
 // the head. In a file (kBadModel) targets that this model lacks are passed over as in PEFT, if it
 // has one of them.
 LoraConfig settle_targets(LoraConfig lora, const EncoderSpec& spec, const ModelConfig& config,
-                          ErrorCode code, const std::string& place);
+                          ErrorCode code, const ErrorPlace& place);
 
 }  // namespace spanforge

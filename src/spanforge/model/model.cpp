@@ -35,7 +35,8 @@ struct QuestionAnsweringModel::Impl {
   Tensor weights() const { return flat(weight_memory, DType::kF32); }
   GradientStore& gradients() {
     if (!gradient_store) {
-      throw Error(ErrorCode::kInternal, "model", "prepare_training() has not been called");
+      throw Error(ErrorCode::kInternal, {.where = "model"},
+                  "prepare_training() has not been called");
     }
     return *gradient_store;
   }
@@ -166,7 +167,7 @@ QuestionAnsweringModel QuestionAnsweringModel::load_merged(const ModelDirectory&
 QuestionAnsweringModel QuestionAnsweringModel::create(const ModelConfig& config, uint64_t seed,
                                                       MatrixSpread spread,
                                                       const Learning& learning) {
-  config.check(ErrorCode::kUsage, "model configuration");
+  config.check(ErrorCode::kUsage, {.where = "model configuration"});
   auto impl = std::make_unique<Impl>(config, learning);
   impl->allocate_weights();
   for (const Parameter& parameter : impl->table.rows) {

@@ -3,31 +3,31 @@
 //   it. Weights come from and go to Hugging Face directories under HF's names.
 // Precision: fp32, or bf16 compute over fp32 master weights (set_precision).
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "spanforge/base/spelling.h"
 #include "spanforge/model/config.h"
+#include "spanforge/model/load_report.h"
 #include "spanforge/model/model_directory.h"
 #include "spanforge/model/trainable_model.h"
 #include "spanforge/tensor/arena.h"
 
 namespace spanforge {
 
-// What loading noticed, for the messages HF users know.
-struct LoadReport {
-  std::vector<std::string> unused;       // in the file, not in the model (the pooler, say)
-  std::vector<std::string> initialized;  // made new (only the QA head may be)
-  std::vector<std::string> notes;        // what was understood otherwise than written; a line each
-};
-
 // How widely a fresh model's matrices spread; embeddings always by the config's initializer_range.
 enum class MatrixSpread {
   kConfig,  // initializer_range, as in HF
   kInputs,  // 1 / sqrt(a row's inputs): layers hand on their signal, narrow ones too
 };
+constexpr auto spellings(MatrixSpread) {
+  return std::to_array<Spelling<MatrixSpread>>(
+      {{"config", MatrixSpread::kConfig}, {"inputs", MatrixSpread::kInputs}});
+}
 
 class QuestionAnsweringModel : public TrainableModel {
  public:

@@ -12,7 +12,7 @@ namespace {
 int64_t bytes_per_activation(Precision precision) { return precision == Precision::kBF16 ? 2 : 4; }
 
 const EncoderSpec& spec_of(const ModelConfig& config) {
-  return encoder_spec(config.model_type, ErrorCode::kBadModel, "model configuration");
+  return encoder_spec(config.model_type, ErrorCode::kBadModel, {.where = "model configuration"});
 }
 
 int64_t parameter_count(const ModelConfig& config) {

@@ -18,8 +18,8 @@ class TableBuilder {
 
   ParameterTable build() {
     if (learning_.lora.rank > 0) {
-      table_.lora =
-          settle_targets(learning_.lora, spec_, config_, ErrorCode::kUsage, "--lora-target");
+      table_.lora = settle_targets(learning_.lora, spec_, config_, ErrorCode::kUsage,
+                                   {.parameter = "lora_target"});
     }
     table_.parts.blocks.resize(config_.*spec_.layers.blocks);
     table_.block_ends.resize(table_.parts.blocks.size());
@@ -184,7 +184,7 @@ class TableBuilder {
     std::vector<bool> layer_learns(static_cast<size_t>(layers), learning_.lora.rank == 0);
     for (const auto& [first, last] : learning_.frozen_layers) {
       if (first < 0 || first > last || last >= layers) {
-        throw Error(ErrorCode::kUsage, "--freeze",
+        throw Error(ErrorCode::kUsage, {.parameter = "freeze"},
                     fmt::format("layers {} to {} are not there: the model has layers 0 to {}",
                                 first, last, layers - 1));
       }
@@ -197,7 +197,7 @@ class TableBuilder {
       const bool learns = layer_learns[static_cast<size_t>(layer)];
       if (seen[block] && block_learns_[block] != learns) {
         throw Error(
-            ErrorCode::kUsage, "--freeze",
+            ErrorCode::kUsage, {.parameter = "freeze"},
             fmt::format("layer {} shares its weights with one that is not frozen alike", layer));
       }
       seen[block] = true;

@@ -16,12 +16,11 @@
 
 #include "spanforge/features/packed_batch.h"
 #include "spanforge/model/lora.h"
+#include "spanforge/model/precision.h"
 #include "spanforge/model/predictor.h"
 #include "spanforge/tensor/tensor.h"
 
 namespace spanforge {
-
-enum class Precision { kF32, kBF16 };
 
 // One row a parameter: all that arena layout, loading, saving, decay and initial values need.
 struct Parameter {

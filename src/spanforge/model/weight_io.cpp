@@ -62,7 +62,8 @@ void convert_stored(StoredType type, const char* bytes, int64_t count, float* ou
     case StoredType::kF64:
       return convert_elements<double>(bytes, count, out,
                                       [](double x) { return static_cast<float>(x); });
-    default: throw Error(ErrorCode::kInternal, "weights", "a type without weights was matched");
+    default:
+      throw Error(ErrorCode::kInternal, {.where = "weights"}, "a type without weights was matched");
   }
 }
 
@@ -107,7 +108,7 @@ std::optional<std::string> weights_note(const WeightFiles& files, const WeightNa
 std::vector<StoredTensor> tensors_without_prefix(const WeightFiles& files,
                                                  std::optional<std::string>& note) {
   std::vector<StoredTensor> tensors = files.tensors();
-  const EncoderSpec& spec = encoder_spec("bert", ErrorCode::kInternal, "weights");
+  const EncoderSpec& spec = encoder_spec("bert", ErrorCode::kInternal, {.where = "weights"});
   if (!names_fit(tensors, spec)) return tensors;
   const WeightNames names(tensors, spec, files.path().string());
   note = weights_note(files, names);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include <fmt/core.h>
+
 #include "spanforge/ops/activation_kernel.h"
 #include "spanforge/ops/check.h"
 #include "spanforge/ops/column_sums.h"
@@ -62,14 +64,13 @@ void gated_backward(const Tensor& dy, const Tensor& x, Activation activation, co
 
 }  // namespace
 
-Activation parse_activation(std::string_view hf_name, ErrorCode code, const std::string& place,
+Activation parse_activation(std::string_view hf_name, ErrorCode code, const ErrorPlace& place,
                             std::string_view key) {
-  if (hf_name == "gelu") return Activation::kGelu;
-  if (hf_name == "gelu_new" || hf_name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
-  if (hf_name == "relu") return Activation::kRelu;
+  if (const auto known = find_spelling<Activation>(hf_name)) return *known;
+  std::string all = choices<Activation>(", ");
+  all.replace(all.rfind(", "), 2, " and ");
   throw Error(code, place,
-              std::string(key) + " is \"" + quote_for_message(hf_name) +
-                  "\"; gelu, gelu_new, gelu_pytorch_tanh and relu are known");
+              fmt::format("{} is \"{}\"; {} are known", key, quote_for_message(hf_name), all));
 }
 
 void bias_activation(const Tensor& x, const Tensor& bias, Activation activation, const Tensor& y) {

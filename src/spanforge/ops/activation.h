@@ -1,8 +1,10 @@
 #pragma once
 // Bias + activation in one pass, with the activations of HF's ACT2FN that encoders use.
 
+#include <array>
 #include <string_view>
 
+#include "spanforge/base/spelling.h"
 #include "spanforge/tensor/tensor.h"
 
 namespace spanforge::ops {
@@ -12,8 +14,14 @@ enum class Activation {
   kGeluTanh,  // HF's "gelu_new", "gelu_pytorch_tanh"
   kRelu,
 };
+constexpr auto spellings(Activation) {
+  return std::to_array<Spelling<Activation>>({{"gelu", Activation::kGelu},
+                                              {"gelu_new", Activation::kGeluTanh},
+                                              {"gelu_pytorch_tanh", Activation::kGeluTanh},
+                                              {"relu", Activation::kRelu}});
+}
 // Error{code, place} for a name no encoder here uses; key: where config.json says it.
-Activation parse_activation(std::string_view hf_name, ErrorCode code, const std::string& place,
+Activation parse_activation(std::string_view hf_name, ErrorCode code, const ErrorPlace& place,
                             std::string_view key = "hidden_act");
 
 // z = x + bias is kept for the backward (in place of x); y = act(z).

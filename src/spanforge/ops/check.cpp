@@ -11,7 +11,7 @@ std::string describe(const Tensor& t) {
 }
 
 void fail(const char* op, const std::string& reason) {
-  throw Error(ErrorCode::kInternal, std::string("ops::") + op, reason);
+  throw Error(ErrorCode::kInternal, {.where = std::string("ops::") + op}, reason);
 }
 
 void require(const char* op, bool holds, const char* reason) {

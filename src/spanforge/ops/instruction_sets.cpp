@@ -29,20 +29,21 @@ constexpr std::array<IsaLimit, 4> kLimits = {{
 
 bool apply() {
   if ((hwy::SupportedTargets() & HWY_TARGETS) == 0) {
-    throw Error(ErrorCode::kInternal, "this CPU", "lacks SSE4, the least that the kernels need");
+    throw Error(ErrorCode::kInternal, {.where = "this CPU"},
+                "lacks SSE4, the least that the kernels need");
   }
   const char* wanted = std::getenv("SPANFORGE_MAX_ISA");
   if (wanted == nullptr || *wanted == '\0') return true;
   for (const IsaLimit& limit : kLimits) {
     if (limit.name != wanted) continue;
     if (dnnl::set_max_cpu_isa(limit.gemm) != dnnl::status::success) {
-      throw Error(ErrorCode::kInternal, "SPANFORGE_MAX_ISA",
+      throw Error(ErrorCode::kInternal, {.where = "SPANFORGE_MAX_ISA"},
                   "oneDNN was used before the limit could be set");
     }
     hwy::DisableTargets(limit.kernels_above);
     return true;
   }
-  throw Error(ErrorCode::kUsage, "SPANFORGE_MAX_ISA",
+  throw Error(ErrorCode::kUsage, {.where = "SPANFORGE_MAX_ISA"},
               std::string(wanted) + " is not one of avx2, avx512, avx512_bf16, amx");
 }
 
@@ -108,7 +109,8 @@ void use_kernel_target(const std::string& name) {
     if (name == hwy::TargetName(targets & -targets)) chosen = targets & -targets;
   }
   if (!name.empty() && chosen == 0) {
-    throw Error(ErrorCode::kInternal, "kernel target", name + " is not one this CPU can run");
+    throw Error(ErrorCode::kInternal, {.where = "kernel target"},
+                name + " is not one this CPU can run");
   }
   hwy::SetSupportedTargetsForTest(chosen);
   hwy::GetChosenTarget().DeInit();

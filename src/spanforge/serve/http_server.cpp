@@ -387,7 +387,7 @@ HttpServer::HttpServer(const std::string& host, uint16_t port, Service& service,
   ErrorInfo error;
   const auto address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
   if (error) {
-    throw Error(ErrorCode::kUsage, "--host",
+    throw Error(ErrorCode::kUsage, {.parameter = "host"},
                 fmt::format("\"{}\" is no IP address", quote_for_message(host)));
   }
   const tcp::endpoint endpoint(address, port);
@@ -397,7 +397,7 @@ HttpServer::HttpServer(const std::string& host, uint16_t port, Service& service,
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) {
-    throw Error(ErrorCode::kIo, fmt::format("{}:{}", host, port),
+    throw Error(ErrorCode::kIo, {.where = fmt::format("{}:{}", host, port)},
                 fmt::format("cannot be listened on: {}", error.message()));
   }
 }

@@ -27,7 +27,7 @@ using Log = std::function<void(const LogLine&)>;
 class HttpServer {
  public:
   // Opens the port. host: an IP address or "localhost"; port 0: a free one. Errors: Error{kUsage,
-  // "--host"}, Error{kIo, "HOST:PORT"}.
+  // parameter "host"}, Error{kIo, where "HOST:PORT"}.
   HttpServer(const std::string& host, uint16_t port, Service& service, Log log);
   ~HttpServer();
   std::string address() const;  // "http://127.0.0.1:8080"

@@ -265,7 +265,7 @@ std::optional<Refusal> check_origin(const Head& head, const Framing& framing,
     return Refusal{403,
                    "forbidden",
                    fmt::format("the host \"{}\" is not one that this server answers for "
-                               "(--allowed-host)",
+                               "(`allowed_host`)",
                                quote_for_message(host)),
                    "Host",
                    false,
@@ -279,7 +279,7 @@ std::optional<Refusal> check_origin(const Head& head, const Framing& framing,
   const bool allowed = std::any_of(access.cors_origins.begin(), access.cors_origins.end(),
                                    [&](const std::string& one) { return same_word(one, sent); });
   if (head.count("Origin") == 1 && (own || allowed)) return std::nullopt;
-  return Refusal{403,      "forbidden", "pages of this origin may not ask here (--cors-origin)",
+  return Refusal{403,      "forbidden", "pages of this origin may not ask here (`cors_origin`)",
                  "Origin", false,       {}};
 }
 

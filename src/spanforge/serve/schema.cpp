@@ -132,27 +132,15 @@ class BodyReader {
 
   void read_decoder() {
     const std::string name = in_.read_string();
-    for (const DecoderKind kind : {DecoderKind::kSpanforge, DecoderKind::kPipeline,
-                                   DecoderKind::kRunQa, DecoderKind::kRecipe}) {
-      if (name == decoder_name(kind)) {
-        call_.options.decoder = kind;
-        return;
-      }
-    }
-    in_.fail("must be \"spanforge\", \"pipeline\", \"run_qa\" or \"recipe\"");
+    call_.options.decoder = find_spelling<DecoderKind>(name);
+    if (!call_.options.decoder) in_.fail("must be one of " + choices<DecoderKind>(", "));
   }
 
   void read_unit() {
     const std::string name = in_.read_string();
-    if (name == "code_point") {
-      call_.unit = OffsetUnit::kCodePoint;
-    } else if (name == "utf16") {
-      call_.unit = OffsetUnit::kUtf16;
-    } else if (name == "byte") {
-      call_.unit = OffsetUnit::kByte;
-    } else {
-      in_.fail("must be \"code_point\", \"utf16\" or \"byte\"");
-    }
+    const std::optional<OffsetUnit> unit = find_spelling<OffsetUnit>(name);
+    if (!unit) in_.fail("must be one of " + choices<OffsetUnit>(", "));
+    call_.unit = *unit;
   }
 
   // Options that both schemas have, under these names.
@@ -168,7 +156,7 @@ class BodyReader {
     } else if (key == "max_answer_length") {
       o.max_answer_length = read_integer(1, kAny);
     } else if (key == "handle_impossible_answer") {
-      o.handle_impossible_answer = in_.read_bool();
+      o.null_answers = in_.read_bool();
     } else if (key == "align_to_words") {
       o.align_to_words = in_.read_bool();
     } else if (key == "timeout_ms") {
@@ -392,6 +380,19 @@ Json span_to_json(const AskAnswer& answer, const UnitIndex& index, bool hugging_
       {"answer", answer.answer}, {"start", span.start}, {"end", span.end}, {"score", answer.score}};
 }
 
+// The member of the body that sets a parameter of the library.
+std::string member_of(const std::string& parameter, const AnswerCall& call) {
+  if (!call.hugging_face) return parameter;
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"max_seq_length", "max_seq_len"},
+      {"window_overlap", "doc_stride"},
+      {"max_answer_length", "max_answer_len"}};
+  for (const auto& [ours, theirs] : kNames) {
+    if (parameter == ours) return fmt::format("parameters.{}", theirs);
+  }
+  return "parameters." + parameter;
+}
+
 }  // namespace
 
 CharSpan convert_span(std::string_view context, CharSpan span, OffsetUnit unit) {
@@ -408,11 +409,8 @@ CallOrRefusal parse_hugging_face_call(std::string_view body, const Limits& limit
 
 Refusal refusal_of(const Error& error, const AnswerCall& call, std::optional<size_t> question) {
   if (!question) {
-    // Of the options: the library names the program's flags.
-    std::string place = error.place();
-    if (place.starts_with("--")) place.erase(0, 2);
-    std::replace(place.begin(), place.end(), '-', '_');
     if (error.code() == ErrorCode::kUsage) {
+      const std::string place = member_of(error.parameter(), call);
       return {422, "validation", place + ": " + error.reason(), place, false, {}};
     }
     return {500, "internal", error.what(), "", false, {}};
@@ -440,7 +438,7 @@ std::string answers_to_json(const AnswerCall& call, const std::vector<AskResult>
       spans.push_back(span_to_json(answer, *index, call.hugging_face));
     }
     if (call.hugging_face) {
-      const bool one = call.options.top_k == 1 && spans.size() == 1;
+      const bool one = call.options.top_k.value_or(1) == 1 && spans.size() == 1;
       answers.push_back(one ? std::move(spans[0]) : Json(std::move(spans)));
       continue;
     }

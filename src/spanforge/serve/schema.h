@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "spanforge/base/spelling.h"
 #include "spanforge/inference/pipeline.h"
 #include "spanforge/serve/limits.h"
 #include "spanforge/serve/reply.h"
@@ -18,6 +19,11 @@
 namespace spanforge::serve {
 
 enum class OffsetUnit { kCodePoint, kUtf16, kByte };
+constexpr auto spellings(OffsetUnit) {
+  return std::to_array<Spelling<OffsetUnit>>({{"code_point", OffsetUnit::kCodePoint},
+                                              {"utf16", OffsetUnit::kUtf16},
+                                              {"byte", OffsetUnit::kByte}});
+}
 
 // What a body asks, whatever its schema.
 struct AnswerCall {

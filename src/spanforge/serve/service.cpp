@@ -156,9 +156,9 @@ Engine::CallId Service::answer(CallOrRefusal parsed, const std::string& model_na
     if (outcome.refusal) {
       answered.reply = refusal_reply(*outcome.refusal, request_id);
     } else {
-      answered.reply.body =
-          answers_to_json(*call, outcome.results,
-                          {model->name, model->version, model->pipeline.decoder(call->options)});
+      answered.reply.body = answers_to_json(
+          *call, outcome.results,
+          {model->name, model->version, std::string(model->pipeline.decoder(call->options))});
     }
     send(std::move(answered));
   });

@@ -24,7 +24,7 @@ static_assert(sizeof(Header) <= kAlignment);
 size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
 [[noreturn]] void out_of_memory(size_t bytes) {
-  throw Error(ErrorCode::kInternal, "memory",
+  throw Error(ErrorCode::kInternal, {.where = "memory"},
               "the system has no " + std::to_string(bytes) +
                   " bytes; use a smaller model, batch size or window");
 }
@@ -73,7 +73,7 @@ Arena::Arena(size_t bytes) : memory_(allocate_aligned(bytes)), size_(bytes) {}
 
 Tensor ActivationArena::allocate(DType dtype, int64_t rows, int64_t cols) {
   if (rows < 0 || cols < 0) {
-    throw Error(ErrorCode::kInternal, "activation arena",
+    throw Error(ErrorCode::kInternal, {.where = "activation arena"},
                 "negative shape " + std::to_string(rows) + " x " + std::to_string(cols));
   }
   const size_t bytes = round_up(
@@ -110,7 +110,7 @@ void ActivationArena::skip(Block& block) {
 
 void ActivationArena::release(size_t mark) {
   if (mark > used_) {
-    throw Error(ErrorCode::kInternal, "activation arena",
+    throw Error(ErrorCode::kInternal, {.where = "activation arena"},
                 "released to a mark that lies ahead of what is used");
   }
   used_ = mark;

@@ -28,7 +28,7 @@ bf16 to_bf16(float x) {
 namespace {
 void check_range(const char* what, int64_t first, int64_t count, int64_t size) {
   if (first >= 0 && count >= 0 && first <= size && count <= size - first) return;
-  throw Error(ErrorCode::kInternal, "tensor",
+  throw Error(ErrorCode::kInternal, {.where = "tensor"},
               std::string(what) + " [" + std::to_string(first) + ", +" + std::to_string(count) +
                   ") do not lie within " + std::to_string(size));
 }
@@ -53,7 +53,7 @@ Tensor Tensor::row_range(int64_t first, int64_t count) const {
 
 void Tensor::dtype_mismatch(DType wanted) const {
   throw Error(
-      ErrorCode::kInternal, "tensor",
+      ErrorCode::kInternal, {.where = "tensor"},
       std::string("holds ") + dtype_name(dtype) + ", but " + dtype_name(wanted) + " was asked for");
 }
 

@@ -49,7 +49,7 @@ void Bpe::Word::add(int32_t id, int32_t length) {
 }
 
 Bpe::Bpe(Vocabulary vocabulary, BpeOptions options, std::span<const Pair> merges,
-         const std::string& place)
+         const ErrorPlace& place)
     : vocabulary_(std::move(vocabulary)), options_(std::move(options)), table_(merges.size()) {
   const auto id_of = [&](const std::string& token, const char* what) {
     if (const auto id = vocabulary_.find(token)) return *id;

@@ -104,7 +104,7 @@ class Bpe final : public TokenModel {
   // Errors: Error{kBadModel, place} for a merge whose tokens or result the vocabulary lacks, and
   // for an unknown token that it lacks.
   Bpe(Vocabulary vocabulary, BpeOptions options, std::span<const Pair> merges,
-      const std::string& place);
+      const ErrorPlace& place);
 
   void tokenize(const NormalizedText& text, std::span<const CharRange> words, int32_t first_word_id,
                 TokenBuffer& out) const override;

@@ -10,7 +10,7 @@ namespace spanforge {
 
 void CodePointTrie::Keys::add(int32_t root, std::u32string_view text, int32_t value) {
   if (texts_.size() + text.size() > INT32_MAX) {  // characters are counted in int32
-    throw Error(ErrorCode::kInternal, "trie", "its keys have too many characters");
+    throw Error(ErrorCode::kInternal, {.where = "trie"}, "its keys have too many characters");
   }
   keys_.push_back(
       {root, value, static_cast<uint32_t>(texts_.size()), static_cast<uint32_t>(text.size())});

@@ -10,7 +10,7 @@ namespace spanforge {
 namespace {
 
 [[noreturn]] void fail(const std::string& reason) {
-  throw Error(ErrorCode::kUsage, "truncation", reason);
+  throw Error(ErrorCode::kUsage, {.parameter = "truncation"}, reason);
 }
 
 // Windows of `size` tokens, `max_length` long, that overlap by `stride`.

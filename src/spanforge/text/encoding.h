@@ -23,7 +23,8 @@ struct TokenizedText {
 using TokenWindows = std::vector<std::pair<int32_t, int32_t>>;
 
 // Windows of the first text and, when second >= 0, of the second one. room: tokens left beside the
-// special ones. Errors: Error{kUsage, "truncation"} when truncation is needed and cannot be done.
+// special ones. Errors: Error{kUsage, parameter "truncation"} when truncation is needed and cannot
+// be done.
 struct PairWindows {
   TokenWindows first, second;
 };

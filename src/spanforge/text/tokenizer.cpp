@@ -77,10 +77,11 @@ struct Sink {
 
 void check(const Truncation& truncation, int32_t room) {
   if (truncation.max_length < 0 || truncation.stride < 0) {
-    throw Error(ErrorCode::kUsage, "truncation", "maximum length and overlap cannot be negative");
+    throw Error(ErrorCode::kUsage, {.parameter = "truncation"},
+                "maximum length and overlap cannot be negative");
   }
   if (truncation.stride > 0 && truncation.stride >= room) {
-    throw Error(ErrorCode::kUsage, "truncation",
+    throw Error(ErrorCode::kUsage, {.parameter = "truncation"},
                 fmt::format("an overlap of {} tokens leaves no step: {} tokens fit beside the "
                             "special ones",
                             truncation.stride, std::max(room, 0)));
@@ -90,9 +91,10 @@ void check(const Truncation& truncation, int32_t room) {
 void apply_padding(Encoding& encoding, size_t longest, const Padding& padding,
                    const Tokenizer& tokenizer) {
   const int32_t pad_id = tokenizer.special_tokens().pad;
-  if (pad_id < 0) throw Error(ErrorCode::kUsage, "padding", "this tokenizer has no padding token");
+  if (pad_id < 0)
+    throw Error(ErrorCode::kUsage, {.parameter = "padding"}, "this tokenizer has no padding token");
   if (padding.length.value_or(0) < 0) {
-    throw Error(ErrorCode::kUsage, "padding", "the length cannot be negative");
+    throw Error(ErrorCode::kUsage, {.parameter = "padding"}, "the length cannot be negative");
   }
   pad(encoding, padded_length(longest, padding), pad_id, std::string(tokenizer.id_to_token(pad_id)),
       padding.side);
@@ -166,7 +168,8 @@ Tokenizer::~Tokenizer() = default;
 void Tokenizer::Impl::tokenize(std::string_view text, TokenBuffer& out,
                                std::vector<std::pair<size_t, std::string>>* spelt) const {
   if (const auto bad = find_invalid_utf8(text)) {
-    throw Error(ErrorCode::kBadData, "text", fmt::format("invalid UTF-8 at byte {}", *bad));
+    throw Error(ErrorCode::kBadData, {.where = "text"},
+                fmt::format("invalid UTF-8 at byte {}", *bad));
   }
   const size_t before = out.size();
   thread_local std::vector<SpeltToken> ends;

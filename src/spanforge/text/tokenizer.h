@@ -11,6 +11,7 @@
 // ends
 //   decrease; with a post-processor that takes spaces away they may be empty.
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -22,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "spanforge/base/spelling.h"
 #include "spanforge/base/utf8.h"
 
 namespace spanforge {
@@ -39,6 +41,12 @@ struct TokenBuffer {
 };
 
 enum class TruncationStrategy { kLongestFirst, kOnlyFirst, kOnlySecond };
+constexpr auto spellings(TruncationStrategy) {
+  return std::to_array<Spelling<TruncationStrategy>>(
+      {{"longest_first", TruncationStrategy::kLongestFirst},
+       {"only_first", TruncationStrategy::kOnlyFirst},
+       {"only_second", TruncationStrategy::kOnlySecond}});
+}
 enum class PaddingSide { kRight, kLeft };
 
 struct Truncation {

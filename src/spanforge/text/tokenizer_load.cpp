@@ -297,7 +297,8 @@ Tokenizer Tokenizer::from_vocabulary(const std::vector<std::string>& vocabulary,
                                      const BertOptions& options, const std::string& place) {
   for (size_t i = 0; i < vocabulary.size(); ++i) {
     if (find_invalid_utf8(vocabulary[i])) {
-      throw Error(ErrorCode::kBadModel, fmt::format("{}: token {}", place, i), "invalid UTF-8");
+      throw Error(ErrorCode::kBadModel, {.file = place, .where = fmt::format("token {}", i)},
+                  "invalid UTF-8");
     }
   }
   return Tokenizer(build_from_lines(vocabulary, options, place));

@@ -159,7 +159,7 @@ Vocabulary build_vocabulary(const JsonView& vocab) {
   vocabulary.reserve(entries.size());
   auto tokens = vocabulary.ahead(entries.size(),
                                  [&](size_t i) -> std::string_view { return entries[i].key; });
-  const std::string place = vocab.place();
+  const ErrorPlace place = vocab.place();
   for (const auto& [token, id] : entries) {
     if (!id.is_number_integer() || (id.is_number_unsigned() && id.get<uint64_t>() > INT64_MAX)) {
       vocab.fail(fmt::format("token \"{}\" has no usable id", quote_for_message(token)));

@@ -1,8 +1,8 @@
 #pragma once
 // The parts of a tokenizer.json, each built from its JSON value. Which kinds of each part are known
 // is five tables of rows {type, builder} in tokenizer_parts.cpp; a builder stands beside its kind.
-// Errors: all throw Error{kBadModel} whose place is FILE and the path of the value; a part of a
-// kind that is not known is named, with those that are.
+// Errors: all throw Error{kBadModel} with the file and, in where(), the path of the value; a part
+// of a kind that is not known is named, with those that are.
 
 #include <functional>
 #include <memory>

@@ -11,7 +11,7 @@ void Vocabulary::reserve(size_t tokens) {
   places_.reserve(tokens);
 }
 
-void Vocabulary::add(TextIndex::Hashed hashed, int64_t id, const std::string& place) {
+void Vocabulary::add(TextIndex::Hashed hashed, int64_t id, const ErrorPlace& place) {
   const std::string_view token = hashed.text;
   const auto fail = [&](const std::string& reason) {
     throw Error(ErrorCode::kBadModel, place,

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "spanforge/base/error.h"
 #include "spanforge/base/text_index.h"
 
 namespace spanforge {
@@ -21,7 +22,7 @@ class Vocabulary {
   static constexpr size_t kMaxTokenBytes = 1024;
 
   void reserve(size_t tokens);
-  void add(TextIndex::Hashed token, int64_t id, const std::string& place);
+  void add(TextIndex::Hashed token, int64_t id, const ErrorPlace& place);
   // For a loop that adds many, each with next(): token_at: 0, 1, ... below `tokens` -> token. Until
   // the vocabulary is moved.
   template <class TokenAt>

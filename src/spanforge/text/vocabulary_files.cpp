@@ -23,7 +23,7 @@ void refuse_other_than_text(std::string_view text, const std::string& place, con
   if (!bad) return;
   const auto line =
       std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
-  throw Error(ErrorCode::kBadModel, fmt::format("{}: line {}", place, line + 1),
+  throw Error(ErrorCode::kBadModel, {.file = place, .where = fmt::format("line {}", line + 1)},
               fmt::format("invalid UTF-8; {}", what));
 }
 
@@ -48,7 +48,7 @@ void check_vocab_txt(const std::vector<std::string>& lines, const Vocabulary& vo
                              (*id > static_cast<int32_t>(i) &&
                               static_cast<size_t>(*id) < lines.size() && lines[*id] == lines[i]));
     if (!same) {
-      throw Error(ErrorCode::kBadModel, fmt::format("{}: line {}", place, i + 1),
+      throw Error(ErrorCode::kBadModel, {.file = place, .where = fmt::format("line {}", i + 1)},
                   fmt::format("\"{}\" disagrees with tokenizer.json, where id {} is \"{}\"; remove "
                               "the file that is wrong",
                               quote_for_message(lines[i]), i,
@@ -121,7 +121,7 @@ std::vector<std::pair<std::string, std::string>> read_merges_txt(std::string_vie
   for (size_t i = 1; i < lines.size(); ++i) {
     const auto words = split_words(lines[i]);
     if (words.size() != 2) {
-      throw Error(ErrorCode::kBadModel, fmt::format("{}: line {}", place, i + 1),
+      throw Error(ErrorCode::kBadModel, {.file = place, .where = fmt::format("line {}", i + 1)},
                   fmt::format("a merge is two tokens, not \"{}\"", quote_for_message(lines[i])));
     }
     // Of equal ones the first counts.

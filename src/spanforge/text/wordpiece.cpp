@@ -7,7 +7,7 @@
 
 namespace spanforge {
 
-WordPiece::WordPiece(Vocabulary vocabulary, WordPieceOptions options, const std::string& place)
+WordPiece::WordPiece(Vocabulary vocabulary, WordPieceOptions options, const ErrorPlace& place)
     : vocabulary_(std::move(vocabulary)), options_(std::move(options)) {
   const auto unknown = vocabulary_.find(options_.unk_token);
   if (!unknown) {

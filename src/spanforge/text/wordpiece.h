@@ -25,7 +25,7 @@ class WordPiece final : public TokenModel {
  public:
   enum Root : int32_t { kFirst, kContinuing };  // the roots of the trie
   // Errors: Error{kBadModel, place} when the vocabulary lacks the unknown token.
-  WordPiece(Vocabulary vocabulary, WordPieceOptions options, const std::string& place);
+  WordPiece(Vocabulary vocabulary, WordPieceOptions options, const ErrorPlace& place);
 
   void tokenize(const NormalizedText& text, std::span<const CharRange> words, int32_t first_word_id,
                 TokenBuffer& out) const override;

@@ -42,7 +42,7 @@ std::vector<Word> count_words(const std::vector<std::string>& texts,
   std::vector<CharRange> words;
   for (size_t i = 0; i < texts.size(); ++i) {
     if (const auto bad = find_invalid_utf8(texts[i])) {
-      throw Error(ErrorCode::kBadData, fmt::format("text {}", i + 1),
+      throw Error(ErrorCode::kBadData, {.where = fmt::format("text {}", i + 1)},
                   fmt::format("invalid UTF-8 at byte {}", *bad));
     }
     text.clear();
@@ -264,12 +264,13 @@ std::vector<std::string> train_wordpiece(const std::vector<std::string>& texts,
   constexpr int32_t kSpecials = 5;
   if (options.vocab_size <= kSpecials) {
     throw Error(
-        ErrorCode::kUsage, "vocab_size",
+        ErrorCode::kUsage, {.parameter = "vocab_size"},
         fmt::format("{} is too small: there are {} special tokens", options.vocab_size, kSpecials));
   }
   const std::vector<Word> words = count_words(texts, options.bert);
   if (words.empty()) {
-    throw Error(ErrorCode::kBadData, "training text", "it holds no character to learn from");
+    throw Error(ErrorCode::kBadData, {.where = "training text"},
+                "it holds no character to learn from");
   }
   return VocabularyTrainer(options).run(words);
 }

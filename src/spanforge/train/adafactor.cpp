@@ -12,7 +12,7 @@
 namespace spanforge {
 namespace {
 
-constexpr std::string_view kAdafactorName = "adafactor";
+constexpr std::string_view kAdafactorName = spelling_of(OptimizerName::kAdafactor);
 
 bool is_matrix(const Parameter& parameter) { return parameter.shape.size() == 2; }
 

@@ -14,7 +14,8 @@ namespace spanforge {
 namespace {
 
 std::optional<StateShape> adamw_shape(const Parameter& parameter) { return parameter.shape; }
-constexpr std::string_view kAdamWFusedName = "adamw_torch_fused", kAdamWName = "adamw_torch";
+constexpr std::string_view kAdamWFusedName = spelling_of(OptimizerName::kAdamWTorchFused);
+constexpr std::string_view kAdamWName = spelling_of(OptimizerName::kAdamWTorch);
 constexpr std::array kAdamWSlots = {StateSlot{"exp_avg", true, adamw_shape},
                                     StateSlot{"exp_avg_sq", true, adamw_shape}};
 
@@ -31,7 +32,7 @@ class AdamW : public Optimizer {
         beta2_(arguments.adam_beta2),
         epsilon_(arguments.adam_epsilon),
         weight_decay_(arguments.weight_decay),
-        fused_(arguments.optim == kAdamWFusedName) {}
+        fused_(arguments.optim == OptimizerName::kAdamWTorchFused) {}
 
   std::string_view name() const override { return fused_ ? kAdamWFusedName : kAdamWName; }
   std::span<const StateSlot> slots() const override { return kAdamWSlots; }

@@ -34,9 +34,18 @@ template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 
 template <class T>
+struct IsPreset : std::false_type {};
+template <class T>
+struct IsPreset<Preset<T>> : std::true_type {};
+
+template <class T>
 Json to_json_value(const T& field) {
   if constexpr (IsOptional<T>::value) {
     return field ? to_json_value(*field) : Json(nullptr);
+  } else if constexpr (IsPreset<T>::value) {
+    return to_json_value(*field);
+  } else if constexpr (Spelled<T>) {
+    return Json(std::string(spelling_of(field)));
   } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
     return Json(field.string());
   } else {
@@ -49,6 +58,14 @@ void from_json_value(const JsonView& json, T& field) {
   if constexpr (IsOptional<T>::value) {
     field.reset();
     if (!json.is_null()) from_json_value(json, field.emplace());
+  } else if constexpr (IsPreset<T>::value) {
+    typename OptionValue<T>::Type value{};
+    from_json_value(json, value);
+    field = std::move(value);
+  } else if constexpr (Spelled<T>) {
+    const auto known = find_spelling<T>(json.string());
+    if (!known) json.refuse("one of " + choices<T>(", "));
+    field = *known;
   } else if constexpr (std::is_same_v<T, bool>) {
     field = json.boolean();
   } else if constexpr (std::is_same_v<T, uint64_t>) {
@@ -68,7 +85,7 @@ void from_json_value(const JsonView& json, T& field) {
 }
 
 [[noreturn]] void refuse(std::string_view name, const std::string& why) {
-  throw Error(ErrorCode::kUsage, option_flag(name), why);
+  throw Error(ErrorCode::kUsage, {.parameter = std::string(name)}, why);
 }
 
 // Numbers against ranges of the forms ">= X", "> X" and "A..B".
@@ -92,17 +109,11 @@ void check_count(std::string_view name, double value) {
   if (value > kMostSteps) refuse(name, fmt::format("is {}, must be at most {}", value, kMostSteps));
 }
 
-void check_choice(const OptionInfo& info, const std::string& value) {
-  if (info.range.find('|') == std::string_view::npos) return;
-  std::string_view rest = info.range;
-  while (true) {
-    const size_t bar = rest.find('|');
-    if (rest.substr(0, bar) == value) return;
-    if (bar == std::string_view::npos) break;
-    rest.remove_prefix(bar + 1);
-  }
-  refuse(info.name,
-         fmt::format("is '{}', must be one of {}", quote_for_message(value), info.range));
+// A value that no user can choose: evaluation's own, or none of the enumeration's.
+template <Spelled E>
+void check_choice(const OptionInfo& info, E value) {
+  if (find_word(value)) return;
+  refuse(info.name, fmt::format("is {}, must be one of {}", static_cast<int>(value), choices<E>()));
 }
 
 struct RangeCheck {
@@ -110,7 +121,9 @@ struct RangeCheck {
   void operator()(const OptionInfo& info, const T& field) const {
     if constexpr (IsOptional<T>::value) {
       if (field) (*this)(info, *field);
-    } else if constexpr (std::is_same_v<T, std::string>) {
+    } else if constexpr (IsPreset<T>::value) {
+      (*this)(info, *field);
+    } else if constexpr (Spelled<T>) {
       check_choice(info, field);
     } else if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
       check_number(info, static_cast<double>(field));
@@ -156,29 +169,31 @@ void refuse_other_optimizer(const std::string& now, const std::string& saved) {
   if (same_optimizer(now, saved)) return;
   refuse("optim",
          fmt::format("is {} but the run to resume has {}, and its state is of use to no other; to "
-                     "start anew from a checkpoint's weights give it as --model",
+                     "start anew from a checkpoint's weights give it as `model`",
                      quote_for_message(now), quote_for_message(saved)));
 }
 
-void apply_recipe(TrainingArguments& a) {
-  if (a.hf_defaults) return;
-  const auto strategy = [&](std::string_view strategy_name, std::string_view steps_name,
-                            std::string& field) {
-    if (a.is_given(strategy_name)) return;
-    if (a.is_given(steps_name)) {
-      field = "steps";
-    } else if (!a.validation.empty()) {
-      field = "epoch";
-    }
-  };
-  strategy("logging_strategy", "logging_steps", a.logging_strategy);
-  strategy("save_strategy", "save_steps", a.save_strategy);
-  if (!a.validation.empty()) strategy("eval_strategy", "eval_steps", a.eval_strategy);
+// hf: the strategy that HF has where nothing is said.
+template <class Strategy, class Steps>
+void settle_strategy(std::optional<Strategy>& strategy, const Steps& steps, bool by_recipe,
+                     Strategy hf) {
+  if (strategy) return;
+  strategy = by_recipe ? Strategy::kEpoch : hf;
+  if (is_set(steps)) strategy = Strategy::kSteps;
+}
+
+void settle_strategies(TrainingArguments& a) {
+  const bool evaluates = !a.validation.empty();
+  const bool by_recipe = evaluates && !a.hf_defaults;
+  settle_strategy(a.logging_strategy, a.logging_steps, by_recipe, IntervalStrategy::kSteps);
+  settle_strategy(a.save_strategy, a.save_steps, by_recipe, SaveStrategy::kSteps);
+  if (by_recipe) settle_strategy(a.eval_strategy, a.eval_steps, true, IntervalStrategy::kNo);
+  if (!a.eval_strategy) a.eval_strategy = IntervalStrategy::kNo;
 }
 
 void resolve_best_metric(TrainingArguments& a) {
-  const bool needs_best =
-      a.load_best_model_at_end || a.early_stopping_patience || a.save_strategy == "best";
+  const bool needs_best = a.load_best_model_at_end || a.early_stopping_patience ||
+                          a.save_strategy == SaveStrategy::kBest;
   if (!needs_best && !a.metric_for_best_model) return;
   if (!a.metric_for_best_model) a.metric_for_best_model = "loss";
   require_metric_key(*a.metric_for_best_model);  // now, not after the first epoch
@@ -186,22 +201,25 @@ void resolve_best_metric(TrainingArguments& a) {
   const std::string_view asking = a.early_stopping_patience  ? "early_stopping_patience"
                                   : a.load_best_model_at_end ? "load_best_model_at_end"
                                                              : "save_strategy";
-  if (needs_best && a.eval_strategy == "no")
-    refuse(asking, "needs evaluations: give --validation and --eval-strategy");
-  if (!a.load_best_model_at_end || a.save_strategy == "best") return;
-  if (a.save_strategy != a.eval_strategy) {
+  if (needs_best && a.eval_strategy == IntervalStrategy::kNo)
+    refuse(asking, "needs evaluations: give `validation` and `eval_strategy`");
+  if (!a.load_best_model_at_end || a.save_strategy == SaveStrategy::kBest) return;
+  const std::string_view saves = spelling_of(*a.save_strategy);
+  const std::string_view evaluates = spelling_of(*a.eval_strategy);
+  if (saves != evaluates) {
     refuse("load_best_model_at_end",
-           fmt::format("needs checkpoints where evaluations are, but --save-strategy is "
-                       "{} and --eval-strategy {}",
-                       a.save_strategy, a.eval_strategy));
+           fmt::format("needs checkpoints where evaluations are, but `save_strategy` is "
+                       "{} and `eval_strategy` {}",
+                       saves, evaluates));
   }
-  const double eval_steps = a.eval_steps.value_or(a.logging_steps);
+  const double eval_steps = a.eval_steps_in_effect();
   // HF compares shares below 1 after scaling to whole millionths.
   const double ratio = a.save_steps / eval_steps;
-  if (a.save_strategy == "steps" && std::abs(ratio - std::round(ratio)) > 1e-9 * ratio) {
+  if (a.save_strategy == SaveStrategy::kSteps &&
+      std::abs(ratio - std::round(ratio)) > 1e-9 * ratio) {
     refuse("save_steps",
-           fmt::format("is {}, must be a multiple of --eval-steps {} for --load-best-model-at-end",
-                       a.save_steps, eval_steps));
+           fmt::format("is {}, must be a multiple of `eval_steps` {} for `load_best_model_at_end`",
+                       *a.save_steps, eval_steps));
   }
 }
 
@@ -214,12 +232,9 @@ void require_inputs(const TrainingArguments& a) {
 
 }  // namespace
 
-bool TrainingArguments::is_given(std::string_view name) const { return contains(given, name); }
-
-std::string option_flag(std::string_view name) {
-  std::string flag = "--" + std::string(name);
-  std::replace(flag.begin(), flag.end(), '_', '-');
-  return flag;
+std::string dashed_name(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
 }
 
 Json arguments_json(const TrainingArguments& arguments) {
@@ -242,35 +257,33 @@ TrainingArguments arguments_from_json(const Json& json, const std::string& place
 
 void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments& saved) {
   check_allow_changed(arguments);
+  std::vector<std::string_view> set;
+  visit_training_arguments(arguments, [&](const OptionInfo& info, const auto& field) {
+    if (is_set(field)) set.push_back(info.name);
+  });
   Json merged = arguments_json(arguments);
   const Json old = arguments_json(saved);
-  std::vector<std::string> adopted;
   for (const auto& [name, value] : old.items()) {
-    const bool given = arguments.is_given(name);
-    if (!given && name != "output") {
-      merged[name] = value;
-      adopted.push_back(name);
-    }
+    const bool asked = contains(set, name);
+    if (!asked && name != "output") merged[name] = value;
     const Json& now = merged[name];
-    if (given && name == "optim") {
+    if (asked && name == "optim") {
       refuse_other_optimizer(now.get<std::string>(), value.get<std::string>());
       continue;
     }
-    if (!given || now == value || contains(kFreeOnResume, name) ||
+    if (!asked || now == value || contains(kFreeOnResume, name) ||
         contains(arguments.allow_changed, name))
       continue;
     if (name == "model" && same_model(now, value)) continue;
     refuse(name,
-           fmt::format("is {} but the run to resume has {}; --allow-changed {} lets it change",
-                       now.dump(), value.dump(), option_flag(name).substr(2)));
+           fmt::format("is {} but the run to resume has {}; `allow_changed` {} lets it change",
+                       now.dump(), value.dump(), dashed_name(name)));
   }
+  // All that comes out of JSON is set: later defaults leave alone what was settled then.
   TrainingArguments result = arguments_from_json(merged, "the resumed run's options");
   result.resume_from_checkpoint = arguments.resume_from_checkpoint;
   result.allow_changed = arguments.allow_changed;
   result.overwrite = arguments.overwrite;
-  result.given = arguments.given;
-  // What was settled then is settled now: later defaults leave it alone.
-  result.given.insert(result.given.end(), adopted.begin(), adopted.end());
   arguments = std::move(result);
 }
 
@@ -285,15 +298,15 @@ void resolve_arguments(TrainingArguments& a) {
   if (a.adam_beta1 >= 1) refuse("adam_beta1", "is 1, must be below 1");
   if (a.adam_beta2 >= 1) refuse("adam_beta2", "is 1, must be below 1");
   if (a.max_steps == 0) refuse("max_steps", "is 0, must be at least 1, or -1 to train by epochs");
-  if (a.lr_scheduler_type == "polynomial" && a.learning_rate <= 1e-7) {
+  if (a.lr_scheduler_type == ScheduleKind::kPolynomial && a.learning_rate <= 1e-7) {
     refuse("learning_rate", "must be above 1e-07, where the polynomial schedule ends");
   }
   if (a.overwrite && resumes_from_last(a)) {
-    refuse("overwrite", "contradicts --resume-from-checkpoint last: give one of the two");
+    refuse("overwrite", "contradicts `resume_from_checkpoint` last: give one of the two");
   }
-  apply_recipe(a);
-  if (a.eval_strategy != "no" && a.validation.empty())
-    refuse("eval_strategy", "needs --validation");
+  settle_strategies(a);
+  if (a.eval_strategy != IntervalStrategy::kNo && a.validation.empty())
+    refuse("eval_strategy", "needs `validation`");
   check_learning(a);
   check_steps("warmup_steps", a.warmup_steps);
   check_steps("logging_steps", a.logging_steps);

@@ -2,11 +2,12 @@
 // What: every option of a training run, under the names and defaults of HF's TrainingArguments
 //   where HF has them. A plain struct and one visit function (base/options.h); flags, configuration
 //   keys, --help, training_args.json and the reference page are made by visitors.
-// Life of a value: the caller fills the fields and lists in `given` those the user named;
-//   adopt_saved_arguments() lets a checkpoint's options hold on resume; resolve_arguments() puts
-//   the recipe's defaults where nothing was given and proves ranges and combinations.
-// Errors: Error{kUsage} whose place is the option in its --kebab-case form.
+// Life of a value: the caller sets fields, and setting one is enough (base/options.h);
+//   adopt_saved_arguments() lets a checkpoint's options hold on resume where nothing is set;
+//   resolve_arguments() chooses defaults that depend on other options, and proves the whole.
+// Errors: Error{kUsage} whose place is the option in its `kebab_case` form.
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -17,8 +18,63 @@
 #include "spanforge/base/json.h"
 #include "spanforge/base/options.h"
 #include "spanforge/data/column_names.h"
+#include "spanforge/evaluation/answer_settings.h"
+#include "spanforge/features/feature_set.h"
+#include "spanforge/train/schedule.h"
 
 namespace spanforge {
+
+// When something periodic is done. HF's IntervalStrategy and SaveStrategy.
+enum class IntervalStrategy { kNo, kSteps, kEpoch };
+constexpr auto spellings(IntervalStrategy) {
+  return std::to_array<Spelling<IntervalStrategy>>({{"no", IntervalStrategy::kNo},
+                                                    {"steps", IntervalStrategy::kSteps},
+                                                    {"epoch", IntervalStrategy::kEpoch}});
+}
+enum class SaveStrategy { kNo, kSteps, kEpoch, kBest };
+constexpr auto spellings(SaveStrategy) {
+  return std::to_array<Spelling<SaveStrategy>>({{"no", SaveStrategy::kNo},
+                                                {"steps", SaveStrategy::kSteps},
+                                                {"epoch", SaveStrategy::kEpoch},
+                                                {"best", SaveStrategy::kBest}});
+}
+
+// What the loss of a step of several micro-batches is a mean of.
+enum class AccumulationMean { kHf, kExamples };
+constexpr auto spellings(AccumulationMean) {
+  return std::to_array<Spelling<AccumulationMean>>(
+      {{"hf", AccumulationMean::kHf}, {"examples", AccumulationMean::kExamples}});
+}
+
+enum class OnNonFinite { kError, kSkip };
+constexpr auto spellings(OnNonFinite) {
+  return std::to_array<Spelling<OnNonFinite>>(
+      {{"error", OnNonFinite::kError}, {"skip", OnNonFinite::kSkip}});
+}
+
+// The order in which an epoch visits the windows (train/data_order.h).
+enum class WindowOrder { kShuffle, kHf, kSequential };
+constexpr auto spellings(WindowOrder) {
+  return std::to_array<Spelling<WindowOrder>>({{"shuffle", WindowOrder::kShuffle},
+                                               {"hf", WindowOrder::kHf},
+                                               {"sequential", WindowOrder::kSequential}});
+}
+
+enum class ReportTo { kNone, kTensorBoard };
+constexpr auto spellings(ReportTo) {
+  return std::to_array<Spelling<ReportTo>>(
+      {{"none", ReportTo::kNone}, {"tensorboard", ReportTo::kTensorBoard}});
+}
+
+// The optimisers; each is a row in train/optimizer.cpp.
+enum class OptimizerName { kAdamWTorchFused, kAdamWTorch, kAdafactor, kSgd };
+constexpr auto spellings(OptimizerName) {
+  return std::to_array<Spelling<OptimizerName>>(
+      {{"adamw_torch_fused", OptimizerName::kAdamWTorchFused},
+       {"adamw_torch", OptimizerName::kAdamWTorch},
+       {"adafactor", OptimizerName::kAdafactor},
+       {"sgd", OptimizerName::kSgd}});
+}
 
 struct TrainingArguments {
   // What to train on, and where the result goes.
@@ -32,70 +88,69 @@ struct TrainingArguments {
   std::optional<int32_t> max_seq_length;
   std::optional<int32_t> window_overlap;
   std::optional<int32_t> max_answer_length;
-  std::string on_bad_answer = "error";
-  std::string version_2_with_negative = "auto";
-  std::string decoder = "spanforge";
+  Preset<BadAnswerPolicy> on_bad_answer = BadAnswerPolicy::kError;
+  Preset<AutoBool> version_2_with_negative = AutoBool::kAuto;
+  Preset<DecoderKind> decoder = DecoderKind::kSpanforge;
 
   // Optimisation.
-  double num_train_epochs = 3.0;
-  int64_t max_steps = -1;
-  int64_t per_device_train_batch_size = 8;
-  int64_t per_device_eval_batch_size = 8;
+  Preset<double> num_train_epochs = 3.0;
+  Preset<int64_t> max_steps = -1;
+  Preset<int64_t> per_device_train_batch_size = 8;
+  Preset<int64_t> per_device_eval_batch_size = 8;
   std::optional<int64_t> max_tokens_per_batch;  // windows alone bound a batch when absent
-  int64_t gradient_accumulation_steps = 1;
-  std::string accumulation_mean = "hf";
-  double learning_rate = 5e-5;
-  std::string lr_scheduler_type = "linear";
-  double warmup_steps = 0;  // below 1: share of all steps
-  double warmup_ratio = 0.0;
-  std::string optim = "adamw_torch_fused";
-  double weight_decay = 0.0;
-  double adam_beta1 = 0.9;
-  double adam_beta2 = 0.999;
-  double adam_epsilon = 1e-8;
-  double max_grad_norm = 1.0;
+  Preset<int64_t> gradient_accumulation_steps = 1;
+  Preset<AccumulationMean> accumulation_mean = AccumulationMean::kHf;
+  Preset<double> learning_rate = 5e-5;
+  Preset<ScheduleKind> lr_scheduler_type = ScheduleKind::kLinear;
+  Preset<double> warmup_steps = 0;  // below 1: share of all steps
+  Preset<double> warmup_ratio = 0.0;
+  Preset<OptimizerName> optim = OptimizerName::kAdamWTorchFused;
+  Preset<double> weight_decay = 0.0;
+  Preset<double> adam_beta1 = 0.9;
+  Preset<double> adam_beta2 = 0.999;
+  Preset<double> adam_epsilon = 1e-8;
+  Preset<double> max_grad_norm = 1.0;
   std::vector<std::string> freeze;
-  int64_t lora_rank = 0;
-  double lora_alpha = 8, lora_dropout = 0;
+  std::optional<int64_t> lora_rank;  // this and the next: as the adapter that is trained on, if any
+  std::optional<double> lora_alpha, lora_dropout;
   std::vector<std::string> lora_target;
-  std::string on_nonfinite = "error";
-  uint64_t seed = 42;
-  std::optional<uint64_t> data_seed;
-  std::string data_order = "shuffle";
-  std::string bf16 = "false";
-  int32_t threads = 0;
+  Preset<OnNonFinite> on_nonfinite = OnNonFinite::kError;
+  Preset<uint64_t> seed = 42;
+  std::optional<uint64_t> data_seed;  // follows seed
+  Preset<WindowOrder> data_order = WindowOrder::kShuffle;
+  Preset<AutoBool> bf16 = AutoBool::kFalse;
+  Preset<int32_t> threads = 0;
 
   // When to log, evaluate, save; what to keep.
-  std::string logging_strategy = "steps";
-  double logging_steps = 500;
-  bool logging_first_step = false;
-  std::string eval_strategy = "no";
-  std::optional<double> eval_steps;  // as logging_steps when absent
-  std::string save_strategy = "steps";
-  double save_steps = 500;
+  std::optional<IntervalStrategy> logging_strategy;
+  Preset<double> logging_steps = 500;
+  Preset<bool> logging_first_step = false;
+  std::optional<IntervalStrategy> eval_strategy;
+  std::optional<double> eval_steps;  // follows logging_steps
+  std::optional<SaveStrategy> save_strategy;
+  Preset<double> save_steps = 500;
   std::optional<int64_t> save_total_limit;
-  bool load_best_model_at_end = false;
+  Preset<bool> load_best_model_at_end = false;
   std::optional<std::string> metric_for_best_model;
   std::optional<bool> greater_is_better;
   std::optional<int64_t> early_stopping_patience;
-  double early_stopping_threshold = 0.0;
-  std::string report_to = "tensorboard";
-  std::filesystem::path logging_dir;  // empty: OUTPUT/logs
+  Preset<double> early_stopping_threshold = 0.0;
+  Preset<ReportTo> report_to = ReportTo::kTensorBoard;
+  std::filesystem::path logging_dir;  // follows output: OUTPUT/logs
 
   // This run.
   std::string resume_from_checkpoint;  // "", "last" or a directory
   std::vector<std::string> allow_changed;
-  bool overwrite = false;
-  bool hf_defaults = false;
+  Preset<bool> overwrite = false;
+  Preset<bool> hf_defaults = false;
 
-  // Names of the options the user gave, by whatever route.
-  std::vector<std::string> given;
-  bool is_given(std::string_view name) const;
+  // What the options that follow another one come to. They stay not set when the rest is resolved:
+  // a resumed run that changes the other option changes them, too.
+  uint64_t data_seed_in_effect() const { return data_seed.value_or(seed); }
+  double eval_steps_in_effect() const { return eval_steps.value_or(logging_steps); }
 };
 
-// The optimisers, as the range of --optim: "adamw_torch_fused|..." (the table in optimizer.cpp).
-std::string_view optimizer_names();
-// Whether two of these names mean one optimiser, and their checkpoints each other's.
+// Whether two optimisers' names mean one optimiser, and their checkpoints each other's.
 bool same_optimizer(std::string_view one, std::string_view other);
 
 // No run is longer, and no option that counts is larger.
@@ -129,13 +184,11 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"on_bad_answer",
       "a row that cannot be read, or an answer that is not where the data says: stop, or train "
       "without the question (validation still asks and scores what has a text)",
-      "error|drop"},
+      ""},
     a.on_bad_answer);
-  v(I{"version_2_with_negative", "may questions have no answer; auto: as in the training data",
-      "true|false|auto"},
+  v(I{"version_2_with_negative", "may questions have no answer; auto: as in the training data", ""},
     a.version_2_with_negative);
-  v(I{"decoder", "how evaluation turns logits into answers", "spanforge|pipeline|run_qa|recipe"},
-    a.decoder);
+  v(I{"decoder", "how evaluation turns logits into answers", ""}, a.decoder);
 
   v(I{"num_train_epochs", "passes over the training data, may be fractional", "> 0"},
     a.num_train_epochs);
@@ -154,20 +207,17 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
   v(I{"gradient_accumulation_steps", "micro-batches of an optimiser step", ">= 1"},
     a.gradient_accumulation_steps);
   v(I{"accumulation_mean",
-      "hf: mean of micro-batch means; examples: mean over all windows of the step", "hf|examples"},
+      "hf: mean of micro-batch means; examples: mean over all windows of the step", ""},
     a.accumulation_mean);
   v(I{"learning_rate", "the peak learning rate", ">= 0"}, a.learning_rate);
-  v(I{"lr_scheduler_type", "course of the learning rate",
-      "linear|cosine|constant|constant_with_warmup|polynomial"},
-    a.lr_scheduler_type);
+  v(I{"lr_scheduler_type", "course of the learning rate", ""}, a.lr_scheduler_type);
   v(I{"warmup_steps",
       "steps of linear warm-up; below 1: share of all steps; above 0 it goes before warmup_ratio",
       ">= 0"},
     a.warmup_steps);
   v(I{"warmup_ratio", "share of all steps that warm up; Transformers 5: warmup_steps", "0..1"},
     a.warmup_ratio);
-  v(I{"optim", "optimiser, as HF's Trainer makes it; the first two are the same here",
-      optimizer_names()},
+  v(I{"optim", "optimiser, as HF's Trainer makes it; the first two are the same here", ""},
     a.optim);
   v(I{"weight_decay", "weight decay; never on biases and LayerNorm", ">= 0"}, a.weight_decay);
   v(I{"adam_beta1", "AdamW's beta1", "0..1"}, a.adam_beta1);
@@ -182,39 +232,36 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
       ""},
     a.freeze);
   v(I{"lora_rank", "train LoRA adapters of this rank and the head, nothing else; 0: no adapters",
-      ">= 0", "lora_r"},
+      ">= 0", "lora_r", "0"},
     a.lora_rank);
-  v(I{"lora_alpha", "adapters are scaled by this over their rank", "> 0"}, a.lora_alpha);
-  v(I{"lora_dropout", "dropout of the adapters' inputs", "0..1"}, a.lora_dropout);
+  v(I{"lora_alpha", "adapters are scaled by this over their rank", "> 0", "", "8"}, a.lora_alpha);
+  v(I{"lora_dropout", "dropout of the adapters' inputs", "0..1", "", "0"}, a.lora_dropout);
   v(I{"lora_target",
       "linear layers that have adapters, as query or attention.output.dense, or all-linear; repeat "
       "for more; default: query and value",
       "", "lora_target_modules"},
     a.lora_target);
-  v(I{"on_nonfinite", "NaN or Inf in loss or gradient: stop, or leave the step out", "error|skip"},
+  v(I{"on_nonfinite", "NaN or Inf in loss or gradient: stop, or leave the step out", ""},
     a.on_nonfinite);
   v(I{"seed", "of dropout, a new head and, without data_seed, the data order", ">= 0"}, a.seed);
   v(I{"data_seed", "of the data order; default: seed", ">= 0"}, a.data_seed);
-  v(I{"data_order", "order of the windows: shuffled, as HF's Trainer shuffles, or the file's",
-      "shuffle|hf|sequential"},
+  v(I{"data_order", "order of the windows: shuffled, as HF's Trainer shuffles, or the file's", ""},
     a.data_order);
   v(I{"bf16",
-      "compute in bfloat16 with fp32 master weights; auto: where this CPU is faster with it",
-      "true|false|auto"},
+      "compute in bfloat16 with fp32 master weights; auto: where this CPU is faster with it", ""},
     a.bf16);
   v(I{"threads", "threads to compute with; 0: the cores this process may use", "0..4096"},
     a.threads);
 
-  v(I{"logging_strategy", "when to log", "no|steps|epoch"}, a.logging_strategy);
+  v(I{"logging_strategy", "when to log", "", "", "steps"}, a.logging_strategy);
   v(I{"logging_steps", "steps between logs; below 1: share of all steps", "> 0"}, a.logging_steps);
   v(I{"logging_first_step", "also log the first step", ""}, a.logging_first_step);
-  v(I{"eval_strategy", "when to evaluate", "no|steps|epoch", "evaluation_strategy"},
-    a.eval_strategy);
+  v(I{"eval_strategy", "when to evaluate", "", "evaluation_strategy", "no"}, a.eval_strategy);
   v(I{"eval_steps",
       "steps between evaluations; below 1: share of all steps; default: logging_steps", "> 0"},
     a.eval_steps);
   v(I{"save_strategy", "when to save a checkpoint; best: whenever an evaluation is the best so far",
-      "no|steps|epoch|best"},
+      "", "", "steps"},
     a.save_strategy);
   v(I{"save_steps", "steps between checkpoints; below 1: share of all steps", "> 0"}, a.save_steps);
   v(I{"save_total_limit", "checkpoints kept; the best and the newest always are", ">= 1"},
@@ -231,7 +278,7 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
     a.early_stopping_patience);
   v(I{"early_stopping_threshold", "how much better counts as better", ">= 0"},
     a.early_stopping_threshold);
-  v(I{"report_to", "where scalars and texts go", "none|tensorboard"}, a.report_to);
+  v(I{"report_to", "where scalars and texts go", ""}, a.report_to);
   v(I{"logging_dir", "TensorBoard's directory; default: OUTPUT/logs", ""}, a.logging_dir);
 
   v(I{"resume_from_checkpoint", "last, or a checkpoint's directory (HF's too)", ""},
@@ -257,17 +304,19 @@ Json arguments_json(const TrainingArguments& arguments);
 // type.
 TrainingArguments arguments_from_json(const Json& json, const std::string& place);
 
-// On resume: options that were not given take the saved ones' values. One that was given and
-// differs is Error{kUsage} naming both values, unless allow_changed names it. Free to differ:
-// output, logging_dir, report_to, threads, and the data files (whose contents are compared
-// instead).
+// On resume: options that are not set take the saved ones' values. One that is set and differs is
+// Error{kUsage} naming both values, unless allow_changed names it. Free to differ: output,
+// logging_dir, report_to, threads, and the data files (whose contents are compared instead).
 void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments& saved);
 
-// Puts defaults that depend on others in place and proves the whole. With validation and no
-// strategy given (and not hf_defaults): log, evaluate and save each epoch.
+// Chooses what depends on other options, and proves the whole. Afterwards the three strategies are
+// set, and so are metric_for_best_model and greater_is_better where a best model is looked for. A
+// strategy that is not set is steps where its number of steps is set; else, with validation (and
+// not hf_defaults), epoch; else HF's default. What depends on the model or the data is chosen when
+// those are read.
 void resolve_arguments(TrainingArguments& arguments);
 
-// "max_steps" -> "--max-steps".
-std::string option_flag(std::string_view name);
+// "max_steps" -> "max-steps", as allow_changed is told on a command line.
+std::string dashed_name(std::string name);
 
 }  // namespace spanforge

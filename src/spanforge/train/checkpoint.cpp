@@ -92,7 +92,7 @@ void require_optimizer(const fs::path& directory) {
   if (path_exists(file) || !has_weights) return;
   throw Error(ErrorCode::kIo, file.string(),
               fmt::format("is not there: the checkpoint has weights, but no optimiser's state to "
-                          "resume from; to start anew from its weights give --model {}",
+                          "resume from; to start anew from its weights give `model` {}",
                           quote_for_message(directory.string(), directory.string().size())));
 }
 

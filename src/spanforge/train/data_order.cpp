@@ -28,7 +28,7 @@ int64_t count_steps(double steps, int64_t max_steps) {
 int64_t bounded(const char* option, double count) {
   if (count <= kMostSteps) return static_cast<int64_t>(count);
   throw Error(
-      ErrorCode::kUsage, option_flag(option),
+      ErrorCode::kUsage, {.parameter = std::string(option)},
       fmt::format("makes a run of {} steps or windows; {} are the most", count, kMostSteps));
 }
 
@@ -98,17 +98,16 @@ TrainPlan make_plan(const TrainingArguments& a, std::span<const Window> windows)
                       : a.warmup_ratio < 1 ? count_steps(a.warmup_ratio, plan.max_steps)
                                            : plan.max_steps;
   plan.logging_steps = count_steps(a.logging_steps, plan.max_steps);
-  plan.eval_steps = count_steps(a.eval_steps.value_or(a.logging_steps), plan.max_steps);
+  plan.eval_steps = count_steps(a.eval_steps_in_effect(), plan.max_steps);
   plan.save_steps = count_steps(a.save_steps, plan.max_steps);
   return plan;
 }
 
-std::vector<int32_t> epoch_order(const std::string& order, uint64_t seed, int64_t epoch,
-                                 int64_t windows) {
+std::vector<int32_t> epoch_order(WindowOrder order, uint64_t seed, int64_t epoch, int64_t windows) {
   std::vector<int64_t> permutation;
-  if (order == "hf") {
+  if (order == WindowOrder::kHf) {
     permutation = torch_randperm(windows, seed + static_cast<uint64_t>(epoch));
-  } else if (order == "shuffle") {
+  } else if (order == WindowOrder::kShuffle) {
     permutation = counter_permutation(
         windows, combine(combine(seed, kOrderStream), static_cast<uint64_t>(epoch)));
   } else {
@@ -120,7 +119,7 @@ std::vector<int32_t> epoch_order(const std::string& order, uint64_t seed, int64_
 
 EpochBatches::EpochBatches(const TrainingArguments& a, std::span<const Window> windows)
     : order_(a.data_order),
-      seed_(a.data_seed.value_or(a.seed)),
+      seed_(a.data_seed_in_effect()),
       batch_size_(a.per_device_train_batch_size),
       accumulation_(a.gradient_accumulation_steps),
       max_tokens_(a.max_tokens_per_batch.value_or(std::numeric_limits<int64_t>::max())),
@@ -128,7 +127,7 @@ EpochBatches::EpochBatches(const TrainingArguments& a, std::span<const Window> w
   int64_t longest = 0;
   for (const Window& window : windows) longest = std::max<int64_t>(longest, window.length);
   const bool bound_is_felt = longest > 0 && batch_size_ > max_tokens_ / longest;
-  alike_ = !bound_is_felt || order_ == "sequential";
+  alike_ = !bound_is_felt || order_ == WindowOrder::kSequential;
 }
 
 void EpochBatches::load(int64_t epoch) {

@@ -14,16 +14,14 @@
 #include <vector>
 
 #include "spanforge/features/feature_set.h"
+#include "spanforge/train/arguments.h"
 #include "spanforge/train/train_state.h"
 
 namespace spanforge {
 
-struct TrainingArguments;
-
-// The visiting order of one epoch (from 0). Order: "shuffle", "hf" (the Trainer's RandomSampler
-// with torch's generator seeded seed + epoch) or "sequential".
-std::vector<int32_t> epoch_order(const std::string& order, uint64_t seed, int64_t epoch,
-                                 int64_t windows);
+// The visiting order of one epoch (from 0). kHf: the Trainer's RandomSampler with torch's generator
+// seeded seed + epoch.
+std::vector<int32_t> epoch_order(WindowOrder order, uint64_t seed, int64_t epoch, int64_t windows);
 
 // REQUIRES: no window has more than max_tokens_per_batch tokens. Cost: without a bound on tokens
 // none; with it one pass over each epoch's order.
@@ -44,7 +42,7 @@ class EpochBatches {
   bool epochs_are_alike() const { return alike_; }
 
  private:
-  std::string order_;
+  WindowOrder order_;
   uint64_t seed_;
   int64_t batch_size_, accumulation_, max_tokens_;
   std::span<const Window> lengths_;

@@ -14,12 +14,11 @@ bool is_better(double value, double best, bool greater_is_better) {
 
 void EarlyStopping::on_evaluate(const TrainView& view, const Dataset&, const Evaluation&,
                                 const LogLine& metrics) {
-  const auto value =
-      metrics.number(metric_key(view.arguments.metric_for_best_model.value_or("loss")));
+  const auto value = metrics.number(metric_key(view.arguments.metric_for_best_model.value()));
   if (!value) return;
   const auto best = view.state.best_metric;
   const bool better =
-      !best || (is_better(*value, *best, view.arguments.greater_is_better.value_or(false)) &&
+      !best || (is_better(*value, *best, view.arguments.greater_is_better.value()) &&
                 std::abs(*value - *best) > threshold_);
   counter_ = better ? 0 : counter_ + 1;
 }

@@ -60,7 +60,7 @@ std::string metric_key(const std::string& metric) {
 void require_metric_key(const std::string& metric) {
   const std::vector<std::string> keys = evaluation_keys();
   if (contains(keys, without_prefix(metric))) return;
-  throw Error(ErrorCode::kUsage, "--metric-for-best-model",
+  throw Error(ErrorCode::kUsage, {.parameter = "metric_for_best_model"},
               fmt::format("'{}' is no metric of the evaluation, which has {}",
                           quote_for_message(metric), join(keys, ", ")));
 }
@@ -73,7 +73,7 @@ EvaluationMetrics choose_evaluation_metrics(
     chosen.best_key = without_prefix(*metric_for_best_model);
     const std::vector<std::string> keys = keys_of(validation, labels);
     if (!contains(keys, chosen.best_key)) {
-      throw Error(ErrorCode::kUsage, "--metric-for-best-model",
+      throw Error(ErrorCode::kUsage, {.parameter = "metric_for_best_model"},
                   fmt::format("an evaluation on {} has no {}; it has {}", validation.file.string(),
                               chosen.best_key, join(keys, ", ")));
     }
@@ -84,7 +84,7 @@ EvaluationMetrics choose_evaluation_metrics(
     if (suits || metric == selected) chosen.more.push_back(metric);
     if (!suits || metric->advice == nullptr) continue;
     const std::string line = metric->advice(chosen.best_key);
-    if (!line.empty()) chosen.advice.push_back("--metric-for-best-model: " + line);
+    if (!line.empty()) chosen.advice.push_back("`metric_for_best_model`: " + line);
   }
   return chosen;
 }

@@ -21,7 +21,8 @@ namespace spanforge {
 // "f1" and "eval_f1" are the same metric; the second is its key in a log line.
 std::string metric_key(const std::string& metric);
 
-// Error{kUsage, "--metric-for-best-model"}, which lists what there is, for what no evaluation has.
+// Error{kUsage, parameter "metric_for_best_model"}, which lists what there is, for what no
+// evaluation has.
 void require_metric_key(const std::string& metric);
 
 struct EvaluationMetrics {
@@ -30,8 +31,8 @@ struct EvaluationMetrics {
   std::vector<std::string> advice;  // lines for the user
 };
 
-// Error{kUsage, "--metric-for-best-model"} as above, for a key that these data do not give, as
-// NoAns_f1 where all questions have an answer. labels: of the dataset.
+// Error{kUsage, parameter "metric_for_best_model"} as above, for a key that these data do not give,
+// as NoAns_f1 where all questions have an answer. labels: of the dataset.
 EvaluationMetrics choose_evaluation_metrics(
     const Dataset& validation, const LabelCounts& labels,
     const std::optional<std::string>& metric_for_best_model);

@@ -8,14 +8,14 @@ constexpr std::string_view kNone = "";
 constexpr bool kYesNo = true;
 
 constexpr const char* kCpu = "training runs on CPUs";
-constexpr const char* kFp16 = "there is no fp16; --bf16 is there";
+constexpr const char* kFp16 = "there is no fp16; `bf16` is there";
 constexpr const char* kOne = "training runs in one process";
 constexpr const char* kCompile = "there is no PyTorch to compile";
 constexpr const char* kMemory = "activations are always kept";
-constexpr const char* kUpload = "nothing is uploaded; --output holds the model";
+constexpr const char* kUpload = "nothing is uploaded; `output` holds the model";
 constexpr const char* kMetrics = "the metrics are those of docs/metrics.md";
 constexpr const char* kLoader = "batches are made from memory";
-constexpr const char* kOptimizer = "the optimizers of --optim take no arguments";
+constexpr const char* kOptimizer = "the optimizers of `optim` take no arguments";
 
 constexpr ForeignOption kRows[] = {
     // Where and in which precision it computes.
@@ -29,7 +29,7 @@ constexpr ForeignOption kRows[] = {
     {"tpu_metrics_debug", "false", kCpu, kYesNo},
     {"fp16", "false", kFp16, kYesNo},
     {"fp16_full_eval", "false", kFp16, kYesNo},
-    {"bf16_full_eval", "false", "evaluation computes as training does; --bf16", kYesNo},
+    {"bf16_full_eval", "false", "evaluation computes as training does; `bf16`", kYesNo},
     {"fp16_opt_level", kAny, kFp16},
     {"fp16_backend", kAny, kFp16},
     {"half_precision_backend", kAny, kFp16},
@@ -44,21 +44,21 @@ constexpr ForeignOption kRows[] = {
     {"gradient_checkpointing_kwargs", kNone, kMemory},
     {"activation_checkpointing", "false", kMemory, kYesNo},
     {"activation_checkpointing_kwargs", kNone, kMemory},
-    {"auto_find_batch_size", "false", "--max-tokens-per-batch bounds the memory", kYesNo},
+    {"auto_find_batch_size", "false", "`max_tokens_per_batch` bounds the memory", kYesNo},
     {"use_cache", "false", "encoders have no cache", kYesNo},
     {"full_determinism", kAny, "a run is deterministic", kYesNo},
 
     // What is optimised.
     {"optim_args", kNone, kOptimizer},
     {"optim_target_modules", kNone, kOptimizer},
-    {"adafactor", "false", "--optim adafactor asks for it", kYesNo},
+    {"adafactor", "false", "`optim` adafactor asks for it", kYesNo},
     {"lr_scheduler_kwargs", "{}", "schedules have Transformers' defaults"},
     {"label_smoothing_factor", "0|0.0", "the loss is the cross-entropy"},
     {"neftune_noise_alpha", kNone, "no noise is added"},
     {"past_index", "-1", "encoders have no past"},
 
     // The data.
-    {"train_sampling_strategy", "random", "--data-order shuffle, hf or sequential says the order"},
+    {"train_sampling_strategy", "random", "`data_order` shuffle, hf or sequential says the order"},
     {"group_by_length", "false", "there is no padding to save", kYesNo},
     {"length_column_name", kAny, "there is no padding to save"},
     {"remove_unused_columns", kAny, "columns that are not needed are not kept", kYesNo},
@@ -76,12 +76,12 @@ constexpr ForeignOption kRows[] = {
     {"log_level", "passive", "notices are not graded"},
     {"log_level_replica", kAny, kOne},
     {"log_on_each_node", kAny, kOne, kYesNo},
-    {"logging_nan_inf_filter", kAny, "--on-nonfinite decides", kYesNo},
+    {"logging_nan_inf_filter", kAny, "`on_nonfinite` decides", kYesNo},
     {"include_num_input_tokens_seen", "false|no", "tokens are not counted"},
     {"include_tokens_per_second", "false", "tokens are not counted", kYesNo},
     {"skip_memory_metrics", "true", "memory is not measured", kYesNo},
-    {"debug", kNone, "--on-nonfinite stops at NaN and Inf"},
-    {"run_name", kAny, "TensorBoard has no names of runs; --logging-dir"},
+    {"debug", kNone, "`on_nonfinite` stops at NaN and Inf"},
+    {"run_name", kAny, "TensorBoard has no names of runs; `logging_dir`"},
     {"project", kAny, "nothing is reported to a service"},
     {"trackio_space_id", kAny, "nothing is reported to a service"},
     {"trackio_bucket_id", kAny, "nothing is reported to a service"},
@@ -97,7 +97,7 @@ constexpr ForeignOption kRows[] = {
     {"batch_eval_metrics", "false", kMetrics, kYesNo},
     {"use_legacy_prediction_loop", "false", kMetrics, kYesNo},
     {"do_train", "true", "spanforge evaluate evaluates without training", kYesNo},
-    {"do_eval", kAny, "--eval-strategy decides", kYesNo},
+    {"do_eval", kAny, "`eval_strategy` decides", kYesNo},
     {"do_predict", "false", "spanforge ask and evaluate answer", kYesNo},
 
     // What is kept.

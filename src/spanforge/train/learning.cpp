@@ -14,7 +14,7 @@ namespace spanforge {
 namespace {
 
 [[noreturn]] void refuse_option(std::string_view option, const std::string& reason) {
-  throw Error(ErrorCode::kUsage, option_flag(option), reason);
+  throw Error(ErrorCode::kUsage, {.parameter = std::string(option)}, reason);
 }
 
 // Each value may list several, with commas between.
@@ -67,11 +67,14 @@ void parse_freeze(const std::vector<std::string>& values, int32_t layers, Learni
   }
 }
 
+// What is not set has LoraConfig's default.
 LoraConfig given_lora(const TrainingArguments& a) {
-  return {.rank = static_cast<int32_t>(a.lora_rank),
-          .alpha = a.lora_alpha,
-          .dropout = a.lora_dropout,
-          .targets = split_values(a.lora_target)};
+  LoraConfig lora;
+  if (a.lora_rank) lora.rank = static_cast<int32_t>(*a.lora_rank);
+  lora.alpha = a.lora_alpha.value_or(lora.alpha);
+  lora.dropout = a.lora_dropout.value_or(lora.dropout);
+  lora.targets = split_values(a.lora_target);
+  return lora;
 }
 
 }  // namespace
@@ -82,9 +85,9 @@ void check_learning(const TrainingArguments& a) {
   for (const std::string& target : split_values(a.lora_target)) {
     if (target.empty()) refuse_option("lora_target", "names no layer");
   }
-  if (a.lora_dropout >= 1) refuse_option("lora_dropout", "must be below 1");
-  if (a.lora_rank > 0 && !a.freeze.empty()) {
-    refuse_option("freeze", "goes without --lora-rank, which freezes all but adapters and head");
+  if (a.lora_dropout.value_or(0) >= 1) refuse_option("lora_dropout", "must be below 1");
+  if (a.lora_rank.value_or(0) > 0 && !a.freeze.empty()) {
+    refuse_option("freeze", "goes without `lora_rank`, which freezes all but adapters and head");
   }
 }
 
@@ -94,7 +97,7 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
   parse_freeze(a.freeze, config.num_hidden_layers, learning);
   const EncoderSpec& spec = encoder_spec(config.model_type, ErrorCode::kBadModel, "config.json");
   const auto settled = [&](const LoraConfig& lora) {
-    return settle_targets(lora, spec, config, ErrorCode::kUsage, "--lora-target");
+    return settle_targets(lora, spec, config, ErrorCode::kUsage, {.parameter = "lora_target"});
   };
   LoraConfig given = given_lora(a);
   if (adapter == nullptr) {
@@ -103,34 +106,36 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
       return learning;
     }
     // Resuming gives every option, most with their defaults.
-    const TrainingArguments defaults;
-    if (a.lora_alpha != defaults.lora_alpha) refuse_option("lora_alpha", "needs --lora-rank");
-    if (a.lora_dropout != defaults.lora_dropout) refuse_option("lora_dropout", "needs --lora-rank");
-    if (!a.lora_target.empty()) refuse_option("lora_target", "needs --lora-rank");
+    const LoraConfig usual;
+    if (given.alpha != usual.alpha) refuse_option("lora_alpha", "needs `lora_rank`");
+    if (given.dropout != usual.dropout) refuse_option("lora_dropout", "needs `lora_rank`");
+    if (!a.lora_target.empty()) refuse_option("lora_target", "needs `lora_rank`");
     return learning;
   }
   learning.lora = *adapter;
   if (!a.freeze.empty()) {
     refuse_option("freeze", "goes without an adapter, beside which all but the head is frozen");
   }
-  const auto require_same = [&](const char* option, bool is_same, const std::string& has) {
-    if (is_same || !a.is_given(option)) return;
+  const auto require_same = [](const char* option, bool is_same, const std::string& has) {
+    if (is_same) return;
     refuse_option(
         option,
         fmt::format("differs from the adapter's {}; leave it out to train the adapter on, or merge "
                     "the adapter first (spanforge model convert --merge-lora)",
                     has));
   };
-  require_same("lora_rank", given.rank == adapter->rank, std::to_string(adapter->rank));
-  require_same("lora_alpha", given.alpha == adapter->alpha, fmt::format("{}", adapter->alpha));
-  if (a.is_given("lora_target")) {
+  require_same("lora_rank", !a.lora_rank || given.rank == adapter->rank,
+               std::to_string(adapter->rank));
+  require_same("lora_alpha", !a.lora_alpha || given.alpha == adapter->alpha,
+               fmt::format("{}", adapter->alpha));
+  if (!a.lora_target.empty()) {
     given.rank = adapter->rank;
     const std::vector<std::string> ours = settled(given).targets;
     const std::set<std::string> asked(ours.begin(), ours.end());
     const std::set<std::string> has(adapter->targets.begin(), adapter->targets.end());
     require_same("lora_target", asked == has, "target_modules");
   }
-  if (a.is_given("lora_dropout")) learning.lora.dropout = given.dropout;  // of this training alone
+  if (a.lora_dropout) learning.lora.dropout = given.dropout;  // of this training alone
   return learning;
 }
 

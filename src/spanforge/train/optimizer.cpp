@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include <fmt/core.h>
-
 #include "spanforge/base/error.h"
 #include "spanforge/model/parameter_table.h"
 
@@ -16,17 +14,6 @@ extern const OptimizerKind kAdamWTorchFused, kAdamWTorch, kAdafactor, kSgd;
 std::span<const OptimizerKind> optimizer_kinds() {
   static const std::array kKinds = {kAdamWTorchFused, kAdamWTorch, kAdafactor, kSgd};
   return kKinds;
-}
-
-std::string_view optimizer_names() {
-  static const std::string kNames = [] {
-    std::string names;
-    for (const OptimizerKind& kind : optimizer_kinds()) {
-      names += (names.empty() ? "" : "|") + std::string(kind.name);
-    }
-    return names;
-  }();
-  return kNames;
 }
 
 bool same_optimizer(std::string_view one, std::string_view other) {
@@ -43,19 +30,19 @@ const OptimizerKind& optimizer_kind(std::string_view name) {
   for (const OptimizerKind& kind : optimizer_kinds()) {
     if (kind.name == name) return kind;
   }
-  throw Error(
-      ErrorCode::kUsage, "--optim",
-      fmt::format("is '{}', must be one of {}", quote_for_message(name), optimizer_names()));
+  throw Error(ErrorCode::kUsage, {.parameter = "optim"}, unknown_spelling<OptimizerName>(name));
 }
 
 std::unique_ptr<Optimizer> make_optimizer(const TrainableModel& model,
                                           const TrainingArguments& arguments) {
-  return optimizer_kind(arguments.optim).make(trained_parameters(model.parameters()), arguments);
+  return optimizer_kind(spelling_of(*arguments.optim))
+      .make(trained_parameters(model.parameters()), arguments);
 }
 
 int64_t optimizer_state_bytes(std::string_view name, const ModelConfig& config) {
   const ParameterTable table = build_parameter_table(
-      encoder_spec(config.model_type, ErrorCode::kBadModel, "model configuration"), config);
+      encoder_spec(config.model_type, ErrorCode::kBadModel, {.where = "model configuration"}),
+      config);
   int64_t elements = 0;
   for (const StateSlot& slot : optimizer_kind(name).slots()) {
     for (const Parameter& parameter : table.rows) {

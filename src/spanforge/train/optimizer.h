@@ -66,7 +66,7 @@ class Optimizer {
 };
 
 struct OptimizerKind {
-  std::string_view name;  // of --optim
+  std::string_view name;  // an OptimizerName's word
   std::string_view mark;  // a key that only this kind's parameter groups have; names with the same
                           // mark are one optimiser
   std::unique_ptr<Optimizer> (*make)(TrainedParameters parameters,
@@ -74,7 +74,7 @@ struct OptimizerKind {
   std::span<const StateSlot> (*slots)();
 };
 std::span<const OptimizerKind> optimizer_kinds();
-// Error{kUsage, --optim} for a name that is none.
+// Error{kUsage, parameter "optim"} for a name that is none.
 const OptimizerKind& optimizer_kind(std::string_view name);
 
 // The optimiser that arguments.optim names. `model` outlives it.

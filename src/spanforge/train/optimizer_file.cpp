@@ -50,7 +50,7 @@ TorchValue parameter_group(const Optimizer& optimizer, const TrainingArguments& 
   for (const GroupSetting& setting : optimizer.settings()) {
     group.items.emplace_back(TorchValue(setting.name), setting.value);
   }
-  group.items.emplace_back(TorchValue("initial_lr"), arguments.learning_rate);
+  group.items.emplace_back(TorchValue("initial_lr"), *arguments.learning_rate);
   TorchList indices;
   for (int64_t i = first; i < last; ++i) indices.emplace_back(i);
   group.items.emplace_back(TorchValue("params"), std::move(indices));
@@ -142,7 +142,7 @@ class OptimizerReader {
     for (const GroupSetting& setting : optimizer_.settings()) {
       const TorchValue* found = group.find(setting.name);
       if (!setting.is_fixed || found == nullptr || same_setting(*found, setting.value)) continue;
-      refuse(fmt::format("'{}' of its 'param_groups' is not that of --optim {}", setting.name,
+      refuse(fmt::format("'{}' of its 'param_groups' is not that of `optim` {}", setting.name,
                          optimizer_.name()));
     }
   }
@@ -260,15 +260,15 @@ std::string_view optimizer_of_file(const TorchValue& root, const std::string& pl
       return kind.name;
     }
   }
-  throw Error(
-      ErrorCode::kBadModel, place,
-      fmt::format("its 'param_groups' are of no optimizer of --optim ({})", optimizer_names()));
+  throw Error(ErrorCode::kBadModel, place,
+              fmt::format("its 'param_groups' are of no optimizer of `optim` ({})",
+                          choices<OptimizerName>()));
 }
 
 void write_scheduler_file(const std::filesystem::path& file, const TrainingArguments& arguments,
                           int64_t global_step, double next_rate) {
   const auto twice = [](TorchValue value) { return TorchList{value, value}; };
-  write_torch_file(file, dict({{"base_lrs", twice(arguments.learning_rate)},
+  write_torch_file(file, dict({{"base_lrs", twice(*arguments.learning_rate)},
                                {"last_epoch", global_step},
                                {"_step_count", global_step + 1},
                                {"_is_initial", false},

@@ -60,7 +60,7 @@ const OptimizerState::Part* OptimizerState::Array::part_of(const Parameter& para
 Tensor OptimizerState::Array::of(const Parameter& parameter) const {
   const Part* part = part_of(parameter);
   if (part == nullptr) {
-    throw Error(ErrorCode::kInternal, "optimizer state",
+    throw Error(ErrorCode::kInternal, {.where = "optimizer state"},
                 "there is no " + std::string(slot.name) + " of " + parameter.name);
   }
   return flat().columns(part->offset, part->size);
@@ -70,7 +70,7 @@ const OptimizerState::Array& OptimizerState::array(std::string_view name) const 
   for (const Array& array : arrays_) {
     if (array.slot.name == name) return array;
   }
-  throw Error(ErrorCode::kInternal, "optimizer state", "has no " + std::string(name));
+  throw Error(ErrorCode::kInternal, {.where = "optimizer state"}, "has no " + std::string(name));
 }
 
 uint64_t OptimizerState::bytes() const {

@@ -102,7 +102,7 @@ OutputDirectory::OutputDirectory(fs::path path) : path_(std::move(path)) {
   if (!path_exists(path_)) return;
   if (!directory_exists(path_)) {
     throw Error(ErrorCode::kIo, path_.string(),
-                "is not a directory; --output needs one or a new name");
+                "is not a directory; `output` needs one or a new name");
   }
   lock();
 }
@@ -120,7 +120,7 @@ void OutputDirectory::lock() {
   lock_ = Descriptor(path_, O_RDONLY | O_DIRECTORY);
   const int error = lock_.try_lock();
   if (error == EWOULDBLOCK) {
-    throw Error(ErrorCode::kUsage, "--output",
+    throw Error(ErrorCode::kUsage, {.parameter = "output"},
                 fmt::format("{} is in use by another training; give another directory or wait",
                             path_.string()));
   }
@@ -132,7 +132,7 @@ void OutputDirectory::create() {
     spanforge::create_directories(path_);
     lock();
     if (holds_run()) {  // what was found out before no longer holds
-      throw Error(ErrorCode::kUsage, "--output",
+      throw Error(ErrorCode::kUsage, {.parameter = "output"},
                   fmt::format("another training has put a run into {} meanwhile; give another "
                               "directory",
                               path_.string()));
@@ -228,7 +228,7 @@ void OutputDirectory::write(Writing& writing, const Fill& fill) const {
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(partial, ignored);
-    rethrow_with_place(partial, path_ / writing.name);
+    rethrow_with_shown_file(partial, path_ / writing.name);
   }
   remove_tree(partial);
 }
@@ -242,7 +242,7 @@ void OutputDirectory::finish(const Fill& fill) {
   } catch (...) {
     const fs::path target = path_ / writing_->name;
     wait();  // gives up; throws what failed on the other thread, which may be the cause
-    rethrow_with_place(partial, target);
+    rethrow_with_shown_file(partial, target);
   }
   decide(*writing_, Writing::Next::kSettle);
 }

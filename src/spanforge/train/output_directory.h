@@ -9,7 +9,7 @@
 //   time. So training evaluates and computes its next gradient meanwhile, without a copy of its
 //   weights.
 // One process a directory: a lock (flock) on the directory itself, which ends with the process.
-// Errors: Error{kIo, path}; Error{kUsage, "--output"} when another process holds it.
+// Errors: Error{kIo, path}; Error{kUsage, parameter "output"} when another process holds it.
 
 #include <atomic>
 #include <condition_variable>
@@ -37,7 +37,7 @@ class OutputDirectory {
   ~OutputDirectory();
 
   // Makes and locks it where it was not there, and removes what kills left. Error{kUsage,
-  // "--output"} when another process has put a run there since.
+  // parameter "output"} when another process has put a run there since.
   void create();
   // False on a file system without locks: nothing keeps a second process out.
   bool locked() const { return locked_; }

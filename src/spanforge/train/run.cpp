@@ -7,6 +7,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/join.h"
+#include "spanforge/base/threads.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/io/file.h"
 #include "spanforge/ops/optimizer.h"
@@ -38,8 +39,8 @@ TrainingRun::TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Obse
       output_(output),
       observers_(std::move(observers)),
       stop_(stop),
-      schedule_{parse_schedule_kind(arguments_.lr_scheduler_type), arguments_.learning_rate,
-                plan_.warmup_steps, plan_.max_steps},
+      schedule_{arguments_.lr_scheduler_type, arguments_.learning_rate, plan_.warmup_steps,
+                plan_.max_steps},
       order_(arguments_, setup.train.features.windows()),
       optimizer_(make_optimizer(*setup.model, arguments_)),
       flos_per_token_(flos_per_token(*setup.model)) {}
@@ -54,6 +55,7 @@ TrainResult TrainingRun::run() {
     const bool finite = check_finite(gradient, batches);
     output_.wait_until_filled();  // what a checkpoint is written from changes now
     if (finite) {
+      const Turn turn;
       const float clip = clip_factor(gradient.norm, arguments_.max_grad_norm);
       optimizer_->step(*setup_.model, state_.optimizer,
                        {state_.global_step + 1, rate(state_.global_step), clip});
@@ -107,7 +109,7 @@ void TrainingRun::expect_best() const {
 void TrainingRun::require_best() const {
   if (best_checkpoint_.empty()) return;
   const std::string without =
-      "; --load-best-model-at-end false --allow-changed "
+      "; `load_best_model_at_end` false `allow_changed` "
       "load-best-model-at-end goes on without it";
   if (!directory_exists(best_checkpoint_)) {
     throw Error(ErrorCode::kIo, best_checkpoint_.string(), "the best checkpoint is gone" + without);
@@ -120,6 +122,7 @@ void TrainingRun::require_best() const {
 }
 
 TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& batches) {
+  const Turn turn;
   StepGradient gradient;
   const DropoutSeeds seeds{arguments_.seed, static_cast<uint64_t>(state_.global_step)};
   bad_windows_.clear();
@@ -140,7 +143,7 @@ TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& ba
 }
 
 float TrainingRun::micro_batch_scale(const StepBatches& batches, int64_t windows) const {
-  const bool by_examples = arguments_.accumulation_mean == "examples";
+  const bool by_examples = arguments_.accumulation_mean == AccumulationMean::kExamples;
   const int64_t divisor = by_examples
                               ? batches.window_count
                               : windows * static_cast<int64_t>(batches.micro_batches.size());
@@ -149,7 +152,7 @@ float TrainingRun::micro_batch_scale(const StepBatches& batches, int64_t windows
 
 bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& batches) {
   if (std::isfinite(gradient.loss) && std::isfinite(gradient.norm)) return true;
-  if (arguments_.on_nonfinite == "error") {
+  if (arguments_.on_nonfinite == OnNonFinite::kError) {
     complete_save();
     refuse_non_finite(gradient, batches);
   }
@@ -161,7 +164,7 @@ bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& 
 // An update can overflow, too. Such a state would be saved in the place of a good one.
 void TrainingRun::require_finite_state() const {
   const auto refuse = [&](const std::string& where) {
-    throw Error(ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step),
+    throw Error(ErrorCode::kNonFinite, {.where = fmt::format("step {}", state_.global_step)},
                 fmt::format("the update made NaN or Inf in {}; {}", where, advice()));
   };
   const int64_t index = ops::first_non_finite(setup_.model->all_weights());
@@ -188,7 +191,7 @@ std::string TrainingRun::parameter_at(int64_t index) const {
 std::string TrainingRun::advice() const {
   const auto kept = output_.checkpoints();
   return fmt::format(
-      "{}; a lower --learning-rate or --on-nonfinite skip may help",
+      "{}; a lower `learning_rate` or `on_nonfinite` skip may help",
       kept.empty() ? "no checkpoint was saved yet" : checkpoint_name(kept.back()) + " is kept");
 }
 
@@ -215,7 +218,7 @@ void TrainingRun::refuse_non_finite(const StepGradient& gradient,
     ids.resize(kNamed);
   }
   throw Error(
-      ErrorCode::kNonFinite, fmt::format("step {}", state_.global_step + 1),
+      ErrorCode::kNonFinite, {.where = fmt::format("step {}", state_.global_step + 1)},
       fmt::format("NaN or Inf in {}, examples {}{}; {}", tensor, join(ids, ", "), more, advice()));
 }
 
@@ -245,19 +248,22 @@ DueEvents TrainingRun::due_after_step(const StepBatches& batches) const {
   const int64_t step = state_.global_step;
   const bool last = step >= plan_.max_steps;
   DueEvents due;
-  due.log = (step == 1 && arguments_.logging_first_step) ||
-            (arguments_.logging_strategy == "steps" && step % plan_.logging_steps == 0);
-  due.evaluate = arguments_.eval_strategy == "steps" && step % plan_.eval_steps == 0;
-  due.save = arguments_.save_strategy == "steps" && (step % plan_.save_steps == 0 || last);
+  due.log =
+      (step == 1 && arguments_.logging_first_step) ||
+      (arguments_.logging_strategy == IntervalStrategy::kSteps && step % plan_.logging_steps == 0);
+  due.evaluate =
+      arguments_.eval_strategy == IntervalStrategy::kSteps && step % plan_.eval_steps == 0;
+  due.save =
+      arguments_.save_strategy == SaveStrategy::kSteps && (step % plan_.save_steps == 0 || last);
   if (!batches.ends_epoch && !last) return due;
   const DueEvents epoch = due_after_epoch();
   return {due.log || epoch.log, due.evaluate || epoch.evaluate, due.save || epoch.save};
 }
 
 DueEvents TrainingRun::due_after_epoch() const {
-  return {.log = arguments_.logging_strategy == "epoch",
-          .evaluate = arguments_.eval_strategy == "epoch",
-          .save = arguments_.save_strategy == "epoch"};
+  return {.log = arguments_.logging_strategy == IntervalStrategy::kEpoch,
+          .evaluate = arguments_.eval_strategy == IntervalStrategy::kEpoch,
+          .save = arguments_.save_strategy == SaveStrategy::kEpoch};
 }
 
 void TrainingRun::do_due_events() {
@@ -307,7 +313,8 @@ bool TrainingRun::evaluate_model() {
     options.predict.max_batch_tokens = std::min<int64_t>(*tokens, options.predict.max_batch_tokens);
   }
   options.predict.with_losses = true;
-  options.decoder = setup_.answer_settings.decoder_options();
+  options.decoder = setup_.answer_settings.decoder;
+  options.threads = thread_count();
   options.fit = true;
   options.more_metrics = setup_.metrics.more;
   options.progress = [&](int64_t done, int64_t total) {
@@ -346,13 +353,13 @@ void TrainingRun::note_best(const LogLine& metrics) {
   if (!arguments_.metric_for_best_model) return;
   const std::string key = metric_key(*arguments_.metric_for_best_model);
   const auto value = metrics.number(key);
-  if (!value) throw Error(ErrorCode::kInternal, key, "is missing from an evaluation");
-  const bool greater = arguments_.greater_is_better.value_or(!key.ends_with("loss"));
+  if (!value) throw Error(ErrorCode::kInternal, {.where = key}, "is missing from an evaluation");
+  const bool greater = *arguments_.greater_is_better;
   if (state_.best_metric && !is_better(*value, *state_.best_metric, greater)) return;
   state_.best_metric = *value;
   state_.best_fitted = state_.fitted;
-  if (arguments_.save_strategy != "no") state_.best_global_step = state_.global_step;
-  if (arguments_.save_strategy == "best") state_.due.save = true;
+  if (arguments_.save_strategy != SaveStrategy::kNo) state_.best_global_step = state_.global_step;
+  if (arguments_.save_strategy == SaveStrategy::kBest) state_.due.save = true;
 }
 
 void TrainingRun::begin_save() {
@@ -398,8 +405,8 @@ void TrainingRun::complete_save() {
 
 AnswerSettings TrainingRun::answer_settings(const FittedSettings& fitted) const {
   AnswerSettings settings = setup_.answer_settings;
-  settings.temperature = fitted.temperature;
-  settings.null_threshold = fitted.null_threshold;
+  settings.decoder.temperature = fitted.temperature;
+  settings.decoder.null_threshold = fitted.null_threshold;
   return settings;
 }
 
@@ -435,7 +442,7 @@ void TrainingRun::interrupt() {
   if (saved_step_ != state_.global_step || state_.due.any()) save(/*interruption=*/true);
   complete_save();
   throw Error(ErrorCode::kInterrupted, output_.checkpoint(state_.global_step).string(),
-              fmt::format("stopped on request after step {}; --resume-from-checkpoint last goes on",
+              fmt::format("stopped on request after step {}; `resume_from_checkpoint` last goes on",
                           state_.global_step));
 }
 

@@ -15,6 +15,15 @@ namespace {
 
 std::string json_line(const LogLine& line) { return dump_python_json(log_line_json(line)) + "\n"; }
 
+// A line of the log that a checkpoint holds at `place`.
+Json parse_line(std::string_view line, const ErrorPlace& place, size_t number) {
+  try {
+    return parse_json_line(line, place.file, number, ErrorCode::kBadModel);
+  } catch (const Error& error) {
+    throw error.with_place(place.inside(error.where()));
+  }
+}
+
 }  // namespace
 
 void RunLog::on_train_begin(const TrainView& view) {
@@ -47,13 +56,13 @@ void RunLog::load_state(const JsonView& state) {
     text = state.at("text").string();
   }
   if (!text.empty() && text.back() != '\n') text += '\n';
-  const std::string place = state.place();
+  const ErrorPlace place = state.place();
   size_t number = 0;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = text.find('\n', begin);
     const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    const Json json = parse_json_line(line, place, ++number, ErrorCode::kBadModel);
-    log_line_from_json({json, fmt::format("{}: line {}", place, number)});
+    const Json json = parse_line(line, place, ++number);
+    log_line_from_json({json, place.inside(fmt::format("line {}", number))});
     begin = end + 1;
   }
   text_ = std::move(text);

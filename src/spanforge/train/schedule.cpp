@@ -4,8 +4,6 @@
 #include <cmath>
 #include <numbers>
 
-#include <fmt/core.h>
-
 #include "spanforge/base/error.h"
 
 namespace spanforge {
@@ -30,20 +28,10 @@ double decay_factor(const Schedule& s, double step) {
       return ((s.learning_rate - kEnd) * remaining + kEnd) / s.learning_rate;
     }
   }
-  throw Error(ErrorCode::kInternal, "learning rate", "unknown schedule");
+  throw Error(ErrorCode::kInternal, {.where = "learning rate"}, "unknown schedule");
 }
 
 }  // namespace
-
-ScheduleKind parse_schedule_kind(const std::string& name) {
-  if (name == "linear") return ScheduleKind::kLinear;
-  if (name == "cosine") return ScheduleKind::kCosine;
-  if (name == "constant") return ScheduleKind::kConstant;
-  if (name == "constant_with_warmup") return ScheduleKind::kConstantWithWarmup;
-  if (name == "polynomial") return ScheduleKind::kPolynomial;
-  throw Error(ErrorCode::kUsage, "--lr-scheduler-type",
-              fmt::format("'{}' is no schedule", quote_for_message(name)));
-}
 
 double learning_rate_at(const Schedule& s, int64_t step) {
   const bool warms_up = s.kind != ScheduleKind::kConstant && step < s.warmup_steps;

@@ -2,13 +2,22 @@
 // The learning rate as a pure function of the step. Source: transformers' optimization.py and
 // torch's LambdaLR, multiplied in their order, so that the digits are the same.
 
+#include <array>
 #include <cstdint>
-#include <string>
+
+#include "spanforge/base/spelling.h"
 
 namespace spanforge {
 
 enum class ScheduleKind { kLinear, kCosine, kConstant, kConstantWithWarmup, kPolynomial };
-ScheduleKind parse_schedule_kind(const std::string& name);  // Error{kUsage}
+constexpr auto spellings(ScheduleKind) {
+  return std::to_array<Spelling<ScheduleKind>>(
+      {{"linear", ScheduleKind::kLinear},
+       {"cosine", ScheduleKind::kCosine},
+       {"constant", ScheduleKind::kConstant},
+       {"constant_with_warmup", ScheduleKind::kConstantWithWarmup},
+       {"polynomial", ScheduleKind::kPolynomial}});
+}
 
 struct Schedule {
   ScheduleKind kind = ScheduleKind::kLinear;

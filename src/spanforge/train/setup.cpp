@@ -16,6 +16,7 @@
 #include "spanforge/formats/other_weights.h"
 #include "spanforge/io/file.h"
 #include "spanforge/io/input_file.h"
+#include "spanforge/io/model_files.h"
 #include "spanforge/model/adapter_file.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/model.h"
@@ -81,16 +82,15 @@ class SetupBuilder {
     return std::move(model);
   }
 
-  // Settles the adapters' options that were not given in the arguments, so that they are saved and
+  // Settles the adapters' options that were not set in the arguments, so that they are saved and
   // hold on resume.
   Learning settle_learning(const ModelDirectory& directory, const ModelConfig& config) {
     Learning learning = learning_of(directory, config);
-    if (const LoraConfig& lora = learning.lora; lora.rank > 0) {
-      if (!arguments_.is_given("lora_rank")) arguments_.lora_rank = lora.rank;
-      if (!arguments_.is_given("lora_alpha")) arguments_.lora_alpha = lora.alpha;
-      if (!arguments_.is_given("lora_dropout")) arguments_.lora_dropout = lora.dropout;
-      if (!arguments_.is_given("lora_target")) arguments_.lora_target = lora.targets;
-    }
+    const LoraConfig& lora = learning.lora;  // without adapters: its defaults
+    if (!arguments_.lora_rank) arguments_.lora_rank = lora.rank;
+    if (!arguments_.lora_alpha) arguments_.lora_alpha = lora.alpha;
+    if (!arguments_.lora_dropout) arguments_.lora_dropout = lora.dropout;
+    if (arguments_.lora_target.empty()) arguments_.lora_target = lora.targets;
     return learning;
   }
 
@@ -142,7 +142,7 @@ class SetupBuilder {
     }
     if (*arguments_.max_seq_length > positions) {
       throw Error(
-          ErrorCode::kUsage, "--max-seq-length",
+          ErrorCode::kUsage, {.parameter = "max_seq_length"},
           fmt::format("is {}, the model has {} positions", *arguments_.max_seq_length, positions));
     }
     if (!arguments_.window_overlap) {
@@ -152,8 +152,8 @@ class SetupBuilder {
     const int64_t tokens = arguments_.max_tokens_per_batch.value_or(*arguments_.max_seq_length);
     if (tokens < *arguments_.max_seq_length) {
       throw Error(
-          ErrorCode::kUsage, "--max-tokens-per-batch",
-          fmt::format("is {}, and a window may have {} (--max-seq-length): a batch must hold "
+          ErrorCode::kUsage, {.parameter = "max_tokens_per_batch"},
+          fmt::format("is {}, and a window may have {} (`max_seq_length`): a batch must hold "
                       "one",
                       tokens, *arguments_.max_seq_length));
     }
@@ -174,7 +174,7 @@ class SetupBuilder {
     }
     const bool training = std::string_view(option) == "train";
     std::string left_out;
-    if (arguments_.on_bad_answer == "drop") {
+    if (arguments_.on_bad_answer == BadAnswerPolicy::kDrop) {
       dataset = training ? drop_untrainable(std::move(dataset), left_out)
                          : drop_unscorable(std::move(dataset), left_out);
       if (!left_out.empty()) notify(Kind::kWarning, left_out);
@@ -208,7 +208,8 @@ class SetupBuilder {
                                      const WindowOptions& windows) {
     FeatureOptions options = feature_options("train", dataset.file, windows);
     // A question without a sound label cannot be trained on, but it can be asked and scored.
-    if (arguments_.on_bad_answer == "drop") options.on_bad_answer = BadAnswerPolicy::kDrop;
+    if (arguments_.on_bad_answer == BadAnswerPolicy::kDrop)
+      options.on_bad_answer = BadAnswerPolicy::kDrop;
     options.with_places = false;
     FeatureSet features = FeatureSet::build(dataset, tokenizer, options);
     report_labels("train", dataset, features.label_counts(), static_cast<int64_t>(features.size()));
@@ -218,7 +219,7 @@ class SetupBuilder {
   ValidationData make_validation_windows(Dataset dataset, const Tokenizer& tokenizer,
                                          const WindowOptions& windows) {
     FeatureOptions options = feature_options("validation", dataset.file, windows);
-    if (arguments_.on_bad_answer == "drop")
+    if (arguments_.on_bad_answer == BadAnswerPolicy::kDrop)
       options.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;
     FeatureChunks chunks(dataset, tokenizer, options);
     report_labels("validation", dataset, chunks.label_counts(), chunks.window_count());
@@ -227,21 +228,23 @@ class SetupBuilder {
 
   // Scores on questions that settings were chosen on are not quite those on new ones.
   void report_fitting(const AnswerSettings& settings, const Dataset& validation) {
-    if (arguments_.eval_strategy == "no" || settings.decoder != DecoderKind::kSpanforge) return;
+    if (arguments_.eval_strategy == IntervalStrategy::kNo ||
+        settings.decoder.kind != DecoderKind::kSpanforge)
+      return;
     const auto unanswerable =
         std::count_if(validation.examples.begin(), validation.examples.end(),
                       [](const Example& example) { return example.answers.empty(); });
     const bool both =
         unanswerable > 0 && unanswerable < static_cast<int64_t>(validation.examples.size());
     notify(Kind::kInformation,
-           settings.null_answers && both
+           settings.decoder.null_answers && both
                ? "each evaluation chooses temperature and no-answer threshold on the validation "
                  "questions, so its scores, above all those without an answer, are optimistic"
                : "each evaluation chooses the scores' temperature on the validation questions");
   }
 
   EvaluationMetrics choose_metrics(const ValidationData& validation) {
-    if (arguments_.eval_strategy == "no") return {};
+    if (arguments_.eval_strategy == IntervalStrategy::kNo) return {};
     EvaluationMetrics metrics = choose_evaluation_metrics(
         validation.dataset, validation.chunks.label_counts(), arguments_.metric_for_best_model);
     for (const std::string& line : metrics.advice) notify(Kind::kInformation, line);
@@ -276,17 +279,20 @@ class SetupBuilder {
                        text(*checkpoint_->computing), text(now)));
   }
 
-  AnswerSettings answer_settings(const FeatureSet& features, const WindowOptions& windows) {
+  // REQUIRES: the windows are settled.
+  AnswerSettings answer_settings(const FeatureSet& features, const Tokenizer& tokenizer,
+                                 const ModelConfig& config) {
     if (!arguments_.max_answer_length)
       arguments_.max_answer_length = longest_answer_from_labels(features);
-    AnswerSettings settings;
-    settings.decoder = parse_decoder_kind(arguments_.decoder);
-    settings.windows = windows;
-    settings.max_answer_length = *arguments_.max_answer_length;
-    const std::string& choice = arguments_.version_2_with_negative;
-    settings.null_answers =
-        choice == "auto" ? features.label_counts().impossible > 0 : choice == "true";
-    return settings;
+    const AutoBool choice = arguments_.version_2_with_negative;
+    const bool has_impossible = features.label_counts().impossible > 0;
+    const AnswerOverlay asked{
+        .decoder = arguments_.decoder,
+        .max_seq_length = arguments_.max_seq_length,
+        .window_overlap = arguments_.window_overlap,
+        .max_answer_length = arguments_.max_answer_length,
+        .null_answers = choice == AutoBool::kAuto ? has_impossible : choice == AutoBool::kTrue};
+    return choose_answer_settings(std::nullopt, asked, tokenizer, config.longest_input()).settings;
   }
 
   void stop_if_asked(const fs::path& while_at) const {
@@ -297,8 +303,8 @@ class SetupBuilder {
 
  private:
   Precision precision() const {
-    const bool bf16 =
-        arguments_.bf16 == "true" || (arguments_.bf16 == "auto" && ops::bf16_is_fast());
+    const bool bf16 = arguments_.bf16 == AutoBool::kTrue ||
+                      (arguments_.bf16 == AutoBool::kAuto && ops::bf16_is_fast());
     return bf16 ? Precision::kBF16 : Precision::kF32;
   }
 
@@ -320,15 +326,15 @@ class SetupBuilder {
     const auto saved = checkpoint_->data.find(option);
     if (saved == checkpoint_->data.end()) {
       throw Error(
-          ErrorCode::kUsage, option_flag(option),
-          fmt::format("the run to resume has none; --allow-changed {} lets it change", option));
+          ErrorCode::kUsage, {.parameter = std::string(option)},
+          fmt::format("the run to resume has none; `allow_changed` {} lets it change", option));
     }
     if (saved->second.sha256 == file.sha256) return;
     throw Error(
-        ErrorCode::kUsage, option_flag(option),
+        ErrorCode::kUsage, {.parameter = std::string(option)},
         fmt::format(
             "{} does not hold what {} held when the run was saved (SHA-256 {} now, {} then); "
-            "--allow-changed {} lets it change",
+            "`allow_changed` {} lets it change",
             input_name(file.file).string(), input_name(saved->second.file).string(),
             file.sha256.substr(0, 12), saved->second.sha256.substr(0, 12), option));
   }
@@ -412,7 +418,7 @@ Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> c
   std::unique_ptr<TrainableModel> model = builder.take_model(std::move(loading), directory);
   builder.report_changes(directory);
   builder.stop_if_asked(directory.path);
-  const AnswerSettings settings = builder.answer_settings(train.features, windows);
+  const AnswerSettings settings = builder.answer_settings(train.features, tokenizer, config);
   if (validation) builder.report_fitting(settings, validation->dataset);
   const TrainPlan plan = make_plan(arguments, train.features.windows());
   builder.report_other_length(plan);

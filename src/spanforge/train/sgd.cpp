@@ -7,7 +7,7 @@
 namespace spanforge {
 namespace {
 
-constexpr std::string_view kSgdName = "sgd";
+constexpr std::string_view kSgdName = spelling_of(OptimizerName::kSgd);
 
 class Sgd : public Optimizer {
  public:

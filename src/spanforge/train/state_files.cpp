@@ -71,7 +71,7 @@ std::string trainer_state_text(const TrainingArguments& a, const TrainPlan& plan
                                const TrainState& state,
                                const std::filesystem::path& best_model_checkpoint,
                                const Json& callbacks) {
-  const bool states_eval_steps = a.eval_strategy == "steps" || a.eval_steps;
+  const bool states_eval_steps = a.eval_strategy == IntervalStrategy::kSteps || a.eval_steps;
   const Json json = {
       {"best_global_step", optional_json(state.best_global_step)},
       {"best_metric", optional_json(state.best_metric)},

@@ -39,9 +39,9 @@ std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments
   if (asked.empty()) return std::nullopt;
   if (!resumes_from_last(arguments)) {
     if (directory_exists(asked) && !checkpoint_steps(asked).empty()) {
-      throw Error(ErrorCode::kUsage, "--resume-from-checkpoint",
+      throw Error(ErrorCode::kUsage, {.parameter = "resume_from_checkpoint"},
                   fmt::format("{} is a run's directory; give last for the newest checkpoint in "
-                              "--output, or one of its checkpoints",
+                              "`output`, or one of its checkpoints",
                               asked));
     }
     CheckpointHead named = open_checkpoint(asked);
@@ -68,9 +68,9 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
   const auto refuse_change = [&](const std::string& name, int64_t now, const std::string& saved) {
     const auto& allowed = arguments.allow_changed;
     if (std::find(allowed.begin(), allowed.end(), name) != allowed.end()) return;
-    throw Error(ErrorCode::kUsage, option_flag(name),
-                fmt::format("is {} but the run to resume has {}; --allow-changed {} lets it change",
-                            now, saved, option_flag(name).substr(2)));
+    throw Error(ErrorCode::kUsage, {.parameter = std::string(name)},
+                fmt::format("is {} but the run to resume has {}; `allow_changed` {} lets it change",
+                            now, saved, dashed_name(name)));
   };
   if (const auto tokens = arguments.max_tokens_per_batch) {
     refuse_change("max_tokens_per_batch", *tokens, "none");
@@ -78,7 +78,7 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
   const std::string name = "per_device_train_batch_size";
   const int64_t saved = checkpoint.train_batch_size;
   if (saved <= 0 || saved == arguments.per_device_train_batch_size) return;
-  if (arguments.is_given(name)) {
+  if (arguments.per_device_train_batch_size.is_set()) {
     refuse_change(name, arguments.per_device_train_batch_size, std::to_string(saved));
   } else {
     arguments.per_device_train_batch_size = saved;
@@ -87,9 +87,10 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
 
 // HF's Trainer would load the wrong state without a word.
 void require_its_optimizer(const TrainingArguments& arguments, const CheckpointHead& checkpoint) {
-  if (same_optimizer(arguments.optim, checkpoint.optimizer)) return;
-  throw Error(ErrorCode::kUsage, "--optim",
-              fmt::format("is {}, but {} holds the state of {}; give --optim {}", arguments.optim,
+  const std::string_view asked = spelling_of(*arguments.optim);
+  if (same_optimizer(asked, checkpoint.optimizer)) return;
+  throw Error(ErrorCode::kUsage, {.parameter = "optim"},
+              fmt::format("is {}, but {} holds the state of {}; give `optim` {}", asked,
                           (checkpoint.directory / "optimizer.pt").string(), checkpoint.optimizer,
                           checkpoint.optimizer));
 }
@@ -101,15 +102,15 @@ void require_free_output(const TrainingArguments& arguments, const OutputDirecto
   if (step) {
     const int64_t last = output.checkpoints().back();
     if (last == *step) return;
-    throw Error(ErrorCode::kUsage, "--resume-from-checkpoint",
-                fmt::format("{} came after {}; give --resume-from-checkpoint last to go on from "
-                            "there, --overwrite to remove what came after, or another --output",
+    throw Error(ErrorCode::kUsage, {.parameter = "resume_from_checkpoint"},
+                fmt::format("{} came after {}; give `resume_from_checkpoint` last to go on from "
+                            "there, `overwrite` to remove what came after, or another `output`",
                             output.checkpoint(last).string(), output.checkpoint(*step).string()));
   }
   throw Error(
-      ErrorCode::kUsage, "--output",
-      fmt::format("{} holds a run already; give --resume-from-checkpoint last to go on with it or "
-                  "--overwrite to replace it",
+      ErrorCode::kUsage, {.parameter = "output"},
+      fmt::format("{} holds a run already; give `resume_from_checkpoint` last to go on with it or "
+                  "`overwrite` to replace it",
                   output.path().string()));
 }
 
@@ -121,7 +122,7 @@ struct BuiltInObservers {
   BuiltInObservers(const TrainingArguments& arguments, const OutputDirectory& output) {
     const std::filesystem::path log = output.path() / "log.jsonl";
     owned.push_back(std::make_unique<RunLog>(log));
-    if (arguments.report_to == "tensorboard") {
+    if (arguments.report_to == ReportTo::kTensorBoard) {
       if (arguments.logging_dir.empty()) {
         // Events beside an earlier run's log are that run's, and a new start replaces them.
         const bool replaces = arguments.overwrite || path_exists(log);
@@ -144,17 +145,17 @@ struct BuiltInObservers {
 
 TrainResult train(TrainingArguments arguments, const TrainContext& context) {
   if (arguments.output.empty()) {
-    throw Error(ErrorCode::kUsage, "--output",
+    throw Error(ErrorCode::kUsage, {.parameter = "output"},
                 "is needed: the directory that receives checkpoints and trained/");
   }
   if (const auto run = run_around(arguments.output)) {
-    throw Error(ErrorCode::kUsage, "--output",
+    throw Error(ErrorCode::kUsage, {.parameter = "output"},
                 fmt::format("{} belongs to the run in {}; give a directory outside it",
                             arguments.output.string(), run->string()));
   }
   OutputDirectory output(arguments.output);
   if (output.manages(arguments.logging_dir)) {
-    throw Error(ErrorCode::kUsage, "--logging-dir",
+    throw Error(ErrorCode::kUsage, {.parameter = "logging_dir"},
                 fmt::format("{} would be replaced with what the training saves there; give another "
                             "directory",
                             arguments.logging_dir.string()));
@@ -169,11 +170,11 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
   const std::optional<int64_t> step =
       checkpoint ? output.step_of(checkpoint->directory) : std::nullopt;
   require_free_output(arguments, output, step);
-  set_thread_count(arguments.threads);
+  const ThreadScope scope(arguments.threads);
   Setup setup = prepare_setup(std::move(arguments), std::move(checkpoint), context);
 
   // Also refused before the output is made.
-  if (setup.arguments.report_to == "tensorboard" && !setup.arguments.logging_dir.empty()) {
+  if (setup.arguments.report_to == ReportTo::kTensorBoard && !setup.arguments.logging_dir.empty()) {
     spanforge::create_directories(setup.arguments.logging_dir);
   }
   output.create();

@@ -3,6 +3,8 @@
 //   OUTPUT/trained/. Reports through observers; prints nothing.
 // Files in OUTPUT: checkpoint-N/, trained/, logs/, log.jsonl (every log line, unrounded, with its
 //   step), a lock while it runs.
+// Threads: `threads` of the options, each step in a Turn (base/threads.h), so that it shares the
+//   cores with other calls of this process; the calling thread's number is put back at the end.
 // Determinism: the learning rate, the data order and dropout masks are functions of (options,
 // step);
 //   a resumed run equals one that never stopped bit for bit.

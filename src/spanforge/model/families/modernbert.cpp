@@ -78,10 +78,10 @@ EncoderSpec modernbert() {
       .local_attention =
           LocalAttentionSpec{&Config::global_attention_every, &Config::local_attention},
       .initial_cutoff = &Config::initializer_cutoff,
-      .sizes = {{"tiny", 3, 128, 4, 192},
-                {"small", 6, 384, 6, 576},
-                {"base", 22, 768, 12, 1152},
-                {"large", 28, 1024, 16, 2624}},
+      .sizes = {{PresetSize::kTiny, 3, 128, 4, 192},
+                {PresetSize::kSmall, 6, 384, 6, 576},
+                {PresetSize::kBase, 22, 768, 12, 1152},
+                {PresetSize::kLarge, 28, 1024, 16, 2624}},
   };
 }
 

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace spanforge {
+
+enum class BlockLinear : size_t;
+struct Tensor;
+
+// Sees the input of every linear layer of the blocks; block: whose weights it is multiplied by.
+using InputObserver = std::function<void(size_t block, BlockLinear linear, const Tensor& x)>;
+
+}  // namespace spanforge
