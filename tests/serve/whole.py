@@ -286,9 +286,9 @@ def test_a_reload_fails_no_request(case):
     place = case.folder / "published"
     place.symlink_to(case.model)
     with Server(case.program, "--model", place) as server:
-        threads, answers, faults = load(server, 4, 8, keep=True)
+        threads, answers, faults = load(server, 2 + 0.5 * case.turns, 8, keep=True)
         models = [case.other, case.model]
-        for turn in range(4):
+        for turn in range(case.turns):
             time.sleep(0.4)
             fresh = case.folder / "fresh"
             fresh.symlink_to(models[turn % 2])

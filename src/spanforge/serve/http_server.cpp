@@ -1,5 +1,7 @@
 #include "spanforge/serve/http_server.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -13,6 +15,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <fmt/core.h>
+#include <linux/filter.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/serve/framing.h"
@@ -31,6 +34,22 @@ constexpr size_t kReadBytes = 16384;
 constexpr Milliseconds kLastIdleTime{1000};
 // For a client to read a refusal before the connection is cut: unread bytes would reset it.
 constexpr Milliseconds kLingerTime{2000};
+
+// From the request for a connection to its acceptance by the kernel: a round trip.
+constexpr Milliseconds kAcceptedTime{50};
+
+// Drops TCP segments that ask for a connection (SYN without ACK) and come to this socket. False:
+// the system does not let us.
+bool drop_new_connections(int listening_socket) {
+  constexpr uint32_t kFlags = 13, kSyn = 0x02, kAck = 0x10;  // of a TCP header; the 13th byte
+  sock_filter rules[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlags),
+                         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kSyn | kAck),
+                         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSyn, 0, 1),
+                         BPF_STMT(BPF_RET | BPF_K, 0), BPF_STMT(BPF_RET | BPF_K, 0xffffffff)};
+  const sock_fprog program{static_cast<unsigned short>(std::size(rules)), rules};
+  return ::setsockopt(listening_socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) ==
+         0;
+}
 
 class Connection;
 
@@ -330,7 +349,7 @@ struct HttpServer::Impl {
         static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
     shared.closed = [this] {
       count_connections();
-      if (stopping && shared.connections.empty()) context.stop();
+      asio::post(context, [this] { stop_where_done(); });
     };
   }
 
@@ -345,15 +364,17 @@ struct HttpServer::Impl {
     shared.connections.insert(connection);
     count_connections();
     room ? connection->start() : connection->start_refused();
+    if (stopping) connection->begin_draining();
+  }
+  void stop_where_done() {
+    if (stopping && shared.connections.empty()) context.stop();
   }
 
   void accept() {
     acceptor.async_accept([this](ErrorInfo error, tcp::socket socket) {
+      if (!error) take(std::move(socket));  // whatever happened since it was accepted
       if (!acceptor.is_open()) return;
-      if (!error) {
-        take(std::move(socket));
-        return accept();
-      }
+      if (!error) return accept();
       // No descriptor is left, as a rule; some will be.
       accept_again.expires_after(Milliseconds(100));
       accept_again.async_wait([this](ErrorInfo) {
@@ -362,7 +383,14 @@ struct HttpServer::Impl {
     });
   }
 
-  // What the kernel has accepted for us already is answered, too.
+  // Closing a socket that listens resets the connections that the kernel has accepted and we have
+  // not. So the kernel is first told to drop requests for new ones (their senders repeat them, and
+  // are refused then), and what was being accepted gets time to be.
+  void begin_to_stop() {
+    if (!drop_new_connections(acceptor.native_handle())) return stop_accepting();
+    drain_timer.expires_after(kAcceptedTime);
+    drain_timer.async_wait([this](ErrorInfo) { stop_accepting(); });
+  }
   void stop_accepting() {
     ErrorInfo error;
     acceptor.non_blocking(true, error);
@@ -374,7 +402,8 @@ struct HttpServer::Impl {
     acceptor.close(error);
     stopping = true;
     for (const auto& connection : std::set(shared.connections)) connection->begin_draining();
-    if (shared.connections.empty()) return context.stop();
+    // Posted behind the handler of a connection that accept() got before it was cancelled.
+    asio::post(context, [this] { stop_where_done(); });
     drain_timer.expires_after(shared.service.limits().drain_time);
     drain_timer.async_wait([this](ErrorInfo failed) {
       if (!failed) context.stop();
@@ -428,9 +457,8 @@ void HttpServer::run() {
 void HttpServer::drain(Milliseconds delay) {
   asio::post(impl_->context, [this, delay] {
     impl_->shared.service.begin_draining();
-    if (delay.count() == 0) return impl_->stop_accepting();
     impl_->drain_timer.expires_after(delay);
-    impl_->drain_timer.async_wait([this](ErrorInfo) { impl_->stop_accepting(); });
+    impl_->drain_timer.async_wait([this](ErrorInfo) { impl_->begin_to_stop(); });
   });
 }
 

@@ -264,8 +264,7 @@ std::optional<Refusal> check_origin(const Head& head, const Framing& framing,
       std::none_of(access.hosts.begin(), access.hosts.end(), is_host)) {
     return Refusal{403,
                    "forbidden",
-                   fmt::format("the host \"{}\" is not one that this server answers for "
-                               "(`allowed_host`)",
+                   fmt::format("the host \"{}\" is not one that this server answers for",
                                quote_for_message(host)),
                    "Host",
                    false,
@@ -279,8 +278,7 @@ std::optional<Refusal> check_origin(const Head& head, const Framing& framing,
   const bool allowed = std::any_of(access.cors_origins.begin(), access.cors_origins.end(),
                                    [&](const std::string& one) { return same_word(one, sent); });
   if (head.count("Origin") == 1 && (own || allowed)) return std::nullopt;
-  return Refusal{403,      "forbidden", "pages of this origin may not ask here (`cors_origin`)",
-                 "Origin", false,       {}};
+  return Refusal{403, "forbidden", "pages of this origin may not ask here", "Origin", false, {}};
 }
 
 std::optional<Refusal> check_token(const Head& head, const Access& access) {
