@@ -18,7 +18,7 @@ from harness import ROOT, Context, Skipped, Table
 PAGE = ROOT / "docs/measurements.md"
 
 # Name -> module of bench/workloads and, for a module that measures several things apart, which.
-WORKLOADS = {name: (name, None) for name in ("roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "optimizers", "hardening", "answering")}
+WORKLOADS = {name: (name, None) for name in ("roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "optimizers", "hardening", "answering", "serving")}
 WORKLOADS |= {f"training-{part}": ("training", part) for part in ("large", "base", "minilm")}
 
 
