@@ -10,12 +10,13 @@
 #include <fmt/core.h>
 
 #include "output.h"
+#include "spanforge/base/error.h"
 #include "spanforge/base/json.h"
 
 namespace spanforge::app {
 namespace {
 
-constexpr size_t kMostLines = 10'000;
+constexpr size_t kMostLines = 10'000, kMostTextBytes = 1000;
 
 double rounded(double milliseconds) { return std::round(milliseconds * 1000) / 1000; }
 
@@ -54,6 +55,11 @@ void AccessLog::add(const serve::LogLine& line) {
                  {"compute_ms", rounded(line.work.compute_ms)}});
   }
   if (!line.error_type.empty()) json["error_type"] = line.error_type;
+  if (line.text) {
+    json.update({{"target", quote_for_message(line.text->target, kMostTextBytes)},
+                 {"request", quote_for_message(line.text->request, kMostTextBytes)},
+                 {"reply", quote_for_message(line.text->reply, kMostTextBytes)}});
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
   if (lines_.size() >= kMostLines) {
     ++left_out_;

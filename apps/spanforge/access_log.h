@@ -1,5 +1,6 @@
 #pragma once
-// The log of `serve`: one JSON line a request, on standard error, with nothing of a client's texts.
+// The log of `serve`: one JSON line a request, on standard error, with nothing of a client's texts,
+// unless the server was asked to (--log-text): then the beginnings of target, body and reply.
 // A thread writes it. A reader that does not read delays nobody: lines that find no room are left
 // out, and the next line says how many.
 

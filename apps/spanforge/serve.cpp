@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <new>
 #include <thread>
 #include <vector>
@@ -7,115 +6,118 @@
 
 #include "access_log.h"
 #include "command.h"
-#include "common.h"
 #include "flags.h"
+#include "load_model.h"
+#include "machine.h"
 #include "output.h"
+#include "serve_options.h"
 #include "serve_signals.h"
 #include "served_models.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/hash.h"
-#include "spanforge/io/input_file.h"
 #include "spanforge/serve/http_server.h"
+#include "spanforge/serve/memory.h"
+#include "spanforge/version.h"
 #include "start_threads.h"
 
 namespace spanforge::app {
 namespace {
 
-struct ServeOptions {
-  std::vector<std::string> models, allowed_hosts, cors_origins;
-  std::string host = "127.0.0.1", token_file;
-  int32_t port = 8080;
-  double drain_delay = 0;
-  bool insecure = false;
-  LoadChoices load;
-  serve::Limits limits;
-  double answer_seconds = 30, drain_seconds = 30;
-  double header_seconds = 10, body_seconds = 30, idle_seconds = 60;
+// The models of the command line, and what they may take.
+class Loader {
+ public:
+  Loader(const ServeOptions& o, const LoadChoices& choices)
+      : o_(o), choices_(choices), sources_(parse_models(o.models)) {
+    for (const ModelToServe& source : sources_) estimates_.push_back(estimate(source));
+    const int64_t machine = memory_megabytes("MemTotal") << 20;
+    budget_ = o.memory_bytes > 0 ? o.memory_bytes : machine;
+    const serve::MemoryPlan plan = serve::plan_memory(estimates_, o.limits);
+    if (plan.total() > budget_) {
+      throw Error(ErrorCode::kUsage,
+                  {.parameter = o.memory_bytes > 0 ? "max_memory_bytes" : "model"},
+                  fmt::format("{}; {} are there", describe(plan), megabytes(budget_)));
+    }
+    stated_ = fmt::format("{} of {}", describe(plan), megabytes(budget_));
+  }
+
+  const std::string& stated() const { return stated_; }  // the memory, for people
+
+  std::vector<serve::ModelPtr> load() const {
+    std::vector<serve::ModelPtr> loaded;
+    for (const ModelToServe& source : sources_) {
+      loaded.push_back(load_served_model(source, choices_));
+    }
+    return loaded;
+  }
+
+  // The new model answers when it has answered once; one that cannot be loaded changes nothing.
+  void reload(serve::Models& models, serve::Metrics& metrics) {
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      try {
+        const serve::ModelPtr model = load_beside(i);
+        models.replace(model);
+        metrics.count_reload(true);
+        note(fmt::format("{}: version {} answers now", model->name, model->version));
+      } catch (const Error& error) {
+        metrics.count_reload(false);
+        note(fmt::format("{}: the model is not replaced: {}", sources_[i].name,
+                         with_flags(error).what()));
+      } catch (const std::bad_alloc&) {
+        metrics.count_reload(false);
+        note(fmt::format("{}: the model is not replaced: not enough memory", sources_[i].name));
+      }
+    }
+  }
+
+ private:
+  static std::string megabytes(int64_t bytes) { return fmt::format("{:.0f} MB", bytes / 1e6); }
+  static std::string describe(const serve::MemoryPlan& plan) {
+    return fmt::format(
+        "memory: at most {} (models {}, batches {}, requests {}, program and connections {})",
+        megabytes(plan.total()), megabytes(plan.models), megabytes(plan.batches),
+        megabytes(plan.messages + plan.queue), megabytes(plan.program + plan.connections));
+  }
+  serve::ModelMemory estimate(const ModelToServe& source) const {
+    return estimate_served_model(source, choices_, o_.limits.batch_tokens);
+  }
+  // Old and new are both there until the last request on the old one has ended.
+  serve::ModelPtr load_beside(size_t i) {
+    const serve::ModelMemory fresh = estimate(sources_[i]);
+    std::vector<serve::ModelMemory> both = estimates_;
+    both.push_back(fresh);
+    const serve::MemoryPlan plan = serve::plan_memory(both, o_.limits);
+    if (plan.total() > budget_) {
+      throw Error(ErrorCode::kUsage, {.parameter = "max_memory_bytes"},
+                  fmt::format("with the old model beside it, {}; {} are there", describe(plan),
+                              megabytes(budget_)));
+    }
+    serve::ModelPtr model = load_served_model(sources_[i], choices_);
+    estimates_[i] = fresh;
+    return model;
+  }
+
+  const ServeOptions& o_;
+  const LoadChoices choices_;
+  const std::vector<ModelToServe> sources_;
+  std::vector<serve::ModelMemory> estimates_;
+  int64_t budget_ = 0;
+  std::string stated_;
 };
 
-void declare(OptionTable& table, ServeOptions& o) {
-  table({"model",
-         "model directory or hub id, or NAME=DIR; repeat for more; the first answers "
-         "requests that name none",
-         ""},
-        o.models);
-  table({"host", "address to listen on", ""}, o.host);
-  table({"port", "port to listen on; 0: a free one", "0..65535"}, o.port);
-  table({"token_file", "file with the token that requests must bring", ""}, o.token_file);
-  table({"allowed_host", "name by which clients may ask, beside localhost; repeat for more", ""},
-        o.allowed_hosts);
-  table({"cors_origin", "origin whose pages may ask, as https://app.example.org; repeat for more",
-         ""},
-        o.cors_origins);
-  table.add_switch({"insecure", "listen on other than loopback addresses without TLS", ""},
-                   o.insecure);
-  table({"max_batch_tokens", "tokens computed at once", "> 0"}, o.limits.batch_tokens);
-  table({"max_queue_tokens", "tokens that may wait; beyond, requests get 429", "> 0"},
-        o.limits.queue_tokens);
-  table({"max_request_tokens", "tokens of a request's windows", "> 0"}, o.limits.request_tokens);
-  table({"max_questions", "questions of a request", "> 0"}, o.limits.questions);
-  table({"max_body_bytes", "bytes of a request's body", "> 0"}, o.limits.body_bytes);
-  table({"max_connections", "connections at once", "> 0"}, o.limits.connections);
-  table({"timeout", "seconds for an answer; a request may ask for less", "> 0"}, o.answer_seconds);
-  table({"header_timeout", "seconds for a request's header to come in", "> 0"}, o.header_seconds);
-  table({"body_timeout", "seconds for a request's body to come in", "> 0"}, o.body_seconds);
-  table({"idle_timeout", "seconds that a connection may wait for its next request", "> 0"},
-        o.idle_seconds);
-  table({"drain_delay", "seconds after SIGTERM during which new connections are taken", ">= 0"},
-        o.drain_delay);
-  table({"drain_timeout", "seconds after that for requests to be finished", "> 0"},
-        o.drain_seconds);
-  table({"bf16", "compute in bfloat16; auto: where the processor has it", ""}, o.load.bf16);
-  table.add_switch(kVerifyOption, o.load.verify);
-  table(kThreadsOption, o.load.threads);
-}
-
-serve::Milliseconds milliseconds(double seconds) {
-  return serve::Milliseconds(static_cast<int64_t>(std::min(seconds, 1e9) * 1000));
-}
-
-serve::Access make_access(const ServeOptions& o) {
-  serve::Access access{o.allowed_hosts, o.cors_origins, ""};
-  if (!serve::is_loopback_address(o.host)) {
-    if (o.token_file.empty() || !o.insecure) {
-      throw Error(ErrorCode::kUsage, {.parameter = "host"},
-                  fmt::format("\"{}\" can be reached from other machines: give --token-file, and "
-                              "--insecure, since there is no TLS",
-                              quote_for_message(o.host)));
-    }
-    access.hosts.push_back(o.host);
-  }
-  if (o.token_file.empty()) return access;
-  std::string token = read_input(o.token_file);
-  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-  if (token.empty() || token.find_first_of(" \t\r\n") != std::string::npos) {
-    throw Error(ErrorCode::kUsage, {.parameter = "token_file"},
-                fmt::format("{}: must hold one line with the token", o.token_file));
-  }
-  access.token_sha256 = sha256_hex(token);
-  return access;
-}
-
-// The new model answers when it has answered once; one that cannot be loaded changes nothing.
-void reload(const ServeOptions& o, const std::vector<ModelToServe>& sources, serve::Models& models,
-            serve::Metrics& metrics) {
-  for (const ModelToServe& source : sources) {
-    try {
-      const serve::ModelPtr model = load_served_model(source, o.load);
-      models.replace(model);
-      metrics.count_reload(true);
-      note(fmt::format("{}: version {} answers now", model->name, model->version));
-    } catch (const Error& error) {
-      metrics.count_reload(false);
-      note(fmt::format("{}: the model is not replaced: {}", source.name, with_flags(error).what()));
-    } catch (const std::bad_alloc&) {
-      metrics.count_reload(false);
-      note(fmt::format("{}: the model is not replaced: not enough memory", source.name));
-    }
-  }
+void show_models(const serve::Models& models, serve::Metrics& metrics) {
   std::vector<serve::Metrics::Model> shown;
   for (const auto& model : models.all()) shown.push_back({model->name, model->version});
   metrics.set_models(std::move(shown));
+}
+
+void reload(Loader& loader, serve::Models& models, serve::Metrics& metrics,
+            serve::HttpServer& server) {
+  loader.reload(models, metrics);
+  show_models(models, metrics);
+  try {
+    server.reload_certificate();
+  } catch (const Error& error) {
+    note(fmt::format("the certificate is not replaced: {}", with_flags(error).what()));
+  }
   release_notes();
 }
 
@@ -126,45 +128,30 @@ int run_serve(const Arguments& arguments) {
   OptionTable table;
   declare(table, o);
   if (!table.parse(arguments)) return 0;
-  table.require("model");
-  o.limits.answer_time = milliseconds(o.answer_seconds);
-  o.limits.drain_time = milliseconds(o.drain_seconds);
-  o.limits.header_time = milliseconds(o.header_seconds);
-  o.limits.body_time = milliseconds(o.body_seconds);
-  o.limits.idle_time = milliseconds(o.idle_seconds);
-  if (o.limits.request_tokens > o.limits.queue_tokens) {
-    throw Error(ErrorCode::kUsage, {.parameter = "max_request_tokens"},
-                fmt::format("is {}, more than --max-queue-tokens {} lets wait",
-                            o.limits.request_tokens, o.limits.queue_tokens));
-  }
+  settle(table, o);
   const serve::Access access = make_access(o);
-  const std::vector<ModelToServe> sources = parse_models(o.models);
   ServeSignals signals;
-  start_threads(o.load.threads);
-
-  std::vector<serve::ModelPtr> loaded;
-  for (const ModelToServe& source : sources) {
-    loaded.push_back(load_served_model(source, o.load));
-  }
+  start_threads(o.threads);
+  Loader loader(o, {resolve_precision(o.bf16), o.verify, o.threads});
+  serve::Models models(loader.load());
   serve::Metrics metrics;
-  serve::Models models(std::move(loaded));
-  std::vector<serve::Metrics::Model> shown;
-  for (const auto& model : models.all()) shown.push_back({model->name, model->version});
-  metrics.set_models(std::move(shown));
+  show_models(models, metrics);
   serve::Engine engine(o.limits, metrics, 2);
   serve::Service service(o.limits, access, models, engine, metrics, SPANFORGE_VERSION);
   AccessLog log;
-  serve::HttpServer server(o.host, static_cast<uint16_t>(o.port), service,
+  serve::HttpServer server(o.listening, service,
                            [&log](const serve::LogLine& line) { log.add(line); });
   release_notes();
   write_stderr(fmt::format("spanforge: serving at {}\n", server.address()));
+  note(loader.stated());
+  release_notes();
 
   std::thread network([&] {
     server.run();
     engine.stop();
   });
   signals.serve([&] { server.drain(milliseconds(o.drain_delay)); },
-                [&] { reload(o, sources, models, metrics); });
+                [&] { reload(loader, models, metrics, server); });
   engine.run_compute();
   network.join();
   signals.serve(nullptr, nullptr);  // what they would stop is gone

@@ -11,8 +11,12 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/formats/other_weights.h"
+#include "spanforge/formats/weights.h"
 #include "spanforge/io/file.h"
+#include "spanforge/model/config.h"
+#include "spanforge/model/int8_file.h"
 #include "spanforge/model/load_report.h"
+#include "spanforge/model/model_info.h"
 
 namespace spanforge::app {
 namespace {
@@ -69,13 +73,26 @@ std::vector<ModelToServe> parse_models(const std::vector<std::string>& words) {
   return models;
 }
 
+serve::ModelMemory estimate_served_model(const ModelToServe& model, const LoadChoices& choices,
+                                         int64_t batch_tokens) {
+  const ModelDirectory directory = resolve_model(model.source);
+  const ModelConfig config = ModelConfig::from_directory(directory.base);
+  const int64_t tokens = std::max<int64_t>(batch_tokens, config.longest_input());
+  const MemoryEstimate memory = estimate_answering_memory(config, choices.precision, tokens);
+  if (is_int8_directory(directory.base)) {
+    return {static_cast<int64_t>(fs::file_size(directory.base / kInt8WeightFile)),
+            memory.activations};
+  }
+  return {memory.weights + memory.shadow, memory.activations};
+}
+
 serve::ModelPtr load_served_model(const ModelToServe& model, const LoadChoices& choices) {
   const ModelDirectory directory = resolve_model(model.source);
   refuse_other_weights(directory.base);
   if (choices.verify) verify_model(directory);
   LoadReport report;
-  Pipeline pipeline = Pipeline::from_directory(directory, resolve_precision(choices.bf16), &report,
-                                               choices.threads);
+  Pipeline pipeline =
+      Pipeline::from_directory(directory, choices.precision, &report, choices.threads);
   note_loaded(directory, report);
   pipeline.answer({{"Is it warm?", "It is warm.", ""}});
   return std::make_shared<const serve::ServedModel>(

@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "spanforge/base/options.h"
+#include "spanforge/model/precision.h"
+#include "spanforge/serve/memory.h"
 #include "spanforge/serve/models.h"
 
 namespace spanforge::app {
@@ -15,7 +16,7 @@ struct ModelToServe {
 };
 
 struct LoadChoices {
-  AutoBool bf16 = AutoBool::kFalse;
+  Precision precision = Precision::kF32;
   bool verify = false;  // against its manifest, first
   int threads = 0;
 };
@@ -23,6 +24,10 @@ struct LoadChoices {
 // "NAME=DIR" or "DIR", whose last part is the name. Error{kUsage, parameter "model"} where two have
 // a name.
 std::vector<ModelToServe> parse_models(const std::vector<std::string>& words);
+
+// Memory that it takes, with batches of so many tokens. Errors: those of its configuration.
+serve::ModelMemory estimate_served_model(const ModelToServe& model, const LoadChoices& choices,
+                                         int64_t batch_tokens);
 
 // Loads it, with the notes of `ask`, and answers a question, so that the first request does not
 // wait for memory. Errors: those of loading.

@@ -173,6 +173,37 @@ TEST(Engine, AFullQueueSaysHowLongToWait) {
   EXPECT_GE(std::stoi(outcome.refusal->fields[0].second), 1);
 }
 
+TEST(Engine, RetryAfterIsTheTimeThatTheQueueTakes) {
+  Limits limits;
+  limits.batch_tokens = 64;
+  limits.queue_tokens = 4000;
+  Running running(Milliseconds(100), limits);  // 640 tokens a second at most
+  EXPECT_FALSE(running.submit(call_of({{"who", long_context(50), ""}})).get().refusal);
+  const auto began = Engine::Clock::now();
+  auto first = running.submit(call_of({{"who", long_context(1300), ""}}));
+  std::this_thread::sleep_for(Milliseconds(150));
+  const Outcome full = running.submit(call_of({{"who", long_context(1300), ""}})).get();
+  ASSERT_TRUE(full.refusal);
+  const double said = std::stod(full.refusal->fields.at(0).second);
+  EXPECT_FALSE(first.get().refusal);
+  const double took = std::chrono::duration<double>(Engine::Clock::now() - began).count();
+  EXPECT_GE(took, 2);
+  EXPECT_NEAR(said, took, 1 + 0.5 * took);
+}
+
+TEST(Engine, TextsOfAllCallsTogetherAreBounded) {
+  Limits limits;
+  limits.held_texts_bytes = 700;
+  Running running(Milliseconds(300), limits);
+  auto first = running.submit(call_of({{"who", long_context(100), ""}}));
+  const Outcome second = running.submit(call_of({{"who", long_context(100), ""}})).get();
+  ASSERT_TRUE(second.refusal);
+  EXPECT_EQ(second.refusal->status, 429);
+  EXPECT_EQ(second.refusal->error_type, "texts");
+  EXPECT_FALSE(first.get().refusal);
+  EXPECT_FALSE(running.submit(call_of({{"who", long_context(100), ""}})).get().refusal);
+}
+
 TEST(Engine, WhatCannotBeAskedIsRefusedWithItsPlace) {
   Limits limits;
   limits.request_tokens = 1000;
@@ -231,6 +262,15 @@ struct Served : Running {
   Models models;
   Service service;
 };
+
+TEST(Service, MetricsNameTheBuildAndTheModels) {
+  Served served;
+  served.metrics.set_models({{"a\"b", "3f9a1c07"}});
+  const std::string text = served.ask("GET", "/metrics").reply.body;
+  EXPECT_NE(text.find("spanforge_build_info{version=\"0\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("spanforge_model_info{model=\"a\\\"b\",version=\"3f9a1c07\"} 1\n"),
+            std::string::npos);
+}
 
 TEST(Service, RoutesAnswer) {
   Served served;

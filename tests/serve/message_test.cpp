@@ -92,6 +92,10 @@ std::vector<Row> rows() {
       {"endless trailer",
        post + "Transfer-Encoding: chunked\r\n\r\n0\r\nA: " + std::string(20'000, 'x'),
        {{}, 400}},
+      {"endless trailer of many lines",
+       post + "Transfer-Encoding: chunked\r\n\r\n0\r\n" + many_fields(3000),
+       {{}, 400}},
+      {"300 fields", get(kHost + many_fields(299)), {{}, 431}},
       {"100 fields", get(kHost + many_fields(99)), {{"GET / "}, 0}},
       {"101 fields", get(kHost + many_fields(100)), {{}, 431}},
       // What Beast refuses.
@@ -127,6 +131,9 @@ std::vector<Row> rows() {
       {"endless field", "GET / HTTP/1.1\r\nA: " + std::string(9000, 'a'), {{}, 431}},
       {"long body", post + "Content-Length: 3000000\r\n\r\n", {{}, 413}},
       // Targets.
+      {"target of 2 KiB",
+       "GET /" + std::string(2047, 'a') + " HTTP/1.1\r\n" + kHost + "\r\n",
+       {{"GET /" + std::string(2047, 'a') + " "}, 0}},
       {"absolute target",
        "GET http://localhost:8080/a?b HTTP/1.1\r\n" + kHost + "\r\n",
        {{"GET http://localhost:8080/a?b "}, 0}},

@@ -8,6 +8,7 @@ namespace spanforge::serve {
 namespace {
 
 struct Bad {
+  const char* name;
   std::string body;
   int status;
   std::string place, message;  // message: a part of it
@@ -20,7 +21,7 @@ void expect_refused(const std::vector<Bad>& rows,
   limits.texts_bytes = 100;
   ASSERT_FALSE(rows.empty());
   for (const Bad& row : rows) {
-    SCOPED_TRACE(row.body);
+    SCOPED_TRACE(row.name);
     const CallOrRefusal parsed = parse(row.body, limits);
     ASSERT_TRUE(parsed.refusal);
     EXPECT_EQ(parsed.refusal->status, row.status);
@@ -57,45 +58,57 @@ TEST(Schema, WhatIsWrongWithOurCallIsNamed) {
   const std::string text60(60, 'x');
   expect_refused(
       {
-          {"", 400, "", "an object must follow"},
-          {"[]", 400, "", "an object"},
-          {"{", 400, "", "a key in quotes"},
-          {"{} x", 400, "", ""},
-          {"{}", 400, "", "questions is missing"},
-          {"{\"questions\": [{\"question\": \"\xff\", \"context\": \"b\"}]}", 400,
+          {"no body", "", 400, "", "an object must follow"},
+          {"no object", "[]", 400, "", "an object"},
+          {"cut off", "{", 400, "", "a key in quotes"},
+          {"more behind it", "{} x", 400, "", ""},
+          {"no questions member", "{}", 400, "", "questions is missing"},
+          {"bad UTF-8", "{\"questions\": [{\"question\": \"\xff\", \"context\": \"b\"}]}", 400,
            "questions[0].question", "UTF-8"},
-          {R"({"questions": [{"question": "\ud800", "context": "b"}]})", 400,
+          {"lone surrogate", R"({"questions": [{"question": "\ud800", "context": "b"}]})", 400,
            "questions[0].question", ""},
-          {R"({"questions": [)" + asked + R"(], "questions": []})", 400, "", ""},
-          {std::string(70, '['), 400, "", ""},
-          {R"({"questions": []})", 400, "questions", "holds no question"},
-          {R"({"questions": [{"context": "b"}]})", 400, "questions[0]", "has no question"},
-          {R"({"questions": [{"question": "a"}]})", 400, "questions[0]", "has no context"},
-          {R"({"questions": [{"question": 1, "context": "b"}]})", 400, "questions[0].question",
-           "a text"},
-          {R"({"questions": [{"question": "a", "context": "b", "x": 1}]})", 400, "questions[0].x",
+          {"duplicate key", R"({"questions": [)" + asked + R"(], "questions": []})", 400, "", ""},
+          {"many brackets", std::string(70, '['), 400, "", ""},
+          {"no question in the list", R"({"questions": []})", 400, "questions",
+           "holds no question"},
+          {"missing question", R"({"questions": [{"context": "b"}]})", 400, "questions[0]",
+           "has no question"},
+          {"missing context", R"({"questions": [{"question": "a"}]})", 400, "questions[0]",
+           "has no context"},
+          {"wrong type", R"({"questions": [{"question": 1, "context": "b"}]})", 400,
+           "questions[0].question", "a text"},
+          {"unknown field", R"({"questions": [{"question": "a", "context": "b", "x": 1}]})", 400,
+           "questions[0].x", "no member"},
+          {"another schema's field", R"({"questions": [)" + asked + R"(], "topk": 1})", 400, "topk",
            "no member"},
-          {R"({"questions": [)" + asked + R"(], "topk": 1})", 400, "topk", "no member"},
-          {R"({"questions": [)" + asked + R"(], "top_k": 1.5})", 400, "top_k", "whole number"},
-          {R"({"questions": [)" + asked + R"(], "top_k": "1"})", 400, "top_k", "must follow"},
-          {R"({"questions": [)" + asked + R"(], "top_k": 101})", 422, "top_k", "1 to 100"},
-          {R"({"questions": [)" + asked + R"(], "top_k": 0})", 422, "top_k", "1 to 100"},
-          {R"({"questions": [)" + asked + R"(], "top_k": 1e300})", 422, "top_k", "1 to 100"},
-          {R"({"questions": [)" + asked + R"(], "offset_unit": "utf8"})", 400, "offset_unit",
-           "utf16"},
-          {R"({"questions": [)" + asked + R"(], "decoder": "x"})", 400, "decoder", "run_qa"},
-          {"{\"contexts\": [\"b\"],\n \"questions\": [" + asked +
+          {"no whole number", R"({"questions": [)" + asked + R"(], "top_k": 1.5})", 400, "top_k",
+           "whole number"},
+          {"a text for a number", R"({"questions": [)" + asked + R"(], "top_k": "1"})", 400,
+           "top_k", "must follow"},
+          {"top_k above 100", R"({"questions": [)" + asked + R"(], "top_k": 101})", 422, "top_k",
+           "1 to 100"},
+          {"top_k of 0", R"({"questions": [)" + asked + R"(], "top_k": 0})", 422, "top_k",
+           "1 to 100"},
+          {"top_k of 1e300", R"({"questions": [)" + asked + R"(], "top_k": 1e300})", 422, "top_k",
+           "1 to 100"},
+          {"unknown unit", R"({"questions": [)" + asked + R"(], "offset_unit": "utf8"})", 400,
+           "offset_unit", "utf16"},
+          {"unknown decoder", R"({"questions": [)" + asked + R"(], "decoder": "x"})", 400,
+           "decoder", "run_qa"},
+          {"no such context",
+           "{\"contexts\": [\"b\"],\n \"questions\": [" + asked +
                R"(, {"question": "a", "context": 3}]})",
            400, "questions[1].context", "index 3, but 1 context was sent (line 2, column "},
-          {R"({"questions": [{"question": "", "context": "b"}]})", 422, "questions[0].question",
-           "is empty"},
-          {R"({"contexts": [""], "questions": [{"question": "a", "context": 0}]})", 422,
-           "contexts[0]", "is empty"},
-          {R"({"questions": [)" + asked + "," + asked + "," + asked + "]}", 413, "questions[2]",
-           "more than 2"},
-          {R"({"contexts": [")" + text60 +
+          {"empty question", R"({"questions": [{"question": "", "context": "b"}]})", 422,
+           "questions[0].question", "is empty"},
+          {"empty context", R"({"contexts": [""], "questions": [{"question": "a", "context": 0}]})",
+           422, "contexts[0]", "is empty"},
+          {"too many questions", R"({"questions": [)" + asked + "," + asked + "," + asked + "]}",
+           413, "questions", "has 3 questions; 2 are allowed"},
+          {"shared texts too large",
+           R"({"contexts": [")" + text60 +
                R"("], "questions": [{"question": "a", "context": 0}, {"question": "b", "context": 0}]})",
-           413, "contexts[0]", "more than 100 bytes"},
+           413, "contexts[0]", "have 120 bytes; 100 are allowed"},
       },
       parse_answer_call);
 }
@@ -136,20 +149,33 @@ TEST(Schema, HuggingFacesListsArePairedOrShareAText) {
 }
 
 TEST(Schema, WhatIsWrongWithHuggingFacesCallIsNamed) {
+  std::string deep_place = "options";
+  for (int i = 0; i < 63; ++i) deep_place += "[0]";
   expect_refused(
       {
-          {"{}", 400, "", "inputs is missing"},
-          {R"({"inputs": {"question": "a"}})", 400, "", "inputs.context is missing"},
-          {R"({"inputs": {"question": ["a", "b"], "context": ["c"]}})", 400, "inputs.context[0]",
-           "2 questions, but 1"},
-          {R"({"inputs": {"question": [], "context": "c"}})", 400, "inputs.question", "is empty"},
-          {R"({"inputs": {"question": "a", "context": "b"}, "question": "c"})", 400, "question",
+          {"no inputs", "{}", 400, "", "inputs is missing"},
+          {"no context", R"({"inputs": {"question": "a"}})", 400, "", "inputs.context is missing"},
+          {"lists of two lengths", R"({"inputs": {"question": ["a", "b"], "context": ["c"]}})", 400,
+           "inputs.context[0]", "2 questions, but 1"},
+          {"empty list", R"({"inputs": {"question": [], "context": "c"}})", 400, "inputs.question",
+           "is empty"},
+          {"inputs and question",
+           R"({"inputs": {"question": "a", "context": "b"}, "question": "c"})", 400, "question",
            "no member"},
-          {R"({"inputs": {"question": "a", "context": "b"}, "parameters": {"top_k": 1, "topk": 1}})",
+          {"top_k twice",
+           R"({"inputs": {"question": "a", "context": "b"}, "parameters": {"top_k": 1, "topk": 1}})",
            400, "parameters.topk", "twice"},
-          {R"({"inputs": {"question": "a", "context": "b"}, "parameters": {"temperature": 1}})",
+          {"unknown parameter",
+           R"({"inputs": {"question": "a", "context": "b"}, "parameters": {"temperature": 1}})",
            400, "parameters.temperature", "no member"},
-          {R"({"inputs": {"question": "", "context": "b"}})", 422, "inputs.question", "is empty"},
+          {"empty question of theirs", R"({"inputs": {"question": "", "context": "b"}})", 422,
+           "inputs.question", "is empty"},
+          {"depth > 64",
+           R"({"inputs": {"question": "a", "context": "b"}, "options": )" + std::string(64, '[') +
+               std::string(64, ']') + "}",
+           400, deep_place, "64"},
+          {"too many texts", R"({"inputs": {"question": ["a", "b", "c"], "context": "b"}})", 413,
+           "inputs.question", "has 3 texts; 2 are allowed"},
       },
       parse_hugging_face_call);
 }

@@ -28,6 +28,7 @@ struct Engine::Call {
   std::shared_ptr<const AnswerCall> asked;
   Done done;
   Clock::time_point began, deadline;
+  size_t text_bytes = 0;
   std::unique_ptr<PreparedQuestions> prepared;
   size_t left = 0;  // windows that are not computed
   Work work;
@@ -62,6 +63,7 @@ void Engine::stop() {
 }
 
 int64_t Engine::seconds_to_wait_locked() const {
+  if (tokens_per_second_ == 0) return 1;
   const double seconds = static_cast<double>(scheduler_.waiting_tokens()) / tokens_per_second_;
   return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(seconds)));
 }
@@ -80,7 +82,25 @@ Engine::CallId Engine::submit(ModelPtr model, std::shared_ptr<const AnswerCall> 
   call->deadline = call->began + std::min(call->asked->timeout.value_or(limits_.answer_time),
                                           limits_.answer_time);
   call->work.questions = call->asked->questions.size();
-  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const QuestionContext& asked_one : call->asked->questions) {
+    call->text_bytes += asked_one.question.size() + asked_one.context.size();
+  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (held_bytes_ + call->text_bytes > limits_.held_texts_bytes) {
+    const int64_t seconds = seconds_to_wait_locked();
+    lock.unlock();
+    Outcome outcome;
+    outcome.work = call->work;
+    outcome.refusal = Refusal::retry_later(
+        429, "texts",
+        fmt::format("the texts of all requests in flight, each context once a question, would have "
+                    "more than {} bytes",
+                    limits_.held_texts_bytes),
+        seconds);
+    call->done(std::move(outcome));
+    return 0;
+  }
+  held_bytes_ += call->text_bytes;
   call->id = next_id_++;
   calls_[call->id] = call;
   tasks_.emplace_back(call, false);
@@ -95,6 +115,7 @@ Engine::CallPtr Engine::take_out(CallId id) {
   if (found == calls_.end()) return nullptr;
   CallPtr call = std::move(found->second);
   calls_.erase(found);
+  held_bytes_ -= call->text_bytes;
   const auto [first, last] = deadlines_.equal_range(call->deadline);
   for (auto it = first; it != last; ++it) {
     if (it->second != id) continue;
@@ -260,7 +281,7 @@ void Engine::compute(Chosen& chosen) {
   metrics_.observe(Metrics::Histogram::kBatchWindows, static_cast<double>(chosen.windows.size()));
   const std::lock_guard<std::mutex> lock(mutex_);
   const double speed = static_cast<double>(chosen.tokens) / std::max(seconds, 1e-6);
-  tokens_per_second_ += 0.1 * (speed - tokens_per_second_);
+  tokens_per_second_ += (tokens_per_second_ == 0 ? 1 : 0.1) * (speed - tokens_per_second_);
   for (size_t w = 0; w < chosen.windows.size(); ++w) --chosen.calls[chosen.owners[w]]->left;
   for (size_t i = 0; i < chosen.calls.size(); ++i) {
     const CallPtr& call = chosen.calls[i];

@@ -48,7 +48,7 @@ class Engine {
   Engine(const Limits& limits, Metrics& metrics, int workers);
   ~Engine();
 
-  // Never blocks. The model and the call are kept until the end.
+  // Never blocks. The model and the call are kept until the end. 0: refused, Done has been called.
   CallId submit(ModelPtr model, std::shared_ptr<const AnswerCall> call, Done done);
   // Drops the call's windows, and no others; Done is not called any more. No effect after its end.
   void cancel(CallId id);
@@ -83,7 +83,8 @@ class Engine {
   std::deque<std::pair<CallPtr, bool>> tasks_;  // true: of calls whose logits are there
   std::multimap<Clock::time_point, CallId> deadlines_;
   Scheduler scheduler_;
-  double tokens_per_second_ = 2000;  // measured; moves with every batch
+  size_t held_bytes_ = 0;         // texts of all calls
+  double tokens_per_second_ = 0;  // measured; moves with every batch; 0: there was none yet
   std::vector<std::thread> threads_;
 };
 

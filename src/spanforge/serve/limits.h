@@ -15,10 +15,11 @@ struct Limits {
   size_t header_bytes = 8192;  // request line and fields
   size_t fields = 100;
   size_t body_bytes = size_t{2} << 20;
-  size_t bodies_bytes = size_t{64} << 20;  // all bodies in flight together
+  size_t bodies_bytes = size_t{64} << 20;  // all bodies and replies in flight together
   // Of what it asks.
   size_t questions = 1024;
-  size_t texts_bytes = size_t{32} << 20;  // of all questions, a shared context once for each
+  size_t texts_bytes = size_t{32} << 20;        // of all questions, a shared context once for each
+  size_t held_texts_bytes = size_t{128} << 20;  // the same of all requests in flight together
   int64_t request_tokens = 262'144;  // in windows, so a text counts once a question and overlap
   int32_t top_k = 100;
   // Of all requests together.

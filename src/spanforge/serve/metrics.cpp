@@ -95,6 +95,11 @@ void Metrics::set(Gauge gauge, double value) {
   gauges_[gauge] = value;
 }
 
+void Metrics::set_build(std::string version) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  version_ = std::move(version);
+}
+
 void Metrics::set_models(std::vector<Model> models) {
   const std::lock_guard<std::mutex> lock(mutex_);
   models_ = std::move(models);
@@ -140,6 +145,8 @@ std::string Metrics::text() const {
     const auto found = gauges_.find(gauge);
     out += fmt::format("spanforge_{} {}\n", name, found == gauges_.end() ? 0 : found->second);
   }
+  head(out, "build_info", "The program.", "gauge");
+  out += fmt::format("spanforge_build_info{{version=\"{}\"}} 1\n", escaped(version_));
   head(out, "model_info", "The models served.", "gauge");
   for (const Model& model : models_) {
     out += fmt::format("spanforge_model_info{{model=\"{}\",version=\"{}\"}} 1\n",

@@ -29,6 +29,7 @@ class Metrics {
   void count_reload(bool succeeded);
   void observe(Histogram histogram, double value);
   void set(Gauge gauge, double value);
+  void set_build(std::string version);
   void set_models(std::vector<Model> models);
   std::string text() const;
 
@@ -45,6 +46,7 @@ class Metrics {
   uint64_t cancelled_ = 0;
   std::map<Histogram, Counts> histograms_;
   std::map<Gauge, double> gauges_;
+  std::string version_;  // of the program
   std::vector<Model> models_;
 };
 

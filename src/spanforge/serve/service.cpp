@@ -33,7 +33,9 @@ Service::Service(const Limits& limits, Access access, Models& models, Engine& en
       models_(models),
       engine_(engine),
       metrics_(metrics),
-      openapi_(openapi_json(limits, program_version)) {}
+      openapi_(openapi_json(limits, program_version)) {
+  metrics_.set_build(std::move(program_version));
+}
 
 std::optional<Refusal> Service::check(const Head& head, const Framing& framing) const {
   if (auto refusal = check_origin(head, framing, access_)) return refusal;

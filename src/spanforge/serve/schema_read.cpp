@@ -1,5 +1,3 @@
-#include "spanforge/serve/schema.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,6 +9,7 @@
 #include "spanforge/base/json.h"
 #include "spanforge/base/json_reader.h"
 #include "spanforge/base/utf8.h"
+#include "spanforge/serve/schema.h"
 
 namespace spanforge::serve {
 namespace {
@@ -170,30 +169,30 @@ class BodyReader {
   bool read_answer_member(const std::string& key) {
     if (key == "model") return call_.model = in_.read_string(), true;
     if (key == "contexts") {
-      for (in_.begin_array(); in_.next_item();) {
-        if (contexts_.size() == limits_.questions) {
-          fail(413, "limit", fmt::format("has more than {} texts", limits_.questions));
-        }
-        contexts_.push_back(read_text());
-      }
+      read_list("texts", [&] { contexts_.push_back(read_text()); });
       return true;
     }
     if (key == "questions") {
-      for (in_.begin_array(); in_.next_item();) read_question();
+      read_list("questions", [&] { read_question(); });
       if (questions_.empty()) in_.fail("holds no question");
       return seen_questions_ = true;
     }
     return read_option(key);
   }
 
-  void check_count() {
-    if (questions_.size() <= limits_.questions) return;
-    fail(413, "limit", fmt::format("has more than {} questions", limits_.questions));
+  // Reads a list's items; of what is beyond the limit only the number.
+  template <class Read>
+  void read_list(const char* items, const Read& read) {
+    size_t count = 0;
+    for (in_.begin_array(); in_.next_item();) {
+      ++count > limits_.questions ? in_.skip_value() : read();
+    }
+    if (count <= limits_.questions) return;
+    fail(413, "limit", fmt::format("has {} {}; {} are allowed", count, items, limits_.questions));
   }
 
   void read_question() {
     Question& asked = questions_.emplace_back();
-    check_count();
     bool has_question = false, has_context = false;
     const std::string place = in_.path();
     read_members([&](const std::string& key) {
@@ -223,26 +222,28 @@ class BodyReader {
 
   // "contexts" may stand behind the questions, so numbers are looked up last.
   void resolve_contexts() {
-    for (Question& asked : questions_) {
+    size_t bytes = 0;
+    for (const Question& asked : questions_) {
       if (!asked.number) continue;
       if (*asked.number >= contexts_.size()) {
         fail_at(asked.context, 400, "validation",
                 fmt::format("index {}, but {} {} sent", *asked.number, contexts_.size(),
                             contexts_.size() == 1 ? "context was" : "contexts were"));
       }
-      asked.context = share(contexts_[*asked.number]);
+      bytes += contexts_[*asked.number].text.size();
+    }
+    check_bytes(bytes);
+    for (Question& asked : questions_) {
+      if (asked.number) asked.context = contexts_[*asked.number];
     }
   }
 
   // A context is copied for each question about it.
-  Text share(const Text& context) {
-    shared_bytes_ += context.text.size();
-    if (shared_bytes_ > limits_.texts_bytes) {
-      fail_at(context, 413, "limit",
-              fmt::format("the texts, each context once a question, have more than {} bytes",
-                          limits_.texts_bytes));
-    }
-    return context;
+  void check_bytes(size_t bytes) {
+    if (bytes <= limits_.texts_bytes) return;
+    fail_at(contexts_[0], 413, "limit",
+            fmt::format("the shared texts, each once a question, have {} bytes; {} are allowed",
+                        bytes, limits_.texts_bytes));
   }
 
   bool read_input(const std::string& key) {
@@ -256,12 +257,7 @@ class BodyReader {
   void read_texts(std::vector<Text>& texts, bool& is_list) {
     if (in_.peek() != Kind::kArray) return texts.push_back(read_text());
     is_list = true;
-    for (in_.begin_array(); in_.next_item();) {
-      if (texts.size() == limits_.questions) {
-        fail(413, "limit", fmt::format("has more than {} texts", limits_.questions));
-      }
-      texts.push_back(read_text());
-    }
+    read_list("texts", [&] { texts.push_back(read_text()); });
     if (texts.empty()) in_.fail("is empty");
   }
 
@@ -298,10 +294,11 @@ class BodyReader {
       fail_at(contexts_[0], 400, "validation",
               fmt::format("{} questions, but {} contexts", hf_questions_.size(), contexts_.size()));
     }
+    if (!list_of_contexts_) check_bytes(contexts_[0].text.size() * hf_questions_.size());
     for (size_t i = 0; i < hf_questions_.size(); ++i) {
       Question& asked = questions_.emplace_back();
       asked.question = std::move(hf_questions_[i]);
-      asked.context = share(contexts_[list_of_contexts_ ? i : 0]);
+      asked.context = contexts_[list_of_contexts_ ? i : 0];
     }
   }
 
@@ -323,7 +320,6 @@ class BodyReader {
   std::vector<Question> questions_;
   bool seen_questions_ = false, seen_contexts_ = false;
   bool list_of_questions_ = false, list_of_contexts_ = false;
-  size_t shared_bytes_ = 0;
   int status_ = 400;
   std::string type_ = "validation";
   std::optional<std::string> place_;
@@ -344,60 +340,7 @@ CallOrRefusal parse(std::string_view body, const Limits& limits, const Read& rea
   return result;
 }
 
-// In code points from `start` on; the texts of one context are asked in any order.
-class UnitIndex {
- public:
-  UnitIndex(std::string_view context, OffsetUnit unit) : unit_(unit) {
-    if (unit == OffsetUnit::kCodePoint) return;
-    int32_t at = 0;
-    for (size_t byte = 0; byte < context.size();) {
-      starts_.push_back(at);
-      const size_t before = byte;
-      const char32_t c = next_code_point(context, byte);
-      at += unit == OffsetUnit::kByte ? static_cast<int32_t>(byte - before) : c > 0xffff ? 2 : 1;
-    }
-    starts_.push_back(at);
-  }
-  CharSpan convert(CharSpan span) const {
-    if (unit_ == OffsetUnit::kCodePoint) return span;
-    return {starts_[static_cast<size_t>(span.start)], starts_[static_cast<size_t>(span.end)]};
-  }
-
- private:
-  OffsetUnit unit_;
-  std::vector<int32_t> starts_;
-};
-
-Json span_to_json(const AskAnswer& answer, const UnitIndex& index, bool hugging_face) {
-  const CharSpan span = index.convert(answer.span);
-  if (hugging_face) {
-    return {{"score", answer.score},
-            {"start", span.start},
-            {"end", span.end},
-            {"answer", answer.answer}};
-  }
-  return {
-      {"answer", answer.answer}, {"start", span.start}, {"end", span.end}, {"score", answer.score}};
-}
-
-// The member of the body that sets a parameter of the library.
-std::string member_of(const std::string& parameter, const AnswerCall& call) {
-  if (!call.hugging_face) return parameter;
-  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
-      {"max_seq_length", "max_seq_len"},
-      {"window_overlap", "doc_stride"},
-      {"max_answer_length", "max_answer_len"}};
-  for (const auto& [ours, theirs] : kNames) {
-    if (parameter == ours) return fmt::format("parameters.{}", theirs);
-  }
-  return "parameters." + parameter;
-}
-
 }  // namespace
-
-CharSpan convert_span(std::string_view context, CharSpan span, OffsetUnit unit) {
-  return UnitIndex(context, unit).convert(span);
-}
 
 CallOrRefusal parse_answer_call(std::string_view body, const Limits& limits) {
   return parse(body, limits, [](BodyReader& reader) { return reader.read_answer_call(); });
@@ -405,56 +348,6 @@ CallOrRefusal parse_answer_call(std::string_view body, const Limits& limits) {
 
 CallOrRefusal parse_hugging_face_call(std::string_view body, const Limits& limits) {
   return parse(body, limits, [](BodyReader& reader) { return reader.read_hugging_face_call(); });
-}
-
-Refusal refusal_of(const Error& error, const AnswerCall& call, std::optional<size_t> question) {
-  if (!question) {
-    if (error.code() == ErrorCode::kUsage) {
-      const std::string place = member_of(error.parameter(), call);
-      return {422, "validation", place + ": " + error.reason(), place, false, {}};
-    }
-    return {500, "internal", error.what(), "", false, {}};
-  }
-  const bool about_context = error.reason().starts_with("the context");
-  const std::string& place =
-      (about_context ? call.context_places : call.question_places)[*question];
-  return {422, "validation", place + ": " + error.reason(), place, false, {}};
-}
-
-std::string answers_to_json(const AnswerCall& call, const std::vector<AskResult>& results,
-                            const AnswerSource& source) {
-  // Questions about one context stand together as a rule.
-  std::unique_ptr<UnitIndex> index;
-  const std::string* indexed = nullptr;
-  Json::Array answers;
-  for (size_t i = 0; i < results.size(); ++i) {
-    const QuestionContext& asked = call.questions[i];
-    if (indexed == nullptr || *indexed != asked.context) {
-      index = std::make_unique<UnitIndex>(asked.context, call.unit);
-      indexed = &asked.context;
-    }
-    Json::Array spans;
-    for (const AskAnswer& answer : results[i].answers) {
-      spans.push_back(span_to_json(answer, *index, call.hugging_face));
-    }
-    if (call.hugging_face) {
-      const bool one = call.options.top_k.value_or(1) == 1 && spans.size() == 1;
-      answers.push_back(one ? std::move(spans[0]) : Json(std::move(spans)));
-      continue;
-    }
-    answers.push_back({{"id", asked.id.empty() ? std::to_string(i) : asked.id},
-                       {"no_answer", results[i].no_answer},
-                       {"windows", results[i].windows},
-                       {"spans", Json(std::move(spans))}});
-  }
-  // As transformers' pipeline: of one question the answer itself, even where it came in a list.
-  if (call.hugging_face)
-    return (answers.size() == 1 ? answers[0] : Json(std::move(answers))).dump();
-  return Json{{"model", source.model},
-              {"model_version", source.version},
-              {"decoder", source.decoder},
-              {"answers", Json(std::move(answers))}}
-      .dump();
 }
 
 }  // namespace spanforge::serve
