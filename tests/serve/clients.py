@@ -113,7 +113,8 @@ def schemathesis(case, server, *more):
     amount = ["--max-time", str(case.seconds)] if case.seconds else ["--max-examples", "40"]
     done = subprocess.run([ENVIRONMENT / "bin/schemathesis", "--config-file", HERE / "schemathesis.toml", "run",
                            f"http://127.0.0.1:{server.port}/openapi.json", "--checks", "all", "--continue-on-failure", "--no-color",
-                           "--seed", str(case.seed), *amount, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                           "--seed", str(case.seed), *amount, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, cwd=case.folder)
     return done.returncode, done.stdout
 
 

@@ -60,8 +60,8 @@ TEST(Schema, WhatIsWrongWithOurCallIsNamed) {
       {
           {"no body", "", 400, "", "an object must follow"},
           {"no object", "[]", 400, "", "an object"},
-          {"cut off", "{", 400, "", "a key in quotes"},
-          {"more behind it", "{} x", 400, "", ""},
+          {"truncated", "{", 400, "", "a key in quotes"},
+          {"more after it", "{} x", 400, "", ""},
           {"no questions member", "{}", 400, "", "questions is missing"},
           {"bad UTF-8", "{\"questions\": [{\"question\": \"\xff\", \"context\": \"b\"}]}", 400,
            "questions[0].question", "UTF-8"},
@@ -98,7 +98,7 @@ TEST(Schema, WhatIsWrongWithOurCallIsNamed) {
           {"no such context",
            "{\"contexts\": [\"b\"],\n \"questions\": [" + asked +
                R"(, {"question": "a", "context": 3}]})",
-           400, "questions[1].context", "index 3, but 1 context was sent (line 2, column "},
+           422, "questions[1].context", "index 3, but 1 context was sent (line 2, column "},
           {"empty question", R"({"questions": [{"question": "", "context": "b"}]})", 422,
            "questions[0].question", "is empty"},
           {"empty context", R"({"contexts": [""], "questions": [{"question": "a", "context": 0}]})",
@@ -155,7 +155,7 @@ TEST(Schema, WhatIsWrongWithHuggingFacesCallIsNamed) {
       {
           {"no inputs", "{}", 400, "", "inputs is missing"},
           {"no context", R"({"inputs": {"question": "a"}})", 400, "", "inputs.context is missing"},
-          {"lists of two lengths", R"({"inputs": {"question": ["a", "b"], "context": ["c"]}})", 400,
+          {"lists of two lengths", R"({"inputs": {"question": ["a", "b"], "context": ["c"]}})", 422,
            "inputs.context[0]", "2 questions, but 1"},
           {"empty list", R"({"inputs": {"question": [], "context": "c"}})", 400, "inputs.question",
            "is empty"},
@@ -165,6 +165,9 @@ TEST(Schema, WhatIsWrongWithHuggingFacesCallIsNamed) {
           {"top_k twice",
            R"({"inputs": {"question": "a", "context": "b"}, "parameters": {"top_k": 1, "topk": 1}})",
            400, "parameters.topk", "twice"},
+          {"null for an unknown parameter",
+           R"({"inputs": {"question": "a", "context": "b"}, "parameters": {"x": null}})", 400,
+           "parameters.x", "no member"},
           {"unknown parameter",
            R"({"inputs": {"question": "a", "context": "b"}, "parameters": {"temperature": 1}})",
            400, "parameters.temperature", "no member"},

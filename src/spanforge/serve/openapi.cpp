@@ -39,18 +39,34 @@ constexpr std::string_view kSchemas = R"json({
     "answers": {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}}}},
 "Texts": {"oneOf": [{"$ref": "#/components/schemas/Text"},
   {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Text"}}]},
-"HuggingFaceRequest": {"type": "object", "additionalProperties": false, "required": ["inputs"],
-  "properties": {
+"Switch": {"type": ["boolean", "null"]},
+"CountOrNull": {"type": ["integer", "null"], "minimum": 1, "maximum": 2147483647},
+"HuggingFaceParameters": {"type": ["object", "null"], "additionalProperties": false,
+  "not": {"required": ["top_k", "topk"]}, "properties": {
+  "top_k": {"$ref": "#/components/schemas/TopKOrNull"},
+  "topk": {"$ref": "#/components/schemas/TopKOrNull"},
+  "doc_stride": {"type": ["integer", "null"], "minimum": 0, "maximum": 2147483647},
+  "max_answer_len": {"$ref": "#/components/schemas/CountOrNull"},
+  "max_answer_length": {"$ref": "#/components/schemas/CountOrNull"},
+  "max_seq_len": {"$ref": "#/components/schemas/CountOrNull"},
+  "max_question_len": {"$ref": "#/components/schemas/CountOrNull"},
+  "handle_impossible_answer": {"$ref": "#/components/schemas/Switch"},
+  "align_to_words": {"$ref": "#/components/schemas/Switch"},
+  "timeout_ms": {"$ref": "#/components/schemas/CountOrNull"},
+  "decoder": {"oneOf": [{"$ref": "#/components/schemas/Decoder"}, {"type": "null"}]},
+  "offset_unit": {"oneOf": [{"$ref": "#/components/schemas/OffsetUnit"}, {"type": "null"}]}}},
+"HuggingFaceRequest": {"oneOf": [
+  {"type": "object", "additionalProperties": false, "required": ["inputs"], "properties": {
     "inputs": {"type": "object", "additionalProperties": false, "required": ["question", "context"],
       "properties": {"question": {"$ref": "#/components/schemas/Texts"},
         "context": {"$ref": "#/components/schemas/Texts"}}},
-    "parameters": {"type": "object", "additionalProperties": false, "properties": {
-      "top_k": {"$ref": "#/components/schemas/TopK"}, "doc_stride": {"type": "integer", "minimum": 0},
-      "max_answer_len": {"$ref": "#/components/schemas/Count"},
-      "max_seq_len": {"$ref": "#/components/schemas/Count"},
-      "max_question_len": {"$ref": "#/components/schemas/Count"},
-      "handle_impossible_answer": {"type": "boolean"}, "align_to_words": {"type": "boolean"},
-      "decoder": {"$ref": "#/components/schemas/Decoder"}}}}},
+    "parameters": {"$ref": "#/components/schemas/HuggingFaceParameters"},
+    "options": {"description": "Ignored"}}},
+  {"type": "object", "additionalProperties": false, "required": ["question", "context"], "properties": {
+    "question": {"$ref": "#/components/schemas/Texts"},
+    "context": {"$ref": "#/components/schemas/Texts"},
+    "parameters": {"$ref": "#/components/schemas/HuggingFaceParameters"},
+    "options": {"description": "Ignored"}}}]},
 "HuggingFaceReply": {"oneOf": [{"$ref": "#/components/schemas/Span"}, {"type": "array"}]},
 "Model": {"type": "object", "required": ["id", "version", "decoder"],
   "properties": {"id": {"type": "string"}, "version": {"type": "string"}, "decoder": {"type": "string"}}},
@@ -129,6 +145,8 @@ Json describe(const Route& route) {
 std::string openapi_json(const Limits& limits, std::string_view version) {
   Json schemas = parse_json(kSchemas, "openapi", ErrorCode::kInternal);
   schemas["TopK"] = {{"type", "integer"}, {"minimum", 1}, {"maximum", limits.top_k}};
+  schemas["TopKOrNull"] = {
+      {"type", Json::array({"integer", "null"})}, {"minimum", 1}, {"maximum", limits.top_k}};
   schemas["AnswerRequest"]["properties"]["questions"]["maxItems"] = limits.questions;
   schemas["AnswerRequest"]["properties"]["contexts"]["maxItems"] = limits.questions;
   Json paths = Json::object();

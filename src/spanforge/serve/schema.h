@@ -1,9 +1,8 @@
 #pragma once
 // What: JSON bodies in and out, in our schema and in Hugging Face's (docs/serving.md has both).
 //   Unknown and repeated members are errors; a whole number may be written 1.0.
-// Errors are Refusals that name the member ("questions[1].context"), line and column: 400 for a
-// body
-//   that is not of the schema, 413 for more than the limits, 422 for texts that cannot be asked.
+// Errors are Refusals that name the member ("questions[1].context"), line and column: 400 if the
+//   body breaks the schema, 413 above a limit, 422 if it obeys the schema but cannot be answered.
 // Offsets: code points, UTF-16 units or bytes of the context, as the client asks.
 
 #include <optional>

@@ -226,7 +226,7 @@ class BodyReader {
     for (const Question& asked : questions_) {
       if (!asked.number) continue;
       if (*asked.number >= contexts_.size()) {
-        fail_at(asked.context, 400, "validation",
+        fail_at(asked.context, 422, "validation",
                 fmt::format("index {}, but {} {} sent", *asked.number, contexts_.size(),
                             contexts_.size() == 1 ? "context was" : "contexts were"));
       }
@@ -261,16 +261,34 @@ class BodyReader {
     if (texts.empty()) in_.fail("is empty");
   }
 
+  static constexpr std::string_view kParameters[] = {"top_k",
+                                                     "topk",
+                                                     "doc_stride",
+                                                     "max_answer_len",
+                                                     "max_seq_len",
+                                                     "max_question_len",
+                                                     "decoder",
+                                                     "offset_unit",
+                                                     "max_answer_length",
+                                                     "handle_impossible_answer",
+                                                     "align_to_words",
+                                                     "timeout_ms"};
+
   bool read_parameters() {
     if (in_.peek() == Kind::kNull) return in_.read_null(), true;
     bool has_top_k = false;
     read_members([&](const std::string& key) {
-      if (in_.peek() == Kind::kNull) return in_.read_null(), true;  // Python's None: not given
-      constexpr int64_t kAny = std::numeric_limits<int32_t>::max();
-      AskOptions& o = call_.options;
       if (key == "top_k" || key == "topk") {
         if (has_top_k) in_.fail("top_k is given twice");
         has_top_k = true;
+      }
+      // Python's None: not given.
+      if (in_.peek() == Kind::kNull && std::ranges::count(kParameters, key) > 0) {
+        return in_.read_null(), true;
+      }
+      constexpr int64_t kAny = std::numeric_limits<int32_t>::max();
+      AskOptions& o = call_.options;
+      if (key == "top_k" || key == "topk") {
         o.top_k = read_integer(1, limits_.top_k);
       } else if (key == "doc_stride") {
         o.window_overlap = read_integer(0, kAny);
@@ -291,8 +309,10 @@ class BodyReader {
   // A text for all questions, or a text each.
   void pair_inputs() {
     if (list_of_contexts_ && contexts_.size() != hf_questions_.size()) {
-      fail_at(contexts_[0], 400, "validation",
-              fmt::format("{} questions, but {} contexts", hf_questions_.size(), contexts_.size()));
+      fail_at(contexts_[0], 422, "validation",
+              fmt::format("{} {}, but {} {}", hf_questions_.size(),
+                          hf_questions_.size() == 1 ? "question" : "questions", contexts_.size(),
+                          contexts_.size() == 1 ? "context" : "contexts"));
     }
     if (!list_of_contexts_) check_bytes(contexts_[0].text.size() * hf_questions_.size());
     for (size_t i = 0; i < hf_questions_.size(); ++i) {
