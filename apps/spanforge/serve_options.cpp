@@ -87,8 +87,8 @@ serve::Access make_access(const ServeOptions& o) {
   if (!serve::is_loopback_address(o.listening.host)) {
     if (!o.insecure && (o.token_file.empty() || o.listening.certificate.empty())) {
       throw Error(ErrorCode::kUsage, {.parameter = "host"},
-                  fmt::format("\"{}\" can be reached from other machines: give --token-file, and "
-                              "--tls-certificate or a proxy's --insecure",
+                  fmt::format("\"{}\" can be reached from other machines: give --token-file and "
+                              "--tls-certificate, or --insecure where something else protects it",
                               quote_for_message(o.listening.host)));
     }
     access.hosts.push_back(o.listening.host);
@@ -97,8 +97,7 @@ serve::Access make_access(const ServeOptions& o) {
   std::string token = read_input(o.token_file);
   while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
   if (token.empty() || token.find_first_of(" \t\r\n") != std::string::npos) {
-    throw Error(ErrorCode::kUsage, {.file = o.token_file, .parameter = "token_file"},
-                "must hold one line with the token");
+    throw Error(ErrorCode::kUsage, {.file = o.token_file}, "must hold one line with the token");
   }
   access.token_sha256 = sha256_hex(token);
   return access;
