@@ -131,6 +131,7 @@ int run_serve(const Arguments& arguments) {
   if (!table.parse(arguments)) return 0;
   settle(table, o);
   const serve::Access access = make_access(o);
+  allow_open_files(o);
   ServeSignals signals;
   start_threads(o.threads);
   Loader loader(o, {resolve_precision(o.bf16), o.verify, o.threads});

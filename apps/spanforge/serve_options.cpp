@@ -1,5 +1,7 @@
 #include "serve_options.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -79,6 +81,19 @@ void settle(const OptionTable& table, ServeOptions& o) {
     throw Error(ErrorCode::kUsage, {.parameter = "max_request_tokens"},
                 fmt::format("is {}, more than the {} of --max-queue-tokens",
                             o.limits.request_tokens, o.limits.queue_tokens));
+  }
+}
+
+void allow_open_files(const ServeOptions& o) {
+  constexpr rlim_t kOthers = 64;  // models, the log, what listens
+  const rlim_t needed = static_cast<rlim_t>(o.limits.connections) + kOthers;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return;
+  limit.rlim_cur = std::min(needed, limit.rlim_max);
+  if (limit.rlim_cur < needed || ::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    throw Error(ErrorCode::kUsage, {.parameter = "max_connections"},
+                fmt::format("{} need {} open files; the system allows {} (ulimit -n)",
+                            o.limits.connections, needed, limit.rlim_max));
   }
 }
 

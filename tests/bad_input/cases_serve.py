@@ -23,3 +23,4 @@ serve("certificate-missing", "--tls-certificate c.pem --tls-key k.pem", r"c\.pem
 serve("certificate-is-none", "--tls-certificate text.txt --tls-key text.txt", r"text\.txt", exit=MODEL)
 serve("more-a-request-than-waits", "--max-request-tokens 10 --max-queue-tokens 9", "--max-request-tokens")
 serve("memory-too-small", "--max-memory-bytes 1000000", ["--max-memory-bytes", "models"])
+serve("more-connections-than-files", "--max-connections 1000000000", ["--max-connections", "open files"])

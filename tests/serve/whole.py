@@ -5,11 +5,13 @@ Usage: whole.py --bin DIR [--only NAME] [--turns N] | --self-test
 Prints what fails and exits 1.
 """
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -116,6 +118,34 @@ def test_several_models_and_the_memory_they_may_take(case):
         expect(server.peak_bytes() <= stated, f"{server.peak_bytes()} bytes, {stated} were stated")
     done = subprocess.run([case.program, "serve", *models, "--port", "0", "--max-memory-bytes", "100000000"], capture_output=True, text=True)
     expect(done.returncode == 2 and "--max-memory-bytes" in done.stderr and len(done.stderr.splitlines()) == 1, done)
+
+
+def test_slow_clients_delay_nobody(case):
+    count = 1000 if case.turns >= 200 else 200
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    with Server(case.program, "--model", case.model, "--max-connections", count + 10) as server, contextlib.ExitStack() as stack:
+        connection = server.http()
+        body = json.dumps(one("Anna went", text(1, 60)))
+
+        def seconds():
+            times = []
+            for _ in range(200):
+                began = time.monotonic()
+                connection.request("POST", "/v1/answer", body, {"Content-Type": "application/json"})
+                reply = connection.getresponse()
+                reply.read()
+                expect(reply.status == 200, reply.status)
+                times.append(time.monotonic() - began)
+            return sorted(times)[len(times) * 95 // 100]
+
+        alone = seconds()
+        for i in range(count):
+            stack.enter_context(server.connect()).sendall(b"POST /v1/answer HTTP/1.1\r\n" + (FIELDS if i % 2 else b"Host: loc"))
+        beside = seconds()
+        expect(server.metric("spanforge_connections") > count, "the slow ones are there")
+        # At most twice, and a machine that does other work as well.
+        expect(beside < 2 * alone + 0.05, f"{alone:.4f} s alone, {beside:.4f} s beside {count} slow clients")
+        print(f"     95 %: {alone * 1000:.1f} ms alone, {beside * 1000:.1f} ms beside {count} slow clients")
 
 
 def load(server, seconds, count, keep):
