@@ -34,9 +34,10 @@ class Loader {
     if (plan.total() > budget_) {
       throw Error(ErrorCode::kUsage,
                   {.parameter = o.memory_bytes > 0 ? "max_memory_bytes" : "model"},
-                  fmt::format("{}; {} are there", describe(plan), megabytes(budget_)));
+                  fmt::format("models and requests may take {}; {} are there", describe(plan),
+                              megabytes(budget_)));
     }
-    stated_ = fmt::format("{} of {}", describe(plan), megabytes(budget_));
+    stated_ = fmt::format("memory: at most {} of {}", describe(plan), megabytes(budget_));
   }
 
   const std::string& stated() const { return stated_; }  // the memory, for people
@@ -71,10 +72,10 @@ class Loader {
  private:
   static std::string megabytes(int64_t bytes) { return fmt::format("{:.0f} MB", bytes / 1e6); }
   static std::string describe(const serve::MemoryPlan& plan) {
-    return fmt::format(
-        "memory: at most {} (models {}, batches {}, requests {}, program and connections {})",
-        megabytes(plan.total()), megabytes(plan.models), megabytes(plan.batches),
-        megabytes(plan.messages + plan.queue), megabytes(plan.program + plan.connections));
+    return fmt::format("{} (models {}, batches {}, requests {}, program and connections {})",
+                       megabytes(plan.total()), megabytes(plan.models), megabytes(plan.batches),
+                       megabytes(plan.messages + plan.queue),
+                       megabytes(plan.program + plan.connections));
   }
   serve::ModelMemory estimate(const ModelToServe& source) const {
     return estimate_served_model(source, choices_, o_.limits.batch_tokens);
@@ -87,8 +88,8 @@ class Loader {
     const serve::MemoryPlan plan = serve::plan_memory(both, o_.limits);
     if (plan.total() > budget_) {
       throw Error(ErrorCode::kUsage, {.parameter = "max_memory_bytes"},
-                  fmt::format("with the old model beside it, {}; {} are there", describe(plan),
-                              megabytes(budget_)));
+                  fmt::format("with the old model beside it, all may take {}; {} are there",
+                              describe(plan), megabytes(budget_)));
     }
     serve::ModelPtr model = load_served_model(sources_[i], choices_);
     estimates_[i] = fresh;
@@ -130,6 +131,7 @@ int run_serve(const Arguments& arguments) {
   if (!table.parse(arguments)) return 0;
   settle(table, o);
   const serve::Access access = make_access(o);
+  allow_open_files(o);
   ServeSignals signals;
   start_threads(o.threads);
   Loader loader(o, {resolve_precision(o.bf16), o.verify, o.threads});

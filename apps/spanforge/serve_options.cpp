@@ -1,5 +1,7 @@
 #include "serve_options.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -82,13 +84,26 @@ void settle(const OptionTable& table, ServeOptions& o) {
   }
 }
 
+void allow_open_files(const ServeOptions& o) {
+  constexpr rlim_t kOthers = 64;  // models, the log, what listens
+  const rlim_t needed = static_cast<rlim_t>(o.limits.connections) + kOthers;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return;
+  limit.rlim_cur = std::min(needed, limit.rlim_max);
+  if (limit.rlim_cur < needed || ::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    throw Error(ErrorCode::kUsage, {.parameter = "max_connections"},
+                fmt::format("{} need {} open files; the system allows {} (ulimit -n)",
+                            o.limits.connections, needed, limit.rlim_max));
+  }
+}
+
 serve::Access make_access(const ServeOptions& o) {
   serve::Access access{o.allowed_hosts, o.cors_origins, ""};
   if (!serve::is_loopback_address(o.listening.host)) {
     if (!o.insecure && (o.token_file.empty() || o.listening.certificate.empty())) {
       throw Error(ErrorCode::kUsage, {.parameter = "host"},
-                  fmt::format("\"{}\" can be reached from other machines: give --token-file, and "
-                              "--tls-certificate or a proxy's --insecure",
+                  fmt::format("\"{}\" can be reached from other machines: give --token-file and "
+                              "--tls-certificate, or --insecure where something else protects it",
                               quote_for_message(o.listening.host)));
     }
     access.hosts.push_back(o.listening.host);
@@ -97,8 +112,7 @@ serve::Access make_access(const ServeOptions& o) {
   std::string token = read_input(o.token_file);
   while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
   if (token.empty() || token.find_first_of(" \t\r\n") != std::string::npos) {
-    throw Error(ErrorCode::kUsage, {.file = o.token_file, .parameter = "token_file"},
-                "must hold one line with the token");
+    throw Error(ErrorCode::kUsage, {.file = o.token_file}, "must hold one line with the token");
   }
   access.token_sha256 = sha256_hex(token);
   return access;

@@ -34,6 +34,9 @@ void settle(const OptionTable& table, ServeOptions& o);
 // Errors: Error{kUsage} for an address that other machines reach without what protects it; of the
 // token's file.
 serve::Access make_access(const ServeOptions& o);
+// Raises the limit of open files, as far as that needs nobody's leave, to what the connections
+// need. Errors: Error{kUsage} where it is too low.
+void allow_open_files(const ServeOptions& o);
 serve::Milliseconds milliseconds(double seconds);
 
 }  // namespace spanforge::app

@@ -90,13 +90,14 @@ serve::ModelPtr load_served_model(const ModelToServe& model, const LoadChoices& 
   const ModelDirectory directory = resolve_model(model.source);
   refuse_other_weights(directory.base);
   if (choices.verify) verify_model(directory);
+  std::string version = version_of(directory);  // before the weights are mapped a second time
   LoadReport report;
   Pipeline pipeline =
       Pipeline::from_directory(directory, choices.precision, &report, choices.threads);
   note_loaded(directory, report);
   pipeline.answer({{"Is it warm?", "It is warm.", ""}});
   return std::make_shared<const serve::ServedModel>(
-      serve::ServedModel{model.name, version_of(directory), std::move(pipeline)});
+      serve::ServedModel{model.name, std::move(version), std::move(pipeline)});
 }
 
 }  // namespace spanforge::app

@@ -42,6 +42,7 @@ import cases_forms  # noqa: E402,F401
 import cases_run  # noqa: E402,F401
 import cases_optimizer  # noqa: E402,F401
 import cases_hub  # noqa: E402,F401
+import cases_serve  # noqa: E402,F401
 import sweep  # noqa: E402,F401
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]

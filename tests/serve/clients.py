@@ -4,7 +4,6 @@ Usage: .venv-serve/bin/python clients.py --bin DIR [--seconds N] [--seed N] [--o
 tools/make_serve_venv.sh makes the environment. --seconds gives schemathesis that long in place of a fixed number of
 requests. Prints what fails and exits 1.
 """
-import argparse
 import json
 import math
 import pathlib
@@ -15,7 +14,7 @@ import sys
 from huggingface_hub import InferenceClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from lab import Server, ask_program, expect, one, run_tests, text
+from served import Server, ask_program, expect, main, one, text
 
 HERE = pathlib.Path(__file__).parent
 ENVIRONMENT = pathlib.Path(sys.prefix)
@@ -143,17 +142,5 @@ def self_test():
         expect(not equal(answer, answer | change), f"{change} is not noticed")
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", type=pathlib.Path)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--seconds", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--self-test", action="store_true")
-    options = parser.parse_args()
-    if options.self_test:
-        return self_test()
-    run_tests(globals(), options, seconds=options.seconds, seed=options.seed)
-
-
-main()
+if __name__ == "__main__":
+    main(globals(), self_test, seconds=0, seed=1)

@@ -4,13 +4,11 @@ Usage: endurance.py --bin DIR [--seconds 300] [--only NAME]
 Each row prints what it measured, and fails if a promise is broken. Signals under load: whole.py --turns 200. Requests
 made from the schema: clients.py --seconds 600. Python's standard library alone.
 """
-import argparse
 import concurrent.futures
 import contextlib
 import http.client
 import json
 import math
-import pathlib
 import random
 import selectors
 import socket
@@ -18,7 +16,7 @@ import subprocess
 import threading
 import time
 
-from lab import HEAD, Server, expect, one, run_tests, text
+from served import FIELDS, Server, expect, main, one, text
 
 
 def percentile(values, share):
@@ -107,7 +105,7 @@ def test_slow_sockets(case):
 
         def dribble():
             """Keeps 1,000 connections that send a byte of a header each second; opens others for those that are refused."""
-            selector, request = selectors.DefaultSelector(), b"POST /v1/answer HTTP/1.1\r\n" + HEAD + b"X: " + b"y" * 500
+            selector, request = selectors.DefaultSelector(), b"POST /v1/answer HTTP/1.1\r\n" + FIELDS + b"X: " + b"y" * 500
             at = {}
             while not over.is_set():
                 began = time.monotonic()
@@ -188,13 +186,5 @@ def test_a_deadline_fires_while_a_batch_runs(case):
         expect(batch > 1 and max(took) < 0.2, took)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", type=pathlib.Path, required=True)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--seconds", type=int, default=300)
-    options = parser.parse_args()
-    run_tests(globals(), options, seconds=options.seconds)
-
-
-main()
+if __name__ == "__main__":
+    main(globals(), seconds=300)

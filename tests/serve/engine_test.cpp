@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/base/json.h"
 #include "spanforge/model/model.h"
@@ -43,9 +44,11 @@ class SlowModel : public Predictor {
                const Tensor& logits) const override {
     std::this_thread::sleep_for(time_);
     windows += batch.window_count();
+    if (fails) throw Error(ErrorCode::kNonFinite, {.where = "logits"}, "NaN");
     model_.predict(batch, workspace, logits);
   }
   mutable std::atomic<int> windows = 0;
+  mutable std::atomic<bool> fails = false;
 
  private:
   QuestionAnsweringModel model_;
@@ -202,6 +205,16 @@ TEST(Engine, TextsOfAllCallsTogetherAreBounded) {
   EXPECT_EQ(second.refusal->error_type, "texts");
   EXPECT_FALSE(first.get().refusal);
   EXPECT_FALSE(running.submit(call_of({{"who", long_context(100), ""}})).get().refusal);
+}
+
+TEST(Engine, AFaultOfTheModelIsNoFaultOfTheServer) {
+  Running running;
+  running.slow->fails = true;
+  const Outcome outcome = running.submit(call_of({{"who", "ana stayed", ""}})).get();
+  ASSERT_TRUE(outcome.refusal);
+  EXPECT_EQ(outcome.refusal->status, 500);
+  running.slow->fails = false;
+  EXPECT_FALSE(running.submit(call_of({{"who", "ana stayed", ""}})).get().refusal);
 }
 
 TEST(Engine, WhatCannotBeAskedIsRefusedWithItsPlace) {

@@ -60,6 +60,12 @@ TEST(Schema, WhatIsWrongWithOurCallIsNamed) {
       {
           {"no body", "", 400, "", "an object must follow"},
           {"no object", "[]", 400, "", "an object"},
+          {"a web page", "<!doctype html><html><body>502 Bad Gateway</body></html>", 400, "",
+           "an object must stand here"},
+          {"a Git LFS pointer",
+           "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, 'a') +
+               "\nsize 3\n",
+           400, "", "an object must stand here"},
           {"truncated", "{", 400, "", "a key in quotes"},
           {"more after it", "{} x", 400, "", ""},
           {"no questions member", "{}", 400, "", "questions is missing"},

@@ -42,8 +42,14 @@ bool drop_new_connections(int listening_socket) {
          0;
 }
 
-std::string loopback_or(const std::string& host) {
-  return host == "localhost" ? "127.0.0.1" : host;
+asio::ip::address address_of(const std::string& host) {
+  ErrorInfo error;
+  const auto address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
+  if (error) {
+    throw Error(ErrorCode::kUsage, {.parameter = "host"},
+                fmt::format("\"{}\" is no IP address", quote_for_message(host)));
+  }
+  return address;
 }
 
 }  // namespace
@@ -131,13 +137,8 @@ struct HttpServer::Impl {
 
 HttpServer::HttpServer(const Listening& listening, Service& service, Log log)
     : impl_(new Impl(listening, service, std::move(log))) {
+  const tcp::endpoint endpoint(address_of(listening.host), listening.port);
   ErrorInfo error;
-  const auto address = asio::ip::make_address(loopback_or(listening.host), error);
-  if (error) {
-    throw Error(ErrorCode::kUsage, {.parameter = "host"},
-                fmt::format("\"{}\" is no IP address", quote_for_message(listening.host)));
-  }
-  const tcp::endpoint endpoint(address, listening.port);
   tcp::acceptor& acceptor = impl_->acceptor;
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
@@ -186,10 +187,6 @@ void HttpServer::reload_certificate() {
   asio::post(impl_->context, [this, fresh] { impl_->tls = fresh; });
 }
 
-bool is_loopback_address(const std::string& host) {
-  ErrorInfo error;
-  const auto address = asio::ip::make_address(loopback_or(host), error);
-  return !error && address.is_loopback();
-}
+bool is_loopback_address(const std::string& host) { return address_of(host).is_loopback(); }
 
 }  // namespace spanforge::serve

@@ -54,6 +54,7 @@ class HttpServer {
   std::unique_ptr<Impl> impl_;
 };
 
+// Error{kUsage, parameter "host"} where it is neither an address nor "localhost".
 bool is_loopback_address(const std::string& host);
 
 }  // namespace spanforge::serve

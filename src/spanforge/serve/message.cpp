@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <openssl/crypto.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
@@ -287,14 +288,12 @@ std::optional<Refusal> check_token(const Head& head, const Access& access) {
   std::string_view value = sent == nullptr ? std::string_view() : trimmed(*sent);
   const bool bearer = value.size() > 7 && same_word(value.substr(0, 7), "Bearer ");
   if (bearer && head.count("Authorization") == 1) {
-    // Sums of equal length, so how long the comparison takes says nothing of the token.
+    // Of sums, so how long the comparison takes says nothing of the token.
     const std::string sum = sha256_hex(trimmed(value.substr(7)));
-    unsigned differences = sum.size() == access.token_sha256.size() ? 0 : 1;
-    for (size_t i = 0; i < std::min(sum.size(), access.token_sha256.size()); ++i) {
-      differences |=
-          static_cast<unsigned char>(sum[i]) ^ static_cast<unsigned char>(access.token_sha256[i]);
+    if (sum.size() == access.token_sha256.size() &&
+        CRYPTO_memcmp(sum.data(), access.token_sha256.data(), sum.size()) == 0) {
+      return std::nullopt;
     }
-    if (differences == 0) return std::nullopt;
   }
   return Refusal{401,
                  "unauthorized",

@@ -356,6 +356,10 @@ CallOrRefusal parse(std::string_view body, const Limits& limits, const Read& rea
     result.refusal->error_type = "json";
   } catch (const JsonReader::Failure& failure) {
     result.refusal = reader.refusal(failure);
+  } catch (const Error&) {
+    // Of a web page or another known content in a file's place, with advice about files.
+    result.refusal =
+        Refusal{400, "json", "an object must stand here (line 1, column 1)", "", false, {}};
   }
   return result;
 }

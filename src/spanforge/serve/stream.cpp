@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 
 #include "spanforge/base/error.h"
+#include "spanforge/io/input_file.h"
 
 namespace spanforge::serve {
 namespace asio = boost::asio;
@@ -18,7 +19,7 @@ using ErrorInfo = boost::system::error_code;
 
 namespace {
 
-void close_socket(tcp::socket& socket) {
+void close_quietly(tcp::socket& socket) {
   ErrorInfo ignored;
   socket.close(ignored);
 }
@@ -57,9 +58,9 @@ class PlainStream : public Stream {
         [done = std::move(done)](ErrorInfo error, size_t size) { done(!error, size); });
   }
   void finish(std::function<void()> done) override { end_and_read_away(socket_, std::move(done)); }
-  void close() override { close_socket(socket_); }
 
  private:
+  void close_socket() override { close_quietly(socket_); }
   void write_some(std::shared_ptr<std::string> bytes, std::function<void(bool)> done) override {
     asio::async_write(socket_, asio::buffer(*bytes),
                       [bytes, done = std::move(done)](ErrorInfo error, size_t) { done(!error); });
@@ -87,9 +88,9 @@ class TlsStream : public Stream {
       end_and_read_away(stream_.next_layer(), std::move(done));
     });
   }
-  void close() override { close_socket(stream_.next_layer()); }
 
  private:
+  void close_socket() override { close_quietly(stream_.next_layer()); }
   void write_some(std::shared_ptr<std::string> bytes, std::function<void(bool)> done) override {
     asio::async_write(stream_, asio::buffer(*bytes),
                       [bytes, done = std::move(done)](ErrorInfo error, size_t) { done(!error); });
@@ -104,6 +105,11 @@ class TlsStream : public Stream {
 void Stream::write(std::string bytes, std::function<void(bool)> done) {
   waiting_.emplace_back(std::make_shared<std::string>(std::move(bytes)), std::move(done));
   if (!writing_) write_next();
+}
+
+void Stream::close() {
+  waiting_.clear();  // whose callbacks keep the owner alive
+  close_socket();
 }
 
 void Stream::write_next() {
@@ -127,16 +133,16 @@ TlsContext load_tls(const TlsFiles& files) {
   // Else OpenSSL asks on the terminal for a password.
   context->set_password_callback(
       [](size_t, ssl::context::password_purpose) { return std::string(); }, error);
-  context->use_certificate_chain_file(files.certificate, error);
+  const std::string chain = read_input(files.certificate);
+  context->use_certificate_chain(asio::buffer(chain), error);
   if (error) {
-    throw Error(ErrorCode::kBadData, files.certificate,
-                "holds no certificate chain (PEM): " + error.message());
+    throw Error(ErrorCode::kBadData, files.certificate, "holds no certificate chain (PEM)");
   }
-  context->use_private_key_file(files.key, ssl::context::pem, error);
+  const std::string key = read_input(files.key);
+  context->use_private_key(asio::buffer(key), ssl::context::pem, error);
   if (error) {
-    throw Error(
-        ErrorCode::kBadData, files.key,
-        "holds no private key of the certificate (PEM, without a password): " + error.message());
+    throw Error(ErrorCode::kBadData, files.key,
+                "holds no private key of the certificate (PEM, without a password)");
   }
   return context;
 }

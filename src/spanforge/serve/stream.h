@@ -25,8 +25,8 @@ struct TlsFiles {
   std::string certificate, key;
 };
 using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
-// Errors: Error{kBadData} naming the file that is missing or holds something else, or the key where
-// it is not the certificate's.
+// Errors: Error{kIo} for a file that cannot be read; Error{kBadData} naming the file that holds
+// something else, or the key where it is not the certificate's.
 TlsContext load_tls(const TlsFiles& files);
 
 class Stream {
@@ -41,13 +41,14 @@ class Stream {
   // Says that nothing more will be written, and reads away what still comes, until the other side
   // ends as well.
   virtual void finish(std::function<void()> done) = 0;
-  virtual void close() = 0;
+  void close();  // what waits to be written is dropped
 
  protected:
   Stream() = default;
   virtual void write_some(std::shared_ptr<std::string> bytes, std::function<void(bool)> done) = 0;
 
  private:
+  virtual void close_socket() = 0;
   void write_next();
 
   std::deque<std::pair<std::shared_ptr<std::string>, std::function<void(bool)>>> waiting_;

@@ -1,4 +1,5 @@
-"""What the tests and measurements of the server share: a tiny model, a running server, requests."""
+"""What the tests of the served program share: a server, its clients, the loop over tests. Python's standard library alone."""
+import argparse
 import contextlib
 import http.client
 import json
@@ -8,13 +9,14 @@ import random
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 
 WORDS = "Anna Ben Carla went home stayed with and in the evening early late day one two three 谁 在 钓 鱼 小 河 边".split()
-HEAD = b"Host: localhost\r\nContent-Type: application/json\r\n"
+FIELDS = b"Host: localhost\r\nContent-Type: application/json\r\n"
 
 
 def text(seed, words):
@@ -32,11 +34,13 @@ def make_model(program, folder, seed):
 
 
 class Server:
-    def __init__(self, program, *options):
-        self.log = tempfile.TemporaryFile()
+    """`spanforge serve` on a free port. tls: an ssl.SSLContext, where the options make it one of HTTPS."""
+
+    def __init__(self, program, *options, tls=None):
+        self.log, self.tls = tempfile.TemporaryFile(), tls
         self.process = subprocess.Popen([program, "serve", "--port", "0", *map(str, options)], stderr=self.log)
-        for _ in range(600):
-            if found := re.search(rb"http://[\d.]+:(\d+)", self.said()):
+        for _ in range(1200):
+            if found := re.search(rb"https?://[\d.]+:(\d+)\n", self.said()):
                 self.port = int(found.group(1))
                 return
             if self.process.poll() is not None:
@@ -47,8 +51,21 @@ class Server:
     def said(self):
         return os.pread(self.log.fileno(), 1 << 24, 0)
 
+    def http(self, timeout=60):
+        if self.tls:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.tls)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def connect(self, timeout=15):
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+        return self.tls.wrap_socket(sock, server_hostname="localhost") if self.tls else sock
+
+    def peak_bytes(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s*(\d+) kB", status).group(1)) * 1024
+
     def ask(self, body, path="/v1/answer", method="POST", headers=None, timeout=60):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = self.http(timeout)
         with contextlib.closing(connection):
             sent = {"Content-Type": "application/json", **(headers or {})}
             data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
@@ -59,12 +76,12 @@ class Server:
 
     def raw(self, data, shut=False, timeout=15):
         """All that comes back until the server closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as sock:
+        with self.connect(timeout) as sock:
             sock.sendall(data)
             if shut:
                 sock.shutdown(socket.SHUT_WR)
             out = b""
-            with contextlib.suppress(ConnectionResetError):
+            with contextlib.suppress(ConnectionResetError, ssl.SSLError):
                 while piece := sock.recv(65536):
                     out += piece
             return out
@@ -103,25 +120,44 @@ def one(question, context, **more):
 
 
 def ask_program(case, rows, top_k):
-    """What `spanforge ask` answers, in the order of rows."""
+    """What `spanforge ask` answers, in the order of rows: an object each, or a list if top_k is above 1."""
     lines = "".join(json.dumps({"question": q, "context": c}) + "\n" for q, c in rows)
     done = subprocess.run([case.program, "ask", "--model", case.model, "--input", "-", "--json", "--top-k", str(top_k)],
                           input=lines, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def expect_notices():
+    """The self-test of tests that have no comparer but expect()."""
+    try:
+        expect(False, "planted")
+    except AssertionError:
+        expect(statuses(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 404 Not") == [200, 404], "statuses")
+        return
+    sys.exit("expect() lets a fault through")
+
+
 class Case:
-    """What each test gets: program, folder, model, other and what run_tests() is given."""
+    """What each test is given: program, folder, two models, and the options of main()."""
 
 
-def run_tests(names, options, **more):
-    """Runs every test_* of names, all of them even if one fails. Exits 1 if one has failed or none has run."""
+def main(tests, self_test=expect_notices, **numbers):
+    """Runs the functions test_* of a module's names, or self_test(). numbers: further options with their defaults."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", type=pathlib.Path)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--self-test", action="store_true")
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args()
+    if options.self_test:
+        return self_test()
     failed = ran = 0
     with tempfile.TemporaryDirectory() as folder:
         case = Case()
-        vars(case).update(more, program=options.bin / "spanforge", folder=pathlib.Path(folder))
+        vars(case).update(vars(options), program=options.bin.resolve() / "spanforge", folder=pathlib.Path(folder))
         case.model, case.other = make_model(case.program, case.folder, 1), make_model(case.program, case.folder, 2)
-        for name, test in list(names.items()):
+        for name, test in list(tests.items()):
             if not name.startswith("test_") or options.only not in name:
                 continue
             ran += 1
