@@ -10,7 +10,7 @@ import tempfile
 
 # By the beginning of the row's first cell.
 LIMITS = {
-    "no JSON": ["no object", "cut off", "bad UTF-8", "lone surrogate", "duplicate key", "depth > 64", "a web page"],
+    "no JSON": ["no object", "truncated", "bad UTF-8", "lone surrogate", "duplicate key", "depth > 64", "a web page"],
     "a member missing": ["missing question", "missing context", "unknown field", "wrong type", "no whole number", "Schema.OurCallIsRead"],
     "token missing": ["Message.ATokenMustBeRight", "Service.ATokenIsAskedForWhereWorkIsDone", "test_who_may_ask"],
     "`Host` or": ["Message.ForeignHostsAndOriginsAreForbidden", "test_who_may_ask"],
