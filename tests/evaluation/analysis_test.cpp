@@ -11,6 +11,7 @@ namespace spanforge {
 namespace {
 
 using testing::Asked;
+using testing::evaluate_logits;
 using testing::Fixture;
 using testing::make_fixture;
 using testing::vote;
@@ -21,7 +22,7 @@ Analysis analysis_of(const Fixture& f, EvaluationOptions evaluation = {},
   evaluation.on_answers = [&](const JudgedAnswers& answers) {
     analyse(f.dataset, answers, options, analysis);
   };
-  evaluate_predictions(f.dataset, f.features, f.predictions, evaluation);
+  evaluate_logits(f, evaluation);
   return analysis;
 }
 

@@ -109,11 +109,6 @@ fs::path HubCache::blob_of(const std::string& commit, const std::string& file) c
   return error ? path : (path.parent_path() / target).lexically_normal();
 }
 
-bool HubCache::is_known_absent(const std::string& commit, const std::string& file) const {
-  std::error_code error;
-  return fs::is_regular_file(root_ / ".no_exist" / commit / file, error);
-}
-
 void HubCache::mark_absent(const std::string& commit, const std::string& file) const {
   const fs::path path = root_ / ".no_exist" / commit / file;
   spanforge::create_directories(path.parent_path());

@@ -27,7 +27,6 @@ class HubCache {
   bool has_file(const std::string& commit, const std::string& file) const;
   // What the file is a link to; itself where it is none.
   std::filesystem::path blob_of(const std::string& commit, const std::string& file) const;
-  bool is_known_absent(const std::string& commit, const std::string& file) const;
   void mark_absent(const std::string& commit, const std::string& file) const;
   // Makes snapshots/COMMIT/FILE a relative link to blobs/ETAG. FILE is a plain name.
   void link(const std::string& commit, const std::string& file, const std::string& etag) const;

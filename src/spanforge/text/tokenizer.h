@@ -141,7 +141,6 @@ class Tokenizer {
   // of several tokens each shows U+FFFD.
   std::string decode_each(std::span<const int32_t> ids) const;
 
-  const std::vector<TemplatePiece>& single_template() const;
   const std::vector<TemplatePiece>& pair_template() const;
   int32_t special_token_count(bool pair) const;
   const SpecialTokens& special_tokens() const;
