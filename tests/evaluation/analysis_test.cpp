@@ -111,7 +111,7 @@ TEST(Analysis, ReportsCountEveryQuestionOnce) {
   vote(f, 1, 0, 0, 9);
   const Analysis analysis = analysis_of(f);
   const testing::TemporaryDirectory directory;
-  write_analysis(f.dataset, analysis, directory / "analysis.json");
+  write_analysis(f.dataset, analysis, AtomicFile(directory / "analysis.json"));
   const std::string text = read_file(directory / "analysis.json");
   const Json json = parse_json(text, "analysis", ErrorCode::kBadData);
   EXPECT_EQ(text, dump_python_json(json, {.indent = 4}) + "\n") << "as json.dumps writes it";

@@ -23,7 +23,8 @@ TEST_F(AnswerSettingsTest, ReadBackAsWritten) {
   settings.null_answers = true;
   settings.null_threshold = -1.0 / 3;
   settings.temperature = 1.7;
-  save_answer_settings(settings, Json{{"train_sha256", "ab"}}, directory_.path());
+  DirectoryWriter writer(directory_.path());
+  save_answer_settings(settings, Json{{"train_sha256", "ab"}}, writer);
   const auto read = load_answer_settings(directory_.path());
   ASSERT_TRUE(read);
   EXPECT_EQ(read->decoder, settings.decoder);

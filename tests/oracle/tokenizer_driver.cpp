@@ -113,7 +113,8 @@ std::string answer(const Tokenizer& tokenizer, const Json& request) {
     return out += '}';
   }
   if (request.contains("save")) {
-    tokenizer.save(request["save"].get<std::string>());
+    DirectoryWriter writer(request["save"].get<std::string>());
+    tokenizer.save(writer);
     return "{}";
   }
   if (request.contains("count")) {

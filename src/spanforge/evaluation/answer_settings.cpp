@@ -123,7 +123,7 @@ std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& 
 }
 
 void save_answer_settings(const AnswerSettings& settings, const Json& training,
-                          const std::filesystem::path& directory) {
+                          DirectoryWriter& writer) {
   Json json = {{"format", kFormat},
                {"decoder", decoder_name(settings.decoder)},
                {"max_seq_length", settings.windows.max_seq_length},
@@ -133,8 +133,7 @@ void save_answer_settings(const AnswerSettings& settings, const Json& training,
                {"null_threshold", settings.null_threshold},
                {"temperature", settings.temperature}};
   if (!training.is_null()) json["training"] = training;
-  write_file_atomic(directory / kAnswerSettingsFile,
-                    dump_python_json(json, {.indent = 2, .ensure_ascii = false}) + "\n");
+  writer.write_json(kAnswerSettingsFile, json, {.indent = 2, .ensure_ascii = false});
 }
 
 int32_t longest_answer_from_labels(const FeatureSet& labelled) {

@@ -14,6 +14,7 @@
 #include "spanforge/base/json.h"
 #include "spanforge/decode/decoder.h"
 #include "spanforge/features/feature_set.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/model_files.h"
 
 namespace spanforge {
@@ -62,7 +63,7 @@ std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& 
 
 // training: an object of notes, or null.
 void save_answer_settings(const AnswerSettings& settings, const Json& training,
-                          const std::filesystem::path& directory);
+                          DirectoryWriter& writer);
 
 // The longest answer to allow, from the labels of the training windows: what 99.5 % of the answers
 // need and a quarter more, at least 8 tokens. 30 where nothing is labelled.

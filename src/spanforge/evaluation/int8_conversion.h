@@ -7,6 +7,7 @@
 #include "spanforge/data/dataset.h"
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/evaluation/evaluate.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/model/model_directory.h"
 
 namespace spanforge {
@@ -26,11 +27,11 @@ struct Int8Scores {
   size_t questions = 0;
 };
 
-// Writes model.int8.safetensors of the model in `source` into `directory`, which exists and holds
+// Writes model.int8.safetensors of the model in `source` by `writer`, which has written
 // the model's other files already. Errors: Error{kBadModel, name} with both models' scores where
 // one of them falls by more than max_drop; the caller then discards the directory.
 Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name,
                            const Dataset& calibration, const Dataset& validation,
-                           const Int8Options& options, const std::filesystem::path& directory);
+                           const Int8Options& options, DirectoryWriter& writer);
 
 }  // namespace spanforge

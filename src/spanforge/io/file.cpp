@@ -21,6 +21,7 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/io/background_writer.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/mapped_faults.h"
 
 namespace spanforge {
@@ -28,8 +29,6 @@ namespace {
 
 // From this size on a file is written in the background.
 constexpr size_t kLargeFile = size_t{8} << 20;
-
-thread_local DirectoryFill* current_fill = nullptr;
 
 // Opens a regular file for reading. O_NONBLOCK so that a FIFO cannot hang the open; it has no
 // effect on regular files.
@@ -162,8 +161,11 @@ void require_replaceable(const fs::path& file) {
   }
 }
 
+AtomicFile::AtomicFile(fs::path path) : AtomicFile(std::move(path), nullptr) {}
+
 // A temporary name of another process can stand there, from a kill: process ids come again.
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+AtomicFile::AtomicFile(fs::path path, DirectoryWriter* directory)
+    : directory_(directory), path_(std::move(path)) {
   require_replaceable(path_);
   static std::atomic<unsigned> serial{0};
   struct stat taken {};
@@ -174,6 +176,15 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   } while (::lstat(temporary_.c_str(), &taken) == 0);
   file_ = Descriptor(temporary_, O_WRONLY | O_CREAT | O_EXCL, path_);
 }
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : directory_(other.directory_),
+      path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      file_(std::move(other.file_)),
+      size_(other.size_),
+      pending_(std::move(other.pending_)),
+      writer_(std::move(other.writer_)) {}
 
 AtomicFile::~AtomicFile() {
   writer_.reset();  // before its file is closed
@@ -194,37 +205,22 @@ void AtomicFile::write(std::string_view bytes) {
   writer_->write(bytes);
 }
 
-DirectoryFill::Share::Share(DirectoryFill* fill) : outer_(std::exchange(current_fill, fill)) {}
-DirectoryFill::Share::~Share() { current_fill = outer_; }
-
-DirectoryFill::DirectoryFill() : share_(this) {}
-DirectoryFill::~DirectoryFill() = default;
-DirectoryFill* DirectoryFill::of_this_thread() { return current_fill; }
-
-std::vector<WrittenFile> DirectoryFill::take_files() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return std::exchange(files_, {});
-}
-
-void DirectoryFill::note(WrittenFile file) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  files_.push_back(std::move(file));
-}
-
 void AtomicFile::commit() {
   std::string sha256;
   if (writer_ != nullptr) {
     sha256 = writer_->finish();
     writer_.reset();
   } else {
-    if (current_fill != nullptr) sha256 = sha256_hex(pending_);
+    if (directory_ != nullptr) sha256 = sha256_hex(pending_);
     file_.write(pending_);
   }
-  if (current_fill == nullptr) file_.sync();
+  const bool caller_syncs =
+      directory_ != nullptr && directory_->sync_ == DirectoryWriter::Sync::kByCaller;
+  if (!caller_syncs) file_.sync();
   file_.close();
   rename_path(temporary_, path_);
   temporary_.clear();
-  if (current_fill != nullptr) current_fill->note({path_, size_, sha256});
+  if (directory_ != nullptr) directory_->note({path_, size_, sha256});
 }
 
 void write_file_atomic(const fs::path& path, std::string_view bytes) {

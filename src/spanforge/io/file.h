@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +20,7 @@ namespace spanforge {
 namespace fs = std::filesystem;
 
 class BackgroundWriter;
+class DirectoryWriter;
 
 // Reads a whole regular file; a directory, FIFO or device is refused, not waited for. The files
 // that a user names as text or data may be pipes: io/input_file.h reads those.
@@ -77,14 +77,19 @@ void require_replaceable(const fs::path& file);
 class AtomicFile {
  public:
   explicit AtomicFile(fs::path path);  // which must be replaceable
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();
+  const fs::path& path() const { return path_; }
   void write(std::string_view bytes);
   void commit();
 
  private:
-  fs::path path_, temporary_;  // temporary_: empty once it is gone
+  friend class DirectoryWriter;
+  AtomicFile(fs::path path, DirectoryWriter* directory);
+
+  DirectoryWriter* directory_ = nullptr;  // whose file it is; null: nobody's
+  fs::path path_, temporary_;             // temporary_: empty once it is gone
   Descriptor file_;
   uint64_t size_ = 0;
   std::string pending_;                       // the bytes of a small file
@@ -93,42 +98,11 @@ class AtomicFile {
 
 void write_file_atomic(const fs::path& path, std::string_view bytes);
 
+// A file that a DirectoryWriter put in place.
 struct WrittenFile {
   fs::path path;
   uint64_t size = 0;
   std::string sha256;
-};
-
-// While one lives, commit() on this thread does not wait for the disk, and what it wrote is noted:
-// for who fills a directory that nobody reads yet, and syncs all of it at its end.
-class DirectoryFill {
- public:
-  DirectoryFill();
-  DirectoryFill(const DirectoryFill&) = delete;
-  DirectoryFill& operator=(const DirectoryFill&) = delete;
-  ~DirectoryFill();
-  std::vector<WrittenFile> take_files();
-
-  // While one lives on another thread, that thread's files count for this one's fill (null: none).
-  class Share {
-   public:
-    explicit Share(DirectoryFill* fill);
-    Share(const Share&) = delete;
-    Share& operator=(const Share&) = delete;
-    ~Share();
-
-   private:
-    DirectoryFill* outer_;
-  };
-  static DirectoryFill* of_this_thread();
-
- private:
-  friend class AtomicFile;
-  void note(WrittenFile file);
-
-  std::mutex mutex_;
-  std::vector<WrittenFile> files_;
-  Share share_;
 };
 
 // fsync of a file, and of a directory's entries, so that renames in it are durable.

@@ -101,12 +101,12 @@ std::string undo(const std::vector<Placed>& placed, const fs::path& staged,
 }
 
 // Moves what was staged into `directory`, the file named `last` behind the others.
-void put_in_place(const StagingDirectory& staging, const fs::path& directory,
+void put_in_place(StagingDirectory& staging, const fs::path& directory,
                   std::string_view last = "") {
   std::vector<std::string> names;
-  staging.fill([&](const fs::path& staged) {
-    sync_directory(staged);
-    names = list_directory(staged);
+  staging.fill([&](const DirectoryWriter& staged) {
+    sync_directory(staged.directory());
+    names = list_directory(staged.directory());
   });
   std::stable_partition(names.begin(), names.end(),
                         [&](const std::string& name) { return name != last; });
@@ -143,6 +143,7 @@ StagingDirectory::StagingDirectory(const fs::path& parent, fs::path target)
   remove_abandoned(parent);
   while (!make(parent / fmt::format("{}{}-{}", kStaged, ::getpid(), serial++))) {
   }
+  writer_.emplace(path_);
 }
 
 // false: the name is taken, or somebody removed the directory before it was locked.
@@ -169,9 +170,9 @@ StagingDirectory::~StagingDirectory() {
   fs::remove_all(path_, ignored);
 }
 
-void StagingDirectory::fill(const std::function<void(const fs::path&)>& write) const {
+void StagingDirectory::fill(const Fill& write) {
   try {
-    write(path_);
+    write(*writer_);
   } catch (const Error&) {
     rethrow_with_place(path_, target_);
   }
@@ -198,7 +199,7 @@ void NewDirectory::commit() {
   if (is_there_ && is_empty_directory(target_)) {  // still
     put_in_place(staging_, target_, last_);
   } else {
-    staging_.fill(sync_directory);
+    staging_.fill([](const DirectoryWriter& staged) { sync_directory(staged.directory()); });
     rename_path(staging_.path(), target_);
   }
   made_.keep();

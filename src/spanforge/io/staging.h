@@ -8,10 +8,12 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "spanforge/io/descriptor.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 
 namespace spanforge {
@@ -40,12 +42,14 @@ class StagingDirectory {
   ~StagingDirectory();  // removes it with all that is in it
 
   const fs::path& path() const { return path_; }
-  void fill(const std::function<void(const fs::path&)>& write) const;  // write(path())
+  using Fill = std::function<void(DirectoryWriter&)>;
+  void fill(const Fill& write);  // calls write() with the writer of path()
 
  private:
   bool make(const fs::path& path);
   fs::path path_, target_;
   Descriptor lock_;
+  std::optional<DirectoryWriter> writer_;
 };
 
 // Files of one directory that belong together. commit() renames them one behind the other and does
@@ -57,8 +61,8 @@ class FileGroup {
  public:
   // Makes the directory, and finds out now whether it can be written to.
   explicit FileGroup(const fs::path& directory);
-  // Writes some of the files: write(where). Errors name them by their places.
-  void fill(const std::function<void(const fs::path&)>& write) const { staging_.fill(write); }
+  // Writes some of the files: write(writer). Errors name them by their places.
+  void fill(const StagingDirectory::Fill& write) { staging_.fill(write); }
   void commit();
 
  private:
@@ -76,7 +80,7 @@ class NewDirectory {
   // last: the file without which the others count for nothing; it comes behind them.
   // Error{kUsage} where `target` is there already and is not an empty directory.
   NewDirectory(const fs::path& target, std::string last);
-  void fill(const std::function<void(const fs::path&)>& write) const { staging_.fill(write); }
+  void fill(const StagingDirectory::Fill& write) { staging_.fill(write); }
   void commit();
 
  private:

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/model/lora.h"
 #include "spanforge/model/model.h"
 #include "spanforge/model/model_directory.h"
@@ -71,8 +72,8 @@ void read_adapter_weights(const std::filesystem::path& directory,
                           std::span<const Parameter* const> wanted,
                           const std::function<float*(const Parameter&)>& destination);
 
-// adapter_model.safetensors in `directory`, which exists: atomically, streamed from a flat arena.
-void write_adapter_weights(const std::filesystem::path& directory,
-                           std::span<const Parameter* const> parameters, const Tensor& arena);
+// Writes adapter_model.safetensors, streamed from a flat arena.
+void write_adapter_weights(DirectoryWriter& writer, std::span<const Parameter* const> parameters,
+                           const Tensor& arena);
 
 }  // namespace spanforge

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "spanforge/features/packed_batch.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/model/lora.h"
 #include "spanforge/model/predictor.h"
 #include "spanforge/tensor/tensor.h"
@@ -101,7 +102,7 @@ class TrainableModel : public Predictor {
 
   // What is saved as the model: a whole directory in HF's form, or an adapter's files in PEFT's.
   // The caller writes the tokenizer beside them.
-  virtual void save(const std::filesystem::path& directory) const = 0;
+  virtual void save(DirectoryWriter& writer) const = 0;
   // Replaces what save() writes by what a directory (a checkpoint) holds: nothing may be missing.
   virtual void load_weights(const std::filesystem::path& directory) = 0;
   virtual uint64_t saved_bytes() const = 0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/model/parameter_table.h"
 #include "spanforge/model/weight_names.h"
 
@@ -58,8 +59,7 @@ void complain_of_non_finite(const WeightFiles& files,
 void copy_weights(const WeightFiles& files, const WeightMatch& match, const ParameterTable& table,
                   const Tensor& arena);
 
-// model.safetensors in `directory`, which exists: atomically, streamed from the arena.
-void write_weights(const std::filesystem::path& directory, const ParameterTable& table,
-                   const Tensor& arena);
+// Writes model.safetensors, streamed from the arena.
+void write_weights(DirectoryWriter& writer, const ParameterTable& table, const Tensor& arena);
 
 }  // namespace spanforge

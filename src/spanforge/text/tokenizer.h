@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "spanforge/base/utf8.h"
+#include "spanforge/io/directory_writer.h"
 
 namespace spanforge {
 
@@ -158,7 +159,7 @@ class Tokenizer {
   // Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json and the kind's own files
   // (vocab.txt; vocab.json and merges.txt) so that transformers loads the same tokenizer. Files
   // read from a directory are kept as they were where they say everything; what is missing is made.
-  void save(const std::filesystem::path& directory) const;
+  void save(DirectoryWriter& writer) const;
 
   struct Impl;  // tokenizer_impl.h, for this layer alone
   explicit Tokenizer(std::unique_ptr<const Impl> impl);

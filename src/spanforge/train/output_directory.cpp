@@ -177,7 +177,7 @@ bool OutputDirectory::manages(const fs::path& path) const {
 
 void OutputDirectory::publish(const std::string& name, uint64_t bytes_needed, const Fill& fill) {
   begin(name, bytes_needed, fill);
-  finish([](const fs::path&) {});
+  finish([](DirectoryWriter&) {});
   wait();
 }
 
@@ -187,8 +187,7 @@ void OutputDirectory::begin(const std::string& name, uint64_t bytes_needed, Fill
   const fs::path partial = partial_of(path_, name);
   remove_tree(partial);
   if (::mkdir(partial.c_str(), 0777) != 0) throw_io(path_ / name, "create", errno);
-  auto begun = std::make_unique<Writing>();
-  begun->name = name;
+  auto begun = std::make_unique<Writing>(name, partial);
   try {
     begun->thread = std::thread([this, &writing = *begun, fill = std::move(fill)] {
       try {
@@ -212,17 +211,14 @@ void OutputDirectory::begin(const std::string& name, uint64_t bytes_needed, Fill
 void OutputDirectory::write(Writing& writing, const Fill& fill) const {
   const fs::path partial = partial_of(path_, writing.name);
   try {
-    DirectoryFill filling;
-    fill(partial);
-    std::vector<WrittenFile> written = filling.take_files();
+    fill(writing.writer);
     std::unique_lock<std::mutex> lock(writing.mutex);
     writing.filled = true;
     writing.changed.notify_all();
     writing.changed.wait(lock, [&] { return writing.next != Writing::Next::kUndecided; });
     if (writing.next == Writing::Next::kSettle) {
-      written.insert(written.end(), writing.written.begin(), writing.written.end());
       lock.unlock();
-      settle(writing.name, written);
+      settle(writing.name, writing.writer.written());
       return;
     }
   } catch (...) {
@@ -236,9 +232,7 @@ void OutputDirectory::write(Writing& writing, const Fill& fill) const {
 void OutputDirectory::finish(const Fill& fill) {
   const fs::path partial = partial_of(path_, writing_->name);
   try {
-    DirectoryFill filling;
-    fill(partial);
-    writing_->written = filling.take_files();
+    fill(writing_->writer);
   } catch (...) {
     const fs::path target = path_ / writing_->name;
     wait();  // gives up; throws what failed on the other thread, which may be the cause
@@ -283,10 +277,8 @@ void OutputDirectory::settle(const std::string& name,
                              const std::vector<WrittenFile>& written) const {
   const fs::path partial = partial_of(path_, name), target = path_ / name;
   sync_files(partial);
-  {
-    const DirectoryFill::Share none(nullptr);  // nobody syncs the manifest but itself
-    write_manifest(partial, written);
-  }
+  DirectoryWriter synced(partial);
+  write_manifest(synced, written);
   sync_directory(partial);
   if (path_exists(target)) {
     exchange(partial, target);

@@ -24,6 +24,7 @@
 #include <thread>
 #include <vector>
 
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 
 namespace spanforge {
@@ -54,7 +55,7 @@ class OutputDirectory {
 
   // Fills a new directory by `fill` and puts it at path()/name, in place of one that was there.
   // bytes_needed: refused with Error{kIo} when the file system has less room.
-  using Fill = std::function<void(const std::filesystem::path&)>;
+  using Fill = std::function<void(DirectoryWriter&)>;
   void publish(const std::string& name, uint64_t bytes_needed, const Fill& fill);
   // The same in steps. begin() starts `fill` on another thread; finish() adds the caller's part to
   // the directory and lets the other thread put it in place, which it is once wait() returned.
@@ -76,13 +77,15 @@ class OutputDirectory {
  private:
   // The other thread, how far it is and may go, and what it ended with.
   struct Writing {
-    std::string name;
+    Writing(std::string of, const std::filesystem::path& partial)
+        : name(std::move(of)), writer(partial, DirectoryWriter::Sync::kByCaller) {}
+    const std::string name;
+    DirectoryWriter writer;  // of both threads
     std::thread thread;
     std::mutex mutex;
     std::condition_variable changed;
     bool filled = false;
     enum class Next { kUndecided, kSettle, kGiveUp } next = Next::kUndecided;
-    std::vector<WrittenFile> written;
     std::exception_ptr error;
     std::atomic<bool> done = false;
   };
