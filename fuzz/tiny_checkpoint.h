@@ -43,6 +43,7 @@ inline TrainingArguments tiny_arguments(std::string_view optim) {
 // Writes the checkpoint into `directory`, which is made.
 inline void write_checkpoint(const QuestionAnsweringModel& model, std::string_view optim,
                              const std::filesystem::path& directory) {
+  spanforge::create_directories(directory);
   DirectoryWriter writer(directory);
   const TrainingArguments arguments = tiny_arguments(optim);
   const auto optimizer = make_optimizer(model, arguments);

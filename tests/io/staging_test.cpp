@@ -180,6 +180,40 @@ TEST(Staging, DoesNotFollowLinksWhenItCleans) {
   EXPECT_EQ(list_directory(directory / "theirs"), Names{"file"});
 }
 
+void stage(StagingDirectory& staging, const std::string& text) {
+  staging.fill([&](DirectoryWriter& writer) { writer.write("file", text); });
+}
+
+TEST(StagingDirectory, ReplacesAWholeDirectory) {
+  const TemporaryDirectory directory;
+  fs::create_directories(directory / "hidden/of a dead process");
+  for (const char* text : {"old", "new"}) {
+    StagingDirectory staging(directory / "hidden", directory / "target",
+                             DirectoryWriter::Sync::kByCaller);
+    stage(staging, text);
+    staging.replace();
+    EXPECT_EQ(read_file(directory / "target/file"), text);
+    EXPECT_EQ(fs::exists(directory / "hidden/file"), std::string(text) == "new");
+    staging.remove();
+  }
+  EXPECT_EQ(list_directory(directory.path()), Names{"target"});
+}
+
+TEST(StagingDirectory, PlaceReplacesNothing) {
+  const TemporaryDirectory directory;
+  fs::create_directories(directory / "target");
+  write_file_atomic(directory / "target/mine", "kept");
+  {
+    StagingDirectory staging(directory / "hidden", directory / "target",
+                             DirectoryWriter::Sync::kByCaller);
+    stage(staging, "new");
+    const Error error = expect_error(ErrorCode::kIo, [&] { staging.place(); });
+    EXPECT_EQ(error.place(), (directory / "target").string());
+  }
+  EXPECT_EQ(list_directory(directory.path()), Names{"target"});
+  EXPECT_EQ(list_directory(directory / "target"), Names{"mine"});
+}
+
 TEST(NewDirectory, ComesWhole) {
   TemporaryDirectory directory;
   {

@@ -213,6 +213,7 @@ int main(int argc, char** argv) {
     } else if (args.size() == 4 && args[0] == "masks") {
       masks(args[1], args[2], args[3]);
     } else if (args.size() == 3 && args[0] == "copy") {
+      spanforge::create_directories(args[2]);
       DirectoryWriter writer(args[2]);
       Trained(args[1]).load().save(writer);
     } else if (args.size() == 2 && args[0] == "config") {

@@ -113,7 +113,9 @@ std::string answer(const Tokenizer& tokenizer, const Json& request) {
     return out += '}';
   }
   if (request.contains("save")) {
-    DirectoryWriter writer(request["save"].get<std::string>());
+    const fs::path directory = request["save"].get<std::string>();
+    spanforge::create_directories(directory);
+    DirectoryWriter writer(directory);
     tokenizer.save(writer);
     return "{}";
   }

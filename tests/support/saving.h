@@ -9,6 +9,7 @@ namespace spanforge::testing {
 
 template <class Saved>
 void save_in(const std::filesystem::path& directory, const Saved& saved) {
+  spanforge::create_directories(directory);
   DirectoryWriter writer(directory);
   saved.save(writer);
 }

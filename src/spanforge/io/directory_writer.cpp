@@ -5,9 +5,7 @@
 namespace spanforge {
 
 DirectoryWriter::DirectoryWriter(fs::path directory, Sync sync)
-    : directory_(std::move(directory)), sync_(sync) {
-  spanforge::create_directories(directory_);
-}
+    : directory_(std::move(directory)), sync_(sync) {}
 
 AtomicFile DirectoryWriter::create(const std::string& name) {
   return AtomicFile(directory_ / name, this);

@@ -5,6 +5,7 @@
 // Threads: several may create and write files at the same time.
 // Errors: Error{kIo, path of the file or directory} with the system's reason.
 // Example:
+//   create_directories("model");
 //   DirectoryWriter writer("model");
 //   tokenizer.save(writer);
 //   writer.write("notes.txt", "text");
@@ -28,7 +29,7 @@ class DirectoryWriter {
     kEachFile,  // a file is on the disk before it gets its name
     kByCaller,  // nothing waits for the disk; the caller syncs all files once they are written
   };
-  // Makes the directory where it is absent.
+  // The directory must exist: create_directories() makes it.
   explicit DirectoryWriter(fs::path directory, Sync sync = Sync::kEachFile);
   DirectoryWriter(const DirectoryWriter&) = delete;
   DirectoryWriter& operator=(const DirectoryWriter&) = delete;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spanforge/io/descriptor.h"
@@ -32,11 +33,16 @@ class MadeDirectory {
   std::vector<fs::path> made_;  // the deepest first
 };
 
-// The hidden directory.
+// The hidden directory. Whole directories get to their places through it: NewDirectory below, and
+// the checkpoints of a training.
 class StagingDirectory {
  public:
-  // Removes what dead processes left in `parent` first. target: what path() stands for in errors.
+  // target: where what is staged will be; errors name it. Other processes may stage in `parent`,
+  // too. Removes what dead ones left there first.
   StagingDirectory(const fs::path& parent, fs::path target);
+  // Stages at `path`, in place of what a dead process left there. The caller keeps other processes
+  // out of the directory around it.
+  StagingDirectory(fs::path path, fs::path target, DirectoryWriter::Sync sync);
   StagingDirectory(const StagingDirectory&) = delete;
   StagingDirectory& operator=(const StagingDirectory&) = delete;
   ~StagingDirectory();  // removes it with all that is in it
@@ -45,9 +51,20 @@ class StagingDirectory {
   using Fill = std::function<void(DirectoryWriter&)>;
   void fill(const Fill& write);  // calls write() with the writer of path()
 
+  // Moves the directory to the target, where nothing may be but an empty directory, durably.
+  void place();
+  // The same, but a directory that is at the target and the staged one change places. Where the
+  // file system cannot exchange two names, the old directory is at path() + kAside between two
+  // renames, and a kill there leaves it so: who finds it puts it back.
+  void replace();
+  static constexpr std::string_view kAside = "-aside";
+  // Removes the directory now: what was staged and is given up, or what was replaced.
+  void remove();
+
  private:
   bool make(const fs::path& path);
-  fs::path path_, target_;
+  void exchange();
+  fs::path path_, target_;  // path_: empty once it is removed
   Descriptor lock_;
   std::optional<DirectoryWriter> writer_;
 };
