@@ -144,7 +144,7 @@ TEST(OutputDirectory, TellsWhatFailedBehindTheCaller) {
   output.begin("checkpoint-1", 0, full);
   expect_told([&] {
     while (output.busy()) std::this_thread::yield();
-    output.finish(put_small);  // its directory is gone
+    output.finish(put_small);  // too late
   });
   output.publish("checkpoint-1", 0, [](DirectoryWriter& writer) { writer.write("file", "new"); });
   EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), "new");

@@ -200,6 +200,7 @@ void OutputDirectory::write(Writing& writing, const Fill& fill) {
 }
 
 void OutputDirectory::finish(const Fill& fill) {
+  if (writing_->done) return wait();  // it has failed: throws why
   try {
     writing_->staging.fill(fill);
   } catch (...) {
