@@ -22,13 +22,14 @@
 #include "spanforge/base/hash.h"
 #include "spanforge/io/background_writer.h"
 #include "spanforge/io/directory_writer.h"
-#include "spanforge/io/mapped_faults.h"
 
 namespace spanforge {
 namespace {
 
 // From this size on a file is written in the background.
 constexpr size_t kLargeFile = size_t{8} << 20;
+
+constexpr const char* kTruncated = "was cut off while it was in use; start again";
 
 // Opens a regular file for reading. O_NONBLOCK so that a FIFO cannot hang the open; it has no
 // effect on regular files.
@@ -93,7 +94,6 @@ MappedFile::MappedFile(Descriptor file, fs::path named)
   void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file_.get(), 0);
   if (address == MAP_FAILED) throw_io(path_, "map", errno);
   data_ = static_cast<const char*>(address);
-  note_mapping(bytes(), path_);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
@@ -112,7 +112,6 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (size_ == 0) return;
-  forget_mapping(bytes());
   ::munmap(const_cast<char*>(data_), size_);
 }
 
@@ -126,7 +125,7 @@ void MappedFile::copy(std::string_view part, void* to) const {
     const ssize_t n = ::pread(file_.get(), to, part.size(), part.data() - data_);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) throw_io(path_, "read", errno);
-    if (n == 0) throw Error(ErrorCode::kIo, path_.string(), kCutOff);
+    if (n == 0) throw Error(ErrorCode::kIo, path_.string(), kTruncated);
     part.remove_prefix(static_cast<size_t>(n));
     to = static_cast<char*>(to) + n;
   }
@@ -136,7 +135,7 @@ void MappedFile::expect_whole() const {
   struct stat info {};
   if (::fstat(file_.get(), &info) != 0) throw_io(path_, "read its size", errno);
   if (static_cast<size_t>(info.st_size) < size_) {
-    throw Error(ErrorCode::kIo, path_.string(), kCutOff);
+    throw Error(ErrorCode::kIo, path_.string(), kTruncated);
   }
 }
 

@@ -26,8 +26,10 @@ class DirectoryWriter;
 // that a user names as text or data may be pipes: io/input_file.h reads those.
 std::string read_file(const fs::path& path);
 
-// Maps a regular file read-only. Movable; the mapping ends with the object. Another process may cut
-// the file off meanwhile: copy() is safe from that, of bytes() io/mapped_faults.h tells.
+// Maps a regular file read-only. Movable; the mapping ends with the object.
+// Another process may truncate the file meanwhile. copy() then throws. Bytes that are read where
+// they are mapped, through bytes(), are zeros up to the end of a page, which expect_whole()
+// notices; to touch a page behind that raises SIGBUS, which ends the process.
 class MappedFile {
  public:
   explicit MappedFile(const fs::path& path);
@@ -38,10 +40,9 @@ class MappedFile {
   std::string_view bytes() const { return {data_, size_}; }
   const fs::path& path() const { return path_; }
   bool holds(std::string_view part) const;
-  // Copies a part of bytes(). Error{kIo, path} where the file has been cut off before its end.
+  // Copies a part of bytes(). Error{kIo, path} if the file has been truncated before its end.
   void copy(std::string_view part, void* to) const;
-  // Error{kIo, path} where the file is shorter than it was: up to the end of a page the lost bytes
-  // read as zeros, so nothing that was made of them counts.
+  // Error{kIo, path} if the file is shorter than it was: nothing that was made of it counts.
   void expect_whole() const;
   // Lets go of the memory of the bytes before `offset`; reading them again maps them again.
   void release_before(size_t offset) const;
@@ -53,10 +54,10 @@ class MappedFile {
   Descriptor file_;
 };
 
-// What use() returns or throws, or Error{kIo} where `file` (one or more of them: what has
-// expect_whole()) was cut off before use() was through.
-template <class File, class Use>
-auto while_whole(const File& file, const Use& use) {
+// For whoever reads a mapped file where it is: runs use(), then checks once that the file is as
+// long as it was. Throws Error{kIo} instead of what use() returns or throws if it is not.
+template <class Use>
+auto while_whole(const MappedFile& file, const Use& use) {
   try {
     auto made = use();
     file.expect_whole();

@@ -233,7 +233,7 @@ std::unique_ptr<AnsweringWeights> load_int8_weights(const std::filesystem::path&
                                                     const EncoderSpec& spec,
                                                     const ParameterTable& table) {
   auto weights = std::make_unique<Int8Weights>(directory / kInt8WeightFile);
-  while_whole(*weights, [&] { return &weights->build(spec, table); });
+  weights->build(spec, table);
   return weights;
 }
 
