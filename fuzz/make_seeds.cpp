@@ -31,13 +31,14 @@ void write_weight_seeds(const std::filesystem::path& corpus) {
     write_seed(corpus, "weight_files", name + "-to-train",
                static_cast<char>(kind + fuzz::kWeightFileKinds), bytes);
   };
-  write_safetensors(directory / "model.safetensors", tensors);
+  write_safetensors(AtomicFile(directory / "model.safetensors"), tensors);
   seed("safetensors", 0, read_file(directory / "model.safetensors"));
   seed("safetensors-index", 1, fuzz::shard_index(tensors, ".safetensors"));
   fuzz::write_bin(directory / "pytorch_model.bin", tensors);
   seed("torch", 2, read_file(directory / "pytorch_model.bin"));
   seed("torch-index", 3, fuzz::shard_index(tensors, ".bin"));
-  write_int8_file(directory, model, Int8Ranges(1, {{{0.1f, 8}, {0.1f, 8}, {0.1f, 8}, {0.1f, 8}}}));
+  DirectoryWriter writer(directory);
+  write_int8_file(writer, model, Int8Ranges(1, {{{0.1f, 8}, {0.1f, 8}, {0.1f, 8}, {0.1f, 8}}}));
   seed("int8", 4, read_file(directory / kInt8WeightFile));
 }
 

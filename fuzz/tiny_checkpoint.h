@@ -44,6 +44,7 @@ inline TrainingArguments tiny_arguments(std::string_view optim) {
 inline void write_checkpoint(const QuestionAnsweringModel& model, std::string_view optim,
                              const std::filesystem::path& directory) {
   spanforge::create_directories(directory);
+  DirectoryWriter writer(directory);
   const TrainingArguments arguments = tiny_arguments(optim);
   const auto optimizer = make_optimizer(model, arguments);
   const TrainState state = tiny_state(*optimizer);
@@ -55,7 +56,7 @@ inline void write_checkpoint(const QuestionAnsweringModel& model, std::string_vi
   RunLog log(directory / "log.jsonl");
   TensorBoard board(directory / "logs", true);
   const std::vector<Observer*> observers = {&stopping, &log, &board};
-  write_checkpoint_tensors(model, *optimizer, state, arguments, 1e-5, directory);
+  write_checkpoint_tensors(model, *optimizer, state, arguments, 1e-5, writer);
   write_checkpoint_state({arguments,
                           {},
                           state,
@@ -66,7 +67,7 @@ inline void write_checkpoint(const QuestionAnsweringModel& model, std::string_vi
                           observers,
                           1e-5,
                           directory.parent_path() / "checkpoint-2"},
-                         directory);
+                         writer);
 }
 
 class CheckpointFiles {
@@ -102,8 +103,8 @@ class CheckpointFiles {
 
  private:
   void write_manifest() const {
-    const DirectoryFill not_durable;
-    spanforge::write_manifest(directory_);
+    DirectoryWriter not_durable(directory_, DirectoryWriter::Sync::kByCaller);
+    spanforge::write_manifest(not_durable);
   }
   std::filesystem::path directory_;
   std::map<std::string, std::string> bytes_;

@@ -34,8 +34,8 @@ int run_data_convert(const Arguments& arguments) {
   check_output(file, files[0], overwrite);
   const Dataset dataset = input.load(files[0]);
   FileGroup group(file.has_parent_path() ? file.parent_path() : fs::path("."));
-  group.fill([&](const fs::path& directory) {
-    write_dataset(dataset, kind, directory / file.filename());
+  group.fill([&](DirectoryWriter& writer) {
+    write_dataset(dataset, kind, writer.create(file.filename()));
   });
   group.commit();
   emit("{}: {} questions as {}\n", output, dataset.examples.size(), form);

@@ -64,7 +64,7 @@ void write_as_squad(const RepairPlan& plan, const Dataset& dataset, const FixFil
   Dataset repaired = dataset;
   apply_repairs(plan, repaired);
   write_report_and(plan, dataset, files,
-                   [&] { write_dataset(repaired, DataForm::kNested, files.output); });
+                   [&] { write_dataset(repaired, DataForm::kNested, AtomicFile(files.output)); });
 }
 
 void write_in_place(const RepairPlan& plan, const Dataset& dataset, const MappedFile& input,

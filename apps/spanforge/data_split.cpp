@@ -36,9 +36,9 @@ int run_data_split(const Arguments& arguments) {
   }
   const SplitResult split = split_by_context(input.load(files[0]), options);
   FileGroup group{fs::path(output)};
-  group.fill([&](const fs::path& directory) {
-    save_squad(split.train, directory / train.filename());
-    save_squad(split.validation, directory / validation.filename());
+  group.fill([&](DirectoryWriter& writer) {
+    save_squad(split.train, writer.create(train.filename()));
+    save_squad(split.validation, writer.create(validation.filename()));
   });
   group.commit();
   if (json) {

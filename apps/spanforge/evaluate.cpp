@@ -212,8 +212,8 @@ void evaluate_model(const EvaluateOptions& o) {
   bar.finish();
   if (files) {
     files->finish();
-    group->fill([&](const fs::path& at) {
-      if (!dataset.blind) write_analysis(dataset, analysis, at / kAnalysisFile);
+    group->fill([&](DirectoryWriter& writer) {
+      if (!dataset.blind) write_analysis(dataset, analysis, writer.create(kAnalysisFile));
     });
     group->commit();
   }

@@ -19,7 +19,6 @@
 #include "short_waits.h"
 #include "signals.h"
 #include "spanforge/base/error.h"
-#include "spanforge/io/mapped_faults.h"
 
 namespace spanforge::app {
 namespace {
@@ -81,8 +80,6 @@ int guarded_main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // nor a file that is larger than the process may write
   std::set_terminate(end_without_memory);
-  // Over a progress bar, where there may be one.
-  end_when_mapped_file_is_cut_off(stderr_shows_bars() ? "\r\x1b[Kspanforge: " : "spanforge: ");
   try {
     const int code = dispatch(argv, std::vector<std::string>(argv + 1, argv + argc));
     flush_output();

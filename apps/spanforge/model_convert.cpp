@@ -87,13 +87,13 @@ void check(const OptionTable& table, const ModelConvertOptions& o) {
 }
 
 // The rest of a model's directory, but for a manifest: it speaks of the weights left behind.
-void copy_other_files(const fs::path& source, const fs::path& directory) {
+void copy_other_files(const fs::path& source, DirectoryWriter& writer) {
   for (const auto& entry : fs::directory_iterator(source)) {
     if (!entry.is_regular_file() || is_weight_file(entry.path()) ||
         entry.path().filename() == kManifestName) {
       continue;
     }
-    write_file_atomic(directory / entry.path().filename(), read_file(entry.path()));
+    writer.write(entry.path().filename(), read_file(entry.path()));
   }
 }
 
@@ -110,23 +110,22 @@ ModelDirectory resolve_source(const ModelConvertOptions& o) {
 }
 
 // What a merged model has beside its network: the adapter's.
-void write_adapters_files(const ModelDirectory& source, const fs::path& directory) {
-  Tokenizer::from_directory(source.tokenizer()).save(directory);
+void write_adapters_files(const ModelDirectory& source, DirectoryWriter& writer) {
+  Tokenizer::from_directory(source.tokenizer()).save(writer);
   if (path_exists(source.path / kAnswerSettingsFile)) {
-    write_file_atomic(directory / kAnswerSettingsFile,
-                      read_file(source.path / kAnswerSettingsFile));
+    writer.write(kAnswerSettingsFile, read_file(source.path / kAnswerSettingsFile));
   }
 }
 
 // A config.json for Transformers, which wants one with a model_type, where the source has another.
-void complete_config(const fs::path& source, const fs::path& directory) {
+void complete_config(const fs::path& source, DirectoryWriter& writer) {
   const fs::path file = ModelConfig::file_in(source);
   if (!path_exists(file)) return;
   Json json = parse_json_file(file, ErrorCode::kBadModel);
   if (!json.is_object() || json.contains("model_type")) return;
   const ModelConfig config = ModelConfig::from_directory(source);
   json["model_type"] = config.model_type;
-  write_file_atomic(directory / kConfigFile, dump_python_json(json, {.indent = 2}) + "\n");
+  writer.write_json(kConfigFile, json);
   note(*config.note());
 }
 
@@ -139,15 +138,15 @@ void convert_int8(const ModelConvertOptions& o) {
   require_references(validation);
   NewDirectory output(o.output, kConfigFile);
   Int8Scores scores;
-  output.fill([&](const fs::path& directory) {
+  output.fill([&](DirectoryWriter& writer) {
     if (source.is_adapter()) {
-      write_adapters_files(source, directory);
-      write_file_atomic(directory / kConfigFile, read_file(ModelConfig::file_in(source.base)));
+      write_adapters_files(source, writer);
+      writer.write(kConfigFile, read_file(ModelConfig::file_in(source.base)));
     } else {
-      copy_other_files(source.path, directory);
+      copy_other_files(source.path, writer);
     }
-    complete_config(source.base, directory);
-    scores = convert_to_int8(source, o.model, calibration, validation, o.quantization, directory);
+    complete_config(source.base, writer);
+    scores = convert_to_int8(source, o.model, calibration, validation, o.quantization, writer);
   });
   output.commit();
   emit("{}: int8; on {} validation questions exact {:.2f} -> {:.2f}, f1 {:.2f} -> {:.2f}\n",
@@ -159,9 +158,9 @@ void merge_lora(const ModelConvertOptions& o, const ModelDirectory& source) {
   LoadReport report;
   const QuestionAnsweringModel model = QuestionAnsweringModel::load(source, 0, &report);
   NewDirectory output(o.output, kConfigFile);
-  output.fill([&](const fs::path& directory) {
-    model.save(directory);
-    write_adapters_files(source, directory);
+  output.fill([&](DirectoryWriter& writer) {
+    model.save(writer);
+    write_adapters_files(source, writer);
   });
   output.commit();
   note_loaded(source, report);
@@ -173,10 +172,10 @@ void convert_format(const ModelConvertOptions& o, const fs::path& source) {
   std::optional<std::string> weights_line;
   const std::vector<StoredTensor> tensors = tensors_without_prefix(weights, weights_line);
   NewDirectory output(o.output, kConfigFile);
-  output.fill([&](const fs::path& directory) {
-    write_safetensors(directory / "model.safetensors", tensors);
-    copy_other_files(source, directory);
-    complete_config(source, directory);
+  output.fill([&](DirectoryWriter& writer) {
+    write_safetensors(writer.create("model.safetensors"), tensors);
+    copy_other_files(source, writer);
+    complete_config(source, writer);
   });
   output.commit();
   LoadReport report;

@@ -148,9 +148,9 @@ int run_model_new(const Arguments& arguments) {
                                          tokenizer.special_tokens().pad);
   const auto model =
       QuestionAnsweringModel::create(config, static_cast<uint64_t>(o.seed), o.matrix_spread);
-  output.fill([&](const fs::path& directory) {
-    model.save(directory);
-    tokenizer.save(directory);
+  output.fill([&](DirectoryWriter& writer) {
+    model.save(writer);
+    tokenizer.save(writer);
   });
   output.commit();
   emit("{}: {} layers, {} wide, {} parameters, {} vocabulary entries\n", o.output,

@@ -52,30 +52,6 @@ TEST(TextIndex, DoesWhatAMapDoes) {
   EXPECT_GT(hits, 0);
 }
 
-// Hashes taken ahead of a table that grows meanwhile, some texts more than once.
-TEST(TextIndex, TakesTextsAheadInTheirOrder) {
-  CounterStream random(testing::test_seed());
-  for (const size_t size : {0, 1, 15, 16, 17, 3000}) {
-    std::vector<std::string> texts(size);
-    for (std::string& text : texts) text = std::to_string(random.next_u32() % 2000);
-    TextIndex index;
-    TextIndex::Ahead ahead(index, size, texts_in(texts));
-    std::map<std::string, size_t> expected;
-    for (size_t i = 0; i < size; ++i) {
-      const TextIndex::Hashed text = ahead.next();
-      ASSERT_EQ(text.text, texts[i]);
-      ASSERT_EQ(index.insert(text, i, texts_in(texts)).number,
-                expected.emplace(texts[i], i).first->second);
-    }
-    ASSERT_EQ(index.size(), expected.size());
-    ASSERT_EQ(expected.empty(), size == 0);
-    TextIndex::Ahead again(index, size, texts_in(texts));
-    for (size_t i = 0; i < size; ++i) {
-      ASSERT_EQ(index.find(again.next(), texts_in(texts)), expected.at(texts[i]));
-    }
-  }
-}
-
 TEST(TextIndex, RefusesNumbersItHasNoRoomFor) {
   TextIndex index;
   const auto text_of = [](size_t) { return std::string_view("a"); };

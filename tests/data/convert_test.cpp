@@ -66,7 +66,7 @@ TEST(Convert, KeepsWhateverIsReadInEveryForm) {
       SCOPED_TRACE("round " + std::to_string(round) + ", form " +
                    std::to_string(static_cast<int>(form)));
       const fs::path file = directory / "copy";
-      write_dataset(set, form, file);
+      write_dataset(set, form, AtomicFile(file));
       SCOPED_TRACE(read_file(file));
       const Dataset again = load_dataset(file);
       ASSERT_EQ(again.examples.size(), set.examples.size());
@@ -96,7 +96,7 @@ TEST(Convert, KeepsAnswersThatAreNotWhereTheySay) {
   set.examples[1] = {"b", "", "q", 0, {{"None", 3}, {"[x]", 500}}, false, ""};
   for (const DataForm form : kForms) {
     SCOPED_TRACE(static_cast<int>(form));
-    write_dataset(set, form, directory / "copy");
+    write_dataset(set, form, AtomicFile(directory / "copy"));
     const Dataset again = load_dataset(directory / "copy");
     ASSERT_EQ(again.examples.size(), 2u);
     EXPECT_EQ(again.examples[0].answers, set.examples[0].answers);
@@ -111,7 +111,7 @@ TEST(Convert, WritesNoReferencesOfABlindSet) {
   ASSERT_TRUE(set.blind);
   for (const DataForm form : kForms) {
     SCOPED_TRACE(static_cast<int>(form));
-    write_dataset(set, form, directory / "copy");
+    write_dataset(set, form, AtomicFile(directory / "copy"));
     const std::string text = read_file(directory / "copy");
     EXPECT_EQ(text.find("is_impossible"), std::string::npos) << text;
     EXPECT_EQ(text.find("answer"), std::string::npos) << text;
@@ -125,7 +125,7 @@ TEST(Convert, WritesTablesAsSpreadsheetsRead) {
       R"([{"id": "a", "context": "Ann \"sings\".\n", "question": "Who, then?", "answers": [{"text": "Ann", "answer_start": 0}]},
           {"id": "b", "context": "x", "question": "q", "answers": []}])",
       "a.json");
-  write_dataset(set, DataForm::kCsv, directory / "copy");
+  write_dataset(set, DataForm::kCsv, AtomicFile(directory / "copy"));
   EXPECT_EQ(read_file(directory / "copy"),
             "id,question,context,answer,answer_start,is_impossible\n"
             "a,\"Who, then?\",\"Ann \"\"sings\"\".\n\",Ann,0,false\nb,q,x,,,true\n");
@@ -137,7 +137,7 @@ TEST(Convert, WritesCodePointsForLabelStudio) {
   const Dataset set = read_dataset_text(
       R"([{"id": "a", "context": "😀 Ann", "question": "Who?", "answers": [{"text": "Ann", "answer_start": 2}]}])",
       "a.json");
-  write_dataset(set, DataForm::kLabelStudio, directory / "copy");
+  write_dataset(set, DataForm::kLabelStudio, AtomicFile(directory / "copy"));
   const Json value = parse_json_file(
       directory / "copy", ErrorCode::kBadData)[0]["annotations"][0]["result"][0]["value"];
   EXPECT_EQ(value,

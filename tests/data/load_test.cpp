@@ -359,7 +359,7 @@ TEST_F(LoadDataset, ReadsBackEveryFormItWrites) {
   for (const DataForm form : {DataForm::kNested, DataForm::kFlat, DataForm::kLines}) {
     SCOPED_TRACE(static_cast<int>(form));
     const fs::path copy = directory_ / "copy.json";
-    write_dataset(set, form, copy);
+    write_dataset(set, form, AtomicFile(copy));
     expect_same(set, load_dataset(copy));
   }
 }
@@ -373,9 +373,9 @@ TEST_F(LoadDataset, RoundTripsSharedData) {
     SCOPED_TRACE(name);
     const Dataset set = load_dataset(*file);
     const fs::path copy = directory_ / "copy.json";
-    write_dataset(set, DataForm::kLines, copy);
+    write_dataset(set, DataForm::kLines, AtomicFile(copy));
     expect_same(set, load_dataset(copy));
-    save_squad(load_dataset(copy), copy);
+    save_squad(load_dataset(copy), AtomicFile(copy));
     expect_same(set, load_dataset(copy));
   }
 }

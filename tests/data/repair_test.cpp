@@ -678,7 +678,7 @@ class SoundData {
 
 std::string nested(const Dataset& set) {
   const testing::TemporaryDirectory directory;
-  save_squad(set, directory / "set.json");
+  save_squad(set, AtomicFile(directory / "set.json"));
   return read_file(directory / "set.json");
 }
 

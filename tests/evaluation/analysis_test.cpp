@@ -11,6 +11,7 @@ namespace spanforge {
 namespace {
 
 using testing::Asked;
+using testing::evaluate_logits;
 using testing::Fixture;
 using testing::make_fixture;
 using testing::vote;
@@ -21,7 +22,7 @@ Analysis analysis_of(const Fixture& f, EvaluationOptions evaluation = {},
   evaluation.on_answers = [&](const JudgedAnswers& answers) {
     analyse(f.dataset, answers, decoder, analysis);
   };
-  evaluate_predictions(f.dataset, f.features, f.predictions, evaluation);
+  evaluate_logits(f, evaluation);
   return analysis;
 }
 
@@ -110,7 +111,7 @@ TEST(Analysis, ReportsCountEveryQuestionOnce) {
   vote(f, 1, 0, 0, 9);
   const Analysis analysis = analysis_of(f);
   const testing::TemporaryDirectory directory;
-  write_analysis(f.dataset, analysis, directory / "analysis.json");
+  write_analysis(f.dataset, analysis, AtomicFile(directory / "analysis.json"));
   const std::string text = read_file(directory / "analysis.json");
   const Json json = parse_json(text, "analysis", ErrorCode::kBadData);
   EXPECT_EQ(text, dump_python_json(json, {.indent = 4}) + "\n") << "as json.dumps writes it";

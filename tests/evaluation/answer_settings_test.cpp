@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "evaluation/support.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 #include "spanforge/io/model_files.h"
 #include "spanforge/text/tokenizer.h"
@@ -25,7 +26,8 @@ TEST_F(AnswerSettingsTest, ReadBackAsWritten) {
   settings.decoder.null_answers = true;
   settings.decoder.null_threshold = -1.0 / 3;
   settings.decoder.temperature = 1.7;
-  save_answer_settings(settings, Json{{"train_sha256", "ab"}}, directory_.path());
+  DirectoryWriter writer(directory_.path());
+  save_answer_settings(settings, Json{{"train_sha256", "ab"}}, writer);
   const auto read = load_answer_settings(directory_.path());
   ASSERT_TRUE(read);
   EXPECT_EQ(read->decoder.kind, settings.decoder.kind);

@@ -136,7 +136,8 @@ TEST_F(Chunks, EvaluateGivesTheSameScoresAndFiles) {
     const Evaluation e = evaluate(model_, {dataset_, tokenizer_, parts}, options);
     files.finish();
     group.commit();
-    write_analysis(dataset_, analysis, directory / std::to_string(tokens) / "eval_analysis.json");
+    write_analysis(dataset_, analysis,
+                   AtomicFile(directory / std::to_string(tokens) / "eval_analysis.json"));
     EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
     EXPECT_EQ(progress.front(), (std::pair<int64_t, int64_t>(0, 70))) << "the work begins";
     EXPECT_EQ(progress.back(), (std::pair<int64_t, int64_t>(70, 70)));

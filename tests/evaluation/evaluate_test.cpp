@@ -16,6 +16,7 @@ namespace spanforge {
 namespace {
 
 using testing::Asked;
+using testing::evaluate_logits;
 using testing::Fixture;
 using testing::judge;
 using testing::make_fixture;
@@ -34,7 +35,7 @@ Evaluation write_files(const Fixture& f, EvaluationOptions options,
   FileGroup group(directory);
   PredictionFiles files(group);
   options.on_answers = [&](const JudgedAnswers& answers) { files.add(f.dataset, answers); };
-  Evaluation evaluation = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  Evaluation evaluation = evaluate_logits(f, options);
   files.finish();
   group.commit();
   return evaluation;
@@ -47,7 +48,7 @@ TEST(Evaluate, ScoresTheAnswersGivenAndRanksTheReferences) {
   vote(f, 1, 0, 0, 8);
   vote(f, 2, 1, 1, 9);
   EvaluationOptions options;
-  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  const Evaluation e = evaluate_logits(f, options);
   EXPECT_EQ(e.number("total"), 3);
   EXPECT_DOUBLE_EQ(e.number("exact"), 100.0 / 3);
   EXPECT_EQ(e.number("NoAns_exact"), 0.0);
@@ -79,7 +80,7 @@ TEST(Evaluate, NullAnswersFollowTheThresholdAndBestSearchesAnswersNotYetBlanked)
   ASSERT_TRUE(threshold);
   EXPECT_EQ(threshold->exact, 100.0);
   options.decoder.null_threshold = threshold->log_odds;
-  const Evaluation again = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  const Evaluation again = evaluate_logits(f, options);
   EXPECT_EQ(again.number("exact"), 100.0);
 }
 
@@ -112,12 +113,10 @@ TEST(Evaluate, DroppedExamplesAreNotScored) {
 TEST(Evaluate, LossIsTheMeanOverWindows) {
   Fixture f = make_fixture(kAsked, {64, 8}, true);
   f.predictions.window_losses = {1.0, 2.0, 6.0};
-  EXPECT_EQ(*evaluate_predictions(f.dataset, f.features, f.predictions, {}).loss, 3.0);
+  EXPECT_EQ(*evaluate_logits(f, {}).loss, 3.0);
   Fixture unlabelled = make_fixture(kAsked);
   unlabelled.predictions.window_losses = f.predictions.window_losses;
-  EXPECT_FALSE(
-      evaluate_predictions(unlabelled.dataset, unlabelled.features, unlabelled.predictions, {})
-          .loss);
+  EXPECT_FALSE(evaluate_logits(unlabelled, {}).loss);
 }
 
 TEST(Evaluate, ReferencesThatStandElsewhereAreScoredByTheirText) {
@@ -151,7 +150,7 @@ TEST(Evaluate, MoreMetricsComeAfterSquadsAndJudgeTheAnswersGiven) {
   for (const bool fit : {false, true}) {
     SCOPED_TRACE(fit);
     options.fit = fit;
-    const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+    const Evaluation e = evaluate_logits(f, options);
     std::vector<std::string_view> keys;
     for (const MetricValue& value : e.values) keys.push_back(value.key);
     EXPECT_EQ(keys, (std::vector<std::string_view>{"exact",
@@ -213,7 +212,7 @@ TEST(PredictionFiles, LeaveNothingWithoutCommit) {
     PredictionFiles files(group);
     EvaluationOptions options;
     options.on_answers = [&](const JudgedAnswers& answers) { files.add(f.dataset, answers); };
-    evaluate_predictions(f.dataset, f.features, f.predictions, options);
+    evaluate_logits(f, options);
     EXPECT_TRUE(std::filesystem::exists(directory / "a/b"));
   }
   EXPECT_FALSE(std::filesystem::exists(directory / "a"));

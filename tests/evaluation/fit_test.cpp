@@ -9,6 +9,7 @@ namespace spanforge {
 namespace {
 
 using testing::Asked;
+using testing::evaluate_logits;
 using testing::Fixture;
 using testing::vote;
 
@@ -40,7 +41,7 @@ AnswerSettings fit(const Fixture& f, AnswerSettings settings) {
   EvaluationOptions options;
   options.decoder = settings.decoder;
   options.fit = true;
-  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  const Evaluation e = evaluate_logits(f, options);
   settings.decoder.temperature = e.temperature;
   settings.decoder.null_threshold = e.null_threshold;
   return settings;
@@ -49,7 +50,7 @@ AnswerSettings fit(const Fixture& f, AnswerSettings settings) {
 double exact_under(const Fixture& f, const AnswerSettings& settings) {
   EvaluationOptions options;
   options.decoder = settings.decoder;
-  return evaluate_predictions(f.dataset, f.features, f.predictions, options).number("exact");
+  return evaluate_logits(f, options).number("exact");
 }
 
 TEST(FitSettings, ChoosesTheTemperatureThenTheThresholdUnderIt) {

@@ -4,9 +4,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "spanforge/evaluation/evaluate.h"
+#include "spanforge/evaluation/evaluator.h"
 #include "spanforge/evaluation/null_threshold.h"
 #include "spanforge/text/tokenizer.h"
 
@@ -68,6 +69,12 @@ inline Fixture make_fixture(const std::vector<Asked>& asked, WindowOptions windo
   return f;
 }
 
+inline Evaluation evaluate_logits(const Fixture& f, const EvaluationOptions& options) {
+  Evaluator evaluator(f.dataset, options);
+  evaluator.add(f.features, f.predictions);
+  return std::move(evaluator).finish();
+}
+
 // An evaluation with the answers that on_answers shows.
 struct Judged {
   Evaluation evaluation;
@@ -79,7 +86,7 @@ inline Judged judge(const Fixture& f, EvaluationOptions options = {}) {
   options.on_answers = [&](const JudgedAnswers& answers) {
     judged.decoded.assign(answers.decoded.begin(), answers.decoded.end());
   };
-  judged.evaluation = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  judged.evaluation = evaluate_logits(f, options);
   return judged;
 }
 

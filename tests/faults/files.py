@@ -15,7 +15,7 @@ import shutil
 import signal
 import sys
 
-from inject import KILLS, MUST_SUCCEED, Injector, all_cases, calls_of, put_back, reason, sample
+from inject import KILLS, MUST_SUCCEED, Injector, all_cases, calls_of, lost_a_page, put_back, reason, sample
 from lab import Finding, begin, expect, make_inputs, parser_of, run_injections, training
 
 OLD = b"old"
@@ -111,8 +111,9 @@ class Files(Injector):
             expect(all_new, "exit 0, but not all files are new")
             return
         expect(how not in MUST_SUCCEED, f"exit {status} where it must go on: {err.strip()}")
-        if how in KILLS:
-            expect(status == -signal.SIGKILL, f"exit {status}, not killed: {err.strip()}")
+        if how in KILLS or lost_a_page(how, status):
+            expect(how not in KILLS or status == -signal.SIGKILL, f"exit {status}, not killed: {err.strip()}")
+            expect(not lines, f"killed, but says {lines}")
             whole = all(content in (command.new[name], command.old.get(name)) for name, content in found.items())
             expect(all_old or all_new or whole and at.startswith("rename"), f"some files of each: {sorted(found)}")
             return

@@ -8,8 +8,8 @@ way (tests/faults/shim.cpp), and checks after each:
     before the fault among them; and the same command with --resume-from-checkpoint last ends in what
     an undisturbed run leaves, with nothing done by hand.
   - an interrupted call is made again, a short write is continued: exit 0.
-  - a file that was there from the start and is cut off behind a mmap: the same, told as that; the
-    file is put back before what is left is judged.
+  - a file that was there from the start and is cut off behind a mmap: the same, told as that, or
+    killed by SIGBUS with nothing said; the file is put back before what is left is judged.
 
   inject.py --bin build/release/bin --shim build/release/lib/fault_shim.so [--all] [--jobs 2]
 
@@ -61,8 +61,13 @@ MUST_SUCCEED = {f"errno {errno.EINTR}", "short"}
 def reason(how):
     """What the one line must say."""
     if how.startswith("cut"):
-        return "was cut off while it was in use; start again"
+        return "was truncated while it was in use; start again"
     return os.strerror(errno.ENOSPC if how == "full" else int(how.split()[1]))
+
+
+def lost_a_page(how, status):
+    """Whether what ended the process is a page that it touched and that a cut took."""
+    return how.startswith("cut") and status == -signal.SIGBUS
 
 
 def put_back(start, directory, at, how):
@@ -206,6 +211,8 @@ class Injector:
         expect(how not in MUST_SUCCEED, f"exit {status} where it must go on: {err.strip()}")
         if how in KILLS:
             expect(status == -signal.SIGKILL, f"exit {status}, not killed: {err.strip()}")
+        elif lost_a_page(how, status):
+            expect(not lines, f"killed by SIGBUS, but says {lines}")
         else:
             expect(status == 74, f"exit {status}, not 74: {err.strip()}")
             expect(len(lines) == 1 and lines[0] == err.splitlines()[-1], f"not one line at the end: {err}")

@@ -47,6 +47,8 @@ class Program:
     def environment(self, root=None, trace=None, at=None, how=None, more=None):
         env = {k: v for k, v in os.environ.items() if not k.startswith("FAULT_")}
         env["GOMP_SPINCOUNT"] = "0"
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):  # a lost page ends the process as it does elsewhere
+            env[name] = ":".join(filter(None, (env.get(name), "handle_sigbus=0")))
         if root is not None:
             env["LD_PRELOAD"] = self.shim
             env["FAULT_ROOT"] = str(root)

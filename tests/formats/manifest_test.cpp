@@ -11,6 +11,12 @@ namespace {
 
 using testing::TemporaryDirectory;
 
+// Of a directory that was written by other means.
+void add_manifest(const fs::path& directory) {
+  DirectoryWriter writer(directory);
+  write_manifest(writer);
+}
+
 class ManifestTest : public ::testing::Test {
  protected:
   ManifestTest() {
@@ -18,7 +24,7 @@ class ManifestTest : public ::testing::Test {
     std::ofstream(directory_ / "a.bin") << "contents of a";
     std::ofstream(directory_ / "sub" / "b.bin") << "contents of b";
     std::ofstream(directory_ / "empty");
-    write_manifest(directory_.path());
+    add_manifest(directory_.path());
   }
   std::string difference() const {
     return find_manifest_difference(directory_.path()).value_or("none");
@@ -70,7 +76,7 @@ TEST_F(ManifestTest, MissingCutOffAndGrownFilesAreNamed) {
 TEST_F(ManifestTest, ChangesAreNamedWeightsBySizeOtherFilesByHash) {
   std::ofstream(directory_ / "c.json") << "{}";
   fs::remove(directory_ / kManifestName);
-  write_manifest(directory_.path());
+  add_manifest(directory_.path());
   const auto found = [&](bool with_weights = false) {
     return describe_changes(directory_.path(), with_weights).value_or("none");
   };

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -164,7 +165,7 @@ TEST(WriteSafetensors, ReadsBack) {
       {"small", StoredType::kBool, {3}, std::string_view(data).substr(0, 3)},
       {"wide", StoredType::kI64, {1, 1}, std::string_view(data).substr(8)},
       {"none", StoredType::kF64, {0}, ""}};
-  write_safetensors(directory / "m.safetensors", tensors);
+  write_safetensors(AtomicFile(directory / "m.safetensors"), tensors);
   const SafetensorsFile file(directory / "m.safetensors");
   EXPECT_EQ(file.metadata().at("format"), "pt");
   ASSERT_EQ(file.tensors().size(), tensors.size());
@@ -183,9 +184,10 @@ TEST(WriteSafetensors, ReadsBack) {
 
 TEST(WriteSafetensors, TheSameFileMayBeMappedMeanwhile) {
   TemporaryDirectory directory;
-  write_safetensors(directory / "m", {{"a", StoredType::kU8, {4}, "1234"}});
+  write_safetensors(AtomicFile(directory / "m"), {{"a", StoredType::kU8, {4}, "1234"}});
   const SafetensorsFile file(directory / "m");
-  write_safetensors(directory / "m", {file.tensors()[0], {"b", StoredType::kU8, {2}, "56"}});
+  write_safetensors(AtomicFile(directory / "m"),
+                    {file.tensors()[0], {"b", StoredType::kU8, {2}, "56"}});
   EXPECT_EQ(file.find("a")->bytes, "1234");
   EXPECT_EQ(SafetensorsFile(directory / "m").find("a")->bytes, "1234");
 }
@@ -193,7 +195,7 @@ TEST(WriteSafetensors, TheSameFileMayBeMappedMeanwhile) {
 TEST(WriteSafetensors, ASizeThatDisagreesIsRefused) {
   TemporaryDirectory directory;
   expect_error(ErrorCode::kInternal, [&] {
-    write_safetensors(directory / "m", {{"a", StoredType::kF32, {2}, "1234"}});
+    write_safetensors(AtomicFile(directory / "m"), {{"a", StoredType::kF32, {2}, "1234"}});
   });
   EXPECT_FALSE(fs::exists(directory / "m"));
 }

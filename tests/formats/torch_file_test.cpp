@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "spanforge/formats/zip.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -75,7 +76,7 @@ TEST(TorchFile, EveryValueReadsBackAsItWasWritten) {
   dict.add("none", TorchTensor{StoredType::kI64, {0, 2}, {}});
   dict.add("part",
            TorchTensor{StoredType::kF32, {2, 2}, std::string_view(floats).substr(8), floats});
-  write_torch_file(directory / "state.pt", dict);
+  write_torch_file(AtomicFile(directory / "state.pt"), dict);
   const TorchFile file(directory / "state.pt");
   const TorchValue& root = file.root();
   EXPECT_EQ(*root.find("inner")->find(int64_t{0})->get_if<double>(), 1.5);
@@ -107,7 +108,7 @@ TEST(TorchFile, TensorsOfOneStorageShareItInTheFile) {
                     std::string_view(big).substr(static_cast<size_t>(i) * 40'000, 40'000),
                     big});
   }
-  write_torch_file(directory / "f.pt", list);
+  write_torch_file(AtomicFile(directory / "f.pt"), list);
   EXPECT_LT(fs::file_size(directory / "f.pt"), 410'000u);
   const TorchFile file(directory / "f.pt");
   EXPECT_EQ(file.root().sequence()->at(9).get_if<TorchTensor>()->bytes.size(), 40'000u);

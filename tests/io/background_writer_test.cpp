@@ -82,26 +82,5 @@ TEST(BackgroundWriter, CanBeGivenUp) {
   EXPECT_TRUE(bytes.starts_with(read_file(directory / "f")));
 }
 
-TEST(DirectoryFill, NotesWhatWasWritten) {
-  const testing::TemporaryDirectory directory;
-  DirectoryFill fill;
-  const std::string small = "small", large = random_bytes(size_t{9} << 20);
-  write_file_atomic(directory / "small", small);
-  write_file_atomic(directory / "large", large);
-  std::thread([&fill, &directory] {
-    const DirectoryFill::Share share(&fill);
-    write_file_atomic(directory / "elsewhere", "x");
-  }).join();
-  const std::vector<WrittenFile> files = fill.take_files();
-  ASSERT_EQ(files.size(), 3u);
-  EXPECT_EQ(files[2].path, directory / "elsewhere");
-  EXPECT_EQ(files[0].path, directory / "small");
-  EXPECT_EQ(files[0].size, small.size());
-  EXPECT_EQ(files[0].sha256, sha256_hex(small));
-  EXPECT_EQ(files[1].size, large.size());
-  EXPECT_EQ(files[1].sha256, sha256_hex(large));
-  EXPECT_TRUE(read_file(directory / "large") == large);
-}
-
 }  // namespace
 }  // namespace spanforge

@@ -81,6 +81,26 @@ TEST(MappedFile, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
   EXPECT_EQ(error.file(), (directory / "f").string());
 }
 
+// Up to the end of a page lost bytes read as zeros.
+TEST(MappedFile, WhatWasMadeOfATruncatedFileDoesNotCount) {
+  const TemporaryDirectory directory;
+  const fs::path path = directory / "f";
+  constexpr size_t kSize = 100'000;
+  write_file_atomic(path, std::string(kSize, 'x'));
+  const MappedFile file(path);
+  EXPECT_EQ(while_whole(file, [] { return 1; }), 1);
+  const auto fail = []() -> int { throw Error(ErrorCode::kBadData, {.file = "f"}, "bad"); };
+  expect_error(ErrorCode::kBadData, [&] { while_whole(file, fail); });
+  const auto expect_truncated = [&](const auto& use) {
+    const Error error = expect_error(ErrorCode::kIo, [&] { while_whole(file, use); });
+    EXPECT_EQ(error.file(), path.string());
+    EXPECT_EQ(error.reason(), "was truncated while it was in use; start again");
+  };
+  fs::resize_file(path, kSize - 1);
+  expect_truncated([] { return 1; });
+  expect_truncated(fail);
+}
+
 TEST(AtomicFile, TheTargetChangesOnlyAtCommit) {
   TemporaryDirectory directory;
   write_file_atomic(directory / "f", "old");

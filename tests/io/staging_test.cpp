@@ -18,15 +18,15 @@ using testing::expect_error;
 using testing::TemporaryDirectory;
 using Names = std::vector<std::string>;
 
-void put(const FileGroup& group, const std::string& name, const std::string& text) {
-  group.fill([&](const fs::path& directory) { write_file_atomic(directory / name, text); });
+void put(FileGroup& group, const std::string& name, const std::string& text) {
+  group.fill([&](DirectoryWriter& writer) { writer.write(name, text); });
 }
 
 // What a process leaves that is killed while it stages in `directory`.
 void be_killed_in(const fs::path& directory) {
   const pid_t child = ::fork();
   if (child == 0) {
-    const FileGroup group(directory);
+    FileGroup group(directory);
     put(group, "a", "half");
     ::_exit(0);  // no destructor
   }
@@ -67,7 +67,7 @@ TEST(FileGroup, LeavesNothingElse) {
   }
   EXPECT_EQ(list_directory(directory / "x/y"), Names{"a"});
   EXPECT_EQ(read_file(directory / "x/y/a"), "text");
-  { const FileGroup group(directory / "p/q"); }
+  { FileGroup group(directory / "p/q"); }
   EXPECT_FALSE(path_exists(directory / "p"));
 }
 
@@ -75,7 +75,7 @@ TEST(FileGroup, LeavesNothingElse) {
 TEST(FileGroup, ADirectoryThatIsInUseStays) {
   TemporaryDirectory directory;
   {
-    const FileGroup group(directory / "p/q");
+    FileGroup group(directory / "p/q");
     write_file_atomic(directory / "p/mine", "kept");
   }
   EXPECT_EQ(list_directory(directory / "p"), Names{"mine"});
@@ -83,7 +83,7 @@ TEST(FileGroup, ADirectoryThatIsInUseStays) {
 
 TEST(FileGroup, ErrorsNameTheFilesPlace) {
   TemporaryDirectory directory;
-  const FileGroup group(directory / "out");
+  FileGroup group(directory / "out");
   const Error error = expect_error(ErrorCode::kIo, [&] { put(group, "no/a", ""); });
   EXPECT_EQ(error.file(), (directory / "out/no/a").string());
 }
@@ -152,11 +152,11 @@ TEST(Staging, RemovesWhatDeadProcessesLeft) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "out");
   be_killed_in(directory / "out");
-  { const FileGroup group(directory / "out"); }
+  { FileGroup group(directory / "out"); }
   EXPECT_EQ(list_directory(directory / "out"), Names{});
   be_killed_in(directory / "out");
   NewDirectory model(directory / "out/model", "config.json");
-  model.fill([&](const fs::path& at) { write_file_atomic(at / "config.json", "{}"); });
+  model.fill([](DirectoryWriter& writer) { writer.write("config.json", "{}"); });
   model.commit();
   EXPECT_EQ(list_directory(directory / "out"), Names{"model"});
 }
@@ -176,15 +176,49 @@ TEST(Staging, DoesNotFollowLinksWhenItCleans) {
   write_file_atomic(directory / "theirs/file", "kept");
   fs::create_directories(directory / "out");
   fs::create_symlink("../theirs", directory / "out/.spanforge-staged-1-1");
-  { const FileGroup group(directory / "out"); }
+  { FileGroup group(directory / "out"); }
   EXPECT_EQ(list_directory(directory / "theirs"), Names{"file"});
+}
+
+void stage(StagingDirectory& staging, const std::string& text) {
+  staging.fill([&](DirectoryWriter& writer) { writer.write("file", text); });
+}
+
+TEST(StagingDirectory, ReplacesAWholeDirectory) {
+  const TemporaryDirectory directory;
+  fs::create_directories(directory / "hidden/of a dead process");
+  for (const char* text : {"old", "new"}) {
+    StagingDirectory staging(directory / "hidden", directory / "target",
+                             DirectoryWriter::Sync::kByCaller);
+    stage(staging, text);
+    staging.replace();
+    EXPECT_EQ(read_file(directory / "target/file"), text);
+    EXPECT_EQ(fs::exists(directory / "hidden/file"), std::string(text) == "new");
+    staging.remove();
+  }
+  EXPECT_EQ(list_directory(directory.path()), Names{"target"});
+}
+
+TEST(StagingDirectory, PlaceReplacesNothing) {
+  const TemporaryDirectory directory;
+  fs::create_directories(directory / "target");
+  write_file_atomic(directory / "target/mine", "kept");
+  {
+    StagingDirectory staging(directory / "hidden", directory / "target",
+                             DirectoryWriter::Sync::kByCaller);
+    stage(staging, "new");
+    const Error error = expect_error(ErrorCode::kIo, [&] { staging.place(); });
+    EXPECT_EQ(error.file(), (directory / "target").string());
+  }
+  EXPECT_EQ(list_directory(directory.path()), Names{"target"});
+  EXPECT_EQ(list_directory(directory / "target"), Names{"mine"});
 }
 
 TEST(NewDirectory, ComesWhole) {
   TemporaryDirectory directory;
   {
     NewDirectory output(directory / "x/model/", "config.json");
-    output.fill([&](const fs::path& at) { write_file_atomic(at / "config.json", "{}"); });
+    output.fill([](DirectoryWriter& writer) { writer.write("config.json", "{}"); });
     EXPECT_FALSE(path_exists(directory / "x/model"));
     output.commit();
   }
@@ -217,8 +251,8 @@ TEST(NewDirectory, FillsAnEmptyDirectoryWhereItIs) {
   struct stat before {};
   ASSERT_EQ(::stat((directory / "theirs").c_str(), &before), 0);
   NewDirectory output(directory / "link/", "a");
-  output.fill([](const fs::path& at) {
-    for (const char* name : {"a", "b"}) write_file_atomic(at / name, name);
+  output.fill([](DirectoryWriter& writer) {
+    for (const char* name : {"a", "b"}) writer.write(name, name);
   });
   EXPECT_FALSE(path_exists(directory / "theirs/a"));
   output.commit();
@@ -236,8 +270,8 @@ TEST(NewDirectory, TheFileThatCompletesItComesLast) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "model");
   NewDirectory output(directory / "model", "a");
-  output.fill([](const fs::path& at) {
-    for (const char* name : {"a", "b", "c"}) write_file_atomic(at / name, name);
+  output.fill([](DirectoryWriter& writer) {
+    for (const char* name : {"a", "b", "c"}) writer.write(name, name);
   });
   const int watch = ::inotify_init1(IN_NONBLOCK);
   ASSERT_GE(::inotify_add_watch(watch, (directory / "model").c_str(), IN_MOVED_TO), 0);
@@ -263,7 +297,7 @@ TEST(NewDirectory, ADirectoryThatIsInUseMeanwhileIsLeft) {
   fs::create_directory(directory / "model");
   {
     NewDirectory output(directory / "model", "a");
-    output.fill([](const fs::path& at) { write_file_atomic(at / "a", "a"); });
+    output.fill([](DirectoryWriter& writer) { writer.write("a", "a"); });
     write_file_atomic(directory / "model/mine", "kept");
     expect_error(ErrorCode::kUsage, [&] { output.commit(); });
   }

@@ -135,14 +135,13 @@ void read_vocabulary(const std::string& text) {
 }
 
 void add_tokens(const std::string& text) {
-  std::vector<std::string_view> lines;
-  for (size_t begin = 0; begin < text.size(); begin += lines.back().size() + 1) {
-    lines.push_back(std::string_view(text).substr(begin, text.find('\n', begin) - begin));
-  }
   Vocabulary vocabulary;
-  auto tokens = vocabulary.ahead(lines.size(), [&](size_t i) { return lines[i]; });
-  for (size_t i = 0; i < lines.size(); ++i) {
-    vocabulary.add(tokens.next(), static_cast<int64_t>(i), ErrorPlace{.file = "f"});
+  int64_t id = 0;
+  for (size_t begin = 0; begin < text.size(); ++id) {
+    const std::string_view line =
+        std::string_view(text).substr(begin, text.find('\n', begin) - begin);
+    vocabulary.add(line, id, ErrorPlace{.file = "f"});
+    begin += line.size() + 1;
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "spanforge/base/json.h"
 #include "spanforge/formats/safetensors.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 #include "spanforge/model/encoder_spec.h"
 #include "support/testing.h"
@@ -212,7 +213,7 @@ class AdapterFile : public ::testing::Test {
                          .bytes = {reinterpret_cast<const char*>(values_.data() + p->offset),
                                    static_cast<size_t>(p->size) * sizeof(float)}});
     }
-    write_safetensors(adapter() / kAdapterWeightFile, std::move(tensors));
+    write_safetensors(AtomicFile(adapter() / kAdapterWeightFile), std::move(tensors));
   }
   void expect_refused(const std::string& part) const {
     const Error error = expect_error(ErrorCode::kBadModel, [&] { read(); });
@@ -226,7 +227,8 @@ class AdapterFile : public ::testing::Test {
 };
 
 TEST_F(AdapterFile, WeightsComeBackUnderPeftsNames) {
-  write_adapter_weights(adapter(), all(), arena());
+  DirectoryWriter writer(adapter());
+  write_adapter_weights(writer, all(), arena());
   const SafetensorsFile file(adapter() / kAdapterWeightFile);
   EXPECT_NE(file.find("base_model.model.bert.x.query.lora_A.weight"), nullptr);
   EXPECT_NE(file.find("base_model.model.qa_outputs.bias"), nullptr);
@@ -245,7 +247,8 @@ TEST_F(AdapterFile, OtherSpellingsOfNamesAreRead) {
     }
     return name;
   };
-  write_adapter_weights(adapter(), all(), arena());
+  DirectoryWriter writer(adapter());
+  write_adapter_weights(writer, all(), arena());
   const auto expected = read();
   write_renamed([](const std::string& name) { return name; });
   EXPECT_EQ(read(), expected);
@@ -278,7 +281,8 @@ TEST_F(AdapterFile, WeightsThatDoNotFitAreNamed) {
 }
 
 TEST_F(AdapterFile, PatternsAreReadOffTheWeights) {
-  write_adapter_weights(adapter(), all(), arena());
+  DirectoryWriter writer(adapter());
+  write_adapter_weights(writer, all(), arena());
   write_config(
       R"({"peft_type": "LORA", "target_modules": ".*query", "modules_to_save": ["qa_outputs"]})");
   EXPECT_EQ(read_adapter_config(adapter()).lora.targets,

@@ -13,6 +13,7 @@
 #include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/int8_calibration.h"
 #include "spanforge/model/int8_file.h"
+#include "support/saving.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -85,11 +86,12 @@ class AnsweringModelTest : public ::testing::Test {
  protected:
   explicit AnsweringModelTest(const ModelConfig& config = odd_config())
       : model_(QuestionAnsweringModel::create(config, 3)) {
-    model_.save(directory_.path());
+    testing::save_in(directory_.path(), model_);
     const AnsweringModel f32 = AnsweringModel::load(directory_.path(), "m", Precision::kF32);
-    model_.save(int8_.path());
+    testing::save_in(int8_.path(), model_);
     fs::remove(int8_.path() / "model.safetensors");
-    write_int8_file(int8_.path(), model_, calibrated(f32, some_batch(), 1.0));
+    DirectoryWriter writer(int8_.path());
+    write_int8_file(writer, model_, calibrated(f32, some_batch(), 1.0));
   }
   // The error's reason when the int8 directory is loaded.
   std::string refusal() const {
@@ -220,7 +222,8 @@ TEST_F(AnsweringModelTest, ImpossibleRangesAreRefused) {
   Int8Ranges ranges(3);
   for (auto& layer : ranges) layer.fill({0.1f, 3});
   ranges[1][2].scale = 0;
-  write_int8_file(int8_.path(), model_, ranges);
+  DirectoryWriter writer(int8_.path());
+  write_int8_file(writer, model_, ranges);
   EXPECT_NE(refusal().find("impossible range"), std::string::npos);
 }
 
@@ -229,7 +232,7 @@ TEST_F(AnsweringModelTest, WeightsThatAreNotFiniteAreNamed) {
   for (const Parameter& parameter : model_.parameters()) {
     if (parameter.name == name) model_.weights(parameter).row<float>(5)[7] = NAN;
   }
-  model_.save(directory_.path());
+  testing::save_in(directory_.path(), model_);
   for (const Precision precision : {Precision::kF32, Precision::kBF16}) {
     try {
       AnsweringModel::load(directory_.path(), "m", precision);

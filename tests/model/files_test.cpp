@@ -18,6 +18,7 @@
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/model.h"
 #include "spanforge/model/model_info.h"
+#include "support/saving.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -52,7 +53,7 @@ void write(const fs::path& directory, const ModelConfig& config, const State& st
   for (const auto& [name, stored] : state) {
     tensors.push_back({name, stored.type, stored.shape, stored.bytes});
   }
-  write_safetensors(directory / "model.safetensors", std::move(tensors));
+  write_safetensors(AtomicFile(directory / "model.safetensors"), std::move(tensors));
 }
 
 Stored zeros(StoredType type, std::vector<int64_t> shape) {
@@ -62,7 +63,7 @@ Stored zeros(StoredType type, std::vector<int64_t> shape) {
 TEST(Load, GivesBackWhatWasSavedBitForBit) {
   TemporaryDirectory directory;
   const QuestionAnsweringModel model = random_model(small_config(), 3);
-  model.save(directory / "out");
+  testing::save_in(directory / "out", model);
   LoadReport report;
   const QuestionAnsweringModel loaded =
       QuestionAnsweringModel::load(directory / "out", /*head_seed=*/1, &report);
@@ -247,7 +248,7 @@ TEST(Load, APackWithoutModelTypeIsBertsWhereKeysAndNamesSaySo) {
     EXPECT_TRUE(
         report.notes[0].starts_with((directory / file).string() + ": has no \"model_type\""))
         << report.notes[0];
-    loaded.save(directory / "saved");
+    testing::save_in(directory / "saved", loaded);
     EXPECT_EQ(ModelConfig::from_directory(directory / "saved").note(), std::nullopt);
   }
   // Names that are another family's, and none that an encoder has.

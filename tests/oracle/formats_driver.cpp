@@ -129,10 +129,10 @@ int run(const std::string& command, const std::string& a, const std::string& b) 
   } else if (command == "describe-weights") {
     std::cout << describe_tensors(WeightFiles(a).tensors()).dump() << "\n";
   } else if (command == "rewrite-torch") {
-    write_torch_file(b, TorchFile(a).root());
+    write_torch_file(AtomicFile(b), TorchFile(a).root());
   } else if (command == "rewrite-safetensors") {
     const SafetensorsFile file(a);
-    write_safetensors(b, file.tensors(), file.metadata());
+    write_safetensors(AtomicFile(b), file.tensors(), file.metadata());
   } else if (command == "write-events") {
     write_events(a);
   } else if (command == "python-json") {

@@ -16,6 +16,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/json.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
@@ -113,7 +114,10 @@ std::string answer(const Tokenizer& tokenizer, const Json& request) {
     return out += '}';
   }
   if (request.contains("save")) {
-    tokenizer.save(request["save"].get<std::string>());
+    const fs::path directory = request["save"].get<std::string>();
+    spanforge::create_directories(directory);
+    DirectoryWriter writer(directory);
+    tokenizer.save(writer);
     return "{}";
   }
   if (request.contains("count")) {

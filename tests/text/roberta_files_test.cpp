@@ -7,6 +7,7 @@
 
 #include "spanforge/base/json.h"
 #include "spanforge/io/json_file.h"
+#include "support/saving.h"
 #include "text/sample.h"
 
 namespace spanforge {
@@ -104,7 +105,7 @@ TEST(RobertaFiles, UnsoundOnesAreNamed) {
 
 TEST(RobertaFiles, ThatDisagreeWithATokenizerJsonAreNamed) {
   TemporaryDirectory directory;
-  Tokenizer::from_files(files(), "m").save(directory.path());
+  testing::save_in(directory.path(), Tokenizer::from_files(files(), "m"));
   Tokenizer::from_directory(directory.path());
   write_all(directory.path(), files("#v\nb c\na b\n"));
   EXPECT_NE(expect_error(ErrorCode::kBadModel, [&] { Tokenizer::from_directory(directory.path()); })
@@ -157,21 +158,21 @@ TEST(RobertaFiles, ASavedDirectoryIsTheSameTokenizerAndKeepsTheFiles) {
     Files of = testing::roberta_files(config);
     if (of["tokenizer_config.json"].empty()) of.erase("tokenizer_config.json");
     const Tokenizer tokenizer = Tokenizer::from_files(of, "m");
-    tokenizer.save(directory / "saved");
+    testing::save_in(directory / "saved", tokenizer);
     for (const char* name : {"vocab.json", "merges.txt"}) {
       EXPECT_EQ(read_file(directory / "saved" / name), of.at(name));
     }
     EXPECT_FALSE(path_exists(directory / "saved" / "vocab.txt"));
     // By all files, by tokenizer.json alone, and by the others without it.
     const Tokenizer all = Tokenizer::from_directory(directory / "saved");
-    all.save(directory / "again");
+    testing::save_in(directory / "again", all);
     EXPECT_EQ(read_file(directory / "again" / "tokenizer.json"),
               read_file(directory / "saved" / "tokenizer.json"));
     for (const char* name : {"vocab.json", "merges.txt"}) fs::remove(directory / "again" / name);
     const Tokenizer alone = Tokenizer::from_directory(directory / "again");
     fs::remove(directory / "saved" / "tokenizer.json");
     const Tokenizer slow = Tokenizer::from_directory(directory / "saved");
-    alone.save(directory / "third");  // made of tokenizer.json
+    testing::save_in(directory / "third", alone);  // made of tokenizer.json
     EXPECT_EQ(parse_json_file(directory / "third" / "vocab.json", ErrorCode::kBadModel).dump(),
               parse_json(of.at("vocab.json"), "v", ErrorCode::kBadModel).dump());
     EXPECT_EQ(read_file(directory / "third" / "merges.txt"), of.at("merges.txt"));

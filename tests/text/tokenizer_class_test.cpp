@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "spanforge/base/json.h"
+#include "support/saving.h"
 #include "text/sample.h"
 
 namespace spanforge {
@@ -161,7 +162,7 @@ TEST(TokenizerClass, OfADirectoryIsLookedForInBothFilesWhateverElseIsThere) {
     SCOPED_TRACE(with_json);
     TemporaryDirectory directory;
     write(directory / "vocab.txt", kVocabulary);
-    if (with_json) Tokenizer::from_directory(directory.path()).save(directory.path());
+    if (with_json) testing::save_in(directory.path(), Tokenizer::from_directory(directory.path()));
     fs::remove(directory / "tokenizer_config.json");
     write(directory / "config.json", class_is("BertJapaneseTokenizer"));
     const Error error =
@@ -183,7 +184,7 @@ TEST(TokenizerClass, WithoutTokenTypesAllAreZeroAndASavedDirectoryKeepsThat) {
   write(directory / "config.json", class_is("DistilBertTokenizer"));
   const Tokenizer tokenizer = Tokenizer::from_directory(directory.path());
   EXPECT_EQ(types(tokenizer), (std::vector<int32_t>{0, 0, 0, 0, 0}));
-  tokenizer.save(directory / "saved");
+  testing::save_in(directory / "saved", tokenizer);
   EXPECT_EQ(types(Tokenizer::from_directory(directory / "saved")),
             (std::vector<int32_t>{0, 0, 0, 0, 0}));
 }
@@ -192,7 +193,7 @@ TEST(TokenizerClass, WithoutTokenTypesAllAreZeroAndASavedDirectoryKeepsThat) {
 TEST(TokenizerClass, ATokenizersBackendIsItsFile) {
   TemporaryDirectory directory;
   write(directory / "vocab.txt", kVocabulary);
-  Tokenizer::from_directory(directory.path()).save(directory / "m");
+  testing::save_in(directory / "m", Tokenizer::from_directory(directory.path()));
   fs::remove(directory / "m" / "special_tokens_map.json");
   const auto ids = [&](const std::string& config, const std::string& text) {
     write(directory / "m" / "tokenizer_config.json", config);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "spanforge/base/json.h"
+#include "support/saving.h"
 #include "text/sample.h"
 
 namespace spanforge {
@@ -220,7 +221,7 @@ TEST(TokenizerFiles, WhatIsSavedLoadsToTheSameTokenizer) {
     options.model_max_length = 384;
     const Tokenizer original =
         Tokenizer::from_vocabulary(testing::sample_vocabulary(), options, "sample");
-    original.save(directory / "saved");
+    testing::save_in(directory / "saved", original);
     for (const char* name :
          {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"}) {
       EXPECT_TRUE(fs::exists(directory / "saved" / name)) << name;
@@ -244,11 +245,11 @@ TEST(TokenizerFiles, SpacesBeforeMarksAreCleanedUpWhereTransformersDoesSo) {
   TemporaryDirectory directory;
   const Tokenizer original = Tokenizer::from_vocabulary(vocabulary, {}, "sample");
   EXPECT_EQ(decoded(original), "a'b");
-  original.save(directory / "m");
+  testing::save_in(directory / "m", original);
   EXPECT_EQ(decoded(Tokenizer::from_directory(directory / "m")), "a'b") << "it is written down";
   fs::remove(directory / "m" / "tokenizer_config.json");
   EXPECT_EQ(decoded(Tokenizer::from_directory(directory / "m")), "a ' b");
-  Tokenizer::from_directory(directory / "m").save(directory / "n");
+  testing::save_in(directory / "n", Tokenizer::from_directory(directory / "m"));
   EXPECT_EQ(decoded(Tokenizer::from_directory(directory / "n")), "a ' b");
   for (const auto& [says, text] : {std::pair("true", "a'b"), std::pair("false", "a ' b")}) {
     SCOPED_TRACE(says);
@@ -270,7 +271,7 @@ TEST(TokenizerFiles, AVocabularyFileIsSavedAsItWas) {
   const Tokenizer original = Tokenizer::from_vocabulary_file(directory / "words.txt", options);
   EXPECT_EQ(original.encode("ab").ids, (std::vector<int32_t>{1, 3, 4, 2}));
   EXPECT_EQ(original.vocabulary_size(), 8u);  // the 6 lines, [PAD] and [MASK]
-  original.save(directory / "saved");
+  testing::save_in(directory / "saved", original);
   EXPECT_EQ(read_file(directory / "saved" / "vocab.txt"), lines);
   expect_same(original, Tokenizer::from_directory(directory / "saved"));
   EXPECT_EQ(Tokenizer::from_directory(directory / "saved").model_max_length(), 77);
@@ -282,7 +283,7 @@ TEST(TokenizerFiles, FilesThatWereReadAreSavedAsTheyWere) {
   const std::string config = "{\"tokenizer_class\":  \"BertTokenizer\", \"own_key\": 1}";
   write(directory / "from" / "tokenizer.json", kTinyJson);
   write(directory / "from" / "tokenizer_config.json", config);
-  Tokenizer::from_directory(directory / "from").save(directory / "to");
+  testing::save_in(directory / "to", Tokenizer::from_directory(directory / "from"));
   EXPECT_EQ(read_file(directory / "to" / "tokenizer.json"), kTinyJson);
   EXPECT_EQ(read_file(directory / "to" / "tokenizer_config.json"), config);
   EXPECT_EQ(read_file(directory / "to" / "vocab.txt"), "[UNK]\n[CLS]\na\n##b\n");

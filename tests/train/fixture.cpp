@@ -11,6 +11,7 @@
 #include "spanforge/model/model.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/train/train_state.h"
+#include "support/saving.h"
 
 namespace spanforge::testing {
 namespace {
@@ -60,8 +61,8 @@ TrainFixture::TrainFixture() {
   config.intermediate_size = 32;
   config.max_position_embeddings = 48;
   std::filesystem::create_directories(at("model"));
-  QuestionAnsweringModel::create(config, 3).save(at("model"));
-  Tokenizer::from_vocabulary(words, {}, "vocabulary").save(at("model"));
+  testing::save_in(at("model"), QuestionAnsweringModel::create(config, 3));
+  testing::save_in(at("model"), Tokenizer::from_vocabulary(words, {}, "vocabulary"));
   write_file_atomic(at("train.json"), dump_python_json(squad(0)));
   write_file_atomic(at("validation.json"), dump_python_json(squad(1)));
 }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "spanforge/base/random.h"
+#include "spanforge/io/file.h"
 #include "spanforge/model/parameter_table.h"
 #include "spanforge/ops/adafactor.h"
 #include "spanforge/ops/optimizer.h"
@@ -301,8 +302,8 @@ class OptimizerFile : public ::testing::Test {
   std::filesystem::path write(const Case& c, int64_t step = 3) const {
     const auto optimizer = optimizer_of(model_, c);
     const auto file = directory_ / (c.optim + ".pt");
-    write_optimizer_file(file, model_, *optimizer, counted_state(*optimizer), arguments(c.optim),
-                         step, 1e-5);
+    write_optimizer_file(AtomicFile(file), model_, *optimizer, counted_state(*optimizer),
+                         arguments(c.optim), step, 1e-5);
     return file;
   }
 

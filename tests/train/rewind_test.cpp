@@ -15,6 +15,12 @@ using testing::KillAt;
 using testing::Recorder;
 using Names = std::vector<std::string>;
 
+// Of a directory that was written by other means.
+void add_manifest(const fs::path& directory) {
+  DirectoryWriter writer(directory);
+  write_manifest(writer);
+}
+
 class Rewind : public testing::RunFixture {
  protected:
   // Steps 4, 8 and 12 are kept.
@@ -39,7 +45,7 @@ class Rewind : public testing::RunFixture {
     Json json = parse_json(bytes(name), name, ErrorCode::kBadModel);
     change(json);
     write_file_atomic(at(name), dump_python_json(json));
-    if (file != kManifestName) write_manifest(at(directory));
+    if (file != kManifestName) add_manifest(at(directory));
   }
 };
 
@@ -117,7 +123,7 @@ TEST_F(Rewind, LastDoesNotPassOverWhatANewerVersionWrote) {
   edit("out/checkpoint-8", kManifestName, [](Json& json) { json["version"] = 2; });
   expect_kept();
   write_file_atomic(at("out/checkpoint-8/spanforge_state.json"), state);
-  write_manifest(at("out/checkpoint-8"));
+  add_manifest(at("out/checkpoint-8"));
   train(resumed(keeping("out")));
 }
 

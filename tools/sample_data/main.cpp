@@ -116,8 +116,8 @@ void write_all(const fs::path& directory) {
   // Drawn last, so that the held-out scenes do not depend on how many there are.
   append(generator.make_split(4, "short", kOneFact, kShortTrainScenes), train);
   spanforge::create_directories(directory);
-  save_squad(train, directory / "train.json");
-  save_squad(validation, directory / "validation.json");
+  save_squad(train, AtomicFile(directory / "train.json"));
+  save_squad(validation, AtomicFile(directory / "validation.json"));
   write_file_atomic(directory / "text.txt", plain_text(train));
   write_file_atomic(directory / "ask.tsv", ask_lines(ask));
 }

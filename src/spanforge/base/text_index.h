@@ -5,7 +5,6 @@
 // (one line of memory a step, sequential growth); its hash is keyed (keyed_hash.h). At most 3 *
 // 2^30 texts; Error{kInternal} beyond. Const methods are concurrent.
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -31,26 +30,10 @@ class TextIndex {
   void reserve(size_t texts);
   size_t size() const { return size_; }
 
-  // A text whose hash is known; any text becomes one.
-  struct Hashed {
-    template <class Text>
-    requires std::is_convertible_v<const Text&, std::string_view> Hashed(const Text& of)
-        : text(of), tag(tag_of(text)) {}
-    Hashed() = default;
-    std::string_view text;
-    uint32_t tag = 0;
-  };
-  // The texts of an array in their order, for a loop that inserts or finds each: their hashes are
-  // taken some steps ahead and their slots asked for, so that in a table larger than a cache one
-  // step does not wait for memory after the other. Of use where the index has its slots already:
-  // reserve() first.
   template <class TextOf>
-  class Ahead;
-
-  template <class TextOf>
-  std::optional<size_t> find(Hashed text, const TextOf& text_of) const {
+  std::optional<size_t> find(std::string_view text, const TextOf& text_of) const {
     if (size_ == 0) return std::nullopt;
-    const Slot& slot = slots_[position_of(text, text_of)];
+    const Slot& slot = slots_[position_of(text, tag_of(text), text_of)];
     if (slot.is_free()) return std::nullopt;
     return slot.number();
   }
@@ -60,20 +43,21 @@ class TextIndex {
     bool is_new;
   };
   template <class TextOf>
-  Inserted insert(Hashed text, size_t number, const TextOf& text_of) {
+  Inserted insert(std::string_view text, size_t number, const TextOf& text_of) {
     make_room(number);
-    Slot& slot = slots_[position_of(text, text_of)];
+    const uint32_t tag = tag_of(text);
+    Slot& slot = slots_[position_of(text, tag, text_of)];
     if (!slot.is_free()) return {slot.number(), false};
-    slot = {text.tag, static_cast<uint32_t>(number + 1)};
+    slot = {tag, static_cast<uint32_t>(number + 1)};
     ++size_;
     return {number, true};
   }
 
   // Takes the text out if it has this number. text_of() must still know it.
   template <class TextOf>
-  void erase(Hashed text, size_t number, const TextOf& text_of) {
+  void erase(std::string_view text, size_t number, const TextOf& text_of) {
     if (size_ == 0) return;
-    const size_t position = position_of(text, text_of);
+    const size_t position = position_of(text, tag_of(text), text_of);
     if (!slots_[position].is_free() && slots_[position].number() == number) free_slot(position);
   }
 
@@ -94,10 +78,10 @@ class TextIndex {
 
   // Where the text is, or the free slot where it would go.
   template <class TextOf>
-  size_t position_of(Hashed text, const TextOf& text_of) const {
-    size_t at = home_of(text.tag);
+  size_t position_of(std::string_view text, uint32_t tag, const TextOf& text_of) const {
+    size_t at = home_of(tag);
     for (; !slots_[at].is_free(); at = behind(at)) {
-      if (slots_[at].tag == text.tag && text_of(slots_[at].number()) == text.text) break;
+      if (slots_[at].tag == tag && text_of(slots_[at].number()) == text) break;
     }
     return at;
   }
@@ -105,38 +89,6 @@ class TextIndex {
   std::vector<Slot> slots_;  // a power of two of them, three quarters in use at most
   size_t size_ = 0;
   int shift_ = 32;  // of a tag, to the position of its home
-};
-
-template <class TextOf>
-class TextIndex::Ahead {
- public:
-  // text_of: a number below `size` -> text, valid while this is used, as must be `index`.
-  Ahead(const TextIndex& index, size_t size, TextOf text_of)
-      : index_(index), size_(size), text_of_(std::move(text_of)) {
-    while (taken_ < kSteps) take();
-  }
-  // That of the first index, then of the second, and so on; no more than there are.
-  Hashed next() {
-    const Hashed text = texts_[taken_ % kSteps];
-    take();
-    return text;
-  }
-
- private:
-  static constexpr size_t kSteps = 16;  // about the time from memory, in steps of 5 to 10 ns
-  void take() {
-    if (taken_ < size_) {
-      Hashed& text = texts_[taken_ % kSteps];
-      text = text_of_(taken_);
-      if (!index_.slots_.empty()) __builtin_prefetch(&index_.slots_[index_.home_of(text.tag)], 1);
-    }
-    ++taken_;
-  }
-
-  const TextIndex& index_;
-  size_t size_, taken_ = 0;
-  TextOf text_of_;
-  std::array<Hashed, kSteps> texts_;
 };
 
 }  // namespace spanforge

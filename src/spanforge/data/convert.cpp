@@ -35,7 +35,7 @@ std::string version_of(const Dataset& dataset) {
 // Collects text and hands it to the file in pieces, so that no whole document stands in memory.
 class Output {
  public:
-  explicit Output(const fs::path& path) : file_(path) {}
+  explicit Output(AtomicFile file) : file_(std::move(file)) {}
   void put(std::string_view text) {
     buffer_ += text;
     if (buffer_.size() >= kFlushBytes) flush();
@@ -210,8 +210,8 @@ Json flat_row(const Dataset& dataset, const Example& example) {
           {"is_impossible", is_impossible(example)}};
 }
 
-void write_dataset(const Dataset& dataset, DataForm form, const std::filesystem::path& file) {
-  Output out(file);
+void write_dataset(const Dataset& dataset, DataForm form, AtomicFile file) {
+  Output out(std::move(file));
   switch (form) {
     case DataForm::kNested: write_nested(dataset, out); break;
     case DataForm::kFlat: write_rows(dataset, /*lines=*/false, out); break;
@@ -222,8 +222,8 @@ void write_dataset(const Dataset& dataset, DataForm form, const std::filesystem:
   out.commit();
 }
 
-void save_squad(const Dataset& dataset, const std::filesystem::path& file) {
-  write_dataset(dataset, DataForm::kNested, file);
+void save_squad(const Dataset& dataset, AtomicFile file) {
+  write_dataset(dataset, DataForm::kNested, std::move(file));
 }
 
 }  // namespace spanforge

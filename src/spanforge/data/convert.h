@@ -9,6 +9,7 @@
 #include "spanforge/base/json.h"
 #include "spanforge/base/spelling.h"
 #include "spanforge/data/dataset.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 
@@ -33,10 +34,10 @@ constexpr auto spellings(DataForm) {
 // {"id", "title", "context", "question", "answers": [{"text", "answer_start"}], "is_impossible"}
 Json flat_row(const Dataset& dataset, const Example& example);
 
-// Writes atomically. Nested files group consecutive examples of one title and context into a
-// paragraph and consecutive paragraphs of one title into an article, so the order of the examples
-// is kept; is_impossible is true where there is no answer. A blind set (Dataset::blind) is written
-// without answers and is_impossible.
-void write_dataset(const Dataset& dataset, DataForm form, const std::filesystem::path& file);
+// Writes the dataset and commits the file. Nested files group consecutive examples of one title and
+// context into a paragraph and consecutive paragraphs of one title into an article, so the order of
+// the examples is kept; is_impossible is true where there is no answer. A blind set
+// (Dataset::blind) is written without answers and is_impossible.
+void write_dataset(const Dataset& dataset, DataForm form, AtomicFile file);
 
 }  // namespace spanforge

@@ -18,6 +18,7 @@
 
 namespace spanforge {
 
+class AtomicFile;
 class MappedFile;
 
 // What a file says of where an answer stands.
@@ -131,8 +132,8 @@ Dataset load_dataset(const MappedFile& file, const ReadOptions& options = {});
 Dataset parse_dataset(std::string_view text, const std::filesystem::path& file,
                       const ReadOptions& options = {});
 
-// Writes nested SQuAD v2.0 JSON (atomically), paragraphs grouped by title and context.
-void save_squad(const Dataset& dataset, const std::filesystem::path& file);
+// Writes nested SQuAD v2.0 JSON and commits the file; paragraphs grouped by title and context.
+void save_squad(const Dataset& dataset, AtomicFile file);
 
 // True when the context holds answer.text at answer.answer_start.
 bool is_aligned(const Answer& answer, const std::string& context);

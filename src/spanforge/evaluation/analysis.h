@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "spanforge/evaluation/evaluate.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 
@@ -55,9 +56,8 @@ void analyse(const Dataset& dataset, const JudgedAnswers& answers, const Decoder
 // {"questions", "right", "wrong", "in_top_k", "verdicts": {name: count}, "lost_by": {who: count},
 //  "details": [{"id", "question", "prediction", "references", "verdict", "lost_by", "score", "f1",
 //  "gold_rank", "confident"}]}: details of wrong and of unsure answers. json.dumps(value, indent=4)
-// + "\n", written question by question. Errors: Error{kIo}.
-void write_analysis(const Dataset& dataset, const Analysis& analysis,
-                    const std::filesystem::path& path);
+// + "\n", written question by question; commits the file. Errors: Error{kIo}.
+void write_analysis(const Dataset& dataset, const Analysis& analysis, AtomicFile file);
 
 // A table of counts, then up to `shown` wrong answers of each verdict; lines end with \n.
 std::string analysis_table(const Dataset& dataset, const Analysis& analysis, size_t shown = 3);

@@ -17,6 +17,8 @@
 
 namespace spanforge {
 
+class DirectoryWriter;  // io/directory_writer.h
+
 struct AnswerSettings {
   WindowOptions windows;
   DecoderOptions decoder;  // stored: kind, max_answer_length, null_answers, null_threshold and
@@ -60,7 +62,7 @@ std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& 
 
 // training: an object of notes, or null.
 void save_answer_settings(const AnswerSettings& settings, const Json& training,
-                          const std::filesystem::path& directory);
+                          DirectoryWriter& writer);
 
 // The longest answer to allow, from the labels of the training windows: what 99.5 % of the answers
 // need and a quarter more, at least 8 tokens. 30 where nothing is labelled.

@@ -93,8 +93,4 @@ struct EvaluationData {
 Evaluation evaluate(const Predictor& model, const EvaluationData& data,
                     const EvaluationOptions& options);
 
-// The same from logits that are there already, of all examples; runtime_seconds stays 0.
-Evaluation evaluate_predictions(const Dataset& dataset, const FeatureSet& features,
-                                const Predictions& predictions, const EvaluationOptions& options);
-
 }  // namespace spanforge

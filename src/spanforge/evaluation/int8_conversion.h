@@ -11,6 +11,8 @@
 
 namespace spanforge {
 
+class DirectoryWriter;  // io/directory_writer.h
+
 struct Int8Options {
   double share = 0.99999;   // of the values of a layer's input that its range must hold
   int32_t windows = 256;    // looked at, of questions spread evenly over the calibration data
@@ -26,11 +28,11 @@ struct Int8Scores {
   size_t questions = 0;
 };
 
-// Writes model.int8.safetensors of the model in `source` into `directory`, which exists and holds
+// Writes model.int8.safetensors of the model in `source` by `writer`, which has written
 // the model's other files already. Errors: Error{kBadModel, name} with both models' scores where
 // one of them falls by more than max_drop; the caller then discards the directory.
 Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name,
                            const Dataset& calibration, const Dataset& validation,
-                           const Int8Options& options, const std::filesystem::path& directory);
+                           const Int8Options& options, DirectoryWriter& writer);
 
 }  // namespace spanforge

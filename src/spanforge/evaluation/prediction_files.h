@@ -33,7 +33,7 @@ class PredictionFiles {
 
  private:
   struct Files {
-    Files(const std::filesystem::path& directory, const Names& names, bool with_top_k);
+    Files(DirectoryWriter& writer, const Names& names, bool with_top_k);
     JsonObjectFile predictions, n_best, odds;
     std::optional<JsonObjectFile> top_k;
   };

@@ -172,13 +172,13 @@ NewerVersion::NewerVersion(const fs::path& file, uint64_t version, int known)
             fmt::format("is of version {}, written by a newer spanforge; this one reads {}",
                         version, known)) {}
 
-void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& written) {
+void write_manifest(DirectoryWriter& writer, const std::vector<WrittenFile>& written) {
   Json files = Json::object();
-  for (const FileHash& file : hash_directory(directory, written)) {
+  for (const FileHash& file : hash_directory(writer.directory(), written)) {
     files[file.name] = {{"size", file.size}, {"sha256", file.sha256}};
   }
   const Json manifest = {{"version", kVersion}, {"files", files}};
-  write_file_atomic(directory / kManifestName, dump_python_json(manifest, {.indent = 2}) + "\n");
+  writer.write_json(kManifestName, manifest);
 }
 
 std::optional<std::string> find_manifest_difference(const fs::path& directory) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "spanforge/base/error.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 
 namespace spanforge {
@@ -22,10 +23,10 @@ class NewerVersion : public Error {
   NewerVersion(const fs::path& file, uint64_t version, int known);
 };
 
-// Writes the manifest of every regular file under `directory` (recursively, relative names with
-// '/'), synced. Hashes of files in `written` are taken from there if their sizes still hold; the
+// Writes the manifest of every regular file under the writer's directory (recursively, relative
+// names with '/'). Hashes of files in `written` are taken from there if their sizes still hold; the
 // others are read, one after the other on this thread.
-void write_manifest(const fs::path& directory, const std::vector<WrittenFile>& written = {});
+void write_manifest(DirectoryWriter& writer, const std::vector<WrittenFile>& written = {});
 
 // nullopt when every file the manifest lists is there with its size and hash; otherwise one line
 // that names the first difference ("model.safetensors: SHA-256 differs"). A directory without a

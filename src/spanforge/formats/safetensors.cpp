@@ -247,11 +247,11 @@ const StoredTensor* SafetensorsFile::find(std::string_view name) const {
   return found ? &contents_.tensors[*found] : nullptr;
 }
 
-void write_safetensors(const fs::path& path, std::vector<StoredTensor> tensors,
+void write_safetensors(AtomicFile file, std::vector<StoredTensor> tensors,
                        const SafetensorsMetadata& metadata, size_t alignment) {
   for (const StoredTensor& tensor : tensors) {
     if (stored_bytes(tensor.type, tensor.shape) != tensor.bytes.size()) {
-      throw Error(ErrorCode::kInternal, path.string(),
+      throw Error(ErrorCode::kInternal, file.path().string(),
                   fmt::format("tensor \"{}\": shape and size disagree", tensor.name));
     }
   }
@@ -261,7 +261,6 @@ void write_safetensors(const fs::path& path, std::vector<StoredTensor> tensors,
   const std::string header = header_json(tensors, metadata, alignment);
   std::string length(8, '\0');
   for (size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> (8 * i) & 0xFF);
-  AtomicFile file(path);
   file.write(length);
   file.write(header);
   for (const StoredTensor& tensor : tensors) file.write(tensor.bytes);

@@ -42,10 +42,10 @@ class SafetensorsFile {
 };
 
 // Writes the very bytes the safetensors package writes for the same tensors (sorted by type, widest
-// first, then name; data at a multiple of 8), atomically: `path` is the old file or the whole new
-// one. alignment: a multiple of 8 that the data begin at instead.
-// Tensors are streamed from their views. Throws kInternal where a size and a shape disagree.
-void write_safetensors(const fs::path& path, std::vector<StoredTensor> tensors,
+// first, then name; data at a multiple of 8), and commits the file. alignment: a multiple of 8 that
+// the data begin at instead. Tensors are streamed from their views. Throws kInternal where a size
+// and a shape disagree.
+void write_safetensors(AtomicFile file, std::vector<StoredTensor> tensors,
                        const SafetensorsMetadata& metadata = {{"format", "pt"}},
                        size_t alignment = 8);
 

@@ -114,7 +114,8 @@ StateDict find_state_dict(const TorchValue& root, const std::string& place);
 // The named tensors of a state dict (pytorch_model.bin): entries that are not tensors are an error.
 std::vector<StoredTensor> state_dict_tensors(const TorchValue& root, const std::string& place);
 
-// torch.save(value, path), atomically. Storages are streamed from their views, never copied.
-void write_torch_file(const fs::path& path, const TorchValue& value);
+// What torch.save(value, file) writes, and commits the file. Storages are streamed from their
+// views, never copied.
+void write_torch_file(AtomicFile file, const TorchValue& value);
 
 }  // namespace spanforge

@@ -160,12 +160,11 @@ class Pickler {
 
 }  // namespace
 
-void write_torch_file(const fs::path& path, const TorchValue& value) {
+void write_torch_file(AtomicFile file, const TorchValue& value) {
   constexpr uint64_t kStorageAlignment = 64;
-  Pickler pickler(path.string());
+  Pickler pickler(file.path().string());
   const std::string pickle = pickler.dump(value);
-  const std::string root = path.stem().string() + "/";
-  AtomicFile file(path);
+  const std::string root = file.path().stem().string() + "/";
   ZipWriter zip([&](std::string_view bytes) { file.write(bytes); });
   zip.add(root + "data.pkl", pickle);
   zip.add(root + "byteorder", "little");

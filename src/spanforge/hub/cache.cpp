@@ -1,7 +1,6 @@
 #include "spanforge/hub/cache.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -109,11 +108,6 @@ fs::path HubCache::blob_of(const std::string& commit, const std::string& file) c
   return error ? path : (path.parent_path() / target).lexically_normal();
 }
 
-bool HubCache::is_known_absent(const std::string& commit, const std::string& file) const {
-  std::error_code error;
-  return fs::is_regular_file(root_ / ".no_exist" / commit / file, error);
-}
-
 void HubCache::mark_absent(const std::string& commit, const std::string& file) const {
   const fs::path path = root_ / ".no_exist" / commit / file;
   spanforge::create_directories(path.parent_path());
@@ -200,20 +194,11 @@ std::string HubCache::find_unsound(const std::string& commit) const {
   return {};
 }
 
-HubCache::Lock::Lock(const HubCache& cache, const std::string& etag) {
-  spanforge::create_directories(cache.locks_);
-  const fs::path path = cache.locks_ / (etag + ".lock");
-  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  int result = fd_;
-  while (result >= 0 && (result = ::flock(fd_, LOCK_EX)) != 0 && errno == EINTR) result = 0;
-  if (result < 0) {
-    const int error = errno;
-    if (fd_ >= 0) ::close(fd_);
-    throw Error(ErrorCode::kIo, path.string(),
-                fmt::format("cannot be locked: {}", std::strerror(error)));
-  }
+Descriptor HubCache::lock(const std::string& etag) const {
+  spanforge::create_directories(locks_);
+  Descriptor file(locks_ / (etag + ".lock"), O_RDWR | O_CREAT);
+  file.lock();
+  return file;
 }
-
-HubCache::Lock::~Lock() { ::close(fd_); }
 
 }  // namespace spanforge

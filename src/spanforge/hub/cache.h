@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "spanforge/io/descriptor.h"
+
 namespace spanforge {
 
 class HubCache {
@@ -27,7 +29,6 @@ class HubCache {
   bool has_file(const std::string& commit, const std::string& file) const;
   // What the file is a link to; itself where it is none.
   std::filesystem::path blob_of(const std::string& commit, const std::string& file) const;
-  bool is_known_absent(const std::string& commit, const std::string& file) const;
   void mark_absent(const std::string& commit, const std::string& file) const;
   // Makes snapshots/COMMIT/FILE a relative link to blobs/ETAG. FILE is a plain name.
   void link(const std::string& commit, const std::string& file, const std::string& etag) const;
@@ -37,17 +38,8 @@ class HubCache {
   // The same of files whose bytes are not those that were fetched.
   std::string find_unsound(const std::string& commit) const;
 
-  // Held while a blob is fetched, also against other processes.
-  class Lock {
-   public:
-    Lock(const HubCache& cache, const std::string& etag);
-    ~Lock();
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-
-   private:
-    int fd_ = -1;
-  };
+  // Held while a blob is fetched, also against other processes, until it is destroyed.
+  [[nodiscard]] Descriptor lock(const std::string& etag) const;
 
  private:
   std::string find_missing_of_adapter(const std::string& commit) const;

@@ -1,5 +1,7 @@
 #include "spanforge/hub/download.h"
 
+#include <fcntl.h>
+
 #include <charconv>
 #include <chrono>
 #include <thread>
@@ -10,7 +12,7 @@
 #include "spanforge/base/foreign_content.h"
 #include "spanforge/base/json.h"
 #include "spanforge/hub/explain.h"
-#include "spanforge/hub/partial_file.h"
+#include "spanforge/io/descriptor.h"
 #include "spanforge/io/file.h"
 
 namespace spanforge {
@@ -41,6 +43,16 @@ std::string clean_etag(std::string etag) {
                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                         "0123456789._-") == std::string::npos;
   return safe ? etag : "";
+}
+
+// Of the file that grows while it is fetched, and is kept when the connection breaks.
+uint64_t partial_size(const std::string& path) { return regular_file_size(path).value_or(0); }
+
+// Its first bytes, which tell what it is.
+std::string partial_head(const std::string& path) {
+  std::string head(200, '\0');
+  head.resize(Descriptor(path, O_RDONLY).read(head.data(), head.size()));
+  return head;
 }
 
 }  // namespace
@@ -212,7 +224,7 @@ bool HubDownloader::fetch(const std::string& file) {
   const auto remote = find_remote(file);
   if (!remote) return false;
   if (is_here() && !options_.verify) return true;
-  const HubCache::Lock lock(cache_, remote->etag);
+  const Descriptor lock = cache_.lock(remote->etag);
   const fs::path blob = cache_.blob(remote->etag);
   if (is_here() && hash_like(remote->etag, cache_.blob_of(commit_, file)) == remote->etag) {
     return true;  // a plain file, as copies of a cache without links hold
@@ -269,7 +281,7 @@ void HubDownloader::download(const std::string& file, const Remote& remote) {
 
 HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remote,
                                      const std::string& partial) {
-  PartialFile out(partial);
+  const Descriptor out(partial, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
   uint64_t done = partial_size(partial);
   const uint64_t asked_from = done;
   if (remote.size && done == *remote.size) {  // whole already; only its name was missing
@@ -278,7 +290,7 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
     return whole;
   }
   if (remote.size && done > *remote.size) {
-    out.start_again();
+    out.truncate();
     done = 0;
   }
   const auto tell = [&] {
@@ -294,7 +306,7 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
     const HttpSink keep = [&](const HttpResponse& answer, std::string_view piece) {
       if (answer.status != 200 && answer.status != 206) return true;  // an error's page
       if (first && answer.status == 200 && done > 0) {  // the server does not continue: again
-        out.start_again();
+        out.truncate();
         done = 0;
       }
       if (first && answer.status == 206) {
@@ -305,7 +317,7 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
         }
       }
       first = false;
-      out.append(piece);
+      out.write(piece);
       done += piece.size();
       tell();
       return !remote.size || done <= *remote.size;
@@ -316,7 +328,7 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
                             asked_from, quote_for_message(wrong_range)));
     }
     if (response.status == 416 && done > 0) {  // what is here is no beginning of it
-      out.start_again();
+      out.truncate();
       done = 0;
       if (++redirects > kMaxRedirects) fail(remote.url, "refuses every range");
       continue;

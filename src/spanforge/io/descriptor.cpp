@@ -74,6 +74,18 @@ void Descriptor::sync() const {
   if (until_not_interrupted([&] { return ::fsync(fd_); }) != 0) throw_io(path_, "sync", errno);
 }
 
+void Descriptor::truncate() const {
+  if (until_not_interrupted([&] { return ::ftruncate(fd_, 0); }) != 0) {
+    throw_io(path_, "truncate", errno);
+  }
+}
+
+void Descriptor::lock() const {
+  if (until_not_interrupted([&] { return ::flock(fd_, LOCK_EX); }) != 0) {
+    throw_io(path_, "lock", errno);
+  }
+}
+
 int Descriptor::try_lock() const {
   return until_not_interrupted([&] { return ::flock(fd_, LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno;
 }

@@ -30,9 +30,10 @@ class Descriptor {
   size_t read(void* to, size_t count) const;  // fewer than `count` bytes only at the end
   void write(std::string_view bytes) const;   // all of them
   void sync() const;
-  // flock(2) for this process alone, until it is closed: 0, or why not (EWOULDBLOCK: another has
-  // it).
-  int try_lock() const;
+  void truncate() const;  // to nothing
+  // flock(2), which ends when the descriptor is closed: lock() waits while another process has it.
+  void lock() const;
+  int try_lock() const;  // 0, or why not (EWOULDBLOCK: another has it)
   void close();
 
  private:

@@ -21,7 +21,7 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/io/background_writer.h"
-#include "spanforge/io/mapped_faults.h"
+#include "spanforge/io/directory_writer.h"
 
 namespace spanforge {
 namespace {
@@ -29,7 +29,7 @@ namespace {
 // From this size on a file is written in the background.
 constexpr size_t kLargeFile = size_t{8} << 20;
 
-thread_local DirectoryFill* current_fill = nullptr;
+constexpr const char* kTruncated = "was truncated while it was in use; start again";
 
 // Opens a regular file for reading. O_NONBLOCK so that a FIFO cannot hang the open; it has no
 // effect on regular files.
@@ -94,7 +94,6 @@ MappedFile::MappedFile(Descriptor file, fs::path named)
   void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file_.get(), 0);
   if (address == MAP_FAILED) throw_io(path_, "map", errno);
   data_ = static_cast<const char*>(address);
-  note_mapping(bytes(), path_);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
@@ -113,7 +112,6 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (size_ == 0) return;
-  forget_mapping(bytes());
   ::munmap(const_cast<char*>(data_), size_);
 }
 
@@ -127,7 +125,7 @@ void MappedFile::copy(std::string_view part, void* to) const {
     const ssize_t n = ::pread(file_.get(), to, part.size(), part.data() - data_);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) throw_io(path_, "read", errno);
-    if (n == 0) throw Error(ErrorCode::kIo, path_.string(), kCutOff);
+    if (n == 0) throw Error(ErrorCode::kIo, path_.string(), kTruncated);
     part.remove_prefix(static_cast<size_t>(n));
     to = static_cast<char*>(to) + n;
   }
@@ -137,7 +135,7 @@ void MappedFile::expect_whole() const {
   struct stat info {};
   if (::fstat(file_.get(), &info) != 0) throw_io(path_, "read its size", errno);
   if (static_cast<size_t>(info.st_size) < size_) {
-    throw Error(ErrorCode::kIo, path_.string(), kCutOff);
+    throw Error(ErrorCode::kIo, path_.string(), kTruncated);
   }
 }
 
@@ -162,8 +160,11 @@ void require_replaceable(const fs::path& file) {
   }
 }
 
+AtomicFile::AtomicFile(fs::path path) : AtomicFile(std::move(path), nullptr) {}
+
 // A temporary name of another process can stand there, from a kill: process ids come again.
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+AtomicFile::AtomicFile(fs::path path, DirectoryWriter* directory)
+    : directory_(directory), path_(std::move(path)) {
   require_replaceable(path_);
   static std::atomic<unsigned> serial{0};
   struct stat taken {};
@@ -174,6 +175,15 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   } while (::lstat(temporary_.c_str(), &taken) == 0);
   file_ = Descriptor(temporary_, O_WRONLY | O_CREAT | O_EXCL, path_);
 }
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : directory_(other.directory_),
+      path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      file_(std::move(other.file_)),
+      size_(other.size_),
+      pending_(std::move(other.pending_)),
+      writer_(std::move(other.writer_)) {}
 
 AtomicFile::~AtomicFile() {
   writer_.reset();  // before its file is closed
@@ -194,37 +204,22 @@ void AtomicFile::write(std::string_view bytes) {
   writer_->write(bytes);
 }
 
-DirectoryFill::Share::Share(DirectoryFill* fill) : outer_(std::exchange(current_fill, fill)) {}
-DirectoryFill::Share::~Share() { current_fill = outer_; }
-
-DirectoryFill::DirectoryFill() : share_(this) {}
-DirectoryFill::~DirectoryFill() = default;
-DirectoryFill* DirectoryFill::of_this_thread() { return current_fill; }
-
-std::vector<WrittenFile> DirectoryFill::take_files() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return std::exchange(files_, {});
-}
-
-void DirectoryFill::note(WrittenFile file) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  files_.push_back(std::move(file));
-}
-
 void AtomicFile::commit() {
   std::string sha256;
   if (writer_ != nullptr) {
     sha256 = writer_->finish();
     writer_.reset();
   } else {
-    if (current_fill != nullptr) sha256 = sha256_hex(pending_);
+    if (directory_ != nullptr) sha256 = sha256_hex(pending_);
     file_.write(pending_);
   }
-  if (current_fill == nullptr) file_.sync();
+  const bool caller_syncs =
+      directory_ != nullptr && directory_->sync_ == DirectoryWriter::Sync::kByCaller;
+  if (!caller_syncs) file_.sync();
   file_.close();
   rename_path(temporary_, path_);
   temporary_.clear();
-  if (current_fill != nullptr) current_fill->note({path_, size_, sha256});
+  if (directory_ != nullptr) directory_->note({path_, size_, sha256});
 }
 
 void write_file_atomic(const fs::path& path, std::string_view bytes) {

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,13 +20,16 @@ namespace spanforge {
 namespace fs = std::filesystem;
 
 class BackgroundWriter;
+class DirectoryWriter;
 
 // Reads a whole regular file; a directory, FIFO or device is refused, not waited for. The files
 // that a user names as text or data may be pipes: io/input_file.h reads those.
 std::string read_file(const fs::path& path);
 
-// Maps a regular file read-only. Movable; the mapping ends with the object. Another process may cut
-// the file off meanwhile: copy() is safe from that, of bytes() io/mapped_faults.h tells.
+// Maps a regular file read-only. Movable; the mapping ends with the object.
+// Another process may truncate the file meanwhile. copy() then throws. Bytes that are read where
+// they are mapped, through bytes(), are zeros up to the end of a page, which expect_whole()
+// notices; to touch a page behind that raises SIGBUS, which ends the process.
 class MappedFile {
  public:
   explicit MappedFile(const fs::path& path);
@@ -38,10 +40,9 @@ class MappedFile {
   std::string_view bytes() const { return {data_, size_}; }
   const fs::path& path() const { return path_; }
   bool holds(std::string_view part) const;
-  // Copies a part of bytes(). Error{kIo, path} where the file has been cut off before its end.
+  // Copies a part of bytes(). Error{kIo, path} if the file has been truncated before its end.
   void copy(std::string_view part, void* to) const;
-  // Error{kIo, path} where the file is shorter than it was: up to the end of a page the lost bytes
-  // read as zeros, so nothing that was made of them counts.
+  // Error{kIo, path} if the file is shorter than it was: nothing that was made of it counts.
   void expect_whole() const;
   // Lets go of the memory of the bytes before `offset`; reading them again maps them again.
   void release_before(size_t offset) const;
@@ -53,10 +54,10 @@ class MappedFile {
   Descriptor file_;
 };
 
-// What use() returns or throws, or Error{kIo} where `file` (one or more of them: what has
-// expect_whole()) was cut off before use() was through.
-template <class File, class Use>
-auto while_whole(const File& file, const Use& use) {
+// For whoever reads a mapped file where it is: runs use(), then checks once that the file is as
+// long as it was. Throws Error{kIo} instead of what use() returns or throws if it is not.
+template <class Use>
+auto while_whole(const MappedFile& file, const Use& use) {
   try {
     auto made = use();
     file.expect_whole();
@@ -77,14 +78,19 @@ void require_replaceable(const fs::path& file);
 class AtomicFile {
  public:
   explicit AtomicFile(fs::path path);  // which must be replaceable
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();
+  const fs::path& path() const { return path_; }
   void write(std::string_view bytes);
   void commit();
 
  private:
-  fs::path path_, temporary_;  // temporary_: empty once it is gone
+  friend class DirectoryWriter;
+  AtomicFile(fs::path path, DirectoryWriter* directory);
+
+  DirectoryWriter* directory_ = nullptr;  // whose file it is; null: nobody's
+  fs::path path_, temporary_;             // temporary_: empty once it is gone
   Descriptor file_;
   uint64_t size_ = 0;
   std::string pending_;                       // the bytes of a small file
@@ -93,42 +99,11 @@ class AtomicFile {
 
 void write_file_atomic(const fs::path& path, std::string_view bytes);
 
+// A file that a DirectoryWriter put in place.
 struct WrittenFile {
   fs::path path;
   uint64_t size = 0;
   std::string sha256;
-};
-
-// While one lives, commit() on this thread does not wait for the disk, and what it wrote is noted:
-// for who fills a directory that nobody reads yet, and syncs all of it at its end.
-class DirectoryFill {
- public:
-  DirectoryFill();
-  DirectoryFill(const DirectoryFill&) = delete;
-  DirectoryFill& operator=(const DirectoryFill&) = delete;
-  ~DirectoryFill();
-  std::vector<WrittenFile> take_files();
-
-  // While one lives on another thread, that thread's files count for this one's fill (null: none).
-  class Share {
-   public:
-    explicit Share(DirectoryFill* fill);
-    Share(const Share&) = delete;
-    Share& operator=(const Share&) = delete;
-    ~Share();
-
-   private:
-    DirectoryFill* outer_;
-  };
-  static DirectoryFill* of_this_thread();
-
- private:
-  friend class AtomicFile;
-  void note(WrittenFile file);
-
-  std::mutex mutex_;
-  std::vector<WrittenFile> files_;
-  Share share_;
 };
 
 // fsync of a file, and of a directory's entries, so that renames in it are durable.

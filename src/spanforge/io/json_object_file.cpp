@@ -1,5 +1,7 @@
 #include "spanforge/io/json_object_file.h"
 
+#include <utility>
+
 namespace spanforge {
 namespace {
 
@@ -19,9 +21,7 @@ std::string element_text(const Json& element) {
 
 }  // namespace
 
-JsonObjectFile::JsonObjectFile(const std::filesystem::path& path) : file_(path) {
-  file_.write("{");
-}
+JsonObjectFile::JsonObjectFile(AtomicFile file) : file_(std::move(file)) { file_.write("{"); }
 
 void JsonObjectFile::write_member(std::string_view text) {
   if (!empty_) file_.write(",");

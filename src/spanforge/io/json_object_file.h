@@ -16,7 +16,7 @@ namespace spanforge {
 
 class JsonObjectFile {
  public:
-  explicit JsonObjectFile(const std::filesystem::path& path);
+  explicit JsonObjectFile(AtomicFile file);  // still empty
   // REQUIRES: a key that was not added before.
   void add(const std::string& key, const Json& value);
   // A member whose value is a list of what `next` gives, up to nullopt.

@@ -101,12 +101,12 @@ std::string undo(const std::vector<Placed>& placed, const fs::path& staged,
 }
 
 // Moves what was staged into `directory`, the file named `last` behind the others.
-void put_in_place(const StagingDirectory& staging, const fs::path& directory,
+void put_in_place(StagingDirectory& staging, const fs::path& directory,
                   std::string_view last = "") {
   std::vector<std::string> names;
-  staging.fill([&](const fs::path& staged) {
-    sync_directory(staged);
-    names = list_directory(staged);
+  staging.fill([&](const DirectoryWriter& staged) {
+    sync_directory(staged.directory());
+    names = list_directory(staged.directory());
   });
   std::stable_partition(names.begin(), names.end(),
                         [&](const std::string& name) { return name != last; });
@@ -142,6 +142,7 @@ StagingDirectory::StagingDirectory(const fs::path& parent, fs::path target)
   remove_abandoned(parent);
   while (!make(parent / fmt::format("{}{}-{}", kStaged, ::getpid(), serial++))) {
   }
+  writer_.emplace(path_);
 }
 
 // false: the name is taken, or somebody removed the directory before it was locked.
@@ -163,17 +164,60 @@ bool StagingDirectory::make(const fs::path& path) {
   return ::fstat(lock_.get(), &info) != 0 || info.st_nlink > 0;
 }
 
+StagingDirectory::StagingDirectory(fs::path path, fs::path target, DirectoryWriter::Sync sync)
+    : path_(std::move(path)), target_(std::move(target)) {
+  remove_tree(path_);
+  if (::mkdir(path_.c_str(), 0777) != 0) throw_io(target_, "create", errno);
+  writer_.emplace(path_, sync);
+}
+
 StagingDirectory::~StagingDirectory() {
+  if (path_.empty()) return;
   std::error_code ignored;
   fs::remove_all(path_, ignored);
 }
 
-void StagingDirectory::fill(const std::function<void(const fs::path&)>& write) const {
+void StagingDirectory::fill(const Fill& write) {
   try {
-    write(path_);
+    write(*writer_);
   } catch (const Error&) {
     rethrow_with_shown_file(path_, target_);
   }
+}
+
+void StagingDirectory::place() {
+  fill([&](const DirectoryWriter&) {
+    sync_directory(path_);
+    rename_path(path_, target_);
+  });
+  sync_directory(parent_of(target_));
+}
+
+void StagingDirectory::replace() {
+  if (!path_exists(target_)) return place();
+  fill([&](const DirectoryWriter&) {
+    sync_directory(path_);
+    exchange();
+  });
+  sync_directory(parent_of(target_));
+}
+
+void StagingDirectory::exchange() {
+  if (exchange_paths(path_, target_)) return;
+  const fs::path aside = path_.string() + std::string(kAside);
+  rename_path(target_, aside);
+  try {
+    rename_path(path_, target_);
+  } catch (const Error&) {
+    ::rename(aside.c_str(), target_.c_str());
+    throw;
+  }
+  rename_path(aside, path_);
+}
+
+void StagingDirectory::remove() {
+  fill([](const DirectoryWriter& staged) { remove_tree(staged.directory()); });
+  path_.clear();
 }
 
 FileGroup::FileGroup(const fs::path& directory)
@@ -196,12 +240,11 @@ NewDirectory::NewDirectory(const fs::path& target, std::string last)
 void NewDirectory::commit() {
   if (is_there_ && is_empty_directory(target_)) {  // still
     put_in_place(staging_, target_, last_);
+    sync_directory(target_);
   } else {
-    staging_.fill(sync_directory);
-    rename_path(staging_.path(), target_);
+    staging_.place();
   }
   made_.keep();
-  sync_directory(beside_);
 }
 
 }  // namespace spanforge

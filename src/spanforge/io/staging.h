@@ -8,10 +8,13 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spanforge/io/descriptor.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 
 namespace spanforge {
@@ -30,22 +33,40 @@ class MadeDirectory {
   std::vector<fs::path> made_;  // the deepest first
 };
 
-// The hidden directory.
+// The hidden directory. Whole directories get to their places through it: NewDirectory below, and
+// the checkpoints of a training.
 class StagingDirectory {
  public:
-  // Removes what dead processes left in `parent` first. target: what path() stands for in errors.
+  // target: where what is staged will be; errors name it. Other processes may stage in `parent`,
+  // too. Removes what dead ones left there first.
   StagingDirectory(const fs::path& parent, fs::path target);
+  // Stages at `path`, in place of what a dead process left there. The caller keeps other processes
+  // out of the directory around it.
+  StagingDirectory(fs::path path, fs::path target, DirectoryWriter::Sync sync);
   StagingDirectory(const StagingDirectory&) = delete;
   StagingDirectory& operator=(const StagingDirectory&) = delete;
   ~StagingDirectory();  // removes it with all that is in it
 
   const fs::path& path() const { return path_; }
-  void fill(const std::function<void(const fs::path&)>& write) const;  // write(path())
+  using Fill = std::function<void(DirectoryWriter&)>;
+  void fill(const Fill& write);  // calls write() with the writer of path()
+
+  // Moves the directory to the target, where nothing may be but an empty directory, durably.
+  void place();
+  // The same, but a directory that is at the target and the staged one change places. Where the
+  // file system cannot exchange two names, the old directory is at path() + kAside between two
+  // renames, and a kill there leaves it so: who finds it puts it back.
+  void replace();
+  static constexpr std::string_view kAside = "-aside";
+  // Removes the directory now: what was staged and is given up, or what was replaced.
+  void remove();
 
  private:
   bool make(const fs::path& path);
-  fs::path path_, target_;
+  void exchange();
+  fs::path path_, target_;  // path_: empty once it is removed
   Descriptor lock_;
+  std::optional<DirectoryWriter> writer_;
 };
 
 // Files of one directory that belong together. commit() renames them one behind the other and does
@@ -57,8 +78,8 @@ class FileGroup {
  public:
   // Makes the directory, and finds out now whether it can be written to.
   explicit FileGroup(const fs::path& directory);
-  // Writes some of the files: write(where). Errors name them by their places.
-  void fill(const std::function<void(const fs::path&)>& write) const { staging_.fill(write); }
+  // Writes some of the files: write(writer). Errors name them by their places.
+  void fill(const StagingDirectory::Fill& write) { staging_.fill(write); }
   void commit();
 
  private:
@@ -76,7 +97,7 @@ class NewDirectory {
   // last: the file without which the others count for nothing; it comes behind them.
   // Error{kUsage} where `target` is there already and is not an empty directory.
   NewDirectory(const fs::path& target, std::string last);
-  void fill(const std::function<void(const fs::path&)>& write) const { staging_.fill(write); }
+  void fill(const StagingDirectory::Fill& write) { staging_.fill(write); }
   void commit();
 
  private:

@@ -9,6 +9,7 @@
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 #include "spanforge/model/weight_io.h"
 #include "spanforge/ops/optimizer.h"
@@ -128,7 +129,7 @@ void read_adapter_weights(const fs::path& directory, std::span<const Parameter* 
   complain_of_non_finite(files, not_finite);
 }
 
-void write_adapter_weights(const fs::path& directory, std::span<const Parameter* const> parameters,
+void write_adapter_weights(DirectoryWriter& writer, std::span<const Parameter* const> parameters,
                            const Tensor& arena) {
   std::vector<StoredTensor> tensors;
   for (const Parameter* parameter : parameters) {
@@ -138,7 +139,7 @@ void write_adapter_weights(const fs::path& directory, std::span<const Parameter*
                        .shape = parameter->shape,
                        .bytes = {data, static_cast<size_t>(parameter->size) * sizeof(float)}});
   }
-  write_safetensors(directory / kAdapterWeightFile, std::move(tensors));
+  write_safetensors(writer.create(kAdapterWeightFile), std::move(tensors));
 }
 
 }  // namespace spanforge

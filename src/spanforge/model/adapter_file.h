@@ -21,6 +21,8 @@
 
 namespace spanforge {
 
+class DirectoryWriter;  // io/directory_writer.h
+
 inline constexpr const char* kOldAdapterWeightFile = "adapter_model.bin";
 
 struct AdapterConfig {
@@ -71,8 +73,8 @@ void read_adapter_weights(const std::filesystem::path& directory,
                           std::span<const Parameter* const> wanted,
                           const std::function<float*(const Parameter&)>& destination);
 
-// adapter_model.safetensors in `directory`, which exists: atomically, streamed from a flat arena.
-void write_adapter_weights(const std::filesystem::path& directory,
-                           std::span<const Parameter* const> parameters, const Tensor& arena);
+// Writes adapter_model.safetensors, streamed from a flat arena.
+void write_adapter_weights(DirectoryWriter& writer, std::span<const Parameter* const> parameters,
+                           const Tensor& arena);
 
 }  // namespace spanforge

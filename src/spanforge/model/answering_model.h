@@ -4,10 +4,10 @@
 //   linear layers are rounded and laid out for the CPU's tiles while they are read. int8: a
 //   directory of `model convert --int8` (docs/int8.md), mapped as well; its layers are int8
 //   whatever precision is asked for, what is between them is bf16 where that is fast, else f32.
-// Files: replacing a weight file by renaming, as every command here does, is safe. One that is cut
-//   off in place while it is in use is Error{kIo} from predict(), or SIGBUS where pages that are
-//   lost are touched: io/mapped_faults.h turns that into an exit with one line, as our program
-//   does.
+// Files: replacing a weight file by renaming, as every command here does, is safe. A file that is
+//   truncated while load() or predict() reads it is Error{kIo}. But predict() reads f32 and int8
+//   weights where they are mapped: if it touches a page that is lost, the system ends the process
+//   by SIGBUS. So never truncate or rewrite the files of a model in use.
 // Threads: predict() is const and concurrent, each call with a Workspace of its own.
 
 #include <memory>

@@ -16,7 +16,7 @@ namespace spanforge {
 class AnsweringWeights {
  public:
   virtual ~AnsweringWeights() = default;
-  virtual void expect_whole() const = 0;  // as MappedFile's, of all of them
+  virtual void expect_whole() const = 0;  // of all files, as MappedFile's
   // Fills in BlockPart::projected_distances, which no input changes. dtype: of activations.
   void project_distances(const EncoderShape& shape, DType dtype);
   AnsweringParts parts;

@@ -6,6 +6,7 @@
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/model/answering_weights.h"
 #include "spanforge/model/int8_calibration.h"
 #include "spanforge/ops/optimizer.h"
@@ -68,12 +69,12 @@ class Writer {
                         std::move(shape),
                         {reinterpret_cast<const char*>(kept.data()), kept.size()}});
   }
-  void write(const std::filesystem::path& path) && {
+  void write(AtomicFile file) && {
     // Floats stand first; padded, they leave the tiles where they can be loaded fast.
     add_floats("padding",
                std::vector<float>((kAlignment - float_bytes_ % kAlignment) / sizeof(float)));
-    write_safetensors(path, std::move(tensors_), {{"format", kFormat}, {"version", kVersion}},
-                      kAlignment);
+    write_safetensors(std::move(file), std::move(tensors_),
+                      {{"format", kFormat}, {"version", kVersion}}, kAlignment);
   }
 
  private:
@@ -196,16 +197,16 @@ bool is_int8_directory(const std::filesystem::path& directory) {
   return path_exists(directory / kInt8WeightFile) && find_weight_file(directory).empty();
 }
 
-void write_int8_file(const std::filesystem::path& directory, const QuestionAnsweringModel& model,
+void write_int8_file(DirectoryWriter& writer, const QuestionAnsweringModel& model,
                      const Int8Ranges& ranges) {
   const EncoderSpec& spec =
       encoder_spec(model.config().model_type, ErrorCode::kBadModel, "config.json");
   const ParameterTable table = build_parameter_table(spec, model.config());
   const ModelParts<Tensor> weights = bind_parts(table, model.all_weights(), {});
-  Writer writer;
+  Writer tensors;
   for (const Parameter* parameter : plain_parameters(table)) {
     const Tensor tensor = model.weights(*parameter);
-    writer.add_floats(parameter->name, parameter->shape, tensor.as<float>(), parameter->size);
+    tensors.add_floats(parameter->name, parameter->shape, tensor.as<float>(), parameter->size);
   }
   for (size_t block = 0; block < weights.blocks.size(); ++block) {
     for (const BlockLinear which : kAllBlockLinears) {
@@ -217,22 +218,23 @@ void write_int8_file(const std::filesystem::path& directory, const QuestionAnswe
             std::copy_n(part.weight.row<float>(first), count * slot.cols, to);
           });
       const ops::InputRange& range = ranges[block][static_cast<size_t>(which)];
-      writer.add_packed(name + ".weight", packed_shape(slot), std::move(packed.packed));
-      writer.add_floats(name + ".weight_scale", std::move(packed.scales));
+      tensors.add_packed(name + ".weight", packed_shape(slot), std::move(packed.packed));
+      tensors.add_floats(name + ".weight_scale", std::move(packed.scales));
       if (!part.bias.empty()) {
-        writer.add_floats(name + ".bias", {slot.rows}, part.bias.as<float>(), slot.rows);
+        tensors.add_floats(name + ".bias", {slot.rows}, part.bias.as<float>(), slot.rows);
       }
-      writer.add_floats(name + ".input_range", {range.scale, static_cast<float>(range.zero_point)});
+      tensors.add_floats(name + ".input_range",
+                         {range.scale, static_cast<float>(range.zero_point)});
     }
   }
-  std::move(writer).write(directory / kInt8WeightFile);
+  std::move(tensors).write(writer.create(kInt8WeightFile));
 }
 
 std::unique_ptr<AnsweringWeights> load_int8_weights(const std::filesystem::path& directory,
                                                     const EncoderSpec& spec,
                                                     const ParameterTable& table) {
   auto weights = std::make_unique<Int8Weights>(directory / kInt8WeightFile);
-  while_whole(*weights, [&] { return &weights->build(spec, table); });
+  weights->build(spec, table);
   return weights;
 }
 

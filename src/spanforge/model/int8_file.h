@@ -19,15 +19,16 @@
 
 namespace spanforge {
 
+class DirectoryWriter;  // io/directory_writer.h
+
 // By layer and BlockLinear.
 using Int8Ranges = std::vector<std::array<ops::InputRange, kBlockLinears>>;
 
 // A directory with that file and no weights of another kind.
 bool is_int8_directory(const std::filesystem::path& directory);
 
-// Writes the file into `directory`, atomically. The caller puts config.json and the tokenizer's
-// files beside it.
-void write_int8_file(const std::filesystem::path& directory, const QuestionAnsweringModel& model,
+// Writes the file. The caller writes config.json and the tokenizer's files beside it.
+void write_int8_file(DirectoryWriter& writer, const QuestionAnsweringModel& model,
                      const Int8Ranges& ranges);
 
 }  // namespace spanforge

@@ -6,6 +6,7 @@
 
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/random.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 #include "spanforge/model/adapter_file.h"
 #include "spanforge/model/encoder.h"
@@ -274,16 +275,15 @@ double QuestionAnsweringModel::forward_backward(const PackedBatch& batch,
   return loss;
 }
 
-void QuestionAnsweringModel::save(const std::filesystem::path& directory) const {
-  spanforge::create_directories(directory);
+void QuestionAnsweringModel::save(DirectoryWriter& writer) const {
   if (impl_->has_adapters()) {
-    write_file_atomic(directory / kAdapterConfigFile, adapter_config_text(impl_->adapter));
-    write_adapter_weights(directory, adapter_parameters(parameters(), impl_->adapter),
+    writer.write(kAdapterConfigFile, adapter_config_text(impl_->adapter));
+    write_adapter_weights(writer, adapter_parameters(parameters(), impl_->adapter),
                           impl_->weights());
     return;
   }
-  write_file_atomic(directory / "config.json", impl_->config.to_json_text());
-  write_weights(directory, impl_->table, impl_->weights());
+  writer.write("config.json", impl_->config.to_json_text());
+  write_weights(writer, impl_->table, impl_->weights());
 }
 
 void QuestionAnsweringModel::load_weights(const std::filesystem::path& directory) {

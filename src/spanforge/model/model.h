@@ -67,7 +67,7 @@ class QuestionAnsweringModel : public TrainableModel {
   // After weights were changed from outside (loading, tests): refreshes the shadow.
   void weights_changed();
 
-  void save(const std::filesystem::path& directory) const override;
+  void save(DirectoryWriter& writer) const override;
   void load_weights(const std::filesystem::path& directory) override;
   uint64_t saved_bytes() const override;
 

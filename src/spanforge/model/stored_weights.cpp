@@ -144,7 +144,7 @@ std::unique_ptr<AnsweringWeights> load_stored_weights(const std::filesystem::pat
                                                       const ParameterTable& table,
                                                       Precision precision, LoadReport* report) {
   auto weights = std::make_unique<StoredWeights>(directory, source, spec, table);
-  const LoadReport found = while_whole(*weights, [&] { return weights->build(precision); });
+  const LoadReport found = weights->build(precision);
   if (report != nullptr) *report = found;
   return weights;
 }

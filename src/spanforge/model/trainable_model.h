@@ -22,6 +22,8 @@
 
 namespace spanforge {
 
+class DirectoryWriter;  // io/directory_writer.h
+
 // One row a parameter: all that arena layout, loading, saving, decay and initial values need.
 struct Parameter {
   std::string name;            // HF's key with the family's prefix, e.g. bert.encoder.layer.0...
@@ -100,7 +102,7 @@ class TrainableModel : public Predictor {
 
   // What is saved as the model: a whole directory in HF's form, or an adapter's files in PEFT's.
   // The caller writes the tokenizer beside them.
-  virtual void save(const std::filesystem::path& directory) const = 0;
+  virtual void save(DirectoryWriter& writer) const = 0;
   // Replaces what save() writes by what a directory (a checkpoint) holds: nothing may be missing.
   virtual void load_weights(const std::filesystem::path& directory) = 0;
   virtual uint64_t saved_bytes() const = 0;

@@ -7,6 +7,7 @@
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/formats/safetensors.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/model/weight_names.h"
 #include "spanforge/ops/optimizer.h"
 
@@ -200,8 +201,7 @@ void copy_weights(const WeightFiles& files, const WeightMatch& match, const Para
   complain_of_non_finite(files, not_finite);
 }
 
-void write_weights(const std::filesystem::path& directory, const ParameterTable& table,
-                   const Tensor& arena) {
+void write_weights(DirectoryWriter& writer, const ParameterTable& table, const Tensor& arena) {
   std::vector<StoredTensor> tensors;
   for (const Parameter& parameter : table.rows) {
     const auto* data = reinterpret_cast<const char*>(arena.as<float>() + parameter.offset);
@@ -210,7 +210,7 @@ void write_weights(const std::filesystem::path& directory, const ParameterTable&
                        .shape = parameter.shape,
                        .bytes = {data, static_cast<size_t>(parameter.size) * sizeof(float)}});
   }
-  write_safetensors(directory / "model.safetensors", std::move(tensors));
+  write_safetensors(writer.create("model.safetensors"), std::move(tensors));
 }
 
 }  // namespace spanforge

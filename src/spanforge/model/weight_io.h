@@ -15,6 +15,8 @@
 
 namespace spanforge {
 
+class DirectoryWriter;  // io/directory_writer.h
+
 struct WeightMatch {
   std::vector<const StoredTensor*> stored;  // by row of the table; nullptr: to be made new
   LoadReport report;
@@ -58,8 +60,7 @@ void complain_of_non_finite(const WeightFiles& files,
 void copy_weights(const WeightFiles& files, const WeightMatch& match, const ParameterTable& table,
                   const Tensor& arena);
 
-// model.safetensors in `directory`, which exists: atomically, streamed from the arena.
-void write_weights(const std::filesystem::path& directory, const ParameterTable& table,
-                   const Tensor& arena);
+// Writes model.safetensors, streamed from the arena.
+void write_weights(DirectoryWriter& writer, const ParameterTable& table, const Tensor& arena);
 
 }  // namespace spanforge

@@ -84,9 +84,8 @@ Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOp
   first_lines.reserve(vocabulary.size());
   const auto line = texts_in(vocabulary);
   std::vector<size_t> firsts(vocabulary.size()), ids(vocabulary.size());
-  TextIndex::Ahead tokens(first_lines, vocabulary.size(), line);
   for (size_t i = 0; i < vocabulary.size(); ++i) {
-    firsts[i] = first_lines.insert(tokens.next(), i, line).number;
+    firsts[i] = first_lines.insert(vocabulary[i], i, line).number;
     ids[firsts[i]] = i;
   }
   const auto id_of = [&](const std::string& token) {

@@ -282,9 +282,6 @@ std::string Tokenizer::decode_each(std::span<const int32_t> ids) const {
   return text;
 }
 
-const std::vector<TemplatePiece>& Tokenizer::single_template() const {
-  return impl_->single.pieces;
-}
 const std::vector<TemplatePiece>& Tokenizer::pair_template() const { return impl_->pair.pieces; }
 int32_t Tokenizer::special_token_count(bool pair) const {
   return impl_->pieces(pair).special_token_count();

@@ -28,6 +28,8 @@
 
 namespace spanforge {
 
+class DirectoryWriter;  // io/directory_writer.h
+
 // The tokens of one text, without special tokens, in flat arrays that are appended to: tokenising
 // many texts into one buffer allocates nothing per token.
 struct TokenBuffer {
@@ -149,7 +151,6 @@ class Tokenizer {
   // of several tokens each shows U+FFFD.
   std::string decode_each(std::span<const int32_t> ids) const;
 
-  const std::vector<TemplatePiece>& single_template() const;
   const std::vector<TemplatePiece>& pair_template() const;
   int32_t special_token_count(bool pair) const;
   const SpecialTokens& special_tokens() const;
@@ -167,7 +168,7 @@ class Tokenizer {
   // Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json and the kind's own files
   // (vocab.txt; vocab.json and merges.txt) so that transformers loads the same tokenizer. Files
   // read from a directory are kept as they were where they say everything; what is missing is made.
-  void save(const std::filesystem::path& directory) const;
+  void save(DirectoryWriter& writer) const;
 
   struct Impl;  // tokenizer_impl.h, for this layer alone
   explicit Tokenizer(std::unique_ptr<const Impl> impl);

@@ -157,14 +157,12 @@ Vocabulary build_vocabulary(const JsonView& vocab) {
   Vocabulary vocabulary;
   const Json::Object& entries = vocab.value().as_object();
   vocabulary.reserve(entries.size());
-  auto tokens = vocabulary.ahead(entries.size(),
-                                 [&](size_t i) -> std::string_view { return entries[i].key; });
   const ErrorPlace place = vocab.place();
   for (const auto& [token, id] : entries) {
     if (!id.is_number_integer() || (id.is_number_unsigned() && id.get<uint64_t>() > INT64_MAX)) {
       vocab.fail(fmt::format("token \"{}\" has no usable id", quote_for_message(token)));
     }
-    vocabulary.add(tokens.next(), id.get<int64_t>(), place);
+    vocabulary.add(token, id.get<int64_t>(), place);
   }
   return vocabulary;
 }

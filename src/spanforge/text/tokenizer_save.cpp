@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 #include "spanforge/io/model_files.h"
 #include "spanforge/text/bert_document.h"
@@ -233,13 +234,13 @@ std::optional<std::string> make_merges_txt(const Bpe& model) {
 
 }  // namespace
 
-void Tokenizer::save(const std::filesystem::path& directory) const {
+void Tokenizer::save(DirectoryWriter& writer) const {
   std::map<std::string, std::string> files = impl_->files;
   const auto make = [&](const char* name, auto&& content) {
     if (!files.count(name)) files[name] = content();
   };
-  make(kTokenizerJsonFile, [&] { return make_tokenizer_json(*impl_, directory); });
-  const std::string config_place = (directory / kTokenizerConfigFile).string();
+  make(kTokenizerJsonFile, [&] { return make_tokenizer_json(*impl_, writer.directory()); });
+  const std::string config_place = (writer.directory() / kTokenizerConfigFile).string();
   std::string& config = files[kTokenizerConfigFile];
   config = complete_config_json(*impl_, config, config_place);
   make(kSpecialTokensMapFile, [&] { return make_special_map_json(*impl_); });
@@ -253,8 +254,7 @@ void Tokenizer::save(const std::filesystem::path& directory) const {
       files[kMergesTxtFile] = std::move(*merges);
     }
   }
-  spanforge::create_directories(directory);
-  for (const auto& [name, content] : files) write_file_atomic(directory / name, content);
+  for (const auto& [name, content] : files) writer.write(name, content);
 }
 
 }  // namespace spanforge

@@ -22,14 +22,7 @@ class Vocabulary {
   static constexpr size_t kMaxTokenBytes = 1024;
 
   void reserve(size_t tokens);
-  void add(TextIndex::Hashed token, int64_t id, const ErrorPlace& place);
-  // For a loop that adds many, each with next(): token_at: 0, 1, ... below `tokens` -> token. Until
-  // the vocabulary is moved.
-  template <class TokenAt>
-  TextIndex::Ahead<TokenAt> ahead(size_t tokens, TokenAt token_at) const {
-    return {index_, tokens, std::move(token_at)};
-  }
-
+  void add(std::string_view token, int64_t id, const ErrorPlace& place);
   std::optional<int32_t> find(std::string_view token) const;
   // "" when there is no such id; has_id() tells that from an empty token.
   // Valid until the next add(); moving the vocabulary does not matter.

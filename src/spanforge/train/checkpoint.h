@@ -19,6 +19,7 @@
 
 #include "spanforge/base/json.h"
 #include "spanforge/evaluation/answer_settings.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/model/trainable_model.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/train/arguments.h"
@@ -62,9 +63,9 @@ struct CheckpointSource {
 // weights and optimiser state; of `state` it reads the step and the optimiser's only.
 void write_checkpoint_tensors(const TrainableModel& model, const Optimizer& optimizer,
                               const TrainState& state, const TrainingArguments& arguments,
-                              double next_rate, const std::filesystem::path& directory);
+                              double next_rate, DirectoryWriter& writer);
 // Everything else.
-void write_checkpoint_state(const CheckpointSource& source, const std::filesystem::path& directory);
+void write_checkpoint_state(const CheckpointSource& source, DirectoryWriter& writer);
 // spanforge.json's notes about the weights beside it: steps trained, data files.
 Json training_notes(int64_t steps, const DataFiles& data);
 // Bytes a checkpoint of this model takes, roughly and not too few.

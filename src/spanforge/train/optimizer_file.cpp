@@ -215,10 +215,9 @@ std::array<uint32_t, 624> mersenne_state(uint32_t seed) {
 
 }  // namespace
 
-void write_optimizer_file(const std::filesystem::path& file, const TrainableModel& model,
-                          const Optimizer& optimizer, const OptimizerState& state,
-                          const TrainingArguments& arguments, int64_t global_step,
-                          double next_rate) {
+void write_optimizer_file(AtomicFile file, const TrainableModel& model, const Optimizer& optimizer,
+                          const OptimizerState& state, const TrainingArguments& arguments,
+                          int64_t global_step, double next_rate) {
   const std::vector<const Parameter*> order = optimizer_order(optimizer);
   const StepForm form = optimizer.step_form();
   // One number a parameter: torch counts them up in place, each in its own storage.
@@ -244,7 +243,7 @@ void write_optimizer_file(const std::filesystem::path& file, const TrainableMode
   groups.push_back(
       parameter_group(optimizer, arguments, arguments.weight_decay, next_rate, 0, decaying));
   groups.push_back(parameter_group(optimizer, arguments, 0.0, next_rate, decaying, all));
-  write_torch_file(file,
+  write_torch_file(std::move(file),
                    dict({{"state", std::move(entries)}, {"param_groups", std::move(groups)}}));
 }
 
@@ -265,19 +264,19 @@ std::string_view optimizer_of_file(const TorchValue& root, const std::string& pl
                           choices<OptimizerName>()));
 }
 
-void write_scheduler_file(const std::filesystem::path& file, const TrainingArguments& arguments,
-                          int64_t global_step, double next_rate) {
+void write_scheduler_file(AtomicFile file, const TrainingArguments& arguments, int64_t global_step,
+                          double next_rate) {
   const auto twice = [](TorchValue value) { return TorchList{value, value}; };
-  write_torch_file(file, dict({{"base_lrs", twice(*arguments.learning_rate)},
-                               {"last_epoch", global_step},
-                               {"_step_count", global_step + 1},
-                               {"_is_initial", false},
-                               {"_get_lr_called_within_step", false},
-                               {"_last_lr", twice(next_rate)},
-                               {"lr_lambdas", twice(TorchDict{})}}));
+  write_torch_file(std::move(file), dict({{"base_lrs", twice(*arguments.learning_rate)},
+                                          {"last_epoch", global_step},
+                                          {"_step_count", global_step + 1},
+                                          {"_is_initial", false},
+                                          {"_get_lr_called_within_step", false},
+                                          {"_last_lr", twice(next_rate)},
+                                          {"lr_lambdas", twice(TorchDict{})}}));
 }
 
-void write_rng_file(const std::filesystem::path& file, uint64_t seed) {
+void write_rng_file(AtomicFile file, uint64_t seed) {
   const std::array<uint32_t, 624> words = mersenne_state(static_cast<uint32_t>(seed));
   const std::string torch_state = TorchGenerator(seed).state_bytes();
   TorchList keys(words.begin(), words.end());
@@ -286,9 +285,10 @@ void write_rng_file(const std::filesystem::path& file, uint64_t seed) {
   const TorchTensor cpu{.type = StoredType::kU8,
                         .shape = {static_cast<int64_t>(torch_state.size())},
                         .bytes = torch_state};
-  write_torch_file(file, dict({{"python", TorchTuple{{3, std::move(python_words), TorchValue()}}},
-                               {"numpy", TorchTuple{{"MT19937", std::move(keys), 624, 0, 0.0}}},
-                               {"cpu", cpu}}));
+  write_torch_file(std::move(file),
+                   dict({{"python", TorchTuple{{3, std::move(python_words), TorchValue()}}},
+                         {"numpy", TorchTuple{{"MT19937", std::move(keys), 624, 0, 0.0}}},
+                         {"cpu", cpu}}));
 }
 
 }  // namespace spanforge

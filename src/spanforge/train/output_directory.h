@@ -1,9 +1,9 @@
 #pragma once
 // What: OUTPUT as a transaction log: checkpoint-N/ and trained/ appear whole or not at all, and no
 //   kill leaves a directory of such a name that is not whole.
-// How: a directory is filled under a name that starts with ".spanforge-partial-", synced, given its
-//   manifest, renamed, and the parent synced. Removal renames first, too. What kills left behind is
-//   removed at the next start.
+// How: a directory is staged (io/staging.h) under a name that starts with ".spanforge-partial-": it
+//   is filled, synced, given its manifest, renamed, and the parent synced. Removal renames first,
+//   too. What kills left behind is removed at the next start.
 // Large files are written from memory that the caller keeps as it is until wait_until_filled(), by
 //   another thread, which then also syncs, writes the manifest and renames; one directory at a
 //   time. So training evaluates and computes its next gradient meanwhile, without a copy of its
@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "spanforge/io/file.h"
+#include "spanforge/io/staging.h"
 
 namespace spanforge {
 
@@ -54,7 +55,7 @@ class OutputDirectory {
 
   // Fills a new directory by `fill` and puts it at path()/name, in place of one that was there.
   // bytes_needed: refused with Error{kIo} when the file system has less room.
-  using Fill = std::function<void(const std::filesystem::path&)>;
+  using Fill = StagingDirectory::Fill;
   void publish(const std::string& name, uint64_t bytes_needed, const Fill& fill);
   // The same in steps. begin() starts `fill` on another thread; finish() adds the caller's part to
   // the directory and lets the other thread put it in place, which it is once wait() returned.
@@ -76,21 +77,22 @@ class OutputDirectory {
  private:
   // The other thread, how far it is and may go, and what it ended with.
   struct Writing {
-    std::string name;
+    Writing(const std::filesystem::path& output, std::string of);
+    const std::string name;
+    StagingDirectory staging;  // filled by both threads
     std::thread thread;
     std::mutex mutex;
     std::condition_variable changed;
     bool filled = false;
     enum class Next { kUndecided, kSettle, kGiveUp } next = Next::kUndecided;
-    std::vector<WrittenFile> written;
     std::exception_ptr error;
     std::atomic<bool> done = false;
   };
 
   void lock();
   bool put_back(const std::string& leftover) const;
-  void write(Writing& writing, const Fill& fill) const;
-  void settle(const std::string& name, const std::vector<WrittenFile>& written) const;
+  static void write(Writing& writing, const Fill& fill);
+  static void settle(StagingDirectory& staging);
   static void decide(Writing& writing, Writing::Next next);
   std::filesystem::path path_;
   Descriptor lock_;

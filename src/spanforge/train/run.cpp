@@ -365,12 +365,11 @@ void TrainingRun::note_best(const LogLine& metrics) {
 void TrainingRun::begin_save() {
   complete_save();
   require_finite_state();
-  output_.begin(checkpoint_name(state_.global_step),
-                checkpoint_bytes(*setup_.model, state_.optimizer),
-                [this, next_rate = rate(state_.global_step)](const fs::path& directory) {
-                  write_checkpoint_tensors(*setup_.model, *optimizer_, state_, arguments_,
-                                           next_rate, directory);
-                });
+  output_.begin(
+      checkpoint_name(state_.global_step), checkpoint_bytes(*setup_.model, state_.optimizer),
+      [this, next_rate = rate(state_.global_step)](DirectoryWriter& writer) {
+        write_checkpoint_tensors(*setup_.model, *optimizer_, state_, arguments_, next_rate, writer);
+      });
 }
 
 void TrainingRun::save(bool interruption) {
@@ -389,7 +388,7 @@ void TrainingRun::save(bool interruption) {
                                 rate(state_.global_step),
                                 best_checkpoint_,
                                 interruption};
-  output_.finish([&](const fs::path& directory) { write_checkpoint_state(source, directory); });
+  output_.finish([&](DirectoryWriter& writer) { write_checkpoint_state(source, writer); });
   settling_save_ = SettlingSave{state_.global_step, interruption, state_.best_global_step};
 }
 

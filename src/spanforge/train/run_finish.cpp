@@ -70,14 +70,11 @@ void TrainingRun::write_trained() {
   const AnswerSettings settings = answer_settings(is_best ? state_.best_fitted : state_.fitted);
   const Json notes =
       training_notes(is_best ? *state_.best_global_step : state_.global_step, setup_.data_files);
-  output_.publish("trained", checkpoint_bytes(*setup_.model, {}), [&](const fs::path& directory) {
-    setup_.model->save(directory);
-    setup_.tokenizer.save(directory);
-    save_answer_settings(settings, notes, directory);
-    PythonJsonStyle style;
-    style.indent = 2;
-    write_file_atomic(directory / "training_args.json",
-                      dump_python_json(arguments_json(arguments_), style) + "\n");
+  output_.publish("trained", checkpoint_bytes(*setup_.model, {}), [&](DirectoryWriter& writer) {
+    setup_.model->save(writer);
+    setup_.tokenizer.save(writer);
+    save_answer_settings(settings, notes, writer);
+    writer.write_json("training_args.json", arguments_json(arguments_));
   });
 }
 
