@@ -134,7 +134,7 @@ case("data/output-is-no-file",
      [f"data {verb} --overwrite {option} {name}" for name in ("fifo", "link", "stdout", "folder")
       for verb, option in (("convert train.json --to jsonl", "--output"), ("fix train.json", "--output"),
                            ("fix train.json --output new.json", "--report"))] + [TRAIN], IO,
-     r"^spanforge: (fifo|link|stdout|folder|out/log\.jsonl): is (no regular file|a directory)", odd_outputs)
+     r"^spanforge: (fifo|link|stdout|folder|out/log\.jsonl): is (not a regular file|a directory)", odd_outputs)
 case("data/predictions-where-a-directory-is", EVALUATE.replace("bad.json", "nowhere.json").replace("out", "predictions"),
      IO, r"predictions/eval_qa_topk\.json: is a directory", odd_outputs)
 case("data/output-is-the-input",
@@ -151,7 +151,7 @@ case("data/report-is-the-output", [f"data fix train.json --output {name} --repor
     ("new.json", "./new.json"), ("m/../new.json", "new.json"))], USAGE, "--report: is the same file", lambda d: None)
 case("data/model-where-a-link-to-nothing-is", ["model convert --model m --output nothing",
                                                "model new --text nowhere.txt --output nothing/"], IO,
-     "nothing: is a link to nothing", odd_outputs)
+     "nothing: is a broken link", odd_outputs)
 
 # What looks bad and is not.
 SOUND = {
@@ -218,7 +218,7 @@ case("inputs/devices", ["data check /dev/zero", "tokenize --model m --input /dev
 case("inputs/sockets", ["data check socket", "tokenize --model m --input socket"], IO, "socket: is a socket",
      lambda d: socket_at(d / "socket"))
 case("inputs/output-is-a-dash", ["data convert train.json --output -", "data fix train.json --output -"], IO,
-     "^spanforge: -: is no regular file", lambda d: None)
+     "^spanforge: -: is not a regular file", lambda d: None)
 case("questions/empty-words", [ASK.replace("Who?", "''"), ASK.replace("'Mina baked bread.'", "''")],
      USAGE, "--question|--context|question|context", lambda d: None)
 
