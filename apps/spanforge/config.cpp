@@ -41,7 +41,7 @@ constexpr std::ptrdiff_t kMostDots = 4096;
 }  // namespace
 
 ErrorPlace ConfigEntry::place(const std::string& file) const {
-  return {file, fmt::format(":{}", line), quote_for_message(key)};
+  return {file, fmt::format("line {}", line), quote_for_message(key)};
 }
 
 std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& file) {
@@ -53,7 +53,7 @@ std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& 
     table = toml::parse(text, file);
   } catch (const toml::parse_error& error) {
     throw Error(ErrorCode::kUsage,
-                {.file = file, .where = fmt::format(":{}", error.source().begin.line)},
+                {.file = file, .where = fmt::format("line {}", error.source().begin.line)},
                 std::string(error.description()));
   }
   std::vector<ConfigEntry> entries;

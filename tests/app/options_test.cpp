@@ -180,10 +180,10 @@ TEST(OptionTable, ConfigurationFileNamesAnOptionOnceAndNoOtherFile) {
   struct Row {
     std::string text, place;
   };
-  for (const Row& row :
-       {Row{"name = 'a'\ntitle = 'a'\n", "f.toml:2: title"},
-        Row{"config = 'g.toml'\n", "f.toml:1: config"}, Row{"name = ''\n", "f.toml:1: name"},
-        Row{"json = 'perhaps'\n", "f.toml:1: json"}}) {
+  for (const Row& row : {Row{"name = 'a'\ntitle = 'a'\n", "f.toml: line 2: title"},
+                         Row{"config = 'g.toml'\n", "f.toml: line 1: config"},
+                         Row{"name = ''\n", "f.toml: line 1: name"},
+                         Row{"json = 'perhaps'\n", "f.toml: line 1: json"}}) {
     SCOPED_TRACE(row.text);
     Fields f;
     std::string config;
