@@ -59,13 +59,11 @@ class Json {
   using Array = std::vector<Json>;
   using Object = std::vector<Member>;
   // A parsed number without a sign or point is kUnsigned, a negative one kInteger, any other
-  // kFloat.
-  // A number made by a constructor has the type of its argument.
+  // kFloat. A number made by a constructor has the type of its argument.
   enum class Type : uint8_t { kNull, kBool, kInteger, kUnsigned, kFloat, kString, kArray, kObject };
 
   // at() and get() throw this if the value has another form. Only for values that this program
-  // made:
-  // read those of a file through a JsonView, whose Error names the place.
+  // made: read those of a file through a JsonView, whose Error names the place.
   class Mismatch : public std::runtime_error {
    public:
     using std::runtime_error::runtime_error;
@@ -114,8 +112,8 @@ class Json {
   bool is_object() const { return type_ == Type::kObject; }
 
   // T: bool, a number type, std::string, Json, or a std::vector of them. Throws Mismatch if the
-  // value
-  // has another type, or T cannot hold the number. A float becomes an integer only if it is whole.
+  // value has another type, or T cannot hold the number. A float becomes an integer only if it is
+  // whole.
   template <class T>
   T get() const;
   const std::string& as_string() const;

@@ -1,8 +1,7 @@
 #pragma once
 // What: builds Json values from a JsonReader, with a limit on their memory: a value of "[0,0,0"
-//   takes
-//   two bytes in a file and 16 in memory. parse_json() in json.h uses one builder for one value; a
-//   caller that reads a long text row by row uses one builder for all rows.
+//   takes two bytes in a file and 16 in memory. parse_json() in json.h uses one builder for one
+//   value; a caller that reads a long text row by row uses one builder for all rows.
 // Errors: JsonReader::Failure, also if the values exceed the limit.
 //
 // Example for {"rows": [...]}; `in` is before the first row, and each row is forgotten after use:

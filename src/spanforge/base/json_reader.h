@@ -4,8 +4,7 @@
 // Strict: refuses invalid UTF-8, lone surrogate escapes, more than 64 levels, and a key that the
 //   object already has, however it is escaped. Skips a byte order mark.
 // Memory: about 24 bytes for each key of the open objects. Refuses a text for which that exceeds
-//   the
-//   text's size and 32 MB.
+//   the text's size and 32 MB.
 // Cost: linear.
 // Errors: Failure{code, file, "line L column C"}, which says what was expected. Columns are code
 //   points.

@@ -1,10 +1,9 @@
 #pragma once
 // The hash for every table whose keys may come from an untrusted file. std::hash is the same in
 // every process, so an attacker can choose n keys of one bucket, which cost n * n steps. This hash
-// depends on a random key that each process draws.
-// The order of such a table differs from run to run: do not depend on it.
-// TextIndex (text_index.h) is smaller and faster if the values are indices of an array that holds
-// the keys.
+// depends on a random key that each process draws. The order of such a table differs from run to
+// run: do not depend on it. TextIndex (text_index.h) is smaller and faster if the values are
+// indices of an array that holds the keys.
 
 #include <cstdint>
 #include <functional>

@@ -93,8 +93,7 @@ uint32_t TorchGenerator::next_u32() {
 
 std::string TorchGenerator::state_bytes() const {
   // Torch's 64-bit C struct: seed, left, seeded, next, 624 words widened to 64 bits, then the
-  // cached
-  // normal values (none here) as zero bytes.
+  // cached normal values (none here) as zero bytes.
   constexpr size_t kStateBytes = 5056;
   std::string bytes(kStateBytes, '\0');
   size_t position = 0;

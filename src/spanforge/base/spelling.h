@@ -1,7 +1,6 @@
 #pragma once
 // What: the words for an enumeration's values. Each enumeration has one list of them, which
-//   parsers,
-//   --help, messages, files and the reference page use.
+//   parsers, --help, messages, files and the reference page use.
 // How: next to the enumeration, in its namespace,
 //   enum class Fruit { kApple, kPear };
 //   constexpr auto spellings(Fruit) {

@@ -50,8 +50,7 @@ void TextIndex::grow(size_t slots) {
 }
 
 // A later slot whose home is at or before the free slot moves there, so that every search still
-// ends
-// at its text.
+// ends at its text.
 void TextIndex::free_slot(size_t position) {
   for (size_t at = behind(position); !slots_[at].is_free(); at = behind(at)) {
     const size_t from_home = (at - home_of(slots_[at].tag)) & (slots_.size() - 1);

@@ -12,10 +12,8 @@
 namespace spanforge {
 
 // `threads` itself, or for 0 the number of cores that this process may use (by affinity, cgroup
-// quota
-// and OpenMP's limits). Error{kUsage, parameter "threads"} above OpenMP's limits: a region with
-// fewer
-// threads would do only a part of the work.
+// quota and OpenMP's limits). Error{kUsage, parameter "threads"} above OpenMP's limits: a region
+// with fewer threads would do only a part of the work.
 int resolve_thread_count(int threads);
 
 // Sets the number of threads for the parallel regions of the calling thread, and returns it.

@@ -60,8 +60,7 @@ std::optional<struct stat> look_up(const fs::path& path) {
 }
 
 // Whether the path is, or links to, a name in /proc. /dev/stdout links there: it means the file
-// that
-// this process has open, possibly a regular one.
+// that this process has open, possibly a regular one.
 bool leads_to_proc(fs::path path) {
   std::error_code error;
   for (int hops = 0; hops < 40; ++hops) {  // Linux follows at most 40 links

@@ -3,8 +3,7 @@
 //   to their final places, .spanforge-staged-PID-N. commit() moves them when all are whole and
 //   synced. Without commit() nothing is left, not even a directory that was made for them.
 // Kills: a kill before commit() leaves only the hidden directory. The next command that stages
-//   there
-//   removes it: nobody holds its lock (flock), which ends with the process.
+//   there removes it: nobody holds its lock (flock), which ends with the process.
 // Errors: Error{kIo}, which names the final place, not the hidden directory.
 
 #include <filesystem>
