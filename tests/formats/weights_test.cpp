@@ -96,7 +96,7 @@ TEST(WeightFiles, FindsTheWeightsInATrainingsCheckpoint) {
   }
 }
 
-TEST(WeightFiles, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
+TEST(WeightFiles, ATruncatedFileIsAnErrorNotASignal) {
   TemporaryDirectory directory;
   const std::string bytes(100'000, 'x');
   write_safetensors(AtomicFile(directory / "model.safetensors"), {tensor("a", bytes)});
@@ -156,7 +156,7 @@ TEST(WeightFiles, NoWeightsAreAnError) {
   EXPECT_EQ(find_weight_file(directory.path()), "");
 }
 
-TEST(WeightFiles, WhatIsNoStateDictIsRefused) {
+TEST(WeightFiles, RefusesOtherThanAStateDict) {
   TemporaryDirectory directory;
   TorchDict dict;
   dict.add("epoch", 3);
