@@ -101,7 +101,7 @@ def weights(name, *says, exit=MODEL, **more):
 
 PATTERN = {"target_modules": ".*query"}
 weights("empty", weights=b"")
-weights("no-file-of-tensors", "line|JSON|header|cut off", weights=b"\x40" + b"\0" * 7 + b"{" * 64)
+weights("no-file-of-tensors", "line|JSON|header|truncated", weights=b"\x40" + b"\0" * 7 + b"{" * 64)
 weights("pattern-without-matrices", "lora_A", config=PATTERN, weights=stored({"qa_outputs.bias": [2]}),
         commands=COMMANDS + TOKENIZER)
 weights("missing", "missing: base_model.model.qa_outputs.bias",

@@ -58,7 +58,7 @@ case("trained/changed-config-is-used", ASK_TRAINED, 0, [],
 case("trained/changed-config-to-verify", ASK_TRAINED + " --verify", MODEL, [r"trained: ", r"config\.json"],
      lambda d: put("run/trained/config.json", (d / "run/trained/config.json").read_text() + "\n")(d), run=True)
 case("trained/half-written-weights", [ASK_TRAINED, TRAIN.replace("--model m", "--model run/trained")], MODEL,
-     [r"trained/model\.safetensors: ", "cut off"], lambda d: cut(d / "run/trained/model.safetensors"), run=True)
+     [r"trained/model\.safetensors: ", "truncated"], lambda d: cut(d / "run/trained/model.safetensors"), run=True)
 checkpoint("manifest-hash-wrong", entry(sha256="0" * 64), "checkpoint-4", r"optimizer\.pt")
 checkpoint("manifest-size-wrong", entry(size=1), "checkpoint-4", r"optimizer\.pt")
 checkpoint("manifest-size-negative", entry(size=-1), "checkpoint-4", r"spanforge_manifest\.json")

@@ -169,7 +169,7 @@ TEST(Table, ErrorsSayWhatIsWrong) {
       {"question,context\nq,c,x\n", "a.csv: line 2", "has 3 cells, the first row names 2"},
       {"question,x,context\nq,c\n", "a.csv: line 2", "the one for context is missing"},
       {"question,context\nq,\"c\nd\n", "a.csv: line 2",
-       "a quote opens in this row that nothing closes"},
+       "a quote opens in this row and never closes"},
       {"question,context\nq,c\nr,\xFF\n", "a.csv: line 3",
        "is not UTF-8; give the file's encoding"},
       {"question,context,answer,answer_start\nq,c,\"['c', 'd']\",\"[0]\"\n", "a.csv: line 2",
@@ -333,7 +333,7 @@ TEST(LabelStudio, NamesRowsThatItCannotRead) {
   const Error place = expect_error(ErrorCode::kBadData, [] {
     read(task(result(R"({"start": "a", "end": 3, "labels": ["A"]})")), {}, "a.json");
   });
-  EXPECT_NE(place.reason().find("holds a label whose place cannot be read: {\"start\":\"a\""),
+  EXPECT_NE(place.reason().find("holds a label with a malformed place: {\"start\":\"a\""),
             std::string::npos)
       << place.reason();
   const Dataset set = read(text, {}, "a.json");

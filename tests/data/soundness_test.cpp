@@ -87,8 +87,8 @@ TEST(Soundness, ReportsFaultsInOneLine) {
   EXPECT_EQ(faults_line(read_dataset_text(kSound, "set.jsonl")), std::nullopt);
   const auto line = faults_line(read_dataset_text(kSound + kTwice + kNoJson, "set.jsonl"));
   ASSERT_TRUE(line);
-  EXPECT_EQ(line->find("set.jsonl: 1 bad_row, 1 duplicate_id; first line 2: the id \"s\" already"),
-            0u)
+  EXPECT_EQ(
+      line->find("set.jsonl: 1 bad_row, 1 duplicate_id; first line 2: the id \"s\" is already"), 0u)
       << *line;
 }
 

@@ -88,7 +88,7 @@ TEST(RobertaFiles, ErrorsNameMalformedFiles) {
        "</s>"},
       {files("#v\n", R"({"<s>": -1, "</s>": 2})"), "m/vocab.json", "-1"},
       {files("#v\n", R"({"<s>": "x", "</s>": 2})"), "m/vocab.json", "no usable id"},
-      {without_merges, "m", "merges.txt is not there"},
+      {without_merges, "m", "merges.txt is missing"},
       {with_bert, "m",
        "BertTokenizer reads tokenizer.json or vocab.txt, but only vocab.json and merges.txt"},
       {text_alone, "m", "name its \"tokenizer_class\""},
