@@ -164,9 +164,9 @@ TEST(Table, ErrorsSayWhatIsWrong) {
   };
   const std::vector<Row> rows = {
       {"name,age\nAnn,7\n", "a.csv",
-       "is a table without a column for question and context; its columns are: name, age"},
+       "is a table without a column for question and context; its columns are name, age"},
       {"question,age\nAnn,7\n", "a.csv", "without a column for context"},
-      {"question,context\nq,c,x\n", "a.csv: line 2", "has 3 cells, the first row names 2"},
+      {"question,context\nq,c,x\n", "a.csv: line 2", "has 3 cells, but the first row names 2"},
       {"question,x,context\nq,c\n", "a.csv: line 2", "the one for context is missing"},
       {"question,context\nq,\"c\nd\n", "a.csv: line 2",
        "a quote opens in this row and never closes"},

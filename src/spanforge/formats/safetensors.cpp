@@ -106,7 +106,7 @@ class HeaderReader {
   }
 
   std::vector<int64_t> read_shape() {
-    if (in_.peek() != JsonReader::Kind::kArray) fail_tensor("has a shape that is no list");
+    if (in_.peek() != JsonReader::Kind::kArray) fail_tensor("has a shape that is not a list");
     std::vector<int64_t> shape;
     for (in_.begin_array(); in_.next_item();) {
       const uint64_t size = in_.read_count("each dimension");

@@ -360,7 +360,7 @@ TorchFile::TorchFile(const fs::path& path)
 StateDict find_state_dict(const TorchValue& root, const std::string& place) {
   const auto* dict = root.get_if<TorchDict>();
   if (dict == nullptr)
-    throw_bad_model(place, "is not a state dict: its value is no dict of tensors");
+    throw_bad_model(place, "is not a state dict: its value is not a dict of tensors");
   std::vector<StateDict> found;
   for (const auto& [key, value] : dict->items) {
     if (value.get_if<TorchTensor>() != nullptr) return {root, ""};
@@ -384,14 +384,14 @@ StateDict find_state_dict(const TorchValue& root, const std::string& place) {
 std::vector<StoredTensor> state_dict_tensors(const TorchValue& root, const std::string& place) {
   const auto* dict = root.get_if<TorchDict>();
   if (dict == nullptr)
-    throw_bad_model(place, "is not a state dict: its value is no dict of tensors");
+    throw_bad_model(place, "is not a state dict: its value is not a dict of tensors");
   std::vector<StoredTensor> tensors;
   for (const auto& [key, value] : dict->items) {
     const auto* name = key.get_if<std::string>();
     const auto* tensor = value.get_if<TorchTensor>();
     if (name == nullptr || tensor == nullptr) {
       throw_bad_model(place,
-                      fmt::format("is not a state dict: the entry {} is no tensor",
+                      fmt::format("is not a state dict: the entry {} is not a tensor",
                                   name != nullptr ? quote_for_message(*name) : "of a number"));
     }
     tensors.push_back({*name, tensor->type, tensor->shape, tensor->bytes});

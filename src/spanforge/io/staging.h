@@ -33,8 +33,8 @@ class MadeDirectory {
   std::vector<fs::path> made_;  // the deepest first
 };
 
-// The hidden directory. Used alone where it becomes the target: NewDirectory below, and the
-// checkpoints of a training.
+// The hidden directory. NewDirectory below and the checkpoints of a training turn it into the
+// target itself.
 class StagingDirectory {
  public:
   // Makes the hidden directory in `parent`, and removes those that dead processes left there. Other
