@@ -164,7 +164,7 @@ def roberta(name, vocab, merges, exit, *says, commands=COMMANDS, config=None):
 
 
 roberta("is-read", BYTES, MERGES, 0, commands=[TOKENIZE])
-roberta("no-merges.txt", BYTES, None, MODEL, r"\bm\b", r"merges\.txt is not there")
+roberta("no-merges.txt", BYTES, None, MODEL, r"\bm\b", r"merges\.txt is missing")
 roberta("no-vocab.json", None, MERGES, IO, r"\bm\b", r"vocab\.json with merges\.txt")
 roberta("vocabulary-a-list", [1], MERGES, MODEL, r"vocab\.json", "object")
 roberta("vocabulary-not-json", "{", MERGES, MODEL, r"vocab\.json")

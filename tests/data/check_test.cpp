@@ -247,7 +247,8 @@ TEST(FindOverlap, CountsDistinctValuesExactlyAndNormalised) {
   EXPECT_EQ(
       overlap_line(overlap, "a", "b"),
       "overlap: a and b share 2 contexts, 1 questions and 1 question+context pairs (3, 2 and 2 "
-      "when case, punctuation and white space are ignored); 2 of the 5 questions of b stand in a "
+      "when case, punctuation and white space are ignored); 2 of the 5 questions of b are also in "
+      "a "
       "with the same context");
   const Overlap none = find_overlap(train, make_dataset("x", {{"Nine", "How?"}}));
   EXPECT_FALSE(none.any());

@@ -123,9 +123,9 @@ TEST(WeightFiles, ShardProblemsAreNamed) {
       {R"({"a": "two.safetensors"})", ErrorCode::kBadModel, "does not list"},
       {R"({"a": "two.safetensors", "b": "one.safetensors"})", ErrorCode::kBadModel, "places in"},
       {R"({"a": "one.safetensors", "c": "one.safetensors"})", ErrorCode::kBadModel,
-       "does not hold it"},
+       "but it is not there"},
       {R"({"a": "one.safetensors", "b": "two.safetensors", "a2": "one.safetensors"})",
-       ErrorCode::kBadModel, "does not hold it"},
+       ErrorCode::kBadModel, "but it is not there"},
       {R"({})", ErrorCode::kBadModel, "empty"},
       {R"([])", ErrorCode::kBadModel, "weight_map"},
   };

@@ -143,7 +143,7 @@ TEST_F(HostileHubTest, ARedirectToAFileOfThisMachineIsRefused) {
     };
     const Error error =
         expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
-    EXPECT_NE(error.reason().find("no http or https"), std::string::npos) << error.what();
+    EXPECT_NE(error.reason().find("not an http or https"), std::string::npos) << error.what();
   }
 }
 
@@ -157,7 +157,7 @@ TEST_F(HostileHubTest, AHubThatRedirectsToAFileIsRefused) {
   };
   const Error error =
       expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
-  EXPECT_NE(error.reason().find("no http or https"), std::string::npos) << error.what();
+  EXPECT_NE(error.reason().find("not an http or https"), std::string::npos) << error.what();
 }
 
 TEST_F(HostileHubTest, AnEtagThatIsAPathIsRefused) {

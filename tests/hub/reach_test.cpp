@@ -195,7 +195,7 @@ TEST_F(ReachTest, NoAccessSaysWhatToDo) {
   answer_all({403, {{"Content-Type", "text/html"}}, "<html>"});
   line(ErrorCode::kNetwork, {"firewall", "HF_TOKEN"});
   answer_all({404, {{"X-Error-Code", "RepoNotFound"}}, ""});
-  line(ErrorCode::kNetwork, {"404", "capitals", "no directory here"});
+  line(ErrorCode::kNetwork, {"404", "capitals", "is not a directory"});
 }
 
 TEST_F(ReachTest, ABusyHubIsAskedAgain) {
