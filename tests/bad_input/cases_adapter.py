@@ -107,9 +107,9 @@ weights("pattern-without-matrices", "lora_A", config=PATTERN, weights=stored({"q
 weights("missing", "missing: base_model.model.qa_outputs.bias",
         change=lambda shapes: shapes.pop("base_model.model.qa_outputs.bias"))
 weights("other-rank", "misshaped", "adapter_config.json says", config={"r": 3})
-weights("of-embeddings", "no place in the adapted model",
+weights("of-embeddings", "unknown to the adapted model",
         change=lambda shapes: shapes.update({"base_model.model.bert.embeddings.word_embeddings.lora_embedding_A": [2, 3]}))
-weights("there-twice", "there twice", change=lambda shapes: shapes.update({"qa_outputs.bias": [2]}))
+weights("there-twice", "duplicate", change=lambda shapes: shapes.update({"qa_outputs.bias": [2]}))
 weights("nan", "NaN or Inf", value=b"\0\0\xc0\x7f", commands=COMMANDS[:2])
 
 

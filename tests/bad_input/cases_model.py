@@ -65,7 +65,7 @@ modern("mlp-dropout-1", {"mlp_dropout": 1})
 modern("odd-heads", {"hidden_size": 12, "num_attention_heads": 4}, "even multiple")
 modern("rope-scaling", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "scaled")
 modern("partial-rotary", {"partial_rotary_factor": 0.5})
-modern("layer-types-short", {"layer_types": []}, "one a layer")
+modern("layer-types-short", {"layer_types": []}, "one per layer")
 modern("layer-types", {"layer_types": ["sliding_attention"]}, "other patterns")
 modern("rope-parameters", {"rope_parameters": {"rope_theta": 10000.0}}, "sliding_attention")
 modern("rope-parameters-linear",

@@ -268,7 +268,7 @@ TEST_F(AdapterFile, WeightsThatDoNotFitAreNamed) {
   expect_refused("1 weight missing: base_model.model.qa_outputs.bias");
   write_renamed(
       [](const std::string& name) { return name.ends_with("bias") ? "lora_embedding_A" : name; });
-  expect_refused("with no place in the adapted model: lora_embedding_A");
+  expect_refused("unknown to the adapted model: lora_embedding_A");
   a_.shape = {3, 2};
   write_renamed(peft_name);
   a_.shape = {2, 3};
@@ -349,8 +349,8 @@ TEST_F(AdaptersBase, ThatIsMissingIsNamedWithThePlacesLookedAt) {
     ADD_FAILURE() << "a path is no hub id";
     return {};
   });
-  const std::vector<std::string> parts = {"\"/gone/base\"", "\"base\" beside " + adapter().string(),
-                                          "base_model_name_or_path"};
+  const std::vector<std::string> parts = {
+      "\"/gone/base\"", "\"base\" next to " + adapter().string(), "base_model_name_or_path"};
   for (const std::string& part : parts) {
     EXPECT_NE(error.reason().find(part), std::string::npos) << error.what();
   }

@@ -170,7 +170,7 @@ TEST(Load, TakesOnePrefixOffAndSaysSo) {
     EXPECT_EQ(report.unused, std::vector<std::string>{"other.weight"});
     EXPECT_TRUE(report.initialized.empty());
     ASSERT_EQ(report.notes.size(), 1u);
-    EXPECT_NE(report.notes[0].find(row.said + " in the weights' names is taken off"),
+    EXPECT_NE(report.notes[0].find(row.said + " in the weights' names is removed"),
               std::string::npos)
         << report.notes[0];
     EXPECT_EQ(inspect_model(directory.path()).report.notes, report.notes);
@@ -316,7 +316,7 @@ TEST(Load, NamesEveryUnsoundWeight) {
        },
        {"qa_outputs.weight (is [3,24]"}},
       {"integers", [&](State& s) { s[norm] = zeros(StoredType::kI32, {24}); }, {norm, "type I32"}},
-      {"twice", [&](State& s) { s[query.substr(5)] = s[query]; }, {"there twice", query}},
+      {"twice", [&](State& s) { s[query.substr(5)] = s[query]; }, {"duplicate", query}},
       {"NaN",
        [&](State& s) { set_float(s[norm], std::numeric_limits<float>::quiet_NaN()); },
        {"1 weight with NaN or Inf", norm + " (element 2)"}},
