@@ -99,7 +99,7 @@ TEST_F(RunPolicy, NonFiniteStepIsLeftOutAndTheRestGoesOn) {
 TEST_F(RunPolicy, StepsLeftOutAreCountedAcrossAResume) {
   const auto count_of = [](const Recorder& recorder) {
     for (const std::string& notice : recorder.notices) {
-      if (notice.ends_with("steps were left out for NaN or Inf")) return notice;
+      if (notice.ends_with("steps were skipped because of NaN or Inf")) return notice;
     }
     return std::string("nothing");
   };
@@ -115,7 +115,7 @@ TEST_F(RunPolicy, StepsLeftOutAreCountedAcrossAResume) {
   EXPECT_TRUE(third.restored);
   EXPECT_TRUE(eleventh.restored);
   EXPECT_EQ(count_of(killed), "nothing");
-  EXPECT_EQ(count_of(whole), "2 of 12 steps were left out for NaN or Inf");
+  EXPECT_EQ(count_of(whole), "2 of 12 steps were skipped because of NaN or Inf");
   train(arguments("other"), {.observers = {&untouched}});
   EXPECT_EQ(count_of(untouched), "nothing");
 }
