@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 BARE = re.compile(r"\bstd::(unordered_\w+|hash)\b")
-# keyed_hash.h defines the tables; those of ops/ are keyed by shapes and by oneDNN's argument numbers.
+# keyed_hash.h defines the tables. Those of ops/ have shapes and oneDNN's argument numbers as keys.
 ALLOWED = ("base/keyed_hash.h", "ops/")
 
 

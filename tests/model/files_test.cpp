@@ -1,4 +1,4 @@
-// Weights in and out of directories; fresh models; what loading reports.
+// Weights in and out of directories; new models; what loading reports.
 
 #include <bit>
 #include <cmath>
@@ -30,7 +30,7 @@ using testing::random_model;
 using testing::small_config;
 using testing::TemporaryDirectory;
 
-// A state dict that tests may bend before it is written.
+// A state dict that tests may change before it is written.
 struct Stored {
   StoredType type = StoredType::kF32;
   std::vector<int64_t> shape;
@@ -97,7 +97,7 @@ TEST(Load, MakesOnlyTheHeadNewAndSaysSo) {
   EXPECT_EQ(report.initialized, (std::vector<std::string>{"qa_outputs.bias", "qa_outputs.weight"}));
   EXPECT_EQ(copy_of(load(1).all_weights()), copy_of(loaded.all_weights()));
   EXPECT_NE(copy_of(load(2).all_weights()), copy_of(loaded.all_weights()));
-  // A new head has the values a wholly new model of that seed has: nothing else need be drawn.
+  // A new head has the same values as in a wholly new model of that seed; nothing else is drawn.
   const QuestionAnsweringModel fresh = QuestionAnsweringModel::create(model.config(), 1);
   int heads = 0, bodies = 0;
   for (const Parameter& p : loaded.parameters()) {
@@ -125,7 +125,7 @@ State renamed(const State& state, const std::function<std::string(const std::str
   return out;
 }
 
-// What a script's own class, DataParallel or torch.compile put before the names.
+// Prefixes that a script's own class, DataParallel or torch.compile put before the names.
 TEST(Load, TakesOnePrefixOffAndSaysSo) {
   const QuestionAnsweringModel model = random_model(small_config(), 3);
   const State base = state_of(model);
@@ -182,7 +182,7 @@ TEST(Load, TakesOnePrefixOffAndSaysSo) {
   EXPECT_TRUE(report.notes.empty());
 }
 
-// What is not one BERT behind one prefix is not guessed at.
+// Anything but one BERT under one prefix is an error, not a guess.
 TEST(Load, RefusesWeightsOfAnotherFamilyAndOfSeveralModels) {
   const QuestionAnsweringModel model = random_model(small_config(), 3);
   const State base = state_of(model);
@@ -205,7 +205,7 @@ TEST(Load, RefusesWeightsOfAnotherFamilyAndOfSeveralModels) {
     EXPECT_TRUE(error.file().ends_with("model.safetensors")) << error.what();
     EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
   }
-  // Beside a model named as it should be, others are spare.
+  // Tensors next to a correctly named model are unused.
   State beside = with("ema.bert.");
   beside.merge(State(base));
   TemporaryDirectory directory;
@@ -223,7 +223,7 @@ std::string without_types(const ModelConfig& config) {
   return dump_python_json(json);
 }
 
-// As Google's and HFL's packs come: bert_config.json, no model_type, LayerNorm.gamma.
+// As in Google's and HFL's archives: bert_config.json, no model_type, LayerNorm.gamma.
 TEST(Load, APackWithoutModelTypeIsBertsWhereKeysAndNamesSaySo) {
   const QuestionAnsweringModel model = random_model(small_config(), 3);
   State state = renamed(state_of(model), [](std::string name) {
@@ -251,7 +251,7 @@ TEST(Load, APackWithoutModelTypeIsBertsWhereKeysAndNamesSaySo) {
     testing::save_in(directory / "saved", loaded);
     EXPECT_EQ(ModelConfig::from_directory(directory / "saved").note(), std::nullopt);
   }
-  // Names that are another family's, and none that an encoder has.
+  // Another family's names, and names that no encoder has.
   for (const State& other :
        {renamed(state, [](const std::string& name) { return "roberta." + name.substr(5); }),
         State{{"transformer.wte.weight", zeros(StoredType::kF32, {1})}}}) {
@@ -422,7 +422,7 @@ TEST(Create, SameSeedGivesTheSameBytesOnAnyNumberOfThreads) {
   EXPECT_NE(one, copy_of(QuestionAnsweringModel::create(small_config(), 10).all_weights()));
 }
 
-// Every tensor's mean and deviation; `matrix_deviation` tells that of a matrix with so many inputs.
+// Every tensor's mean and deviation. `matrix_deviation` gives that of a matrix with so many inputs.
 void expect_distribution(MatrixSpread spread,
                          const std::function<double(int64_t inputs)>& matrix_deviation) {
   ModelConfig config = ModelConfig::like(PresetSize::kTiny);

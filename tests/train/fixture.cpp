@@ -28,7 +28,7 @@ std::vector<std::string> vocabulary() {
   return words;
 }
 
-// Who sat where: `shift` makes other pairs of the same words.
+// Who sat where. `shift` makes other pairs of the same words.
 Json squad(int shift) {
   Json rows = Json::array();
   for (size_t i = 0; i < kPeople.size(); ++i) {
