@@ -33,7 +33,7 @@ def stored(shapes, value=b"\0\0\0\0"):
 
 
 def adapter(name, exit, *says, config=None, text=None, weights=None, commands=COMMANDS, change=None, value=b"\0\0\0\0"):
-    """a/, with one thing wrong. text: adapter_config.json's; change: of the tensors' shapes; weights: the bytes."""
+    """a/ with one fault. text: adapter_config.json; change: changes the tensors' shapes; weights: the bytes."""
     def make(directory):
         folder = directory / "a"
         folder.mkdir()

@@ -77,7 +77,7 @@ TEST(SquadV2, PartsAppearOnlyWhereSuchQuestionsExist) {
 
 TEST(SquadV2, ProbabilityAboveThresholdCountsAsNoAnswer) {
   const std::vector<SquadItem> items = {item("1", {"x"}, "x", 1.5), item("2", {}, "y", 1.5)};
-  EXPECT_EQ(squad_v2(items)["exact"], 50.0);  // the first is wrong, the second right
+  EXPECT_EQ(squad_v2(items)["exact"], 50.0);       // the first is wrong, the second right
   EXPECT_EQ(squad_v2(items, 2.0)["exact"], 50.0);  // the reverse
   EXPECT_EQ(squad_v2(items, 1.0)["HasAns_exact"], 0.0);
   EXPECT_EQ(squad_v2(items, 2.0)["HasAns_exact"], 100.0);

@@ -37,7 +37,7 @@ class Buffer {
   Buffer(DType dtype, const Matrix& values, int64_t padding = 0, int64_t shift = 0);
   const Tensor& tensor() const { return tensor_; }
   operator const Tensor&() const { return tensor_; }
-  Matrix matrix() const;  // fails if something was written outside the tensor
+  Matrix matrix() const;       // fails if something was written outside the tensor
   void check_padding() const;  // nothing was written outside the tensor
 
  private:

@@ -28,7 +28,7 @@ std::filesystem::path golden(const std::string& relative);  // tests/golden/...
 // A file of the shared data folder next to the checkout, or in SPANFORGE_SHARED_DATA; nullopt if
 // it is absent: then GTEST_SKIP() << kNoSharedData.
 std::optional<std::filesystem::path> shared_data(const std::string& relative);
-inline constexpr const char* kNoSharedData = "shared/data is not beside this checkout: not tested";
+inline constexpr const char* kNoSharedData = "shared/data is not next to this checkout: not tested";
 
 // Seed of randomised tests: SPANFORGE_TEST_SEED or a fixed one; print it with SCOPED_TRACE.
 uint64_t test_seed();

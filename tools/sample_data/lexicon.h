@@ -43,7 +43,7 @@ struct Lexicon {
   std::string name_gap;
   std::vector<std::string> receivers, times, actions, counts, shops, costs, jobs, skills, vehicles,
       destinations, ages, homes, gifts, fees;
-  Feelings good, bad;  // a scene uses one of them, so that reasons suit moods
+  Feelings good, bad;        // a scene uses one of them, so that reasons suit moods
   std::vector<Pair> places;  // place, preposition
   std::vector<Pair> things;  // thing, measure word
   std::vector<FactKind> kinds;

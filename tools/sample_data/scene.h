@@ -26,7 +26,7 @@ struct Fact {
 
 struct SceneQuestion {
   std::string text;
-  std::string answer;  // "" if the scene does not say
+  std::string answer;        // "" if the scene does not say
   int32_t answer_start = 0;  // code points
 };
 
