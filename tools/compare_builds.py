@@ -50,10 +50,10 @@ class Expected:
 
 
 EXPECTED = {
-    "cmrc": Expected("training logs the CMRC metric where the validation data are Chinese, as those here are, and "
-                     "names it to who selects by f1",
+    "cmrc": Expected("training logs the CMRC metric if the validation data are Chinese, as those here are, and "
+                     "suggests it to users who select by f1",
                      keys="eval_cmrc_(f1|exact)", lines="--metric-for-best-model: .*cmrc_f1"),
-    "options": Expected("options of training that there were not before stand in what a run saves",
+    "options": Expected("a run saves training options that did not exist before",
                         keys="optim|freeze|lora_(rank|alpha|dropout|target)", lines="(?!)"),
 }
 
@@ -297,7 +297,7 @@ def main():
     work.mkdir(parents=True)
     prepare(old, work)
     for name in options.expect:
-        print(f"left out, {name}: {EXPECTED[name].reason}")
+        print(f"ignored, {name}: {EXPECTED[name].reason}")
     unequal = 0
     for row in chosen:
         found = compare(row, old, new, work, [EXPECTED[name] for name in options.expect])

@@ -63,7 +63,7 @@ def their_sides(context, model, file):
             sides[name] = Program([sys.executable, ROOT / "bench/answerers.py", engine, model, file, exports, context.threads],
                                   OMP_NUM_THREADS=context.threads, TOKENIZERS_PARALLELISM="false")
         except RuntimeError as error:
-            missing.append(f"{name[0]} is left out: {str(error)[-200:]}")
+            missing.append(f"{name[0]} is skipped: {str(error)[-200:]}")
     return sides, missing
 
 

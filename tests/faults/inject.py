@@ -117,7 +117,7 @@ def expect_durable_order(calls):
                 continue
             temporary, file = done[i][1].split(" -> ")
             synced[file] = max(last(("fsync", file), i, placing), last(("fsync", temporary), made, i))
-            expect(synced[file] > last(("write", temporary), made, i), f"{file}: is not synced behind its last write")
+            expect(synced[file] > last(("write", temporary), made, i), f"{file}: is not synced after its last write")
         manifest = f"{partial}/{MANIFEST}"
         expect(len(synced) > 5 and manifest in synced, f"{name}: holds {sorted(synced)}")
         expect(last(("create", manifest + ".tmp"), made, placing) > max(at for file, at in synced.items() if file != manifest),

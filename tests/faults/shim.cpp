@@ -14,8 +14,8 @@
 //                kill-before, kill-after   SIGKILL
 //                signal N, signals N       signal N is raised, then the call goes on; "signals"
 //                                twice
-//                 delay N         waits N milliseconds first
-//                cut N           of mmap: behind it, the file is cut off to N percent of the map
+//                delay N         waits N milliseconds first
+//                cut N           of mmap: after it, the file is truncated to N percent of the map
 //   FAULT_NO_EXCHANGE  set: a rename that exchanges two names fails with EINVAL, uncounted
 // Names are relative to FAULT_ROOT, without numbers that differ from run to run
 // (NAME.PID-N.tmp is NAME.tmp, an event file is "events", .spanforge-staged-PID-N is "staged").

@@ -1,4 +1,4 @@
-"""Fails where a table of the library hashes without the process's key: keys of a stranger's file that all
+"""Fails if a table of the library hashes without the process's key: keys of an untrusted file that all
 fall into one bucket would cost the square of their number (src/spanforge/base/keyed_hash.h).
 
 Usage: check_hash_tables.py SOURCE_DIRECTORY | --self-test

@@ -143,7 +143,7 @@ TEST(Load, TakesOnePrefixOffAndSaysSo) {
       {behind("a.b.c."), "\"a.b.c.\""},
       {behind("module.bert."), "\"module.bert.\""},
       {behind("_orig_mod."), "\"_orig_mod.\""},
-      {[](const std::string& name) {  // the head stands outside of the encoder, whose base is bare
+      {[](const std::string& name) {  // the head is outside of the encoder, whose base has no prefix
          return name.starts_with("qa") ? "module." + name : "module.encoder." + name.substr(5);
        },
        "\"module.encoder.\""},

@@ -53,7 +53,7 @@ struct Poison : Observer {
       kept = weight;
       weight = std::numeric_limits<float>::quiet_NaN();
     } else if (view.state.global_step == step) {
-      EXPECT_TRUE(std::isnan(weight)) << "a step that is left out must not move the weights";
+      EXPECT_TRUE(std::isnan(weight)) << "a skipped step must not change the weights";
       weight = kept;
       restored = true;
     }
@@ -190,7 +190,7 @@ TEST_F(RunPolicy, RunOfNothingButNonFiniteStepsKeepsItsWeights) {
   EXPECT_TRUE(same_weights("out/trained", "one/trained"));
   EXPECT_EQ(std::count_if(recorder.notices.begin(), recorder.notices.end(),
                           [](const std::string& notice) {
-                            return notice.find("is left out") != std::string::npos;
+                            return notice.find("is skipped") != std::string::npos;
                           }),
             11);
 }

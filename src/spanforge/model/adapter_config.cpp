@@ -163,7 +163,7 @@ class Reader {
     if (!value.is_array() || !std::ranges::all_of(value, is_of_a_head)) {
       found->refuse(
           fmt::format("a list of modules of the head ({}) or null: no others are trained "
-                      "whole beside adapters",
+                      "whole next to adapters",
                       join(heads, ", ")));
     }
     std::vector<std::string> modules;

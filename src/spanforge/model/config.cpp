@@ -282,7 +282,7 @@ void require_berts_keys(const Json& json, const std::string& place) {
   for (const char* key : kOtherFamiliesKeys) {
     if (json.contains(key)) refuse(fmt::format("\"{}\" is not a key of BERT", key));
   }
-  // RoBERTa's tables: one token type, positions behind the padding row.
+  // RoBERTa's tables: one token type, positions after the padding row.
   for (const auto& [key, value] : {std::pair("type_vocab_size", 1), {"pad_token_id", 1}}) {
     if (const Json* found = json.find(key); found != nullptr && *found == value) {
       refuse(fmt::format("\"{}\" is {}, as in RoBERTa", key, value));

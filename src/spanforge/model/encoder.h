@@ -31,9 +31,9 @@ struct HeadActivations {
 
 struct EncoderActivations {
   ops::LayerNormSaved embedding_norm;
-  ProjectionActivations projection;      // empty where there is none
+  ProjectionActivations projection;      // empty if there is none
   Tensor embedded;                       // [T,H]
-  RelativeActivations relative;          // empty where there is none
+  RelativeActivations relative;          // empty if there is none
   std::vector<BlockActivations> blocks;  // L of them, or one that every block overwrites
   HeadActivations head;
 
