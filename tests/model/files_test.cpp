@@ -143,7 +143,8 @@ TEST(Load, TakesOnePrefixOffAndSaysSo) {
       {behind("a.b.c."), "\"a.b.c.\""},
       {behind("module.bert."), "\"module.bert.\""},
       {behind("_orig_mod."), "\"_orig_mod.\""},
-      {[](const std::string& name) {  // the head is outside of the encoder, whose base has no prefix
+      {[](const std::string&
+              name) {  // the head is outside of the encoder, whose base has no prefix
          return name.starts_with("qa") ? "module." + name : "module.encoder." + name.substr(5);
        },
        "\"module.encoder.\""},

@@ -1,8 +1,8 @@
 #pragma once
 // What: y = act(x W^T + b) with weights that are prepared once, for answering only. A value is one
 //   layer in one of three forms:
-//   f32    uses the weights where they are: for few rows, brings them into tiles piece by piece and
-//   prefetches the next piece; for many rows, calls GEMM;
+//   f32    uses the weights where they are: for few rows, brings them into tiles piece by piece
+//          and prefetches the next piece; for many rows, calls GEMM;
 //   bf16   weights in the layout of the CPU's tiles, or plain for GEMM if the CPU has none;
 //   int8   u8 inputs by s8 weights, exact sums in i32. y = sum * input scale * output scale + b.
 // Layout: packed_layout.h.
