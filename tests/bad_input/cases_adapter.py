@@ -109,7 +109,7 @@ weights("missing", "missing: base_model.model.qa_outputs.bias",
 weights("other-rank", "misshaped", "adapter_config.json says", config={"r": 3})
 weights("of-embeddings", "unknown to the adapted model",
         change=lambda shapes: shapes.update({"base_model.model.bert.embeddings.word_embeddings.lora_embedding_A": [2, 3]}))
-weights("there-twice", "duplicate", change=lambda shapes: shapes.update({"qa_outputs.bias": [2]}))
+weights("there-twice", "stored twice", change=lambda shapes: shapes.update({"qa_outputs.bias": [2]}))
 weights("nan", "NaN or Inf", value=b"\0\0\xc0\x7f", commands=COMMANDS[:2])
 
 

@@ -267,7 +267,7 @@ TEST_F(AdapterFile, OtherSpellingsOfNamesAreRead) {
 TEST_F(AdapterFile, WeightsThatDoNotFitAreNamed) {
   write_renamed(
       [](const std::string& name) { return name.ends_with("bias") ? "" : peft_name(name); });
-  expect_refused("1 weight missing: base_model.model.qa_outputs.bias");
+  expect_refused("1 weight is missing: base_model.model.qa_outputs.bias");
   write_renamed(
       [](const std::string& name) { return name.ends_with("bias") ? "lora_embedding_A" : name; });
   expect_refused("unknown to the adapted model: lora_embedding_A");

@@ -115,7 +115,7 @@ TEST(Load, MakesOnlyTheHeadNewAndSaysSo) {
   QuestionAnsweringModel other = random_model(small_config(), 4);
   const Error error =
       expect_error(ErrorCode::kBadModel, [&] { other.load_weights(directory.path()); });
-  EXPECT_NE(error.reason().find("2 weights missing: qa_outputs.weight"), std::string::npos)
+  EXPECT_NE(error.reason().find("2 weights are missing: qa_outputs.weight"), std::string::npos)
       << error.what();
 }
 
@@ -300,12 +300,12 @@ TEST(Load, NamesEveryUnsoundWeight) {
   const std::vector<Row> rows = {
       {"missing",
        [&](State& s) { s.erase(query), s.erase(norm); },
-       {"2 weights missing", query, norm}},
+       {"2 weights are missing", query, norm}},
       {"another vocabulary",
        [&](State& s) {
          s[word] = zeros(StoredType::kF32, {49, 24});
        },
-       {"1 weight misshaped", word, "is [49,24], config.json says [50,24]"}},
+       {"1 weight is misshaped", word, "is [49,24], config.json says [50,24]"}},
       {"transposed",
        [&](State& s) {
          s["bert.encoder.layer.0.output.dense.weight"].shape = {40, 24};
@@ -317,21 +317,21 @@ TEST(Load, NamesEveryUnsoundWeight) {
        },
        {"qa_outputs.weight (is [3,24]"}},
       {"integers", [&](State& s) { s[norm] = zeros(StoredType::kI32, {24}); }, {norm, "type I32"}},
-      {"twice", [&](State& s) { s[query.substr(5)] = s[query]; }, {"duplicate", query}},
+      {"twice", [&](State& s) { s[query.substr(5)] = s[query]; }, {"stored twice", query}},
       {"NaN",
        [&](State& s) { set_float(s[norm], std::numeric_limits<float>::quiet_NaN()); },
-       {"1 weight with NaN or Inf", norm + " (element 2)"}},
+       {"1 weight is not finite (NaN or Inf)", norm + " (element 2)"}},
       {"Inf",
        [&](State& s) {
          set_float(s[word], std::numeric_limits<float>::infinity());
          set_float(s[norm], -std::numeric_limits<float>::infinity());
        },
-       {"2 weights with NaN or Inf", word, norm}},
+       {"2 weights are not finite (NaN or Inf)", word, norm}},
       {"another model",
        [&](State& s) {
          s = {{"lm_head.weight", zeros(StoredType::kF32, {1})}};
        },
-       {"weights missing", "more"}},
+       {"weights are missing", "more"}},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.what);

@@ -115,7 +115,7 @@ void read_adapter_weights(const fs::path& directory, std::span<const Parameter* 
   std::string reason;
   add_complaint(reason, "missing", missing);
   add_complaint(reason, "misshaped", wrong);
-  add_complaint(reason, "duplicate", twice);
+  add_complaint(reason, "stored twice", twice);
   add_complaint(reason, "unknown to the adapted model", unknown);
   if (!reason.empty()) throw Error(ErrorCode::kBadModel, files.path().string(), reason);
 

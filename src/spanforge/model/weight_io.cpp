@@ -86,7 +86,8 @@ void add_complaint(std::string& reason, const std::string& what,
   constexpr size_t kNamed = 24;
   if (items.empty()) return;
   if (!reason.empty()) reason += "; ";
-  reason += std::to_string(items.size()) + (items.size() == 1 ? " weight " : " weights ") + what;
+  reason +=
+      std::to_string(items.size()) + (items.size() == 1 ? " weight is " : " weights are ") + what;
   for (size_t i = 0; i < std::min(items.size(), kNamed); ++i) {
     reason += (i == 0 ? ": " : ", ") + items[i];
   }
@@ -155,7 +156,7 @@ WeightMatch match_weights(const WeightFiles& files, const EncoderSpec& spec,
   std::string reason;
   add_complaint(reason, "missing", missing);
   add_complaint(reason, "misshaped", wrong);
-  add_complaint(reason, "duplicate", twice);
+  add_complaint(reason, "stored twice", twice);
   if (!reason.empty()) throw Error(ErrorCode::kBadModel, files.path().string(), reason);
   if (const auto note = weights_note(files, names)) match.report.notes.push_back(*note);
   return match;
@@ -178,7 +179,7 @@ void complain_of_non_finite(const WeightFiles& files,
     items.push_back(name + " (element " + std::to_string(element) + ")");
   }
   std::string reason;
-  add_complaint(reason, "with NaN or Inf", items);
+  add_complaint(reason, "not finite (NaN or Inf)", items);
   if (!reason.empty()) throw Error(ErrorCode::kBadModel, files.path().string(), reason);
 }
 
