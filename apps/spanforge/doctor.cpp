@@ -21,7 +21,7 @@
 namespace spanforge::app {
 namespace {
 
-// What stands behind "key:" in a file of /proc; "" where there is no such line.
+// The text after "key:" in a file of /proc; "" if there is no such line.
 std::string proc_value(const char* file, const std::string& key) {
   std::ifstream lines(file);
   for (std::string line; std::getline(lines, line);) {
@@ -33,7 +33,7 @@ std::string proc_value(const char* file, const std::string& key) {
   return "";
 }
 
-// The features of the processor that decide speed here.
+// The processor's features that decide the speed of this program.
 std::vector<std::string> cpu_features() {
   std::vector<std::string> found;
   std::istringstream flags(proc_value("/proc/cpuinfo", "flags") + " " +
@@ -47,7 +47,7 @@ std::vector<std::string> cpu_features() {
   return found;
 }
 
-// Megabytes this process may use: the machine's, or its control group's where that is less.
+// Megabytes that this process may use: the machine's, or its control group's if that has fewer.
 int64_t memory_megabytes(const char* key) {
   std::istringstream text(proc_value("/proc/meminfo", key));
   int64_t kilobytes = 0;

@@ -31,7 +31,7 @@ std::string other_value(const OptionRow& row) {
 std::string value_of(const std::string& name, const TrainingArguments& arguments) {
   TrainingArguments copy = arguments;
   std::string found;
-  OptionTable table;  // its rows hold each field's present value as text
+  OptionTable table;  // its rows hold each field's current value as text
   visit_training_arguments(copy, table);
   for (const OptionRow& row : table.rows()) {
     if (row.name == name) found = row.default_text;

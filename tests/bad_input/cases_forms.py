@@ -1,4 +1,4 @@
-"""Tables, annotation tools' exports, encodings, and files that are no data."""
+"""Tables, annotation tools' exports, encodings, and files that are not data."""
 import json
 
 from table import CHECK, DATA, TRAIN_BAD, USAGE, case, put

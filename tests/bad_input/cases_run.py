@@ -15,7 +15,7 @@ def checkpoint(name, make, *says, exit=MODEL, commands=None):
 
 
 def edit(name, change, directory="run/checkpoint-4"):
-    """A JSON file changed, and the manifest with it: only the content is wrong."""
+    """A changed JSON file with a matching manifest: only the content is wrong."""
     import hashlib
 
     def make(root):
