@@ -290,8 +290,8 @@ TEST_F(RunPolicy, SaysWhatIsLessThanItMayHaveBeen) {
   write_file_atomic(at("model/vocab.txt"),
                     join(std::span(words).first(words.size() - 2), "\n") + "\n");
   dropping.output = at("cut-off");
-  EXPECT_NE(notices_of(dropping).find(
-                fmt::format("has {} tokens, the model {} rows", words.size() - 2, words.size())),
+  EXPECT_NE(notices_of(dropping).find(fmt::format("has {} tokens, the model has {} rows",
+                                                  words.size() - 2, words.size())),
             std::string::npos);
 }
 
