@@ -58,8 +58,7 @@ TEST(AdapterConfig, WhatIsMissingHasPeftsDefaults) {
 }
 
 // An adapter may save some parts of a head of several parts. PEFT adds a name that such a model
-// does
-// not have.
+// does not have.
 TEST(AdapterConfig, SavesWhatItsListOfModulesSays) {
   const AdapterConfig config =
       parse_with("modules_to_save", Json::array({"head", "classifier", "qa_outputs"}));

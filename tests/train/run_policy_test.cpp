@@ -22,8 +22,7 @@ using Names = std::vector<std::string>;
 class RunPolicy : public testing::TrainFixture {
  protected:
   // One evaluation per epoch on the training data, whose loss falls each time; "best" is the
-  // highest,
-  // so the first evaluation.
+  // highest, so the first evaluation.
   TrainingArguments ever_worse(const std::string& output) const {
     TrainingArguments a = arguments(output);
     a.validation = at("train.json");
