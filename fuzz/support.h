@@ -1,7 +1,6 @@
 #pragma once
 // Shared by several targets: how they fail, a directory for files, and a model that is so small
-// that
-// building and asking it costs little next to the parsing.
+// that building and asking it costs little next to the parsing.
 
 #include <cstdint>
 #include <cstdlib>

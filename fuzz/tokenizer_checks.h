@@ -1,7 +1,6 @@
 #pragma once
 // Shared by the tokenizer targets: one input gives a file and a text, and every encoding is
-// checked,
-// whatever the file says.
+// checked, whatever the file says.
 
 #include <cstdint>
 #include <string>

@@ -31,8 +31,7 @@ inline constexpr OptionInfo kMaxAnswerLengthOption{
 
 // The directory that --model means; for an adapter with its base. Downloads what a hub id needs
 // into the cache first. Errors: Error{kIo} if a path does not exist or is not a directory; the
-// hub's
-// for an id; find_base()'s.
+// hub's for an id; find_base()'s.
 ModelDirectory resolve_model(const std::string& model);
 // The same, but also checks what the cache holds, and downloads damaged files again.
 ModelDirectory resolve_and_verify_model(const std::string& model);

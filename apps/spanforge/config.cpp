@@ -3,8 +3,8 @@
 #include <fmt/core.h>
 
 // Whether a character is a space or a letter. For some characters that are neither (U+02CA,
-// U+2F28),
-// toml++ 3 reaches __builtin_unreachable(); this returns false. Its headers end in .hpp since 3.4.
+// U+2F28), toml++ 3 reaches __builtin_unreachable(); this returns false. Its headers end in .hpp
+// since 3.4.
 // clang-format off
 #if __has_include(<toml++/impl/preprocessor.hpp>)
 #define SPANFORGE_TOML_PART(name) <toml++/impl/name.hpp>

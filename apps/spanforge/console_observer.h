@@ -1,8 +1,7 @@
 #pragma once
 // Shows a training run on the console as the Trainer does. On a terminal: a bar for building
 // windows, one for the steps and one for each evaluation. On standard output: one dict per log
-// line.
-// On standard error: notices. If the console is closed, the run goes on.
+// line. On standard error: notices. If the console is closed, the run goes on.
 
 #include <memory>
 

@@ -98,8 +98,7 @@ class OptionTable {
   void apply_config(std::string_view text, const std::string& file);
 
   // Reads the words into the fields. False: --help or the reference was printed; the command must
-  // not
-  // run.
+  // not run.
   bool parse(const Arguments& arguments);
 
   const std::string& config_file() const { return config_file_; }  // empty: none

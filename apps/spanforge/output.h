@@ -1,10 +1,9 @@
 #pragma once
 // Standard output and standard error. Everything that this program prints goes through here.
 // If the reader of standard output is gone, that is not an error: output is discarded, and the
-// command
-// ends with its own exit code. Any other failure (a full disk) is Error{kIo}. On a terminal,
-// control
-// characters other than line ends and tabs appear as \xNN; a file or pipe gets the bytes unchanged.
+// command ends with its own exit code. Any other failure (a full disk) is Error{kIo}. On a
+// terminal, control characters other than line ends and tabs appear as \xNN; a file or pipe gets
+// the bytes unchanged.
 
 #include <string>
 #include <string_view>

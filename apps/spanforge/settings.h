@@ -11,8 +11,7 @@ namespace spanforge::app {
 
 // The user's values, else the defaults for this tokenizer and the model's positions (512 if the
 // directory has no config.json and so holds only a tokenizer). Prints a note if the tokenizer gives
-// no
-// length. Error{kUsage} for windows that the model cannot have.
+// no length. Error{kUsage} for windows that the model cannot have.
 WindowOptions choose_windows(const ModelDirectory& model, const Tokenizer& tokenizer,
                              std::optional<int32_t> max_seq_length, std::optional<int32_t> overlap);
 

@@ -1,8 +1,7 @@
 #pragma once
 // Takes SIGINT, SIGTERM and SIGHUP as requests to stop. The first is recorded; another one more
-// than
-// a tenth of a second later ends the process at once. SIGHUP stays ignored if it was ignored at the
-// start (nohup).
+// than a tenth of a second later ends the process at once. SIGHUP stays ignored if it was ignored
+// at the start (nohup).
 
 #include <atomic>
 

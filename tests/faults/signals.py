@@ -83,7 +83,7 @@ class Signals:
         if not writes:
             expect(not output.exists(), "something was written")
         else:
-            expect("--resume-from-checkpoint last goes on" in last, f"says {last}")
+            expect("--resume-from-checkpoint last continues" in last, f"says {last}")
             expect_whole(output)
             expect(pathlib.Path(directory, last.split(": ")[1]).is_dir(), f"no such checkpoint: {last}")
         self.recover(directory)

@@ -678,7 +678,7 @@ class Surroundings:
         yield "output is a link", self.linked_output
         yield "model and data are links", self.linked_inputs
         yield "checkpoints are links", self.linked_checkpoint
-        yield "output is a link to nothing", self.dangling_output
+        yield "output is a broken link", self.dangling_output
         yield "data is a link to itself", self.looping_data
         for what, name in ODD_NAMES.items():
             yield f"names with {what}", lambda n=name: self.odd_name(n)

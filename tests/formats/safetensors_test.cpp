@@ -115,7 +115,7 @@ std::vector<BadFile> bad_files() {
       {"size mismatch", one(entry("a", "\"F32\"", "[2]", "[0,4]")), "need 8"},
       {"unknown dtype", one(entry("a", "\"F31\"", "[1]", "[0,4]")), "unknown dtype"},
       {"dtype a number", one(entry("a", "3", "[1]", "[0,4]")), "unknown dtype"},
-      {"shape a number", one(entry("a", "\"F32\"", "1", "[0,4]")), "no list"},
+      {"shape a number", one(entry("a", "\"F32\"", "1", "[0,4]")), "not a list"},
       {"negative dimension", one(entry("a", "\"F32\"", "[-1]", "[0,4]")), "not negative"},
       {"entry a list", one("\"a\":[]"), "exactly"},
       {"entry with more",

@@ -1,7 +1,6 @@
 // Work grows with the size of untrusted input, not with its square. Runs each parser and the
 // tokenizer on texts made to be costly, at one size and at twice that size. This is the only test
-// that
-// looks at a clock: it counts this thread's CPU time and takes the least of several runs.
+// that looks at a clock: it counts this thread's CPU time and takes the least of several runs.
 #include <malloc.h>
 
 #include <algorithm>

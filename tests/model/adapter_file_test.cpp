@@ -58,8 +58,7 @@ TEST(AdapterConfig, WhatIsMissingHasPeftsDefaults) {
 }
 
 // An adapter may save some parts of a head of several parts. PEFT adds a name that such a model
-// does
-// not have.
+// does not have.
 TEST(AdapterConfig, SavesWhatItsListOfModulesSays) {
   const AdapterConfig config =
       parse_with("modules_to_save", Json::array({"head", "classifier", "qa_outputs"}));
@@ -277,7 +276,8 @@ TEST_F(AdapterFile, WeightsThatDoNotFitAreNamed) {
   expect_refused("(is [3,2], adapter_config.json says [2,3])");
   values_[33] = std::numeric_limits<float>::infinity();
   write_renamed(peft_name);
-  expect_refused("with NaN or Inf: base_model.model.bert.x.query.lora_B.weight (element 1)");
+  expect_refused(
+      "is not finite (NaN or Inf): base_model.model.bert.x.query.lora_B.weight (element 1)");
   fs::remove(adapter() / kAdapterWeightFile);
   EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { read(); }).file(), adapter().string());
 }

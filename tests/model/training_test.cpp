@@ -77,8 +77,7 @@ void check_finite_differences(const ModelConfig& config, double tolerance,
     const Tensor w = model.weights(parameter);
     const std::vector<float> kept = copy_of(make_tensor(w.as<float>(), 1, w.size()));
     // Along the gradient itself, with a quarter of its signs flipped at random: large enough to
-    // exceed
-    // f32 rounding, general enough to notice a wrong element.
+    // exceed f32 rounding, general enough to notice a wrong element.
     std::vector<double> direction(kept.size());
     double length = 0, predicted = 0;
     for (size_t i = 0; i < kept.size(); ++i) {

@@ -1,6 +1,5 @@
 // One object, many threads: functions that headers call concurrent give each thread the same result
-// as
-// a single thread.
+// as a single thread.
 #include <cstring>
 #include <random>
 #include <type_traits>

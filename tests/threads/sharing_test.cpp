@@ -1,6 +1,5 @@
 // Threads of a server call pipelines: how many threads that makes, and that answers do not depend
-// on
-// it.
+// on it.
 #include <algorithm>
 #include <atomic>
 #include <filesystem>

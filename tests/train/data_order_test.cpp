@@ -228,8 +228,7 @@ TEST(TokenBound, ABoundThatIsNeverReachedChangesNothing) {
     a.num_train_epochs = epochs;
     TrainingArguments b = a;
     // Four windows of the longest; and one less, which no four neighbours here have, so that
-    // counting
-    // epochs must give the same steps.
+    // counting epochs must give the same steps.
     for (const int64_t bound : {48, 47}) {
       b.max_tokens_per_batch = bound;
       EXPECT_EQ(run_of(a, windows), run_of(b, windows)) << epochs;

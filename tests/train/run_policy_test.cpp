@@ -22,8 +22,7 @@ using Names = std::vector<std::string>;
 class RunPolicy : public testing::TrainFixture {
  protected:
   // One evaluation per epoch on the training data, whose loss falls each time; "best" is the
-  // highest,
-  // so the first evaluation.
+  // highest, so the first evaluation.
   TrainingArguments ever_worse(const std::string& output) const {
     TrainingArguments a = arguments(output);
     a.validation = at("train.json");
@@ -290,8 +289,8 @@ TEST_F(RunPolicy, SaysWhatIsLessThanItMayHaveBeen) {
   write_file_atomic(at("model/vocab.txt"),
                     join(std::span(words).first(words.size() - 2), "\n") + "\n");
   dropping.output = at("cut-off");
-  EXPECT_NE(notices_of(dropping).find(
-                fmt::format("has {} tokens, the model {} rows", words.size() - 2, words.size())),
+  EXPECT_NE(notices_of(dropping).find(fmt::format("has {} tokens, the model has {} rows",
+                                                  words.size() - 2, words.size())),
             std::string::npos);
 }
 

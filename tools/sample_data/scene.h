@@ -3,9 +3,8 @@
 //
 // A scene has a few facts of different kinds, nearly all about one person, so that the kind a
 // question asks for decides it. In one scene of fifty, two facts are of one kind, and only names
-// and
-// words of the question distinguish them. A question is kept if the scene gives exactly one answer;
-// about one in seven asks for a kind that the scene does not have.
+// and words of the question distinguish them. A question is kept if the scene gives exactly one
+// answer; about one in seven asks for a kind that the scene does not have.
 
 #include <cstdint>
 #include <map>

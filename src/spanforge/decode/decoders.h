@@ -9,9 +9,8 @@ namespace spanforge {
 
 // Source: transformers' examples, utils_qa.py (postprocess_qa_predictions), but over real tokens
 // only: in the script, padding competes for the n_best_size starts and ends. Candidate::score is
-// its
-// "probability". If logits are equal, the later token counts as better, as in a stable argsort read
-// backwards.
+// its "probability". If logits are equal, the later token counts as better, as in a stable argsort
+// read backwards.
 DecodedExample decode_run_qa(const ExampleView& example, const DecoderOptions& options);
 
 // Source: transformers 4.57, QuestionAnsweringPipeline. Skips candidates of probability 0, because

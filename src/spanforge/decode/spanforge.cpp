@@ -3,11 +3,9 @@
 // Every window w is a witness. For a span (i, j) it states the log odds against "not here",
 //   z = (start[i] + end[j] - start[CLS] - end[CLS]) / temperature,
 // and if the answer is (i, j), the other windows must say "not here". If the windows are
-// independent,
-// P(span) is proportional to exp(z) and P(no answer) to 1; one sum over all spans of all windows
-// normalises them. If several windows contain a span, the one with the most text around it judges
-// it,
-// so nothing is counted twice.
+// independent, P(span) is proportional to exp(z) and P(no answer) to 1; one sum over all spans of
+// all windows normalises them. If several windows contain a span, the one with the most text around
+// it judges it, so nothing is counted twice.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -156,8 +154,7 @@ std::optional<Candidate> next_span(const ExampleView& example, Joint& joint) {
 
 // Distinct answers. Drops a text that occurs again elsewhere, and a span that overlaps a better
 // one. The probability of a dropped answer is not added to the remaining one: that made answers
-// worse
-// when it was tried (docs/design/decoding.md).
+// worse when it was tried (docs/design/decoding.md).
 class Answers {
  public:
   void add(Candidate candidate) {  // candidates come best first

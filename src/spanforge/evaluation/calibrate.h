@@ -3,8 +3,7 @@
 //   right. Source: temperature scaling (Guo et al. 2017), here on the decision: it minimises the
 //   mean of -log(score) over right and -log(1 - score) over wrong predictions.
 // The temperature hardly changes answers but does change no-answer thresholds, so those are
-// searched
-// afterwards, with the fitted temperature.
+// searched afterwards, with the fitted temperature.
 
 #include <functional>
 #include <vector>

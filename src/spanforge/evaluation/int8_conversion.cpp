@@ -87,8 +87,7 @@ Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name
   unlabelled.windows = settings.windows;
   unlabelled.with_labels = false;
   // A question has at least one window, so no more questions than windows are needed, even from
-  // large
-  // data.
+  // large data.
   const Dataset sample = select_examples(
       calibration,
       evenly_spread(calibration.examples.size(), static_cast<size_t>(options.windows)));

@@ -30,8 +30,7 @@ struct Int8Scores {
 
 // Writes model.int8.safetensors of the model in `source` with `writer`, which has already written
 // the model's other files. Errors: Error{kBadModel, name} with both models' scores if one score
-// falls
-// by more than max_drop; the caller then discards the directory.
+// falls by more than max_drop; the caller then discards the directory.
 Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name,
                            const Dataset& calibration, const Dataset& validation,
                            const Int8Options& options, DirectoryWriter& writer);

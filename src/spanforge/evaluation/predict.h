@@ -1,8 +1,7 @@
 #pragma once
 // Runs a model over all windows of a FeatureSet, in batches sorted by length, and returns logits in
 // the FeatureSet's layout. Results depend on the batches only by rounding. Each batch is computed
-// in a
-// Turn, with the calling thread's number of threads (base/threads.h).
+// in a Turn, with the calling thread's number of threads (base/threads.h).
 
 #include <functional>
 

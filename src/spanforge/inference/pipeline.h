@@ -58,8 +58,7 @@ class Pipeline {
   // Loads an AnsweringModel, so it also takes an int8 directory. For an adapter given by its path
   // alone, the base is searched for among directories.
   // threads, here and below: those of one call; 0: the cores this process may use. report and
-  // errors:
-  // see AnsweringModel::load.
+  // errors: see AnsweringModel::load.
   static Pipeline from_directory(const ModelDirectory& directory,
                                  Precision precision = Precision::kF32,
                                  LoadReport* report = nullptr, int threads = 0);
@@ -72,8 +71,8 @@ class Pipeline {
 
   // Returns for each question a list of at most top_k answers, best first; the first is the
   // decoder's decision. Errors: Error{kUsage} naming the question if it or its context is empty, or
-  // if
-  // it is too long for the window; Error{kUsage} for a window longer than the model has positions.
+  // if it is too long for the window; Error{kUsage} for a window longer than the model has
+  // positions.
   std::vector<std::vector<AskAnswer>> answer(const std::vector<QuestionContext>& questions,
                                              const AskOptions& options = {}) const;
   // Like answer(), but an error of one question becomes that question's result, and all others are

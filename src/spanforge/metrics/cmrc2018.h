@@ -20,9 +20,8 @@ double cmrc_f1(std::string_view gold, std::string_view prediction);
 
 // Points: {f1, exact}, each the best over the golds. The script cannot score a question without
 // golds; here it is right if nothing is left of the prediction. A question without a prediction
-// counts
-// 0 and is skipped. Keys: cmrc_average ((exact + f1) / 2), cmrc_f1, cmrc_exact, cmrc_skipped;
-// `evaluate` prints cmrc2018_*. It suits Chinese data (chinese.h).
+// counts 0 and is skipped. Keys: cmrc_average ((exact + f1) / 2), cmrc_f1, cmrc_exact,
+// cmrc_skipped; `evaluate` prints cmrc2018_*. It suits Chinese data (chinese.h).
 extern const Metric kCmrc2018;
 
 }  // namespace spanforge

@@ -77,8 +77,7 @@ struct Metric {
   // True if training should log it on these data unasked. null: never.
   bool (*suits)(const Dataset& dataset) = nullptr;
   // If it suits the data: a line for a user who selects the best model by `key`; "": no advice.
-  // null:
-  // never any advice.
+  // null: never any advice.
   std::string (*advice)(std::string_view key) = nullptr;
 };
 

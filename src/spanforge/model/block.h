@@ -1,9 +1,8 @@
 #pragma once
 // One transformer block (Vaswani et al. 2017), forward and backward. It has an attention half and a
 // feed-forward half, which may be gated. Each half's output is added to the residual stream, and
-// the
-// sum is normalised. The norm after one sum is also the norm before the next half. So the place of
-// norms makes one difference: the stream is the norms' output (NormPlace::kBehindSums) or their
+// the sum is normalised. The norm after one sum is also the norm before the next half. So the place
+// of norms makes one difference: the stream is the norms' output (NormPlace::kBehindSums) or their
 // input (kBeforeBranches). Letters: T packed tokens, H hidden, A heads, F inner.
 
 #include <cstdint>
@@ -104,10 +103,9 @@ void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>&
 
 // On entry, dy is the gradient of a.out, and dstream that of the stream after the block. On
 // return, they are the gradients of x and of the stream before the block, if the context wants
-// them.
-// If x is the stream, dstream holds both. If norms come after the sums, a.out is the stream, and dy
-// and dstream are one tensor. Adds to g; matrices as the context says. Does not compute what is
-// empty in g.
+// them. If x is the stream, dstream holds both. If norms come after the sums, a.out is the stream,
+// and dy and dstream are one tensor. Adds to g; matrices as the context says. Does not compute what
+// is empty in g.
 void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, const Tensor& x,
                     const BlockActivations& a, const Tensor& dy, const Tensor& dstream,
                     const BlockPart<Tensor>& g);

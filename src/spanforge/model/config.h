@@ -74,9 +74,8 @@ struct ModelConfig {
 
   // A missing key has the default of HF's configuration of that model_type. Reads config.json, or,
   // if there is none, bert_config.json, as in Google's and others' archives. A file without
-  // model_type
-  // is read as BERT's if its keys say so and the names of the weights next to it do not contradict;
-  // note() then says that.
+  // model_type is read as BERT's if its keys say so and the names of the weights next to it do not
+  // contradict; note() then says that.
   // Errors: Error{kBadModel, file} naming the key, its value and what is allowed; Error{kIo} for a
   // missing file.
   static ModelConfig from_directory(const std::filesystem::path& directory);
@@ -87,8 +86,7 @@ struct ModelConfig {
   const std::optional<std::string>& note() const { return note_; }
   // A new model of a family; kTiny has 3 layers of width 128. Inputs may have 512 tokens, or the
   // usual number in families whose weights do not grow with it. The caller sets vocab_size to that
-  // of
-  // the vocabulary. Error{kUsage, "model_type"} for an unknown family.
+  // of the vocabulary. Error{kUsage, "model_type"} for an unknown family.
   static ModelConfig like(PresetSize size, const std::string& model_type = "bert");
 
   // Tokens of the longest window that the model takes: max_position_embeddings, less the rows that

@@ -1,8 +1,7 @@
 #pragma once
 // The gradients of one optimiser step: an f32 arena with the layout of the parameters that learn.
 // Clearing costs little: matrices keep old numbers until the next backward pass overwrites them,
-// and
-// of the embeddings only the rows of tokens that occurred are cleared.
+// and of the embeddings only the rows of tokens that occurred are cleared.
 
 #include <cstdint>
 #include <span>

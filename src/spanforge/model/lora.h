@@ -1,9 +1,8 @@
 #pragma once
 // LoRA adapters (Hu et al. 2021) in PEFT's form: which linear layers have one, and how large their
 // share is. A layer's output gains scale() * B A dropout(x); A is [rank, inputs], B [outputs,
-// rank].
-// adapter_file.h reads and writes their files. Source: peft 0.18, tuners/lora/{config,layer}.py,
-// tuners/tuners_utils.py.
+// rank]. adapter_file.h reads and writes their files. Source: peft 0.18,
+// tuners/lora/{config,layer}.py, tuners/tuners_utils.py.
 
 #include <cstdint>
 #include <string>
@@ -29,8 +28,7 @@ struct LoraConfig {
   bool rank_stabilized = false;  // use_rslora: the scale is alpha / sqrt(rank)
   // PEFT's target_modules. A name is a module's, or the end of one after a "."; "all-linear"
   // is every linear layer except the head. Empty: the family's query and value layers, as in PEFT,
-  // or
-  // the layer that computes both.
+  // or the layer that computes both.
   std::vector<std::string> targets;
 
   double scale() const;  // alpha / rank
@@ -48,8 +46,7 @@ std::vector<std::string> linear_modules(const EncoderSpec& spec, const ModelConf
 // names of linear_modules(), as PEFT writes them. Errors: Error{code, place} if rank, alpha or
 // dropout is out of range, and for a target that is the head or no linear layer of this model. In a
 // file (kBadModel), targets that the model does not have are ignored, as in PEFT, if it has at
-// least
-// one.
+// least one.
 LoraConfig settle_targets(LoraConfig lora, const EncoderSpec& spec, const ModelConfig& config,
                           ErrorCode code, const ErrorPlace& place);
 

@@ -34,8 +34,7 @@ class QuestionAnsweringModel : public TrainableModel {
   // learning: with a rank, adapters are made new, or read from the directory if it is an adapter.
   // Without a rank, an adapter is merged into its base's weights, and the result is a whole model.
   // Errors: Error{kBadModel} naming each weight (except the head's) that is missing, misshaped or
-  // not
-  // finite; Error{kIo} for missing files; Error{kUsage} for layers that do not exist.
+  // not finite; Error{kIo} for missing files; Error{kUsage} for layers that do not exist.
   static QuestionAnsweringModel load(const ModelDirectory& directory, uint64_t head_seed,
                                      LoadReport* report = nullptr, const Learning& learning = {});
   static QuestionAnsweringModel create(const ModelConfig& config, uint64_t seed,

@@ -51,8 +51,7 @@ class TableBuilder {
       }
     }
     // Its gradient is final when the first layer's backward is done. It belongs to the layers that
-    // use
-    // it.
+    // use it.
     const bool any_layer_learns =
         std::find(block_learns_.begin(), block_learns_.end(), true) != block_learns_.end();
     if (any_layer_learns == trainable_) add_relative();

@@ -55,8 +55,7 @@ struct BlockPart {
   NormPart<T> output_norm;                              // after the sum of the feed-forward half
   std::array<std::vector<AdapterPart<T>>, 4> adapters;  // by BlockLinear
   // By DistanceTerm: the layers that project the table of distances, [H,H], if query and key do
-  // not;
-  // their adapters; and, in a model that only answers, the projected table, [R,H].
+  // not; their adapters; and, in a model that only answers, the projected table, [R,H].
   std::array<LinearPart<T>, kDistanceTerms> distances;
   std::array<std::vector<AdapterPart<T>>, kDistanceTerms> distance_adapters;
   std::array<T, kDistanceTerms> projected_distances;

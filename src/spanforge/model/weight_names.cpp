@@ -13,8 +13,7 @@ namespace {
 
 // Base models of transformers whose modules have BERT's names but compute something else. BERT is
 // not in the list, because scripts call any encoder "bert": if all shapes fit config.json, it is
-// the
-// model of config.json.
+// the model of config.json.
 constexpr std::array<std::string_view, 24> kFamilies = {
     "albert",     "big_bird", "camembert",  "convbert", "data2vec_text", "deberta",
     "distilbert", "electra",  "ernie",      "esm",      "flaubert",      "funnel",

@@ -7,8 +7,7 @@
 //   row[i] = b row[i] + (1-b) mean_j G[i,j]          col[j] = b col[j] + (1-b) mean_i G[i,j]
 //   U[i,j] = scale * grad[i,j] / sqrt(row[i] / mean(row)) / sqrt(col[j])
 // For a vector they are kept whole: v[j] = b v[j] + (1-b) G[j], U[j] = scale * grad[j] /
-// sqrt(v[j]).
-// Then
+// sqrt(v[j]). Then
 //   p = p - lr * weight_decay * p - lr * U / max(1, rms(U) / clip_threshold)
 // rms receives the root mean square of p before the step, because torch keeps it in its state.
 //

@@ -2,10 +2,9 @@
 // Multi-head self-attention over packed sequences: tokens attend only within their own window, so
 // there is no mask and no padding. softmax(Q K^T / sqrt(D)) with dropout on the probabilities.
 // The backward recomputes probabilities from q, k and the saved log-sum-exp; no S x S tensor is
-// kept
-// after its window and head.
-// Scores may depend on the distance of two tokens: attention may be limited to near tokens (Beltagy
-// et al. 2020), and terms may be added by distance (Raffel et al. 2020, He et al. 2021).
+// kept after its window and head. Scores may depend on the distance of two tokens: attention may be
+// limited to near tokens (Beltagy et al. 2020), and terms may be added by distance (Raffel et al.
+// 2020, He et al. 2021).
 
 #include <cstdint>
 #include <span>

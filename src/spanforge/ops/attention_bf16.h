@@ -1,8 +1,7 @@
 #pragma once
 // Attention of one long bf16 window under one head, on a CPU that multiplies bf16 itself. GEMM
-// makes
-// the products, on copies whose lengths are rounded up, so that only few different shapes occur.
-// Runs on the calling thread.
+// makes the products, on copies whose lengths are rounded up, so that only few different shapes
+// occur. Runs on the calling thread.
 
 #include "spanforge/ops/attention_kernel.h"
 

@@ -19,9 +19,8 @@
 
 // Copies the head's slices to f32 scratch with rows of whole vectors: Q (scaled) and the other
 // matrices unchanged, K and V also transposed. Then takes queries in blocks, so that a block of
-// scores
-// stays in the cache, and only with the keys that one of them sees. small_gemm-inl.h multiplies.
-// relative_kernel.h adds terms by distance separately.
+// scores stays in the cache, and only with the keys that one of them sees. small_gemm-inl.h
+// multiplies. relative_kernel.h adds terms by distance separately.
 
 #ifndef SPANFORGE_OPS_ATTENTION_WIDTH
 #define SPANFORGE_OPS_ATTENTION_WIDTH

@@ -1,7 +1,6 @@
 #pragma once
 // Which instruction sets GEMM and the kernels use. gemm.h declares the two questions for layers
-// above
-// (bf16_is_fast, instruction_set); this header has the rest, for this folder and its tests.
+// above (bf16_is_fast, instruction_set); this header has the rest, for this folder and its tests.
 
 #include <string>
 #include <vector>

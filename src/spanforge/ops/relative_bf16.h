@@ -15,8 +15,7 @@ class RelativeBf16 {
  public:
   // Lays out the head's terms in scratch memory (Scratch::kRelative), where they stay until the
   // thread's next head. most_queries, most_keys: those of the largest block, rounded. gradients:
-  // null
-  // in a forward pass.
+  // null in a forward pass.
   RelativeBf16(const AttentionHead<bf16>& head, const RelativeHeadGradients* gradients,
                int64_t most_queries, int64_t most_keys);
 

@@ -2,13 +2,11 @@
 // What attention adds to its scores by distance, for one window under one head.
 //
 // The tables' rows are first laid out by distance: row `centre + x` belongs to keys that come x
-// places
-// after their query (x = j - i). So no score needs an index. The products of a block of queries
-// with
-// all distances that occur in it give the keys' terms; in each following row of the block they are
-// shifted left by one place. The queries' terms are products of a few keys with their distances,
-// and
-// lie on diagonals. Gradients take the same ways back and are added to the tables at the end.
+// places after their query (x = j - i). So no score needs an index. The products of a block of
+// queries with all distances that occur in it give the keys' terms; in each following row of the
+// block they are shifted left by one place. The queries' terms are products of a few keys with
+// their distances, and lie on diagonals. Gradients take the same ways back and are added to the
+// tables at the end.
 
 #include <algorithm>
 #include <cstdint>

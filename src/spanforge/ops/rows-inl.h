@@ -1,6 +1,5 @@
 // Copies matrices to and from f32 scratch memory with rows of whole vectors, for attention.
-// Included
-// once per target, see simd-inl.h.
+// Included once per target, see simd-inl.h.
 
 #if defined(SPANFORGE_OPS_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SPANFORGE_OPS_ROWS_INL_H_

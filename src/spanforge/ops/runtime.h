@@ -3,8 +3,7 @@
 // memory, and the fixed blocks that make sums independent of the thread count.
 //
 // SPANFORGE_MAX_ISA = avx2 | avx512 | avx512_bf16 | amx limits GEMM and kernels together. It is
-// read
-// once, before the first operation. Another value: Error{kUsage}.
+// read once, before the first operation. Another value: Error{kUsage}.
 
 #include <cstddef>
 #include <cstdint>

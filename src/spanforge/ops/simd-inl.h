@@ -1,6 +1,5 @@
 // Helpers of the kernels, compiled once per target (so there is no #pragma once: the guard
-// toggles).
-// Vectors hold float; f32 and bf16 memory differ only in load and store.
+// toggles). Vectors hold float; f32 and bf16 memory differ only in load and store.
 // A loop over n elements is for_vectors(n, body). It calls body(j, Full{}) for whole vectors and at
 // most once body(j, Part{count}) for the rest. A part loads zeros after count and stores nothing
 // there.

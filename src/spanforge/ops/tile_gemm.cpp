@@ -26,9 +26,8 @@ namespace {
 
 // A panel is 32 rows of op(A) or 32 columns of op(B): two tiles for every 32 steps of K. In a tile
 // of A, a row holds 32 steps of K of one row of A; the tiles of the first 16 rows come before those
-// of
-// the last 16. In a tile of B, row p holds the steps 2p and 2p + 1 of 16 columns, in pairs; the two
-// tiles of a step are adjacent.
+// of the last 16. In a tile of B, row p holds the steps 2p and 2p + 1 of 16 columns, in pairs; the
+// two tiles of a step are adjacent.
 constexpr int64_t kPanel = kStripe;                   // rows or columns
 constexpr int64_t kStep = 32;                         // of K in a tile
 constexpr int64_t kTile = kTileBytes / sizeof(bf16);  // elements

@@ -4,10 +4,9 @@
 // time on bringing plain matrices into tiles at every call. With AVX-512 the two are equally fast.
 //
 // Both factors are packed into tiles. The smaller one is packed whole, one block of K at a time,
-// and
-// shared by the threads. The larger one is streamed: each thread packs panels of 32 of its rows or
-// columns and multiplies them with all of the smaller one. Sums run over K in order, so results do
-// not depend on the thread count or on which factor is streamed.
+// and shared by the threads. The larger one is streamed: each thread packs panels of 32 of its rows
+// or columns and multiplies them with all of the smaller one. Sums run over K in order, so results
+// do not depend on the thread count or on which factor is streamed.
 
 #include <cstdint>
 

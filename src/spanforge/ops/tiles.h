@@ -20,8 +20,7 @@ inline constexpr int64_t kStripe = 32;       // outputs of two adjacent tiles
 
 // Prefetches memory during products of other memory: rows of `row_bytes` that begin `stride` bytes
 // apart. It takes a few lines at a time, because a burst would fill the buffers that the tiles'
-// loads
-// need, too.
+// loads need, too.
 class Fetch {
  public:
   Fetch(const void* begin, int64_t rows, int64_t row_bytes, int64_t stride)
@@ -54,8 +53,7 @@ class Fetch {
 
 // One block of products, up to 32 x 32. left: one or two row tiles, each `depth` tiles long and
 // `left_stride` bytes apart. right: `depth` pairs of tiles. result: rows of 32, 16 for each row
-// tile;
-// rows from `rows` on are undefined.
+// tile; rows from `rows` on are undefined.
 struct TileProduct {
   const std::byte* left;
   int64_t left_stride;

@@ -1,7 +1,6 @@
 // transformers' Adafactor as the Trainer makes it: scale_parameter and relative_step false, the
 // other arguments its defaults. It takes query, key and value as three parameters, although they
-// are
-// one matrix here. An embedding's means are taken over all of its rows.
+// are one matrix here. An embedding's means are taken over all of its rows.
 
 #include "spanforge/ops/adafactor.h"
 

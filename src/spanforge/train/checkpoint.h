@@ -99,8 +99,8 @@ std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
 
 // Reads everything else. `model` must be the checkpoint's and `optimizer` of its kind. Observers
 // with a saved state receive it. best_model_checkpoint receives trainer_state.json's; if a
-// directory
-// of that name is next to this checkpoint, it receives that one, so that a run may be moved.
+// directory of that name is next to this checkpoint, it receives that one, so that a run may be
+// moved.
 TrainState read_checkpoint_state(const CheckpointHead& head, const TrainableModel& model,
                                  const Optimizer& optimizer,
                                  const std::vector<Observer*>& observers,

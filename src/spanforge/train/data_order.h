@@ -5,9 +5,8 @@
 // A micro-batch takes the next windows of the epoch's order until it has
 // per_device_train_batch_size of them, or until the next one would exceed max_tokens_per_batch. An
 // optimiser step takes gradient_accumulation_steps micro-batches. No step continues after the end
-// of
-// an epoch. With a limit on tokens, the number of micro-batches, and so of steps, differs between
-// epochs; it is counted by making each epoch's order in turn.
+// of an epoch. With a limit on tokens, the number of micro-batches, and so of steps, differs
+// between epochs; it is counted by making each epoch's order in turn.
 
 #include <cstdint>
 #include <span>

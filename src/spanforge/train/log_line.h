@@ -1,8 +1,7 @@
 #pragma once
 // One line of a training log, as HF's Trainer makes it: keys in order, numbers as Python would hold
 // them. There are three kinds: loss, grad_norm, learning_rate, epoch | eval_*, epoch |
-// train_runtime
-// ..., epoch.
+// train_runtime ..., epoch.
 
 #include <cstdint>
 #include <optional>

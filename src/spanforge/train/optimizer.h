@@ -33,8 +33,7 @@ struct GroupSetting {
   std::string_view name;
   TorchValue value;
   // True if the arithmetic depends on it but no option sets it. A file with another value is then
-  // an
-  // error.
+  // an error.
   bool is_fixed = false;
 };
 

@@ -59,10 +59,9 @@ class OutputDirectory {
   using Fill = StagingDirectory::Fill;
   void publish(const std::string& name, uint64_t bytes_needed, const Fill& fill);
   // publish() in steps. begin() starts `fill` on another thread. finish() adds the caller's part
-  // and
-  // lets the other thread put the directory in place, which is done when wait() returns. Without
-  // finish(), wait() and the destructor discard it. An error on the other thread is thrown by
-  // wait_until_filled() or wait(), and then nothing was put in place.
+  // and lets the other thread put the directory in place, which is done when wait() returns.
+  // Without finish(), wait() and the destructor discard it. An error on the other thread is thrown
+  // by wait_until_filled() or wait(), and then nothing was put in place.
   void begin(const std::string& name, uint64_t bytes_needed, Fill fill);
   void finish(const Fill& fill);
   bool begun(const std::string& name) const;  // begun and not finished

@@ -2,8 +2,7 @@
 // Writes OUTPUT/log.jsonl: every log line with full digits and its step, one JSON object per line.
 // Checkpoints keep its text, too, so that a resumed run's file has each step once, even if a killed
 // run logged steps after its last checkpoint. They keep it as text because state.log_history
-// already
-// has the lines, and in a long run those are most of what grows.
+// already has the lines, and in a long run those are most of what grows.
 
 #include <filesystem>
 #include <string>

@@ -57,9 +57,8 @@ class SetupBuilder {
   }
 
   // A checkpoint was checked before. The reader of other models' files decides whether they are
-  // good,
-  // and a change in them may be intended. The weights are hashed, too: a run takes hours, and a
-  // flipped bit would go unnoticed.
+  // good, and a change in them may be intended. The weights are hashed, too: a run takes hours, and
+  // a flipped bit would go unnoticed.
   void report_changes(const ModelDirectory& model) {
     if (!checkpoint_) report_changes_of(model.path);
     if (model.is_adapter()) report_changes_of(model.base);

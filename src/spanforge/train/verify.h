@@ -18,8 +18,8 @@ struct VerifiedDirectory {
 };
 
 // Checks `directory` itself if it has a manifest; otherwise, as a training's output, its
-// checkpoints
-// by step, then trained/. A checkpoint without a manifest is damaged, or not spanforge's.
+// checkpoints by step, then trained/. A checkpoint without a manifest is damaged, or not
+// spanforge's.
 std::vector<VerifiedDirectory> verify_directories(const std::filesystem::path& directory);
 
 }  // namespace spanforge

@@ -1,6 +1,5 @@
 // The AMX kernels with functions instead of the instructions, and the permission to use them.
-// Linked
-// before the library, they replace its own.
+// Linked before the library, they replace its own.
 #include <immintrin.h>
 
 #include "emulated_tiles.h"

@@ -3,8 +3,7 @@
 namespace spanforge::families {
 
 // Lan et al. 2019: BERT's block, run several times with one set of weights; narrow embeddings,
-// always
-// projected; no dropout after the feed-forward half.
+// always projected; no dropout after the feed-forward half.
 EncoderSpec albert() {
   using Config = ModelConfig;
   EncoderSpec spec = bert();
