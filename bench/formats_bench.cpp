@@ -9,6 +9,7 @@
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/tfevents.h"
 #include "spanforge/formats/torch_file.h"
+#include "spanforge/io/file.h"
 
 namespace spanforge {
 namespace {
@@ -60,7 +61,8 @@ int64_t touch(std::string_view bytes) {
 void safetensors_write(benchmark::State& state) {
   const Folder folder;
   const std::string bytes(kTensors * kBytes, 'x');
-  for (auto _ : state) write_safetensors(folder.path() / "a.safetensors", make_tensors(bytes));
+  for (auto _ : state)
+    write_safetensors(AtomicFile(folder.path() / "a.safetensors"), make_tensors(bytes));
   count_bytes(state);
 }
 BENCHMARK(safetensors_write)->UseRealTime();
@@ -68,7 +70,7 @@ BENCHMARK(safetensors_write)->UseRealTime();
 void safetensors_read(benchmark::State& state) {
   const Folder folder;
   const std::string bytes(kTensors * kBytes, 'x');
-  write_safetensors(folder.path() / "a.safetensors", make_tensors(bytes));
+  write_safetensors(AtomicFile(folder.path() / "a.safetensors"), make_tensors(bytes));
   for (auto _ : state) {
     const SafetensorsFile file(folder.path() / "a.safetensors");
     for (const StoredTensor& t : file.tensors()) benchmark::DoNotOptimize(touch(t.bytes));
@@ -80,7 +82,7 @@ BENCHMARK(safetensors_read)->UseRealTime();
 void torch_file_write(benchmark::State& state) {
   const Folder folder;
   const std::string bytes(kTensors * kBytes, 'x');
-  for (auto _ : state) write_torch_file(folder.path() / "a.pt", make_state(bytes));
+  for (auto _ : state) write_torch_file(AtomicFile(folder.path() / "a.pt"), make_state(bytes));
   count_bytes(state);
 }
 BENCHMARK(torch_file_write)->UseRealTime();
@@ -88,7 +90,7 @@ BENCHMARK(torch_file_write)->UseRealTime();
 void torch_file_read(benchmark::State& state) {
   const Folder folder;
   const std::string bytes(kTensors * kBytes, 'x');
-  write_torch_file(folder.path() / "a.pt", make_state(bytes));
+  write_torch_file(AtomicFile(folder.path() / "a.pt"), make_state(bytes));
   for (auto _ : state) {
     const TorchFile file(folder.path() / "a.pt");
     for (const StoredTensor& t : state_dict_tensors(file.root(), "a.pt")) {

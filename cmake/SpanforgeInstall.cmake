@@ -8,6 +8,7 @@ include(CMakePackageConfigHelpers)
 set(SPANFORGE_PUBLIC_HEADERS
   base/error.h
   base/threads.h
+  io/directory_writer.h
   text/tokenizer.h
   data/dataset.h
   model/model_directory.h

@@ -1,5 +1,5 @@
 // Writes the seeds that only the program can make into fuzz/corpus: fuzz_make_seeds CORPUS.
-// Usage: once after a format has changed; what it writes is committed.
+// Run it once after a format has changed, and commit what it writes.
 #include <filesystem>
 
 #include "spanforge/base/threads.h"
@@ -31,13 +31,14 @@ void write_weight_seeds(const std::filesystem::path& corpus) {
     write_seed(corpus, "weight_files", name + "-to-train",
                static_cast<char>(kind + fuzz::kWeightFileKinds), bytes);
   };
-  write_safetensors(directory / "model.safetensors", tensors);
+  write_safetensors(AtomicFile(directory / "model.safetensors"), tensors);
   seed("safetensors", 0, read_file(directory / "model.safetensors"));
   seed("safetensors-index", 1, fuzz::shard_index(tensors, ".safetensors"));
   fuzz::write_bin(directory / "pytorch_model.bin", tensors);
   seed("torch", 2, read_file(directory / "pytorch_model.bin"));
   seed("torch-index", 3, fuzz::shard_index(tensors, ".bin"));
-  write_int8_file(directory, model, Int8Ranges(1, {{{0.1f, 8}, {0.1f, 8}, {0.1f, 8}, {0.1f, 8}}}));
+  DirectoryWriter writer(directory);
+  write_int8_file(writer, model, Int8Ranges(1, {{{0.1f, 8}, {0.1f, 8}, {0.1f, 8}, {0.1f, 8}}}));
   seed("int8", 4, read_file(directory / kInt8WeightFile));
 }
 
@@ -65,7 +66,7 @@ void write_zip_seeds(const std::filesystem::path& corpus) {
   zip.finish();
   write_seed(corpus, "zip", "three", 1, archive);
   write_seed(corpus, "zip", "three-exact", 0, archive);
-  // ZIP64, as torch writes it for large files: the end's numbers stand in a record of their own.
+  // ZIP64, as torch writes it for large files: the end's numbers are in a separate record.
   const std::string wide_end =
       std::string("PK\x06\x06\x2c\0\0\0\0\0\0\0\x2d\0\x2d\0\0\0\0\0\0\0\0\0", 24);
   const size_t end = archive.size() - 22;

@@ -1,5 +1,5 @@
 #pragma once
-// A checkpoint of the tiny model after three steps, whose files can be replaced one at a time.
+// A checkpoint of the tiny model after three steps. Its files can be replaced one at a time.
 
 #include <map>
 
@@ -40,10 +40,11 @@ inline TrainingArguments tiny_arguments(std::string_view optim) {
   return arguments;
 }
 
-// Writes the checkpoint into `directory`, which is made.
+// Writes the checkpoint into `directory`, which it creates.
 inline void write_checkpoint(const QuestionAnsweringModel& model, std::string_view optim,
                              const std::filesystem::path& directory) {
   spanforge::create_directories(directory);
+  DirectoryWriter writer(directory);
   const TrainingArguments arguments = tiny_arguments(optim);
   const auto optimizer = make_optimizer(model, arguments);
   const TrainState state = tiny_state(*optimizer);
@@ -55,7 +56,7 @@ inline void write_checkpoint(const QuestionAnsweringModel& model, std::string_vi
   RunLog log(directory / "log.jsonl");
   TensorBoard board(directory / "logs", true);
   const std::vector<Observer*> observers = {&stopping, &log, &board};
-  write_checkpoint_tensors(model, *optimizer, state, arguments, 1e-5, directory);
+  write_checkpoint_tensors(model, *optimizer, state, arguments, 1e-5, writer);
   write_checkpoint_state({arguments,
                           {},
                           state,
@@ -66,7 +67,7 @@ inline void write_checkpoint(const QuestionAnsweringModel& model, std::string_vi
                           observers,
                           1e-5,
                           directory.parent_path() / "checkpoint-2"},
-                         directory);
+                         writer);
 }
 
 class CheckpointFiles {
@@ -75,7 +76,8 @@ class CheckpointFiles {
                   std::filesystem::path directory)
       : directory_(std::move(directory)) {
     write_checkpoint(model, optim, directory_);
-    // Weights and tokenizer are other targets' matter, and every file is hashed each time.
+    // Weights and tokenizer are omitted: other targets test them, and every file is hashed each
+    // time.
     for (const std::string& name : list_directory(directory_)) {
       const bool needed = name.ends_with("_state.json") || name == "optimizer.pt" ||
                           name == "training_args.json" || name == "spanforge.json";
@@ -89,7 +91,7 @@ class CheckpointFiles {
     bytes_[kManifestName] = read_file(directory_ / kManifestName);
   }
 
-  // The manifest fits the new bytes, unless it is what was replaced.
+  // The manifest fits the new bytes, unless it is the replaced file.
   void replace(const std::string& name, std::string_view bytes) const {
     write_plain(directory_ / name, bytes);
     if (name != kManifestName) write_manifest();
@@ -102,8 +104,8 @@ class CheckpointFiles {
 
  private:
   void write_manifest() const {
-    const DirectoryFill not_durable;
-    spanforge::write_manifest(directory_);
+    DirectoryWriter not_durable(directory_, DirectoryWriter::Sync::kByCaller);
+    spanforge::write_manifest(not_durable);
   }
   std::filesystem::path directory_;
   std::map<std::string, std::string> bytes_;

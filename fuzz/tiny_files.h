@@ -4,12 +4,13 @@
 #include "spanforge/base/json.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/torch_file.h"
+#include "spanforge/io/file.h"
 #include "support.h"
 
 namespace spanforge::fuzz {
 
-// Of the weight_files target, whose first byte is a kind, or a kind and this where what trains
-// loads.
+// For the weight_files target. Its first byte is a kind, or a kind and this if training loads the
+// files.
 inline constexpr size_t kWeightFileKinds = 5;
 
 inline std::vector<StoredTensor> stored_tensors(const QuestionAnsweringModel& model) {
@@ -29,7 +30,7 @@ inline void write_bin(const std::filesystem::path& file, const std::vector<Store
   for (const StoredTensor& tensor : tensors) {
     dict.add(tensor.name, TorchTensor{tensor.type, tensor.shape, tensor.bytes});
   }
-  write_torch_file(file, std::move(dict));
+  write_torch_file(AtomicFile(file), std::move(dict));
 }
 
 // Every second tensor into shard "a", the others into "b"; the text of the index.
@@ -47,8 +48,8 @@ inline void write_shards(const QuestionAnsweringModel& model,
   const std::vector<StoredTensor> all = stored_tensors(model);
   std::vector<StoredTensor> a, b;
   for (size_t i = 0; i < all.size(); ++i) (i % 2 == 0 ? a : b).push_back(all[i]);
-  write_safetensors(safetensors / "a.safetensors", a);
-  write_safetensors(safetensors / "b.safetensors", b);
+  write_safetensors(AtomicFile(safetensors / "a.safetensors"), a);
+  write_safetensors(AtomicFile(safetensors / "b.safetensors"), b);
   write_bin(torch / "a.bin", a);
   write_bin(torch / "b.bin", b);
 }

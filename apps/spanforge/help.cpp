@@ -12,7 +12,7 @@ namespace spanforge::app {
 namespace {
 
 constexpr std::string_view kExitCodes =
-    "0 done; 2 wrong use; 3 unsound data or model; 4 network, or not in the cache; 70 not "
+    "0 done; 2 wrong use; 3 bad data or model; 4 network, or not in the cache; 70 not "
     "enough memory, or a fault of the program; 74 input or output, or threads that cannot be "
     "started; 128 + signal: stopped";
 
@@ -30,7 +30,7 @@ bool in_group(const Command& command, std::string_view group) {
   return command.name.starts_with(group) && command.name.substr(group.size()).starts_with(" ");
 }
 
-// Several stand between commas.
+// Commas separate several aliases.
 std::vector<std::string> aliases(const OptionRow& row) {
   std::vector<std::string> out;
   for (size_t start = 0; start < row.alias.size();) {
@@ -60,8 +60,8 @@ std::string markdown_cell(std::string_view text) {
 }
 
 constexpr std::string_view kForeign =
-    "Other names of TrainingArguments are taken where their value asks for what is done here\n"
-    "anyway, and refused with the reason else.";
+    "Other names of TrainingArguments are accepted if their value asks for what is done here\n"
+    "anyway; otherwise they are refused with the reason.";
 
 bool has_foreign(const OptionTable& table) {
   return std::ranges::any_of(table.rows(), &OptionRow::foreign);
@@ -82,8 +82,8 @@ void print_foreign(const OptionTable& table) {
 
 void print_overview() {
   print(
-      "spanforge trains, judges and uses models that answer questions with spans of a text.\n\n"
-      "Commands (spanforge COMMAND --help tells more)\n");
+      "spanforge trains, evaluates and uses models that answer questions with spans of a text.\n\n"
+      "Commands (spanforge COMMAND --help explains one)\n");
   for (const Command& command : commands()) emit("  {:<15} {}\n", command.name, command.summary);
   print(
       "\nStart\n"
@@ -186,9 +186,9 @@ int run_help(const Arguments& arguments) {
     emit(
         "# Commands and options\n\nMade by `spanforge help --markdown`; a test compares.\n\n"
         "Options are accepted as --kebab-case and --snake_case, as `--name value` and "
-        "`--name=value`. Booleans stand alone or take true or false. No value may be empty, but "
-        "for `tokenize`'s texts. Of an option given again the last value holds, and a note says "
-        "so; in a configuration file a key stands once. Exit codes: {}.\n",
+        "`--name=value`. A boolean may have the value true or false, or none. No value may be "
+        "empty, except `tokenize`'s texts. If an option is given twice, the last value is used, "
+        "and a note says so; a configuration file may have each key only once. Exit codes: {}.\n",
         kExitCodes);
     for (const Command& command : commands()) {
       Arguments describe{&command, {}, true};

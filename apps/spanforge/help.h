@@ -1,5 +1,5 @@
 #pragma once
-// --help, --version and the reference page docs/commands.md, all made from the two tables.
+// Prints --help, --version and the reference page docs/commands.md from the two tables.
 
 #include "command.h"
 #include "options.h"
@@ -13,6 +13,6 @@ void print_group(std::string_view group);  // spanforge data --help
 void print_help(const Command& command, const OptionTable& table);
 void print_reference(const Command& command, const OptionTable& table);  // Markdown, one command
 void print_version();
-Error unknown_command(const std::string& wanted);  // kUsage; names the nearest one
+Error unknown_command(const std::string& wanted);  // kUsage; suggests the nearest one
 
 }  // namespace spanforge::app

@@ -45,12 +45,11 @@ void declare(OptionTable& table, ModelConvertOptions& o) {
   table({"output", "directory to make", "", "output_dir"}, o.output);
   table.add_switch({"int8", "make an int8 model, for answering (docs/int8.md)", ""}, o.int8);
   table.add_switch(
-      {"merge_lora", "--model is a LoRA adapter: write the whole model that it makes of its base",
-       ""},
+      {"merge_lora", "--model is a LoRA adapter: write it and its base as one whole model", ""},
       o.merge_lora);
-  table(
-      {"calibrate", "with --int8: data like those it will be asked about, e.g. the training's", ""},
-      o.calibrate);
+  table({"calibrate", "with --int8: data like those the model will answer, e.g. the training data",
+         ""},
+        o.calibrate);
   table({"validation", "with --int8: data both models are scored on", ""}, o.validation);
   table({"max_drop", "with --int8: points of exact match or F1 that may be lost", ">= 0"},
         o.quantization.max_drop);
@@ -86,47 +85,46 @@ void check(const OptionTable& table, const ModelConvertOptions& o) {
   }
 }
 
-// The rest of a model's directory, but for a manifest: it speaks of the weights left behind.
-void copy_other_files(const fs::path& source, const fs::path& directory) {
+// The rest of a model's directory, except the manifest, which lists the old weights.
+void copy_other_files(const fs::path& source, DirectoryWriter& writer) {
   for (const auto& entry : fs::directory_iterator(source)) {
     if (!entry.is_regular_file() || is_weight_file(entry.path()) ||
         entry.path().filename() == kManifestName) {
       continue;
     }
-    write_file_atomic(directory / entry.path().filename(), read_file(entry.path()));
+    writer.write(entry.path().filename(), read_file(entry.path()));
   }
 }
 
-// --model's, which is an adapter exactly where --merge-lora says so.
+// The directory of --model. It must be an adapter if and only if --merge-lora is given.
 ModelDirectory resolve_source(const ModelConvertOptions& o) {
   ModelDirectory source = resolve_model(o.model);
   if (source.is_adapter() == o.merge_lora) return source;
   throw Error(
       ErrorCode::kUsage, {.parameter = "merge_lora"},
       source.is_adapter()
-          ? fmt::format("is needed: {} is a LoRA adapter, and what is converted is a whole model",
+          ? fmt::format("is needed: {} is a LoRA adapter, but only whole models are converted",
                         o.model)
           : fmt::format("is for LoRA adapters; {} is a whole model already", o.model));
 }
 
-// What a merged model has beside its network: the adapter's.
-void write_adapters_files(const ModelDirectory& source, const fs::path& directory) {
-  Tokenizer::from_directory(source.tokenizer()).save(directory);
+// The files of a merged model other than its network: the adapter's.
+void write_adapters_files(const ModelDirectory& source, DirectoryWriter& writer) {
+  Tokenizer::from_directory(source.tokenizer()).save(writer);
   if (path_exists(source.path / kAnswerSettingsFile)) {
-    write_file_atomic(directory / kAnswerSettingsFile,
-                      read_file(source.path / kAnswerSettingsFile));
+    writer.write(kAnswerSettingsFile, read_file(source.path / kAnswerSettingsFile));
   }
 }
 
-// A config.json for Transformers, which wants one with a model_type, where the source has another.
-void complete_config(const fs::path& source, const fs::path& directory) {
+// A config.json for Transformers, which needs a model_type, if the source's has none.
+void complete_config(const fs::path& source, DirectoryWriter& writer) {
   const fs::path file = ModelConfig::file_in(source);
   if (!path_exists(file)) return;
   Json json = parse_json_file(file, ErrorCode::kBadModel);
   if (!json.is_object() || json.contains("model_type")) return;
   const ModelConfig config = ModelConfig::from_directory(source);
   json["model_type"] = config.model_type;
-  write_file_atomic(directory / kConfigFile, dump_python_json(json, {.indent = 2}) + "\n");
+  writer.write_json(kConfigFile, json);
   note(*config.note());
 }
 
@@ -139,15 +137,15 @@ void convert_int8(const ModelConvertOptions& o) {
   require_references(validation);
   NewDirectory output(o.output, kConfigFile);
   Int8Scores scores;
-  output.fill([&](const fs::path& directory) {
+  output.fill([&](DirectoryWriter& writer) {
     if (source.is_adapter()) {
-      write_adapters_files(source, directory);
-      write_file_atomic(directory / kConfigFile, read_file(ModelConfig::file_in(source.base)));
+      write_adapters_files(source, writer);
+      writer.write(kConfigFile, read_file(ModelConfig::file_in(source.base)));
     } else {
-      copy_other_files(source.path, directory);
+      copy_other_files(source.path, writer);
     }
-    complete_config(source.base, directory);
-    scores = convert_to_int8(source, o.model, calibration, validation, o.quantization, directory);
+    complete_config(source.base, writer);
+    scores = convert_to_int8(source, o.model, calibration, validation, o.quantization, writer);
   });
   output.commit();
   emit("{}: int8; on {} validation questions exact {:.2f} -> {:.2f}, f1 {:.2f} -> {:.2f}\n",
@@ -159,9 +157,9 @@ void merge_lora(const ModelConvertOptions& o, const ModelDirectory& source) {
   LoadReport report;
   const QuestionAnsweringModel model = QuestionAnsweringModel::load(source, 0, &report);
   NewDirectory output(o.output, kConfigFile);
-  output.fill([&](const fs::path& directory) {
-    model.save(directory);
-    write_adapters_files(source, directory);
+  output.fill([&](DirectoryWriter& writer) {
+    model.save(writer);
+    write_adapters_files(source, writer);
   });
   output.commit();
   note_loaded(source, report);
@@ -173,10 +171,10 @@ void convert_format(const ModelConvertOptions& o, const fs::path& source) {
   std::optional<std::string> weights_line;
   const std::vector<StoredTensor> tensors = tensors_without_prefix(weights, weights_line);
   NewDirectory output(o.output, kConfigFile);
-  output.fill([&](const fs::path& directory) {
-    write_safetensors(directory / "model.safetensors", tensors);
-    copy_other_files(source, directory);
-    complete_config(source, directory);
+  output.fill([&](DirectoryWriter& writer) {
+    write_safetensors(writer.create("model.safetensors"), tensors);
+    copy_other_files(source, writer);
+    complete_config(source, writer);
   });
   output.commit();
   LoadReport report;

@@ -14,8 +14,8 @@
 namespace spanforge {
 namespace {
 
-// Insertions, searches and erasures by chance, beside a std::map.
-TEST(TextIndex, DoesWhatAMapDoes) {
+// Compares random insertions, searches and erasures with a std::map.
+TEST(TextIndex, EqualsAMap) {
   CounterStream random(testing::test_seed());
   int hits = 0;
   for (int round = 0; round < 20; ++round) {
@@ -35,7 +35,7 @@ TEST(TextIndex, DoesWhatAMapDoes) {
         ASSERT_EQ(*found, known->second);
       }
       if (random.next_u32() % 3 == 0) {
-        // Of another number it is left alone.
+        // Another number erases nothing.
         if (known != expected.end()) index.erase(text, known->second + 1, text_of);
         if (known != expected.end()) index.erase(text, known->second, text_of);
         expected.erase(text);
@@ -52,31 +52,7 @@ TEST(TextIndex, DoesWhatAMapDoes) {
   EXPECT_GT(hits, 0);
 }
 
-// Hashes taken ahead of a table that grows meanwhile, some texts more than once.
-TEST(TextIndex, TakesTextsAheadInTheirOrder) {
-  CounterStream random(testing::test_seed());
-  for (const size_t size : {0, 1, 15, 16, 17, 3000}) {
-    std::vector<std::string> texts(size);
-    for (std::string& text : texts) text = std::to_string(random.next_u32() % 2000);
-    TextIndex index;
-    TextIndex::Ahead ahead(index, size, texts_in(texts));
-    std::map<std::string, size_t> expected;
-    for (size_t i = 0; i < size; ++i) {
-      const TextIndex::Hashed text = ahead.next();
-      ASSERT_EQ(text.text, texts[i]);
-      ASSERT_EQ(index.insert(text, i, texts_in(texts)).number,
-                expected.emplace(texts[i], i).first->second);
-    }
-    ASSERT_EQ(index.size(), expected.size());
-    ASSERT_EQ(expected.empty(), size == 0);
-    TextIndex::Ahead again(index, size, texts_in(texts));
-    for (size_t i = 0; i < size; ++i) {
-      ASSERT_EQ(index.find(again.next(), texts_in(texts)), expected.at(texts[i]));
-    }
-  }
-}
-
-TEST(TextIndex, RefusesNumbersItHasNoRoomFor) {
+TEST(TextIndex, RefusesNumbersAboveItsLimit) {
   TextIndex index;
   const auto text_of = [](size_t) { return std::string_view("a"); };
   EXPECT_THROW(index.insert("a", UINT32_MAX, text_of), std::exception);
@@ -85,7 +61,7 @@ TEST(TextIndex, RefusesNumbersItHasNoRoomFor) {
   EXPECT_EQ(index.find("b", text_of), std::nullopt);
 }
 
-// How many of the keys a table holds in its fullest bucket.
+// The number of keys in the table's fullest bucket.
 template <class Set, class Key>
 size_t fullest_bucket(const std::vector<Key>& keys) {
   Set set;
@@ -95,7 +71,7 @@ size_t fullest_bucket(const std::vector<Key>& keys) {
   return most;
 }
 
-TEST(KeyedHash, SpreadsWhatStdHashPutsTogether) {
+TEST(KeyedHash, SpreadsKeysThatCollideInStdHash) {
   std::vector<std::string> texts;
   for (size_t i = 0; i < 4096; ++i) texts.push_back(testing::colliding_text(i));
   EXPECT_EQ(fullest_bucket<std::unordered_set<std::string>>(texts), texts.size());

@@ -21,7 +21,7 @@ LIBRARIES = {
     "OpenSSL": ("openssl/", "libssl-dev"),
     "zlib": ("zlib.h", "zlib1g-dev"),
     "libcurl": ("curl/", "libcurl4-openssl-dev"),
-    "libgomp": ("omp.h", None),  # comes with the compiler, as its version does
+    "libgomp": ("omp.h", None),  # comes with the compiler and has its version
 }
 ELSEWHERE = {"gtest/": ["tests"], "benchmark/": ["bench"]}  # headers of tests and benchmarks, and where they may be
 TOOLS = {"g++", "cmake", "ninja-build", "ca-certificates"}

@@ -41,7 +41,7 @@ Dataset random_dataset(CounterStream& random) {
                        size = 1 + random.next_below(context.size() - start);
         example.answers.push_back(
             {encode_utf8(context.substr(start, size)), static_cast<int64_t>(start)});
-        // The tool keeps one of two answers that are the same.
+        // The tool keeps one of two equal answers.
         if (a > 1 && example.answers.size() > 1) break;
       }
       if (example.answers.size() == 2 && example.answers[0] == example.answers[1])
@@ -52,8 +52,8 @@ Dataset random_dataset(CounterStream& random) {
   return set;
 }
 
-// What is written in any form is read back as the same: texts, answers, starts and ids.
-TEST(Convert, KeepsWhateverIsReadInEveryForm) {
+// Every form gives back the same texts, answers, starts and ids.
+TEST(Convert, RoundTripsEveryForm) {
   const TemporaryDirectory directory;
   CounterStream random(testing::test_seed());
   int several = 0, none = 0;
@@ -66,7 +66,7 @@ TEST(Convert, KeepsWhateverIsReadInEveryForm) {
       SCOPED_TRACE("round " + std::to_string(round) + ", form " +
                    std::to_string(static_cast<int>(form)));
       const fs::path file = directory / "copy";
-      write_dataset(set, form, file);
+      write_dataset(set, form, AtomicFile(file));
       SCOPED_TRACE(read_file(file));
       const Dataset again = load_dataset(file);
       ASSERT_EQ(again.examples.size(), set.examples.size());
@@ -96,7 +96,7 @@ TEST(Convert, KeepsAnswersThatAreNotWhereTheySay) {
   set.examples[1] = {"b", "", "q", 0, {{"None", 3}, {"[x]", 500}}, false, ""};
   for (const DataForm form : kForms) {
     SCOPED_TRACE(static_cast<int>(form));
-    write_dataset(set, form, directory / "copy");
+    write_dataset(set, form, AtomicFile(directory / "copy"));
     const Dataset again = load_dataset(directory / "copy");
     ASSERT_EQ(again.examples.size(), 2u);
     EXPECT_EQ(again.examples[0].answers, set.examples[0].answers);
@@ -104,14 +104,14 @@ TEST(Convert, KeepsAnswersThatAreNotWhereTheySay) {
   }
 }
 
-TEST(Convert, WritesNoReferencesOfABlindSet) {
+TEST(Convert, WritesABlindSetWithoutReferences) {
   const TemporaryDirectory directory;
   const Dataset set =
       read_dataset_text(R"([{"id": "a", "context": "c", "question": "q"}])", "a.json");
   ASSERT_TRUE(set.blind);
   for (const DataForm form : kForms) {
     SCOPED_TRACE(static_cast<int>(form));
-    write_dataset(set, form, directory / "copy");
+    write_dataset(set, form, AtomicFile(directory / "copy"));
     const std::string text = read_file(directory / "copy");
     EXPECT_EQ(text.find("is_impossible"), std::string::npos) << text;
     EXPECT_EQ(text.find("answer"), std::string::npos) << text;
@@ -125,19 +125,19 @@ TEST(Convert, WritesTablesAsSpreadsheetsRead) {
       R"([{"id": "a", "context": "Ann \"sings\".\n", "question": "Who, then?", "answers": [{"text": "Ann", "answer_start": 0}]},
           {"id": "b", "context": "x", "question": "q", "answers": []}])",
       "a.json");
-  write_dataset(set, DataForm::kCsv, directory / "copy");
+  write_dataset(set, DataForm::kCsv, AtomicFile(directory / "copy"));
   EXPECT_EQ(read_file(directory / "copy"),
             "id,question,context,answer,answer_start,is_impossible\n"
             "a,\"Who, then?\",\"Ann \"\"sings\"\".\n\",Ann,0,false\nb,q,x,,,true\n");
 }
 
-// As Label Studio counts since 1.4 (docs/data-forms.md).
+// Label Studio counts them since 1.4 (docs/data-forms.md).
 TEST(Convert, WritesCodePointsForLabelStudio) {
   const TemporaryDirectory directory;
   const Dataset set = read_dataset_text(
       R"([{"id": "a", "context": "😀 Ann", "question": "Who?", "answers": [{"text": "Ann", "answer_start": 2}]}])",
       "a.json");
-  write_dataset(set, DataForm::kLabelStudio, directory / "copy");
+  write_dataset(set, DataForm::kLabelStudio, AtomicFile(directory / "copy"));
   const Json value = parse_json_file(
       directory / "copy", ErrorCode::kBadData)[0]["annotations"][0]["result"][0]["value"];
   EXPECT_EQ(value,

@@ -11,6 +11,7 @@ namespace spanforge {
 namespace {
 
 using testing::Asked;
+using testing::evaluate_logits;
 using testing::Fixture;
 using testing::make_fixture;
 using testing::vote;
@@ -21,11 +22,11 @@ Analysis analysis_of(const Fixture& f, EvaluationOptions evaluation = {},
   evaluation.on_answers = [&](const JudgedAnswers& answers) {
     analyse(f.dataset, answers, decoder, analysis);
   };
-  evaluate_predictions(f.dataset, f.features, f.predictions, evaluation);
+  evaluate_logits(f, evaluation);
   return analysis;
 }
 
-// The verdict on one question whose first window is pulled to words [first, last].
+// The verdict on one question whose logits favour words [first, last] in its first window.
 Judgement judge(const Asked& asked, int32_t first, int32_t last, float strength = 9,
                 WindowOptions windows = {64, 8}, DecoderOptions decoder = {}) {
   Fixture f = make_fixture({asked}, windows);
@@ -76,7 +77,7 @@ TEST(Analysis, AnswerWithoutReferenceIsAFalseAnswer) {
 TEST(Analysis, ReferenceAcrossAWindowsEdgeIsCutOff) {
   Asked asked = kAna;
   asked.answers = {{"home with ben and carla", 9}};
-  // Windows of 4 context words with 1 shared: five words fit in none.
+  // Windows of 4 context words with 1 shared: no window holds five words.
   EXPECT_EQ(judge(asked, 0, 0, 9, {9, 1}).verdict, Verdict::kCutOff);
 }
 
@@ -110,7 +111,7 @@ TEST(Analysis, ReportsCountEveryQuestionOnce) {
   vote(f, 1, 0, 0, 9);
   const Analysis analysis = analysis_of(f);
   const testing::TemporaryDirectory directory;
-  write_analysis(f.dataset, analysis, directory / "analysis.json");
+  write_analysis(f.dataset, analysis, AtomicFile(directory / "analysis.json"));
   const std::string text = read_file(directory / "analysis.json");
   const Json json = parse_json(text, "analysis", ErrorCode::kBadData);
   EXPECT_EQ(text, dump_python_json(json, {.indent = 4}) + "\n") << "as json.dumps writes it";

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "evaluation/support.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 #include "spanforge/io/model_files.h"
 #include "spanforge/text/tokenizer.h"
@@ -25,7 +26,8 @@ TEST_F(AnswerSettingsTest, ReadBackAsWritten) {
   settings.decoder.null_answers = true;
   settings.decoder.null_threshold = -1.0 / 3;
   settings.decoder.temperature = 1.7;
-  save_answer_settings(settings, Json{{"train_sha256", "ab"}}, directory_.path());
+  DirectoryWriter writer(directory_.path());
+  save_answer_settings(settings, Json{{"train_sha256", "ab"}}, writer);
   const auto read = load_answer_settings(directory_.path());
   ASSERT_TRUE(read);
   EXPECT_EQ(read->decoder.kind, settings.decoder.kind);
@@ -129,7 +131,7 @@ TEST_F(ChooseAnswerSettings, WhatIsGivenStandsFirst) {
   EXPECT_EQ(choose(stored_, {.window_overlap = 5}).windows.window_overlap, 5);
 }
 
-// Each field: what is asked for, then what is stored, then the decoder's own default.
+// Each field: the overlay's value, then the stored one, then the decoder's own default.
 TEST_F(ChooseAnswerSettings, LaysEveryFieldOver) {
   stored_.decoder.top_k = 4;
   const AnswerOverlay asked{.decoder = DecoderKind::kSpanforge,
@@ -160,7 +162,7 @@ TEST_F(ChooseAnswerSettings, LaysEveryFieldOver) {
   }
   EXPECT_EQ(choose(stored_, {}).decoder.top_k, 4);
   EXPECT_EQ(choose(stored_, {.decoder = DecoderKind::kPipeline}).decoder.top_k, 1);
-  // One field that is asked for leaves the others as stored.
+  // A field that the overlay sets leaves the others as stored.
   const AnswerSettings one = choose(stored_, {.temperature = 2.0});
   EXPECT_EQ(one.decoder.temperature, 2.0);
   EXPECT_EQ(one.decoder.max_answer_length, 41);

@@ -16,6 +16,7 @@ namespace spanforge {
 namespace {
 
 using testing::Asked;
+using testing::evaluate_logits;
 using testing::Fixture;
 using testing::judge;
 using testing::make_fixture;
@@ -28,13 +29,13 @@ const std::vector<Asked> kAsked = {
     {"q3", "who flew", "nobody did such a thing here", {}},
 };
 
-// An evaluation whose answers are written.
+// An evaluation that records its answers.
 Evaluation write_files(const Fixture& f, EvaluationOptions options,
                        const std::filesystem::path& directory) {
   FileGroup group(directory);
   PredictionFiles files(group);
   options.on_answers = [&](const JudgedAnswers& answers) { files.add(f.dataset, answers); };
-  Evaluation evaluation = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  Evaluation evaluation = evaluate_logits(f, options);
   files.finish();
   group.commit();
   return evaluation;
@@ -47,7 +48,7 @@ TEST(Evaluate, ScoresTheAnswersGivenAndRanksTheReferences) {
   vote(f, 1, 0, 0, 8);
   vote(f, 2, 1, 1, 9);
   EvaluationOptions options;
-  const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  const Evaluation e = evaluate_logits(f, options);
   EXPECT_EQ(e.number("total"), 3);
   EXPECT_DOUBLE_EQ(e.number("exact"), 100.0 / 3);
   EXPECT_EQ(e.number("NoAns_exact"), 0.0);
@@ -66,7 +67,7 @@ TEST(Evaluate, NullAnswersFollowTheThresholdAndBestSearchesAnswersNotYetBlanked)
   Fixture f = make_fixture(kAsked);
   vote(f, 0, 0, 0, 9);
   vote(f, 1, 0, 0, 5);
-  vote(f, 1, -1, -1, 6);  // the model would rather say nothing
+  vote(f, 1, -1, -1, 6);  // the model prefers no answer
   vote(f, 2, -1, -1, 9);
   EvaluationOptions options;
   options.decoder.null_answers = true;
@@ -79,7 +80,7 @@ TEST(Evaluate, NullAnswersFollowTheThresholdAndBestSearchesAnswersNotYetBlanked)
   ASSERT_TRUE(threshold);
   EXPECT_EQ(threshold->exact, 100.0);
   options.decoder.null_threshold = threshold->log_odds;
-  const Evaluation again = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  const Evaluation again = evaluate_logits(f, options);
   EXPECT_EQ(again.number("exact"), 100.0);
 }
 
@@ -102,7 +103,7 @@ TEST(NullThreshold, EqualOddsStandOrFallTogether) {
 
 TEST(Evaluate, DroppedExamplesAreNotScored) {
   std::vector<Asked> asked = kAsked;
-  asked[0].answers = {{"ana", 3}};  // not where it says
+  asked[0].answers = {{"ana", 3}};  // not at the stated place
   Fixture f = make_fixture(asked, {64, 8}, true);
   const auto [e, decoded] = judge(f);
   EXPECT_EQ(e.number("total"), 2);
@@ -112,17 +113,15 @@ TEST(Evaluate, DroppedExamplesAreNotScored) {
 TEST(Evaluate, LossIsTheMeanOverWindows) {
   Fixture f = make_fixture(kAsked, {64, 8}, true);
   f.predictions.window_losses = {1.0, 2.0, 6.0};
-  EXPECT_EQ(*evaluate_predictions(f.dataset, f.features, f.predictions, {}).loss, 3.0);
+  EXPECT_EQ(*evaluate_logits(f, {}).loss, 3.0);
   Fixture unlabelled = make_fixture(kAsked);
   unlabelled.predictions.window_losses = f.predictions.window_losses;
-  EXPECT_FALSE(
-      evaluate_predictions(unlabelled.dataset, unlabelled.features, unlabelled.predictions, {})
-          .loss);
+  EXPECT_FALSE(evaluate_logits(unlabelled, {}).loss);
 }
 
 TEST(Evaluate, ReferencesThatStandElsewhereAreScoredByTheirText) {
   std::vector<Asked> asked = kAsked;
-  asked[0].answers = {{"ana", 3}};  // not where it says
+  asked[0].answers = {{"ana", 3}};  // not at the stated place
   Fixture f = make_fixture(asked, {64, 8}, true, BadAnswerPolicy::kKeepUnlabelled);
   vote(f, 0, 0, 0, 9);  // "ana": right by its text
   vote(f, 1, 4, 4, 9);
@@ -138,7 +137,7 @@ TEST(Evaluate, ReferencesThatStandElsewhereAreScoredByTheirText) {
   EXPECT_EQ(texts["q1"].get<std::string>(), "ana");
 }
 
-// The metrics besides squad_v2 judge the same answers, and follow a fitted threshold, too.
+// The metrics other than squad_v2 score the same answers, and also follow a fitted threshold.
 TEST(Evaluate, MoreMetricsComeAfterSquadsAndJudgeTheAnswersGiven) {
   Fixture f = make_fixture(kAsked);
   vote(f, 0, 0, 1, 9);  // "ana went", of which "ana" is right
@@ -151,7 +150,7 @@ TEST(Evaluate, MoreMetricsComeAfterSquadsAndJudgeTheAnswersGiven) {
   for (const bool fit : {false, true}) {
     SCOPED_TRACE(fit);
     options.fit = fit;
-    const Evaluation e = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+    const Evaluation e = evaluate_logits(f, options);
     std::vector<std::string_view> keys;
     for (const MetricValue& value : e.values) keys.push_back(value.key);
     EXPECT_EQ(keys, (std::vector<std::string_view>{"exact",
@@ -175,7 +174,7 @@ TEST(Evaluate, MoreMetricsComeAfterSquadsAndJudgeTheAnswersGiven) {
                                                    "word_precision",
                                                    "word_recall"}));
     EXPECT_EQ(e.null_threshold > 0, fit);
-    const double second = fit ? 1.0 : 0.0;  // "ben" is given once the threshold allows it
+    const double second = fit ? 1.0 : 0.0;  // "ben" is given only if the threshold allows it
     EXPECT_DOUBLE_EQ(e.number("f1"), 100.0 * (2.0 / 3 + second + 1) / 3);
     EXPECT_DOUBLE_EQ(e.number("cmrc_f1"), e.number("f1"));
     EXPECT_DOUBLE_EQ(e.number("cmrc_exact"), e.number("exact"));
@@ -213,7 +212,7 @@ TEST(PredictionFiles, LeaveNothingWithoutCommit) {
     PredictionFiles files(group);
     EvaluationOptions options;
     options.on_answers = [&](const JudgedAnswers& answers) { files.add(f.dataset, answers); };
-    evaluate_predictions(f.dataset, f.features, f.predictions, options);
+    evaluate_logits(f, options);
     EXPECT_TRUE(std::filesystem::exists(directory / "a/b"));
   }
   EXPECT_FALSE(std::filesystem::exists(directory / "a"));

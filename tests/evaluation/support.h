@@ -1,12 +1,13 @@
 #pragma once
-// A small dataset, a tokenizer over its words, and logits that say what a test wants.
+// A small dataset, a tokenizer over its words, and logits that a test sets.
 
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "spanforge/evaluation/evaluate.h"
+#include "spanforge/evaluation/evaluator.h"
 #include "spanforge/evaluation/null_threshold.h"
 #include "spanforge/text/tokenizer.h"
 
@@ -68,7 +69,13 @@ inline Fixture make_fixture(const std::vector<Asked>& asked, WindowOptions windo
   return f;
 }
 
-// An evaluation with the answers that on_answers shows.
+inline Evaluation evaluate_logits(const Fixture& f, const EvaluationOptions& options) {
+  Evaluator evaluator(f.dataset, options);
+  evaluator.add(f.features, f.predictions);
+  return std::move(evaluator).finish();
+}
+
+// An evaluation with the answers that on_answers received.
 struct Judged {
   Evaluation evaluation;
   std::vector<DecodedExample> decoded;
@@ -79,11 +86,11 @@ inline Judged judge(const Fixture& f, EvaluationOptions options = {}) {
   options.on_answers = [&](const JudgedAnswers& answers) {
     judged.decoded.assign(answers.decoded.begin(), answers.decoded.end());
   };
-  judged.evaluation = evaluate_predictions(f.dataset, f.features, f.predictions, options);
+  judged.evaluation = evaluate_logits(f, options);
   return judged;
 }
 
-// The no-answer threshold that these answers call for.
+// The no-answer threshold that fits these answers.
 inline std::optional<NullThreshold> threshold_of(const Fixture& f,
                                                  const std::vector<DecodedExample>& decoded) {
   std::vector<NullChoice> choices;

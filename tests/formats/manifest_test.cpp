@@ -11,6 +11,12 @@ namespace {
 
 using testing::TemporaryDirectory;
 
+// For a directory that was written without a DirectoryWriter.
+void add_manifest(const fs::path& directory) {
+  DirectoryWriter writer(directory);
+  write_manifest(writer);
+}
+
 class ManifestTest : public ::testing::Test {
  protected:
   ManifestTest() {
@@ -18,7 +24,7 @@ class ManifestTest : public ::testing::Test {
     std::ofstream(directory_ / "a.bin") << "contents of a";
     std::ofstream(directory_ / "sub" / "b.bin") << "contents of b";
     std::ofstream(directory_ / "empty");
-    write_manifest(directory_.path());
+    add_manifest(directory_.path());
   }
   std::string difference() const {
     return find_manifest_difference(directory_.path()).value_or("none");
@@ -58,9 +64,9 @@ TEST_F(ManifestTest, FlippedBytesOfTheManifestAreFound) {
   }
 }
 
-TEST_F(ManifestTest, MissingCutOffAndGrownFilesAreNamed) {
+TEST_F(ManifestTest, MissingTruncatedAndGrownFilesAreNamed) {
   std::ofstream(directory_ / "empty") << "x";
-  EXPECT_EQ(difference(), "empty: has 1 bytes where 0 were written");
+  EXPECT_EQ(difference(), "empty: has 1 bytes, but 0 were written");
   fs::remove(directory_ / "empty");
   EXPECT_EQ(difference(), "empty: is missing");
   fs::create_directory(directory_ / "empty");
@@ -70,7 +76,7 @@ TEST_F(ManifestTest, MissingCutOffAndGrownFilesAreNamed) {
 TEST_F(ManifestTest, ChangesAreNamedWeightsBySizeOtherFilesByHash) {
   std::ofstream(directory_ / "c.json") << "{}";
   fs::remove(directory_ / kManifestName);
-  write_manifest(directory_.path());
+  add_manifest(directory_.path());
   const auto found = [&](bool with_weights = false) {
     return describe_changes(directory_.path(), with_weights).value_or("none");
   };
@@ -87,7 +93,7 @@ TEST_F(ManifestTest, ChangesAreNamedWeightsBySizeOtherFilesByHash) {
   EXPECT_EQ(found(), begin + "a.bin, c.json, empty (missing)");
 }
 
-TEST_F(ManifestTest, OfAManifestThatCannotBeUsedTheChangesCannotBeTold) {
+TEST_F(ManifestTest, AMalformedManifestIsReportedInPlaceOfChanges) {
   const auto found = [&] { return describe_changes(directory_.path()).value_or("none"); };
   for (const char* manifest :
        {"{", R"({"version": 2, "files": {}})", R"({"version": 1, "files": {}})",
@@ -95,13 +101,13 @@ TEST_F(ManifestTest, OfAManifestThatCannotBeUsedTheChangesCannotBeTold) {
     SCOPED_TRACE(manifest);
     std::ofstream(directory_ / kManifestName) << manifest;
     EXPECT_NE(found().find(kManifestName), std::string::npos) << found();
-    EXPECT_NE(found().find("cannot be told"), std::string::npos) << found();
+    EXPECT_NE(found().find("cannot be found"), std::string::npos) << found();
   }
   fs::remove(directory_ / kManifestName);
   EXPECT_EQ(found(), "none");
 }
 
-TEST_F(ManifestTest, OtherFilesAreNoDifference) {
+TEST_F(ManifestTest, OtherFilesAreIgnored) {
   std::ofstream(directory_ / "README") << "mine";
   EXPECT_EQ(difference(), "none");
 }
@@ -109,7 +115,7 @@ TEST_F(ManifestTest, OtherFilesAreNoDifference) {
 TEST_F(ManifestTest, AManifestMayNotNameFilesOutside) {
   std::ofstream(directory_ / kManifestName)
       << R"({"version": 1, "files": {"../x": {"size": 1, "sha256": "00"}}})";
-  EXPECT_NE(difference().find("\"../x\", which is not within"), std::string::npos);
+  EXPECT_NE(difference().find("\"../x\", which is not in its directory"), std::string::npos);
 }
 
 TEST_F(ManifestTest, NoManifestIsADifferenceANewerOneIsNot) {
@@ -125,7 +131,7 @@ TEST_F(ManifestTest, NoManifestIsADifferenceANewerOneIsNot) {
   EXPECT_EQ(difference(), std::string(kManifestName) + ": is missing");
 }
 
-TEST_F(ManifestTest, AFileThatCannotBeReadIsNoDifference) {
+TEST_F(ManifestTest, AFileThatCannotBeReadIsAnErrorNotADifference) {
   fs::remove(directory_ / "empty");
   fs::create_symlink("empty", directory_ / "empty");  // to itself: an I/O error for everyone
   const Error error = testing::expect_error(ErrorCode::kIo, [&] { difference(); });

@@ -7,6 +7,7 @@
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/torch_file.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -55,25 +56,25 @@ TEST(OtherWeights, AreNamedWithTheWayToConvertThem) {
   }
 }
 
-TEST(OtherWeights, ATorchFileUnderAnotherNameIsToldByItsContent) {
+TEST(OtherWeights, ATorchFileUnderAnotherNameIsRecognizedByItsContent) {
   TemporaryDirectory directory;
   TorchDict dict;
   dict.add("w", TorchTensor{StoredType::kF32, {1}, "abcd"});
-  write_torch_file(directory / "optimizer.pt", dict);
-  write_torch_file(directory / "training_args.bin", dict);
+  write_torch_file(AtomicFile(directory / "optimizer.pt"), dict);
+  write_torch_file(AtomicFile(directory / "training_args.bin"), dict);
   EXPECT_EQ(describe_other_weights(directory.path()), std::nullopt) << "a training's, no weights";
   std::ofstream(directory / "notes.pt") << "no torch file";
   EXPECT_EQ(describe_other_weights(directory.path()), std::nullopt);
-  write_torch_file(directory / "best.ckpt", dict);
+  write_torch_file(AtomicFile(directory / "best.ckpt"), dict);
   const std::string told = describe_other_weights(directory.path()).value_or("none");
   EXPECT_NE(told.find("best.ckpt, a file of torch.save"), std::string::npos) << told;
 }
 
-TEST(OtherWeights, AreNoMatterWhereThereAreOurs) {
+TEST(OtherWeights, AreIgnoredNextToWeightsThatAreRead) {
   TemporaryDirectory directory;
   std::ofstream(directory / "tf_model.h5") << "x";
   expect_error(ErrorCode::kBadModel, [&] { refuse_other_weights(directory.path()); });
-  write_safetensors(directory / "model.safetensors", {});
+  write_safetensors(AtomicFile(directory / "model.safetensors"), {});
   refuse_other_weights(directory.path());
   fs::remove(directory / "model.safetensors");
   std::ofstream(directory / kInt8WeightFile) << "x";
@@ -84,11 +85,11 @@ TEST(OtherWeights, AreNoMatterWhereThereAreOurs) {
 TEST(OtherWeights, AModelOneFolderDownIsNamed) {
   TemporaryDirectory directory;
   fs::create_directories(directory / "pack");
-  write_safetensors(directory / "pack" / "model.safetensors", {});
+  write_safetensors(AtomicFile(directory / "pack" / "model.safetensors"), {});
   EXPECT_EQ(describe_other_weights(directory.path()), std::nullopt) << "weights alone are no model";
   std::ofstream(directory / "pack" / "config.json") << "{}";
   EXPECT_EQ(describe_other_weights(directory.path()),
-            "has no weights; a model lies in " + (directory / "pack").string());
+            "has no weights; there is a model in " + (directory / "pack").string());
 }
 
 }  // namespace

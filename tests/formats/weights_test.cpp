@@ -6,6 +6,7 @@
 
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/torch_file.h"
+#include "spanforge/io/file.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -25,7 +26,7 @@ void write_index(const TemporaryDirectory& directory, const std::string& weight_
 
 TEST(WeightFiles, ReadsOneFile) {
   TemporaryDirectory directory;
-  write_safetensors(directory / "model.safetensors", {tensor("a", "12")});
+  write_safetensors(AtomicFile(directory / "model.safetensors"), {tensor("a", "12")});
   std::ofstream(directory / "pytorch_model.bin") << "not looked at";
   const WeightFiles weights(directory.path());
   EXPECT_EQ(weights.find("a")->bytes, "12");
@@ -34,8 +35,9 @@ TEST(WeightFiles, ReadsOneFile) {
 
 TEST(WeightFiles, ReadsShards) {
   TemporaryDirectory directory;
-  write_safetensors(directory / "one.safetensors", {tensor("a", "12"), tensor("b", "3")});
-  write_safetensors(directory / "two.safetensors", {tensor("c", "4")});
+  write_safetensors(AtomicFile(directory / "one.safetensors"),
+                    {tensor("a", "12"), tensor("b", "3")});
+  write_safetensors(AtomicFile(directory / "two.safetensors"), {tensor("c", "4")});
   write_index(directory,
               R"({"a": "one.safetensors", "b": "one.safetensors", "c": "two.safetensors"})");
   WeightFiles weights(directory.path());
@@ -48,7 +50,7 @@ TEST(WeightFiles, ReadsTorchFiles) {
   TemporaryDirectory directory;
   TorchDict dict;
   dict.add("w", TorchTensor{StoredType::kF32, {1}, "abcd"});
-  write_torch_file(directory / "pytorch_model.bin", dict);
+  write_torch_file(AtomicFile(directory / "pytorch_model.bin"), dict);
   EXPECT_EQ(WeightFiles(directory.path()).find("w")->bytes, "abcd");
 }
 
@@ -81,7 +83,7 @@ TEST(WeightFiles, FindsTheWeightsInATrainingsCheckpoint) {
     TemporaryDirectory directory;
     TorchDict dict;
     for (const auto& [name, value] : row.entries) dict.add(name, value);
-    write_torch_file(directory / "pytorch_model.bin", dict);
+    write_torch_file(AtomicFile(directory / "pytorch_model.bin"), dict);
     if (row.entry == nullptr) {
       const Error error =
           expect_error(ErrorCode::kBadModel, [&] { WeightFiles files(directory.path()); });
@@ -94,10 +96,10 @@ TEST(WeightFiles, FindsTheWeightsInATrainingsCheckpoint) {
   }
 }
 
-TEST(WeightFiles, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
+TEST(WeightFiles, ATruncatedFileIsAnErrorNotASignal) {
   TemporaryDirectory directory;
   const std::string bytes(100'000, 'x');
-  write_safetensors(directory / "model.safetensors", {tensor("a", bytes)});
+  write_safetensors(AtomicFile(directory / "model.safetensors"), {tensor("a", bytes)});
   const WeightFiles weights(directory.path());
   std::string copy(bytes.size(), '\0');
   weights.copy(weights.find("a")->bytes, copy.data());
@@ -121,17 +123,17 @@ TEST(WeightFiles, ShardProblemsAreNamed) {
       {R"({"a": "two.safetensors"})", ErrorCode::kBadModel, "does not list"},
       {R"({"a": "two.safetensors", "b": "one.safetensors"})", ErrorCode::kBadModel, "places in"},
       {R"({"a": "one.safetensors", "c": "one.safetensors"})", ErrorCode::kBadModel,
-       "does not hold it"},
+       "but it is not there"},
       {R"({"a": "one.safetensors", "b": "two.safetensors", "a2": "one.safetensors"})",
-       ErrorCode::kBadModel, "does not hold it"},
+       ErrorCode::kBadModel, "but it is not there"},
       {R"({})", ErrorCode::kBadModel, "empty"},
       {R"([])", ErrorCode::kBadModel, "weight_map"},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.weight_map);
     TemporaryDirectory directory;
-    write_safetensors(directory / "one.safetensors", {tensor("a", "12")});
-    write_safetensors(directory / "two.safetensors", {tensor("b", "34")});
+    write_safetensors(AtomicFile(directory / "one.safetensors"), {tensor("a", "12")});
+    write_safetensors(AtomicFile(directory / "two.safetensors"), {tensor("b", "34")});
     write_index(directory, row.weight_map);
     const Error error = expect_error(row.code, [&] { WeightFiles weights(directory.path()); });
     EXPECT_NE(error.reason().find(row.text), std::string::npos) << error.what();
@@ -140,8 +142,9 @@ TEST(WeightFiles, ShardProblemsAreNamed) {
 
 TEST(WeightFiles, ATensorInTwoShardsIsRefused) {
   TemporaryDirectory directory;
-  write_safetensors(directory / "one.safetensors", {tensor("a", "12")});
-  write_safetensors(directory / "two.safetensors", {tensor("a", "12"), tensor("b", "3")});
+  write_safetensors(AtomicFile(directory / "one.safetensors"), {tensor("a", "12")});
+  write_safetensors(AtomicFile(directory / "two.safetensors"),
+                    {tensor("a", "12"), tensor("b", "3")});
   write_index(directory, R"({"a": "one.safetensors", "b": "two.safetensors"})");
   expect_error(ErrorCode::kBadModel, [&] { WeightFiles weights(directory.path()); });
 }
@@ -153,11 +156,11 @@ TEST(WeightFiles, NoWeightsAreAnError) {
   EXPECT_EQ(find_weight_file(directory.path()), "");
 }
 
-TEST(WeightFiles, WhatIsNoStateDictIsRefused) {
+TEST(WeightFiles, RefusesOtherThanAStateDict) {
   TemporaryDirectory directory;
   TorchDict dict;
   dict.add("epoch", 3);
-  write_torch_file(directory / "pytorch_model.bin", dict);
+  write_torch_file(AtomicFile(directory / "pytorch_model.bin"), dict);
   const Error error =
       expect_error(ErrorCode::kBadModel, [&] { WeightFiles weights(directory.path()); });
   EXPECT_NE(error.reason().find("epoch"), std::string::npos) << error.what();

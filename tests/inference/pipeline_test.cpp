@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "spanforge/model/model.h"
+#include "support/saving.h"
 #include "support/testing.h"
 
 namespace spanforge {
@@ -267,12 +268,13 @@ TEST(Pipeline, ContextWithoutAnyTokenHasNoAnswer) {
 TEST(Pipeline, ReadsASavedDirectoryWithItsSettings) {
   const testing::TemporaryDirectory directory;
   QuestionAnsweringModel model = make_model();
-  model.save(directory.path());
-  make_tokenizer().save(directory.path());
+  testing::save_in(directory.path(), model);
+  testing::save_in(directory.path(), make_tokenizer());
   AnswerSettings settings;
   settings.windows = {48, 8};
   settings.decoder.max_answer_length = 2;
-  save_answer_settings(settings, Json(), directory.path());
+  DirectoryWriter writer(directory.path());
+  save_answer_settings(settings, Json(), writer);
   const Pipeline saved = Pipeline::from_directory(directory.path());
   const Pipeline built(std::move(model), make_tokenizer(), settings);
   const auto questions = some_questions();

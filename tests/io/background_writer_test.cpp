@@ -58,7 +58,7 @@ TEST(BackgroundWriter, WritesAndHashesAnySizeInAnyPieces) {
   }
 }
 
-TEST(BackgroundWriter, TellsOfAFullDisk) {
+TEST(BackgroundWriter, ReportsAFullDisk) {
   const std::string bytes = random_bytes(size_t{64} << 20);
   const OpenedFile fd("/dev/full", O_WRONLY);
   BackgroundWriter writer(fd, "some/file");
@@ -70,7 +70,7 @@ TEST(BackgroundWriter, TellsOfAFullDisk) {
   EXPECT_NE(error.reason().find("No space left"), std::string::npos) << error.reason();
 }
 
-TEST(BackgroundWriter, CanBeGivenUp) {
+TEST(BackgroundWriter, CanBeAbandoned) {
   const testing::TemporaryDirectory directory;
   const OpenedFile fd(directory / "f", O_WRONLY | O_CREAT);
   const std::string bytes = random_bytes(size_t{20} << 20);
@@ -78,29 +78,8 @@ TEST(BackgroundWriter, CanBeGivenUp) {
     BackgroundWriter writer(fd, directory / "f");
     writer.write(bytes);
   }
-  // What it wrote until then is there, and nothing else.
+  // The file holds only the bytes written before.
   EXPECT_TRUE(bytes.starts_with(read_file(directory / "f")));
-}
-
-TEST(DirectoryFill, NotesWhatWasWritten) {
-  const testing::TemporaryDirectory directory;
-  DirectoryFill fill;
-  const std::string small = "small", large = random_bytes(size_t{9} << 20);
-  write_file_atomic(directory / "small", small);
-  write_file_atomic(directory / "large", large);
-  std::thread([&fill, &directory] {
-    const DirectoryFill::Share share(&fill);
-    write_file_atomic(directory / "elsewhere", "x");
-  }).join();
-  const std::vector<WrittenFile> files = fill.take_files();
-  ASSERT_EQ(files.size(), 3u);
-  EXPECT_EQ(files[2].path, directory / "elsewhere");
-  EXPECT_EQ(files[0].path, directory / "small");
-  EXPECT_EQ(files[0].size, small.size());
-  EXPECT_EQ(files[0].sha256, sha256_hex(small));
-  EXPECT_EQ(files[1].size, large.size());
-  EXPECT_EQ(files[1].sha256, sha256_hex(large));
-  EXPECT_TRUE(read_file(directory / "large") == large);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ TEST(ReadFile, AnEmptyFileIsEmpty) {
   EXPECT_EQ(MappedFile(directory / "f").bytes(), "");
 }
 
-TEST(ReadFile, WhatIsNoFileIsRefusedAtOnce) {
+TEST(ReadFile, RefusesOtherThanRegularFilesAtOnce) {
   TemporaryDirectory directory;
   const fs::path fifo = directory / "fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
@@ -71,7 +71,7 @@ TEST(MappedFile, CopiesEveryByte) {
   EXPECT_FALSE(file.holds(copy));
 }
 
-TEST(MappedFile, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
+TEST(MappedFile, ATruncatedFileIsAnErrorNotASignal) {
   TemporaryDirectory directory;
   write_file_atomic(directory / "f", std::string(100'000, 'x'));
   const MappedFile file(directory / "f");
@@ -79,6 +79,26 @@ TEST(MappedFile, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
   std::string copy(file.bytes().size(), '\0');
   const Error error = expect_error(ErrorCode::kIo, [&] { file.copy(file.bytes(), copy.data()); });
   EXPECT_EQ(error.file(), (directory / "f").string());
+}
+
+// The truncated part of a page reads as zeros.
+TEST(MappedFile, ResultsFromATruncatedFileAreDiscarded) {
+  const TemporaryDirectory directory;
+  const fs::path path = directory / "f";
+  constexpr size_t kSize = 100'000;
+  write_file_atomic(path, std::string(kSize, 'x'));
+  const MappedFile file(path);
+  EXPECT_EQ(while_whole(file, [] { return 1; }), 1);
+  const auto fail = []() -> int { throw Error(ErrorCode::kBadData, {.file = "f"}, "bad"); };
+  expect_error(ErrorCode::kBadData, [&] { while_whole(file, fail); });
+  const auto expect_truncated = [&](const auto& use) {
+    const Error error = expect_error(ErrorCode::kIo, [&] { while_whole(file, use); });
+    EXPECT_EQ(error.file(), path.string());
+    EXPECT_EQ(error.reason(), "was truncated while it was in use; start again");
+  };
+  fs::resize_file(path, kSize - 1);
+  expect_truncated([] { return 1; });
+  expect_truncated(fail);
 }
 
 TEST(AtomicFile, TheTargetChangesOnlyAtCommit) {
@@ -115,13 +135,13 @@ TEST(AtomicFile, ATargetThatCannotBeReplacedIsKept) {
   EXPECT_EQ(entries_of(directory.path()), 1u);
 }
 
-TEST(AtomicFile, WhatIsNoFileIsNotReplaced) {
+TEST(AtomicFile, ReplacesRegularFilesOnly) {
   TemporaryDirectory directory;
   ASSERT_EQ(::mkfifo((directory / "fifo").c_str(), 0600), 0);
   fs::create_symlink("fifo", directory / "link");
   fs::create_symlink("/dev/null", directory / "null");
   fs::create_symlink("/", directory / "root");
-  // As /dev/stdout, with an output that is sent to a file, and with a closed one.
+  // Like /dev/stdout: once redirected to a file, once closed.
   const Descriptor open(directory / "open", O_WRONLY | O_CREAT);
   fs::create_symlink("/proc/self/fd/" + std::to_string(open.get()), directory / "stdout");
   fs::create_symlink("stdout", directory / "link to stdout");
@@ -147,8 +167,8 @@ TEST(EnvironmentOr, TakesTheFallbackWhenUnset) {
   ::unsetenv("SPANFORGE_TEST_VARIABLE");
 }
 
-// A link to itself: there is something, and the system cannot say what.
-TEST(PathExists, WhatCannotBeLookedUpIsNotTakenForMissing) {
+// A link to itself exists, but the system cannot resolve it.
+TEST(PathExists, AFailedLookUpIsNotAbsence) {
   TemporaryDirectory directory;
   EXPECT_FALSE(path_exists(directory / "none"));
   EXPECT_FALSE(path_exists(directory / "none/below"));
@@ -164,7 +184,7 @@ TEST(PathExists, WhatCannotBeLookedUpIsNotTakenForMissing) {
             (directory / "loop").string());
 }
 
-TEST(ListDirectory, NamesSortedOrAnError) {
+TEST(ListDirectory, ReturnsSortedNamesOrThrows) {
   TemporaryDirectory directory;
   for (const char* name : {"b", "a", "c"}) write_file_atomic(directory / name, "");
   EXPECT_EQ(list_directory(directory.path()), (std::vector<std::string>{"a", "b", "c"}));
@@ -172,9 +192,8 @@ TEST(ListDirectory, NamesSortedOrAnError) {
   expect_error(ErrorCode::kIo, [&] { list_directory(directory / "a"); });
 }
 
-// Process ids come again, in a container at once: the temporary names of a killed process are
-// taken.
-TEST(AtomicFile, PassesOverTheTemporaryNamesOfAKilledProcess) {
+// Process ids are reused, in a container soon: a killed process may have left the same names.
+TEST(AtomicFile, SkipsTheTemporaryNamesOfAKilledProcess) {
   TemporaryDirectory directory;
   for (int serial = 0; serial < 2000; ++serial) {
     std::ofstream(directory /

@@ -18,7 +18,7 @@ const Json kValues = {
 
 TEST(JsonObjectFile, WritesTheBytesOfTheWholeObject) {
   const testing::TemporaryDirectory directory;
-  JsonObjectFile file(directory / "out.json");
+  JsonObjectFile file(AtomicFile(directory / "out.json"));
   Json object = Json::object();
   for (const auto& [key, value] : kValues.items()) {
     file.add(key, value);
@@ -41,7 +41,7 @@ TEST(JsonObjectFile, WritesTheBytesOfTheWholeObject) {
 
 TEST(JsonObjectFile, WithoutMembersIsAnEmptyObject) {
   const testing::TemporaryDirectory directory;
-  JsonObjectFile file(directory / "out.json");
+  JsonObjectFile file(AtomicFile(directory / "out.json"));
   file.commit();
   EXPECT_EQ(read_file(directory / "out.json"), "{}\n");
 }

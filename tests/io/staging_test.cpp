@@ -18,17 +18,17 @@ using testing::expect_error;
 using testing::TemporaryDirectory;
 using Names = std::vector<std::string>;
 
-void put(const FileGroup& group, const std::string& name, const std::string& text) {
-  group.fill([&](const fs::path& directory) { write_file_atomic(directory / name, text); });
+void put(FileGroup& group, const std::string& name, const std::string& text) {
+  group.fill([&](DirectoryWriter& writer) { writer.write(name, text); });
 }
 
-// What a process leaves that is killed while it stages in `directory`.
+// Leaves the hidden directory of a process that is killed while it stages in `directory`.
 void be_killed_in(const fs::path& directory) {
   const pid_t child = ::fork();
   if (child == 0) {
-    const FileGroup group(directory);
+    FileGroup group(directory);
     put(group, "a", "half");
-    ::_exit(0);  // no destructor
+    ::_exit(0);  // runs no destructor
   }
   int status = 0;
   ::waitpid(child, &status, 0);
@@ -36,7 +36,7 @@ void be_killed_in(const fs::path& directory) {
   ASSERT_EQ(list_directory(directory).size(), 1u);
 }
 
-TEST(FileGroup, FilesComeWithCommit) {
+TEST(FileGroup, FilesAppearAtCommit) {
   TemporaryDirectory directory;
   write_file_atomic(directory / "out-a", "old");
   fs::create_directory(directory / "out");
@@ -67,28 +67,28 @@ TEST(FileGroup, LeavesNothingElse) {
   }
   EXPECT_EQ(list_directory(directory / "x/y"), Names{"a"});
   EXPECT_EQ(read_file(directory / "x/y/a"), "text");
-  { const FileGroup group(directory / "p/q"); }
+  { FileGroup group(directory / "p/q"); }
   EXPECT_FALSE(path_exists(directory / "p"));
 }
 
-// Somebody else's file in a directory that was made here.
-TEST(FileGroup, ADirectoryThatIsInUseStays) {
+// Another process put a file in a directory that was made here.
+TEST(FileGroup, KeepsADirectoryInUse) {
   TemporaryDirectory directory;
   {
-    const FileGroup group(directory / "p/q");
+    FileGroup group(directory / "p/q");
     write_file_atomic(directory / "p/mine", "kept");
   }
   EXPECT_EQ(list_directory(directory / "p"), Names{"mine"});
 }
 
-TEST(FileGroup, ErrorsNameTheFilesPlace) {
+TEST(FileGroup, ErrorsNameTheFinalPlace) {
   TemporaryDirectory directory;
-  const FileGroup group(directory / "out");
+  FileGroup group(directory / "out");
   const Error error = expect_error(ErrorCode::kIo, [&] { put(group, "no/a", ""); });
   EXPECT_EQ(error.file(), (directory / "out/no/a").string());
 }
 
-TEST(FileGroup, ADirectoryInAFilesPlaceKeepsAllOld) {
+TEST(FileGroup, ADirectoryInAFilesPlaceIsRefusedBeforeAnyRename) {
   TemporaryDirectory directory;
   fs::create_directories(directory / "out/b");
   write_file_atomic(directory / "out/a", "old");
@@ -118,8 +118,8 @@ TEST(FileGroup, ALinkInAFilesPlaceIsReplaced) {
   }
 }
 
-// All is as it was, the files that could have been put in place included.
-TEST(FileGroup, WhatIsNoFileIsNotReplaced) {
+// No file changes, not even one that could have been replaced.
+TEST(FileGroup, ReplacesRegularFilesOnly) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "out");
   write_file_atomic(directory / "out/a", "old");
@@ -132,7 +132,7 @@ TEST(FileGroup, WhatIsNoFileIsNotReplaced) {
     for (const std::string& file : {std::string("a"), std::string(name)}) put(group, file, "new");
     const Error error = expect_error(ErrorCode::kIo, [&] { group.commit(); });
     EXPECT_EQ(error.file(), (directory / "out" / name).string());
-    EXPECT_EQ(error.reason(), "is no regular file: give another name");
+    EXPECT_EQ(error.reason(), "is not a regular file; give another name");
   }
   EXPECT_EQ(list_directory(directory / "out"), (Names{"a", "fifo", "link", "null"}));
   EXPECT_EQ(read_file(directory / "out/a"), "old");
@@ -148,20 +148,20 @@ TEST(FileGroup, NamesMayHave255Bytes) {
   EXPECT_EQ(read_file(directory / name / name), "text");
 }
 
-TEST(Staging, RemovesWhatDeadProcessesLeft) {
+TEST(Staging, RemovesDirectoriesOfDeadProcesses) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "out");
   be_killed_in(directory / "out");
-  { const FileGroup group(directory / "out"); }
+  { FileGroup group(directory / "out"); }
   EXPECT_EQ(list_directory(directory / "out"), Names{});
   be_killed_in(directory / "out");
   NewDirectory model(directory / "out/model", "config.json");
-  model.fill([&](const fs::path& at) { write_file_atomic(at / "config.json", "{}"); });
+  model.fill([](DirectoryWriter& writer) { writer.write("config.json", "{}"); });
   model.commit();
   EXPECT_EQ(list_directory(directory / "out"), Names{"model"});
 }
 
-TEST(Staging, LeavesWhatOthersAreUsing) {
+TEST(Staging, KeepsDirectoriesInUse) {
   TemporaryDirectory directory;
   FileGroup living(directory / "out");
   put(living, "a", "a");
@@ -176,15 +176,49 @@ TEST(Staging, DoesNotFollowLinksWhenItCleans) {
   write_file_atomic(directory / "theirs/file", "kept");
   fs::create_directories(directory / "out");
   fs::create_symlink("../theirs", directory / "out/.spanforge-staged-1-1");
-  { const FileGroup group(directory / "out"); }
+  { FileGroup group(directory / "out"); }
   EXPECT_EQ(list_directory(directory / "theirs"), Names{"file"});
 }
 
-TEST(NewDirectory, ComesWhole) {
+void stage(StagingDirectory& staging, const std::string& text) {
+  staging.fill([&](DirectoryWriter& writer) { writer.write("file", text); });
+}
+
+TEST(StagingDirectory, ReplacesAWholeDirectory) {
+  const TemporaryDirectory directory;
+  fs::create_directories(directory / "hidden/of a dead process");
+  for (const char* text : {"old", "new"}) {
+    StagingDirectory staging(directory / "hidden", directory / "target",
+                             DirectoryWriter::Sync::kByCaller);
+    stage(staging, text);
+    staging.replace();
+    EXPECT_EQ(read_file(directory / "target/file"), text);
+    EXPECT_EQ(fs::exists(directory / "hidden/file"), std::string(text) == "new");
+    staging.remove();
+  }
+  EXPECT_EQ(list_directory(directory.path()), Names{"target"});
+}
+
+TEST(StagingDirectory, PlaceReplacesNothing) {
+  const TemporaryDirectory directory;
+  fs::create_directories(directory / "target");
+  write_file_atomic(directory / "target/mine", "kept");
+  {
+    StagingDirectory staging(directory / "hidden", directory / "target",
+                             DirectoryWriter::Sync::kByCaller);
+    stage(staging, "new");
+    const Error error = expect_error(ErrorCode::kIo, [&] { staging.place(); });
+    EXPECT_EQ(error.file(), (directory / "target").string());
+  }
+  EXPECT_EQ(list_directory(directory.path()), Names{"target"});
+  EXPECT_EQ(list_directory(directory / "target"), Names{"mine"});
+}
+
+TEST(NewDirectory, AppearsWhole) {
   TemporaryDirectory directory;
   {
     NewDirectory output(directory / "x/model/", "config.json");
-    output.fill([&](const fs::path& at) { write_file_atomic(at / "config.json", "{}"); });
+    output.fill([](DirectoryWriter& writer) { writer.write("config.json", "{}"); });
     EXPECT_FALSE(path_exists(directory / "x/model"));
     output.commit();
   }
@@ -194,7 +228,7 @@ TEST(NewDirectory, ComesWhole) {
   EXPECT_FALSE(path_exists(directory / "y"));
 }
 
-TEST(NewDirectory, RefusesWhatIsThere) {
+TEST(NewDirectory, RefusesAnExistingTarget) {
   TemporaryDirectory directory;
   write_file_atomic(directory / "file", "");
   fs::create_directories(directory / "full/x");
@@ -208,7 +242,7 @@ TEST(NewDirectory, RefusesWhatIsThere) {
   EXPECT_EQ(list_directory(directory.path()), (Names{"empty", "file", "full"}));
 }
 
-// It stays the directory it was: a link, a mode of its own, or one that a shell stands in.
+// It stays the same directory: it may be a link, have its own mode or be a shell's directory.
 TEST(NewDirectory, FillsAnEmptyDirectoryWhereItIs) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "theirs");
@@ -217,8 +251,8 @@ TEST(NewDirectory, FillsAnEmptyDirectoryWhereItIs) {
   struct stat before {};
   ASSERT_EQ(::stat((directory / "theirs").c_str(), &before), 0);
   NewDirectory output(directory / "link/", "a");
-  output.fill([](const fs::path& at) {
-    for (const char* name : {"a", "b"}) write_file_atomic(at / name, name);
+  output.fill([](DirectoryWriter& writer) {
+    for (const char* name : {"a", "b"}) writer.write(name, name);
   });
   EXPECT_FALSE(path_exists(directory / "theirs/a"));
   output.commit();
@@ -236,8 +270,8 @@ TEST(NewDirectory, TheFileThatCompletesItComesLast) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "model");
   NewDirectory output(directory / "model", "a");
-  output.fill([](const fs::path& at) {
-    for (const char* name : {"a", "b", "c"}) write_file_atomic(at / name, name);
+  output.fill([](DirectoryWriter& writer) {
+    for (const char* name : {"a", "b", "c"}) writer.write(name, name);
   });
   const int watch = ::inotify_init1(IN_NONBLOCK);
   ASSERT_GE(::inotify_add_watch(watch, (directory / "model").c_str(), IN_MOVED_TO), 0);
@@ -258,19 +292,19 @@ TEST(NewDirectory, TheFileThatCompletesItComesLast) {
   EXPECT_EQ(came, "bca");
 }
 
-TEST(NewDirectory, ADirectoryThatIsInUseMeanwhileIsLeft) {
+TEST(NewDirectory, KeepsADirectoryInUse) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "model");
   {
     NewDirectory output(directory / "model", "a");
-    output.fill([](const fs::path& at) { write_file_atomic(at / "a", "a"); });
+    output.fill([](DirectoryWriter& writer) { writer.write("a", "a"); });
     write_file_atomic(directory / "model/mine", "kept");
     expect_error(ErrorCode::kUsage, [&] { output.commit(); });
   }
   EXPECT_EQ(list_directory(directory / "model"), Names{"mine"});
 }
 
-TEST(NewDirectory, WhatAKilledProcessStagedInItIsNoContent) {
+TEST(NewDirectory, IgnoresFilesStagedByAKilledProcess) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "model");
   be_killed_in(directory / "model");
@@ -278,7 +312,7 @@ TEST(NewDirectory, WhatAKilledProcessStagedInItIsNoContent) {
   EXPECT_EQ(list_directory(directory / "model"), Names{});
 }
 
-TEST(NewDirectory, ALinkToNothingIsRefusedAtOnce) {
+TEST(NewDirectory, RefusesABrokenLinkAtOnce) {
   TemporaryDirectory directory;
   fs::create_symlink("nowhere", directory / "link");
   for (const char* name : {"link", "link/"}) {
@@ -289,7 +323,7 @@ TEST(NewDirectory, ALinkToNothingIsRefusedAtOnce) {
   EXPECT_EQ(list_directory(directory.path()), Names{"link"});
 }
 
-// The umask decides who may read it.
+// Its mode follows the umask.
 TEST(NewDirectory, HasTheUsualPermissions) {
   TemporaryDirectory directory;
   const mode_t before = ::umask(027);

@@ -29,7 +29,7 @@
 namespace spanforge {
 namespace {
 
-// An error is an end like any other: only the time counts.
+// An error is accepted as an end: only the time counts.
 template <class Body>
 void whatever_comes(Body&& body) {
   try {
@@ -135,14 +135,13 @@ void read_vocabulary(const std::string& text) {
 }
 
 void add_tokens(const std::string& text) {
-  std::vector<std::string_view> lines;
-  for (size_t begin = 0; begin < text.size(); begin += lines.back().size() + 1) {
-    lines.push_back(std::string_view(text).substr(begin, text.find('\n', begin) - begin));
-  }
   Vocabulary vocabulary;
-  auto tokens = vocabulary.ahead(lines.size(), [&](size_t i) { return lines[i]; });
-  for (size_t i = 0; i < lines.size(); ++i) {
-    vocabulary.add(tokens.next(), static_cast<int64_t>(i), ErrorPlace{.file = "f"});
+  int64_t id = 0;
+  for (size_t begin = 0; begin < text.size(); ++id) {
+    const std::string_view line =
+        std::string_view(text).substr(begin, text.find('\n', begin) - begin);
+    vocabulary.add(line, id, ErrorPlace{.file = "f"});
+    begin += line.size() + 1;
   }
 }
 
@@ -155,8 +154,8 @@ void read_tokenizer_config(const std::string& config) {
   whatever_comes([&] { Tokenizer::from_json(json, config, "f"); });
 }
 
-// Few tokens; one of them long, so that "aaaa..." is followed far before it is given up; words may
-// be of any length.
+// Few tokens, one of them long, so that "aaaa..." is followed far before the search gives up.
+// Words may have any length.
 void encode_long_words(const std::string& text) {
   static const Tokenizer tokenizer = Tokenizer::from_json(tokenizer_json(""), "", "f");
   tokenizer.encode(text);

@@ -13,12 +13,13 @@
 #include "spanforge/model/encoder_spec.h"
 #include "spanforge/model/int8_calibration.h"
 #include "spanforge/model/int8_file.h"
+#include "support/saving.h"
 #include "support/testing.h"
 
 namespace spanforge {
 namespace {
 
-// Sizes that are no multiples of a tile.
+// Sizes that are not multiples of a tile.
 ModelConfig odd_config(const std::string& kind = "bert") {
   ModelConfig config = testing::tiny_config(kind);
   config.vocab_size = 50;
@@ -85,13 +86,14 @@ class AnsweringModelTest : public ::testing::Test {
  protected:
   explicit AnsweringModelTest(const ModelConfig& config = odd_config())
       : model_(QuestionAnsweringModel::create(config, 3)) {
-    model_.save(directory_.path());
+    testing::save_in(directory_.path(), model_);
     const AnsweringModel f32 = AnsweringModel::load(directory_.path(), "m", Precision::kF32);
-    model_.save(int8_.path());
+    testing::save_in(int8_.path(), model_);
     fs::remove(int8_.path() / "model.safetensors");
-    write_int8_file(int8_.path(), model_, calibrated(f32, some_batch(), 1.0));
+    DirectoryWriter writer(int8_.path());
+    write_int8_file(writer, model_, calibrated(f32, some_batch(), 1.0));
   }
-  // The error's reason when the int8 directory is loaded.
+  // The error's reason on loading the int8 directory.
   std::string refusal() const {
     try {
       AnsweringModel::load(int8_.path(), "m", Precision::kF32);
@@ -140,7 +142,7 @@ TEST_P(AnsweringFamily, Int8IsCloseAndBatchesDoNotMatter) {
   EXPECT_EQ(together, logits_of(AnsweringModel::load(int8_.path(), "m", Precision::kBF16), batch));
 }
 
-// Within a page the lost bytes read as zeros: no signal comes, and the answer would be another one.
+// Within a page the lost bytes read as zeros: no signal comes, but the answer would be wrong.
 TEST_F(AnsweringModelTest, WeightsCutOffInUseAreAnError) {
   for (const fs::path& file : {directory_ / "model.safetensors", int8_ / kInt8WeightFile}) {
     SCOPED_TRACE(file);
@@ -220,7 +222,8 @@ TEST_F(AnsweringModelTest, ImpossibleRangesAreRefused) {
   Int8Ranges ranges(3);
   for (auto& layer : ranges) layer.fill({0.1f, 3});
   ranges[1][2].scale = 0;
-  write_int8_file(int8_.path(), model_, ranges);
+  DirectoryWriter writer(int8_.path());
+  write_int8_file(writer, model_, ranges);
   EXPECT_NE(refusal().find("impossible range"), std::string::npos);
 }
 
@@ -229,7 +232,7 @@ TEST_F(AnsweringModelTest, WeightsThatAreNotFiniteAreNamed) {
   for (const Parameter& parameter : model_.parameters()) {
     if (parameter.name == name) model_.weights(parameter).row<float>(5)[7] = NAN;
   }
-  model_.save(directory_.path());
+  testing::save_in(directory_.path(), model_);
   for (const Precision precision : {Precision::kF32, Precision::kBF16}) {
     try {
       AnsweringModel::load(directory_.path(), "m", precision);

@@ -1,5 +1,5 @@
-// Driver of oracle_formats.py: converts between files and a plain JSON description of what was
-// read, so that the reference packages can be asked about the same files.
+// Driver of oracle_formats.py: converts between files and a plain JSON description of their
+// content, so that the reference packages can read the same files.
 //   formats_driver describe-torch FILE          JSON: values; tensors as type, shape, sha256
 //   formats_driver describe-safetensors FILE    JSON: tensors, metadata
 //   formats_driver describe-weights DIR         JSON: tensors
@@ -47,7 +47,7 @@ Json describe_all(const TorchList& items) {
   return out;
 }
 
-// Every value as [kind, content], so that tuple and list, int and float stay apart.
+// Every value as [kind, content], to distinguish tuple from list and int from float.
 Json describe(const TorchValue& value) {
   if (value.is_none()) return {"none"};
   if (const auto* v = value.get_if<bool>()) return {"bool", *v};
@@ -129,10 +129,10 @@ int run(const std::string& command, const std::string& a, const std::string& b) 
   } else if (command == "describe-weights") {
     std::cout << describe_tensors(WeightFiles(a).tensors()).dump() << "\n";
   } else if (command == "rewrite-torch") {
-    write_torch_file(b, TorchFile(a).root());
+    write_torch_file(AtomicFile(b), TorchFile(a).root());
   } else if (command == "rewrite-safetensors") {
     const SafetensorsFile file(a);
-    write_safetensors(b, file.tensors(), file.metadata());
+    write_safetensors(AtomicFile(b), file.tensors(), file.metadata());
   } else if (command == "write-events") {
     write_events(a);
   } else if (command == "python-json") {

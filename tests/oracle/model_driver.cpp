@@ -19,6 +19,7 @@
 #include "spanforge/base/json.h"
 #include "spanforge/base/random.h"
 #include "spanforge/formats/safetensors.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 #include "spanforge/io/json_file.h"
 #include "spanforge/model/adapter_file.h"
@@ -50,7 +51,7 @@ PackedBatch pack(const Json& windows, size_t first, size_t last) {
   return batch;
 }
 
-// A model as training has it: an adapter stays beside its base.
+// A model as in training: an adapter stays separate from its base.
 struct Trained {
   explicit Trained(const std::string& name) : directory(open_model_directory(name, nullptr)) {
     if (!directory.is_adapter()) return;
@@ -75,7 +76,7 @@ void write_gradients(const QuestionAnsweringModel& model, const std::string& pat
                        .bytes = {reinterpret_cast<const char*>(g.as<float>()),
                                  static_cast<size_t>(g.size()) * sizeof(float)}});
   }
-  write_safetensors(path, std::move(tensors));
+  write_safetensors(AtomicFile(path), std::move(tensors));
 }
 
 void run(const std::string& directory, const std::string& windows_file, const std::string& out_file,
@@ -200,7 +201,7 @@ void masks(const std::string& directory, const std::string& windows_file,
     }
     add(0, DropoutSite::kHead, {length, hidden});
   }
-  write_safetensors(out_file, std::move(tensors));
+  write_safetensors(AtomicFile(out_file), std::move(tensors));
 }
 
 }  // namespace
@@ -213,7 +214,9 @@ int main(int argc, char** argv) {
     } else if (args.size() == 4 && args[0] == "masks") {
       masks(args[1], args[2], args[3]);
     } else if (args.size() == 3 && args[0] == "copy") {
-      Trained(args[1]).load().save(args[2]);
+      spanforge::create_directories(args[2]);
+      DirectoryWriter writer(args[2]);
+      Trained(args[1]).load().save(writer);
     } else if (args.size() == 2 && args[0] == "config") {
       std::cout << ModelConfig::from_json_text(read_file(args[1]), args[1]).to_json_text();
     } else {

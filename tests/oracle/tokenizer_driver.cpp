@@ -16,13 +16,14 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/json.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/text/tokenizer.h"
 
 namespace spanforge {
 namespace {
 
-// Encodings are written as text, not made into Json first: there are millions of them. The order of
-// the fields is that of the script, so that lines can be compared.
+// Encodings are written as text without a JSON library, because there are millions. The fields have
+// the script's order, so that lines can be compared.
 template <class Values, class Write>
 void write_list(const Values& values, std::string& out, const Write& write) {
   out += '[';
@@ -113,7 +114,10 @@ std::string answer(const Tokenizer& tokenizer, const Json& request) {
     return out += '}';
   }
   if (request.contains("save")) {
-    tokenizer.save(request["save"].get<std::string>());
+    const fs::path directory = request["save"].get<std::string>();
+    spanforge::create_directories(directory);
+    DirectoryWriter writer(directory);
+    tokenizer.save(writer);
     return "{}";
   }
   if (request.contains("count")) {

@@ -1,4 +1,4 @@
-// Checkpoints written behind a training that goes on, and what reaches it from other threads.
+// Checkpoints that are written while training goes on, and what other threads change in them.
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -47,7 +47,7 @@ class SavingBehind : public testing::TrainFixture {
 };
 
 TEST_F(SavingBehind, EveryStepsCheckpointIsTheStateOfItsStep) {
-  // The weights as they were when each step ended, before the next one moved them.
+  // The weights at the end of each step, before the next step changed them.
   struct Keeper : Observer {
     void on_step_end(const TrainView& view) override { sums.push_back(sum_of(view.model)); }
     std::vector<std::string> sums;
@@ -100,8 +100,8 @@ TEST(OutputDirectory, IsAskedWhileTheOtherThreadWrites) {
   std::string weights(3 << 20, 'a');
   for (int64_t step = 1; step <= 5; ++step) {
     output.begin(checkpoint_name(step), 0,
-                 [&](const fs::path& partial) { write_file_atomic(partial / "weights", weights); });
-    output.finish([&](const fs::path& partial) { write_file_atomic(partial / "state", "s"); });
+                 [&](DirectoryWriter& writer) { writer.write("weights", weights); });
+    output.finish([](DirectoryWriter& writer) { writer.write("state", "s"); });
     output.wait_until_filled();
     std::fill(weights.begin(), weights.end(), static_cast<char>('a' + step));
     while (output.busy()) std::this_thread::yield();
@@ -111,19 +111,18 @@ TEST(OutputDirectory, IsAskedWhileTheOtherThreadWrites) {
   }
 }
 
-TEST(DirectoryFill, TakesTheFilesOfManyThreads) {
+TEST(DirectoryWriter, TakesTheFilesOfManyThreads) {
   TemporaryDirectory directory;
-  DirectoryFill fill;
+  DirectoryWriter writer(directory.path());
   together(6, [&](size_t thread) {
-    const DirectoryFill::Share share(&fill);
     for (size_t i = 0; i < 8; ++i) {
       const size_t size =
           i == 0 ? (size_t{9} << 20) : 100;  // some go through the background writer
-      write_file_atomic(directory / (std::to_string(thread) + "-" + std::to_string(i)),
-                        std::string(size, static_cast<char>('a' + thread)));
+      writer.write(std::to_string(thread) + "-" + std::to_string(i),
+                   std::string(size, static_cast<char>('a' + thread)));
     }
   });
-  const std::vector<WrittenFile> files = fill.take_files();
+  const std::vector<WrittenFile> files = writer.written();
   EXPECT_EQ(files.size(), 48u);
   for (const WrittenFile& file : files) EXPECT_EQ(file.sha256, sha256_hex(read_file(file.path)));
 }

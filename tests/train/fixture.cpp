@@ -11,6 +11,7 @@
 #include "spanforge/model/model.h"
 #include "spanforge/text/tokenizer.h"
 #include "spanforge/train/train_state.h"
+#include "support/saving.h"
 
 namespace spanforge::testing {
 namespace {
@@ -27,7 +28,7 @@ std::vector<std::string> vocabulary() {
   return words;
 }
 
-// Who sat where: `shift` makes other pairs of the same words.
+// Who sat where. `shift` makes other pairs of the same words.
 Json squad(int shift) {
   Json rows = Json::array();
   for (size_t i = 0; i < kPeople.size(); ++i) {
@@ -60,8 +61,8 @@ TrainFixture::TrainFixture() {
   config.intermediate_size = 32;
   config.max_position_embeddings = 48;
   std::filesystem::create_directories(at("model"));
-  QuestionAnsweringModel::create(config, 3).save(at("model"));
-  Tokenizer::from_vocabulary(words, {}, "vocabulary").save(at("model"));
+  testing::save_in(at("model"), QuestionAnsweringModel::create(config, 3));
+  testing::save_in(at("model"), Tokenizer::from_vocabulary(words, {}, "vocabulary"));
   write_file_atomic(at("train.json"), dump_python_json(squad(0)));
   write_file_atomic(at("validation.json"), dump_python_json(squad(1)));
 }
@@ -105,7 +106,7 @@ void Recorder::on_evaluate(const TrainView& view, const Dataset&, const Evaluati
 }
 
 void Recorder::on_save(const TrainView&, const std::filesystem::path& checkpoint) {
-  EXPECT_TRUE(has_manifest(checkpoint)) << "told before it is in place";
+  EXPECT_TRUE(has_manifest(checkpoint)) << "reported before it is in place";
   saves.push_back(checkpoint.filename().string());
 }
 

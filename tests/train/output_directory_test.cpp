@@ -35,8 +35,8 @@ TEST(OutputDirectory, PublishesWholeDirectoriesWithAManifest) {
   TemporaryDirectory directory;
   OutputDirectory output(directory / "out");
   output.create();
-  output.publish("checkpoint-5", 0, [](const fs::path& partial) { put(partial, "five"); });
-  output.publish("checkpoint-5", 0, [](const fs::path& partial) { put(partial, "again"); });
+  output.publish("checkpoint-5", 0, [](DirectoryWriter& writer) { writer.write("file", "five"); });
+  output.publish("checkpoint-5", 0, [](DirectoryWriter& writer) { writer.write("file", "again"); });
   EXPECT_EQ(read_file(directory / "out/checkpoint-5/file"), "again");
   EXPECT_EQ(find_manifest_difference(directory / "out/checkpoint-5"), std::nullopt);
   EXPECT_EQ(output.checkpoints(), (std::vector<int64_t>{5}));
@@ -47,10 +47,10 @@ TEST(OutputDirectory, LeavesTheOldOneWhenFillingFails) {
   TemporaryDirectory directory;
   OutputDirectory output(directory / "out");
   output.create();
-  output.publish("trained", 0, [](const fs::path& partial) { put(partial, "old"); });
+  output.publish("trained", 0, [](DirectoryWriter& writer) { writer.write("file", "old"); });
   EXPECT_THROW(output.publish("trained", 0,
-                              [](const fs::path& partial) {
-                                put(partial, "new");
+                              [](DirectoryWriter& writer) {
+                                writer.write("file", "new");
                                 throw std::runtime_error("full");
                               }),
                std::runtime_error);
@@ -58,16 +58,16 @@ TEST(OutputDirectory, LeavesTheOldOneWhenFillingFails) {
   EXPECT_EQ(std::distance(fs::directory_iterator(directory / "out"), {}), 1);
 }
 
-void put_small(const fs::path& partial) { write_file_atomic(partial / "small", "small"); }
+void put_small(DirectoryWriter& writer) { writer.write("small", "small"); }
 
-// Both found the place free before either had made it.
+// Both found the place free before either created it.
 TEST(OutputDirectory, DoesNotReplaceWhatAnotherProcessMadeMeanwhile) {
   TemporaryDirectory directory;
   OutputDirectory late(directory / "out");
   {
     OutputDirectory first(directory / "out");
     first.create();
-    first.publish("trained", 0, [](const fs::path& partial) { put(partial, "first"); });
+    first.publish("trained", 0, [](DirectoryWriter& writer) { writer.write("file", "first"); });
   }
   const Error error = expect_error(ErrorCode::kUsage, [&] { late.create(); });
   EXPECT_EQ(error.parameter(), "output");
@@ -91,7 +91,7 @@ TEST(OutputDirectory, WritesBehindTheCaller) {
   OutputDirectory output(directory / "out");
   output.create();
   std::string weights(1 << 20, 'a');
-  const auto put_weights = [&](const fs::path& partial) { put(partial, weights); };
+  const auto put_weights = [&](DirectoryWriter& writer) { writer.write("file", weights); };
   output.begin("checkpoint-1", 0, put_weights);
   EXPECT_TRUE(output.begun("checkpoint-1"));
   EXPECT_FALSE(output.begun("checkpoint-2"));
@@ -115,10 +115,10 @@ TEST(OutputDirectory, FilledIsNotInPlaceBeforeItIsFinished) {
   TemporaryDirectory directory;
   OutputDirectory output(directory / "out");
   output.create();
-  output.begin("checkpoint-1", 0, [](const fs::path& partial) { put(partial, "one"); });
+  output.begin("checkpoint-1", 0, [](DirectoryWriter& writer) { writer.write("file", "one"); });
   output.wait_until_filled();
   EXPECT_TRUE(output.checkpoints().empty());
-  output.wait();  // without finish() it is given up
+  output.wait();  // without finish() it is discarded
   EXPECT_TRUE(fs::is_empty(directory / "out"));
 }
 
@@ -126,15 +126,15 @@ TEST(OutputDirectory, TellsWhatFailedBehindTheCaller) {
   TemporaryDirectory directory;
   OutputDirectory output(directory / "out");
   output.create();
-  output.publish("checkpoint-1", 0, [](const fs::path& partial) { put(partial, "old"); });
-  const auto full = [](const fs::path& partial) {
-    throw Error(ErrorCode::kIo, (partial / "file").string(), "cannot write: disk full");
+  output.publish("checkpoint-1", 0, [](DirectoryWriter& writer) { writer.write("file", "old"); });
+  const auto full = [](DirectoryWriter& writer) {
+    throw Error(ErrorCode::kIo, (writer.directory() / "file").string(), "cannot write: disk full");
   };
   const auto expect_told = [&](const auto& call) {
     const Error error = expect_error(ErrorCode::kIo, call);
     EXPECT_EQ(error.file(), (directory / "out/checkpoint-1/file").string());
     EXPECT_EQ(error.reason(), "cannot write: disk full");
-    output.wait();  // told once
+    output.wait();  // throws the error once
     EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), "old");
   };
   output.begin("checkpoint-1", 0, full);
@@ -144,9 +144,9 @@ TEST(OutputDirectory, TellsWhatFailedBehindTheCaller) {
   output.begin("checkpoint-1", 0, full);
   expect_told([&] {
     while (output.busy()) std::this_thread::yield();
-    output.finish(put_small);  // its directory is gone
+    output.finish(put_small);  // too late
   });
-  output.publish("checkpoint-1", 0, [](const fs::path& partial) { put(partial, "new"); });
+  output.publish("checkpoint-1", 0, [](DirectoryWriter& writer) { writer.write("file", "new"); });
   EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), "new");
 }
 
@@ -154,10 +154,11 @@ TEST(OutputDirectory, GivesUpWhenTheCallersPartFails) {
   TemporaryDirectory directory;
   OutputDirectory output(directory / "out");
   output.create();
-  output.begin("checkpoint-1", 0, [](const fs::path& partial) { put(partial, "one"); });
+  output.begin("checkpoint-1", 0, [](DirectoryWriter& writer) { writer.write("file", "one"); });
   const Error error = expect_error(ErrorCode::kIo, [&] {
-    output.finish(
-        [](const fs::path& p) { throw Error(ErrorCode::kIo, (p / "small").string(), "full"); });
+    output.finish([](DirectoryWriter& writer) {
+      throw Error(ErrorCode::kIo, (writer.directory() / "small").string(), "full");
+    });
   });
   EXPECT_EQ(error.file(), (directory / "out/checkpoint-1/small").string());
   EXPECT_TRUE(fs::is_empty(directory / "out"));
@@ -168,13 +169,13 @@ TEST(OutputDirectory, WaitsWhenItEnds) {
   {
     OutputDirectory output(directory / "out");
     output.create();
-    output.begin("checkpoint-3", 0, [](const fs::path& partial) { put(partial, "3"); });
+    output.begin("checkpoint-3", 0, [](DirectoryWriter& writer) { writer.write("file", "3"); });
     output.finish(put_small);
   }
   EXPECT_EQ(find_manifest_difference(directory / "out/checkpoint-3"), std::nullopt);
   {
     OutputDirectory output(directory / "out");
-    output.begin("checkpoint-4", 0, [](const fs::path& partial) { put(partial, "4"); });
+    output.begin("checkpoint-4", 0, [](DirectoryWriter& writer) { writer.write("file", "4"); });
   }
   EXPECT_EQ(std::distance(fs::directory_iterator(directory / "out"), {}), 1);
 }
@@ -184,7 +185,7 @@ TEST(OutputDirectory, RefusesWithoutRoom) {
   OutputDirectory output(directory / "out");
   output.create();
   const Error error = expect_error(ErrorCode::kIo, [&] {
-    output.publish("trained", uint64_t{1} << 62, [](const fs::path&) { FAIL(); });
+    output.publish("trained", uint64_t{1} << 62, [](DirectoryWriter&) { FAIL(); });
   });
   EXPECT_EQ(error.file(), (directory / "out").string());
 }
@@ -229,7 +230,7 @@ TEST(RunAround, FindsTheRunThatAPathWouldBePartOf) {
     EXPECT_EQ(at(name), ours) << name;
   }
   for (const char* name : {"hf/checkpoint-3", "hf/checkpoint-4"}) EXPECT_EQ(at(name), hf) << name;
-  // Any other directory is free, beside and below runs as well.
+  // Any other directory is free, also next to and below runs.
   for (const char* name : {"ours", "hf/", "new", "ours/second", "ours/checkpoint-x", "ours/logs/x",
                            "plain/checkpoint-5", "plain/trained", "trained"}) {
     EXPECT_EQ(at(name), std::nullopt) << name;
@@ -248,7 +249,7 @@ TEST(OutputDirectory, KnowsARun) {
   EXPECT_FALSE(output.holds_run());
 }
 
-// Killed between the renames of a file system that cannot exchange two names.
+// A kill came between the renames of a file system that cannot exchange two names.
 TEST(OutputDirectory, PutsBackWhatStoodAside) {
   TemporaryDirectory directory;
   for (const char* name : {"checkpoint-7", "checkpoint-8"}) {
@@ -270,7 +271,7 @@ TEST(OutputDirectory, ErrorsNameWhatTheUserKnows) {
   OutputDirectory output(directory / "out");
   output.create();
   const Error error = expect_error(ErrorCode::kIo, [&] {
-    output.publish("checkpoint-1", 0, [](const fs::path& partial) { put(partial / "no", ""); });
+    output.publish("checkpoint-1", 0, [](DirectoryWriter& writer) { writer.write("no/file", ""); });
   });
   EXPECT_EQ(error.file(), (directory / "out/checkpoint-1/no/file").string());
   EXPECT_EQ(list_directory(directory / "out").size(), 0u);

@@ -32,10 +32,10 @@ std::string version_of(const Dataset& dataset) {
   return Json(dataset.version.empty() ? "v2.0" : dataset.version).dump();
 }
 
-// Collects text and hands it to the file in pieces, so that no whole document stands in memory.
+// Collects text and writes it to the file in pieces, so that the document is never whole in memory.
 class Output {
  public:
-  explicit Output(const fs::path& path) : file_(path) {}
+  explicit Output(AtomicFile file) : file_(std::move(file)) {}
   void put(std::string_view text) {
     buffer_ += text;
     if (buffer_.size() >= kFlushBytes) flush();
@@ -96,7 +96,7 @@ void write_rows(const Dataset& dataset, bool lines, Output& out) {
   if (!lines) out.put("\n]}\n");
 }
 
-// A cell that a reader would not take for several answers, or for none.
+// Whether a reader takes the cell for one answer, not for several or none.
 bool is_plain_cell(std::string_view text) {
   const std::string_view trimmed = trim_white_space(text);
   return !trimmed.empty() && trimmed.front() != '[' && trimmed.front() != '{' &&
@@ -155,7 +155,7 @@ void write_csv(const Dataset& dataset, Output& out) {
   }
 }
 
-// An answer as a region of Label Studio; one without a place as a typed text.
+// An answer as a region of Label Studio; an answer without a place as a typed text.
 Json region_of(const Answer& answer, size_t number) {
   const std::string id = fmt::format("a{}", number);
   if (answer.answer_start < 0) {
@@ -210,8 +210,8 @@ Json flat_row(const Dataset& dataset, const Example& example) {
           {"is_impossible", is_impossible(example)}};
 }
 
-void write_dataset(const Dataset& dataset, DataForm form, const std::filesystem::path& file) {
-  Output out(file);
+void write_dataset(const Dataset& dataset, DataForm form, AtomicFile file) {
+  Output out(std::move(file));
   switch (form) {
     case DataForm::kNested: write_nested(dataset, out); break;
     case DataForm::kFlat: write_rows(dataset, /*lines=*/false, out); break;
@@ -222,8 +222,8 @@ void write_dataset(const Dataset& dataset, DataForm form, const std::filesystem:
   out.commit();
 }
 
-void save_squad(const Dataset& dataset, const std::filesystem::path& file) {
-  write_dataset(dataset, DataForm::kNested, file);
+void save_squad(const Dataset& dataset, AtomicFile file) {
+  write_dataset(dataset, DataForm::kNested, std::move(file));
 }
 
 }  // namespace spanforge

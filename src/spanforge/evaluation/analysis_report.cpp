@@ -32,7 +32,7 @@ Json detail_json(const Dataset& dataset, const Judgement& j) {
           {"confident", j.confident}};
 }
 
-// Everything but the details.
+// Everything except the details.
 Json summary_json(const Analysis& analysis) {
   Json verdicts = Json::object(), lost_by = Json::object();
   int64_t right = 0;
@@ -65,9 +65,8 @@ std::string example_line(const Dataset& dataset, const Judgement& j) {
 
 }  // namespace
 
-void write_analysis(const Dataset& dataset, const Analysis& analysis,
-                    const std::filesystem::path& path) {
-  JsonObjectFile file(path);
+void write_analysis(const Dataset& dataset, const Analysis& analysis, AtomicFile into) {
+  JsonObjectFile file(std::move(into));
   const Json summary = summary_json(analysis);
   for (const auto& [key, value] : summary.items()) file.add(key, value);
   auto judgement = analysis.judgements.begin();

@@ -8,6 +8,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/json_view.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 #include "spanforge/io/json_file.h"
 #include "spanforge/io/model_files.h"
@@ -20,7 +21,7 @@ constexpr int kFormat = 1;
 constexpr int32_t kPipelineAnswerLength = 15;  // tokens; transformers' default
 constexpr int32_t kUsualOverlap = 128;
 
-// Absent keys keep the default.
+// An absent key leaves the default.
 void read(const JsonView& json, const char* key, int32_t lowest, int32_t& out) {
   if (const auto value = json.find(key)) {
     out = static_cast<int32_t>(value->integer(lowest, 1'000'000));
@@ -121,7 +122,7 @@ std::optional<AnswerSettings> load_answer_settings(const std::filesystem::path& 
 }
 
 void save_answer_settings(const AnswerSettings& settings, const Json& training,
-                          const std::filesystem::path& directory) {
+                          DirectoryWriter& writer) {
   Json json = {{"format", kFormat},
                {"decoder", std::string(spelling_of(settings.decoder.kind))},
                {"max_seq_length", settings.windows.max_seq_length},
@@ -131,8 +132,7 @@ void save_answer_settings(const AnswerSettings& settings, const Json& training,
                {"null_threshold", settings.decoder.null_threshold},
                {"temperature", settings.decoder.temperature}};
   if (!training.is_null()) json["training"] = training;
-  write_file_atomic(directory / kAnswerSettingsFile,
-                    dump_python_json(json, {.indent = 2, .ensure_ascii = false}) + "\n");
+  writer.write_json(kAnswerSettingsFile, json, {.indent = 2, .ensure_ascii = false});
 }
 
 int32_t longest_answer_from_labels(const FeatureSet& labelled) {

@@ -43,13 +43,6 @@ void add_chunks(const Predictor& model, const EvaluationData& data,
 
 }  // namespace
 
-Evaluation evaluate_predictions(const Dataset& dataset, const FeatureSet& features,
-                                const Predictions& predictions, const EvaluationOptions& options) {
-  Evaluator evaluator(dataset, options);
-  evaluator.add(features, predictions);
-  return std::move(evaluator).finish();
-}
-
 Evaluation evaluate(const Predictor& model, const EvaluationData& data,
                     const EvaluationOptions& options) {
   const ThreadScope scope(options.threads);

@@ -6,6 +6,7 @@
 
 #include "spanforge/base/threads.h"
 #include "spanforge/evaluation/calibrate.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/model/answering_model.h"
 #include "spanforge/model/int8_calibration.h"
 #include "spanforge/text/tokenizer.h"
@@ -76,7 +77,7 @@ class Judge {
 
 Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name,
                            const Dataset& calibration, const Dataset& validation,
-                           const Int8Options& options, const std::filesystem::path& directory) {
+                           const Int8Options& options, DirectoryWriter& writer) {
   const Tokenizer tokenizer = Tokenizer::from_directory(source.tokenizer());
   const AnsweringModel before = AnsweringModel::load(source, name, Precision::kF32);
   const AnswerSettings settings = choose_answer_settings(load_answer_settings(source.path), {},
@@ -85,25 +86,25 @@ Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name
   FeatureOptions unlabelled;
   unlabelled.windows = settings.windows;
   unlabelled.with_labels = false;
-  // A question has at least one window: no more questions than windows are needed, however many
-  // the data have.
+  // A question has at least one window, so no more questions than windows are needed, even from
+  // large data.
   const Dataset sample = select_examples(
       calibration,
       evenly_spread(calibration.examples.size(), static_cast<size_t>(options.windows)));
   const Int8Ranges ranges =
       calibrate(before, FeatureSet::build(sample, tokenizer, unlabelled), options);
-  write_int8_file(directory, QuestionAnsweringModel::load(source, 0), ranges);
+  write_int8_file(writer, QuestionAnsweringModel::load(source, 0), ranges);
   const Judge judge(validation, tokenizer, settings, options);
   Int8Scores scores;
   scores.questions = validation.examples.size();
   scores.before = judge.scores(before);
-  scores.after = judge.scores(AnsweringModel::load(directory, name, Precision::kF32));
+  scores.after = judge.scores(AnsweringModel::load(writer.directory(), name, Precision::kF32));
   const double exact_drop = scores.before.exact - scores.after.exact;
   const double f1_drop = scores.before.f1 - scores.after.f1;
   if (std::max(exact_drop, f1_drop) > options.max_drop) {
     throw Error(ErrorCode::kBadModel, name,
                 fmt::format("loses too much in int8: exact {:.2f} -> {:.2f}, f1 {:.2f} -> {:.2f} "
-                            "on {} validation questions, where `max_drop` allows {:g} points",
+                            "on {} validation questions, but `max_drop` allows {:g} points",
                             scores.before.exact, scores.after.exact, scores.before.f1,
                             scores.after.f1, scores.questions, options.max_drop));
   }

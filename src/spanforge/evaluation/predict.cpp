@@ -11,7 +11,7 @@
 namespace spanforge {
 namespace {
 
-// Windows of like length together, the longest first: memory is sized once, by the first batch.
+// Groups windows of similar length, the longest first, so that the first batch sets memory's size.
 std::vector<int32_t> by_length(const FeatureSet& features) {
   std::vector<int32_t> order(features.size());
   std::iota(order.begin(), order.end(), 0);
@@ -54,7 +54,7 @@ void check_finite(const PackedBatch& batch, const Tensor& logits) {
       "NaN or Inf in window " + std::to_string(window) + ": the model's weights have diverged");
 }
 
-// Window w of the batch -> the place of `window` in its FeatureSet's layout.
+// Copies window w of the batch to the place of `window` in its FeatureSet's layout.
 void scatter(const PackedBatch& batch, const Tensor& logits, int32_t w, const Window& window,
              LogitSet& out) {
   for (int32_t t = 0; t < window.length; ++t) {

@@ -36,14 +36,16 @@ PredictionFiles::Names PredictionFiles::names(const std::string& prefix) {
           prefix + "_null_odds.json", prefix + "_qa_topk.json"};
 }
 
-PredictionFiles::Files::Files(const fs::path& directory, const Names& names, bool with_top_k)
-    : predictions(directory / names[0]), n_best(directory / names[1]), odds(directory / names[2]) {
-  if (with_top_k) top_k.emplace(directory / names[3]);
+PredictionFiles::Files::Files(DirectoryWriter& writer, const Names& names, bool with_top_k)
+    : predictions(writer.create(names[0])),
+      n_best(writer.create(names[1])),
+      odds(writer.create(names[2])) {
+  if (with_top_k) top_k.emplace(writer.create(names[3]));
 }
 
 void PredictionFiles::add(const Dataset& dataset, const JudgedAnswers& answers) {
-  group_.fill([&](const fs::path& directory) {
-    if (!files_) files_.emplace(directory, names(prefix_), !answers.recipe.empty());
+  group_.fill([&](DirectoryWriter& writer) {
+    if (!files_) files_.emplace(writer, names(prefix_), !answers.recipe.empty());
     for (size_t i = 0; i < answers.decoded.size(); ++i) {
       const size_t example = answers.first_example + i;
       const auto [first, last] = answers.features.windows_of(example);
@@ -59,8 +61,8 @@ void PredictionFiles::add(const Dataset& dataset, const JudgedAnswers& answers) 
 }
 
 void PredictionFiles::finish() {
-  group_.fill([&](const fs::path& directory) {
-    if (!files_) files_.emplace(directory, names(prefix_), false);
+  group_.fill([&](DirectoryWriter& writer) {
+    if (!files_) files_.emplace(writer, names(prefix_), false);
     files_->predictions.commit();
     files_->n_best.commit();
     files_->odds.commit();

@@ -1,6 +1,6 @@
 #pragma once
-// What: tokens of several windows end to end, no padding: what the encoder computes on.
-// Letters used everywhere above: T tokens in the batch, W windows.
+// What: the encoder's input, the tokens of several windows end to end without padding.
+// Letters, also in higher layers: T tokens in the batch, W windows.
 
 #include <cstdint>
 #include <span>

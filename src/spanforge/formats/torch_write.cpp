@@ -13,12 +13,12 @@
 namespace spanforge {
 namespace {
 
-// Writes protocol 2 without a memo: nothing but storages is shared, and those have keys.
+// Writes protocol 2 without a memo: only storages are shared, and those have keys.
 class Pickler {
  public:
   explicit Pickler(std::string place) : place_(std::move(place)) {}
 
-  // The pickle; storages() lists what it refers to, the index being the key.
+  // Returns the pickle. storages() lists its storages; the index is the key.
   std::string dump(const TorchValue& value) {
     out_ = "\x80\x02";
     write(value);
@@ -65,7 +65,7 @@ class Pickler {
     little_endian(text.size(), 4);
     out_ += text;
   }
-  void put(const TorchBytes& bytes) {  // as protocol 2 must: a text of code points 0 to 255
+  void put(const TorchBytes& bytes) {  // protocol 2 needs a text of code points 0 to 255
     std::string latin1;
     for (char c : bytes.bytes) append_utf8(static_cast<unsigned char>(c), latin1);
     global("_codecs", "encode");
@@ -160,12 +160,11 @@ class Pickler {
 
 }  // namespace
 
-void write_torch_file(const fs::path& path, const TorchValue& value) {
+void write_torch_file(AtomicFile file, const TorchValue& value) {
   constexpr uint64_t kStorageAlignment = 64;
-  Pickler pickler(path.string());
+  Pickler pickler(file.path().string());
   const std::string pickle = pickler.dump(value);
-  const std::string root = path.stem().string() + "/";
-  AtomicFile file(path);
+  const std::string root = file.path().stem().string() + "/";
   ZipWriter zip([&](std::string_view bytes) { file.write(bytes); });
   zip.add(root + "data.pkl", pickle);
   zip.add(root + "byteorder", "little");

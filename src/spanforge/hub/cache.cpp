@@ -1,7 +1,6 @@
 #include "spanforge/hub/cache.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -99,7 +98,7 @@ fs::path HubCache::blob(const std::string& etag) const { return root_ / "blobs" 
 
 bool HubCache::has_file(const std::string& commit, const std::string& file) const {
   std::error_code error;
-  return fs::is_regular_file(snapshot(commit) / file, error);  // a link to a lost blob is none
+  return fs::is_regular_file(snapshot(commit) / file, error);  // false for a link without its blob
 }
 
 fs::path HubCache::blob_of(const std::string& commit, const std::string& file) const {
@@ -107,11 +106,6 @@ fs::path HubCache::blob_of(const std::string& commit, const std::string& file) c
   std::error_code error;
   const fs::path target = fs::read_symlink(path, error);
   return error ? path : (path.parent_path() / target).lexically_normal();
-}
-
-bool HubCache::is_known_absent(const std::string& commit, const std::string& file) const {
-  std::error_code error;
-  return fs::is_regular_file(root_ / ".no_exist" / commit / file, error);
 }
 
 void HubCache::mark_absent(const std::string& commit, const std::string& file) const {
@@ -131,13 +125,12 @@ void HubCache::link(const std::string& commit, const std::string& file,
   if (error) throw Error(ErrorCode::kIo, path.string(), "cannot be linked: " + error.message());
 }
 
-// A link whose blob was left behind looks like a file that is there.
+// A link whose blob was not copied looks like an existing file.
 std::string HubCache::describe_missing(const std::string& commit, const std::string& file) const {
   std::error_code error;
   if (!fs::is_symlink(snapshot(commit) / file, error)) return file;
-  return fmt::format(
-      "{} (there is a link, but not the blob that it names: copy the whole folder {})", file,
-      root_.string());
+  return fmt::format("{} (it is a link, but its blob is missing: copy the whole folder {})", file,
+                     root_.string());
 }
 
 std::optional<std::string> HubCache::find_only_snapshot() const {
@@ -157,7 +150,7 @@ std::string HubCache::find_obstacle() const {
   return fmt::format("{} cannot be read ({})", root_.string(), std::strerror(errno));
 }
 
-// Its base is looked for as a model of its own.
+// Its base model is another repository.
 std::string HubCache::find_missing_of_adapter(const std::string& commit) const {
   for (const char* name : {"adapter_model.safetensors", "adapter_model.bin"}) {
     if (has_file(commit, name)) return {};
@@ -194,26 +187,17 @@ std::string HubCache::find_unsound(const std::string& commit) const {
   for (const std::string& file : list_directory(snapshot(commit))) {
     const fs::path blob = blob_of(commit, file);
     if (has_file(commit, file) && is_sound(blob) == false) {
-      return fmt::format("{} (what is there is damaged: delete {})", file, blob.string());
+      return fmt::format("{} (it is damaged: delete {})", file, blob.string());
     }
   }
   return {};
 }
 
-HubCache::Lock::Lock(const HubCache& cache, const std::string& etag) {
-  spanforge::create_directories(cache.locks_);
-  const fs::path path = cache.locks_ / (etag + ".lock");
-  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  int result = fd_;
-  while (result >= 0 && (result = ::flock(fd_, LOCK_EX)) != 0 && errno == EINTR) result = 0;
-  if (result < 0) {
-    const int error = errno;
-    if (fd_ >= 0) ::close(fd_);
-    throw Error(ErrorCode::kIo, path.string(),
-                fmt::format("cannot be locked: {}", std::strerror(error)));
-  }
+Descriptor HubCache::lock(const std::string& etag) const {
+  spanforge::create_directories(locks_);
+  Descriptor file(locks_ / (etag + ".lock"), O_RDWR | O_CREAT);
+  file.lock();
+  return file;
 }
-
-HubCache::Lock::~Lock() { ::close(fd_); }
 
 }  // namespace spanforge

@@ -23,7 +23,7 @@
 namespace spanforge {
 namespace {
 
-// Questions made into windows and computed together; bounds memory whatever is asked at once.
+// The number of questions that are made into windows and computed together. It limits memory.
 constexpr size_t kBlockQuestions = 1024;
 
 // {"question 3 (id x): What is ...?"}
@@ -65,7 +65,7 @@ Dataset make_dataset(const std::vector<QuestionContext>& questions, std::span<co
   return dataset;
 }
 
-// Best first, the decision at the front: run_qa decides after its n-best list is made.
+// Best first, but the decision is in front: run_qa decides after it makes its n-best list.
 std::vector<AskAnswer> answers_of(const DecodedExample& decoded, int32_t top_k) {
   std::vector<Candidate> order = decoded.candidates;
   const auto chosen = std::find_if(order.begin(), order.end(), [&](const Candidate& c) {
@@ -93,8 +93,8 @@ double probability_of_no_answer(const DecodedExample& decoded, DecoderKind decod
 
 }  // namespace
 
-// Workspaces of calls that are over, for those to come: fresh memory would cost more to clear than
-// a short question takes to answer.
+// Keeps workspaces of finished calls for later calls: clearing new memory would cost more than
+// answering a short question.
 class Workspaces {
  public:
   std::unique_ptr<Workspace> take() {
@@ -209,7 +209,7 @@ struct Pipeline::Impl {
     decode_block(block, predictions.logits, chosen.decoder, results);
   }
 
-  // stop_at_error: the first question that cannot be answered is thrown.
+  // stop_at_error: throws the error of the first question that cannot be answered.
   std::vector<AskResult> answer(const std::vector<QuestionContext>& questions,
                                 const AskOptions& options, bool stop_at_error) const {
     const AnswerSettings chosen = settings_for(options);

@@ -1,5 +1,7 @@
 #include "spanforge/io/json_object_file.h"
 
+#include <utility>
+
 namespace spanforge {
 namespace {
 
@@ -11,7 +13,7 @@ std::string_view inside(std::string_view text) {
   return text.substr(0, text.find_last_of("\n"));
 }
 
-// One element as it stands in a list that is a member of an object.
+// The text of one element of a list that is a member of an object.
 std::string element_text(const Json& element) {
   const std::string object = dump_python_json({{"", Json::array({element})}}, kStyle);
   return std::string(inside(inside(object)));
@@ -19,9 +21,7 @@ std::string element_text(const Json& element) {
 
 }  // namespace
 
-JsonObjectFile::JsonObjectFile(const std::filesystem::path& path) : file_(path) {
-  file_.write("{");
-}
+JsonObjectFile::JsonObjectFile(AtomicFile file) : file_(std::move(file)) { file_.write("{"); }
 
 void JsonObjectFile::write_member(std::string_view text) {
   if (!empty_) file_.write(",");

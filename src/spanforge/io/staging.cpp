@@ -34,7 +34,7 @@ fs::path parent_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-// A help, not a duty: what cannot be seen or removed stays.
+// Best effort: ignores directories that it cannot read or remove.
 void remove_abandoned(const fs::path& parent) {
   std::vector<std::string> names;
   try {
@@ -51,12 +51,12 @@ void remove_abandoned(const fs::path& parent) {
   }
 }
 
-// Whether a directory is there, which must be empty but for what is staged in it.
+// Whether the target exists. Throws if it is not a directory that is empty but for staged files.
 bool is_empty_directory(const fs::path& target) {
   if (!path_exists(target)) {
     std::error_code ignored;
     if (!fs::is_symlink(fs::symlink_status(target, ignored))) return false;
-    throw Error(ErrorCode::kIo, target.string(), "is a link to nothing; name a new directory");
+    throw Error(ErrorCode::kIo, target.string(), "is a broken link; name a new directory");
   }
   if (directory_exists(target)) {
     const std::vector<std::string> names = list_directory(target);
@@ -84,7 +84,8 @@ Placed::How place(const fs::path& from, const fs::path& to) {
   return is_new ? Placed::How::kNew : Placed::How::kReplaced;
 }
 
-// What could not be undone, as the end of an error's reason.
+// Undoes the renames. Returns the end of an error's reason, which lists those that it could not
+// undo.
 std::string undo(const std::vector<Placed>& placed, const fs::path& staged,
                  const fs::path& directory) {
   std::vector<std::string> new_files;
@@ -100,13 +101,13 @@ std::string undo(const std::vector<Placed>& placed, const fs::path& staged,
   return new_files.empty() ? "" : "; new already: " + join(new_files, ", ");
 }
 
-// Moves what was staged into `directory`, the file named `last` behind the others.
-void put_in_place(const StagingDirectory& staging, const fs::path& directory,
+// Moves the staged files into `directory`, the file named `last` after the others.
+void put_in_place(StagingDirectory& staging, const fs::path& directory,
                   std::string_view last = "") {
   std::vector<std::string> names;
-  staging.fill([&](const fs::path& staged) {
-    sync_directory(staged);
-    names = list_directory(staged);
+  staging.fill([&](const DirectoryWriter& staged) {
+    sync_directory(staged.directory());
+    names = list_directory(staged.directory());
   });
   std::stable_partition(names.begin(), names.end(),
                         [&](const std::string& name) { return name != last; });
@@ -142,9 +143,10 @@ StagingDirectory::StagingDirectory(const fs::path& parent, fs::path target)
   remove_abandoned(parent);
   while (!make(parent / fmt::format("{}{}-{}", kStaged, ::getpid(), serial++))) {
   }
+  writer_.emplace(path_);
 }
 
-// false: the name is taken, or somebody removed the directory before it was locked.
+// false: the name is taken, or another process removed the directory before it was locked.
 bool StagingDirectory::make(const fs::path& path) {
   if (::mkdir(path.c_str(), 0777) != 0) {
     if (errno == EEXIST) return false;
@@ -158,22 +160,65 @@ bool StagingDirectory::make(const fs::path& path) {
     ::rmdir(path.c_str());
     throw;
   }
-  lock_.try_lock();  // where there are no locks, nothing is taken for abandoned either
+  lock_.try_lock();  // may fail: without locks, remove_abandoned() removes nothing either
   struct stat info {};
   return ::fstat(lock_.get(), &info) != 0 || info.st_nlink > 0;
 }
 
+StagingDirectory::StagingDirectory(fs::path path, fs::path target, DirectoryWriter::Sync sync)
+    : path_(std::move(path)), target_(std::move(target)) {
+  remove_tree(path_);
+  if (::mkdir(path_.c_str(), 0777) != 0) throw_io(target_, "create", errno);
+  writer_.emplace(path_, sync);
+}
+
 StagingDirectory::~StagingDirectory() {
+  if (path_.empty()) return;
   std::error_code ignored;
   fs::remove_all(path_, ignored);
 }
 
-void StagingDirectory::fill(const std::function<void(const fs::path&)>& write) const {
+void StagingDirectory::fill(const Fill& write) {
   try {
-    write(path_);
+    write(*writer_);
   } catch (const Error&) {
     rethrow_with_shown_file(path_, target_);
   }
+}
+
+void StagingDirectory::place() {
+  fill([&](const DirectoryWriter&) {
+    sync_directory(path_);
+    rename_path(path_, target_);
+  });
+  sync_directory(parent_of(target_));
+}
+
+void StagingDirectory::replace() {
+  if (!path_exists(target_)) return place();
+  fill([&](const DirectoryWriter&) {
+    sync_directory(path_);
+    exchange();
+  });
+  sync_directory(parent_of(target_));
+}
+
+void StagingDirectory::exchange() {
+  if (exchange_paths(path_, target_)) return;
+  const fs::path aside = path_.string() + std::string(kAside);
+  rename_path(target_, aside);
+  try {
+    rename_path(path_, target_);
+  } catch (const Error&) {
+    ::rename(aside.c_str(), target_.c_str());
+    throw;
+  }
+  rename_path(aside, path_);
+}
+
+void StagingDirectory::remove() {
+  fill([](const DirectoryWriter& staged) { remove_tree(staged.directory()); });
+  path_.clear();
 }
 
 FileGroup::FileGroup(const fs::path& directory)
@@ -194,14 +239,13 @@ NewDirectory::NewDirectory(const fs::path& target, std::string last)
       staging_(beside_, target_) {}
 
 void NewDirectory::commit() {
-  if (is_there_ && is_empty_directory(target_)) {  // still
+  if (is_there_ && is_empty_directory(target_)) {  // it is still there and empty
     put_in_place(staging_, target_, last_);
+    sync_directory(target_);
   } else {
-    staging_.fill(sync_directory);
-    rename_path(staging_.path(), target_);
+    staging_.place();
   }
   made_.keep();
-  sync_directory(beside_);
 }
 
 }  // namespace spanforge

@@ -35,7 +35,7 @@ struct AnsweringModel::Impl {
     const EncoderActivations activations =
         allocate_encoder(pass, dtype, batch.token_count(), Keeping::kNothing);
     encoder_forward(pass, activations, logits);
-    weights->expect_whole();
+    weights->expect_whole();  // up to the end of a page, lost weights read as zeros
   }
 
   ModelConfig config;
@@ -55,10 +55,8 @@ AnsweringModel AnsweringModel::load(const ModelDirectory& directory, const std::
   auto impl = std::make_unique<Impl>(ModelConfig::from_directory(directory.base));
   impl->dtype = precision == Precision::kBF16 ? DType::kBF16 : DType::kF32;
   const auto project = [&] {
-    while_whole(*impl->weights, [&] {
-      impl->weights->project_distances(impl->shape, impl->dtype);
-      return 0;
-    });
+    impl->weights->project_distances(impl->shape, impl->dtype);
+    impl->weights->expect_whole();
   };
   if (directory.is_adapter()) {
     impl->weights = load_merged_weights(directory, source, precision, report);

@@ -6,6 +6,7 @@
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/weights.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/model/answering_weights.h"
 #include "spanforge/model/int8_calibration.h"
 #include "spanforge/ops/optimizer.h"
@@ -45,7 +46,7 @@ std::vector<const Parameter*> plain_parameters(const ParameterTable& table) {
   return plain;
 }
 
-// The tensors of a file being made, and the memory they lie in.
+// The tensors of a new file, and their memory.
 class Writer {
  public:
   void add_floats(std::string name, std::vector<int64_t> shape, const float* data, int64_t count) {
@@ -68,12 +69,12 @@ class Writer {
                         std::move(shape),
                         {reinterpret_cast<const char*>(kept.data()), kept.size()}});
   }
-  void write(const std::filesystem::path& path) && {
-    // Floats stand first; padded, they leave the tiles where they can be loaded fast.
+  void write(AtomicFile file) && {
+    // Floats come first; they are padded so that the tiles begin where they can be loaded fast.
     add_floats("padding",
                std::vector<float>((kAlignment - float_bytes_ % kAlignment) / sizeof(float)));
-    write_safetensors(path, std::move(tensors_), {{"format", kFormat}, {"version", kVersion}},
-                      kAlignment);
+    write_safetensors(std::move(file), std::move(tensors_),
+                      {{"format", kFormat}, {"version", kVersion}}, kAlignment);
   }
 
  private:
@@ -83,7 +84,7 @@ class Writer {
   size_t float_bytes_ = 0;
 };
 
-// The tensors of a file being read, each proved before it is used.
+// The tensors of a file, each checked before it is used.
 class Int8Weights : public AnsweringWeights {
  public:
   explicit Int8Weights(const std::filesystem::path& path) : file_(path) {
@@ -112,7 +113,7 @@ class Int8Weights : public AnsweringWeights {
         [&](const LinearPart<Slot>& layer, size_t block, BlockLinear which) {
           return linear(linear_name(spec, block, which), layer, which);
         });
-    if (used_ + 1 < file_.tensors().size()) {  // but for the padding
+    if (used_ + 1 < file_.tensors().size()) {  // except the padding
       fail("has tensors that the model of config.json does not");
     }
     return parts;
@@ -145,7 +146,7 @@ class Int8Weights : public AnsweringWeights {
     return tensor;
   }
 
-  // The rows of the table of distances have a range of their own.
+  // The rows of the table of distances have their own range.
   void project_rows(size_t block, const Tensor& x, const Tensor& y) const override {
     float least = 0, most = 0;
     for (int64_t i = 0; i < x.size(); ++i) {
@@ -196,16 +197,16 @@ bool is_int8_directory(const std::filesystem::path& directory) {
   return path_exists(directory / kInt8WeightFile) && find_weight_file(directory).empty();
 }
 
-void write_int8_file(const std::filesystem::path& directory, const QuestionAnsweringModel& model,
+void write_int8_file(DirectoryWriter& writer, const QuestionAnsweringModel& model,
                      const Int8Ranges& ranges) {
   const EncoderSpec& spec =
       encoder_spec(model.config().model_type, ErrorCode::kBadModel, "config.json");
   const ParameterTable table = build_parameter_table(spec, model.config());
   const ModelParts<Tensor> weights = bind_parts(table, model.all_weights(), {});
-  Writer writer;
+  Writer tensors;
   for (const Parameter* parameter : plain_parameters(table)) {
     const Tensor tensor = model.weights(*parameter);
-    writer.add_floats(parameter->name, parameter->shape, tensor.as<float>(), parameter->size);
+    tensors.add_floats(parameter->name, parameter->shape, tensor.as<float>(), parameter->size);
   }
   for (size_t block = 0; block < weights.blocks.size(); ++block) {
     for (const BlockLinear which : kAllBlockLinears) {
@@ -217,22 +218,23 @@ void write_int8_file(const std::filesystem::path& directory, const QuestionAnswe
             std::copy_n(part.weight.row<float>(first), count * slot.cols, to);
           });
       const ops::InputRange& range = ranges[block][static_cast<size_t>(which)];
-      writer.add_packed(name + ".weight", packed_shape(slot), std::move(packed.packed));
-      writer.add_floats(name + ".weight_scale", std::move(packed.scales));
+      tensors.add_packed(name + ".weight", packed_shape(slot), std::move(packed.packed));
+      tensors.add_floats(name + ".weight_scale", std::move(packed.scales));
       if (!part.bias.empty()) {
-        writer.add_floats(name + ".bias", {slot.rows}, part.bias.as<float>(), slot.rows);
+        tensors.add_floats(name + ".bias", {slot.rows}, part.bias.as<float>(), slot.rows);
       }
-      writer.add_floats(name + ".input_range", {range.scale, static_cast<float>(range.zero_point)});
+      tensors.add_floats(name + ".input_range",
+                         {range.scale, static_cast<float>(range.zero_point)});
     }
   }
-  std::move(writer).write(directory / kInt8WeightFile);
+  std::move(tensors).write(writer.create(kInt8WeightFile));
 }
 
 std::unique_ptr<AnsweringWeights> load_int8_weights(const std::filesystem::path& directory,
                                                     const EncoderSpec& spec,
                                                     const ParameterTable& table) {
   auto weights = std::make_unique<Int8Weights>(directory / kInt8WeightFile);
-  while_whole(*weights, [&] { return &weights->build(spec, table); });
+  weights->build(spec, table);
   return weights;
 }
 

@@ -6,6 +6,7 @@
 
 #include "spanforge/base/keyed_hash.h"
 #include "spanforge/base/random.h"
+#include "spanforge/io/directory_writer.h"
 #include "spanforge/io/file.h"
 #include "spanforge/model/adapter_file.h"
 #include "spanforge/model/encoder.h"
@@ -102,7 +103,7 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& direct
     impl->adapter = adapter_config_for(impl->table.lora, impl->spec, directory);
   }
   const WeightFiles files(directory.base);
-  // Before any memory is taken, the files must agree with the sizes config.json claims.
+  // Before memory is allocated, the files must agree with the sizes that config.json states.
   const WeightMatch match = match_weights(files, impl->spec, impl->table, /*may_lack_head=*/true);
   impl->allocate_weights();
   copy_weights(files, match, impl->table, impl->weights());
@@ -122,8 +123,8 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& direct
   return QuestionAnsweringModel(std::move(impl));
 }
 
-// An adapter's product of matrices is added to the weights it stands beside; its head is the
-// model's.
+// Adds each adapter's product of matrices to the weights of its linear layer. The adapter's head
+// becomes the model's.
 QuestionAnsweringModel QuestionAnsweringModel::load_merged(const ModelDirectory& directory,
                                                            LoadReport* report) {
   Learning learning;
@@ -274,16 +275,15 @@ double QuestionAnsweringModel::forward_backward(const PackedBatch& batch,
   return loss;
 }
 
-void QuestionAnsweringModel::save(const std::filesystem::path& directory) const {
-  spanforge::create_directories(directory);
+void QuestionAnsweringModel::save(DirectoryWriter& writer) const {
   if (impl_->has_adapters()) {
-    write_file_atomic(directory / kAdapterConfigFile, adapter_config_text(impl_->adapter));
-    write_adapter_weights(directory, adapter_parameters(parameters(), impl_->adapter),
+    writer.write(kAdapterConfigFile, adapter_config_text(impl_->adapter));
+    write_adapter_weights(writer, adapter_parameters(parameters(), impl_->adapter),
                           impl_->weights());
     return;
   }
-  write_file_atomic(directory / "config.json", impl_->config.to_json_text());
-  write_weights(directory, impl_->table, impl_->weights());
+  writer.write("config.json", impl_->config.to_json_text());
+  write_weights(writer, impl_->table, impl_->weights());
 }
 
 void QuestionAnsweringModel::load_weights(const std::filesystem::path& directory) {
@@ -299,7 +299,7 @@ void QuestionAnsweringModel::load_weights(const std::filesystem::path& directory
 }
 
 uint64_t QuestionAnsweringModel::saved_bytes() const {
-  // An adapter's files hold what learns, others hold all.
+  // An adapter saves what learns; a whole model saves everything.
   uint64_t elements = 0;
   for (const Parameter& parameter : parameters()) {
     if (parameter.trainable || !impl_->has_adapters()) {

@@ -24,12 +24,9 @@ namespace {
 constexpr int kFormat = 1;
 constexpr const char* kStateFile = "spanforge_state.json";
 constexpr const char* kArgumentsFile = "training_args.json";
+constexpr const char* kOptimizerFile = "optimizer.pt";
 constexpr const char* kTrainerStateFile = "trainer_state.json";
-constexpr int kTimesHistory = 8;  // a long run's log lines, which no run is to be lost for
-
-void write_json(const fs::path& file, const Json& json) {
-  write_file_atomic(file, dump_python_json(json, {.indent = 2}) + "\n");
-}
+constexpr int kTimesHistory = 8;  // a long run's log lines must not make its checkpoints unreadable
 
 // HF's record of its control flow, without which its next save fails, and of its early stopping.
 Json stateful_callbacks(const TrainingArguments& a, const std::vector<Observer*>& observers) {
@@ -84,10 +81,10 @@ Json read_spanforge_state(const fs::path& file) {
   return json;
 }
 
-// A checkpoint that was thinned out, or saved by save_only_model. It is told as a file that is not
-// there, so that `last` does not start over where this one is all there is.
+// Some files of the checkpoint were deleted, or it was saved by save_only_model. The error says
+// that a file is missing, so that `last` does not start over if this is the only checkpoint.
 void require_optimizer(const fs::path& directory) {
-  const fs::path file = directory / "optimizer.pt";
+  const fs::path file = directory / kOptimizerFile;
   const bool has_weights = !find_weight_file(directory).empty() || is_adapter_directory(directory);
   if (path_exists(file) || !has_weights) return;
   throw Error(ErrorCode::kIo, file.string(),
@@ -96,14 +93,14 @@ void require_optimizer(const fs::path& directory) {
                           quote_for_message(directory.string(), directory.string().size())));
 }
 
-// Without a manifest there is nothing to compare with: every file must at least read.
-// Returns whose state optimizer.pt holds.
+// Without a manifest there is nothing to compare with, so every file must at least be readable.
+// Returns the optimiser whose state optimizer.pt holds.
 std::string prove_foreign_checkpoint(const fs::path& directory) {
   if (path_exists(directory / kStateFile)) {
     throw Error(ErrorCode::kBadModel, directory.string(),
                 "is a checkpoint of spanforge without its manifest");
   }
-  const TorchFile optimizer(directory / "optimizer.pt");
+  const TorchFile optimizer(directory / kOptimizerFile);
   if (is_adapter_directory(directory)) {
     read_adapter_config(directory);  // and its weights are read with the base's
   } else {
@@ -112,7 +109,7 @@ std::string prove_foreign_checkpoint(const fs::path& directory) {
   return std::string(optimizer_of_file(optimizer.root(), optimizer.path().string()));
 }
 
-// 0: it is missing, or written in another way.
+// Returns 0 if the key is missing or not a count.
 int64_t count_of(const JsonView& json, const char* key) {
   const auto found = json.find(key);
   return found && found->value().is_number_integer() ? found->integer() : 0;
@@ -138,31 +135,29 @@ std::optional<Computing> computing_from(const JsonView& json) {
 
 void write_checkpoint_tensors(const TrainableModel& model, const Optimizer& optimizer,
                               const TrainState& state, const TrainingArguments& arguments,
-                              double next_rate, const fs::path& directory) {
-  // The two large files at once: hashing them takes a thread each.
-  std::future<void> written =
-      std::async(std::launch::async, [&, fill = DirectoryFill::of_this_thread()] {
-        const DirectoryFill::Share share(fill);
-        write_optimizer_file(directory / "optimizer.pt", model, optimizer, state.optimizer,
-                             arguments, state.global_step, next_rate);
-      });
-  model.save(directory);
+                              double next_rate, DirectoryWriter& writer) {
+  // The two large files at the same time: hashing them takes a thread each.
+  std::future<void> written = std::async(std::launch::async, [&] {
+    write_optimizer_file(writer.create(kOptimizerFile), model, optimizer, state.optimizer,
+                         arguments, state.global_step, next_rate);
+  });
+  model.save(writer);
   written.get();
 }
 
-void write_checkpoint_state(const CheckpointSource& source, const fs::path& directory) {
-  source.tokenizer.save(directory);
+void write_checkpoint_state(const CheckpointSource& source, DirectoryWriter& writer) {
+  source.tokenizer.save(writer);
   save_answer_settings(source.answer_settings,
-                       training_notes(source.state.global_step, source.data), directory);
-  write_scheduler_file(directory / "scheduler.pt", source.arguments, source.state.global_step,
+                       training_notes(source.state.global_step, source.data), writer);
+  write_scheduler_file(writer.create("scheduler.pt"), source.arguments, source.state.global_step,
                        source.next_rate);
-  write_rng_file(directory / "rng_state.pth", source.arguments.seed);
-  write_file_atomic(
-      directory / kTrainerStateFile,
+  write_rng_file(writer.create("rng_state.pth"), source.arguments.seed);
+  writer.write(
+      kTrainerStateFile,
       trainer_state_text(source.arguments, source.plan, source.state, source.best_model_checkpoint,
                          stateful_callbacks(source.arguments, source.observers)));
-  write_json(directory / kArgumentsFile, arguments_json(source.arguments));
-  write_json(directory / kStateFile, spanforge_state(source));
+  writer.write_json(kArgumentsFile, arguments_json(source.arguments));
+  writer.write_json(kStateFile, spanforge_state(source));
 }
 
 Json training_notes(int64_t steps, const DataFiles& data) {
@@ -263,7 +258,7 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const TrainableMode
   }
   if (state.global_step > 0) {
     state.optimizer =
-        read_optimizer_file(head.directory / "optimizer.pt", model, optimizer, state.global_step);
+        read_optimizer_file(head.directory / kOptimizerFile, model, optimizer, state.global_step);
   } else {
     state.optimizer = optimizer.new_state();
   }
@@ -291,7 +286,7 @@ bool is_interruption_checkpoint(const fs::path& directory) {
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kBadModel) throw;
   }
-  return false;  // damaged: whatever it was, it is not known to be superfluous
+  return false;  // damaged: it is not known to be superfluous
 }
 
 }  // namespace spanforge

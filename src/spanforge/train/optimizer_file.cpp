@@ -71,7 +71,7 @@ const TorchList* groups_of(const TorchValue& root) {
   return groups != nullptr ? groups->sequence() : nullptr;
 }
 
-// Of what settings are: None, bools, numbers and tuples of them.
+// Compares settings: None, bools, numbers and tuples of them.
 bool same_setting(const TorchValue& one, const TorchValue& other) {
   const TorchList *items = one.sequence(), *others = other.sequence();
   if (items != nullptr || others != nullptr) {
@@ -115,8 +115,8 @@ class OptimizerReader {
     throw Error(ErrorCode::kBadModel, place_, why);
   }
 
-  // This optimiser's, and two groups with as many parameters as ours: else numbers mean something
-  // else.
+  // The file must be this optimiser's, with two groups of as many parameters as ours. Otherwise
+  // its numbers would mean other parameters.
   void check_groups() const {
     const std::string_view kind = optimizer_of_file(file_.root(), place_);
     if (!same_optimizer(kind, optimizer_.name())) {
@@ -156,10 +156,10 @@ class OptimizerReader {
     }
   }
 
-  // State that is not taken over would be lost silently.
+  // An error, because state that is not used would be lost silently.
   void check_keys(const TorchValue& entry, size_t index, const OptimizerState& state) const {
     const TorchDict* items = entry.get_if<TorchDict>();
-    if (items == nullptr) refuse(fmt::format("the state of parameter {} is no dict", index));
+    if (items == nullptr) refuse(fmt::format("the state of parameter {} is not a dict", index));
     const auto is_known = [&](const TorchValue& key) {
       const auto* name = key.get_if<std::string>();
       if (name == nullptr) return false;
@@ -185,12 +185,12 @@ class OptimizerReader {
     if (tensor == nullptr || tensor->type != StoredType::kF32 || tensor->shape != part->shape) {
       std::vector<std::string> extents;
       for (const int64_t extent : part->shape) extents.push_back(std::to_string(extent));
-      refuse(fmt::format("{} of parameter {} ({}) is no float32 tensor of shape [{}]",
+      refuse(fmt::format("{} of parameter {} ({}) is not a float32 tensor of shape [{}]",
                          array.slot.name, index, parameter.name, join(extents, ",")));
     }
     float* const to = reinterpret_cast<float*>(array.memory.data()) + part->offset;
     if (file_.file().holds(tensor->bytes)) {
-      file_.file().copy(tensor->bytes, to);  // the file may be cut off meanwhile
+      file_.file().copy(tensor->bytes, to);  // the file may be truncated meanwhile
     } else {
       std::memcpy(to, tensor->bytes.data(), tensor->bytes.size());
     }
@@ -215,13 +215,12 @@ std::array<uint32_t, 624> mersenne_state(uint32_t seed) {
 
 }  // namespace
 
-void write_optimizer_file(const std::filesystem::path& file, const TrainableModel& model,
-                          const Optimizer& optimizer, const OptimizerState& state,
-                          const TrainingArguments& arguments, int64_t global_step,
-                          double next_rate) {
+void write_optimizer_file(AtomicFile file, const TrainableModel& model, const Optimizer& optimizer,
+                          const OptimizerState& state, const TrainingArguments& arguments,
+                          int64_t global_step, double next_rate) {
   const std::vector<const Parameter*> order = optimizer_order(optimizer);
   const StepForm form = optimizer.step_form();
-  // One number a parameter: torch counts them up in place, each in its own storage.
+  // One number per parameter: torch increments each in place, so each has its own storage.
   const std::vector<float> steps(order.size(), static_cast<float>(global_step));
   TorchDict entries;
   for (size_t i = 0; i < order.size() && global_step > 0; ++i) {
@@ -244,7 +243,7 @@ void write_optimizer_file(const std::filesystem::path& file, const TrainableMode
   groups.push_back(
       parameter_group(optimizer, arguments, arguments.weight_decay, next_rate, 0, decaying));
   groups.push_back(parameter_group(optimizer, arguments, 0.0, next_rate, decaying, all));
-  write_torch_file(file,
+  write_torch_file(std::move(file),
                    dict({{"state", std::move(entries)}, {"param_groups", std::move(groups)}}));
 }
 
@@ -261,34 +260,35 @@ std::string_view optimizer_of_file(const TorchValue& root, const std::string& pl
     }
   }
   throw Error(ErrorCode::kBadModel, place,
-              fmt::format("its 'param_groups' are of no optimizer of `optim` ({})",
+              fmt::format("its 'param_groups' belong to no optimizer of `optim` ({})",
                           choices<OptimizerName>()));
 }
 
-void write_scheduler_file(const std::filesystem::path& file, const TrainingArguments& arguments,
-                          int64_t global_step, double next_rate) {
+void write_scheduler_file(AtomicFile file, const TrainingArguments& arguments, int64_t global_step,
+                          double next_rate) {
   const auto twice = [](TorchValue value) { return TorchList{value, value}; };
-  write_torch_file(file, dict({{"base_lrs", twice(*arguments.learning_rate)},
-                               {"last_epoch", global_step},
-                               {"_step_count", global_step + 1},
-                               {"_is_initial", false},
-                               {"_get_lr_called_within_step", false},
-                               {"_last_lr", twice(next_rate)},
-                               {"lr_lambdas", twice(TorchDict{})}}));
+  write_torch_file(std::move(file), dict({{"base_lrs", twice(*arguments.learning_rate)},
+                                          {"last_epoch", global_step},
+                                          {"_step_count", global_step + 1},
+                                          {"_is_initial", false},
+                                          {"_get_lr_called_within_step", false},
+                                          {"_last_lr", twice(next_rate)},
+                                          {"lr_lambdas", twice(TorchDict{})}}));
 }
 
-void write_rng_file(const std::filesystem::path& file, uint64_t seed) {
+void write_rng_file(AtomicFile file, uint64_t seed) {
   const std::array<uint32_t, 624> words = mersenne_state(static_cast<uint32_t>(seed));
   const std::string torch_state = TorchGenerator(seed).state_bytes();
   TorchList keys(words.begin(), words.end());
   TorchTuple python_words{keys};
-  python_words.items.emplace_back(624);  // all used up: the next number twists
+  python_words.items.emplace_back(624);  // all used up: the next number makes new ones
   const TorchTensor cpu{.type = StoredType::kU8,
                         .shape = {static_cast<int64_t>(torch_state.size())},
                         .bytes = torch_state};
-  write_torch_file(file, dict({{"python", TorchTuple{{3, std::move(python_words), TorchValue()}}},
-                               {"numpy", TorchTuple{{"MT19937", std::move(keys), 624, 0, 0.0}}},
-                               {"cpu", cpu}}));
+  write_torch_file(std::move(file),
+                   dict({{"python", TorchTuple{{3, std::move(python_words), TorchValue()}}},
+                         {"numpy", TorchTuple{{"MT19937", std::move(keys), 624, 0, 0.0}}},
+                         {"cpu", cpu}}));
 }
 
 }  // namespace spanforge

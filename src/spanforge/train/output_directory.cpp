@@ -23,37 +23,20 @@ namespace spanforge {
 namespace {
 
 constexpr std::string_view kPartial = ".spanforge-partial-";
-constexpr std::string_view kAside = "-aside";
 constexpr std::string_view kCheckpoint = "checkpoint-";
 
 void sync_files(const fs::path& directory) {
   for (const std::string& name : list_directory(directory)) sync_file(directory / name);
 }
 
-// Puts `from` at `to`; what was at `to` is then at `from`. Where the file system cannot exchange
-// two names, what is replaced stands aside until the new one is in place, and remove_leftovers()
-// puts it back when a kill comes between.
-void exchange(const fs::path& from, const fs::path& to) {
-  if (exchange_paths(from, to)) return;
-  const fs::path aside = from.string() + std::string(kAside);
-  rename_path(to, aside);
-  try {
-    rename_path(from, to);
-  } catch (const Error&) {
-    ::rename(aside.c_str(), to.c_str());
-    throw;
-  }
-  rename_path(aside, from);
-}
-
 void require_space(const fs::path& directory, uint64_t bytes) {
   struct statvfs info {};
-  if (::statvfs(directory.c_str(), &info) != 0) return;  // the writes themselves will tell
+  if (::statvfs(directory.c_str(), &info) != 0) return;  // the writes themselves will fail
   const uint64_t free = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   if (free >= bytes) return;
   throw Error(ErrorCode::kIo, directory.string(),
-              fmt::format("{} MB are needed and {} MB free: make room, then resume", bytes >> 20,
-                          free >> 20));
+              fmt::format("{} MB are needed and {} MB are free: make room, then resume",
+                          bytes >> 20, free >> 20));
 }
 
 fs::path partial_of(const fs::path& directory, const std::string& name) {
@@ -75,7 +58,7 @@ bool is_checkpoint(const fs::path& path) {
          fs::exists(path / "trainer_state.json", ignored);
 }
 
-// Of spanforge or of HF.
+// True if it holds a run of spanforge or of HF.
 bool is_run(const fs::path& folder) {
   std::error_code ignored;
   if (fs::exists(folder / "log.jsonl", ignored)) return true;
@@ -88,7 +71,7 @@ bool is_run(const fs::path& folder) {
 std::optional<fs::path> run_around(const fs::path& path) {
   std::error_code ignored;
   fs::path at = fs::weakly_canonical(path, ignored);
-  if (ignored) return std::nullopt;  // making it will say why
+  if (ignored) return std::nullopt;  // making the directory will report why
   if (!at.has_filename()) at = at.parent_path();
   for (; at.has_relative_path(); at = at.parent_path()) {
     const std::string name = at.filename().string();
@@ -131,18 +114,18 @@ void OutputDirectory::create() {
   if (!lock_) {
     spanforge::create_directories(path_);
     lock();
-    if (holds_run()) {  // what was found out before no longer holds
+    if (holds_run()) {  // the earlier check no longer holds
       throw Error(ErrorCode::kUsage, {.parameter = "output"},
                   fmt::format("another training has put a run into {} meanwhile; give another "
                               "directory",
                               path_.string()));
     }
   }
-  // A file of such a name is not ours to replace.
+  // spanforge must not replace a file of such a name.
   for (const std::string& name : list_directory(path_)) {
     if ((name == "trained" || checkpoint_step(name)) && !directory_exists(path_ / name)) {
       throw Error(ErrorCode::kIo, (path_ / name).string(),
-                  "is no directory, one of that name would be put here: move it away");
+                  "is not a directory, and training will create one of that name: move it away");
     }
   }
   remove_leftovers();
@@ -156,7 +139,7 @@ std::vector<int64_t> OutputDirectory::checkpoints() const {
 
 std::optional<int64_t> OutputDirectory::step_of(const fs::path& directory) const {
   for (const int64_t step : checkpoints()) {
-    std::error_code error;  // is no answer: --overwrite would remove what is none of ours
+    std::error_code error;  // an error is not a "no": --overwrite would remove a foreign directory
     if (fs::equivalent(checkpoint(step), directory, error)) return step;
     if (error) throw_io(checkpoint(step), "look at", error.value());
   }
@@ -177,77 +160,57 @@ bool OutputDirectory::manages(const fs::path& path) const {
 
 void OutputDirectory::publish(const std::string& name, uint64_t bytes_needed, const Fill& fill) {
   begin(name, bytes_needed, fill);
-  finish([](const fs::path&) {});
+  finish([](DirectoryWriter&) {});
   wait();
 }
+
+OutputDirectory::Writing::Writing(const fs::path& output, std::string of)
+    : name(std::move(of)),
+      staging(partial_of(output, name), output / name, DirectoryWriter::Sync::kByCaller) {}
 
 void OutputDirectory::begin(const std::string& name, uint64_t bytes_needed, Fill fill) {
   wait();
   require_space(path_, bytes_needed);
-  const fs::path partial = partial_of(path_, name);
-  remove_tree(partial);
-  if (::mkdir(partial.c_str(), 0777) != 0) throw_io(path_ / name, "create", errno);
-  auto begun = std::make_unique<Writing>();
-  begun->name = name;
-  try {
-    begun->thread = std::thread([this, &writing = *begun, fill = std::move(fill)] {
-      try {
-        write(writing, fill);
-      } catch (...) {
-        const std::lock_guard<std::mutex> lock(writing.mutex);
-        writing.error = std::current_exception();
-      }
+  auto begun = std::make_unique<Writing>(path_, name);
+  begun->thread = std::thread([&writing = *begun, fill = std::move(fill)] {
+    try {
+      write(writing, fill);
+    } catch (...) {
       const std::lock_guard<std::mutex> lock(writing.mutex);
-      writing.filled = writing.done = true;
-      writing.changed.notify_all();
-    });
-  } catch (const std::system_error&) {  // no room for a thread
-    remove_tree(partial);
-    throw;
-  }
+      writing.error = std::current_exception();
+    }
+    const std::lock_guard<std::mutex> lock(writing.mutex);
+    writing.filled = writing.done = true;
+    writing.changed.notify_all();
+  });
   writing_ = std::move(begun);
 }
 
-// On the other thread.
-void OutputDirectory::write(Writing& writing, const Fill& fill) const {
-  const fs::path partial = partial_of(path_, writing.name);
-  try {
-    DirectoryFill filling;
-    fill(partial);
-    std::vector<WrittenFile> written = filling.take_files();
-    std::unique_lock<std::mutex> lock(writing.mutex);
-    writing.filled = true;
-    writing.changed.notify_all();
-    writing.changed.wait(lock, [&] { return writing.next != Writing::Next::kUndecided; });
-    if (writing.next == Writing::Next::kSettle) {
-      written.insert(written.end(), writing.written.begin(), writing.written.end());
-      lock.unlock();
-      settle(writing.name, written);
-      return;
-    }
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(partial, ignored);
-    rethrow_with_shown_file(partial, path_ / writing.name);
-  }
-  remove_tree(partial);
+// Runs on the other thread.
+void OutputDirectory::write(Writing& writing, const Fill& fill) {
+  writing.staging.fill(fill);
+  std::unique_lock<std::mutex> lock(writing.mutex);
+  writing.filled = true;
+  writing.changed.notify_all();
+  writing.changed.wait(lock, [&] { return writing.next != Writing::Next::kUndecided; });
+  const bool settles = writing.next == Writing::Next::kSettle;
+  lock.unlock();
+  if (settles) settle(writing.staging);
+  writing.staging.remove();  // what was given up, or replaced
 }
 
 void OutputDirectory::finish(const Fill& fill) {
-  const fs::path partial = partial_of(path_, writing_->name);
+  if (writing_->done) return wait();  // it failed: throws the error
   try {
-    DirectoryFill filling;
-    fill(partial);
-    writing_->written = filling.take_files();
+    writing_->staging.fill(fill);
   } catch (...) {
-    const fs::path target = path_ / writing_->name;
-    wait();  // gives up; throws what failed on the other thread, which may be the cause
-    rethrow_with_shown_file(partial, target);
+    wait();  // gives up; throws the other thread's error, which may be the cause
+    throw;
   }
   decide(*writing_, Writing::Next::kSettle);
 }
 
-// The first decision stands.
+// The first decision is final.
 void OutputDirectory::decide(Writing& writing, Writing::Next next) {
   const std::lock_guard<std::mutex> lock(writing.mutex);
   if (writing.next == Writing::Next::kUndecided) writing.next = next;
@@ -279,22 +242,13 @@ void OutputDirectory::wait() {
   if (written->error) std::rethrow_exception(written->error);
 }
 
-void OutputDirectory::settle(const std::string& name,
-                             const std::vector<WrittenFile>& written) const {
-  const fs::path partial = partial_of(path_, name), target = path_ / name;
-  sync_files(partial);
-  {
-    const DirectoryFill::Share none(nullptr);  // nobody syncs the manifest but itself
-    write_manifest(partial, written);
-  }
-  sync_directory(partial);
-  if (path_exists(target)) {
-    exchange(partial, target);
-  } else {
-    rename_path(partial, target);
-  }
-  sync_directory(path_);
-  remove_tree(partial);  // what was replaced
+void OutputDirectory::settle(StagingDirectory& staging) {
+  staging.fill([](const DirectoryWriter& writer) {
+    sync_files(writer.directory());
+    DirectoryWriter synced(writer.directory());
+    write_manifest(synced, writer.written());
+  });
+  staging.replace();
 }
 
 void OutputDirectory::remove(const std::string& name) {
@@ -311,7 +265,7 @@ void OutputDirectory::remove_run() {
   remove("log.jsonl");
 }
 
-// From the end, so that a kill leaves a run as it once was.
+// Removes from the end, so that a kill leaves a state that the run once had.
 void OutputDirectory::remove_after(int64_t step) {
   remove("trained");
   std::vector<int64_t> steps = checkpoints();
@@ -321,11 +275,12 @@ void OutputDirectory::remove_after(int64_t step) {
   }
 }
 
-// A directory that exchange() put aside, and nothing has taken its place.
+// True if `leftover` is a directory that exchange() put aside and nothing has replaced it.
 bool OutputDirectory::put_back(const std::string& leftover) const {
-  if (!leftover.ends_with(kAside)) return false;
+  if (!leftover.ends_with(StagingDirectory::kAside)) return false;
   const fs::path place =
-      path_ / leftover.substr(kPartial.size(), leftover.size() - kPartial.size() - kAside.size());
+      path_ / leftover.substr(kPartial.size(),
+                              leftover.size() - kPartial.size() - StagingDirectory::kAside.size());
   if (path_exists(place)) return false;
   rename_path(path_ / leftover, place);
   return true;
