@@ -156,7 +156,7 @@ int run_serve(const Arguments& arguments) {
                 [&] { reload(loader, models, metrics, server); });
   engine.run_compute();
   network.join();
-  signals.serve(nullptr, nullptr);  // what they would stop is gone
+  signals.finish();  // what they would stop or load is about to go
   return 0;
 }
 

@@ -123,7 +123,7 @@ def test_several_models_and_the_memory_they_may_take(case):
 def test_slow_clients_delay_nobody(case):
     count = 1000 if case.turns >= 200 else 200
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    with Server(case.program, "--model", case.model, "--max-connections", count + 10) as server, contextlib.ExitStack() as stack:
+    with Server(case.program, "--model", case.model, "--max-connections", count + 10, "--header-timeout", 600) as server, contextlib.ExitStack() as stack:
         connection = server.http()
         body = json.dumps(one("Anna went", text(1, 60)))
 
@@ -223,6 +223,12 @@ def test_a_reload_fails_no_request(case):
         expect('spanforge_reloads_total{result="failure"} 1' in server.ask(None, "/metrics", "GET")[1].decode(), "failure is not counted")
         expect(server.ask(None, "/v1/models", "GET")[1] == before, "a failed reload changed the model")
         expect(server.ask(one("Anna", "Anna went"))[0] == 200, "after a failed reload")
+    # To be stopped in the middle of one.
+    with Server(case.program, "--model", case.model) as server:
+        for _ in range(5):
+            server.process.send_signal(signal.SIGHUP)
+        server.stop()
+        server.stop = lambda: None
 
 
 def test_the_log_has_no_texts_and_delays_nobody(case):
