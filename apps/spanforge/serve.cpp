@@ -156,7 +156,8 @@ int run_serve(const Arguments& arguments) {
                 [&] { reload(loader, models, metrics, server); });
   engine.run_compute();
   network.join();
-  signals.serve(nullptr, nullptr);  // what they would stop is gone
+  engine.shut_down();  // before the server, which its calls' ends use
+  signals.finish();    // what they would stop or load is about to go
   return 0;
 }
 

@@ -25,6 +25,40 @@ ServeSignals::~ServeSignals() {
   if (reloading_.joinable()) reloading_.join();
 }
 
+void ServeSignals::finish() {
+  std::thread reloading;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stop_ = reload_ = nullptr;
+    once_more_ = false;
+    reloading = std::move(reloading_);
+  }
+  if (reloading.joinable()) reloading.join();
+}
+
+// On a thread of its own, so that a request to stop does not wait for a model.
+void ServeSignals::ask_to_reload() {
+  if (reloading_now_) {
+    once_more_ = true;
+    return;
+  }
+  if (reloading_.joinable()) reloading_.join();  // it is through
+  reloading_now_ = true;
+  reloading_ = std::thread([this] { run_reloads(); });
+}
+
+void ServeSignals::run_reloads() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  do {
+    once_more_ = false;
+    const std::function<void()> reload = reload_;
+    lock.unlock();
+    if (reload) reload();
+    lock.lock();
+  } while (once_more_);
+  reloading_now_ = false;
+}
+
 void ServeSignals::serve(std::function<void()> stop, std::function<void()> reload) {
   const std::lock_guard<std::mutex> lock(mutex_);
   stop_ = std::move(stop);
@@ -37,10 +71,8 @@ void ServeSignals::run() {
     ::sigwait(&signals_, &signal);
     const std::unique_lock<std::mutex> lock(mutex_);
     if (finished_) return;
-    if (signal == SIGHUP && stop_) {
-      // On a thread of its own, so that a request to stop does not wait for a model.
-      if (reloading_.joinable()) reloading_.join();
-      if (!stopping) reloading_ = std::thread(reload_);
+    if (signal == SIGHUP && (stopping || stop_)) {
+      if (!stopping) ask_to_reload();
       continue;
     }
     if (stopping || !stop_) ::_exit(128 + signal);

@@ -14,17 +14,22 @@ class ServeSignals {
  public:
   // REQUIRES: no other thread has been started; those to come have the signals blocked.
   ServeSignals();
-  ~ServeSignals();  // waits for a reload that is under way
-  // Both are called from threads of this object; one reload at a time.
+  ~ServeSignals();
+  // Both are called from threads of this object; one reload at a time. Several signals during a
+  // reload ask for one more.
   void serve(std::function<void()> stop, std::function<void()> reload);
+  // Neither is called any more: returns after a reload that is under way.
+  void finish();
 
  private:
   void run();
+  void ask_to_reload();
+  void run_reloads();
 
   sigset_t signals_{};
   std::mutex mutex_;
   std::function<void()> stop_, reload_;
-  bool finished_ = false;
+  bool finished_ = false, reloading_now_ = false, once_more_ = false;
   std::thread thread_, reloading_;
 };
 

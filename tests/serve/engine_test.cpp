@@ -141,6 +141,30 @@ TEST(Engine, ADeadlineFiresWhileABatchRuns) {
   EXPECT_LT(Engine::Clock::now() - began, Milliseconds(300));
 }
 
+TEST(Engine, WhatADoneUsesMayGoWithTheEndOfItsCall) {
+  Running running(Milliseconds(600));
+  auto used = std::make_shared<int>(0);
+  const std::weak_ptr<int> seen = used;
+  std::promise<void> called;
+  auto call = call_of({{"who", "ana", ""}});
+  call->timeout = Milliseconds(100);
+  running.engine.submit(running.model, call, [used, &called](Outcome) { called.set_value(); });
+  const auto cancelled = running.engine.submit(running.model, call_of({{"who", "ana", ""}}),
+                                               [used](Outcome) { ADD_FAILURE(); });
+  used.reset();
+  called.get_future().wait();
+  running.engine.cancel(cancelled);
+  std::this_thread::sleep_for(Milliseconds(50));
+  EXPECT_TRUE(seen.expired());  // though the batch still runs
+  auto kept = std::make_shared<int>(0);
+  const std::weak_ptr<int> left = kept;
+  running.engine.submit(running.model, call_of({{"who", "ana", ""}}),
+                        [kept](Outcome) { ADD_FAILURE(); });
+  kept.reset();
+  running.engine.shut_down();
+  EXPECT_TRUE(left.expired());
+}
+
 TEST(Engine, ACancelledCallDropsItsOwnWindowsAndIsNotAnswered) {
   Limits limits;
   limits.batch_tokens = 64;

@@ -31,7 +31,7 @@ def test_answers_equal_ask_under_64_clients(case):
         for _ in range(4):
             chosen = [rng.randrange(len(rows)) for _ in range(rng.choice([1, 1, 2, 8]))]
             body = {"top_k": 3, "questions": [{"question": rows[i][0], "context": rows[i][1]} for i in chosen]}
-            status, reply, _ = server.ask(body)
+            status, reply, _ = server.ask(body, timeout=600)
             expect(status == 200, (status, reply))
             for i, answer in zip(chosen, reply["answers"]):
                 spans, told = answer["spans"], wanted[i]
@@ -39,7 +39,8 @@ def test_answers_equal_ask_under_64_clients(case):
                        (rows[i], spans, told))
                 expect(all(abs(s["score"] - a["score"]) <= 1e-5 for s, a in zip(spans, told)), (spans, told))
 
-    with Server(case.program, "--model", case.model) as server, concurrent.futures.ThreadPoolExecutor(64) as pool:
+    # Sanitizers make a batch of it take long.
+    with Server(case.program, "--model", case.model, "--timeout", 600) as server, concurrent.futures.ThreadPoolExecutor(64) as pool:
         list(pool.map(lambda n: check(n, server), range(64)))
 
 
@@ -86,7 +87,7 @@ def test_a_client_that_leaves_drops_its_own_work(case):
 
 def test_several_models_and_the_memory_they_may_take(case):
     models = ["--model", f"news={case.model}", "--model", f"legal={case.other}"]
-    with Server(case.program, *models) as server:
+    with Server(case.program, *models, "--timeout", 600) as server:
         stated = int(re.search(rb"memory: at most (\d+) MB \(models (\d+)", server.said()).group(1)) * 1_000_000
         answers = {}
         for name in ("news", "legal"):
@@ -105,7 +106,7 @@ def test_several_models_and_the_memory_they_may_take(case):
         # As much as the limits allow, at once.
         large = {"contexts": [text(1, 2000)], "questions": [{"question": "Anna", "context": 0}] * 20, "top_k": 100}
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            replies = list(pool.map(lambda n: server.ask({**large, "model": ["news", "legal"][n % 2]}), range(32)))
+            replies = list(pool.map(lambda n: server.ask({**large, "model": ["news", "legal"][n % 2]}, timeout=600), range(32)))
         expect({r[0] for r in replies} <= {200, 429, 504} and any(r[0] == 200 for r in replies), {r[0] for r in replies})
         expect(server.peak_bytes() <= stated, f"{server.peak_bytes()} bytes, {stated} were stated")
     done = subprocess.run([case.program, "serve", *models, "--port", "0", "--max-memory-bytes", "100000000"], capture_output=True, text=True)
@@ -115,7 +116,7 @@ def test_several_models_and_the_memory_they_may_take(case):
 def test_slow_clients_delay_nobody(case):
     count = 1000 if case.turns >= 200 else 200
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    with Server(case.program, "--model", case.model, "--max-connections", count + 10) as server, contextlib.ExitStack() as stack:
+    with Server(case.program, "--model", case.model, "--max-connections", count + 10, "--header-timeout", 600) as server, contextlib.ExitStack() as stack:
         connection = server.http()
         body = json.dumps(one("Anna went", text(1, 60)))
 
@@ -215,6 +216,12 @@ def test_a_reload_fails_no_request(case):
         expect('spanforge_reloads_total{result="failure"} 1' in server.ask(None, "/metrics", "GET")[1].decode(), "failure is not counted")
         expect(server.ask(None, "/v1/models", "GET")[1] == before, "a failed reload changed the model")
         expect(server.ask(one("Anna", "Anna went"))[0] == 200, "after a failed reload")
+    # To be stopped in the middle of one.
+    with Server(case.program, "--model", case.model) as server:
+        for _ in range(5):
+            server.process.send_signal(signal.SIGHUP)
+        server.stop()
+        server.stop = lambda: None
 
 
 def test_the_log_has_no_texts_and_delays_nobody(case):

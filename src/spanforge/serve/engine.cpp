@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -26,7 +27,7 @@ struct Engine::Call {
   CallId id = 0;
   ModelPtr model;
   std::shared_ptr<const AnswerCall> asked;
-  Done done;
+  Done done;  // let go of with the end, though a batch may hold the call for longer
   Clock::time_point began, deadline;
   size_t text_bytes = 0;
   std::unique_ptr<PreparedQuestions> prepared;
@@ -49,9 +50,17 @@ Engine::Engine(const Limits& limits, Metrics& metrics, int workers)
   threads_.emplace_back([this] { run_deadlines(); });
 }
 
-Engine::~Engine() {
+Engine::~Engine() { shut_down(); }
+
+void Engine::shut_down() {
   stop();
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  std::map<CallId, CallPtr> calls;  // freed without the lock
+  decltype(tasks_) tasks;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  calls.swap(calls_);
+  tasks.swap(tasks_);
 }
 
 void Engine::stop() {
@@ -128,12 +137,14 @@ Engine::CallPtr Engine::take_out(CallId id) {
 }
 
 void Engine::cancel(CallId id) {
-  CallPtr call;  // freed without the lock
+  CallPtr call;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     call = take_out(id);
   }
-  if (call) metrics_.count_cancelled();
+  if (!call) return;
+  call->done = nullptr;
+  metrics_.count_cancelled();
 }
 
 void Engine::end(const CallPtr& call, Outcome outcome) {
@@ -142,7 +153,7 @@ void Engine::end(const CallPtr& call, Outcome outcome) {
     if (!take_out(call->id)) return;
     outcome.work = call->work;
   }
-  call->done(std::move(outcome));
+  std::exchange(call->done, nullptr)(std::move(outcome));
 }
 
 void Engine::refuse(const CallPtr& call, Refusal refusal) {
@@ -315,7 +326,7 @@ void Engine::run_deadlines() {
     const auto waited = std::chrono::duration_cast<Milliseconds>(call->deadline - call->began);
     outcome.refusal = Refusal{
         504, "deadline", fmt::format("no answer within {} ms", waited.count()), "", false, {}};
-    call->done(std::move(outcome));
+    std::exchange(call->done, nullptr)(std::move(outcome));
     lock.lock();
   }
 }

@@ -55,6 +55,9 @@ class Engine {
 
   void run_compute();  // returns after stop()
   void stop();
+  // Stops, ends all threads, and lets go of every call and its Done, uncalled: what a Done uses may
+  // be destroyed afterwards.
+  void shut_down();
   // Seconds until what waits now is computed, at least 1.
   int64_t seconds_to_wait() const;
 
