@@ -141,6 +141,8 @@ def main(tests):
     failed = ran = 0
     with tempfile.TemporaryDirectory() as folder:
         case = Case()
+        program = (options.bin / "spanforge").read_bytes()
+        case.sanitized = b"__asan_init" in program or b"__tsan_init" in program  # takes more memory than the program
         case.program, case.folder, case.turns = options.bin / "spanforge", pathlib.Path(folder), options.turns
         case.model, case.other = make_model(case.program, case.folder, 1), make_model(case.program, case.folder, 2)
         for name, test in list(tests.items()):
