@@ -89,7 +89,9 @@ def main():
     engine, model_path, exports, threads = sys.argv[1:]
     with contextlib.redirect_stdout(sys.stderr):  # exporters print
         import fastapi
+        import httptools  # noqa: F401: what uvicorn is fastest with
         import uvicorn
+        import uvloop  # noqa: F401
         answerer = make_answerer(engine, model_path, pathlib.Path(exports), int(threads))
         answerer.answer({"question": "who", "context": "she"}, {})  # warms up
     app = fastapi.FastAPI()
@@ -100,7 +102,7 @@ def main():
 
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
-    uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False)).run(sockets=[listener])
+    uvicorn.Server(uvicorn.Config(app, loop="uvloop", http="httptools", log_level="error", access_log=False)).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -137,13 +137,8 @@ def problems(root, build=None):
             for match in PRINTS.finditer(code):
                 yield f"src/spanforge/{file}: {match.group().strip('( ')}: only the program prints or exits"
             if "dnnl::" in code and file not in ONEDNN:
-<<<<<<< HEAD
-                yield f"src/spanforge/{file}: uses oneDNN beside gemm.h"
-            if NETWORK.search(code) and name != "hub" and file not in SERVER:
-=======
                 yield f"src/spanforge/{file}: uses oneDNN without gemm.h"
-            if NETWORK.search(code) and name != "hub":
->>>>>>> main
+            if NETWORK.search(code) and name != "hub" and file not in SERVER:
                 yield f"src/spanforge/{file}: only hub reaches the network"
             for match in re.finditer(r"catch \((?:const )?(\w+)::(\w+)", code):
                 space = match.group(1)

@@ -156,6 +156,8 @@ def main(tests, self_test=expect_notices, **numbers):
     with tempfile.TemporaryDirectory() as folder:
         case = Case()
         vars(case).update(vars(options), program=options.bin.resolve() / "spanforge", folder=pathlib.Path(folder))
+        program = case.program.read_bytes()
+        case.sanitized = b"__asan_init" in program or b"__tsan_init" in program  # takes more memory than the program
         case.model, case.other = make_model(case.program, case.folder, 1), make_model(case.program, case.folder, 2)
         for name, test in list(tests.items()):
             if not name.startswith("test_") or options.only not in name:
