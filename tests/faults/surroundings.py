@@ -621,7 +621,7 @@ class Surroundings:
     def too_small_from_the_start(self):
         directory = self.fresh()
         with self.small_disk("2m", directory) as place:
-            self.refused(directory, training(), 74, "run", "MB are needed", "MB free", "make room", leaves="notes")
+            self.refused(directory, training(), 74, "run", "MB are needed", "MB are free", "make room", leaves="notes")
             expect(not published(place) and not list(place.glob(".spanforge*")), f"left {os.listdir(place)}")
             subprocess.run(["mount", "-o", "remount,size=64m", place], check=True)
             self.succeeds(directory, training(*RESUME))
