@@ -140,8 +140,8 @@ def highest_rate(server, bodies, bound, seconds, steps):
     return low, best, capacity
 
 
-def bodies_of(pairs):
-    return [json.dumps({"inputs": {"question": q, "context": c}, "parameters": PARAMETERS}).encode() for q, c in pairs]
+def bodies_of(pairs, **more):
+    return [json.dumps({"inputs": {"question": q, "context": c}, "parameters": PARAMETERS | more}).encode() for q, c in pairs]
 
 
 def ours(context, model, bf16, *more):
@@ -163,11 +163,11 @@ def offline_rate(context, model, pairs, bf16):
         file.write_text("".join(json.dumps({"question": q, "context": c}) + "\n" for q, c in pairs[:count]), encoding="utf-8")
         command = [BIN / "spanforge", "ask", "--model", model, "--input", file, "--json", "--bf16", str(bf16).lower(), "--threads",
                    context.threads, "--max-seq-length", PARAMETERS["max_seq_len"], "--doc-stride", PARAMETERS["doc_stride"]]
-        seconds.append(statistics.median(timed(command)[0] for _ in range(3)))
+        seconds.append(min(timed(command)[0] for _ in range(2)))
     return (len(pairs) - 1) / (seconds[1] - seconds[0])
 
 
-def compared(context, model, bodies, bound, seconds, steps):
+def compared(context, model, pairs, bound, seconds, steps):
     sides = {"spanforge serve, fp32": lambda: ours(context, model, False),
              "FastAPI, transformers pipeline, fp32": lambda: theirs(context, "pipeline", model),
              "FastAPI, ONNX Runtime fp32, batches": lambda: theirs(context, "onnx_f32", model),
@@ -176,6 +176,8 @@ def compared(context, model, bodies, bound, seconds, steps):
     for name, start in sides.items():
         try:
             with start() as server:
+                # The others decode as the pipeline does, and know no other way.
+                bodies = bodies_of(pairs, **({"decoder": "pipeline"} if name.startswith("spanforge") else {}))
                 answer = server.post(bodies[0])
                 found[name] = (*highest_rate(server, bodies, bound, seconds, steps), answer["answer"])
         except (RuntimeError, OSError) as error:
@@ -197,12 +199,12 @@ def certificate(folder):
 
 
 def run(context):
-    shape = "tiny" if context.quick else "base"
+    shape = "tiny" if context.quick else "small"  # a rate of many questions a second, so that a 99th percentile means something
     model, _ = make_models(context, shape)
-    pairs = real_questions(context, 40 if context.quick else 400)
+    pairs = real_questions(context, 40 if context.quick else 200)
     bodies = bodies_of(pairs)
-    seconds, steps, bound = (2, 3, 1.0) if context.quick else (20, 6, 1.0)
-    first, raw = compared(context, model, bodies, bound, seconds, steps)
+    seconds, steps, bound = (2, 3, 1.0) if context.quick else (30, 6, 1.0)
+    first, raw = compared(context, model, pairs, bound, seconds, steps)
 
     rows = []
     for name, bf16 in (("fp32", False), ("bf16", True)):
