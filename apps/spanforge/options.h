@@ -27,12 +27,14 @@
 namespace spanforge::app {
 
 struct Command;
+class OptionTable;
 
 // What main hands to a command.
 struct Arguments {
   const Command* command = nullptr;
   std::vector<std::string> words;  // behind the command's name
-  bool describe = false;           // print the command's reference as Markdown instead of running
+  // Called with the command's options instead of running it, if it is set.
+  std::function<void(const Command&, const OptionTable&)> describe;
 };
 
 enum class OptionKind { kSwitch, kBoolean, kValue, kList };
@@ -94,7 +96,8 @@ class OptionTable {
   // Reads a configuration file's text into the fields; `file` names it in messages.
   void apply_config(std::string_view text, const std::string& file);
 
-  // Reads the words into the fields. False: --help or the reference was printed, nothing to run.
+  // Reads the words into the fields. False: --help was printed or describe() called, nothing to
+  // run.
   bool parse(const Arguments& arguments);
 
   const std::string& config_file() const { return config_file_; }  // empty: none
