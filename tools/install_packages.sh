@@ -11,8 +11,8 @@ packages=(g++ cmake ninja-build libdnnl-dev libhwy-dev
   zlib1g-dev ca-certificates)
 case ${1:-build} in
   build) ;;
-  # mount: tests of full disks mount small ones; zsh, fish, groff: they read what `help` makes for them
-  test) packages+=(libgtest-dev python3 python3-venv ccache mount zsh fish groff) ;;
+  # mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them
+  test) packages+=(libgtest-dev python3 python3-venv ccache mount zsh fish groff-base) ;;
   bench) packages+=(libbenchmark-dev libgtest-dev python3 python3-venv ccache) ;;
   # libclang-rt-dev: the sanitizers' and libFuzzer's libraries, which clang only recommends;
   # llvm: its symbolizer names a finding's lines
