@@ -1,5 +1,5 @@
-// Answering inside one process: `answer_bench MODEL [DATA.json [COUNT]]`. Text in, answers out:
-// tokens, windows, encoder, decoder. MODEL is a model's directory (random weights do as well);
+// Measures answering within one process: `answer_bench MODEL [DATA.json [COUNT]]`. Text in, answers
+// out: tokens, windows, encoder, decoder. MODEL is a model's directory (random weights will do);
 // DATA is SQuAD-style data, COUNT questions of which are asked, spread evenly over the file.
 // Each benchmark runs in every precision that MODEL can be loaded in.
 

@@ -41,14 +41,14 @@ def load_model(path, attention):
 
 
 def empty_model():
-    """What a pipeline wants beside a forward of its own: it asks a model for little more than its class."""
+    """What a pipeline needs in addition to a forward of its own: little more than the model's class."""
     from transformers import BertConfig, BertForQuestionAnswering
     return BertForQuestionAnswering(BertConfig(vocab_size=8, hidden_size=4, num_hidden_layers=1, num_attention_heads=1,
                                                intermediate_size=4))
 
 
 def export_onnx(model_path, exports):
-    """Written under another name first, so that what was cut off is not taken for the whole."""
+    """Writes under another name first, so that a truncated file is not taken for the whole."""
     import torch
     path = exports / "model.onnx"
     if path.exists():

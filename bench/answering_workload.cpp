@@ -1,6 +1,6 @@
 // answering_workload MODEL QUESTIONS.jsonl THREADS f32|bf16 one|all
 // Text in, answers out, by the pipeline's decoder. QUESTIONS: an object with "question" and
-// "context" a line. "run K N" answers every question whose number is K modulo N: one call a
+// "context" per line. "run K N" answers every question whose number is K modulo N: one call per
 // question, or one call for all of them.
 
 #include <sstream>

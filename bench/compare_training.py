@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same fine-tuning by spanforge and by Hugging Face's Trainer, side by side, in one sitting.
+"""The same fine-tuning by spanforge and by Hugging Face's Trainer, in alternating runs.
 
 Both get the same model directory, data, seed, learning rate, batch size and windows; both log,
 evaluate and save a checkpoint each epoch and write TensorBoard files. Runs alternate, so that a

@@ -1,6 +1,6 @@
 // growth_workload MODEL DATA
 // A run makes all windows of a data file that is in memory, a chunk at a time as evaluation does,
-// and reports how many there are and the processor time it took.
+// and reports their number and the processor time.
 
 #include <ctime>
 

@@ -1,7 +1,7 @@
-"""What the workloads of bench.sh share: programs that answer "run", alternating runs, tables.
+"""What the workloads of bench.sh share: programs that answer "run", alternating runs, and tables.
 
-Both sides of a comparison are programs of their own with one protocol (bench/workload.h): they make
-everything ready, print "ready", and then answer every line "run" (or "run K N": the Kth of N parts of the work)
+Both sides of a comparison are separate programs with one protocol (bench/workload.h): they prepare
+everything, print "ready", and then answer every line "run" (or "run K N": the Kth of N parts of the work)
 with one line of JSON that holds "seconds". So the sides run in turn, under the same load of the machine, and start-up does not count.
 A ratio is the median over the rounds of (alternative's seconds / our seconds): above 1 we are faster.
 """
@@ -21,15 +21,15 @@ REFERENCES = ROOT / "bench/references.py"
 
 
 class Skipped(Exception):
-    """The workload cannot be run here; the text says why."""
+    """The workload cannot run here; the text says why."""
 
 
 @dataclasses.dataclass
 class Context:
     quick: bool
-    data: pathlib.Path | None  # folder with real data, where there is one
+    data: pathlib.Path | None  # folder with real data, if there is one
     work: pathlib.Path         # scratch files of this workload
-    part: str | None = None    # of a workload that is run in parts
+    part: str | None = None    # of a workload that runs in parts
     threads: int = dataclasses.field(default_factory=lambda: len(os.sched_getaffinity(0)))
 
     def rounds(self, usual, quick=2):
@@ -41,7 +41,7 @@ class Program:
 
     def __init__(self, command, **environment):
         self.command = [str(part) for part in command]
-        self.errors = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would fill up and stop it
+        self.errors = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would fill up and block it
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.errors, text=True,
                                         env=os.environ | {k: str(v) for k, v in environment.items()})
@@ -131,7 +131,7 @@ def timed_with_memory(command):
     output = subprocess.run([sys.executable, "-c", code, *map(str, command)], capture_output=True,
                             text=True, check=True).stdout
     seconds, processor, memory, status, errors = json.loads(output)
-    if status not in (0, 3):  # 3: data check found something to complain about
+    if status not in (0, 3):  # 3: data check found faults
         raise RuntimeError(f"{' '.join(map(str, command))}: exit {status}: {errors.strip()}")
     return {"seconds": seconds, "processor": processor, "peak_rss": memory}
 
@@ -188,7 +188,7 @@ def questions_of(value, context=None):
 
 
 def paragraphs(context, language):
-    """Distinct paragraphs of real data, or of the bundled sample where there is none."""
+    """Distinct paragraphs of real data, or of the bundled sample if there is none."""
     names = {"zh": ["cmrc2018/cmrc2018_dev.json", "drcd/DRCD_test.json", "xquad/xquad.zh.json"],
              "en": ["xquad/xquad.en.json", "squad/squad_v2_dev_part.json"]}[language]
     texts = {}

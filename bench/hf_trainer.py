@@ -34,7 +34,7 @@ def flat_examples(path):
 
 
 def make_windows(tokenizer, examples, args):
-    """Token windows with labels; one dict a window, and what decoding needs beside it."""
+    """Token windows with labels; one dict per window, and what else decoding needs."""
     encoded = tokenizer([e["question"] for e in examples], [e["context"] for e in examples],
                         truncation="only_second", max_length=args.max_seq_length, stride=args.window_overlap,
                         return_overflowing_tokens=True, return_offsets_mapping=True,

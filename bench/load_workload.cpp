@@ -1,6 +1,6 @@
 // load_workload FILE THREADS
-// A run opens a safetensors file, copies every tensor into memory of its own and checks that no
-// value of it is NaN or infinite.
+// A run opens a safetensors file, copies every tensor into its own memory and checks that no value
+// is NaN or infinite.
 
 #include <atomic>
 #include <cstring>

@@ -3,8 +3,8 @@
 
     bench/make_questions.py COUNT DATA.json [PREDICTIONS.json]
 
-Four questions a context of about 120 words, every fifth without an answer; every answer stands where
-the file says; no id, question or context comes twice. Written piece by piece: memory does not grow.
+Four questions per context of about 120 words, every fifth without an answer; every answer is where
+the file says; no id, question or context occurs twice. Writes piece by piece: memory does not grow.
 """
 import json
 import random

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes build/bench-venv with what spanforge is measured against (bench/requirements.txt, one package
-# a line). A package that cannot be installed is named, listed in build/bench-venv/missing.txt and
-# left out: the workloads that need it say so. Nothing is done when the list has not changed.
+# per line). A package that cannot be installed is named, listed in build/bench-venv/missing.txt and
+# skipped: the workloads that need it say so. Does nothing if the list has not changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=build/bench-venv
@@ -20,5 +20,5 @@ while read -r package; do
     echo "$package" >> $venv/missing.txt
   fi
 done < "$requirements"
-# Tried again at the next call where something is missing.
+# If something is missing, the next call tries again.
 [ -s $venv/missing.txt ] || echo "$wanted" > $venv/installed

@@ -1,6 +1,6 @@
 // nbest_workload LOGITS WINDOWS TOKENS THREADS DECODER
-// LOGITS: float32, start logits of all windows, then end logits. Every window is a question of its
-// own: [CLS] 20 tokens [SEP] context [SEP]; the ten best answers of each are made.
+// LOGITS: float32, start logits of all windows, then end logits. Every window is a separate
+// question: [CLS] 20 tokens [SEP] context [SEP]; the ten best answers of each are made.
 
 #include <cstring>
 #include <string>

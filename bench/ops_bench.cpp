@@ -201,7 +201,7 @@ struct Windows {
     drelative = {memory.make(DType::kF32, 512, h), memory.make(DType::kF32, 512, h), {}};
   }
 };
-// Pairs of tokens of which one sees the other, in all windows and heads, but for windows' ends.
+// Pairs of tokens of which one sees the other, in all windows and heads, except at windows' ends.
 int64_t pairs(const benchmark::State& state) {
   const int64_t s = state.range(1), reach = state.range(6);
   const int64_t seen = reach < 0 ? s : std::min(s, 2 * reach + 1);

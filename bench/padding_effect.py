@@ -2,7 +2,7 @@
 """What Hugging Face's loss over padding changes: the same windows, weights and labels, with the loss
 over real tokens only, with dynamic padding and with padding to the full length.
 
-For each kind: the mean loss, and how far the gradient of a batch of 8 is from the one without padding
+For each kind: the mean loss, and the distance of a batch of 8's gradient from the one without padding
 (relative to its norm). No dropout.
 
   .venv/bin/python bench/padding_effect.py --model DIR --data F [--max-seq-length 384] [--batches 12]

@@ -1,4 +1,4 @@
-"""The alternatives' sides of bench.sh's workloads, one a subcommand, with the protocol of harness.py.
+"""The alternatives' sides of bench.sh's workloads, one per subcommand, with the protocol of harness.py.
 
     references.py tokenizer MODEL TEXTS encode_batch|encode_batch_fast
     references.py nbest LOGITS WINDOWS TOKENS COUNT loops|numpy
@@ -85,7 +85,7 @@ def nbest(logits, windows, tokens, count, method):
 
 
 def squad(case):
-    """squad_v2's script as transformers vendors it: the functions that evaluate's metric holds."""
+    """squad_v2's script as transformers vendors it: the functions of evaluate's metric."""
     import types
     from transformers.data.metrics.squad_metrics import squad_evaluate
     with open(case, encoding="utf-8") as file:

@@ -1,7 +1,7 @@
 // roofline_workload THREADS QUICK(0|1)
-// What this machine can do: GFLOP/s of a matrix product in f32 and bf16 at the shapes of an
-// encoder, and GB/s (read and written) of copying 1 GiB with all threads. Each figure is the best
-// of many repetitions, because it is a limit.
+// Measures what this machine can do: GFLOP/s of a matrix product in f32 and bf16 at the shapes of
+// an encoder, and GB/s (read and written) of copying 1 GiB with all threads. Each figure is the
+// best of many repetitions, because it is a limit.
 
 #include <algorithm>
 #include <chrono>
@@ -50,7 +50,7 @@ double gemm_gflops(DType dtype, int64_t m, int64_t k, int64_t n, double budget) 
   const Matrix a = make_matrix(dtype, m, k), b = make_matrix(dtype, n, k),
                c = make_matrix(dtype, m, n);
   ops::GemmOptions options;
-  options.b = ops::Transpose::kYes;  // weights lie as Hugging Face stores them
+  options.b = ops::Transpose::kYes;  // weights have Hugging Face's layout
   const double seconds =
       best_seconds(budget, [&] { ops::gemm(a.tensor, b.tensor, c.tensor, options); });
   return 2e-9 * static_cast<double>(m * n * k) / seconds;

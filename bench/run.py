@@ -1,7 +1,7 @@
 """Runs the workloads of bench/workloads; bench.sh builds what they need and calls this.
 
-Every workload's tables are printed as soon as they are there; at the end build/bench/results.json and
-build/bench/results.md hold all of them, those of earlier runs included for workloads not run now.
+Prints every workload's tables as soon as it is done. At the end build/bench/results.json and
+build/bench/results.md hold all of them; for workloads not run now, those of earlier runs.
 """
 import argparse
 import datetime
@@ -17,8 +17,8 @@ from harness import ROOT, Context, Skipped, Table
 
 PAGE = ROOT / "docs/measurements.md"
 
-# Name -> module of bench/workloads and, for a module that measures several things apart, which.
-WORKLOADS = {name: (name, None) for name in ("roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "optimizers", "hardening", "answering")}
+# Name -> module of bench/workloads and, if the module measures several things, which.
+WORKLOADS = {name: (name, None) for name in ("roofline", "startup", "tokenizer", "nbest", "squad", "load", "growth", "optimizers", "hardening", "answering", "serving")}
 WORKLOADS |= {f"training-{part}": ("training", part) for part in ("large", "base", "minilm")}
 
 
@@ -51,7 +51,7 @@ def parse(arguments):
 
 
 def section(name, result):
-    """A workload's tables as Markdown, with the command, the date and the machine they are of."""
+    """A workload's tables as Markdown, with its command, date and machine."""
     lines = [f"`./bench.sh --only {name}`, {result['date']}, {result['machine']}: {result['what']}.", ""]
     if "skipped" in result:
         lines += [f"Not run: {result['skipped']}", ""]
@@ -60,7 +60,7 @@ def section(name, result):
 
 
 def updated(page, results):
-    """`page` with the tables of each workload that ran in place of those between its two comments."""
+    """`page`, with the tables between each workload's two comments replaced if it ran."""
     for name, result in results.items():
         if "skipped" in result:
             continue
@@ -83,7 +83,7 @@ def main():
             print(f"{name:15} {what}")
         return 0
     data = options.data or next((p for p in [ROOT.parent / "shared/data"] if p.is_dir()), None)
-    if options.write:  # hours of measuring must not end in a page without a place for them
+    if options.write:  # checked before hours of measuring: the page must have a place for them
         updated(PAGE.read_text(), {name: {"what": "", "date": "", "machine": ""} for name in WORKLOADS})
     folder = ROOT / "build/bench"
     folder.mkdir(parents=True, exist_ok=True)

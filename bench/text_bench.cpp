@@ -1,5 +1,5 @@
-// Speed of what happens to texts: UTF-8, tokenizing, windows, JSON and datasets. bytes/s counts the
-// text. Texts are made up; bench.sh measures real ones beside the alternatives.
+// Speed of processing texts: UTF-8, tokenizing, windows, JSON and datasets. bytes/s counts the
+// text. Texts are made up; bench.sh measures real ones and compares with the alternatives.
 
 #include <string>
 
@@ -98,7 +98,7 @@ void index_code_points(benchmark::State& state) {
 }
 BENCHMARK(index_code_points)->Arg(kLatin)->Arg(kChinese);
 
-// Second argument 1: a mark that NFD may move sends the whole text through the parts.
+// Second argument 1: because of a mark that NFD may move, the parts take the whole text.
 void tokenize(benchmark::State& state) {
   const std::string text =
       make_text(state.range(0), 1 << 16, 2) + (state.range(1) == 1 ? "\u302e" : "");

@@ -26,7 +26,7 @@ int64_t tokenize_all(const Tokenizer& tokenizer, const std::vector<std::string>&
   return tokens;
 }
 
-// As on the other side, throwing the encodings away is not timed.
+// As on the other side, freeing the encodings is not timed.
 Json encode_all(const Tokenizer& tokenizer, const std::vector<std::string>& texts) {
   const auto start = std::chrono::steady_clock::now();
   const std::vector<Encoding> encodings = tokenizer.encode_batch(texts);

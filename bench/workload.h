@@ -1,7 +1,7 @@
 #pragma once
-// Our side of a workload of bench.sh: a program that makes everything ready, then does its work
-// once for every line "run" on standard input and answers each with one line of JSON, so that the
-// script can run it and the alternative in turn. "run K N" asks for the Kth of N parts of the work.
+// Our side of a workload of bench.sh. The program prepares everything, then does its work once for
+// every line "run" on standard input and answers each with one line of JSON, so that the script can
+// run it and the alternative in turn. "run K N" asks for part K of N of the work.
 
 #include <chrono>
 #include <exception>
@@ -14,8 +14,8 @@
 
 namespace spanforge::bench {
 
-// run() or run(part, parts): does the work once and returns what to report beside the seconds it
-// took.
+// run() or run(part, parts): does the work once and returns what to report in addition to the
+// seconds it took.
 template <class Run>
 void answer_runs(Run&& run) {
   std::cout << "ready" << std::endl;

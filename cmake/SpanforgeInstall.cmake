@@ -2,6 +2,7 @@
 # finds (docs/library.md).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 
 # The stable headers, below src/spanforge/. What they include is installed too, and may change
 # (docs/versioning.md lists both).
@@ -51,7 +52,7 @@ add_library(spanforge_all INTERFACE)
 set_target_properties(spanforge_all PROPERTIES EXPORT_NAME spanforge)
 install(TARGETS spanforge_all EXPORT spanforgeTargets)
 get_property(layers GLOBAL PROPERTY SPANFORGE_LAYERS)
-list(REMOVE_ITEM layers hub)  # the program's: no other layer links it, and it has no public header
+list(REMOVE_ITEM layers hub serve)  # the program's: no other layer links them, and they have no public header
 set(package "set(spanforge_layers ${layers})\n")
 foreach(layer IN LISTS layers)
   target_include_directories(spanforge_${layer} PUBLIC $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

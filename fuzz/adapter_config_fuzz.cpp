@@ -1,6 +1,5 @@
-// adapter_config.json of a stranger: parsing either throws Error{kBadModel} or gives adapters that
-// can be put to a model or are refused for it, and a file that is written the same when it is read
-// again.
+// An untrusted adapter_config.json: parsing either throws Error{kBadModel} or gives adapters that
+// fit a model or are refused for it, and a file that is written the same after it is read again.
 
 #include <cstdint>
 

@@ -1,5 +1,5 @@
-// Any bytes as an export of an annotation tool: rows that have all their parts, or say why they
-// cannot be read, or an Error{kBadData}.
+// Any bytes as an export of an annotation tool: complete rows, or rows that say why they cannot be
+// read, or an Error{kBadData}.
 #include "spanforge/base/utf8.h"
 #include "spanforge/data/forms.h"
 #include "support.h"

@@ -1,6 +1,6 @@
-// Any bytes in the place of one of the files of a checkpoint, whose manifest is then made anew (or
-// is the file itself); the first byte says which, and whose optimizer.pt. Opening throws an Error
-// or gives a state to train on and settings to answer with.
+// Any bytes instead of one of a checkpoint's files; the manifest is then made anew (or is the file
+// itself). The first byte says which file, and which optimiser's optimizer.pt. Opening throws an
+// Error or gives a state to resume from and settings to answer with.
 #include <array>
 
 #include "spanforge/evaluation/answer_settings.h"

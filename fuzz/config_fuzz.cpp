@@ -1,5 +1,5 @@
-// config.json of a stranger: parsing either throws Error or gives a configuration that is sound,
-// that a parameter table can be built from, and that survives being written and read again.
+// An untrusted config.json: parsing either throws Error or gives a valid configuration. A parameter
+// table can be built from it, and it stays the same when it is written and read again.
 
 #include <cstdint>
 #include <cstdlib>

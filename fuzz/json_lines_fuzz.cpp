@@ -1,4 +1,4 @@
-// Any bytes as lines of the file behind `ask --input`: each is an Error{kBadData} with file and
+// Any bytes as lines of the file of `ask --input`: each is an Error{kBadData} with file and
 // line, or a question that a model answers with a slice of its own context.
 #include <sstream>
 
@@ -32,7 +32,7 @@ void answer(const std::vector<QuestionContext>& questions) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // Some windows each: of more and longer ones, the model takes most of the time.
+  // Some windows each: with more or longer ones, the model would take most of the time.
   std::vector<QuestionContext> questions;
   std::istringstream lines{std::string(fuzz::view_of(data, size))};
   std::string line;
@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (questions.empty()) return 0;
   try {
     answer(questions);
-  } catch (const Error& error) {  // a question that leaves no room
+  } catch (const Error& error) {  // the question leaves no room
     fuzz::require(error.code() == ErrorCode::kUsage || error.code() == ErrorCode::kBadData);
   }
   return 0;

@@ -1,5 +1,5 @@
 // Writes the seeds that only the program can make into fuzz/corpus: fuzz_make_seeds CORPUS.
-// Usage: once after a format has changed; what it writes is committed.
+// Run it once after a format has changed, and commit what it writes.
 #include <filesystem>
 
 #include "spanforge/base/threads.h"
@@ -66,7 +66,7 @@ void write_zip_seeds(const std::filesystem::path& corpus) {
   zip.finish();
   write_seed(corpus, "zip", "three", 1, archive);
   write_seed(corpus, "zip", "three-exact", 0, archive);
-  // ZIP64, as torch writes it for large files: the end's numbers stand in a record of their own.
+  // ZIP64, as torch writes it for large files: the end's numbers are in a separate record.
   const std::string wide_end =
       std::string("PK\x06\x06\x2c\0\0\0\0\0\0\0\x2d\0\x2d\0\0\0\0\0\0\0\0\0", 24);
   const size_t end = archive.size() - 22;

@@ -1,7 +1,7 @@
 // Runs a fuzz target over files without libFuzzer, so that seeds and past findings are inputs of
-// ordinary tests: fuzz_replay TARGET FILE_OR_DIRECTORY... Every target of this folder is in it
-// under a name of its own (CMakeLists.txt renames LLVMFuzzerTestOneInput). An input that fails ends
-// the process; the last file named is the one.
+// ordinary tests: fuzz_replay TARGET FILE_OR_DIRECTORY... It contains every target of
+// this folder under its own name (CMakeLists.txt renames LLVMFuzzerTestOneInput). An input that
+// fails ends the process; it is the last file named.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -1,6 +1,6 @@
-// A stranger's vocab.json, then (after the first NUL byte) a merges.txt, then a text, then a
+// An untrusted vocab.json, then (after the first NUL byte) a merges.txt, then a text, then a
 // tokenizer_config.json: loading throws Error or gives a tokenizer whose encodings of the text are
-// sound.
+// valid.
 
 #include <algorithm>
 #include <map>

@@ -1,5 +1,5 @@
-// Any bytes as a file in a named encoding (the first byte says which), or in one to be recognised:
-// what is converted is UTF-8, what is not is the bytes themselves, or an Error.
+// Any bytes as a file in a named encoding (the first byte says which), or in one to be recognised.
+// The result is UTF-8, or the bytes themselves, or an Error.
 #include <array>
 
 #include "spanforge/base/utf8.h"

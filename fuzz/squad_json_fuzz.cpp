@@ -1,7 +1,7 @@
 // Any bytes: a dataset or an Error{kBadData}. A dataset goes through everything that reads one:
-// check, statistics, split, baselines, features; its rows written anew give the same dataset.
-// A survey reads whatever a load does; repairs (an odd size: those to be asked for too) hold, and
-// are done once.
+// check, statistics, split, baselines, features; its rows, written again, give the same dataset.
+// A survey reads everything that a load does. Repairs (an odd size: also the optional ones) hold,
+// and a second run repairs nothing.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -53,7 +53,7 @@ void use_features(const Dataset& dataset, LabelRule rule) {
         require(row.source.find(row.answer) != std::string::npos);
       }
     }
-  } catch (const Error& error) {  // a question that leaves no room
+  } catch (const Error& error) {  // the question leaves no room
     require(error.code() == ErrorCode::kBadData);
   }
 }
@@ -78,8 +78,8 @@ void use(const Dataset& dataset) {
   use_features(dataset, LabelRule::kRunQa);
 }
 
-// What is read again of answers that were written: a start of -1 says that it is not known, and an
-// empty text with it that there is no answer.
+// How a written answer is read again: a start of -1 means that it is not known; with an empty text
+// it means that there is no answer.
 bool are_read_again(const std::vector<Answer>& written, const std::vector<Answer>& read) {
   size_t next = 0;
   for (const Answer& answer : written) {
@@ -104,8 +104,8 @@ void reload(const Dataset& dataset) {
   }
 }
 
-// Bytes that no UTF-8 text has: which encoding they are read as is a guess, and other bytes beside
-// them may change it.
+// Bytes that no UTF-8 text has. Their encoding is guessed, and other bytes next to them may change
+// the guess.
 bool is_damaged(std::string_view text) {
   const auto is_control = [](char c) {
     return c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r';
@@ -121,7 +121,7 @@ bool reads_as_utf8(std::string_view text) {
   }
 }
 
-// No error comes from what has been read once, nor from reading what fix writes.
+// Data that were read once give no error, and neither does the output of fix.
 void repair(std::string_view text, const Dataset& dataset, const RepairOptions& options) {
   const RepairPlan plan = plan_repairs(dataset, options);
   plan_to_json(plan, dataset).dump();
@@ -153,7 +153,7 @@ void repair(std::string_view text, const Dataset& dataset, const RepairOptions& 
             again.context_of(now) == expected.context_of(wanted));
     for (size_t a = 0; a < now.answers.size(); ++a) {
       require(now.answers[a].text == wanted.answers[a].text);
-      // A form without starts says only what stands there.
+      // A form without starts has only the texts.
       const bool stated = now.answers[a].source != StartSource::kNoStarts;
       require(!stated || now.answers[a].answer_start == wanted.answers[a].answer_start);
     }

@@ -1,6 +1,6 @@
 #pragma once
-// What several targets share: their one way of failing, a directory to put files into, and a model
-// so small that building and asking it costs little beside the parsing.
+// Shared by several targets: how they fail, a directory for files, and a model that is so small
+// that building and asking it costs little next to the parsing.
 
 #include <cstdint>
 #include <cstdlib>
@@ -26,7 +26,7 @@ inline std::string_view view_of(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-// A directory of this process, under the system's temporary one.
+// This process's directory below the system's temporary one.
 class Scratch {
  public:
   Scratch() {
@@ -74,7 +74,7 @@ inline Tokenizer tiny_tokenizer() {
       "vocabulary");
 }
 
-// One window, asked of a model.
+// Asks the model about one window.
 inline void ask(const Predictor& model) {
   PackedBatch batch;
   batch.input_ids = {2, 10, 8, 3, 5, 6, 11, 3};

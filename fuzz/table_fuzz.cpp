@@ -1,5 +1,5 @@
 // Any bytes as a table: rows that are JSON, or an Error that names the file. Rows cover the text in
-// order. The text as a literal of Python: a value that is JSON, or none.
+// order. The text as a Python literal: a value that is JSON, or none.
 #include "spanforge/base/utf8.h"
 #include "spanforge/data/forms.h"
 #include "spanforge/data/python_literal.h"

@@ -1,5 +1,5 @@
 #pragma once
-// A checkpoint of the tiny model after three steps, whose files can be replaced one at a time.
+// A checkpoint of the tiny model after three steps. Its files can be replaced one at a time.
 
 #include <map>
 
@@ -40,7 +40,7 @@ inline TrainingArguments tiny_arguments(std::string_view optim) {
   return arguments;
 }
 
-// Writes the checkpoint into `directory`, which is made.
+// Writes the checkpoint into `directory`, which it creates.
 inline void write_checkpoint(const QuestionAnsweringModel& model, std::string_view optim,
                              const std::filesystem::path& directory) {
   spanforge::create_directories(directory);
@@ -76,7 +76,8 @@ class CheckpointFiles {
                   std::filesystem::path directory)
       : directory_(std::move(directory)) {
     write_checkpoint(model, optim, directory_);
-    // Weights and tokenizer are other targets' matter, and every file is hashed each time.
+    // Weights and tokenizer are omitted: other targets test them, and every file is hashed each
+    // time.
     for (const std::string& name : list_directory(directory_)) {
       const bool needed = name.ends_with("_state.json") || name == "optimizer.pt" ||
                           name == "training_args.json" || name == "spanforge.json";
@@ -90,7 +91,7 @@ class CheckpointFiles {
     bytes_[kManifestName] = read_file(directory_ / kManifestName);
   }
 
-  // The manifest fits the new bytes, unless it is what was replaced.
+  // The manifest fits the new bytes, unless it is the replaced file.
   void replace(const std::string& name, std::string_view bytes) const {
     write_plain(directory_ / name, bytes);
     if (name != kManifestName) write_manifest();

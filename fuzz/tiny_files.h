@@ -9,8 +9,8 @@
 
 namespace spanforge::fuzz {
 
-// Of the weight_files target, whose first byte is a kind, or a kind and this where what trains
-// loads.
+// For the weight_files target. Its first byte is a kind, or a kind and this if training loads the
+// files.
 inline constexpr size_t kWeightFileKinds = 5;
 
 inline std::vector<StoredTensor> stored_tensors(const QuestionAnsweringModel& model) {

@@ -1,6 +1,6 @@
 #pragma once
-// What the tokenizer fuzz targets share: a file and a text out of one input, and what must hold of
-// every encoding whatever the file said.
+// Shared by the tokenizer targets: one input gives a file and a text, and every encoding is
+// checked, whatever the file says.
 
 #include <cstdint>
 #include <string>
@@ -31,8 +31,8 @@ inline void check(const Encoding& e, const Tokenizer& tokenizer, int32_t text_si
   for (const Encoding& window : e.overflowing) check(window, tokenizer, text_size);
 }
 
-// Throws Error for a text that is not UTF-8. Enough text for several windows: of a longer one,
-// windows were seven tenths of the time, and the file is what is tried here.
+// Throws Error for a text that is not UTF-8. The text fills several windows. With a longer one,
+// windows took seven tenths of the time, and the file is the subject here.
 inline void check_encodings(const Tokenizer& tokenizer, std::string_view whole) {
   const std::string_view text = whole.substr(0, 256);
   if (find_invalid_utf8(text)) return;

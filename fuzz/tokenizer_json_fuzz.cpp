@@ -1,6 +1,6 @@
-// A stranger's tokenizer.json, then (after the first NUL byte) a text, then (after another) a
+// An untrusted tokenizer.json, then (after the first NUL byte) a text, then (after another) a
 // tokenizer_config.json: loading throws Error or gives a tokenizer whose encodings of the text are
-// sound.
+// valid.
 
 #include "tokenizer_checks.h"
 

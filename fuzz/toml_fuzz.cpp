@@ -1,5 +1,5 @@
-// Any bytes as the configuration file of a training: an Error{kUsage}, or options that are proved
-// as a whole and survive being saved with a checkpoint and read again.
+// Any bytes as the configuration file of a training: an Error{kUsage}, or valid options
+// that stay the same when they are saved with a checkpoint and read again.
 
 #include "options.h"
 #include "spanforge/train/arguments.h"

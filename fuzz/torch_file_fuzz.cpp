@@ -1,6 +1,6 @@
 // Any bytes as a torch file: values whose every byte can be read, or an Error. The checksums of a
 // ZIP archive would stop nearly every mutation, so the first byte chooses: 0 wraps the rest as the
-// data.pkl of a sound archive with two storages, others give the rest as the file itself.
+// data.pkl of a valid archive with two storages, others give the rest as the file itself.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

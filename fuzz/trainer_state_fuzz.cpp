@@ -1,5 +1,5 @@
-// trainer_state.json of a stranger's checkpoint: reading either throws Error or gives a state that
-// survives being written and read again.
+// An untrusted trainer_state.json: reading either throws Error or gives a state that stays the same
+// when it is written and read again.
 
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,5 @@
-// A stranger's vocab.txt, then (after the first NUL byte) a text: loading throws Error or gives a
-// tokenizer whose encodings of the text are sound; cased where the file's size is odd, because
+// An untrusted vocab.txt, then (after the first NUL byte) a text: loading throws Error or gives a
+// tokenizer whose encodings of the text are valid. It is cased if the file's size is odd, because
 // making both takes twice as long.
 
 #include "tokenizer_checks.h"

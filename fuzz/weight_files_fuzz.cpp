@@ -1,6 +1,6 @@
-// Any bytes in the place of one of the weight files of a model directory; the first byte says
-// which, and whether what answers or what trains loads it. Loading throws an Error or gives a model
-// that answers. What the other files hold is sound.
+// Any bytes instead of one of the weight files of a model directory; the first byte says which
+// file, and whether a model for answering or for training loads it. Loading throws an Error or
+// gives a model that answers. The other files are valid.
 #include <array>
 
 #include "spanforge/formats/weights.h"

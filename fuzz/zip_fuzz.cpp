@@ -1,6 +1,6 @@
 // Any bytes as a ZIP archive: entries whose every byte can be read, or an Error. The checksums
-// would stop nearly every mutation, so those of the entries that can be found are put right first,
-// unless the first byte is 0.
+// would stop nearly every mutation, so those of all entries found are corrected first, unless
+// the first byte is 0.
 #include <set>
 #include <string>
 

@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# Proves what README promises a machine with nothing installed: makes a fresh minimal root file
-# system of a distribution and runs README's commands in it as they stand: ./quickstart.sh as root,
+# Checks what README promises for a machine with nothing installed: makes a new minimal root file
+# system of a distribution and runs README's commands in it unchanged: ./quickstart.sh as root,
 # ./quickstart.sh as a user without root, ./test.sh --fast as root. Usage, as root:
 #   tools/bare_root.sh [options] [-- COMMAND...]
 #   --distribution NAME  debian-12 (the default) or ubuntu-24.04
-#   --ccache DIR         ccache's folder, for all but the first command, which builds from nothing
+#   --ccache DIR         ccache's folder, for all commands except the first, which builds everything
 #   --mirror URL         the distribution's archive (else its own)
 #   --dir DIR            where the root is made (build/bare_root/NAME)
-#   --keep               leaves the root there; what an earlier run left is removed at the start
-#   COMMAND...           is run in /root/spanforge instead of README's commands
-# What is tested is this working tree: what git tracks and what it does not ignore. It needs 5 GB of
+#   --keep               keeps the root; the next run removes it at its start
+#   COMMAND...           runs in /root/spanforge instead of README's commands
+# It tests this working tree: all files that git tracks or does not ignore. It needs 5 GB of
 # disk and a quarter of an hour on 2 cores, most of it building and training.
 #
-# Mounts and processes are in namespaces of their own, which end with this script however it ends: no
-# mount is left behind, and removing the root cannot reach what was mounted in it.
+# Mounts and processes are in separate namespaces, which end with this script in any case: no mount
+# remains, and removing the root cannot reach what was mounted in it.
 #
 # Each archive's lists are signed, and mmdebstrap checks them. Debian's keys are in the package
-# debian-archive-keyring. Ubuntu's key is in ubuntu-keyring; where that is not installed (Debian 12
-# has no such package) it comes out of the package in Ubuntu's own archive. Whichever it is, only the
-# key with the fingerprint written below, which Ubuntu publishes, is taken; any other ends the run.
+# debian-archive-keyring. Ubuntu's key is in ubuntu-keyring; if that is not installed (Debian 12
+# has no such package), it is taken from the package in Ubuntu's own archive. In both cases only the
+# key with the fingerprint below, which Ubuntu publishes, is accepted; any other ends the run.
 set -euo pipefail
 ubuntu_key=F6ECB3762474EDA9D21B7022871920D1991BC93C  # Ubuntu Archive Automatic Signing Key (2018)
 ubuntu_keyring=pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb
@@ -82,7 +82,7 @@ take_ubuntu_key() {
   [ -s "$keyring" ] || stop "the key with fingerprint $ubuntu_key is not in $from"
 }
 
-# --- Outside: prepares, starts itself in namespaces of its own, cleans up ---
+# --- Outside: prepares, starts itself in separate namespaces, cleans up ---
 
 if [ -z "$inside" ]; then
   [ "$(id -u)" = 0 ] || stop "needs root, for mounts and chroot: sudo tools/bare_root.sh"
@@ -97,7 +97,7 @@ if [ -z "$inside" ]; then
   finish() {
     trap '' INT TERM HUP
     [ -z "$child" ] || { kill -KILL "$child" 2>/dev/null && wait "$child"; } || true
-    # The kernel may take a moment to end the last process in there.
+    # The kernel may take a moment to end the last process inside.
     [ -n "$keep" ] || remove 2>/dev/null || { sleep 2; remove; }
   }
   trap finish EXIT
@@ -167,7 +167,7 @@ mount_root() {
 
 copy_tree() {
   mkdir -p "$root$1"
-  # Where git names no file, tar makes an empty archive, and there is no quickstart.sh to run.
+  # If git names no file, tar makes an empty archive, and there is no quickstart.sh to run.
   (cd "$tree" && git -c safe.directory="$tree" ls-files -z --cached --others --exclude-standard) |
     tar -C "$tree" --null --files-from=- --ignore-failed-read -cf - 2>/dev/null | tar -C "$root$1" --no-same-owner -xf -
   [ -x "$root$1/quickstart.sh" ] || stop "$tree is no git checkout: its files could not be copied"
@@ -180,7 +180,7 @@ as_root() {
   chroot "$root" env -i "${environment[@]}" HOME=/root "${with_ccache[@]}" CCACHE_BASEDIR=/root/spanforge \
     bash -c 'cd /root/spanforge && exec "$@"' - "$@"
 }
-as_user() {  # reads ccache's folder, which may belong to somebody outside, and does not write there
+as_user() {  # reads ccache's folder, which may belong to a user outside, and does not write there
   (umask 077 && chroot --userspec=1000:1000 --groups= "$root" env -i "${environment[@]}" HOME=/home/someone "${with_ccache[@]}" \
     CCACHE_BASEDIR=/home/someone/spanforge CCACHE_READONLY=1 CCACHE_TEMPDIR=/tmp/ccache-someone \
     bash -c 'cd /home/someone/spanforge && exec "$@"' - "$@")

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Configures build/release and builds in it; says how long that took.
+# Configures build/release and builds in it; prints how long that took.
 # Usage: tools/build.sh program|everything|bench
-#   program     the program alone: needs no package but those of `tools/install_packages.sh build`
+#   program     the program alone: needs only the packages of `tools/install_packages.sh build`
 #   everything  the program, then all other programs and the tests
 #   bench       the same with the benchmarks
-# One folder serves all of them, in any order: what is built stays built. With CI=true warnings are
-# errors.
+# All use one folder, in any order: what is built stays built. With CI=true warnings are errors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build/release
@@ -14,7 +13,7 @@ case $what in program | everything | bench) ;; *) sed -n '3,6s/^# //p' "$0" >&2;
 
 stop() { echo "build.sh: $*" >&2; exit 1; }
 
-# A folder that cannot be used ends here in one line, not in what CMake or ninja make of it.
+# A folder that cannot be used gives one line here instead of CMake's or ninja's errors.
 in_cache() { sed -n "s/^$1:[A-Z]*=//p" $build/CMakeCache.txt 2>/dev/null || true; }
 mkdir -p $build 2>/dev/null || stop "$PWD/build cannot be written: make it yours, or work in a copy of this folder"
 other=$(find $build -maxdepth 1 ! -writable -print -quit)
@@ -22,7 +21,7 @@ other=$(find $build -maxdepth 1 ! -writable -print -quit)
 home=$(in_cache CMAKE_HOME_DIRECTORY)
 [ -z "$home" ] || [ "$home" -ef . ] || stop "$build was made for $home: remove it (rm -r $build) and run this again"
 
-# The program needs no package of the tests. Where they are configured already they stay so: ninja
+# The program needs no package of the tests. If tests are already configured, they stay so: ninja
 # would delete what they built.
 tests=ON
 [ "$what" = program ] && [ "$(in_cache SPANFORGE_TESTS)" != ON ] && tests=OFF
@@ -32,7 +31,7 @@ preset=release
 [ "${CI:-}" = true ] && preset=ci
 configure() { cmake --preset $preset "$@" >$build/configure.log 2>&1; }
 if ! configure "${options[@]}"; then
-  # The tests' packages may have gone since the folder was made.
+  # The tests' packages may have been removed since the folder was made.
   { [ "$what" = program ] && configure -DSPANFORGE_TESTS=OFF -DSPANFORGE_BENCH=OFF; } || {
     cat $build/configure.log >&2
     stop "CMake could not configure $build (see above)"
@@ -40,7 +39,7 @@ if ! configure "${options[@]}"; then
 fi
 grep -A2 '^CMake Warning' $build/configure.log >&2 || true
 
-# Ninja's own line on a terminal; elsewhere ten lines on the way, and all that is no progress.
+# Ninja's own line on a terminal; elsewhere ten lines of progress, and all other output.
 show() {
   if [ -t 1 ] && [ -n "${TERM:-}" ] && [ "${TERM:-}" != dumb ]; then
     cmake --build $build "$@"

@@ -5,14 +5,14 @@
     ... OLD --only 'bf16|resume'                     the rows whose names match
     ... --list                                       the rows
     ... --old-bin DIR --new-bin DIR                  two folders with a spanforge each, nothing is built
-    ... --expect NAME                                a difference that is meant (EXPECTED), left out
-    ... --self-test                                  that a difference is noticed
+    ... --expect NAME                                an intended difference (EXPECTED), ignored
+    ... --self-test                                  checks that a difference is noticed
 
-OLD is built in a worktree, build/compare/REVISION, and stays there for the next time. Each row is a
-list of commands, run with the old program and with the new one in folders of their own; what they
-wrote and printed must be equal: weights, optimiser states, logs, predictions, answers. Left out are
-times, rates and what is made of them (VOLATILE). Nothing is compared between machines: the bits of a
-sum depend on the instruction set.
+OLD is built in a worktree, build/compare/REVISION, which stays for the next time. Each row is a list
+of commands, run by the old program and by the new one in separate folders. All that they write and
+print must be equal: weights, optimiser states, logs, predictions, answers. Times, rates and values
+made from them are ignored (VOLATILE). It never compares between machines, because the bits of a sum
+depend on the instruction set.
 
 Python's standard library only. Exit code: 0 all equal, 1 something differs.
 """
@@ -30,30 +30,30 @@ import zipfile
 
 SOURCE = pathlib.Path(__file__).resolve().parents[1]
 SAMPLE = SOURCE / "data/sample"
-QUESTIONS = 160  # of the training data that are trained on
+QUESTIONS = 160  # of the training data that runs use
 
 # Keys whose values are times or rates, and lines that hold them.
 VOLATILE = re.compile(r"(^|_)(runtime|per_second|seconds|time|date|host|hostname|version)$")
 VOLATILE_LINE = re.compile(r"it/s|\d+ s\b|examples/s|per_second|runtime")
-# Manifests are sums of the other files. (TensorBoard's files, which repeat the log with times of
-# their own, are not asked for.)
+# Manifests are sums of the other files. (TensorBoard's files repeat the log with their own times, so
+# runs do not write them.)
 SKIPPED_FILES = re.compile(r"(^|/)[^/]*manifest[^/]*\.json$")
 
 
 
 @dataclasses.dataclass
 class Expected:
-    """What a change lets the new program say besides; whatever both say is still compared."""
+    """What only the new program may print after a change; what both print is still compared."""
     reason: str
     keys: str  # pattern of whole keys of JSON objects
-    lines: str  # pattern of the beginning of lines that are no JSON
+    lines: str  # pattern of the beginning of lines that are not JSON
 
 
 EXPECTED = {
-    "cmrc": Expected("training logs the CMRC metric where the validation data are Chinese, as those here are, and "
-                     "names it to who selects by f1",
+    "cmrc": Expected("training logs the CMRC metric if the validation data are Chinese, as those here are, and "
+                     "suggests it to users who select by f1",
                      keys="eval_cmrc_(f1|exact)", lines="--metric-for-best-model: .*cmrc_f1"),
-    "options": Expected("options of training that there were not before stand in what a run saves",
+    "options": Expected("a run saves training options that did not exist before",
                         keys="optim|freeze|lora_(rank|alpha|dropout|target)", lines="(?!)"),
 }
 
@@ -69,7 +69,7 @@ class Row:
     name: str
     commands: list
     threads: int = 2
-    isa: str = ""  # SPANFORGE_MAX_ISA; empty: the best this machine has
+    isa: str = ""  # SPANFORGE_MAX_ISA; empty: this machine's best
 
 
 def rows():
@@ -112,7 +112,7 @@ def rows():
 
 
 def prepare(binary, folder):
-    """What all rows start from, made by the old program."""
+    """The files that all rows start from, made by the old program."""
     document = json.loads((SAMPLE / "train.json").read_text(encoding="utf-8"))
     texts, kept, questions = [], [], 0
     for article in document["data"]:
@@ -157,19 +157,19 @@ def run(binary, command, folder, row):
 
 
 def steady(value, more=()):
-    """The JSON value without what changes from run to run, and without what is in `more`."""
+    """The JSON value without keys that change from run to run, and without those in `more`."""
     if isinstance(value, dict):
         return {key: steady(item, more) for key, item in value.items()
                 if not VOLATILE.search(key) and not any(re.fullmatch(one.keys, key) for one in more)}
     if isinstance(value, list):
         return [steady(item, more) for item in value]
-    if isinstance(value, str) and "\n" in value:  # a checkpoint holds the log so far
+    if isinstance(value, str) and "\n" in value:  # a checkpoint holds the log up to it
         return steady_text(value, more)
     return value
 
 
 def steady_text(text, more=()):
-    """Each line: as JSON where it is JSON, whole where it holds no time."""
+    """Each line: parsed if it is JSON, whole if it contains no time."""
     out = []
     for line in text.splitlines():
         try:
@@ -185,7 +185,7 @@ def steady_text(text, more=()):
 
 
 def digest(file, more):
-    """What must be equal of a file."""
+    """The part of a file that must be equal."""
     data = file.read_bytes()
     if zipfile.is_zipfile(file):  # PyTorch's files
         with zipfile.ZipFile(file) as archive:
@@ -256,7 +256,7 @@ def self_test():
     assert len(list(differences(base | {"w": "1"}, base | {"w": "2"}))) == 1
     assert steady({"a": {"train_runtime": 1, "b": [{"eval_samples_per_second": 2, "c": 3}]}}) == \
         {"a": {"b": [{"c": 3}]}}
-    # What is expected is left out, and nothing else; where both have it, it is no news.
+    # Only expected differences are ignored, and only if one side alone has them.
     more = [EXPECTED["cmrc"]]
     said = "{'eval_f1': 1.5, 'eval_cmrc_f1': 2.0}\n--metric-for-best-model: take cmrc_f1\n"
     was = {"(printed)": steady_text("{'eval_f1': 1.5}\n")}
@@ -297,7 +297,7 @@ def main():
     work.mkdir(parents=True)
     prepare(old, work)
     for name in options.expect:
-        print(f"left out, {name}: {EXPECTED[name].reason}")
+        print(f"ignored, {name}: {EXPECTED[name].reason}")
     unequal = 0
     for row in chosen:
         found = compare(row, old, new, work, [EXPECTED[name] for name in options.expect])

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Formats the C++ files by .clang-format. Usage: tools/format.sh [--check]
-#   --check   changes nothing, shows what would be changed, and fails if anything would
-# clang-format 14 alone: other versions format otherwise (clang-format-14 in Debian 12 and Ubuntu 24.04).
+#   --check   changes nothing, shows what would change, and fails if anything would
+# Only clang-format 14: other versions format differently (clang-format-14 in Debian 12 and Ubuntu 24.04).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mode=(-i)

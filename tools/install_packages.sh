@@ -1,25 +1,26 @@
 #!/usr/bin/env bash
-# Installs the distribution packages spanforge needs and that are missing (Debian 12 or newer,
+# Installs the missing distribution packages that spanforge needs (Debian 12 or newer,
 # Ubuntu 24.04 or newer, there with the component universe).
-# Usage: tools/install_packages.sh [build|test|bench|fuzz|format|bare_root]
-# Without root and without sudo it changes nothing and says what to install.
+# Usage: tools/install_packages.sh [build|test|package|bench|fuzz|format|bare_root]
+# Without root and sudo it changes nothing and prints what to install.
 set -euo pipefail
 
-# ca-certificates: without it no hub can be asked over HTTPS
+# ca-certificates: without it no hub can be reached over HTTPS
 packages=(g++ cmake ninja-build libdnnl-dev libhwy-dev
-  libfmt-dev libtomlplusplus-dev libicu-dev libprotozero-dev libssl-dev libcurl4-openssl-dev
+  libfmt-dev libboost-dev libtomlplusplus-dev libicu-dev libprotozero-dev libssl-dev libcurl4-openssl-dev
   zlib1g-dev ca-certificates)
 case ${1:-build} in
   build) ;;
   # mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them
   test) packages+=(libgtest-dev python3 python3-venv ccache mount zsh fish groff-base) ;;
+  package) packages+=(dpkg-dev) ;;
   bench) packages+=(libbenchmark-dev libgtest-dev python3 python3-venv ccache) ;;
   # libclang-rt-dev: the sanitizers' and libFuzzer's libraries, which clang only recommends;
   # llvm: its symbolizer names a finding's lines
   fuzz) packages+=(clang libclang-rt-dev libomp-dev llvm ccache) ;;
   format) packages=(clang-format-14 git) ;;
   bare_root) packages=(mmdebstrap util-linux gpg git debian-archive-keyring ccache) ;;
-  *) echo "usage: install_packages.sh [build|test|bench|fuzz|format|bare_root]" >&2; exit 2 ;;
+  *) echo "usage: install_packages.sh [build|test|package|bench|fuzz|format|bare_root]" >&2; exit 2 ;;
 esac
 
 stop() { echo "install_packages.sh: $*" >&2; exit 1; }
@@ -36,15 +37,15 @@ echo "packages to install: ${missing[*]}"
 if [ "$(id -u)" = 0 ]; then
   as_root=()
 elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
-  as_root=(sudo)  # it asks for the password, on a terminal only
+  as_root=(sudo)  # it asks for the password, but only on a terminal
 else
   stop "packages are missing; as root run: apt-get install -y --no-install-recommends ${missing[*]}"
 fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# apt-get ARGUMENT...: shows all it says on a terminal; elsewhere only how much it is, and all when it
-# fails. It waits for another apt that is at work.
+# apt-get ARGUMENT...: on a terminal shows all its output; elsewhere only the amount, and all of it if
+# it fails. It waits for another apt that is running.
 apt_get() {
   local command=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get
     -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -y "$@")
@@ -67,7 +68,7 @@ fi
 echo "reading the package lists (apt-get update)"
 for _ in {1..30}; do
   apt_get update && break
-  # The lists have a lock of their own, for which apt does not wait.
+  # The lists have a separate lock, for which apt does not wait.
   grep -q 'Could not get lock /var/lib/apt/lists' "$log" || {
     echo "install_packages.sh: apt-get update failed; trying with the lists that are there" >&2
     break

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv/ with the reference packages of tests/oracle/requirements.txt, once per version of
-# that file. Says before it downloads how much that is. Exits non-zero, leaving no half-made
-# environment in use, when it cannot.
+# that file. Prints before it downloads how much that is. If it fails, it exits non-zero and leaves no
+# half-made environment in use.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 requirements=tests/oracle/requirements.txt
@@ -16,7 +16,7 @@ if [ ! -x .venv/bin/python ]; then
 fi
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input --timeout 30 --retries 3 "$@"; }
 
-# torch's build for CPUs is a fourteenth of the one with CUDA's libraries, which is what PyPI has.
+# torch's build for CPUs is a fourteenth of PyPI's, which has CUDA's libraries.
 torch=$(grep '^torch==' $requirements)
 cpu_index=https://download.pytorch.org/whl/cpu
 reached() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Plants deliberate faults, one at a time, and proves that the tests notice each.
+"""Plants deliberate faults, one at a time, and checks that the tests notice each.
 
 tests/faults/faults.json lists them: {name, file, old, new, tests}. `old` must occur exactly once in
-the file; `tests` is the ctest regular expression that must turn red. The work happens in a copy of
+the file; `tests` is the ctest regular expression that must fail. The work happens in a copy of
 the checkout under build/faults/, so the working tree is never touched. A fault that no test notices,
 or a list entry that no longer fits the code, fails the run.
 
@@ -13,7 +13,7 @@ or a list entry that no longer fits the code, fails the run.
                                                may lack)
   python3 tools/run_faults.py --self-test      --check must reject wrong entries
 
-A copy compiles from ccache what the checkout's own build has compiled, where both builds run with
+A copy takes from ccache what the checkout's own build has compiled, if both builds run with
 CCACHE_BASEDIR=<an ancestor of both> and CCACHE_NOHASHDIR=1.
 """
 import argparse
@@ -35,7 +35,7 @@ LIST = "tests/faults/faults.json"
 COPY = ROOT / "build" / "faults" / "source"
 BUILD = COPY / "build" / "release"  # as deep in the copy as the usual build: ccache sees the same relative paths
 FIELDS = {"name", "file", "old", "new", "tests"}
-# What the tests of a prefix run, where that is not PREFIX_test.
+# The programs of the tests of a prefix, if it is not PREFIX_test.
 PROGRAMS = {"faults": ["spanforge", "fault_shim", "train_loop"], "e2e": ["spanforge", "e2e_runner"],
             "bad_input": ["spanforge"], "fuzz": ["fuzz_replay"], "scripts": [], "claims": [], "hardening": []}
 
@@ -49,7 +49,7 @@ def run(*command, **options):
 
 
 def alternatives(expression):
-    """The expressions without | that together say the same: "a/|b_(c|d)$" is a/, b_c$, b_d$."""
+    """The expressions without | that together mean the same: "a/|b_(c|d)$" is a/, b_c$, b_d$."""
     parts, depth, begin = [], 0, 0
     for at, letter in enumerate(expression + "|"):
         depth += {"(": 1, ")": -1}.get(letter, 0)
@@ -62,7 +62,7 @@ def alternatives(expression):
 
 
 def problems(entries, root, tests, without=None):
-    """What is wrong with the list, a line each; `tests` are the names ctest knows."""
+    """The faults of the list, one line each; `tests` are the names that ctest knows."""
     seen_names, seen_plantings = set(), {}
     for number, entry in enumerate(entries):
         name = entry.get("name", f"entry {number}")
@@ -96,7 +96,7 @@ def test_names(build):
 
 
 def pick(entries, count, commit):
-    """`count` entries, other ones for another commit and always the same ones for this."""
+    """`count` entries: always the same for one commit, others for another."""
     return sorted(entries, key=lambda e: hashlib.sha256((commit + e["name"]).encode()).digest())[:count]
 
 
@@ -137,7 +137,7 @@ def self_test():
 
 
 def refresh_copy():
-    """The copy gets the checkout's files, and loses others: the build takes what a folder holds."""
+    """Makes the copy's files equal the checkout's and removes others, because the build takes all files of a folder."""
     COPY.mkdir(parents=True, exist_ok=True)
     listed = run("git", "ls-files", "-z", cwd=ROOT, check=True)
     names = {name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()}
@@ -151,11 +151,11 @@ def refresh_copy():
         if target.exists() and target.read_bytes() == source.read_bytes():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)  # with the time of now: a killed run may have built a fault from an older file
+        shutil.copy(source, target)  # with the current time: a killed run may have built a fault from an older file
 
 
 def targets_of(entries, tests):
-    """What the entries' tests run; `tests` are the names ctest knows."""
+    """The programs that the entries' tests run; `tests` are the names that ctest knows."""
     found = {"spanforge"}
     for expression in itertools.chain.from_iterable(alternatives(e["tests"]) for e in entries):
         prefix = expression.partition("/")[0]
@@ -187,7 +187,7 @@ def configure():
 
 
 def plant(fault, jobs, targets):
-    """Whether the tests notice the fault; prints a line about it."""
+    """True if the tests notice the fault; prints a line about it."""
     file = COPY / fault["file"]
     text = file.read_text(encoding="utf-8")
     begun = time.monotonic()

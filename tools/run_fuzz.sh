@@ -3,13 +3,13 @@
 # Usage: tools/run_fuzz.sh [--seconds N | --runs N] [--seed N] [--jobs N] [--timeout N] [--minimize]
 #                          [NAME...]
 #   --seconds N  each target runs N seconds (60)      --runs N     or N executions
-#   --seed N     of what is tried (0: another one each time); from the same corpus it is the same
-#   --jobs N     targets at a time (2)                --timeout N  seconds an input may take (25)
-#   --minimize   first drops what adds nothing to its corpus: a long run begins several times faster
-#   NAME         safetensors for fuzz/safetensors_fuzz.cpp, and so on; all of them when none is given
-# What grows is kept in build/fuzz: corpora in corpus/, inputs that failed in findings/, the
-# executions and seconds of processor time of all runs so far in totals/; a further run goes on from
-# there. Fails when an input did. A finding that is mended belongs into fuzz/regressions/NAME.
+#   --seed N     seed of the inputs (0: a new one each time); the same corpus gives the same inputs
+#   --jobs N     targets at a time (2)                --timeout N  most seconds per input (25)
+#   --minimize   first drops inputs that add nothing to the corpus: a long run starts several times faster
+#   NAME         safetensors for fuzz/safetensors_fuzz.cpp, and so on; default: all of them
+# build/fuzz keeps the results: corpora in corpus/, inputs that failed in findings/, the executions
+# and seconds of processor time of all runs so far in totals/; the next run goes on from there. Fails
+# if an input failed. After a fix, the finding belongs into fuzz/regressions/NAME.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,11 +38,11 @@ tools/install_packages.sh fuzz
 cmake --preset fuzz >/dev/null
 cmake --build build/fuzz -j "$(nproc)" --target "${names[@]/%/_fuzz}" -- --quiet
 
-# Targets that need files write them here: in memory, where the system has such a place.
+# Targets that need files write them here: in memory, if the system has such a place.
 scratch=$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")
 TMPDIR=$(mktemp -d "$scratch/spanforge-fuzz.XXXXXX")
-# Stacks of allocations, freed memory kept beyond what the cache holds, and filled new blocks cost
-# more than a third of the speed; replay a finding without this to see where its memory came from.
+# Stacks of allocations, freed memory beyond the cache's size, and filled new blocks cost more than a
+# third of the speed; replay a finding without this to see where its memory came from.
 lean=malloc_context_size=1:quarantine_size_mb=1:thread_local_quarantine_size_kb=64:max_malloc_fill_size=64
 export TMPDIR OMP_NUM_THREADS=1 ASAN_OPTIONS=${ASAN_OPTIONS:-$lean}
 trap 'rm -rf "$TMPDIR"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds everything with sanitizers and passes the tests under them.
+# Builds everything with sanitizers and runs the tests under them.
 # Usage: tools/run_sanitizers.sh [address|thread] [ctest options, e.g. -R text]
 #   address  AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer (the default)
-#   thread   ThreadSanitizer; OpenMP's regions are seen as well (tools/sanitizers/openmp_edges.cpp)
-# Every test runs but the comparisons with Python (-L oracle asks for those). docs/RELIABILITY.md
+#   thread   ThreadSanitizer; it also sees OpenMP's regions (tools/sanitizers/openmp_edges.cpp)
+# Runs every test except the comparisons with Python (-L oracle runs those). docs/RELIABILITY.md
 # says how long it takes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,8 +29,8 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:check_initialization_order=1
 export LSAN_OPTIONS=suppressions=$suppressions/leaks.txt:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=suppressions=$suppressions/races.txt:second_deadlock_stack=1
-# Several threads a region whatever the machine. Random addresses leave ThreadSanitizer no room on
-# some kernels; without them it finds as much.
+# Several threads per region on any machine. On some kernels, random addresses leave ThreadSanitizer
+# no room; without them it finds as much.
 run=()
 if [ $kind = thread ]; then
   export OMP_NUM_THREADS=3

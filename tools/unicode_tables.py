@@ -16,7 +16,7 @@ import unicodedata
 import tokenizers
 from tokenizers import Regex, normalizers, pre_tokenizers
 
-# Bits of a record; the same names and values stand in unicode.h.
+# Bits of a record; unicode.h has the same names and values.
 (WHITESPACE, REMOVED, PUNCTUATION, CJK, MN, MARK, WORD, REORDERS, LETTER, NUMBER,
  COMPOSES) = (1 << i for i in range(11))
 BLOCK = 128
@@ -34,7 +34,7 @@ def bert(**on):
 
 
 def matches(pattern):
-    """Whether a character matches, as the wheels' regex engine (Oniguruma) sees it."""
+    """Whether a character matches in the wheels' regex engine (Oniguruma)."""
     split = pre_tokenizers.Split(Regex(pattern), "removed").pre_tokenize_str
     return lambda ch: not split(ch)
 
@@ -69,7 +69,7 @@ def combining_classes(nfd):
 
 
 def compositions(decomposition):
-    """Triples of two characters and the one that NFC makes of them, but for Hangul."""
+    """Triples of two characters and the one that NFC makes of them, except Hangul."""
     nfc = normalizers.NFC().normalize_str
     found = []
     for c, d in decomposition.items():

@@ -44,7 +44,7 @@ Json answer_to_json(const AskAnswer& answer) {
           {"answer", answer.answer}};
 }
 
-// One answer as an object, several as a list: what the pipeline of Transformers returns.
+// One answer as an object, several as a list, as Transformers' pipeline returns them.
 std::string json_text(const std::vector<AskAnswer>& answers, const AskOptions& options,
                       const std::optional<std::string>& id) {
   std::vector<std::string> rows;
@@ -64,7 +64,7 @@ void print_answers(const AskCommandOptions& o, const Asked& asked,
   for (const AskAnswer& answer : answers) print(python_str(answer_to_json(answer)) + "\n");
 }
 
-// What the library says about a question names the question; here is where it came from.
+// The library's errors name the question; this adds where it came from.
 std::vector<std::vector<AskAnswer>> ask(const AskCommandOptions& o, const Pipeline& pipeline,
                                         const std::vector<Asked>& questions) {
   std::vector<QuestionContext> texts;
@@ -84,7 +84,7 @@ void answer_all(const AskCommandOptions& o, const Pipeline& pipeline,
   for (size_t i = 0; i < questions.size(); ++i) print_answers(o, questions[i], answers[i]);
 }
 
-// In the place of a bad row's answer. An unknown id is null.
+// Printed instead of a bad row's answer. An unknown id is null.
 void print_row_error(const AskCommandOptions& o, const Asked& asked, const Error& error) {
   const std::string id = asked.id.value_or("null");
   const Json said = {{"error", with_flags(error).what()}};
@@ -94,7 +94,7 @@ void print_row_error(const AskCommandOptions& o, const Asked& asked, const Error
   print(row + "\n");
 }
 
-// Rows that are there, up to the first bad one that ends the command; none: the end.
+// The rows that have arrived, up to the first bad one that ends the command; none: the end.
 std::vector<QuestionRow> next_rows(const AskCommandOptions& o, QuestionReader& reader) {
   constexpr size_t kRows = 1024, kBytes = size_t{4} << 20;
   std::vector<QuestionRow> rows;
@@ -109,7 +109,7 @@ std::vector<QuestionRow> next_rows(const AskCommandOptions& o, QuestionReader& r
   return rows;
 }
 
-// Answers what the rows ask, and notes beside each row why it has no answer.
+// Answers the rows' questions, and records for each row why it has no answer.
 std::vector<AskResult> answer_rows(const AskCommandOptions& o, const Pipeline& pipeline,
                                    const QuestionReader& reader, std::vector<QuestionRow>& rows) {
   std::vector<QuestionContext> texts;
@@ -130,7 +130,7 @@ std::vector<AskResult> answer_rows(const AskCommandOptions& o, const Pipeline& p
   return results;
 }
 
-// Each answer is printed before the next row is waited for; rows that are there already are
+// Prints each answer before it waits for the next row. Rows that have arrived already are
 // answered together.
 void answer_input(const AskCommandOptions& o, const Pipeline& pipeline, QuestionReader& reader) {
   int64_t total = 0, bad = 0;
@@ -154,12 +154,12 @@ void answer_input(const AskCommandOptions& o, const Pipeline& pipeline, Question
     throw Error(ErrorCode::kBadData, reader.name(), "holds no question");
   }
   if (bad > 0) {
-    note(fmt::format("{}: {} of {} rows could not be answered; their places say why", reader.name(),
-                     bad, total));
+    note(fmt::format("{}: {} of {} rows could not be answered; each says why in its place",
+                     reader.name(), bad, total));
   }
 }
 
-// A question a line, answered at once, until the input ends.
+// Answers one question per line at once, until the input ends.
 void prompt(const AskCommandOptions& o, const Pipeline& pipeline, const std::string& context) {
   release_notes();
   std::string question;
@@ -182,15 +182,16 @@ void declare(OptionTable& table, AskCommandOptions& o) {
   table({"context", "the text to answer from", ""}, o.context);
   table({"context_file", "file that holds the text to answer from (UTF-8); -: standard input", ""},
         o.context_file);
-  table({"question", "a question; repeat for more; none: asked for one a line", ""}, o.questions);
-  table({"input", "JSON lines with question, context and, if any, id; -: standard input", ""},
+  table({"question", "a question; repeat for more; default: asks for questions, one per line", ""},
+        o.questions);
+  table({"input", "JSON lines with question, context and, optionally, id; -: standard input", ""},
         o.input);
   table({"on_bad_row",
-         "with --input: a row that cannot be answered: stop, or print its id and the error in its "
+         "with --input: if a row cannot be answered: stop, or print its id and the error in its "
          "place",
          ""},
         o.on_bad_row);
-  table({"top_k", "answers a question, best first", "> 0", "topk", "1"}, o.ask.top_k);
+  table({"top_k", "answers per question, best first", "> 0", "topk", "1"}, o.ask.top_k);
   table(kDecoderOption, o.ask.decoder);
   table(kMaxSeqLengthOption, o.ask.max_seq_length);
   table(kWindowOverlapOption, o.ask.window_overlap);
@@ -201,7 +202,7 @@ void declare(OptionTable& table, AskCommandOptions& o) {
   table({"align_to_words", "decoder pipeline: answers are whole words", "", "", "true"},
         o.ask.align_to_words);
   table({"batch_size", "windows computed at once", "> 0"}, o.ask.batch_size);
-  table({"bf16", "compute in bfloat16; auto: where the processor has it", ""}, o.bf16);
+  table({"bf16", "compute in bfloat16; auto: if the processor has it", ""}, o.bf16);
   table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
@@ -224,7 +225,7 @@ int run_ask(const Arguments& arguments) {
   table.need("on_bad_row", "input");
   if (o.questions.empty() && is_standard_input(o.context_file)) {
     throw Error(ErrorCode::kUsage, {.parameter = "context_file"},
-                "is standard input, from which the questions would come too; give --question");
+                "is standard input, but the questions come from there, too; give --question");
   }
   start_threads(o.threads);
   std::optional<QuestionReader> reader;

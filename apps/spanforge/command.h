@@ -1,5 +1,5 @@
 #pragma once
-// The table of commands: dispatch, --help, the reference page and the tests go over its rows.
+// The table of commands. Dispatch, --help, the reference page and the tests all use its rows.
 
 #include <span>
 #include <string_view>
@@ -11,11 +11,11 @@ namespace spanforge::app {
 struct Command {
   std::string_view name;           // "train", "data show"
   std::string_view summary;        // one line
-  std::string_view synopsis;       // what stands behind the name
-  std::string_view example;        // commands that work as they stand, one a line
+  std::string_view synopsis;       // what follows the name
+  std::string_view example;        // commands that work unchanged, one per line
   int (*run)(const Arguments&);    // returns the exit code; throws Error
-  bool runs_models = false;        // short pieces of work for all threads, one after the other
-  std::string_view settings = "";  // environment variables that it reads, one a line
+  bool runs_models = false;        // many short pieces of work for all threads, in sequence
+  std::string_view settings = "";  // environment variables that it reads, one per line
 };
 
 std::span<const Command> commands();
@@ -23,6 +23,7 @@ std::span<const Command> commands();
 int run_train(const Arguments& arguments);
 int run_evaluate(const Arguments& arguments);
 int run_ask(const Arguments& arguments);
+int run_serve(const Arguments& arguments);
 int run_data_show(const Arguments& arguments);
 int run_data_check(const Arguments& arguments);
 int run_data_fix(const Arguments& arguments);

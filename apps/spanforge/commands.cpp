@@ -3,15 +3,15 @@
 namespace spanforge::app {
 namespace {
 
-// docs/hub.md tells more of each.
+// docs/hub.md explains these.
 constexpr std::string_view kHubSettings =
-    "  HF_ENDPOINT      another hub: a mirror, as https://hf-mirror.com\n"
-    "  HF_HUB_OFFLINE   1: ask no hub, use the cache alone\n"
-    "  HF_HOME          where cache and token lie [~/.cache/huggingface]\n"
-    "  HF_HUB_CACHE     where the cache lies [HF_HOME/hub]\n"
+    "  HF_ENDPOINT      another hub: a mirror, such as https://hf-mirror.com\n"
+    "  HF_HUB_OFFLINE   1: use the cache alone, never ask a hub\n"
+    "  HF_HOME          directory of cache and token [~/.cache/huggingface]\n"
+    "  HF_HUB_CACHE     directory of the cache [HF_HOME/hub]\n"
     "  HF_TOKEN         token for private and gated models (also the file HF_HOME/token)\n"
-    "  https_proxy      proxy, as http://HOST:PORT; no_proxy: hosts that are asked without it\n"
-    "  SSL_CERT_FILE    certificates to trust, where a company's firewall reads TLS\n"
+    "  https_proxy      proxy, such as http://HOST:PORT; no_proxy: hosts that need none\n"
+    "  SSL_CERT_FILE    certificates to trust, if a company's firewall reads TLS\n"
     "  HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT   seconds without an answer [10]\n"
     "\n"
     "A machine without a network: download on another one, pack the model's folder with\n"
@@ -39,26 +39,31 @@ constexpr Command kCommands[] = {
      "spanforge ask --model run/trained --input questions.jsonl --json --top-k 3\n"
      "cat questions.jsonl | spanforge ask --model run/trained --input - --json --on-bad-row skip",
      run_ask, true},
+    {"serve", "answer questions over HTTP, until SIGTERM",
+     "--model DIR|ID | --model NAME=DIR|ID ... [--host 127.0.0.1] [--port 8080] [--token-file F]",
+     "spanforge serve --model run/trained\n"
+     "spanforge serve --model news=run/trained --model legal=run2/trained --port 9000",
+     run_serve, true},
     {"data show", "print splits: features, number of rows, rows",
      "[--train F] [--validation F] [FILE ...] [--rows N] [--json]",
      "spanforge data show --train train.json --validation validation.json", run_data_show},
-    {"data check", "prove every answer, and that files share nothing",
+    {"data check", "check every answer, and that files share nothing",
      "FILE ... [--model DIR|ID] [--json]", "spanforge data check train.json validation.json",
      run_data_check},
-    {"data fix", "repair answers where one repair is certain, into a new file, and report each",
+    {"data fix", "repair answers if only one repair is possible, into a new file, and report each",
      "FILE --output NEW [--report F.jsonl] [--similar [--min-f1 0.8]] [--trim] [--json]",
      "spanforge data fix train.json --output fixed.json --report changes.jsonl", run_data_fix},
     {"data stats", "numbers: questions, contexts, lengths, forms of question",
      "FILE ... [--model DIR|ID] [--json]",
      "spanforge data stats train.json --model bert-base-chinese", run_data_stats},
-    {"data split", "cut a file into training and validation data that share no context",
+    {"data split", "split a file into training and validation data that share no context",
      "FILE --validation 0.1 --by context --output DIR",
      "spanforge data split all.json --validation 0.1 --by context --seed 42 --output split",
      run_data_split},
-    {"data labels", "print each window's label decoded back, and the source beside it",
+    {"data labels", "print each window's label decoded back, next to its source",
      "--model DIR|ID FILE ... [--on-bad-answer error|drop] [--json]",
      "spanforge data labels --model bert-base-chinese train.json", run_data_labels},
-    {"data baseline", "what answering without learning scores",
+    {"data baseline", "the scores of answering without learning",
      "--train F [--validation] F [--json]",
      "spanforge data baseline --train train.json --validation validation.json", run_data_baseline},
     {"data convert", "write a data file in another form", "FILE --to nested|flat|jsonl --output F",
@@ -68,7 +73,7 @@ constexpr Command kCommands[] = {
      "spanforge tokenize --model bert-base-chinese \"谁今天很高兴?\"\n"
      "spanforge tokenize --model run/trained --input texts.txt --count --json",
      run_tokenize},
-    {"model new", "make a fresh model; its vocabulary is trained on text, or an existing one",
+    {"model new", "make a new model; its vocabulary is trained on text or taken from a file",
      "--like tiny|small|base|large (--text F [--text F ...] | --vocab F) --output DIR",
      "spanforge model new --like tiny --text text.txt --vocab-size 4000 --output fresh\n"
      "spanforge model new --like large --vocab vocab.txt --output fresh-large",
@@ -81,7 +86,7 @@ constexpr Command kCommands[] = {
      "spanforge model convert --model run/trained --output run/int8 --int8 --calibrate train.json "
      "--validation validation.json",
      run_model_convert, true},
-    {"checkpoint verify", "prove that checkpoints and trained models are whole, by their manifests",
+    {"checkpoint verify", "check by their manifests that checkpoints and trained models are whole",
      "DIR ... [--json]", "spanforge checkpoint verify run run/checkpoint-500",
      run_checkpoint_verify},
     {"download", "fetch a model of the Hugging Face hub into its cache", "ID [--json]",

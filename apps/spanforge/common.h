@@ -1,5 +1,5 @@
 #pragma once
-// Rows and steps that several commands share.
+// Option rows and steps that several commands share.
 
 #include <string>
 
@@ -11,7 +11,7 @@ namespace spanforge::app {
 inline constexpr OptionInfo kModelOption{"model", "model directory, or hub id org/name[@revision]",
                                          ""};
 inline constexpr OptionInfo kThreadsOption{
-    "threads", "threads to use; 0: as many as this process has cores", "0..4096"};
+    "threads", "threads to compute with; 0: the cores this process may use", "0..4096"};
 inline constexpr OptionInfo kVerifyOption{
     "verify", "compare the model's files with the SHA-256 sums of its manifest first", ""};
 inline constexpr OptionInfo kJsonOption{"json", "print JSON on standard output and nothing else",
@@ -29,11 +29,11 @@ inline constexpr OptionInfo kMaxAnswerLengthOption{
     "longest answer, tokens; default: stored with the model, else the decoder's", "> 0",
     "max_answer_len"};
 
-// The directory that --model means, an adapter's with its base; what a hub id needs is downloaded
-// into the cache first. Errors: Error{kIo} where a path does not exist or is no directory; the
+// The directory that --model means; for an adapter with its base. Downloads what a hub id needs
+// into the cache first. Errors: Error{kIo} if a path does not exist or is not a directory; the
 // hub's for an id; find_base()'s.
 ModelDirectory resolve_model(const std::string& model);
-// The same, and what the cache holds already is read: what is damaged is fetched again.
+// The same, but also checks what the cache holds, and downloads damaged files again.
 ModelDirectory resolve_and_verify_model(const std::string& model);
 
 }  // namespace spanforge::app

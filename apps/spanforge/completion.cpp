@@ -64,7 +64,8 @@ std::vector<std::pair<std::string_view, std::string_view>> first_words() {
 std::vector<const Command*> members(std::string_view group) {
   std::vector<const Command*> out;
   for (const Command& command : commands()) {
-    if (command.name.size() > group.size() && command.name.starts_with(group) && command.name[group.size()] == ' ') {
+    if (command.name.size() > group.size() && command.name.starts_with(group) &&
+        command.name[group.size()] == ' ') {
       out.push_back(&command);
     }
   }
@@ -89,12 +90,14 @@ std::string bash_script() {
     for (const OptionRow& row : one.rows) {
       add(options, "{} ", flag_of(row.name));
       if (takes_value(row)) {
-        add(values, "    \"{} {}\") words=\"{}\"; takes_value=1 ;;\n", one.command->name, flag_of(row.name), values_of(row));
+        add(values, "    \"{} {}\") words=\"{}\"; takes_value=1 ;;\n", one.command->name,
+            flag_of(row.name), values_of(row));
       }
     }
     add(options, "--help\" ;;\n");
   }
-  return fmt::format(R"(# Completion of spanforge for bash, made by `spanforge help --completion bash`.
+  return fmt::format(
+      R"(# Completion of spanforge for bash, made by `spanforge help --completion bash`.
 _spanforge() {{
   local current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}}
   local command=${{COMP_WORDS[1]}} words= options= takes_value=
@@ -130,7 +133,7 @@ _spanforge() {{
 }}
 complete -F _spanforge spanforge
 )",
-                     first, groups, values, options);
+      first, groups, values, options);
 }
 
 // Within a single-quoted specification of _arguments or _describe.
@@ -161,11 +164,12 @@ std::string zsh_script() {
   for (const Described& one : described_commands()) {
     add(commands_text, "    \"{}\")\n      _arguments -s", one.command->name);
     for (const OptionRow& row : one.rows) {
-      add(commands_text, " \\\n        '{}{}[{}]", row.kind == OptionKind::kList ? "*" : "", flag_of(row.name),
-          zsh_quoted(row.help));
+      add(commands_text, " \\\n        '{}{}[{}]", row.kind == OptionKind::kList ? "*" : "",
+          flag_of(row.name), zsh_quoted(row.help));
       if (takes_value(row)) {
         const std::string words = values_of(row);
-        add(commands_text, ":{}:{}", zsh_quoted(row.name), words.empty() ? "_files" : fmt::format("({})", words));
+        add(commands_text, ":{}:{}", zsh_quoted(row.name),
+            words.empty() ? "_files" : fmt::format("({})", words));
       }
       commands_text += '\'';
     }
@@ -213,7 +217,8 @@ std::string fish_quoted(std::string_view text) {
 }
 
 std::string fish_script() {
-  std::string out = R"(# Completion of spanforge for fish, made by `spanforge help --completion fish`.
+  std::string out =
+      R"(# Completion of spanforge for fish, made by `spanforge help --completion fish`.
 # True if the words after spanforge begin with these.
 function __spanforge_is
     set -l words (commandline -opc)
@@ -233,19 +238,21 @@ end
 complete -c spanforge -n __spanforge_begins -f -l version -d 'print the version'
 )";
   for (const auto& [word, summary] : first_words()) {
-    add(out, "complete -c spanforge -n __spanforge_begins -f -a {} -d {}\n", word, fish_quoted(summary.empty() ? "commands on it" : summary));
+    add(out, "complete -c spanforge -n __spanforge_begins -f -a {} -d {}\n", word,
+        fish_quoted(summary.empty() ? "commands on it" : summary));
     if (!summary.empty()) continue;
     for (const Command* command : members(word)) {
-      add(out, "complete -c spanforge -n '__spanforge_in {}' -f -a {} -d {}\n", word, second_word(*command),
-          fish_quoted(command->summary));
+      add(out, "complete -c spanforge -n '__spanforge_in {}' -f -a {} -d {}\n", word,
+          second_word(*command), fish_quoted(command->summary));
     }
   }
   for (const Described& one : described_commands()) {
     for (const OptionRow& row : one.rows) {
       const std::string words = values_of(row);
-      add(out, "complete -c spanforge -n '__spanforge_is {}' -l {} -d {}", one.command->name, flag_of(row.name).substr(2),
-          fish_quoted(row.help));
-      if (takes_value(row)) out += words.empty() ? " -r" : fmt::format(" -x -a {}", fish_quoted(words));
+      add(out, "complete -c spanforge -n '__spanforge_is {}' -l {} -d {}", one.command->name,
+          flag_of(row.name).substr(2), fish_quoted(row.help));
+      if (takes_value(row))
+        out += words.empty() ? " -r" : fmt::format(" -x -a {}", fish_quoted(words));
       out += '\n';
     }
   }

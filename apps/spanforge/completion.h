@@ -14,8 +14,8 @@ constexpr auto spellings(Shell) {
       {{"bash", Shell::kBash}, {"zsh", Shell::kZsh}, {"fish", Shell::kFish}});
 }
 
-// The script for a shell. Packages install it where the shell looks: bash-completion's folder completions/spanforge,
-// zsh's site-functions/_spanforge, fish's completions/spanforge.fish.
+// The script for a shell. Packages install it where the shell looks: bash-completion's folder
+// completions/spanforge, zsh's site-functions/_spanforge, fish's completions/spanforge.fish.
 std::string completion_script(Shell shell);
 
 }  // namespace spanforge::app

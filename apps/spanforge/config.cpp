@@ -2,8 +2,9 @@
 #define TOML_ENABLE_FORMATTERS 0
 #include <fmt/core.h>
 
-// Whether a character is a space or a letter: toml++ 3 runs into __builtin_unreachable() for some
-// that are neither (U+02CA, U+2F28), and here says no. Its headers end in .hpp since 3.4.
+// Whether a character is a space or a letter. For some characters that are neither (U+02CA,
+// U+2F28), toml++ 3 reaches __builtin_unreachable(); this returns false. Its headers end in .hpp
+// since 3.4.
 // clang-format off
 #if __has_include(<toml++/impl/preprocessor.hpp>)
 #define SPANFORGE_TOML_PART(name) <toml++/impl/name.hpp>
@@ -35,13 +36,13 @@ std::string value_text(const toml::node& node, const ErrorPlace& place) {
   throw Error(ErrorCode::kUsage, place, "must be a text, a number, a boolean or a list of those");
 }
 
-// Each part of a.b.c is a table within the one before it, and toml++ goes down them by recursion.
+// Each part of a.b.c is a table within the previous one, and toml++ descends them recursively.
 constexpr std::ptrdiff_t kMostDots = 4096;
 
 }  // namespace
 
 ErrorPlace ConfigEntry::place(const std::string& file) const {
-  return {file, fmt::format(":{}", line), quote_for_message(key)};
+  return {file, fmt::format("line {}", line), quote_for_message(key)};
 }
 
 std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& file) {
@@ -53,7 +54,7 @@ std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& 
     table = toml::parse(text, file);
   } catch (const toml::parse_error& error) {
     throw Error(ErrorCode::kUsage,
-                {.file = file, .where = fmt::format(":{}", error.source().begin.line)},
+                {.file = file, .where = fmt::format("line {}", error.source().begin.line)},
                 std::string(error.description()));
   }
   std::vector<ConfigEntry> entries;

@@ -47,7 +47,7 @@ void ConsoleObserver::on_log(const TrainView&, const LogLine& line, const LogLin
     }
     flush_output();
   } catch (const Error&) {
-    // Standard output is full or broken; log.jsonl holds the line, and the run is worth more.
+    // Standard output is full or broken. log.jsonl has the line, and the run must not be lost.
   }
 }
 

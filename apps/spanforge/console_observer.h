@@ -1,7 +1,7 @@
 #pragma once
-// A training run on the console, as users of the Trainer know it: a bar for building windows, for
-// the steps and for each evaluation on a terminal; one dict line a log on standard output; notices
-// on standard error. A console that has gone away does not end the run.
+// Shows a training run on the console as the Trainer does. On a terminal: a bar for building
+// windows, one for the steps and one for each evaluation. On standard output: one dict per log
+// line. On standard error: notices. If the console is closed, the run goes on.
 
 #include <memory>
 
@@ -23,7 +23,8 @@ class ConsoleObserver : public Observer {
   std::unique_ptr<ProgressBar>& bar_of(const Progress& progress);
   void erase_bars();
   bool json_, bars_;
-  std::unique_ptr<ProgressBar> train_bar_, inner_bar_;  // steps; windows or evaluation within them
+  std::unique_ptr<ProgressBar> train_bar_,
+      inner_bar_;  // for steps; for windows or an evaluation during them
 };
 
 }  // namespace spanforge::app

@@ -40,7 +40,7 @@ int run_data_baseline(const Arguments& arguments) {
   table.require("train");
   if (files.empty()) table.require("validation");
   if (!files.empty() && !validation_file.empty()) {
-    throw Error(ErrorCode::kUsage, {.parameter = "validation"}, "cannot stand beside FILE");
+    throw Error(ErrorCode::kUsage, {.parameter = "validation"}, "cannot be used with FILE");
   }
   if (!files.empty()) validation_file = files[0];
   require_distinct_inputs({train_file, validation_file});

@@ -15,7 +15,7 @@
 namespace spanforge::app {
 namespace {
 
-// What the windows of a model have no room for, of one file.
+// What does not fit into a model's windows, for one file.
 struct FileWindows {
   const Dataset& dataset;
   std::vector<WindowFinding> findings;
@@ -86,13 +86,14 @@ int run_data_check(const Arguments& arguments) {
   OptionTable table;
   table(
       {"model",
-       "directory or hub id: check also that its windows have room for questions and answers", ""},
+       "directory or hub id: also check that its windows have room for questions and answers", ""},
       model);
   table(kMaxSeqLengthOption, max_seq_length);
   table(kWindowOverlapOption, window_overlap);
   input.declare(table);
   table.add_switch(kJsonOption, json);
-  table.positional("FILE", "data files; of each two, what they share", names, 1, SIZE_MAX);
+  table.positional("FILE", "data files; each two are compared for what they share", names, 1,
+                   SIZE_MAX);
   if (!table.parse(arguments)) return 0;
   require_distinct_inputs({names.begin(), names.end()});
   for (const char* option : {"max_seq_length", "window_overlap"}) {

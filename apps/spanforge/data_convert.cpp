@@ -22,12 +22,12 @@ int run_data_convert(const Arguments& arguments) {
          forms},
         form);
   table({"output", "file to write", ""}, output);
-  table({"overwrite", "replace the file where it is there already", ""}, overwrite);
+  table({"overwrite", "replace the file if it is there already", ""}, overwrite);
   input.declare(table);
   table.positional("FILE", "the data file to read", files, 1, 1);
   if (!table.parse(arguments)) return 0;
   table.require("output");
-  const DataForm kind = find_spelling<DataForm>(form).value();  // the table takes no other word
+  const DataForm kind = find_spelling<DataForm>(form).value();  // the table accepts no other word
   const fs::path file(output);
   if (!file.has_filename())
     throw Error(ErrorCode::kUsage, {.parameter = "output"}, "must name a file");

@@ -37,13 +37,12 @@ void write_report(const RepairPlan& plan, const Dataset& dataset, AtomicFile& ou
   for (const LeftOver& left : plan.left) put(left_to_json(left));
 }
 
-// Whether the file's own bytes can be kept: it is JSON in UTF-8, with the names that rewrite.h
-// knows.
+// True if the file's own bytes can be kept: it is JSON in UTF-8 with names that rewrite.h knows.
 bool keeps_bytes(const Dataset& dataset, const DataInput& input) {
   return dataset.form == SourceForm::kJson && dataset.encoding == "UTF-8" && input.columns.empty();
 }
 
-// The report appears first: a new file without the list of what was done to it is the worse half.
+// The report is put in place first: a new file without the list of its changes would be worse.
 template <class Commit>
 void write_report_and(const RepairPlan& plan, const Dataset& dataset, const FixFiles& files,
                       const Commit& commit_output) {
@@ -73,7 +72,7 @@ void write_in_place(const RepairPlan& plan, const Dataset& dataset, const Mapped
   const auto release = [&](const char* at) {
     input.release_before(static_cast<size_t>(at - input.bytes().data()));
   };
-  // Found before the output is begun, so that nothing is left of it where the input is cut off.
+  // Checked before the output is begun, so that nothing of it remains if the input is truncated.
   const auto found = while_whole(
       input, [&] { return find_byte_changes(input.bytes(), dataset, changes, release); });
   AtomicFile output(files.output);
@@ -95,7 +94,7 @@ void print_result(const RepairPlan& plan, const Dataset& dataset, const FixFiles
   emit("{}: written{}{}\n", quote_for_message(files.output, 4096),
        same_form ? ", in the form it had"
                  : " as SQuAD JSON (nested; data convert --to writes other forms)",
-       files.report.empty() ? "" : "; each change and what is left: " + files.report);
+       files.report.empty() ? "" : "; changes and remaining faults: " + files.report);
 }
 
 }  // namespace
@@ -108,15 +107,16 @@ int run_data_fix(const Arguments& arguments) {
   bool json = false;
   OptionTable table;
   table({"output", "file to write: the data with its answers repaired", ""}, files.output);
-  table({"report", "file to write: a JSON line for each change and for each thing left", ""},
+  table({"report", "file to write: a JSON line for each change and each remaining fault", ""},
         files.report);
   table({"similar",
-         "where the context does not hold an answer, take the span most like it for its text", ""},
+         "if the context does not contain an answer, take the most similar span as its text", ""},
         options.similar);
-  table({"min_f1", "with --similar: the F1 such a span must have", "> 0"}, options.min_f1);
-  table({"trim", "also take white space off the ends of answers that stand where they say", ""},
-        options.trim);
-  table({"overwrite", "replace the files where they are there already", ""}, files.overwrite);
+  table({"min_f1", "with --similar: the least F1 of such a span", "> 0"}, options.min_f1);
+  table(
+      {"trim", "also remove white space from the ends of answers that are where the data say", ""},
+      options.trim);
+  table({"overwrite", "replace the files if they are there already", ""}, files.overwrite);
   input.declare(table);
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "the data file to repair; it is never changed", inputs, 1, 1);

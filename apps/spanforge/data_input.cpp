@@ -8,7 +8,7 @@
 namespace spanforge::app {
 namespace {
 
-// Notes for people what Dataset::notes says. What is said of faults names flags from here on.
+// Prints Dataset::notes. From here on, texts about faults name flags.
 Dataset prepared(Dataset dataset) {
   for (const std::string& line : dataset.notes) {
     note(fmt::format("{}: {}", quote_for_message(dataset.file.string(), 4096), line));

@@ -1,6 +1,6 @@
 #pragma once
-// How a command reads data: the options --columns and --encoding, and a note for what was not
-// plain.
+// How commands read data: the options --columns and --encoding, and a note about everything
+// unusual.
 
 #include <string>
 
@@ -19,11 +19,11 @@ struct DataInput {
   void declare(OptionTable& table);
   // Errors: Error{kUsage, parameter "columns"}.
   ReadOptions options() const;
-  // Reads a data file whatever is wrong with single rows, and notes how it was understood.
+  // Reads a data file even if single rows are bad, and notes how it was read.
   Dataset read(const std::string& file) const;
   Dataset read(const MappedFile& file) const;
-  // The same, and notes what is at fault in it, in one line. Who needs sound rows asks for them
-  // (data/soundness.h).
+  // The same, and notes the faults in it in one line. A caller that needs faultless rows uses
+  // data/soundness.h.
   Dataset load(const std::string& file) const;
 };
 

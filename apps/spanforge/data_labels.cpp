@@ -15,7 +15,7 @@
 namespace spanforge::app {
 namespace {
 
-constexpr int64_t kRowTokens = 1 << 19;  // of the rows in memory: some 10 MB
+constexpr int64_t kRowTokens = 1 << 19;  // in memory at the same time: some 10 MB
 
 struct LabelOptions {
   std::string model;
@@ -43,12 +43,13 @@ void print_text_row(const LabelRow& row, int64_t number, const std::string& cont
        row.input);
 }
 
-// Prints a file's rows chunk by chunk, as they are made.
+// Prints a file's rows one chunk at a time, as they are made.
 void print_labels(const Dataset& dataset, const Tokenizer& tokenizer, FeatureOptions options,
                   bool json) {
   const std::string name = dataset.file.stem().string();
   ProgressBar bar("Map", "examples", 0);
-  if (!stdout_is_terminal()) options.progress = bar.callback();  // it would stand among the rows
+  if (!stdout_is_terminal())
+    options.progress = bar.callback();  // the bar would appear among the rows
   FeatureStream stream(dataset, tokenizer, options);
   if (!json) emit("---{}---\n", name);
   LabelCounts counts;
@@ -73,9 +74,8 @@ int run_data_labels(const Arguments& arguments) {
   OptionTable table;
   table(kModelOption, o.model);
   table({"on_bad_answer",
-         "a row that cannot be read, or an answer that is not where the data says: stop, or leave "
-         "the "
-         "question out",
+         "if a row cannot be read, or an answer is not where the data says: stop, or skip the "
+         "question",
          ""},
         o.on_bad_answer);
   table({"label_rule", "which tokens an answer is labelled with", ""}, o.label_rule);
@@ -98,7 +98,7 @@ int run_data_labels(const Arguments& arguments) {
   options.on_bad_answer = o.on_bad_answer;
   options.label_rule = o.label_rule;
   std::vector<Dataset> datasets;
-  for (const std::string& file : o.files) {  // refused before the first row is printed
+  for (const std::string& file : o.files) {  // errors come before the first row is printed
     Dataset dataset = o.input.load(file);
     std::string left_out;
     if (options.on_bad_answer == BadAnswerPolicy::kDrop) {

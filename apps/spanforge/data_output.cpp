@@ -5,9 +5,9 @@
 
 namespace spanforge::app {
 
-// A relative name that is not there yet stays relative, unless it is made absolute first.
+// A relative name of a file that does not exist stays relative unless it is made absolute first.
 bool same_file(const fs::path& a, const fs::path& b) {
-  std::error_code ignored;  // one of the two is not there, or the working directory is gone
+  std::error_code ignored;  // one of the two does not exist, or the working directory is gone
   const auto named = [](const fs::path& path) { return path == "-" ? "/dev/stdin" : path; };
   const auto canonical = [&](const fs::path& path) {
     return fs::weakly_canonical(fs::absolute(named(path), ignored), ignored);

@@ -36,7 +36,7 @@ void show_json(const std::vector<Split>& splits, int64_t rows) {
   print_json(out);
 }
 
-// A split is named as its file, or as the whole path where another one is called so already.
+// A split has its file's name, or the whole path if another split already has that name.
 std::string free_name(const std::string& file, const std::vector<Split>& splits) {
   for (std::string name : {input_name(file).stem().string(), input_name(file).string()}) {
     const auto same = [&](const Split& split) { return split.name == name; };

@@ -20,9 +20,10 @@ int run_data_split(const Arguments& arguments) {
   table({"validation", "share of the questions that becomes validation data", "> 0"},
         options.validation_share);
   table({"by", "what the two files must not share: context", ""}, by);
-  table({"seed", "of the choice; the order of the rows does not matter", ">= 0"}, options.seed);
+  table({"seed", "seed of the choice; the order of the rows does not matter", ">= 0"},
+        options.seed);
   table({"output", "directory for train.json and validation.json", "", "output_dir"}, output);
-  table({"overwrite", "replace the two files where they are there already", ""}, overwrite);
+  table({"overwrite", "replace the two files if they are there already", ""}, overwrite);
   input.declare(table);
   table.add_switch(kJsonOption, json);
   table.positional("FILE", "the data file to split", files, 1, 1);

@@ -1,7 +1,6 @@
 #include <dnnl.h>
 #include <zlib.h>
 
-#include <fstream>
 #include <sstream>
 
 #include <curl/curl.h>
@@ -11,6 +10,7 @@
 
 #include "command.h"
 #include "common.h"
+#include "machine.h"
 #include "output.h"
 #include "spanforge/base/join.h"
 #include "spanforge/base/threads.h"
@@ -20,18 +20,6 @@
 
 namespace spanforge::app {
 namespace {
-
-// What stands behind "key:" in a file of /proc; "" where there is no such line.
-std::string proc_value(const char* file, const std::string& key) {
-  std::ifstream lines(file);
-  for (std::string line; std::getline(lines, line);) {
-    const size_t colon = line.find(':');
-    if (colon == std::string::npos || !line.starts_with(key)) continue;
-    const size_t start = line.find_first_not_of(" \t", colon + 1);
-    return start == std::string::npos ? "" : line.substr(start);
-  }
-  return "";
-}
 
 // The features of the processor that decide speed here.
 std::vector<std::string> cpu_features() {
@@ -45,17 +33,6 @@ std::vector<std::string> cpu_features() {
     }
   }
   return found;
-}
-
-// Megabytes this process may use: the machine's, or its control group's where that is less.
-int64_t memory_megabytes(const char* key) {
-  std::istringstream text(proc_value("/proc/meminfo", key));
-  int64_t kilobytes = 0;
-  text >> kilobytes;
-  std::ifstream group("/sys/fs/cgroup/memory.max");
-  int64_t limit = 0;
-  if (group >> limit && limit > 0) kilobytes = std::min(kilobytes, limit / 1024);
-  return kilobytes / 1024;
 }
 
 Json library_versions() {

@@ -38,7 +38,7 @@ void append_array(const Values& values, std::string& out, Append append) {
 
 }  // namespace
 
-// Written by hand: this is printed for every token of a corpus.
+// No JSON library, because this runs for every token of a corpus.
 std::string to_json(const Encoding& e) {
   const auto number = [](auto value, std::string& out) { out += std::to_string(value); };
   std::string out = "{\"input_ids\": ";

@@ -1,5 +1,5 @@
 #pragma once
-// An encoded text as `tokenize` prints it.
+// Prints an encoded text, for `tokenize`.
 
 #include <string>
 
@@ -9,7 +9,7 @@ namespace spanforge::app {
 
 // One line: {"input_ids", "token_type_ids", "attention_mask", "offset_mapping", "tokens"}.
 std::string to_json(const Encoding& encoding);
-// A table of tokens, the text decoded from them, and the recipe's form of it (decode_each).
+// A table of tokens, the text decoded from them, and the recipe's form of that text (decode_each).
 std::string to_text(const Encoding& encoding, const Tokenizer& tokenizer);
 
 }  // namespace spanforge::app

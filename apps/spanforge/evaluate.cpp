@@ -46,13 +46,14 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table({"predictions", "score this file {id: text} instead of a model's answers", ""},
         o.predictions);
   table({"null_odds", "with --predictions: file {id: odds of no answer}", ""}, o.null_odds);
-  table({"no_answer_threshold", "with --null-odds: above it \"\" is scored", ""},
+  table({"no_answer_threshold", "with --null-odds: above it the answer counts as \"\"", ""},
         o.no_answer_threshold);
   table({"predictions_dir",
-         "directory for eval_predictions.json and its kin, and eval_analysis.json", ""},
+         "directory for eval_predictions.json, related files and eval_analysis.json", ""},
         o.predictions_dir);
-  table({"metric", "what to score besides squad_v2", metric_choices()}, o.metric);
-  table({"explain", "each answer that is not exact, beside the gold, word by word", ""}, o.explain);
+  table({"metric", "what to score in addition to squad_v2", metric_choices()}, o.metric);
+  table({"explain", "compare each answer that is not exact with the gold, word by word", ""},
+        o.explain);
   table(kDecoderOption, o.asked.decoder);
   table(kMaxSeqLengthOption, o.asked.max_seq_length);
   table(kWindowOverlapOption, o.asked.window_overlap);
@@ -66,14 +67,14 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table({"batch_size", "windows computed at once", "> 0",
          "per_device_eval_batch_size,eval_batch_size"},
         o.batch_size);
-  table({"bf16", "compute in bfloat16; auto: where the processor is faster with it", ""}, o.bf16);
+  table({"bf16", "compute in bfloat16; auto: if the processor is faster with it", ""}, o.bf16);
   o.input.declare(table);
   table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
 }
 
-// What would be taken and do nothing.
+// Refuses options that would have no effect.
 void refuse_idle_options(const OptionTable& table) {
   for (const char* of_models :
        {"predictions_dir", "decoder", "max_seq_length", "window_overlap", "max_answer_length",
@@ -84,15 +85,14 @@ void refuse_idle_options(const OptionTable& table) {
   table.need("no_answer_threshold", "null_odds");
 }
 
-// run_qa writes log odds, the metric asks for probabilities.
+// run_qa writes log odds, but the metric takes probabilities.
 void note_improbable_odds(const std::string& file, const PredictionScores& scores,
                           double threshold) {
   note(
-      fmt::format("{}: {} of the odds are not between 0 and 1, {} first: they are no "
-                  "probabilities, but log odds "
-                  "perhaps, as run_qa writes them; they are taken as they are: where they are "
-                  "above {} the answer "
-                  "counts as \"\" (--no-answer-threshold; in log odds 0 means as likely as not)",
+      fmt::format("{}: {} of the odds are not between 0 and 1, first {}: they are not "
+                  "probabilities, perhaps log odds, as run_qa writes them; they are used "
+                  "unchanged: above {} the answer counts as \"\" (--no-answer-threshold; in log "
+                  "odds 0 means as likely as not)",
                   file, scores.improbable_odds.size(),
                   quote_for_message(scores.improbable_odds.front()), threshold));
 }
@@ -124,7 +124,7 @@ void evaluate_file(const EvaluateOptions& o) {
                o.json);
 }
 
-// The references' texts are scored wherever they stand; only the loss needs their places.
+// The references' texts are scored in any case; only the loss needs their places.
 void note_unlabelled(const EvaluateOptions& o, const Dataset& dataset,
                      const FeatureChunks& chunks) {
   const auto unknown = std::ranges::count_if(dataset.examples, [](const Example& example) {
@@ -135,14 +135,14 @@ void note_unlabelled(const EvaluateOptions& o, const Dataset& dataset,
     if (count == 0) return;
     note(fmt::format(
         "{}: {} of {} questions have a first answer {}: their texts are scored, the loss "
-        "leaves them out (data check finds the causes)",
+        "skips them (data check finds the causes)",
         input_name(o.data).string(), count, chunks.example_count(), what));
   };
   tell(chunks.label_counts().unlabelled - unknown, "that is not where the file says");
-  tell(unknown, "of which nothing says where it stands");
+  tell(unknown, "whose place the file does not give");
 }
 
-// The answers as --explain looks at them.
+// Collects the answers for --explain.
 void add_items(const Dataset& dataset, const JudgedAnswers& answers,
                std::vector<SquadItem>& items) {
   for (size_t i = 0; i < answers.decoded.size(); ++i) {
@@ -151,7 +151,7 @@ void add_items(const Dataset& dataset, const JudgedAnswers& answers,
   }
 }
 
-// What cannot be replaced is told before the evaluation; FileGroup looks again when it is over.
+// Reports before the evaluation what cannot be replaced. FileGroup checks again afterwards.
 void check_predictions_dir(const std::filesystem::path& directory) {
   for (const std::string& file : PredictionFiles::names()) require_replaceable(directory / file);
   require_replaceable(directory / kAnalysisFile);

@@ -7,7 +7,7 @@
 namespace spanforge::app {
 namespace {
 
-// Options that reasons name beside those of training. The test claims/parameters compares.
+// Options that reasons name, other than training's. The test claims/parameters compares.
 constexpr std::string_view kNamedOthers[] = {"max_drop", "predictions_dir"};
 
 bool is_named(std::string_view name) {
@@ -18,7 +18,7 @@ bool is_named(std::string_view name) {
   return found;
 }
 
-// The option that sets a parameter, where its name is another.
+// The option that sets a parameter, if its name differs.
 std::string_view option_of(std::string_view parameter) {
   return parameter == "padding" ? "pad_to" : parameter;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// The library names parameters (base/error.h), this program names their flags: what it prints of
-// the library's texts goes through here.
+// The library names parameters (base/error.h); this program names flags. All texts of the library
+// that it prints pass through here.
 
 #include <string>
 #include <string_view>
@@ -11,11 +11,11 @@ namespace spanforge::app {
 
 std::string flag_of(std::string_view snake_name);  // "max_steps" -> "--max-steps"
 
-// "give another `output`" -> "give another --output". Only names of options here are replaced, and
-// none within double quotes, which hold a user's text.
+// "give another `output`" -> "give another --output". Replaces only names of options here, and none
+// within double quotes, because those hold a user's text.
 std::string with_flags(std::string_view text);
 
-// The same of the reason and the parameter, which stays as it is where a file gives it.
+// Replaces them in the reason, and the parameter by its flag unless a file gave it.
 Error with_flags(const Error& error);
 
 }  // namespace spanforge::app

@@ -20,7 +20,7 @@ bool in_group(const Command& command, std::string_view group) {
   return command.name.starts_with(group) && command.name.substr(group.size()).starts_with(" ");
 }
 
-// Several stand between commas.
+// Commas separate several aliases.
 std::vector<std::string> aliases(const OptionRow& row) {
   std::vector<std::string> out;
   for (size_t start = 0; start < row.alias.size();) {
@@ -83,8 +83,8 @@ void describe_commands(const std::function<void(const Command&, const OptionTabl
 
 void print_overview() {
   print(
-      "spanforge trains, judges and uses models that answer questions with spans of a text.\n\n"
-      "Commands (spanforge COMMAND --help tells more)\n");
+      "spanforge trains, evaluates and uses models that answer questions with spans of a text.\n\n"
+      "Commands (spanforge COMMAND --help explains one)\n");
   for (const Command& command : commands()) emit("  {:<15} {}\n", command.name, command.summary);
   print(
       "\nStart\n"
@@ -195,9 +195,9 @@ int run_help(const Arguments& arguments) {
     emit(
         "# Commands and options\n\nMade by `spanforge help --markdown`; a test compares.\n\n"
         "Options are accepted as --kebab-case and --snake_case, as `--name value` and "
-        "`--name=value`. Booleans stand alone or take true or false. No value may be empty, but "
-        "for `tokenize`'s texts. Of an option given again the last value holds, and a note says "
-        "so; in a configuration file a key stands once. Exit codes: {}.\n",
+        "`--name=value`. A boolean may have the value true or false, or none. No value may be "
+        "empty, except `tokenize`'s texts. If an option is given twice, the last value is used, "
+        "and a note says so; a configuration file may have each key only once. Exit codes: {}.\n",
         kExitCodes);
     describe_commands(print_reference);
     return 0;

@@ -1,5 +1,5 @@
 #pragma once
-// --help, --version and the reference page docs/commands.md, all made from the two tables.
+// Prints --help, --version and the reference page docs/commands.md from the two tables.
 
 #include <functional>
 #include <string>
@@ -16,16 +16,16 @@ bool is_group(std::string_view word);      // "data", the first word of several 
 void print_group(std::string_view group);  // spanforge data --help
 void print_help(const Command& command, const OptionTable& table);
 void print_version();
-Error unknown_command(const std::string& wanted);  // kUsage; names the nearest one
+Error unknown_command(const std::string& wanted);  // kUsage; suggests the nearest one
 
 // For the makers of other forms of help: manual.h and completion.h.
 inline constexpr std::string_view kExitCodes =
-    "0 done; 2 wrong use; 3 unsound data or model; 4 network, or not in the cache; 70 not "
+    "0 done; 2 wrong use; 3 bad data or model; 4 network, or not in the cache; 70 not "
     "enough memory, or a fault of the program; 74 input or output, or threads that cannot be "
     "started; 128 + signal: stopped";
 inline constexpr std::string_view kForeignOptions =
-    "Other names of TrainingArguments are taken where their value asks for what is done here\n"
-    "anyway, and refused with the reason else.";
+    "Other names of TrainingArguments are accepted if their value asks for what is done here\n"
+    "anyway; otherwise they are refused with the reason.";
 bool has_foreign_options(const OptionTable& table);
 std::string option_form(const OptionRow& row);         // "--epochs N"
 std::string option_description(const OptionRow& row);  // meaning, range, default, aliases

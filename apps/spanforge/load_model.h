@@ -1,5 +1,5 @@
 #pragma once
-// How commands that judge or use a trained model load it.
+// How commands load a trained model.
 
 #include <string>
 
@@ -9,16 +9,17 @@
 
 namespace spanforge::app {
 
-// auto: bf16 where this processor is faster with it; a note says which.
+// auto: bf16 if this processor is faster with it. A note says which was chosen.
 Precision resolve_precision(AutoBool bf16);
 
-// --verify: the model has a manifest (spanforge_manifest.json), and every file that it lists is
-// there with its SHA-256; so has an adapter, and its base where it has a manifest. Errors:
+// --verify: checks that the model has a manifest (spanforge_manifest.json) and that every file in
+// it exists with its SHA-256. For an adapter, also checks its base if that has a manifest. Errors:
 // Error{kBadModel, directory}.
 void verify_model(const ModelDirectory& model);
 
-// After everything has loaded: the report's notes, and one line that names the files that were
-// changed since spanforge saved the model; an adapter's base is a model of its own.
+// Call this after everything is loaded. Prints the report's notes, and one line that names the
+// files that were changed since spanforge saved the model. An adapter's base counts as a separate
+// model.
 void note_loaded(const ModelDirectory& model, const LoadReport& report);
 
 // source: the directory or id as the user named it. Notes stored weights that are not used, in

@@ -1,4 +1,4 @@
-// The program: finds the command, runs it, turns what it throws into one line and an exit code.
+// The program: finds the command, runs it, and turns errors into one line and an exit code.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -26,7 +26,7 @@ namespace {
 int dispatch(char** argv, std::vector<std::string> words) {
   if (words.empty()) return print_overview(), 0;
   const std::string first = words[0];
-  if (first.empty()) {  // a variable that is not set
+  if (first.empty()) {  // a shell variable that is not set
     throw Error(ErrorCode::kUsage, {.where = "spanforge"},
                 "which command? spanforge --help lists them");
   }
@@ -59,16 +59,15 @@ int fail(const char* line, int code) {
   return code;
 }
 
-// Started with standard input, output or error closed: the next file opened would get its number,
-// and what is printed would go into a checkpoint. What cannot be written to stays so.
+// If standard input, output or error is closed at the start, the next file opened would get its
+// number, and printed text would go into a checkpoint. So they are occupied; writing to them fails.
 void occupy_standard_descriptors() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
 }
 
-// Where memory has run out so far that there is none for an exception, the runtime ends the
-// process.
+// Called if there is no memory even for an exception; the runtime would end the process.
 [[noreturn]] void end_without_memory() {
   if (std::current_exception() != nullptr) std::abort();
   write_stderr("spanforge: memory: not enough of it\n");
@@ -76,9 +75,9 @@ void occupy_standard_descriptors() {
 }
 
 int guarded_main(int argc, char** argv) {
-  // A closed pipe is seen where it is written to, not as a signal that kills a training.
+  // A closed pipe is noticed when writing, not by a signal that ends a training.
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // nor a file that is larger than the process may write
+  std::signal(SIGXFSZ, SIG_IGN);  // the same for a file larger than the process may write
   std::set_terminate(end_without_memory);
   try {
     const int code = dispatch(argv, std::vector<std::string>(argv + 1, argv + argc));
@@ -88,7 +87,7 @@ int guarded_main(int argc, char** argv) {
   } catch (const Error& error) {
     try {
       flush_output();
-    } catch (const Error&) {  // the first error is the one to report
+    } catch (const Error&) {  // the first error is reported
     }
     const bool stopped = error.code() == ErrorCode::kInterrupted;
     return fail(with_flags(error).what(), exit_code(error.code()) + (stopped ? stop_signal() : 0));
@@ -97,7 +96,7 @@ int guarded_main(int argc, char** argv) {
                 exit_code(ErrorCode::kIo));
   } catch (const std::bad_alloc&) {
     return fail("memory: not enough of it for this model and these data", 70);
-  } catch (const std::system_error& error) {  // a thread that could not be started
+  } catch (const std::system_error& error) {  // a thread could not be started
     const std::string advice = "; fewer --threads or a larger limit may help";
     return fail(("system: " + error.code().message() + advice).c_str(), exit_code(ErrorCode::kIo));
   } catch (const std::exception& error) {

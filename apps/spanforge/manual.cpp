@@ -19,8 +19,8 @@ std::string page_name(std::string_view command) {
   return name;
 }
 
-// A hyphen that a reader may copy into a shell is written \-. A line must not begin with a dot or an
-// apostrophe, since such lines are requests to groff.
+// A hyphen that a reader may copy into a shell is written \-. A line must not begin with a dot or
+// an apostrophe, since such lines are requests to groff.
 std::string roff(std::string_view text) {
   std::string out;
   for (const char c : text) {

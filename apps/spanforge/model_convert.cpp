@@ -45,12 +45,11 @@ void declare(OptionTable& table, ModelConvertOptions& o) {
   table({"output", "directory to make", "", "output_dir"}, o.output);
   table.add_switch({"int8", "make an int8 model, for answering (docs/int8.md)", ""}, o.int8);
   table.add_switch(
-      {"merge_lora", "--model is a LoRA adapter: write the whole model that it makes of its base",
-       ""},
+      {"merge_lora", "--model is a LoRA adapter: write it and its base as one whole model", ""},
       o.merge_lora);
-  table(
-      {"calibrate", "with --int8: data like those it will be asked about, e.g. the training's", ""},
-      o.calibrate);
+  table({"calibrate", "with --int8: data like those the model will answer, e.g. the training data",
+         ""},
+        o.calibrate);
   table({"validation", "with --int8: data both models are scored on", ""}, o.validation);
   table({"max_drop", "with --int8: points of exact match or F1 that may be lost", ">= 0"},
         o.quantization.max_drop);
@@ -86,7 +85,7 @@ void check(const OptionTable& table, const ModelConvertOptions& o) {
   }
 }
 
-// The rest of a model's directory, but for a manifest: it speaks of the weights left behind.
+// The rest of a model's directory, except the manifest, which lists the old weights.
 void copy_other_files(const fs::path& source, DirectoryWriter& writer) {
   for (const auto& entry : fs::directory_iterator(source)) {
     if (!entry.is_regular_file() || is_weight_file(entry.path()) ||
@@ -97,19 +96,19 @@ void copy_other_files(const fs::path& source, DirectoryWriter& writer) {
   }
 }
 
-// --model's, which is an adapter exactly where --merge-lora says so.
+// The directory of --model. It must be an adapter if and only if --merge-lora is given.
 ModelDirectory resolve_source(const ModelConvertOptions& o) {
   ModelDirectory source = resolve_model(o.model);
   if (source.is_adapter() == o.merge_lora) return source;
   throw Error(
       ErrorCode::kUsage, {.parameter = "merge_lora"},
       source.is_adapter()
-          ? fmt::format("is needed: {} is a LoRA adapter, and what is converted is a whole model",
+          ? fmt::format("is needed: {} is a LoRA adapter, but only whole models are converted",
                         o.model)
           : fmt::format("is for LoRA adapters; {} is a whole model already", o.model));
 }
 
-// What a merged model has beside its network: the adapter's.
+// The files of a merged model other than its network: the adapter's.
 void write_adapters_files(const ModelDirectory& source, DirectoryWriter& writer) {
   Tokenizer::from_directory(source.tokenizer()).save(writer);
   if (path_exists(source.path / kAnswerSettingsFile)) {
@@ -117,7 +116,7 @@ void write_adapters_files(const ModelDirectory& source, DirectoryWriter& writer)
   }
 }
 
-// A config.json for Transformers, which wants one with a model_type, where the source has another.
+// A config.json for Transformers, which needs a model_type, if the source's has none.
 void complete_config(const fs::path& source, DirectoryWriter& writer) {
   const fs::path file = ModelConfig::file_in(source);
   if (!path_exists(file)) return;

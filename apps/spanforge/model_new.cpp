@@ -25,7 +25,7 @@ struct NewModelOptions {
   WordPieceTrainerOptions vocabulary;
   std::string model_type = "bert";
   std::optional<int32_t> hidden_size, layers, heads, intermediate_size, longest_input;
-  std::string hidden_act = "gelu";  // config.json's word: two of them mean one activation
+  std::string hidden_act = "gelu";  // config.json's word, because two words mean one activation
   double dropout = 0.1;
   MatrixSpread matrix_spread = MatrixSpread::kConfig;
   int64_t seed = 42;
@@ -41,7 +41,7 @@ void declare(OptionTable& table, NewModelOptions& o) {
   table({"vocab", "existing vocab.txt to use instead of training one on --text", ""},
         o.vocabulary_file);
   table({"output", "directory to make", "", "output_dir"}, o.output);
-  table({"vocab_size", "entries of the vocabulary, special tokens included, at most", "> 5"},
+  table({"vocab_size", "most entries of the vocabulary, special tokens included", "> 5"},
         o.vocabulary.vocab_size);
   table({"min_frequency", "how often a pair must occur to become an entry", "> 0"},
         o.vocabulary.min_frequency);
@@ -50,26 +50,27 @@ void declare(OptionTable& table, NewModelOptions& o) {
   table({"hidden_size", "width; default: as --like", "> 0"}, o.hidden_size);
   table({"num_hidden_layers", "layers; default: as --like", "> 0"}, o.layers);
   table({"num_attention_heads", "attention heads; default: as --like", "> 0"}, o.heads);
-  table({"intermediate_size", "inner width; default: as many times the width as --like has", "> 0"},
+  table({"intermediate_size", "inner width; default: in proportion to the width, as --like has it",
+         "> 0"},
         o.intermediate_size);
   table({"max_position_embeddings",
-         "tokens of the longest window; default: 512, or the family's own where weights do not "
-         "grow with it",
+         "tokens of the longest window; default: 512, or the family's own if weights do not grow "
+         "with it",
          "> 0"},
         o.longest_input);
   table({"hidden_act", "activation between the two inner layers", activations}, o.hidden_act);
-  table({"dropout", "of hidden states and of attention probabilities, in training", "0..1"},
+  table({"dropout", "dropout of hidden states and of attention probabilities, in training", "0..1"},
         o.dropout);
   table({"matrix_spread",
          "spread of the matrices' first weights: initializer_range (0.02) as in HF, or "
-         "1/sqrt(inputs), from which a small model learns faster",
+         "1/sqrt(inputs), with which a small model learns faster",
          ""},
         o.matrix_spread);
-  table({"seed", "of the weights", ">= 0"}, o.seed);
+  table({"seed", "seed of the weights", ">= 0"}, o.seed);
   table(kThreadsOption, o.threads);
 }
 
-// Errors: Error{kUsage} for sizes that make no model.
+// Errors: Error{kUsage} for sizes that make no valid model.
 ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size, int32_t pad) {
   ModelConfig config = ModelConfig::like(o.like, o.model_type);
   const int32_t longest = config.longest_input();
@@ -93,7 +94,7 @@ ModelConfig make_config(const NewModelOptions& o, int32_t vocabulary_size, int32
   return config;
 }
 
-// The files' lines; the trainer counts words, which never reach over a line's end.
+// The files' lines. The trainer counts words, which never cross a line's end.
 std::vector<std::string> read_lines(const std::vector<std::string>& files) {
   std::vector<std::string> lines;
   for (const std::string& file : files) {
@@ -139,10 +140,10 @@ int run_model_new(const Arguments& arguments) {
   if (o.vocabulary_file) inputs.emplace_back(*o.vocabulary_file);
   require_distinct_inputs(inputs);
   start_threads(o.threads);
-  // Wrong numbers are told before a vocabulary is trained.
+  // Reports bad numbers before a vocabulary is trained.
   o.vocabulary.bert.model_max_length =
       make_config(o, o.vocabulary.vocab_size, /*pad=*/0).longest_input();
-  NewDirectory output(o.output, "config.json");  // refused, if so, before the work
+  NewDirectory output(o.output, "config.json");  // reports errors before the work
   const Tokenizer tokenizer = make_tokenizer(o);
   const ModelConfig config = make_config(o, static_cast<int32_t>(tokenizer.vocabulary_size()),
                                          tokenizer.special_tokens().pad);

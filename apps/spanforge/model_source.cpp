@@ -11,12 +11,12 @@
 namespace spanforge::app {
 namespace {
 
-// A bar a file. The first call for a file comes before its first byte.
+// One bar per file. The first call for a file comes before its first byte.
 class DownloadBars {
  public:
   ~DownloadBars() { finish(); }
   void update(const std::string& file, uint64_t done, uint64_t total) {
-    if (!bar_ || file != file_ || done < done_) {  // less is done where a server starts again
+    if (!bar_ || file != file_ || done < done_) {  // `done` falls if a server starts again
       if (bar_ && file != file_) finish();
       file_ = file;
       bar_ = std::make_unique<ProgressBar>(quote_for_message(file, 40), "B",
@@ -30,7 +30,7 @@ class DownloadBars {
  private:
   void finish() {
     if (bar_ && done_ == total_) bar_->finish();
-    bar_.reset();  // of a file that is not whole it is erased
+    bar_.reset();  // erases the bar of an incomplete file
   }
   uint64_t done_ = 0, total_ = 0;
   std::string file_;
@@ -44,7 +44,7 @@ bool looks_like_a_path(const std::string& model) {
 
 std::string path_advice(const std::string& model) {
   if (model[0] == '~') return "; only a shell expands ~, and not within quotes";
-  if (model.back() == '/') return "; if it is a hub id, leave the / at its end out";
+  if (model.back() == '/') return "; if it is a hub id, omit the / at its end";
   return "; it was not looked for at the hub, whose ids have the form org/name[@revision]";
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Between the text of an option's value and its typed field.
+// Converts between the text of an option's value and its typed field.
 
 #include <cstdint>
 #include <filesystem>
@@ -13,7 +13,7 @@ namespace spanforge::app {
 
 inline constexpr std::string_view kBooleanPlaceholder = "true|false";
 
-// Text -> field. Each returns false when the text is not such a value.
+// Text -> field. Each returns false if the text is not such a value.
 bool read_value(const std::string& text, bool& out);
 bool read_value(const std::string& text, int32_t& out);
 bool read_value(const std::string& text, int64_t& out);
@@ -21,7 +21,8 @@ bool read_value(const std::string& text, uint64_t& out);
 bool read_value(const std::string& text, double& out);
 bool read_value(const std::string& text, std::string& out);
 bool read_value(const std::string& text, std::filesystem::path& out);
-// A word of its list; one that has "true" and "false" takes each of a boolean's usual words.
+// Reads a word of the enumeration. If it has "true" and "false", all usual words of a boolean are
+// accepted.
 template <Spelled E>
 bool read_value(const std::string& text, E& out) {
   std::optional<E> value = find_spelling<E>(text);
@@ -46,7 +47,7 @@ bool read_value(const std::string& text, Preset<T>& out) {
   return true;
 }
 
-// Field -> text of its default; "" where there is none to speak of.
+// Field -> text of its default; "" if there is none to show.
 std::string default_text(bool value);
 std::string default_text(int64_t value);
 std::string default_text(uint64_t value);
@@ -91,8 +92,8 @@ ValueNames value_names(const Preset<T>*) {
   return value_names(static_cast<const T*>(nullptr));
 }
 
-// Ranges stated in a form a machine reads are checked: "a|b|c", ">= X", "> X", "A..B" (both ends
-// allowed). Other forms are checked where the value is used, and count as allowed here.
+// Checks ranges of these forms: "a|b|c", ">= X", "> X", "A..B" (both ends allowed). Other forms
+// are checked where the value is used; here they count as allowed.
 bool in_range(const std::string& text, const std::string& range);
 
 }  // namespace spanforge::app

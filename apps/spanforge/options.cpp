@@ -36,11 +36,11 @@ bool is_short_option(const std::string& word) {
          std::isalpha(static_cast<unsigned char>(word[1])) != 0;
 }
 
-// A boolean takes each of its usual words, whatever else its range allows.
+// A boolean accepts all its usual words, whatever else its range allows.
 bool allowed(const OptionRow& row, const std::string& value) {
   bool ignored = false;
   if (row.kind == OptionKind::kBoolean && read_value(value, ignored)) return true;
-  if (row.foreign && row.kind != OptionKind::kBoolean) return true;  // set() answers
+  if (row.foreign && row.kind != OptionKind::kBoolean) return true;  // set() decides
   return in_range(value, row.kind == OptionKind::kBoolean ? row.placeholder : row.range);
 }
 
@@ -62,9 +62,9 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-constexpr const char* kEmpty = "is empty; give a value, or leave it out";
+constexpr const char* kEmpty = "is empty; give a value, or omit it";
 
-// Names of files, too: reports and a run's records are JSON.
+// Also names of files, because reports and a run's records are JSON.
 void require_utf8(const std::string& word, const ErrorPlace& place) {
   if (const auto at = find_invalid_utf8(word)) {
     throw Error(ErrorCode::kUsage, place, fmt::format("is not UTF-8 at byte {}", *at));
@@ -105,7 +105,7 @@ void OptionTable::add(const OptionInfo& info, OptionKind kind, std::string place
 
 void OptionTable::set_choices(OptionRow& row, const std::string& range) {
   row.range = row.placeholder = range;
-  // "--bf16" alone means true even where a third word is allowed beside true and false.
+  // "--bf16" without a value means true even if a third word is allowed.
   if (range.starts_with(kBooleanPlaceholder)) row.kind = OptionKind::kBoolean;
 }
 
@@ -154,7 +154,7 @@ void OptionTable::allow_empty(std::string_view name) {
 OptionRow* OptionTable::find(std::string_view snake_name) {
   for (OptionRow& row : rows_) {
     if (row.name == snake_name) return &row;
-    for (size_t start = 0; start < row.alias.size();) {  // several aliases stand between commas
+    for (size_t start = 0; start < row.alias.size();) {  // commas separate several aliases
       const size_t end = std::min(row.alias.find(',', start), row.alias.size());
       if (row.alias.compare(start, end - start, snake_name) == 0) return &row;
       start = end + 1;
@@ -194,7 +194,7 @@ void OptionTable::assign(OptionRow& row, const std::string& value, const ErrorPl
 }
 
 void OptionTable::apply_config(std::string_view text, const std::string& file) {
-  std::map<const OptionRow*, std::string> keys;  // by which an option was given
+  std::map<const OptionRow*, std::string> keys;  // how the file named an option
   for (const ConfigEntry& entry : parse_config(text, file)) {
     const ErrorPlace place = entry.place(file);
     OptionRow* row = find(snake(entry.key));
@@ -226,7 +226,7 @@ void OptionTable::take_positionals(const Arguments& arguments, std::vector<std::
   if (words.size() > positional_max_) {
     throw Error(
         ErrorCode::kUsage, {.where = quote_for_message(words[positional_max_])},
-        fmt::format("an argument too many; see spanforge {} --help", arguments.command->name));
+        fmt::format("one argument too many; see spanforge {} --help", arguments.command->name));
   }
   if (words.size() < positional_min_) {
     throw Error(ErrorCode::kUsage, {.where = positional_name_},
@@ -291,7 +291,7 @@ OptionTable::SplitWords OptionTable::split(const std::vector<std::string>& words
 
 bool OptionTable::parse(const Arguments& arguments) {
   if (config_allowed_) {
-    (*this)(OptionInfo{"config", "TOML file of options; the command line wins over it", ""},
+    (*this)(OptionInfo{"config", "TOML file of options; the command line has priority", ""},
             config_file_);
   }
   if (arguments.describe) return arguments.describe(*arguments.command, *this), false;
@@ -304,10 +304,10 @@ bool OptionTable::parse(const Arguments& arguments) {
     apply_config(read_input(config_file_), input_name(config_file_).string());
   }
   for (const Assignment& a : words.assignments) {
-    // The first word for a list replaces what the configuration file gave; further ones add.
+    // The first value of a list replaces the configuration file's; further ones are added.
     if (a.row->clear && !a.row->on_command_line) a.row->clear();
     if (a.row->on_command_line && !a.row->clear && a.row->value != a.value) {
-      note(fmt::format("{} is given again: '{}' holds, '{}' does not", a.flag, a.value,
+      note(fmt::format("{} is given twice: '{}' is used, '{}' is not", a.flag, a.value,
                        a.row->value));
     }
     a.row->on_command_line = true;
@@ -337,7 +337,7 @@ void OptionTable::require(std::string_view name) const {
 void OptionTable::exclude(std::string_view one, std::string_view other) const {
   if (given(one) && given(other)) {
     throw Error(ErrorCode::kUsage, {.parameter = std::string(one)},
-                fmt::format("cannot stand beside {}", flag_of(other)));
+                fmt::format("cannot be used with {}", flag_of(other)));
   }
 }
 

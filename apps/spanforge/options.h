@@ -1,16 +1,17 @@
 #pragma once
-// What: a command's options as typed fields. A command declares each field once, as a row
-//   {OptionInfo, field}; flags, configuration keys, --help and the reference page come from the
+// What: A command's options as typed fields. A command declares each field once, as a row
+//   {OptionInfo, field}. Flags, configuration keys, --help and the reference page come from the
 //   rows.
-// Forms: --kebab-case and --snake_case; --name value and --name=value; a boolean stands alone or
-//   takes a value, as Hugging Face's do; a switch takes none; "--" ends the options.
-//   Command line > configuration file > defaults. An option given again takes the last value, as in
-//   Hugging Face's programs: scripts put what differs behind what is common. A note tells of it.
-// Empty values are refused, since they come of variables that are not set, but for texts that
-//   allow_empty() names. A key twice in a configuration file is refused by whatever names.
+// Forms: --kebab-case and --snake_case; --name value and --name=value. A boolean may have a value
+//   or not, as Hugging Face's do; a switch has none; "--" ends the options. Command line >
+//   configuration file > defaults. If an option is given twice, the last value counts, as in
+//   Hugging Face's programs, because scripts append their own options to common ones. A note
+//   reports it.
+// Empty values are errors, because they come from variables that are not set, except for texts that
+//   allow_empty() names. A key that occurs twice in a configuration file is an error, too.
 // Errors: Error{kUsage} whose place is the option, or the configuration file, its line and the key.
-// Why no parsing library: with values that start with a dash, empty values, booleans with and
-//   without a value and two spellings a name, all of the work would be in front of the library.
+// Why no parsing library: values that start with a dash, empty values, booleans with and without a
+//   value, and two spellings per name would all need code in front of the library.
 
 #include <cstdint>
 #include <filesystem>
@@ -29,10 +30,10 @@ namespace spanforge::app {
 struct Command;
 class OptionTable;
 
-// What main hands to a command.
+// What main passes to a command.
 struct Arguments {
   const Command* command = nullptr;
-  std::vector<std::string> words;  // behind the command's name
+  std::vector<std::string> words;  // after the command's name
   // Called with the command's options instead of running it, if it is set.
   std::function<void(const Command&, const OptionTable&)> describe;
 };
@@ -47,16 +48,17 @@ struct OptionRow {
   bool given = false;  // on the command line or in the configuration file
   bool on_command_line = false;
   bool may_be_empty = false;
-  bool foreign = false;  // of add_foreign(): in no help
-  // Takes a value's text; returns what was expected when the text is none ("a finite number").
+  bool foreign = false;  // from add_foreign(): not in --help
+  // Sets the value from its text. If the text is not valid, returns what was expected ("a finite
+  // number").
   std::function<std::optional<std::string>(const std::string&)> set;
-  std::string value;            // the one that holds, from the command line
-  std::function<void()> clear;  // lists: forgets what the configuration file gave
+  std::string value;            // the last one, from the command line
+  std::function<void()> clear;  // lists: removes the configuration file's values
 };
 
 class OptionTable {
  public:
-  // The visitor's call: one row. `field` must outlive parse().
+  // The visitor's call: adds one row. `field` must outlive parse().
   template <class T>
   void operator()(const OptionInfo& info, T& field) {
     const ValueNames names = value_names(&field);
@@ -81,19 +83,20 @@ class OptionTable {
         });
     rows_.back().clear = [&field] { field.clear(); };
   }
-  // A plain switch: never takes a value.
+  // A plain switch, which never takes a value.
   void add_switch(const OptionInfo& info, bool& field);
-  // Another program's name, which has no field (base/options.h).
+  // Another program's option, which has no field (base/options.h).
   void add_foreign(const ForeignOption& option);
-  // The words that are no options, e.g. "FILE", at least `min` and at most `max` of them.
+  // The words that are not options, e.g. "FILE": at least `min` and at most `max` of them.
   void positional(std::string name, std::string help, std::vector<std::string>& field, size_t min,
                   size_t max);
-  // The option, or the words that are no options, may be "": a text that means something as such.
+  // Permits "" for this option, or for the words that are not options: an empty text is a text,
+  // too.
   void allow_empty(std::string_view name);
   // Adds --config FILE, a TOML file whose keys are the rows' names.
   void allow_config() { config_allowed_ = true; }
 
-  // Reads a configuration file's text into the fields; `file` names it in messages.
+  // Reads a configuration file's text into the fields. `file`: its name in messages.
   void apply_config(std::string_view text, const std::string& file);
 
   // Reads the words into the fields. False: --help was printed or describe() called, nothing to
@@ -104,7 +107,7 @@ class OptionTable {
   bool given(std::string_view name) const;    // on the command line or in the file
   void require(std::string_view name) const;  // Error{kUsage} unless given
   void exclude(std::string_view one, std::string_view other) const;  // Error{kUsage} when both are
-  // Error{kUsage} when one is given that has no effect without the other, which is not.
+  // Error{kUsage} if `one` is given without `other`, without which it has no effect.
   void need(std::string_view one, std::string_view other) const;
   const std::vector<OptionRow>& rows() const { return rows_; }
   const std::string& positional_name() const { return positional_name_; }
@@ -139,8 +142,8 @@ class OptionTable {
   std::string config_file_;
 };
 
-// A configuration file's text as rows of {key, values, line}; only flat keys are taken. `file`
-// names it in messages.
+// A configuration file's text as rows of {key, values, line}. Only flat keys are permitted.
+// `file`: its name in messages.
 struct ConfigEntry {
   std::string key;
   std::vector<std::string> values;
@@ -149,7 +152,7 @@ struct ConfigEntry {
 };
 std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& file);
 
-// The candidate with the fewest edits to `name`, when that is few; nullopt otherwise.
+// The candidate with the fewest edits to `name`, if they are few; else nullopt.
 std::optional<std::string> nearest_name(std::string_view name,
                                         const std::vector<std::string>& candidates);
 

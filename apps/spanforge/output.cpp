@@ -24,8 +24,8 @@ bool stdout_closed = false;
 bool notes_released = false;
 std::vector<std::string> held_notes;
 
-// write(2), but for being interrupted, and for a pipe or terminal that is full and was told by
-// another process that shares it not to block.
+// write(2), but continues after interrupts, and waits if a pipe or terminal is full and another
+// process has made it non-blocking.
 ssize_t write_some(int descriptor, std::string_view text) {
   for (;;) {
     const ssize_t written = ::write(descriptor, text.data(), text.size());
@@ -37,8 +37,8 @@ ssize_t write_some(int descriptor, std::string_view text) {
   }
 }
 
-// A terminal obeys control characters, and texts come from strangers' files: all but line ends and
-// tabs are shown as \xNN.
+// A terminal obeys control characters, and texts may come from untrusted files. So all except line
+// ends and tabs are shown as \xNN.
 std::string without_controls(std::string_view text) {
   std::string shown;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -104,7 +104,7 @@ void write_stderr(std::string_view text) {
 
 void note(std::string line) {
   line = with_flags(line);
-  line = quote_for_message(line, line.size()) + "\n";  // names of files may hold anything
+  line = quote_for_message(line, line.size()) + "\n";  // names of files may contain anything
   if (notes_released) {
     write_stderr(line);
   } else {

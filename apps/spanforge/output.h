@@ -1,9 +1,9 @@
 #pragma once
-// Standard output and standard error. Everything this program prints goes through here.
-// A reader of standard output that has gone away is no error: what would be written is dropped, and
-// the command goes on to its own exit code. Any other failure (a full disk) is Error{kIo}. A
-// terminal gets no control characters but line ends and tabs; a file or pipe gets the bytes as they
-// are.
+// Standard output and standard error. Everything that this program prints goes through here.
+// If the reader of standard output is gone, that is not an error: output is discarded, and the
+// command ends with its own exit code. Any other failure (a full disk) is Error{kIo}. On a
+// terminal, control characters other than line ends and tabs appear as \xNN; a file or pipe gets
+// the bytes unchanged.
 
 #include <string>
 #include <string_view>
@@ -16,7 +16,7 @@ namespace spanforge::app {
 
 void print(std::string_view text);   // buffered
 void flush_output();                 // throws Error{kIo}
-bool output_closed();                // the reader has gone: long listings may stop
+bool output_closed();                // the reader is gone: long listings may stop
 void print_json(const Json& value);  // one line
 
 template <class... Args>
@@ -24,18 +24,18 @@ void emit(fmt::format_string<Args...> format, Args&&... args) {
   print(fmt::format(format, std::forward<Args>(args)...));
 }
 
-// A line for people on standard error. Lines are held back until release_notes(), so that a command
-// that turns out to have bad input says only that.
+// Prints a line for people on standard error. Lines are held until release_notes(), so that a
+// command whose input is bad prints only that error.
 void note(std::string line);
 void release_notes();
 
 bool stdout_is_terminal();
 bool stderr_is_terminal();
 bool stdin_is_terminal();
-void write_stderr(std::string_view text);  // as it is; failures are ignored
-// Of standard error, and no more than COLUMNS says; 80 where neither is known.
+void write_stderr(std::string_view text);  // unchanged; ignores failures
+// The width of standard error, at most COLUMNS; 80 if neither is known.
 size_t terminal_columns();
-// Standard error is a terminal that can draw a line again (TERM is neither missing nor "dumb").
+// True if standard error is a terminal that can redraw a line (TERM is neither missing nor "dumb").
 bool stderr_shows_bars();
 
 }  // namespace spanforge::app

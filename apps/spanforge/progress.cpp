@@ -16,7 +16,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Eighths of a cell, as tqdm draws them.
+// Eighths of a cell, as in tqdm.
 std::string cells(double fraction, size_t width) {
   static constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const auto eighths = static_cast<size_t>(fraction * static_cast<double>(width) * 8);
@@ -72,11 +72,11 @@ std::string bar_text(const std::string& label, const std::string& unit, int64_t 
                                       : fmt::format("{}/{}", done, total);
   const std::string right =
       "| " + counts + fmt::format(" [{}<{}, {}]", clock_text(seconds), remaining, rate);
-  if (total <= 0) {  // how much there is to do is not known
+  if (total <= 0) {  // the amount of work is unknown
     return fmt::format("{}{}", label.empty() ? "" : label + ": ",
                        is_bytes ? bytes_text(static_cast<double>(done)) : fmt::format("{}", done));
   }
-  // A line that is as wide as the terminal would be broken in two and never be drawn over.
+  // A line as wide as the terminal would wrap and could not be redrawn.
   const size_t room = columns > 0 ? columns - 1 : 0;
   if (left.size() + right.size() <= room) {
     return left + cells(fraction, std::min<size_t>(room - left.size() - right.size(), 60)) + right;

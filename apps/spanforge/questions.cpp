@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-// Takes a text out of the row; the error names it by its first name where no other is there.
+// Takes a text out of the row. If it is missing, the error has the first of its names.
 template <class Names>
 std::string text_of(const Json& row, const Names& names, const ErrorPlace& place) {
   const std::string_view name = keys::present(row, names);
@@ -23,8 +23,8 @@ std::string text_of(const Json& row, const Names& names, const ErrorPlace& place
   return found->get<std::string>();
 }
 
-// The number that the row has for its id. A floating point number in its place would be another one
-// where the file's has more digits.
+// The digits of a numeric id, as in the row. A double would be another number if the file has more
+// digits.
 std::string id_digits(std::string_view line, std::string_view id, const std::string& file,
                       size_t number) {
   JsonReader in(line, file, ErrorCode::kBadData, {.first_line = number});

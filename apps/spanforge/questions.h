@@ -1,6 +1,6 @@
 #pragma once
-// The rows behind `ask --input`: JSON lines with question, context and, if any, id. The keys may
-// have the names of data/keys.h.
+// Reads the rows of `ask --input`: JSON lines with question, context and, optionally, id. The keys
+// may have any name in data/keys.h.
 
 #include <optional>
 #include <string>
@@ -14,10 +14,10 @@ namespace spanforge::app {
 
 struct Asked {
   QuestionContext text;
-  std::optional<std::string> id;  // as JSON; a number is as the file writes it, however long
+  std::optional<std::string> id;  // as JSON; a number keeps the file's digits
 };
 
-// A row, or why it is none: Error{kBadData} naming file and line. Of a bad row, what could be read.
+// A row, or its error: Error{kBadData} naming file and line. A bad row has what could be read.
 struct QuestionRow {
   Asked asked;
   size_t line = 0;  // of the file, from 1
@@ -25,16 +25,16 @@ struct QuestionRow {
 };
 QuestionRow parse_question_row(std::string_view line, const std::string& file, size_t number);
 
-// Reads the rows of an input one after the other. Blank lines and a byte order mark are skipped.
+// Reads the rows of an input in order. Skips blank lines and a byte order mark.
 class QuestionReader {
  public:
   explicit QuestionReader(const std::string& file);  // Error{kIo}
-  // Error{kBadData} for the first bad row, and where there is none at all. Only of a regular file:
-  // what comes by a pipe is not there yet.
+  // Error{kBadData} for the first bad row, or if there is none at all. Checks only a regular file,
+  // because the content of a pipe is not there yet.
   void check_all();
   // nullopt: the end.
   std::optional<QuestionRow> next();
-  bool ready() { return lines_.ready(); }  // as InputLines
+  bool ready() { return lines_.ready(); }  // InputLines::ready()
   const std::string& name() const { return name_; }
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// Scores of answered questions as `evaluate` prints them, with or without a model.
+// Prints scores of answered questions for `evaluate`, with or without a model.
 
 #include <vector>
 
@@ -8,7 +8,7 @@
 
 namespace spanforge::app {
 
-// For each answer that is not exactly right: golds, prediction, and which words they share.
+// For each answer that is not exactly right: golds, prediction, and the words they share.
 Json explain_json(const std::vector<SquadItem>& items);
 
 void print_scores(const Json& scores, const Json& explanation, bool json);

@@ -1,5 +1,5 @@
 #pragma once
-// Which windows and which decoding a command uses.
+// Which windows and which decoder settings a command uses.
 
 #include <optional>
 #include <string>
@@ -9,14 +9,14 @@
 
 namespace spanforge::app {
 
-// What the user gave, else the defaults for this tokenizer and the model's positions (a directory
-// without config.json holds a tokenizer only: 512 then). Notes once where the tokenizer states no
-// length. Error{kUsage} for windows that the model cannot have.
+// The user's values, else the defaults for this tokenizer and the model's positions (512 if the
+// directory has no config.json and so holds only a tokenizer). Prints a note if the tokenizer gives
+// no length. Error{kUsage} for windows that the model cannot have.
 WindowOptions choose_windows(const ModelDirectory& model, const Tokenizer& tokenizer,
                              std::optional<int32_t> max_seq_length, std::optional<int32_t> overlap);
 
-// choose_answer_settings() for a model, of its own settings, not its base's; notes once where the
-// windows' length is a default that nobody stated.
+// choose_answer_settings() for a model, with its own stored settings, not its base's. Prints a note
+// if the windows' length is a fallback.
 AnswerSettings choose_settings(const ModelDirectory& model, const Tokenizer& tokenizer,
                                const AnswerOverlay& asked);
 

@@ -14,7 +14,7 @@ void wait_briefly(char** argv) {
   const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path - 1);
   if (length <= 0 || ::setenv("GOMP_SPINCOUNT", "1000", 0) != 0) return;
   path[length] = '\0';
-  // What OpenMP has refused, with a line on standard error, it would refuse once more.
+  // OpenMP has rejected this value with a line on standard error, and would repeat that.
   const char* threads = std::getenv("OMP_NUM_THREADS");
   if (threads != nullptr && std::strspn(threads, "0123456789, ") != std::strlen(threads)) {
     ::unsetenv("OMP_NUM_THREADS");

@@ -16,12 +16,12 @@ std::atomic<int64_t> first_at = 0;
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free &&
               std::atomic<int64_t>::is_always_lock_free);
 
-// What `timeout` and others send to a process and to its group comes twice and means one request.
+// `timeout` and others signal a process and its group: two signals, but one request.
 constexpr int64_t kOneRequest = 100;  // milliseconds
 
 int64_t milliseconds_now() {
   timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);  // may be called in a handler, as may _exit
+  ::clock_gettime(CLOCK_MONOTONIC, &now);  // may be called in a handler, like _exit
   return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 

@@ -23,7 +23,8 @@ struct Thread {
   std::mutex* gate = nullptr;
 };
 
-// Not std::thread: its start frees memory in the new thread, which takes address space for a heap.
+// Not std::thread, because it frees memory in the new thread, which reserves address space for a
+// heap.
 void* pass_the_gate(void* argument) {
   auto* self = static_cast<Thread*>(argument);
   self->id = ::gettid();
@@ -31,8 +32,8 @@ void* pass_the_gate(void* argument) {
   return nullptr;
 }
 
-// The errno with which the system refuses `count` threads at once; 0: it gives them. Their stacks
-// are as large as OpenMP's, unless OMP_STACKSIZE says otherwise.
+// The errno with which the system refuses `count` threads at the same time; 0: it permits them.
+// Their stacks are as large as OpenMP's, unless OMP_STACKSIZE differs.
 int refusal(size_t count) {
   std::mutex gate;
   std::vector<Thread> threads(count);
@@ -49,7 +50,7 @@ int refusal(size_t count) {
   }
   threads.resize(started);
   for (const Thread& thread : threads) ::pthread_join(thread.handle, nullptr);
-  // The system counts a thread a moment longer than the join waits.
+  // The system counts a thread for a moment after join() returns.
   for (const Thread& thread : threads) {
     while (::syscall(SYS_tgkill, ::getpid(), thread.id, 0) == 0) ::sched_yield();
   }
@@ -66,7 +67,7 @@ void start_threads(int threads, int pools) {
                 fmt::format("cannot start {} threads ({}); give --threads 1 or raise the limit",
                             count, std::strerror(error)));
   }
-  parallel_for(count, 1, [](int64_t) {});  // now, before other things take what they need
+  parallel_for(count, 1, [](int64_t) {});  // now, before other things use what the threads need
 }
 
 }  // namespace spanforge::app

@@ -24,7 +24,7 @@ struct TokenizeOptions {
   int32_t threads = 0;
 };
 
-// A text ends at LF and at nothing else; the last one needs none.
+// A text ends only at LF; the last one needs none.
 std::vector<std::string_view> lines_of(std::string_view bytes) {
   std::vector<std::string_view> lines;
   for (size_t start = 0; start < bytes.size();) {
@@ -44,7 +44,7 @@ EncodeOptions encode_options(const TokenizeOptions& o) {
   return encode;
 }
 
-// Calls body; what it throws about line `number` names file and line.
+// Calls body. Errors about line `number` name file and line.
 template <class Body>
 void at_line(const std::string& file, size_t number, Body&& body) {
   try {
@@ -122,7 +122,7 @@ int run_tokenize(const Arguments& arguments) {
   table({"input", "file of texts, one a line (LF); -: standard input", ""}, o.input);
   table({"max_length", "truncate to this many tokens, special tokens included", "> 0"},
         o.max_length);
-  table({"truncation", "what --max-length cuts", ""}, o.truncation);
+  table({"truncation", "what --max-length removes", ""}, o.truncation);
   table({"pad_to", "pad to this many tokens", "> 0"}, o.pad_to);
   table.add_switch({"count", "with --input: only the numbers of texts and tokens", ""}, o.count);
   table.add_switch({"decode", "TEXT is token ids; print their text", ""}, o.decode);

@@ -21,7 +21,7 @@ int run_train(const Arguments& arguments) {
   table.allow_config();
   if (!table.parse(arguments)) return 0;
   require_distinct_inputs({table.config_file(), options.train, options.validation});
-  start_threads(options.threads, 2);  // the model is loaded beside other work
+  start_threads(options.threads, 2);  // the model is loaded during other work
   ConsoleObserver console(json, !no_bars);
   TrainContext context;
   context.observers = {&console};

@@ -1,4 +1,4 @@
-"""Text in, answers out: spanforge beside the pipelines people use, on models of random weights."""
+"""Text in, answers out: spanforge and the pipelines people use, on models of random weights."""
 import json
 import statistics
 import sys
@@ -15,7 +15,7 @@ ENGINES = {"pipeline": ("transformers pipeline, fp32", "fp32"), "eager_bf16": ("
 RECIPE = ("轻策庄旁的河边，小艾咪正在钓鱼。香菱今天兴高采烈，她成功尝试了新的料理配方。",
           ["谁在钓鱼？", "香菱今天心情如何？", "香菱尝试了什么？", "小艾咪在哪里钓鱼？"])
 PARTS = 100  # of the real questions: every side answers the same parts in turn
-SECONDS = 30  # a side that has used them, and answered five parts, is not asked further
+SECONDS = 30  # after these, and five parts, a side is not asked any more
 
 
 def make_models(context, shape):
@@ -63,12 +63,12 @@ def their_sides(context, model, file):
             sides[name] = Program([sys.executable, ROOT / "bench/answerers.py", engine, model, file, exports, context.threads],
                                   OMP_NUM_THREADS=context.threads, TOKENIZERS_PARALLELISM="false")
         except RuntimeError as error:
-            missing.append(f"{name[0]} is left out: {str(error)[-200:]}")
+            missing.append(f"{name[0]} is skipped: {str(error)[-200:]}")
     return sides, missing
 
 
 def in_turn(sides, rounds, parts):
-    """{side: [result of part 0, of part 1, ...]}; where parts is 1 every round is the same work."""
+    """{side: [result of part 0, of part 1, ...]}; if parts is 1, every round is the same work."""
     results = {name: [] for name in sides}
     for i in range(rounds):
         for name, side in sides.items():
@@ -86,7 +86,7 @@ def ratio(slow, fast):
 
 def table(title, results, missing):
     pipeline = results.get(ENGINES["pipeline"])
-    mine = {}  # the first of a precision: one question a call, where there are both
+    mine = {}  # the first of a precision: one question per call, if there are both
     for (name, precision), runs in results.items():
         if name.startswith("spanforge"):
             mine.setdefault(precision, runs)

@@ -1,4 +1,4 @@
-"""Time and memory a question as data grows, and training time a token as windows grow."""
+"""Time and memory per question as data grow, and training time per token as windows grow."""
 import json
 import math
 import random
@@ -89,7 +89,7 @@ def long_contexts(path, count, words):
 
 
 def encoder_weights(model):
-    """Weights that are no embedding tables: total_flos counts 6 a token for each of them."""
+    """Weights that are not embedding tables: total_flos counts 6 per token for each of them."""
     with open(model / "model.safetensors", "rb") as file:
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
     return sum(math.prod(tensor["shape"]) for name, tensor in header.items()

@@ -1,4 +1,4 @@
-"""What the flags of cmake/SpanforgeHardening.cmake cost: the program beside one that is built without them."""
+"""What the flags of cmake/SpanforgeHardening.cmake cost: compared with a program built without them."""
 import os
 import statistics
 import subprocess

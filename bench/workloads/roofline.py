@@ -1,4 +1,4 @@
-"""What the machine can do, which every other figure is to be read beside."""
+"""What the machine can do: the scale for every other figure."""
 from harness import Program, Table, ours
 
 WHAT = "the machine's limits: GEMM in f32 and bf16, memory bandwidth; all threads"

@@ -1,4 +1,4 @@
-"""Commands that compute next to nothing: what is left is starting up and reading."""
+"""Commands that compute almost nothing: they measure starting up and reading."""
 import os
 import statistics
 

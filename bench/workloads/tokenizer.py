@@ -20,7 +20,7 @@ def compare(context, model, texts, threads):
 
 
 def roberta(context):
-    """A directory with roberta-base's vocab.json and merges.txt; None where the data have none."""
+    """A directory with roberta-base's vocab.json and merges.txt; None if the data have none."""
     real = context.data / "tokenizers/roberta-base" if context.data else None
     if not real or not all((real / name).exists() for name in FILES):
         return None

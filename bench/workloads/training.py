@@ -1,4 +1,4 @@
-"""Whole training runs and single steps beside Hugging Face's Trainer; bench/compare_training.py runs one."""
+"""Whole training runs and single steps compared with Hugging Face's Trainer; bench/compare_training.py runs one."""
 import contextlib
 import dataclasses
 import json
@@ -98,7 +98,7 @@ def environment(values):
 
 
 def measure(context, case):
-    """{side: [one report a round]}; the sides run in turn."""
+    """{side: [one report per round]}; the sides run in turn."""
     reports = {side: [] for side in case.sides}
     work = context.work / "run"
     for i in range(case.rounds):
@@ -134,7 +134,7 @@ def rows_of(case, reports):
 
 
 def roofline(context, case, shape):
-    """Our bf16 steps beside arithmetic at the machine's best GEMM rate plus AdamW's bytes at its bandwidth."""
+    """Our bf16 steps compared with arithmetic at the machine's best GEMM rate plus AdamW's bytes at its bandwidth."""
     reports = []
     for steps in (6, 36):
         shutil.rmtree(context.work / "run", ignore_errors=True)

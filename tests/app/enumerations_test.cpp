@@ -1,4 +1,4 @@
-// Every enumeration that an option takes: its words are read, told and refused alike.
+// Every enumeration that an option takes: its words are read, printed and refused in the same way.
 #include <gtest/gtest.h>
 
 #include "command.h"

@@ -28,8 +28,8 @@ TEST(Flags, NameTheParameterOfAnErrorThatIsOfNoFile) {
   EXPECT_EQ(line({.parameter = "top_k"}), "--top-k: give --model");
   EXPECT_EQ(line({.where = "question 1", .parameter = "question"}),
             "--question: question 1: give --model");
-  EXPECT_EQ(line({.file = "a.toml", .where = ":3", .parameter = "top_k"}),
-            "a.toml:3: top_k: give --model");
+  EXPECT_EQ(line({.file = "a.toml", .where = "line 3", .parameter = "top_k"}),
+            "a.toml: line 3: top_k: give --model");
   EXPECT_EQ(line({.parameter = "padding"}), "--pad-to: give --model");
   EXPECT_EQ(line({.file = "`output`"}), "`output`: give --model");
 }

@@ -31,7 +31,7 @@ std::string other_value(const OptionRow& row) {
 std::string value_of(const std::string& name, const TrainingArguments& arguments) {
   TrainingArguments copy = arguments;
   std::string found;
-  OptionTable table;  // its rows hold each field's present value as text
+  OptionTable table;  // its rows hold each field's current value as text
   visit_training_arguments(copy, table);
   for (const OptionRow& row : table.rows()) {
     if (row.name == name) found = row.default_text;
@@ -180,10 +180,10 @@ TEST(OptionTable, ConfigurationFileNamesAnOptionOnceAndNoOtherFile) {
   struct Row {
     std::string text, place;
   };
-  for (const Row& row :
-       {Row{"name = 'a'\ntitle = 'a'\n", "f.toml:2: title"},
-        Row{"config = 'g.toml'\n", "f.toml:1: config"}, Row{"name = ''\n", "f.toml:1: name"},
-        Row{"json = 'perhaps'\n", "f.toml:1: json"}}) {
+  for (const Row& row : {Row{"name = 'a'\ntitle = 'a'\n", "f.toml: line 2: title"},
+                         Row{"config = 'g.toml'\n", "f.toml: line 1: config"},
+                         Row{"name = ''\n", "f.toml: line 1: name"},
+                         Row{"json = 'perhaps'\n", "f.toml: line 1: json"}}) {
     SCOPED_TRACE(row.text);
     Fields f;
     std::string config;

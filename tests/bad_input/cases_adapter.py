@@ -33,7 +33,7 @@ def stored(shapes, value=b"\0\0\0\0"):
 
 
 def adapter(name, exit, *says, config=None, text=None, weights=None, commands=COMMANDS, change=None, value=b"\0\0\0\0"):
-    """a/, with one thing wrong. text: adapter_config.json's; change: of the tensors' shapes; weights: the bytes."""
+    """a/ with one fault. text: adapter_config.json; change: changes the tensors' shapes; weights: the bytes."""
     def make(directory):
         folder = directory / "a"
         folder.mkdir()
@@ -101,15 +101,15 @@ def weights(name, *says, exit=MODEL, **more):
 
 PATTERN = {"target_modules": ".*query"}
 weights("empty", weights=b"")
-weights("no-file-of-tensors", "line|JSON|header|cut off", weights=b"\x40" + b"\0" * 7 + b"{" * 64)
+weights("no-file-of-tensors", "line|JSON|header|truncated", weights=b"\x40" + b"\0" * 7 + b"{" * 64)
 weights("pattern-without-matrices", "lora_A", config=PATTERN, weights=stored({"qa_outputs.bias": [2]}),
         commands=COMMANDS + TOKENIZER)
 weights("missing", "missing: base_model.model.qa_outputs.bias",
         change=lambda shapes: shapes.pop("base_model.model.qa_outputs.bias"))
 weights("other-rank", "misshaped", "adapter_config.json says", config={"r": 3})
-weights("of-embeddings", "no place in the adapted model",
+weights("of-embeddings", "unknown to the adapted model",
         change=lambda shapes: shapes.update({"base_model.model.bert.embeddings.word_embeddings.lora_embedding_A": [2, 3]}))
-weights("there-twice", "there twice", change=lambda shapes: shapes.update({"qa_outputs.bias": [2]}))
+weights("there-twice", "stored twice", change=lambda shapes: shapes.update({"qa_outputs.bias": [2]}))
 weights("nan", "NaN or Inf", value=b"\0\0\xc0\x7f", commands=COMMANDS[:2])
 
 

@@ -1,4 +1,4 @@
-"""Tables, annotation tools' exports, encodings, and files that are no data."""
+"""Tables, annotation tools' exports, encodings, and files that are not data."""
 import json
 
 from table import CHECK, DATA, TRAIN_BAD, USAGE, case, put
@@ -45,7 +45,7 @@ case("forms/columns-that-are-none", [CHECK + " --columns " + columns for columns
 form("label-studio-cut-off", task()[:-1])
 form("label-studio-label-outside-the-text", labelled(start=3, end=400), r"\[0\]", "from 3 to 400")
 form("label-studio-label-backwards", labelled(start=4, end=0), r"\[0\]", "from 4 to 0")
-form("label-studio-label-of-text", labelled(start="a", end="b"), r"\[0\]", "cannot be read")
+form("label-studio-label-of-text", labelled(start="a", end="b"), r"\[0\]", "malformed place")
 form("label-studio-without-a-question", task(data={"text": "Mina baked"}), r"\[0\]", "no question", "--columns")
 form("label-studio-without-a-text", task(data={"picture": "a.png", "question": "q"}), r"\[0\]", "no text", "picture")
 form("label-studio-labels-that-unfold", lambda: json.dumps([{
@@ -57,7 +57,7 @@ form("label-studio-questions-that-unfold", lambda: json.dumps([{
         {"id": str(i), "value": {"start": 0, "end": 4}},
         {"id": str(i), "from_name": "question", "value": {"text": ["Who?"]}})]}]}]), r"\[0\]", "too many", commands=[STATS])
 form("doccano-without-a-question", '{"id": 1, "text": "Mina", "label": [[0, 4, "A"]]}', "no question", "--columns")
-form("doccano-label-of-one-number", '{"id": 1, "text": "Mina", "question": "q", "label": [[0]]}', "no label")
+form("doccano-label-of-one-number", '{"id": 1, "text": "Mina", "question": "q", "label": [[0]]}', "malformed label")
 form("doccano-line-cut-off", '{"id": 1, "text": "Mina", "question": "q", "label": [[0, 9, "A"]]}\n{"id": 2, "text"\n', "line 1", "0 to 9")
 
 # Encodings.

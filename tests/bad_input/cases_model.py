@@ -65,7 +65,7 @@ modern("mlp-dropout-1", {"mlp_dropout": 1})
 modern("odd-heads", {"hidden_size": 12, "num_attention_heads": 4}, "even multiple")
 modern("rope-scaling", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "scaled")
 modern("partial-rotary", {"partial_rotary_factor": 0.5})
-modern("layer-types-short", {"layer_types": []}, "one a layer")
+modern("layer-types-short", {"layer_types": []}, "one per layer")
 modern("layer-types", {"layer_types": ["sliding_attention"]}, "other patterns")
 modern("rope-parameters", {"rope_parameters": {"rope_theta": 10000.0}}, "sliding_attention")
 modern("rope-parameters-linear",
@@ -74,7 +74,7 @@ modern("two-thetas", {"global_rope_theta": 1e4, "rope_parameters": {"full_attent
 config("eps-negative", {"layer_norm_eps": -1e-12})
 
 def family(name, model_type, fields, *says):
-    """Keys that the family alone has. The weights are BERT's: they are not reached."""
+    """Keys that only the family has. The weights are BERT's, because loading never reaches them."""
     config(f"{model_type}-{name}", {"model_type": model_type, "tokenizer_class": "BertTokenizer", **fields}, *says)
 
 
@@ -110,7 +110,7 @@ text("key-of-1-MB", lambda: '{"%s": }' % ("k" * 1_000_000))
 
 
 def pack(name, change, exit, *says):
-    """The model as a pack: bert_config.json without model_type and architectures."""
+    """The model as an archive: bert_config.json without model_type and architectures."""
     def make(directory):
         path = directory / "m/config.json"
         fields = json.loads(path.read_text())

@@ -37,7 +37,7 @@ def sound(directory, optim):
     header, _ = split_safetensors(directory / "m/model.safetensors")
     header.pop("__metadata__", None)
     decays = {name: not (name.endswith("bias") or "LayerNorm" in name) for name in header}
-    # Layers are alike and the order within a module is the model's: shapes are all that counts here.
+    # Layers are alike and the order within a module is the model's: only shapes matter here.
     names = [n for n in module_order(header) if decays[n]] + [n for n in module_order(header) if not decays[n]]
     first = sum(decays.values())
     groups = [{**SETTINGS[optim], "weight_decay": 0.0, "lr": 1e-5, "params": list(range(*span))}

@@ -15,7 +15,7 @@ def checkpoint(name, make, *says, exit=MODEL, commands=None):
 
 
 def edit(name, change, directory="run/checkpoint-4"):
-    """A JSON file changed, and the manifest with it: only the content is wrong."""
+    """A changed JSON file with a matching manifest: only the content is wrong."""
     import hashlib
 
     def make(root):
@@ -58,7 +58,7 @@ case("trained/changed-config-is-used", ASK_TRAINED, 0, [],
 case("trained/changed-config-to-verify", ASK_TRAINED + " --verify", MODEL, [r"trained: ", r"config\.json"],
      lambda d: put("run/trained/config.json", (d / "run/trained/config.json").read_text() + "\n")(d), run=True)
 case("trained/half-written-weights", [ASK_TRAINED, TRAIN.replace("--model m", "--model run/trained")], MODEL,
-     [r"trained/model\.safetensors: ", "cut off"], lambda d: cut(d / "run/trained/model.safetensors"), run=True)
+     [r"trained/model\.safetensors: ", "truncated"], lambda d: cut(d / "run/trained/model.safetensors"), run=True)
 checkpoint("manifest-hash-wrong", entry(sha256="0" * 64), "checkpoint-4", r"optimizer\.pt")
 checkpoint("manifest-size-wrong", entry(size=1), "checkpoint-4", r"optimizer\.pt")
 checkpoint("manifest-size-negative", entry(size=-1), "checkpoint-4", r"spanforge_manifest\.json")
@@ -226,29 +226,29 @@ def config(name, content, *says, exit=USAGE):
          content if callable(content) else put("bad.toml", content))
 
 
-config("not-toml", "model = \n", ":1")
-config("unknown-key", "seed = 1\nlerning_rate = 2\n", ":2", "learning_rate")
-config("wrong-type", 'seed = "x"\n', ":1")
-config("out-of-range", "per_device_train_batch_size = 0\n", ":1")
+config("not-toml", "model = \n", "line 1")
+config("unknown-key", "seed = 1\nlerning_rate = 2\n", "line 2", "learning_rate")
+config("wrong-type", 'seed = "x"\n', "line 1")
+config("out-of-range", "per_device_train_batch_size = 0\n", "line 1")
 config("table", "[train]\nseed = 1\n")
 config("date", "seed = 1979-05-27\n")
 config("list-for-a-value", "seed = [1, 2]\n")
-config("key-twice", "seed = 1\nseed = 2\n", ":2")
+config("key-twice", "seed = 1\nseed = 2\n", "line 2")
 config("option-twice", "per_device_train_batch_size = 2\ntrain_batch_size = 4\n",
        "train_batch_size", "per_device_train_batch_size")
-config("another-file", 'config = "other.toml"\n', ":1: config")
-config("empty-path", 'logging_dir = ""\n', ":1: logging_dir", "is empty")
-config("nan", "learning_rate = nan\n", ":1")
-config("integer-2^63", "max_steps = 9223372036854775808\n", ":1")
+config("another-file", 'config = "other.toml"\n', "line 1: config")
+config("empty-path", 'logging_dir = ""\n', "line 1: logging_dir", "is empty")
+config("nan", "learning_rate = nan\n", "line 1")
+config("integer-2^63", "max_steps = 9223372036854775808\n", "line 1")
 config("nested-lists", "allow_changed = " + "[" * 100_000)
 config("bad-utf8", b'metric_for_best_model = "\xff"\n')
-config("letter-outside-quotes", "seed = 1\nmodel = \u02ca\n", ":2")
-config("letter-in-a-key", "s\u00e9ed = 1\n", ":1")
+config("letter-outside-quotes", "seed = 1\nmodel = \u02ca\n", "line 2")
+config("letter-in-a-key", "s\u00e9ed = 1\n", "line 1")
 config("key-of-100-KB", "a" * 100_000 + " = 1\n")
-config("key-of-4000-parts", "a" + ".a" * 4_000 + " = 1\n", ":1")
+config("key-of-4000-parts", "a" + ".a" * 4_000 + " = 1\n", "line 1")
 config("key-of-1M-parts", "a" + ".a" * 1_000_000 + " = 1\n", ": has more than 4096 dots")
 config("table-of-1M-parts", "[a" + ".a" * 1_000_000 + "]\n", ": has more than 4096 dots")
-config("text-with-nul", 'logging_dir = "x\\u0000y"\n', ":1", "NUL")
+config("text-with-nul", 'logging_dir = "x\\u0000y"\n', "line 1", "NUL")
 config("missing", lambda d: None, exit=IO)
 config("a-directory", lambda d: (d / "bad.toml").mkdir(), exit=IO)
 

@@ -1,4 +1,4 @@
-"""Datasets: SQuAD JSON, JSON lines, predictions; what stands where outputs are to go."""
+"""Datasets: SQuAD JSON, JSON lines, predictions; obstacles in the place of outputs."""
 import json
 import os
 import socket
@@ -63,7 +63,7 @@ structure("id-of-1-MB", put("bad.json", lambda: squad(
 structure("10-MB-of-lists", put("bad.json", lambda: (
     '{"data": [{"answers": [' + "[]," * 3_300_000 + "0]}]}")))
 
-# Rows: what is wrong with one stops only whom it concerns.
+# Rows: a fault stops only the commands that need the row.
 SOUND = json.dumps({"id": "a", "question": "q", "context": "a c", "answers": ["c"]})
 data("line-2-cut-off", SOUND + '\n{"id": "b", "question"\n', "line 2", commands=[*BOTH, EVALUATE])
 data("line-2-a-list", SOUND + '\n[]\n', "line 2", commands=[*BOTH, EVALUATE])
@@ -122,7 +122,7 @@ case("data/validation-cut-off", TRAIN + " --validation bad.json", DATA, r"bad\.j
 def odd_outputs(directory):
     os.mkfifo(directory / "fifo")
     os.symlink("fifo", directory / "link")
-    os.symlink("/proc/self/fd/1", directory / "stdout")  # a regular file, of the driver's
+    os.symlink("/proc/self/fd/1", directory / "stdout")  # a regular file of the driver
     (directory / "folder").mkdir()
     (directory / "out").mkdir()
     os.mkfifo(directory / "out" / "log.jsonl")
@@ -134,7 +134,7 @@ case("data/output-is-no-file",
      [f"data {verb} --overwrite {option} {name}" for name in ("fifo", "link", "stdout", "folder")
       for verb, option in (("convert train.json --to jsonl", "--output"), ("fix train.json", "--output"),
                            ("fix train.json --output new.json", "--report"))] + [TRAIN], IO,
-     r"^spanforge: (fifo|link|stdout|folder|out/log\.jsonl): is (no regular file|a directory)", odd_outputs)
+     r"^spanforge: (fifo|link|stdout|folder|out/log\.jsonl): is (not a regular file|a directory)", odd_outputs)
 case("data/predictions-where-a-directory-is", EVALUATE.replace("bad.json", "nowhere.json").replace("out", "predictions"),
      IO, r"predictions/eval_qa_topk\.json: is a directory", odd_outputs)
 case("data/output-is-the-input",
@@ -151,9 +151,9 @@ case("data/report-is-the-output", [f"data fix train.json --output {name} --repor
     ("new.json", "./new.json"), ("m/../new.json", "new.json"))], USAGE, "--report: is the same file", lambda d: None)
 case("data/model-where-a-link-to-nothing-is", ["model convert --model m --output nothing",
                                                "model new --text nowhere.txt --output nothing/"], IO,
-     "nothing: is a link to nothing", odd_outputs)
+     "nothing: is a broken link", odd_outputs)
 
-# What looks bad and is not.
+# Input that looks bad but is not.
 SOUND = {
     "answer-over-a-window-edge": squad("word " * 58 + "Mina baked " * 8, answer("Mina baked", 290)),
     "emoji": squad("😀 Mina 👩‍🚀 baked", answer("👩‍🚀", 7)),
@@ -218,7 +218,7 @@ case("inputs/devices", ["data check /dev/zero", "tokenize --model m --input /dev
 case("inputs/sockets", ["data check socket", "tokenize --model m --input socket"], IO, "socket: is a socket",
      lambda d: socket_at(d / "socket"))
 case("inputs/output-is-a-dash", ["data convert train.json --output -", "data fix train.json --output -"], IO,
-     "^spanforge: -: is no regular file", lambda d: None)
+     "^spanforge: -: is not a regular file", lambda d: None)
 case("questions/empty-words", [ASK.replace("Who?", "''"), ASK.replace("'Mina baked bread.'", "''")],
      USAGE, "--question|--context|question|context", lambda d: None)
 
@@ -238,7 +238,7 @@ def predictions(path, directory):
 
 
 def large(path, size=None):
-    """One paragraph after the other on one line, the last cut off."""
+    """One paragraph after the other on one line, the last one truncated."""
     paragraph = squad("word " * 20_000, *[answer("word", 5 * i, id="ID-%d" % i) for i in range(5)])
     paragraph = json.dumps(json.loads(paragraph)["data"][0])
     size = size or large.size

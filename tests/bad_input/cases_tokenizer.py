@@ -1,4 +1,4 @@
-"""tokenizer.json, vocab.txt and the small files beside them."""
+"""tokenizer.json, vocab.txt and the small files next to them."""
 import json
 
 from table import ASK, IO, MODEL, TRAIN, case, put
@@ -9,7 +9,7 @@ FILE = "m/tokenizer.json"
 
 
 def tokenizer(name, change, *says, commands=COMMANDS, exit=MODEL):
-    """m/ with its tokenizer.json changed, and no other file that says anything of it."""
+    """m/ with its tokenizer.json changed, and no other file about it."""
     def make(directory):
         path = directory / FILE
         document = json.loads(path.read_text())
@@ -105,7 +105,7 @@ text("lfs-pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n
 
 
 def without(*tokens):
-    """vocab.txt alone, with those lines replaced."""
+    """Only vocab.txt, with those lines replaced."""
     def make(directory):
         for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
             (directory / "m" / name).unlink()
@@ -164,7 +164,7 @@ def roberta(name, vocab, merges, exit, *says, commands=COMMANDS, config=None):
 
 
 roberta("is-read", BYTES, MERGES, 0, commands=[TOKENIZE])
-roberta("no-merges.txt", BYTES, None, MODEL, r"\bm\b", r"merges\.txt is not there")
+roberta("no-merges.txt", BYTES, None, MODEL, r"\bm\b", r"merges\.txt is missing")
 roberta("no-vocab.json", None, MERGES, IO, r"\bm\b", r"vocab\.json with merges\.txt")
 roberta("vocabulary-a-list", [1], MERGES, MODEL, r"vocab\.json", "object")
 roberta("vocabulary-not-json", "{", MERGES, MODEL, r"vocab\.json")

@@ -1,4 +1,4 @@
-"""Makes files of the formats that are read, right and wrong in chosen places."""
+"""Makes files of the formats that spanforge reads, with faults in chosen places."""
 import json
 import pathlib
 import struct
@@ -8,7 +8,7 @@ import zlib
 
 
 def safetensors(header, data=b"", length=None):
-    """header: an object, or its very bytes; length: what the file claims the header's to be."""
+    """header: an object, or its bytes; length: the header's length as the file claims it."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text) if length is None else length) + text + data
 
@@ -74,7 +74,7 @@ def numbers(values):
 
 
 def pickled(value):
-    """Of None, bools, numbers, texts, tuples, lists and dicts; bytes are opcodes that make a value."""
+    """Pickles None, bools, numbers, texts, tuples, lists and dicts; bytes are opcodes that make a value."""
     if isinstance(value, bytes):
         return value
     if value is None or isinstance(value, bool):

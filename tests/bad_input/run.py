@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Every row of the table (table.py): the program is given bad input and must end within its promise.
+"""Every row of the table (table.py): the program gets bad input and must keep its promise.
 
     python3 tests/bad_input/run.py --bin build/release/bin --work /tmp/bad
     ... --only 'safetensors|torch/'    the rows whose names match
-    ... --show                         also what was said in each
+    ... --show                         also the output of each
     ... --large                        the one-line dataset at 1 GB
-    ... --record                       write these rows' lines in said.txt anew, to be read and committed
-    ... --self-test                    that a broken promise is noticed
+    ... --record                       write these rows' lines in said.txt again, to be read and committed
+    ... --self-test                    checks that a broken promise is noticed
 
 The promise, for a row that names an exit code: that code and no death by a signal; standard error
-is one line that matches all of the row's regular expressions and, for a written row, stands in said.txt;
-the files are as they were, in names, kinds, sizes and content; peak memory at most twice the bad files
+is one line that matches all of the row's regular expressions and, for a written row, is in said.txt;
+the files are unchanged in names, kinds, sizes and content; peak memory at most twice the bad files
 and 64 MB; CPU time of seconds.
 Python's standard library only.
 """
@@ -29,7 +29,7 @@ import tempfile
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-# A child's peak memory begins with what its parent has (with vfork, has ever had).
+# A child's peak memory begins with its parent's (with vfork, its parent's peak).
 subprocess._USE_VFORK = False
 import table  # noqa: E402
 import cases_weights  # noqa: E402,F401
@@ -42,14 +42,15 @@ import cases_forms  # noqa: E402,F401
 import cases_run  # noqa: E402,F401
 import cases_optimizer  # noqa: E402,F401
 import cases_hub  # noqa: E402,F401
+import cases_serve  # noqa: E402,F401
 import sweep  # noqa: E402,F401
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 DATA = SOURCE / "tests" / "e2e" / "data"
 NOBODY = 65534
-MEMORY = 64_000_000  # bytes, besides twice the bad files
-CPU_SECONDS = 20     # of a row without large files; nothing takes a tenth of it
-HANGS = 600          # wall clock; a busy machine is no failure
+MEMORY = 64_000_000  # bytes, in addition to twice the bad files
+CPU_SECONDS = 20     # of a row without large files; usual rows take less than a tenth
+HANGS = 600          # wall clock; a busy machine is not a failure
 
 
 class Broken(Exception):
@@ -61,7 +62,7 @@ def expect(holds, what):
         raise Broken(what)
 
 
-# --- What a row starts from -------------------------------------------------------------------------
+# --- The start of a row -------------------------------------------------------------------------
 
 
 def environment(directory):
@@ -73,7 +74,7 @@ def environment(directory):
 
 
 def make_good(program, directory):
-    """The files every row starts from, and run/ for those that want it."""
+    """The files that every row starts from, and run/ for rows that need it."""
     shutil.copytree(DATA, directory / "good")
     good = directory / "good"
 
@@ -98,7 +99,7 @@ def digest(path):
 
 
 def tree(directory):
-    """name -> what stands there."""
+    """name -> what is there."""
     found = {}
     for root, directories, files in os.walk(directory):
         for name in directories + files:
@@ -109,7 +110,7 @@ def tree(directory):
             if kind == stat.S_IFLNK:
                 content = os.readlink(path)
             elif kind == stat.S_IFREG:
-                # Sparse and large files are as they were when nobody has touched them.
+                # Sparse and large files count as unchanged if their times are.
                 content = digest(path) if info.st_size < 1 << 20 and info.st_mode & 0o400 else ""
                 content += f" {info.st_size} {info.st_mtime_ns}"
             found[os.path.relpath(path, directory)] = f"{kind:o} {content}"
@@ -122,14 +123,14 @@ def new_bytes(before, after, directory):
                if after[name] != before.get(name) and stat.S_ISREG(os.lstat(directory / name).st_mode))
 
 
-# --- What is said, to the letter -----------------------------------------------------------------------
+# --- The exact output -----------------------------------------------------------------------
 
 
 SAID = pathlib.Path(__file__).resolve().parent / "said.txt"
 
 
 def read_said():
-    """row -> its lines; a row's name stands at the margin, its lines are indented."""
+    """row -> its lines; a row's name begins at the margin, its lines are indented."""
     said, lines = {}, None
     for line in SAID.read_text().splitlines():
         if line.startswith("  "):
@@ -145,7 +146,7 @@ def write_said(said):
 
 
 def as_recorded(line, work):
-    """The line without what differs from run to run."""
+    """The line without the parts that differ from run to run."""
     line = line.removeprefix("spanforge: ").replace(str(work), "WORK")
     return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", line)
 
@@ -163,7 +164,7 @@ class Outcome:
 
 
 def run(program, command, directory, env, nobody):
-    """The program's end, what it said, and what it took: of this child alone."""
+    """The program's exit, output and resources: of this child alone."""
     words = shlex.split(command) if isinstance(command, str) else command
     with tempfile.TemporaryFile() as error, tempfile.TemporaryFile() as output:
         as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if nobody else {}
@@ -172,7 +173,7 @@ def run(program, command, directory, env, nobody):
         alarm = threading.Timer(HANGS, process.kill)
         alarm.start()
         _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = 0  # it is waited for
+        process.returncode = 0  # the caller waits for it
         alarm.cancel()
         error.seek(0)
         return Outcome(status, error.read().decode(errors="backslashreplace"), os.fstat(output.fileno()).st_size, usage)
@@ -197,14 +198,14 @@ def judge(case, command, outcome, before, after, size, check_memory):
     expect(len(lines[0]) <= 4000, f"the line has {len(lines[0])} characters")
     for pattern in case.says:
         expect(re.search(pattern, lines[0]), f"standard error does not match {pattern}")
-    # A report may come before its verdict; answers to some of the questions are none.
+    # A report may be printed before the error; answers to some of the questions may not.
     expect(not command.startswith("ask") or outcome.printed == 0, "answers were printed")
     changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     expect(not changed, f"written: {' '.join(sorted(changed)[:5])}")
 
 
 def run_case(case, program, work, options, said=None):
-    """Problems, as text. said: what said.txt has; with --record, what it is to have."""
+    """Problems, as text. said: the content of said.txt; with --record, its new content."""
     directory = work / "row"
     shutil.copytree(work / "good", directory)
     if case.run:
@@ -239,7 +240,7 @@ def run_case(case, program, work, options, said=None):
                 problems.append(f"{case.name}: {broken}\n  spanforge {command}\n  said: "
                                 f"{outcome.error.strip()[:600]}")
             if after != before:
-                before = after  # what one command wrote is not the next one's
+                before = after  # the next command is not charged for these files
                 if outcome.exit == 0 and (directory / "out").is_dir() and not (directory / "out").is_symlink():
                     shutil.rmtree(directory / "out")
                     before = tree(directory)
@@ -254,7 +255,7 @@ def run_case(case, program, work, options, said=None):
 # --- Self-test: each promise broken, in a row or by a program that breaks it ---------------------------
 
 
-STAND_INS = {  # what the program does -> what must be said of it
+STAND_INS = {  # what the program does -> what the run must report
     "exit 0": "exit code 0",
     "echo m/config.json: bad >&2; exit 2": "exit code 2",
     "kill -SEGV $$": "died of signal 11",
@@ -315,7 +316,7 @@ def main():
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     if os.geteuid() == 0 and not (open_to_all(program) and open_to_all(work)):
-        # Some rows run as nobody, who may not come here: a checkout in /root, for one.
+        # Some rows run as the user nobody, who may have no access here (a checkout in /root, for example).
         work.rmdir()
         work = pathlib.Path(tempfile.mkdtemp(prefix="spanforge-bad-input-"))
         work.chmod(0o755)

@@ -1,6 +1,6 @@
-"""Rows that are made, not written: every file of a model, of a checkpoint and of the data replaced by
-each of the things that may stand in a file's place, cut off at several points, one bit flipped at
-several points."""
+"""Generated rows: every file of a model, of a checkpoint and of the data is replaced by each kind of
+thing that may be in a file's place, truncated at several points, and has one bit flipped at several
+points."""
 import functools
 import os
 
@@ -9,7 +9,7 @@ from table import ASK, IO, MODEL, SOME, TRAIN
 from cases_run import RESUME, VERIFY
 
 case = functools.partial(table.case, made=True)
-# What a model cannot do without: True. special_tokens_map.json is not among them: as in transformers it is
+# True: the model needs the file. special_tokens_map.json is not among them: as in transformers it is
 # read only where tokenizer_config.json lists no added tokens (a row of cases_tokenizer.py).
 MODEL_FILES = {
     "config.json": True, "model.safetensors": True, "tokenizer.json": True,
@@ -75,7 +75,7 @@ def escaped(name):
     return name.split("/")[-1].replace(".", r"\.")
 
 
-# A model directory: damage that shows is refused by file; a flipped bit may make another sound file.
+# A model directory: visible damage is an error naming the file; a flipped bit may give another valid file.
 for file, needed in MODEL_FILES.items():
     path = "m/" + file
     for what, by in PUT_IN_PLACE.items():
@@ -89,7 +89,7 @@ for file, needed in MODEL_FILES.items():
             else r"config\.json|model\.safetensors|tokenizer\.json|\bm\b"
         case(f"sweep/{file}/flip-{number}", [ASK, TRAIN], SOME, says, flipped(path, number))
 
-# A checkpoint: all damage shows, whatever it is.
+# A checkpoint: all damage is noticed.
 for file in CHECKPOINT_FILES:
     path = "run/checkpoint-4/" + file
     for what, by in PUT_IN_PLACE.items():
@@ -114,7 +114,7 @@ TRAIN_ON = "train --model m --train train.json --validation validation.json --ou
 for file, commands in {"train.json": ["data check train.json", TRAIN_ON],
                        "validation.json": ["evaluate --model m --data validation.json", TRAIN_ON]}.items():
     for what, by in {**PUT_IN_PLACE, "dangling-link": dangling}.items():
-        if what == "fifo":  # data may come from one: it is waited for
+        if what == "fifo":  # data may come from one: the program waits
             continue
         case(f"sweep/{file}/{what}", commands, IO, escaped(file), replaced(file, by))
     case(f"sweep/{file}/unreadable", commands, IO, escaped(file), unreadable(file), nobody=True)

@@ -1,8 +1,8 @@
-"""A row of the table: how bad files come about, what is asked of them, what must be said.
+"""A row of the table: how its bad files are made, the command, and what it must print.
 
-To add one, write case(...) in the cases_*.py it belongs to, run run.py --record and read what said.txt
-then says of it: place and reason must be right there, it is compared to the letter. `make` gets a fresh directory that holds
-what is good: m/ (a model), train.json, validation.json, text.txt and, with run=True, run/ (a training
+To add one, write case(...) in the cases_*.py it belongs to, run run.py --record and read its lines in
+said.txt: place and reason must be right, because later runs compare every letter. `make` gets a new directory with
+good files: m/ (a model), train.json, validation.json, text.txt and, with run=True, run/ (a training
 that ended at step 4, with checkpoint-2, checkpoint-4 and trained/).
 """
 import dataclasses

@@ -29,14 +29,14 @@ TEST(Error, IsAlwaysOneLine) {
   const Error error(ErrorCode::kBadData, {.file = "a\nb.json"}, "went\r\nwrong\t\x1b[31m");
   EXPECT_STREQ(error.what(), "a\\nb.json: went\\r\\nwrong\\t\\x1b[31m");
   EXPECT_EQ(error.file(), "a\nb.json");
-  // Line ends of Unicode too, and bytes that are no UTF-8.
+  // Unicode's other line ends, and invalid UTF-8.
   const Error wide(ErrorCode::kBadData, {.file = "f"}, "a\u0085b\u2028c\u2029d\u2026");
   EXPECT_STREQ(wide.what(), "f: a\\u0085b\\u2028c\\u2029d\u2026");
   const Error bytes(ErrorCode::kBadData, {.file = "f"}, "\xff\xc3\xa9\xc3\xe2\x80");
   EXPECT_STREQ(bytes.what(), "f: \\xff\u00e9\\xc3\\xe2\\x80");
 }
 
-TEST(Error, SaysWhatItKnowsOfThePlaceInOneOrder) {
+TEST(Error, PrintsThePartsOfThePlaceInOneOrder) {
   struct Row {
     ErrorPlace place;
     std::string said;
@@ -44,7 +44,8 @@ TEST(Error, SaysWhatItKnowsOfThePlaceInOneOrder) {
   for (const Row& row : std::vector<Row>{
            {{.file = "a.json"}, "a.json: wrong"},
            {{.file = "a.json", .where = "line 3"}, "a.json: line 3: wrong"},
-           {{.file = "a.toml", .where = ":3", .parameter = "top_k"}, "a.toml:3: top_k: wrong"},
+           {{.file = "a.toml", .where = "line 3", .parameter = "top_k"},
+            "a.toml: line 3: top_k: wrong"},
            {{.parameter = "top_k"}, "top_k: wrong"},
            {{.where = "question 2", .parameter = "question"}, "question: question 2: wrong"},
            {{.where = "memory"}, "memory: wrong"}}) {
@@ -74,7 +75,7 @@ TEST(Error, ChangesOneFieldAndKeepsTheOthers) {
             ErrorCode::kBadData);
 }
 
-TEST(QuoteForMessage, CutsBetweenCodePoints) {
+TEST(QuoteForMessage, TruncatesBetweenCodePoints) {
   EXPECT_EQ(quote_for_message("short"), "short");
   EXPECT_EQ(quote_for_message("文文文", 4), "文...");
   EXPECT_EQ(quote_for_message("文文文", 6), "文文...");

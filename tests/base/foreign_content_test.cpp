@@ -13,7 +13,7 @@ using testing::expect_error;
 constexpr const char* kPointer =
     "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
 
-TEST(ForeignContent, IsToldByTheFirstBytes) {
+TEST(ForeignContent, IsRecognizedByTheFirstBytes) {
   struct Row {
     std::string head;
     std::optional<ForeignContent> content;
@@ -35,7 +35,7 @@ TEST(ForeignContent, IsToldByTheFirstBytes) {
   }
 }
 
-TEST(ForeignContent, IsRefusedWithItsNameAndWhatToDo) {
+TEST(ForeignContent, ErrorsNameItAndSayWhatToDo) {
   const Error pointer = expect_error(ErrorCode::kBadModel, [] {
     refuse_foreign_content(kPointer, "m/vocab.txt", ErrorCode::kBadModel);
   });
@@ -47,14 +47,14 @@ TEST(ForeignContent, IsRefusedWithItsNameAndWhatToDo) {
   refuse_foreign_content("[PAD]\n", "f", ErrorCode::kBadData);
 }
 
-TEST(ForeignContent, IsNamedWhereJsonIsDue) {
+TEST(ForeignContent, IsNamedInPlaceOfJson) {
   for (const std::string& text : {std::string(kPointer), std::string(" <!DOCTYPE html>")}) {
     const Error error = expect_error(ErrorCode::kBadModel,
                                      [&] { parse_json(text, "c.json", ErrorCode::kBadModel); });
     EXPECT_EQ(error.file(), "c.json");
     EXPECT_NE(error.reason().find("download the file again"), std::string::npos) << error.what();
   }
-  // Inside a text it is a fault like another.
+  // Inside a text it is an ordinary syntax error.
   const Error error = expect_error(ErrorCode::kBadModel,
                                    [] { parse_json("[<html>]", "c.json", ErrorCode::kBadModel); });
   EXPECT_EQ(error.place().text(), "c.json: line 1 column 2");

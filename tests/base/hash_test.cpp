@@ -67,7 +67,7 @@ TEST(StableHash, DoesNotChange) {  // splits of data depend on it
   EXPECT_EQ(stable_hash("context", 42), 11537646110548133463u);
 }
 
-TEST(Siphash, GivesWhatCPythonGives) {  // 3.11 with PYTHONHASHSEED=0: hash(b"...") of the key 0, 0
+TEST(Siphash, EqualsCPython) {  // 3.11 with PYTHONHASHSEED=0: hash(b"...") with the key 0, 0
   EXPECT_EQ(siphash13("abc", 0, 0), 0xc03bc3a0042630f2u);
   EXPECT_EQ(siphash13("01234567", 0, 0), 0xda3dcedf84ea6cc6u);
   EXPECT_EQ(siphash13("0123456789abcdef", 0, 0), 0x1d42b30f7e060c24u);

@@ -15,7 +15,7 @@ std::string list_of(const std::string& item, size_t times) {
   return text + "]";
 }
 
-TEST(JsonBuilder, ValuesThatTakeMoreThanTheyMayAreRefused) {
+TEST(JsonBuilder, RefusesValuesAboveTheMemoryLimit) {
   for (const char* item : {"0", "[]", "{}", R"({"a":0})", R"("")", "[[[]]]"}) {
     SCOPED_TRACE(item);
     const std::string text = list_of(item, 10'000);
@@ -27,7 +27,7 @@ TEST(JsonBuilder, ValuesThatTakeMoreThanTheyMayAreRefused) {
   }
 }
 
-TEST(JsonBuilder, WhatIsForgottenNoLongerCounts) {
+TEST(JsonBuilder, ForgottenValuesDoNotCount) {
   const std::string text = list_of(R"(["a", {"b": 1}])", 10'000);
   JsonReader in(text, "f", ErrorCode::kBadData);
   JsonBuilder builder(in, 1000);

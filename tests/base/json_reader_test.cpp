@@ -52,7 +52,7 @@ TEST(JsonReader, FailsAtTheLastKeyOrValue) {
   EXPECT_EQ(error.reason(), "not wanted");
 }
 
-TEST(JsonReader, OtherKindsThanAskedForAreErrors) {
+TEST(JsonReader, AValueOfAnotherKindIsAnError) {
   const auto reader = [](std::string_view text) {
     return JsonReader(text, "f", ErrorCode::kBadData);
   };
@@ -85,7 +85,7 @@ void read_keys(const std::string& text, JsonReader::Options options = {}) {
   in.finish();
 }
 
-TEST(JsonReader, AKeyThatTheObjectHasIsRefusedHoweverItIsSpelt) {
+TEST(JsonReader, RefusesARepeatedKeyHoweverItIsEscaped) {
   std::string many;
   for (int i = 0; i < 1000; ++i) many += fmt::format("\"k{}\":0,", i);
   const std::pair<const char*, const char*> twice[] = {
@@ -108,7 +108,7 @@ TEST(JsonReader, AKeyThatTheObjectHasIsRefusedHoweverItIsSpelt) {
   }
 }
 
-TEST(JsonReader, KeysThatTakeFarMoreMemoryThanTheirTextAreRefused) {
+TEST(JsonReader, RefusesKeysAboveTheMemoryLimit) {
   std::string text = "{";
   for (uint32_t i = 0; i < 3'000'000; ++i) {
     text += '"';
@@ -123,13 +123,13 @@ TEST(JsonReader, KeysThatTakeFarMoreMemoryThanTheirTextAreRefused) {
   EXPECT_NO_THROW(read_keys(text, {.keys_may_repeat = true}));
 }
 
-TEST(JsonReader, KeysThatOnlyLookAlikeAreOthers) {
+TEST(JsonReader, AcceptsKeysThatOnlyLookAlike) {
   std::string many;
   for (int i = 0; i < 1000; ++i) many += fmt::format("\"k{}\":0,", i);
   const std::pair<const char*, const char*> others[] = {
       {R"("a":0)", R"("A":0)"},
       {R"("a":0)", R"("a ":0)"},
-      {R"("a": 0)", R"("a\": 0,":0)"},  // what stands in the file after the quote of the first
+      {R"("a": 0)", R"("a\": 0,":0)"},  // the second equals the file's bytes after the first quote
       {R"("a\\":0)", R"("a":0)"},
       {R"("a\\":0)", R"("a\"":0)"},
       {R"("a":{"b":0})", R"("b":{"a":0})"},
@@ -144,7 +144,7 @@ TEST(JsonReader, KeysThatOnlyLookAlikeAreOthers) {
   }
 }
 
-TEST(JsonReader, KnowsThePathOfWhatItReads) {
+TEST(JsonReader, KnowsThePathOfItsValue) {
   JsonReader in(R"({"a": [1, {"b c": [[2]]}], "\u0064": 3})", "f", ErrorCode::kBadData);
   EXPECT_EQ(in.path(), "");
   std::vector<std::string> paths, keys;

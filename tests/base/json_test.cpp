@@ -52,8 +52,8 @@ TEST(ParseJson, NumbersKeepTheirKind) {
 
 struct BadJson {
   const char* text;
-  const char* at;      // in the place
-  const char* reason;  // in the reason
+  const char* at;      // a part of the place
+  const char* reason;  // a part of the reason
 };
 
 TEST(ParseJson, CountsLinesFromTheLineTheTextIsIn) {
@@ -63,7 +63,7 @@ TEST(ParseJson, CountsLinesFromTheLineTheTextIsIn) {
   EXPECT_EQ(error.place().text(), "f.jsonl: line 17 column 6");
 }
 
-TEST(ParseJson, RefusesWhatIsNotJsonAndSaysWhere) {
+TEST(ParseJson, RefusesInvalidJsonAndNamesThePlace) {
   const BadJson rows[] = {
       {"", "line 1 column 1", "ends where"},
       {"{", "line 1 column 2", "ends where"},
@@ -123,7 +123,7 @@ TEST(ParseJson, LimitsNesting) {
 
 TEST(ParseJson, AByteOrderMarkIsSkipped) { EXPECT_EQ(parse("\xEF\xBB\xBF[1]")[0], 1); }
 
-// What is dumped reads back as the same value, whatever the style.
+// In every style.
 TEST(DumpJson, ReadsBackAsTheSameValue) {
   CounterStream random(testing::test_seed());
   const std::function<Json(int)> make = [&](int depth) -> Json {
@@ -173,7 +173,7 @@ TEST(DumpJson, FollowsPython) {
   expect_error(ErrorCode::kBadData, [] { dump_python_json(Json("\xff")); });
 }
 
-TEST(DumpJson, ListMadeWhileWritten) {
+TEST(DumpJson, MakesAListWhileWritingIt) {
   const Json list = {{{"step", 1}, {"loss", 0.5}}, "text", Json::array()};
   const Json whole = {{"b", list}, {"a", {{"b", {1, 2}}}}};
   Json without = whole;

@@ -1,4 +1,4 @@
-// Json as a value: what is made is what is read back.
+// Json values: construction, access, comparison.
 #include <cmath>
 #include <limits>
 #include <map>
@@ -11,7 +11,7 @@ namespace {
 
 using testing::expect_error;
 
-TEST(JsonValue, IsOfTheTypeItWasMadeOf) {
+TEST(JsonValue, HasTheTypeOfItsArgument) {
   struct Row {
     Json value;
     Json::Type type;
@@ -126,7 +126,7 @@ TEST(JsonValue, MembersKeepTheirOrder) {
   EXPECT_EQ(keys, "a5m4n6");
 }
 
-TEST(JsonValue, WhatIsMissingIsNullptrOrThrows) {
+TEST(JsonValue, AMissingKeyIsNullptrOrThrows) {
   const Json object = {{"a", 1}};
   EXPECT_EQ(object.find("b"), nullptr);
   EXPECT_EQ(Json(7).find("a"), nullptr);
@@ -144,7 +144,7 @@ TEST(JsonValue, WhatIsMissingIsNullptrOrThrows) {
   EXPECT_EQ(Json().begin(), Json().end());
 }
 
-TEST(JsonValue, TextThatIsNoUtf8IsNotWritten) {
+TEST(JsonValue, RefusesToWriteInvalidUtf8) {
   expect_error(ErrorCode::kBadData, [] { Json("a\xFF").dump(); });
 }
 

@@ -49,7 +49,7 @@ TEST(JsonView, GivesValuesOfTheTypeAskedFor) {
   EXPECT_EQ(view.place().text(), "f");
 }
 
-TEST(JsonView, OneWordingSaysWhatIsWrong) {
+TEST(JsonView, AllErrorsHaveOneWording) {
   const Json json = document(fmt::format(
       R"({{"text": "a\n", "int": 7, "half": 0.5, "large": 18446744073709551615, "list": [1, [], "b"],
           "deep": [[1]], "many": [1, 2, 3, 4, 5, 6, 7, 8, 9], "object": {{"a": {{"b": null}}}},

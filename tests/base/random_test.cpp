@@ -13,7 +13,7 @@
 namespace spanforge {
 namespace {
 
-// The known answers published with the generator (Random123's kat_vectors).
+// The vectors published with the generator (Random123's kat_vectors).
 TEST(Philox, GivesThePublishedVectors) {
   EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}),
             (PhiloxBlock{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));

@@ -8,7 +8,7 @@ namespace spanforge {
 namespace {
 
 enum class Fruit { kApple, kPear, kStone };
-constexpr auto spellings(Fruit) {  // kStone is no choice
+constexpr auto spellings(Fruit) {  // users cannot choose kStone
   return std::to_array<Spelling<Fruit>>(
       {{"apple", Fruit::kApple}, {"pear", Fruit::kPear}, {"bartlett", Fruit::kPear}});
 }
@@ -43,7 +43,7 @@ TEST(Preset, KnowsWhetherItWasSet) {
   EXPECT_EQ(fruit, Fruit::kPear);
 }
 
-TEST(Preset, OtherFieldsAreSetWhereTheyHoldSomething) {
+TEST(Preset, OtherFieldsAreSetUnlessEmpty) {
   EXPECT_FALSE(is_set(std::optional<int>()));
   EXPECT_TRUE(is_set(std::optional<int>(0)));
   EXPECT_FALSE(is_set(std::string()));

@@ -14,8 +14,8 @@
 namespace spanforge {
 namespace {
 
-// Insertions, searches and erasures by chance, beside a std::map.
-TEST(TextIndex, DoesWhatAMapDoes) {
+// Compares random insertions, searches and erasures with a std::map.
+TEST(TextIndex, EqualsAMap) {
   CounterStream random(testing::test_seed());
   int hits = 0;
   for (int round = 0; round < 20; ++round) {
@@ -35,7 +35,7 @@ TEST(TextIndex, DoesWhatAMapDoes) {
         ASSERT_EQ(*found, known->second);
       }
       if (random.next_u32() % 3 == 0) {
-        // Of another number it is left alone.
+        // Another number erases nothing.
         if (known != expected.end()) index.erase(text, known->second + 1, text_of);
         if (known != expected.end()) index.erase(text, known->second, text_of);
         expected.erase(text);
@@ -52,7 +52,7 @@ TEST(TextIndex, DoesWhatAMapDoes) {
   EXPECT_GT(hits, 0);
 }
 
-TEST(TextIndex, RefusesNumbersItHasNoRoomFor) {
+TEST(TextIndex, RefusesNumbersAboveItsLimit) {
   TextIndex index;
   const auto text_of = [](size_t) { return std::string_view("a"); };
   EXPECT_THROW(index.insert("a", UINT32_MAX, text_of), std::exception);
@@ -61,7 +61,7 @@ TEST(TextIndex, RefusesNumbersItHasNoRoomFor) {
   EXPECT_EQ(index.find("b", text_of), std::nullopt);
 }
 
-// How many of the keys a table holds in its fullest bucket.
+// The number of keys in the table's fullest bucket.
 template <class Set, class Key>
 size_t fullest_bucket(const std::vector<Key>& keys) {
   Set set;
@@ -71,7 +71,7 @@ size_t fullest_bucket(const std::vector<Key>& keys) {
   return most;
 }
 
-TEST(KeyedHash, SpreadsWhatStdHashPutsTogether) {
+TEST(KeyedHash, SpreadsKeysThatCollideInStdHash) {
   std::vector<std::string> texts;
   for (size_t i = 0; i < 4096; ++i) texts.push_back(testing::colliding_text(i));
   EXPECT_EQ(fullest_bucket<std::unordered_set<std::string>>(texts), texts.size());

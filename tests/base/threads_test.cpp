@@ -13,7 +13,7 @@
 namespace spanforge {
 namespace {
 
-TEST(Threads, AScopePutsTheNumberBack) {
+TEST(Threads, AScopeRestoresTheNumber) {
   const int before = thread_count();
   {
     const ThreadScope outer(3);
@@ -24,7 +24,7 @@ TEST(Threads, AScopePutsTheNumberBack) {
   EXPECT_EQ(thread_count(), before);
 }
 
-TEST(ThreadCount, IsWhatWasAskedFor) {
+TEST(ThreadCount, IsTheNumberThatWasSet) {
   const int before = thread_count();
   EXPECT_EQ(set_thread_count(3), 3);
   EXPECT_EQ(thread_count(), 3);
@@ -32,7 +32,7 @@ TEST(ThreadCount, IsWhatWasAskedFor) {
   set_thread_count(before);
 }
 
-// As OMP_MAX_ACTIVE_LEVELS=0 and OMP_THREAD_LIMIT do, which only the environment sets.
+// A limit like OMP_MAX_ACTIVE_LEVELS=0 or OMP_THREAD_LIMIT, which only the environment can set.
 TEST(ThreadCount, IsNotMoreThanOpenMPGives) {
   const int before = thread_count(), levels = omp_get_max_active_levels();
   set_thread_count(3);

@@ -10,7 +10,7 @@
 namespace spanforge {
 namespace {
 
-TEST(Utf8, EveryCodePointGoesThereAndBack) {
+TEST(Utf8, EncodesAndDecodesEveryCodePoint) {
   for (char32_t c = 0; c <= 0x10FFFF; ++c) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
     std::string text;
@@ -40,7 +40,7 @@ TEST(Utf8, InvalidSequencesAreFoundAtTheirStart) {
   EXPECT_FALSE(find_invalid_utf8(std::string_view("\0文🙂", 8)));
 }
 
-// By definition: a text is valid when it is a row of encoded code points that are no surrogates.
+// The definition: a text is valid if it is a row of encoded code points other than surrogates.
 std::optional<size_t> slow_find_invalid(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     size_t length = 0;
@@ -105,7 +105,7 @@ TEST(CodePointIndex, GivesTheByteOfEachCodePoint) {
   EXPECT_EQ(ascii.byte_offset(3), 3u);
 }
 
-// Python: s[a:b] for every a, b around the ends, worked out on the code points.
+// Python's s[a:b] for every a, b around the ends, computed on the code points.
 TEST(SliceCodePoints, SlicesAsPython) {
   const std::u32string wide = U"文a🙂";
   const std::string text = encode_utf8(wide);

@@ -1,7 +1,7 @@
-"""Fails where a test may pass without having asserted anything: every one of its assertions is in a branch
-that may not be taken (if, catch, switch) or in a loop over what may be empty.
+"""Fails if a test may pass without an assertion: all of its assertions are in branches that may not be
+taken (if, catch, switch) or in loops that may be empty.
 
-A loop counts as run when it goes over a list written out in the test's file, or up to a number or constant.
+A loop counts as run if it goes over a list in the test's file, or up to a number or constant.
 A call of a function or lambda of the test's file or of tests/support that asserts counts as an assertion.
 
 Usage: check_assertions.py TESTS_DIRECTORY | --self-test
@@ -26,7 +26,7 @@ def strip(text):
 
 
 def close(text, at):
-    """Where the bracket at `at` closes."""
+    """The place where the bracket at `at` closes."""
     depth = 0
     for i in range(at, len(text)):
         depth += {**dict.fromkeys(PAIRS, 1), **dict.fromkeys(PAIRS.values(), -1)}.get(text[i], 0)
@@ -64,7 +64,7 @@ def skip(text, at):
 
 
 def bracketed(text):
-    """What is in braces, outermost first."""
+    """The contents of braces, outermost first."""
     at = 0
     while (at := text.find("{", at)) >= 0:
         end = close(text, at)

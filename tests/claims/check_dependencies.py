@@ -14,13 +14,14 @@ LIBRARIES = {
     "oneDNN": ("dnnl", "libdnnl-dev"),
     "Highway": ("hwy/", "libhwy-dev"),
     "ICU": ("unicode/", "libicu-dev"),
+    "Boost": ("boost/", "libboost-dev"),
     "fmt": ("fmt/", "libfmt-dev"),
     "toml++": ("toml++/", "libtomlplusplus-dev"),
     "protozero": ("protozero/", "libprotozero-dev"),
     "OpenSSL": ("openssl/", "libssl-dev"),
     "zlib": ("zlib.h", "zlib1g-dev"),
     "libcurl": ("curl/", "libcurl4-openssl-dev"),
-    "libgomp": ("omp.h", None),  # comes with the compiler, as its version does
+    "libgomp": ("omp.h", None),  # comes with the compiler and has its version
 }
 ELSEWHERE = {"gtest/": ["tests"], "benchmark/": ["bench"]}  # headers of tests and benchmarks, and where they may be
 TOOLS = {"g++", "cmake", "ninja-build", "ca-certificates"}

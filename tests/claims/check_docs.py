@@ -1,10 +1,11 @@
-"""Fails where a document names what is not there: links and their headings, files, tests, labels, commands and
-options. docs/commands.md, which a test of label e2e compares with the program, tells commands and options.
+"""Fails if a document names something that does not exist: links and their headings, files, tests, labels,
+commands and options. Commands and options are those of docs/commands.md, which a test of label e2e compares
+with the program.
 
   - README.zh.md and docs/recipe.zh.md have the commands and links of their English originals;
   - every page of docs/ is reached from README.md;
-  - docs/RELIABILITY.md has a row for each target of fuzz/ and counts hostile texts and rows of bad input as
-    they are, and the tests of SECURITY.md's promises exist.
+  - docs/RELIABILITY.md has a row for each target of fuzz/ and the right numbers of hostile texts and rows of
+    bad input, and the tests of SECURITY.md's promises exist.
 
 Usage: check_docs.py CHECKOUT --build DIR | --self-test
 """
@@ -58,7 +59,7 @@ def read_commands(root):
 
 
 def command_problems(line, commands):
-    """Of a command line: spanforge commands and options that do not exist."""
+    """spanforge commands and options of a command line that do not exist."""
     for words in re.findall(r"(?:^|[|;&(]\s*|bin/)spanforge ([^|;&#]*)", line):
         first = re.findall(r"^[a-z0-9]+(?: [a-z]+)?", words)
         if not first:
@@ -75,7 +76,7 @@ def command_problems(line, commands):
 
 
 def script_problems(line, root):
-    """Of a command line: scripts of the checkout that do not exist, and options they do not speak of."""
+    """Scripts of the checkout in a command line that do not exist, and options that they do not mention."""
     for match in re.finditer(r"(?:^|\s|\./)((?:[\w.]+/)*[\w.]+\.(?:sh|py))\b([^|;&#]*)", line):
         script, words = root / match.group(1), match.group(2)
         if not script.exists():
@@ -100,7 +101,7 @@ def alternatives(expression):
 
 
 def test_problems(line, tests):
-    """Of a command line: tests and labels that ctest does not have, and filters that match no GoogleTest."""
+    """Tests and labels in a command line that ctest does not have, and filters that match no GoogleTest."""
     if re.match(r"(?:.*\s)?(?:ctest|tools/run_sanitizers\.sh|\./test\.sh)\b", line):
         for option, quoted, bare in re.findall(r" -([RL]) (?:'([^']*)'|([^\s'`]+))", line):
             for expression in alternatives((quoted or bare).replace("\\|", "|")):
@@ -114,7 +115,7 @@ def test_problems(line, tests):
 
 
 def path_problems(word, root, tests):
-    """Of a word of code: a path of the checkout or a test's name that does not exist."""
+    """A path of the checkout or a test's name in a word of code that does not exist."""
     word = word.strip("'\"").rstrip(":,.").removeprefix("./")
     first, _, rest = word.partition("/")
     layers = {path.name for path in (root / "src/spanforge").glob("*")}
@@ -198,7 +199,7 @@ def problems(root, tests):
     hostile = sum("LinearTime.TwiceTheSize" in name for name in tests.names)
     if f"on {hostile} hostile texts" not in reliability:
         yield f"docs/RELIABILITY.md: tests/linear has {hostile} hostile texts"
-    rows = sum(map(int, re.findall(r"^\| (\d+) \| (?!made ones)", reliability, re.M)))
+    rows = sum(map(int, re.findall(r"^\| (\d+) \| (?!generated ones)", reliability, re.M)))
     if rows != (written := written_rows(root)):
         yield f"docs/RELIABILITY.md: tests/bad_input has {written} written rows, the table {rows}"
     promises = re.findall(r"^\| \*\*.*\| ([^|]*) \|$", texts[pathlib.Path("SECURITY.md")], re.M)
@@ -258,7 +259,7 @@ CHECKOUT = {
                     "```\nspanforge data show x.json --rows 3  # 文\n./test.sh --quick\nctest --test-dir build/release -R 'base/|e2e/(a|b)$' -L base\n```\n",
     "docs/a.md": "## The `b` of c\n`build/release/bin/base_test --gtest_filter='Good*'`\n",
     "docs/commands.md": "## spanforge data show\n| `--rows` |\n## spanforge data fix\n| `--similar` |\n## spanforge ask\nx\n",
-    "docs/RELIABILITY.md": "| `zip` | 5.1 million | 3 |\non 1 hostile texts\n| 1 | x |\n| 1 | y |\n| 5 | made ones |\n",
+    "docs/RELIABILITY.md": "| `zip` | 5.1 million | 3 |\non 1 hostile texts\n| 1 | x |\n| 1 | y |\n| 5 | generated ones |\n",
     "tests/bad_input/cases_a.py": "", "fuzz/zip_fuzz.cpp": "",
     "tests/bad_input/table.py": "class Case: made = False\nclass Made: made = True\nCASES = [Case, Case, Made]\n",
     "SECURITY.md": "| promise | tested by |\n|---|---|\n| **No.** x | `IsHeld`, `e2e/a` |\n",
@@ -317,7 +318,7 @@ def main():
         listed = json.loads(listed.stdout)["tests"]
         properties = [p for test in listed for p in test["properties"]]
         root = pathlib.Path(sys.argv[1]).resolve()
-        # ctest lacks these where their Python environment could not be made; they are tests of the project.
+        # ctest lacks these if their Python environment could not be made, but they are tests of the project.
         oracles = [f"oracle/{file.stem}" for file in root.glob("tests/oracle/oracle_*.py")]
         tests = Tests([test["name"] for test in listed] + oracles,
                       {label for p in properties if p["name"] == "LABELS" for label in p["value"]} | {"oracle"})

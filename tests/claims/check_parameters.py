@@ -1,7 +1,7 @@
-"""Fails where a message of the library names a flag of the program, or a parameter that nobody knows.
+"""Fails if a message of the library names a flag of the program, or an unknown parameter.
 
-- No text in src/spanforge holds a flag ("--output"), but within a whole command ("spanforge model convert
-  --merge-lora"): a user of the library knows parameters, and the program makes flags of them.
+- No text in src/spanforge holds a flag ("--output"), except within a whole command ("spanforge model convert
+  --merge-lora"): a user of the library knows parameters, and the program turns them into flags.
 - Each parameter that a text names in backquotes (`output`) is an option in docs/commands.md, and one that
   apps/spanforge/flags.cpp knows: an option of training, or in its list. That list holds nothing else.
 

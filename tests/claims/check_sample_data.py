@@ -1,5 +1,5 @@
-"""Fails unless make_sample_data writes data/sample/'s bytes, and the documents count its contexts and
-questions as they are.
+"""Fails unless make_sample_data writes data/sample/'s bytes, and the documents have the right numbers of
+contexts and questions.
 
 Usage: check_sample_data.py CHECKOUT --program MAKE_SAMPLE_DATA | --self-test
 """

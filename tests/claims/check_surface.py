@@ -10,7 +10,7 @@ import tempfile
 
 
 def included(root, headers):
-    """What these headers include of the project, and what that includes."""
+    """The project's headers that these headers include, directly or through others."""
     seen, todo = set(headers), list(headers)
     while todo:
         text = (root / "src/spanforge" / todo.pop()).read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ CHECKOUT = {
     "src/spanforge/a/a.h": '#include "spanforge/c/c.h"\n', "src/spanforge/b/b.h": "", "src/spanforge/c/c.h": "",
     "docs/versioning.md": "## Stable\n`version.h`, `a/a.h`, `b/b.h`\n## Installed, not stable\n`c/c.h`\n## More\n`d/d.h`\n",
 }
-# A file, what is changed in it, and in how many sections that must be noticed.
+# A file, a change in it, and the number of sections in which it must be noticed.
 PLANTED = [
     ("docs/versioning.md", "`b/b.h`", "", 1), ("docs/versioning.md", "`c/c.h`", "`c/c.h` `b/b.h`", 1),
     ("docs/versioning.md", "## Installed, not stable", "## Others", 1), ("src/spanforge/b/b.h", "", "#include \"spanforge/d/d.h\"\n", 1),

@@ -1,4 +1,4 @@
-// Links the tokenizer and nothing above it.
+// Links only the tokenizer and the layers below it.
 #include <cstdio>
 
 #include "spanforge/base/error.h"

@@ -13,8 +13,7 @@
 namespace spanforge {
 namespace {
 
-// The plain reference: every place of every text is listed, and every way of counting is tried at
-// each of them.
+// The plain reference: lists every place of every text and tries every way of counting at each.
 namespace plain {
 
 NormalizedText reduce(std::string_view text, Likeness likeness) {
@@ -28,7 +27,7 @@ NormalizedText reduce(std::string_view text, Likeness likeness) {
   if (likeness != Likeness::kWhiteSpace) NfdNormalizer().apply(all, scratch);
   for (size_t i = 0; i < all.chars.size(); ++i) {
     const char32_t c = all.chars[i];
-    const bool hidden = c < 0x20 || c == 0x200B || c == 0x200F;  // those this test uses
+    const bool hidden = c < 0x20 || c == 0x200B || c == 0x200F;  // those that this test uses
     if (is_white_space(c) || (likeness == Likeness::kInvisible && hidden)) continue;
     kept.push(c, all.spans[i]);
   }
@@ -43,7 +42,7 @@ std::vector<CharSpan> places(const std::string& context, std::string_view text, 
   std::vector<CharSpan> spans;
   const size_t length = needle.chars.size();
   if (length == 0) return spans;
-  for (size_t i = 0; i < hay.chars.size(); ++i) {  // a part of a character begins no text
+  for (size_t i = 0; i < hay.chars.size(); ++i) {  // no text begins at a part of a character
     if (parted(i) && hay.chars[i] == needle.chars[0]) return spans;
   }
   for (size_t i = 0; i + length <= hay.chars.size(); ++i) {
@@ -55,7 +54,7 @@ std::vector<CharSpan> places(const std::string& context, std::string_view text, 
   return spans;
 }
 
-// What the first `position` characters count in each of the ways.
+// The count of the first `position` characters in each way.
 std::vector<int64_t> counts(const std::u32string& context, int32_t position) {
   std::vector<int64_t> all(kCountings, 0);
   const auto count = [&](Counting counting, int64_t number) {
@@ -107,8 +106,8 @@ Result find(const std::string& context, const SoughtAnswer& sought) {
 
 }  // namespace plain
 
-// Contexts of few pieces, so that everything repeats: white space of all kinds, characters that
-// have parts, marks by themselves, what nobody sees.
+// Contexts of few pieces, so that everything repeats: all kinds of white space, characters that
+// decompose, marks by themselves, invisible characters.
 TEST(FindAnswers, EqualsTryingEveryPlaceOfEveryText) {
   const uint64_t seed = testing::test_seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
@@ -155,7 +154,7 @@ TEST(FindAnswers, EqualsTryingEveryPlaceOfEveryText) {
   for (const int64_t count : by_counting) EXPECT_GT(count, 10);
 }
 
-TEST(FindAnswers, TakesStartsOfAnySize) {
+TEST(FindAnswers, AcceptsStartsOfAnySize) {
   const std::string context = "a a";
   for (const int64_t stated : {INT64_MIN, int64_t{-1}, int64_t{3}, int64_t{4}, INT64_MAX}) {
     SCOPED_TRACE(stated);

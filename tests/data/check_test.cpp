@@ -29,10 +29,10 @@ struct DiagnosisCase {
   std::string name, context;
   Answer answer;
   Misalignment cause;
-  int64_t start;  // of the repair; -1: none is certain
+  int64_t start;  // of the repair; -1: no place is certain
 };
 
-TEST(Diagnose, TellsTheCauseAndTheRightPlace) {
+TEST(Diagnose, FindsTheCauseAndTheRightPlace) {
   const std::vector<DiagnosisCase> cases = {
       {"UTF-16 behind an emoji", "😀😀 Ann sings", {"Ann", 5}, Misalignment::kUtf16, 3},
       {"bytes in Chinese", "安娜在唱歌", {"唱歌", 9}, Misalignment::kBytes, 3},
@@ -90,7 +90,7 @@ TEST(Diagnose, TellsTheCauseAndTheRightPlace) {
   }
 }
 
-TEST(CheckDataset, FindsWhatIsUnsoundAndWhatIsWorthKnowing) {
+TEST(CheckDataset, FindsUnsoundFindingsAndRemarks) {
   Dataset dataset = make_dataset("set.json", {{"Ann sings.\r\n", "Who?"},
                                               {"Ann sings.\r\n", " \t"},
                                               {"\xE3\x80\x80", "Who?"},
@@ -125,14 +125,14 @@ TEST(CheckDataset, FindsWhatIsUnsoundAndWhatIsWorthKnowing) {
                                           {4, "answer_edge_space"}}));
 }
 
-// Each fault of a file by itself: its name in the report, its place, and that the verdict tells it.
+// Each fault alone: the report gives its name and place, and the verdict reports it.
 struct FaultCase {
-  std::string name, row;  // the row's members behind its id
+  std::string name, row;  // row: the members after the id
   std::string kind, place;
   std::string reason;
 };
 
-TEST(CheckDataset, NamesEachFaultOfAFileByItself) {
+TEST(CheckDataset, ReportsEachFaultAlone) {
   const std::string context = R"("context": "Ann sings", "question": "q")";
   const auto answer = [&](const std::string& inside) {
     return context + R"(, "answers": [{"text": "sings", "answer_start": )" + inside + "}]";
@@ -143,7 +143,7 @@ TEST(CheckDataset, NamesEachFaultOfAFileByItself) {
       {"null", answer("null"), "unknown_start", "[1].answers[0]", "answer_start is not known"},
       {"minus one", answer("-1"), "unknown_start", "[1].answers[0]", "answer_start is not known"},
       {"missing", context + R"(, "answers": [{"text": "sings"}])", "unknown_start",
-       "[1].answers[0]", "the answer stands once, at 4"},
+       "[1].answers[0]", "the answer occurs once, at 4"},
       {"huge", answer("18446744073709551615"), "answer_start_type", "[1].answers[0]", "not 1844"},
       {"off by one", answer("5"), "off_by_one", "[1].answers[0]", "off by +1"},
       {"negative", answer("-7"), "elsewhere", "[1].answers[0]", "is negative"},
@@ -190,7 +190,7 @@ TEST(CheckDataset, NamesEachFaultOfAFileByItself) {
   }
 }
 
-TEST(SurveyDataset, GoesOnBehindFaultyRows) {
+TEST(SurveyDataset, GoesOnAfterFaultyRows) {
   const Dataset set = read_dataset_text(R"({"data": [
     {"title": "t", "paragraphs": [
       {"context": "Ann sings", "qas": [
@@ -247,7 +247,8 @@ TEST(FindOverlap, CountsDistinctValuesExactlyAndNormalised) {
   EXPECT_EQ(
       overlap_line(overlap, "a", "b"),
       "overlap: a and b share 2 contexts, 1 questions and 1 question+context pairs (3, 2 and 2 "
-      "when case, punctuation and white space are ignored); 2 of the 5 questions of b stand in a "
+      "when case, punctuation and white space are ignored); 2 of the 5 questions of b are also in "
+      "a "
       "with the same context");
   const Overlap none = find_overlap(train, make_dataset("x", {{"Nine", "How?"}}));
   EXPECT_FALSE(none.any());

@@ -38,7 +38,7 @@ TEST(ColumnNames, AreKnownInAnyCaseAndLanguage) {
   for (const Row& row : rows) EXPECT_EQ(parts_of(row.names), row.parts);
 }
 
-TEST(ColumnNames, OfTheUserGoFirst) {
+TEST(ColumnNames, OfTheUserComeFirst) {
   EXPECT_EQ(parts_of({"q", "text", "question", "a"}, {{"question", "q"}, {"context", "text"}}),
             "question = q, context = text, answer = a; not used: question");
   EXPECT_EQ(parts_of({"context", "question"}, {{"question", "context"}, {"context", "question"}}),

@@ -9,11 +9,11 @@ struct ShiftCase {
   std::string name;
   std::vector<std::pair<int64_t, int64_t>> sure;  // stated, shift
   int64_t stated;
-  int64_t shift;  // 0: none is proved
+  int64_t shift;  // 0: there is no proof
   int64_t before = 0, behind = 0;
 };
 
-TEST(ContextShift, IsProvedByTheNearestOnBothSidesOrByAllOnOne) {
+TEST(ContextShift, IsProvedByTheNearestOnBothSidesOrByAllOnOneSide) {
   const std::vector<ShiftCase> cases = {
       {"both sides", {{10, 2}, {30, 2}}, 20, 2, 1, 1},
       {"both sides, others farther away", {{5, 0}, {10, 2}, {30, 2}, {40, 7}}, 20, 2, 1, 1},
@@ -59,9 +59,8 @@ TEST(ContextShift, IsProvedByTheNearestOnBothSidesOrByAllOnOne) {
   }
 }
 
-// Starts counted in UTF-16 units behind one emoji look like a shift of -1; the next emoji ends
-// that.
-TEST(ContextShift, IsNotReadIntoAWayOfCountingThatLeadsElsewhere) {
+// Starts counted in UTF-16 units after one emoji look like a shift of -1, until the next emoji.
+TEST(ContextShift, IsNotProvedIfAWayOfCountingGivesAnotherPlace) {
   const std::vector<Counting> utf16 = {Counting::kUtf16}, off = {Counting::kOffByOne};
   const auto sure = [](const std::vector<Counting>& countings) {
     return std::vector<SureAnswer>{{10, -1, countings, "a"}, {20, -1, countings, "b"}};
@@ -70,7 +69,7 @@ TEST(ContextShift, IsNotReadIntoAWayOfCountingThatLeadsElsewhere) {
   EXPECT_FALSE(ContextShift(sure(utf16)).prove(30, {{Counting::kUtf16, {27, 28}}}));
   EXPECT_TRUE(ContextShift(sure(utf16)).prove(30, {{Counting::kUtf16, {29, 30}}}));
   EXPECT_TRUE(ContextShift(sure(off)).prove(30, {}));
-  // Explained by it on both sides, it has passed no emoji in between.
+  // If it explains both sides, there is no emoji in between.
   EXPECT_TRUE(ContextShift(sure(utf16)).prove(15, {}));
 }
 

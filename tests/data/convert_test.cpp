@@ -41,7 +41,7 @@ Dataset random_dataset(CounterStream& random) {
                        size = 1 + random.next_below(context.size() - start);
         example.answers.push_back(
             {encode_utf8(context.substr(start, size)), static_cast<int64_t>(start)});
-        // The tool keeps one of two answers that are the same.
+        // The tool keeps one of two equal answers.
         if (a > 1 && example.answers.size() > 1) break;
       }
       if (example.answers.size() == 2 && example.answers[0] == example.answers[1])
@@ -52,8 +52,8 @@ Dataset random_dataset(CounterStream& random) {
   return set;
 }
 
-// What is written in any form is read back as the same: texts, answers, starts and ids.
-TEST(Convert, KeepsWhateverIsReadInEveryForm) {
+// Every form gives back the same texts, answers, starts and ids.
+TEST(Convert, RoundTripsEveryForm) {
   const TemporaryDirectory directory;
   CounterStream random(testing::test_seed());
   int several = 0, none = 0;
@@ -104,7 +104,7 @@ TEST(Convert, KeepsAnswersThatAreNotWhereTheySay) {
   }
 }
 
-TEST(Convert, WritesNoReferencesOfABlindSet) {
+TEST(Convert, WritesABlindSetWithoutReferences) {
   const TemporaryDirectory directory;
   const Dataset set =
       read_dataset_text(R"([{"id": "a", "context": "c", "question": "q"}])", "a.json");
@@ -131,7 +131,7 @@ TEST(Convert, WritesTablesAsSpreadsheetsRead) {
             "a,\"Who, then?\",\"Ann \"\"sings\"\".\n\",Ann,0,false\nb,q,x,,,true\n");
 }
 
-// As Label Studio counts since 1.4 (docs/data-forms.md).
+// Label Studio counts them since 1.4 (docs/data-forms.md).
 TEST(Convert, WritesCodePointsForLabelStudio) {
   const TemporaryDirectory directory;
   const Dataset set = read_dataset_text(

@@ -11,8 +11,8 @@ using testing::expect_error;
 struct Sample {
   const char* file;
   SourceForm form;
-  bool own_ids;      // else the rows' or tasks' numbers
-  const char* note;  // in one of the notes
+  bool own_ids;      // false: the ids are the rows' or tasks' numbers
+  const char* note;  // a part of one of the notes
 };
 
 class Samples : public ::testing::TestWithParam<Sample> {};
@@ -21,7 +21,7 @@ fs::path sample(const std::string& name) {
   return testing::source_directory() / "tests/data/forms" / name;
 }
 
-// Each of them holds the same four questions.
+// All of them hold the same four questions.
 TEST_P(Samples, HoldTheSameQuestions) {
   const auto& [file, form, own_ids, note] = GetParam();
   const Dataset expected = load_dataset(sample("expected.json")), set = load_dataset(sample(file));
@@ -146,7 +146,7 @@ TEST(Table, ReadsCellsOfSeveralAnswers) {
                                   "d|q|[1]@4,|", "e|q||impossible", "f|q|Ann@0,|"}));
 }
 
-TEST(Table, TakesTheColumnsThatTheUserNames) {
+TEST(Table, UsesTheColumnsThatTheUserNames) {
   const std::string text = "q,text,a\nWho?,Ann sings.,Ann\n";
   const Dataset set = read(text, {"", {{"question", "q"}, {"context", "text"}, {"answer", "a"}}});
   EXPECT_EQ(lines_of(set), (Lines{"1|Who?|Ann@0,|"}));
@@ -158,18 +158,18 @@ TEST(Table, TakesTheColumnsThatTheUserNames) {
             "columns");
 }
 
-TEST(Table, NamesWhatIsWrongWithIt) {
+TEST(Table, ErrorsSayWhatIsWrong) {
   struct Row {
     std::string text, place, reason;
   };
   const std::vector<Row> rows = {
       {"name,age\nAnn,7\n", "a.csv",
-       "is a table without a column for question and context; its columns are: name, age"},
+       "is a table without a column for question and context; its columns are name, age"},
       {"question,age\nAnn,7\n", "a.csv", "without a column for context"},
-      {"question,context\nq,c,x\n", "a.csv: line 2", "has 3 cells, the first row names 2"},
+      {"question,context\nq,c,x\n", "a.csv: line 2", "has 3 cells, but the first row names 2"},
       {"question,x,context\nq,c\n", "a.csv: line 2", "the one for context is missing"},
       {"question,context\nq,\"c\nd\n", "a.csv: line 2",
-       "a quote opens in this row that nothing closes"},
+       "a quote opens in this row and never closes"},
       {"question,context\nq,c\nr,\xFF\n", "a.csv: line 3",
        "is not UTF-8; give the file's encoding"},
       {"question,context,answer,answer_start\nq,c,\"['c', 'd']\",\"[0]\"\n", "a.csv: line 2",
@@ -181,14 +181,14 @@ TEST(Table, NamesWhatIsWrongWithIt) {
     EXPECT_EQ(error.place().text(), row.place);
     EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.reason();
   }
-  // A row that cannot be read spoils no other.
+  // A faulty row does not affect other rows.
   const Dataset set = read("question,context\nq,c,x\nr,c\n");
   EXPECT_EQ(lines_of(set), (Lines{"2|r||"}));
   ASSERT_EQ(set.faults.size(), 1u);
   EXPECT_EQ(set.faults[0].place, "line 2");
 }
 
-TEST(RecogniseForm, GoesByContent) {
+TEST(RecogniseForm, UsesTheContent) {
   struct Row {
     std::string text, name;
     SourceForm form;
@@ -298,7 +298,7 @@ TEST(LabelStudio, ReadsAnnotationsOfEveryKind) {
   }
 }
 
-TEST(LabelStudio, TakesKeysThatTheUserNames) {
+TEST(LabelStudio, UsesKeysThatTheUserNames) {
   const std::string text = task(
       result(R"({"start": 0, "end": 3, "labels": ["A"]})", R"("from_name": "span")") + "," +
           result(R"({"start": 13, "end": 16, "labels": ["Place"]})", R"("from_name": "place")"),
@@ -308,13 +308,14 @@ TEST(LabelStudio, TakesKeysThatTheUserNames) {
             (Lines{"7|Who?|Ann@0,|"}));
   const Error error = expect_error(ErrorCode::kBadData, [&] { read(text, {}, "a.json"); });
   EXPECT_EQ(error.place().text(), "a.json: [0]");
-  EXPECT_NE(error.reason().find(
-                "has no text to label: its data hold doc, ask; name it with `columns` context=KEY"),
-            std::string::npos)
+  EXPECT_NE(
+      error.reason().find(
+          "has no text to label; its data hold doc, ask; name its key with `columns` context=KEY"),
+      std::string::npos)
       << error.reason();
 }
 
-TEST(LabelStudio, LeavesOutWhatNobodyHasWorkedOn) {
+TEST(LabelStudio, SkipsRowsThatNobodyHasWorkedOn) {
   const std::string text =
       R"([{"id": 1, "data": {"text": "Ann.", "question": "Who?"}, "annotations": []},
     {"id": 2, "data": {"text": "Ann.", "question": "Who?"}, "annotations": [{"result": [{"value": {"start": 0, "end": 3}}]}]},
@@ -322,7 +323,7 @@ TEST(LabelStudio, LeavesOutWhatNobodyHasWorkedOn) {
   const Dataset set = read(text, {}, "a.json");
   EXPECT_EQ(lines_of(set), (Lines{"2|Who?|Ann@0,|"}));
   EXPECT_EQ(set.notes,
-            (Lines{"read as Label Studio's export; left out, as nobody has labelled them: 2"}));
+            (Lines{"read as Label Studio's export; skipped, because nobody has labelled them: 2"}));
 }
 
 TEST(LabelStudio, NamesRowsThatItCannotRead) {
@@ -332,7 +333,7 @@ TEST(LabelStudio, NamesRowsThatItCannotRead) {
   const Error place = expect_error(ErrorCode::kBadData, [] {
     read(task(result(R"({"start": "a", "end": 3, "labels": ["A"]})")), {}, "a.json");
   });
-  EXPECT_NE(place.reason().find("holds a label whose place cannot be read: {\"start\":\"a\""),
+  EXPECT_NE(place.reason().find("holds a label with a malformed place: {\"start\":\"a\""),
             std::string::npos)
       << place.reason();
   const Dataset set = read(text, {}, "a.json");
@@ -343,7 +344,7 @@ TEST(LabelStudio, NamesRowsThatItCannotRead) {
   const Error error = expect_error(ErrorCode::kBadData,
                                    [&] { read(text.substr(0, text.size() - 1), {}, "a.json"); });
   EXPECT_EQ(error.file(), "a.json");
-  EXPECT_NE(error.reason().find("is not sound JSON at line 2"), std::string::npos)
+  EXPECT_NE(error.reason().find("is not valid JSON at line 2"), std::string::npos)
       << error.reason();
 }
 
@@ -358,13 +359,14 @@ TEST(Doccano, CountsGraphemesWhereOnlyTheyFit) {
   EXPECT_EQ(lines_of(read(start + "9, 12, \"A\"]]}", {}, "a.jsonl")), (Lines{"1|Who?|Ann@5,|"}));
 }
 
-TEST(Doccano, WantsAQuestion) {
+TEST(Doccano, NeedsAQuestion) {
   const Error error = expect_error(ErrorCode::kBadData, [] {
     read(R"({"id": 1, "text": "t", "label": [[0, 1, "A"]]})", {}, "a.jsonl");
   });
-  EXPECT_NE(error.reason().find(
-                "has no question: the row holds id, text; name it with `columns` question=KEY"),
-            std::string::npos)
+  EXPECT_NE(
+      error.reason().find(
+          "has no question; the row holds id, text; name its key with `columns` question=KEY"),
+      std::string::npos)
       << error.reason();
   const Dataset set = read(R"({"id": 1, "text": "t", "ask": "q?", "label": [[0, 1, "A"]]})",
                            {"", {{"question", "ask"}}}, "a.jsonl");

@@ -78,7 +78,7 @@ TEST_F(LoadDataset, ReadsFlatRowsInEveryForm) {
     EXPECT_EQ(set.examples[1].title, "");
     EXPECT_TRUE(set.examples[1].answers.empty());
   }
-  EXPECT_EQ(load(row + list + "}").examples[0].id, "a");  // one row, no list around it
+  EXPECT_EQ(load(row + list + "}").examples[0].id, "a");  // a single row without a list
 }
 
 TEST_F(LoadDataset, ReadsCmrcFormAndLocatesAnswers) {
@@ -103,7 +103,7 @@ struct BadFile {
   std::string text, place, reason;
 };
 
-TEST_F(LoadDataset, NamesPlaceAndReasonOfUnsoundFiles) {
+TEST_F(LoadDataset, NamesPlaceAndReasonForMalformedFiles) {
   const std::string head = R"({"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": [)";
   const std::string tail = "]}]}]}";
   const auto qa = [&](const std::string& inside) { return head + "{" + inside + "}" + tail; };
@@ -142,12 +142,12 @@ TEST_F(LoadDataset, NamesPlaceAndReasonOfUnsoundFiles) {
        "surrogate"},
       {qa(id + "[{\"text\": \"\xC3\x28\", \"answer_start\": 0}]"), place + ".answers[0].text",
        "UTF-8"},
-      {head, "data[0].paragraphs[0].qas[0]", "is not sound JSON at line 1, column"},
-      {qa(id + "[]") + "x", "", "is not sound JSON"},
+      {head, "data[0].paragraphs[0].qas[0]", "is not valid JSON at line 1 column"},
+      {qa(id + "[]") + "x", "", "is not valid JSON"},
       {"[" + std::string(70, '['), "[0]", "must be an object"},
       {R"({"x": )" + std::string(70, '[') + std::string(70, ']') + "}", "x", "deeper than 64"},
       {"{\"id\": \"a\", \"context\": \"c\", \"question\": \"q\", \"answers\": []}\n{\"id\": }",
-       "line 2", "is not sound JSON at column"},
+       "line 2", "is not valid JSON at column"},
       {"{\"id\": \"a\", \"context\": \"c\", \"question\": \"q\", \"answers\": []}\n{\"id\": 1.5}",
        "line 2", "context is missing"},
   };
@@ -164,7 +164,7 @@ TEST_F(LoadDataset, NamesPlaceAndReasonOfUnsoundFiles) {
   }
 }
 
-// One question about "a 3 b 1.50 a", whose answers and flag are written in some way.
+// One question about "a 3 b 1.50 a", with answers and flag in various spellings.
 struct Written {
   std::string answers;  // members of the row
   std::vector<Answer> read;
@@ -173,7 +173,7 @@ struct Written {
   std::string faults;  // names, separated by spaces
 };
 
-TEST_F(LoadDataset, ReadsWhatCanOnlyMeanOneThing) {
+TEST_F(LoadDataset, ReadsValuesWithOnlyOneMeaning) {
   using enum StartSource;
   const std::vector<Written> rows = {
       {R"("answers": [{"text": "b", "answer_start": 4}])", {{"b", 4}}, {kStated}},
@@ -197,19 +197,19 @@ TEST_F(LoadDataset, ReadsWhatCanOnlyMeanOneThing) {
        {kUnknown},
        false,
        "answer_start_type"},
-      // Not known: found where it is one place.
+      // The start is unknown: read as the only place.
       {R"("answers": [{"text": "b", "answer_start": -1}])", {{"b", 4}}, {kUnknown}},
       {R"("answers": [{"text": "b", "answer_start": null}])", {{"b", 4}}, {kUnknown}},
       {R"("answers": [{"text": "b"}])", {{"b", 4}}, {kUnknown}},
       {R"("answers": [{"text": "a"}])", {{"a", -1}}, {kUnknown}},
       {R"("answers": [{"text": "c"}])", {{"c", -1}}, {kUnknown}},
       {R"("answers": {"text": ["b", "a"]})", {{"b", 4}, {"a", -1}}, {kUnknown, kUnknown}},
-      // The form has none: where it stands first.
+      // The form has no starts: read as the first place.
       {R"("answers": ["a", "b"])", {{"a", 0}, {"b", 4}}, {kNoStarts, kNoStarts}},
       {R"("answer": "a")", {{"a", 0}}, {kNoStarts}},
       {R"("answer": {"text": "b", "start": 4})", {{"b", 4}}, {kStated}},
       {R"("answers": {"answer_text": "b", "char_start": 4})", {{"b", 4}}, {kStated}},
-      // No text.
+      // The text is missing or not a string.
       {R"("answers": [{"text": 3, "answer_start": 2}])",
        {{"3", 2}},
        {kStated},
@@ -236,7 +236,7 @@ TEST_F(LoadDataset, ReadsWhatCanOnlyMeanOneThing) {
        {kStated},
        false,
        "answer_text_type"},
-      // No answer.
+      // There is no answer.
       {R"("answers": null)", {}, {}},
       {R"("answers": [{"text": "", "answer_start": -1}])", {}, {}},
       {R"("answers": [{"text": null, "answer_start": null}])", {}, {}},
@@ -298,7 +298,7 @@ TEST_F(LoadDataset, KnowsTheNamesThatOtherSetsUse) {
   EXPECT_EQ(named.examples[0].answers, (std::vector<Answer>{{"c", 0}}));
 }
 
-TEST_F(LoadDataset, SeesWhereThereAreNoReferences) {
+TEST_F(LoadDataset, RecognisesBlindSets) {
   const auto row = [](const std::string& id, const std::string& rest) {
     return R"({"id": ")" + id + R"(", "question": "q", "context": "c")" + rest + "}\n";
   };
@@ -380,7 +380,7 @@ TEST_F(LoadDataset, RoundTripsSharedData) {
   }
 }
 
-TEST(Answer, IsAlignedOnlyWhereTheContextHasIt) {
+TEST(Answer, IsAlignedOnlyAtItsPlaceInTheContext) {
   const std::string context = "é😀x";
   const CodePointIndex index(context);
   const std::vector<std::pair<Answer, bool>> rows = {

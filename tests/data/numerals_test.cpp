@@ -8,10 +8,10 @@ namespace {
 struct NumeralCase {
   std::string context, number;
   int64_t stated;
-  int64_t place;  // -1: none
+  int64_t place;  // -1: no place is certain
 };
 
-TEST(Numerals, AreFoundWholeAtTheirStartOrInTheOneOtherPlace) {
+TEST(Numerals, AreFoundWholeAtTheirStartOrInTheirOnlyOtherPlace) {
   const std::vector<NumeralCase> cases = {
       {"仓库起火，3人受伤", "3", 5, 5},
       {"仓库起火，3人受伤", "3", 0, 5},
@@ -57,7 +57,7 @@ TEST(Numerals, AreFoundWholeAtTheirStartOrInTheOneOtherPlace) {
   }
 }
 
-TEST(StandsAsWord, OnlyWithoutLettersOrDigitsBeside) {
+TEST(StandsAsWord, NeedsNoLetterOrDigitNextToIt) {
   const std::string context = "是true, untrue; true1 true";
   const CodePointIndex index(context);
   for (const auto& [start, stands] : std::vector<std::pair<int64_t, bool>>{

@@ -30,7 +30,7 @@ TEST(UnitIndex, FindsTheCodePointOfAnOffset) {
   EXPECT_FALSE(UnitIndex("plain é 中文\n").matters());
 }
 
-TEST(PlaceSpan, WantsTheTextThatIsWritten) {
+TEST(PlaceSpan, NeedsTheTextThatIsWritten) {
   const UnitIndex index("😀 Ann\nsings");
   EXPECT_EQ(place_span({2, 5, "Ann"}, index, OffsetUnit::kCodePoints), (CharSpan{2, 5}));
   EXPECT_EQ(place_span({3, 6, "Ann"}, index, OffsetUnit::kUtf16), (CharSpan{2, 5}));
@@ -52,7 +52,7 @@ TEST(UnitVote, FollowsTheTexts) {
   EXPECT_EQ(vote.winner(), OffsetUnit::kUtf16);
 }
 
-// Without texts: no edge within a character, and edges between words.
+// Without texts, edges decide: none may be inside a character, and most are between words.
 TEST(UnitVote, FollowsTheEdgesWithoutTexts) {
   const std::string context = "👍 The pump stands in hall 3.";
   struct Row {

@@ -35,7 +35,7 @@ TEST(PythonLiteral, ReadsWhatPythonPandasAndNumpyPrint) {
   }
 }
 
-TEST(PythonLiteral, RefusesWhatIsNone) {
+TEST(PythonLiteral, RefusesOtherTexts) {
   for (const std::string_view text :
        {"", "[", "['a'", "{'a'}", "{'a': }", "['a'] and", "[a]", "'\\ud83d'", "'open", "[1st]",
         "hello", "array([1]", "{1: 2}", "'\\x4'"}) {

@@ -39,11 +39,11 @@ std::string only_answer(const std::string& context, const Json& answer) {
   return Json::array({row}).dump();
 }
 
-// Views: a list of so many strings takes GCC 12 beyond what it can prove of their lifetimes.
+// Views, not strings: a list of so many strings makes GCC 12 warn about their lifetimes.
 struct RepairCase {
   std::string_view name, context, text;
   int64_t start;
-  std::string_view kind;  // "": left
+  std::string_view kind;  // "": not repaired
   std::string_view after_text = "";
   int64_t after_start = 0;
 };
@@ -133,7 +133,7 @@ TEST(FindSimilarSpans, GivesTheBestByWordsAndCharacters) {
   EXPECT_TRUE(find_similar_spans(many + "b", many, 0.8).given_up);
 }
 
-TEST(PlanRepairs, ChangesTextToASimilarSpanOnlyWhenAsked) {
+TEST(PlanRepairs, ChangesTextToASimilarSpanOnlyIfAsked) {
   const std::string text =
       only_answer("It was the old grey goose.", {{"text", "old grey goose?"}, {"answer_start", 3}});
   EXPECT_EQ(fix(text), text);
@@ -143,7 +143,7 @@ TEST(PlanRepairs, ChangesTextToASimilarSpanOnlyWhenAsked) {
   const Json json = plan_to_json(plan, read_dataset_text(text, "set.json"));
   EXPECT_EQ(json["kinds"], (Json{{"similar_span", 1}}));
   EXPECT_EQ(json["changes"][0]["f1"], 1.0);
-  // Two spans as good as each other: neither.
+  // Two spans are equally good, so neither is used.
   const std::string twice =
       only_answer("old goose, old goose", {{"text", "the old goose"}, {"answer_start", 0}});
   EXPECT_EQ(fix(twice, {.similar = true}, &plan), twice);
@@ -151,19 +151,19 @@ TEST(PlanRepairs, ChangesTextToASimilarSpanOnlyWhenAsked) {
   EXPECT_EQ(fix(text, {.similar = true, .min_f1 = 1}), fixed);
 }
 
-TEST(PlanRepairs, TrimsSoundAnswersOnlyWhenAsked) {
+TEST(PlanRepairs, TrimsAlignedAnswersOnlyIfAsked) {
   const std::string text = only_answer("Ann  sings", {{"text", "  sings"}, {"answer_start", 3}});
   EXPECT_EQ(fix(text), text);
   const std::string fixed = fix(text, {.trim = true});
   EXPECT_EQ(parse_dataset(fixed, "").examples[0].answers[0], (Answer{"sings", 5}));
   EXPECT_EQ(fix(fixed, {.trim = true}), fixed);
-  // Found elsewhere and trimmed at once, so that the second time nothing is left to do.
+  // Found elsewhere and trimmed at once, so that a second repair changes nothing.
   const std::string shifted = only_answer("Ann  sings", {{"text", " sings"}, {"answer_start", 0}});
   const std::string both = fix(shifted, {.trim = true});
   EXPECT_EQ(parse_dataset(both, "").examples[0].answers[0], (Answer{"sings", 5}));
 }
 
-TEST(PlanRepairs, MendsStartsOfAnotherTypeAndIdsAndListsOtherFaults) {
+TEST(PlanRepairs, RepairsStartsOfAnotherTypeAndIdsAndListsOtherFaults) {
   const std::string text = R"([
  {"id": "a", "context": "Ann sings", "question": "q", "answers": [{"text": "sings", "answer_start": "4"}]},
  {"id": "b", "context": "Ann sings", "question": "r", "answers": [{"text": "sings", "answer_start": 4.0}]},
@@ -194,7 +194,8 @@ TEST(PlanRepairs, MendsStartsOfAnotherTypeAndIdsAndListsOtherFaults) {
                                             "empty_question [5]", "impossible_with_answers [7]"}));
 }
 
-// One question of a context; each repair as "kind text@start", each thing left as "left kind".
+// One question of a context. A repair is printed as "kind text@start", a finding left as "left
+// kind".
 std::vector<std::string> plan_of(const std::string& rows_text, std::string* fixed = nullptr) {
   RepairPlan plan;
   const std::string out = fix(rows_text, {}, &plan);
@@ -217,10 +218,10 @@ std::string answers_in(const std::string& context, const std::string& answers,
 struct FaultRepairCase {
   std::string name, context, answers, more;
   std::vector<std::string> plan;
-  std::string after;  // the answers, as the file has them then; "": as before
+  std::string after;  // the answers in the repaired file; "": unchanged
 };
 
-TEST(PlanRepairs, WritesWhatTextsStartsAndEmptyAnswersCanOnlyMean) {
+TEST(PlanRepairs, WritesTheOnlyMeaningOfTextsStartsAndEmptyAnswers) {
   using Plan = std::vector<std::string>;
   const std::vector<FaultRepairCase> cases = {
       {"number, right start", "约3人", R"([{"text": 3, "answer_start": 1}])", "",
@@ -308,7 +309,7 @@ TEST(PlanRepairs, SpellsFlagsAsTheyAreRead) {
   }
 }
 
-TEST(PlanRepairs, GivesASecondIdThatNoOtherHas) {
+TEST(PlanRepairs, GivesDuplicatesANewId) {
   const auto rows = [](const std::vector<std::string>& ids) {
     std::string text = "[";
     for (const std::string& id : ids) {
@@ -339,7 +340,7 @@ TEST(PlanRepairs, GivesASecondIdThatNoOtherHas) {
   }
 }
 
-TEST(PlanRepairs, KnowsAShiftThatTheNeighboursProve) {
+TEST(PlanRepairs, FindsAShiftThatTheNeighboursProve) {
   const std::string context = "one two three two five two seven two nine";
   const auto rows = [&](const std::string& answers) {
     const std::string open = R"({"id": ")";
@@ -362,13 +363,13 @@ TEST(PlanRepairs, KnowsAShiftThatTheNeighboursProve) {
        {"unique_occurrence three@8", "context_shift two@14", "unique_occurrence five@18"}},
       {"two@16 three@10 five@20",
        {"context_shift two@14", "unique_occurrence three@8", "unique_occurrence five@18"}},
-      {"five@20 nine@39 two@16",  // on one side only, and all of them
+      {"five@20 nine@39 two@16",  // sure answers on one side only, all with the shift
        {"unique_occurrence five@18", "unique_occurrence nine@37", "context_shift two@14"}},
       {"five@20 two@16", {"unique_occurrence five@18", "left repeated"}},
       {"one@0 five@20 two@16", {"unique_occurrence five@18", "left repeated"}},
       {"five@20 nine@40 two@16",
        {"unique_occurrence five@18", "unique_occurrence nine@37", "left repeated"}},
-      {"three@10 two@17 five@20",  // it does not stand there
+      {"three@10 two@17 five@20",  // the answer is not at the shifted start
        {"unique_occurrence three@8", "unique_occurrence five@18", "left repeated"}},
       {"three@-1 two@16 five@20",
        {"unique_occurrence three@8", "unique_occurrence five@18", "left repeated"}},
@@ -390,7 +391,7 @@ TEST(PlanRepairs, KnowsAShiftThatTheNeighboursProve) {
   EXPECT_EQ(check["repairable"], 3);
 }
 
-// Rows of few words, with every fault that is known, in every form.
+// Rows of few words with every known fault in every form.
 class FaultyRows {
  public:
   explicit FaultyRows(uint64_t seed) : random_(seed) {}
@@ -416,7 +417,7 @@ class FaultyRows {
     return list[static_cast<size_t>(random_.next_below(list.size()))];
   }
 
-  // Pieces of JSON text; those of the context are kept, with where they stand.
+  // Makes a piece of JSON text; remembers the pieces of the context and their places.
   std::string words(uint64_t longest, uint64_t kinds, bool of_context = false) {
     static const std::vector<std::pair<std::string, int64_t>> all = {
         {"one", 3}, {"two ", 4},   {"7", 1},     {" ", 1},    {"cafe\u0301", 5}, {"😀", 1},
@@ -434,7 +435,7 @@ class FaultyRows {
     return text;
   }
 
-  // A piece of the context with its start, off by what all of the context are.
+  // A piece of the context with its start, which is off by the context's shift.
   std::string placed() {
     const size_t first = static_cast<size_t>(random_.next_below(context_.size()));
     const size_t last = std::min(context_.size() - 1, first + random_.next_below(3));
@@ -502,7 +503,7 @@ class FaultyRows {
   std::vector<std::pair<std::string, int64_t>> context_;
 };
 
-TEST(PlanRepairs, IsDoneOnceWhateverIsWrong) {
+TEST(PlanRepairs, ASecondRepairChangesNothing) {
   const uint64_t seed = testing::test_seed();
   std::map<std::string, int64_t> kinds, left;
   for (uint64_t round = 0; round < 3000; ++round) {
@@ -512,7 +513,7 @@ TEST(PlanRepairs, IsDoneOnceWhateverIsWrong) {
     std::string fixed;
     try {
       fixed = fix(text, {}, &plan);
-    } catch (const Error& error) {  // not one usable question
+    } catch (const Error& error) {  // there is no usable question
       ASSERT_EQ(error.code(), ErrorCode::kBadData);
       ASSERT_NE(error.reason().find("question"), std::string::npos) << error.what();
       continue;
@@ -526,7 +527,7 @@ TEST(PlanRepairs, IsDoneOnceWhateverIsWrong) {
     for (size_t i = 0; i < plan.left.size(); ++i) {
       ASSERT_EQ(again.left[i].kind + again.left[i].place, plan.left[i].kind + plan.left[i].place);
     }
-    // Every answer is what the plan says, or what it was.
+    // Every answer equals the plan's, or is unchanged.
     const Dataset was = read_dataset_text(text, "was"), now = read_dataset_text(fixed, "now");
     Dataset expected = was;
     apply_repairs(plan, expected);
@@ -551,7 +552,7 @@ TEST(PlanRepairs, IsDoneOnceWhateverIsWrong) {
   }
 }
 
-TEST(FindByteChanges, LeavesEveryOtherByteInEveryForm) {
+TEST(FindByteChanges, KeepsEveryOtherByteInEveryForm) {
   const std::string crlf =
       "\xEF\xBB\xBF{ \"x\" : [1.50, 1e3, {\"answers\": [{\"text\": \"no\"}]}],\r\n\t\"data\":[ "
       "{\"paragraphs\":[{\"qas\":[{\"answers\":[{\"extra\":null,\"answer_start\": 12 ,"
@@ -612,7 +613,7 @@ TEST(FindByteChanges, RefusesAFileThatWasChanged) {
   }
 }
 
-// Sound data with what makes counting hard: emoji, marks, right to left, line ends, NUL.
+// Correct data in which counting is hard: emoji, marks, right to left, line ends, NUL.
 class SoundData {
  public:
   explicit SoundData(uint64_t seed) : random_(seed) {}
@@ -632,7 +633,7 @@ class SoundData {
   }
 
  private:
-  // Between pieces of filling stand the answers. Some of them stand a second time, far behind.
+  // The answers are between pieces of filling. Some occur a second time, far away.
   std::string context(size_t row, std::vector<Answer>& answers) {
     std::string text = pick({"", "", "  ", "\n", "\r\n"});
     for (int i = 0; i < 4; ++i) {
@@ -752,20 +753,20 @@ TEST(FixedData, IsTheSoundDataThatWasCorrupted) {
       for (size_t a = 0; a < sound.examples[i].answers.size(); ++a) {
         const Answer &was = sound.examples[i].answers[a], &broken = bad.examples[i].answers[a],
                      &now = fixed.examples[i].answers[a];
-        // As it was, or, where that is not certain, not touched.
+        // The original answer or, if that is not certain, the corrupted one.
         const bool same = now == was;
         EXPECT_TRUE(same || now == broken) << fixed.examples[i].id << " answer " << a;
         restored += same;
         left += !same;
       }
     }
-    // Only where the answer stands twice may it be left.
+    // Only an answer that occurs twice may be left.
     EXPECT_EQ(left, static_cast<int64_t>(plan.left.size()));
     EXPECT_GE(restored, 650);
     EXPECT_EQ(restored + left, 800);
     EXPECT_LE(left, name == "UTF-16" || name == "bytes" ? 5 : 150);
 
-    // Twice is once, and the check finds what is left and nothing else.
+    // A second repair changes nothing, and the check finds exactly what is left.
     EXPECT_EQ(fix(fixed_text), fixed_text);
     const FileReport report = check_dataset(fixed);
     EXPECT_EQ(report.misaligned, left);

@@ -27,7 +27,7 @@ struct SoundnessCase {
   bool trains, scores, scores_by_id;
 };
 
-TEST(Soundness, EachUseIsStoppedByWhatSpoilsItAlone) {
+TEST(Soundness, EachFaultPreventsOnlyTheUseThatItAffects) {
   const std::vector<SoundnessCase> cases = {
       {"sound", kSound, true, true, true},
       {"a line that is no JSON", kSound + kNoJson, false, false, false},
@@ -57,12 +57,12 @@ TEST(Soundness, EachUseIsStoppedByWhatSpoilsItAlone) {
   }
 }
 
-TEST(Soundness, LeavesOutCountsAndNames) {
+TEST(Soundness, SkipsCountsAndNames) {
   const std::string rows = kSound + kNoJson + kTwice + kNumber + kFloat + kSecondNull;
   std::string line;
   const Dataset trained = drop_untrainable(read_dataset_text(rows, "set.jsonl"), line);
   EXPECT_EQ(trained.examples.size(), 3u);
-  EXPECT_EQ(line.find("set.jsonl: left out: 2 answer_text_type, 1 bad_row; first line 2"), 0u)
+  EXPECT_EQ(line.find("set.jsonl: skipped: 2 answer_text_type, 1 bad_row; first line 2"), 0u)
       << line;
   const Dataset scored = drop_unscorable(read_dataset_text(rows, "set.jsonl"), line);
   EXPECT_EQ(scored.examples.size(), 3u);
@@ -76,19 +76,19 @@ TEST(Soundness, LeavesOutCountsAndNames) {
                         [&] { drop_untrainable(read_dataset_text(kNumber, "set.jsonl"), line); });
 }
 
-TEST(Soundness, BlindSetsAreNoReferences) {
+TEST(Soundness, BlindSetsHaveNoReferences) {
   const Dataset blind = read_dataset_text(row("a", R"("x": 1)"), "set.jsonl");
   require_scorable(blind, true);
   testing::expect_error(ErrorCode::kBadData, [&] { require_references(blind); });
   require_references(read_dataset_text(kSound, "set.jsonl"));
 }
 
-TEST(Soundness, TellsOfFaultsInOneLine) {
+TEST(Soundness, ReportsFaultsInOneLine) {
   EXPECT_EQ(faults_line(read_dataset_text(kSound, "set.jsonl")), std::nullopt);
   const auto line = faults_line(read_dataset_text(kSound + kTwice + kNoJson, "set.jsonl"));
   ASSERT_TRUE(line);
-  EXPECT_EQ(line->find("set.jsonl: 1 bad_row, 1 duplicate_id; first line 2: the id \"s\" already"),
-            0u)
+  EXPECT_EQ(
+      line->find("set.jsonl: 1 bad_row, 1 duplicate_id; first line 2: the id \"s\" is already"), 0u)
       << *line;
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 using testing::expect_error;
 
-// The text in an encoding, by ICU.
+// Encodes the text by ICU.
 std::string encode(const std::string& utf8, const char* encoding) {
   UErrorCode status = U_ZERO_ERROR;
   std::string out(utf8.size() * 4 + 8, '\0');
@@ -30,7 +30,7 @@ std::string repeat(const std::string& text, int times) {
   return out;
 }
 
-TEST(SourceText, LeavesUtf8AsAView) {
+TEST(SourceText, ReturnsUtf8AsAView) {
   for (const std::string& text : {kChinese, kMixed, std::string("plain"), std::string()}) {
     const SourceText source = read_source_text(text, "a.csv", "");
     EXPECT_EQ(source.text.data(), text.data());
@@ -73,7 +73,7 @@ TEST(SourceText, RecognisesUtf16WithoutMark) {
   }
 }
 
-// The least of what is odd for UTF-8: a script whose bytes are nearly all ASCII.
+// The hardest case: a script whose bytes are nearly all ASCII.
 TEST(SourceText, RecognisesUtf16OfOtherScriptsWithoutMark) {
   for (const std::string& text :
        {std::string("вопрос,ответ\nКто поёт?,Мальчик в парке\n"),
@@ -90,7 +90,7 @@ TEST(SourceText, RecognisesUtf16OfOtherScriptsWithoutMark) {
   }
 }
 
-// A zero and a byte that is broken are damage to a UTF-8 file, whichever of its halves they are in.
+// A zero and an invalid byte are damage to a UTF-8 file, wherever they are.
 TEST(SourceText, KeepsDamagedUtf8AsItIs) {
   for (const std::string& start : {std::string(), std::string(" ")}) {
     for (const std::string& end : {std::string(), std::string(" ")}) {
@@ -104,7 +104,7 @@ TEST(SourceText, KeepsDamagedUtf8AsItIs) {
   }
 }
 
-TEST(SourceText, RecognisesGb18030WhereItReadsWell) {
+TEST(SourceText, RecognisesGb18030) {
   for (const std::string& text :
        {kChinese, std::string("{\"question\": \"谁在唱歌？\"}"), kMixed + kChinese,
         repeat("plain ASCII for a while\n", 1000) + kChinese}) {
@@ -137,7 +137,7 @@ TEST(SourceText, TakesNoOtherEncodingForGb18030) {
   }
 }
 
-// A byte of UTF-8 gone wrong does not make the file another's.
+// One invalid byte does not make it another encoding.
 TEST(SourceText, LeavesBrokenUtf8ToTheParser) {
   for (size_t gone = 0; gone < kChinese.size(); ++gone) {
     std::string broken = repeat(kChinese, 3);

@@ -37,7 +37,7 @@ Dataset make_dataset(const std::vector<std::tuple<std::string, std::string, std:
   return dataset;
 }
 
-TEST(QuestionForm, IsToldFromTheInterrogative) {
+TEST(QuestionForm, FollowsTheInterrogative) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"Who sings?", "who"},
       {"To whom did Ann write?", "who"},
@@ -125,7 +125,7 @@ Dataset make_many(int contexts) {
   return make_dataset(rows);
 }
 
-TEST(SplitByContext, IsDisjointCompleteAndNearTheAskedShare) {
+TEST(SplitByContext, IsDisjointCompleteAndNearTheShare) {
   const Dataset dataset = make_many(400);
   for (const double share : {0.01, 0.1, 0.5, 0.9}) {
     const SplitResult split = split_by_context(dataset, {share, 7});
@@ -163,7 +163,7 @@ TEST(SplitByContext, KeepsContextsThatNormaliseAlikeTogether) {
   }
 }
 
-TEST(SplitByContext, RefusesWhatCannotBeSplit) {
+TEST(SplitByContext, RefusesDataThatCannotBeSplit) {
   const Dataset one = make_dataset({{"One", "a", ""}, {"One", "b", ""}});
   EXPECT_EQ(expect_error(ErrorCode::kBadData,
                          [&] {
@@ -209,7 +209,7 @@ TEST(OverlapBaseline, AnswersWithTheRestOfTheClause) {
   EXPECT_EQ(overlap_baseline(dataset), (std::vector<std::string>{"李明", "slept", ""}));
 }
 
-TEST(FrequencyBaseline, AnswersWithTheCommonestAnswerOfTheForm) {
+TEST(FrequencyBaseline, AnswersWithTheMostFrequentAnswerOfTheForm) {
   const Dataset train = make_dataset({{"Ann Bo", "Who?", "Bo"},
                                       {"Ann Bo", "Who is it?", "Bo"},
                                       {"Ann Bo", "Who was it?", "Ann"},

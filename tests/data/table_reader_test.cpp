@@ -47,7 +47,7 @@ TEST(TableReader, KnowsTheLineOfEachRow) {
   EXPECT_EQ(lines, (std::vector<int64_t>{1, 2, 6, 8}));
 }
 
-TEST(TableReader, ReportsAQuoteThatNothingCloses) {
+TEST(TableReader, ReportsAQuoteThatNeverCloses) {
   TableReader reader("a,b\n1,\"open\n2,3\n", {});
   TableRow row;
   ASSERT_TRUE(reader.next(row));
@@ -57,8 +57,8 @@ TEST(TableReader, ReportsAQuoteThatNothingCloses) {
   EXPECT_EQ(row.line, 2);
 }
 
-// Whatever cells are written as RFC 4180 says are read back.
-TEST(TableReader, ReadsBackWhatIsWrittenByTheRules) {
+// Random cells, written by RFC 4180, are read back.
+TEST(TableReader, ReadsBackWhatRfc4180Writes) {
   CounterStream random(testing::test_seed());
   constexpr std::string_view kPieces[] = {"a", "\"", ",", "\n", "\r", "\r\n",
                                           "é", "😀",  " ", ";",  "\t", "\"\""};
@@ -84,7 +84,7 @@ TEST(TableReader, ReadsBackWhatIsWrittenByTheRules) {
   }
 }
 
-TEST(FindShape, TellsTheSeparator) {
+TEST(FindShape, FindsTheSeparator) {
   struct Case {
     std::string_view text;
     std::string file;
@@ -107,7 +107,7 @@ TEST(FindShape, TellsTheSeparator) {
             (std::vector<std::string>{"a", "b"}));
 }
 
-TEST(FindShape, TakesQuotesOfATsvAsCharactersWhereTheyEncloseNothing) {
+TEST(FindShape, QuotesThatEncloseNoCellOfATsvAreCharacters) {
   const std::string_view plain = "question\tcontext\n\"Who\" sings?\t\"Ann\n";
   EXPECT_FALSE(find_shape(plain, "a.tsv").quotes);
   EXPECT_EQ(cells_of(plain, find_shape(plain, "a.tsv"))[1],

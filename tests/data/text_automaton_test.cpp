@@ -28,7 +28,7 @@ TEST(TextAutomaton, CountsOverlappingPlacesAndNamesTheFirst) {
   }
 }
 
-TEST(TextAutomaton, CountsOnlyPlacesThatMayEndWhereTheyDo) {
+TEST(TextAutomaton, CountsOnlyPlacesThatMayEndThere) {
   const std::vector<std::u32string> texts = {U"a", U"ba"};
   TextAutomaton automaton(texts);
   automaton.read(U'a', false);
@@ -43,8 +43,8 @@ TEST(TextAutomaton, CountsOnlyPlacesThatMayEndWhereTheyDo) {
   EXPECT_EQ(found[1].first, 1);
 }
 
-// Few letters, so that texts are endings, beginnings and repeats of each other.
-TEST(TextAutomaton, EqualsLookingForEachTextByItself) {
+// Few letters, so that texts are suffixes, prefixes and repeats of each other.
+TEST(TextAutomaton, EqualsSearchingForEachTextAlone) {
   const uint64_t seed = testing::test_seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   CounterStream random(seed);

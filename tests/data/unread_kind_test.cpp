@@ -12,7 +12,7 @@ namespace {
 using namespace std::string_literals;
 using testing::expect_error;
 
-// Each file ends a load with one line that says what it is and what to do.
+// Each file gives one line that says what it is and what to do.
 TEST(UnreadKind, IsNamedByTheReader) {
   struct Row {
     std::string bytes, kind, advice;
@@ -57,7 +57,7 @@ TEST(UnreadKind, IsNamedByTheReader) {
   }
 }
 
-TEST(UnreadKind, IsNoneOfWhatIsRead) {
+TEST(UnreadKind, IsNotOfFilesThatAreRead) {
   for (const std::string text :
        {"{\"data\": []}", "[]", "question,context\n", "ORDER,context\n", "version,question\n"}) {
     SCOPED_TRACE(text);
@@ -66,8 +66,8 @@ TEST(UnreadKind, IsNoneOfWhatIsRead) {
   }
 }
 
-// A tar archive's header is more than the word "ustar", which a text may hold at the same place.
-TEST(UnreadKind, TellsATarArchiveFromATextWithItsWord) {
+// A text may hold "ustar" at the same place as a tar archive's header.
+TEST(UnreadKind, DistinguishesATarArchiveFromATextWithItsWord) {
   const auto at = [](size_t place, std::string bytes, const std::string& word) {
     return bytes.replace(place, word.size(), word);
   };

@@ -1,4 +1,4 @@
-// recipe, run_qa and pipeline against plain loops over all pairs.
+// Compares recipe, run_qa and pipeline with plain loops over all pairs.
 #include <algorithm>
 #include <cmath>
 #include <random>
@@ -77,7 +77,7 @@ TEST(Recipe, TiesKeepGenerationOrder) {
   std::fill(window.start.begin(), window.start.end(), 0.0f);
   std::fill(window.end.begin(), window.end.end(), 0.0f);
   const DecodedExample decoded = decode_recipe(example.view(), options_of(DecoderKind::kRecipe, 5));
-  // 9 tokens: int(9 * 0.4) = 3 ends a start.
+  // 9 tokens: a start has int(9 * 0.4) = 3 ends.
   const std::vector<std::pair<int, int>> expected = {{0, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 2}};
   ASSERT_EQ(decoded.candidates.size(), expected.size());
   for (size_t k = 0; k < expected.size(); ++k) {
@@ -92,7 +92,7 @@ TEST(RunQa, LooksOnlyAtTheBestStartsAndEnds) {
   DecoderOptions options = options_of(DecoderKind::kRunQa, 1);
   options.n_best_size = 1;
   auto& window = example.windows.front();
-  window.start[1] = 50;  // the best start is a question token: nothing is left
+  window.start[1] = 50;  // the best start is a question token: no pair is left
   const DecodedExample decoded = decode_run_qa(example.view(), options);
   EXPECT_EQ(decoded.prediction.text, "empty");
   EXPECT_EQ(decoded.candidates.front().score, 1.0);
@@ -153,7 +153,7 @@ TEST(PipelineDecoder, SumsEqualTextsOfOverlappingWindows) {
   std::mt19937_64 random(testing::test_seed());
   SyntheticExample example = make_example(random, 30, 20, 10);
   ASSERT_EQ(example.windows.size(), 2u);
-  // Both windows are sure of word 12: the summed score exceeds 1.
+  // Both windows are sure of word 12: the sum of the scores exceeds 1.
   for (auto& window : example.windows) {
     for (size_t t = 0; t < window.offsets.size(); ++t) {
       const bool answer = window.input_ids[t] == 1012;
@@ -179,7 +179,7 @@ TEST(PipelineDecoder, AlignsToWordsAndFallsBackToOffsets) {
   options.align_to_words = false;
   EXPECT_EQ(decode_pipeline(example.view(), options).prediction.text, "w1");
   options.align_to_words = true;
-  window.word_ids[5] = -1;  // a token of no word
+  window.word_ids[5] = -1;  // a token that belongs to no word
   EXPECT_EQ(decode_pipeline(example.view(), options).prediction.text, "w1");
 }
 

@@ -10,7 +10,7 @@
 namespace spanforge {
 namespace {
 
-// All allowed pairs, fully sorted: what the search must give one by one.
+// All allowed pairs, fully sorted: the search must return them one by one.
 std::vector<ScoredPair> brute_force(const std::vector<double>& start,
                                     const std::vector<double>& end,
                                     const std::vector<EndRange>& ends, PairScore kind) {
@@ -59,7 +59,7 @@ TEST(SpanSearch, EqualsAFullStableSortAlsoWithTies) {
   }
 }
 
-// Ends that differ score the same where the start is so large that the difference is rounded away.
+// Different ends score the same if the start is so large that rounding removes the difference.
 TEST(SpanSearch, TiesThatRoundingMakesComeInOrder) {
   std::mt19937_64 random(testing::test_seed() + 1);
   for (int round = 0; round < 200; ++round) {

@@ -15,7 +15,7 @@ namespace {
 using testing::make_example;
 using testing::SyntheticExample;
 
-// For every pair of words, the odds stated by the window that shows most around it; plain loops.
+// For every pair of words, the odds stated by the window that has most text around it; plain loops.
 std::map<std::pair<int, int>, double> odds_by_definition(const SyntheticExample& example,
                                                          int longest, double temperature) {
   std::map<std::pair<int, int>, double> odds;

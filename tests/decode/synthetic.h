@@ -1,5 +1,5 @@
 #pragma once
-// Examples made of nothing: a context of words, windows over it, and logits from a seed.
+// Synthetic examples: a context of words, windows over it, and logits from a seed.
 
 #include <random>
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace spanforge::testing {
 
-// Owns what an ExampleView looks at. The context is "w0 w1 w2 ...", one token a word; every window
-// is [CLS] q q [SEP] words [SEP].
+// Owns what an ExampleView refers to. The context is "w0 w1 w2 ...", one token per word; every
+// window is [CLS] q q [SEP] words [SEP].
 struct SyntheticExample {
   struct Window {
     std::vector<float> start, end;
@@ -34,7 +34,7 @@ struct SyntheticExample {
   }
 };
 
-// words: of the context; room: words a window shows. steps: when positive, logits are multiples of
+// words: of the context; room: words per window. steps: if positive, logits are multiples of
 // 1/steps, so that ties are common.
 inline SyntheticExample make_example(std::mt19937_64& random, int32_t words, int32_t room,
                                      int32_t overlap, int32_t steps = 0) {

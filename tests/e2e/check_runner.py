@@ -1,4 +1,4 @@
-"""Gives e2e_runner commands that do not do what their checks say: it must fail for each, and pass the sound one.
+"""Gives e2e_runner commands that break their checks: it must fail for each, and pass the good one.
 
 Usage: check_runner.py E2E_RUNNER
 """
@@ -15,7 +15,7 @@ run echo '{"a": [1, 2], "b": 0.5}'; echo wrong >&2; cp given.txt same.txt; exit 
 SOUND = ["exit 3", "error ^wrong$", "stdout \"a\"", "stdout! none", "stderr wrong", "stderr! none", "lines 1",
          'json /a == [1, 2]', "json /a is array", "json \"\" has a b", "json 0 /a size 2", "json /b >= 0.5",
          "json /b <= 0.5", "exists same.txt", "absent none.txt", "same given.txt same.txt"]
-# Each fails alone; those without "exit 3" before them leave the exit code unspoken of.
+# Each fails alone. Those without "exit 3" before them do not check the exit code.
 WRONG = ["exit 0", "error ^other$", "stdout none", "stdout! \"a\"", "stderr none", "stderr! wrong", "lines 2",
          "json /a == [1]", "json /c == 1", "json /a is object", "json \"\" has a c", "json 0 /a size 3", "json 1 /a size 2",
          "json /b >= 0.6", "json /b <= 0.4", "json /b", "exists none.txt", "absent same.txt", "same given.txt none.txt",

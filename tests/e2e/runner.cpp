@@ -1,4 +1,4 @@
-// Runs the commands of a *.test file in a directory of its own and checks what they did.
+// Runs the commands of a *.test file in its own directory and checks their effects.
 // Usage: e2e_runner BIN_DIR SOURCE_DIR FILE.test
 //
 // A test file is a list of steps; "#" begins a comment line.
@@ -13,7 +13,7 @@
 //   json [N] POINTER == VALUE | is TYPE | size N | has KEY... | >= X
 //                      of standard output (of its line N, from 0); "" is the whole document
 //   exists PATH, absent PATH, same PATH PATH
-// Every check that fails is printed with file and line; the exit code is 1 then.
+// Prints every failed check with file and line; the exit code is then 1.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -116,7 +116,7 @@ class Runner {
                 read(work_ / ".stdout"), read(work_ / ".stderr")};
   }
 
-  // A command whose exit code no line speaks of must have succeeded.
+  // A command whose exit code no line checks must have succeeded.
   void finish_step() {
     if (steps_ > 0 && !exit_checked_) expect(outcome_.exit == 0, "the command before failed");
     exit_checked_ = true;
@@ -181,7 +181,7 @@ class Runner {
     }
   }
 
-  // What a JSON pointer (RFC 6901) means.
+  // The value at a JSON pointer (RFC 6901).
   static const Json& value_at(const Json& root, const std::string& pointer) {
     const Json* at = &root;
     std::istringstream parts(pointer.substr(pointer.empty() ? 0 : 1));

@@ -26,7 +26,7 @@ Analysis analysis_of(const Fixture& f, EvaluationOptions evaluation = {},
   return analysis;
 }
 
-// The verdict on one question whose first window is pulled to words [first, last].
+// The verdict on one question whose logits favour words [first, last] in its first window.
 Judgement judge(const Asked& asked, int32_t first, int32_t last, float strength = 9,
                 WindowOptions windows = {64, 8}, DecoderOptions decoder = {}) {
   Fixture f = make_fixture({asked}, windows);
@@ -77,7 +77,7 @@ TEST(Analysis, AnswerWithoutReferenceIsAFalseAnswer) {
 TEST(Analysis, ReferenceAcrossAWindowsEdgeIsCutOff) {
   Asked asked = kAna;
   asked.answers = {{"home with ben and carla", 9}};
-  // Windows of 4 context words with 1 shared: five words fit in none.
+  // Windows of 4 context words with 1 shared: no window holds five words.
   EXPECT_EQ(judge(asked, 0, 0, 9, {9, 1}).verdict, Verdict::kCutOff);
 }
 

@@ -131,7 +131,7 @@ TEST_F(ChooseAnswerSettings, WhatIsGivenStandsFirst) {
   EXPECT_EQ(choose(stored_, {.window_overlap = 5}).windows.window_overlap, 5);
 }
 
-// Each field: what is asked for, then what is stored, then the decoder's own default.
+// Each field: the overlay's value, then the stored one, then the decoder's own default.
 TEST_F(ChooseAnswerSettings, LaysEveryFieldOver) {
   stored_.decoder.top_k = 4;
   const AnswerOverlay asked{.decoder = DecoderKind::kSpanforge,
@@ -162,7 +162,7 @@ TEST_F(ChooseAnswerSettings, LaysEveryFieldOver) {
   }
   EXPECT_EQ(choose(stored_, {}).decoder.top_k, 4);
   EXPECT_EQ(choose(stored_, {.decoder = DecoderKind::kPipeline}).decoder.top_k, 1);
-  // One field that is asked for leaves the others as stored.
+  // A field that the overlay sets leaves the others as stored.
   const AnswerSettings one = choose(stored_, {.temperature = 2.0});
   EXPECT_EQ(one.decoder.temperature, 2.0);
   EXPECT_EQ(one.decoder.max_answer_length, 41);

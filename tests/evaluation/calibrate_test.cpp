@@ -13,8 +13,9 @@ namespace {
 using testing::Asked;
 using testing::Fixture;
 
-// Questions whose answer is one of six words; the model votes for a word that is right with the
-// probability its logits claim at temperature 1, and the logits are then multiplied by `sharpness`.
+// Questions whose answer is one of six words. The model votes for a word that is right with the
+// probability that its logits claim at temperature 1; the logits are then multiplied by
+// `sharpness`.
 Fixture claims(float sharpness, size_t questions, double right_share) {
   std::mt19937_64 random(testing::test_seed());
   std::vector<Asked> asked;

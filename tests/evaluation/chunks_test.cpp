@@ -1,4 +1,4 @@
-// An evaluation in many chunks gives what one over everything gives: to the last bit where a
+// An evaluation in many chunks gives the same as one over everything, to the last bit, if a
 // window's logits are the same in every batch (OneByOne).
 #include <gtest/gtest.h>
 
@@ -21,9 +21,9 @@ using testing::kWords;
 using testing::random_text;
 using testing::word;
 
-// Gives each window's logits as if it were alone. A matrix product's last bits may depend on how
-// many rows it has (oneDNN's do on AVX2), and chunks make other batches: that is not what is asked
-// here.
+// Gives each window's logits as if it were alone. A matrix product's last bits may depend on the
+// number of its rows (oneDNN's do on AVX2), and chunks make other batches; this test is not about
+// that.
 class OneByOne : public Predictor {
  public:
   explicit OneByOne(QuestionAnsweringModel model) : model_(std::move(model)) {}
@@ -176,7 +176,7 @@ TEST_F(Chunks, FittingChoosesTheSameSettings) {
   }
 }
 
-// What an evaluation that fits finds is what one under the settings found gives.
+// A fitting evaluation gives the same results as one with the settings that it found.
 TEST_F(Chunks, FittedScoresAreThoseUnderTheFittedSettings) {
   const FeatureChunks parts = chunks(500);
   const EvaluationData data{dataset_, tokenizer_, parts};

@@ -29,7 +29,7 @@ const std::vector<Asked> kAsked = {
     {"q3", "who flew", "nobody did such a thing here", {}},
 };
 
-// An evaluation whose answers are written.
+// An evaluation that records its answers.
 Evaluation write_files(const Fixture& f, EvaluationOptions options,
                        const std::filesystem::path& directory) {
   FileGroup group(directory);
@@ -67,7 +67,7 @@ TEST(Evaluate, NullAnswersFollowTheThresholdAndBestSearchesAnswersNotYetBlanked)
   Fixture f = make_fixture(kAsked);
   vote(f, 0, 0, 0, 9);
   vote(f, 1, 0, 0, 5);
-  vote(f, 1, -1, -1, 6);  // the model would rather say nothing
+  vote(f, 1, -1, -1, 6);  // the model prefers no answer
   vote(f, 2, -1, -1, 9);
   EvaluationOptions options;
   options.decoder.null_answers = true;
@@ -103,7 +103,7 @@ TEST(NullThreshold, EqualOddsStandOrFallTogether) {
 
 TEST(Evaluate, DroppedExamplesAreNotScored) {
   std::vector<Asked> asked = kAsked;
-  asked[0].answers = {{"ana", 3}};  // not where it says
+  asked[0].answers = {{"ana", 3}};  // not at the stated place
   Fixture f = make_fixture(asked, {64, 8}, true);
   const auto [e, decoded] = judge(f);
   EXPECT_EQ(e.number("total"), 2);
@@ -121,7 +121,7 @@ TEST(Evaluate, LossIsTheMeanOverWindows) {
 
 TEST(Evaluate, ReferencesThatStandElsewhereAreScoredByTheirText) {
   std::vector<Asked> asked = kAsked;
-  asked[0].answers = {{"ana", 3}};  // not where it says
+  asked[0].answers = {{"ana", 3}};  // not at the stated place
   Fixture f = make_fixture(asked, {64, 8}, true, BadAnswerPolicy::kKeepUnlabelled);
   vote(f, 0, 0, 0, 9);  // "ana": right by its text
   vote(f, 1, 4, 4, 9);
@@ -137,7 +137,7 @@ TEST(Evaluate, ReferencesThatStandElsewhereAreScoredByTheirText) {
   EXPECT_EQ(texts["q1"].get<std::string>(), "ana");
 }
 
-// The metrics besides squad_v2 judge the same answers, and follow a fitted threshold, too.
+// The metrics other than squad_v2 score the same answers, and also follow a fitted threshold.
 TEST(Evaluate, MoreMetricsComeAfterSquadsAndJudgeTheAnswersGiven) {
   Fixture f = make_fixture(kAsked);
   vote(f, 0, 0, 1, 9);  // "ana went", of which "ana" is right
@@ -174,7 +174,7 @@ TEST(Evaluate, MoreMetricsComeAfterSquadsAndJudgeTheAnswersGiven) {
                                                    "word_precision",
                                                    "word_recall"}));
     EXPECT_EQ(e.null_threshold > 0, fit);
-    const double second = fit ? 1.0 : 0.0;  // "ben" is given once the threshold allows it
+    const double second = fit ? 1.0 : 0.0;  // "ben" is given only if the threshold allows it
     EXPECT_DOUBLE_EQ(e.number("f1"), 100.0 * (2.0 / 3 + second + 1) / 3);
     EXPECT_DOUBLE_EQ(e.number("cmrc_f1"), e.number("f1"));
     EXPECT_DOUBLE_EQ(e.number("cmrc_exact"), e.number("exact"));

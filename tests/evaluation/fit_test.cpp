@@ -13,8 +13,8 @@ using testing::evaluate_logits;
 using testing::Fixture;
 using testing::vote;
 
-// Six questions; of the first four the model finds the answer but believes in it less than in "",
-// of the last two, which have none, it believes in "" even more.
+// Six questions. For the first four, the model finds the answer but rates it lower than "". The
+// last two have no answer, and it rates "" even higher.
 Fixture shy_model() {
   std::vector<Asked> asked;
   for (int i = 0; i < 6; ++i) {
@@ -24,7 +24,7 @@ Fixture shy_model() {
   }
   Fixture f = testing::make_fixture(asked);
   for (size_t i = 0; i < 6; ++i) {
-    vote(f, i, i == 3 ? 1 : 0, i == 3 ? 1 : 0, 5.0f);  // the fourth is wrong whatever is chosen
+    vote(f, i, i == 3 ? 1 : 0, i == 3 ? 1 : 0, 5.0f);  // the fourth is wrong under any settings
     vote(f, i, -1, -1, i < 4 ? 6.0f + 0.1f * static_cast<float>(i) : 9.0f);
   }
   return f;
@@ -56,7 +56,7 @@ double exact_under(const Fixture& f, const AnswerSettings& settings) {
 TEST(FitSettings, ChoosesTheTemperatureThenTheThresholdUnderIt) {
   const Fixture f = shy_model();
   AnswerSettings given = settings_with_null();
-  given.decoder.temperature = 3.0;  // of an earlier evaluation: not looked at
+  given.decoder.temperature = 3.0;  // of an earlier evaluation: ignored
   given.decoder.null_threshold = -7.0;
   const AnswerSettings fitted = fit(f, given);
 

@@ -1,5 +1,5 @@
 #pragma once
-// A small dataset, a tokenizer over its words, and logits that say what a test wants.
+// A small dataset, a tokenizer over its words, and logits that a test sets.
 
 #include <map>
 #include <optional>
@@ -75,7 +75,7 @@ inline Evaluation evaluate_logits(const Fixture& f, const EvaluationOptions& opt
   return std::move(evaluator).finish();
 }
 
-// An evaluation with the answers that on_answers shows.
+// An evaluation with the answers that on_answers received.
 struct Judged {
   Evaluation evaluation;
   std::vector<DecodedExample> decoded;
@@ -90,7 +90,7 @@ inline Judged judge(const Fixture& f, EvaluationOptions options = {}) {
   return judged;
 }
 
-// The no-answer threshold that these answers call for.
+// The no-answer threshold that fits these answers.
 inline std::optional<NullThreshold> threshold_of(const Fixture& f,
                                                  const std::vector<DecodedExample>& decoded) {
   std::vector<NullChoice> choices;

@@ -4,9 +4,9 @@ inject.py does with trainings, for the commands that write several files: all of
 
   - exit 0: the files of an undisturbed run;
   - exit 74 with one line that names a file and the system's reason: all files are as they were, or all
-    are new; where the file system cannot exchange two names, the line lists those that are new already;
+    are new; if the file system cannot exchange two names, the line lists those that are already new;
   - killed: the same, but between the renames each file is the old or the new one, whole;
-  - the same command once more ends in the files of an undisturbed run, and nothing else is left.
+  - the same command once more leaves the files of an undisturbed run, and nothing else.
 
   files.py --bin build/release/bin --shim build/release/tests/faults/libfault_shim.so [--all] [--jobs 2]
 """
@@ -23,8 +23,8 @@ NO_EXCHANGE = {"FAULT_NO_EXCHANGE": "1"}
 
 
 class Command:
-    """A command line, the directory its files go to, whether old ones are there, and their names.
-    ways: the faults to try are those whose names begin so."""
+    """A command line, the directory of its files, whether old ones are there, and their names.
+    ways: the beginnings of the names of faults to try."""
 
     def __init__(self, name, line, place, over_old=False, more=None, ways=""):
         self.name, self.line, self.place, self.over_old, self.more = name, line, place, over_old, more or {}
@@ -138,10 +138,10 @@ class Files(Injector):
             put_back(command.start, directory, at, how)
             self.judge(command, directory, at, how, outcome)
             if outcome[0] == 0 and command.name in ("new model", "convert model"):
-                return None  # would be refused: it is there
+                return None  # would be refused, because it exists
             in_place = files_in(directory / command.place) == command.new != command.old
             if outcome[0] != 0 and in_place and not command.over_old:
-                shutil.rmtree(directory / command.place)  # but for the sync that failed
+                shutil.rmtree(directory / command.place)  # except for the sync that failed
             status, _, err = self.program.run(command.line, directory)
             expect(status == 0, f"once more: exit {status}: {err.strip()}")
             left = everything(directory)
@@ -156,7 +156,7 @@ class Files(Injector):
 def main():
     parser = parser_of(__doc__, "part of a command's name")
     parser.add_argument("--all", action="store_true")
-    parser.add_argument("--count", type=int, default=100, help="cases of the sample, besides all that put files in place or cut them off")
+    parser.add_argument("--count", type=int, default=100, help="cases of the sample, in addition to all that put files in place or truncate them")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--at", help="with --only and --how: that case alone")

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 """Memory, open files and threads of training that goes on for long, in two processes side by side:
 
-  loop   trainings one behind the other in one process (train_loop.cpp), each stopped in the middle,
-         resumed and brought to its end, with evaluations, checkpoints and rotation
+  loop   trainings one after the other in one process (train_loop.cpp), each stopped in the middle,
+         resumed and run to its end, with evaluations, checkpoints and rotation
   run    one `spanforge train` without end, that evaluates, saves and rotates every 100 steps; halfway
          it is stopped by SIGTERM and resumed
 
-Each is sampled; the first fifth of its time is left out, since caches and pools fill there. Fails when
-resident memory grows by more than --bound MB over the rest (a straight line is fitted), or when no
-sample of the second half has as few open descriptors, or threads, as were usual in the first (the
-median: the fewest of all are open for so short a time between two trainings that a half may miss it).
-A run keeps all its log lines, for its checkpoints hold them: BYTES_A_LINE is allowed for each. Pages are
-small ones on every machine: where Linux makes huge ones by itself, a thread's new heap of some KB is
-resident as 2 MB.
+Each is sampled; the first fifth of its time is ignored, because caches and pools fill then. Fails if
+resident memory grows by more than --bound MB over the rest (a straight line is fitted), or if no
+sample of the second half has as few open descriptors, or threads, as the median of the first (not the
+minimum, because that lasts so short a time between two trainings that a half may miss it).
+A run keeps all its log lines, because its checkpoints hold them: BYTES_A_LINE is allowed for each. Pages
+are small on every machine: if Linux makes huge ones by itself, a thread's new heap of some KB is resident
+as 2 MB.
 
   flat_memory.py --bin build/release/bin --minutes 30
 """
@@ -60,7 +60,7 @@ def slope(points):
 
 
 def judge(name, samples, bound):
-    """A line of figures; a Finding where something grows."""
+    """A line of figures; a Finding if something grows."""
     expect(len(samples) >= 20, f"{name}: only {len(samples)} samples")
     end = samples[-1].when
     kept = [s for s in samples if s.when >= end / 5]
@@ -168,7 +168,7 @@ def watch_run(program, work, seconds, every):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, help="a directory to make; default: beside the binaries")
+    parser.add_argument("--work", type=pathlib.Path, help="a directory to make; default: next to the binaries")
     parser.add_argument("--minutes", type=float, default=0.5)
     parser.add_argument("--bound", type=float, default=4.0, help="MB")
     args = parser.parse_args()

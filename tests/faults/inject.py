@@ -2,14 +2,14 @@
 """Makes every call by which a training reads and writes its files fail, one at a time and in every
 way (tests/faults/shim.cpp), and checks after each:
 
-  - exit 0: everything is what an undisturbed run leaves, bit for bit but for times;
+  - exit 0: everything equals an undisturbed run's, bit for bit except times;
   - otherwise exit 74, or killed; one line on standard error names a file and the system's reason;
-    every directory that stands under the name of a checkpoint is whole, the newest that was in place
-    before the fault among them; and the same command with --resume-from-checkpoint last ends in what
-    an undisturbed run leaves, with nothing done by hand.
+    every directory with the name of a checkpoint is whole, including the newest that was in place
+    before the fault; and the same command with --resume-from-checkpoint last ends like an undisturbed
+    run, with nothing done by hand.
   - an interrupted call is made again, a short write is continued: exit 0.
-  - a file that was there from the start and is cut off behind a mmap: the same, told as that, or
-    killed by SIGBUS with nothing said; the file is put back before what is left is judged.
+  - a file that was there from the start and is truncated after a mmap: the same, reported as that, or
+    killed by SIGBUS without a message; the file is put back before the result is judged.
 
   inject.py --bin build/release/bin --shim build/release/lib/fault_shim.so [--all] [--jobs 2]
 
@@ -59,19 +59,19 @@ MUST_SUCCEED = {f"errno {errno.EINTR}", "short"}
 
 
 def reason(how):
-    """What the one line must say."""
+    """Checks the one line."""
     if how.startswith("cut"):
         return "was truncated while it was in use; start again"
     return os.strerror(errno.ENOSPC if how == "full" else int(how.split()[1]))
 
 
 def lost_a_page(how, status):
-    """Whether what ended the process is a page that it touched and that a cut took."""
+    """True if the process ended because it touched a page that a truncation removed."""
     return how.startswith("cut") and status == -signal.SIGBUS
 
 
 def put_back(start, directory, at, how):
-    """What a cut took; the file may have been replaced by now."""
+    """Puts back what a truncation removed; the file may have been replaced meanwhile."""
     name = at.split("\t")[1]
     if how.startswith("cut") and (directory / name).exists():
         whole = (start / name).read_bytes()
@@ -96,9 +96,9 @@ PLACED = re.compile(r"(run/\.spanforge-partial-([^/]+)) -> run/\2$")
 
 
 def expect_durable_order(calls):
-    """What a power cut must not undo, in the order of an undisturbed run's calls: room is asked for; every
-    file is synced behind its last write; the manifest comes behind them; its directory is synced, renamed
-    into place, and the parent synced, before anything that it replaces goes."""
+    """What a power cut must not undo, in the order of an undisturbed run's calls: room is requested; every
+    file is synced after its last write; the manifest comes after them; its directory is synced, renamed
+    into place, and the parent synced, before anything that it replaces is removed."""
     done = [(op, name, result) for op, name, _, result in calls]
     placings = [i for i, (op, name, result) in enumerate(done) if op == "rename" and PLACED.match(name) and result == "ok"]
     expect(placings, "nothing was put in place")
@@ -117,7 +117,7 @@ def expect_durable_order(calls):
                 continue
             temporary, file = done[i][1].split(" -> ")
             synced[file] = max(last(("fsync", file), i, placing), last(("fsync", temporary), made, i))
-            expect(synced[file] > last(("write", temporary), made, i), f"{file}: is not synced behind its last write")
+            expect(synced[file] > last(("write", temporary), made, i), f"{file}: is not synced after its last write")
         manifest = f"{partial}/{MANIFEST}"
         expect(len(synced) > 5 and manifest in synced, f"{name}: holds {sorted(synced)}")
         expect(last(("create", manifest + ".tmp"), made, placing) > max(at for file, at in synced.items() if file != manifest),
@@ -134,7 +134,7 @@ class Injector:
         self.serial = 0
         self.lock = threading.Lock()
 
-    # --- What the lives start from ---
+    # --- Starting points ---
 
     def copy(self, source, name):
         target = self.work / name
@@ -177,7 +177,7 @@ class Injector:
             # trained/ is replaced as on a file system that cannot exchange two names.
             Scenario("aside", training(*RESUME), training(*RESUME), whole, reference, {"FAULT_NO_EXCHANGE": "1"},
                      only=lambda op, name: "partial" in name or op == "rename"),
-            # Files that are written past the page cache.
+            # Files that are written without the page cache.
             Scenario("large", short, short + list(RESUME), big, result_of(big_whole / "run"),
                      only=lambda op, name: "model.safetensors" in name or "optimizer.pt" in name),
         ]
@@ -220,7 +220,7 @@ class Injector:
             place = lines[0].removeprefix("spanforge: ").split(": ")[0]
             expect(place.startswith(("run", "fresh", "train.json", "validation.json", ".")) and
                    ("partial" not in place or "cannot remove" in lines[0]), f"no file of the user's in: {lines[0]}")
-        if scenario.name not in ("overwrite", "rewind"):  # these may take away
+        if scenario.name not in ("overwrite", "rewind"):  # these may remove it
             self.expect_newest(output, calls)
         return False
 
@@ -240,7 +240,7 @@ class Injector:
         expect_whole(output)
         expect_same(result_of(output), scenario.reference)
         expect(sorted(p.name for p in directory.iterdir()) ==
-               sorted({p.name for p in scenario.start.iterdir()} | {"run"}), "litter beside the output")
+               sorted({p.name for p in scenario.start.iterdir()} | {"run"}), "litter next to the output")
 
     def case(self, scenario, at, how, keep=False):
         with self.lock:
@@ -264,7 +264,7 @@ class Injector:
 
 
 def all_cases(scenario, calls):
-    made = set()  # by the command itself: nothing to put back
+    made = set()  # the command made it: nothing to put back
     for op, name, k, _ in calls:
         if op == "rename":
             made.add(name.split(" -> ")[1])

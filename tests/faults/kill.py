@@ -2,9 +2,9 @@
 """kill -9 at random moments of a training: while it starts, trains, evaluates, saves, rotates, ends.
 
 A history is one training, killed and started again with --resume-from-checkpoint last until it ends.
-After every kill: what stands under the name of a checkpoint is whole, and log.jsonl and the event file
-hold a beginning of what an undisturbed run writes (a last record may be cut off) - so no step is there
-twice and none is missing. At the end: all that an undisturbed run leaves, bit for bit but for times.
+After every kill: every directory with the name of a checkpoint is whole, and log.jsonl and the event file
+hold a beginning of an undisturbed run's (the last record may be truncated) - so no step occurs twice and
+none is missing. At the end: everything equals an undisturbed run's, bit for bit except times.
 
   kill.py --bin build/release/bin [--kills 60] [--jobs 2] [--seed N]
 """
@@ -24,7 +24,7 @@ from lab import (TIMES, Finding, begin, end, events, expect, expect_same, expect
                  make_inputs, parser_of, result_of, training, without_times)
 
 RESUME = ("--resume-from-checkpoint", "last")
-# Options beyond lab.training's, by name of the history.
+# Options in addition to lab.training's, by name of the history.
 KINDS = {
     "accumulating": ["--gradient-accumulation-steps", 4, "--accumulation-mean", "examples"],
     "keeping two": ["--save-total-limit", 2, "--data-order", "hf"],
@@ -49,7 +49,7 @@ def check_log(output, reference):
     text = file.read_text()
     lines = text.splitlines()
     if text and not text.endswith("\n"):
-        lines.pop()  # cut off by the kill
+        lines.pop()  # truncated by the kill
     beginning_of([without_times(json.loads(line)) for line in lines], reference["log"], "log.jsonl")
     return len(lines)
 
@@ -64,7 +64,7 @@ def check_events(output, reference):
 
 
 def moment(output):
-    """Where the kill came, by what it left."""
+    """The moment of the kill, from what it left."""
     names = [p.name for p in output.iterdir()] if output.exists() else []
     partial = [n.removeprefix(".spanforge-partial-") for n in names if n.startswith(".spanforge-partial-")]
     if any(n.startswith("removed-") for n in partial):
@@ -102,7 +102,7 @@ class Histories:
             return True
 
     def live(self, directory, arguments, seconds):
-        """One life of at most `seconds`. True: it ended by itself."""
+        """One process of at most `seconds`. True: it ended by itself."""
         process = self.program.start([*arguments, *RESUME], directory, stdout=subprocess.DEVNULL,
                                      stderr=subprocess.PIPE)
         try:
@@ -127,7 +127,7 @@ class Histories:
             killed = True
             while killed:
                 more = self.take_kill()
-                # Some soon after the start, where it reads and cleans; most over the whole length.
+                # Some soon after the start, when it reads and cleans; most over the whole time.
                 seconds = chance.uniform(0, whole * chance.choice((0.2, 0.5, 1.0)))
                 lives += 1
                 killed = not self.live(directory, arguments, seconds if more else lab.PATIENCE)
@@ -142,7 +142,7 @@ class Histories:
                     check_events(output, reference)
             expect_same(result_of(output), reference)
             expect(sorted(p.name for p in directory.iterdir()) ==
-                   sorted({p.name for p in self.inputs.iterdir()} | {"run"}), "litter beside the output")
+                   sorted({p.name for p in self.inputs.iterdir()} | {"run"}), "litter next to the output")
         except Finding as finding:
             return f"{name}, life {lives}, {directory}: {finding}"
         with self.lock:

@@ -1,7 +1,7 @@
-"""What the drivers of tests/faults share: a training so small that a whole run takes a tenth of a
-second, and the judgement of what it left: is every directory whole, is every step there once, is it
-what an undisturbed run leaves, bit for bit. Python's standard library only; the judgement reads the
-files by itself and asks the program nothing.
+"""Shared by the drivers of tests/faults: a training so small that a whole run takes a tenth of a
+second, and the judgement of its files: is every directory whole, does every step occur once, does all
+equal an undisturbed run's, bit for bit. Python's standard library only; the judgement reads the files
+itself, without the program.
 """
 import argparse
 import concurrent.futures
@@ -18,9 +18,9 @@ import time
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 DATA = SOURCE / "tests" / "e2e" / "data"
 MANIFEST = "spanforge_manifest.json"
-# The clock's: all else in a run is the same every time.
+# Made by the clock: all else in a run is the same every time.
 TIMES = re.compile(r"(runtime|samples_per_second|steps_per_second)$")
-PATIENCE = 900  # seconds; a machine that is busy elsewhere is no failure
+PATIENCE = 900  # seconds; a busy machine is not a failure
 
 
 class Finding(Exception):
@@ -47,7 +47,7 @@ class Program:
     def environment(self, root=None, trace=None, at=None, how=None, more=None):
         env = {k: v for k, v in os.environ.items() if not k.startswith("FAULT_")}
         env["GOMP_SPINCOUNT"] = "0"
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):  # a lost page ends the process as it does elsewhere
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):  # a lost page ends the process as it does without them
             env[name] = ":".join(filter(None, (env.get(name), "handle_sigbus=0")))
         if root is not None:
             env["LD_PRELOAD"] = self.shim
@@ -101,7 +101,7 @@ def training(*more, steps=12, every=3):
 
 
 def damage(directory):
-    """None when every file is as the manifest says and the manifest lists every file."""
+    """None if every file is as the manifest says and the manifest lists every file."""
     try:
         files = json.loads((directory / MANIFEST).read_text())["files"]
     except (OSError, ValueError, KeyError) as error:
@@ -117,7 +117,7 @@ def damage(directory):
 
 
 def published(output):
-    """checkpoint-N by N, then trained: what stands under the name of something whole."""
+    """checkpoint-N by N, then trained: the directories whose names promise that they are whole."""
     found = sorted((p for p in output.glob("checkpoint-*")), key=lambda p: int(p.name.split("-")[1]))
     return found + [p for p in (output / "trained",) if p.exists()]
 
@@ -154,8 +154,8 @@ def fields(data):
 
 
 def events(file, cut_off=False):
-    """(step, tag, value) of each event, in order. All of the file must be whole records, but for the
-    last where it may be cut off."""
+    """(step, tag, value) of each event, in order. All records must be whole, except the last one if it may
+    be truncated."""
     data, at, found = file.read_bytes(), 0, []
     while at < len(data):
         size = struct.unpack_from("<Q", data, at)[0] if at + 8 <= len(data) else len(data)
@@ -184,7 +184,7 @@ def lines_of(text):
 
 
 def state_of(directory):
-    """A published directory: name -> hash, or the value where it names times or the event file."""
+    """A published directory: name -> hash, or the value if it contains times or names the event file."""
     state = {}
     for path in sorted(directory.iterdir()):
         if path.name == MANIFEST:
@@ -204,7 +204,7 @@ def log_of(output):
 
 
 def result_of(output, logs="logs"):
-    """Everything a finished run leaves, but for times."""
+    """Everything a finished run leaves, except times."""
     seen = []
     for file in sorted((output / logs).glob("events*")):
         seen += events(file)
@@ -218,7 +218,7 @@ def result_of(output, logs="logs"):
 
 
 def difference(one, other, place=""):
-    """The first place where two values differ, as text; None where there is none."""
+    """The first place where two values differ, as text; None if there is none."""
     if type(one) is not type(other):
         return f"{place}: {one!r} and {other!r}"[:300]
     if isinstance(one, dict):
@@ -243,7 +243,7 @@ def expect_same(result, reference):
     expect(what is None, f"differs from the undisturbed run at {what}")
 
 
-# --- The drivers' command lines and their ends ------------------------------------------------------
+# --- The drivers' command lines and exit codes ------------------------------------------------------
 
 
 def parser_of(doc, only=None, shim=True):
@@ -251,7 +251,7 @@ def parser_of(doc, only=None, shim=True):
     parser.add_argument("--bin", type=pathlib.Path, required=True)
     if shim:
         parser.add_argument("--shim", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, help="a directory to make; default: beside the binaries")
+    parser.add_argument("--work", type=pathlib.Path, help="a directory to make; default: next to the binaries")
     if only:
         parser.add_argument("--only", default="", help=only)
     return parser
@@ -274,7 +274,7 @@ def end(text, cases, findings, work):
 
 
 def run_cases(cases, only, work):
-    """(name, function) in turn, those whose names have `only`: the exit status."""
+    """Runs the (name, function) pairs whose names contain `only`; returns the exit status."""
     count = findings = 0
     for name, case in cases:
         if only not in name:
@@ -289,7 +289,7 @@ def run_cases(cases, only, work):
 
 
 def run_injections(case, cases, total, jobs, work):
-    """case(scenario, at, how), which gives what it found or None, of each of the cases: the exit status."""
+    """Calls case(scenario, at, how), which returns a finding or None, for each case; returns the exit status."""
     began, findings = time.monotonic(), 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for (scenario, at, how), what in zip(cases, pool.map(lambda c: case(*c), cases)):

@@ -1,24 +1,23 @@
-// What: a library to be preloaded (LD_PRELOAD) into the program under test. It watches the calls by
-//   which files are read and written, and makes one of them fail. Linked to nothing of ours.
+// What: A library to preload (LD_PRELOAD) into the program under test. It watches the calls that
+//   read and write files, and makes one of them fail. It links to nothing of ours.
 // Environment:
 //   FAULT_ROOT   only calls on files below this directory count (an absolute path without links)
-//   FAULT_TRACE  file that receives a line a counted call: OP <tab> NAME <tab> K <tab> RESULT;
+//   FAULT_TRACE  file that receives a line per counted call: OP <tab> NAME <tab> K <tab> RESULT;
 //                RESULT is "ok", a number of bytes, or the errno. A rename has "from -> to" as
 //                NAME.
-//   FAULT_AT     "OP<tab>NAME<tab>K": the K-th (from 1) such call is the one. Calls are told apart
-//   by
-//                operation and file, not counted all together, so that it means the same call in
-//                every run, whatever the threads do meanwhile.
-//   FAULT_HOW    errno N         the call does nothing and fails so
-//                full            it and every later call that takes room fails with ENOSPC
+//   FAULT_AT     "OP<tab>NAME<tab>K": the K-th (from 1) such call fails. Calls are counted per
+//                operation and file, not all together, so that K means the same call in every run,
+//                whatever the threads do meanwhile.
+//   FAULT_HOW    errno N         the call does nothing and fails with errno N
+//                full            it and every later call that needs room fails with ENOSPC
 //                short           a read or write of half the bytes
 //                kill-before, kill-after   SIGKILL
 //                signal N, signals N       signal N is raised, then the call goes on; "signals"
 //                                twice
-//                 delay N         waits N milliseconds first
-//                cut N           of mmap: behind it, the file is cut off to N percent of the map
+//                delay N         waits N milliseconds first
+//                cut N           of mmap: after it, the file is truncated to N percent of the map
 //   FAULT_NO_EXCHANGE  set: a rename that exchanges two names fails with EINVAL, uncounted
-// Names are relative to FAULT_ROOT; numbers that differ from run to run are left out of them
+// Names are relative to FAULT_ROOT, without numbers that differ from run to run
 // (NAME.PID-N.tmp is NAME.tmp, an event file is "events", .spanforge-staged-PID-N is "staged").
 
 #include <dirent.h>
@@ -58,7 +57,7 @@ struct Plan {
   int trace = -1;
   std::mutex mutex;
   std::map<std::string, long> counts;
-  bool full = false;  // the disk, from the fault on
+  bool full = false;  // the disk, after the fault
 
   Plan() {
     const std::string file = environment("FAULT_TRACE");
@@ -73,7 +72,7 @@ Plan& plan() {
   return *one;
 }
 
-thread_local bool inside = false;  // calls of this library itself do not count
+thread_local bool inside = false;  // this library's own calls do not count
 
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -130,7 +129,7 @@ std::string absolute(int directory, const char* path) {
   return clean;
 }
 
-// One counted call: what to do in its place, and what is said of it afterwards.
+// One counted call: what to do instead of it, and what to record afterwards.
 class Call {
  public:
   Call(const char* op, const std::string& path, bool takes_room = false)
@@ -152,7 +151,7 @@ class Call {
   }
   bool is_short() const { return short_; }
   std::optional<size_t> percent_left() const { return percent_left_; }
-  // REQUIRES: called with what the real call returned, errno as it left it.
+  // REQUIRES: called with the real call's result and its errno.
   template <class Result>
   Result done(Result result, bool failed) {
     const int error = errno;
@@ -246,7 +245,7 @@ mode_t mode_of(int flags, va_list list) {
   return (flags & (O_CREAT | O_TMPFILE)) != 0 ? static_cast<mode_t>(va_arg(list, int)) : 0;
 }
 
-// Half the bytes, whole blocks where there are some, as the kernel gives.
+// Half the bytes, in whole blocks if there are some, as the kernel does.
 size_t half(size_t count) {
   const size_t less = count / 2;
   return less >= 512 ? less / 512 * 512 : less;
@@ -379,7 +378,7 @@ int fallocate(int fd, int mode, off_t offset, off_t size) {
                 [&] { return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, size)); });
 }
 
-// The descriptor is gone also where close reports an error, as with Linux.
+// The descriptor is closed even if close reports an error, as in Linux.
 int close(int fd) {
   Call call("close", path_of(fd));
   if (call.fails()) {

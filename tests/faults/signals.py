@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Signals to a training, each at an exact moment: the shim raises them at a file call.
 
-  - one SIGTERM, SIGINT or SIGHUP: exit 143, 130 or 129 within the step, what is saved is whole, one
-    line says how to go on; with --resume-from-checkpoint last the run ends in what an undisturbed one
-    leaves, bit for bit but for times;
-  - a second one: gone at once with the same code, and what is on the disk serves as well;
+  - one SIGTERM, SIGINT or SIGHUP: exit 143, 130 or 129 within the step, the saved state is whole, one
+    line says how to go on; with --resume-from-checkpoint last the run ends like an undisturbed one, bit
+    for bit except times;
+  - a second one: the process ends at once with the same code, and the files on disk are as good;
   - both standard output and standard error closed by their readers, or never open: the run goes on.
 
   signals.py --bin build/release/bin --shim build/release/tests/faults/libfault_shim.so
@@ -22,7 +22,7 @@ from lab import (PATIENCE, begin, expect, expect_same, expect_whole, make_inputs
 
 RESUME = ("--resume-from-checkpoint", "last")
 PARTIAL = "run/.spanforge-partial-"
-# Moment -> (the call, whether anything is written by then). Steps are logged one by one and every
+# Moment -> (the call, whether anything is written before it). Steps are logged one by one and every
 # third is evaluated, so the log's 4th line is the evaluation's of step 3, its 8th that of step 6.
 MOMENTS = {
     "reading the model": ("open\tfresh/model.safetensors\t1", False),
@@ -38,7 +38,7 @@ MOMENTS = {
     "rotating": (f"rename\trun/checkpoint-3 -> {PARTIAL}removed-checkpoint-3\t1", True),
     "the last evaluation": ("write\trun/log.jsonl\t15", True),
 }
-# From here on the run is over but for its last files: it ends as it would have.
+# From here on only the last files are missing: the run ends as it would have.
 AT_THE_END = {
     "writing trained": f"create\t{PARTIAL}trained/model.safetensors.tmp\t1",
     "placing trained": f"rename\t{PARTIAL}trained -> run/trained\t1",
@@ -83,7 +83,7 @@ class Signals:
         if not writes:
             expect(not output.exists(), "something was written")
         else:
-            expect("--resume-from-checkpoint last goes on" in last, f"says {last}")
+            expect("--resume-from-checkpoint last continues" in last, f"says {last}")
             expect_whole(output)
             expect(pathlib.Path(directory, last.split(": ")[1]).is_dir(), f"no such checkpoint: {last}")
         self.recover(directory)
@@ -114,7 +114,7 @@ class Signals:
         expect_whole(directory / "run")
 
     def second_leaves(self):
-        """While a checkpoint is being saved, which is held up: the second signal does not wait."""
+        """While a checkpoint is being saved slowly: the second signal does not wait."""
         directory = self.fresh()
         env = self.program.environment(root=directory, how="delay 60000",
                                        at=f"fsync\t{PARTIAL}checkpoint-6/trainer_state.json\t1")
@@ -140,7 +140,7 @@ class Signals:
         expect(status == 0, f"exit {status}: {err}")
         expect_same(result_of(directory / "run"), self.reference)
 
-    # --- Standard output and error that go away ---
+    # --- Standard output and error that are closed ---
 
     def closed_reader(self, streams):
         directory = self.fresh()
@@ -153,7 +153,7 @@ class Signals:
         expect_same(result_of(directory / "run"), self.reference)
 
     def never_open(self, numbers):
-        """Started with `2>&-`: a file opened next must not get what is printed."""
+        """Started with `2>&-`: the next opened file must not receive printed text."""
         directory = self.fresh()
         status = self.program.start(training(), directory, stdout=subprocess.DEVNULL,
                                     stderr=subprocess.DEVNULL,

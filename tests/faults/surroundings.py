@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""The program in surroundings that are not as one wishes: links, odd names, directories that may not be
+"""The program in difficult surroundings: links, odd names, directories that may not be
 read or written, full disks, small limits, no home, no terminal, no working directory.
 
-Each case ends as it should: in what an undisturbed run leaves, or with the exit code and the one line
-that its table states, and with nothing half-written.
+Each case ends as it should: like an undisturbed run, or with the exit code and the one line of its
+table, and with nothing half-written.
 
   surroundings.py --bin build/release/bin [--only PART]
 
 As root, cases of permissions run as the user nobody, and full disks are small file systems in memory;
-as another user, permissions are tested as that user, and full disks are left out, which is said.
+as another user, permissions are tested as that user, and full disks are skipped with a note.
 """
 import contextlib
 import fcntl
@@ -59,7 +59,7 @@ def as_nobody():
 
 
 def essence(result):
-    """What does not name the files: weights, moments, log, scalars."""
+    """The content that does not name files: weights, moments, log, scalars."""
     kept = ("model.safetensors", "optimizer.pt", "vocab.txt")
     return {"names": result["names"],
             "directories": {name: {file: value for file, value in files.items() if file in kept}
@@ -79,7 +79,7 @@ class Surroundings:
         self.program.must(self.evaluating(), self.whole)
         self.predictions = self.predictions_of(self.whole / "predictions")
 
-    # --- What the cases are made of ---
+    # --- Parts of the cases ---
 
     def fresh(self, source=None):
         self.serial += 1
@@ -108,7 +108,7 @@ class Surroundings:
         return err
 
     def refused(self, directory, arguments, code, *words, leaves=None, **how):
-        """One line with all the words, and what `leaves` lists stands as it did."""
+        """One line with all the words, and everything in `leaves` is unchanged."""
         before = tree(directory)
         status, _, err = self.program.run(arguments, directory, **how)
         expect(status == code, f"exit {status}, not {code}: {err.strip()}")
@@ -144,7 +144,7 @@ class Surroundings:
         self.succeeds(directory, training())
 
     def linked_checkpoint(self):
-        """A checkpoint moved to another place, a link in its stead; rotation takes the link alone."""
+        """A checkpoint moved to another place and replaced by a link; rotation removes only the link."""
         directory = self.fresh()
         self.program.must(training(steps=6, every=3), directory)
         for name in ("checkpoint-3", "checkpoint-6"):
@@ -201,7 +201,7 @@ class Surroundings:
         expect(sorted(os.listdir(directory / split)) == ["train.json", "validation.json"], "the split's files")
 
     def odd_bytes(self, name):
-        """What is printed and what a run records is UTF-8, and names these: a link serves."""
+        """Printed and recorded text is UTF-8 and contains these names: a link helps."""
         directory = self.fresh(self.whole)
         odd = os.fsdecode(name)
         for what in ("model", "train", "validation", "output"):
@@ -227,7 +227,7 @@ class Surroundings:
 
     @contextlib.contextmanager
     def for_nobody(self, source=None):
-        """A directory that nobody may work in, with a copy of the program, since nobody may not come here."""
+        """A directory in which the user nobody may work, with a copy of the program, because nobody has no access here."""
         with tempfile.TemporaryDirectory(prefix="spanforge-surroundings-") as name:
             top = pathlib.Path(name)
             top.chmod(0o755)
@@ -268,7 +268,7 @@ class Surroundings:
             self.refused(directory, training(), code, what, *words, preexec_fn=as_nobody)
 
     def closed_while_it_runs(self):
-        """The output may not be written to any more, from the second checkpoint on."""
+        """After the second checkpoint the output cannot be written any more."""
         with self.for_nobody() as directory:
             process = self.program.start(training(steps=100000, every=3), directory, stdout=subprocess.DEVNULL,
                                          stderr=subprocess.PIPE, preexec_fn=as_nobody)
@@ -311,7 +311,7 @@ class Surroundings:
     # --- Directories for a model that are there already ---
 
     def filled(self, directory, output, to, **how):
-        """A model made in an empty directory, which stays the one it was."""
+        """A model made in an empty directory, which stays the same directory."""
         place = pathlib.Path(to, output)
         before = place.stat()
         line = ["model", "convert", "--model", directory / "fresh", "--output", output]
@@ -368,7 +368,7 @@ class Surroundings:
             env = {**self.program.environment(), "HOME": str(home)}
             status, _, err = self.program.run(training(), directory, env=env, preexec_fn=as_nobody)
             expect(status == 0, f"exit {status}: {err.strip()}")
-            # A model that would have to come from a cache in this home.
+            # A model that must come from a cache in this home.
             env["HF_HUB_OFFLINE"] = "1"
             arguments = training("--model", "nobody/nothing", "--output", "other")
             status, _, err = self.program.run(arguments, directory, env=env, preexec_fn=as_nobody)
@@ -384,7 +384,7 @@ class Surroundings:
         expect(status in (4, 74) and len(err.splitlines()) == 1, f"exit {status}: {err!r}")
 
     def damaged_cache(self):
-        """A file of the hub's cache that lost its end: the commands cannot tell, `download` does."""
+        """A truncated file in the hub's cache: commands cannot notice, `download` does."""
         directory = self.fresh()
         repository = directory / "hub" / "models--org--name"
         snapshot = repository / "snapshots" / ("c" * 40)
@@ -405,7 +405,7 @@ class Surroundings:
     # --- Terminal, streams, signals' dispositions ---
 
     def full_stdout(self):
-        """Standard output on a full disk: a training goes on, an answer that nobody gets is an error."""
+        """Standard output on a full disk: a training goes on, but an answer that is lost is an error."""
         with open("/dev/full", "wb") as full:
             directory = self.fresh(self.whole)
             process = self.program.start(training("--overwrite"), directory, stdout=full, stderr=subprocess.DEVNULL)
@@ -433,7 +433,7 @@ class Surroundings:
         expect(self.predictions_of(directory / "predictions") == self.predictions, "the old files")
 
     def few_descriptors(self):
-        """From none to enough: each run succeeds or says what it is short of."""
+        """From none to enough: each run succeeds or says what it lacks."""
         seen = set()
         for count in range(4, 24):
             directory = self.fresh()
@@ -454,14 +454,14 @@ class Surroundings:
         expect({0, 74} <= seen, f"only the exits {sorted(seen)} were seen")
 
     def little_memory(self):
-        """RLIMIT_AS, from what the loader needs to enough: memory that is missing is told, once."""
+        """RLIMIT_AS, from what the loader needs to enough: missing memory is reported, once."""
         seen = set()
         for megabytes in [*range(8, 128, 8), *range(128, 513, 64)]:
             directory = self.fresh()
             status, _, err = self.program.run(training(), directory,
                                               preexec_fn=limit(resource.RLIMIT_AS, megabytes * MB))
-            # The loader, and libraries that it initialises, end a process that never gets to main: oneDNN's tables
-            # end it by the runtime's own handler, which main() replaces first of all.
+            # The loader, and libraries that it initialises, may end a process before main: oneDNN's tables end it
+            # by the runtime's own handler, which main() replaces first of all.
             if status == 127 or (status == 1 and "GnuTLS initialization" in err and "libgomp: Out of memory" in err) \
                     or (status == -signal.SIGABRT and err == "terminate called without an active exception\n"):
                 continue
@@ -479,7 +479,7 @@ class Surroundings:
         expect(0 in seen and len(seen) > 1, f"only the exits {sorted(seen)} were seen")
 
     def terminal_obeys_no_text(self):
-        """What a question from a file would have a terminal do is shown, not done."""
+        """A terminal's control codes in a question from a file are shown, not obeyed."""
         directory = self.fresh(self.whole)
         question = "title \x1b]0;x\x07 clear \x1b[2J \x9b2J who\tand where?"
         (directory / "q.jsonl").write_text(json.dumps({"question": question, "context": "abc"}) + "\n")
@@ -496,7 +496,7 @@ class Surroundings:
                f"a terminal gets {shown!r}")
 
     def output_does_not_block(self):
-        """A pipe that is full, and that another process told not to block: nothing is lost."""
+        """A full pipe that another process made non-blocking: nothing is lost."""
         directory = self.fresh()
         command = ["data", "labels", "--model", "fresh", *["train.json"] * 8]
         wanted = self.program.must(command, directory)
@@ -513,14 +513,14 @@ class Surroundings:
         expect(process.returncode == 0 and found == wanted, f"exit {process.returncode}, {len(found)} of {len(wanted)}: {err}")
 
     def refused_threads(self):
-        """Room for some threads' stacks and not for all: told by us, before OpenMP ends the process."""
+        """Room for some threads' stacks but not for all: spanforge reports it before OpenMP ends the process."""
         arguments = training()
         arguments[arguments.index("--threads") + 1] = 1000
         self.refused(self.fresh(), arguments, 74, "--threads", "cannot start 1000 threads",
                      preexec_fn=limit(resource.RLIMIT_AS, 2000 * MB))
 
     def fewer_threads_than_asked(self):
-        """OpenMP's limits in the environment: the numbers of one thread, or a refusal; never those of
+        """OpenMP's limits in the environment: the same numbers as one thread's, or a refusal; never those of
         work that was done in part."""
         for limits in ({"OMP_THREAD_LIMIT": "1"}, {"OMP_MAX_ACTIVE_LEVELS": "0"}):
             env = {**self.program.environment(), **limits}
@@ -560,7 +560,7 @@ class Surroundings:
         else:
             self.succeeds(directory, arguments, whole=False, preexec_fn=leave)
 
-    # --- Other processes, other things in the way ---
+    # --- Other processes and other obstacles ---
 
     def second_process(self):
         directory = self.fresh()
@@ -587,11 +587,11 @@ class Surroundings:
         self.refused(directory, training(), 74, f"run/{name}", *words, leaves="notes")
         expect((directory / "run" / name).read_text() == "mine", "it was changed")
 
-    # --- Files that lose their end ---
+    # --- Truncated files ---
 
     def weights_cut_off(self, kept):
         """Between two questions to a model whose weights are mapped; kept: a share of the file.
-        Where whole pages are lost, the system ends the process (SECURITY.md)."""
+        If whole pages are lost, the system ends the process (SECURITY.md)."""
         directory = self.fresh(self.whole)
         arguments = ["ask", "--model", "run/trained", "--context", "abc", "--json", "--threads", 1]
         weights = directory / "run" / "trained" / "model.safetensors"
@@ -647,7 +647,7 @@ class Surroundings:
             expect_whole(place)
 
     def full_for(self, name, arguments, whole, room):
-        """A command whose files are there already, on a disk with room for some of the new ones alone."""
+        """A command whose files are there already, on a disk with room for only some of the new ones."""
         directory = self.fresh(self.whole)
         shutil.rmtree(directory / name, ignore_errors=True)
         with self.small_disk("48k", directory, name) as place:
@@ -678,7 +678,7 @@ class Surroundings:
         yield "output is a link", self.linked_output
         yield "model and data are links", self.linked_inputs
         yield "checkpoints are links", self.linked_checkpoint
-        yield "output is a link to nothing", self.dangling_output
+        yield "output is a broken link", self.dangling_output
         yield "data is a link to itself", self.looping_data
         for what, name in ODD_NAMES.items():
             yield f"names with {what}", lambda n=name: self.odd_name(n)

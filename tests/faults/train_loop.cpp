@@ -1,7 +1,7 @@
-// What: trainings one behind the other in one process, for flat_memory.py, which watches it. Each
-//   is stopped in the middle, resumed from its checkpoint and brought to its end, with evaluations,
-//   checkpoints, rotation and event files. Goes on until it is killed.
-// Usage: train_loop, in a directory of lab.make_inputs(); prints a line a training.
+// What: Runs trainings one after the other in one process, for flat_memory.py, which watches it.
+//   Each is stopped in the middle, resumed from its checkpoint and run to its end, with
+//   evaluations, checkpoints, rotation and event files. Goes on until it is killed.
+// Usage: train_loop, in a directory of lab.make_inputs(); prints a line per training.
 
 #include <atomic>
 #include <cstdint>

@@ -27,7 +27,7 @@ void expect_equal_windows(const FeatureSet& whole, const Window& a, const Featur
   EXPECT_TRUE(std::ranges::equal(whole.word_ids(a), part.word_ids(b)));
 }
 
-TEST(FeatureStream, ItsChunksAreTheWholeSet) {
+TEST(FeatureStream, ItsChunksEqualTheWholeSet) {
   const Tokenizer tokenizer = make_tokenizer();
   Dataset dataset = random_dataset(300);
   dataset.examples[7].answers = {{"nowhere", 0}};

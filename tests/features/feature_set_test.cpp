@@ -51,7 +51,7 @@ TEST(FeatureSet, LaysPairOutByTheTemplate) {
 
 TEST(FeatureSet, LabelsOnlyWindowsThatHoldTheWholeAnswer) {
   const Tokenizer tokenizer = make_tokenizer();
-  // 20 context tokens, room 8, overlap 2: windows 0-8, 6-14, 12-20. "w6 w7" lies in two of them.
+  // 20 context tokens, room 8, overlap 2: windows 0-8, 6-14, 12-20. "w6 w7" is in two of them.
   const Dataset dataset = make_dataset(words(20), "who?", {{"w6 w7", 18}});
   const FeatureSet set = FeatureSet::build(dataset, tokenizer, make_options(13, 2));
   ASSERT_EQ(set.size(), 3u);
@@ -84,7 +84,7 @@ TEST(FeatureSet, HasOneWindowForContextsWithoutTokens) {
   }
 }
 
-TEST(FeatureSet, NamesTheQuestionThatLeavesNoRoom) {
+TEST(FeatureSet, ErrorsNameTheQuestionThatLeavesNoRoom) {
   const Tokenizer tokenizer = make_tokenizer();
   const auto build = [&](const std::string& question, int context_words, int32_t overlap) {
     return FeatureSet::build(make_dataset(words(context_words), question), tokenizer,
@@ -152,7 +152,7 @@ TEST(FeatureSet, RefusesOrDropsAnswersThatAreNotWhereTheySay) {
   }
 }
 
-TEST(FeatureSet, CountsAnswersWhoseEdgesNoTokenHolds) {
+TEST(FeatureSet, CountsAnswersWithEdgesInNoToken) {
   const Tokenizer tokenizer = make_tokenizer();
   const Dataset dataset = make_dataset("w0 w1 w2", "who?", {{" w1", 2}});
   FeatureOptions options = make_options(16, 2);
@@ -183,7 +183,7 @@ TEST(FeatureSet, CountsAnswersThatAreAPartOfAToken) {
   EXPECT_EQ(sum.inside_token, 3);
 }
 
-TEST(FeatureSet, DoesNotDependOnThreadsAndTellsProgressToTheEnd) {
+TEST(FeatureSet, DoesNotDependOnThreadsAndReportsProgressToTheEnd) {
   const Tokenizer tokenizer = make_tokenizer();
   const Dataset dataset = random_dataset(10000);
   std::vector<std::pair<int64_t, int64_t>> calls;
@@ -206,7 +206,7 @@ TEST(FeatureSet, DoesNotDependOnThreadsAndTellsProgressToTheEnd) {
   }
   EXPECT_EQ(calls.front(), (std::pair<int64_t, int64_t>(0, 10000))) << "the work begins";
   EXPECT_EQ(calls.back(), (std::pair<int64_t, int64_t>(10000, 10000)));
-  EXPECT_EQ(std::count(calls.begin(), calls.end(), calls.back()), 2);  // once a build
+  EXPECT_EQ(std::count(calls.begin(), calls.end(), calls.back()), 2);  // once per build
 }
 
 TEST(FeatureSet, WithoutPlacesHasTheSameTokensAndLabels) {
@@ -226,7 +226,7 @@ TEST(FeatureSet, WithoutPlacesHasTheSameTokensAndLabels) {
   }
 }
 
-TEST(RequireSoundAnswers, SaysWhatBuildingSays) {
+TEST(RequireSoundAnswers, ThrowsTheErrorOfBuilding) {
   const Tokenizer tokenizer = make_tokenizer();
   Dataset dataset = random_dataset(200);
   require_sound_answers(dataset);

@@ -1,5 +1,5 @@
 #pragma once
-// Tokens that are easy to count, and datasets of them.
+// Datasets of tokens that are easy to count.
 
 #include <cstdint>
 #include <string>
@@ -18,7 +18,7 @@ std::string words(int count);
 // One question, "q1" at data[0].
 Dataset make_dataset(const std::string& context, const std::string& question,
                      std::vector<Answer> answers = {});
-// Questions about 50 contexts of up to 90 words, most with an answer that stands where it says.
+// Questions about 50 contexts of up to 90 words; most have an aligned answer.
 Dataset random_dataset(int examples);
 FeatureOptions make_options(int32_t length, int32_t overlap);
 

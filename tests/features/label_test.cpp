@@ -44,7 +44,7 @@ TEST(LabelAnswer, RulesDifferOnlyAtWhiteSpaceAndDroppedCharacters) {
   }
 }
 
-// The rules as loops over single tokens, on random non-decreasing offsets with gaps and shared
+// Compares with loops over single tokens, on random non-decreasing offsets with gaps and shared
 // spans.
 TEST(LabelAnswer, EqualsPlainSearchOnRandomOffsets) {
   SCOPED_TRACE(testing::test_seed());
@@ -104,7 +104,7 @@ TEST(LabelRow, TurnsLabelsBackIntoText) {
   EXPECT_EQ(row.answer, "NEWYORK city");
   EXPECT_EQ(row.decoded, "newyork city");
   EXPECT_EQ(row.source, "NEWYORK city");
-  // The recipe's way: token by token, with nothing between, special tokens and "##" as they are.
+  // The recipe decodes token by token, without spaces, and keeps special tokens and "##".
   EXPECT_EQ(row.label, "new##yorkcity");
   EXPECT_EQ(row.input, "[CLS]who?[SEP]new##yorkcity.[SEP]");
   const Dataset none = make_dataset("city", "who?");
@@ -123,7 +123,7 @@ TEST(LabelRow, ShowsAnUnknownTokenOfTheLabel) {
   EXPECT_EQ(row.label, "[UNK]w1");
 }
 
-TEST(LabelRow, ALabelThatEndsBeforeItBeginsHoldsNoToken) {
+TEST(LabelRow, ALabelThatEndsBeforeItBeginsHasNoToken) {
   const Tokenizer tokenizer = Tokenizer::from_vocabulary(
       {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "\u1112", "##\u1161", "##\u11ab"}, {}, "jamo");
   // One character of three tokens: it is decomposed first.

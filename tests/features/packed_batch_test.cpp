@@ -19,7 +19,7 @@ TEST(PackWindows, PutsWindowsEndToEnd) {
   PackedBatch batch;
   pack_windows(set, std::vector<int32_t>{0, 1}, batch);
   const std::vector<int32_t> order = {3, 0, static_cast<int32_t>(set.size()) - 1};
-  pack_windows(set, order, batch);  // reused
+  pack_windows(set, order, batch);  // reuses the batch
   EXPECT_EQ(batch.window_count(), 3);
   EXPECT_EQ(batch.window_ids, order);
   ASSERT_EQ(batch.cu_seqlens.size(), 4u);

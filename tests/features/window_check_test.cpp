@@ -17,12 +17,12 @@ using testing::words;
 struct WindowCase {
   std::string name, context, question;
   std::vector<Answer> answers;
-  std::string fault;  // "": none
+  std::string fault;  // "": there is none
 };
 
-TEST(CheckWindows, FindsWhatHasNoRoom) {
+TEST(CheckWindows, FindsWhatDoesNotFit) {
   const Tokenizer tokenizer = make_tokenizer();
-  // Windows of 12 tokens, of which a question of one leaves 8, and 4 overlap: [0, 8), [4, 12) ...
+  // Windows of 12 tokens; a question of one token leaves 8, and 4 overlap: [0, 8), [4, 12) ...
   const std::vector<WindowCase> cases = {
       {"fits", words(20), "who", {{"w1 w2", 3}}, ""},
       {"fits the second window", words(20), "who", {{"w7 w8", 21}}, ""},
@@ -54,8 +54,8 @@ TEST(CheckWindows, FindsWhatHasNoRoom) {
   }
 }
 
-// Each question and context by itself, whatever comes before it.
-TEST(CheckWindows, LooksAtEveryQuestionAlone) {
+// The result for a question does not depend on the ones before it.
+TEST(CheckWindows, ChecksEveryQuestionAlone) {
   const Tokenizer tokenizer = make_tokenizer();
   Dataset dataset;
   for (int i = 0; i < 40; ++i) {
@@ -72,7 +72,7 @@ TEST(CheckWindows, LooksAtEveryQuestionAlone) {
   }
 }
 
-// What training counts and refuses is what the check finds.
+// The check finds exactly what training counts and refuses.
 TEST(CheckWindows, AgreesWithTheFeatures) {
   const Tokenizer tokenizer = make_tokenizer();
   CounterStream random(testing::test_seed());

@@ -7,7 +7,7 @@
 namespace spanforge {
 namespace {
 
-// Windows by the plainest reading of HF's rule: cut, step, stop at the first that reaches the end.
+// HF's rule, written plainly: cut, step, stop at the first window that reaches the end.
 std::vector<TokenSpan> slow_windows(int32_t tokens, int32_t room, int32_t overlap) {
   if (tokens <= room) return {{0, tokens}};
   std::vector<TokenSpan> out;

@@ -11,7 +11,7 @@ namespace {
 
 using testing::TemporaryDirectory;
 
-// Of a directory that was written by other means.
+// For a directory that was written without a DirectoryWriter.
 void add_manifest(const fs::path& directory) {
   DirectoryWriter writer(directory);
   write_manifest(writer);
@@ -64,9 +64,9 @@ TEST_F(ManifestTest, FlippedBytesOfTheManifestAreFound) {
   }
 }
 
-TEST_F(ManifestTest, MissingCutOffAndGrownFilesAreNamed) {
+TEST_F(ManifestTest, MissingTruncatedAndGrownFilesAreNamed) {
   std::ofstream(directory_ / "empty") << "x";
-  EXPECT_EQ(difference(), "empty: has 1 bytes where 0 were written");
+  EXPECT_EQ(difference(), "empty: has 1 bytes, but 0 were written");
   fs::remove(directory_ / "empty");
   EXPECT_EQ(difference(), "empty: is missing");
   fs::create_directory(directory_ / "empty");
@@ -93,7 +93,7 @@ TEST_F(ManifestTest, ChangesAreNamedWeightsBySizeOtherFilesByHash) {
   EXPECT_EQ(found(), begin + "a.bin, c.json, empty (missing)");
 }
 
-TEST_F(ManifestTest, OfAManifestThatCannotBeUsedTheChangesCannotBeTold) {
+TEST_F(ManifestTest, AMalformedManifestIsReportedInPlaceOfChanges) {
   const auto found = [&] { return describe_changes(directory_.path()).value_or("none"); };
   for (const char* manifest :
        {"{", R"({"version": 2, "files": {}})", R"({"version": 1, "files": {}})",
@@ -101,13 +101,13 @@ TEST_F(ManifestTest, OfAManifestThatCannotBeUsedTheChangesCannotBeTold) {
     SCOPED_TRACE(manifest);
     std::ofstream(directory_ / kManifestName) << manifest;
     EXPECT_NE(found().find(kManifestName), std::string::npos) << found();
-    EXPECT_NE(found().find("cannot be told"), std::string::npos) << found();
+    EXPECT_NE(found().find("cannot be found"), std::string::npos) << found();
   }
   fs::remove(directory_ / kManifestName);
   EXPECT_EQ(found(), "none");
 }
 
-TEST_F(ManifestTest, OtherFilesAreNoDifference) {
+TEST_F(ManifestTest, OtherFilesAreIgnored) {
   std::ofstream(directory_ / "README") << "mine";
   EXPECT_EQ(difference(), "none");
 }
@@ -115,7 +115,7 @@ TEST_F(ManifestTest, OtherFilesAreNoDifference) {
 TEST_F(ManifestTest, AManifestMayNotNameFilesOutside) {
   std::ofstream(directory_ / kManifestName)
       << R"({"version": 1, "files": {"../x": {"size": 1, "sha256": "00"}}})";
-  EXPECT_NE(difference().find("\"../x\", which is not within"), std::string::npos);
+  EXPECT_NE(difference().find("\"../x\", which is not in its directory"), std::string::npos);
 }
 
 TEST_F(ManifestTest, NoManifestIsADifferenceANewerOneIsNot) {
@@ -131,7 +131,7 @@ TEST_F(ManifestTest, NoManifestIsADifferenceANewerOneIsNot) {
   EXPECT_EQ(difference(), std::string(kManifestName) + ": is missing");
 }
 
-TEST_F(ManifestTest, AFileThatCannotBeReadIsNoDifference) {
+TEST_F(ManifestTest, AFileThatCannotBeReadIsAnErrorNotADifference) {
   fs::remove(directory_ / "empty");
   fs::create_symlink("empty", directory_ / "empty");  // to itself: an I/O error for everyone
   const Error error = testing::expect_error(ErrorCode::kIo, [&] { difference(); });

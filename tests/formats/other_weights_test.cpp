@@ -56,7 +56,7 @@ TEST(OtherWeights, AreNamedWithTheWayToConvertThem) {
   }
 }
 
-TEST(OtherWeights, ATorchFileUnderAnotherNameIsToldByItsContent) {
+TEST(OtherWeights, ATorchFileUnderAnotherNameIsRecognizedByItsContent) {
   TemporaryDirectory directory;
   TorchDict dict;
   dict.add("w", TorchTensor{StoredType::kF32, {1}, "abcd"});
@@ -70,7 +70,7 @@ TEST(OtherWeights, ATorchFileUnderAnotherNameIsToldByItsContent) {
   EXPECT_NE(told.find("best.ckpt, a file of torch.save"), std::string::npos) << told;
 }
 
-TEST(OtherWeights, AreNoMatterWhereThereAreOurs) {
+TEST(OtherWeights, AreIgnoredNextToWeightsThatAreRead) {
   TemporaryDirectory directory;
   std::ofstream(directory / "tf_model.h5") << "x";
   expect_error(ErrorCode::kBadModel, [&] { refuse_other_weights(directory.path()); });
@@ -89,7 +89,7 @@ TEST(OtherWeights, AModelOneFolderDownIsNamed) {
   EXPECT_EQ(describe_other_weights(directory.path()), std::nullopt) << "weights alone are no model";
   std::ofstream(directory / "pack" / "config.json") << "{}";
   EXPECT_EQ(describe_other_weights(directory.path()),
-            "has no weights; a model lies in " + (directory / "pack").string());
+            "has no weights; there is a model in " + (directory / "pack").string());
 }
 
 }  // namespace

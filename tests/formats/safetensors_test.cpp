@@ -56,7 +56,7 @@ TEST(Safetensors, ReadsNamesTypesShapesAndBytes) {
   EXPECT_EQ(contents.metadata.at("format"), "pt");
 }
 
-TEST(Safetensors, AnEmptyModelIsOne) {
+TEST(Safetensors, AcceptsAnEmptyModel) {
   EXPECT_TRUE(parse_safetensors(file_of("{}", ""), "f").tensors.empty());
 }
 
@@ -86,7 +86,7 @@ std::vector<BadFile> bad_files() {
       {"7 bytes", "1234567", "too few"},
       {"length 2^64-1", with_length(~uint64_t{0}, "{}"), "above the format's limit"},
       {"length over 100 MB", with_length(100'000'001, "{}"), "above the format's limit"},
-      {"length over the file", with_length(3, "{}"), "cut off"},
+      {"length over the file", with_length(3, "{}"), "truncated"},
       {"length 0", with_length(0, "{}"), "does not start with '{'"},
       {"bad UTF-8", one("\"\xff\":1"), "UTF-8"},
       {"no brace", file_of("[]", ""), "does not start with '{'"},
@@ -105,7 +105,7 @@ std::vector<BadFile> bad_files() {
       {"float offset", one(entry("a", "\"F32\"", "[1]", "[0,4.0]")), "whole number"},
       {"1e30 offset", one(entry("a", "\"F32\"", "[1]", "[0,1e30]")), "whole number"},
       {"three offsets", one(entry("a", "\"F32\"", "[1]", "[0,2,4]")), "two numbers"},
-      {"offset past the end", one(entry("a", "\"F32\"", "[2]", "[0,8]")), "cut off"},
+      {"offset past the end", one(entry("a", "\"F32\"", "[2]", "[0,8]")), "truncated"},
       {"shape product wraps to 0", one(entry("a", "\"F32\"", "[4294967296,4294967296]", "[0,0]")),
        "too large"},
       {"shape times dtype overflows", one(entry("a", "\"F64\"", "[4611686018427387904]", "[0,0]")),
@@ -115,7 +115,7 @@ std::vector<BadFile> bad_files() {
       {"size mismatch", one(entry("a", "\"F32\"", "[2]", "[0,4]")), "need 8"},
       {"unknown dtype", one(entry("a", "\"F31\"", "[1]", "[0,4]")), "unknown dtype"},
       {"dtype a number", one(entry("a", "3", "[1]", "[0,4]")), "unknown dtype"},
-      {"shape a number", one(entry("a", "\"F32\"", "1", "[0,4]")), "no list"},
+      {"shape a number", one(entry("a", "\"F32\"", "1", "[0,4]")), "not a list"},
       {"negative dimension", one(entry("a", "\"F32\"", "[-1]", "[0,4]")), "not negative"},
       {"entry a list", one("\"a\":[]"), "exactly"},
       {"entry with more",
@@ -129,7 +129,7 @@ std::vector<BadFile> bad_files() {
   };
 }
 
-TEST(Safetensors, RefusesEveryUnsoundFileAndNamesIt) {
+TEST(Safetensors, RefusesEveryMalformedFileAndNamesIt) {
   ASSERT_GT(bad_files().size(), 30u);
   for (const BadFile& row : bad_files()) {
     SCOPED_TRACE(row.name);
@@ -148,7 +148,7 @@ TEST(Safetensors, EveryTruncationIsAnError) {
   }
 }
 
-TEST(SafetensorsFile, WhatIsNoFileIsRefused) {
+TEST(SafetensorsFile, RefusesOtherThanRegularFiles) {
   TemporaryDirectory directory;
   ASSERT_EQ(::mkfifo((directory / "fifo").c_str(), 0600), 0);
   for (const fs::path& path : {directory.path(), directory / "fifo", directory / "none"}) {

@@ -13,7 +13,7 @@ namespace {
 using testing::expect_error;
 using testing::TemporaryDirectory;
 
-TEST(EventWriter, WhatIsWrittenReadsBack) {
+TEST(EventWriter, ReadsBackWhatItWrites) {
   TemporaryDirectory directory;
   EventWriter writer = EventWriter::create(directory / "logs");
   writer.add_scalar("train/loss", 0.5, 3, 100.5);
@@ -45,7 +45,7 @@ TEST(EventWriter, TheFileIsNamedAsTensorBoardExpects) {
   EXPECT_TRUE(a.path().filename().string().starts_with("events.out.tfevents."));
 }
 
-TEST(EventWriter, GoesOnFromAnOffset) {
+TEST(EventWriter, ContinuesAtAnOffset) {
   TemporaryDirectory directory;
   fs::path path;
   uint64_t offset = 0;
@@ -78,7 +78,7 @@ TEST(EventWriter, AFileThatIsTooShortIsNotContinued) {
   expect_error(ErrorCode::kIo, [&] { EventWriter::reopen(directory / "none", 0); });
 }
 
-TEST(ParseEvents, StopsAtACutOffOrDamagedRecord) {
+TEST(ParseEvents, StopsAtATruncatedOrDamagedRecord) {
   const std::string first = encode_event({.wall_time = 1, .file_version = "brain.Event:2"});
   const std::string second =
       encode_event({.wall_time = 2, .step = 5, .values = {{.tag = "a", .scalar = 1.0f}}});
@@ -95,8 +95,8 @@ TEST(ParseEvents, StopsAtACutOffOrDamagedRecord) {
   }
 }
 
-TEST(ParseEvents, ARecordThatHoldsNoEventIsRefused) {
-  // Right checksums around bytes that are no message: a field that runs past the end.
+TEST(ParseEvents, ARecordWithoutAnEventIsRefused) {
+  // Right checksums around a malformed message: a field that runs past the end.
   const std::string record = encode_event({.wall_time = 1});
   std::string body = record.substr(12, record.size() - 16);
   ASSERT_EQ(testing::event_record(body), record);

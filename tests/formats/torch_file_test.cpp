@@ -125,7 +125,7 @@ TEST(TorchFile, ContiguousTensorsAreViewsOfTheFile) {
   EXPECT_LT(found->bytes.data(), bytes.data() + bytes.size());
 }
 
-TEST(TorchFile, StridedTensorsAreLaidOutAnew) {
+TEST(TorchFile, StridedTensorsAreCopied) {
   const Bytes data = "aaaabbbbccccddddeeeeffff";
   const TorchValue transposed =
       read(tensor(storage("0", 6), 0, tuple({3, 2}), tuple({1, 3})), {{"data/0", data}});
@@ -158,7 +158,7 @@ struct BadPickle {
 };
 
 std::vector<BadPickle> bad_pickles() {
-  // Each level a list of two of the last: 2^40 values in a few hundred bytes.
+  // Each level is a list that holds the previous one twice: 2^40 values in a few hundred bytes.
   Bytes memo_bomb = "]q" + Bytes(1, '\0');
   for (char level = 1; level <= 40; ++level) {
     const Bytes previous = Bytes("h") + static_cast<char>(level - 1);
@@ -177,28 +177,29 @@ std::vector<BadPickle> bad_pickles() {
       {"stack underflow", "a", "stack underflow"},
       {"pop through a mark", "](a", "stack underflow"},
       {"no mark", "e", "no mark"},
-      {"nothing on the stack", "", "untidy stack"},
-      {"two values", "NN", "untidy stack"},
-      {"a forgotten mark", "(N", "untidy stack"},
-      {"text of 4 GB", "X" + four_gigabytes + "abc", "cut off"},
-      {"bytes of 2^64", "\x8e" + Bytes(8, '\xff'), "cut off"},
-      {"integer of 4 GB", "\x8b" + four_gigabytes, "cut off"},
+      {"nothing on the stack", "", "other than one value"},
+      {"two values", "NN", "other than one value"},
+      {"a forgotten mark", "(N", "other than one value"},
+      {"text of 4 GB", "X" + four_gigabytes + "abc", "truncated"},
+      {"bytes of 2^64", "\x8e" + Bytes(8, '\xff'), "truncated"},
+      {"integer of 4 GB", "\x8b" + four_gigabytes, "truncated"},
       {"integer of 10 bytes", "\x8a\x0a" + Bytes(10, '\x01'), "64 bits"},
       {"text that is not UTF-8", "X\x01" + Bytes(3, '\0') + "\xff", "UTF-8"},
       {"memo never set", "h\x07", "never set"},
-      {"memo bomb", "(" + memo_bomb + "t", "far more than its size"},
+      {"memo bomb", "(" + memo_bomb + "t", "far more memory than the file"},
       {"100k levels", deep, "64 levels"},
       {"a list in itself", "]q" + Bytes(1, '\0') + "h" + Bytes(1, '\0') + "a", "holds itself"},
-      {"append to a text", text("a") + "Na", "no list"},
-      {"set in a list", "]NNs", "no dict"},
-      {"call of a text", text("a") + ")R", "no function"},
-      {"call of a class that is only named", global("numpy", "ndarray") + ")R", "only be named"},
+      {"append to a text", text("a") + "Na", "other than a list"},
+      {"set in a list", "]NNs", "other than a dict"},
+      {"call of a text", text("a") + ")R", "other than a function"},
+      {"call of a class that is only named", global("numpy", "ndarray") + ")R",
+       "may not be called"},
       {"arguments that are no tuple", global("collections", "OrderedDict") + "]R", "tuple"},
       {"attributes of a text", text("a") + "}b", "attributes"},
       {"key that is a list", "}]Ns", "key"},
       {"old opcode", "I1\n", "0x49"},
       {"instance opcode", "(ios\nsystem\n", "0x69"},
-      {"persistent id that is no storage", "(" + text("module") + "NNNNtQ", "no storage"},
+      {"persistent id that is no storage", "(" + text("module") + "NNNNtQ", "other than a storage"},
       {"storage of an unknown type",
        "(" + text("storage") + global("collections", "OrderedDict") + text("0") + text("cpu") +
            small(1) + "tQ",
@@ -219,7 +220,7 @@ std::vector<BadPickle> bad_pickles() {
        "disagree"},
       {"expanded to 2^60",
        tensor(storage("0", 4), 0, "(\x8a\x08" + Bytes("\0\0\0\0\0\0\0\x10", 8) + "t", tuple({0})),
-       "far more than its size"},
+       "far more memory than the file"},
       {"shape that overflows",
        tensor(storage("0", 4), 0,
               "(\x8a\x08" + Bytes("\0\0\0\0\0\0\0\x10", 8) + "\x8a\x08" +
@@ -296,7 +297,7 @@ TEST(TorchZip, DuplicateEntriesAreRefused) {
 
 TEST(TorchZip, OverlappingEntriesAreRefused) {
   Bytes bytes = archive(pickle("N"), {{"a", "xx"}, {"b", "xx"}});
-  // The second directory entry is pointed at the first one's data, name and all.
+  // The second directory entry points to the first one's data and name.
   const size_t first = bytes.find("PK\x01\x02", bytes.find("PK\x01\x02") + 4);
   const size_t second = bytes.find("PK\x01\x02", first + 4);
   bytes.replace(second + 42, 4, bytes.substr(first + 42, 4));
@@ -327,7 +328,7 @@ TEST(TorchZip, AnArchiveOfSomethingElseIsNamed) {
   expect_bad(out, "data.pkl");
 }
 
-TEST(TorchZip, WhatIsNoTorchFileIsNamed) {
+TEST(TorchZip, OtherFilesAreNamed) {
   expect_bad("", "not a file of torch.save");
   expect_bad("hello", "not a file of torch.save");
   expect_bad("<!DOCTYPE html>", "web page");
@@ -379,12 +380,12 @@ TEST(TorchLegacy, ReadsViewsOfAStorage) {
   EXPECT_EQ(parse_torch_file(file, "f").get_if<TorchTensor>()->bytes, "bbbbcccc");
 }
 
-TEST(TorchLegacy, CutOffOrInconsistentFilesAreRefused) {
+TEST(TorchLegacy, TruncatedOrInconsistentFilesAreRefused) {
   const Bytes body = tensor(legacy_storage("9", 3, "N"), 0, tuple({3}), tuple({1}));
   const Bytes keys = "]" + text("9") + "a";
-  expect_bad(legacy(body, keys, stored(3, "aaaabbbbccc")), "cut off");
-  expect_bad(legacy(body, keys, stored(~uint64_t{0}, "aaaabbbbcccc")), "cut off");
-  expect_bad(legacy(body, keys, "abc"), "cut off");
+  expect_bad(legacy(body, keys, stored(3, "aaaabbbbccc")), "truncated");
+  expect_bad(legacy(body, keys, stored(~uint64_t{0}, "aaaabbbbcccc")), "truncated");
+  expect_bad(legacy(body, keys, "abc"), "truncated");
   expect_bad(legacy(body, "]", ""), "no storage");
   expect_bad(legacy(body, "]" + text("8") + "a", stored(3, "aaaabbbbcccc")), "nothing refers to");
   expect_bad(legacy(body, keys, stored(2, "aaaabbbb")), "beyond its storage");

@@ -96,7 +96,7 @@ TEST(WeightFiles, FindsTheWeightsInATrainingsCheckpoint) {
   }
 }
 
-TEST(WeightFiles, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
+TEST(WeightFiles, ATruncatedFileIsAnErrorNotASignal) {
   TemporaryDirectory directory;
   const std::string bytes(100'000, 'x');
   write_safetensors(AtomicFile(directory / "model.safetensors"), {tensor("a", bytes)});
@@ -123,9 +123,9 @@ TEST(WeightFiles, ShardProblemsAreNamed) {
       {R"({"a": "two.safetensors"})", ErrorCode::kBadModel, "does not list"},
       {R"({"a": "two.safetensors", "b": "one.safetensors"})", ErrorCode::kBadModel, "places in"},
       {R"({"a": "one.safetensors", "c": "one.safetensors"})", ErrorCode::kBadModel,
-       "does not hold it"},
+       "but it is not there"},
       {R"({"a": "one.safetensors", "b": "two.safetensors", "a2": "one.safetensors"})",
-       ErrorCode::kBadModel, "does not hold it"},
+       ErrorCode::kBadModel, "but it is not there"},
       {R"({})", ErrorCode::kBadModel, "empty"},
       {R"([])", ErrorCode::kBadModel, "weight_map"},
   };
@@ -156,7 +156,7 @@ TEST(WeightFiles, NoWeightsAreAnError) {
   EXPECT_EQ(find_weight_file(directory.path()), "");
 }
 
-TEST(WeightFiles, WhatIsNoStateDictIsRefused) {
+TEST(WeightFiles, RefusesOtherThanAStateDict) {
   TemporaryDirectory directory;
   TorchDict dict;
   dict.add("epoch", 3);

@@ -20,7 +20,7 @@ DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_RPATH, DT_TEXTREL, DT_RUNPATH = 5, 6, 10, 15,
 DT_FLAGS, DT_FLAGS_1, DT_BIND_NOW = 30, 0x6FFFFFFB, 24
 DF_TEXTREL, DF_BIND_NOW, DF_1_NOW, DF_1_PIE = 4, 8, 1, 0x08000000
 ET_DYN, EXECUTE, WRITE = 3, 1, 2
-# execv is not among them: spanforge starts itself anew by it, with another environment.
+# execv is not among them, because spanforge restarts itself with it, in another environment.
 STARTS_CODE = {"system", "popen", "fork", "vfork", "posix_spawn", "posix_spawnp", "execl", "execlp",
                "execle", "execve", "execvp", "execvpe", "fexecve", "dlopen", "dlmopen"}
 

@@ -1,4 +1,4 @@
-"""Fails where a table of the library hashes without the process's key: keys of a stranger's file that all
+"""Fails if a table of the library hashes without the process's key: keys of an untrusted file that all
 fall into one bucket would cost the square of their number (src/spanforge/base/keyed_hash.h).
 
 Usage: check_hash_tables.py SOURCE_DIRECTORY | --self-test
@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 BARE = re.compile(r"\bstd::(unordered_\w+|hash)\b")
-# keyed_hash.h defines the tables; those of ops/ are keyed by shapes and by oneDNN's argument numbers.
+# keyed_hash.h defines the tables. Those of ops/ have shapes and oneDNN's argument numbers as keys.
 ALLOWED = ("base/keyed_hash.h", "ops/")
 
 

@@ -6,7 +6,7 @@
 
 namespace spanforge::testing {
 
-// Sets variables for one test and takes them back.
+// Sets variables for one test and restores them.
 class Environment {
  public:
   Environment() { clear(); }

@@ -1,7 +1,6 @@
 #pragma once
-// A hub of one repository, org/name, on this machine: a server that lists and names its files, and
-// a second one that stores the large ones. Tests change the files, or put a reply of their own in
-// the place of any.
+// A hub with one repository, org/name, on this machine: a server that lists its files, and a second
+// one that stores the large files. Tests change the files, or replace replies.
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -107,7 +106,7 @@ class HubFixture : public ::testing::Test {
     }
   }
 
-  // Blobs of these files' hashes, links to them, refs and locks are all that there is.
+  // The cache has exactly blobs with these files' hashes, links to them, refs and locks.
   void expect_nothing_else() {
     std::set<std::string> etags;
     for (const auto& [name, body] : files_) etags.insert(etag_of(body));

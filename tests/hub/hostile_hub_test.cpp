@@ -1,5 +1,6 @@
-// A hub that lies: about lengths, hashes, places and names. What is kept has its hash, nothing is
-// written or read outside the cache.
+// A hub that lies about lengths, hashes, places and names. Every file that is kept has its hash,
+// and
+// nothing is written or read outside the cache.
 #include <gtest/gtest.h>
 
 #include "hub/fixture.h"
@@ -27,7 +28,7 @@ TEST_F(HostileHubTest, RefusesAnotherRangeThanAskedFor) {
   EXPECT_NE(error.reason().find("another range"), std::string::npos) << error.what();
 }
 
-TEST_F(HostileHubTest, ThrowsAwayAFileOfTheWrongHash) {
+TEST_F(HostileHubTest, DeletesAFileWithAWrongHash) {
   storage_hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
     return HttpReply{200, {}, std::string(300'000, 'x')};
   };
@@ -59,9 +60,9 @@ TEST_F(HostileHubTest, ABodyLongerThanAnnouncedIsRefused) {
   EXPECT_NE(error.reason().find("more than"), std::string::npos) << error.what();
 }
 
-// Bodies whose length is told wrongly, twice, or in two ways: what is kept has its hash, or nothing
-// is.
-TEST_F(HostileHubTest, LengthsThatAreNoneDoNoHarm) {
+// Bodies with a wrong length, two lengths, or lengths in two ways. A file is kept only with its
+// hash.
+TEST_F(HostileHubTest, WrongLengthsDoNoHarm) {
   const std::string weights = files_["model.safetensors"];
   const std::string size = std::to_string(weights.size());
   const std::string chunk = "493e0\r\n" + weights + "\r\n0\r\n\r\n";  // 300,000 bytes
@@ -142,7 +143,7 @@ TEST_F(HostileHubTest, ARedirectToAFileOfThisMachineIsRefused) {
     };
     const Error error =
         expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
-    EXPECT_NE(error.reason().find("no http or https"), std::string::npos) << error.what();
+    EXPECT_NE(error.reason().find("not an http or https"), std::string::npos) << error.what();
   }
 }
 
@@ -156,7 +157,7 @@ TEST_F(HostileHubTest, AHubThatRedirectsToAFileIsRefused) {
   };
   const Error error =
       expect_error(ErrorCode::kNetwork, [&] { resolve_model("org/name", options_); });
-  EXPECT_NE(error.reason().find("no http or https"), std::string::npos) << error.what();
+  EXPECT_NE(error.reason().find("not an http or https"), std::string::npos) << error.what();
 }
 
 TEST_F(HostileHubTest, AnEtagThatIsAPathIsRefused) {
@@ -215,7 +216,7 @@ TEST_F(HostileHubTest, HostileNamesOfShardsAreRefused) {
   }
 }
 
-// Percent signs are letters of the name: what is asked for is that name, encoded.
+// Percent signs are characters of the name: the request encodes them.
 TEST_F(HostileHubTest, PercentSignsInANameMeanThemselves) {
   files_.erase("model.safetensors");
   files_["model.safetensors.index.json"] = R"({"weight_map": {"a": "%2e%2e%2fevil"}})";

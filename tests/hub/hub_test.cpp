@@ -22,7 +22,7 @@ using testing::TemporaryDirectory;
 
 class HubTest : public testing::HubFixture {};
 
-// Named by the list alone: nothing of them is downloaded.
+// The list of files is enough: no weights are downloaded.
 TEST_F(HubTest, AnotherFrameworksWeightsAreNamed) {
   files_["tf_model.h5"] = std::string(2000, 't');
   files_.erase("model.safetensors");
@@ -42,7 +42,7 @@ TEST_F(HubTest, FetchesWhatAModelNeedsIntoTheCache) {
   EXPECT_EQ(server_.count("HEAD", "tokenizer.json"), 0u) << "the listing says it is not there";
 }
 
-// Its base, which adapter_config.json names, is another repository and the caller's affair.
+// Its base, which adapter_config.json names, is another repository; the caller fetches it.
 TEST_F(HubTest, AnAdaptersRepositoryNeedsNoWholeModel) {
   for (const bool has_listing : {true, false}) {
     SCOPED_TRACE(has_listing ? "listing" : "no listing");
@@ -68,7 +68,7 @@ TEST_F(HubTest, AnAdaptersRepositoryNeedsNoWholeModel) {
   }
 }
 
-TEST_F(HubTest, AWholeModelBesideAnAdapterIsAWholeModel) {
+TEST_F(HubTest, AWholeModelNextToAnAdapterIsAWholeModel) {
   files_["adapter_config.json"] = "{}";
   files_["adapter_model.safetensors"] = "a";
   const fs::path snapshot = resolve_model("org/name", options_);
@@ -76,7 +76,7 @@ TEST_F(HubTest, AWholeModelBesideAnAdapterIsAWholeModel) {
   EXPECT_FALSE(fs::exists(snapshot / "adapter_model.safetensors"));
 }
 
-// The most used RoBERTa checkpoint has no tokenizer.json. One file of the two is no tokenizer.
+// The most used RoBERTa checkpoint has no tokenizer.json. One of its two files is not enough.
 TEST_F(HubTest, FetchesTheFilesOfATokenizerOfTwo) {
   files_.erase("vocab.txt");
   files_["vocab.json"] = R"({"<s>": 0, "</s>": 1})";
@@ -91,7 +91,7 @@ TEST_F(HubTest, FetchesTheFilesOfATokenizerOfTwo) {
   EXPECT_NE(error.reason().find("vocab.json with merges.txt"), std::string::npos) << error.what();
 }
 
-TEST_F(HubTest, AsksFileByFileWhereThereIsNoListing) {
+TEST_F(HubTest, AsksFileByFileWithoutAListing) {
   has_listing_ = false;
   expect_whole(resolve_model("org/name", options_));
   EXPECT_TRUE(fs::exists(repository() / ".no_exist" / kCommit / "tokenizer.json"));
@@ -126,7 +126,7 @@ TEST_F(HubTest, ContinuesADownloadThatBrokeOff) {
   EXPECT_EQ(storage_.requests().at(2).header("range"), "bytes=150000-");
 }
 
-TEST_F(HubTest, ContinuesWhatAnEarlierProcessLeft) {
+TEST_F(HubTest, ContinuesADownloadOfAnEarlierProcess) {
   fs::create_directories(blob("model.safetensors").parent_path());
   std::ofstream(blob("model.safetensors").string() + ".incomplete")
       << files_["model.safetensors"].substr(0, 1234);
@@ -206,13 +206,13 @@ TEST_F(HubTest, ShardsAreFetchedWithTheirIndex) {
   expect_whole(resolve_model("org/name", options_));
 }
 
-TEST_F(HubTest, PytorchWeightsDoWhereThereAreNoOthers) {
+TEST_F(HubTest, UsesPytorchWeightsIfThereAreNoOthers) {
   files_["pytorch_model.bin"] = files_["model.safetensors"];
   files_.erase("model.safetensors");
   expect_whole(resolve_model("org/name", options_));
 }
 
-TEST_F(HubTest, OfflineTakesTheCacheAndAsksNobody) {
+TEST_F(HubTest, OfflineUsesTheCacheAndAsksNoServer) {
   resolve_model("org/name", options_);
   const size_t before = server_.requests().size();
   options_.offline = true;
@@ -242,7 +242,7 @@ TEST_F(HubTest, DamagedFilesOfTheCacheAreFetchedAgain) {
     for (const uintmax_t left : {uintmax_t{0}, uintmax_t{10}, fs::file_size(blob(name))}) {
       SCOPED_TRACE(name + " " + std::to_string(left));
       fs::resize_file(blob(name), left);
-      if (left > 10) std::fstream(blob(name)) << "X";  // the size alone does not tell
+      if (left > 10) std::fstream(blob(name)) << "X";  // keeps the size
       resolve_model("org/name", options_);
       EXPECT_EQ(read_file(repository() / "snapshots" / kCommit / name), files_[name]);
     }
@@ -250,8 +250,8 @@ TEST_F(HubTest, DamagedFilesOfTheCacheAreFetchedAgain) {
   expect_nothing_else();
 }
 
-// Where tags are no hashes the size is all there is to compare.
-TEST_F(HubTest, DamagedFilesOfAMirrorAreFetchedAgainWhereTheSizeDiffers) {
+// If tags are not hashes, only the size can be compared.
+TEST_F(HubTest, DamagedFilesOfAMirrorAreFetchedAgainIfTheSizeDiffers) {
   options_.verify = true;
   hook_ = [&](const HttpRequest& request) -> std::optional<HttpReply> {
     if (!request.path.ends_with("/vocab.txt")) return std::nullopt;
@@ -308,7 +308,7 @@ TEST_F(HubTest, ProgressEndsAtTheWholeSize) {
   EXPECT_EQ(total, 300'000u);
 }
 
-TEST_F(HubTest, ADirectoryIsReturnedAsItIs) {
+TEST_F(HubTest, ADirectoryIsReturnedUnchanged) {
   EXPECT_EQ(resolve_model(cache_.path().string(), options_), cache_.path());
   std::ofstream(cache_ / "file") << "x";
   expect_error(ErrorCode::kIo, [&] { resolve_model((cache_ / "file").string(), options_); });
@@ -323,7 +323,7 @@ TEST(HubId, SplitsTheRevision) {
   EXPECT_EQ(id.revision, "refs/pr/3");
 }
 
-TEST(HubId, RefusesWhatIsNone) {
+TEST(HubId, RefusesOtherTexts) {
   for (const char* bad : {"",     "a/b/c",       "/a",           "a/",   "../x",   "a/..",   "a--b",
                           ".a",   "a.",          "-a",           "a b",  "a@",     "a@../b", "a@/x",
                           "a@x/", "./out/model", "/no/such/dir", "a\nb", "a@b\\c", "文/x"}) {
@@ -332,7 +332,7 @@ TEST(HubId, RefusesWhatIsNone) {
   }
 }
 
-TEST(HubEnvironment, FindsTheCacheWhereHuggingFaceDoes) {
+TEST(HubEnvironment, FindsTheCacheLikeHuggingFace) {
   Environment environment;
   environment.clear();
   ::setenv("HOME", "/home/someone", 1);

@@ -1,4 +1,4 @@
-// What lies between people and the hub: each line names what failed and the setting that helps.
+// Failures between a user and the hub: each line names the cause and the setting that helps.
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -17,12 +17,12 @@ using testing::HttpRequest;
 using testing::kCommit;
 using testing::StandInServer;
 
-// Longer than any name of a host may be, so that no resolver is asked for it.
+// Longer than any host name may be, so that no resolver is asked.
 const std::string kNoHost = std::string(64, 'x') + ".invalid";
 
 class ReachTest : public testing::HubFixture {
  protected:
-  // The line of a failed resolve holds each of these, is one line and shows no secret.
+  // The error contains all of these, is one line and shows no secret.
   std::string line(ErrorCode code, std::initializer_list<const char*> says) {
     const Error error = expect_error(code, [&] { resolve_model("org/name", options_); });
     const std::string text = error.what();
@@ -42,7 +42,7 @@ class ReachTest : public testing::HubFixture {
 TEST_F(ReachTest, AnUnreachableHubNamesTheSettings) {
   options_.endpoint = "http://127.0.0.1:1";
   line(ErrorCode::kNetwork,
-       {"http://127.0.0.1:1/", "nobody takes the connection", "org/name", "HF_ENDPOINT",
+       {"http://127.0.0.1:1/", "no server accepts the connection", "org/name", "HF_ENDPOINT",
         "https://hf-mirror.com", "https_proxy", "HF_HUB_OFFLINE=1", "HF_HOME", "HF_HUB_CACHE",
         "HF_TOKEN", "download --help"});
   options_.endpoint = "http://" + kNoHost;
@@ -54,12 +54,12 @@ TEST_F(ReachTest, AnEndpointWithAPasswordIsShownWithoutIt) {
   line(ErrorCode::kNetwork, {"http://127.0.0.1:1/hf/api"});
 }
 
-TEST_F(ReachTest, AServerWithoutTlsIsTold) {
+TEST_F(ReachTest, AServerWithoutTlsIsReported) {
   options_.endpoint.replace(0, 4, "https");
   line(ErrorCode::kNetwork, {"does not speak TLS", "http://"});
 }
 
-TEST_F(ReachTest, CertificatesThatDoNotHoldAreExplained) {
+TEST_F(ReachTest, InvalidCertificatesAreExplained) {
   struct Row {
     const char* name;
     testing::TlsCertificate certificate;
@@ -86,7 +86,7 @@ TEST_F(ReachTest, CertificatesThatDoNotHoldAreExplained) {
   line(ErrorCode::kNetwork, {"no certificates to trust", "ca-certificates"});
 }
 
-TEST_F(ReachTest, ASilentServerIsTold) {
+TEST_F(ReachTest, ASilentServerIsReported) {
   options_.etag_timeout_seconds = 1;
   options_.retries = 0;
   hook_ = [](const HttpRequest&) -> std::optional<HttpReply> {
@@ -96,10 +96,10 @@ TEST_F(ReachTest, ASilentServerIsTold) {
   line(ErrorCode::kNetwork, {"no answer within 1 s", "HF_HUB_ETAG_TIMEOUT"});
 }
 
-TEST_F(ReachTest, AProxyThatIsNotThereIsNamed) {
+TEST_F(ReachTest, AMissingProxyIsNamed) {
   options_.network.http_proxy = "http://someone:s3cret@127.0.0.1:1";
   line(ErrorCode::kNetwork,
-       {"the proxy http://127.0.0.1:1 takes no connection", "http_proxy right?"});
+       {"the proxy http://127.0.0.1:1 accepts no connection", "http_proxy right?"});
   options_.network.http_proxy = "http://" + kNoHost + ":80";
   line(ErrorCode::kNetwork, {kNoHost.c_str(), "name of the proxy"});
   options_.network.no_proxy = "localhost, 127.0.0.1";
@@ -131,7 +131,7 @@ TEST_F(ReachTest, AProxyThatForbidsTheHostIsNamed) {
 
 TEST_F(ReachTest, AProxyThatWorksIsUsed) {
   StandInServer proxy([this](const HttpRequest& request) {
-    HttpRequest inner = request;  // a proxy is asked for whole addresses
+    HttpRequest inner = request;  // a proxy receives whole addresses
     for (const StandInServer* server : {&server_, &storage_}) {
       if (!inner.path.starts_with(server->url())) continue;
       inner.path = inner.path.substr(server->url().size());
@@ -144,7 +144,7 @@ TEST_F(ReachTest, AProxyThatWorksIsUsed) {
   EXPECT_TRUE(server_.requests().empty());
 }
 
-TEST_F(ReachTest, ALoginPageInTheHubsPlaceIsTold) {
+TEST_F(ReachTest, ALoginPageInTheHubsPlaceIsReported) {
   answer_all({200, {{"Content-Type", "text/html"}}, "\n<!DOCTYPE html><title>Wi-Fi</title>"});
   line(ErrorCode::kNetwork, {"a web page", "login page", "HF_ENDPOINT"});
   hook_ = nullptr;
@@ -156,7 +156,7 @@ TEST_F(ReachTest, ALoginPageInTheHubsPlaceIsTold) {
   line(ErrorCode::kNetwork, {"X-Repo-Commit", "login page"});
 }
 
-TEST_F(ReachTest, ALoginPageLeavesTheCacheToAnswer) {
+TEST_F(ReachTest, TheCacheIsUsedBehindALoginPage) {
   resolve_model("org/name", options_);
   std::string notice;
   options_.notice = [&](const std::string& text) { notice = text; };
@@ -168,7 +168,7 @@ TEST_F(ReachTest, ALoginPageLeavesTheCacheToAnswer) {
   EXPECT_NE(notice.find("using the cached"), std::string::npos) << notice;
 }
 
-TEST_F(ReachTest, FilesThatArriveAsSomethingElseAreThrownAway) {
+TEST_F(ReachTest, FilesThatArriveAsSomethingElseAreDeleted) {
   for (const std::string body :
        {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
         "<html>blocked</html>"}) {
@@ -195,10 +195,10 @@ TEST_F(ReachTest, NoAccessSaysWhatToDo) {
   answer_all({403, {{"Content-Type", "text/html"}}, "<html>"});
   line(ErrorCode::kNetwork, {"firewall", "HF_TOKEN"});
   answer_all({404, {{"X-Error-Code", "RepoNotFound"}}, ""});
-  line(ErrorCode::kNetwork, {"404", "capitals", "no directory here"});
+  line(ErrorCode::kNetwork, {"404", "capitals", "is not a directory"});
 }
 
-TEST_F(ReachTest, AHubThatIsBusyIsAskedAgain) {
+TEST_F(ReachTest, ABusyHubIsAskedAgain) {
   int asked = 0;
   hook_ = [&](const HttpRequest&) -> std::optional<HttpReply> {
     if (++asked > 2) return std::nullopt;
@@ -239,7 +239,7 @@ TEST_F(ReachTest, ACacheOfPlainFilesIsUsedAndNotFetchedAgain) {
   EXPECT_EQ(resolve_model("org/name", options_), snapshot);
 }
 
-TEST_F(ReachTest, ACacheWithoutRefsIsUsedWhereItHoldsOneSnapshot) {
+TEST_F(ReachTest, ACacheWithoutRefsIsUsedIfItHasOneSnapshot) {
   const fs::path snapshot = resolve_model("org/name", options_);
   fs::remove_all(repository() / "refs");
   options_.offline = true;
@@ -248,11 +248,11 @@ TEST_F(ReachTest, ACacheWithoutRefsIsUsedWhereItHoldsOneSnapshot) {
   line(ErrorCode::kCacheMiss, {"revision \"main\""});
 }
 
-TEST_F(ReachTest, LinksThatLostTheirBlobsAreTold) {
+TEST_F(ReachTest, LinksWithoutBlobsAreReported) {
   resolve_model("org/name", options_);
   fs::remove_all(repository() / "blobs");
   options_.offline = true;
-  line(ErrorCode::kCacheMiss, {"config.json (there is a link", "copy the whole folder"});
+  line(ErrorCode::kCacheMiss, {"config.json (it is a link", "copy the whole folder"});
 }
 
 TEST_F(ReachTest, ACacheOneFolderOffIsFound) {
@@ -271,7 +271,7 @@ TEST_F(ReachTest, ACacheThatCannotBeWrittenNamesTheSetting) {
   line(ErrorCode::kIo, {"file", "HF_HOME", "HF_HUB_CACHE"});
 }
 
-// A hub that breaks off in the middle of a new version leaves the old one to be used offline.
+// If a hub breaks off in the middle of a new version, the old one can still be used offline.
 TEST_F(ReachTest, AnUpdateThatFailsLeavesTheOldVersion) {
   const fs::path snapshot = resolve_model("org/name", options_);
   const std::string newer(40, 'd');

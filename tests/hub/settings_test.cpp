@@ -1,4 +1,4 @@
-// What people write into the hub's settings.
+// The hub's settings, as users write them.
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ using testing::Environment;
 using testing::expect_error;
 using testing::TemporaryDirectory;
 
-TEST(HubSettings, EndpointsAreTakenAsPeopleWriteThem) {
+TEST(HubSettings, EndpointsMayHaveUsualSpellings) {
   Environment environment;
   struct Row {
     std::string written, endpoint;
@@ -39,19 +39,20 @@ TEST(HubSettings, EndpointsAreTakenAsPeopleWriteThem) {
   EXPECT_EQ(shown_endpoint(hub_options_from_environment()), "https://mirror/hf");
 }
 
-TEST(HubSettings, WhatMeansNothingIsRefusedByItsName) {
+TEST(HubSettings, MeaninglessValuesAreRefusedByName) {
   struct Row {
     const char *name, *value, *says;
   };
-  for (const Row& row : {Row{"HF_ENDPOINT", "htps://hf-mirror.com", "hf-mirror.com"},
-                         Row{"HF_ENDPOINT", "https://", "no hub's address"},
-                         Row{"HF_ENDPOINT", "https://hf mirror.com", "no hub's address"},
-                         Row{"HF_ENDPOINT", "https://hf-mirror.com/?a=b", "no hub's address"},
-                         Row{"HF_TOKEN", "hf_a hf_b", "no token has"},
-                         Row{"HF_HUB_DOWNLOAD_TIMEOUT", "10s", "seconds"},
-                         Row{"HF_HUB_ETAG_TIMEOUT", "-1", "seconds"},
-                         Row{"https_proxy", "ftp://proxy:3128", "http://[NAME:PASSWORD@]HOST:PORT"},
-                         Row{"ALL_PROXY", "http://proxy:port", "HOST:PORT"}}) {
+  for (const Row& row :
+       {Row{"HF_ENDPOINT", "htps://hf-mirror.com", "hf-mirror.com"},
+        Row{"HF_ENDPOINT", "https://", "not the address of a hub"},
+        Row{"HF_ENDPOINT", "https://hf mirror.com", "not the address of a hub"},
+        Row{"HF_ENDPOINT", "https://hf-mirror.com/?a=b", "not the address of a hub"},
+        Row{"HF_TOKEN", "hf_a hf_b", "no token has"},
+        Row{"HF_HUB_DOWNLOAD_TIMEOUT", "10s", "seconds"},
+        Row{"HF_HUB_ETAG_TIMEOUT", "-1", "seconds"},
+        Row{"https_proxy", "ftp://proxy:3128", "http://[NAME:PASSWORD@]HOST:PORT"},
+        Row{"ALL_PROXY", "http://proxy:port", "HOST:PORT"}}) {
     SCOPED_TRACE(std::string(row.name) + "=" + row.value);
     Environment environment;
     environment.set(row.name, row.value);
@@ -65,7 +66,7 @@ TEST(HubSettings, WhatMeansNothingIsRefusedByItsName) {
   EXPECT_NE(error.reason().find("SSL_CERT_FILE"), std::string::npos) << error.what();
 }
 
-TEST(HubSettings, TokensAreTakenAsPeopleWriteThemAndNeverShown) {
+TEST(HubSettings, TokensMayHaveUsualSpellingsAndAreNeverShown) {
   Environment environment;
   TemporaryDirectory directory;
   environment.set("HF_HOME", directory.path().string());
@@ -87,7 +88,7 @@ TEST(HubSettings, TokensAreTakenAsPeopleWriteThemAndNeverShown) {
   EXPECT_EQ(hub_options_from_environment().token, "");
 }
 
-TEST(HubSettings, OfflineIsReadAsHuggingFaceReadsIt) {
+TEST(HubSettings, OfflineIsReadAsByHuggingFace) {
   Environment environment;
   for (const char* no : {"0", "false", "off", "no", "", " ", "n"}) {
     environment.set("HF_HUB_OFFLINE", no);
@@ -99,7 +100,7 @@ TEST(HubSettings, OfflineIsReadAsHuggingFaceReadsIt) {
   }
 }
 
-TEST(HubSettings, PathsMayHoldWhatNoShellHasExpanded) {
+TEST(HubSettings, PathsAreExpandedAsByAShell) {
   Environment environment;
   environment.set("HOME", "/home/someone");
   struct Row {

@@ -73,7 +73,7 @@ void StandInServer::answer(int connection) {
     const ssize_t n = ::recv(connection, buffer, sizeof buffer, 0);
     if (n <= 0) return;
     text.append(buffer, static_cast<size_t>(n));
-    if (std::isalpha(static_cast<unsigned char>(text[0])) == 0) {  // TLS, for one
+    if (std::isalpha(static_cast<unsigned char>(text[0])) == 0) {  // for example TLS
       return send_all(connection, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     }
   }

@@ -1,5 +1,5 @@
 #pragma once
-// An HTTP server on loopback for tests: a function answers each request; answers can be cut short.
+// An HTTP server on loopback for tests. A function answers each request; answers can be truncated.
 
 #include <atomic>
 #include <functional>
@@ -26,7 +26,7 @@ struct HttpReply {
   std::map<std::string, std::string> headers;
   std::string body;
   std::optional<size_t> cut_after;  // bytes of the body after which the connection closes
-  std::string raw;                  // if any, it is sent in place of all that is above
+  std::string raw;                  // if not empty, it is sent instead of all above
 };
 
 class StandInServer {

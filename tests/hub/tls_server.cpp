@@ -23,7 +23,7 @@ void require(bool done) {
 }  // namespace
 
 TlsServer::TlsServer(const TlsCertificate& certificate) {
-  std::signal(SIGPIPE, SIG_IGN);  // a client that trusts nobody hangs up, and OpenSSL still writes
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes after a distrustful client has hung up
   context_ = SSL_CTX_new(TLS_server_method());
   require(context_ != nullptr);
   make_certificate(certificate);

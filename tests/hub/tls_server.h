@@ -1,6 +1,5 @@
 #pragma once
-// A TLS server on loopback with a certificate of its own making, which nobody vouches for. It
-// answers each request with 404.
+// A TLS server on loopback with a self-signed certificate. It answers each request with 404.
 
 #include <atomic>
 #include <string>
@@ -11,7 +10,7 @@
 namespace spanforge::testing {
 
 struct TlsCertificate {
-  int first_day = -1, last_day = 1;  // how long it holds, in days from now
+  int first_day = -1, last_day = 1;  // its validity, in days from now
   std::string name = "IP:127.0.0.1";
 };
 
@@ -20,7 +19,7 @@ class TlsServer {
   explicit TlsServer(const TlsCertificate& certificate);
   ~TlsServer();
   std::string url() const { return "https://127.0.0.1:" + std::to_string(port_); }
-  const std::string& pem() const { return pem_; }  // who trusts this trusts the server
+  const std::string& pem() const { return pem_; }  // trust this to trust the server
 
  private:
   void make_certificate(const TlsCertificate& wanted);

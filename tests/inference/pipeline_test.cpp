@@ -73,6 +73,64 @@ TEST(Pipeline, AnswersInTheOrderAskedWhateverStandsBesideAQuestion) {
   }
 }
 
+TEST(Pipeline, InPartsAndBatchedWithOthersAnswersAreTheSame) {
+  const Pipeline pipeline(make_model(), make_tokenizer());
+  const auto questions = some_questions();
+  for (DecoderKind decoder : kDecoders) {
+    SCOPED_TRACE(spelling_of(decoder));
+    AskOptions options;
+    options.decoder = decoder;
+    options.top_k = 3;
+    EXPECT_EQ(pipeline.decoder(options), spelling_of(decoder));
+    const auto whole = pipeline.answer_each(questions, options);
+    const auto first = pipeline.prepare({questions[0], questions[1]}, options);
+    const auto second = pipeline.prepare({questions[2], questions[3]}, options);
+    ASSERT_GT(first->window_count(), 2u);
+    // Batches of three windows, from both calls by turns.
+    std::vector<PreparedWindow> windows;
+    for (size_t w = 0; w < std::max(first->window_count(), second->window_count()); ++w) {
+      if (w < first->window_count()) windows.push_back({first.get(), w});
+      if (w < second->window_count()) windows.push_back({second.get(), w});
+    }
+    for (size_t at = 0; at < windows.size(); at += 3) {
+      pipeline.compute(std::span(windows).subspan(at, std::min<size_t>(3, windows.size() - at)));
+    }
+    std::vector<AskResult> parts = pipeline.finish(*first);
+    for (AskResult& result : pipeline.finish(*second)) parts.push_back(std::move(result));
+    ASSERT_EQ(parts.size(), whole.size());
+    for (size_t i = 0; i < whole.size(); ++i) {
+      ASSERT_EQ(parts[i].answers.size(), whole[i].answers.size());
+      EXPECT_EQ(parts[i].windows, whole[i].windows);
+      EXPECT_NEAR(parts[i].no_answer, whole[i].no_answer, 1e-5);
+      for (size_t k = 0; k < whole[i].answers.size(); ++k) {
+        EXPECT_EQ(parts[i].answers[k].span, whole[i].answers[k].span);
+        EXPECT_NEAR(parts[i].answers[k].score, whole[i].answers[k].score, 1e-5);
+      }
+    }
+  }
+}
+
+TEST(Pipeline, TheProbabilityOfNoAnswerIsWhatNullAnswersState) {
+  const Pipeline pipeline(make_model(), make_tokenizer());
+  for (DecoderKind decoder : {DecoderKind::kSpanforge, DecoderKind::kPipeline}) {
+    SCOPED_TRACE(spelling_of(decoder));
+    AskOptions options;
+    options.decoder = decoder;
+    options.top_k = 50;
+    const auto without = pipeline.answer_each(some_questions(), options);
+    options.null_answers = true;
+    const auto with = pipeline.answer_each(some_questions(), options);
+    ASSERT_EQ(with.size(), without.size());
+    for (size_t i = 0; i < with.size(); ++i) {
+      EXPECT_GT(with[i].no_answer, 0);
+      EXPECT_LE(with[i].no_answer, 1);
+      if (decoder == DecoderKind::kSpanforge) {
+        EXPECT_NEAR(with[i].no_answer, without[i].no_answer, 1e-9);
+      }
+    }
+  }
+}
+
 TEST(Pipeline, SpansAreSlicesOfTheContext) {
   const Pipeline pipeline(make_model(), make_tokenizer());
   AskOptions options;

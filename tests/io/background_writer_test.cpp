@@ -58,7 +58,7 @@ TEST(BackgroundWriter, WritesAndHashesAnySizeInAnyPieces) {
   }
 }
 
-TEST(BackgroundWriter, TellsOfAFullDisk) {
+TEST(BackgroundWriter, ReportsAFullDisk) {
   const std::string bytes = random_bytes(size_t{64} << 20);
   const OpenedFile fd("/dev/full", O_WRONLY);
   BackgroundWriter writer(fd, "some/file");
@@ -70,7 +70,7 @@ TEST(BackgroundWriter, TellsOfAFullDisk) {
   EXPECT_NE(error.reason().find("No space left"), std::string::npos) << error.reason();
 }
 
-TEST(BackgroundWriter, CanBeGivenUp) {
+TEST(BackgroundWriter, CanBeAbandoned) {
   const testing::TemporaryDirectory directory;
   const OpenedFile fd(directory / "f", O_WRONLY | O_CREAT);
   const std::string bytes = random_bytes(size_t{20} << 20);
@@ -78,7 +78,7 @@ TEST(BackgroundWriter, CanBeGivenUp) {
     BackgroundWriter writer(fd, directory / "f");
     writer.write(bytes);
   }
-  // What it wrote until then is there, and nothing else.
+  // The file holds only the bytes written before.
   EXPECT_TRUE(bytes.starts_with(read_file(directory / "f")));
 }
 

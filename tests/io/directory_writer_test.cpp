@@ -12,7 +12,7 @@ namespace {
 
 using testing::TemporaryDirectory;
 
-TEST(DirectoryWriter, ListsWhatItWrote) {
+TEST(DirectoryWriter, ListsItsFiles) {
   const TemporaryDirectory directory;
   for (const auto sync : {DirectoryWriter::Sync::kEachFile, DirectoryWriter::Sync::kByCaller}) {
     const std::string small = "small", large((size_t{9} << 20) + 1, 'l');
@@ -32,7 +32,7 @@ TEST(DirectoryWriter, ListsWhatItWrote) {
   }
 }
 
-TEST(DirectoryWriter, AFileCountsOnceItIsCommitted) {
+TEST(DirectoryWriter, ListsAFileOnceItIsCommitted) {
   const TemporaryDirectory directory;
   DirectoryWriter writer(directory.path());
   AtomicFile begun = writer.create("begun");

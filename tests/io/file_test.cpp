@@ -36,7 +36,7 @@ TEST(ReadFile, AnEmptyFileIsEmpty) {
   EXPECT_EQ(MappedFile(directory / "f").bytes(), "");
 }
 
-TEST(ReadFile, WhatIsNoFileIsRefusedAtOnce) {
+TEST(ReadFile, RefusesOtherThanRegularFilesAtOnce) {
   TemporaryDirectory directory;
   const fs::path fifo = directory / "fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
@@ -71,7 +71,7 @@ TEST(MappedFile, CopiesEveryByte) {
   EXPECT_FALSE(file.holds(copy));
 }
 
-TEST(MappedFile, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
+TEST(MappedFile, ATruncatedFileIsAnErrorNotASignal) {
   TemporaryDirectory directory;
   write_file_atomic(directory / "f", std::string(100'000, 'x'));
   const MappedFile file(directory / "f");
@@ -81,8 +81,8 @@ TEST(MappedFile, AFileCutOffMeanwhileIsAnErrorAndNoSignal) {
   EXPECT_EQ(error.file(), (directory / "f").string());
 }
 
-// Up to the end of a page lost bytes read as zeros.
-TEST(MappedFile, WhatWasMadeOfATruncatedFileDoesNotCount) {
+// The truncated part of a page reads as zeros.
+TEST(MappedFile, ResultsFromATruncatedFileAreDiscarded) {
   const TemporaryDirectory directory;
   const fs::path path = directory / "f";
   constexpr size_t kSize = 100'000;
@@ -135,13 +135,13 @@ TEST(AtomicFile, ATargetThatCannotBeReplacedIsKept) {
   EXPECT_EQ(entries_of(directory.path()), 1u);
 }
 
-TEST(AtomicFile, WhatIsNoFileIsNotReplaced) {
+TEST(AtomicFile, ReplacesRegularFilesOnly) {
   TemporaryDirectory directory;
   ASSERT_EQ(::mkfifo((directory / "fifo").c_str(), 0600), 0);
   fs::create_symlink("fifo", directory / "link");
   fs::create_symlink("/dev/null", directory / "null");
   fs::create_symlink("/", directory / "root");
-  // As /dev/stdout, with an output that is sent to a file, and with a closed one.
+  // Like /dev/stdout: once redirected to a file, once closed.
   const Descriptor open(directory / "open", O_WRONLY | O_CREAT);
   fs::create_symlink("/proc/self/fd/" + std::to_string(open.get()), directory / "stdout");
   fs::create_symlink("stdout", directory / "link to stdout");
@@ -167,8 +167,8 @@ TEST(EnvironmentOr, TakesTheFallbackWhenUnset) {
   ::unsetenv("SPANFORGE_TEST_VARIABLE");
 }
 
-// A link to itself: there is something, and the system cannot say what.
-TEST(PathExists, WhatCannotBeLookedUpIsNotTakenForMissing) {
+// A link to itself exists, but the system cannot resolve it.
+TEST(PathExists, AFailedLookUpIsNotAbsence) {
   TemporaryDirectory directory;
   EXPECT_FALSE(path_exists(directory / "none"));
   EXPECT_FALSE(path_exists(directory / "none/below"));
@@ -184,7 +184,7 @@ TEST(PathExists, WhatCannotBeLookedUpIsNotTakenForMissing) {
             (directory / "loop").string());
 }
 
-TEST(ListDirectory, NamesSortedOrAnError) {
+TEST(ListDirectory, ReturnsSortedNamesOrThrows) {
   TemporaryDirectory directory;
   for (const char* name : {"b", "a", "c"}) write_file_atomic(directory / name, "");
   EXPECT_EQ(list_directory(directory.path()), (std::vector<std::string>{"a", "b", "c"}));
@@ -192,9 +192,8 @@ TEST(ListDirectory, NamesSortedOrAnError) {
   expect_error(ErrorCode::kIo, [&] { list_directory(directory / "a"); });
 }
 
-// Process ids come again, in a container at once: the temporary names of a killed process are
-// taken.
-TEST(AtomicFile, PassesOverTheTemporaryNamesOfAKilledProcess) {
+// Process ids are reused, in a container soon: a killed process may have left the same names.
+TEST(AtomicFile, SkipsTheTemporaryNamesOfAKilledProcess) {
   TemporaryDirectory directory;
   for (int serial = 0; serial < 2000; ++serial) {
     std::ofstream(directory /

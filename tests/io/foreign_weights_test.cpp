@@ -7,7 +7,7 @@
 namespace spanforge {
 namespace {
 
-TEST(ForeignWeights, AreToldByName) {
+TEST(ForeignWeights, AreRecognizedByName) {
   const auto told = [](const std::vector<std::string>& names) {
     return find_foreign_weights(names).value_or("none");
   };

@@ -22,7 +22,7 @@ namespace {
 using testing::expect_error;
 using testing::TemporaryDirectory;
 
-// While it lives, standard input is another open file.
+// Replaces standard input during its life.
 class StandardInput {
  public:
   explicit StandardInput(int fd) : before_(::dup(STDIN_FILENO)) { ::dup2(fd, STDIN_FILENO); }
@@ -59,7 +59,7 @@ class Pipe {
   int ends_[2] = {-1, -1};
 };
 
-// More than a pipe or one read holds, and not the same everywhere.
+// More text than a pipe or one read holds; it does not repeat.
 std::string many_bytes() {
   std::string bytes;
   for (int i = 0; bytes.size() < (size_t{1} << 20); ++i) bytes += std::to_string(i * 7919) + "\n";
@@ -67,7 +67,7 @@ std::string many_bytes() {
   return bytes;
 }
 
-// What each way of reading makes of a pipe's bytes.
+// Every way of reading gives the same bytes.
 TEST(InputFile, APipeIsReadToItsEnd) {
   const std::string bytes = many_bytes();
   const auto read = [&](const auto& use) {
@@ -117,8 +117,8 @@ TEST(InputFile, ADashIsStandardInput) {
   }
 }
 
-// `(read line; spanforge ... -) < file` has the rest of the file.
-TEST(InputFile, StandardInputOfAFileStartsWhereItStands) {
+// `(read line; spanforge ... -) < file` reads the rest of the file.
+TEST(InputFile, StandardInputFromAFileStartsAtItsPosition) {
   TemporaryDirectory directory;
   write_file_atomic(directory / "f", "one\ntwo\nthree");
   for (const off_t at : {0, 4}) {
@@ -196,7 +196,7 @@ TEST(InputFile, ATemporaryDirectoryThatCannotBeUsedIsNamed) {
   EXPECT_NE(error.reason().find("TMPDIR"), std::string::npos) << error.what();
 }
 
-TEST(InputFile, WhatIsNoInputIsRefused) {
+TEST(InputFile, RefusesDirectoriesDevicesAndSockets) {
   TemporaryDirectory directory;
   const fs::path socket = directory / "socket";
   const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -221,7 +221,7 @@ TEST(InputFile, WhatIsNoInputIsRefused) {
   EXPECT_EQ(map_input("/dev/null").bytes(), "");
 }
 
-TEST(InputFile, WhatCanBeReadOnceIsGivenOnce) {
+TEST(InputFile, APipeMayBeNamedOnlyOnce) {
   TemporaryDirectory directory;
   ASSERT_EQ(::mkfifo((directory / "fifo").c_str(), 0600), 0);
   ASSERT_EQ(::mkfifo((directory / "other").c_str(), 0600), 0);
@@ -238,7 +238,7 @@ TEST(InputFile, WhatCanBeReadOnceIsGivenOnce) {
   }
 }
 
-TEST(InputLines, EndAtLfAndAtNothingElse) {
+TEST(InputLines, EndAtLfOnly) {
   TemporaryDirectory directory;
   const auto lines_of = [&](const std::string& bytes) {
     write_file_atomic(directory / "f", bytes);
@@ -257,7 +257,7 @@ TEST(InputLines, EndAtLfAndAtNothingElse) {
   EXPECT_EQ(lines_of("a\n" + line + "\n" + line), (Lines{"a", line, line}));
 }
 
-// A program that writes a line and waits for the answer gets it.
+// A program may write one line and wait for its answer.
 TEST(InputLines, AreReadyAsSoonAsTheyAreWritten) {
   Pipe pipe;
   InputLines lines(pipe.name());

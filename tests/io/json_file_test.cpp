@@ -15,7 +15,7 @@ namespace {
 using testing::expect_error;
 using testing::TemporaryDirectory;
 
-TEST(JsonFile, AFileIsNamedInItsErrors) {
+TEST(JsonFile, ErrorsNameTheFile) {
   TemporaryDirectory directory;
   std::ofstream(directory / "bad.json") << "[";
   const Error error = expect_error(
@@ -26,8 +26,8 @@ TEST(JsonFile, AFileIsNamedInItsErrors) {
   expect_error(ErrorCode::kIo, [&] { parse_json_file(directory.path(), ErrorCode::kBadModel); });
 }
 
-// How a file larger than memory is read.
-TEST(JsonFile, PagesThatWereReadAreLetGoAndStillThere) {
+// So a file larger than memory can be read.
+TEST(JsonFile, FreesThePagesThatWereRead) {
   TemporaryDirectory directory;
   {
     std::ofstream file(directory / "large.json");

@@ -22,13 +22,13 @@ void put(FileGroup& group, const std::string& name, const std::string& text) {
   group.fill([&](DirectoryWriter& writer) { writer.write(name, text); });
 }
 
-// What a process leaves that is killed while it stages in `directory`.
+// Leaves the hidden directory of a process that is killed while it stages in `directory`.
 void be_killed_in(const fs::path& directory) {
   const pid_t child = ::fork();
   if (child == 0) {
     FileGroup group(directory);
     put(group, "a", "half");
-    ::_exit(0);  // no destructor
+    ::_exit(0);  // runs no destructor
   }
   int status = 0;
   ::waitpid(child, &status, 0);
@@ -36,7 +36,7 @@ void be_killed_in(const fs::path& directory) {
   ASSERT_EQ(list_directory(directory).size(), 1u);
 }
 
-TEST(FileGroup, FilesComeWithCommit) {
+TEST(FileGroup, FilesAppearAtCommit) {
   TemporaryDirectory directory;
   write_file_atomic(directory / "out-a", "old");
   fs::create_directory(directory / "out");
@@ -71,8 +71,8 @@ TEST(FileGroup, LeavesNothingElse) {
   EXPECT_FALSE(path_exists(directory / "p"));
 }
 
-// Somebody else's file in a directory that was made here.
-TEST(FileGroup, ADirectoryThatIsInUseStays) {
+// Another process put a file in a directory that was made here.
+TEST(FileGroup, KeepsADirectoryInUse) {
   TemporaryDirectory directory;
   {
     FileGroup group(directory / "p/q");
@@ -81,14 +81,14 @@ TEST(FileGroup, ADirectoryThatIsInUseStays) {
   EXPECT_EQ(list_directory(directory / "p"), Names{"mine"});
 }
 
-TEST(FileGroup, ErrorsNameTheFilesPlace) {
+TEST(FileGroup, ErrorsNameTheFinalPlace) {
   TemporaryDirectory directory;
   FileGroup group(directory / "out");
   const Error error = expect_error(ErrorCode::kIo, [&] { put(group, "no/a", ""); });
   EXPECT_EQ(error.file(), (directory / "out/no/a").string());
 }
 
-TEST(FileGroup, ADirectoryInAFilesPlaceKeepsAllOld) {
+TEST(FileGroup, ADirectoryInAFilesPlaceIsRefusedBeforeAnyRename) {
   TemporaryDirectory directory;
   fs::create_directories(directory / "out/b");
   write_file_atomic(directory / "out/a", "old");
@@ -118,8 +118,8 @@ TEST(FileGroup, ALinkInAFilesPlaceIsReplaced) {
   }
 }
 
-// All is as it was, the files that could have been put in place included.
-TEST(FileGroup, WhatIsNoFileIsNotReplaced) {
+// No file changes, not even one that could have been replaced.
+TEST(FileGroup, ReplacesRegularFilesOnly) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "out");
   write_file_atomic(directory / "out/a", "old");
@@ -132,7 +132,7 @@ TEST(FileGroup, WhatIsNoFileIsNotReplaced) {
     for (const std::string& file : {std::string("a"), std::string(name)}) put(group, file, "new");
     const Error error = expect_error(ErrorCode::kIo, [&] { group.commit(); });
     EXPECT_EQ(error.file(), (directory / "out" / name).string());
-    EXPECT_EQ(error.reason(), "is no regular file: give another name");
+    EXPECT_EQ(error.reason(), "is not a regular file; give another name");
   }
   EXPECT_EQ(list_directory(directory / "out"), (Names{"a", "fifo", "link", "null"}));
   EXPECT_EQ(read_file(directory / "out/a"), "old");
@@ -148,7 +148,7 @@ TEST(FileGroup, NamesMayHave255Bytes) {
   EXPECT_EQ(read_file(directory / name / name), "text");
 }
 
-TEST(Staging, RemovesWhatDeadProcessesLeft) {
+TEST(Staging, RemovesDirectoriesOfDeadProcesses) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "out");
   be_killed_in(directory / "out");
@@ -161,7 +161,7 @@ TEST(Staging, RemovesWhatDeadProcessesLeft) {
   EXPECT_EQ(list_directory(directory / "out"), Names{"model"});
 }
 
-TEST(Staging, LeavesWhatOthersAreUsing) {
+TEST(Staging, KeepsDirectoriesInUse) {
   TemporaryDirectory directory;
   FileGroup living(directory / "out");
   put(living, "a", "a");
@@ -214,7 +214,7 @@ TEST(StagingDirectory, PlaceReplacesNothing) {
   EXPECT_EQ(list_directory(directory / "target"), Names{"mine"});
 }
 
-TEST(NewDirectory, ComesWhole) {
+TEST(NewDirectory, AppearsWhole) {
   TemporaryDirectory directory;
   {
     NewDirectory output(directory / "x/model/", "config.json");
@@ -228,7 +228,7 @@ TEST(NewDirectory, ComesWhole) {
   EXPECT_FALSE(path_exists(directory / "y"));
 }
 
-TEST(NewDirectory, RefusesWhatIsThere) {
+TEST(NewDirectory, RefusesAnExistingTarget) {
   TemporaryDirectory directory;
   write_file_atomic(directory / "file", "");
   fs::create_directories(directory / "full/x");
@@ -242,7 +242,7 @@ TEST(NewDirectory, RefusesWhatIsThere) {
   EXPECT_EQ(list_directory(directory.path()), (Names{"empty", "file", "full"}));
 }
 
-// It stays the directory it was: a link, a mode of its own, or one that a shell stands in.
+// It stays the same directory: it may be a link, have its own mode or be a shell's directory.
 TEST(NewDirectory, FillsAnEmptyDirectoryWhereItIs) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "theirs");
@@ -292,7 +292,7 @@ TEST(NewDirectory, TheFileThatCompletesItComesLast) {
   EXPECT_EQ(came, "bca");
 }
 
-TEST(NewDirectory, ADirectoryThatIsInUseMeanwhileIsLeft) {
+TEST(NewDirectory, KeepsADirectoryInUse) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "model");
   {
@@ -304,7 +304,7 @@ TEST(NewDirectory, ADirectoryThatIsInUseMeanwhileIsLeft) {
   EXPECT_EQ(list_directory(directory / "model"), Names{"mine"});
 }
 
-TEST(NewDirectory, WhatAKilledProcessStagedInItIsNoContent) {
+TEST(NewDirectory, IgnoresFilesStagedByAKilledProcess) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "model");
   be_killed_in(directory / "model");
@@ -312,7 +312,7 @@ TEST(NewDirectory, WhatAKilledProcessStagedInItIsNoContent) {
   EXPECT_EQ(list_directory(directory / "model"), Names{});
 }
 
-TEST(NewDirectory, ALinkToNothingIsRefusedAtOnce) {
+TEST(NewDirectory, RefusesABrokenLinkAtOnce) {
   TemporaryDirectory directory;
   fs::create_symlink("nowhere", directory / "link");
   for (const char* name : {"link", "link/"}) {
@@ -323,7 +323,7 @@ TEST(NewDirectory, ALinkToNothingIsRefusedAtOnce) {
   EXPECT_EQ(list_directory(directory.path()), Names{"link"});
 }
 
-// The umask decides who may read it.
+// Its mode follows the umask.
 TEST(NewDirectory, HasTheUsualPermissions) {
   TemporaryDirectory directory;
   const mode_t before = ::umask(027);

@@ -8,7 +8,7 @@
 namespace spanforge {
 namespace {
 
-// A vocabulary's table leaves the cache as it grows, and each step then waits for memory.
+// A vocabulary's table outgrows the cache, and each step then waits for memory.
 constexpr double kOfAVocabulary = 3.0;
 
 std::string decimal(size_t number) { return std::to_string(number); }

@@ -1,5 +1,5 @@
 #pragma once
-// The rows of the test: what is made and what it is fed to.
+// The rows of the test: the texts and what reads them.
 
 #include <iosfwd>
 #include <vector>
@@ -13,7 +13,7 @@ struct Hostile {
   const char* name = "";
   Make make;
   Use use;
-  // How much longer twice the size may take: linear work takes twice as long, quadratic work four
+  // How much longer twice the size may take. Linear work takes twice as long, quadratic work four
   // times.
   double most_ratio = 2.5;
 };

@@ -1,6 +1,6 @@
-// Work grows with the size of what a stranger sends, not with its square: each parser and the
-// tokenizer on texts made to be costly, at one size and at twice that size. The only test that
-// looks at a clock: it counts this thread's CPU time and takes the least of several runs.
+// Work grows with the size of untrusted input, not with its square. Runs each parser and the
+// tokenizer on texts made to be costly, at one size and at twice that size. This is the only test
+// that looks at a clock: it counts this thread's CPU time and takes the least of several runs.
 #include <malloc.h>
 
 #include <algorithm>
@@ -18,8 +18,8 @@
 namespace spanforge {
 namespace {
 
-// What takes less is not measured but doubled: where all of it fits into a cache, twice as much may
-// not, and costs more for that.
+// An input that takes less is not measured but doubled: if all of it fits into a cache, twice as
+// much may not fit, and costs more for that reason.
 constexpr double kLeastSeconds = 0.05;
 constexpr size_t kFirstSize = 16384, kLargestSize = 8 << 20;
 
@@ -39,8 +39,8 @@ double seconds_of(const std::string& input, const Use& use, int runs) {
   return least;
 }
 
-// How much longer an input takes than another: the least of runs in turn, so that a phase in which
-// the machine is slow falls on both.
+// How much longer one input takes than another: the least of runs in turn, so that a phase in which
+// the machine is slow affects both.
 double times_as_long(const std::string& small, const std::string& large, const Use& use, int runs) {
   double of_small = 1e9, of_large = 1e9;
   for (int i = 0; i < runs; ++i) {
@@ -53,12 +53,12 @@ double times_as_long(const std::string& small, const std::string& large, const U
 // Whether twice the size takes about twice as long.
 ::testing::AssertionResult is_linear(const Make& make, const Use& use,
                                      double most_ratio = Hostile().most_ratio) {
-  // Freed memory stays the process's: the system's zeroing of new pages is not what is measured.
+  // Freed memory stays with the process, so that the system's zeroing of new pages is not measured.
   ::mallopt(M_MMAP_MAX, 0);
   ::mallopt(M_TRIM_THRESHOLD, 2000 << 20);
   size_t size = kFirstSize;
   while (size < kLargestSize && seconds_of(make(size), use, 1) < kLeastSeconds) size *= 2;
-  // Over before the clock can tell: a square that costs nothing at this size is none.
+  // Too fast for the clock: a quadratic cost that is nothing at this size does no harm.
   if (size == kLargestSize && seconds_of(make(2 * size), use, 2) < kLeastSeconds) {
     return ::testing::AssertionSuccess();
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Texts that are made to be costly, of about any number of bytes.
+// Texts made to be costly, of roughly any number of bytes.
 
 #include <cstddef>
 #include <functional>
@@ -11,9 +11,9 @@ namespace spanforge {
 using Make = std::function<std::string(size_t)>;
 
 std::string repeat(std::string_view piece, size_t size);
-// A piece again and again.
+// Repeats a piece.
 Make all(std::string piece, std::string before = "", std::string after = "");
-// Pieces made of their numbers.
+// Pieces made from their numbers.
 Make each(std::function<std::string(size_t)> piece_of, std::string before = "",
           std::string after = "");
 // Pieces with a number in each.
@@ -22,12 +22,12 @@ Make numbered(std::string before_number, std::string after_number, std::string b
 // Pieces around keys that std::hash would put into one bucket.
 Make colliding(std::string before_key, std::string after_key, std::string before = "",
                std::string after = "");
-// A number and such a key in each.
+// A number and such a key in each piece.
 Make numbered_colliding(std::string before_number, std::string before_key, std::string after_key);
 
 // A dataset whose one long context has many questions, each with these answers.
 Make in_one_context(std::string answers);
-// The same; the context is a piece again and again, and each question's answers hold its number.
+// The same. The context repeats a piece, and each question's answers contain its number.
 Make numbered_in_one_context(std::string piece, std::string before_number,
                              std::string after_number);
 

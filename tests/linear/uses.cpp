@@ -29,7 +29,7 @@
 namespace spanforge {
 namespace {
 
-// An error is an end like any other: only the time counts.
+// An error is accepted as an end: only the time counts.
 template <class Body>
 void whatever_comes(Body&& body) {
   try {
@@ -154,8 +154,8 @@ void read_tokenizer_config(const std::string& config) {
   whatever_comes([&] { Tokenizer::from_json(json, config, "f"); });
 }
 
-// Few tokens; one of them long, so that "aaaa..." is followed far before it is given up; words may
-// be of any length.
+// Few tokens, one of them long, so that "aaaa..." is followed far before the search gives up.
+// Words may have any length.
 void encode_long_words(const std::string& text) {
   static const Tokenizer tokenizer = Tokenizer::from_json(tokenizer_json(""), "", "f");
   tokenizer.encode(text);

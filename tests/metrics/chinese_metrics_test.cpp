@@ -92,7 +92,7 @@ TEST(WordF1, BestGoldDecides) {
   EXPECT_EQ(number(kWordF1, {{"1", {"钓鱼", "正在钓鱼"}, "正在钓鱼", 0, true}}, "word_f1"), 100.0);
 }
 
-// F1 from the longest common run against the quadratic-times-length definition.
+// Compares F1 from the longest common run with its slow definition.
 TEST(Cmrc, EqualsPlainSearchOnRandomTexts) {
   std::mt19937_64 random(testing::test_seed());
   const std::vector<std::string> alphabet = {"甲", "乙", "x", " ", "，", "1"};

@@ -32,7 +32,7 @@ TEST(MetricTable, EachRowReportsTheKeysItNamesInTheirOrder) {
     std::vector<std::string_view> named;
     for (const MetricKey& key : metric->keys) named.push_back(key.name);
     EXPECT_EQ(keys_of(score_items(*metric, kItems)), named);
-    // Without questions, or with some of one kind only, a row may leave keys out.
+    // Without questions, or with only one kind of them, a row may skip keys.
     const auto some = keys_of(score_items(*metric, {}));
     EXPECT_TRUE(std::all_of(some.begin(), some.end(), [&](std::string_view key) {
       return std::find(named.begin(), named.end(), key) != named.end();
@@ -124,7 +124,7 @@ TEST(Chinese, ATextIsWhatMostOfItsLettersAre) {
       {kEnglish, false},
       {kJapanese, false},
       {"対応表：東京都庁舎建設計画案及び関連資料一覧表のすべて。",
-       true},  // nearly no kana: not told
+       true},  // nearly no kana: not recognised
       {"宫崎骏的电影《となりのトトロ》于一九八八年四月十六日在日本上映，片长八十六分钟，深受观众喜"
        "爱。",
        true},

@@ -61,7 +61,7 @@ TEST_F(PredictionsFileTest, OddsThatAreNoProbabilitiesAreNamed) {
 
 TEST_F(PredictionsFileTest, TiesFollowTheOddsFileElseThePredictionsFile) {
   const auto predictions = write("p.json", R"({"2": "y", "1": "x", "3": "z"})");
-  // Walking 2 (-1), then 1 and 3: best = -1 + 2 + 1 (no-answer question) = 2 of 3.
+  // Takes 2 (-1), then 1 and 3: best = -1 + 2 + 1 (no-answer question) = 2 of 3.
   const auto best_exact = [&](const std::optional<std::filesystem::path>& odds) {
     return *find_number(score_predictions(dataset_, predictions, odds).values, "best_exact");
   };

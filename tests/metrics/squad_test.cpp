@@ -77,8 +77,8 @@ TEST(SquadV2, PartsAppearOnlyWhereSuchQuestionsExist) {
 
 TEST(SquadV2, ProbabilityAboveThresholdCountsAsNoAnswer) {
   const std::vector<SquadItem> items = {item("1", {"x"}, "x", 1.5), item("2", {}, "y", 1.5)};
-  EXPECT_EQ(squad_v2(items)["exact"], 50.0);       // the first lost, the second won
-  EXPECT_EQ(squad_v2(items, 2.0)["exact"], 50.0);  // the other way round
+  EXPECT_EQ(squad_v2(items)["exact"], 50.0);       // the first is wrong, the second right
+  EXPECT_EQ(squad_v2(items, 2.0)["exact"], 50.0);  // the reverse
   EXPECT_EQ(squad_v2(items, 1.0)["HasAns_exact"], 0.0);
   EXPECT_EQ(squad_v2(items, 2.0)["HasAns_exact"], 100.0);
 }
@@ -112,7 +112,7 @@ TEST(SquadV2, NoItemsGiveZeros) {
   EXPECT_FALSE(scores.has("best_exact"));
 }
 
-// Answers of up to 64 tokens and longer ones are counted differently.
+// Answers of up to 64 tokens and longer ones are counted by different code.
 TEST(SquadF1, CountsCommonTokensAtAnyLength) {
   for (const int length : {1, 3, 63, 64, 65, 130}) {
     SCOPED_TRACE(length);

@@ -1,5 +1,5 @@
-// adapter_config.json and adapter_model.safetensors, and where an adapter's base is found. What
-// PEFT itself writes and reads is compared in tests/oracle/oracle_lora.py.
+// adapter_config.json and adapter_model.safetensors, and where an adapter's base is found.
+// tests/oracle/oracle_lora.py compares with the files that PEFT itself writes and reads.
 
 #include "spanforge/model/adapter_file.h"
 
@@ -57,7 +57,8 @@ TEST(AdapterConfig, WhatIsMissingHasPeftsDefaults) {
   EXPECT_TRUE(config.saved_modules.empty()) << "the base's head is used";
 }
 
-// Parts of a head of several parts may be saved; PEFT adds a name that such a model does not have.
+// An adapter may save some parts of a head of several parts. PEFT adds a name that such a model
+// does not have.
 TEST(AdapterConfig, SavesWhatItsListOfModulesSays) {
   const AdapterConfig config =
       parse_with("modules_to_save", Json::array({"head", "classifier", "qa_outputs"}));
@@ -173,7 +174,7 @@ TEST(AdapterConfig, IsWrittenAsPeftWritesIt) {
   EXPECT_EQ(config.base_revision, "v2");
 }
 
-// A fixture with an adapter and a base beside it.
+// A fixture with an adapter and a base next to it.
 class AdapterFile : public ::testing::Test {
  protected:
   AdapterFile() {
@@ -201,7 +202,7 @@ class AdapterFile : public ::testing::Test {
     });
     return found;
   }
-  // The file with its names as `rename` makes them.
+  // The file with its names changed by `rename`.
   void write_renamed(const std::function<std::string(const std::string&)>& rename) {
     std::vector<StoredTensor> tensors;
     for (const Parameter* p : all()) {
@@ -265,17 +266,18 @@ TEST_F(AdapterFile, OtherSpellingsOfNamesAreRead) {
 TEST_F(AdapterFile, WeightsThatDoNotFitAreNamed) {
   write_renamed(
       [](const std::string& name) { return name.ends_with("bias") ? "" : peft_name(name); });
-  expect_refused("1 weight missing: base_model.model.qa_outputs.bias");
+  expect_refused("1 weight is missing: base_model.model.qa_outputs.bias");
   write_renamed(
       [](const std::string& name) { return name.ends_with("bias") ? "lora_embedding_A" : name; });
-  expect_refused("with no place in the adapted model: lora_embedding_A");
+  expect_refused("unknown to the adapted model: lora_embedding_A");
   a_.shape = {3, 2};
   write_renamed(peft_name);
   a_.shape = {2, 3};
   expect_refused("(is [3,2], adapter_config.json says [2,3])");
   values_[33] = std::numeric_limits<float>::infinity();
   write_renamed(peft_name);
-  expect_refused("with NaN or Inf: base_model.model.bert.x.query.lora_B.weight (element 1)");
+  expect_refused(
+      "is not finite (NaN or Inf): base_model.model.bert.x.query.lora_B.weight (element 1)");
   fs::remove(adapter() / kAdapterWeightFile);
   EXPECT_EQ(expect_error(ErrorCode::kIo, [&] { read(); }).file(), adapter().string());
 }
@@ -289,7 +291,7 @@ TEST_F(AdapterFile, PatternsAreReadOffTheWeights) {
             (std::vector<std::string>{"bert.x.query"}));
 }
 
-// Trained on: what PEFT wrote and we do not use is kept.
+// Training it further keeps the keys of PEFT that we do not use.
 TEST_F(AdapterFile, AnAdaptersOwnKeysAreKept) {
   write_config(
       R"({"peft_type": "LORA", "r": 4, "target_modules": ["query"], "peft_version": "0.9", "own": "kept",
@@ -349,8 +351,8 @@ TEST_F(AdaptersBase, ThatIsMissingIsNamedWithThePlacesLookedAt) {
     ADD_FAILURE() << "a path is no hub id";
     return {};
   });
-  const std::vector<std::string> parts = {"\"/gone/base\"", "\"base\" beside " + adapter().string(),
-                                          "base_model_name_or_path"};
+  const std::vector<std::string> parts = {
+      "\"/gone/base\"", "\"base\" next to " + adapter().string(), "base_model_name_or_path"};
   for (const std::string& part : parts) {
     EXPECT_NE(error.reason().find(part), std::string::npos) << error.what();
   }

@@ -19,7 +19,7 @@
 namespace spanforge {
 namespace {
 
-// Sizes that are no multiples of a tile.
+// Sizes that are not multiples of a tile.
 ModelConfig odd_config(const std::string& kind = "bert") {
   ModelConfig config = testing::tiny_config(kind);
   config.vocab_size = 50;
@@ -93,7 +93,7 @@ class AnsweringModelTest : public ::testing::Test {
     DirectoryWriter writer(int8_.path());
     write_int8_file(writer, model_, calibrated(f32, some_batch(), 1.0));
   }
-  // The error's reason when the int8 directory is loaded.
+  // The error's reason on loading the int8 directory.
   std::string refusal() const {
     try {
       AnsweringModel::load(int8_.path(), "m", Precision::kF32);
@@ -142,7 +142,7 @@ TEST_P(AnsweringFamily, Int8IsCloseAndBatchesDoNotMatter) {
   EXPECT_EQ(together, logits_of(AnsweringModel::load(int8_.path(), "m", Precision::kBF16), batch));
 }
 
-// Within a page the lost bytes read as zeros: no signal comes, and the answer would be another one.
+// Within a page the lost bytes read as zeros: no signal comes, but the answer would be wrong.
 TEST_F(AnsweringModelTest, WeightsCutOffInUseAreAnError) {
   for (const fs::path& file : {directory_ / "model.safetensors", int8_ / kInt8WeightFile}) {
     SCOPED_TRACE(file);

@@ -92,8 +92,7 @@ TEST(ModelConfig, RefusesWhatItCannotMeanNamingKeyAndFile) {
       {R"({"model_type": "deberta-v2", "attention_head_size": 32})", "attention_head_size"},
       {R"({"model_type": "deberta-v2", "pos_att_type": "p2p"})", "pos_att_type"},
       {R"({"model_type": "deberta-v2", "pos_att_type": true})", "a list of them or null"},
-      {R"({"model_type": "deberta-v2", "relative_attention": true})",
-       "where \"relative_attention\""},
+      {R"({"model_type": "deberta-v2", "relative_attention": true})", "if \"relative_attention\""},
       {R"({"model_type": "deberta-v2", "norm_rel_ebd": "x"})", "norm_rel_ebd"},
       {R"({"model_type": "deberta-v2", "type_vocab_size": -1})", "from 0"},
       {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"},
@@ -121,7 +120,7 @@ TEST(ModelConfig, NullHasItsMeaningAndIsWrittenAgain) {
   EXPECT_EQ(spec.theta(1, config), 160000) << "the global one";
 }
 
-// transformers 5 says so how layers attend; the family's own keys may lack then.
+// transformers 5 describes attention in this way; the family's own keys may then be missing.
 TEST(ModelConfig, LayerTypesAndRopeParametersAreTheFamilysKeysInOtherWords) {
   const auto types = [](int every) {
     std::string list;
@@ -155,7 +154,7 @@ TEST(ModelConfig, LayerTypesAndRopeParametersAreTheFamilysKeysInOtherWords) {
     SCOPED_TRACE(keys);
     expect_error(ErrorCode::kBadModel, [&] { parse(kModern + keys + "}"); });
   }
-  // What is another family's business is not looked at.
+  // Keys of other families are ignored.
   parse(R"({"model_type": "bert", "layer_types": 3, "rope_parameters": 4})");
   parse(std::string(kModern) + R"(, "position_embedding_type": "sans_pos"})");
 }
@@ -168,7 +167,7 @@ TEST(ModelConfig, DebertasTermsAreWordsBetweenBarsOrAList) {
     EXPECT_EQ(config.pos_att_type, (std::vector<std::string>{"p2c", "c2p"})) << terms;
     const Json saved = parse_json(config.to_json_text(), "saved", ErrorCode::kInternal);
     EXPECT_EQ(saved["pos_att_type"], Json::array({"p2c", "c2p"}));
-    EXPECT_FALSE(saved.contains("position_buckets"));  // as HF's class writes it
+    EXPECT_FALSE(saved.contains("position_buckets"));  // like HF's class
   }
   EXPECT_TRUE(parse(R"({"model_type": "deberta-v2", "pos_att_type": null})").pos_att_type.empty());
 }
@@ -176,13 +175,13 @@ TEST(ModelConfig, DebertasTermsAreWordsBetweenBarsOrAList) {
 TEST(ModelConfig, AModelWithoutATableOfPositionsTakesWhatItsDistancesReach) {
   ModelConfig config = ModelConfig::like(PresetSize::kBase, "deberta-v2");
   EXPECT_EQ(config.longest_input(), 65536);
-  config.set_longest_input(100);  // nearer than half of the 256 buckets: no distance shares one
+  config.set_longest_input(100);  // nearer than half of the 256 buckets: no distances share one
   EXPECT_EQ(config.longest_input(), 129);
   config.position_biased_input = true;
   EXPECT_EQ(config.longest_input(), 100);
 }
 
-// What a file without model_type must have, and what shows that it is another family's.
+// What a file without model_type must have, and what shows that it belongs to another family.
 TEST(ModelConfig, WithoutAModelTypeTheKeysMustBeBerts) {
   const std::string keys = R"("vocab_size": 21128, "hidden_size": 64, "num_hidden_layers": 1,
       "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 512)";

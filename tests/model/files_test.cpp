@@ -1,4 +1,4 @@
-// Weights in and out of directories; fresh models; what loading reports.
+// Weights in and out of directories; new models; what loading reports.
 
 #include <bit>
 #include <cmath>
@@ -30,7 +30,7 @@ using testing::random_model;
 using testing::small_config;
 using testing::TemporaryDirectory;
 
-// A state dict that tests may bend before it is written.
+// A state dict that tests may change before it is written.
 struct Stored {
   StoredType type = StoredType::kF32;
   std::vector<int64_t> shape;
@@ -97,7 +97,7 @@ TEST(Load, MakesOnlyTheHeadNewAndSaysSo) {
   EXPECT_EQ(report.initialized, (std::vector<std::string>{"qa_outputs.bias", "qa_outputs.weight"}));
   EXPECT_EQ(copy_of(load(1).all_weights()), copy_of(loaded.all_weights()));
   EXPECT_NE(copy_of(load(2).all_weights()), copy_of(loaded.all_weights()));
-  // A new head has the values a wholly new model of that seed has: nothing else need be drawn.
+  // A new head has the same values as in a wholly new model of that seed; nothing else is drawn.
   const QuestionAnsweringModel fresh = QuestionAnsweringModel::create(model.config(), 1);
   int heads = 0, bodies = 0;
   for (const Parameter& p : loaded.parameters()) {
@@ -115,7 +115,7 @@ TEST(Load, MakesOnlyTheHeadNewAndSaysSo) {
   QuestionAnsweringModel other = random_model(small_config(), 4);
   const Error error =
       expect_error(ErrorCode::kBadModel, [&] { other.load_weights(directory.path()); });
-  EXPECT_NE(error.reason().find("2 weights missing: qa_outputs.weight"), std::string::npos)
+  EXPECT_NE(error.reason().find("2 weights are missing: qa_outputs.weight"), std::string::npos)
       << error.what();
 }
 
@@ -125,7 +125,7 @@ State renamed(const State& state, const std::function<std::string(const std::str
   return out;
 }
 
-// What a script's own class, DataParallel or torch.compile put before the names.
+// Prefixes that a script's own class, DataParallel or torch.compile put before the names.
 TEST(Load, TakesOnePrefixOffAndSaysSo) {
   const QuestionAnsweringModel model = random_model(small_config(), 3);
   const State base = state_of(model);
@@ -143,7 +143,8 @@ TEST(Load, TakesOnePrefixOffAndSaysSo) {
       {behind("a.b.c."), "\"a.b.c.\""},
       {behind("module.bert."), "\"module.bert.\""},
       {behind("_orig_mod."), "\"_orig_mod.\""},
-      {[](const std::string& name) {  // the head stands outside of the encoder, whose base is bare
+      {[](const std::string&
+              name) {  // the head is outside of the encoder, whose base has no prefix
          return name.starts_with("qa") ? "module." + name : "module.encoder." + name.substr(5);
        },
        "\"module.encoder.\""},
@@ -170,7 +171,7 @@ TEST(Load, TakesOnePrefixOffAndSaysSo) {
     EXPECT_EQ(report.unused, std::vector<std::string>{"other.weight"});
     EXPECT_TRUE(report.initialized.empty());
     ASSERT_EQ(report.notes.size(), 1u);
-    EXPECT_NE(report.notes[0].find(row.said + " in the weights' names is taken off"),
+    EXPECT_NE(report.notes[0].find(row.said + " in the weights' names is removed"),
               std::string::npos)
         << report.notes[0];
     EXPECT_EQ(inspect_model(directory.path()).report.notes, report.notes);
@@ -182,7 +183,7 @@ TEST(Load, TakesOnePrefixOffAndSaysSo) {
   EXPECT_TRUE(report.notes.empty());
 }
 
-// What is not one BERT behind one prefix is not guessed at.
+// Anything but one BERT under one prefix is an error, not a guess.
 TEST(Load, RefusesWeightsOfAnotherFamilyAndOfSeveralModels) {
   const QuestionAnsweringModel model = random_model(small_config(), 3);
   const State base = state_of(model);
@@ -205,7 +206,7 @@ TEST(Load, RefusesWeightsOfAnotherFamilyAndOfSeveralModels) {
     EXPECT_TRUE(error.file().ends_with("model.safetensors")) << error.what();
     EXPECT_NE(error.reason().find(reason), std::string::npos) << error.what();
   }
-  // Beside a model named as it should be, others are spare.
+  // Tensors next to a correctly named model are unused.
   State beside = with("ema.bert.");
   beside.merge(State(base));
   TemporaryDirectory directory;
@@ -223,7 +224,7 @@ std::string without_types(const ModelConfig& config) {
   return dump_python_json(json);
 }
 
-// As Google's and HFL's packs come: bert_config.json, no model_type, LayerNorm.gamma.
+// As in Google's and HFL's archives: bert_config.json, no model_type, LayerNorm.gamma.
 TEST(Load, APackWithoutModelTypeIsBertsWhereKeysAndNamesSaySo) {
   const QuestionAnsweringModel model = random_model(small_config(), 3);
   State state = renamed(state_of(model), [](std::string name) {
@@ -251,7 +252,7 @@ TEST(Load, APackWithoutModelTypeIsBertsWhereKeysAndNamesSaySo) {
     testing::save_in(directory / "saved", loaded);
     EXPECT_EQ(ModelConfig::from_directory(directory / "saved").note(), std::nullopt);
   }
-  // Names that are another family's, and none that an encoder has.
+  // Another family's names, and names that no encoder has.
   for (const State& other :
        {renamed(state, [](const std::string& name) { return "roberta." + name.substr(5); }),
         State{{"transformer.wte.weight", zeros(StoredType::kF32, {1})}}}) {
@@ -299,12 +300,12 @@ TEST(Load, NamesEveryUnsoundWeight) {
   const std::vector<Row> rows = {
       {"missing",
        [&](State& s) { s.erase(query), s.erase(norm); },
-       {"2 weights missing", query, norm}},
+       {"2 weights are missing", query, norm}},
       {"another vocabulary",
        [&](State& s) {
          s[word] = zeros(StoredType::kF32, {49, 24});
        },
-       {"1 weight misshaped", word, "is [49,24], config.json says [50,24]"}},
+       {"1 weight is misshaped", word, "is [49,24], config.json says [50,24]"}},
       {"transposed",
        [&](State& s) {
          s["bert.encoder.layer.0.output.dense.weight"].shape = {40, 24};
@@ -316,21 +317,21 @@ TEST(Load, NamesEveryUnsoundWeight) {
        },
        {"qa_outputs.weight (is [3,24]"}},
       {"integers", [&](State& s) { s[norm] = zeros(StoredType::kI32, {24}); }, {norm, "type I32"}},
-      {"twice", [&](State& s) { s[query.substr(5)] = s[query]; }, {"there twice", query}},
+      {"twice", [&](State& s) { s[query.substr(5)] = s[query]; }, {"stored twice", query}},
       {"NaN",
        [&](State& s) { set_float(s[norm], std::numeric_limits<float>::quiet_NaN()); },
-       {"1 weight with NaN or Inf", norm + " (element 2)"}},
+       {"1 weight is not finite (NaN or Inf)", norm + " (element 2)"}},
       {"Inf",
        [&](State& s) {
          set_float(s[word], std::numeric_limits<float>::infinity());
          set_float(s[norm], -std::numeric_limits<float>::infinity());
        },
-       {"2 weights with NaN or Inf", word, norm}},
+       {"2 weights are not finite (NaN or Inf)", word, norm}},
       {"another model",
        [&](State& s) {
          s = {{"lm_head.weight", zeros(StoredType::kF32, {1})}};
        },
-       {"weights missing", "more"}},
+       {"weights are missing", "more"}},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.what);
@@ -422,7 +423,7 @@ TEST(Create, SameSeedGivesTheSameBytesOnAnyNumberOfThreads) {
   EXPECT_NE(one, copy_of(QuestionAnsweringModel::create(small_config(), 10).all_weights()));
 }
 
-// Every tensor's mean and deviation; `matrix_deviation` tells that of a matrix with so many inputs.
+// Every tensor's mean and deviation. `matrix_deviation` gives that of a matrix with so many inputs.
 void expect_distribution(MatrixSpread spread,
                          const std::function<double(int64_t inputs)>& matrix_deviation) {
   ModelConfig config = ModelConfig::like(PresetSize::kTiny);

@@ -1,4 +1,4 @@
-// Which layers an adapter is put to, and how much it counts.
+// Which layers get an adapter, and how large its share is.
 
 #include "spanforge/model/lora.h"
 
@@ -67,7 +67,7 @@ TEST(Lora, ATargetThatIsNoLinearLayerIsNamed) {
     EXPECT_NE(error.reason().find('"' + std::string(target) + '"'), std::string::npos)
         << error.what();
   }
-  // A file may list what other models have, as PEFT allows.
+  // A file may list targets that other models have, as PEFT allows.
   EXPECT_EQ(settle({"query", "q_proj"}, ErrorCode::kBadModel).targets.size(), 2u);
   expect_error(ErrorCode::kBadModel, [&] { settle({"q_proj"}, ErrorCode::kBadModel); });
 }

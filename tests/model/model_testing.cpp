@@ -49,7 +49,7 @@ std::string test_name(const std::string& kind) {
 
 ModelConfig tiny_config(const std::string& kind) {
   ModelConfig config = ModelConfig::like(PresetSize::kTiny, kind.substr(0, kind.find(' ')));
-  config.position_buckets = 16;  // of which the windows of the tests have enough
+  config.position_buckets = 16;  // more than the distances in the tests' windows
   for (const Variant& variant : kVariants) {
     if (kind == variant.kind) variant.change(config);
   }

@@ -10,9 +10,9 @@
 
 namespace spanforge::testing {
 
-// Of every family, and of variants of it that have other parts: "deberta-v2 own projections".
+// Of every family, and of variants with other parts: "deberta-v2 own projections".
 std::vector<std::string> model_kinds();
-std::string test_name(const std::string& kind);  // as GoogleTest takes it
+std::string test_name(const std::string& kind);  // in the form that GoogleTest accepts
 // ModelConfig::like(PresetSize::kTiny) of a kind.
 ModelConfig tiny_config(const std::string& kind);
 
@@ -20,7 +20,7 @@ ModelConfig tiny_config(const std::string& kind);
 // weights.
 ModelConfig small_config(const std::string& kind = "bert");
 
-// A small model whose biases and LayerNorms are random too, so that one forgotten shows.
+// A small model with random biases and LayerNorms, so that a forgotten one is noticed.
 QuestionAnsweringModel random_model(const ModelConfig& config, uint64_t seed,
                                     const Learning& learning = {});
 

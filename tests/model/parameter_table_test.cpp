@@ -39,7 +39,7 @@ TEST(ParameterTable, RunsFromTheHeadBackToTheEmbeddings) {
 
 TEST(ParameterTable, RowsDoNotOverlapAndStayInsideTheArena) {
   ModelConfig config = testing::small_config();
-  config.hidden_size = 21;  // no multiple of the alignment anywhere
+  config.hidden_size = 21;  // not a multiple of the alignment
   config.intermediate_size = 35;
   const ParameterTable table = table_of(config);
   int64_t end = 0, count = 0;
@@ -85,8 +85,8 @@ TEST(ParameterTable, OnlyMatricesAndEmbeddingsDecay) {
   EXPECT_GT(exempted, 0);
 }
 
-// Norms before the branches: the first layer has no attention norm, a final norm stands behind the
-// last.
+// Norms before the branches: the first layer has no attention norm, and a final norm follows the
+// last layer.
 TEST(ParameterTable, HoldsWhatModernBertHas) {
   const EncoderSpec& spec = encoder_spec("modernbert", ErrorCode::kInternal, "test");
   // ModernBertForQuestionAnswering(ModernBertConfig()) of transformers 4.57.
@@ -132,7 +132,7 @@ TEST(ParameterTable, HoldsWhatModernBertHas) {
   EXPECT_EQ(build_parameter_table(spec, config).rows.size(), expected.size() + 6 + 9u);
 }
 
-// A norm is frozen with the layer that it belongs to, though it stands behind the one before.
+// A norm is frozen with the layer that it belongs to, although it comes after the layer before.
 TEST(ParameterTable, FreezesNormsWithTheirLayers) {
   const EncoderSpec& spec = encoder_spec("modernbert", ErrorCode::kInternal, "test");
   ModelConfig config = testing::small_config("modernbert");

@@ -7,7 +7,7 @@
 namespace spanforge {
 namespace {
 
-// Rows of +distances and of -distances.
+// The rows of +distances and of -distances.
 void expect_rows(const RelativeForm& form, const std::vector<int32_t>& distances,
                  const std::vector<int32_t>& forward, const std::vector<int32_t>& backward) {
   constexpr int32_t kLongest = 700;
@@ -27,7 +27,7 @@ TEST(RowsByDistance, OfMpnetAreTransformers) {
               {0, 17, 23, 24, 25, 26, 26, 27, 28, 29, 29, 30, 31, 31, 31, 31});
 }
 
-// make_log_bucket_position of DeBERTa-v2, with the span added and what is beyond it cut off.
+// make_log_bucket_position of DeBERTa-v2, with the span added and the result clamped.
 TEST(RowsByDistance, OfDebertaAreTransformers) {
   expect_rows({.kind = RelativeKind::kProjected, .rows = 512, .buckets = 256, .farthest = 512},
               {0, 1, 127, 128, 129, 130, 150, 200, 255, 256, 300, 383, 400, 511, 512, 600},
@@ -46,7 +46,7 @@ TEST(RowsByDistance, OfOtherFamiliesAreNone) {
   }
 }
 
-// Between the first layer and the embeddings; no other parameter changes its place for it.
+// It lies between the first layer and the embeddings; no other parameter moves because of it.
 TEST(RelativeTable, LiesBehindTheLayersThatUseIt) {
   for (const auto& [type, name, decays] :
        {std::tuple("mpnet", "mpnet.encoder.relative_attention_bias.weight", false),
@@ -62,7 +62,7 @@ TEST(RelativeTable, LiesBehindTheLayersThatUseIt) {
     EXPECT_FALSE(row->embedding);
     EXPECT_GE(row->offset, table.block_ends.front());
     EXPECT_LT(row->offset, table.parts.embedding_norm.gamma.offset);
-    // Frozen where all layers are.
+    // Frozen if all layers are.
     const int32_t last = config.num_hidden_layers - 1;
     for (const auto& [first, learns] : {std::pair(0, false), std::pair(1, true)}) {
       const Learning learning{.frozen_layers = {{first, last}}};

@@ -56,8 +56,8 @@ Step train_step(QuestionAnsweringModel& model, const std::vector<PackedBatch>& b
   return step;
 }
 
-// d loss / d weights along random directions, per parameter, against central differences. With
-// dropout: masks are a pure function, so differences see the same masks.
+// d loss / d weights along random directions, per parameter, compared with central differences.
+// With dropout, too: masks are pure functions, so the differences see the same masks.
 void check_finite_differences(const ModelConfig& config, double tolerance,
                               const Learning& learning) {
   QuestionAnsweringModel model = random_model(config, 5, learning);
@@ -76,8 +76,8 @@ void check_finite_differences(const ModelConfig& config, double tolerance,
     ++checked;
     const Tensor w = model.weights(parameter);
     const std::vector<float> kept = copy_of(make_tensor(w.as<float>(), 1, w.size()));
-    // Along the gradient itself, with a random sign flip of a quarter of it: long enough to stand
-    // out of f32 rounding, general enough to see a wrong element.
+    // Along the gradient itself, with a quarter of its signs flipped at random: large enough to
+    // exceed f32 rounding, general enough to notice a wrong element.
     std::vector<double> direction(kept.size());
     double length = 0, predicted = 0;
     for (size_t i = 0; i < kept.size(); ++i) {
@@ -112,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(Gradients, LearningFamily, ::testing::ValuesIn(testing:
 TEST_P(LearningFamily, AgreesWithFiniteDifferences) {
   check_finite_differences(small_config(GetParam()), 2e-2, Learning{});
 }
-// Biases that a family's models may have or not.
+// Biases that models of some families may lack.
 TEST(Gradients, OfOptionalBiasesAgreeWithFiniteDifferences) {
   ModelConfig config = dropout_config("modernbert");
   config.norm_bias = config.attention_bias = config.mlp_bias = config.head_bias = true;
@@ -132,10 +132,10 @@ TEST_P(LearningFamily, AdaptersAgreeWithFiniteDifferences) {
   check_finite_differences(dropout_config(GetParam()), 2e-2, lora({"all-linear"}, 0.3));
 }
 
-// Everything that learns has the gradients that it has where everything learns.
+// With some parts frozen, the others have the same gradients as without freezing.
 TEST_P(LearningFamily, FrozenPartsLeaveTheOtherGradientsAsTheyAre) {
   ModelConfig config = dropout_config(GetParam());
-  config.num_hidden_groups = config.num_hidden_layers;  // a layer alone can be frozen
+  config.num_hidden_groups = config.num_hidden_layers;  // so that a single layer can be frozen
   const PackedBatch batch = pack(random_windows(config, {11, 3, 20}, 9));
   QuestionAnsweringModel whole = random_model(config, 5);
   const Step all = train_step(whole, {batch, batch});
@@ -179,7 +179,7 @@ TEST_P(LearningFamily, FrozenPartsLeaveTheOtherGradientsAsTheyAre) {
   EXPECT_LT(least, head + 200) << "the head alone";
 }
 
-// What is called final changes no more; and all of it is called final in the end.
+// A gradient that is reported as final does not change, and in the end all are reported.
 TEST_P(LearningFamily, GradientsSayWhenTheyAreFinal) {
   ModelConfig config = dropout_config(GetParam());
   config.num_hidden_layers = 4;
@@ -468,7 +468,7 @@ TEST_P(MemoryEstimate, IsWhatThePassesTake) {
   }
 }
 
-// Far more distances than tokens: the table's part is most of it.
+// Far more distances than tokens: the table needs most of the memory.
 TEST(MemoryEstimate, HoldsTheTableOfDistances) {
   ModelConfig config = small_config("deberta-v2");
   config.num_hidden_layers = 3;

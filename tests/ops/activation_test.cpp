@@ -68,8 +68,8 @@ TEST(Activation, IsAccurateToAFewUnitsInTheLastPlace) {
   points.cols = static_cast<int64_t>(points.values.size());
   const Buffer bias(DType::kF32, Matrix(1, points.cols));
   for_each_target([&](const std::string& target) {
-    // Far out in the tail the rounding of the exponent counts; for the exact form a fused
-    // multiply-add sees it.
+    // Far out in the tail the exponent's rounding matters; in the exact form a fused multiply-add
+    // changes it.
     const bool fused = !target.starts_with("SSE");
     for (const Activation activation : kAll) {
       const Buffer x(DType::kF32, points), y(DType::kF32, 1, points.cols);
@@ -79,7 +79,7 @@ TEST(Activation, IsAccurateToAFewUnitsInTheLastPlace) {
         const float at = x.tensor().as<float>()[i];
         const double wanted = reference(activation, at);
         const float got = y.tensor().as<float>()[i];
-        // tanh's form cancels for negative x in the reference.
+        // In the reference, tanh's form cancels for negative x.
         const bool relative = activation != Activation::kGeluTanh || at > -4;
         if (relative && std::abs(wanted) > 1e-36) {
           ++in_ulps;

@@ -16,7 +16,7 @@ using spanforge::testing::random_matrix;
 using spanforge::testing::rounded;
 using spanforge::testing::with_threads;
 
-// The definition in adafactor.h by plain loops, in double. A vector is a matrix of one row that is
+// The definition in adafactor.h by plain loops in double. A vector is a matrix of one row that is
 // not factored.
 struct Plain {
   Matrix p, row, col, v;
@@ -69,7 +69,7 @@ struct Plain {
   }
 };
 
-// Gradients whose sizes differ from row to row, so that the factors matter.
+// Gradients of different sizes from row to row, so that the factors matter.
 Matrix gradient(CounterStream& stream, int64_t rows, int64_t cols) {
   Matrix g = random_matrix(stream, rows, cols);
   for (int64_t i = 0; i < rows; ++i) {
@@ -137,7 +137,7 @@ TEST(AdafactorVector, FollowsTheDefinitionOverManySteps) {
   });
 }
 
-// Rows that are left out count in every mean, decay, and forget: the dense step on zeros.
+// Rows without gradients count in every mean and decay: equal to the dense step on zeros.
 TEST(AdafactorRows, EqualTheWholeMatrixWithZeros) {
   for (const double decay : {0.0, 0.1}) {
     CounterStream stream(testing::test_seed());

@@ -56,7 +56,7 @@ Problem make_problem(const std::vector<int32_t>& lengths, int32_t heads, int64_t
   return problem;
 }
 
-// The tables and their gradients in memory, where the problem has any.
+// The tables and their gradients in memory, if the problem has any.
 struct Tables {
   Buffer keys, queries, biases, dkeys, dqueries, dbiases;
 
@@ -90,7 +90,7 @@ struct Tables {
   }
 };
 
-// Near in proportion to the largest value: gradients of tables are sums of many terms.
+// Relative to the largest value, because gradients of tables are sums of many terms.
 void expect_near_sums(const Matrix& got, const Matrix& wanted, double added, double tolerance,
                       const std::string& what) {
   double largest = 1;
@@ -132,7 +132,7 @@ void check_problem(const std::vector<int32_t>& lengths, int32_t heads, int64_t h
     const double loose = narrow ? 0x1p-4 : 4e-5;
     expect_near(dqkv.matrix(), wanted.dqkv, loose, loose, "dqkv");
     dqkv.check_padding();
-    const double sums = narrow ? 0x1p-4 : 1e-5;  // also of what bf16 misses of zeros
+    const double sums = narrow ? 0x1p-4 : 1e-5;  // also where bf16 misses zeros
     expect_near_sums(tables.dkeys.matrix(), wanted.dkeys, 0.5, sums, "dkeys");
     expect_near_sums(tables.dqueries.matrix(), wanted.dqueries, -0.25, sums, "dqueries");
     expect_near_sums(tables.dbiases.matrix(), wanted.dbiases, 2, sums, "dbiases");
@@ -169,7 +169,7 @@ TEST(AttentionByDistance, EqualsReferenceForLongWindows) {
   }
 }
 
-// Bits of everything that a problem gives.
+// The bits of all results of a problem.
 struct Outcome {
   Tables tables;
   Buffer out, lse, dqkv;
@@ -240,7 +240,7 @@ TEST(AttentionByDistance, GradientsThatAreNotWantedChangeNoOther) {
   }
 }
 
-// The middle of a window of 8192 tokens sees what it sees in a window of its neighbours.
+// The middle of a window of 8192 tokens gives the same as a window of its neighbours alone.
 TEST(AttentionByDistance, ALongWindowIsItsNeighbourhoods) {
   constexpr int32_t kLength = 8192, kReach = 64, kFirst = 4001, kNear = 300;
   for (const DType dtype : {DType::kF32, DType::kBF16}) {

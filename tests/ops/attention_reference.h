@@ -1,5 +1,5 @@
 #pragma once
-// Attention in plain double loops, with the reach and the terms by distance, forward and backward.
+// Attention in plain double loops, with reach and terms by distance, forward and backward.
 
 #include <cstdint>
 #include <string>

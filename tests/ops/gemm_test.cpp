@@ -83,7 +83,7 @@ TEST(Gemm, EqualsReferenceForAllTranspositionsStridesAndDtypes) {
         const Buffer c_buffer(dtypes.result, before, padding, 3);
         gemm(a_buffer, b_buffer, c_buffer, options);
         const double relative = dtypes.result == DType::kBF16 ? 0x1p-8 : 1e-6;
-        // Sums of k products round in f32; with a bf16 result of sums near zero too.
+        // Sums of k products are rounded in f32; with a bf16 result, sums near zero are, too.
         const double scale = dtypes.result == DType::kBF16 ? 1e-3 : 2e-6;
         expect_near(c_buffer.matrix(), wanted, scale * std::sqrt(static_cast<double>(size.k) + 4),
                     relative, "c");
@@ -94,7 +94,7 @@ TEST(Gemm, EqualsReferenceForAllTranspositionsStridesAndDtypes) {
   }
 }
 
-// Sizes beyond what a kernel takes at once: several blocks of K, many panels of either factor.
+// Sizes larger than one kernel call: several blocks of K, many panels of either factor.
 // body(a, b, options, c, wanted, limit): bf16 factors, f32 result.
 template <class Body>
 void for_products_cut_into_blocks(const Body& body) {
@@ -138,7 +138,7 @@ TEST(Gemm, EqualsReferenceWhereWorkIsCutIntoBlocks) {
   }
 }
 
-// As gemm() does on a CPU with AMX; others can run it too.
+// As gemm() does on a CPU with AMX. Others can run it, too.
 TEST(TileGemm, EqualsReferenceWhereWorkIsCutIntoBlocks) {
   if (!has_bf16_tiles()) GTEST_SKIP() << "this CPU has no products of bf16";
   for (const int threads : {2, 5}) {

@@ -89,12 +89,12 @@ TEST(LayerNorm, EqualsReferenceForwardOnAwkwardShapes) {
                                          {z, mean, rstd}, y);
         const double tolerance = dtype == DType::kBF16 ? 0x1p-7 : 2e-6;
         expect_near(z.matrix(), reference_z(c), tolerance, tolerance, "z");
-        // With two columns near one another the variance is all rounding.
+        // With two columns close to each other, the variance is only rounding.
         const double slack = n < 4 ? 100 : 4;
         expect_near(y.matrix(), normalise(z.matrix(), c.gamma, c.beta), slack * tolerance,
                     slack * tolerance, "y");
         for (const Buffer* b : {&z, &y, &mean, &rstd}) b->check_padding();
-        // In place, and without what is optional.
+        // In place, and without optional arguments.
         const Buffer in_place(dtype, c.x), none(DType::kF32, 1, 9);
         bias_dropout_residual_layer_norm(in_place, Tensor{}, Dropout{}, Tensor{}, gamma, beta, kEps,
                                          {z, mean, rstd}, in_place);
@@ -288,8 +288,8 @@ TEST(LayerNorm, HasNoBetaWhereThatIsEmpty) {
   });
 }
 
-// As where norms stand before the branches: z goes on by another way, whose gradient is there
-// before.
+// As with norms before the branches: z also continues on another path, whose gradient is already
+// in dz.
 TEST(LayerNorm, AddsToTheGradientOfItsSource) {
   for_each_target([&](const std::string&) {
     CounterStream stream(7);

@@ -43,7 +43,7 @@ std::vector<bf16> narrowed(const std::vector<float>& x) {
 
 double gelu(double x) { return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))); }
 
-// Half a unit in the last place of a bf16 near v, and a little for f32 sums.
+// Half a unit in the last place of a bf16 near v, plus a little for f32 sums.
 double bf16_slack(double v) { return std::abs(v) / 256 + 2e-5; }
 
 TEST(PackedLinear, Bf16EqualsThePlainReference) {
@@ -66,7 +66,7 @@ TEST(PackedLinear, Bf16EqualsThePlainReference) {
         }
         const double got = to_float(y[r * c.outputs + n]);
         ASSERT_NEAR(got, sum, bf16_slack(sum)) << r << "," << n;
-        // The activation sees the rounded sum.
+        // The activation is applied to the rounded sum.
         ASSERT_NEAR(to_float(z[r * c.outputs + n]), gelu(got), std::abs(gelu(got)) / 250 + 1e-6);
       }
     }
@@ -98,7 +98,7 @@ TEST(PackedLinear, F32TakesSeveralMatricesAsOne) {
   }
 }
 
-// u8 inputs, s8 weights and their sums in whole numbers.
+// u8 inputs, s8 weights and their sums as integers.
 double int8_reference(const Layer& layer, const Int8Weights& weights,
                       const std::vector<int8_t>& plain, InputRange range,
                       const std::vector<float>& x, int64_t r, int64_t n) {
@@ -154,7 +154,7 @@ void check_int8(DType dtype) {
 TEST(PackedLinear, Int8WithBf16EqualsTheIntegerReference) { check_int8<bf16>(DType::kBF16); }
 TEST(PackedLinear, Int8WithF32EqualsTheIntegerReference) { check_int8<float>(DType::kF32); }
 
-// Two products of 255 x 127 are beyond 16 bits, where older instructions saturate.
+// Two products of 255 x 127 exceed 16 bits, where older instructions saturate.
 TEST(PackedLinear, Int8DoesNotSaturate) {
   const Case c{3, 512, 40};
   Layer layer(c, 4);

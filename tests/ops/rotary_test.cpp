@@ -16,7 +16,7 @@ using spanforge::testing::random_matrix;
 using spanforge::testing::rounded;
 using spanforge::testing::with_threads;
 
-// Q and K of x turned by `sign` times their angles, which are taken from the definition in double.
+// Q and K of x rotated by `sign` times their angles; the angles follow the definition in double.
 Matrix reference(const Matrix& x, const std::vector<int32_t>& cu_seqlens, int32_t heads,
                  double theta, double sign) {
   Matrix y = x;
@@ -52,7 +52,7 @@ TEST(Rotary, EqualsReferenceForwardAndBackward) {
           CounterStream stream(seed + static_cast<uint64_t>(size));
           const RotaryAngles angles(10000, size, 60);
           const Matrix x = rounded(random_matrix(stream, 90, 3 * heads * size), dtype);
-          // Angles of up to 54 have errors of their own in f32.
+          // Angles of up to 54 already have errors in f32.
           const double tolerance = dtype == DType::kBF16 ? 0x1p-7 : 3e-5;
           const Buffer forward(dtype, x, 3, 1), backward(dtype, x, 2, 1);
           rotate_queries_and_keys(forward, cu_seqlens, heads, angles);

@@ -1,8 +1,8 @@
-"""The families of encoders that the oracle tests run over: a row each. A new family's test is its row."""
+"""The families of encoders for the oracle tests, a row each. A new family only needs a row."""
 
 from dataclasses import dataclass, field
 
-# What most families call their sizes in config.json.
+# Most families' names of sizes in config.json.
 BERT_KEYS = dict(hidden="hidden_size", layers="num_hidden_layers", heads="num_attention_heads",
                  inner="intermediate_size", act="hidden_act", hidden_dropout="hidden_dropout_prob",
                  attention_dropout="attention_probs_dropout_prob")
@@ -15,33 +15,32 @@ class Family:
     norms: tuple = ("LayerNorm",)  # how names of LayerNorm modules end
     keys: dict = field(default_factory=lambda: BERT_KEYS)
     extra: dict = field(default_factory=dict)  # in the config of every test
-    dropout: dict = field(default_factory=dict)  # probabilities besides the two that all have
-    # Configs to try besides, in the family's own keys. No relu: where it is within rounding of 0, its
-    # gradient is another one.
+    dropout: dict = field(default_factory=dict)  # probabilities in addition to the two that all have
+    # More configs to try, in the family's own keys. No relu: within rounding of 0 its gradient may differ.
     variants: list = field(default_factory=list)
     longest: int = 80  # tokens of the longest window
-    # Positions are counted behind this row: a number, or the config's value of this key. None: from 0.
+    # Positions are counted after this row: a number, or the config's value of this key. None: from 0.
     positions_behind: object = None
-    # Of these, those that have other dropout sites.
+    # Those of them with other dropout sites.
     dropout_variants: list = field(default_factory=list)
     # Ends of the names of parameters whose gradients are zero by algebra, {last} being the last layer:
-    # softmax does not see key biases, nor the loss what all tokens share.
+    # key biases do not change softmax, and what all tokens share does not change the loss.
     zero_gradients: tuple = ("key.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")
     head: tuple = ("qa_outputs",)  # its modules
-    # Of the model that the Trainer's runs begin with. Another where some element's first gradient is as small as
-    # AdamW's epsilon, so that its step is the rounding's (the Trainer's in float64 is another, too).
+    # Of the model at the start of the Trainer's runs. Another one if some element's first gradient is as small
+    # as AdamW's epsilon, because rounding then decides its step (the Trainer's in float64 differs, too).
     seed: int = 1
-    query_and_value: tuple = ("q", "v")  # how the last parts of their names begin
-    # And those that are where this holds of a config, as (end, condition).
+    query_and_value: tuple = ("q", "v")  # the beginnings of the last parts of their names
+    # More of them, if a config meets a condition, as (end, condition).
     zero_where: tuple = ()
 
     def rows_of_positions(self, config, longest=None):
-        """max_position_embeddings for windows of so many tokens, or of the longest kind."""
+        """max_position_embeddings for windows of this many tokens, or of the longest."""
         row = self.positions_behind
         return (longest or self.longest) + (0 if row is None else 1 + (getattr(config, row) if isinstance(row, str) else row))
 
     def zero_ends(self, config):
-        """Of a config's dict."""
+        """From a config's dict."""
         more = tuple(end for end, condition in self.zero_where if condition(config))
         layers = next(v for k, v in config.items() if k == self.keys["layers"])
         return tuple(end.format(last=layers - 1) for end in self.zero_gradients + more)
@@ -79,14 +78,14 @@ FAMILIES = [
            variants=[dict(embedding_size=24), dict(embedding_size=40)]),
     Family("albert", "albert.", norms=("layer_norm", "LayerNorm"), extra=dict(embedding_size=12),
            variants=[dict(num_hidden_groups=2), dict(num_hidden_groups=3, embedding_size=24)],
-           # The last group's alone, where it is used once.
+           # Only the last group's, if it is used once.
            zero_gradients=("key.bias", "qa_outputs.bias", "full_layer_layer_norm.bias")),
-    # Windows longer than the 128 tokens behind which all distances are alike.
+    # Windows longer than 128 tokens, beyond which all distances are equal.
     Family("mpnet", "mpnet.", extra=dict(layer_norm_eps=1e-5), positions_behind=1, longest=170,
            variants=[dict(pad_token_id=0), dict(relative_attention_num_buckets=40)],
            zero_gradients=("attn.k.bias", "qa_outputs.bias", "layer.{last}.output.LayerNorm.bias")),
-    # Version 3's kind; windows longer than the distance behind which all are alike. Queries by position see key
-    # biases.
+    # Like version 3, with windows longer than the distance beyond which all are equal. In queries by position
+    # key biases matter.
     Family("deberta-v2", "deberta.", longest=170,
            extra=dict(relative_attention=True, position_buckets=16, max_relative_positions=64, share_att_key=True,
                       pos_att_type="p2c|c2p", norm_rel_ebd="layer_norm", position_biased_input=False),

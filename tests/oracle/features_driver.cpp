@@ -1,6 +1,6 @@
 // Features as JSON lines, for oracle_features.py:
 //   features_driver MODEL_DIR DATA MAX_LENGTH OVERLAP recipe|run_qa
-// One object a window; questions whose first answer is misaligned are dropped. An Error ends the
+// One object per window; questions whose first answer is misaligned are dropped. An Error ends the
 // output with {"error": place, "reason"}.
 #include <iostream>
 #include <string>

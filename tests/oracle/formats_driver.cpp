@@ -1,5 +1,5 @@
-// Driver of oracle_formats.py: converts between files and a plain JSON description of what was
-// read, so that the reference packages can be asked about the same files.
+// Driver of oracle_formats.py: converts between files and a plain JSON description of their
+// content, so that the reference packages can read the same files.
 //   formats_driver describe-torch FILE          JSON: values; tensors as type, shape, sha256
 //   formats_driver describe-safetensors FILE    JSON: tensors, metadata
 //   formats_driver describe-weights DIR         JSON: tensors
@@ -47,7 +47,7 @@ Json describe_all(const TorchList& items) {
   return out;
 }
 
-// Every value as [kind, content], so that tuple and list, int and float stay apart.
+// Every value as [kind, content], to distinguish tuple from list and int from float.
 Json describe(const TorchValue& value) {
   if (value.is_none()) return {"none"};
   if (const auto* v = value.get_if<bool>()) return {"bool", *v};

@@ -1,4 +1,5 @@
-// Driver of oracle_hub.py: fetches or finds a model as the environment says; prints its directory.
+// Driver of oracle_hub.py: fetches or finds a model according to the environment; prints its
+// directory.
 //   hub_driver ID
 
 #include <iostream>

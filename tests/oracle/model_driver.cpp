@@ -51,7 +51,7 @@ PackedBatch pack(const Json& windows, size_t first, size_t last) {
   return batch;
 }
 
-// A model as training has it: an adapter stays beside its base.
+// A model as in training: an adapter stays separate from its base.
 struct Trained {
   explicit Trained(const std::string& name) : directory(open_model_directory(name, nullptr)) {
     if (!directory.is_adapter()) return;

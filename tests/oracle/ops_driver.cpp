@@ -1,6 +1,6 @@
 // Runs one operation on matrices from a file and writes its results to another, for oracle_ops.py.
 // A file of matrices is, for each, two int64 (rows, columns) and the f32 values in row order.
-// usage: ops_driver OPERATION INPUT OUTPUT; numbers an operation needs come as its first matrix.
+// usage: ops_driver OPERATION INPUT OUTPUT; an operation's numbers are its first matrix.
 
 #include <fstream>
 #include <iostream>
@@ -106,7 +106,7 @@ Matrices attention(Matrices in) {
 }
 
 // {heads, scale, reach}, cu_seqlens, rows by distance, keys, queries, biases, qkv, dout -> out,
-// dqkv, dkeys, dqueries, dbiases; a table of one element is none
+// dqkv, dkeys, dqueries, dbiases; a table of one element means none
 Matrices attention_by_distance(Matrices in) {
   const std::vector<int32_t> cu_seqlens = in[1].integers(), rows = in[2].integers();
   const auto heads = static_cast<int32_t>(in[0].values[0]);
@@ -131,7 +131,7 @@ Matrices attention_by_distance(Matrices in) {
   return out;
 }
 
-// {heads, theta}, cu_seqlens, qkv, dqkv -> both turned
+// {heads, theta}, cu_seqlens, qkv, dqkv -> both rotated
 Matrices rotary(Matrices in) {
   const std::vector<int32_t> cu_seqlens = in[1].integers();
   const auto heads = static_cast<int32_t>(in[0].values[0]);
@@ -180,7 +180,7 @@ Constants constants_from(const Matrix& m) {
   return constants;
 }
 
-// Constants, p, one row of gradients a step -> p, m, v
+// Constants, p, one row of gradients per step -> p, m, v
 Matrices adamw(Matrices in) {
   auto constants = constants_from<ops::AdamWConstants>(in[0]);
   Matrices out = {in[1], like(in[1]), like(in[1])};
@@ -192,7 +192,7 @@ Matrices adamw(Matrices in) {
   return out;
 }
 
-// Constants, p, one row of gradients a step -> p
+// Constants, p, one row of gradients per step -> p
 Matrices sgd(Matrices in) {
   const auto constants = constants_from<ops::SgdConstants>(in[0]);
   for (int64_t step = 0; step < in[2].rows; ++step) {

@@ -94,7 +94,7 @@ def reference_pipeline(case, encoded, tokenizer):
                                    handle_impossible_answer=case["null_answers"],
                                    align_to_words=case["align_to_words"])
     answers = [answers] if isinstance(answers, dict) else answers
-    kept = [a for a in answers if a["score"] > 0]  # fillers of score 0 stand in no defined order
+    kept = [a for a in answers if a["score"] > 0]  # fillers of score 0 have no defined order
     return [(a["answer"], a["score"], a["start"], a["end"]) for a in kept]
 
 

@@ -1,6 +1,6 @@
 """Every family of families.py against transformers: logits, losses and gradients; the same with dropout,
-where the reference drops by our masks; weights in several forms; directories that we save, loaded there
-and back; a Trainer's run; int8.
+with our masks in the reference; weights in several forms; directories that we save, loaded there and
+back; a Trainer's run; int8.
 
 usage: oracle_families.py --bin DIR [--family NAME] [--check NAME] [--self-test]
 """
@@ -27,7 +27,7 @@ TRAINER_TOLERANCE = 1e-4
 
 
 def make_config(family, hidden=24, layers=3, heads=3, inner=40, dropout=0.0, longest=None, **changes):
-    """longest: tokens of a window, where it is not the family's own."""
+    """longest: tokens of a window, if not the family's own."""
     sizes = family.sizes(hidden=hidden, layers=layers, heads=heads, inner=inner, hidden_dropout=dropout,
                          attention_dropout=dropout)
     config = AutoConfig.for_model(family.model_type, **{
@@ -38,7 +38,7 @@ def make_config(family, hidden=24, layers=3, heads=3, inner=40, dropout=0.0, lon
 
 
 def make_model(family, config, seed):
-    """Biases and norms are random, too, so that a swapped or forgotten one shows."""
+    """Biases and norms are random, too, so that a swapped or forgotten one is noticed."""
     torch.manual_seed(seed)
     config._attn_implementation = "eager"
     model = AutoModelForQuestionAnswering.from_config(config)
@@ -60,7 +60,7 @@ def make_windows(config, lengths, seed):
     for length in lengths:
         ids = [draw(0, config.vocab_size) for _ in range(length)]
         if length > 6:
-            ids[3] = ids[5] = config.pad_token_id  # [PAD] spelt out in a text
+            ids[3] = ids[5] = config.pad_token_id  # [PAD] written in a text
         split = draw(1, length) if length > 1 else 1
         windows.append({"input_ids": ids, "start": draw(0, length), "end": draw(0, length),
                         "token_type_ids": [0 if t < split or types < 2 else 1 for t in range(length)]})
@@ -68,7 +68,7 @@ def make_windows(config, lengths, seed):
 
 
 class Exact:
-    """The reference in float64: what differs is ours."""
+    """The reference in float64, so that rounding errors are ours."""
 
     def __init__(self, model):
         self.model = model.double()
@@ -121,7 +121,7 @@ def check_gradients(driver, family, work, failures):
 
 @contextlib.contextmanager
 def dropping_by(masks):
-    """Every dropout of torch takes the next of the masks instead of drawing one."""
+    """Makes every dropout of torch take the next mask instead of drawing one."""
     drawn = torch.nn.functional.dropout
     left = list(masks)
 
@@ -185,7 +185,7 @@ def check_dropout_of(driver, family, changes, work, directory, failures):
 
 
 def check_files(driver, family, work, failures):
-    """Forms of weights that we read; what we save, read by transformers, and again by us."""
+    """Forms of weights that we read; our saved files, read by transformers, and again by us."""
     name = family.model_type
     config = make_config(family, custom_key={"kept": [1, 2]})
     model = make_model(family, config, 11)
@@ -225,14 +225,14 @@ def check_files(driver, family, work, failures):
     near = largest_logit_difference(driver.run(work / "saved", windows, work, gradients=False, bf16=True)["logits"],
                                     logits)
     failures.check(1e-6 < near < 0.05, f"{name} in bf16: logits differ by {near:.2e}")
-    # A config.json that states nothing but the family has its class's defaults.
+    # A config.json with only the family has its class's defaults.
     (work / "bare_config.json").write_text(json.dumps({"model_type": name}))
     ours = json.loads(driver.call("config", work / "bare_config.json").stdout)
     theirs = AutoConfig.for_model(name).to_dict()
     for key, value in ours.items():
         if key not in ("architectures", "torch_dtype"):
             failures.check(theirs.get(key) == value, f"{name}: default of {key} is {value!r}, theirs {theirs.get(key)!r}")
-    # The base model: its head is new, what it has beyond ours is named.
+    # The base model: its head is new, and weights that we do not use are named.
     base = work / "base"
     AutoModel.from_config(config).save_pretrained(base)
     _, info = AutoModelForQuestionAnswering.from_pretrained(base, output_loading_info=True)
@@ -244,7 +244,7 @@ def check_files(driver, family, work, failures):
 
 
 def check_training(driver, family, work, failures):
-    """20 steps and more of the Trainer; going on from its checkpoint; then a resumed run equals the whole one to the bit; int8."""
+    """20 steps and more of the Trainer; resuming from its checkpoint; a resumed run equals the whole one to the bit; int8."""
     name, program = family.model_type, driver.program.parent / "spanforge"
     model = work / "trained"
     words = save_tokenizer(model)
@@ -296,7 +296,7 @@ def run_all(driver, families, checks):
 
 
 def self_test(folder, families):
-    """Each planted fault must be seen, in the first family and the last."""
+    """Each planted fault must be noticed, in the first family and the last."""
     def gradient(out):
         for key in out.get("gradients", {}):
             if key.endswith("embeddings.weight"):
@@ -315,7 +315,7 @@ def self_test(folder, families):
         for name, plant, check in plants:
             if not run_all(Driver(folder, plant), [family], [check]):
                 missed.append(f"{family.model_type}: {name}")
-        # Another place of dropout: the reference is given one mask less.
+        # Another place of dropout: the reference gets one mask less.
         one_less = Driver(folder)
         call = one_less.call
 

@@ -2,12 +2,12 @@
 
     .venv/bin/python tests/oracle/oracle_features.py --bin build/release/bin [--shared DIR] [--self-test]
 
-Every window of every data set of shared/data (where it is there), of hand-made hard cases and of
+Every window of every data set of shared/data (if it exists), of hand-made hard cases and of
 random Unicode contexts: token ids, types, offsets, word ids, the context's range, the label, its text
 and the window's must be equal: decoded at once, and token by token and joined, as the recipe does. Two label rules: the recipe's (the tokens that contain the answer's first and last
-character) and run_qa's, ported line by line. run_qa's own loop runs past the context where an answer
-starts in the window's last token, and labels the last padding position; the port is bounded there,
-and how often that happens is printed. --self-test changes one value of each kind and fails unless
+character) and run_qa's, ported line by line. run_qa's own loop runs past the context if an answer
+starts in the window's last token, and labels the last padding position; the port stops there, and
+prints how often that happens. --self-test changes one value of each kind and fails unless
 every change is noticed.
 """
 import argparse
@@ -212,13 +212,13 @@ def run(oracle, scratch, shared):
         if file.exists():
             sets.append((name, list(flatten(file))))
     if len(sets) == 2:
-        print("shared/data is not beside this checkout: only hand-made and random cases were tried")
+        print("shared/data is not next to this checkout: only hand-made and random cases were tried")
     for model, directory, tokenizer in models(scratch, shared):
         for name, rows in sets:
             chinese_text = name.startswith(("cmrc", "drcd", "seed"))
             if "/" in name and (chinese_text != (model == "chinese") or model == "roberta-prefix"):
                 continue
-            # Short windows only where the questions are short.
+            # Short windows only if the questions are short.
             lengths = [(40, 7), (34, 0), (384, 128)]
             if "/" in name:
                 lengths = [(384, 128)] if name[0] in "cd" else [(384, 128), (160, 40)]
@@ -227,7 +227,7 @@ def run(oracle, scratch, shared):
 
 
 def refused(oracle, scratch, shared):
-    """Questions that leave no room are refused, by id, where transformers refuses them too."""
+    """Questions that leave no room are refused, by id, if transformers refuses them, too."""
     wrong = 0
     for model, directory, tokenizer in models(scratch, shared):
         if model.startswith("roberta"):  # other special tokens, and the last space is a token

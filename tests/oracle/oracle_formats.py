@@ -158,7 +158,7 @@ def make_torch_values(generator):
 
 
 def plain(value):
-    """What our reader makes of values that JSON-like data have no word for."""
+    """How our reader describes values that JSON cannot express."""
     if isinstance(value, torch.Size):
         return tuple(value)
     if isinstance(value, np.integer):
@@ -196,7 +196,7 @@ def check_torch(check, directory, generator):
 
 
 def check_resume(check, directory):
-    """An optimizer state that we rewrote goes on exactly as the original."""
+    """An optimizer state that we rewrote continues exactly like the original."""
     def train(state_path):
         torch.manual_seed(1)
         model = torch.nn.Linear(5, 2)

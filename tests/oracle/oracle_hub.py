@@ -1,4 +1,4 @@
-"""The model cache against huggingface_hub: each side finds offline what the other fetched.
+"""The model cache against huggingface_hub: each side finds offline what the other has fetched.
 
     .venv/bin/python tests/oracle/oracle_hub.py --bin build/release/bin [--self-test]
 
@@ -97,7 +97,7 @@ class Checker:
 
 
 def tree(cache):
-    """Every file, link and directory entry of a cache, but locks and what only one side keeps."""
+    """Every file, link and directory entry of a cache, except locks and entries that only one side keeps."""
     out = {}
     for path in sorted(pathlib.Path(cache).rglob("*")):
         name = str(path.relative_to(cache))

@@ -1,5 +1,5 @@
-"""LoRA adapters of every family of families.py against PEFT: adapters it made, answered and trained on here;
-adapters trained here, loaded there; dropout, where the reference drops by our masks; merging; resuming.
+"""LoRA adapters of every family of families.py against PEFT: its adapters, used and trained further here;
+adapters trained here, loaded there; dropout, with our masks in the reference; merging; resuming.
 
 usage: oracle_lora.py --bin DIR [--family NAME] [--check NAME] [--self-test]
 """
@@ -28,7 +28,7 @@ WEIGHTS = "adapter_model.safetensors"
 
 
 def forward_with_types(self, *arguments, **given):
-    """PEFT's own takes token_type_ids and drops them: the merged model and every other class of PEFT's have them."""
+    """PEFT's own ignores its token_type_ids; the merged model and PEFT's other classes use them."""
     return self.base_model(*arguments, **given)
 
 
@@ -54,14 +54,14 @@ class Ours(Driver):
 
 
 def linears(model):
-    """Whole names of the linear layers but the head."""
+    """Whole names of the linear layers except the head."""
     head = family_of(model).head
     return [name for name, module in model.named_modules()
             if isinstance(module, torch.nn.Linear) and name not in head]
 
 
 def last(names, *letters):
-    """The last parts of names, each once; letters: those that begin with one of them."""
+    """The last parts of names, without repeats; letters: only those that begin with one of them."""
     ends = dict.fromkeys(name.rpartition(".")[2] for name in names)
     return [end for end in ends if not letters or end.startswith(letters)]
 
@@ -75,7 +75,7 @@ def query_and_value(model):
 
 
 def target_lists(model):
-    """What an adapter of LoraConfig is put to, in the ways that it can be said."""
+    """The targets of an adapter of LoraConfig, in all spellings."""
     names = linears(model)
     layers = sorted({name for name in names if "layer" in name})
     lists = {
@@ -110,7 +110,7 @@ def make_adapter(base, directory, seed, spread=0.1, **options):
 
 
 def own_name(name):
-    """A parameter of a PeftModel as we call it."""
+    """Our name of a PeftModel's parameter."""
     return name.removeprefix(FRONT).replace(".modules_to_save.default.", ".").replace(".default.", ".")
 
 
@@ -123,14 +123,14 @@ def has_types(config):
 
 
 def run_peft(model, windows):
-    """In float64: what differs is ours."""
+    """In float64, so that rounding errors are ours."""
     logits, losses, _ = reference(model.double(), windows, types=has_types(model.config))
     return logits, losses, trained_gradients(model)
 
 
 def check_answers(ours, family, work, failures):
-    """PEFT's adapters in every form: logits, losses and gradients; the program's answers beside those of the
-    merged model."""
+    """PEFT's adapters in every form: logits, losses and gradients; the program's answers compared with those
+    of the merged model."""
     config = make_config(family)
     base = work / "base"
     make_model(family, config, 3).save_pretrained(base)
@@ -143,7 +143,7 @@ def check_answers(ours, family, work, failures):
         out = ours.run(directory, windows, work)
         out["config"] = config.to_dict()
         compare(f"{family.model_type}, {title}", family, out, expected, failures)
-    # The forms that tools leave: PEFT's names with the adapter's, and a file of torch.save.
+    # Forms that tools write: PEFT's names with the adapter's, and a file of torch.save.
     model = make_adapter(base, work / "named", 1, target_modules=query_and_value(model.get_base_model()))
     logits, _, _ = run_peft(model, windows)
     state = {name: p.detach().float() for name, p in model.named_parameters() if p.requires_grad}
@@ -151,7 +151,7 @@ def check_answers(ours, family, work, failures):
     torch.save(state, work / "named/adapter_model.bin")
     worst = largest_logit_difference(ours.run(work / "named", windows, work, gradients=False)["logits"], logits)
     failures.check(worst <= LOGITS_TOLERANCE, f"{family.model_type}, torch.save: logits differ by {worst:.2e}")
-    # A part of the head, or what PEFT saves of it by itself; the rest is the base's.
+    # A part of the head, or what PEFT saves of it by default; the rest is the base's.
     for i, modules in enumerate([[family.head[-1]], None]):
         model = make_adapter(base, work / f"part{i}", 1, modules_to_save=modules,
                              target_modules=lists["query and value"]["target_modules"])
@@ -179,7 +179,7 @@ def reference_dropping(model, windows, masks):
 
 
 def check_dropout(ours, family, work, failures):
-    """Of the adapters alone, and among the model's own."""
+    """Dropout of the adapters alone, and together with the model's own."""
     rows = [("adapters' dropout", 0.0, last, {}), ("all dropouts", 0.2, last, {}),
             ("some adapters", 0.2, lambda names: last(names, *family.query_and_value), {})]
     rows += [("all dropouts", 0.2, last, changes) for changes in family.dropout_variants]
@@ -215,7 +215,7 @@ def expect_same_tensors(title, found, expected, tolerance, failures):
 
 
 def check_merging(ours, family, work, failures):
-    """model convert --merge-lora beside merge_and_unload(), and the program's answers of both."""
+    """model convert --merge-lora compared with merge_and_unload(), and the program's answers of both."""
     name = family.model_type
     words = save_tokenizer(work / "base")
     config = make_config(family, vocab_size=words, pad_token_id=0)
@@ -254,7 +254,7 @@ def check_merging(ours, family, work, failures):
 
 
 def training_base(family, work):
-    """A model without dropout beside its tokenizer, and data."""
+    """A model without dropout, its tokenizer, and data."""
     words = save_tokenizer(work / "base")
     config = make_config(family, hidden=32, layers=2, heads=4, inner=64, vocab_size=words, initializer_range=0.02,
                          pad_token_id=0)
@@ -278,7 +278,7 @@ def check_training(ours, family, work, failures):
     make_adapter(start, adapter, 9, spread=0, target_modules=query_and_value(base), lora_alpha=16)
     options = dict(max_steps=24, weight_decay=0.1, learning_rate=5e-3)
     saving = dict(save_strategy="steps", save_steps=12)
-    undetermined = (family.head[-1] + ".bias",)  # the loss does not see what all tokens share
+    undetermined = (family.head[-1] + ".bias",)  # what all tokens share does not change the loss
 
     def hf(output, **more):
         log, weights = run_hf(start, data, output, options, load=trainable_peft(adapter), **{**saving, **more})
@@ -311,7 +311,7 @@ def check_training(ours, family, work, failures):
 
 
 def check_saved(ours, name, saved, like, work, failures):
-    """Our directory in PEFT's hands, by each of its doors."""
+    """Our directory loaded by PEFT, by each of its functions."""
     files = {file.name for file in saved.iterdir()}
     failures.check("model.safetensors" not in files and "config.json" not in files,
                    f"{name}: an adapter's directory holds {sorted(files)}")
@@ -336,7 +336,7 @@ def check_saved(ours, name, saved, like, work, failures):
 
 
 def check_fresh(ours, family, work, failures):
-    """--lora-rank: where training begins, in which layers, and what stands in the file, beside PEFT's own."""
+    """--lora-rank: initial values, layers and the file's content, compared with PEFT's own."""
     name, data = family.model_type, work / "train.json"
     base = training_base(family, work)
     lists = {"": query_and_value(base), "all-linear": "all-linear", ",".join(last(linears(base))): last(linears(base))}
@@ -376,7 +376,7 @@ CHECKS = {"answers": check_answers, "dropout": check_dropout, "merging": check_m
 
 
 def self_test(folder, families):
-    """Each planted fault must be seen, in the first family."""
+    """Each planted fault must be noticed, in the first family."""
     def gradient(out):
         for key in out.get("gradients", {}):
             if key.endswith("lora_A.weight"):

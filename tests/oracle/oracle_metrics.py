@@ -34,7 +34,7 @@ def compare(name, ours, theirs, context):
 def texts_of_every_character():
     for code in range(0x110000):
         character = chr(code)
-        # Characters newer than this Python are classified by newer tables on our side.
+        # Our tables classify characters that are newer than this Python.
         if unicodedata.category(character) in ("Cn", "Cs", "Co"):
             continue
         yield f"A{character}Σ {character}a the{character}"

@@ -1,11 +1,11 @@
 """Compares the engine with transformers' BertForQuestionAnswering: logits, losses, every gradient,
 names and forms of weights, saved directories. Random BERTs of several shapes, and MiniLM's real
-weights where the package that holds them is installed.
+weights if their package is installed.
 
 usage: oracle_model.py --bin DIR [--other-python PYTHON] [--self-test]
 
-A saved directory is also loaded by another major version of transformers where .venv5/ (or
---other-python) holds one: python3 -m venv .venv5 && .venv5/bin/pip install torch "transformers>=5"
+If .venv5/ (or --other-python) has another major version of transformers, that loads a saved directory,
+too: python3 -m venv .venv5 && .venv5/bin/pip install torch "transformers>=5"
 """
 
 import argparse
@@ -68,7 +68,7 @@ def random_windows(config, lengths, seed, edges=True):
     for length in lengths:
         ids = [draw(1, config.vocab_size) for _ in range(length)]
         if edges and length > 4:
-            ids[3] = config.pad_token_id  # [PAD] spelt out in a text: its row has no gradient
+            ids[3] = config.pad_token_id  # [PAD] written in a text: its row has no gradient
         split = draw(1, length) if length > 1 else 1
         types = [0 if t < split or config.type_vocab_size == 1 else 1 for t in range(length)]
         windows.append({"input_ids": ids, "token_type_ids": types,
@@ -77,8 +77,8 @@ def random_windows(config, lengths, seed, edges=True):
 
 
 def reference(model, windows, types=True):
-    """Each window alone and unpadded; loss = mean over windows; gradients of it. types: the model takes
-    token types."""
+    """Each window alone and unpadded; loss = mean over windows; its gradients. types: the model takes token
+    types."""
     model.eval()  # dropout off, gradients as usual
     model.zero_grad()
     logits, losses = [], []
@@ -108,7 +108,7 @@ def compare(name, driver, directory, model, windows, work, failures, batch=None)
     worst, worst_name = 0.0, ""
     failures.check(set(out["gradients"]) == set(gradients), f"{name}: names of gradients differ")
     # Gradients that are zero by algebra are rounding noise on both sides and are compared on the
-    # scale of the others: softmax does not see key biases, nor the loss what all tokens share.
+    # scale of the others: key biases do not change softmax, and what all tokens share does not change the loss.
     last = model.config.num_hidden_layers - 1
     zero = ("key.bias", "qa_outputs.bias", f"layer.{last}.output.LayerNorm.bias")
     scale = max(g.norm().item() for g in gradients.values())
@@ -149,7 +149,7 @@ def tiny_config(**changes):
 
 
 def randomise(model, seed):
-    """Biases and LayerNorms too, so that a swapped or forgotten one shows."""
+    """Biases and LayerNorms, too, so that a swapped or forgotten one is noticed."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -164,7 +164,7 @@ def old_names(state):
 
 
 def write_forms(model, work):
-    """The same weights in every form a checkpoint comes in: {name: directory}."""
+    """The same weights in every form of a checkpoint: {name: directory}."""
     config = model.config.to_json_string()
     state = {k: v.detach().clone() for k, v in model.state_dict().items()}
     bare = {k.removeprefix("bert."): v for k, v in state.items()}
@@ -236,7 +236,7 @@ def check_forms(driver, work, failures):
 
 
 def check_reports(driver, work, failures):
-    """Unused and new weights: the names transformers gives, in its words."""
+    """Unused and new weights: transformers' names, in its words."""
     config = tiny_config(**SHAPES["one layer"])
     windows = random_windows(config, [5], seed=3)
     for name, cls in [("pretraining", BertForPreTraining), ("bare", BertModel)]:
@@ -258,7 +258,7 @@ def check_reports(driver, work, failures):
 
 
 def check_saved(driver, work, failures, python):
-    """What we save loads elsewhere with equal logits. From a bare base model: the prefix is added."""
+    """Other programs load our files with equal logits. From a bare base model: the prefix is added."""
     config = tiny_config(**SHAPES["odd head size"], custom_key={"kept": [1, 2]})
     torch.manual_seed(11)
     source = randomise(BertForQuestionAnswering(config), 11)
@@ -350,7 +350,7 @@ def run_all(driver, python):
 
 
 def self_test(folder):
-    """Each planted fault must be seen."""
+    """Each planted fault must be noticed."""
     def logit(out):
         out["logits"][0]["start"][0] += 1e-3
 

@@ -1,8 +1,8 @@
 """Every operation, forward and backward, against PyTorch's; the optimisers step by step.
 
 usage: oracle_ops.py --bin BUILD/bin [--self-test]
-Prints one line an operation with the largest error seen. --self-test plants a wrong value in each
-result and must see each.
+Prints one line per operation with the largest error. --self-test plants a wrong value in each result
+and must notice each.
 """
 
 import argparse
@@ -183,7 +183,7 @@ def check_deberta_attention():
         span = attention.pos_ebd_size
         x, table = torch.randn(n, hidden), torch.randn(2 * span, hidden)
         names = ("query_proj", "key_proj", "value_proj")
-        # What the projections give is taken as it leaves them, so that its gradients are compared.
+        # Taken right after the projections, so that their output's gradients are compared.
         seen = {name: [] for name in names}
         for name in names:
             def keep(_, __, output, name=name):
@@ -256,8 +256,8 @@ def check_span_loss():
 
 
 def check_adamw():
-    # MKL's square root, first called from several threads at once, now and then answers one of them
-    # with its low-accuracy variant (about 1 process in 10 on a busy machine): one thread here.
+    # If several threads first call MKL's square root at the same time, one of them sometimes gets its
+    # low-accuracy variant (about 1 process in 10 on a busy machine): one thread here.
     torch.set_num_threads(1)
     n, steps = 100_003, 6
     for lr, decay in [(3e-4, 0.0), (5e-5, 0.01), (1e-3, 0.1)]:
@@ -298,7 +298,7 @@ def check_sgd():
 
 
 def check_adafactor():
-    """Matrices of many forms, an embedding of which few rows have gradients, vectors."""
+    """Matrices of many shapes, an embedding with few rows that have gradients, vectors."""
     steps = 20
     for (rows, cols), lr, decay, touched in [((96, 160), 1e-3, 0.0, None), ((2, 768), 5e-5, 0.1, None),
                                              ((700, 33), 1e-2, 0.01, None), ((500, 64), 1e-3, 0.1, [7, 3, 499, 0, 250]),

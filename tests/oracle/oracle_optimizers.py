@@ -26,7 +26,7 @@ RESUMED = {
 
 
 def check_other_optimizer(binary, work):
-    """The Trainer's checkpoint of one optimiser is no other's, and the line says whose it is."""
+    """No other optimiser accepts the Trainer's checkpoint, and the line names its optimiser."""
     wrong = []
     for is_, asked in (("adafactor", "sgd"), ("sgd", "adamw_torch"), ("adafactor", "adamw_torch_fused")):
         file = work / f"hf-{is_}/checkpoint-17/optimizer.pt"
@@ -40,7 +40,7 @@ def check_other_optimizer(binary, work):
 
 
 def state_plants():
-    """What may be wrong in an optimizer.pt of Adafactor."""
+    """Faults in an optimizer.pt of Adafactor."""
     def mean(value):
         value["state"][3]["exp_avg_sq_row"] *= 1.01
 
@@ -77,7 +77,7 @@ def self_test(binary, work):
     checkpoint, changed = work / "saved/checkpoint-12", work / "changed"
     shutil.copytree(checkpoint, changed)
     if compare_files(checkpoint, changed):
-        missed.append("a checkpoint beside itself")
+        missed.append("a checkpoint compared with itself")
     for title, plant in state_plants().items():
         planted = torch.load(checkpoint / "optimizer.pt", weights_only=True)
         plant(planted)

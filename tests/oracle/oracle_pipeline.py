@@ -1,11 +1,11 @@
 """`spanforge ask --decoder pipeline` against transformers' question-answering pipeline.
 
 Models: MiniLM's real encoder with a random head, and a tiny random one of every family of families.py, over a
-Chinese and Latin vocabulary of this script's own or roberta-base's (where shared data are there); heads are scaled
-so that the answers are told apart clearly. Every option is varied; spans must be equal and scores agree to 1e-5.
+Chinese and Latin vocabulary of this script's own or roberta-base's (if shared data exist); heads are scaled
+so that the answers differ clearly. Every option is varied; spans must be equal and scores agree to 1e-5.
 
-A family is run if the class of tokenizer that transformers gives its model_type is in TOKENIZERS; else it is named
-as left out. ALBERT is run with BERT's: its own reads SentencePiece files, Chinese ones have a vocab.txt.
+A family is run if the class of tokenizer that transformers gives its model_type is in TOKENIZERS; else it is listed
+as skipped. ALBERT is run with BERT's: its own reads SentencePiece files, Chinese ones have a vocab.txt.
 
 --self-test changes one thing of one answer for each model, each in turn, and fails unless all are noticed.
 """
@@ -113,7 +113,7 @@ TOKENIZERS = {"BertTokenizer": wordpiece_files, "DistilBertTokenizer": wordpiece
 
 
 def tokenizer_class(family):
-    """None: a family that is left out."""
+    """None: a family that is skipped."""
     names = [name for name in TOKENIZER_MAPPING_NAMES.get(family.model_type, ()) if name]  # what is installed
     name = names[0].removesuffix("Fast") if names else None
     name = {"AlbertTokenizer": "BertTokenizer"}.get(name, name)
@@ -158,7 +158,7 @@ def difference(ours, theirs):
     if len(ours) != len(theirs):
         return f"{len(ours)} answers, reference {len(theirs)}"
     for rank, (a, b) in enumerate(zip(ours, theirs)):
-        # Answers whose scores differ by less than rounding may stand in either order.
+        # Answers whose scores differ by less than rounding may come in either order.
         alike = [o for o in theirs if abs(o["score"] - b["score"]) <= 1e-6]
         if abs(a["score"] - b["score"]) > 1e-5 or not any(
                 all(a[k] == o[k] for k in ("start", "end", "answer")) for o in alike):
@@ -167,7 +167,7 @@ def difference(ours, theirs):
 
 
 def unnoticed(ours, theirs):
-    """The changes of an answer that difference() does not see."""
+    """The changes of an answer that difference() does not notice."""
     missed = []
     for key, change in (("start", 1), ("end", 1), ("answer", "."), ("score", 1e-4)):
         changed = copy.deepcopy(ours)
@@ -197,7 +197,7 @@ def main():
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.set_verbosity_error()
-    torch.set_num_threads(1)  # models this small only wait for each other in two
+    torch.set_num_threads(1)  # threads of models this small only wait for each other
     families = [family for family in FAMILIES if tokenizer_class(family)]
     left_out = [family.model_type for family in FAMILIES if not tokenizer_class(family)]
     models = [("minilm", minilm, 2), *((family.model_type, tiny(family), 5) for family in families)]

@@ -3,15 +3,15 @@
     .venv/bin/python tests/oracle/oracle_tokenizer.py --bin build/release/bin
         [--random N] [--full] [--only NAME] [--shared DIR] [--self-test]
 
-Texts and question-context pairs of shared/data (where it is there; a quarter of them unless --full),
+Texts and question-context pairs of shared/data (if it exists; a quarter of them unless --full),
 every code point, random Unicode strings (N of them, --random 1000000 for the long form), pairs, truncation with overflowing windows, padding, added
 tokens spelt in texts, decoding, batches, and saving: ids, type ids, tokens, offsets, masks, word
 ids, sequence ids and decoded texts must be equal. Exits 1 on any difference. --self-test changes
 one field of every answer, or of one of its windows, before comparing and fails unless every change is
 noticed and every field was changed in every kind of check that has it.
 
-Both sides write an answer as the same line of JSON, and lines are compared; only of those that differ are the
-fields looked at. So a million takes minutes.
+Both sides write an answer as the same line of JSON, and lines are compared; fields are
+only compared if lines differ. So a million takes minutes.
 """
 import argparse
 import collections
@@ -87,7 +87,7 @@ def random_text(rng):
 
 
 def code_point_texts(full):
-    """Every code point inside a word; marks (in full: all) also between marks that NFD may move."""
+    """Every code point within a word; marks (in full: all) also between marks that NFD may move."""
     line = []
     for c in range(0x110000):
         if 0xD800 <= c <= 0xDFFF:
@@ -142,7 +142,7 @@ def shared_texts(shared):
 # ---------------------------------------------------------------- tokenizers
 
 class Subject:
-    """A tokenizer directory with HF's view of it."""
+    """A tokenizer directory and HF's tokenizer of it."""
 
     def __init__(self, name, directory, backend, fast=None, makes_types=True):
         self.name, self.directory, self.backend, self.fast = name, directory, backend, fast
@@ -162,7 +162,7 @@ def small_chinese_vocabulary():
 
 
 def wide_vocabulary():
-    """One token a code point, so that no offset hides in an unknown word."""
+    """One token per code point, so that no offset hides in an unknown word."""
     chars = [chr(c) for c in list(range(0x21, 0x3100)) + list(range(0xA000, 0xAC00)) +
              list(range(0xF900, 0x10000)) + list(range(0x10000, 0x12000)) +
              list(range(0x1D100, 0x1D200)) + list(range(0x1F300, 0x1F700))]
@@ -216,7 +216,7 @@ class Subjects:
         self.all.append(Subject(name, path, fast.backend_tokenizer, fast))
 
     def mpnet(self, name, lines, config=None, is_saved=False):
-        """A vocab.txt; is_saved: what the fast class makes of it. The slow class must cut alike."""
+        """A vocab.txt; is_saved: what the fast class makes of it. The slow class must split alike."""
         path = self.directory(name)
         (path / "vocab.txt").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
         (path / "config.json").write_text('{"model_type": "mpnet"}')
@@ -242,7 +242,7 @@ class Subjects:
         self.all.append(Subject("minilm", path, fast.backend_tokenizer, fast))
 
     def transformers_5(self, lines):
-        """The files that transformers 5.24's save_pretrained leaves of its base class. 4.57 knows no
+        """The files that transformers 5.24's save_pretrained writes for its base class. 4.57 knows no
         class of that name, but the same tokenizer.json; 5 makes no token types of it."""
         path = self.directory("transformers-5")
         (path / "vocab.txt").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
@@ -250,7 +250,7 @@ class Subjects:
         backend.add_special_tokens(["<x>"])
         (path / "vocab.txt").unlink()
         backend.save(str(path / "tokenizer.json"))
-        # do_lower_case is what a user may have left there: the class does not look at it.
+        # do_lower_case may remain there from a user: the class ignores it.
         (path / "tokenizer_config.json").write_text(json.dumps({
             "backend": "tokenizers", "cls_token": "[CLS]", "do_lower_case": False,
             "extra_special_tokens": ["<x>"], "is_local": True, "mask_token": "[MASK]",
@@ -485,7 +485,7 @@ def hf_answer(subject, request):
         if "decoded" in request:
             answer["decoded"] = backend.decode(answer["ids"], skip_special_tokens=request["decoded"] == "plain")
         return answer
-    except Exception:  # "Truncation error: ...": what cannot be cut
+    except Exception:  # "Truncation error: ...": it cannot be truncated
         return "error"
     except BaseException as panic:  # an overlap that leaves no step: HF panics
         if type(panic).__name__ != "PanicException":
@@ -509,7 +509,7 @@ WINDOW = "a window's "
 
 
 def changes(answer):
-    """The names of what spoiled() can change in an answer."""
+    """The names of the changes that spoiled() can make in an answer."""
     if isinstance(answer, list):
         return changes(answer[0])
     if "error" in answer:
@@ -579,11 +579,11 @@ class Checker:
                 self.compare(kind, lambda: f"{subject.name}: {json.dumps(request)[:300]}", ours, theirs)
 
     def compare(self, kind, where, ours, theirs):
-        """Lines of JSON; where: gives the words for what was asked."""
+        """Lines of JSON; where: describes the request."""
         self.counts[kind] += 1
         if self.self_test:
             ours = json.loads(ours)
-            name = min(changes(ours), key=lambda name: self.planted[kind, name])  # what was changed least so far
+            name = min(changes(ours), key=lambda name: self.planted[kind, name])  # the least frequent change so far
             self.planted[kind, name] += 1
             if difference(LINE(spoiled(self.rng, ours, name)), theirs) is None:
                 self.missed.append(f"{kind}: {name}: {where()}")
@@ -615,7 +615,7 @@ class Checker:
 
 
 def difference(ours, theirs):
-    """None for lines that say the same; else what they say."""
+    """None for equal lines; else their content."""
     if ours == theirs:
         return None
     ours, theirs = json.loads(ours), json.loads(theirs)
@@ -627,7 +627,7 @@ def difference(ours, theirs):
 
 
 def expected_fields(kind):
-    """What the self-test must have changed at least once in a kind of check."""
+    """The changes that the self-test must make at least once in a kind of check."""
     if kind == "decode":
         return ["text"]
     if kind == "saved":
@@ -650,8 +650,8 @@ def brief(value, other):
 # ---------------------------------------------------------------- the checks
 
 def random_options(rng, size=0):
-    """size: characters of a pair that both parts of are cut. Windows of the one are combined with those of the
-    other, and in HF each of them with those once more: many of them would be all that is waited for."""
+    """size: characters of a pair whose parts are both truncated. Windows of one part are combined with those of
+    the other, and in HF each result with those once more: many of them would take most of the time."""
     options = {}
     if rng.random() < 0.15:
         options["add_special_tokens"] = False
@@ -681,7 +681,7 @@ def random_request(rng):
 
 def check_shared(checker, subjects, shared, full):
     if shared is None:
-        print("shared/data is not beside this checkout: its texts are not compared")
+        print("shared/data is not next to this checkout: its texts are not compared")
         return
     texts, pairs = shared_texts(shared)
     if checker.self_test:
@@ -691,7 +691,7 @@ def check_shared(checker, subjects, shared, full):
         if subject.name not in ("chinese", "chinese-cased", "minilm", "modernbert", "roberta-base",
                                 "roberta-base-json"):
             continue
-        first = len(subject.name) % 4  # each subject takes another quarter
+        first = len(subject.name) % 4  # each subject takes a different quarter
         step = 1 if full else 4
         checker.check("text", subject, [{"text": t} for t in texts[first % step::step]])
         checker.check("pair", subject, [{"text": q, "pair": c} for q, c in pairs[::6 * step]])
@@ -732,7 +732,7 @@ def check_saving(checker, subjects, scratch, rng):
             request = {"text": text, "pair": "Yesterday ÀB"}
             checker.compare("saved", lambda: f"{where}: {text!r}", LINE(hf_answer(again, request)),
                             LINE(hf_answer(subject, request)))
-        # What we read back from our own files.
+        # Read back from our own files.
         checker.check("saved", Subject(where, path, subject.backend,
                                        makes_types=subject.makes_types),
                       [{"text": random_text(rng)} for _ in range(20)])

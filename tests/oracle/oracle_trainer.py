@@ -151,7 +151,7 @@ def run_ours(binary, model, data, output, options, *more, weights="model.safeten
 
 
 def compare_runs(title, theirs, ours, tolerance=1e-4, undetermined=UNDETERMINED):
-    """Lines that say how the two runs differ."""
+    """Lines that describe how the two runs differ."""
     (their_log, their_weights), (our_log, our_weights) = theirs, ours
     wrong = []
     if not set(their_log) <= set(our_log):
@@ -190,7 +190,7 @@ def optimizer_names(model):
 
 
 def compare_state(what, name, found, expected):
-    """One value of a parameter's optimiser state: its form to the letter, its numbers as far as the gradients agree."""
+    """One value of a parameter's optimiser state: equal in form, and in its numbers as far as the gradients agree."""
     if not torch.is_tensor(expected) or not torch.is_tensor(found):
         same = type(found) is type(expected) and found == expected
         return [] if same else [f"{what}: {found!r}, Trainer has {expected!r}"]
@@ -204,7 +204,7 @@ def compare_state(what, name, found, expected):
 
 
 def compare_files(theirs, ours):
-    """HF's checkpoint beside ours: the same keys and settings in the same places."""
+    """HF's checkpoint compared with ours: the same keys and settings in the same places."""
     wrong = []
 
     def expect(what, found, expected):
@@ -365,7 +365,7 @@ def run_program(document, self_test, *checks):
     parser.add_argument("--bin", required=True, type=pathlib.Path)
     parser.add_argument("--self-test", action="store_true")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)  # so small a model is no faster on two
+    torch.set_num_threads(1)  # a model this small is not faster on two
     with tempfile.TemporaryDirectory() as directory:
         work, binary = pathlib.Path(directory), arguments.bin / "spanforge"
         make_model(work / "model")

@@ -22,8 +22,8 @@
 namespace spanforge {
 namespace {
 
-// Encodings are written as text, not made into Json first: there are millions of them. The order of
-// the fields is that of the script, so that lines can be compared.
+// Encodings are written as text without a JSON library, because there are millions. The fields have
+// the script's order, so that lines can be compared.
 template <class Values, class Write>
 void write_list(const Values& values, std::string& out, const Write& write) {
   out += '[';

@@ -1,4 +1,4 @@
-// planted_fault NAME: one fault, or its faultless form, for planted.py to look for.
+// planted_fault NAME: runs one fault, or its faultless form, for planted.py.
 #include <omp.h>
 
 #include <climits>
@@ -12,7 +12,7 @@
 
 namespace {
 
-volatile int one = 1;  // what the optimiser cannot see through
+volatile int one = 1;  // hidden from the optimiser
 
 // --- address, undefined ---
 void heap_overflow() {
@@ -33,7 +33,7 @@ void use_after_scope() {
   }
   std::printf("%d", *at);
 }
-void index_past_the_end() {  // of libstdc++'s assertions: inside the allocation
+void index_past_the_end() {  // for libstdc++'s assertions: inside the allocation
   std::vector<int> values;
   values.reserve(8);
   values.resize(2);

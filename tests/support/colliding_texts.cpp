@@ -24,7 +24,7 @@ uint64_t mix(uint64_t block) {
 }
 uint64_t unmix(uint64_t mixed) {
   mixed *= kBack;
-  return (mixed ^ mixed >> 47) * kBack;  // a shift by more than half undoes itself
+  return (mixed ^ mixed >> 47) * kBack;  // a shift by more than half reverses itself
 }
 uint64_t step(uint64_t state, uint64_t block) { return (state ^ mix(block)) * kMultiplier; }
 
@@ -55,7 +55,7 @@ std::array<Forms, kPairs> find_pairs() {
     for (;;) {
       for (size_t i = 0; i < 8 && ++first[i] > 'z'; ++i) first[i] = 'a';
       const uint64_t second = unmix(step(state, block_of(first.data())) ^ target * kBack);
-      // A block that ends in zero bytes would pass as a shorter plain one.
+      // A block that ends in zero bytes would equal a shorter plain one.
       if (second >> 56 == 0 || !is_plain(second)) continue;
       char bytes[8];
       std::memcpy(bytes, &second, sizeof bytes);

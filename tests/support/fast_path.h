@@ -1,5 +1,5 @@
 #pragma once
-// A tokenizer's fast path beside its parts, which define what the tokens are.
+// Compares a tokenizer's fast path with its parts, which define the tokens.
 
 #include <string>
 #include <vector>
@@ -10,7 +10,7 @@
 
 namespace spanforge::testing {
 
-// Compares where the fast path takes the text; whether it does.
+// Compares if the fast path accepts the text; returns whether it does.
 inline bool fast_path_agrees(const Tokenizer::Impl& impl, const std::string& text) {
   const TokenBuffer before{{1}, {{2, 3}}, {4}, {}};
   TokenBuffer fast = before, parts = before;

@@ -1,5 +1,5 @@
 #pragma once
-// Bytes that file formats put around what tests make, written without the readers' own code.
+// The bytes that file formats put around content, written without the readers' own code.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace spanforge::testing {
 
 std::string little_endian(uint64_t value, size_t size);
 
-// A record of an event file (TFRecord): length, its masked CRC-32C, body, the body's.
+// A record of an event file (TFRecord): length, masked CRC-32C of it, body, the body's CRC.
 std::string event_record(const std::string& body);
 
 }  // namespace spanforge::testing

@@ -1,5 +1,5 @@
 #pragma once
-// What a test saves into a directory, which is made.
+// Saves something into a directory, which it creates.
 
 #include <filesystem>
 

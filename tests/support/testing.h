@@ -1,5 +1,5 @@
 #pragma once
-// What every test may need: a temporary directory, where golden files and shared data lie.
+// What every test may need: a temporary directory, and the paths of golden files and shared data.
 
 #include <filesystem>
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace spanforge::testing {
 
-// A fresh directory under the system's temporary one, removed at the end.
+// A new directory below the system's temporary one, removed at the end.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
@@ -25,15 +25,15 @@ class TemporaryDirectory {
 
 std::filesystem::path source_directory();                   // the checkout
 std::filesystem::path golden(const std::string& relative);  // tests/golden/...
-// A file of the shared data folder beside the checkout (SPANFORGE_SHARED_DATA overrides where);
-// nullopt where it is absent: then GTEST_SKIP() << kNoSharedData.
+// A file of the shared data folder next to the checkout, or in SPANFORGE_SHARED_DATA; nullopt if
+// it is absent: then GTEST_SKIP() << kNoSharedData.
 std::optional<std::filesystem::path> shared_data(const std::string& relative);
-inline constexpr const char* kNoSharedData = "shared/data is not beside this checkout: not tested";
+inline constexpr const char* kNoSharedData = "shared/data is not next to this checkout: not tested";
 
 // Seed of randomised tests: SPANFORGE_TEST_SEED or a fixed one; print it with SCOPED_TRACE.
 uint64_t test_seed();
 
-// Runs `body`, which must throw Error{code}; returns it for checks of place and reason.
+// Runs `body`, which must throw Error{code}. Returns it for checks of place and reason.
 template <class Body>
 Error expect_error(ErrorCode code, Body&& body) {
   try {

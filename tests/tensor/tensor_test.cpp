@@ -82,7 +82,7 @@ TEST(ActivationArena, PeakIsWhatWasCutAtOneTimeWhateverTheBlocks) {
     SCOPED_TRACE(round);
     arena.allocate<uint8_t>(1, kLarge);
     const size_t mark = arena.mark();
-    for (int i = 0; i < 4; ++i) {  // scratch that comes and goes, across the end of a block
+    for (int i = 0; i < 4; ++i) {  // scratch that is taken and released, across the end of a block
       arena.allocate<uint8_t>(1, kLarge);
       arena.release(mark);
     }
@@ -92,7 +92,7 @@ TEST(ActivationArena, PeakIsWhatWasCutAtOneTimeWhateverTheBlocks) {
     EXPECT_EQ(arena.peak_bytes(), once);
     arena.release(0);
   }
-  // One block of that size now, with room for exactly this.
+  // Now there is one block of that size, with room for exactly this.
   const Tensor first = arena.allocate<uint8_t>(1, kLarge);
   const Tensor rest = arena.allocate<uint8_t>(1, static_cast<int64_t>(once) - kLarge);
   EXPECT_EQ(static_cast<std::byte*>(first.data) + kLarge, static_cast<std::byte*>(rest.data));

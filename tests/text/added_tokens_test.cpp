@@ -14,7 +14,7 @@ Vocabulary vocabulary_of(int64_t size) {
   return vocabulary;
 }
 
-// "3:x|.." : added tokens as id:text, other stretches as they are, set off by "|".
+// "3:x|..": added tokens as id:text, other stretches unchanged, separated by "|".
 std::string cut(const AddedTokens& tokens, std::u32string_view text, bool normalized = false) {
   std::vector<AddedMatch> matches;
   tokens.find({text.data(), text.size()}, normalized, matches);
@@ -63,7 +63,7 @@ TEST(AddedTokens, TheLeftmostAndThenTheLongestMatches) {
   EXPECT_EQ(cut(tokens, U""), "");
 }
 
-TEST(AddedTokens, StrippingTakesTheWhiteSpaceBeside) {
+TEST(AddedTokens, StrippingIncludesTheWhiteSpaceNextToIt) {
   const AddedTokens tokens = added({token("<l>", "l"), token("<r>", "r")});
   EXPECT_EQ(cut(tokens, U"a \u3000<l> b"), "a|10: \u3000<l>| b");
   EXPECT_EQ(cut(tokens, U"a <r> \tb"), "a |11:<r> \t|b");
@@ -77,7 +77,7 @@ TEST(AddedTokens, SingleWordsAreNotFoundInsideWords) {
   EXPECT_EQ(cut(tokens, U"(<w>)"), "(|10:<w>|)");
 }
 
-TEST(AddedTokens, NormalisedOnesAreLookedForNormalised) {
+TEST(AddedTokens, NormalisedTokensAreFoundInNormalisedTexts) {
   const LowercaseNormalizer lower;
   const AddedTokens tokens = added({token("Day", "n"), token("Night")}, &lower);
   EXPECT_EQ(cut(tokens, U"day Day", true), "10:day| Day");

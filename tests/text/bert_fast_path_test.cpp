@@ -30,7 +30,7 @@ const FastPathRow kRows[] = {
     {"no word is short enough", {}, 0},
 };
 
-// The three parts with the fast path over them, and the same tokens by the parts alone.
+// Tokens by the fast path, and by the three parts alone.
 class Subject {
  public:
   Subject(const FastPathRow& row, const std::vector<std::string>& tokens,
@@ -59,7 +59,7 @@ class Subject {
   Tokenizer::Impl impl_;
 };
 
-// One token a character, so that no offset hides in an unknown word.
+// One token per character, so that no unknown word hides an offset.
 std::vector<std::string> wide_vocabulary() {
   std::vector<std::string> tokens{"[UNK]"};
   for (char32_t c = 0x21; c < 0x3000; ++c) {
@@ -155,7 +155,7 @@ TEST(BertFastPath, WordsAroundTheLongestAreEqual) {
   }
 }
 
-TEST(BertFastPath, LeavesWhatItCannotDoToTheParts) {
+TEST(BertFastPath, RefusesOtherPartsAndTexts) {
   const auto vocabulary = sample_vocabulary();
   EXPECT_EQ(Subject({"", {}, 257}, vocabulary).fast_path(), nullptr);
   AddedToken normalized = special("day");
@@ -174,7 +174,7 @@ TEST(BertFastPath, LeavesWhatItCannotDoToTheParts) {
   }
 }
 
-// Sequence([BertNormalizer]) means the same, but is not made of the parts that the fast path takes.
+// Sequence([BertNormalizer]) means the same, but the fast path does not accept it.
 TEST(BertFastPath, ATokenizerWithItEqualsOneWithout) {
   const std::string rest = R"("pre_tokenizer":{"type":"BertPreTokenizer"},"post_processor":null,
     "decoder":null,"model":{"type":"WordPiece","unk_token":"[UNK]",

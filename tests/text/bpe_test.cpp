@@ -51,7 +51,7 @@ TEST(Bpe, MergesByRankThenFromTheLeft) {
   EXPECT_EQ(tokens_of(model, U"c"), "c:0-1");
 }
 
-TEST(Bpe, OfEqualMergesTheLastCounts) {
+TEST(Bpe, TheLastOfEqualMergesCounts) {
   EXPECT_EQ(
       tokens_of(make({"a", "b", "c", "ab", "bc"}, {{"a", "b"}, {"b", "c"}, {"a", "b"}}), U"abc"),
       "a:0-1 bc:1-3");
@@ -60,7 +60,7 @@ TEST(Bpe, OfEqualMergesTheLastCounts) {
 TEST(Bpe, CharactersWithoutAToken) {
   const std::vector<std::string> tokens = {"a", "[UNK]", "<0xC3>", "<0xA9>", "<0xE4>"};
   BpeOptions options;
-  // Nothing covers them, so what is behind moves into their places, as in HF.
+  // As in HF, later characters get the places of characters without a token.
   EXPECT_EQ(tokens_of(make(tokens, {}, options), U"xya"), "a:0-1");
   options.unk_token = "[UNK]";
   EXPECT_EQ(tokens_of(make(tokens, {}, options), U"xya"), "[UNK]:0-1 [UNK]:1-2 a:2-3");
@@ -71,7 +71,7 @@ TEST(Bpe, CharactersWithoutAToken) {
             "a:0-1 <0xC3>:1-2 <0xA9>:1-2 [UNK]:2-3");
 }
 
-TEST(Bpe, PrefixAndSuffixAreOfWordsParts) {
+TEST(Bpe, PrefixAndSuffixMarkPartsOfAWord) {
   BpeOptions options;
   options.continuing_subword_prefix = "##";
   options.end_of_word_suffix = "</w>";
@@ -81,16 +81,16 @@ TEST(Bpe, PrefixAndSuffixAreOfWordsParts) {
   EXPECT_EQ(tokens_of(model, U"a"), "a</w>:0-1");
 }
 
-TEST(Bpe, AWholeWordMayBeTakenAsItIs) {
+TEST(Bpe, AWholeWordMayBeOneTokenWithoutMerges) {
   BpeOptions options;
   EXPECT_EQ(tokens_of(make({"a", "b", "ab"}, {}, options), U"ab"), "a:0-1 b:1-2");
   options.ignore_merges = true;
   EXPECT_EQ(tokens_of(make({"a", "b", "ab"}, {}, options), U"ab"), "ab:0-2");
 }
 
-// Short words are merged by looking through all neighbours, long ones with a queue. Words of 128
-// letters are short; with a letter more that nothing is merged with they are long.
-TEST(Bpe, LongAndShortWordsAreMergedAlike) {
+// Short words are merged by searching all neighbours, long ones with a queue. Words of 128 letters
+// are short; with one more letter, which has no merge, they are long.
+TEST(Bpe, LongAndShortWordsHaveTheSameMerges) {
   Pairs merges;
   std::vector<std::string> tokens = {"a", "b", "c", "|"};
   CounterStream random(testing::test_seed());
@@ -110,7 +110,7 @@ TEST(Bpe, LongAndShortWordsAreMergedAlike) {
   }
 }
 
-TEST(Bpe, UnsoundMergesAreNamed) {
+TEST(Bpe, ErrorsNameMalformedMerges) {
   const std::pair<Pairs, const char*> rows[] = {{{{"a", "x"}}, "x"}, {{{"a", "a"}}, "aa"}};
   for (const auto& [merges, name] : rows) {
     const Error error = expect_error(ErrorCode::kBadModel, [&] { make({"a", "b"}, merges); });
@@ -132,7 +132,7 @@ struct MergeRow {
   const char* reason;
 };
 
-TEST(Bpe, UnsoundModelsOfATokenizerJsonAreNamed) {
+TEST(Bpe, ErrorsNameMalformedModelsOfATokenizerJson) {
   const MergeRow rows[] = {
       {R"("dropout": 0.1, "merges": [])", "model.dropout", "random"},
       {R"("merges": ["a  b"])", "model.merges[0]", "two tokens"},

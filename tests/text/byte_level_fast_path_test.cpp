@@ -15,10 +15,10 @@ namespace {
 using testing::fast_path_agrees;
 using testing::random_text;
 
-// RoBERTa's parts with the fast path over them, and the same tokens by the parts alone.
+// Tokens by the fast path, and by RoBERTa's parts alone.
 class ByteLevelSubject {
  public:
-  // crossing: byte strings that are tokens besides, each merged from its bytes one after the other.
+  // crossing: byte strings that are also tokens, each merged from its bytes one after the other.
   explicit ByteLevelSubject(bool add_prefix_space, BpeOptions options = {}, bool composes = false,
                             const std::vector<std::string>& crossing = {}) {
     const auto files = testing::roberta_files("{}");
@@ -108,8 +108,8 @@ TEST(ByteLevelFastPath, EqualsThePartsOnRandomTexts) {
   }
 }
 
-// Words are cut between characters that no merge joins: here some join, whole ones and parts of
-// one.
+// Words are split between characters that no merge joins. Here some merges join characters or parts
+// of them.
 TEST(ByteLevelFastPath, EqualsThePartsWhereMergesCrossCharacters) {
   const std::string one = "\u4e00", two = "\u56fd", three = "\u4e0a", accent = "\u00e9";
   const ByteLevelSubject subject(false, {}, /*composes=*/false,
@@ -127,8 +127,8 @@ TEST(ByteLevelFastPath, EqualsThePartsWhereMergesCrossCharacters) {
   }
 }
 
-// ModernBERT's parts: what NFC may change and what spells an added token is left to the parts.
-TEST(ByteLevelFastPath, EqualsThePartsBehindNfc) {
+// ModernBERT's parts: the fast path refuses texts that NFC may change or that spell an added token.
+TEST(ByteLevelFastPath, EqualsThePartsWithNfc) {
   const ByteLevelSubject subject(false, {}, /*composes=*/true);
   ASSERT_NE(subject.fast_path(), nullptr);
   CounterStream random(testing::test_seed());
@@ -146,8 +146,8 @@ TEST(ByteLevelFastPath, EqualsThePartsBehindNfc) {
   }
 }
 
-// More words than the cache has places for, of every length around what an entry holds.
-TEST(ByteLevelFastPath, WordsThatPushEachOtherOutOfTheCacheStayTheSame) {
+// More words than the cache has places, of every length around an entry's size.
+TEST(ByteLevelFastPath, WordsThatEvictEachOtherHaveTheSameTokens) {
   const ByteLevelSubject subject(false);
   CounterStream random(testing::test_seed());
   for (int round = 0; round < 3; ++round) {
@@ -173,7 +173,7 @@ TEST(ByteLevelFastPath, IsSafeInManyThreads) {
   });
 }
 
-TEST(ByteLevelFastPath, LeavesWhatItDoesNotKnowToTheParts) {
+TEST(ByteLevelFastPath, RefusesOtherPartsAndTexts) {
   EXPECT_FALSE(ByteLevelSubject(false).check("a <mask>"));
   EXPECT_TRUE(ByteLevelSubject(false).check("a <mask"));
   BpeOptions whole;

@@ -1,4 +1,4 @@
-// ByteLevel: its characters, its pattern, the way back, and offsets without spaces.
+// ByteLevel: its characters, pattern and decoder, and offsets without spaces.
 
 #include "spanforge/text/byte_level.h"
 
@@ -41,7 +41,7 @@ TEST(ByteLevel, EveryByteHasACharacterOfItsOwn) {
   EXPECT_EQ(byte_level_char(0xFF), U'\u00FF');
 }
 
-TEST(Gpt2Pattern, CutsAsTheExpressionDoes) {
+TEST(Gpt2Pattern, SplitsLikeTheExpression) {
   EXPECT_EQ(cut("Hello world, it's 12 o'clock"),
             (Words{"Hello", " world", ",", " it", "'s", " 12", " o", "'", "clock"}));
   EXPECT_EQ(cut("a  b   "), (Words{"a", " ", " b", "   "}));
@@ -55,7 +55,7 @@ TEST(Gpt2Pattern, CutsAsTheExpressionDoes) {
   EXPECT_EQ(cut(" "), (Words{" "}));
 }
 
-// Oniguruma's classes, as the reference's wheels have them (Unicode 16).
+// Oniguruma's classes in the reference's wheels (Unicode 16).
 TEST(Gpt2Pattern, KnowsTheReferencesLettersAndNumbers) {
   size_t letters = 0, numbers = 0, spaces = 0;
   for (char32_t c = 0; c < 0x110000; ++c) {
@@ -68,7 +68,7 @@ TEST(Gpt2Pattern, KnowsTheReferencesLettersAndNumbers) {
   EXPECT_EQ(spaces, 25u);
 }
 
-TEST(Gpt2Pattern, BytesAndCodePointsAreCutAlike) {
+TEST(Gpt2Pattern, SplitsBytesAndCodePointsTheSameWay) {
   CounterStream random(testing::test_seed());
   for (int i = 0; i < 3000; ++i) {
     const std::string text = testing::random_text(random, random.next_below(25));
@@ -83,7 +83,7 @@ TEST(Gpt2Pattern, BytesAndCodePointsAreCutAlike) {
   }
 }
 
-TEST(ByteLevelDecoder, BytesThatAreNoTextBecomeReplacementCharacters) {
+TEST(ByteLevelDecoder, InvalidUtf8BecomesReplacementCharacters) {
   const auto decode = [](std::vector<std::string> tokens) {
     ByteLevelDecoder().decode(tokens);
     EXPECT_EQ(tokens.size(), 1u);
@@ -97,7 +97,7 @@ TEST(ByteLevelDecoder, BytesThatAreNoTextBecomeReplacementCharacters) {
     return token;
   };
   EXPECT_EQ(decode({written("caf\xC3"), written("\xA9 x")}), "caf\u00e9 x");
-  // One for each longest piece that could have begun a character, as Rust and Python have it.
+  // One for each longest piece that could begin a character, as in Rust and Python.
   const std::pair<const char*, const char*> rows[] = {
       {"\xC3", "\uFFFD"},
       {"\xE4\xB8", "\uFFFD"},
@@ -111,7 +111,7 @@ TEST(ByteLevelDecoder, BytesThatAreNoTextBecomeReplacementCharacters) {
       {"\xF4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"},
       {"\xFF", "\uFFFD"}};
   for (const auto& [bytes, expected] : rows) EXPECT_EQ(decode({written(bytes)}), expected) << bytes;
-  // A token with a character that stands for no byte is itself.
+  // A token with a character that has no byte does not change.
   EXPECT_EQ(decode({"a\u0120", "\u4f60\u0120"}), "a \u4f60\u0120");
   EXPECT_EQ(decode({}), "");
 }
@@ -132,8 +132,8 @@ TEST(RobertaProcessing, OffsetsLoseTheSpacesOfTheirTokens) {
   EXPECT_EQ(offsets(untrimmed, "a  a"), (std::vector<CharSpan>{{0, 1}, {1, 2}, {2, 4}}));
 }
 
-// HF takes one space at a window's beginning for the one that add_prefix_space put there.
-TEST(RobertaProcessing, AWindowsFirstTokenKeepsItsSpaceWhereOneIsPut) {
+// HF treats one space at a window's beginning as if add_prefix_space had put it there.
+TEST(RobertaProcessing, AWindowsFirstTokenKeepsAnAddedSpace) {
   const Tokenizer tokenizer = testing::roberta_tokenizer(R"({"add_prefix_space": true})");
   EncodeOptions options;
   options.truncation = Truncation{4, 0, TruncationStrategy::kLongestFirst};

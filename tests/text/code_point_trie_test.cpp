@@ -37,7 +37,7 @@ TEST(CodePointTrie, AnEmptyOneHoldsNothing) {
   }
 }
 
-TEST(CodePointTrie, HoldsWhatAMapHolds) {
+TEST(CodePointTrie, EqualsAMap) {
   CounterStream random(testing::test_seed());
   for (const int size : {1, 2, 10, 100, 3000}) {
     SCOPED_TRACE(size);
@@ -47,7 +47,7 @@ TEST(CodePointTrie, HoldsWhatAMapHolds) {
       const auto root = static_cast<int32_t>(random.next_below(2));
       const std::u32string key = random_key(random);
       keys.add(root, key, i);
-      expected.emplace(std::pair(root, key), i);  // the first of equal keys stays
+      expected.emplace(std::pair(root, key), i);  // the first of equal keys counts
     }
     const CodePointTrie trie(2, keys);
     for (const auto& [key, value] : expected) EXPECT_EQ(find(trie, key.first, key.second), value);

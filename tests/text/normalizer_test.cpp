@@ -46,7 +46,7 @@ TEST(Normalizer, NfdOrdersMarksByClass) {
   EXPECT_EQ(chars(run(NfdNormalizer(), U"\uac01")), U"\u1100\u1161\u11a8");
 }
 
-TEST(Normalizer, NfcPutsMarksAndHangulTogether) {
+TEST(Normalizer, NfcComposesMarksAndHangul) {
   const NfcNormalizer nfc;
   EXPECT_EQ(chars(run(nfc, U"e\u0301x")), U"\u00e9x");
   EXPECT_EQ(chars(run(nfc, U"a\u0301\u0316b")), U"\u00e1\u0316b") << "past a mark of another class";
@@ -59,8 +59,8 @@ TEST(Normalizer, NfcPutsMarksAndHangulTogether) {
   EXPECT_EQ(text.spans, (std::vector<CharSpan>{{0, 1}, {1, 2}, {3, 4}}));
 }
 
-// Which texts it plainly leaves, and that it comes to the same behind NFD.
-TEST(Normalizer, NfcLeavesWhatItSaysItLeaves) {
+// leaves() finds unchanged texts, and NFC after NFD gives the same.
+TEST(Normalizer, NfcDoesNotChangeTextsThatItSaysItLeaves) {
   CounterStream random(testing::test_seed() + 2);
   int left = 0;
   for (int i = 0; i < 4000; ++i) {
@@ -83,14 +83,14 @@ TEST(Normalizer, LowercaseMayGrowAndHasNoFinalSigma) {
   EXPECT_EQ(grown.spans, (std::vector<CharSpan>{{0, 1}, {0, 1}}));
 }
 
-TEST(Normalizer, BertSpansPointToTheCharacterTheyCameFrom) {
+TEST(Normalizer, BertSpansPointToTheOriginalCharacter) {
   const NormalizedText text = run(BertNormalizer({}), U"\u200b\u00c9a\u4f60\tb");
   EXPECT_EQ(chars(text), U"ea \u4f60  b");
   EXPECT_EQ(text.spans,
             (std::vector<CharSpan>{{1, 2}, {2, 3}, {3, 4}, {3, 4}, {3, 4}, {4, 5}, {5, 6}}));
 }
 
-// BERT's one-pass normaliser against its steps, one normaliser each, over random texts.
+// Compares BERT's one-pass normaliser with one normaliser per step on random texts.
 TEST(Normalizer, BertInOnePassEqualsItsSteps) {
   CounterStream random(testing::test_seed());
   for (int i = 0; i < 4000; ++i) {

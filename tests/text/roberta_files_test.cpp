@@ -1,4 +1,5 @@
-// RoBERTa's tokenizers from vocab.json and merges.txt: forms of the files, unsound ones, classes,
+// RoBERTa's tokenizers from vocab.json and merges.txt: forms of the files, malformed files,
+// classes,
 // saving.
 
 #include <fstream>
@@ -44,13 +45,12 @@ TEST(RobertaFiles, AreATokenizerWithoutATokenizerJson) {
   EXPECT_EQ(tokenizer.decode({0, 7, 6, 2}), "abc");
 }
 
-// Python reads the file as one text, splits it at line ends and leaves out the first and the last
-// piece.
+// Python splits the text at line ends and skips the first and the last piece.
 TEST(RobertaFiles, MergesAreReadAsPythonDoes) {
   const std::pair<const char*, std::vector<int32_t>> rows[] = {
-      {"#v\na b\nb c\na b\n", {0, 7, 6, 2}},  // of equal ones the first counts
-      {"a b\nb c\n", {0, 4, 8, 2}},           // whatever the first line holds
-      {"#v\nb c\na b", {0, 4, 8, 2}},         // a last line without an end
+      {"#v\na b\nb c\na b\n", {0, 7, 6, 2}},  // the first of equal merges counts
+      {"a b\nb c\n", {0, 4, 8, 2}},           // the first line is skipped even if it is a merge
+      {"#v\nb c\na b", {0, 4, 8, 2}},         // the last line has no line end
       {"#v\r\na b\r\n", {0, 7, 6, 2}},
       {"#v\ra b\r", {0, 7, 6, 2}},
       {"#v\na \t b \n", {0, 7, 6, 2}},
@@ -61,7 +61,7 @@ TEST(RobertaFiles, MergesAreReadAsPythonDoes) {
     EXPECT_EQ(ids(files(merges), "abc"), expected) << merges;
 }
 
-TEST(RobertaFiles, UnsoundOnesAreNamed) {
+TEST(RobertaFiles, ErrorsNameMalformedFiles) {
   struct UnsoundFile {
     Files files;
     std::string place, reason;
@@ -88,9 +88,9 @@ TEST(RobertaFiles, UnsoundOnesAreNamed) {
        "</s>"},
       {files("#v\n", R"({"<s>": -1, "</s>": 2})"), "m/vocab.json", "-1"},
       {files("#v\n", R"({"<s>": "x", "</s>": 2})"), "m/vocab.json", "no usable id"},
-      {without_merges, "m", "merges.txt is not there"},
+      {without_merges, "m", "merges.txt is missing"},
       {with_bert, "m",
-       "BertTokenizer reads tokenizer.json or vocab.txt, and only vocab.json and merges.txt"},
+       "BertTokenizer reads tokenizer.json or vocab.txt, but only vocab.json and merges.txt"},
       {text_alone, "m", "name its \"tokenizer_class\""},
       {fast, "m/tokenizer_config.json", "reads tokenizer.json"},
   };
@@ -103,7 +103,7 @@ TEST(RobertaFiles, UnsoundOnesAreNamed) {
   }
 }
 
-TEST(RobertaFiles, ThatDisagreeWithATokenizerJsonAreNamed) {
+TEST(RobertaFiles, ErrorsNameFilesThatDisagreeWithTokenizerJson) {
   TemporaryDirectory directory;
   testing::save_in(directory.path(), Tokenizer::from_files(files(), "m"));
   Tokenizer::from_directory(directory.path());
@@ -134,14 +134,14 @@ TEST(RobertaFiles, TheClassCountsNotTheModelType) {
   EXPECT_EQ(ids(roberta, "ab"), (std::vector<int32_t>{0, 7, 2}));
   roberta["config.json"] = R"({"model_type": "longformer"})";
   EXPECT_EQ(ids(roberta, "ab"), (std::vector<int32_t>{0, 7, 2}));
-  // Whose tokenizer it would be is known, and not read.
+  // The class is known but not supported.
   roberta["config.json"] = R"({"model_type": "xlm-roberta"})";
   const Error error = expect_error(ErrorCode::kBadModel, [&] { ids(roberta, "ab"); });
   EXPECT_EQ(error.file(), "m/config.json");
   EXPECT_NE(error.reason().find("XLMRobertaTokenizer"), std::string::npos) << error.what();
 }
 
-TEST(RobertaFiles, TheMaskTakesTheSpaceBeforeItUnlessFilesSayOtherwise) {
+TEST(RobertaFiles, TheMaskIncludesTheSpaceBeforeItUnlessFilesSayOtherwise) {
   EXPECT_EQ(ids(files(), "a <mask>"), (std::vector<int32_t>{0, 4, 9, 2}));
   Files stated = files();
   stated["special_tokens_map.json"] =
@@ -163,7 +163,7 @@ TEST(RobertaFiles, ASavedDirectoryIsTheSameTokenizerAndKeepsTheFiles) {
       EXPECT_EQ(read_file(directory / "saved" / name), of.at(name));
     }
     EXPECT_FALSE(path_exists(directory / "saved" / "vocab.txt"));
-    // By all files, by tokenizer.json alone, and by the others without it.
+    // With all files, with tokenizer.json only, and without it.
     const Tokenizer all = Tokenizer::from_directory(directory / "saved");
     testing::save_in(directory / "again", all);
     EXPECT_EQ(read_file(directory / "again" / "tokenizer.json"),

@@ -1,5 +1,5 @@
 #pragma once
-// What the tests of text/ share: a small vocabulary, random texts and files of a text.
+// For the tests of text/: a small vocabulary, random texts and files of a text.
 
 #include <fstream>
 #include <map>
@@ -37,7 +37,7 @@ inline Tokenizer sample_tokenizer(bool lower_case = true) {
   return Tokenizer::from_vocabulary(sample_vocabulary(), options, "sample vocabulary");
 }
 
-// RoBERTa's over a small vocabulary of byte pairs (tests/golden/text/generate.py).
+// RoBERTa's tokenizer over a small vocabulary of byte pairs (tests/golden/text/generate.py).
 inline std::map<std::string, std::string> roberta_files(const std::string& config) {
   return {{"vocab.json", read_file(golden("text/vocab.json"))},
           {"merges.txt", read_file(golden("text/merges.txt"))},

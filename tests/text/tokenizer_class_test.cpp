@@ -1,4 +1,4 @@
-// Which tokenizer classes are taken for BERT's, and what is said of the others.
+// Which tokenizer classes are accepted as BERT's, and the errors for others.
 
 #include "spanforge/text/tokenizer_class.h"
 
@@ -27,7 +27,7 @@ TokenizerClass find(const std::string& tokenizer_config, const std::string& mode
 
 std::string class_is(const std::string& name) { return "{\"tokenizer_class\": \"" + name + "\"}"; }
 
-TEST(TokenizerClass, ThoseThatAreBertsAreTaken) {
+TEST(TokenizerClass, AcceptsClassesLikeBerts) {
   for (const std::string name :
        {"BertTokenizer", "ElectraTokenizer", "MobileBertTokenizer", "ConvBertTokenizer",
         "LayoutLMTokenizer", "LxmertTokenizer", "SqueezeBertTokenizer", "RealmTokenizer",
@@ -47,7 +47,7 @@ TEST(TokenizerClass, ThoseThatAreBertsAreTaken) {
   }
 }
 
-TEST(TokenizerClass, OthersAreRefusedByNameAndFile) {
+TEST(TokenizerClass, RefusesOtherClassesByNameAndFile) {
   for (const char* name :
        {"BertJapaneseTokenizer", "BartTokenizer", "GPT2TokenizerFast", "XLMRobertaTokenizer",
         "AlbertTokenizer", "PreTrainedTokenizer", "PreTrainedTokenizerFastFast", "FunnelTokenizer",
@@ -60,7 +60,7 @@ TEST(TokenizerClass, OthersAreRefusedByNameAndFile) {
     const Error models = expect_error(ErrorCode::kBadModel, [&] { find("{}", class_is(name)); });
     EXPECT_EQ(models.file(), "config.json");
   }
-  // tokenizer_config.json counts where both say something.
+  // tokenizer_config.json overrides config.json.
   EXPECT_EQ(find(class_is("BertTokenizer"), class_is("XLNetTokenizer")).name, "BertTokenizer");
   expect_error(ErrorCode::kBadModel, [] { find(R"({"tokenizer_class": 7})"); });
 }
@@ -133,7 +133,7 @@ TEST(TokenizerClass, FieldsThatMeanOtherTokensAreRefused) {
   find("{}", R"({"auto_map": {"AutoModel": "m.M"}})");
   const char* code = R"({"auto_map": {"AutoTokenizer": "t.T"}})";
   EXPECT_EQ(expect_error(ErrorCode::kBadModel, [&] { find("{}", code); }).file(), "config.json");
-  find(class_is("BertTokenizer"), code);  // transformers does not look there then
+  find(class_is("BertTokenizer"), code);  // transformers ignores config.json then
 }
 
 TEST(TokenizerClass, TheFileAloneCountsForTheBaseClasses) {
@@ -157,7 +157,7 @@ TEST(TokenizerClass, DecidesWhetherTokenTypesAreMade) {
                   .makes_token_types);
 }
 
-TEST(TokenizerClass, OfADirectoryIsLookedForInBothFilesWhateverElseIsThere) {
+TEST(TokenizerClass, IsReadFromBothFilesOfADirectory) {
   for (const bool with_json : {false, true}) {
     SCOPED_TRACE(with_json);
     TemporaryDirectory directory;
@@ -168,7 +168,7 @@ TEST(TokenizerClass, OfADirectoryIsLookedForInBothFilesWhateverElseIsThere) {
     const Error error =
         expect_error(ErrorCode::kBadModel, [&] { Tokenizer::from_directory(directory.path()); });
     EXPECT_EQ(error.file(), (directory / "config.json").string());
-    write(directory / "config.json", "{");  // its reader says so
+    write(directory / "config.json", "{");  // the model's reader reports it
     EXPECT_EQ(Tokenizer::from_directory(directory.path()).vocabulary_size(), 8u);
   }
 }
@@ -189,7 +189,7 @@ TEST(TokenizerClass, WithoutTokenTypesAllAreZeroAndASavedDirectoryKeepsThat) {
             (std::vector<int32_t>{0, 0, 0, 0, 0}));
 }
 
-// As transformers 5 saves them: no added_tokens_decoder, another name for the additional tokens.
+// Files of transformers 5 have no added_tokens_decoder and another name for the additional tokens.
 TEST(TokenizerClass, ATokenizersBackendIsItsFile) {
   TemporaryDirectory directory;
   write(directory / "vocab.txt", kVocabulary);
@@ -213,8 +213,9 @@ TEST(TokenizerClass, ATokenizersBackendIsItsFile) {
       (std::vector<int32_t>{2, 8, 5, 3}));
 }
 
-// A pack of a cased model has no tokenizer_config.json: its capitals would be lost in silence.
-TEST(TokenizerNote, NamesCapitalsThatNothingKeeps) {
+// The original files of cased models have no tokenizer_config.json: capitals would be lost
+// silently.
+TEST(TokenizerNote, ReportsCapitalsThatWouldBeLost) {
   TemporaryDirectory directory;
   write(directory / "vocab.txt", kVocabulary);
   const auto note = [&] {

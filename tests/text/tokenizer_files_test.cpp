@@ -1,4 +1,4 @@
-// Tokenizer directories: forms of vocab.txt, unsound files, saving.
+// Tokenizer directories: forms of vocab.txt, malformed files, saving.
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>
@@ -58,18 +58,18 @@ TEST(TokenizerFiles, LineEndsDoNotMatter) {
   EXPECT_EQ(ids_from_vocabulary(unended, "ab的[MASK]"), expected);
 }
 
-TEST(TokenizerFiles, BlankLinesHoldTheirIds) {
+TEST(TokenizerFiles, BlankLinesHaveIds) {
   EXPECT_EQ(ids_from_vocabulary("[UNK]\n\n[CLS]\n[SEP]\n\na\n", "a"),
             (std::vector<int32_t>{2, 5, 3}));
 }
 
-TEST(TokenizerFiles, OfALineThatStandsTwiceTheLastCounts) {
+TEST(TokenizerFiles, TheLastOfRepeatedLinesCounts) {
   EXPECT_EQ(ids_from_vocabulary("[UNK]\na\n[CLS]\n[SEP]\na\n", "a"),
             (std::vector<int32_t>{2, 4, 3}));
 }
 
 TEST(TokenizerFiles, AByteOrderMarkBelongsToTheFirstToken) {
-  // As in HF: [PAD] is then not in the vocabulary and gets the next id.
+  // As in HF, [PAD] is then not in the vocabulary and gets the next id.
   TemporaryDirectory directory;
   write(directory / "vocab.txt", std::string("\xEF\xBB\xBF") + kTinyVocabulary);
   const Tokenizer tokenizer = Tokenizer::from_directory(directory.path());
@@ -92,7 +92,7 @@ TEST(TokenizerFiles, TheConfigDecidesCaseAccentsAndNames) {
   EXPECT_EQ(tokenizer.model_max_length(), std::nullopt);
 }
 
-TEST(TokenizerFiles, UnsoundVocabulariesAreNamed) {
+TEST(TokenizerFiles, ErrorsNameMalformedVocabularies) {
   struct Row {
     const char* name;
     std::string vocabulary;
@@ -116,7 +116,7 @@ TEST(TokenizerFiles, UnsoundVocabulariesAreNamed) {
   }
 }
 
-TEST(TokenizerFiles, UnsoundTokenizerJsonIsNamed) {
+TEST(TokenizerFiles, ErrorsNameMalformedTokenizerJson) {
   struct Row {
     std::string from, to, place, reason;
   };
@@ -132,7 +132,7 @@ TEST(TokenizerFiles, UnsoundTokenizerJsonIsNamed) {
       {"\"lowercase\": true", "\"lowercase\": 1", "",
        "\"normalizer.lowercase\" is 1; it must be true or false"},
       {"\"a\": 2", "\"a\": -1", "model.vocab", "id -1"},
-      {"\"a\": 2", "\"a\": 3", "model.vocab", "id 3, which \"a\" has too"},
+      {"\"a\": 2", "\"a\": 3", "model.vocab", "id 3, which \"a\" also has"},
       {"\"a\": 2", "\"a\": 5000000000", "model.vocab", "5000000000"},
       {"\"a\": 2", "\"a\": 18446744073709551615", "model.vocab", "no usable id"},
       {"\"a\": 2", "\"a\": 1e30", "model.vocab", "no usable id"},
@@ -140,7 +140,8 @@ TEST(TokenizerFiles, UnsoundTokenizerJsonIsNamed) {
       {"\"a\": 2", "\"a\": 2, \"a\": 9", "line", "twice"},
       {"\"unk_token\": \"[UNK]\"", "\"unk_token\": \"[unk]\"", "model.vocab", "[unk]"},
       {"\"ids\": [1]", "\"ids\": [7]", "special_tokens", "no token with id 7"},
-      {"\"ids\": [1]", "\"ids\": [1, 1]", "special_tokens", "equally many"},
+      {"\"ids\": [1]", "\"ids\": [1, 1]", "special_tokens",
+       "numbers of ids and tokens must be equal"},
       {"\"id\": \"[CLS]\", \"type_id\"", "\"id\": \"[XXX]\", \"type_id\"", "single[0]", "[XXX]"},
       {"\"id\": \"A\"", "\"id\": \"C\"", "single[1]", "\"A\" or \"B\""},
       {"\"id\": \"A\"", "\"id\": \"B\"", "single[1]", "no sequence B"},
@@ -213,7 +214,7 @@ void expect_same(const Tokenizer& a, const Tokenizer& b) {
   }
 }
 
-TEST(TokenizerFiles, WhatIsSavedLoadsToTheSameTokenizer) {
+TEST(TokenizerFiles, ASavedTokenizerLoadsAsTheSame) {
   for (const bool lower_case : {true, false}) {
     TemporaryDirectory directory;
     Tokenizer::BertOptions options;
@@ -228,15 +229,15 @@ TEST(TokenizerFiles, WhatIsSavedLoadsToTheSameTokenizer) {
     }
     expect_same(original, Tokenizer::from_directory(directory / "saved"));
     EXPECT_EQ(Tokenizer::from_directory(directory / "saved").model_max_length(), 384);
-    // From vocab.txt and the config alone, too.
+    // Also without tokenizer.json.
     fs::remove(directory / "saved" / "tokenizer.json");
     expect_same(original, Tokenizer::from_directory(directory / "saved"));
   }
 }
 
-// As transformers: True for a vocabulary alone, False for a tokenizer.json, else what the config
-// says.
-TEST(TokenizerFiles, SpacesBeforeMarksAreCleanedUpWhereTransformersDoesSo) {
+// As in transformers: the config's value; without one, true for a vocabulary and false for a
+// tokenizer.json.
+TEST(TokenizerFiles, CleansUpSpacesWhenTransformersDoes) {
   const auto decoded = [](const Tokenizer& tokenizer) {
     return tokenizer.decode(tokenizer.encode("a' b").ids);
   };
@@ -262,7 +263,7 @@ TEST(TokenizerFiles, SpacesBeforeMarksAreCleanedUpWhereTransformersDoesSo) {
       << "the config says false";
 }
 
-TEST(TokenizerFiles, AVocabularyFileIsSavedAsItWas) {
+TEST(TokenizerFiles, SavesAVocabularyFileUnchanged) {
   TemporaryDirectory directory;
   const std::string lines = "[UNK]\r\n[CLS]\r\n[SEP]\r\na\r\n##b\r\nc";
   write(directory / "words.txt", lines);
@@ -277,7 +278,7 @@ TEST(TokenizerFiles, AVocabularyFileIsSavedAsItWas) {
   EXPECT_EQ(Tokenizer::from_directory(directory / "saved").model_max_length(), 77);
 }
 
-TEST(TokenizerFiles, FilesThatWereReadAreSavedAsTheyWere) {
+TEST(TokenizerFiles, SavesFilesThatWereReadUnchanged) {
   TemporaryDirectory directory;
   fs::create_directory(directory / "from");
   const std::string config = "{\"tokenizer_class\":  \"BertTokenizer\", \"own_key\": 1}";

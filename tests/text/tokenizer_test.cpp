@@ -112,7 +112,7 @@ TEST(Tokenizer, TheKnownListingOfBertBaseChinese) {
 
 // ---------------------------------------------------------------- properties
 
-TEST(Tokenizer, OffsetsLieInTheTextAndDoNotDecrease) {
+TEST(Tokenizer, OffsetsAreInTheTextAndDoNotDecrease) {
   const Tokenizer tokenizer = sample_tokenizer();
   CounterStream random(testing::test_seed());
   size_t tokens = 0;
@@ -157,7 +157,7 @@ TEST(Tokenizer, WordIdsCountWordsFromZeroInEachText) {
   EXPECT_EQ(buffer.word_ids, (std::vector<int32_t>{0, 0, 0, 1, 2, 3, 4, 0}));
 }
 
-TEST(Tokenizer, TokenizeAppendsWhatEncodeHoldsBetweenSpecials) {
+TEST(Tokenizer, TokenizeAppendsTheTokensOfEncodeWithoutSpecialOnes) {
   const Tokenizer tokenizer = sample_tokenizer();
   CounterStream random(testing::test_seed() + 1);
   for (int i = 0; i < 500; ++i) {
@@ -237,7 +237,7 @@ TEST(Tokenizer, ManyMarksOnOneLetterAreOrdered) {
   for (int i = 0; i < 100000; ++i) text += i % 2 == 0 ? "\u0301" : "\u302e";
   TokenBuffer buffer;
   tokenizer.tokenize(text, buffer);
-  EXPECT_EQ(buffer.size(), 1u);  // the 50,000 marks that stay make it too long a word
+  EXPECT_EQ(buffer.size(), 1u);  // 50,000 marks remain, so the word is too long
 }
 
 TEST(Tokenizer, SpecialTokensSpeltOutAreFoundAndNotLowered) {
@@ -271,7 +271,7 @@ TEST(Tokenizer, TokensAndIdsAreInverse) {
   EXPECT_EQ(tokenizer.id_to_token(static_cast<int32_t>(vocabulary.size())), "");
 }
 
-// ---------------------------------------------------------------- what cannot be done
+// ---------------------------------------------------------------- errors
 
 TEST(Tokenizer, InvalidUtf8IsAnError) {
   const Tokenizer tokenizer = sample_tokenizer();

@@ -30,7 +30,7 @@ TokenBuffer run(const WordPiece& model, const std::u32string& word) {
   return out;
 }
 
-// The definition, word for word: try every prefix from the longest.
+// The definition: tries every prefix, the longest first.
 std::vector<int32_t> slow_reference(const Vocabulary& vocabulary, const std::u32string& word) {
   std::vector<int32_t> ids;
   for (size_t begin = 0; begin < word.size();) {

@@ -37,11 +37,11 @@ TEST(WordPieceTrainer, LearnsFrequentWordsAndKeepsEveryCharacter) {
   for (const char* token : {"low", "newest", "今", "天", "。", "！", "e", "##e", "##9"}) {
     EXPECT_TRUE(holds(vocabulary, token)) << token;
   }
-  EXPECT_FALSE(holds(vocabulary, "##今"));  // Chinese characters stand alone
+  EXPECT_FALSE(holds(vocabulary, "##今"));  // a Chinese character is a word by itself
   EXPECT_FALSE(holds(vocabulary, "##。"));
 }
 
-TEST(WordPieceTrainer, NothingItHasSeenIsUnknown) {
+TEST(WordPieceTrainer, TrainingTextsHaveNoUnknownToken) {
   const auto texts = small_texts();
   const Tokenizer tokenizer =
       Tokenizer::from_vocabulary(train_wordpiece(texts, options_of(400)), {}, "trained");
@@ -53,7 +53,7 @@ TEST(WordPieceTrainer, NothingItHasSeenIsUnknown) {
   }
 }
 
-TEST(WordPieceTrainer, NeverExceedsTheSizeAndHoldsNothingTwice) {
+TEST(WordPieceTrainer, NeverExceedsTheSizeAndHasNoDuplicates) {
   for (const int32_t size : {6, 7, 20, 60, 200, 100000}) {
     const auto vocabulary = train_wordpiece(small_texts(), options_of(size));
     EXPECT_LE(vocabulary.size(), static_cast<size_t>(size));
@@ -70,7 +70,7 @@ TEST(WordPieceTrainer, DoesNotDependOnTheOrderOfTexts) {
   EXPECT_EQ(train_wordpiece(texts, options_of(300)), expected);
 }
 
-// Byte-pair merging by recounting everything at every step.
+// Byte-pair merging that recounts everything at every step.
 std::vector<std::string> slow_reference(const std::map<std::string, int64_t>& words,
                                         std::vector<std::string> vocabulary, size_t size) {
   std::map<std::string, int32_t> ids;

@@ -1,4 +1,4 @@
-// Checkpoints written behind a training that goes on, and what reaches it from other threads.
+// Checkpoints that are written while training goes on, and what other threads change in them.
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -47,7 +47,7 @@ class SavingBehind : public testing::TrainFixture {
 };
 
 TEST_F(SavingBehind, EveryStepsCheckpointIsTheStateOfItsStep) {
-  // The weights as they were when each step ended, before the next one moved them.
+  // The weights at the end of each step, before the next step changed them.
   struct Keeper : Observer {
     void on_step_end(const TrainView& view) override { sums.push_back(sum_of(view.model)); }
     std::vector<std::string> sums;

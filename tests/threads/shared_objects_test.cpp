@@ -1,4 +1,5 @@
-// One object, many threads: what headers call concurrent gives each thread what it gives one.
+// One object, many threads: functions that headers call concurrent give each thread the same result
+// as a single thread.
 #include <cstring>
 #include <random>
 #include <type_traits>
@@ -21,7 +22,7 @@ using testing::together;
 
 constexpr size_t kThreads = 6;
 
-// Several threads a parallel region, whatever this machine has.
+// Several threads per parallel region, on any machine.
 class SharedObjects : public testing::TrainFixture {
  protected:
   SharedObjects() { set_thread_count(3); }
@@ -104,7 +105,7 @@ TEST_F(SharedObjects, OnePipelineServesManyThreads) {
   });
 }
 
-// A refused question must not harm the answers of others.
+// A refused question must not harm the answers to others.
 TEST_F(SharedObjects, AnErrorOnOneThreadLeavesTheOthersAlone) {
   const Pipeline pipeline = Pipeline::from_directory(at("model"), Precision::kF32, nullptr, 3);
   const std::vector<QuestionContext> good = {{"where is anna?", "anna sat in the market.", "g"}};
@@ -169,7 +170,7 @@ TEST_F(SharedObjects, OnePackedLayerServesManyThreads) {
   });
 }
 
-// Each shape is made once and cached; here many threads ask for the same new ones at once.
+// Each shape is made once and cached. Here many threads ask for the same new ones at the same time.
 TEST_F(SharedObjects, NewGemmShapesMayComeFromManyThreads) {
   together(kThreads, [&](size_t) {
     for (int64_t n = 3; n < 20; ++n) {

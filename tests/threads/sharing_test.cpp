@@ -1,5 +1,5 @@
-// Threads of a server that call pipelines: how many threads that makes, and that answers do not
-// depend on it.
+// Threads of a server call pipelines: how many threads that makes, and that answers do not depend
+// on it.
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
@@ -24,7 +24,7 @@ size_t threads_of_this_process() {
                                            std::filesystem::directory_iterator()));
 }
 
-// Raises `most` to the number of threads seen, until it is told to stop.
+// Raises `most` to the number of threads seen, until it is stopped.
 class Watcher {
  public:
   Watcher()
@@ -56,7 +56,7 @@ class Sharing : public testing::TrainFixture {
     }
     return all;
   }
-  // Eight threads, half of them with each pipeline. Returns the most threads there were.
+  // Eight threads, half of them with each pipeline. Returns the largest number of threads.
   size_t ask_together(const Pipeline& one, const Pipeline& other) {
     const auto expected = one.answer(questions());
     Watcher watcher;
@@ -79,7 +79,7 @@ TEST_F(Sharing, PipelinesOfOneThreadStartNone) {
   const Pipeline other = Pipeline::from_directory(at("model"), Precision::kF32, nullptr, 1);
   const size_t before = threads_of_this_process();
   const size_t most = ask_together(one, other);
-  EXPECT_GE(most, before + 1);  // the watcher saw itself
+  EXPECT_GE(most, before + 1);  // the watcher counted itself
   EXPECT_LE(most, before + 1 + kCallers);
 }
 
@@ -87,7 +87,7 @@ TEST_F(Sharing, PipelinesOfManyThreadsTakeTurns) {
   constexpr size_t kTeam = 3;
   const Pipeline one = Pipeline::from_directory(at("model"), Precision::kF32, nullptr, kTeam);
   const Pipeline other = Pipeline::from_directory(at("model"), Precision::kF32, nullptr, kTeam);
-  one.answer(questions());  // the calling thread's team, which it keeps
+  one.answer(questions());  // makes the calling thread's team, which stays
   const size_t before = threads_of_this_process();
   const auto cores = static_cast<size_t>(resolve_thread_count(0));
   const size_t teams = std::max<size_t>(1, cores / kTeam);
@@ -107,7 +107,7 @@ TEST_F(Sharing, ACallLeavesTheCallersNumberOfThreads) {
 TEST(Turn, IsGivenToOneLargeTeamAfterTheOther) {
   std::atomic<int> inside = 0;
   together(kCallers, [&](size_t) {
-    const ThreadScope scope(1024);  // more than there are cores: nobody else computes
+    const ThreadScope scope(1024);  // more than there are cores: no other thread computes
     for (int round = 0; round < 50; ++round) {
       const Turn turn;
       const Turn nested;  // does not wait for the first

@@ -1,5 +1,5 @@
 #pragma once
-// Runs body(i) on `threads` threads that start at the same moment; rethrows one of their
+// Runs body(i) on `threads` threads that start at the same moment. Rethrows one of their
 // exceptions.
 
 #include <barrier>

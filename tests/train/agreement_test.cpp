@@ -1,4 +1,4 @@
-// What training logs is what its checkpoints give when they are evaluated.
+// What training logs equals an evaluation of its checkpoints.
 
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/evaluation/evaluate.h"
@@ -43,7 +43,7 @@ class Agreement : public testing::TrainFixture {
     return a;
   }
 
-  // As `spanforge evaluate` judges a directory: by what is in it and nothing else.
+  // Evaluates a directory as `spanforge evaluate` does: by what is in it, and nothing else.
   Scores evaluated(const std::string& directory) const {
     const auto settings = load_answer_settings(at(directory));
     if (!settings) throw std::runtime_error(directory + " has no spanforge.json");
@@ -120,7 +120,7 @@ TEST_F(Agreement, SettingsSurviveAResume) {
     return a;
   };
   train(options("whole"));
-  KillAt kill(21);  // the best evaluation was before it
+  KillAt kill(21);  // the best evaluation came before
   EXPECT_THROW(train(options("killed"), {.observers = {&kill}}), KillAt::Killed);
   TrainingArguments again = options("killed");
   again.resume_from_checkpoint = "last";

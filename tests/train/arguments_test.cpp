@@ -95,7 +95,7 @@ TEST(Arguments, GivenStepsMeanTheStepsStrategy) {
   EXPECT_EQ(a.logging_strategy, IntervalStrategy::kEpoch);
 }
 
-// Beside validation data, where the recipe has other defaults.
+// With validation data, the recipe has other defaults.
 TEST(Arguments, SettingAFieldIsEnough) {
   const auto resolved = [](const auto& set) {
     TrainingArguments a = minimal();
@@ -247,7 +247,7 @@ TEST(AdoptSavedArguments, RefusesAGivenDifferenceUnlessAllowed) {
   EXPECT_EQ(a.seed, 7u);
 }
 
-// A field that is set to its default is no field that nobody set.
+// A field that was set to its default counts as set.
 TEST(AdoptSavedArguments, RefusesADefaultThatIsAskedFor) {
   TrainingArguments saved = minimal();
   saved.seed = 7;
@@ -270,7 +270,7 @@ TEST(AdoptSavedArguments, SameValueGivenIsNoDifference) {
   EXPECT_NO_THROW(adopt_saved_arguments(a, saved));
 }
 
-// A name is an option, an alias of one, or a row of foreign_arguments(): never two of them.
+// A name is an option, an alias of one, or a row of foreign_arguments(), but never two of these.
 TEST(ForeignArguments, AreNamesThatNoOptionHas) {
   std::set<std::string> names;
   TrainingArguments arguments;
@@ -297,7 +297,7 @@ TEST(ForeignArguments, KnowEveryNameOfTrainingArguments) {
     for (std::string alias; std::getline(aliases, alias, ',');) known.insert(alias);
   });
   for (const ForeignOption& foreign : foreign_arguments()) known.insert(std::string(foreign.name));
-  known.insert("disable_tqdm");  // the program's
+  known.insert("disable_tqdm");  // an option of the program
   std::istringstream names(kTransformersNames);
   int count = 0;
   for (std::string name; names >> name; ++count) EXPECT_TRUE(known.contains(name)) << name;

@@ -11,7 +11,7 @@
 namespace spanforge {
 namespace {
 
-// Windows of these lengths; without a bound on tokens only their number counts.
+// Windows of these lengths. Without a limit on tokens only their number matters.
 std::vector<Window> windows_of(const std::vector<int32_t>& lengths) {
   std::vector<Window> windows(lengths.size());
   for (size_t i = 0; i < lengths.size(); ++i) windows[i].length = lengths[i];
@@ -28,7 +28,7 @@ TrainingArguments small() {
 }
 
 TEST(Plan, CountsStepsAsTheTrainer) {
-  // 18 windows: 5 batches (4 4 4 4 2), groups of 3 and 2: two updates an epoch.
+  // 18 windows: 5 batches (4 4 4 4 2), groups of 3 and 2: two updates per epoch.
   const TrainPlan plan = make_plan(small(), kEighteen);
   EXPECT_EQ(plan.windows, 18);
   EXPECT_EQ(plan.max_steps, 4);
@@ -129,7 +129,7 @@ TEST(DataOrder, EpochsCountMicroBatches) {
   EXPECT_EQ(data.batches_of_step(3).epoch_after, 2.0);
 }
 
-// 40 windows of 3 to 12 tokens, no two orders of which cut the same way.
+// 40 windows of 3 to 12 tokens, no two orders of which give the same batches.
 std::vector<Window> mixed_windows() {
   std::vector<int32_t> lengths;
   for (int32_t i = 0; i < 40; ++i) lengths.push_back(3 + i * 7 % 10);
@@ -151,7 +151,7 @@ Batches copy_of(const StepBatches& step) {
   return batches;
 }
 
-// All steps of a run, asked for one after the other.
+// All steps of a run, in order.
 std::vector<Batches> run_of(const TrainingArguments& a, const std::vector<Window>& windows) {
   DataOrder data(a, windows);
   std::vector<Batches> steps;
@@ -227,8 +227,8 @@ TEST(TokenBound, ABoundThatIsNeverReachedChangesNothing) {
     TrainingArguments a = small();
     a.num_train_epochs = epochs;
     TrainingArguments b = a;
-    // Four windows of the longest; and one less, which no four neighbours here have, so that the
-    // same steps come from counting epochs.
+    // Four windows of the longest; and one less, which no four neighbours here have, so that
+    // counting epochs must give the same steps.
     for (const int64_t bound : {48, 47}) {
       b.max_tokens_per_batch = bound;
       EXPECT_EQ(run_of(a, windows), run_of(b, windows)) << epochs;
@@ -239,7 +239,7 @@ TEST(TokenBound, ABoundThatIsNeverReachedChangesNothing) {
   }
 }
 
-// The plan against the steps themselves.
+// Compares the plan with the steps themselves.
 TEST(TokenBound, PlansExactlyTheStepsOfItsEpochs) {
   const std::vector<Window> windows = mixed_windows();
   for (const double epochs : {1.0, 3.0, 0.4, 2.5}) {

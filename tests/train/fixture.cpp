@@ -28,7 +28,7 @@ std::vector<std::string> vocabulary() {
   return words;
 }
 
-// Who sat where: `shift` makes other pairs of the same words.
+// Who sat where. `shift` makes other pairs of the same words.
 Json squad(int shift) {
   Json rows = Json::array();
   for (size_t i = 0; i < kPeople.size(); ++i) {
@@ -106,7 +106,7 @@ void Recorder::on_evaluate(const TrainView& view, const Dataset&, const Evaluati
 }
 
 void Recorder::on_save(const TrainView&, const std::filesystem::path& checkpoint) {
-  EXPECT_TRUE(has_manifest(checkpoint)) << "told before it is in place";
+  EXPECT_TRUE(has_manifest(checkpoint)) << "reported before it is in place";
   saves.push_back(checkpoint.filename().string());
 }
 

@@ -14,17 +14,17 @@ class TrainFixture : public ::testing::Test {
  protected:
   TrainFixture();
 
-  // A run on the tiny data: 12 questions, batches of 2, 6 steps an epoch, 2 epochs, shuffled.
+  // A run on the tiny data: 12 questions, batches of 2, 6 steps per epoch, 2 epochs, shuffled.
   TrainingArguments arguments(const std::string& output) const;
   std::filesystem::path at(const std::string& name) const { return directory_ / name; }
-  // Bytes of a file below the temporary directory; a failure when it is absent.
+  // Bytes of a file below the temporary directory. It is a failure if the file is absent.
   std::string bytes(const std::string& name) const;
   std::vector<std::string> names_in(const std::string& directory) const;
 
   TemporaryDirectory directory_;
 };
 
-// Raises a stop request, or throws as a kill would, when a step ends.
+// At the end of a step, requests a stop, or throws as a kill would.
 struct KillAt : Observer {
   struct Killed {};
   explicit KillAt(int64_t at) : step(at) {}
@@ -32,8 +32,8 @@ struct KillAt : Observer {
   int64_t step;
 };
 
-// Records what happened, as "log 6", "evaluate 6"; checkpoints apart, since they come into place
-// while training goes on.
+// Records the events, as "log 6", "evaluate 6". Checkpoints are recorded separately, because they
+// come into place while training goes on.
 struct Recorder : Observer {
   void on_notice(const Notice& notice) override { notices.push_back(notice.text); }
   void on_log(const TrainView& view, const LogLine& line, const LogLine& unrounded) override;
@@ -45,10 +45,10 @@ struct Recorder : Observer {
   std::vector<LogLine> lines, unrounded_lines;
 };
 
-// What tests of whole runs share.
+// Shared by the tests of whole runs.
 class RunFixture : public TrainFixture {
  protected:
-  // Steps 6 an epoch, a checkpoint every 4 steps, a log every step.
+  // 6 steps per epoch, a checkpoint every 4 steps, a log line every step.
   TrainingArguments stepwise(const std::string& output) const;
   TrainingArguments with_validation(const std::string& output) const;
   static TrainingArguments resumed(TrainingArguments a, const std::string& from = "last");

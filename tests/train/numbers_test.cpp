@@ -1,4 +1,4 @@
-// Accumulated gradients beside those of one batch, and steps whose numbers are not finite.
+// Accumulated gradients compared with those of one batch, and steps whose numbers are not finite.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -43,8 +43,8 @@ class Numbers : public testing::TrainFixture {
   }
 };
 
-// What each step's gradient was: AdamW's first moment holds it, and so small a rate moves no
-// weight.
+// The gradient of each step: AdamW's first moment holds it, and the rate is too small to change
+// any weight.
 struct Moments : Observer {
   void on_step_end(const TrainView& view) override {
     const Tensor moment = view.state.optimizer.array("exp_avg").flat();
@@ -107,7 +107,8 @@ TEST_F(Numbers, AccumulatedExamplesEqualOneBatchWhateverTheSizes) {
   RecordProperty("worst_relative_difference", fmt::format("{:.1e}", worst));
 }
 
-// Makes one word's embedding NaN when a step ends; then only windows with that word have no loss.
+// Makes one word's embedding NaN at the end of a step. Then only windows with that word have no
+// loss.
 struct PoisonWord : Observer {
   PoisonWord(int64_t step, int32_t word) : after(step), id(word) {}
   void on_step_end(const TrainView& view) override {
@@ -134,7 +135,7 @@ TEST_F(Numbers, ANonFiniteLossStopsNamingStepExamplesAndTheLoss) {
     options->save_strategy = SaveStrategy::kSteps;
     options->num_train_epochs = 4.0;
   }
-  // Where a checkpoint is due, what was planted is found before it is written.
+  // If a checkpoint is due, the NaN is found before it is written.
   PoisonWord poison(2, dario);
   const Error refused =
       expect_error(ErrorCode::kNonFinite, [&] { train(a, {.observers = {&poison}}); });
@@ -143,7 +144,7 @@ TEST_F(Numbers, ANonFiniteLossStopsNamingStepExamplesAndTheLoss) {
   EXPECT_NE(refused.reason().find("word_embeddings.weight"), std::string::npos) << refused.what();
   EXPECT_EQ(names_in("out"), (std::vector<std::string>{"checkpoint-1", "log.jsonl", "logs"}));
 
-  // Elsewhere the next step's loss shows it.
+  // Otherwise the next step's loss shows it.
   a.save_steps = 2.0;
   a.overwrite = true;
   PoisonWord later(3, dario);

@@ -30,7 +30,7 @@ ModelConfig tiny_config() {
   return config;
 }
 
-// One window of few words, so that most rows of the embedding stay untouched.
+// One window of few words, so that most rows of the embedding are not touched.
 PackedBatch batch_of(CounterStream& stream) {
   PackedBatch batch;
   const int32_t length = 6;
@@ -57,7 +57,8 @@ TEST(OptimizerNames, AreTheKinds) {
   EXPECT_EQ(words, kinds);
 }
 
-// Each optimiser by its definition: every element of every parameter, whatever its gradient.
+// Each optimiser by its definition: updates every element of every parameter, whatever its
+// gradient.
 void plain_step(const std::string& optim, QuestionAnsweringModel& model,
                 const OptimizerState& state, const TrainedParameters& parameters,
                 const UpdateStep& update, double weight_decay) {
@@ -91,7 +92,7 @@ void plain_step(const std::string& optim, QuestionAnsweringModel& model,
   }
 }
 
-// In ulps of the largest value; 0: every bit.
+// In ulps of the largest value; 0: equal in every bit.
 void expect_close(const Tensor& a, const Tensor& b, double ulps, const std::string& what) {
   ASSERT_EQ(a.size(), b.size()) << what;
   double largest = 0;
@@ -126,8 +127,8 @@ std::vector<Case> cases() {
   return all;
 }
 
-// Leaves query and value, but not key, which lies between them; one embedding of three; biases
-// alone elsewhere.
+// Leaves query and value, but not key, which lies between them; one embedding of three; only
+// biases elsewhere.
 bool is_trained(const Parameter& p) {
   if (p.name.find("qa_outputs") != std::string::npos) return true;
   if (p.embedding) return p.name.find("position_embeddings") != std::string::npos;
@@ -149,8 +150,8 @@ std::unique_ptr<Optimizer> optimizer_of(const QuestionAnsweringModel& model, con
   return optimizer_kind(c.optim).make(parameters_of(model, c.frozen), arguments);
 }
 
-// Rows of embeddings without a gradient, and parameters in one flat range, are as if each element
-// had been updated by itself; what is not trained stays.
+// Embedding rows without a gradient, and parameters in one flat range, change as if each element
+// had been updated alone. Parameters that are not trained stay.
 TEST(Optimizers, EqualTheirDefinitionOnEveryElement) {
   int64_t compared = 0;
   for (const Case& c : cases()) {
@@ -167,7 +168,7 @@ TEST(Optimizers, EqualTheirDefinitionOnEveryElement) {
     CounterStream stream(testing::test_seed());
     Workspace workspace;
     for (int64_t step = 0; step < 8; ++step) {
-      if (step == 4) optimizer = optimizer_of(model, c);  // as a resumed run
+      if (step == 4) optimizer = optimizer_of(model, c);  // as in a resumed run
       const PackedBatch batch = batch_of(stream);
       for (auto* m : {&model, &plain}) {
         m->zero_gradients();
@@ -201,7 +202,7 @@ TEST(Optimizers, EqualTheirDefinitionOnEveryElement) {
   EXPECT_EQ(compared, static_cast<int64_t>(8 * cases().size()));
 }
 
-// In bf16 the products read a rounded copy of the matrices, which every update renews.
+// In bf16 the products read a rounded copy of the matrices; every update renews it.
 TEST(Optimizers, RenewTheRoundedCopyOfEachMatrix) {
   int64_t compared = 0;
   for (const Case& c : cases()) {
@@ -250,7 +251,7 @@ TEST(Optimizers, KeepStateOfWhatIsTrainedAndNoOther) {
         elements += part->size;
       }
       std::sort(places.begin(), places.end());
-      for (size_t i = 0; i < places.size(); ++i) {  // none lies on another
+      for (size_t i = 0; i < places.size(); ++i) {  // no two overlap
         EXPECT_LE(places[i].second,
                   i + 1 < places.size() ? places[i + 1].first : array.flat().size());
       }
@@ -266,7 +267,7 @@ TEST(Optimizers, KeepStateOfWhatIsTrainedAndNoOther) {
   EXPECT_EQ(optimizer_state_bytes("sgd", model.config()), 0);
 }
 
-// AdamW's slots lie as the arenas do, so that a range of one is a range of the other.
+// AdamW's slots follow the arenas, so that a range of one is a range of the other.
 TEST(Optimizers, AdamWsSlotsFollowTheArenas) {
   const auto model = QuestionAnsweringModel::create(tiny_config(), 3);
   const OptimizerState state = optimizer_of(model, {"adamw_torch", 0, false})->new_state();
@@ -286,7 +287,7 @@ class OptimizerFile : public ::testing::Test {
     a.optim = find_spelling<OptimizerName>(optim).value();
     return a;
   }
-  // Of distinct numbers.
+  // All numbers are distinct.
   OptimizerState counted_state(const Optimizer& optimizer) const {
     OptimizerState state = optimizer.new_state();
     float next = 1;
@@ -337,7 +338,7 @@ TEST_F(OptimizerFile, OfAnotherKindStepOrParametersIsRefused) {
       const auto optimizer = optimizer_of(model_, {wanted, 0, false});
       const auto file = write({is, 0, false});
       if (is == wanted) {
-        if (is == "sgd") continue;  // which counts none
+        if (is == "sgd") continue;  // it counts no steps
         const Error steps = testing::expect_error(
             ErrorCode::kBadModel, [&] { read_optimizer_file(file, model_, *optimizer, 4); });
         EXPECT_NE(steps.reason().find("has seen 3 steps"), std::string::npos) << steps.what();

@@ -60,7 +60,7 @@ TEST(OutputDirectory, LeavesTheOldOneWhenFillingFails) {
 
 void put_small(DirectoryWriter& writer) { writer.write("small", "small"); }
 
-// Both found the place free before either had made it.
+// Both found the place free before either created it.
 TEST(OutputDirectory, DoesNotReplaceWhatAnotherProcessMadeMeanwhile) {
   TemporaryDirectory directory;
   OutputDirectory late(directory / "out");
@@ -118,7 +118,7 @@ TEST(OutputDirectory, FilledIsNotInPlaceBeforeItIsFinished) {
   output.begin("checkpoint-1", 0, [](DirectoryWriter& writer) { writer.write("file", "one"); });
   output.wait_until_filled();
   EXPECT_TRUE(output.checkpoints().empty());
-  output.wait();  // without finish() it is given up
+  output.wait();  // without finish() it is discarded
   EXPECT_TRUE(fs::is_empty(directory / "out"));
 }
 
@@ -134,7 +134,7 @@ TEST(OutputDirectory, TellsWhatFailedBehindTheCaller) {
     const Error error = expect_error(ErrorCode::kIo, call);
     EXPECT_EQ(error.file(), (directory / "out/checkpoint-1/file").string());
     EXPECT_EQ(error.reason(), "cannot write: disk full");
-    output.wait();  // told once
+    output.wait();  // throws the error once
     EXPECT_EQ(read_file(directory / "out/checkpoint-1/file"), "old");
   };
   output.begin("checkpoint-1", 0, full);
@@ -230,7 +230,7 @@ TEST(RunAround, FindsTheRunThatAPathWouldBePartOf) {
     EXPECT_EQ(at(name), ours) << name;
   }
   for (const char* name : {"hf/checkpoint-3", "hf/checkpoint-4"}) EXPECT_EQ(at(name), hf) << name;
-  // Any other directory is free, beside and below runs as well.
+  // Any other directory is free, also next to and below runs.
   for (const char* name : {"ours", "hf/", "new", "ours/second", "ours/checkpoint-x", "ours/logs/x",
                            "plain/checkpoint-5", "plain/trained", "trained"}) {
     EXPECT_EQ(at(name), std::nullopt) << name;
@@ -249,7 +249,7 @@ TEST(OutputDirectory, KnowsARun) {
   EXPECT_FALSE(output.holds_run());
 }
 
-// Killed between the renames of a file system that cannot exchange two names.
+// A kill came between the renames of a file system that cannot exchange two names.
 TEST(OutputDirectory, PutsBackWhatStoodAside) {
   TemporaryDirectory directory;
   for (const char* name : {"checkpoint-7", "checkpoint-8"}) {

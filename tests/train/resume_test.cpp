@@ -31,7 +31,7 @@ TEST_F(Resume, EqualsARunThatNeverStopped) {
   }
 }
 
-// Each optimiser's state, and none of it where there is none: killed in mid-epoch, in bf16 too.
+// Each optimiser's state, including an empty one: killed in mid-epoch, in bf16, too.
 TEST_F(Resume, EqualsARunThatNeverStoppedWhateverTheOptimiser) {
   for (const char* optim : {"adamw_torch", "adafactor", "sgd"}) {
     for (const char* bf16 : {"false", "true"}) {
@@ -60,7 +60,8 @@ TEST_F(Resume, EqualsARunThatNeverStoppedWhateverTheOptimiser) {
   }
 }
 
-// Its state means nothing to another one, so nothing allows that; two names of one do no harm.
+// Another optimiser cannot use its state, so nothing allows that; two names of one optimiser are
+// fine.
 TEST_F(Resume, WithAnotherOptimiserIsRefusedInOneLine) {
   run_until_killed(stepwise("out"), 6);
   TrainingArguments a = resumed(stepwise("out"));
@@ -77,7 +78,7 @@ TEST_F(Resume, WithAnotherOptimiserIsRefusedInOneLine) {
           << error.what();
     }
   }
-  // HF's checkpoint does not say which it was, but its optimizer.pt does.
+  // HF's checkpoint does not name the optimiser, but its optimizer.pt shows it.
   std::filesystem::copy(at("out/checkpoint-4"), at("foreign"));
   for (const char* ours : {"spanforge_manifest.json", "spanforge_state.json", "spanforge.json",
                            "training_args.json"}) {
@@ -182,7 +183,7 @@ TEST_F(Resume, SkipsADamagedCheckpoint) {
   EXPECT_FALSE(std::filesystem::exists(at("x")));
 }
 
-// One flipped bit in any file of the newest checkpoint, and the one before it is taken.
+// If one bit flips in any file of the newest checkpoint, the one before it is used.
 TEST_F(Resume, NoticesAFlippedBitInAnyFile) {
   run_until_killed(stepwise("out"), 9);
   const Names files = names_in("out/checkpoint-8");
@@ -213,14 +214,14 @@ TEST_F(Resume, ADamagedCheckpointBesideDoesNotStopTheRun) {
   run_until_killed(stepwise("out"), 9);
   write_file_atomic(at("out/checkpoint-4/spanforge_state.json"), "{");
   write_file_atomic(at("out/checkpoint-8/spanforge_state.json"), "[1]");
-  train(resumed(stepwise("out")));  // from the beginning, and over both
+  train(resumed(stepwise("out")));  // from the beginning, replacing both
   expect_equal_results("whole", "out");
   for (const VerifiedDirectory& one : verify_directories(at("out"))) {
     EXPECT_TRUE(one.whole()) << one.directory << " " << one.damage;
   }
 }
 
-// Begun again, the run would be lost for a disk that answers the next time.
+// Starting over would lose the run because of a disk that answers the next time.
 TEST_F(Resume, DoesNotTrainOverACheckpointItCannotRead) {
   run_until_killed(stepwise("out"), 6);
   const auto weights = at("out/checkpoint-4/model.safetensors");
@@ -255,7 +256,7 @@ TEST_F(Resume, RefusesOtherOptionsAndOtherData) {
   EXPECT_NO_THROW(train(b));
 }
 
-// Whatever decides the result: refused with both values named, taken with --allow-changed.
+// Options that decide the result: an error with both values, unless --allow-changed names them.
 TEST_F(Resume, NamesEachDifferenceAndTakesItWhenAllowed) {
   TrainingArguments base = stepwise("out");
   base.validation = at("validation.json");
@@ -292,14 +293,14 @@ TEST_F(Resume, NamesEachDifferenceAndTakesItWhenAllowed) {
     EXPECT_NE(error.reason().find("`allow_changed` " + dashed_name(row.name)), std::string::npos)
         << error.reason();
     EXPECT_EQ(names_in("out"), (Names{"checkpoint-4", "log.jsonl", "logs"}));
-    a.output = at(std::string("as-allowed-") + row.name);  // "out" stays as it is for the next
+    a.output = at(std::string("as-allowed-") + row.name);  // "out" stays unchanged for the next
     a.resume_from_checkpoint = at("out/checkpoint-4").string();
     a.allow_changed = {dashed_name(row.name)};
     EXPECT_NO_THROW(train(a));
   }
 }
 
-// A checkpoint as HF leaves it: without our files, and without a manifest to prove it by.
+// A checkpoint as HF writes it: without our files, and without a manifest to check it by.
 TEST_F(Resume, FromAForeignCheckpointWarnsOnceAndStillLooksAtIt) {
   train(stepwise("whole"));
   run_until_killed(stepwise("out"), 6);
@@ -322,7 +323,7 @@ TEST_F(Resume, FromAForeignCheckpointWarnsOnceAndStillLooksAtIt) {
   EXPECT_EQ(warnings(named), 1);
   train(resumed(stepwise("ours"), at("whole/checkpoint-8").string()), {.observers = {&ours}});
   EXPECT_EQ(warnings(ours), 0);
-  // Half written, it is refused by its structure.
+  // A half-written file is detected by its structure.
   for (const char* file : {"model.safetensors", "optimizer.pt", "trainer_state.json"}) {
     SCOPED_TRACE(file);
     const std::string name = std::string("foreign/") + file, whole = bytes(name);
@@ -335,8 +336,8 @@ TEST_F(Resume, FromAForeignCheckpointWarnsOnceAndStillLooksAtIt) {
   }
 }
 
-// As save_only_model leaves it, or a thrifty hand: nothing to resume from, but weights to start
-// from.
+// Without optimiser, as save_only_model leaves it: there is nothing to resume from, only weights to
+// start from.
 TEST_F(Resume, WithoutOptimiserStateItNamesTheWayToItsWeights) {
   run_until_killed(stepwise("out"), 6);
   std::filesystem::copy(at("out/checkpoint-4"), at("foreign"));
@@ -352,7 +353,7 @@ TEST_F(Resume, WithoutOptimiserStateItNamesTheWayToItsWeights) {
         << error.what();
     EXPECT_FALSE(std::filesystem::exists(at("new")));
   }
-  // Where it is all there is, `last` does not begin from nothing.
+  // If it is the only checkpoint, `last` does not start over.
   for (const auto& entry : std::filesystem::directory_iterator(at("out"))) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with("checkpoint-")) std::filesystem::remove(entry.path() / "optimizer.pt");
@@ -364,8 +365,8 @@ TEST_F(Resume, WithoutOptimiserStateItNamesTheWayToItsWeights) {
   EXPECT_TRUE(std::filesystem::exists(at("anew/trained/model.safetensors")));
 }
 
-// The best checkpoint is found beside the resumed one, wherever the run was moved; where it is gone
-// or damaged, that is said before the first step and not after the last.
+// The best checkpoint is found next to the resumed one, wherever the run was moved. If it is
+// missing or damaged, the error comes before the first step and not after the last.
 TEST_F(Resume, FindsTheBestCheckpointOrSaysSoAtOnce) {
   TrainingArguments a = with_validation("out");
   a.num_train_epochs = 4.0;
@@ -410,7 +411,7 @@ TEST_F(Resume, EarlyStoppingRemembersAcrossAResume) {
   EXPECT_EQ(train(resumed(options())).global_step, 18);
 }
 
-// The last digits may be others then, and the run says so.
+// The last digits may then differ, and the run says so.
 TEST_F(Resume, WithOtherThreadsSaysSo) {
   run_until_killed(stepwise("out"), 6);
   TrainingArguments a = resumed(stepwise("out"));

@@ -1,4 +1,4 @@
-// Going on from another checkpoint than the newest, and what "last" may not pass over.
+// Going on from another checkpoint than the newest, and what "last" may not skip.
 #include <algorithm>
 #include <functional>
 #include <sstream>
@@ -15,7 +15,7 @@ using testing::KillAt;
 using testing::Recorder;
 using Names = std::vector<std::string>;
 
-// Of a directory that was written by other means.
+// Of a directory that was written in another way.
 void add_manifest(const fs::path& directory) {
   DirectoryWriter writer(directory);
   write_manifest(writer);
@@ -38,7 +38,7 @@ class Rewind : public testing::RunFixture {
     return a;
   }
 
-  // The checkpoint's file with one value put to another, and a manifest that agrees.
+  // The checkpoint's file with one value replaced, and a manifest that agrees.
   void edit(const std::string& directory, const std::string& file,
             const std::function<void(Json&)>& change) {
     const std::string name = directory + "/" + file;
@@ -108,7 +108,7 @@ TEST_F(Rewind, ARunsDirectoryIsNoCheckpoint) {
   EXPECT_NE(error.reason().find("give last"), std::string::npos) << error.what();
 }
 
-// Whole, only not for this version: passed over, it would be trained over.
+// It is whole, but not for this version: if it were skipped, training would replace it.
 TEST_F(Rewind, LastDoesNotPassOverWhatANewerVersionWrote) {
   const auto expect_kept = [&] {
     const Names names = names_in("out");
@@ -127,7 +127,7 @@ TEST_F(Rewind, LastDoesNotPassOverWhatANewerVersionWrote) {
   train(resumed(keeping("out")));
 }
 
-// The best moved to the checkpoint that is damaged now, and the one before was rotated away.
+// The best moved to the checkpoint that is now damaged, and the one before was removed.
 TEST_F(Rewind, BehindADamagedBestGoesOnAndFindsItAgain) {
   TrainingArguments a = with_validation("whole");
   a.save_total_limit = 2;
@@ -144,7 +144,7 @@ TEST_F(Rewind, BehindADamagedBestGoesOnAndFindsItAgain) {
   run_until_killed(a, 20);
   ASSERT_EQ(best("out/checkpoint-18"), 18) << "the loss falls";
   ASSERT_EQ(best("out/checkpoint-12"), 12);
-  // As after a save that moved the best and rotated the one before away.
+  // As after a save that moved the best and removed the one before.
   std::filesystem::remove_all(at("out/checkpoint-6"));
   edit("out/checkpoint-12", "trainer_state.json", [&](Json& json) {
     json["best_global_step"] = 6;

@@ -1,4 +1,4 @@
-// What a run does when a step goes wrong, when nothing gets better, and at odd learning rates.
+// What a run does if a step goes wrong, if nothing gets better, and at odd learning rates.
 #include <cmath>
 #include <limits>
 #include <map>
@@ -21,8 +21,8 @@ using Names = std::vector<std::string>;
 
 class RunPolicy : public testing::TrainFixture {
  protected:
-  // An evaluation each epoch on the training data, whose loss falls from one to the next; "best" is
-  // the highest, so the first evaluation.
+  // One evaluation per epoch on the training data, whose loss falls each time; "best" is the
+  // highest, so the first evaluation.
   TrainingArguments ever_worse(const std::string& output) const {
     TrainingArguments a = arguments(output);
     a.validation = at("train.json");
@@ -43,7 +43,7 @@ class RunPolicy : public testing::TrainFixture {
   }
 };
 
-// Makes one weight NaN for the whole of one step.
+// Makes one weight NaN during one step.
 struct Poison : Observer {
   explicit Poison(int64_t poisoned) : step(poisoned) {}
   void on_step_end(const TrainView& view) override {
@@ -52,7 +52,7 @@ struct Poison : Observer {
       kept = weight;
       weight = std::numeric_limits<float>::quiet_NaN();
     } else if (view.state.global_step == step) {
-      EXPECT_TRUE(std::isnan(weight)) << "a step that is left out must not move the weights";
+      EXPECT_TRUE(std::isnan(weight)) << "a skipped step must not change the weights";
       weight = kept;
       restored = true;
     }
@@ -99,7 +99,7 @@ TEST_F(RunPolicy, NonFiniteStepIsLeftOutAndTheRestGoesOn) {
 TEST_F(RunPolicy, StepsLeftOutAreCountedAcrossAResume) {
   const auto count_of = [](const Recorder& recorder) {
     for (const std::string& notice : recorder.notices) {
-      if (notice.ends_with("steps were left out for NaN or Inf")) return notice;
+      if (notice.ends_with("steps were skipped because of NaN or Inf")) return notice;
     }
     return std::string("nothing");
   };
@@ -115,13 +115,13 @@ TEST_F(RunPolicy, StepsLeftOutAreCountedAcrossAResume) {
   EXPECT_TRUE(third.restored);
   EXPECT_TRUE(eleventh.restored);
   EXPECT_EQ(count_of(killed), "nothing");
-  EXPECT_EQ(count_of(whole), "2 of 12 steps were left out for NaN or Inf");
+  EXPECT_EQ(count_of(whole), "2 of 12 steps were skipped because of NaN or Inf");
   train(arguments("other"), {.observers = {&untouched}});
   EXPECT_EQ(count_of(untouched), "nothing");
 }
 
-// Weights that an update made infinite would replace a good checkpoint, which rotation then
-// removes.
+// Weights that an update made infinite must not replace a good checkpoint, which rotation would
+// then remove.
 TEST_F(RunPolicy, NonFiniteWeightsAreNotSaved) {
   struct Overflow : Observer {
     void on_step_end(const TrainView& view) override {
@@ -141,8 +141,8 @@ TEST_F(RunPolicy, NonFiniteWeightsAreNotSaved) {
   EXPECT_EQ(train(a).global_step, 12);
 }
 
-// The loss stays finite: the last LayerNorm sees zeros, whose gradient it divides by the root of
-// epsilon.
+// The loss stays finite: the last LayerNorm's input is zeros, whose gradient it divides by the
+// root of epsilon.
 TEST_F(RunPolicy, NonFiniteGradientNamesStepExamplesAndTensor) {
   struct Overflow : Observer {
     void on_step_end(const TrainView& view) override {
@@ -189,7 +189,7 @@ TEST_F(RunPolicy, RunOfNothingButNonFiniteStepsKeepsItsWeights) {
   EXPECT_TRUE(same_weights("out/trained", "one/trained"));
   EXPECT_EQ(std::count_if(recorder.notices.begin(), recorder.notices.end(),
                           [](const std::string& notice) {
-                            return notice.find("is left out") != std::string::npos;
+                            return notice.find("is skipped") != std::string::npos;
                           }),
             11);
 }
@@ -262,7 +262,7 @@ TEST_F(RunPolicy, PolynomialScheduleEndsAboveZeroAndRefusesToStartBelowItsEnd) {
   }
 }
 
-// What a run begins with is told where it may be less than was meant, or refused.
+// A run reports at its start what may differ from the user's intention, or refuses it.
 TEST_F(RunPolicy, SaysWhatIsLessThanItMayHaveBeen) {
   const auto notices_of = [&](const TrainingArguments& a) {
     Recorder recorder;
@@ -289,13 +289,13 @@ TEST_F(RunPolicy, SaysWhatIsLessThanItMayHaveBeen) {
   write_file_atomic(at("model/vocab.txt"),
                     join(std::span(words).first(words.size() - 2), "\n") + "\n");
   dropping.output = at("cut-off");
-  EXPECT_NE(notices_of(dropping).find(
-                fmt::format("has {} tokens, the model {} rows", words.size() - 2, words.size())),
+  EXPECT_NE(notices_of(dropping).find(fmt::format("has {} tokens, the model has {} rows",
+                                                  words.size() - 2, words.size())),
             std::string::npos);
 }
 
-// A model may have been changed on purpose, by another tool or by hand: that is said, and what its
-// files hold decides.
+// A model may have been changed on purpose, by another tool or by hand: a note says so, and the
+// files' contents decide.
 TEST_F(RunPolicy, TrainsOnAModelThatDiffersFromItsManifestAndSaysWhat) {
   train(arguments("first"));
   const auto notices_on_first = [&](const char* output) {
@@ -308,12 +308,12 @@ TEST_F(RunPolicy, TrainsOnAModelThatDiffersFromItsManifestAndSaysWhat) {
   const std::string changed = "changed since spanforge saved it: ";
   EXPECT_EQ(notices_on_first("untouched").find(changed), std::string::npos);
   std::string weights = bytes("first/trained/model.safetensors");
-  weights[weights.size() - 9] ^= 1;  // a digit of a weight: no structure shows it
+  weights[weights.size() - 9] ^= 1;  // a digit of a weight: the structure stays valid
   write_file_atomic(at("first/trained/model.safetensors"), weights);
   write_file_atomic(at("first/trained/config.json"), bytes("first/trained/config.json") + "\n");
   EXPECT_NE(notices_on_first("changed").find(changed + "config.json, model.safetensors"),
             std::string::npos);
-  // Half written, it is refused by its structure.
+  // A half-written file is detected by its structure.
   write_file_atomic(at("first/trained/model.safetensors"), weights.substr(0, weights.size() / 2));
   const Error error = expect_error(ErrorCode::kBadModel, [&] { notices_on_first("cut-off"); });
   EXPECT_NE(error.file().find("model.safetensors"), std::string::npos) << error.what();

@@ -193,7 +193,7 @@ TEST_F(TrainingRun, ReportsDataBeforeTheModel) {
     EXPECT_FALSE(std::filesystem::exists(at("out")));
   };
   refused("train.json", ErrorCode::kBadModel, "broken-model");
-  refused("long.json", ErrorCode::kBadData, "long.json");  // only the tokenizer tells
+  refused("long.json", ErrorCode::kBadData, "long.json");  // only the tokenizer shows it
   write_file_atomic(at("short.json"), "{\"data\": [");
   refused("short.json", ErrorCode::kBadData, "short.json");
   a.model = at("nowhere").string();
@@ -280,7 +280,7 @@ TEST_F(TrainingRun, AccumulatedExamplesEqualOneLargeBatch) {
   TrainingArguments large = stepwise("large"), small = stepwise("small");
   for (TrainingArguments* a : {&large, &small}) {
     a->max_steps = 3;
-    // AdamW's first steps go by a gradient's sign, which rounding decides where it is all but 0.
+    // AdamW's first steps follow a gradient's sign, which rounding decides if it is nearly 0.
     a->learning_rate = 1e-6;
   }
   large.per_device_train_batch_size = 12;

@@ -50,7 +50,7 @@ TEST_F(TensorBoardFile, HoldsEveryTagOfTheRecipe) {
 }
 
 TEST_F(TensorBoardFile, AMissHasRankZeroAndTop1IsRankOne) {
-  // The recipe gives no answer as long as its context.
+  // The recipe never gives an answer as long as its context.
   write_file_atomic(at("missed.json"), R"({"version": "v2.0", "data": [
     {"id": "short", "title": "people", "context": "dario sat in the park.",
      "question": "who sat in the park?", "answers": [{"text": "dario", "answer_start": 0}]},
@@ -87,8 +87,8 @@ TEST_F(TensorBoardFile, HoldsNoStepTwiceAfterAResume) {
   EXPECT_EQ(steps(events("out")), steps(events("whole")));
 }
 
-// A directory that several runs share: what a start that was killed before its first checkpoint
-// left there is replaced, and other runs' files stay.
+// A directory that several runs share: files of a start that was killed before its first checkpoint
+// are replaced, and other runs' files stay.
 TEST_F(TensorBoardFile, ASharedDirectoryHoldsNoStepTwiceEither) {
   const auto shared = [&](const std::string& output) {
     TrainingArguments a = options(output);
@@ -111,7 +111,7 @@ TEST_F(TensorBoardFile, ASharedDirectoryHoldsNoStepTwiceEither) {
   }
 }
 
-// Also where the directory is another run's own.
+// Also if the directory is another run's own.
 TEST_F(TensorBoardFile, OverwriteLeavesOtherRunsFiles) {
   TrainingArguments a = options("out");
   train(a);

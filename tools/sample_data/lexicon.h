@@ -1,6 +1,6 @@
 #pragma once
-// The words and sentence patterns the sample data is made of. All of it is data: a language is a
-// list of fact kinds, a kind a list of patterns over slots, a slot a list of values.
+// The words and sentence patterns of the sample data. All of it is data: a language is a list of
+// fact kinds, a kind a list of patterns over slots, a slot a list of values.
 
 #include <string>
 #include <vector>
@@ -8,7 +8,7 @@
 namespace spanforge::sample {
 
 // A pattern is text with slots as {x}, x one of the letters below. A question's answer is the value
-// of one slot, at the place where the statement pattern put it.
+// of one slot, at its place in the statement.
 //   p person   q receiver   t time      l place     d preposition before the place (English)
 //   a action   m mood             r reason    o thing     u measure word of the thing (Chinese)
 //   n count    s shop             c cost      j job       k skill
@@ -20,7 +20,7 @@ struct QuestionPattern {
   Slot answer;
 };
 
-// A thing whose other slots come with it: its measure word, or a place with its preposition.
+// A thing with the slots that belong to it: its measure word, or a place with its preposition.
 struct Pair {
   std::string first, second;
 };
@@ -43,7 +43,7 @@ struct Lexicon {
   std::string name_gap;
   std::vector<std::string> receivers, times, actions, counts, shops, costs, jobs, skills, vehicles,
       destinations, ages, homes, gifts, fees;
-  Feelings good, bad;        // a scene takes from one of them, so that reasons suit moods
+  Feelings good, bad;        // a scene uses one of them, so that reasons suit moods
   std::vector<Pair> places;  // place, preposition
   std::vector<Pair> things;  // thing, measure word
   std::vector<FactKind> kinds;

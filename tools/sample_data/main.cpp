@@ -1,4 +1,4 @@
-// make_sample_data DIRECTORY: writes the generated part of data/sample/ (see its README.md): always
+// make_sample_data DIRECTORY: writes the generated part of data/sample/ (see its README.md), always
 // the same bytes.
 #include <cstdio>
 #include <set>
@@ -15,15 +15,15 @@ namespace spanforge::sample {
 namespace {
 
 constexpr uint64_t kSeed = 20240601;
-// Scenes of each language. Held-out scenes have two or three facts. Training sees scenes of one
-// fact besides: they cost half the time, and teach as well what a question asks for.
+// Scenes of each language. Held-out scenes have two or three facts. Training also has scenes of one
+// fact: they cost half the time, and teach equally well what a question asks for.
 constexpr FactCount kOneFact = {1, 1}, kFewFacts = {2, 3};
 constexpr int kTrainScenes = 3500;
 constexpr int kShortTrainScenes = 2500;
 constexpr int kValidationScenes = 150;
 constexpr int kAskScenes = 4;
 
-// Every split draws from a stream of its own and takes nothing that stood in an earlier one.
+// Every split has its own random stream and uses nothing that an earlier one contains.
 class Generator {
  public:
   Dataset make_split(uint64_t number, const std::string& name, FactCount facts, int scenes) {
@@ -44,7 +44,7 @@ class Generator {
   }
 
  private:
-  // Adds the scene and true, unless an earlier split leaves too little of it.
+  // Adds the scene and returns true, unless earlier splits leave too little of it.
   bool add_scene(const Scene& scene, const std::string& title, Dataset& dataset,
                  std::set<std::string>& contexts, std::set<std::string>& questions) const {
     const std::string context = normalize_for_overlap(scene.context);
@@ -75,7 +75,7 @@ class Generator {
   std::set<std::string> seen_contexts_, seen_questions_;
 };
 
-// The examples of `more` behind those of `to`.
+// Appends the examples of `more` to those of `to`.
 void append(const Dataset& more, Dataset& to) {
   for (Example example : more.examples) {
     example.context += to.contexts.size();
@@ -84,7 +84,7 @@ void append(const Dataset& more, Dataset& to) {
   to.contexts.insert(to.contexts.end(), more.contexts.begin(), more.contexts.end());
 }
 
-// Contexts and questions, one a line: what a vocabulary is trained on.
+// Contexts and questions, one per line, to train a vocabulary on.
 std::string plain_text(const Dataset& dataset) {
   std::string text;
   size_t context = SIZE_MAX;

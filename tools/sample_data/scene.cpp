@@ -31,7 +31,7 @@ std::vector<T> sample(std::vector<T> from, size_t count, CounterStream& random) 
   return from;
 }
 
-// Names of one scene share no part, so that either part of a name tells who is meant.
+// Names of one scene share no part, so that each part of a name identifies its person.
 std::vector<std::string> make_names(const Lexicon& words, size_t count, CounterStream& random) {
   const auto first = sample(words.first_names, count, random);
   const auto last = sample(words.last_names, count, random);
@@ -40,7 +40,7 @@ std::vector<std::string> make_names(const Lexicon& words, size_t count, CounterS
   return names;
 }
 
-// The words one scene uses: few of each, so that facts share them.
+// The words of one scene: few of each, so that facts share them.
 struct Vocabulary {
   std::vector<std::string> people;
   std::map<Slot, std::vector<std::string>> values;
@@ -98,7 +98,7 @@ Fact make_fact(const FactKind& kind, const Vocabulary& words, CounterStream& ran
   return fact;
 }
 
-// Fills a pattern, and tells where each slot's value came to stand, in code points from `base`.
+// Fills a pattern, and records each slot's place in code points from `base`.
 std::string fill(const std::string& pattern, const std::map<Slot, std::string>& values,
                  std::map<Slot, CharSpan>* places = nullptr, int32_t base = 0) {
   std::string out;
@@ -172,8 +172,8 @@ std::vector<Fact> make_facts(const Lexicon& words, FactCount count, const Vocabu
   return facts;
 }
 
-// A question about the scene's people that no fact answers: of a kind the scene does not have, and
-// in words that need not stand in it.
+// A question about the scene's people that no fact answers: of a kind that the scene does not have,
+// and in words that need not occur in it.
 SceneQuestion ask_unanswerable(const Lexicon& words, const Vocabulary& chosen,
                                const std::vector<Fact>& facts, CounterStream& random) {
   const auto told = [&](const FactKind& kind) {
@@ -187,7 +187,7 @@ SceneQuestion ask_unanswerable(const Lexicon& words, const Vocabulary& chosen,
   return {fill(pick(kind->questions, random).text, untold.values), "", 0};
 }
 
-// Where a person is named first: one place for a name that stands in several sentences.
+// Where a person is named first: one place for a name that occurs in several sentences.
 CharSpan first_mention(const std::vector<Fact>& facts, const std::string& person) {
   for (const Fact& fact : facts) {
     if (fact.values.at('p') == person) return fact.places.at('p');

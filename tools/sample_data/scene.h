@@ -1,10 +1,10 @@
 #pragma once
-// Scenes: a few people, a few facts about each, told in sentences, and questions about them.
+// Scenes: a few people, a few facts about each as sentences, and questions about them.
 //
-// A scene has a few facts of different kinds, nearly all about one person, so that what a
-// question asks for decides it. In one scene of fifty two facts are of one kind, and only the
-// names and words of the question tell them apart. A question is kept when the scene answers it in
-// one way only; about one in seven asks for a kind the scene does not tell.
+// A scene has a few facts of different kinds, nearly all about one person, so that the kind a
+// question asks for decides it. In one scene of fifty, two facts are of one kind, and only names
+// and words of the question distinguish them. A question is kept if the scene gives exactly one
+// answer; about one in seven asks for a kind that the scene does not have.
 
 #include <cstdint>
 #include <map>
@@ -25,7 +25,7 @@ struct Fact {
 
 struct SceneQuestion {
   std::string text;
-  std::string answer;        // "" where the scene does not say
+  std::string answer;        // "" if the scene does not say
   int32_t answer_start = 0;  // code points
 };
 
@@ -38,7 +38,7 @@ struct Scene {
   std::vector<SceneQuestion> questions;
 };
 
-// Builds one scene from the stream; equal streams build equal scenes.
+// Builds one scene from the stream. Equal streams build equal scenes.
 Scene make_scene(const Lexicon& words, FactCount count, CounterStream& random);
 
 }  // namespace spanforge::sample

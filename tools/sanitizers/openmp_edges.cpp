@@ -1,11 +1,11 @@
-// What orders OpenMP's threads, told to ThreadSanitizer: linked into its builds alone.
+// Reports to ThreadSanitizer what orders OpenMP's threads. Linked only into its builds.
 //
 // GCC's libgomp waits by futex calls that ThreadSanitizer does not see, so every parallel region
-// would look like a race. These functions stand before libgomp's own and add what OpenMP promises:
-// what precedes a region happens before its body, its body before what follows, and likewise at
-// barriers and critical sections. Nothing else is ordered by them: two threads of one region that
-// touch the same memory are still reported (tests/sanitizers proves both). An entry point that is
-// missing here is reported as a race, so a gap cannot hide one.
+// would look like a race. These functions are called before libgomp's own and add what OpenMP
+// promises: code before a region happens before its body, the body before the code after it, and
+// the same at barriers and critical sections. They order nothing else: two threads of one region
+// that touch the same memory are still reported (tests/sanitizers proves both). An entry point that
+// is missing here is reported as a race, so a gap cannot hide one.
 #include <dlfcn.h>
 
 #include <cstdio>
@@ -14,7 +14,7 @@
 extern "C" {
 void __tsan_acquire(void* address);
 void __tsan_release(void* address);
-int spanforge_openmp_edges = 1;  // the linker is told to look for it
+int spanforge_openmp_edges = 1;  // a linker option looks for it
 }
 
 #define UNSEEN __attribute__((no_sanitize("thread")))
@@ -37,7 +37,7 @@ struct Region {
   Body body;
   void* data;
   char fork = 0, join = 0;  // addresses that the edges go by
-  char barriers[2] = {};  // in turn: a fast thread may be at the next while a slow one leaves this
+  char barriers[2] = {};  // in turn: a fast thread may reach the next while a slow one leaves this
 };
 
 thread_local Region* region = nullptr;  // the innermost of this thread

@@ -10,7 +10,7 @@ namespace {
 void append_one_line(std::string_view text, std::string& out) {
   for (size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
-    // U+0085, U+2028 and U+2029 end lines too, for Python among others; a terminal obeys the other
+    // U+0085, U+2028 and U+2029 end lines, too, for example in Python. A terminal obeys the other
     // control characters from U+0080 to U+009F.
     if (c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
       out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[i + 1]));
@@ -33,7 +33,7 @@ void append_one_line(std::string_view text, std::string& out) {
   }
 }
 
-// Bytes that are no UTF-8 are escaped as well: what is printed must not spoil what reads it.
+// Also escapes invalid UTF-8: programs that read the output may refuse it.
 std::string one_line(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -80,7 +80,7 @@ std::string_view error_code_name(ErrorCode code) {
 
 std::string ErrorPlace::text() const {
   std::string text = file.empty() ? parameter : file;
-  if (!where.empty()) text += (text.empty() || where.front() == ':' ? "" : ": ") + where;
+  if (!where.empty()) text += (text.empty() ? "" : ": ") + where;
   if (!file.empty() && !parameter.empty()) text += ": " + parameter;
   return text;
 }

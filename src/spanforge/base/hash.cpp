@@ -160,7 +160,7 @@ uint32_t crc32c(std::string_view bytes, uint32_t crc) {
 }
 
 uint64_t stable_hash(std::string_view bytes, uint64_t seed) {
-  // The length goes in first, so that a text and the same text with zero bytes appended differ.
+  // The length comes first, so that a text and the same text with zero bytes appended differ.
   uint64_t hash = combine(mix64(seed), bytes.size());
   while (bytes.size() >= 8) {
     hash = combine(hash, load_u64(bytes.data()));

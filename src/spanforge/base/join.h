@@ -1,5 +1,5 @@
-// In place of fmt::join: <fmt/format.h> and <fmt/ranges.h> cost two seconds in each file that
-// includes them, <fmt/core.h> next to nothing.
+// Replaces fmt::join: <fmt/format.h> and <fmt/ranges.h> add two seconds to the compilation of each
+// file that includes them, <fmt/core.h> almost nothing.
 #pragma once
 
 #include <span>

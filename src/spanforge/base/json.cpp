@@ -9,10 +9,10 @@
 namespace spanforge {
 namespace {
 
-// A float as a whole number of the type, where it is one.
+// The float as an integer of the type; nullopt if it is not one.
 template <class T>
 std::optional<T> whole_number(double value) {
-  // The first float above the type's range; its largest value itself may round up to it.
+  // The first float above the type's range. The type's largest value may round up to it.
   const double end = std::ldexp(1.0, std::numeric_limits<T>::digits);
   const bool in_range = value >= static_cast<double>(std::numeric_limits<T>::min()) && value < end;
   if (!in_range || value != std::trunc(value)) return std::nullopt;
@@ -41,7 +41,7 @@ Json::Json(std::initializer_list<JsonItem> items) {
   held_.members->reserve(items.size());
   for (const JsonItem& item : items) {
     Array& pair = item.value_.as_array();
-    if (contains(pair[0].as_string())) continue;  // as in a map: the first one stays
+    if (contains(pair[0].as_string())) continue;  // the first one counts, as in std::map
     held_.members->push_back({std::move(pair[0].as_string()), std::move(pair[1])});
   }
 }
@@ -147,7 +147,7 @@ int64_t Json::get_integer(int64_t least, int64_t most) const {
     default: mismatch("a number");
   }
   if (value && *value >= least && *value <= most) return *value;
-  throw Mismatch(fmt::format("{} is no whole number from {} to {}", dump(), least, most));
+  throw Mismatch(fmt::format("{} is not a whole number from {} to {}", dump(), least, most));
 }
 
 uint64_t Json::get_unsigned(uint64_t most) const {
@@ -161,7 +161,7 @@ uint64_t Json::get_unsigned(uint64_t most) const {
     default: mismatch("a number");
   }
   if (value && *value <= most) return *value;
-  throw Mismatch(fmt::format("{} is no whole number from 0 to {}", dump(), most));
+  throw Mismatch(fmt::format("{} is not a whole number from 0 to {}", dump(), most));
 }
 
 size_t Json::size() const {

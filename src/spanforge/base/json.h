@@ -1,13 +1,12 @@
 #pragma once
-// JSON as a value in memory, in and out.
-// Parsing is as strict as json_reader.h, and bounded in memory by json_builder.h. Whoever wants
-// members of a certain type, and a message that names the place, takes a JsonView (json_view.h).
-// Writing can follow Python's json.dumps to the byte, for files another tool compares or sorts.
-// Objects keep the order of their members, which SQuAD-like files and run_qa's outputs rely on.
-//
-// Json is a class of our own because a header-only library costs a second and a half in each of a
-// hundred files, and because members of large objects must be appended without being looked for.
-// Everything but the conversions from and to containers is compiled once, in json.cpp.
+// What: a JSON value in memory. Objects keep the order of their members, which SQuAD-like files and
+//   run_qa's outputs need.
+// Parsing: as strict as json_reader.h, with the memory limit of json_builder.h. To read members of
+//   a certain type, with errors that name the place, use JsonView (json_view.h).
+// Writing: can equal Python's json.dumps to the byte, for files that other tools compare or sort.
+// Why our own class: a header-only library adds a second and a half to the compilation of each of a
+//   hundred files, and appending to a large object must not search its keys. Only the conversions
+//   from and to containers are in this header.
 //
 // Example:
 //   Json row = {{"id", "q1"}, {"answers", Json::array()}};
@@ -35,7 +34,7 @@ namespace spanforge {
 class JsonItem;
 
 namespace json_detail {
-// Containers other than text: lists of values, or of pairs of a key and a value.
+// Containers other than text: lists of values, or lists of key-value pairs.
 template <class C>
 concept Container = !std::convertible_to<const C&, std::string> &&
                     !std::convertible_to<const C&, std::string_view> && requires(const C& c) {
@@ -59,12 +58,12 @@ class Json {
   struct Member;
   using Array = std::vector<Json>;
   using Object = std::vector<Member>;
-  // A number's type is how it was made: kUnsigned of a parsed one without a sign or point, kInteger
-  // of a negative one, kFloat of any other.
+  // A parsed number without a sign or point is kUnsigned, a negative one kInteger, any other
+  // kFloat. A number made by a constructor has the type of its argument.
   enum class Type : uint8_t { kNull, kBool, kInteger, kUnsigned, kFloat, kString, kArray, kObject };
 
-  // What at() and get() throw where the value is not of the form asked for: of values that this
-  // program made. Those of a file are read through a JsonView, whose Error names the place.
+  // at() and get() throw this if the value has another form. Only for values that this program
+  // made: read those of a file through a JsonView, whose Error names the place.
   class Mismatch : public std::runtime_error {
    public:
     using std::runtime_error::runtime_error;
@@ -85,11 +84,11 @@ class Json {
   Json(const std::string& text);
   Json(std::string&& text);
   Json(Array items);
-  // A list of pairs that each begin with a text is an object, any other list an array.
+  // If every item is a pair that begins with a text, the list is an object, else an array.
   Json(std::initializer_list<JsonItem> items);
   template <class C>
   requires json_detail::Container<C> Json(const C& container);
-  template <class T>  // no other pointer becomes a bool
+  template <class T>  // a pointer must not become a bool
   Json(const T* pointer) = delete;
 
   Json(const Json& other);
@@ -112,9 +111,9 @@ class Json {
   bool is_array() const { return type_ == Type::kArray; }
   bool is_object() const { return type_ == Type::kObject; }
 
-  // bool, a number type, std::string, Json, or a std::vector of them. Throws Mismatch where the
-  // value is of another type, or a number has no place in T; a float becomes an integer only where
-  // it is whole.
+  // T: bool, a number type, std::string, Json, or a std::vector of them. Throws Mismatch if the
+  // value has another type, or T cannot hold the number. A float becomes an integer only if it is
+  // whole.
   template <class T>
   T get() const;
   const std::string& as_string() const;
@@ -124,29 +123,29 @@ class Json {
   const Object& as_object() const;
   Object& as_object();
 
-  // Of an array or object; 0 of null, 1 of any other value.
+  // The number of items or members; 0 for null, 1 for any other value.
   size_t size() const;
   bool empty() const { return size() == 0; }
 
-  // Objects. A key is looked for from the first member on. at() throws where it is missing;
-  // operator[] of a value that may change adds it, and makes an object of null.
+  // Objects. A search compares all keys from the first one on. If the key is missing, at() throws
+  // and the non-const operator[] adds it. operator[] turns null into an object.
   bool contains(std::string_view key) const { return find(key) != nullptr; }
-  const Json* find(std::string_view key) const;  // nullptr where missing, or not an object
+  const Json* find(std::string_view key) const;  // nullptr: missing, or not an object
   const Json& at(std::string_view key) const;
   Json& at(std::string_view key);
   const Json& operator[](std::string_view key) const { return at(key); }
   Json& operator[](std::string_view key);
   template <class T>
-  T value(std::string_view key, T fallback) const;  // the fallback where the key is missing
+  T value(std::string_view key, T fallback) const;  // the fallback if the key is missing
   std::string value(std::string_view key, const char* fallback) const {
     return value(key, std::string(fallback));
   }
-  // The members, to iterate over: for (const auto& [key, value] : json.items()).
+  // The members: for (const auto& [key, value] : json.items()).
   const Object& items() const { return as_object(); }
   void erase(std::string_view key);
   void update(const Json& members);  // replaces members of the same key, appends the others
 
-  // Arrays. push_back makes an array of null. begin() and end() go over the items.
+  // Arrays. push_back turns null into an array. begin() and end() iterate over the items.
   const Json& at(size_t index) const;
   Json& at(size_t index);
   const Json& operator[](size_t index) const { return at(index); }
@@ -159,10 +158,10 @@ class Json {
   Json* begin();
   Json* end();
 
-  // The text without spaces, characters as they are. NaN and infinities become null.
+  // The text without spaces; non-ASCII characters are not escaped. NaN and infinities become null.
   std::string dump() const;
 
-  // Numbers are equal by value, whatever their types.
+  // Numbers compare by value, whatever their types.
   friend bool operator==(const Json& a, const Json& b) { return a.equals(b); }
 
  private:
@@ -173,7 +172,7 @@ class Json {
   int64_t get_integer(int64_t least, int64_t most) const;
   uint64_t get_unsigned(uint64_t most) const;
 
-  // What type_ says; texts, arrays and objects are owned.
+  // The member that type_ names. Owns texts, arrays and objects.
   union Held {
     unsigned long long whole = 0;
     long long integer;
@@ -193,7 +192,7 @@ struct Json::Member {
   Json value;
 };
 
-// An element of a braced list, which is moved into the value made of it.
+// An element of a braced list. It is moved, not copied, into the value.
 class JsonItem {
  public:
   template <class T>
@@ -249,38 +248,37 @@ T Json::value(std::string_view key, T fallback) const {
   return found->get<T>();
 }
 
-// file: how messages name the text. Errors: Error{code, file} with line and
-// column and what was expected.
+// file: the name of the text in errors. Errors: Error{code, file} with line, column and what was
+// expected.
 Json parse_json(std::string_view text, const std::string& file, ErrorCode code);
-// The text is line `line` of the file.
+// The same for a text that is line `line` of the file.
 Json parse_json_line(std::string_view text, const std::string& file, size_t line, ErrorCode code);
 
-// Adds a member behind the others. REQUIRES: its key is new. (operator[] looks each key up from the
-// first: n * n steps for n members.)
+// Appends a member in constant time: operator[] would search all keys. REQUIRES: its key is new.
 void append_member(Json& object, std::string key, Json value);
 
 struct PythonJsonStyle {
-  int indent = -1;  // as json.dumps(indent=...): -1 is None
+  int indent = -1;  // that of json.dumps; -1 is None
   bool sort_keys = false;
   bool ensure_ascii = true;  // \uXXXX for everything above U+007F
 };
 // json.dumps of Python 3, to the byte: separators, float repr, NaN / Infinity, escapes.
 std::string dump_python_json(const Json& value, const PythonJsonStyle& style = {});
 
-// A list whose values are made while they are written, so that a long one never is a tree.
+// A list that makes each value when it is written, so that a long list is never in memory.
 struct JsonList {
   std::string_view key;
   size_t size = 0;
   std::function<Json(size_t)> value;
 };
-// The same, where the object's member `list.key`, whatever it holds, is that list.
+// The same, but writes the list in place of the value of the object's member `list.key`.
 std::string dump_python_json(const Json& object, const PythonJsonStyle& style,
                              const JsonList& list);
 
-// repr(float) of Python 3: shortest digits that read back; "1e-05", "0.0001", "1e+16", "inf",
-// "nan".
+// repr(float) of Python 3, the shortest digits that give the same float: "1e-05", "0.0001",
+// "1e+16", "inf", "nan".
 std::string python_repr(double value);
-// repr(str) of Python 3: single quotes unless the text holds one and no double quote.
+// repr(str) of Python 3: in single quotes, unless the text holds a single and no double quote.
 std::string python_repr(std::string_view text);
 // str(value) of a Python dict/list/scalar: {'loss': 0.1, 'flag': True, 'none': None}.
 std::string python_str(const Json& value);

@@ -7,13 +7,13 @@
 namespace spanforge {
 namespace {
 
-constexpr uint64_t kContainer = 48;  // of an empty list or object on the heap
+constexpr uint64_t kContainer = 48;  // bytes of an empty list or object on the heap
 
 }  // namespace
 
 void JsonBuilder::charge(uint64_t bytes) {
   if (bytes > left_) {
-    in_.fail("the values up to here take far more memory than their text: refused");
+    in_.fail("the values up to here take far more memory than their text");
   }
   left_ -= bytes;
 }

@@ -1,10 +1,10 @@
 #pragma once
-// Makes values of what a JsonReader reads, in bounded memory: "[0,0,0" takes two bytes a value in a
-// file and 16 as a tree. parse_json() of json.h is a builder for one value; a caller that goes over
-// a long text row by row has one for all of them.
-// Errors: JsonReader::Failure, as well where the values held take more than they may.
+// What: builds Json values from a JsonReader, with a limit on their memory: a value of "[0,0,0"
+//   takes two bytes in a file and 16 in memory. parse_json() in json.h uses one builder for one
+//   value; a caller that reads a long text row by row uses one builder for all rows.
+// Errors: JsonReader::Failure, also if the values exceed the limit.
 //
-// Example, of {"rows": [...]}, where `in` is before the first row and each is let go at once:
+// Example for {"rows": [...]}; `in` is before the first row, and each row is forgotten after use:
 //   JsonBuilder builder(in, text.size() + kJsonBesidesText);
 //   while (in.next_item()) {
 //     use(builder.read());
@@ -20,13 +20,13 @@ namespace spanforge {
 
 class JsonBuilder {
  public:
-  // What stands for a number that was read; `in` still knows its text and key.
+  // Returns the value to use for a number that was just read; `in` still knows its text and key.
   using NumberHook = Json (*)(const JsonReader& in, Json number);
 
-  // memory: the bytes that the values may take, roughly, before they are forgotten.
+  // memory: roughly the bytes that all values since the last forget() may take.
   JsonBuilder(JsonReader& in, uint64_t memory, NumberHook number = nullptr)
       : in_(in), memory_(memory), left_(memory), number_(number) {}
-  Json read();  // the value that comes next
+  Json read();  // the next value
   void forget() { left_ = memory_; }
 
  private:
@@ -41,7 +41,7 @@ class JsonBuilder {
   NumberHook number_;
 };
 
-// The one value that the text holds, to its end.
+// Reads the only value of the text. The text must end after it.
 Json read_document(JsonReader& in, uint64_t memory);
 
 }  // namespace spanforge

@@ -21,7 +21,7 @@ void require_utf8(std::string_view text) {
   }
 }
 
-// json.dumps writes what float.__repr__ gives, but for the values JSON has no word for.
+// json.dumps writes float.__repr__(), except for NaN and infinities.
 std::string dump_double(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
@@ -57,7 +57,7 @@ void dump_string(std::string_view text, bool ensure_ascii, std::string& out) {
   out += '"';
 }
 
-// How the pieces of a text are put together.
+// A PythonJsonStyle, or the style of Json::dump().
 struct Style : PythonJsonStyle {
   bool compact = false;  // Json::dump(): no spaces, null for NaN and infinities
 };
@@ -215,7 +215,7 @@ std::string dump_python_json(const Json& object, const PythonJsonStyle& style,
 std::string python_repr(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  // Shortest digits as d.ddde[+-]xx, laid out again by Python's rule: plain notation while the
+  // Gets the shortest digits as d.ddde[+-]xx and applies Python's rule: plain notation if the
   // decimal exponent is in [-4, 16).
   char buffer[40];
   const auto result = std::to_chars(buffer, std::end(buffer), value, std::chars_format::scientific);

@@ -16,8 +16,8 @@ namespace {
 
 constexpr size_t kMaxDepth = 64;
 constexpr size_t kReportStep = size_t{4} << 20;
-constexpr size_t kFewKeys = 32;   // of an object, searched one after the other
-constexpr size_t kKeyBytes = 24;  // of each key, and its share of an index
+constexpr size_t kFewKeys = 32;   // an object with fewer keys needs no index
+constexpr size_t kKeyBytes = 24;  // of each key, with its share of an index
 
 }  // namespace
 
@@ -33,7 +33,7 @@ JsonReader::JsonReader(std::string_view text, std::string file, ErrorCode code)
 
 JsonReader::JsonReader(std::string_view text, std::string file, ErrorCode code, Options options)
     : text_(text), file_(std::move(file)), code_(code), options_(std::move(options)) {
-  if (text_.starts_with("\xEF\xBB\xBF")) position_ = 3;  // as some editors leave it
+  if (text_.starts_with("\xEF\xBB\xBF")) position_ = 3;  // a byte order mark
 }
 
 JsonReader::~JsonReader() = default;
@@ -174,11 +174,11 @@ bool JsonReader::next_key(std::string& key) {
   return true;
 }
 
-// False where the object has it.
+// false: the object already has the key.
 bool JsonReader::add_key(Key key, const std::string& text) {
   Open& object = open_.back();
   const size_t first = object.first_key, count = keys_.size() - first;
-  std::string spelt;  // of a key with escapes, while it is compared
+  std::string spelt;  // the text of a key with escapes, while it is compared
   const auto text_of = [&](size_t i) -> std::string_view {
     const Key one = keys_[first + i];
     if (!one.is_escaped())
@@ -187,7 +187,7 @@ bool JsonReader::add_key(Key key, const std::string& text) {
     return spelt;
   };
   if (count < kFewKeys) {
-    // A text with a quote or backslash is none that stands in the file without escapes.
+    // A key with a quote or backslash is always escaped in the file.
     const bool plain = !key.is_escaped() || text.find_first_of("\"\\") == std::string::npos;
     for (size_t i = first; i < keys_.size(); ++i) {
       if (is_same_key(keys_[i], text, plain)) return false;
@@ -200,7 +200,7 @@ bool JsonReader::add_key(Key key, const std::string& text) {
     if (!object.index->insert(text, count, text_of).is_new) return false;
   }
   if (keys_.size() * kKeyBytes > text_.size() + kJsonBesidesText) {
-    fail("the keys up to here take far more memory than their text: refused");
+    fail("the keys up to here take far more memory than their text");
   }
   keys_.push_back(key);
   return true;
@@ -348,7 +348,7 @@ JsonReader::Number JsonReader::read_number() {
   const bool is_integer = scan_number();
   const char* first = text_.data() + start;
   const char* last = text_.data() + position_;
-  if (is_integer) {  // beyond 64 bits it becomes the nearest floating point number
+  if (is_integer) {  // an integer beyond 64 bits becomes the nearest floating point number
     uint64_t natural = 0;
     if (std::from_chars(first, last, natural).ec == std::errc()) return natural;
     int64_t negative = 0;
@@ -356,7 +356,7 @@ JsonReader::Number JsonReader::read_number() {
   }
   double number = 0;
   if (std::from_chars(first, last, number).ec == std::errc()) return number;
-  // Out of range: too small rounds to zero, too large has no value.
+  // Out of range: a number that is too small is zero, one that is too large is an error.
   number = std::strtod(std::string(first, last).c_str(), nullptr);
   if (std::abs(number) > 1) fail_syntax(start, "a number too large for a 64-bit float");
   return number;

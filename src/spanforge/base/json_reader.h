@@ -1,13 +1,15 @@
 #pragma once
-// Reads JSON (RFC 8259) piece by piece, without building anything: for headers, rows and files that
-// are too large, or too little trusted, to be held as a tree. json_builder.h makes values of it.
-// Strict: UTF-8 must be valid, a lone surrogate escape is refused, nesting is limited to 64, and a
-// key that an object has already is refused, however it is spelt. A byte order mark is skipped.
-// Memory: some 24 bytes a key of the objects that are open; keys are compared with the text itself.
-// Where that comes to more than the text's size and 32 MB, the text is refused. Cost: linear.
-// Errors: Failure{code, file, "line L column C"} with what was expected. Columns are code points.
+// What: reads JSON (RFC 8259) piece by piece and builds no tree. For headers, rows, and files that
+//   are large or untrusted. json_builder.h builds values from it.
+// Strict: refuses invalid UTF-8, lone surrogate escapes, more than 64 levels, and a key that the
+//   object already has, however it is escaped. Skips a byte order mark.
+// Memory: about 24 bytes for each key of the open objects. Refuses a text for which that exceeds
+//   the text's size and 32 MB.
+// Cost: linear.
+// Errors: Failure{code, file, "line L column C"}, which says what was expected. Columns are code
+//   points.
 //
-// Example: sum of {"a": [1, 2]} :
+// Example, the sum of {"a": [1, 2]}:
 //   JsonReader in(text, "file.json", ErrorCode::kBadData);
 //   std::string key;
 //   for (in.begin_object(); in.next_key(key);)
@@ -28,11 +30,11 @@ namespace spanforge {
 
 class TextIndex;
 
-// Told from time to time that everything before `at` has been read and will not be read again,
-// unless for the line number of an error or to compare a key.
+// Called from time to time: everything before `at` has been read. The reader returns there only for
+// the line number of an error or to compare a key.
 using ReadCallback = std::function<void(const char* at)>;
 
-// What is made of a text may take its size and this.
+// Values read from a text may take the text's size and this many bytes.
 constexpr uint64_t kJsonBesidesText = uint64_t{32} << 20;
 
 class JsonReader {
@@ -40,21 +42,21 @@ class JsonReader {
   enum class Kind { kObject, kArray, kString, kNumber, kBool, kNull };
   using Number = std::variant<uint64_t, int64_t, double>;  // int64_t only for negative ones
 
-  // What any of the functions throws. The reader still knows its path() then, for a caller to whom
-  // that is a better place than the line.
+  // All functions throw this. The reader still knows its path() then, which may be a better place
+  // than the line.
   struct Failure : Error {
     Failure(ErrorCode code, const std::string& file, size_t at_line, size_t at_column,
             const std::string& reason);
     size_t line, column;  // from 1
   };
-  // The text is no JSON, or nested too deep. Other failures are of what it holds.
+  // The text is not JSON, or nested too deep. Other failures concern its values.
   struct SyntaxError : Failure {
     using Failure::Failure;
   };
 
   struct Options {
     size_t first_line = 1;         // the number of the text's first line in the file
-    bool keys_may_repeat = false;  // for a first look at a text whose values are read again
+    bool keys_may_repeat = false;  // for a first look at a text that is read again strictly
     ReadCallback on_read = {};
   };
   JsonReader(std::string_view text, std::string file, ErrorCode code);
@@ -62,11 +64,11 @@ class JsonReader {
   JsonReader(const JsonReader&) = delete;
   ~JsonReader();
 
-  Kind peek();  // of the value that comes next
+  Kind peek();  // of the next value
   void begin_object();
-  bool next_key(std::string& key);  // false: the object has ended; else its value comes next
+  bool next_key(std::string& key);  // false: the object has ended; else read the key's value next
   void begin_array();
-  bool next_item();  // false: the array has ended; else its value comes next
+  bool next_item();  // false: the array has ended; else read the item next
   std::string read_string();
   Number read_number();
   bool read_bool();
@@ -74,22 +76,22 @@ class JsonReader {
   void skip_value();
   // A whole number that is not negative; `what` names it in the error.
   uint64_t read_count(std::string_view what);
-  void finish();  // nothing may follow
+  void finish();  // throws if the text goes on
 
-  // Throws for the last key or value read, or for a place that position() gave.
+  // Throws Failure at the last key or value read, or at a result of position().
   [[noreturn]] void fail(const std::string& what) const { fail_at(last_, what); }
   [[noreturn]] void fail_at(size_t position, const std::string& what) const;
   size_t position() const { return last_; }
-  size_t end_position() const { return position_; }  // behind all that was read
-  // The text of the last key or value read, of an object or list what of it was read last.
+  size_t end_position() const { return position_; }  // the end of all that was read
+  // The text from the start of the last key or value read to end_position().
   std::string_view last_text() const { return text_.substr(last_, position_ - last_); }
-  // Where in the document the value is that is read: "data[3].answers". Empty for the outermost.
+  // The path of the value being read: "data[3].answers". Empty for the outermost value.
   std::string path() const;
-  // The key of the member being read, or of the member whose lists are read; "" outside of objects.
+  // The key of the innermost member being read, also from inside a list; "" outside of objects.
   std::string innermost_key() const;
 
  private:
-  // Where a key stands in the text, and whether it is spelt with escapes.
+  // The position of a key in the text, and whether it contains escapes.
   struct Key {
     static constexpr uint64_t kNone = UINT64_MAX;
     uint64_t at_and_escaped = kNone;
@@ -100,10 +102,10 @@ class JsonReader {
   // An open object or list.
   struct Open {
     bool is_list = false;
-    size_t members = 0;                // read so far, with the one that is read now
+    size_t members = 0;                // read so far, including the current one
     Key key;                           // of the member being read
-    size_t first_key = 0;              // of its keys in keys_
-    std::unique_ptr<TextIndex> index;  // of its keys where they are many
+    size_t first_key = 0;              // the index in keys_ of its first key
+    std::unique_ptr<TextIndex> index;  // of its keys if there are many
   };
 
   [[noreturn]] void fail_syntax(size_t position, const std::string& what) const;
@@ -123,7 +125,7 @@ class JsonReader {
   char32_t read_unicode_escape(size_t at);
   char32_t read_hex4(size_t at);
   size_t skip_digits(size_t at) const;
-  bool scan_number();  // true for an integer
+  bool scan_number();  // true: it is an integer
   void report();
 
   std::string_view text_;
@@ -131,8 +133,8 @@ class JsonReader {
   ErrorCode code_;
   Options options_;
   size_t position_ = 0;
-  size_t last_ = 0;      // where the last key or value began, for fail()
-  size_t reported_ = 0;  // what on_read was told
+  size_t last_ = 0;      // the start of the last key or value, for fail()
+  size_t reported_ = 0;  // the last position passed to on_read
   std::vector<Open> open_;
   std::vector<Key> keys_;  // of all open objects
 };

@@ -9,7 +9,7 @@
 namespace spanforge {
 namespace {
 
-// A value as a message shows it. Large ones, which a stranger's file may hold, are only named.
+// A value for a message. Only names large values: the file is untrusted.
 std::string shown(const Json& value) {
   constexpr size_t kFewMembers = 8, kLongText = 80;
   const auto is_small = [](const Json& one) {
@@ -28,7 +28,7 @@ std::string shown(const Json& value) {
   return quote_for_message(dump_python_json(value, {.ensure_ascii = false}));
 }
 
-// of_64_bits: what was found is a number, but no integer of 64 bits.
+// of_64_bits: the value is a number, but not an integer of 64 bits.
 std::string integer_wanted(int64_t least, int64_t most, bool of_64_bits) {
   constexpr int64_t kLeast = std::numeric_limits<int64_t>::min();
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();

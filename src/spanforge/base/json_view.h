@@ -1,10 +1,10 @@
 #pragma once
-// A value of a JSON document and where it is: typed access for whoever reads a configuration, a
-// checkpoint, a tokenizer or a hub's answer. The document must outlive its views.
-// Errors: a value of the wrong type or range throws Error{code, file} with one wording,
-//   "hidden_size" is "abc"; it must be an integer
-//   "model.vocab" is missing
-// where a nested value is named by its path; of the document: "is a list; it must be an object".
+// What: a value of a JSON document and its path. Typed access for readers of configurations,
+//   checkpoints, tokenizers and answers of the hub. The document must outlive its views.
+// Errors: a value of the wrong type or range throws Error{code, file}, always in this wording:
+//     "hidden_size" is "abc"; it must be an integer
+//     "model.vocab" is missing
+//   A nested value is named by its path. For the document: "is a list; it must be an object".
 //
 // Example:
 //   const Json json = parse_json_file(file, ErrorCode::kBadModel);
@@ -26,43 +26,43 @@ namespace spanforge {
 
 class JsonView {
  public:
-  // file: how messages name the document. code: of the errors.
+  // file: the name of the document in errors. code: of the errors.
   JsonView(const Json& document, std::string file, ErrorCode code = ErrorCode::kBadModel);
-  // The document is a part of a file.
+  // The same for a document that is a part of a file.
   JsonView(const Json& document, ErrorPlace part, ErrorCode code = ErrorCode::kBadModel);
 
   const Json& value() const { return *value_; }
   ErrorPlace place() const;  // {file, "a.b[2]"}
-  // For what only this caller knows to be wrong: Error{code, place(), reason}.
+  // Throws Error{code, place(), reason}.
   [[noreturn]] void fail(const std::string& reason) const;
-  // The wording above; wanted: "an integer", "\"LORA\"".
+  // Throws the error above. wanted: "an integer", "\"LORA\"".
   [[noreturn]] void refuse(std::string_view wanted) const;
 
   bool is_null() const { return value_->is_null(); }
   bool is_object() const { return value_->is_object(); }
   bool is_string() const { return value_->is_string(); }
 
-  // Members of an object; another value is refused by all but has(), which is false.
-  bool has(std::string_view key) const;                      // it is there, and not null
-  JsonView at(std::string_view key) const;                   // must be there; may be null
+  // Members of an object. If this is not an object, has() is false and the others throw.
+  bool has(std::string_view key) const;                      // the key exists and is not null
+  JsonView at(std::string_view key) const;                   // throws if missing; may be null
   std::optional<JsonView> find(std::string_view key) const;  // nullopt: it is missing
-  const JsonView& object() const;                            // this view, of an object
+  const JsonView& object() const;                            // this view; throws if not an object
 
   const std::string& string() const;
   bool boolean() const;
   // A number written without a point.
   int64_t integer(int64_t least = std::numeric_limits<int64_t>::min(),
                   int64_t most = std::numeric_limits<int64_t>::max()) const;
-  uint64_t natural() const;  // likewise, from 0 on
+  uint64_t natural() const;  // the same, from 0 on
   double number(std::string_view wanted = "a number") const;
-  // Of a list or an object, made one after the other: for (const JsonView& item : view.items()),
-  // for (const auto& [key, value] : view.members()).
+  // Views of the items of a list or the members of an object:
+  // for (const JsonView& item : view.items()), for (const auto& [key, value] : view.members()).
   class Items;
   class Members;
   Items items() const;
   Members members() const;
 
-  // Of a key that may be missing or null.
+  // Members that may be missing or null.
   bool boolean_or(std::string_view key, bool fallback) const;
   std::optional<std::string> optional_string(std::string_view key) const;
 
@@ -80,7 +80,7 @@ class JsonView {
 };
 
 namespace json_detail {
-// Makes the elements of a view by their number.
+// Makes each element of a view when it is asked for.
 template <class Made>
 class ViewRange {
  public:

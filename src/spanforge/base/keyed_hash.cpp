@@ -14,7 +14,7 @@ using Key = std::array<uint64_t, 2>;
 
 Key draw_key() {
   Key key{};
-#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION  // there, an input must do the same every time
+#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION  // a fuzzer needs the same run for each input
   if (::getentropy(key.data(), sizeof key) != 0) {
     throw Error(ErrorCode::kInternal, {.where = "getentropy"},
                 "the system gives no random numbers");

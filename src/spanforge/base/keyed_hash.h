@@ -1,10 +1,9 @@
 #pragma once
-// The hash of every table whose keys may come from a stranger's file. std::hash is the same in
-// every process (and for integers the integer itself), so keys can be made that all fall into one
-// bucket, and n of them cost n * n steps. This one depends on a key drawn when the process starts.
-// The order of a table that uses it differs from run to run: nothing may depend on it.
-// Where a table's values are indices of an array that holds the keys, TextIndex (text_index.h) is
-// smaller and faster.
+// The hash for every table whose keys may come from an untrusted file. std::hash is the same in
+// every process, so an attacker can choose n keys of one bucket, which cost n * n steps. This hash
+// depends on a random key that each process draws. The order of such a table differs from run to
+// run: do not depend on it. TextIndex (text_index.h) is smaller and faster if the values are
+// indices of an array that holds the keys.
 
 #include <cstdint>
 #include <functional>
@@ -15,7 +14,7 @@
 
 namespace spanforge {
 
-// Throws Error{kInternal} where the system has no random numbers to give.
+// Throws Error{kInternal} if the system gives no random numbers.
 uint64_t keyed_hash(std::string_view bytes);
 
 struct KeyedHash {
@@ -33,7 +32,7 @@ struct KeyedHash {
   }
 };
 
-// Keys: texts (found by any kind of text), integers, pairs of them.
+// Keys: texts (std::string or std::string_view finds them), integers, and pairs of these.
 template <class Key, class Value>
 using KeyedMap = std::unordered_map<Key, Value, KeyedHash, std::equal_to<>>;
 template <class Key>

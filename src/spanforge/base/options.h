@@ -1,14 +1,14 @@
 #pragma once
-// One row of an option table. A struct of options has one visit function that calls
-// visitor(OptionInfo, field) for each field; flags, TOML and JSON keys, --help, saved arguments and
-// the documentation page are all made by visitors, so there is no second list to drift.
+// The rows of an option table. A struct of options has one visit function, which calls
+// visitor(OptionInfo, field) for each field. Visitors make flags, TOML and JSON keys, --help, saved
+// arguments and the documentation page, so there is no second list.
 //
-// A field's type says what happens when nobody sets it:
+// A field's type says what happens if nobody sets it:
 //   Preset<T>         it has a default of its own
 //   std::optional<T>  its default depends on other options, on the model or on the data, and is
 //                     chosen later; or there is none
 //   text, path, list  empty means not set
-// T may be an enumeration with words (base/spelling.h): they are the row's range.
+// T may be an enumeration with words (base/spelling.h). The words are then the row's range.
 
 #include <array>
 #include <optional>
@@ -23,12 +23,12 @@ namespace spanforge {
 struct OptionInfo {
   std::string_view name;         // HF's snake_case name; the flag is its --kebab-case form
   std::string_view help;         // one line: meaning, unit
-  std::string_view range;        // what values are allowed, for --help and messages; "" when any
+  std::string_view range;        // the allowed values, for --help and messages; "": any
   std::string_view alias = "";   // another accepted name ("doc_stride"), or ""
-  std::string_view preset = "";  // for --help: the default of a field that is not set, or ""
+  std::string_view preset = "";  // for --help: the default of an optional field, or ""
 };
 
-// A value with a default, which knows whether somebody set it. Reads like a T.
+// A value with a default. Knows whether it was set, and reads like a T.
 template <class T>
 class Preset {
  public:
@@ -40,7 +40,7 @@ class Preset {
   }
   constexpr operator const T&() const { return value_; }  // NOLINT
   constexpr const T& operator*() const { return value_; }
-  constexpr bool is_set() const { return is_set_; }  // even to its default
+  constexpr bool is_set() const { return is_set_; }  // true even if it was set to its default
 
  private:
   T value_;
@@ -60,7 +60,7 @@ bool is_set(const T& field) {
   return !field.empty();
 }
 
-// T of Preset<T> and std::optional<T>; else the type itself.
+// T for Preset<T> and std::optional<T>; else the type itself.
 template <class Field>
 struct OptionValue {
   using Type = Field;
@@ -74,19 +74,19 @@ struct OptionValue<std::optional<T>> {
   using Type = T;
 };
 
-// A boolean that may be left to the program.
+// A boolean that the program may choose (kAuto).
 enum class AutoBool { kTrue, kFalse, kAuto };
 constexpr auto spellings(AutoBool) {
   return std::to_array<Spelling<AutoBool>>(
       {{"true", AutoBool::kTrue}, {"false", AutoBool::kFalse}, {"auto", AutoBool::kAuto}});
 }
 
-// A name of another program's options that is none here. It is taken where its value asks for what
-// is done anyway, and refused with `why` else.
+// An option of another program that does not exist here. Accepted if its value asks for what
+// spanforge does anyway, else refused with `why`.
 struct ForeignOption {
   std::string_view name;
   std::string_view allowed;  // "a|b"; "*": any value; "": none
-  std::string_view why;      // what is done here
+  std::string_view why;      // what spanforge does
   bool is_boolean = false;
 };
 

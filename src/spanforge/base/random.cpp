@@ -55,7 +55,7 @@ double CounterStream::next_normal() {
 }
 
 uint64_t CounterStream::next_below(uint64_t n) {
-  // Values at or above the greatest multiple of n would favour small remainders: drawn again.
+  // Draws again at or above the greatest multiple of n: small remainders would be more likely.
   const uint64_t unusable = (std::numeric_limits<uint64_t>::max() % n + 1) % n;
   while (true) {
     const uint64_t high = next_u32();
@@ -65,7 +65,7 @@ uint64_t CounterStream::next_below(uint64_t n) {
 }
 
 TorchGenerator::TorchGenerator(uint64_t seed) : seed_(seed) {
-  // Knuth's initialiser, as in the generator's 2002 reference.
+  // Knuth's initialiser, from the generator's 2002 reference.
   state_[0] = static_cast<uint32_t>(seed);
   for (uint32_t i = 1; i < kTorchStateSize; ++i) {
     state_[i] = 1812433253u * (state_[i - 1] ^ (state_[i - 1] >> 30)) + i;
@@ -92,8 +92,8 @@ uint32_t TorchGenerator::next_u32() {
 }
 
 std::string TorchGenerator::state_bytes() const {
-  // The C struct torch copies out, 64-bit: seed, left, seeded, next, 624 words widened to 64 bits,
-  // then the cached normal values (none here) as zero bytes.
+  // Torch's 64-bit C struct: seed, left, seeded, next, 624 words widened to 64 bits, then the
+  // cached normal values (none here) as zero bytes.
   constexpr size_t kStateBytes = 5056;
   std::string bytes(kStateBytes, '\0');
   size_t position = 0;
@@ -110,7 +110,7 @@ std::string TorchGenerator::state_bytes() const {
 }
 
 std::vector<int64_t> torch_randperm(int64_t n, uint64_t seed) {
-  // From this length on torch draws 64 bits and builds the order from the inside out.
+  // For this length and above, torch draws 64 bits and builds the order from the inside out.
   constexpr int64_t kLong = std::numeric_limits<uint32_t>::max() / 20;
   TorchGenerator generator(seed);
   if (n < kLong) {

@@ -1,8 +1,8 @@
 #pragma once
-// Two kinds of randomness.
+// Two kinds of random numbers.
 // - Counter-based (Philox4x32-10; Salmon et al. 2011): a value is a pure function of a key and a
-//   counter. Everything of ours uses it: no state to save, the same on any thread count.
-// - torch's CPU generator (MT19937), for orders and initial values that must equal HF's for a seed.
+//   counter. There is no state to save, and the values do not depend on the number of threads.
+// - torch's CPU generator (MT19937): for orders and initial values that must equal HF's for a seed.
 
 #include <array>
 #include <cstdint>
@@ -12,20 +12,20 @@
 namespace spanforge {
 
 using PhiloxBlock = std::array<uint32_t, 4>;
-// One Philox4x32-10 block. Reference vectors of the paper are tested.
+// One Philox4x32-10 block.
 PhiloxBlock philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
-// splitmix64 finaliser: a bijection with full avalanche, for building keys.
+// The finaliser of splitmix64, a bijection with full avalanche. For building keys.
 constexpr uint64_t mix64(uint64_t x) {
   x += 0x9E3779B97F4A7C15ull;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
   return x ^ (x >> 31);
 }
-// Folds another coordinate into a key: combine(combine(seed, step), layer) ...
+// Mixes another coordinate into a key: combine(combine(seed, step), layer).
 constexpr uint64_t combine(uint64_t key, uint64_t value) { return mix64(key ^ mix64(value)); }
 
-// A stream of numbers from one key, for initial weights, shuffles and generators of data.
+// A stream of numbers from one key, for initial weights, shuffles and generated data.
 class CounterStream {
  public:
   explicit CounterStream(uint64_t key) : key_(key) {}
@@ -41,7 +41,7 @@ class CounterStream {
   int used_ = 4;
 };
 
-// std::mt19937 as torch.Generator("cpu") uses it. Source: ATen/CPUGeneratorImpl, TensorFactories.
+// The numbers of torch.Generator("cpu"), a MT19937. Source: ATen/CPUGeneratorImpl, TensorFactories.
 class TorchGenerator {
  public:
   explicit TorchGenerator(uint64_t seed);
@@ -53,12 +53,12 @@ class TorchGenerator {
   void next_state();
 
   std::array<uint32_t, 624> state_;
-  int left_ = 1;     // draws until the state is renewed, as torch counts: the first draw renews
-  size_t next_ = 0;  // the word the next draw reads
+  int left_ = 1;     // draws until the state is renewed, as torch counts: the first draw renews it
+  size_t next_ = 0;  // the word that the next draw reads
   uint64_t seed_;
 };
 
-// torch.randperm(n, generator=seed): the Trainer's order of an epoch (RandomSampler).
+// torch.randperm(n) with a generator of this seed: the Trainer's order of an epoch (RandomSampler).
 std::vector<int64_t> torch_randperm(int64_t n, uint64_t seed);
 // A permutation of [0, n) from a counter-based key (Fisher-Yates).
 std::vector<int64_t> counter_permutation(int64_t n, uint64_t key);

@@ -1,14 +1,14 @@
 #pragma once
-// What: the words for an enumeration's values. Each enumeration has one list of them, from which
-//   parsers, --help, messages, files and the reference page are made.
-// How: beside the enumeration, and in its namespace,
+// What: the words for an enumeration's values. Each enumeration has one list of them, which
+//   parsers, --help, messages, files and the reference page use.
+// How: next to the enumeration, in its namespace,
 //   enum class Fruit { kApple, kPear };
 //   constexpr auto spellings(Fruit) {
 //     return std::to_array<Spelling<Fruit>>({{"apple", Fruit::kApple}, {"pear", Fruit::kPear}});
 //   }
 //   spelling_of(Fruit::kPear) == "pear", find_spelling<Fruit>("apple") == Fruit::kApple.
-// A value may have several words: files and messages use the first. A value without a word is one
-//   that no user can choose.
+// Words: a value may have several; files and messages use the first. Users cannot choose a value
+//   without a word.
 
 #include <array>
 #include <optional>

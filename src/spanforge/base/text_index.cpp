@@ -16,7 +16,7 @@ size_t slots_for(size_t texts) {
 }
 
 [[noreturn]] void fail() {
-  throw Error(ErrorCode::kInternal, {.where = "text index"}, "there are too many texts for it");
+  throw Error(ErrorCode::kInternal, {.where = "text index"}, "there are too many texts");
 }
 
 }  // namespace
@@ -34,9 +34,8 @@ void TextIndex::make_room(size_t number) {
   if ((size_ + 1) * 4 > slots_.size() * 3) grow(std::max(kFewestSlots, slots_.size() * 2));
 }
 
-// Homes are in the order of the tags, in the old table as in the new one: both are gone through
-// from front to back. What ran over the old table's end comes first in it and finds its place all
-// the same.
+// Homes are in the order of the tags in both tables, so both are visited from front to back. Slots
+// that wrapped around the old table's end are at its front; the loop places them correctly, too.
 void TextIndex::grow(size_t slots) {
   if (slots > size_t{1} << 32) fail();
   std::vector<Slot> old(slots);
@@ -50,8 +49,8 @@ void TextIndex::grow(size_t slots) {
   }
 }
 
-// Those behind it that began their search at or before the free slot move up, so that every search
-// still ends at its text.
+// A later slot whose home is at or before the free slot moves there, so that every search still
+// ends at its text.
 void TextIndex::free_slot(size_t position) {
   for (size_t at = behind(position); !slots_[at].is_free(); at = behind(at)) {
     const size_t from_home = (at - home_of(slots_[at].tag)) & (slots_.size() - 1);

@@ -1,9 +1,11 @@
 #pragma once
-// Finds the texts of an array by their contents: a table of their numbers (indices), 8 bytes a
-// slot, that holds neither the texts nor pointers to them. `text_of` is given at each call: number
-// -> text, valid for the numbers inserted. Tables that are larger than a cache are what this is for
-// (one line of memory a step, sequential growth); its hash is keyed (keyed_hash.h). At most 3 *
-// 2^30 texts; Error{kInternal} beyond. Const methods are concurrent.
+// What: finds the texts of an array by their contents. A hash table of their numbers (indices): it
+//   holds neither the texts nor pointers to them. Each call takes `text_of`, a function from an
+//   inserted number to its text.
+// Cost: 8 bytes a slot. Made for tables larger than a cache: a step reads one cache line, growth is
+//   sequential. The hash is keyed (keyed_hash.h).
+// Errors: Error{kInternal} above 3 * 2^30 texts.
+// Threads: const methods are concurrent.
 
 #include <cstdint>
 #include <functional>
@@ -15,12 +17,12 @@
 
 namespace spanforge {
 
-// A text_of: the texts of an array, or a text of each element, as texts_in(examples, &Example::id).
+// A text_of for an array of texts, or for a text of each element: texts_in(examples, &Example::id).
 template <class Array, class Projection = std::identity>
 auto texts_in(const Array& array, Projection projection = {}) {
   return [&array, projection](size_t i) -> std::string_view {
     static_assert(std::is_reference_v<std::invoke_result_t<const Projection&, decltype(array[i])>>,
-                  "a text made for the call would be gone behind it");
+                  "a text made for the call would be gone after it");
     return std::invoke(projection, array[i]);
   };
 }
@@ -39,7 +41,7 @@ class TextIndex {
   }
 
   struct Inserted {
-    size_t number;  // the one given, or that of the equal text inserted before
+    size_t number;  // the argument, or the number of the equal text inserted before
     bool is_new;
   };
   template <class TextOf>
@@ -53,7 +55,7 @@ class TextIndex {
     return {number, true};
   }
 
-  // Takes the text out if it has this number. text_of() must still know it.
+  // Removes the text if it has this number. text_of() must still know it.
   template <class TextOf>
   void erase(std::string_view text, size_t number, const TextOf& text_of) {
     if (size_ == 0) return;
@@ -63,7 +65,7 @@ class TextIndex {
 
  private:
   struct Slot {
-    uint32_t tag = 0;  // of the text's hash; its first bits are where the search begins
+    uint32_t tag = 0;  // a part of the text's hash; a search begins at the slot of its first bits
     uint32_t number_and_one = 0;
     bool is_free() const { return number_and_one == 0; }
     size_t number() const { return size_t{number_and_one} - 1; }
@@ -76,7 +78,7 @@ class TextIndex {
   void grow(size_t slots);
   void free_slot(size_t position);
 
-  // Where the text is, or the free slot where it would go.
+  // The slot of the text, or the free slot where it would go.
   template <class TextOf>
   size_t position_of(std::string_view text, uint32_t tag, const TextOf& text_of) const {
     size_t at = home_of(tag);
@@ -86,9 +88,9 @@ class TextIndex {
     return at;
   }
 
-  std::vector<Slot> slots_;  // a power of two of them, three quarters in use at most
+  std::vector<Slot> slots_;  // their number is a power of two; at most three quarters are in use
   size_t size_ = 0;
-  int shift_ = 32;  // of a tag, to the position of its home
+  int shift_ = 32;  // tag >> shift_ is the slot where a search begins
 };
 
 }  // namespace spanforge

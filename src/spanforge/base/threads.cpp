@@ -28,7 +28,7 @@ int affinity_cores() {
   return std::max(1, CPU_COUNT(&set));
 }
 
-// Cores a container's quota allows, rounded up; a large number where there is none.
+// The cores that a container's quota allows, rounded up; a large number if there is no quota.
 int quota_cores() {
   constexpr int kNoLimit = std::numeric_limits<int>::max();
   std::string quota;
@@ -46,10 +46,10 @@ int quota_cores() {
   return std::max(1, static_cast<int>(std::ceil(allowed / period)));
 }
 
-// OMP_THREAD_LIMIT and OMP_MAX_ACTIVE_LEVELS: a region gets no more, whatever number was set.
+// A region never gets more threads than OMP_THREAD_LIMIT and OMP_MAX_ACTIVE_LEVELS allow.
 int openmp_limit() { return omp_get_max_active_levels() < 1 ? 1 : omp_get_thread_limit(); }
 
-// Cores that turns are given, in order of arrival.
+// Gives cores to turns, in order of arrival.
 class Cores {
  public:
   void take(int threads) {
@@ -62,7 +62,7 @@ class Cores {
     const std::thread::id me = std::this_thread::get_id();
     is_shared_ = is_shared_ || (last_ != std::thread::id() && last_ != me);
     last_ = me;
-    changed_.notify_all();  // the next one may fit beside this one
+    changed_.notify_all();  // the next team may fit next to this one
   }
   void give_back(int threads) {
     if (is_shared()) omp_pause_resource_all(omp_pause_soft);  // ends the calling thread's team
@@ -82,7 +82,7 @@ class Cores {
   const int all_ = std::min(affinity_cores(), quota_cores());
   int busy_ = 0;
   uint64_t next_ticket_ = 0, first_waiting_ = 0;
-  std::thread::id last_;    // who had the last turn
+  std::thread::id last_;    // the thread that had the last turn
   bool is_shared_ = false;  // more than one thread had a turn
 };
 
@@ -135,7 +135,7 @@ Turn::~Turn() {
 }
 
 void parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t)>& body) {
-  if (thread_count() == 1) {  // a team of one would end the threads of a larger one
+  if (thread_count() == 1) {  // a parallel region of one thread would end the team
     for (int64_t i = 0; i < n; ++i) body(i);
     return;
   }

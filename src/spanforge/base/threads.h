@@ -1,31 +1,29 @@
 #pragma once
-// What: how many threads a call computes with. The number belongs to the calling thread: a call
-// that takes a
-//   number of threads sets it with a ThreadScope and puts the old one back. Results may differ in
-//   rounding between two numbers, so a number is fixed before a call starts and never depends on
-//   what other threads do.
-// Teams: OpenMP gives every thread that calls with more than one thread a team of its own. Teams
-// that
-//   compute at the same time on too few cores wait for each other, so they take turns (Turn).
+// What: the number of threads that a call computes with. Each calling thread has its own number; a
+//   call that takes one sets it in a ThreadScope, which restores the old one. Results may differ in
+//   rounding between two numbers, so the number is fixed before a call starts and never depends on
+//   other threads.
+// Teams: OpenMP gives every calling thread its own team of threads. Teams that compute at the same
+//   time on too few cores wait for each other, so they take turns (Turn).
 
 #include <cstdint>
 #include <functional>
 
 namespace spanforge {
 
-// The number of threads meant by `threads`: itself, or for 0 the cores this process may use
-// (affinity, cgroup quota and OpenMP's limits respected). Error{kUsage, parameter "threads"} for
-// more than OpenMP's limits give: work cut for that many would be done in part.
+// `threads` itself, or for 0 the number of cores that this process may use (by affinity, cgroup
+// quota and OpenMP's limits). Error{kUsage, parameter "threads"} above OpenMP's limits: a region
+// with fewer threads would do only a part of the work.
 int resolve_thread_count(int threads);
 
-// Sets the number of threads of the parallel regions that the calling thread starts, and returns
-// it. threads and errors: resolve_thread_count()'s.
+// Sets the number of threads for the parallel regions of the calling thread, and returns it.
+// Argument and errors: those of resolve_thread_count().
 int set_thread_count(int threads);
-// The calling thread's; never more than a parallel region gets. A thread that never set one has
-// OpenMP's default: OMP_NUM_THREADS, else a thread a core.
+// The calling thread's number; a parallel region never gets fewer. A thread that never set one has
+// OpenMP's default: OMP_NUM_THREADS, else one thread per core.
 int thread_count();
 
-// set_thread_count() for the life of the scope. At one thread nothing in it starts a team.
+// set_thread_count() for the life of the scope. With one thread, no team is started.
 class ThreadScope {
  public:
   explicit ThreadScope(int threads);
@@ -38,11 +36,10 @@ class ThreadScope {
 };
 
 // The right to compute with thread_count() threads. The constructor waits, in order of arrival,
-// until the teams of this process together have no more threads than there are cores; a larger team
-// computes alone. At one thread, and inside another Turn of the same thread, it does nothing.
-// Where several threads take turns, a team ends with its turn, so that no more teams exist than
-// compute, and one.
-// REQUIRES: thread_count() is not changed during the turn, and the holder waits for no other Turn.
+// until the teams that compute have together no more threads than there are cores; a larger team
+// computes alone. With one thread, and inside another Turn of the same thread, it does nothing.
+// If several threads take turns, each team ends with its turn, so that idle teams do not pile up.
+// REQUIRES: thread_count() does not change during the turn, and the holder waits for no other Turn.
 class Turn {
  public:
   Turn();
@@ -51,11 +48,11 @@ class Turn {
   ~Turn();
 
  private:
-  int threads_;  // 0: nothing was taken
+  int threads_;  // 0: this Turn does nothing
 };
 
-// Calls body(i) for i in [0, n), on all threads, dynamic chunks of `grain`. Exceptions: the one of
-// the lowest index is rethrown after all threads ended. body must not start parallel regions.
+// Calls body(i) for i in [0, n) on all threads, in dynamic chunks of `grain`. Exceptions: rethrows
+// that of the lowest index after all threads have ended. body must not start parallel regions.
 void parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t)>& body);
 
 }  // namespace spanforge

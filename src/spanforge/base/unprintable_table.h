@@ -1,6 +1,6 @@
 #pragma once
-// Code points that Python's str.isprintable() denies: repr() escapes them. Ascending, closed
-// ranges.
+// The code points for which Python's str.isprintable() is false, which repr() escapes. Closed
+// ranges in ascending order.
 
 #include <cstddef>
 

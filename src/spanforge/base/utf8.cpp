@@ -8,7 +8,7 @@ namespace {
 
 bool is_continuation(unsigned char c) { return (c & 0xC0) == 0x80; }
 
-// The first byte at or behind i that is not ASCII; eight bytes a step.
+// The first byte at or after i that is not ASCII. Checks eight bytes a step.
 size_t skip_ascii(std::string_view text, size_t i) {
   constexpr uint64_t kHighBits = 0x8080808080808080;
   for (uint64_t eight; i + sizeof eight <= text.size(); i += sizeof eight) {
@@ -19,7 +19,7 @@ size_t skip_ascii(std::string_view text, size_t i) {
   return i;
 }
 
-// Negative positions count from the end, then everything is clamped, as Python does.
+// As in Python: negative positions count from the end, then all are clamped.
 size_t python_bound(int64_t position, size_t size) {
   const auto n = static_cast<int64_t>(size);
   if (position < 0) position = std::max<int64_t>(0, position + n);
@@ -38,7 +38,7 @@ std::optional<size_t> find_invalid_utf8(std::string_view text) {
       i = skip_ascii(text, i);
       continue;
     }
-    // Nearly all of Chinese, Japanese and Korean: three bytes that need no closer look.
+    // Fast path for three bytes: nearly all of Chinese, Japanese and Korean.
     if (c >= 0xE1 && c <= 0xEC && n - i >= 3 && is_continuation(byte(i + 1)) &&
         is_continuation(byte(i + 2))) {
       i += 3;

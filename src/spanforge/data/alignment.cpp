@@ -34,12 +34,12 @@ std::string_view describe(Counting counting) {
     case Counting::kCharacters: return "counts characters";
     case Counting::kUtf16: return "counts UTF-16 units";
     case Counting::kBytes: return "counts bytes";
-    case Counting::kLeadingSpace: return "does not count the white space that leads the context";
+    case Counting::kLeadingSpace: return "skips the white space at the context's beginning";
     case Counting::kReturns: return "counts \\r\\n as one character";
     case Counting::kLineFeeds: return "counts \\n as two characters";
     case Counting::kSpaceRuns: return "counts runs of white space as one character";
     case Counting::kSqueezed:
-      return "counts runs of white space as one character, and none that leads the context";
+      return "counts runs of white space as one character, and skips the one at the beginning";
     case Counting::kOffByOne: return "is off by one";
   }
   return "";
@@ -50,7 +50,7 @@ StatedStart locate(int64_t stated, int64_t context_size) {
   return stated < context_size ? StatedStart::kInside : StatedStart::kPastEnd;
 }
 
-// The one place that is certain: the only one, or the one that all fits name.
+// The certain place: the only one, or the one that all fits give.
 std::optional<CharSpan> certain_place(const FoundAnswer& found) {
   if (found.places == 1) return found.first;
   if (found.fits.empty()) return std::nullopt;
@@ -75,7 +75,7 @@ Misalignment find_cause(const FoundAnswer& found, const std::optional<CharSpan>&
   return near ? Misalignment::kShifted : Misalignment::kElsewhere;
 }
 
-// What holds of an answer wherever its text stands.
+// The part of a diagnosis that does not depend on the true place.
 Diagnosis begin_diagnosis(const Answer& answer, const std::string& context,
                           const CodePointIndex& index) {
   Diagnosis result;
@@ -95,24 +95,24 @@ std::string describe_certain(const Diagnosis& diagnosis, const Answer& answer) {
       return fmt::format("composed and decomposed characters differ; the context has it at {}",
                          start);
     case Misalignment::kInvisible:
-      return fmt::format("characters that nobody sees differ; the context has it at {}", start);
+      return fmt::format("invisible characters differ; the context has it at {}", start);
     case Misalignment::kShifted:
     case Misalignment::kOffByOne:
-      return fmt::format("answer_start is off by {:+d}; the answer stands at {}",
+      return fmt::format("answer_start is off by {:+d}; the answer is at {}",
                          answer.answer_start - start, start);
     case Misalignment::kElsewhere:
-    case Misalignment::kUnknownStart: return fmt::format("the answer stands once, at {}", start);
+    case Misalignment::kUnknownStart: return fmt::format("the answer occurs once, at {}", start);
     case Misalignment::kContextShift: return describe(*diagnosis.shift, start);
     default: break;
   }
   if (diagnosis.repair->text != answer.text) {
-    return fmt::format("white space was changed; the answer stands at {}", start);
+    return fmt::format("white space was changed; the answer is at {}", start);
   }
   return fmt::format("answer_start {}; in characters it is {}",
                      describe(diagnosis.fits.front().counting), start);
 }
 
-// "it counts bytes, then 3; is off by one, then 9": each place once, with its first explanation.
+// Each place once, with its first explanation: "counts bytes and the answer is at 3, or ...".
 std::string describe_fits(const std::vector<Fit>& fits) {
   std::string out;
   std::vector<int32_t> told;
@@ -120,7 +120,7 @@ std::string describe_fits(const std::vector<Fit>& fits) {
     if (std::find(told.begin(), told.end(), fit.span.start) != told.end()) continue;
     told.push_back(fit.span.start);
     if (told.size() > 3) return out + "; and more";
-    out += fmt::format("{}{} and the answer stands at {}", out.empty() ? "" : ", or ",
+    out += fmt::format("{}{} and the answer is at {}", out.empty() ? "" : ", or ",
                        describe(fit.counting), fit.span.start);
   }
   return out;
@@ -210,7 +210,7 @@ std::string describe(const Diagnosis& diagnosis, const Answer& answer) {
       return out + "more than one explanation fits: answer_start " + describe_fits(diagnosis.fits);
     case Misalignment::kRepeated:
     case Misalignment::kUnknownStart:
-      return out + fmt::format("the answer stands {} times, and nothing tells which is meant",
+      return out + fmt::format("the answer occurs {} times, and nothing says which is meant",
                                diagnosis.places);
     default: return out + "the context does not hold it";
   }

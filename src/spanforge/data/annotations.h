@@ -1,6 +1,6 @@
 #pragma once
-// Exports of annotation tools as rows. What they look like, and in which unit each counts, stands
-// with its sources in docs/data-forms.md.
+// Reads exports of annotation tools as rows. docs/data-forms.md describes their forms and units,
+// and gives the sources.
 
 #include <optional>
 #include <string>
@@ -14,11 +14,11 @@
 namespace spanforge {
 
 // Whether the first object of a file is a task of Label Studio's JSON or JSON-MIN, or a row of
-// doccano's JSON lines. Only keys and the kinds of values count.
+// doccano's JSON lines. Looks only at keys and kinds of values.
 bool is_label_studio(const Json& item);
 bool is_doccano(const Json& item);
 
-// As stream_form (forms.h).
+// See stream_form() in forms.h.
 void stream_label_studio(std::string_view text, const std::string& file, const ReadOptions& options,
                          const RowCallback& callback, std::vector<std::string>& notes,
                          const ReadCallback& on_read);
@@ -26,11 +26,11 @@ void stream_doccano(std::string_view text, const std::string& file, const ReadOp
                     const RowCallback& callback, std::vector<std::string>& notes,
                     const ReadCallback& on_read);
 
-// The units that the tools may have counted in.
+// The units that the tools may count in.
 std::vector<OffsetUnit> label_studio_units();
 std::vector<OffsetUnit> doccano_units();
 
-// {"start", "end", "text", "labels"} and the spellings of other versions; nullopt: no span.
+// Reads {"start", "end", "text", "labels"} and the spellings of other versions; nullopt: no span.
 std::optional<ToolSpan> span_of(const Json& value);
 
 }  // namespace spanforge

@@ -12,14 +12,14 @@
 namespace spanforge {
 namespace {
 
-// What an editor does not show: control characters, soft hyphen, zero width characters, marks of
-// direction, byte order mark.
+// Characters that an editor does not show: control characters, soft hyphen, zero width characters,
+// marks of direction, byte order mark.
 bool is_invisible(char32_t c) {
   return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || (c >= 0x200B && c <= 0x200F) ||
          (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x2069) || c == 0xFEFF;
 }
 
-// The text without what the likeness takes no notice of; spans lead back to its code points.
+// The text without the characters that the likeness ignores; spans lead back to its code points.
 NormalizedText reduce(std::string_view text, Likeness likeness) {
   NormalizedText all, scratch;
   int32_t position = 0;
@@ -37,11 +37,11 @@ NormalizedText reduce(std::string_view text, Likeness likeness) {
   return kept;
 }
 
-// What each way of counting has counted so far.
+// The counts so far, one for each way of counting.
 struct RunningCounts {
   std::array<int64_t, kCountings> passed{};
   char32_t previous = 0;
-  bool leading = true;  // nothing but white space yet
+  bool leading = true;  // only white space so far
 
   void pass(char32_t c) {
     const bool space = is_white_space(c);
@@ -61,14 +61,14 @@ struct RunningCounts {
   int64_t& of(Counting counting) { return passed[static_cast<size_t>(counting)]; }
 };
 
-// The places a stated start leads to: from `first` to `last`, both included; none where first is
-// -1.
+// The places that a stated start leads to: first to last, both included. first -1: there are none.
 struct Range {
   int32_t first = -1, last = -1;
 };
 
-// For each start that is stated, where each way of counting has counted that far. No way counts
-// back, so its places are neighbours, and one pass over the context finds those of all starts.
+// For each stated start and each way of counting, the places with that count. Counts never
+// decrease, so these places are neighbours, and one pass over the context finds them for all
+// starts.
 class StartTable {
  public:
   StartTable(const std::string& context, std::span<const SoughtAnswer> sought) {
@@ -95,9 +95,9 @@ class StartTable {
     size_ = position;
   }
 
-  // Every place that one of the ways leads to: with its way, in order of place, then of way. A text
-  // begins with `spaces` characters of white space; of the many places in a run of white space
-  // those it can begin at are told alone.
+  // All places that the ways lead to, in order of place, then of way. spaces: the white space at
+  // the text's beginning; of a run of white space, returns only the places where the text can
+  // begin.
   std::vector<std::pair<int32_t, Counting>> places(int64_t stated, int32_t spaces) const {
     std::vector<std::pair<int32_t, Counting>> all;
     if (stated < 0) return all;
@@ -157,14 +157,14 @@ class ReducedContext {
     return automaton.finish();
   }
 
-  // The code points of the context that a place is.
+  // The place as code points of the context.
   CharSpan span(int64_t first, size_t size) const {
     const auto begin = static_cast<size_t>(first);
     if (!reduced_) return {static_cast<int32_t>(begin), static_cast<int32_t>(begin + size)};
     return {reduced_->spans[begin].start, reduced_->spans[begin + size - 1].end};
   }
 
-  // Where the text begins at a code point of the context, the place.
+  // The place of the text if it begins at this code point of the context.
   std::optional<CharSpan> at(int32_t position, std::string_view text,
                              const std::u32string& characters) const {
     if (!reduced_) {
@@ -183,7 +183,7 @@ class ReducedContext {
   }
 
  private:
-  // Whether the characters i - 1 and i are parts of one that was taken apart.
+  // Whether the characters i - 1 and i are parts of one decomposed character.
   bool parted(size_t i) const {
     const std::vector<CharSpan>& spans = reduced_->spans;
     return i > 0 && i < spans.size() && spans[i - 1].end > spans[i].start;
@@ -192,7 +192,7 @@ class ReducedContext {
   const std::string& context_;
   const CodePointIndex& index_;
   std::optional<NormalizedText> reduced_;  // none for kExact
-  std::vector<char32_t> parts_;            // further parts of characters, in order
+  std::vector<char32_t> parts_;            // all later parts of decomposed characters, sorted
 };
 
 std::u32string characters_of(std::string_view text, Likeness likeness) {

@@ -1,8 +1,8 @@
 #pragma once
-// What: where texts may stand in a context, although the file that names them counted otherwise or
-//   wrote them a little differently.
-// Time: linear in the context and the texts, however many of them there are and however often they
-//   stand in it: all texts of a context are sought together, and places are counted, not listed.
+// What: finds answers in a context although their file counted in another way or wrote them a
+//   little differently.
+// Time: linear in the context and the texts, however many there are and however often they occur:
+//   all texts of a context are sought together, and places are counted, not listed.
 // Units: code points.
 
 #include <cstdint>
@@ -15,29 +15,30 @@
 
 namespace spanforge {
 
-// In what a text and its place in the context differ, from nothing to the most that is looked for.
+// How much a text and its place in the context may differ. Each value allows more than the one
+// before.
 enum class Likeness {
   kExact,       // the same code points
-  kWhiteSpace,  // ... but for white space
-  kNormalForm,  // ... also but for composed or decomposed characters (é and e + U+0301)
-  kInvisible,   // ... also but for characters nobody sees: control and format characters
+  kWhiteSpace,  // white space differs
+  kNormalForm,  // also composed and decomposed characters (é and e + U+0301)
+  kInvisible,   // also invisible characters: control and format characters
 };
 
-// How a start may have been counted.
+// How a file may have counted a start.
 enum class Counting {
-  kCharacters,    // code points, as it should be; fits only where the text is not quite the same
+  kCharacters,    // code points, the right way; fits only if the text differs a little
   kUtf16,         // UTF-16 units: two for a character above U+FFFF
   kBytes,         // UTF-8 bytes
-  kLeadingSpace,  // the white space that leads the context was not counted
-  kReturns,       // "\r\n" counted as one character
-  kLineFeeds,     // "\n" counted as two characters, as where it is written "\r\n"
-  kSpaceRuns,     // a run of white space counted as one character
-  kSqueezed,      // both: none that leads, each run as one
+  kLeadingSpace,  // without the white space at the context's beginning
+  kReturns,       // "\r\n" as one character
+  kLineFeeds,     // "\n" as two characters, as if it were "\r\n"
+  kSpaceRuns,     // a run of white space as one character
+  kSqueezed,      // both kLeadingSpace and kSpaceRuns
   kOffByOne,      // one too many, or one too few
 };
 inline constexpr size_t kCountings = 9;
 
-// A place that begins where the stated start, counted in that way, would be.
+// A place that begins at the stated start if that was counted in this way.
 struct Fit {
   Counting counting;
   CharSpan span;
@@ -45,20 +46,20 @@ struct Fit {
 
 struct SoughtAnswer {
   std::string_view text;
-  int64_t stated = -1;  // start; a negative one says "not found", not how it was counted
+  int64_t stated = -1;  // the stated start; a negative one means unknown
 };
 
 struct FoundAnswer {
   Likeness likeness = Likeness::kExact;  // the closest that has any place
-  int64_t places = 0;                    // overlapping ones too
-  CharSpan first;                        // of the places, where there are any
+  int64_t places = 0;                    // including overlapping ones
+  CharSpan first;                        // the first place, if there is any
   std::vector<Fit> fits;                 // in order of start, then of Counting
 };
 
-// Of each answer, in order. A text of nothing but white space stands nowhere. A place of a likeness
-// neither begins nor ends inside a character that was taken apart; for the same reason a text whose
-// first character is, somewhere in the context, a further part of such a character (a mark, a vowel
-// of Hangul) is found only as it is.
+// Returns one result for each answer, in order. A text of only white space has no place. A place
+// neither begins nor ends inside a character that was decomposed. Therefore, if a text's first
+// character is a later part of a decomposed character anywhere in the context (a mark, a vowel of
+// Hangul), the text is found only exactly.
 std::vector<FoundAnswer> find_answers(const std::string& context, const CodePointIndex& index,
                                       std::span<const SoughtAnswer> sought);
 

@@ -11,7 +11,7 @@
 namespace spanforge {
 namespace {
 
-constexpr size_t kCandidates = 1000;  // answers of one form that are tried
+constexpr size_t kCandidates = 1000;  // answers of one form to try
 
 char32_t fold_case(char32_t c) { return c >= U'A' && c <= U'Z' ? c + 0x20 : c; }
 
@@ -31,7 +31,7 @@ struct Run {
   size_t length = 0;
 };
 
-// Longest run of the context's [first, end) that also stands in the question.
+// The longest run in [first, end) of the context that the question also contains.
 Run longest_run(std::u32string_view question, std::u32string_view context, size_t first,
                 size_t end) {
   Run best;
@@ -104,7 +104,7 @@ std::vector<std::string> frequency_baseline(const Dataset& train, const Dataset&
     const std::string& context = dataset.context_of(example);
     std::string prediction;
     for (const auto& [count, answer] : ranked[question_form(example.question)]) {
-      if (context.find(answer) == std::string::npos) continue;  // "" is found everywhere
+      if (context.find(answer) == std::string::npos) continue;  // find() always finds ""
       prediction = answer;
       break;
     }

@@ -1,6 +1,6 @@
 #pragma once
-// What: two ways to answer without having learnt to. A model's score means something only beside
-//   them; where a baseline does well, the data can be answered without reading.
+// What: two ways to answer without training. Compare a model's score with them: if a baseline does
+//   well, the data can be answered without reading.
 
 #include <string>
 #include <vector>
@@ -9,15 +9,14 @@
 
 namespace spanforge {
 
-// Longest overlap: finds the longest run of characters (ASCII case ignored) that the question and
-// one clause of the context share, and answers with the longer of the clause's parts before and
-// behind that run, trimmed; "" where nothing is shared. One answer an example, in order.
+// Longest overlap: finds the longest run of characters (ignoring ASCII case) that the question and
+// one clause of the context share. Answers with the longer of the clause's parts before and after
+// that run, trimmed; "" if nothing is shared. One answer per example, in order.
 std::vector<std::string> overlap_baseline(const Dataset& dataset);
 
-// Most frequent form of answer: for each question form (question_form.h) the first answers of the
-// training questions, the 1,000 most frequent, in order; the first of them that the context holds
-// is the answer.
-// "" where "no answer" is the most frequent, or none is in the context.
+// Most frequent answer: takes, for each question form (question_form.h), the 1,000 most frequent
+// first answers of the training questions. Answers with the first of them that the context holds;
+// "" if the most frequent one is "no answer" or the context holds none.
 std::vector<std::string> frequency_baseline(const Dataset& train, const Dataset& dataset);
 
 }  // namespace spanforge

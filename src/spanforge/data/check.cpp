@@ -48,7 +48,7 @@ class Checker {
     locate_answers();
     if (dataset_.blind) {
       add(FindingKind::kNoReferences, SIZE_MAX,
-          "no question has references: a set to answer, not to train on or to score");
+          "no question has references: the set can be answered, but not trained on or scored");
     }
     report_.usable = std::ranges::count(spoilt_, false);
     return std::move(report_);
@@ -77,7 +77,7 @@ class Checker {
     return {one.example, one.answer};
   }
 
-  // Null where the answer's text is a string.
+  // null: the answer's text is a string.
   MistypedText* find_mistyped(size_t example, size_t answer) {
     auto& all = report_.mistyped_texts;
     const auto at =
@@ -112,7 +112,7 @@ class Checker {
     };
     const bool same = first_answer(other) == first_answer(example);
     add(same ? FindingKind::kRepeatedQuestion : FindingKind::kConflictingAnswer, i,
-        fmt::format("asks what {} asks of the same context{}", quote_for_message(other.id),
+        fmt::format("repeats question {} about the same context{}", quote_for_message(other.id),
                     same ? "" : ", with another answer"));
   }
 
@@ -123,7 +123,7 @@ class Checker {
       return;
     }
     if (example.is_impossible) {
-      add(FindingKind::kImpossibleWithAnswers, i, "is_impossible is true, yet there are answers");
+      add(FindingKind::kImpossibleWithAnswers, i, "is_impossible is true, but there are answers");
     }
     for (size_t a = 0; a < example.answers.size(); ++a) {
       const Answer& answer = example.answers[a];
@@ -131,7 +131,7 @@ class Checker {
       ++report_.answers;
       const std::string_view inside = trim_white_space(answer.text);
       if (inside.empty()) {
-        if (find_mistyped(i, a) != nullptr) continue;  // null, which is said already
+        if (find_mistyped(i, a) != nullptr) continue;  // a null, which is a fault already
         add(FindingKind::kEmptyAnswer, i, fmt::format("answers[{}] is empty", a), at);
       } else if (inside.size() != answer.text.size()) {
         add(FindingKind::kAnswerEdgeSpace, i,
@@ -140,7 +140,7 @@ class Checker {
     }
   }
 
-  // Proves where answers stand, all of a context together.
+  // Checks the places of answers, all of a context together.
   void locate_answers() {
     std::vector<size_t> order(dataset_.examples.size());
     std::iota(order.begin(), order.end(), size_t{0});
@@ -164,7 +164,7 @@ class Checker {
     std::ranges::stable_sort(report_.remarks, {}, &Finding::example);
   }
 
-  // An answer of one of the examples of a context.
+  // An answer of an example of the context.
   struct AnswerOf {
     size_t example = 0;
     size_t answer = 0;
@@ -202,7 +202,7 @@ class Checker {
     if (!mistyped.empty()) locate_mistyped(context, index, mistyped);
   }
 
-  // In how many places aligned answers stand: of those without a start, and of all where asked for.
+  // The number of places of aligned answers: of those without a start, and of all if asked for.
   std::vector<Occurrences> count_places(const std::string& context,
                                         const std::vector<AnswerOf>& right, bool of_all) const {
     std::vector<std::string_view> texts;
@@ -224,14 +224,14 @@ class Checker {
     const auto remark = [&](const AnswerOf& one, int64_t count) {
       if (answer_of(one).source == StartSource::kStated || count < 2) return;
       add(FindingKind::kSeveralPlaces, one.example,
-          fmt::format("answers[{}] has no start and stands {} times", one.answer, count),
+          fmt::format("answers[{}] has no start and occurs {} times", one.answer, count),
           static_cast<int64_t>(one.answer));
     };
     for (size_t i = 0; i < right.size(); ++i) remark(right[i], places[i].count);
     for (size_t i = 0; i < wrong.size(); ++i) remark(wrong[i], diagnoses[i].occurrences);
   }
 
-  // The context holds the text several times, and its start does not tell which is meant.
+  // The context holds the text several times, and its start does not say which is meant.
   static bool may_be_shifted(const Diagnosis& diagnosis) {
     const bool open =
         diagnosis.cause == Misalignment::kRepeated || diagnosis.cause == Misalignment::kAmbiguous;
@@ -297,7 +297,7 @@ class Checker {
   FileReport report_;
   KeyedMap<std::pair<std::string_view, uint64_t>, size_t> asked_;  // question, context -> example
   std::vector<bool> empty_context_;
-  std::vector<bool> spoilt_;  // examples with something unsound
+  std::vector<bool> spoilt_;  // examples with an unsound finding
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The check's report as JSON, as text and as the error a command ends with.
+// The check's report as JSON, as text and as an error.
 #include <algorithm>
 #include <map>
 
@@ -10,7 +10,7 @@
 namespace spanforge {
 namespace {
 
-// The example a finding is about; of one about the file an empty one.
+// The example of a finding; an empty one for a finding about the file.
 const Example& example_of(const Finding& finding, const Dataset& dataset) {
   static const Example none;
   return finding.example == SIZE_MAX ? none : dataset.examples[finding.example];
@@ -51,7 +51,7 @@ Json fault_to_json(const RowFault& fault) {
 
 using FindingCounts = std::map<std::string, int64_t>;
 
-// Of the faults that are unsound, or of those that are remarks.
+// Counts the unsound faults, or those that are remarks.
 FindingCounts count_faults(const Dataset& dataset, bool unsound) {
   FindingCounts counts;
   for (const RowFault& fault : dataset.faults) {
@@ -155,7 +155,7 @@ void append_findings(const std::vector<Finding>& findings, const Dataset& datase
   }
 }
 
-// "\"Ann\" at 5", or "\"Ann\"" where no start is stated.
+// "\"Ann\" at 5", or "\"Ann\"" if no start is stated.
 std::string quote(const Answer& answer) {
   std::string out = fmt::format("\"{}\"", quote_for_message(answer.text));
   if (answer.source == StartSource::kStated) out += fmt::format(" at {}", answer.answer_start);

@@ -16,7 +16,7 @@ namespace {
 constexpr std::array<std::string_view, kParts> kPartNames = {
     "id", "title", "question", "context", "answer", "answer_start", "is_impossible"};
 
-// Names besides those of keys.h, as plain() leaves them.
+// Names in addition to those of keys.h, as plain() returns them.
 constexpr std::array<std::string_view, 10> kIds = {
     "编号", "編號", "序号", "序號", "问题编号", "问题id", "题号", "uuid", "exampleid", "rowid"};
 constexpr std::array<std::string_view, 4> kTitles = {"title", "标题", "標題", "题目"};
@@ -49,7 +49,7 @@ constexpr std::array<std::string_view, 15> kStarts = {"answersanswerstart",
 constexpr std::array<std::string_view, 6> kImpossibles = {
     "不可回答", "无法回答", "無法回答", "无答案", "isunanswerable", "notanswerable"};
 
-// Lower case, without ASCII white space and punctuation; empty where it is not UTF-8.
+// In lower case, without ASCII white space and punctuation; "" if the text is not UTF-8.
 std::string plain(std::string_view name) {
   std::string out;
   if (find_invalid_utf8(name)) return {};
@@ -97,7 +97,7 @@ std::vector<std::string> make_known_names(Part part) {
   return names;
 }
 
-// The known names of a part, the surest first.
+// The known names of a part, the most specific first.
 const std::vector<std::string>& known_names(Part part) {
   static const auto names = [] {
     std::array<std::vector<std::string>, kParts> made;
@@ -177,17 +177,17 @@ std::vector<std::pair<std::string, std::string>> parse_columns(std::string_view 
     text.remove_prefix(std::min(comma + 1, text.size()));
     const size_t equals = pair.find('=');
     if (equals == std::string_view::npos) {
-      fail(fmt::format("\"{}\" has no =", quote_for_message(pair)));
+      fail(fmt::format("\"{}\" has no \"=\"", quote_for_message(pair)));
     }
     std::string ours(trim_white_space(pair.substr(0, equals)));
     const std::string theirs(trim_white_space(pair.substr(equals + 1)));
     if (ours == "answers") ours = "answer";
     if (!position(kPartNames, ours)) {
       fail(fmt::format(
-          "\"{}\" is none of id, title, question, context, answer, answer_start, is_impossible",
+          "\"{}\" is not one of id, title, question, context, answer, answer_start, is_impossible",
           quote_for_message(ours)));
     }
-    if (theirs.empty()) fail(fmt::format("{} is given no name", ours));
+    if (theirs.empty()) fail(fmt::format("{} has no name", ours));
     for (const auto& [other, name] : columns) {
       if (other == ours) fail(fmt::format("{} is given twice", ours));
     }
@@ -210,7 +210,7 @@ std::string list_names(const std::vector<std::string>& names) {
 std::string describe_parts(const PartColumns& parts, const std::vector<std::string>& names) {
   std::string out;
   std::vector<std::string> unused;
-  // In the order people think of them: question, context, answer first.
+  // In the order of interest: question, context and answer first.
   constexpr std::array kOrder = {Part::kQuestion,   Part::kContext, Part::kAnswer, Part::kStart,
                                  Part::kImpossible, Part::kId,      Part::kTitle};
   for (const Part part : kOrder) {

@@ -33,7 +33,7 @@ std::optional<int64_t> ContextShift::common(size_t begin, size_t end) const {
   return sure_[begin].shift;
 }
 
-// A constant shift is no rival of itself, so a start that is off by one is not asked.
+// Skips kOffByOne, which is a constant shift itself.
 bool ContextShift::led_elsewhere(int64_t start, const std::vector<Fit>& fits) const {
   return std::ranges::any_of(common_countings_, [&](Counting counting) {
     return counting != Counting::kOffByOne && std::ranges::none_of(fits, [&](const Fit& fit) {
@@ -46,10 +46,10 @@ std::optional<ShiftProof> ContextShift::prove(int64_t stated, const std::vector<
   // std::ranges::equal_range does not compile with clang 14 and GCC 12's library.
   const auto at = std::ranges::lower_bound(sure_, stated, {}, &SureAnswer::stated);
   const auto past = std::ranges::upper_bound(sure_, stated, {}, &SureAnswer::stated);
-  const auto before = static_cast<size_t>(at - sure_.begin());    // that many
-  const auto behind = static_cast<size_t>(past - sure_.begin());  // the first of them
+  const auto before = static_cast<size_t>(at - sure_.begin());    // the number of answers before
+  const auto behind = static_cast<size_t>(past - sure_.begin());  // the first answer after
   if (before == 0 && behind == sure_.size()) return std::nullopt;
-  // Those nearest, on both sides and in between, have one shift.
+  // The nearest answers on both sides, and those in between, must have one shift.
   size_t first = before, last = behind;
   if (before > 0) first = nearest_begin(before);
   if (behind < sure_.size()) last = nearest_end(behind);
@@ -73,7 +73,7 @@ std::optional<ShiftProof> ContextShift::prove(int64_t stated, const std::vector<
   return proof;
 }
 
-// The first of the answers that share the stated start of the one before `end`.
+// The first of the answers with the same stated start as the last one before `end`.
 size_t ContextShift::nearest_begin(size_t end) const {
   const auto at = std::ranges::lower_bound(sure_, sure_[end - 1].stated, {}, &SureAnswer::stated);
   return static_cast<size_t>(at - sure_.begin());
@@ -90,10 +90,10 @@ std::string describe(const ShiftProof& proof, int64_t start) {
                        count > 0 ? fmt::format(" (nearest: {})", quote_for_message(id)) : "");
   };
   return fmt::format(
-      "answer_start is off by {:+d}, as those of the answers around it that stand "
-      "once are: {}, {}; the answer stands at {}",
+      "answer_start is off by {:+d}, as those of the answers around it that occur "
+      "once are: {}, {}; the answer is at {}",
       -proof.shift, side(proof.before, proof.id_before, "before"),
-      side(proof.behind, proof.id_behind, "behind"), start);
+      side(proof.behind, proof.id_behind, "after"), start);
 }
 
 }  // namespace spanforge

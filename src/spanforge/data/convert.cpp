@@ -32,7 +32,7 @@ std::string version_of(const Dataset& dataset) {
   return Json(dataset.version.empty() ? "v2.0" : dataset.version).dump();
 }
 
-// Collects text and hands it to the file in pieces, so that no whole document stands in memory.
+// Collects text and writes it to the file in pieces, so that the document is never whole in memory.
 class Output {
  public:
   explicit Output(AtomicFile file) : file_(std::move(file)) {}
@@ -96,7 +96,7 @@ void write_rows(const Dataset& dataset, bool lines, Output& out) {
   if (!lines) out.put("\n]}\n");
 }
 
-// A cell that a reader would not take for several answers, or for none.
+// Whether a reader takes the cell for one answer, not for several or none.
 bool is_plain_cell(std::string_view text) {
   const std::string_view trimmed = trim_white_space(text);
   return !trimmed.empty() && trimmed.front() != '[' && trimmed.front() != '{' &&
@@ -155,7 +155,7 @@ void write_csv(const Dataset& dataset, Output& out) {
   }
 }
 
-// An answer as a region of Label Studio; one without a place as a typed text.
+// An answer as a region of Label Studio; an answer without a place as a typed text.
 Json region_of(const Answer& answer, size_t number) {
   const std::string id = fmt::format("a{}", number);
   if (answer.answer_start < 0) {

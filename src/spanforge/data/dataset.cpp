@@ -25,7 +25,7 @@ Dataset select_examples(const Dataset& dataset, std::span<const size_t> examples
   chosen.form = dataset.form;
   chosen.blind = dataset.blind;
   chosen.examples.reserve(examples.size());
-  std::vector<size_t> moved(dataset.contexts.size(), kNotYet);  // context there -> here
+  std::vector<size_t> moved(dataset.contexts.size(), kNotYet);  // old context index -> new
   for (const size_t i : examples) {
     Example& example = chosen.examples.emplace_back(dataset.examples[i]);
     size_t& context = moved[example.context];

@@ -1,5 +1,5 @@
-// doccano: {"id", "text", "label": [[start, end, "Answer"]], ...what was imported beside the text},
-// its older and newer spellings, and its texts for texts ("label": ["an answer"]).
+// doccano: {"id", "text", "label": [[start, end, "Answer"]], ...} with all that was imported next
+// to the text; its older and newer spellings; and its text-to-text form ("label": ["an answer"]).
 #include <algorithm>
 #include <array>
 
@@ -28,7 +28,7 @@ std::string_view labels_key(const Json& item) {
   return {};
 }
 
-// [start, end, label], or an object of them.
+// Reads [start, end, label], or an object of them.
 std::optional<ToolSpan> labelled_span(const Json& label) {
   if (!label.is_array()) return span_of(label);
   if (label.size() < 2 || !is_start(label[0]) || !is_start(label[1])) return std::nullopt;
@@ -65,12 +65,12 @@ class LineReader {
         row.spans.push_back(*span);
       } else {
         row.error =
-            fmt::format("{} holds what is no label: {}", key, quote_for_message(label.dump()));
+            fmt::format("{} holds a malformed label: {}", key, quote_for_message(label.dump()));
       }
     }
   }
 
-  // What was imported beside the text stands in the row itself, in older versions under "meta".
+  // Values imported next to the text are in the row itself, in older versions under "meta".
   void take_data(const Json& item, ToolRow& row) const {
     std::vector<std::string> names;
     std::vector<const Json*> values;
@@ -100,8 +100,8 @@ class LineReader {
     }
     const std::string* question = text(Part::kQuestion);
     const auto missing = [&](std::string_view what) {
-      row.error = fmt::format("has no {}: the row holds {}; name it with `columns` {}=KEY", what,
-                              list_names(names), what);
+      row.error = fmt::format("has no {}; the row holds {}; name its key with `columns` {}=KEY",
+                              what, list_names(names), what);
     };
     if (context == nullptr) return missing("context");
     if (question == nullptr) return missing("question");
@@ -119,7 +119,7 @@ class LineReader {
 
 }  // namespace
 
-// UTF-16 units, or grapheme clusters where the project says so.
+// UTF-16 units, or grapheme clusters if the project is set so.
 std::vector<OffsetUnit> doccano_units() {
   return {OffsetUnit::kUtf16, OffsetUnit::kGraphemes, OffsetUnit::kCodePoints};
 }

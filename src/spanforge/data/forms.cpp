@@ -12,7 +12,7 @@
 namespace spanforge {
 namespace {
 
-// A value of the same kind: that of an object is empty where the object is.
+// A value of the same kind. An object's stand-in is empty if the object is.
 Json read_kind(JsonReader& in) {
   using Kind = JsonReader::Kind;
   const Kind kind = in.peek();
@@ -28,11 +28,10 @@ Json read_kind(JsonReader& in) {
   return object;
 }
 
-// The keys and kinds of values of the first object of a list or of lines; of an object by itself,
-// its own. nullopt where it is not JSON, or certainly a file of SQuAD's, whose object is the whole
-// file.
+// The keys and kinds of values of the first object of a list or of lines, or of the only object.
+// nullopt: not JSON, or certainly SQuAD's form, whose object is the whole file.
 std::optional<Json> first_object(std::string_view text) {
-  constexpr size_t kMostKeys = 10'000;  // no tool's row has so many
+  constexpr size_t kMostKeys = 10'000;  // more than any tool's row has
   try {
     JsonReader in(text, "text", ErrorCode::kBadData, {.keys_may_repeat = true});
     if (in.peek() == JsonReader::Kind::kArray) {
@@ -50,11 +49,11 @@ std::optional<Json> first_object(std::string_view text) {
     }
     return kinds;
   } catch (const Error&) {
-    return std::nullopt;  // the form's own reader says where it is no JSON
+    return std::nullopt;  // the form's own reader will report the error
   }
 }
 
-// {"question": {"0": ...}, "context": {"0": ...}}, as pandas' to_json() writes it, or with lists.
+// {"question": {"0": ...}, "context": {"0": ...}}, which pandas' to_json() writes, or with lists.
 bool is_by_columns(const Json& object) {
   const auto is_column = [&](const auto& names) {
     const Json* value = object.find(keys::present(object, names));

@@ -1,6 +1,6 @@
 #pragma once
-// What: which of the known forms a data file has, and the rows of those that are not SQuAD's.
-//   The forms, their fields and units are described in docs/data-forms.md, with their sources.
+// What: recognises the form of a data file, and reads the rows of the forms other than SQuAD's.
+//   docs/data-forms.md describes the forms, their fields and units, and gives the sources.
 
 #include <filesystem>
 #include <string>
@@ -12,17 +12,17 @@
 
 namespace spanforge {
 
-// By content; the file's name decides only between CSV and TSV. text: UTF-8, without byte order
-// mark. Errors: Error{kBadData, file} that names what a file of another kind is (Parquet, XLSX,
-// SQLite, a web page, ...) and the way to export it.
+// Recognises by content; the file's name decides only between CSV and TSV. text: UTF-8, without
+// byte order mark. Errors: Error{kBadData, file} for a file of another kind (Parquet, XLSX, SQLite,
+// a web page, ...). It names the kind and says how to export it.
 SourceForm recognise_form(std::string_view text, const std::filesystem::path& file);
 
-// Streams the rows of a form that is not kJson, as flat rows {"id", "title", "context",
-// "question", "answers", "is_impossible"} with their place ("line 17", "[3]"): answers are
-// {"text", "answer_start"}, starts in code points, or strings where the form has no starts; a file
-// without any column of answers gives none. `notes`: see Dataset. Errors: Error{kBadData, file,
-// place} where the file as such is unsound; a row that is cannot be read gives RowKind::kRow with
-// {"error": reason}. on_read: as in row_stream.h; a file may be gone over twice.
+// Streams the rows of a form other than kJson, as flat rows {"id", "title", "context", "question",
+// "answers", "is_impossible"} with their place ("line 17", "[3]"). Answers are {"text",
+// "answer_start"} with starts in code points, or strings if the form has no starts. A file without
+// answers gives rows without "answers". A row that cannot be read is RowKind::kRow with {"error":
+// reason}. notes: see Dataset. on_read: see row_stream.h; the file may be read twice.
+// Errors: Error{kBadData, file, place} if the file as a whole is malformed.
 void stream_form(SourceForm form, std::string_view text, const std::filesystem::path& file,
                  const ReadOptions& options, const RowCallback& callback,
                  std::vector<std::string>& notes, const ReadCallback& on_read = {});

@@ -9,7 +9,7 @@ namespace {
 
 Json error_item(const std::string& reason) { return {{"error", reason}}; }
 
-// The elements of a list: each is checked by the reader, then made a value.
+// Reads the elements of a list. The reader checks each element, then parse_json() makes its value.
 void read_list(JsonReader& in, std::string_view text, const std::string& file,
                const ItemCallback& callback, const ReadCallback& on_read) {
   size_t number = 0;
@@ -36,7 +36,7 @@ void read_list(JsonReader& in, std::string_view text, const std::string& file,
 void for_each_item(std::string_view text, const std::string& file, const ItemCallback& callback,
                    const ReadCallback& on_read) {
   for_each_text(text, [&](std::string_view one, const std::string& base_place) {
-    // A first look, for where the elements are: each is read again, and judged by itself.
+    // This reader only finds the elements. Each is read again by itself.
     JsonReader in(one, file, ErrorCode::kBadData, {.keys_may_repeat = true});
     try {
       if (base_place.empty() && in.peek() == JsonReader::Kind::kArray) {
@@ -49,11 +49,11 @@ void for_each_item(std::string_view text, const std::string& file, const ItemCal
     } catch (const JsonReader::Failure& error) {
       if (base_place.empty()) {
         throw Error(ErrorCode::kBadData, file,
-                    fmt::format("is not sound JSON at line {}, column {}: {}", error.line,
+                    fmt::format("is not valid JSON at line {} column {}: {}", error.line,
                                 error.column, error.reason()));
       }
       Json item = error_item(
-          fmt::format("is not sound JSON at column {}: {}", error.column, error.reason()));
+          fmt::format("is not valid JSON at column {}: {}", error.column, error.reason()));
       callback(item, base_place);
     }
     if (on_read) on_read(one.data() + one.size());

@@ -1,6 +1,6 @@
 #pragma once
-// The objects of a JSON file one after the other: of a list, of JSON lines, or the one it is. One
-// of them is held in memory at a time.
+// Reads the objects of a JSON file one after the other: of a list, of JSON lines, or the only one.
+// Holds one of them in memory at a time.
 
 #include <functional>
 #include <string>
@@ -11,11 +11,11 @@
 
 namespace spanforge {
 
-// `place`: "[3]", "line 4", or "" of an object by itself. A line that is no JSON, and an element
-// that is no object, is handed over as {"error": reason}.
+// place: "[3]", "line 4", or "" for the only object. A line that is not JSON, and an element that
+// is not an object, is passed as {"error": reason}.
 using ItemCallback = std::function<void(Json& item, const std::string& place)>;
 
-// Errors: Error{kBadData, file} where a list, or an object by itself, is not JSON.
+// Errors: Error{kBadData, file} if a list, or the only object, is not JSON.
 void for_each_item(std::string_view text, const std::string& file, const ItemCallback& callback,
                    const ReadCallback& on_read = {});
 

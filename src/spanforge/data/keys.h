@@ -1,7 +1,7 @@
 #pragma once
-// The names under which the known sets and tools write the parts of a question: SQuAD's first, then
-// those of CMRC, MRQA, DuReader, KorQuAD, PIAF, cdQA, Haystack's and other labelling tools. Of
-// several in one object the first of the list counts.
+// The keys of the parts of a question in known data sets and tools: SQuAD's first, then those of
+// CMRC, MRQA, DuReader, KorQuAD, PIAF, cdQA, Haystack's and other labelling tools. If an object has
+// several of them, the first in the list counts.
 
 #include <array>
 #include <string_view>
@@ -22,7 +22,7 @@ inline constexpr std::array<std::string_view, 8> kStart = {
 inline constexpr std::array<std::string_view, 5> kImpossible = {
     "is_impossible", "isImpossible", "impossible", "unanswerable", "no_answer"};
 
-// The first of the names that the object (a Json or what has its find()) has; empty: none.
+// The first of the names that the object has; "": none. Object: Json, or a type with its find().
 template <class Object, class Names>
 std::string_view present(const Object& object, const Names& names) {
   for (const std::string_view name : names) {

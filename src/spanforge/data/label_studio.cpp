@@ -1,5 +1,5 @@
 // Label Studio: {"id", "data": {...}, "annotations": [{"result": [{"type", "value", ...}]}]}, and
-// JSON-MIN, which has data and results side by side in one object.
+// JSON-MIN, which has data and results in one object.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -15,7 +15,7 @@
 namespace spanforge {
 namespace {
 
-// What JSON-MIN and CSV add to the data.
+// The members that JSON-MIN and CSV add to the data.
 constexpr std::array<std::string_view, 8> kOfMin = {"annotator",   "annotation_id", "created_at",
                                                     "updated_at",  "lead_time",     "agreement",
                                                     "file_upload", "comments"};
@@ -35,7 +35,7 @@ bool flag(const Json& object, std::string_view key) {
 
 std::string id_text(const Json& id) { return id.is_string() ? id.as_string() : id.dump(); }
 
-// The text of an object's member, or its spelling; "" where there is none.
+// The text of an object's member, or its spelling; "" if there is none.
 std::string text_at(const Json& object, std::string_view key) {
   const Json* found = object.find(key);
   return found == nullptr || found->is_null() ? "" : id_text(*found);
@@ -46,7 +46,7 @@ bool is_span_list(const Json& value) {
          std::ranges::all_of(value, [](const Json& one) { return span_of(one).has_value(); });
 }
 
-// A result of an annotation, or what stands for one in JSON-MIN.
+// A result of an annotation, or its equivalent in JSON-MIN.
 struct Result {
   std::string region, name;
   const Json* value = nullptr;
@@ -108,7 +108,7 @@ class TaskReader {
     }
   }
 
-  // A member is a result where it is a list of spans, or has a name that no data have.
+  // A member is a result if it is a list of spans or has a name that data never have.
   void gather_min(const Json& item, std::vector<Result>& results, ToolRow& row) const {
     row.labelled = true;
     for (const auto& [key, value] : item.items()) {
@@ -121,7 +121,7 @@ class TaskReader {
     }
   }
 
-  // False: the row has an error.
+  // false: the row has an error.
   bool take_data(const Json& data, const Json& item, ToolRow& row) {
     std::vector<std::string> names;
     std::vector<const Json*> values;
@@ -136,12 +136,12 @@ class TaskReader {
       return at ? values[*at] : nullptr;
     };
     const Json* context = value(Part::kContext);
-    // Without a better name, "text" is the context, and not an answer.
+    // Without a better name, "text" is the context, not an answer.
     if (context == nullptr) context = data.find("text");
     if (context == nullptr || !take_context(*context, row)) {
-      row.error =
-          fmt::format("has no text to label: its data hold {}; name it with `columns` context=KEY",
-                      list_names(names));
+      row.error = fmt::format(
+          "has no text to label; its data hold {}; name its key with `columns` context=KEY",
+          list_names(names));
       return false;
     }
     const Json* question = value(Part::kQuestion);
@@ -158,7 +158,7 @@ class TaskReader {
     return true;
   }
 
-  // A text, or paragraphs [{"author", "text"}], which are joined by line ends.
+  // A text, or paragraphs [{"author", "text"}], joined by line ends.
   bool take_context(const Json& value, ToolRow& row) {
     paragraphs_.clear();
     if (value.is_string()) {
@@ -179,8 +179,8 @@ class TaskReader {
 
   void take_results(const std::vector<Result>& results, ToolRow& row,
                     const std::function<void(ToolRow&)>& out) {
-    std::vector<std::pair<std::string, std::string>> questions;  // of a region, its question
-    std::vector<std::pair<std::string, ToolSpan>> spans;         // of a region, its span
+    std::vector<std::pair<std::string, std::string>> questions;  // region, its question
+    std::vector<std::pair<std::string, ToolSpan>> spans;         // region, its span
     std::vector<std::string> typed, other_typed;
     for (const Result& result : results) {
       if (const auto span = span_of(*result.value)) {
@@ -189,7 +189,7 @@ class TaskReader {
         continue;
       }
       if (result.value->contains("start") && row.error.empty()) {
-        row.error = fmt::format("holds a label whose place cannot be read: {}",
+        row.error = fmt::format("holds a label with a malformed place: {}",
                                 quote_for_message(result.value->dump()));
       }
       const std::vector<std::string> texts = texts_of(*result.value, "text");
@@ -205,7 +205,7 @@ class TaskReader {
         }
       }
     }
-    // Where nothing is marked and one text is typed, it is the answer.
+    // If nothing is marked and one text is typed, that is the answer.
     if (spans.empty() && typed.empty() && has_question_ && other_typed.size() == 1 &&
         answer_name_.empty()) {
       typed = other_typed;
@@ -217,7 +217,7 @@ class TaskReader {
       row.question = questions.front().second;
     } else if (!has_question_) {
       row.error = fmt::format(
-          "has no question: its data hold {}; name it with `columns` question=KEY", keys_);
+          "has no question; its data hold {}; name its key with `columns` question=KEY", keys_);
     }
     out(row);
   }
@@ -228,7 +228,7 @@ class TaskReader {
     });
   }
 
-  // Where a question is typed beside a marked place, with its id, each such place is a row. False:
+  // If questions are typed for marked places, with their ids, each such place is a row. false:
   // there is none.
   bool take_regions(const std::vector<std::pair<std::string, std::string>>& questions,
                     const std::vector<std::pair<std::string, ToolSpan>>& spans, const ToolRow& task,
@@ -248,7 +248,7 @@ class TaskReader {
       row.question = question;
       copied_ += task.context.size();
       if (copied_ > kMostCopied) {
-        row.error = "the questions of one text are too many for its size: refused";
+        row.error = "has too many questions for one text of its size";
         return out(row), true;
       }
       row.context = task.context;
@@ -258,7 +258,7 @@ class TaskReader {
     return true;
   }
 
-  // A span of paragraphs names them by number, and places within them.
+  // A span of paragraphs gives their numbers, and positions within them.
   ToolSpan placed(ToolSpan span) const {
     if (paragraphs_.empty() || !span.first_part) return span;
     const auto part = [&](int64_t number) -> const Paragraph* {
@@ -289,7 +289,7 @@ class TaskReader {
     std::string text;
   };
 
-  // A thousand questions of a text of a million characters, both passes: seconds.
+  // The limit allows a thousand questions about a million characters: some seconds for both passes.
   static constexpr uint64_t kMostCopied = uint64_t{4} << 30;
 
   const ReadOptions& options_;
@@ -319,7 +319,7 @@ std::optional<ToolSpan> span_of(const Json& value) {
   const Json *start = member("start"), *end = member("end");
   const Json *start_offset = member("startOffset"), *end_offset = member("endOffset");
   if (const Json* global = member("globalOffsets"); global != nullptr && global->is_object()) {
-    // Hypertext: start and end are paths in the document.
+    // In hypertext, start and end are paths in the document.
     const auto offset = [&](std::string_view key) {
       const Json* found = global->find(key);
       return found == nullptr ? -1 : start_value(*found);
@@ -335,7 +335,7 @@ std::optional<ToolSpan> span_of(const Json& value) {
       span.first_part = first;
       span.last_part = end == nullptr ? first : start_value(*end);
     } else {
-      span.start = span.end = -1;  // offsets within an element that is not known here
+      span.start = span.end = -1;  // the offsets are within an unknown element
     }
   } else if (start != nullptr && end != nullptr) {
     span.start = start_value(*start);

@@ -1,4 +1,4 @@
-// load_dataset: rows of any of the known forms -> Dataset.
+// load_dataset(): makes a Dataset of rows of any known form.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -75,7 +75,7 @@ class DatasetBuilder {
         stream_rows(one, dataset_.file.string(), base_place, extra_keys_, on_row,
                     base_place.empty() ? on_read : ReadCallback());
       };
-      // A line that is no JSON spoils no other line; within one JSON text nothing is left to go on.
+      // A malformed line does not affect other lines. A malformed JSON text ends the file.
       base_place.empty() ? stream() : forgive("", stream, [this] { end_untitled(); });
       if (on_read) on_read(one.data() + one.size());
     });
@@ -102,7 +102,7 @@ class DatasetBuilder {
     }
   }
 
-  // Runs the body; where it fails, notes that and undoes what it began.
+  // Runs the body. If it throws, notes the fault and calls undo().
   template <class Body, class Undo>
   void forgive(const std::string& id, const Body& body, const Undo& undo) {
     try {
@@ -114,7 +114,7 @@ class DatasetBuilder {
     }
   }
 
-  // Forgets the questions that have no context.
+  // Removes the questions that have no context.
   void drop_unplaced() {
     while (dataset_.examples.size() > placed_) {
       const size_t last = dataset_.examples.size() - 1;
@@ -126,13 +126,13 @@ class DatasetBuilder {
     settled_ = dataset_.faults.size();
   }
 
-  // The same, where an article or all of a text ends: what has no title yet gets none.
+  // The same at the end of an article or text: questions without a title stay so.
   void end_untitled() {
     drop_unplaced();
     titled_ = dataset_.examples.size();
   }
 
-  // Forgets what was noted, from there on, of questions that were not added in the end.
+  // Removes the faults, from this one on, of questions that were not added.
   void drop_stray_faults(size_t first) {
     std::vector<RowFault>& faults = dataset_.faults;
     const auto is_stray = [&](const RowFault& fault) {
@@ -143,17 +143,17 @@ class DatasetBuilder {
         faults.end());
   }
 
-  // A fault that leaves the row usable. The example is the one about to be added.
+  // Notes a fault that leaves the row usable. The example is the next one to be added.
   void note(FaultKind kind, const std::string& place, const std::string& id, std::string reason,
             int64_t answer = -1) {
     dataset_.faults.push_back(
         {kind, place, id, std::move(reason), dataset_.examples.size(), answer});
   }
 
-  // The member that holds a part of a question: under the name the user gave or one of the known.
+  // The member for a part of a question, by the user's name or a known one.
   template <class Names>
   Json* find(Json& row, std::string_view ours, const Names& names) const {
-    // Rows of other forms come under our names.
+    // Rows of other forms already have our names.
     const bool renamed = dataset_.form == SourceForm::kJson;
     for (const auto& [part, theirs] : options_.columns) {
       if (renamed && part == ours) return row.contains(theirs) ? &row[theirs] : nullptr;
@@ -175,10 +175,10 @@ class DatasetBuilder {
     }
     if (document.contains("data")) return;
     if (document.contains("header") && document.size() == 1) return;  // MRQA's first line
-    end_row(document, place);                                         // a row by itself
+    end_row(document, place);                                         // the only row
   }
 
-  // An article, a paragraph, or one flat row: an element of "data" may be any of them.
+  // An element of "data": an article, a paragraph or a flat row.
   void end_row(Json& row, const std::string& place) {
     if (const Json* error = row.find("error")) fail(place, error->as_string());
     if (row.contains("qas")) {
@@ -190,7 +190,7 @@ class DatasetBuilder {
     for (; titled_ < dataset_.examples.size(); ++titled_) dataset_.examples[titled_].title = title;
   }
 
-  // No use needs a title, so no type of one is a fault.
+  // Nothing needs a title, so a title of another type is not a fault.
   std::string title_of(Json& row) const {
     Json* title = find(row, "title", std::array<std::string_view, 1>{"title"});
     if (title == nullptr || title->is_null()) return {};
@@ -218,7 +218,7 @@ class DatasetBuilder {
         ids_.insert(example.id, dataset_.examples.size(), ids_of_examples());
     if (!is_new) {
       note(FaultKind::kDuplicateId, place, example.id,
-           fmt::format("the id \"{}\" already stands at {}", quote_for_message(example.id),
+           fmt::format("the id \"{}\" is already used at {}", quote_for_message(example.id),
                        dataset_.examples[holder].place));
     }
     dataset_.examples.push_back(std::move(example));
@@ -226,7 +226,7 @@ class DatasetBuilder {
     if (context != kNoContext) settle();
   }
 
-  // Every question up to here has its context and stays.
+  // Keeps all questions so far: each has its context.
   void settle() {
     locate_answers(placed_);
     placed_ = dataset_.examples.size();
@@ -241,7 +241,7 @@ class DatasetBuilder {
     return number;
   }
 
-  // Answers that came without a start, of the examples from there on, which share a context.
+  // Locates the answers without a start of the examples from `first` on, which share a context.
   void locate_answers(size_t first) {
     std::vector<Answer*> sought;
     std::vector<std::string_view> texts;
@@ -263,7 +263,7 @@ class DatasetBuilder {
     }
   }
 
-  // False where the row has no references at all.
+  // false: the row has no references.
   bool take_answers(Json& row, const std::string& place, Example& example) {
     Json* answers = find(row, "answer", keys::kAnswers);
     if (answers == nullptr) return example.is_impossible;
@@ -284,13 +284,13 @@ class DatasetBuilder {
         }
       }
       if (plain && objects) fail(place, "answers mixes strings and objects");
-    } else if (!answers->is_null()) {  // one, by itself
+    } else if (!answers->is_null()) {  // a single answer
       take_answer(*answers, StartSource::kNoStarts, -1, place + ".answers", example);
     }
     return true;
   }
 
-  // {"text", "answer_start"}: of one answer, or of all of them as two lists.
+  // {"text", "answer_start"} of one answer, or two lists of all answers.
   void take_answer_object(Json& answer, const std::string& where, Example& example) {
     const std::string_view text_key = keys::present(answer, keys::kText);
     if (text_key.empty()) fail(where, "text is missing");
@@ -299,7 +299,7 @@ class DatasetBuilder {
     const Json none = nullptr;
     const Json& starts = start_key.empty() ? none : answer[start_key];
     if (!texts.is_array()) {
-      if (starts.is_array()) fail(where, fmt::format("{} is a list, text is none", start_key));
+      if (starts.is_array()) fail(where, fmt::format("{} is a list, but text is not", start_key));
       return take_stated(texts, starts, start_key, where, example);
     }
     if (!starts.is_array() && !starts.is_null()) {
@@ -327,8 +327,8 @@ class DatasetBuilder {
                 example);
   }
 
-  // No text under is_impossible is no answer. {"text": "", "answer_start": -1} is how some sets
-  // write it without.
+  // An empty text under is_impossible means no answer. Some sets write {"text": "", "answer_start":
+  // -1} without is_impossible.
   void take_answer(Json& text, StartSource source, int64_t start, const std::string& where,
                    Example& example) {
     const auto number = static_cast<int64_t>(example.answers.size());
@@ -343,7 +343,7 @@ class DatasetBuilder {
       fail(where, fmt::format("text must be a string, not {}", type_name(text)));
     }
     if (says_no_answer(answer.text, source, example.is_impossible)) {
-      // How its start is written does not matter either; that was the last thing noted.
+      // Removes the fault of its start, which was noted last.
       std::vector<RowFault>& faults = dataset_.faults;
       if (!faults.empty() && faults.back().example == dataset_.examples.size() &&
           faults.back().answer == number) {
@@ -351,7 +351,7 @@ class DatasetBuilder {
       }
       if (example.is_impossible) {
         note(FaultKind::kEmptyAnswer, where, example.id,
-             "an empty answer under is_impossible means no answer; fix writes an empty list");
+             "an empty answer under is_impossible means no answer; data fix writes an empty list");
       }
       return;
     }
@@ -398,10 +398,10 @@ class DatasetBuilder {
 
   [[noreturn]] void fail_missing(std::string_view ours, const std::string& place) const {
     fail(place,
-         fmt::format("{} is missing (`columns` {}=NAME, where it has another name)", ours, ours));
+         fmt::format("{} is missing; if it has another name, give `columns` {}=NAME", ours, ours));
   }
 
-  // The text, which is moved out.
+  // The text, moved out of the row.
   std::string string_of(Json& value, std::string_view key, const std::string& place) const {
     if (!value.is_string()) {
       fail(place, fmt::format("{} must be a string, not {}", key, type_name(value)));
@@ -416,8 +416,8 @@ class DatasetBuilder {
     return fmt::format("{} {}", value.is_object() ? "an" : "a", value.type_name());
   }
 
-  // Questions without references are a set to answer where all are so, and faulty rows among
-  // others.
+  // If no question has references, the set is blind. Otherwise a question without them is a faulty
+  // row.
   void settle_references() {
     const std::vector<Example>& examples = dataset_.examples;
     const bool none = std::ranges::none_of(has_references_, [](bool has) { return has; });
@@ -447,11 +447,11 @@ class DatasetBuilder {
   TextIndex contexts_, ids_;
   size_t titled_ = 0;   // examples whose title is known
   size_t placed_ = 0;   // examples whose context is known
-  size_t settled_ = 0;  // faults that stay noted, whatever becomes of later questions
+  size_t settled_ = 0;  // faults that later questions cannot remove
 };
 
-// Gives the pages of a mapped file back as they have been read: a file larger than memory loads as
-// long as what is in it fits, and the peak is not the file and the dataset together.
+// Frees the pages of a mapped file once they are read. So a file larger than memory can be read if
+// its dataset fits, and the peak is not the sum of both.
 class PageReleaser {
  public:
   explicit PageReleaser(std::string_view mapped) : released_(mapped.data()) {}
@@ -459,13 +459,13 @@ class PageReleaser {
     constexpr std::ptrdiff_t kStep = 4 << 20;  // a multiple of any page size
     const std::ptrdiff_t bytes = (at - released_) / kStep * kStep;
     if (bytes == 0) return;
-    // Only advice: where it is refused, the pages merely stay.
+    // A hint: if the system refuses it, the pages stay until memory is needed.
     ::madvise(const_cast<char*>(released_), static_cast<size_t>(bytes), MADV_DONTNEED);
     released_ += bytes;
   }
 
  private:
-  const char* released_;  // starts at the mapping, so it stays on a page boundary
+  const char* released_;  // begins at the mapping, so it is always at a page boundary
 };
 
 void refuse_unreadable(const Dataset& dataset) {

@@ -8,14 +8,13 @@
 namespace spanforge {
 namespace {
 
-// Digits of ASCII, their full-width forms, Arabic and Indian ones: all that are written in tens.
+// ASCII digits, their full-width forms, Arabic and Indian digits.
 bool is_digit(char32_t c) {
   return (c >= U'0' && c <= U'9') || (c >= 0xFF10 && c <= 0xFF19) || (c >= 0x0660 && c <= 0x0669) ||
          (c >= 0x06F0 && c <= 0x06F9) || (c >= 0x0966 && c <= 0x096F);
 }
 
-// What may stand between the digits of one number: points, commas, apostrophes and spaces that do
-// not break a line.
+// Characters between the digits of one number: points, commas, apostrophes, no-break spaces.
 bool is_separator(char32_t c) {
   return c == U'.' || c == U',' || c == U'\'' || c == 0x2019 || c == 0xFF0E || c == 0x066B ||
          c == 0x066C || c == 0xA0 || c == 0x2009 || c == 0x202F;
@@ -23,7 +22,7 @@ bool is_separator(char32_t c) {
 
 bool is_sign(char32_t c) { return c == U'-' || c == U'+' || c == 0x2212; }
 
-// A letter of a script that sets its words apart.
+// A letter of a script that separates words.
 bool is_letter(char32_t c) { return c < 0x590 && unicode::has(c, unicode::kWord) && !is_digit(c); }
 
 bool is_number(std::string_view text) {

@@ -1,5 +1,5 @@
 #pragma once
-// What: where many texts stand in one context, in one pass over it.
+// What: finds many texts in one context in one pass.
 
 #include <cstdint>
 #include <span>
@@ -9,12 +9,11 @@
 namespace spanforge {
 
 struct Occurrences {
-  int64_t count = 0;   // overlapping ones too; 0 for an empty text
-  int64_t first = -1;  // code points; -1: nowhere
+  int64_t count = 0;   // including overlapping ones; 0 for an empty text
+  int64_t first = -1;  // code points; -1: there is none
 };
 
-// Of each of the texts, in order. Time: linear in the context and the texts, however many there
-// are.
+// Returns one result for each text, in order. Time: linear in the context and all texts.
 std::vector<Occurrences> find_occurrences(std::string_view context,
                                           std::span<const std::string_view> texts);
 

@@ -34,7 +34,7 @@ int64_t count_rough_edges(const UnitIndex& index, CharSpan span) {
   return int64_t{is_rough(span.start - 1, span.start)} + int64_t{is_rough(span.end, span.end - 1)};
 }
 
-// The spelling is longer than the slice, so a slice that is no shorter is not looked through.
+// The spelling must be longer than the slice; any other slice is refused at once.
 bool same_text(std::string_view slice, std::string_view written) {
   if (slice == written) return true;
   if (slice.size() >= written.size()) return false;
@@ -60,7 +60,7 @@ UnitIndex::UnitIndex(std::string_view text)
   for (size_t at = 0, number = 0; at < text.size(); ++number) {
     const char32_t c = next_code_point(text, at);
     if (c > 0xFFFF) wide_.push_back(static_cast<uint32_t>(number));
-    // Below U+0300 only "\r\n" is a grapheme of more than one code point.
+    // Below U+0300, only "\r\n" is a grapheme of several code points.
     if (c >= 0x300 || (c == '\n' && after_return)) is_plain_ = false;
     after_return = c == '\r';
   }
@@ -108,7 +108,7 @@ std::optional<int64_t> UnitIndex::code_point(OffsetUnit unit, int64_t offset) co
       }
     }
     if (before > 0 && static_cast<int64_t>(wide_[before - 1] + before - 1) + 1 == offset) {
-      return std::nullopt;  // between its two units
+      return std::nullopt;  // the offset is between the two units of a character
     }
     number = offset - static_cast<int64_t>(before);
   } else if (unit == OffsetUnit::kGraphemes && !is_plain_) {
@@ -134,7 +134,7 @@ std::optional<CharSpan> place_span(const ToolSpan& span, const UnitIndex& index,
   const std::optional<int64_t> start = index.code_point(unit, span.start);
   if (!start) return std::nullopt;
   std::optional<int64_t> end = index.code_point(unit, span.end);
-  // Without an end it is where the text ends.
+  // Without an end, the written text gives it.
   if (span.end < 0 && span.text) {
     end = *start + static_cast<int64_t>(count_code_points(*span.text));
     if (*end > static_cast<int64_t>(index.index().size())) return std::nullopt;

@@ -1,8 +1,8 @@
 #pragma once
-// What: in which unit a tool counted the characters of a text, and the same position in code
-// points. The tools that write no text beside their numbers leave it to evidence: which unit puts
-// the text that is written, where one is, at its place; which has no edge inside of a character;
-// which puts more edges between words.
+// What: finds out in which unit a tool counted characters, and converts its positions to code
+//   points.
+// Evidence: the right unit puts each text that the tool wrote at its place, puts no edge inside a
+//   character, and puts more edges between words.
 
 #include <array>
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace spanforge {
 enum class OffsetUnit : uint8_t {
   kCodePoints,
   kUtf16,      // UTF-16 units, as JavaScript counts
-  kGraphemes,  // what a reader takes for one character
+  kGraphemes,  // characters as a reader sees them
 };
 inline constexpr size_t kOffsetUnits = 3;
 std::string_view offset_unit_name(OffsetUnit unit);  // "code points", "UTF-16 units", ...
@@ -28,13 +28,13 @@ std::string_view offset_unit_name(OffsetUnit unit);  // "code points", "UTF-16 u
 class UnitIndex {
  public:
   explicit UnitIndex(std::string_view text);
-  // The code point at which the offset stands; nullopt: behind the end, or inside of a character.
+  // The code point at the offset; nullopt: the offset is after the end, or inside a character.
   std::optional<int64_t> code_point(OffsetUnit unit, int64_t offset) const;
-  // The offset of a code point, which is at most the number of them. Not for kGraphemes.
+  // The offset of a code point or of the end. Not for kGraphemes.
   int64_t offset(OffsetUnit unit, int64_t code_point) const;
-  // The text holds a backslash before an n.
+  // Whether the text holds a backslash and an n.
   bool has_escapes() const { return has_escapes_; }
-  // Some offset means different places in different units.
+  // Whether some offset means different places in different units.
   bool matters() const { return !wide_.empty() || !is_plain_; }
   const CodePointIndex& index() const { return index_; }
   std::string_view text() const { return text_; }
@@ -47,28 +47,27 @@ class UnitIndex {
   std::vector<uint32_t> wide_;  // code points above U+FFFF
   bool is_plain_ = true;        // each code point is a grapheme
   bool has_escapes_ = false;
-  mutable std::vector<uint32_t> graphemes_;  // where each begins, and the end; made when asked for
+  mutable std::vector<uint32_t> graphemes_;  // the begin of each, and the end; made on first use
 };
 
 // A span that a tool wrote.
 struct ToolSpan {
   int64_t start = -1, end = -1;     // -1: not stated
   std::optional<std::string> text;  // as the tool wrote it
-  std::optional<OffsetUnit> unit;   // where it is known for this span
-  // Of a text in paragraphs: in which ones start and end count.
+  std::optional<OffsetUnit> unit;   // if it is known for this span
+  // If the text has paragraphs: those in which start and end count.
   std::optional<int64_t> first_part, last_part;
-  bool doubtful =
-      false;  // the numbers are of a text that may be another (a page's, without its tags)
+  bool doubtful = false;  // the numbers may count in another text (a page's, without its tags)
 };
 
-// The span in code points under a unit, where its edges are in the text and, where a text is
-// written, that text is there. A tool may write line ends as "\n" of two characters.
+// The span in code points, if `unit` is right. nullopt: an edge is not in the text, or the text
+// that the tool wrote is not there. A tool may write a line end as backslash and n.
 std::optional<CharSpan> place_span(const ToolSpan& span, const UnitIndex& index, OffsetUnit unit);
 
-// Gathers evidence of a file's unit.
+// Collects evidence of a file's unit.
 class UnitVote {
  public:
-  // The first of the units is the one without evidence.
+  // The first unit wins if there is no evidence.
   explicit UnitVote(std::span<const OffsetUnit> possible)
       : possible_(possible.begin(), possible.end()) {}
   void count(const ToolSpan& span, const UnitIndex& index);

@@ -11,7 +11,7 @@
 namespace spanforge {
 namespace {
 
-// The values of one dataset as numbers that are equal where the values are.
+// The values of one dataset as numbers. Equal values have equal numbers.
 struct Values {
   std::vector<uint64_t> contexts;   // of each of Dataset::contexts
   std::vector<uint64_t> questions;  // of each example
@@ -112,7 +112,7 @@ std::string overlap_line(const Overlap& overlap, const std::string& first_name,
   }
   if (overlap.second_pairs_seen > 0) {
     line +=
-        fmt::format("; {} of the {} questions of {} stand in {} with the same context",
+        fmt::format("; {} of the {} questions of {} are also in {} with the same context",
                     overlap.second_pairs_seen, overlap.second_questions, second_name, first_name);
     if (overlap.second_is_seen()) line += ": it cannot judge a model trained on that";
   }

@@ -16,7 +16,7 @@ bool is_name(char c) {
          c == '.';
 }
 
-// Each read_ function moves past a value and returns false where there is none.
+// Each read_ function moves past a value; it returns false if there is none.
 class LiteralReader {
  public:
   explicit LiteralReader(std::string_view text) : text_(text) {}

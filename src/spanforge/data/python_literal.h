@@ -1,7 +1,7 @@
 #pragma once
-// Values as Python and pandas write them into the cells of a table: {'text': ['Ulm'],
-// 'answer_start': [5]}, also array(['Ulm'], dtype=object), np.int64(5) and lists without commas, as
-// NumPy prints them. JSON is read, too.
+// Reads values that Python and pandas write into the cells of a table: {'text': ['Ulm'],
+// 'answer_start': [5]}, array(['Ulm'], dtype=object), np.int64(5), and NumPy's lists without
+// commas. Also reads JSON.
 
 #include <optional>
 #include <string_view>
@@ -10,8 +10,8 @@
 
 namespace spanforge {
 
-// nullopt where the text is no such value, or something follows it. Tuples become lists, nan null.
-// Of a key that is there twice both are kept; the first is found. REQUIRES: valid UTF-8.
+// nullopt: the text is not such a value, or goes on after it. Tuples become lists, nan becomes
+// null. Keeps both values of a repeated key; Json::find() returns the first. REQUIRES: valid UTF-8.
 std::optional<Json> parse_python_literal(std::string_view text);
 
 }  // namespace spanforge

@@ -36,7 +36,7 @@ Answer trimmed(const Answer& answer) {
           answer.answer_start + static_cast<int64_t>(count_code_points(all.substr(0, before)))};
 }
 
-// Ids for questions that have another's.
+// Makes new ids for questions with duplicate ids.
 class NewIds {
  public:
   explicit NewIds(const Dataset& dataset) {
@@ -44,8 +44,8 @@ class NewIds {
     for (const RowFault& fault : dataset.faults) take(fault.id);
   }
 
-  // "d1" becomes "d1-2", or the first of "d1-3", ... that is free; a whole number the next one that
-  // is greater than all of the file, so that a column of numbers stays one.
+  // "d1" becomes the first free id of "d1-2", "d1-3", ... A whole number becomes one above all of
+  // the file's, so that a column of numbers keeps its type.
   std::string make(const std::string& id) {
     if (is_whole_number(id) && largest_ < kLargest) {
       std::string next = std::to_string(++largest_);
@@ -59,7 +59,7 @@ class NewIds {
   }
 
  private:
-  static constexpr uint64_t kLargest = uint64_t{1} << 53;  // every JSON reader has those exactly
+  static constexpr uint64_t kLargest = uint64_t{1} << 53;  // exact in every JSON reader
 
   static bool is_whole_number(std::string_view id) {
     return !id.empty() && id.size() <= 16 && (id == "0" || id.front() != '0') &&
@@ -72,7 +72,7 @@ class NewIds {
   }
 
   KeyedSet<std::string> taken_;
-  KeyedMap<std::string, uint64_t> last_;  // of an id, the number given last
+  KeyedMap<std::string, uint64_t> last_;  // id -> the last number appended to it
   uint64_t largest_ = 0;
 };
 
@@ -145,8 +145,8 @@ class Planner {
         {std::string(fault_name(fault.kind)), fault.place, fault.id, fault.reason, std::nullopt});
   }
 
-  // A start of the wrong type is mended where the number it spells is right, and by any repair that
-  // writes another; a text of the wrong type where it stands whole.
+  // Repairs a start of the wrong type if the number that it spells is right; any repair that writes
+  // another start does the same. Repairs a text of the wrong type if one place holds it whole.
   void take_mistyped(const RowFault& fault) {
     const Example& example = dataset_.examples[fault.example];
     const auto index = static_cast<size_t>(fault.answer);
@@ -190,22 +190,21 @@ class Planner {
     plan_.left.push_back(std::move(left));
   }
 
-  // In the dataset's order; an answer whose start is rewritten and which is trimmed too counts
-  // once.
+  // Sorts the repairs into the dataset's order. An answer with a new start that is also trimmed
+  // counts once.
   void keep_first_of_each() {
     const auto key = [](const Repair& one) {
       const bool of_row = one.answer == Repair::kNoAnswer;
       return std::tuple(one.example, one.answer, of_row ? one.kind : RepairKind());
     };
     std::ranges::stable_sort(plan_.repairs, {}, key);
-    // std::ranges::unique does not compile with clang 14 and GCC 12's library, which fuzz/ is built
-    // with.
+    // std::ranges::unique does not compile with clang 14 and GCC 12's library, which fuzz/ uses.
     const auto same = [&](const Repair& a, const Repair& b) { return key(a) == key(b); };
     plan_.repairs.erase(std::unique(plan_.repairs.begin(), plan_.repairs.end(), same),
                         plan_.repairs.end());
   }
 
-  // Where there is none, `reason` says why.
+  // nullopt: there is none, and `reason` says why.
   std::optional<Repair> find_similar(const MisalignedAnswer& item, std::string& reason) {
     const Example& example = dataset_.examples[item.example];
     const Answer& answer = example.answers[item.answer];
@@ -229,15 +228,15 @@ class Planner {
       return std::nullopt;
     }
     const CharSpan span = found.spans.front();
-    return Repair{RepairKind::kSimilarSpan,
-                  item.example,
-                  item.answer,
-                  {slice_code_points(context, span.start, span.end), span.start, answer.source},
-                  found.f1,
-                  fmt::format("{}; the most similar span stands at {}, F1 {:.3f}", reason,
-                              span.start, found.f1),
-                  {},
-                  {}};
+    return Repair{
+        RepairKind::kSimilarSpan,
+        item.example,
+        item.answer,
+        {slice_code_points(context, span.start, span.end), span.start, answer.source},
+        found.f1,
+        fmt::format("{}; the most similar span is at {}, F1 {:.3f}", reason, span.start, found.f1),
+        {},
+        {}};
   }
 
   void trim(const Finding& finding) {
@@ -249,7 +248,7 @@ class Planner {
             index,
             answer,
             1,
-            "white space at the ends of an answer belongs to no token",
+            "white space at the ends of an answer is in no token",
             {},
             {}});
   }
@@ -258,13 +257,13 @@ class Planner {
     if (options_.trim) one.after = trimmed(one.after);
     const Example& example = dataset_.examples[one.example];
     if (!aligned(one.after, example) || one.after.text.empty()) {
-      throw Error(ErrorCode::kInternal, dataset_.place_of(example), "a repair that is none");
+      throw Error(ErrorCode::kInternal, dataset_.place_of(example), "a repair changes nothing");
     }
     repaired_.emplace(one.example, one.answer);
     plan_.repairs.push_back(std::move(one));
   }
 
-  // Examples that share a context mostly follow each other.
+  // Examples of one context are mostly neighbours.
   bool aligned(const Answer& answer, const Example& example) {
     if (indexed_ != example.context) {
       index_.emplace(dataset_.context_of(example));
@@ -277,12 +276,12 @@ class Planner {
   const RepairOptions& options_;
   RepairPlan plan_;
   std::set<std::pair<size_t, size_t>> repaired_;                         // example and answer
-  std::map<std::pair<size_t, size_t>, std::optional<Answer>> mistyped_;  // ... of texts; the repair
+  std::map<std::pair<size_t, size_t>, std::optional<Answer>> mistyped_;  // ... to its repair
   std::optional<NewIds> new_ids_;
   std::optional<CodePointIndex> index_;
-  size_t indexed_ = SIZE_MAX;  // the context it is of
+  size_t indexed_ = SIZE_MAX;  // the context of the index above
   std::optional<SimilarSpanSearch> similar_;
-  size_t taken_apart_ = SIZE_MAX;  // likewise
+  size_t taken_apart_ = SIZE_MAX;  // the context of the search above
 };
 
 }  // namespace

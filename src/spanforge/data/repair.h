@@ -1,10 +1,9 @@
 #pragma once
-// What: which answers of a dataset can be put right, and what has to be left to people.
-// Proof: an answer is changed only where one span is certain (alignment.h), or, when asked, where
-//   one span is most like it; after the change the context holds the text where the answer says.
-//   Whether to change an answer depends on nothing but its context, the answers of that context
-//   and the options, and nothing that is left is decided by what was repaired: repairing twice is
-//   repairing once.
+// What: plans the repairs of a dataset, and lists what people must repair.
+// Proof: an answer is changed only if one span is certain (alignment.h) or, if asked for, one span
+//   is most similar to it. After the change the context holds the text at the answer's start.
+// Invariant: a second repair changes nothing. The decision about an answer depends only on its
+//   context, the answers of that context and the options, not on earlier repairs.
 
 #include <cstdint>
 #include <optional>
@@ -26,15 +25,15 @@ enum class RepairKind {
   kOffByOne,          // the start was one too large or too small
   kNormalForm,        // the text takes the context's composed or decomposed characters
   kInvisible,         // the text takes the context's control and format characters
-  kUniqueOccurrence,  // the text stands once in the context
-  kContextShift,      // the answers around it are all off by as much (context_shift.h)
+  kUniqueOccurrence,  // the text occurs once in the context
+  kContextShift,      // the answers around it are all off by the same amount (context_shift.h)
   kNumber,            // the start was right, but written as a string or with a point
-  kNumberText,        // the text was a number (or true, false) that the context spells so
-  kDuplicateId,       // the question gets an id that no other has
+  kNumberText,        // the text was a number (or true, false) that the context spells the same way
+  kDuplicateId,       // the question gets a new id
   kFlagType,          // is_impossible becomes the bool that it spells
   kEmptyAnswer,       // an empty text under is_impossible becomes an empty list
-  kSimilarSpan,       // asked for: the text becomes the span most like it
-  kTrimmed,           // asked for: the answer stood where it says, white space at its ends is gone
+  kSimilarSpan,       // if asked for: the text becomes the most similar span
+  kTrimmed,           // if asked for: white space at the ends of an aligned answer is removed
 };
 std::string_view repair_name(RepairKind kind);  // "utf16_offset", "byte_offset", ...
 
@@ -45,11 +44,11 @@ struct RepairOptions {
 };
 
 struct Repair {
-  static constexpr size_t kNoAnswer = SIZE_MAX;  // the repair is one of the question
+  static constexpr size_t kNoAnswer = SIZE_MAX;  // the repair changes the question
 
   RepairKind kind = RepairKind::kUniqueOccurrence;
   size_t example = 0;
-  size_t answer = 0;  // which of the example's answers
+  size_t answer = 0;  // index into the example's answers
   Answer after;
   double f1 = 1;  // of a similar span
   std::string reason;
@@ -57,39 +56,38 @@ struct Repair {
   std::optional<ShiftProof> proof;  // of kContextShift
 };
 
-// What check finds in the dataset and no repair mends.
+// A finding of check.h that no repair removes.
 struct LeftOver {
-  std::string kind;  // a misalignment's cause, or the name of what is unsound
+  std::string kind;  // a misalignment's cause, or the name of a finding or fault
   std::string place, id, reason;
-  std::optional<Answer> before;  // where it is about one answer
+  std::optional<Answer> before;  // if it is about one answer
 };
 
 struct RepairPlan {
   int64_t questions = 0, answers = 0, misaligned = 0;
   std::vector<Repair> repairs;  // in the dataset's order
-  std::vector<LeftOver> left;   // misaligned answers, then rows at fault, then unsound places
+  std::vector<LeftOver> left;   // misaligned answers, then faulty rows, then unsound findings
 };
 
-// The place of an answer of an example; -1: of the example itself.
+// The place of an answer of the example; answer -1: the place of the example.
 std::string place_of_answer(const Example& example, int64_t answer);
 
 RepairPlan plan_repairs(const Dataset& dataset, const RepairOptions& options);
 
-// What find_byte_changes() is to change.
+// The changes for find_byte_changes() in rewrite.h.
 std::vector<RowChange> changes_of(const RepairPlan& plan);
-// Makes the repairs in the dataset itself: for a file that is written anew. The faults that they
-// mend stay noted.
+// Makes the repairs in the dataset, for writing it to a new file. Keeps the list of faults.
 void apply_repairs(const RepairPlan& plan, Dataset& dataset);
 
-// One object for each repair and each thing left: {"status": "repaired"|"left", "id", "place",
-// "kind", "reason", "before", "after"}, "f1" for a similar span, and "proof" for a shift: {"shift",
+// One object for each repair and each finding left: {"status": "repaired"|"left", "id", "place",
+// "kind", "reason", "before", "after"}. A similar span also has "f1", a shift "proof": {"shift",
 // "before", "behind", "id_before", "id_behind"}.
 Json repair_to_json(const Repair& repair, const Dataset& dataset);
 Json left_to_json(const LeftOver& left);
 // {"file", "questions", "answers", "misaligned", "repaired", "left", "kinds", "left_kinds",
 // "changes", "rest"}
 Json plan_to_json(const RepairPlan& plan, const Dataset& dataset);
-// The same for people; at most `max_examples` of each kind are shown.
+// The same for people; shows at most `max_examples` of each kind.
 std::string plan_to_text(const RepairPlan& plan, const Dataset& dataset, size_t max_examples = 5);
 
 }  // namespace spanforge

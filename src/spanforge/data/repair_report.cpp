@@ -18,7 +18,7 @@ std::string describe(const Answer& answer) {
   return out;
 }
 
-// What the repair writes: of an answer where it stands from now on, whatever was stated before.
+// The value that the repair writes; for an answer with its new start.
 Answer written(const Repair& repair) {
   return {repair.after.text, repair.after.answer_start, StartSource::kStated};
 }

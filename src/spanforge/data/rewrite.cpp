@@ -22,28 +22,28 @@ constexpr size_t kPiece = 4 << 20;  // bytes copied at a time
 
 // A value in the file.
 struct Token {
-  size_t begin = 0, end = 0;  // bytes of the file; equal: there is none
+  size_t begin = 0, end = 0;  // bytes of the file; equal: there is no value
   explicit operator bool() const { return end > begin; }
 };
 
-// The tokens of one answer, and what they say.
+// The tokens of one answer and their values.
 struct AnswerTokens {
   Token text, start;
   std::string said;  // the text, as load.cpp reads it
   bool is_string = false;
   StartSource source = StartSource::kNoStarts;
   int64_t number = 0;          // the start
-  bool starts_follow = false;  // it is of a list of texts whose list of starts is missing
+  bool starts_follow = false;  // it is in a list of texts whose list of starts is missing
 };
 
-// Where the starts of a list of texts are missing altogether: all of them are written at once.
+// A list of texts without a list of starts: all starts are written at once.
 struct MissingStarts {
   Token texts;                  // the list of texts
-  Token in_place;               // a null that the list of starts takes the place of
-  size_t first = 0, count = 0;  // of the answers, those that are left out among them
+  Token in_place;               // a null that the list of starts replaces
+  size_t first = 0, count = 0;  // its answers, including skipped ones
 };
 
-// The value of the first of the names that has one, whatever the order in the object.
+// The value of the first name that the object has, whatever the order of its keys.
 class FirstNamed {
  public:
   explicit FirstNamed(std::span<const std::string_view> names)
@@ -88,8 +88,7 @@ class ChangeFinder {
         } else if (in.peek() == JsonReader::Kind::kObject) {
           walk_row(in, RowKind::kDocument);
         }
-      } catch (
-          const JsonReader::Failure&) {  // a line that is no JSON; its rows, if any, stand before
+      } catch (const JsonReader::Failure&) {  // a malformed line: keeps the rows before the error
         if (base_place.empty()) throw;
       }
     });
@@ -101,7 +100,7 @@ class ChangeFinder {
  private:
   using Names = std::vector<std::string_view>;
 
-  // As load.cpp's find(): the name the user gave, or the known ones.
+  // The same as load.cpp's find(): the user's name, or the known ones.
   template <class Known>
   static Names names_of(std::string_view ours, const Known& known, const ReadOptions& options) {
     for (const auto& [part, theirs] : options.columns) {
@@ -161,7 +160,8 @@ class ChangeFinder {
     return parse_json(bytes_of(token), dataset_.file.string(), ErrorCode::kBadData);
   }
 
-  // Runs the body with a reader of the token's bytes; tokens taken are places in the file.
+  // Runs the body with a reader of the token's bytes. Tokens that it takes are positions in the
+  // file.
   template <class Body>
   void read_inside(Token token, const Body& body) {
     JsonReader in(bytes_of(token), dataset_.file.string(), ErrorCode::kBadData);
@@ -182,7 +182,7 @@ class ChangeFinder {
     return value.is_object() && !is_spelling(value);
   }
 
-  // All answers of a row in whatever form, as load.cpp reads them.
+  // All answers of a row in any form that load.cpp reads.
   void take_answers(Token answers) {
     tokens_.clear();
     missing_.clear();
@@ -200,7 +200,7 @@ class ChangeFinder {
     }
   }
 
-  // {"text", "answer_start"}: of one answer, or of all of them as two lists.
+  // {"text", "answer_start"} of one answer, or two lists of all answers.
   void take_object(Token object) {
     FirstNamed text(keys::kText), start(keys::kStart);
     read_inside(object, [&](JsonReader& in) {
@@ -282,7 +282,7 @@ class ChangeFinder {
     found_.push_back({id.begin, id.end, as_number ? change.id : spell(change.id)});
   }
 
-  // A list of answers becomes an empty one; two lists become two empty ones.
+  // Empties a list of answers, or both lists.
   void empty_answers(const Example& example, Token answers) {
     if (!answers) fail(example.place);
     take_answers(answers);
@@ -309,13 +309,13 @@ class ChangeFinder {
                       Token answers) {
     if (!answers) fail(example.place);
     take_answers(answers);
-    std::vector<size_t> kept;  // those load.cpp did not leave out
+    std::vector<size_t> kept;  // the answers that load.cpp did not skip
     for (size_t i = 0; i < tokens_.size(); ++i) {
       if (!says_no_answer(tokens_[i].said, tokens_[i].source, example.is_impossible))
         kept.push_back(i);
     }
     if (kept.size() != example.answers.size()) fail(example.place);
-    std::vector<int64_t> written(tokens_.size(), -1);  // starts, of those that were missing
+    std::vector<int64_t> written(tokens_.size(), -1);  // the starts that were missing
     for (const RowChange* change : changes) {
       if (change->part != RowChange::Part::kAnswer) continue;
       const size_t index = kept[change->answer];
@@ -347,7 +347,7 @@ class ChangeFinder {
     }
   }
 
-  // The list of starts that belongs to a list of texts; -1 where a start stays unknown.
+  // Writes the list of starts for a list of texts; -1 for a start that stays unknown.
   void write_starts(const MissingStarts& missing, const std::vector<int64_t>& starts) {
     const auto begin = starts.begin() + static_cast<std::ptrdiff_t>(missing.first);
     const auto end = begin + static_cast<std::ptrdiff_t>(missing.count);
@@ -392,14 +392,14 @@ class ChangeFinder {
   std::string_view file_text_;
   const Dataset& dataset_;
   KeyedMap<std::string, std::vector<const RowChange*>> changes_;  // by the row's place
-  Names ids_, answers_, flags_;                                   // under which a row has them
+  Names ids_, answers_, flags_;                                   // their names in a row
   const ReadCallback& on_read_;
-  size_t told_ = 0;            // what on_read_ knows of
-  std::optional<bool> ascii_;  // is the whole file, once that was asked
-  size_t base_ = 0;            // where in the file the text read now begins
+  size_t told_ = 0;            // the last position passed to on_read_
+  std::optional<bool> ascii_;  // whether the whole file is ASCII; computed on first use
+  size_t base_ = 0;            // the start in the file of the current text
   std::string base_place_;
   std::vector<AnswerTokens> tokens_;    // of the row being changed
-  std::vector<MissingStarts> missing_;  // ... likewise
+  std::vector<MissingStarts> missing_;  // of the same row
   std::vector<ByteChange> found_;
 };
 

@@ -31,7 +31,7 @@ bool holds_text(std::string_view key) {
   return keys::is_one_of(key, keys::kText) || keys::is_one_of(key, keys::kAnswers);
 }
 
-// True when the brackets that open in the text all close in it.
+// Whether all brackets that open in the text also close in it.
 bool closes(std::string_view text) {
   int64_t depth = 0;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -75,8 +75,8 @@ class RowReader {
       read_document();
       in_.finish();
     } catch (const JsonReader::SyntaxError& error) {
-      const std::string line = fmt::format("line {}, ", error.line);
-      fail(fmt::format("is not sound JSON at {}column {}: {}", base_place_.empty() ? line : "",
+      const std::string line = fmt::format("line {} ", error.line);
+      fail(fmt::format("is not valid JSON at {}column {}: {}", base_place_.empty() ? line : "",
                        error.column, error.reason()));
     } catch (const JsonReader::Failure& error) {
       fail(error.reason());
@@ -110,7 +110,7 @@ class RowReader {
     for (in_.begin_object(); in_.next_key(key);) {
       if (const auto elements = streamed_elements(kind, key)) {
         require(Kind::kArray);
-        // The key is new: it is not looked for among the others, which may be many.
+        // The key is new. operator[] would search all keys, which may be many.
         append_member(row, std::move(key), read_rows(*elements));
       } else if (is_known_key(key) || keys::is_one_of(key, extra_keys_)) {
         append_member(row, std::move(key), values_.read());
@@ -122,12 +122,12 @@ class RowReader {
     values_.forget();
   }
 
-  // What comes next must be of that kind.
+  // The next value must be of this kind.
   void require(Kind wanted) {
     const Kind found = in_.peek();
     if (found == wanted) return;
     if (found != Kind::kObject && found != Kind::kArray)
-      in_.skip_value();  // if it is a value at all
+      in_.skip_value();  // throws if it is not a value
     fail(fmt::format("must be {}, not {}", kind_name(wanted), kind_name(found)));
   }
 

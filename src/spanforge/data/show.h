@@ -1,5 +1,5 @@
 #pragma once
-// What `data show` prints: the splits as the Python recipe prints them.
+// The output of `data show`: prints the splits as the Python recipe does.
 
 #include <cstdint>
 #include <string>
@@ -10,15 +10,15 @@
 
 namespace spanforge {
 
-// As str() of a datasets.DatasetDict:
+// Equals str() of a datasets.DatasetDict:
 //   DatasetDict({
 //       train: Dataset({
 //           features: ['id', 'title', 'context', 'question', 'answers'],
 //           num_rows: 90
 //       })
 //   })
-// and then, for each split, "# NAME" and its first `rows` rows (all where rows < 0), each as a
-// Python dict on a line of its own.
+// Then, for each split, "# NAME" and its first `rows` rows (all if rows < 0), each as a Python dict
+// on its own line.
 std::string show_datasets(const std::vector<std::pair<std::string, const Dataset*>>& splits,
                           int64_t rows);
 

@@ -11,7 +11,7 @@
 namespace spanforge {
 namespace {
 
-constexpr int32_t kForeign = -1;  // a unit that the answer does not have
+constexpr int32_t kForeign = -1;  // a unit that is not in the answer
 
 struct Unit {
   std::u32string text;
@@ -45,19 +45,19 @@ std::vector<Unit> split_units(std::string_view text) {
   return units;
 }
 
-// What is known of a context.
+// The units of a context.
 struct Hay {
   std::string_view text;
   const CodePointIndex& index;
   const std::vector<int32_t>& units;     // by number
   const std::vector<CharSpan>& spans;    // parallel to units
-  const std::vector<int32_t>& local_of;  // of a number, the answer's own; kForeign: it has none
+  const std::vector<int32_t>& local_of;  // number -> the answer's own number, or kForeign
 };
 
 class Search {
  public:
-  // sequence: the answer's units by its own numbers; places: where the context has any of them, in
-  // order.
+  // sequence: the answer's units by its own numbers. places: the context's places with any of them,
+  // in order.
   Search(const Hay& hay, std::vector<int32_t> sequence, int32_t different, std::u32string before,
          std::u32string behind, std::vector<size_t> places, double min_f1)
       : hay_(hay),
@@ -69,9 +69,9 @@ class Search {
         min_f1_(min_f1) {
     for (const int32_t unit : sequence_) ++wanted_[static_cast<size_t>(unit)];
     size_ = static_cast<int64_t>(sequence_.size());
-    // 2 size / (size + length) is the most that a span of that length can have.
+    // The largest possible F1 of a span of that length is 2 size / (size + length).
     longest_ = static_cast<int64_t>(static_cast<double>(size_) * (2 - min_f1) / min_f1 + 1e-6);
-    // 2 common / (size + common) is the most that a span with that much in common can have.
+    // The largest possible F1 of a span with that many common units is 2 common / (size + common).
     const double least = static_cast<double>(size_) * min_f1 / (2 - min_f1);
     least_common_ = std::max<int64_t>(1, static_cast<int64_t>(std::ceil(least - 1e-6)));
   }
@@ -79,7 +79,7 @@ class Search {
   SimilarSpans run() && {
     const auto least = static_cast<size_t>(least_common_);
     for (size_t k = 0; k + least <= places_.size(); ++k) {
-      // No span from here holds enough units of the answer.
+      // No span from here has enough units of the answer.
       const auto needed = static_cast<int64_t>(places_[k + least - 1] - places_[k]);
       if (needed >= longest_) continue;
       if (steps_ > SimilarSpans::kMaxSteps) return {0, {}, true};
@@ -100,7 +100,7 @@ class Search {
 
   int32_t unit_at(size_t i) const { return hay_.local_of[static_cast<size_t>(hay_.units[i])]; }
 
-  // Of spans with the very units of the answer, those that also have them in its order.
+  // Of the spans with exactly the answer's units, those that have them in its order.
   void prefer_same_order() {
     std::vector<Range> same;
     for (const Range& range : best_) {
@@ -118,7 +118,7 @@ class Search {
     return next_code_point(hay_.text, at);
   }
 
-  // The span with the punctuation that the answer has at its ends too: “...”, (...).
+  // Extends the span by punctuation that the answer also has at its ends: “...”, (...).
   CharSpan with_edges(const Range& range) const {
     CharSpan span{hay_.spans[range.first].start, hay_.spans[range.last].end};
     if (unit_at(range.first) == sequence_.front()) {
@@ -137,7 +137,7 @@ class Search {
     return span;
   }
 
-  // All spans that begin with the unit.
+  // Tries all spans that begin with the unit.
   void extend(size_t start) {
     std::vector<int32_t> left = wanted_;
     int64_t common = 0;
@@ -151,7 +151,7 @@ class Search {
     }
   }
 
-  // F1 is 2 common / (answer's units + span's units); fractions are compared exactly.
+  // F1 is 2 common / (answer's units + span's units). Compares fractions exactly.
   void offer(int64_t common, size_t first, size_t last) {
     const int64_t length = size_ + static_cast<int64_t>(last - first) + 1;
     if (2.0 * static_cast<double>(common) < (min_f1_ - 1e-9) * static_cast<double>(length)) return;
@@ -166,7 +166,7 @@ class Search {
   const Hay& hay_;
   std::vector<int32_t> sequence_;
   std::vector<int32_t> wanted_;     // by the answer's number: how often it has the unit
-  std::u32string before_, behind_;  // what the answer has around its units
+  std::u32string before_, behind_;  // the answer's characters before and after its units
   std::vector<size_t> places_;
   int64_t size_ = 0;  // units of the answer
   int64_t longest_ = 0, least_common_ = 1;
@@ -200,7 +200,7 @@ SimilarSpans SimilarSpanSearch::find(std::string_view answer, double min_f1) {
   const std::u32string all = decode_utf8(answer);
   std::vector<int32_t> sequence;
   std::vector<size_t> places;
-  KeyedMap<std::u32string, int32_t> own;  // the answer's numbers of its units
+  KeyedMap<std::u32string, int32_t> own;  // unit -> the answer's own number
   for (const Unit& unit : units) {
     const auto number = static_cast<int32_t>(own.size());
     const auto [at, fresh] = own.try_emplace(unit.text, number);

@@ -12,10 +12,10 @@
 namespace spanforge {
 namespace {
 
-// certain: whether what the fault leaves of an answer's text is certain.
+// certain: whether the text of the faulty answer is certain.
 using Stops = bool (*)(const RowFault& fault, bool certain);
 
-// Of each fault. Each context is read once, however many faults it has.
+// For each fault, whether it is certain. Reads each context once.
 std::vector<bool> find_certain_texts(const Dataset& dataset) {
   std::vector<bool> certain(dataset.faults.size(), true);
   std::map<size_t, std::vector<size_t>> faults_of;  // by context
@@ -42,15 +42,15 @@ std::vector<bool> find_certain_texts(const Dataset& dataset) {
   return certain;
 }
 
-// What a user can do about it.
+// What the user can do.
 std::string way_on(FaultKind kind, bool training) {
   std::string way = "data check names all such rows";
   if (kind == FaultKind::kDuplicateId) {
     way = "scores are kept by id; data fix gives the second a new one";
   } else if (kind == FaultKind::kTextType) {
-    way = "data fix writes a number as a text where that is certain";
+    way = "data fix writes a number as a text if that is certain";
   }
-  if (training) way += "; `on_bad_answer` drop goes on without it";
+  if (training) way += "; `on_bad_answer` drop skips it";
   return way;
 }
 
@@ -87,11 +87,10 @@ Dataset drop(Dataset dataset, Stops stops, std::string& line) {
   }
   line.clear();
   if (dropped.empty()) return dataset;
-  line = fmt::format("{}: left out: {}", dataset.file.string(), counts_and_first(dropped));
+  line = fmt::format("{}: skipped: {}", dataset.file.string(), counts_and_first(dropped));
   dataset = keep_examples(std::move(dataset), keep);
   if (dataset.examples.empty()) {
-    throw Error(ErrorCode::kBadData, dataset.file.string(),
-                "no question is left without its faults");
+    throw Error(ErrorCode::kBadData, dataset.file.string(), "every question has a fault");
   }
   return dataset;
 }
@@ -117,10 +116,9 @@ ErrorPlace place_of_fault(const Dataset& dataset, const RowFault& fault) {
 
 void require_references(const Dataset& dataset) {
   if (!dataset.blind) return;
-  throw Error(
-      ErrorCode::kBadData, dataset.file.string(),
-      "no question has an answer, or says that there is none: there is nothing to train on or "
-      "to score (evaluate `predictions_dir` answers such a file)");
+  throw Error(ErrorCode::kBadData, dataset.file.string(),
+              "no question has an answer, or says that there is none: the file can be answered "
+              "(evaluate `predictions_dir`), but not trained on or scored");
 }
 
 void require_trainable(const Dataset& dataset) { refuse(dataset, stops_training, true); }

@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// So much of a file is looked at to tell its encoding.
+// The encoding is recognised by this many bytes.
 constexpr size_t kSample = size_t{4} << 20;
 
 struct Mark {
@@ -36,7 +36,7 @@ struct Converter {
 };
 using ConverterPtr = std::unique_ptr<UConverter, Converter>;
 
-// nullptr where ICU knows no such encoding.
+// nullptr: ICU does not know the encoding.
 ConverterPtr open_converter(const std::string& name) {
   UErrorCode status = U_ZERO_ERROR;
   ConverterPtr converter(ucnv_open(name.c_str(), &status));
@@ -45,7 +45,7 @@ ConverterPtr open_converter(const std::string& name) {
   return U_FAILURE(status) ? nullptr : std::move(converter);
 }
 
-// Appends the bytes as UTF-8. Returns where they do not fit the encoding, if anywhere.
+// Appends the bytes as UTF-8. Returns the position of a byte that does not fit the encoding.
 std::optional<size_t> convert(UConverter* from, std::string_view bytes, std::string& out) {
   UErrorCode status = U_ZERO_ERROR;
   const ConverterPtr to(ucnv_open("UTF-8", &status));
@@ -62,7 +62,7 @@ std::optional<size_t> convert(UConverter* from, std::string_view bytes, std::str
     out.append(piece.data(), target);
   } while (status == U_BUFFER_OVERFLOW_ERROR);
   if (U_SUCCESS(status)) return std::nullopt;
-  // The converter holds the bytes it could not read; they are the last it took.
+  // The converter holds the bytes that it could not convert, the last ones that it took.
   std::array<char, 32> bad;
   auto length = static_cast<int8_t>(bad.size());
   UErrorCode asked = U_ZERO_ERROR;
@@ -72,8 +72,8 @@ std::optional<size_t> convert(UConverter* from, std::string_view bytes, std::str
   return taken - std::min(taken, held);
 }
 
-// A text of the kinds read has line ends, quotes, commas or brackets, and no control characters.
-// With its bytes exchanged 一 (U+4E00) is N, but no common character is one of these marks.
+// A data file has line ends, quotes, commas or brackets, and no control characters. Read in the
+// wrong byte order, 一 (U+4E00) is N, but no common character becomes one of these marks.
 struct UnitCounts {
   size_t marks = 0, ascii = 0, bad = 0;
 };
@@ -93,8 +93,8 @@ UnitCounts count_units(std::string_view sample, bool little) {
   return counts;
 }
 
-// Bytes of the sample that UTF-8 text does not have: those of no sound sequence, and control
-// characters. One broken byte is such a byte, too: only many of them speak of another encoding.
+// The number of bytes that UTF-8 text does not have: invalid ones and control characters. A damaged
+// file has some, too; only many of them indicate another encoding.
 size_t count_odd_for_utf8(std::string_view sample) {
   size_t odd = 0;
   while (!sample.empty()) {
@@ -110,8 +110,8 @@ size_t count_odd_for_utf8(std::string_view sample) {
   return odd;
 }
 
-// UTF-16 without a mark. Its ASCII characters have a zero each; of others most have a byte that is
-// odd for UTF-8 (Chinese, Korean, Cyrillic, Thai ...: a seventh of the bytes and more).
+// UTF-16 without a mark. Each ASCII character has a zero byte; most others have a byte that is
+// unusual in UTF-8 (Chinese, Korean, Cyrillic, Thai ...: at least a seventh of the bytes).
 std::optional<std::string_view> guess_utf16(std::string_view bytes) {
   const std::string_view sample = bytes.substr(0, size_t{64} << 10);
   if (bytes.size() % 2 != 0 || sample.find('\0') == std::string_view::npos) return std::nullopt;
@@ -123,8 +123,8 @@ std::optional<std::string_view> guess_utf16(std::string_view bytes) {
   return is_little ? "UTF-16LE"sv : "UTF-16BE"sv;
 }
 
-// What pairs of bytes would be in GB18030, which holds GB 2312: the common characters in its rows
-// 16 to 55 (0xB0 to 0xD7), punctuation, full-width letters and kana in rows 1 to 9.
+// Counts pairs of bytes by their meaning in GB18030, which contains GB 2312: common characters in
+// rows 16 to 55 (0xB0 to 0xD7), punctuation, full-width letters and kana in rows 1 to 9.
 struct PairCounts {
   size_t pairs = 0, common = 0, rare = 0, kana = 0, low_rows = 0;
 };
@@ -154,8 +154,8 @@ PairCounts count_pairs(std::string_view sample) {
   return counts;
 }
 
-// Latin letters with accents, Big5 and Shift_JIS hit pairs outside of GB 2312; EUC-JP is full of
-// kana; in EUC-KR every syllable is in the first half of the common rows.
+// Accented Latin letters, Big5 and Shift_JIS give pairs outside GB 2312; EUC-JP has many kana; in
+// EUC-KR every syllable is in the first half of the common rows.
 bool reads_as_chinese(std::string_view sample) {
   const PairCounts counts = count_pairs(sample);
   if (counts.pairs < 2 || counts.common * 100 < counts.pairs * 85) return false;
@@ -163,7 +163,7 @@ bool reads_as_chinese(std::string_view sample) {
   return counts.pairs < 20 || counts.low_rows * 100 < counts.pairs * 92;
 }
 
-// Whether the first bytes are UTF-8, but for a sequence that the sample cuts off.
+// Whether the sample is UTF-8, except for a truncated sequence at its end.
 bool is_utf8_sample(std::string_view bytes) {
   const std::string_view sample = bytes.substr(0, kSample);
   const std::optional<size_t> invalid = find_invalid_utf8(sample);
@@ -176,7 +176,7 @@ SourceText converted_from(std::string_view bytes, size_t begin, const std::strin
   const ConverterPtr converter = open_converter(encoding);
   if (converter == nullptr) {
     throw Error(ErrorCode::kUsage, {.parameter = "encoding"},
-                fmt::format("\"{}\" is no encoding that is known; names are as UTF-16LE, GB18030, "
+                fmt::format("\"{}\" is not a known encoding; give a name like UTF-16LE, GB18030, "
                             "GBK, Big5, Shift_JIS, EUC-KR, windows-1252",
                             quote_for_message(encoding)));
   }
@@ -194,7 +194,7 @@ SourceText converted_from(std::string_view bytes, size_t begin, const std::strin
   return source;
 }
 
-// Names of UTF-8, as people write them.
+// The usual names of UTF-8.
 bool names_utf8(std::string_view encoding) {
   std::string plain;
   for (const char c : encoding) {
@@ -227,7 +227,7 @@ SourceText read_source_text(std::string_view bytes, const std::filesystem::path&
   const auto* mark =
       std::ranges::find_if(kMarks, [&](const Mark& one) { return bytes.starts_with(one.bytes); });
   if (mark != kMarks.end() && mark->encoding == "UTF-8"sv) {
-    // The mark is proof; a name that contradicts it would only spoil the text.
+    // The mark is proof; another encoding would damage the text.
     return plain(bytes.substr(mark->bytes.size()));
   }
   if (!encoding.empty() && !names_utf8(encoding)) return converted_from(bytes, 0, encoding, file);

@@ -13,15 +13,15 @@
 namespace spanforge {
 namespace {
 
-// Contexts that normalise alike.
+// Contexts with the same normalised text.
 struct Group {
-  uint64_t rank = 0;  // hash under the seed
-  std::string text;   // normalised; settles equal hashes
+  uint64_t rank = 0;  // hash of text and seed
+  std::string text;   // normalised; the order of equal hashes
   int64_t questions = 0;
   bool validation = false;
 };
 
-// How many of the ordered groups validation takes: the number of questions nearest to the wish.
+// How many groups validation takes, so that its number of questions is nearest to the wish.
 size_t count_taken(const std::vector<const Group*>& order, double wish) {
   size_t best = 1;
   int64_t taken = 0;
@@ -57,7 +57,7 @@ SplitResult split_by_context(const Dataset& dataset, const SplitOptions& options
   }
   if (groups.size() < 2) {
     throw Error(ErrorCode::kBadData, dataset.file.string(),
-                "all questions are about one context, so no part could be kept apart");
+                "all questions are about one context; two parts need two contexts");
   }
   std::vector<const Group*> order;
   for (const auto& [text, group] : groups) order.push_back(&group);

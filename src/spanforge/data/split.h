@@ -1,6 +1,6 @@
 #pragma once
-// What: a dataset cut into training and validation parts that share no context, so that validation
-//   measures answering and not remembering.
+// What: splits a dataset into training and validation parts that share no context, so that
+//   validation measures answering, not remembering.
 
 #include <cstdint>
 
@@ -18,12 +18,11 @@ struct SplitResult {
   Dataset validation;
 };
 
-// Contexts that are equal after normalize_for_overlap stay together. They are ordered by a hash of
-// their text under the seed, and validation takes them from the first on until it is as near to the
-// asked share of questions as it gets; so the result depends on the seed and on which questions
-// there are, not on their order. Both parts keep the order of the file, and neither is empty.
-// Errors: Error{kUsage} for a share outside (0, 1); Error{kBadData} where there is one context
-// only.
+// Contexts that are equal after normalize_for_overlap() stay together. They are sorted by a hash of
+// their text and the seed. Validation takes them from the front until its share of questions is as
+// near as possible to the wish. So the result depends on the seed and the questions, not on their
+// order. Both parts keep the order of the file, and neither is empty.
+// Errors: Error{kUsage} for a share outside (0, 1); Error{kBadData} if there is only one context.
 SplitResult split_by_context(const Dataset& dataset, const SplitOptions& options);
 
 }  // namespace spanforge

@@ -12,7 +12,7 @@
 namespace spanforge {
 namespace {
 
-// Lengths of all texts of the dataset by one measure, taken in parallel.
+// Measures all texts of the dataset in parallel.
 template <class Measure>
 TextLengths measure_texts(const Dataset& dataset, const Measure& measure) {
   const auto measure_all = [&](const std::vector<const std::string*>& texts) {

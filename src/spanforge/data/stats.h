@@ -1,5 +1,5 @@
 #pragma once
-// What a dataset consists of, in numbers.
+// Counts and lengths of a dataset.
 
 #include <cstdint>
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace spanforge {
 
-// Of a list of lengths; zeros where the list is empty. Percentiles by nearest rank.
+// A summary of lengths; zeros if there are none. Percentiles are by nearest rank.
 struct LengthSummary {
   int64_t count = 0, min = 0, median = 0, p95 = 0, max = 0;
   double mean = 0;
@@ -37,9 +37,9 @@ struct DataStats {
   int64_t without_answer = 0;         // questions
   int64_t several_answers = 0;        // questions with more than one
   TextLengths characters;             // code points
-  std::optional<TextLengths> tokens;  // without special tokens; where a tokenizer was given
+  std::optional<TextLengths> tokens;  // without special tokens; if a tokenizer was given
   std::vector<FormCount> forms;       // most frequent first
-  // How evenly the forms are spread: entropy over its maximum for this number of forms, 0 to 1.
+  // How evenly the forms are spread, 0 to 1: the entropy divided by its maximum.
   double form_spread = 0;
   double without_answer_share() const {
     return questions == 0 ? 0

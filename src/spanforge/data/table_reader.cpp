@@ -21,7 +21,7 @@ bool ends_with(std::string_view name, std::string_view ending) {
   return std::ranges::equal(tail, ending, [](char a, char b) { return (a | 0x20) == (b | 0x20); });
 }
 
-// Whether every cell that begins with a quote also ends with one, as those who quote write it.
+// Whether every cell that begins with a quote also ends with one, so that quotes enclose cells.
 bool quotes_enclose(std::string_view text, const TableShape& shape) {
   const std::string_view body = text.substr(shape.begin);
   const auto ends_cell = [&](size_t i) {
@@ -58,7 +58,7 @@ void TableReader::skip_line_end() {
   ++line_;
 }
 
-// Behind the opening quote. "" is a quote; a single one ends the quoted part.
+// Reads on after the opening quote. "" is a quote; a single one ends the quoted part.
 void TableReader::read_quoted(std::string& cell, bool& open) {
   for (;;) {
     if (at_ >= text_.size()) {
@@ -139,7 +139,7 @@ TableShape find_shape(std::string_view text, std::string_view file) {
 }
 
 std::vector<std::string> header_of(std::string_view text, const TableShape& shape) {
-  // A header is short; what is longer is none, and is not gone through.
+  // A header is short; a longer text is not one, and is not searched.
   constexpr size_t kLongest = size_t{128} << 10;
   TableReader reader(text.substr(0, shape.begin + kLongest), shape);
   TableRow row;

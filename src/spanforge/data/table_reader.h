@@ -1,9 +1,9 @@
 #pragma once
-// What: the rows of a table in text: CSV (RFC 4180), TSV, and what spreadsheets write besides:
-//   semicolons, "sep=;" as the first line, line ends of any kind, line ends and separators inside
-//   of quotes, text behind a closing quote.
-// Memory: one row. Nothing is checked of the text; UTF-8 is the caller's matter.
-// In a TSV whose quotes do not enclose cells, as some tools write it, quotes are characters.
+// What: reads the rows of a text table: CSV (RFC 4180), TSV, and variants of spreadsheets:
+//   semicolons, "sep=;" as the first line, any line ends, line ends and separators inside quotes,
+//   text after a closing quote.
+// Quotes: some tools write a TSV in which quotes do not enclose cells. They are then characters.
+// Memory: one row. Does not check that the text is UTF-8.
 
 #include <cstdint>
 #include <string>
@@ -13,16 +13,16 @@
 namespace spanforge {
 
 struct TableRow {
-  std::vector<std::string> cells;  // what stands behind kMostCells of them is in the last
-  int64_t line = 0;                // where it begins, from 1
+  std::vector<std::string> cells;  // at most kMostCells; the last holds the rest of the row
+  int64_t line = 0;                // its first line, from 1
   std::string_view source;         // its bytes, with the line end
-  bool open_quote = false;         // the text ends inside of quotes
+  bool open_quote = false;         // the text ends inside quotes
 };
 
 struct TableShape {
   char separator = ',';
-  bool quotes = true;  // they enclose cells
-  size_t begin = 0;    // of the header, behind "sep=;"
+  bool quotes = true;  // quotes enclose cells
+  size_t begin = 0;    // of the header, after "sep=;"
   int64_t first_line = 1;
 };
 
@@ -32,7 +32,7 @@ class TableReader {
       16385;  // one more than the columns of the largest spreadsheet
   TableReader(std::string_view text, TableShape shape)
       : text_(text), shape_(shape), at_(shape.begin), line_(shape.first_line) {}
-  // The next row that is not empty. False: there is none.
+  // Reads the next row that is not empty. false: there is none.
   bool next(TableRow& row);
   size_t position() const { return at_; }
 
@@ -48,11 +48,11 @@ class TableReader {
   int64_t line_;
 };
 
-// The separator by "sep=", by the header's cells that are known names (column_names.h), by the
-// file's name, or by which cuts the header into most cells, in this order.
+// Finds the separator by these criteria, in this order: "sep=", the number of known names in the
+// header (column_names.h), the file's name, the number of cells in the header.
 TableShape find_shape(std::string_view text, std::string_view file);
 
-// The names in the first row.
+// The cells of the first row.
 std::vector<std::string> header_of(std::string_view text, const TableShape& shape);
 
 }  // namespace spanforge

@@ -20,7 +20,7 @@
 namespace spanforge {
 namespace {
 
-// What a cell holds that is no plain text: an object of answers, or a list of texts or objects.
+// A cell's value if it is not plain text: an object of answers, or a list of texts or objects.
 std::optional<Json> structure_of(std::string_view cell) {
   const std::string_view text = trim_white_space(cell);
   if (text.empty() || (text.front() != '{' && text.front() != '[' && !text.starts_with("array("))) {
@@ -38,7 +38,7 @@ std::optional<Json> structure_of(std::string_view cell) {
   return texts || objects ? std::move(value) : std::nullopt;
 }
 
-// Cells that spreadsheets and pandas write where there is nothing.
+// Whether it is an empty cell of a spreadsheet or of pandas.
 bool is_nothing(std::string_view cell) {
   const std::string_view text = trim_white_space(cell);
   return text.empty() || text == "[]" || text == "{}" || text == "nan" || text == "NaN" ||
@@ -53,7 +53,7 @@ bool has_answers(std::string_view cell) {
   return !texts->is_array() || !texts->empty();
 }
 
-// Spans of Label Studio's CSV: "start" and "end" in the tool's unit.
+// Whether they are spans of Label Studio's CSV: "start" and "end" in the tool's unit.
 bool is_csv_span_list(const Json& value) {
   return value.is_array() && !value.empty() && std::ranges::all_of(value, [](const Json& one) {
            return !one.contains("answer_start") &&
@@ -61,8 +61,7 @@ bool is_csv_span_list(const Json& value) {
          });
 }
 
-// A cell's number: "12", as spreadsheets write it "12.0", "12,0" or "1.2E1"; else the cell as it
-// is.
+// A cell's number: "12", or a spreadsheet's "12.0", "12,0" or "1.2E1"; else the cell unchanged.
 Json start_of(std::string_view cell) {
   const std::string_view text = trim_white_space(cell);
   if (is_nothing(text)) return nullptr;
@@ -111,7 +110,7 @@ class TableRows {
  private:
   std::optional<size_t> part(Part which) const { return parts_[static_cast<size_t>(which)]; }
 
-  // Empty where the table has no such column, or the row no such cell.
+  // "" if the table has no such column, or the row no such cell.
   std::string_view cell(const TableRow& row, Part which) const {
     const auto at = part(which);
     return at && *at < row.cells.size() ? std::string_view(row.cells[*at]) : std::string_view();
@@ -126,7 +125,7 @@ class TableRows {
     if (missing.empty()) return;
     throw Error(
         ErrorCode::kBadData, file_,
-        fmt::format("is a table without a column for {}; its columns are: {}; name them with "
+        fmt::format("is a table without a column for {}; its columns are {}; name them with "
                     "`columns` question=NAME,context=NAME,answer=NAME",
                     missing, list_names(names_)));
   }
@@ -147,7 +146,7 @@ class TableRows {
                 "Shift_JIS or windows-1252");
   }
 
-  // Rows behind the header, with their number from 1.
+  // Calls back for each row after the header, with its number from 1.
   template <class Body>
   void each_row(const Body& body) const {
     TableReader reader(text_, shape_);
@@ -158,13 +157,13 @@ class TableRows {
       if (row.open_quote) {
         throw Error(
             ErrorCode::kBadData, {.file = file_, .where = fmt::format("line {}", row.line)},
-            "a quote opens in this row that nothing closes; write a quote within quotes twice");
+            "a quote opens in this row and never closes; write a quote within quotes twice");
       }
       body(row, number);
     }
   }
 
-  // Does any row have an answer? Which unit do spans count?
+  // Finds out whether any row has an answer, and in which unit spans count.
   void survey() {
     if (!part(Part::kAnswer)) return;
     TableReader reader(text_, shape_);
@@ -172,7 +171,7 @@ class TableRows {
     reader.next(row);
     bool spans = false;
     while ((!any_answer_ || spans) && reader.next(row)) {
-      if (find_invalid_utf8(row.source)) return;  // the rows' reader says where
+      if (find_invalid_utf8(row.source)) return;  // the second pass reports it
       const std::string_view answers = cell(row, Part::kAnswer);
       if (!has_answers(answers)) continue;
       any_answer_ = true;
@@ -189,14 +188,15 @@ class TableRows {
     for (size_t i = names_.size(); i < row.cells.size(); ++i) {
       if (trim_white_space(row.cells[i]).empty()) continue;
       return error(
-          fmt::format("has {} cells, the first row names {}; a cell that holds the separator "
-                      "must stand in quotes",
+          fmt::format("has {} cells, but the first row names {}; a cell that holds the separator "
+                      "must be in quotes",
                       row.cells.size(), names_.size()));
     }
     for (const Part which : {Part::kQuestion, Part::kContext}) {
       if (*part(which) < row.cells.size()) continue;
-      return error(fmt::format("has {} cells, the first row names {}: the one for {} is missing",
-                               row.cells.size(), names_.size(), part_name(which)));
+      return error(
+          fmt::format("has {} cells, but the first row names {}; the one for {} is missing",
+                      row.cells.size(), names_.size(), part_name(which)));
     }
     Json out = Json::object();
     out["id"] = part(Part::kId) ? std::string(cell(row, Part::kId)) : std::to_string(number);
@@ -214,7 +214,7 @@ class TableRows {
     return out;
   }
 
-  // A truth value, or what stands there, which the reader of rows judges.
+  // A truth value, or the cell, which the reader of rows will check.
   static Json flag_of(std::string_view flag) {
     if (flag == "是" || flag == "对" || flag == "真") return true;
     if (flag == "否" || flag == "错" || flag == "假") return false;
@@ -222,7 +222,7 @@ class TableRows {
     return spelled ? Json(*spelled) : Json(flag);
   }
 
-  // A list of texts where nothing says where they are, else of objects.
+  // A list of texts if the table gives no places, else of objects.
   Json answers_of(const TableRow& row, std::string& reason) {
     const std::string_view cell_text = cell(row, Part::kAnswer);
     Json answers = Json::array();
@@ -253,7 +253,7 @@ class TableRows {
     return answers;
   }
 
-  // doccano joins several answers by "#", in a column called label.
+  // doccano joins several answers with "#", in a column called label.
   std::vector<std::string> plain_texts(const TableRow& row, std::string_view text) const {
     const std::string_view context = cell(row, Part::kContext);
     std::vector<std::string_view> pieces;
@@ -282,7 +282,7 @@ class TableRows {
     return {start_of(cell_text)};
   }
 
-  // {"text": [...], "answer_start": [...]} stays what it is; a single one becomes a list of one.
+  // Returns {"text": [...], "answer_start": [...]} unchanged; makes a list of a single answer.
   static Json with_lists(const Json& value, Json& answers) {
     if (value.at(keys::present(value, keys::kText)).is_array()) return value;
     answers.push_back(value);

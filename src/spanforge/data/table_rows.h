@@ -1,8 +1,8 @@
 #pragma once
-// What: the rows of a table as flat rows (forms.h). A cell of answers holds a text, or several as
-//   Hugging Face's {"text": [...], "answer_start": [...]} in JSON or as Python prints it, or what
-//   Label Studio's CSV has there.
-// Memory: one row. The table is gone over at most twice.
+// What: reads a table as flat rows (forms.h). A cell of answers holds a text, Hugging Face's
+//   {"text": [...], "answer_start": [...]} in JSON or as Python prints it, or the spans of Label
+//   Studio's CSV.
+// Memory: one row. The table is read at most twice.
 
 #include <string>
 #include <string_view>
@@ -13,11 +13,12 @@
 
 namespace spanforge {
 
-// True: the first row has at least two cells, or the file's name says that it is a table.
+// Whether the first row has at least two cells, or the file's name is that of a table.
 bool is_table(std::string_view text, std::string_view file);
 
-// As stream_form (forms.h). Error{kBadData} that names the columns where question or context is
-// none of them; Error{kUsage, parameter "columns"} where a named one is missing.
+// See stream_form() in forms.h. Error{kBadData} that lists the columns if there is none for
+// question or context; Error{kUsage, parameter "columns"} if a column that the user named is
+// missing.
 void stream_table(std::string_view text, const std::string& file, const ReadOptions& options,
                   const RowCallback& callback, std::vector<std::string>& notes,
                   const ReadCallback& on_read);

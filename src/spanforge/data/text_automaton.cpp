@@ -12,7 +12,7 @@ TextAutomaton::TextAutomaton(std::span<const std::u32string> texts) : node_of_(t
   std::iota(order.begin(), order.end(), 0u);
   std::ranges::sort(order, [&](uint32_t a, uint32_t b) { return texts[a] < texts[b]; });
 
-  // The texts of a node are neighbours in that order: those that begin with it.
+  // The texts that begin with a node's prefix are neighbours in that order.
   struct Texts {
     uint32_t begin, end;
     uint32_t depth;
@@ -34,7 +34,7 @@ TextAutomaton::TextAutomaton(std::span<const std::u32string> texts) : node_of_(t
       nodes_.push_back({.last = c});
     }
   }
-  nodes_.push_back({.first_child = static_cast<uint32_t>(nodes_.size())});  // closes the last one
+  nodes_.push_back({.first_child = static_cast<uint32_t>(nodes_.size())});  // ends the last node
   link_suffixes();
 }
 
@@ -75,7 +75,7 @@ void TextAutomaton::read(char32_t c, bool may_end) {
 }
 
 std::vector<TextAutomaton::Found> TextAutomaton::finish() {
-  // Where a text ends, its endings end too. A node's endings are shorter and stand before it.
+  // Where a text ends, its suffixes end, too. A node's suffix is shorter and has a smaller number.
   for (size_t i = nodes_.size() - 1; i-- > 1;) {
     const Node& node = nodes_[i];
     if (node.ends == 0) continue;

@@ -16,7 +16,7 @@ struct Survey {
   bool any_labelled = false;
 };
 
-// The tool writes "\n" of two characters for a line end.
+// The tool writes a line end as a backslash and an n.
 std::string with_line_ends(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -73,7 +73,7 @@ std::variant<Json, std::string> answer_of(const ToolSpan& span, const UnitIndex&
   if (place) {
     const std::string_view text = index.slice(place->start, place->end);
     if (!span.text && !budget.take(text.size())) {
-      return std::string("the labels of this file take far more memory than their text: refused");
+      return std::string("the labels of this file take far more memory than their text");
     }
     return Json{{"text", text}, {"answer_start", place->start}};
   }
@@ -126,7 +126,7 @@ void stream_tool_rows(const ToolForm& form, size_t file_size, const ToolRows& ro
     note += fmt::format("; its offsets count {}", offset_unit_name(survey.vote.winner()));
   }
   if (survey.any_labelled && unlabelled > 0) {
-    note += fmt::format("; left out, as nobody has labelled them: {}", unlabelled);
+    note += fmt::format("; skipped, because nobody has labelled them: {}", unlabelled);
   }
   if (survey.any_labelled && !form.records_work && empty > 0) {
     note += fmt::format("; without a label, and so without an answer: {}", empty);

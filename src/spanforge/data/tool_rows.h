@@ -1,7 +1,6 @@
 #pragma once
-// What annotation tools know of one question, and its way to a flat row (forms.h).
-// A file is gone over twice: first for the unit of its offsets and for whether anything in it is
-// labelled at all, then for its rows.
+// Converts the rows of annotation tools to flat rows (forms.h). Reads a file twice: first to find
+// the unit of its offsets and whether anything is labelled, then for its rows.
 
 #include <functional>
 #include <optional>
@@ -20,26 +19,26 @@ struct ToolRow {
   std::string id, title, question, context;
   std::vector<ToolSpan> spans;
   std::vector<std::string> typed;  // answers without a place
-  bool labelled = false;           // somebody has worked on it
+  bool labelled = false;           // an annotator has worked on it
 };
 
-// Hands over the rows of a file, in order.
+// Calls its argument for each row of a file, in order.
 using ToolRows = std::function<void(const std::function<void(ToolRow&)>&)>;
 
 struct ToolForm {
   std::string_view name;          // "Label Studio"
-  std::vector<OffsetUnit> units;  // possible ones; the first is taken without evidence
-  bool records_work = true;       // a row without labels says whether somebody has worked on it
+  std::vector<OffsetUnit> units;  // the possible ones; the first is used without evidence
+  bool records_work = true;       // a row without labels says whether an annotator worked on it
 };
 
-// A file in which nothing is labelled gives rows without answers. In another, rows that nobody has
-// worked on are left out, with a note; those without any answer have is_impossible. Of a tool that
-// does not record work, every row counts as worked on where any has a label.
+// If nothing in the file is labelled, all rows come without answers. Otherwise rows that nobody has
+// worked on are skipped, with a note, and rows without an answer have is_impossible. If the tool
+// does not record work, all rows of a file with a label count as worked on.
 void stream_tool_rows(const ToolForm& form, size_t file_size, const ToolRows& rows,
                       const RowCallback& callback, std::vector<std::string>& notes);
 
-// The memory that the texts of answers may take which stand in the file as two numbers only: as
-// much as the file, and 8 MB. What takes more is made to fill memory.
+// Limits the memory for texts of answers that the file gives only as two numbers: the size of the
+// file and 8 MB. A file that needs more is an attack.
 class SliceBudget {
  public:
   explicit SliceBudget(size_t file_size) : left_(file_size + (uint64_t{8} << 20)) {}
@@ -49,14 +48,14 @@ class SliceBudget {
   uint64_t left_;
 };
 
-// Where the text stands in the context and, if nowhere, how it is stated: {"text", "answer_start"}.
-// A text, the reason: nothing is known but a place that is not within the context, or the budget is
-// spent.
+// The answer {"text", "answer_start"} at its place in the context, or as stated if it has no place.
+// A string is an error's reason: there is no text and the place is outside the context, or the
+// budget is used up.
 std::variant<Json, std::string> answer_of(const ToolSpan& span, const UnitIndex& index,
                                           const std::vector<OffsetUnit>& units, OffsetUnit first,
                                           SliceBudget& budget);
 
-// "No answer", "unanswerable", "无答案" and their kin, in any case.
+// Whether the text is "No answer", "unanswerable", "无答案" or the like, in any case.
 bool means_no_answer(std::string_view text);
 
 }  // namespace spanforge

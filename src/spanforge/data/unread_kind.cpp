@@ -21,7 +21,7 @@ struct Signature {
   std::string_view bytes, kind, advice;
 };
 
-// Of files that begin with these bytes.
+// The first bytes of a kind of file.
 constexpr std::array kSignatures = {
     Signature{"PAR1"sv, "a Parquet file",
               "write it as JSON lines first, in Python: "
@@ -49,9 +49,9 @@ constexpr std::array kSignatures = {
     Signature{"7z\xBC\xAF\x27\x1C"sv, "a 7z archive", "unpack it first: 7z x FILE"},
     Signature{"Rar!\x1A\x07"sv, "a RAR archive", "unpack it first"},
     Signature{"%PDF-"sv, "a PDF",
-              "it holds no questions; write them as JSON or CSV beside its text"},
+              "it holds no questions; write them as JSON or CSV together with its text"},
     Signature{"{\\rtf"sv, "a rich text document (RTF)",
-              "it holds no questions; write them as JSON or CSV beside its text"},
+              "it holds no questions; write them as JSON or CSV together with its text"},
     Signature{"\x93NUMPY"sv, "a NumPy array", "write its rows as JSON lines first"},
     Signature{"\x89HDF\r\n\x1A\n"sv, "an HDF5 file", "write its rows as JSON lines first"},
     Signature{"Obj\x01"sv, "an Avro file", "write its rows as JSON lines first"},
@@ -59,7 +59,7 @@ constexpr std::array kSignatures = {
     Signature{"\xFF\xD8\xFF"sv, "a picture", "write questions and text as JSON or CSV"},
 };
 
-// Zip archives by the names of their first members.
+// The kind of a zip archive, by the names of its first members.
 std::string zip_kind(std::string_view bytes) {
   const std::string_view head = bytes.substr(0, size_t{64} << 10);
   const auto has = [&](std::string_view name) { return head.find(name) != std::string_view::npos; };
@@ -71,7 +71,7 @@ std::string zip_kind(std::string_view bytes) {
     return kind("an OpenDocument spreadsheet (.ods)", kSheet);
   }
   constexpr std::string_view kText =
-      "it holds no questions; write them as JSON or CSV beside its text";
+      "it holds no questions; write them as JSON or CSV together with its text";
   if (has("word/")) return kind("a Word document (.docx)", kText);
   if (has("mimetypeapplication/vnd.oasis.opendocument")) {
     return kind("an OpenDocument text (.odt)", kText);
@@ -84,8 +84,9 @@ std::string zip_kind(std::string_view bytes) {
   return kind("a zip archive", "unpack it first: unzip FILE");
 }
 
-// The header of a tar archive's first member. A text may hold the word "ustar" at that place, but
-// not the header's sum with it: of its 512 bytes with spaces for the sum itself, in octal digits.
+// Whether the header of a tar archive's first member is there. A text may hold "ustar" at that
+// place, but not also the header's checksum: the sum of its 512 bytes, with spaces for the checksum
+// itself, in octal digits.
 bool is_tar(std::string_view bytes) {
   constexpr size_t kHeader = 512, kSumAt = 148, kSumSize = 8, kWordAt = 257;
   const std::string_view header = bytes.substr(0, kHeader);
@@ -107,7 +108,7 @@ bool is_pickle(std::string_view bytes) {
          bytes.ends_with('.');
 }
 
-// [{'a': or {'a': , also behind line ends.
+// [{'a': or {'a': , also after line ends.
 bool is_python_list(std::string_view text) {
   std::string head;
   for (const char c : text.substr(0, 256)) {
@@ -126,7 +127,7 @@ std::optional<std::string> unread_kind(std::string_view bytes) {
   if (bytes.starts_with("PK\x03\x04") || bytes.starts_with("PK\x05\x06")) return zip_kind(bytes);
   if (is_tar(bytes)) return "is a tar archive; unpack it first: tar xf FILE";
   if (is_pickle(bytes)) {
-    return "is a Python pickle, which may run anything when it is read; write its rows as JSON "
+    return "is a Python pickle, which could run any code when it is read; write its rows as JSON "
            "lines where it was made";
   }
   return std::nullopt;
@@ -145,7 +146,7 @@ std::optional<std::string> unread_text_kind(std::string_view text) {
     return "is XML, which is not read; write its questions as JSON or CSV";
   }
   if (is_python_list(text)) {
-    return "is written by Python's print, not as JSON; write it with json.dump(rows, "
+    return "was written by Python's print, not as JSON; write it with json.dump(rows, "
            "open(\"data.json\", \"w\"))";
   }
   if (text.starts_with("%YAML") || text.starts_with("---\n") || text.starts_with("---\r\n") ||
@@ -157,7 +158,7 @@ std::optional<std::string> unread_text_kind(std::string_view text) {
 }
 
 void refuse_unread_directory(const std::filesystem::path& path) {
-  std::error_code ignored;  // what cannot be looked at is none
+  std::error_code ignored;  // a directory that cannot be read is not one of these
   const auto holds = [&](const char* name) {
     return std::filesystem::exists(path / name, ignored);
   };

@@ -1,5 +1,5 @@
 #pragma once
-// What every decoder returns, best first.
+// A span that a decoder considers, with its score. Decoders return them best first.
 
 #include <array>
 #include <cstdint>
@@ -17,8 +17,8 @@ struct Candidate {
   CharSpan span;     // code points of the context; {0,0} for no answer
   float start_logit = 0;
   float end_logit = 0;
-  int32_t window = -1;      // FeatureSet window it came from; -1 for the null candidate
-  int32_t start_token = 0;  // tokens of that window, inclusive
+  int32_t window = -1;      // its window's index in the FeatureSet; -1 for the null candidate
+  int32_t start_token = 0;  // tokens of that window, both inclusive
   int32_t end_token = 0;
 };
 

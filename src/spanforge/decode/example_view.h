@@ -1,6 +1,6 @@
 #pragma once
-// What a decoder sees of one example: its windows' logits and offsets, and the context's text.
-// Views only: FeatureSet, LogitSet and context must outlive it.
+// What a decoder needs of one example: its windows' logits and offsets, and the context's text.
+// These are views: FeatureSet, LogitSet and context must outlive them.
 
 #include <cstdint>
 #include <span>
@@ -37,7 +37,7 @@ struct ExampleView {
   int32_t window_overlap = 0;       // context tokens that consecutive windows share
 };
 
-// Errors: Error{kNonFinite} naming the example's id where a logit is NaN or infinite.
+// Errors: Error{kNonFinite} naming the example's id if a logit is NaN or infinite.
 ExampleView view_example(const Dataset& dataset, const FeatureSet& features, const LogitSet& logits,
                          size_t example);
 

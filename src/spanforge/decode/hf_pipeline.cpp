@@ -9,7 +9,7 @@
 namespace spanforge {
 namespace {
 
-// Softmax in float32 over the tokens that may be answered: the context's and every [CLS]; the
+// Softmax in float32 over the tokens that may be answered: the context's and every [CLS]. The
 // others are exactly 0, as exp(-10000 - max) is.
 std::vector<float> masked_softmax(std::span<const float> logits, const WindowView& window) {
   const size_t n = logits.size();
@@ -29,7 +29,7 @@ std::vector<float> masked_softmax(std::span<const float> logits, const WindowVie
   return masked;
 }
 
-// Characters of a word of the context, as far as this window shows it.
+// Characters of a word of the context, as far as this window contains it.
 std::optional<CharSpan> word_span(const WindowView& window, int32_t word) {
   std::optional<CharSpan> span;
   if (word < 0) return span;
@@ -52,7 +52,7 @@ CharSpan answer_span(const WindowView& window, const ScoredPair& pair, bool alig
   return {window.offsets[s].start, window.offsets[e].end};
 }
 
-// Answers so far; a text seen before, whatever its case, only adds to the score of the first.
+// The answers so far. A text that occurred before, in any case, only adds to the first one's score.
 struct Merged {
   std::vector<Candidate> answers;
   std::vector<std::string> lowered;
@@ -105,8 +105,8 @@ DecodedExample decode_pipeline(const ExampleView& example, const DecoderOptions&
   if (options.null_answers && !example.windows.empty()) {
     result.candidates.emplace_back().score = null_score;
   }
-  // Where no token can be an answer, only fillers of score 0 are left there, merged to the empty
-  // one.
+  // If no token can be an answer, the original has only fillers of score 0 left, merged to the
+  // empty answer.
   if (result.candidates.empty() && !example.windows.empty()) result.candidates.emplace_back();
   std::stable_sort(result.candidates.begin(), result.candidates.end(),
                    [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
@@ -114,7 +114,7 @@ DecodedExample decode_pipeline(const ExampleView& example, const DecoderOptions&
                                  [](const Candidate& c) { return !c.text.empty(); });
   if (best != result.candidates.end()) {
     result.best_non_null = best->text;
-    // Log odds, so that thresholds mean the same for every decoder; 0 probabilities stay finite.
+    // Log odds, so that thresholds mean the same in every decoder; a probability of 0 stays finite.
     constexpr double kTiny = 1e-300;
     result.null_odds =
         std::log(std::max(null_score, kTiny)) - std::log(std::max(best->score, kTiny));

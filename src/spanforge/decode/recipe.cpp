@@ -22,7 +22,7 @@ DecodedExample decode_recipe(const ExampleView& example, const DecoderOptions& o
     const int32_t length = window.length();
     const auto longest = static_cast<int32_t>(length * options.max_answer_ratio);
     const double normaliser = log_sum_exp(window.start) + log_sum_exp(window.end);
-    // Ordered by the plain sum of logits: exact in double, so that ties are real ones.
+    // Ordered by the plain sum of logits: it is exact in double, so equal sums are real ties.
     SpanSearch search({window.start.begin(), window.start.end()},
                       {window.end.begin(), window.end.end()},
                       bounded_ends(length, 0, length, longest), PairScore::kSum);

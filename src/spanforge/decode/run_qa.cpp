@@ -14,7 +14,7 @@ struct Preliminary {
   int32_t window = -1, start_token = 0, end_token = 0;
 };
 
-// Indexes of the n largest values, best first; of equal values the later one first.
+// Indexes of the n largest values, best first; among equal values the later one comes first.
 std::vector<int32_t> best_indexes(std::span<const float> logits, int32_t n) {
   std::vector<int32_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
@@ -64,7 +64,7 @@ std::optional<Preliminary> smallest_null(const std::vector<WindowView>& windows)
   return smallest;
 }
 
-// Best n, the null answer put back where it dropped out.
+// The best n, with the null answer put back if it is not among them.
 void keep_best(std::vector<Preliminary>& all, const std::optional<Preliminary>& null, int32_t n) {
   if (null) all.push_back(*null);
   std::stable_sort(all.begin(), all.end(),
@@ -75,7 +75,7 @@ void keep_best(std::vector<Preliminary>& all, const std::optional<Preliminary>& 
   if (null && std::none_of(all.begin(), all.end(), is_null)) all.push_back(*null);
 }
 
-// The script answers "empty" where nothing is left to answer.
+// The script answers "empty" if no answer is left.
 bool needs_filler(const std::vector<Candidate>& candidates, bool null_answers) {
   if (candidates.empty()) return true;
   const auto blank = [](const Candidate& c) { return c.text.empty(); };
@@ -83,7 +83,7 @@ bool needs_filler(const std::vector<Candidate>& candidates, bool null_answers) {
   return null_answers && std::all_of(candidates.begin(), candidates.end(), blank);
 }
 
-// Scores become probabilities: softmax in float32, or in double where the filler takes part.
+// Turns scores into probabilities: softmax in float32, or in double if the filler takes part.
 void scores_to_probabilities(std::vector<Candidate>& candidates, bool in_double) {
   double top = candidates.front().score;
   for (const Candidate& c : candidates) top = std::max(top, c.score);

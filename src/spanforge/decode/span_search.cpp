@@ -62,7 +62,7 @@ std::optional<ScoredPair> SpanSearch::next() {
   std::pop_heap(heap_.begin(), heap_.end(), Worse());
   const Node node = heap_.back();
   heap_.pop_back();
-  // Of ends that score the same, also after rounding, the first one.
+  // Among ends with equal scores, also after rounding, the first one.
   const double start = start_[static_cast<size_t>(node.start)];
   int32_t e = node.range.first;
   while (score(start, end_.front()[static_cast<size_t>(e)]) != node.score) ++e;

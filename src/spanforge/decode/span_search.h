@@ -1,10 +1,10 @@
 #pragma once
-// What: the pairs (s, e) of one window in order of falling score, one after the other, without
-//   forming all of them. A score grows with its end's, so the best score of a start and a range of
-//   ends is known from the range's largest end score, which a table gives (one row a power of two).
-//   A heap holds one such range for each start; taking a pair splits its range of ends in two. The
-//   order equals a full sort: ties come smaller s first, then smaller e.
-// Cost: O(S log R) to begin, R the longest range, then O(R + log S) a pair; O(S log R) memory.
+// What: Yields the pairs (s, e) of one window by falling score, one at a time, without forming all
+//   of them. A score grows with its end's score. So the best score of a start and a range of ends
+//   follows from the range's largest end score, which a table gives (one row per power of two). A
+//   heap holds one such range for each start; taking a pair splits its range in two. The order
+//   equals a full sort: ties by smaller s, then smaller e.
+// Cost: O(S log R) to begin, R the longest range, then O(R + log S) per pair; O(S log R) memory.
 
 #include <cstdint>
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace spanforge {
 
-// How a pair scores. Products are rounded to float, as a float32 outer product is.
+// How a pair scores. Products are rounded to float, as in a float32 outer product.
 enum class PairScore { kSum, kFloatProduct };
 
 struct ScoredPair {
@@ -27,18 +27,18 @@ struct EndRange {
 
 class SpanSearch {
  public:
-  // start[s] and end[e] score tokens; ends[s] says which e may go with s. For kFloatProduct all
-  // values must be >= 0.
+  // start[s] and end[e] are the tokens' scores; ends[s] are the e that may follow s. For
+  // kFloatProduct all values must be >= 0.
   SpanSearch(std::vector<double> start, std::vector<double> end, const std::vector<EndRange>& ends,
              PairScore kind);
-  // The best pair not given yet; nullopt when none is left.
+  // Takes the best pair that is left; nullopt if none is.
   std::optional<ScoredPair> next();
-  // Its score, without taking it.
+  // The score of that pair, without taking it.
   std::optional<double> peek() const;
 
  private:
-  // All pairs of one start and a range of ends. Which end is the best one is found when it is
-  // taken: most ranges never are. Ranges of one start are disjoint.
+  // All pairs of one start and a range of ends. The best end is only searched for when the node is
+  // taken, because most never are. Ranges of one start are disjoint.
   struct Node {
     double score = 0;  // of the best pair
     int32_t start = 0;
@@ -53,7 +53,7 @@ class SpanSearch {
   double score(double start, double end) const;
 
   std::vector<double> start_;
-  // [k][e]: the largest of end[e], ..., end[e + 2^k - 1], as far as there are so many.
+  // [k][e]: the largest of end[e], ..., end[e + 2^k - 1], if there are so many.
   std::vector<std::vector<double>> end_;
   PairScore kind_;
   std::vector<Node> heap_;

@@ -2,10 +2,10 @@
 //
 // Every window w is a witness. For a span (i, j) it states the log odds against "not here",
 //   z = (start[i] + end[j] - start[CLS] - end[CLS]) / temperature,
-// and if the answer is (i, j), the other windows must say "not here". Taking the windows as
+// and if the answer is (i, j), the other windows must say "not here". If the windows are
 // independent, P(span) is proportional to exp(z) and P(no answer) to 1; one sum over all spans of
-// all windows normalises them. A span that several windows show is judged by the one that shows
-// most of the text around it, so nothing is counted twice.
+// all windows normalises them. If several windows contain a span, the one with the most text around
+// it judges it, so nothing is counted twice.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -17,7 +17,7 @@
 namespace spanforge {
 namespace {
 
-// Context tokens [begin, end) of the whole context that a window shows.
+// The part [begin, end) of the context's tokens that a window contains.
 struct Extent {
   int32_t begin = 0, end = 0;
 };
@@ -32,8 +32,8 @@ std::vector<Extent> window_extents(const ExampleView& example) {
   return extents;
 }
 
-// Tokens of text that window w shows beside [first, last], on the poorer side. Where the context
-// itself begins or ends nothing is missing.
+// Context tokens in window w before and after [first, last]: the smaller of the two numbers. At the
+// beginning and end of the context itself, nothing is missing.
 int32_t surroundings(const std::vector<Extent>& extents, size_t w, int32_t first, int32_t last) {
   constexpr int32_t kAll = std::numeric_limits<int32_t>::max();
   const Extent& window = extents[w];
@@ -53,8 +53,8 @@ bool owns(const std::vector<Extent>& extents, size_t w, int32_t first, int32_t l
   return true;
 }
 
-// Ends that window w judges for each of its starts. They are neighbours: as the end moves right, a
-// window shows less behind it, and the decision passes to later windows once and for all.
+// The ends that window w judges for each of its starts. They are one range: as the end moves right,
+// the window has less text after it, and judging passes to later windows and never returns.
 std::vector<EndRange> owned_ends(const WindowView& window, const std::vector<Extent>& extents,
                                  size_t w, int32_t max_length) {
   std::vector<EndRange> ends =
@@ -70,7 +70,7 @@ std::vector<EndRange> owned_ends(const WindowView& window, const std::vector<Ext
   return ends;
 }
 
-// sum of exp(z) over the allowed pairs, as a logarithm.
+// The logarithm of the sum of exp(z) over the allowed pairs.
 double log_mass(const std::vector<double>& start, const std::vector<double>& end,
                 const std::vector<EndRange>& ends) {
   double top_start = -std::numeric_limits<double>::infinity(), top_end = top_start;
@@ -129,7 +129,7 @@ Joint search_windows(const ExampleView& example, const DecoderOptions& options) 
   return joint;
 }
 
-// The most probable span over all windows that was not given yet.
+// The most probable remaining span over all windows.
 std::optional<Candidate> next_span(const ExampleView& example, Joint& joint) {
   WindowSearch* best = nullptr;
   for (WindowSearch& search : joint.searches) {
@@ -152,12 +152,12 @@ std::optional<Candidate> next_span(const ExampleView& example, Joint& joint) {
   return candidate;
 }
 
-// Distinct answers: a text that stands elsewhere again, and a span that overlaps a better one, is
-// dropped. Its probability is not given to the one that stays: that was tried, and answers got
-// worse (docs/design/decoding.md).
+// Distinct answers. Drops a text that occurs again elsewhere, and a span that overlaps a better
+// one. The probability of a dropped answer is not added to the remaining one: that made answers
+// worse when it was tried (docs/design/decoding.md).
 class Answers {
  public:
-  void add(Candidate candidate) {  // best first
+  void add(Candidate candidate) {  // candidates come best first
     std::string lower = python_lower(candidate.text);
     for (size_t i = 0; i < kept_.size(); ++i) {
       const CharSpan& other = kept_[i].span;
@@ -180,7 +180,7 @@ class Answers {
 }  // namespace
 
 DecodedExample decode_spanforge(const ExampleView& example, const DecoderOptions& options) {
-  const int32_t looked_at = 32 * (options.top_k + 1);  // enough to fill the list as a rule
+  const int32_t looked_at = 32 * (options.top_k + 1);  // usually enough to fill the list
   Joint joint = search_windows(example, options);
   Answers answers;
   for (int32_t i = 0; i < looked_at && answers.count() < static_cast<size_t>(options.top_k); ++i) {
@@ -197,7 +197,7 @@ DecodedExample decode_spanforge(const ExampleView& example, const DecoderOptions
   result.null_odds = result.candidates.empty() ? kNoSpanOdds : odds_over(result.candidates.front());
   if (!result.candidates.empty()) result.best_non_null = result.candidates.front().text;
   if (options.null_answers || result.candidates.empty()) {
-    // No answer stands before every candidate that it beats by more than the threshold.
+    // No answer comes before every candidate that it beats by more than the threshold.
     const auto place =
         std::find_if(result.candidates.begin(), result.candidates.end(),
                      [&](const Candidate& c) { return odds_over(c) > options.null_threshold; });

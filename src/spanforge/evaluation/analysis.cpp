@@ -12,12 +12,11 @@ namespace {
 struct Gold {
   CharSpan span;
   bool in_a_window = false;
-  int32_t tokens = std::numeric_limits<int32_t>::max();  // fewest that cover it
-  bool can_be_given =
-      false;  // the tokens that cover it say the same, up to squad_v2's normalisation
+  int32_t tokens = std::numeric_limits<int32_t>::max();  // the fewest that cover it
+  bool can_be_given = false;  // these tokens normalise to the same text, by squad_v2's rules
 };
 
-// What a window says about one reference: whether it holds all of it, in how many tokens.
+// Records how much of one reference a window holds: all of it or not, and in how many tokens.
 void look(const FeatureSet& features, const Window& window, bool first, bool last,
           const std::string& text, Gold& gold) {
   const std::span<const CharSpan> offsets = features.offsets(window);
@@ -43,7 +42,7 @@ void look(const FeatureSet& features, const Window& window, bool first, bool las
                           squad_normalize(slice_code_points(text, gold.span.start, gold.span.end));
 }
 
-// Where the answer stands: where the data says; where they do not say, everywhere it does.
+// The places of an answer: where the data says; if it does not say, everywhere the text occurs.
 std::vector<CharSpan> places_of(const Answer& answer, const std::string& context,
                                 const CodePointIndex& positions) {
   constexpr size_t kMost = 100;
@@ -63,7 +62,7 @@ std::vector<CharSpan> places_of(const Answer& answer, const std::string& context
   return places;
 }
 
-// The references that stand where the data says, or may stand.
+// The references that are where the data says, or may be.
 std::vector<Gold> sound_golds(const Dataset& dataset, const FeatureSet& features, size_t index) {
   const Example& example = dataset.examples[index];
   const std::string& context = dataset.context_of(example);

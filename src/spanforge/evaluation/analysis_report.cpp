@@ -32,7 +32,7 @@ Json detail_json(const Dataset& dataset, const Judgement& j) {
           {"confident", j.confident}};
 }
 
-// Everything but the details.
+// Everything except the details.
 Json summary_json(const Analysis& analysis) {
   Json verdicts = Json::object(), lost_by = Json::object();
   int64_t right = 0;

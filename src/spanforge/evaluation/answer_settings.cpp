@@ -21,7 +21,7 @@ constexpr int kFormat = 1;
 constexpr int32_t kPipelineAnswerLength = 15;  // tokens; transformers' default
 constexpr int32_t kUsualOverlap = 128;
 
-// Absent keys keep the default.
+// An absent key leaves the default.
 void read(const JsonView& json, const char* key, int32_t lowest, int32_t& out) {
   if (const auto value = json.find(key)) {
     out = static_cast<int32_t>(value->integer(lowest, 1'000'000));

@@ -45,7 +45,7 @@ class Calibration {
   }
 
   double loss(double temperature) const {
-    constexpr double kLeast = 1e-6;  // one sure mistake must not decide alone
+    constexpr double kLeast = 1e-6;  // one confident mistake must not decide alone
     double sum = 0;
     for (const Outcome& o : outcomes(temperature)) {
       sum -= std::log(std::clamp(o.right ? o.score : 1.0 - o.score, kLeast, 1.0));

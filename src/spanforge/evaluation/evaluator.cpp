@@ -11,7 +11,7 @@
 namespace spanforge {
 namespace {
 
-// Questions whose n-best lists stand in memory: thirty texts each.
+// The number of questions whose n-best lists are in memory: thirty texts each.
 constexpr size_t kBlockQuestions = 2048;
 
 double sigmoid(double x) {
@@ -22,8 +22,8 @@ bool is_fitted(const EvaluationOptions& options) {
   return options.fit && options.decoder.kind == DecoderKind::kSpanforge;
 }
 
-// An n-best list costs the spanforge decoder little and leaves its first answer as it is; the
-// pipeline's scores depend on top_k, so it gets what was asked.
+// An n-best list costs the spanforge decoder little and does not change its first answer. The
+// pipeline's scores depend on top_k, so it gets the caller's value.
 EvaluationOptions settled(EvaluationOptions options) {
   DecoderOptions& decoder = options.decoder;
   if (options.fit) {
@@ -149,7 +149,7 @@ void Evaluator::add_scores(const Example& example, const DecodedExample& decoded
   null_odds_.push_back(decoded.null_odds);
 }
 
-// The answers given become those that the threshold would have given from the beginning.
+// Replaces the answers by those that the threshold would have given from the beginning.
 void Evaluator::fit_null_threshold() {
   const Column& squad = columns_.front();
   const auto score = [](const Points& points) {

@@ -1,6 +1,6 @@
 #pragma once
-// What: an evaluation, chunk after chunk of its data (evaluate.h says what comes out).
-// Cost: about 110 bytes a question and metric, and with keep_ranks a QaRank with its two texts.
+// What: An evaluation that takes its data one chunk at a time (evaluate.h describes the result).
+// Cost: about 110 bytes per question and metric, and with keep_ranks a QaRank with its two texts.
 
 #include <cstdint>
 #include <vector>
@@ -15,18 +15,19 @@ class Evaluator {
   // dataset must outlive it.
   Evaluator(const Dataset& dataset, EvaluationOptions options);
 
-  // Until then the first chunk chooses the temperature: it then must be all there is.
+  // True until the temperature is set. The first chunk would then choose it, and must be the only
+  // one.
   bool wants_temperature() const { return wants_temperature_; }
   void set_temperature(double temperature);
   const DecoderOptions& decoder() const { return options_.decoder; }
 
-  // The next chunk; on_answers is called with its answers.
+  // Adds the next chunk, and calls on_answers with its answers.
   void add(const FeatureSet& chunk, const Predictions& predictions);
   Evaluation finish() &&;
 
  private:
-  // One metric's points: of the answers given, of each question's best that is not "" with the
-  // probability of "", of "".
+  // One metric's points: of the given answers; of each question's best answer that is not "", with
+  // the probability of ""; and of "".
   struct Column {
     const Metric* metric = nullptr;
     Metric::Add add;

@@ -86,8 +86,8 @@ Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name
   FeatureOptions unlabelled;
   unlabelled.windows = settings.windows;
   unlabelled.with_labels = false;
-  // A question has at least one window: no more questions than windows are needed, however many
-  // the data have.
+  // A question has at least one window, so no more questions than windows are needed, even from
+  // large data.
   const Dataset sample = select_examples(
       calibration,
       evenly_spread(calibration.examples.size(), static_cast<size_t>(options.windows)));
@@ -104,7 +104,7 @@ Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name
   if (std::max(exact_drop, f1_drop) > options.max_drop) {
     throw Error(ErrorCode::kBadModel, name,
                 fmt::format("loses too much in int8: exact {:.2f} -> {:.2f}, f1 {:.2f} -> {:.2f} "
-                            "on {} validation questions, where `max_drop` allows {:g} points",
+                            "on {} validation questions, but `max_drop` allows {:g} points",
                             scores.before.exact, scores.after.exact, scores.before.f1,
                             scores.after.f1, scores.questions, options.max_drop));
   }

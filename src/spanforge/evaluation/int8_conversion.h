@@ -1,5 +1,5 @@
 #pragma once
-// What: a trained model made into an int8 one (docs/int8.md), and judged beside the one it was.
+// What: Converts a trained model to int8 (docs/int8.md), and compares the scores of both.
 
 #include <filesystem>
 #include <string>
@@ -15,9 +15,9 @@ class DirectoryWriter;  // io/directory_writer.h
 
 struct Int8Options {
   double share = 0.99999;   // of the values of a layer's input that its range must hold
-  int32_t windows = 256;    // looked at, of questions spread evenly over the calibration data
+  int32_t windows = 256;    // for the ranges; of questions spread evenly over the calibration data
   double max_drop = 0.3;    // of exact match and of F1, in points
-  int32_t batch_size = 16;  // windows computed at once
+  int32_t batch_size = 16;  // windows computed at the same time
 };
 
 struct Int8Scores {
@@ -28,9 +28,9 @@ struct Int8Scores {
   size_t questions = 0;
 };
 
-// Writes model.int8.safetensors of the model in `source` by `writer`, which has written
-// the model's other files already. Errors: Error{kBadModel, name} with both models' scores where
-// one of them falls by more than max_drop; the caller then discards the directory.
+// Writes model.int8.safetensors of the model in `source` with `writer`, which has already written
+// the model's other files. Errors: Error{kBadModel, name} with both models' scores if one score
+// falls by more than max_drop; the caller then discards the directory.
 Int8Scores convert_to_int8(const ModelDirectory& source, const std::string& name,
                            const Dataset& calibration, const Dataset& validation,
                            const Int8Options& options, DirectoryWriter& writer);

@@ -5,7 +5,7 @@
 namespace spanforge {
 
 std::optional<NullThreshold> find_null_threshold(std::vector<NullChoice> questions) {
-  NullThreshold now;  // sums while walking; everything is "" at first
+  NullThreshold now;  // sums while the threshold rises; at first every answer is ""
   const auto exact = [](const SquadItemScore& score) { return score.exact ? 1.0 : 0.0; };
   for (const NullChoice& question : questions) {
     now.exact += exact(question.none);
@@ -19,7 +19,7 @@ std::optional<NullThreshold> find_null_threshold(std::vector<NullChoice> questio
   std::sort(questions.begin(), questions.end(),
             [](const NullChoice& a, const NullChoice& b) { return a.log_odds < b.log_odds; });
 
-  // A question is answered while its odds do not exceed the threshold.
+  // A question is answered if its odds do not exceed the threshold.
   now.log_odds = questions.front().log_odds - 1.0;
   NullThreshold best = now;
   for (size_t i = 0; i < questions.size(); ++i) {
@@ -28,7 +28,7 @@ std::optional<NullThreshold> find_null_threshold(std::vector<NullChoice> questio
     now.f1 += question.answer.f1 - question.none.f1;
     const bool last = i + 1 == questions.size();
     const double odds = question.log_odds;
-    if (!last && questions[i + 1].log_odds == odds) continue;  // stand or fall together
+    if (!last && questions[i + 1].log_odds == odds) continue;  // equal odds are on the same side
     now.log_odds = last ? odds + 1.0 : (odds + questions[i + 1].log_odds) / 2;
     if (now.f1 > best.f1 || (now.f1 == best.f1 && now.exact > best.exact)) best = now;
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Where to draw the line between an answer and none, in log odds: the threshold with the highest
-// squad_v2 F1 (then exact match, then the middle of the gap to the next question).
+// The threshold between an answer and none, in log odds: the one with the highest squad_v2 F1, then
+// exact match, then the middle of the gap to the next question.
 
 #include <optional>
 #include <vector>

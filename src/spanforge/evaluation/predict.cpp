@@ -11,7 +11,7 @@
 namespace spanforge {
 namespace {
 
-// Windows of like length together, the longest first: memory is sized once, by the first batch.
+// Groups windows of similar length, the longest first, so that the first batch sets memory's size.
 std::vector<int32_t> by_length(const FeatureSet& features) {
   std::vector<int32_t> order(features.size());
   std::iota(order.begin(), order.end(), 0);
@@ -54,16 +54,13 @@ void check_finite(const PackedBatch& batch, const Tensor& logits) {
       "NaN or Inf in window " + std::to_string(window) + ": the model's weights have diverged");
 }
 
-// Batch layout -> the FeatureSet's.
-void scatter(const FeatureSet& features, const PackedBatch& batch, const Tensor& logits,
+// Copies window w of the batch to the place of `window` in its FeatureSet's layout.
+void scatter(const PackedBatch& batch, const Tensor& logits, int32_t w, const Window& window,
              LogitSet& out) {
-  for (int32_t w = 0; w < batch.window_count(); ++w) {
-    const Window& window = features.windows()[batch.window_ids[w]];
-    for (int32_t t = 0; t < window.length; ++t) {
-      const float* pair = logits.row<float>(batch.cu_seqlens[w] + t);
-      out.start[window.first_token + t] = pair[0];
-      out.end[window.first_token + t] = pair[1];
-    }
+  for (int32_t t = 0; t < window.length; ++t) {
+    const float* pair = logits.row<float>(batch.cu_seqlens[w] + t);
+    out.start[window.first_token + t] = pair[0];
+    out.end[window.first_token + t] = pair[1];
   }
 }
 
@@ -96,7 +93,9 @@ Predictions predict_all(const Predictor& model, const FeatureSet& features,
       model.predict(batch, used, logits);
     }
     check_finite(batch, logits);
-    scatter(features, batch, logits, result.logits);
+    for (int32_t w = 0; w < batch.window_count(); ++w) {
+      scatter(batch, logits, w, features.windows()[batch.window_ids[w]], result.logits);
+    }
     if (options.with_losses) {
       losses.resize(batch.window_count());
       ops::span_loss(logits, batch.cu_seqlens, batch.start_positions, batch.end_positions,
@@ -110,6 +109,26 @@ Predictions predict_all(const Predictor& model, const FeatureSet& features,
     if (options.progress) options.progress(static_cast<int64_t>(i + 1), batches.size());
   }
   return result;
+}
+
+void predict_windows(const Predictor& model, std::span<const WindowToPredict> windows,
+                     Workspace& workspace) {
+  if (windows.empty()) return;
+  PackedBatch batch;
+  batch.clear();
+  for (const WindowToPredict& one : windows) append_window(*one.features, one.window, batch);
+  std::vector<float> memory(static_cast<size_t>(batch.token_count()) * 2);
+  const Tensor logits = make_tensor(memory.data(), batch.token_count(), 2);
+  {
+    const Turn turn;
+    model.predict(batch, workspace, logits);
+  }
+  check_finite(batch, logits);
+  for (size_t w = 0; w < windows.size(); ++w) {
+    const WindowToPredict& one = windows[w];
+    scatter(batch, logits, static_cast<int32_t>(w), one.features->windows()[one.window],
+            *one.logits);
+  }
 }
 
 }  // namespace spanforge

@@ -1,9 +1,10 @@
 #pragma once
 // Runs a model over all windows of a FeatureSet, in batches sorted by length, and returns logits in
-// the FeatureSet's layout. Results do not depend on batch composition beyond rounding. Each batch
-// is computed in a Turn, by the calling thread's number of threads (base/threads.h).
+// the FeatureSet's layout. Results depend on the batches only by rounding. Each batch is computed
+// in a Turn, with the calling thread's number of threads (base/threads.h).
 
 #include <functional>
+#include <span>
 
 #include "spanforge/features/logits.h"
 #include "spanforge/model/predictor.h"
@@ -11,20 +12,31 @@
 namespace spanforge {
 
 struct PredictOptions {
-  int32_t batch_size = 8;            // windows a forward pass, at most
-  int32_t max_batch_tokens = 16384;  // tokens a forward pass, at most (one window always fits)
+  int32_t batch_size = 8;            // most windows of a forward pass
+  int32_t max_batch_tokens = 16384;  // most tokens of a forward pass (one window always fits)
   bool with_losses = false;          // per-window loss, of the windows that have a label
-  std::function<void(int64_t, int64_t)> progress;  // (batches done, batches in all)
+  std::function<void(int64_t, int64_t)> progress;  // (batches done, all batches)
 };
 
 struct Predictions {
   LogitSet logits;
-  std::vector<double> window_losses;  // [windows] when asked; NaN where a window has no label
+  std::vector<double> window_losses;  // [windows] if asked for; NaN for a window without a label
 };
 
-// workspace: memory to use again; null: fresh. Errors: the model's, and Error{kNonFinite} naming
+// workspace: memory to reuse; null: new memory. Errors: the model's, and Error{kNonFinite} naming
 // the window whose logits are NaN or Inf.
 Predictions predict_all(const Predictor& model, const FeatureSet& features,
                         const PredictOptions& options, Workspace* workspace = nullptr);
+
+// A window of a FeatureSet, and where its logits go: into a set of the same layout.
+struct WindowToPredict {
+  const FeatureSet* features;
+  int32_t window;
+  LogitSet* logits;
+};
+
+// One forward pass over windows of any number of feature sets. Errors: as predict_all's.
+void predict_windows(const Predictor& model, std::span<const WindowToPredict> windows,
+                     Workspace& workspace);
 
 }  // namespace spanforge

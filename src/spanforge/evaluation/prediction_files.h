@@ -1,11 +1,11 @@
 #pragma once
-// What: an evaluation's answers as run_qa writes them: PREFIX_predictions.json {id: text},
+// What: Writes an evaluation's answers as run_qa does: PREFIX_predictions.json {id: text},
 //   PREFIX_nbest_predictions.json {id: [{start_logit, end_logit, text, probability}]},
 //   PREFIX_null_odds.json {id: number}; and PREFIX_qa_topk.json {id: [{text, score, start, end,
-//   start_logit, end_logit}]}, the recipe's n-best (where it was computed). Bytes as
-//   json.dumps(value, indent=4) + "\n". Questions whose example was dropped are left out.
-// They are written question by question into a group of files (io/staging.h), whose commit() puts
-//   them in place.
+//   start_logit, end_logit}]}, the recipe's n-best (if it was computed). The bytes are those of
+//   json.dumps(value, indent=4) + "\n". Skips questions whose example was dropped.
+// It writes one question at a time into a group of files (io/staging.h), whose commit() puts them
+//   in place.
 
 #include <array>
 #include <filesystem>
@@ -24,7 +24,7 @@ class PredictionFiles {
   explicit PredictionFiles(FileGroup& group, std::string prefix = "eval")
       : group_(group), prefix_(std::move(prefix)) {}
 
-  // Of all files that it may write.
+  // The names of all files that it may write.
   using Names = std::array<std::string, 4>;
   static Names names(const std::string& prefix = "eval");
 

@@ -1,7 +1,7 @@
 #pragma once
-// What: a dataset's windows for who goes over all of them, several times, in bounded memory: where
-//   they fill more than a chunk, each pass makes them anew. That costs little beside a model: texts
-//   become windows some hundred times faster than windows become logits.
+// What: iterates over all windows of a dataset, repeatedly, in bounded memory. If they take more
+//   than one chunk, each pass makes them again. That is cheap: a model takes about a hundred times
+//   longer to make logits of windows.
 // Units: tokens of a chunk. Threads: const methods are concurrent.
 
 #include <cstdint>
@@ -15,16 +15,16 @@ namespace spanforge {
 
 class FeatureChunks {
  public:
-  // Makes all windows once, so that what is wrong with the data is told before any of them is used.
-  // Errors: FeatureSet::build's. options.progress tells of this pass alone.
+  // Makes all windows once, so that errors in the data are reported before any window is used.
+  // Errors: FeatureSet::build()'s. options.progress reports this pass only.
   FeatureChunks(const Dataset& dataset, const Tokenizer& tokenizer, FeatureOptions options,
                 int64_t chunk_tokens = FeatureStream::kChunkTokens);
 
-  // Calls visit(chunk) for each chunk, in order. REQUIRES the constructor's dataset and tokenizer,
-  // wherever they stand now.
+  // Calls visit(chunk) for each chunk, in order. REQUIRES: the constructor's dataset and tokenizer,
+  // which may have moved in memory.
   void for_each(const Dataset& dataset, const Tokenizer& tokenizer,
                 const std::function<void(const FeatureSet&)>& visit) const;
-  // The chunk that holds everything, if there is one.
+  // The only chunk; null: there are several.
   const FeatureSet* only() const { return only_ ? &*only_ : nullptr; }
 
   const LabelCounts& label_counts() const { return counts_; }

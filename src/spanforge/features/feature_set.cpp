@@ -18,8 +18,8 @@
 namespace spanforge {
 namespace {
 
-// Examples are worked on in blocks: between two of them progress is told, and only one block's
-// questions stand in memory.
+// Examples are processed in blocks: progress is reported between two blocks, and only one block's
+// questions are in memory.
 constexpr int64_t kBlockExamples = 4096;
 constexpr int32_t kUsualLength = 384;
 constexpr int32_t kUsualOverlap = 128;
@@ -30,12 +30,12 @@ struct ContextTokens {
   bool ready = false;
 };
 
-// One example on its way into the flat arrays.
+// The plan of one example for the flat arrays.
 struct Plan {
   TokenBuffer question;
   std::vector<TokenSpan> windows;  // in context tokens
   std::optional<CharSpan> answer;  // what to label, in code points of the context
-  bool labelled = false;           // with that answer or, without one, with [CLS]
+  bool labelled = false;           // with that answer or, if there is none, with [CLS]
   int64_t first_token = 0;
   int32_t first_window = 0;
 };
@@ -45,12 +45,12 @@ std::string describe_fault(const Answer& answer, const Example& example, const s
                            const CodePointIndex& index) {
   const std::string text = quote_for_message(answer.text);
   if (trim_white_space(answer.text).empty()) return "the answer is empty";
-  if (example.is_impossible) return "is_impossible is true, yet it has an answer";
+  if (example.is_impossible) return "is_impossible is true, but it has an answer";
   if (answer.source != StartSource::kStated) {
     const std::string_view sought = answer.text;
     const int64_t places = find_occurrences(context, {&sought, 1})[0].count;
     if (places == 0) return fmt::format("the context does not hold the answer \"{}\"", text);
-    return fmt::format("nothing says at which of its {} places the answer \"{}\" is meant", places,
+    return fmt::format("nothing says which of the {} places of the answer \"{}\" is meant", places,
                        text);
   }
   const int64_t start = std::clamp<int64_t>(answer.answer_start, 0, INT32_MAX);
@@ -60,7 +60,7 @@ std::string describe_fault(const Answer& answer, const Example& example, const s
                      quote_for_message(slice_code_points(context, index, start, start + length)));
 }
 
-// The first answer's characters; nullopt where it is unsound and that is no error.
+// The first answer's characters; nullopt: it is bad, and the policy is not kError.
 std::optional<CharSpan> locate_answer(const Dataset& dataset, const Example& example,
                                       const CodePointIndex& index, BadAnswerPolicy policy) {
   const Answer& answer = example.answers.front();
@@ -74,7 +74,7 @@ std::optional<CharSpan> locate_answer(const Dataset& dataset, const Example& exa
   if (policy != BadAnswerPolicy::kError) return std::nullopt;
   throw Error(ErrorCode::kBadData, dataset.place_of(example),
               describe_fault(answer, example, context, index) +
-                  " (data check finds the cause; `on_bad_answer` drop goes on without it)");
+                  " (data check finds the cause; `on_bad_answer` drop skips it)");
 }
 
 }  // namespace
@@ -95,7 +95,7 @@ class FeatureBuilder {
     const WindowOptions& windows = options.windows;
     if (windows.max_seq_length <= special_count_) {
       throw Error(ErrorCode::kUsage, {.parameter = "max_seq_length"},
-                  fmt::format("{} tokens leave no room beside the {} special ones",
+                  fmt::format("{} tokens leave no room: a window has {} special tokens",
                               windows.max_seq_length, special_count_));
     }
     if (windows.window_overlap < 0 ||
@@ -122,7 +122,7 @@ class FeatureBuilder {
     features_.first_example_ = static_cast<size_t>(filled_);
     features_.first_window_.push_back(0);
     next_token_ = 0;
-    if (filled_ == 0 && options_.progress) options_.progress(0, total());  // the work begins here
+    if (filled_ == 0 && options_.progress) options_.progress(0, total());
     while (!done() && next_token_ < tokens) {
       if (filled_ == planned_) plan_block();
       fill_until(tokens);
@@ -138,7 +138,7 @@ class FeatureBuilder {
   }
   Plan& plan(int64_t index) { return plans_[static_cast<size_t>(index - planned_first_)]; }
 
-  // Tokens of the next block of examples, and where their windows begin and end.
+  // Makes the tokens of the next block of examples, and plans their windows.
   void plan_block() {
     planned_first_ = planned_;
     planned_ = std::min(total(), planned_first_ + kBlockExamples);
@@ -183,7 +183,7 @@ class FeatureBuilder {
     });
   }
 
-  // Questions of one context stand together as a rule, so few contexts' tokens are held at a time.
+  // Questions about one context are mostly neighbours, so few contexts' tokens are held at a time.
   void release_contexts(int64_t first, int64_t end) {
     for (int64_t i = first; i < end; ++i) {
       const size_t context = dataset_.examples[static_cast<size_t>(i)].context;
@@ -318,7 +318,7 @@ class FeatureBuilder {
   const int32_t special_count_;
   std::vector<ContextTokens> contexts_;
   std::vector<int64_t> last_use_;  // [context]: the last example that asks about it
-  // Examples [planned_first_, planned_) have plans, those before filled_ have had their windows.
+  // Examples [planned_first_, planned_) have plans; those before filled_ already have windows.
   int64_t planned_first_ = 0, planned_ = 0, filled_ = 0;
   std::vector<Plan> plans_;
   int64_t next_token_ = 0;  // of the chunk being filled

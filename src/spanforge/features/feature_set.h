@@ -1,11 +1,13 @@
 #pragma once
-// What: a dataset as token windows with labels: run_qa's prepare_train_features in flat arrays.
-//   Each question+context pair becomes one or more windows, of BERT's tokenizer "[CLS] question
-//   [SEP] context part [SEP]" ([CLS] stands in this file for whatever token begins a window);
-//   consecutive windows of one pair overlap by window_overlap context tokens. Nothing is padded.
+// What: a dataset as token windows with labels, like run_qa's prepare_train_features, in flat
+//   arrays. Each question+context pair becomes one or more windows, with BERT's tokenizer "[CLS]
+//   question [SEP] context part [SEP]" (in this file, [CLS] means the first token of a window).
+//   Consecutive windows of one pair overlap by window_overlap context tokens. Windows are not
+//   padded.
 // Units: positions inside a window are tokens of that window; offsets are code points of the
 //   question (before the context) or of the context.
-// Threads: building is parallel over contexts and examples and does not depend on thread count.
+// Threads: building is parallel over contexts and examples. The result does not depend on the
+//   number of threads.
 
 #include <array>
 #include <cstdint>
@@ -32,16 +34,16 @@ struct TokenSpan {
   bool operator==(const TokenSpan&) const = default;
 };
 
-// What to do with a question whose first answer is not where its file says (or is empty, or stands
-// beside is_impossible): stop, leave the question out, or keep its windows without a label.
-// Training errs or drops; evaluation keeps, because an answer is scored by its text.
+// What to do with a question whose first answer is not where its file says, is empty, or
+// contradicts is_impossible: throw, skip the question, or keep its windows without a label.
+// Training throws or skips; evaluation keeps, because answers are scored by their text.
 enum class BadAnswerPolicy { kError, kDrop, kKeepUnlabelled };
-constexpr auto spellings(BadAnswerPolicy) {  // kKeepUnlabelled is evaluation's alone
+constexpr auto spellings(BadAnswerPolicy) {  // only evaluation uses kKeepUnlabelled
   return std::to_array<Spelling<BadAnswerPolicy>>(
       {{"error", BadAnswerPolicy::kError}, {"drop", BadAnswerPolicy::kDrop}});
 }
-// Which tokens an answer's first and last character map to; they differ when the answer starts or
-// ends inside a token or at white space (docs/features.md).
+// How an answer's first and last character map to tokens. The rules differ if the answer starts or
+// ends at white space or at a character that the tokenizer drops (docs/features.md).
 enum class LabelRule { kRecipe, kRunQa };
 constexpr auto spellings(LabelRule) {
   return std::to_array<Spelling<LabelRule>>(
@@ -49,24 +51,23 @@ constexpr auto spellings(LabelRule) {
 }
 
 struct WindowOptions {
-  int32_t max_seq_length = 384;  // tokens of a window, special tokens included
+  int32_t max_seq_length = 384;  // tokens of a window, including special tokens
   int32_t window_overlap = 128;  // context tokens shared by consecutive windows (HF: doc_stride)
 };
 
 struct FeatureOptions {
   WindowOptions windows;
   bool with_labels = true;
-  bool with_places = true;  // offsets and word ids, which training does not look at: 12 of the 20
+  bool with_places = true;  // offsets and word ids, which training does not need: 12 of the 20
                             // bytes of a token
   BadAnswerPolicy on_bad_answer = BadAnswerPolicy::kError;
   LabelRule label_rule = LabelRule::kRecipe;
-  // Called from time to time with (examples done, examples in all), always once at the end.
+  // Called from time to time with (examples done, all examples), always once at the end.
   std::function<void(int64_t, int64_t)> progress;
 };
 
-// Length min(tokenizer's model_max_length, positions the model has, 384), overlap min(length/2,
-// 128), where the user gave none. used_fallback: the tokenizer states no maximum (worth saying
-// once).
+// The defaults: length min(tokenizer's model_max_length, the model's positions, 384), overlap
+// min(length/2, 128). used_fallback: the tokenizer states no maximum; tell the user once.
 struct WindowDefaults {
   WindowOptions windows;
   bool used_fallback = false;
@@ -79,20 +80,20 @@ struct Window {
   int32_t example = 0;         // index into Dataset::examples
   int32_t index = 0;           // 0, 1, ... among the windows of its example
   TokenSpan context;           // tokens of this window that are context
-  int32_t start_position = 0;  // label: token of the answer's first character, 0 ([CLS]) when none
+  int32_t start_position = 0;  // label: token of the answer's first character; 0 ([CLS]): no answer
   int32_t end_position = 0;    // label: token of the answer's last character (inclusive)
-  bool labelled = false;       // false: the two positions say nothing, and there is no loss
+  bool labelled = false;       // false: the two positions have no meaning, and there is no loss
 };
 
-struct LabelCounts {    // over examples that have an answer, first answer only
+struct LabelCounts {    // of examples, by their first answers
   int64_t aligned = 0;  // at least one window holds the answer
   int64_t inside_token =
       0;                  // of aligned: it begins or ends inside a token, which is labelled whole
-  int64_t truncated = 0;  // no window holds the whole answer: labelled [CLS] everywhere
+  int64_t truncated = 0;  // no window holds the whole answer: labelled [CLS] in all windows
   int64_t edges_outside = 0;  // of truncated: the answer's first or last character is in no token
-                              // of the context at all (white space, or dropped by the tokenizer)
-  int64_t dropped = 0;        // misaligned answers, left out under BadAnswerPolicy::kDrop
-  int64_t unlabelled = 0;     // misaligned answers, kept under BadAnswerPolicy::kKeepUnlabelled
+                              // of the context (white space, or dropped by the tokenizer)
+  int64_t dropped = 0;        // misaligned answers, skipped by BadAnswerPolicy::kDrop
+  int64_t unlabelled = 0;     // misaligned answers, kept by BadAnswerPolicy::kKeepUnlabelled
   int64_t impossible = 0;     // examples without an answer
 
   LabelCounts& operator+=(const LabelCounts& other);
@@ -102,9 +103,9 @@ class FeatureBuilder;
 
 class FeatureSet {
  public:
-  // Errors: Error{kBadData} naming file, id, expected and found text for an answer that is not
-  // where it says (policy kError); naming the id when a question leaves no room for context;
-  // Error{kUsage} for an overlap that leaves no step.
+  // Errors: Error{kBadData} with file, id, expected and found text for an answer that is not where
+  // it says (policy kError); Error{kBadData} with the id for a question that leaves no room for
+  // context; Error{kUsage} for an overlap that leaves no step.
   static FeatureSet build(const Dataset& dataset, const Tokenizer& tokenizer,
                           const FeatureOptions& options);
 
@@ -112,12 +113,12 @@ class FeatureSet {
   size_t size() const { return windows_.size(); }
   std::span<const int32_t> input_ids(const Window& w) const { return slice(input_ids_, w); }
   std::span<const int32_t> token_type_ids(const Window& w) const { return slice(type_ids_, w); }
-  // REQUIRES, as word_ids: built with places.
+  // REQUIRES (also word_ids): built with places.
   std::span<const CharSpan> offsets(const Window& w) const { return slice(offsets_, w); }
   // Index of the pre-tokenised word of each token in its own text; -1 for special tokens.
   std::span<const int32_t> word_ids(const Window& w) const { return slice(word_ids_, w); }
-  // The examples whose windows these are: [first_example(), first_example() + example_count()).
-  // All of the dataset's, unless this is a chunk of a FeatureStream.
+  // The examples of these windows: [first_example(), first_example() + example_count()). All
+  // examples of the dataset, unless this is a chunk of a FeatureStream.
   size_t first_example() const { return first_example_; }
   size_t example_count() const { return first_window_.empty() ? 0 : first_window_.size() - 1; }
   // Windows of example e: [windows_of(e).first, .second); empty for a dropped example.
@@ -145,25 +146,24 @@ class FeatureSet {
   WindowOptions window_options_;
 };
 
-// What kError says of the first question whose first answer is unsound, without making any windows.
+// Throws the error of policy kError for the first bad answer, without making windows.
 void require_sound_answers(const Dataset& dataset);
 
-// The same windows a chunk of examples after the other, for data whose windows would fill the
-// memory. Besides a chunk it holds the tokens of the contexts that are asked about on both sides of
-// a chunk's end, and some hundred bytes a context.
+// Makes the same windows in chunks of examples, for data whose windows would fill the memory. In
+// addition to a chunk, it holds the tokens of contexts that have questions before and after the
+// chunk's end, and some hundred bytes per context.
 class FeatureStream {
  public:
-  // Dataset and tokenizer must outlive it. Errors, here and in next(): FeatureSet::build's.
+  // Dataset and tokenizer must outlive it. Errors, also of next(): FeatureSet::build()'s.
   FeatureStream(const Dataset& dataset, const Tokenizer& tokenizer, const FeatureOptions& options);
   FeatureStream(FeatureStream&&) noexcept;
   ~FeatureStream();
 
-  // The windows of the next examples, of as many as it takes to have at least `tokens` tokens (or
-  // of all that are left); nullopt when none is left.
+  // The windows of the next examples, until they have at least `tokens` tokens or no example is
+  // left. nullopt: there are no more examples.
   std::optional<FeatureSet> next(int64_t tokens = kChunkTokens);
 
-  // About 120 MB with everything that evaluation holds of a token; enough windows to sort by
-  // length.
+  // About 120 MB with all that evaluation stores per token; enough windows to sort by length.
   static constexpr int64_t kChunkTokens = 1 << 22;
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
 // Start and end logits of every window of a FeatureSet, flat, in the FeatureSet's token layout:
-// start[w.first_token + t] belongs to token t of window w. No padding stands between windows.
+// start[w.first_token + t] belongs to token t of window w. There is no padding between windows.
 
 #include <span>
 #include <vector>

@@ -12,25 +12,32 @@ int32_t PackedBatch::longest() const {
   return longest;
 }
 
+void PackedBatch::clear() {
+  input_ids.clear();
+  token_type_ids.clear();
+  position_ids.clear();
+  cu_seqlens.assign(1, 0);
+  window_ids.clear();
+  start_positions.clear();
+  end_positions.clear();
+}
+
+void append_window(const FeatureSet& features, int32_t id, PackedBatch& out) {
+  const Window& window = features.windows()[static_cast<size_t>(id)];
+  const auto ids = features.input_ids(window);
+  const auto types = features.token_type_ids(window);
+  out.input_ids.insert(out.input_ids.end(), ids.begin(), ids.end());
+  out.token_type_ids.insert(out.token_type_ids.end(), types.begin(), types.end());
+  for (int32_t t = 0; t < window.length; ++t) out.position_ids.push_back(t);
+  out.cu_seqlens.push_back(out.token_count());
+  out.window_ids.push_back(id);
+  out.start_positions.push_back(window.start_position);
+  out.end_positions.push_back(window.end_position);
+}
+
 void pack_windows(const FeatureSet& features, std::span<const int32_t> windows, PackedBatch& out) {
-  out.input_ids.clear();
-  out.token_type_ids.clear();
-  out.position_ids.clear();
-  out.cu_seqlens.assign(1, 0);
-  out.window_ids.assign(windows.begin(), windows.end());
-  out.start_positions.clear();
-  out.end_positions.clear();
-  for (const int32_t id : windows) {
-    const Window& window = features.windows()[static_cast<size_t>(id)];
-    const auto ids = features.input_ids(window);
-    const auto types = features.token_type_ids(window);
-    out.input_ids.insert(out.input_ids.end(), ids.begin(), ids.end());
-    out.token_type_ids.insert(out.token_type_ids.end(), types.begin(), types.end());
-    for (int32_t t = 0; t < window.length; ++t) out.position_ids.push_back(t);
-    out.cu_seqlens.push_back(out.token_count());
-    out.start_positions.push_back(window.start_position);
-    out.end_positions.push_back(window.end_position);
-  }
+  out.clear();
+  for (const int32_t id : windows) append_window(features, id, out);
 }
 
 }  // namespace spanforge

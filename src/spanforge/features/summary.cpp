@@ -45,7 +45,8 @@ LabelRow label_row(const Dataset& dataset, const FeatureSet& features, const Tok
   if (w.end_position == 0) return row;
   const auto first = static_cast<size_t>(w.start_position);
   const auto last = static_cast<size_t>(w.end_position);
-  // run_qa's rule labels a character of several tokens with its last one to its first one.
+  // For a character of several tokens, run_qa's rule gives its last token as first and its first as
+  // last.
   const auto ids = features.input_ids(w).subspan(first, last < first ? 0 : last - first + 1);
   row.decoded = tokenizer.decode(std::vector<int32_t>(ids.begin(), ids.end()), false);
   row.label = tokenizer.decode_each(ids);

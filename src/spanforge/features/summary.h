@@ -1,5 +1,5 @@
 #pragma once
-// What training says about its labels before it starts, and the rows of `data labels`.
+// The line about labels that training prints before it starts, and the rows of `data labels`.
 
 #include <cstddef>
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace spanforge {
 
-// "labels: 85 aligned, 3 truncated, 2 dropped; 10 without an answer; 104 windows of at most 384
-// tokens, overlap 128": one line, no line end.
+// One line without line end: "labels: 85 aligned, 3 truncated, 2 dropped; 10 without an answer; 104
+// windows of at most 384 tokens, overlap 128".
 std::string label_summary(const FeatureSet& features);
-// The same of all chunks of a FeatureStream.
+// The same for all chunks of a FeatureStream.
 std::string label_summary(const LabelCounts& counts, int64_t window_count,
                           const WindowOptions& windows);
 
@@ -19,15 +19,15 @@ std::string label_summary(const LabelCounts& counts, int64_t window_count,
 struct LabelRow {
   std::string id;
   std::string question;
-  std::string answer;   // the first answer's text, "" where there is none
-  std::string decoded;  // the labelled tokens decoded, [UNK] too; "" where the label is [CLS]
-  std::string source;   // the context's characters under the labelled tokens; "" likewise
-  // The recipe's way, token by token (Tokenizer::decode_each):
-  std::string label;  // of decoded's tokens; "" likewise
-  std::string input;  // of all the window's tokens
+  std::string answer;  // the first answer's text; "": there is none
+  // The next three are "" if the label is [CLS].
+  std::string decoded;  // the labelled tokens decoded, including [UNK]
+  std::string source;   // the context's characters under the labelled tokens
+  std::string label;    // the labelled tokens, decoded one by one as in the recipe
+  std::string input;    // all tokens of the window, decoded one by one (Tokenizer::decode_each)
 };
 
-// REQUIRES: features built from dataset with labels.
+// REQUIRES: features were built from the dataset, with labels.
 LabelRow label_row(const Dataset& dataset, const FeatureSet& features, const Tokenizer& tokenizer,
                    size_t window);
 

@@ -68,7 +68,7 @@ class WindowChecker {
     if (held) return check_edges(i, answer, *tokens);
     findings_.push_back(
         {WindowFault::kAnswerCut, i,
-         fmt::format("the answer's {} tokens lie across the edges of all {} windows of {} tokens "
+         fmt::format("the answer's {} tokens cross the edges of all {} windows of {} tokens "
                      "that overlap by {}",
                      tokens->last - tokens->first + 1, windows_.size(), options_.max_seq_length,
                      options_.window_overlap)});
@@ -81,8 +81,8 @@ class WindowChecker {
     findings_.push_back(
         {WindowFault::kAnswerInsideToken, i,
          fmt::format(
-             "the answer is a part of its tokens, which stand for \"{}\": no model with this "
-             "tokenizer can give less",
+             "the answer is only a part of its tokens, \"{}\": with this tokenizer a model cannot "
+             "give less",
              quote_for_message(slice_code_points(context,
                                                  offsets[static_cast<size_t>(tokens.first)].start,
                                                  offsets[static_cast<size_t>(tokens.last)].end)))});
@@ -93,7 +93,7 @@ class WindowChecker {
   const WindowOptions options_;
   const int32_t special_count_;
   TokenBuffer context_, question_;
-  size_t tokenized_ = SIZE_MAX;  // the context whose tokens are held
+  size_t tokenized_ = SIZE_MAX;  // the context of context_
   std::vector<TokenSpan> windows_;
   std::vector<WindowFinding> findings_;
 };

@@ -1,6 +1,6 @@
 #pragma once
-// What: which questions and answers of a dataset a tokenizer's windows have no room for. The rest
-//   of what can be wrong with a dataset needs no tokenizer: data/check.h.
+// What: finds questions and answers of a dataset that do not fit into a tokenizer's windows. For
+//   findings that need no tokenizer, see data/check.h.
 
 #include <cstdint>
 #include <string>
@@ -14,8 +14,8 @@ namespace spanforge {
 enum class WindowFault {
   kQuestionTooLong,     // it leaves no room for the context: training refuses the file
   kAnswerCut,           // no window holds the whole answer: every window is labelled [CLS]
-  kAnswerWithoutToken,  // the answer begins or ends at characters that are in no token: likewise
-  kAnswerInsideToken,   // the answer begins or ends inside a token: labelled with all of the token
+  kAnswerWithoutToken,  // the answer begins or ends with a character in no token: labelled [CLS]
+  kAnswerInsideToken,   // the answer begins or ends inside a token: the whole token is labelled
 };
 std::string_view window_fault_name(WindowFault fault);  // "question_too_long", ...
 
@@ -25,8 +25,8 @@ struct WindowFinding {
   std::string reason;
 };
 
-// In the dataset's order. Of the answers the first of each question is looked at, the one that is
-// trained on, and only where it is where it says.
+// In the dataset's order. Checks only the first answer of each question, which is used for
+// training, and only if it is aligned.
 std::vector<WindowFinding> check_windows(const Dataset& dataset, const Tokenizer& tokenizer,
                                          const WindowOptions& options);
 

@@ -1,6 +1,6 @@
 #pragma once
-// Where the windows of one question+context pair begin and end. Source: HF tokenizers 0.22,
-// Encoding::truncate and truncate_encodings (OnlySecond), which run_qa relies on.
+// Plans the windows of one question+context pair. Source: HF tokenizers 0.22, Encoding::truncate
+// and truncate_encodings (OnlySecond), which run_qa uses.
 
 #include <cstdint>
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace spanforge {
 
-// False where a question leaves `room` tokens of a window for the context and that is too little.
+// Whether `room`, the tokens of a window that a question leaves for the context, is enough.
 inline bool leaves_room(int32_t room, int32_t context_tokens, const WindowOptions& options) {
   return room >= 1 && (context_tokens <= room || room > options.window_overlap);
 }
@@ -18,9 +18,9 @@ inline bool leaves_room(int32_t room, int32_t context_tokens, const WindowOption
 // Why leaves_room() is false, and what to do.
 std::string no_room_reason(int32_t question_tokens, int32_t room, const WindowOptions& options);
 
-// Windows over `context_tokens` tokens with `room` of them in each and `overlap` shared by
-// neighbours: starts 0, room - overlap, 2 (room - overlap) ... up to the first window that reaches
-// the end. A context that fits, also an empty one, has one window.
+// Makes windows of `room` tokens over `context_tokens` tokens; neighbours share `overlap`. They
+// start at 0, room - overlap, 2 (room - overlap) ... The first window that reaches the end is the
+// last. A context that fits, also an empty one, has one window.
 // REQUIRES: context_tokens <= room, or 0 <= overlap < room.
 inline void plan_windows(int32_t context_tokens, int32_t room, int32_t overlap,
                          std::vector<TokenSpan>& out) {

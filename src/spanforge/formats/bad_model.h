@@ -6,7 +6,7 @@
 
 namespace spanforge {
 
-// For a file of weights that is not what it should be. place: the file.
+// Throws the error for a malformed file of weights. place: the file.
 [[noreturn]] inline void throw_bad_model(const std::string& place, const std::string& what) {
   throw Error(ErrorCode::kBadModel, place, what);
 }

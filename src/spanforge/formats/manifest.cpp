@@ -25,8 +25,7 @@ struct FileHash {
   std::string sha256;
 };
 
-// Read, not mapped: a checkpoint's files are larger than what should count as this process's
-// memory.
+// Reads instead of mapping, so that a checkpoint's files do not count as this process's memory.
 void hash_file(const fs::path& path, FileHash& out) {
   constexpr size_t kBlock = size_t{64} << 10;
   const Descriptor file(path, O_RDONLY);
@@ -55,7 +54,7 @@ std::vector<FileHash> list_files(const fs::path& directory) {
   return files;
 }
 
-// On this thread alone: a checkpoint is hashed behind a training that has the others.
+// Uses only this thread: while a checkpoint is hashed, the training uses the others.
 std::vector<FileHash> hash_directory(const fs::path& directory,
                                      const std::vector<WrittenFile>& written) {
   std::vector<FileHash> files = list_files(directory);
@@ -80,18 +79,18 @@ bool stays_inside(const std::string& name) {
          std::none_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
 }
 
-// What a manifest lists. Errors: Error{kBadModel}, NewerVersion.
+// Reads the files in a manifest. Errors: Error{kBadModel}, NewerVersion.
 std::vector<FileHash> read_manifest(const fs::path& directory) {
   const fs::path path = directory / kManifestName;
   const Json manifest = parse_json_file(path, ErrorCode::kBadModel);
   const JsonView view(manifest, path.string());
   const int64_t version = view.at("version").integer();
   if (version > kVersion) throw NewerVersion(path, static_cast<uint64_t>(version), kVersion);
-  if (version != kVersion) view.fail(fmt::format("is no manifest of version {}", kVersion));
+  if (version != kVersion) view.fail(fmt::format("is not a manifest of version {}", kVersion));
   std::vector<FileHash> listed;
   for (const auto& [name, entry] : view.at("files").members()) {
     if (!stays_inside(name)) {
-      view.fail(fmt::format("\"files\" names \"{}\", which is not within its directory",
+      view.fail(fmt::format("\"files\" names \"{}\", which is not in its directory",
                             quote_for_message(name)));
     }
     listed.push_back({name, entry.at("size").natural(), entry.at("sha256").string()});
@@ -100,13 +99,13 @@ std::vector<FileHash> read_manifest(const fs::path& directory) {
   return listed;
 }
 
-// Sizes of all files are compared before any is hashed: a cut-off file is found at once.
+// Compares the sizes of all files before it hashes any, so that it finds a truncated file at once.
 std::optional<std::string> compare(const fs::path& directory, const std::vector<FileHash>& listed) {
   for (const FileHash& file : listed) {
     const std::optional<uint64_t> size = regular_file_size(directory / file.name);
     if (!size) return file.name + ": is missing";
     if (*size != file.size) {
-      return fmt::format("{}: has {} bytes where {} were written", file.name, *size, file.size);
+      return fmt::format("{}: has {} bytes, but {} were written", file.name, *size, file.size);
     }
   }
   std::vector<FileHash> found(listed.size());
@@ -116,7 +115,7 @@ std::optional<std::string> compare(const fs::path& directory, const std::vector<
   });
   for (size_t i = 0; i < listed.size(); ++i) {
     if (found[i].sha256 != listed[i].sha256) {
-      return listed[i].name + ": its SHA-256 differs from the manifest's: damaged or changed";
+      return listed[i].name + ": its SHA-256 differs from the manifest's; it is damaged or changed";
     }
   }
   return std::nullopt;
@@ -128,7 +127,7 @@ bool holds_weights(const fs::path& file) {
          extension == ".pth";
 }
 
-// Names of the listed files that differ; a file that is gone is marked so.
+// Names of the listed files that differ; a missing file is marked.
 std::vector<std::string> find_changed(const fs::path& directory,
                                       const std::vector<FileHash>& listed, bool with_weights) {
   std::vector<char> differs(listed.size());
@@ -152,7 +151,7 @@ std::vector<std::string> find_changed(const fs::path& directory,
   return changed;
 }
 
-// A manifest that is not sound is a difference like another.
+// A malformed manifest is also a difference.
 template <class Find>
 std::optional<std::string> as_difference(const Find& find) {
   try {
@@ -193,7 +192,7 @@ std::optional<std::string> describe_changes(const fs::path& directory, bool with
     listed = read_manifest(directory);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kIo) throw;
-    return std::string(error.what()) + "; what was changed since cannot be told";
+    return std::string(error.what()) + "; changes since then cannot be found";
   }
   const std::vector<std::string> changed = find_changed(directory, listed, with_weights);
   if (changed.empty()) return std::nullopt;

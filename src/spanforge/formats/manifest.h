@@ -1,7 +1,7 @@
 #pragma once
 // A directory's manifest: {"version": 1, "files": {name: {"size", "sha256"}}} in
-// spanforge_manifest.json, written last, so that a directory that has one is whole, and one flipped
-// bit in it is found.
+// spanforge_manifest.json. It is written last, so a directory with a manifest is whole, and it
+// detects a single flipped bit.
 
 #include <cstdint>
 #include <filesystem>
@@ -17,26 +17,25 @@ namespace spanforge {
 
 inline constexpr const char* kManifestName = "spanforge_manifest.json";
 
-// What a newer spanforge wrote: not damaged, and so not to be passed over or replaced.
+// A newer spanforge wrote the manifest. The directory is not damaged: do not skip or replace it.
 class NewerVersion : public Error {
  public:
   NewerVersion(const fs::path& file, uint64_t version, int known);
 };
 
-// Writes the manifest of every regular file under the writer's directory (recursively, relative
-// names with '/'). Hashes of files in `written` are taken from there if their sizes still hold; the
-// others are read, one after the other on this thread.
+// Writes the manifest of all regular files under the writer's directory (recursively, relative
+// names with '/'). Uses the hashes in `written` if the sizes still match; reads the other files on
+// this thread.
 void write_manifest(DirectoryWriter& writer, const std::vector<WrittenFile>& written = {});
 
-// nullopt when every file the manifest lists is there with its size and hash; otherwise one line
-// that names the first difference ("model.safetensors: SHA-256 differs"). A directory without a
-// manifest differs. Files the manifest does not list are ignored. Bad contents never throw, but for
-// NewerVersion; Error{kIo, file} where the system cannot read.
+// nullopt: every file in the manifest exists with its size and hash. Otherwise one line with the
+// first difference ("model.safetensors: SHA-256 differs"); a missing or malformed manifest is a
+// difference. Ignores files that are not in the manifest. Errors: NewerVersion, Error{kIo, file}.
 std::optional<std::string> find_manifest_difference(const fs::path& directory);
-// What was changed after spanforge wrote the directory: "DIR: changed since spanforge saved it:
-// config.json, vocab.txt (missing)". nullopt: nothing, or there is no manifest. Weights
-// (.safetensors, .bin, .pt) are compared by size, unless with_weights; the other files by size and
-// hash. A manifest that cannot be used is named in the same way. Errors: Error{kIo, file}.
+// One line with the files that changed after spanforge wrote the directory: "DIR: changed since
+// spanforge saved it: config.json, vocab.txt (missing)". nullopt: none, or there is no manifest.
+// Compares size and hash; for weights (.safetensors, .bin, .pt) only the size, unless with_weights.
+// Also reports a malformed manifest. Errors: Error{kIo, file}.
 std::optional<std::string> describe_changes(const fs::path& directory, bool with_weights = false);
 bool has_manifest(const fs::path& directory);
 

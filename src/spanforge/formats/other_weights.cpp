@@ -14,7 +14,7 @@
 namespace spanforge {
 namespace {
 
-// Files of a training that torch.save wrote as well.
+// Other files of a training that torch.save writes.
 bool is_training_file(std::string_view name) {
   return name.starts_with("training_args") || name.starts_with("optimizer") ||
          name.starts_with("scheduler") || name.starts_with("rng_state") ||
@@ -31,7 +31,7 @@ bool looks_like_torch(std::string_view head) {
   return head.starts_with("PK\x03\x04") || head.starts_with("\x80\x02\x8a\x0a");
 }
 
-// A .pt, .pth, .bin or .ckpt is torch's or not; a .safetensors may have any name.
+// A .pt, .pth, .bin or .ckpt may be torch's or not; a .safetensors may have any name.
 std::optional<std::string> describe_by_content(const fs::path& file) {
   const std::string name = file.filename().string();
   const std::string extension = file.extension().string();
@@ -71,7 +71,7 @@ std::optional<std::string> describe_other_weights(const fs::path& directory) {
     const fs::path below = directory / name;
     if (name.starts_with(".") || !directory_exists(below)) continue;
     if (!find_weight_file(below).empty() && path_exists(below / "config.json")) {
-      return fmt::format("has no weights; a model lies in {}", below.string());
+      return fmt::format("has no weights; there is a model in {}", below.string());
     }
   }
   return std::nullopt;

@@ -1,8 +1,8 @@
 #pragma once
-// Weights in a directory that WeightFiles does not read: other frameworks' files
-// (io/foreign_weights.h), torch files under another name. They are told by their names and first
-// bytes; nothing of them is parsed. For the line that says what a directory holds in place of
-// model.safetensors, and how to convert it.
+// Recognizes weights in a directory that WeightFiles does not read: other frameworks' files
+// (io/foreign_weights.h) and torch files under another name. Looks only at names and first bytes.
+// For the error that says what a directory holds in place of model.safetensors, and how to convert
+// it.
 
 #include <filesystem>
 #include <optional>
@@ -11,13 +11,12 @@
 namespace spanforge {
 
 // "has no model.safetensors or pytorch_model.bin, but tf_model.h5, TensorFlow weights: convert with
-// ...". nullopt: the directory holds no such file. Looks at the directory itself and, where it
-// holds nothing, for a model one folder down. Errors: Error{kIo} where the directory cannot be
-// read.
+// ...". nullopt: the directory holds no such file. If it holds no weights, also looks for a model
+// in its subfolders. Errors: Error{kIo} if the directory cannot be read.
 std::optional<std::string> describe_other_weights(const std::filesystem::path& directory);
 
-// Error{kBadModel, directory} that says so, where the directory has no weights that WeightFiles
-// reads and has others. Returns in every other case.
+// Throws that as Error{kBadModel, directory} if the directory has such weights and none that
+// WeightFiles reads.
 void refuse_other_weights(const std::filesystem::path& directory);
 
 }  // namespace spanforge

@@ -16,7 +16,7 @@ struct StorageRow {
   StoredType type;
   std::string_view storage, dtype;
 };
-// Types that torch has no storage class for are stored untyped; they have only a dtype.
+// Types without a storage class in torch are stored untyped and have only a dtype.
 constexpr std::array<StorageRow, 15> kStorages = {{
     {StoredType::kF32, "FloatStorage", "float32"},
     {StoredType::kF64, "DoubleStorage", "float64"},
@@ -35,8 +35,7 @@ constexpr std::array<StorageRow, 15> kStorages = {{
     {StoredType::kF8E5m2, "", "float8_e5m2"},
 }};
 
-// What entries of the memo stand for. Picklers number them 0, 1, 2, ...; any other numbers are
-// legal.
+// The memo. Picklers number its entries 0, 1, 2, ...; other numbers are also legal.
 class Memo {
  public:
   size_t size() const { return in_order_.size() + others_.size(); }
@@ -50,14 +49,14 @@ class Memo {
       others_[index] = node;
     }
   }
-  PickleNode* find(uint64_t index) const {  // nullptr: never set
+  PickleNode* find(uint64_t index) const {  // nullptr: it was never set
     if (index < in_order_.size()) return in_order_[index];
     const auto found = others_.find(index);
     return found == others_.end() ? nullptr : found->second;
   }
 
  private:
-  std::vector<PickleNode*> in_order_;  // 0 up to the first that is missing
+  std::vector<PickleNode*> in_order_;  // from 0 up to the first missing one
   KeyedMap<uint64_t, PickleNode*> others_;
 };
 
@@ -82,7 +81,7 @@ PickleMachine::PickleMachine(std::string_view bytes, const std::string& place, M
     : bytes_(bytes), place_(place), budget_(budget) {}
 PickleMachine::~PickleMachine() = default;
 
-// One run: a stack of values, a stack of marks (heights of the first), and a memo.
+// One run: a stack of values, a stack of marks (heights of the value stack), and a memo.
 class PickleMachine::Run {
  public:
   Run(PickleMachine& machine, size_t position) : machine_(machine), position_(position) {}
@@ -93,7 +92,7 @@ class PickleMachine::Run {
       if (op == '.') break;
       if (!scalar(op) && !text(op) && !container(op) && !memo(op)) call(op);
     }
-    if (stack_.size() != 1 || !marks_.empty()) fail("the pickle ends with an untidy stack");
+    if (stack_.size() != 1 || !marks_.empty()) fail("the pickle ends with other than one value");
     end = position_;
     return stack_[0];
   }
@@ -107,7 +106,7 @@ class PickleMachine::Run {
   }
 
   std::string_view take(uint64_t size) {
-    if (size > machine_.bytes_.size() - position_) fail("the pickle is cut off");
+    if (size > machine_.bytes_.size() - position_) fail("the pickle is truncated");
     const std::string_view bytes = machine_.bytes_.substr(position_, size);
     position_ += size;
     return bytes;
@@ -132,7 +131,7 @@ class PickleMachine::Run {
   void push_new(T&& value) {
     push(make(std::forward<T>(value)));
   }
-  // Values above the last mark belong to the opcode that will take the mark: not to be popped.
+  // Pops only values above the last mark: those below belong to another opcode.
   PickleNode* pop() {
     if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) fail("stack underflow");
     PickleNode* node = stack_.back();
@@ -173,7 +172,7 @@ class PickleMachine::Run {
     switch (op) {
       case 0x80:  // PROTO
         if (const uint64_t version = take_number(1); version < 2 || version > 5) {
-          fail(fmt::format("pickle protocol {}; 2 to 5 are read", version));
+          fail(fmt::format("has pickle protocol {}; only 2 to 5 are supported", version));
         }
         return true;
       case 0x95: take(8); return true;  // FRAME: a hint for buffering only
@@ -204,7 +203,7 @@ class PickleMachine::Run {
     machine_.budget_.charge(bytes.size());
     push_new(std::string(bytes));
   }
-  // Python 2's str: a text where it can be one.
+  // Python 2's str: a text if it is valid UTF-8.
   void push_old_string(std::string_view bytes) {
     find_invalid_utf8(bytes) ? push_bytes(bytes) : push_text(bytes);
   }
@@ -225,7 +224,7 @@ class PickleMachine::Run {
 
   PickleList& list_on_top() {
     auto* list = top()->get_if<PickleList>();
-    if (list == nullptr) fail("items are appended to something that is no list");
+    if (list == nullptr) fail("items are appended to something other than a list");
     return *list;
   }
   void append(const Nodes& items) {
@@ -235,7 +234,7 @@ class PickleMachine::Run {
   }
   void set_items(const Nodes& items) {
     auto* dict = top()->get_if<PickleDict>();
-    if (dict == nullptr) fail("keys are set in something that is no dict");
+    if (dict == nullptr) fail("keys are set in something other than a dict");
     if (items.size() % 2 != 0) fail("a key without a value");
     machine_.budget_.charge(2 * sizeof(PickleNode*) * items.size());
     for (size_t i = 0; i < items.size(); i += 2) dict->items.emplace_back(items[i], items[i + 1]);
@@ -306,8 +305,8 @@ class PickleMachine::Run {
     const auto known = find_pickle_global(module, name);
     if (!known) {
       fail(
-          fmt::format("names {}.{}, which is not on the list of what may be loaded: the file could "
-                      "run code elsewhere",
+          fmt::format("names {}.{}, which may not be loaded: in other programs the file could run "
+                      "code",
                       quote_for_message(module), quote_for_message(name)));
     }
     push_new(PickleGlobal{*known});
@@ -321,7 +320,7 @@ class PickleMachine::Run {
   }
   std::string_view pop_text() {
     const auto* value = pop()->get_if<std::string_view>();
-    if (value == nullptr) fail("a global whose name is no text");
+    if (value == nullptr) fail("a global whose name is not a text");
     return *value;
   }
 
@@ -339,7 +338,7 @@ class PickleMachine::Run {
         return;
       }
       case 'R':
-      case 0x81: {  // REDUCE and NEWOBJ: of what is allowed, both are a call
+      case 0x81: {  // REDUCE and NEWOBJ: for the allowed globals, both are a call
         PickleNode* arguments = pop();
         PickleNode* function = pop();
         push_new(calls.reduce(function, arguments));
@@ -355,7 +354,7 @@ class PickleMachine::Run {
         machine_.budget_.charge(sizeof(void*));
         machine_.storages_.push_back(top()->get_if<std::unique_ptr<PickleStorage>>()->get());
         return;
-      default: fail(fmt::format("opcode 0x{:02x} is not one that data need", op));
+      default: fail(fmt::format("opcode 0x{:02x} is not allowed: data do not need it", op));
     }
   }
 

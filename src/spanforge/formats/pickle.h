@@ -1,9 +1,10 @@
 #pragma once
-// A machine for the data opcodes of Python's pickle (protocols 2 to 5) with torch's persistent
-// storages. It knows no classes but a fixed list, each of which makes plain data here; any other
-// global is an error. Source: the opcode descriptions in Python's pickletools.
-// Its result is a graph (objects may be shared, even with themselves); torch_file.cpp turns it into
-// a tree. Internal to formats/.
+// What: a machine for the data opcodes of Python's pickle (protocols 2 to 5) with torch's
+//   persistent storages. It knows only a fixed list of classes, each of which makes plain data
+//   here; any other global is an error. Internal to formats/.
+// Result: a graph, since objects may be shared and may even hold themselves. torch_file.cpp turns
+//   it into a tree.
+// Source: the opcode descriptions in Python's pickletools.
 
 #include <cstdint>
 #include <deque>
@@ -20,14 +21,14 @@
 
 namespace spanforge {
 
-// Counts memory that reading a file may take beyond the file itself, so that a small file cannot
-// ask for much of it.
+// Limits the memory that reading a file may take in addition to the file, so that a small file
+// cannot ask for much.
 class MemoryBudget {
  public:
   MemoryBudget(uint64_t bytes, std::string place) : left_(bytes), place_(std::move(place)) {}
   void charge(uint64_t bytes) {
     if (bytes > left_) {
-      throw Error(ErrorCode::kBadModel, place_, "unfolds to far more than its size: refused");
+      throw Error(ErrorCode::kBadModel, place_, "its values take far more memory than the file");
     }
     left_ -= bytes;
   }
@@ -40,7 +41,7 @@ class MemoryBudget {
 struct PickleNode;
 
 struct PickleGlobal {
-  std::string_view name;  // "module attribute", one of the allowed
+  std::string_view name;  // "module attribute", from the list of allowed ones
 };
 struct PickleList {
   std::vector<PickleNode*> items;
@@ -55,7 +56,7 @@ struct PickleStorage {
   std::string_view key;
   StoredType type;
   uint64_t count;       // elements of `type`
-  uint64_t offset = 0;  // elements; where a legacy storage begins in the one the key names
+  uint64_t offset = 0;  // elements; the start of a legacy storage in the storage of `key`
 };
 struct PickleTensor {
   const PickleStorage* storage;
@@ -66,7 +67,7 @@ struct PickleTensor {
 struct PickleNumpyType {
   StoredType type = StoredType::kU8;
 };
-struct PickleArray {  // a numpy array; without elements until its state is set
+struct PickleArray {  // a numpy array; has no elements until its state is set
   StoredType type = StoredType::kU8;
   std::vector<int64_t> shape = {0};
   std::string bytes;
@@ -75,7 +76,7 @@ struct PickleNode {
   std::variant<std::monostate, bool, int64_t, double, std::string_view, std::string, PickleList,
                PickleTuple, PickleDict, PickleGlobal, std::unique_ptr<PickleStorage>,
                std::unique_ptr<PickleTensor>, PickleNumpyType, std::unique_ptr<PickleArray>>
-      data;  // string_view: a text, UTF-8, in the file; string: bytes
+      data;  // string_view: a UTF-8 text in the file; string: bytes
   template <class T>
   T* get_if() {
     return std::get_if<T>(&data);
@@ -87,9 +88,10 @@ class PickleMachine {
   // Texts of the result are views into `bytes`.
   PickleMachine(std::string_view bytes, const std::string& place, MemoryBudget& budget);
   ~PickleMachine();
-  // Runs one pickle from `position`, which moves behind it. The result lives with this object.
+  // Runs one pickle from `position` and moves that after it. The result lives as long as this
+  // object.
   PickleNode* run(size_t& position);
-  // Every storage that was named, in order.
+  // All storages that the pickle names, in order.
   const std::vector<const PickleStorage*>& storages() const { return storages_; }
 
  private:

@@ -12,7 +12,7 @@ namespace spanforge {
 namespace {
 
 enum class Call {
-  kNone,  // a name that is only mentioned: a default factory, a dtype, a storage class
+  kNone,  // a name that is never called: a default factory, a dtype, a storage class
   kDict,
   kTensor,
   kTensorV3,
@@ -60,7 +60,7 @@ Call call_of(std::string_view name) {
   return Call::kNone;
 }
 
-// numpy's type codes, without the byte order in front.
+// numpy's type codes, without the byte order before them.
 std::optional<StoredType> find_numpy_type(std::string_view code) {
   constexpr std::array<std::pair<std::string_view, StoredType>, 12> kCodes = {{
       {"b1", StoredType::kBool},
@@ -85,7 +85,7 @@ std::optional<StoredType> find_numpy_type(std::string_view code) {
 }  // namespace
 
 std::optional<std::string_view> find_pickle_global(std::string_view module, std::string_view name) {
-  if (module == "__builtin__") module = "builtins";  // Python 2's name, which protocol 2 keeps
+  if (module == "__builtin__") module = "builtins";  // Python 2's name, which protocol 2 uses
   for (const GlobalRow& row : kGlobals) {
     if (row.module == module && row.name == name) return row.name;
   }
@@ -176,7 +176,7 @@ PickleNode PickleCalls::numpy_type(const Arguments& arguments) const {
   std::string_view code = text(arguments[0], "a numpy type");
   if (code.starts_with('<') || code.starts_with('|')) code.remove_prefix(1);
   const auto type = find_numpy_type(code);
-  if (!type) fail(fmt::format("the numpy type \"{}\" is not read", quote_for_message(code)));
+  if (!type) fail(fmt::format("the numpy type \"{}\" is not supported", quote_for_message(code)));
   return {PickleNumpyType{*type}};
 }
 
@@ -198,27 +198,27 @@ PickleNode PickleCalls::numpy_scalar(const Arguments& arguments) const {
     case StoredType::kI32: return {static_cast<int64_t>(load(int32_t{}))};
     case StoredType::kU32: return {static_cast<int64_t>(load(uint32_t{}))};
     case StoredType::kBool: return {load(uint8_t{}) != 0};
-    default: fail("a numpy number of a type that is not read");
+    default: fail("a numpy number of a type that is not supported");
   }
 }
 
 PickleNode PickleCalls::reduce(PickleNode* function, PickleNode* argument_node) {
   const auto* global = function->get_if<PickleGlobal>();
-  if (global == nullptr) fail("calls something that is no function");
+  if (global == nullptr) fail("calls something other than a function");
   const Arguments& arguments = tuple(argument_node, 0, "the arguments of a call");
   switch (call_of(global->name)) {
     case Call::kDict: {
-      // Items come later, one by one; an argument is a defaultdict's factory or an empty list.
+      // Items follow later, one by one. An argument is a defaultdict's factory or an empty list.
       const bool plain = arguments.empty() || arguments[0]->get_if<PickleGlobal>() != nullptr ||
                          arguments[0]->get_if<std::monostate>() != nullptr;
       const auto* list = plain ? nullptr : arguments[0]->get_if<PickleList>();
-      if (!plain && list == nullptr) fail("a dict made from something that is no list");
+      if (!plain && list == nullptr) fail("a dict made from something other than a list");
       PickleDict dict;
       if (list != nullptr) {  // Python 2's form: a list of [key, value]
         budget_.charge(2 * sizeof(PickleNode*) * list->items.size());
         for (PickleNode* item : list->items) {
           const auto* pair = item->get_if<PickleList>();
-          if (pair == nullptr || pair->items.size() != 2) fail("a dict made from no pairs");
+          if (pair == nullptr || pair->items.size() != 2) fail("a dict made from other than pairs");
           dict.items.emplace_back(pair->items[0], pair->items[1]);
         }
       }
@@ -245,7 +245,7 @@ PickleNode PickleCalls::reduce(PickleNode* function, PickleNode* argument_node) 
     }
     case Call::kEncode: return encode(arguments);
     case Call::kBytes:
-      if (!arguments.empty()) fail("bytes made from something");
+      if (!arguments.empty()) fail("bytes with an argument");
       return {std::string()};
     case Call::kArray:
       budget_.charge(sizeof(PickleArray));
@@ -254,7 +254,7 @@ PickleNode PickleCalls::reduce(PickleNode* function, PickleNode* argument_node) 
     case Call::kNumpyType: return numpy_type(arguments);
     case Call::kNone: break;
   }
-  fail(fmt::format("calls {}, which may only be named", global->name));
+  fail(fmt::format("calls {}, which may not be called", global->name));
 }
 
 void PickleCalls::set_array(PickleArray& array, PickleNode* state) const {
@@ -267,7 +267,7 @@ void PickleCalls::set_array(PickleArray& array, PickleNode* state) const {
   }
   array.type = type->type;
   array.shape = sizes(items[1], "a numpy array's shape");
-  if (*fortran && array.shape.size() > 1) fail("a numpy array in column order is not read");
+  if (*fortran && array.shape.size() > 1) fail("a numpy array in column order is not supported");
   if (stored_bytes(array.type, array.shape) != bytes->size()) {
     fail("a numpy array whose shape and size disagree");
   }
@@ -280,18 +280,18 @@ void PickleCalls::build(PickleNode* object, PickleNode* state) {
     return set_array(**array, state);
   if (object->get_if<PickleNumpyType>() != nullptr) {  // (version, byte order, ...)
     if (text(tuple(state, 2, "a numpy type's state")[1], "a byte order") == ">") {
-      fail("a big-endian numpy array is not read");
+      fail("a big-endian numpy array is not supported");
     }
     return;
   }
-  // Attributes of an OrderedDict (a state dict's _metadata) carry no data.
+  // Attributes of an OrderedDict (a state dict's _metadata) are not data.
   if (object->get_if<PickleDict>() != nullptr) return;
-  fail("sets attributes of something that has none");
+  fail("sets attributes of something without attributes");
 }
 
 PickleNode PickleCalls::persistent(PickleNode* id) {
   const Arguments& items = tuple(id, 5, "a storage");
-  if (text(items[0], "a persistent id") != "storage") fail("a persistent id that is no storage");
+  if (text(items[0], "a persistent id") != "storage") fail("a persistent id other than a storage");
   const auto* global = items[1]->get_if<PickleGlobal>();
   const auto type = global != nullptr ? find_torch_storage_type(global->name) : std::nullopt;
   if (!type) fail("a storage of an unknown type");
@@ -303,7 +303,7 @@ PickleNode PickleCalls::persistent(PickleNode* id) {
   if (count < 0) fail("a storage's size is negative");
   storage->count = static_cast<uint64_t>(count);
   const bool has_view = items.size() > 5 && items[5]->get_if<std::monostate>() == nullptr;
-  if (has_view) {  // (key, offset, size): only a part of the storage that was saved
+  if (has_view) {  // (key, offset, size): a part of the saved storage
     const Arguments& view = tuple(items[5], 3, "a storage's view");
     const int64_t offset = integer(view[1], "a view's offset");
     const int64_t size = integer(view[2], "a view's size");

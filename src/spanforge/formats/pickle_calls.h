@@ -1,5 +1,5 @@
 #pragma once
-// What the allowed globals of a pickle make when they are called. Internal to formats/.
+// Calls the allowed globals of a pickle. Internal to formats/.
 
 #include <optional>
 #include <string>

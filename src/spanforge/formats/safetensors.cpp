@@ -14,8 +14,8 @@ namespace spanforge {
 namespace {
 
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
-// The largest models known have a few ten thousand tensors. The limit bounds the memory that a
-// header of nothing but entries can take.
+// The largest known models have a few ten thousand tensors. The limit bounds the memory for a
+// header of many small entries.
 constexpr size_t kMaxTensors = 200'000;
 constexpr size_t kMaxRank = 64;
 
@@ -30,7 +30,7 @@ struct Entry {
   uint64_t begin = 0, end = 0;
 };
 
-// Reads the header as it comes, without a tree of it: it may be 100 MB of a stranger's making.
+// Reads the header without building a tree: it may be 100 MB and is untrusted.
 class HeaderReader {
  public:
   HeaderReader(std::string_view header, std::string_view data, const std::string& place)
@@ -106,7 +106,7 @@ class HeaderReader {
   }
 
   std::vector<int64_t> read_shape() {
-    if (in_.peek() != JsonReader::Kind::kArray) fail_tensor("has a shape that is no list");
+    if (in_.peek() != JsonReader::Kind::kArray) fail_tensor("has a shape that is not a list");
     std::vector<int64_t> shape;
     for (in_.begin_array(); in_.next_item();) {
       const uint64_t size = in_.read_count("each dimension");
@@ -130,13 +130,13 @@ class HeaderReader {
   void check_size(const Entry& entry) {
     if (entry.end < entry.begin) fail_tensor("ends before it begins");
     if (entry.end > data_.size()) {
-      fail_tensor(fmt::format("ends at byte {} of {}: the file is cut off or its header is wrong",
+      fail_tensor(fmt::format("ends at byte {} of {}: the file is truncated or its header is wrong",
                               entry.end, data_.size()));
     }
     const auto bytes = stored_bytes(entry.tensor.type, entry.tensor.shape);
     if (!bytes) fail_tensor("has a shape too large to be one");
     if (*bytes != entry.end - entry.begin) {
-      fail_tensor(fmt::format("holds {} bytes where its shape and dtype need {}",
+      fail_tensor(fmt::format("has {} bytes, but its shape and dtype need {}",
                               entry.end - entry.begin, *bytes));
     }
   }
@@ -153,7 +153,7 @@ void require_contiguous(const std::vector<Entry>& entries, uint64_t data_size,
   for (const Entry& entry : entries) {
     if (entry.begin != expected) {
       throw_bad_model(
-          place, fmt::format("tensor \"{}\" begins at byte {} where {} is due: {}",
+          place, fmt::format("tensor \"{}\" begins at byte {} instead of {}: {}",
                              quote_for_message(entry.tensor.name), entry.begin, expected,
                              entry.begin < expected ? "it overlaps another" : "there is a hole"));
     }
@@ -179,8 +179,9 @@ std::string_view read_header(std::string_view bytes, const std::string& place) {
                            length, kMaxHeaderBytes));
   }
   if (length > bytes.size() - 8) {
-    throw_bad_model(place, fmt::format("declares a header of {} bytes but has only {}: cut off",
-                                       length, bytes.size() - 8));
+    throw_bad_model(
+        place, fmt::format("declares a header of {} bytes but has only {}: it is truncated", length,
+                           bytes.size() - 8));
   }
   const std::string_view header = bytes.substr(8, length);
   if (header.empty() || header[0] != '{')

@@ -1,9 +1,11 @@
 #pragma once
-// safetensors files. Format: https://huggingface.co/docs/safetensors (u64 length, JSON, data).
-// Reading maps the file and proves the whole header before anything is returned: types and shapes
-// known, sizes equal to shape x type without overflow, offsets contiguous from 0 to the end of the
-// file without holes or overlaps, no name twice. Errors: Error{kBadModel, file} for what is wrong
-// inside, Error{kIo, file} where the system refuses. Threads: const methods are concurrent.
+// What: reads and writes safetensors files. Reading maps the file.
+// Format: https://huggingface.co/docs/safetensors (u64 length, JSON, data).
+// Checks: the reader proves the whole header before it returns anything. Types and shapes are
+//   known; each size equals shape x type without overflow; offsets cover the file from 0 to its end
+//   without holes or overlaps; no name occurs twice.
+// Errors: Error{kBadModel, file} for malformed content, Error{kIo, file} from the system.
+// Threads: const methods are concurrent.
 
 #include <filesystem>
 #include <map>
@@ -19,7 +21,7 @@ namespace spanforge {
 
 using SafetensorsMetadata = std::map<std::string, std::string>;
 
-// What a file's bytes hold; tensors in order of their offsets. The views point into `bytes`.
+// The content of a file, with tensors in order of their offsets. The views point into the bytes.
 struct SafetensorsContents {
   std::vector<StoredTensor> tensors;
   SafetensorsMetadata metadata;  // __metadata__
@@ -31,7 +33,7 @@ class SafetensorsFile {
   explicit SafetensorsFile(const fs::path& path);
   const std::vector<StoredTensor>& tensors() const { return contents_.tensors; }
   const SafetensorsMetadata& metadata() const { return contents_.metadata; }
-  const StoredTensor* find(std::string_view name) const;  // nullptr when absent
+  const StoredTensor* find(std::string_view name) const;  // nullptr: absent
   const fs::path& path() const { return file_.path(); }
   const MappedFile& file() const { return file_; }
 
@@ -41,10 +43,10 @@ class SafetensorsFile {
   TextIndex index_;  // of the names
 };
 
-// Writes the very bytes the safetensors package writes for the same tensors (sorted by type, widest
-// first, then name; data at a multiple of 8), and commits the file. alignment: a multiple of 8 that
-// the data begin at instead. Tensors are streamed from their views. Throws kInternal where a size
-// and a shape disagree.
+// Writes the same bytes as the safetensors package (tensors sorted by type, widest first, then
+// name; data at a multiple of 8), and commits the file. Streams the tensors from their views.
+// alignment: the data begin at a multiple of this; must be a multiple of 8. Throws kInternal if a
+// size and a shape disagree.
 void write_safetensors(AtomicFile file, std::vector<StoredTensor> tensors,
                        const SafetensorsMetadata& metadata = {{"format", "pt"}},
                        size_t alignment = 8);

@@ -1,6 +1,7 @@
 #pragma once
-// A tensor as files hold it: name, element type, shape, little-endian bytes. Views, not owners: the
-// bytes live as long as the file object they came from, or the memory the caller gave a writer.
+// A tensor in a file: name, element type, shape, little-endian bytes. A view, not an owner: the
+//   bytes
+// belong to the file object that was read, or to the caller of a writer.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +12,7 @@
 
 namespace spanforge {
 
-// In the order in which safetensors ranks types when it lays out a file.
+// In safetensors' order of types in a file.
 enum class StoredType {
   kBool,
   kU8,
@@ -41,7 +42,8 @@ struct StoredTensor {
   std::string_view bytes;      // row-major, contiguous; not necessarily aligned to the element
 };
 
-// Product of shape times element size, or nullopt where a dimension is negative or it overflows.
+// The product of shape and element size; nullopt: a dimension is negative, or the product
+// overflows.
 std::optional<uint64_t> stored_bytes(StoredType type, const std::vector<int64_t>& shape);
 
 }  // namespace spanforge

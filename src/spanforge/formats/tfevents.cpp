@@ -223,7 +223,7 @@ EventWriter EventWriter::reopen(const fs::path& file, uint64_t offset) {
   if (::fstat(fd, &info) != 0) throw_io(file, "read its size", errno);
   if (!S_ISREG(info.st_mode) || static_cast<uint64_t>(info.st_size) < offset) {
     throw Error(ErrorCode::kBadData, file.string(),
-                fmt::format("has {} bytes where {} were written: it cannot be continued",
+                fmt::format("has {} bytes, but {} were written: it cannot be continued",
                             info.st_size, offset));
   }
   while (::ftruncate(fd, static_cast<off_t>(offset)) != 0) {
@@ -240,7 +240,7 @@ EventWriter::~EventWriter() {
   if (!file_) return;
   try {
     flush();
-  } catch (const Error&) {  // documented: whoever needs to know calls flush()
+  } catch (const Error&) {  // documented: call flush() to get errors
   }
 }
 
@@ -267,7 +267,7 @@ void EventWriter::add_text(std::string_view tag, std::string_view text, int64_t 
                       .plugin = "text"}}});
 }
 
-// After an error nobody knows what of the buffer is in the file: it is not written again.
+// After an error, an unknown part of the buffer is in the file, so it is not written again.
 void EventWriter::flush() { file_.write(std::exchange(buffer_, {})); }
 
 void EventWriter::sync() {

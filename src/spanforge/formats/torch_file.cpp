@@ -17,13 +17,13 @@ namespace spanforge {
 namespace {
 
 constexpr int kMaxDepth = 64;
-// What values may take in memory beyond the file's size.
+// The memory that values may take in addition to the file's size.
 constexpr uint64_t kBudgetBytes = uint64_t{48} << 20;
 
 // All bytes saved under a storage's key.
 using FindStorage = std::function<std::string_view(const PickleStorage&)>;
 
-// Unfolds the machine's graph into a tree of values.
+// Turns the machine's graph into a tree of values.
 class Unfolder {
  public:
   Unfolder(FindStorage find_storage, const std::string& place, MemoryBudget& budget)
@@ -85,7 +85,7 @@ class Unfolder {
 TorchValue Unfolder::convert(const PickleDict& dict, int depth) {
   budget_.charge(2 * sizeof(TorchValue) * dict.items.size());
   TorchDict out;
-  TextIndex texts;  // of the keys that are texts
+  TextIndex texts;  // the text keys
   KeyedMap<int64_t, size_t> integers;
   const auto text_at = [&](size_t i) -> std::string_view {
     return *out.items[i].first.get_if<std::string>();
@@ -113,7 +113,7 @@ TorchValue Unfolder::convert(const PickleDict& dict, int depth) {
 
 struct Layout {
   uint64_t count = 1;   // elements
-  uint64_t extent = 0;  // elements from the first to behind the last
+  uint64_t extent = 0;  // elements from the first to the last, inclusive
   bool contiguous = true;
 };
 
@@ -210,7 +210,7 @@ TorchValue parse_zip_form(std::string_view bytes, const std::string& place) {
   }
   if (const auto order = records.find("byteorder");
       order != records.end() && order->second != "little") {
-    throw_bad_model(place, "was saved on a big-endian machine, which is not read");
+    throw_bad_model(place, "was saved on a big-endian machine, which is not supported");
   }
   MemoryBudget budget(kBudgetBytes + bytes.size(), place);
   PickleMachine machine(pickle->bytes, place, budget);
@@ -243,15 +243,15 @@ TorchValue parse_legacy_form(std::string_view bytes, const std::string& place) {
     const auto* name = key->get_if<std::string_view>();
     const auto* flag = value->get_if<bool>();
     if (name != nullptr && *name == "little_endian" && (flag == nullptr || !*flag)) {
-      throw_bad_model(place, "was saved on a big-endian machine, which is not read");
+      throw_bad_model(place, "was saved on a big-endian machine, which is not supported");
     }
   }
   PickleNode* graph = machine.run(position);
   auto* keys = machine.run(position)->get_if<PickleList>();
   if (keys == nullptr) throw_bad_model(place, "has no list of its storages");
 
-  // The storages lie behind, in the order of the keys: a count of elements, then their bytes. The
-  // element's size is known only to those who name the storage.
+  // The storages follow in the order of the keys: a count of elements, then their bytes. Only the
+  // pickle that names a storage gives the size of its elements.
   KeyedMap<std::string_view, StoredType> types;
   for (const PickleStorage* storage : machine.storages())
     types.emplace(storage->key, storage->type);
@@ -260,13 +260,14 @@ TorchValue parse_legacy_form(std::string_view bytes, const std::string& place) {
     const auto* key = node->get_if<std::string_view>();
     const auto type = key == nullptr ? types.end() : types.find(*key);
     if (type == types.end()) throw_bad_model(place, "lists a storage that nothing refers to");
-    if (bytes.size() - position < 8) throw_bad_model(place, "is cut off before its storages");
+    if (bytes.size() - position < 8) throw_bad_model(place, "is truncated before its storages");
     uint64_t count = 0, size = 0;
     std::memcpy(&count, bytes.data() + position, 8);
     position += 8;
     if (__builtin_mul_overflow(count, stored_size(type->second), &size) ||
         size > bytes.size() - position) {
-      throw_bad_model(place, fmt::format("is cut off in storage \"{}\"", quote_for_message(*key)));
+      throw_bad_model(place,
+                      fmt::format("is truncated in storage \"{}\"", quote_for_message(*key)));
     }
     storages[*key] = bytes.substr(position, size);
     position += size;
@@ -359,7 +360,7 @@ TorchFile::TorchFile(const fs::path& path)
 StateDict find_state_dict(const TorchValue& root, const std::string& place) {
   const auto* dict = root.get_if<TorchDict>();
   if (dict == nullptr)
-    throw_bad_model(place, "is not a state dict: its value is no dict of tensors");
+    throw_bad_model(place, "is not a state dict: its value is not a dict of tensors");
   std::vector<StateDict> found;
   for (const auto& [key, value] : dict->items) {
     if (value.get_if<TorchTensor>() != nullptr) return {root, ""};
@@ -383,14 +384,14 @@ StateDict find_state_dict(const TorchValue& root, const std::string& place) {
 std::vector<StoredTensor> state_dict_tensors(const TorchValue& root, const std::string& place) {
   const auto* dict = root.get_if<TorchDict>();
   if (dict == nullptr)
-    throw_bad_model(place, "is not a state dict: its value is no dict of tensors");
+    throw_bad_model(place, "is not a state dict: its value is not a dict of tensors");
   std::vector<StoredTensor> tensors;
   for (const auto& [key, value] : dict->items) {
     const auto* name = key.get_if<std::string>();
     const auto* tensor = value.get_if<TorchTensor>();
     if (name == nullptr || tensor == nullptr) {
       throw_bad_model(place,
-                      fmt::format("is not a state dict: the entry {} is no tensor",
+                      fmt::format("is not a state dict: the entry {} is not a tensor",
                                   name != nullptr ? quote_for_message(*name) : "of a number"));
     }
     tensors.push_back({*name, tensor->type, tensor->shape, tensor->bytes});

@@ -1,14 +1,14 @@
 #pragma once
-// Files of torch.save: optimizer.pt, scheduler.pt, rng_state.pth, pytorch_model.bin.
-// What: a reader of the ZIP form (torch >= 1.6) and of the legacy form before it (magic number,
-// protocol 1001), and a writer of the ZIP form (protocol 2, stored entries, 64-byte aligned
-// storages, ZIP64 where needed) that torch.load(weights_only=True) accepts.
-// Safety: the pickle inside is run by a machine that knows only data: an allow-list of globals
-// (tensors, storages, OrderedDict, numpy arrays), everything else is an error naming the global. No
-// code can run. Memory is bounded by the file's size: entries must be stored uncompressed, shared
-// objects that would unfold without end are refused, nesting is limited to 64.
+// What: reads and writes files of torch.save: optimizer.pt, scheduler.pt, rng_state.pth,
+//   pytorch_model.bin. Reads the ZIP form (torch >= 1.6) and the legacy form before it (magic
+//   number, protocol 1001). Writes the ZIP form (protocol 2, stored entries, 64-byte aligned
+//   storages, ZIP64 if needed), which torch.load(weights_only=True) accepts.
+// Safety: no code can run. The machine for the pickle knows only data: any global other than
+//   tensors, storages, OrderedDict and numpy arrays is an error. The file's size bounds the memory:
+//   entries must be uncompressed, shared objects may not unfold to much more, nesting is limited to
+//   64.
 // Sources: Python's pickletools (opcodes), torch/serialization.py (layout), PKWARE APPNOTE (ZIP).
-// Errors: Error{kBadModel, file} for what is wrong inside, Error{kIo, file} from the system.
+// Errors: Error{kBadModel, file} for malformed content, Error{kIo, file} from the system.
 
 #include <filesystem>
 #include <memory>
@@ -27,10 +27,10 @@ struct TorchTensor {
   StoredType type = StoredType::kF32;
   std::vector<int64_t> shape;
   std::string_view bytes;  // row-major, contiguous
-  // Writing: the storage that `bytes` lies in; tensors that name the same storage share it in the
-  // file. Empty: `bytes` is a storage of its own.
+  // Writing: the storage that contains `bytes`. Tensors with the same storage share it in the file.
+  // Empty: `bytes` is the storage.
   std::string_view storage = {};
-  // Reading: keeps bytes alive that are no view of the file (strided tensors, numpy arrays).
+  // Reading: owns bytes that are not a view of the file (strided tensors, numpy arrays).
   std::shared_ptr<const std::string> owner = nullptr;
 };
 
@@ -39,17 +39,17 @@ using TorchList = std::vector<TorchValue>;
 struct TorchTuple {
   TorchList items;
 };
-// dict, OrderedDict and defaultdict; insertion order; a later equal key has replaced the earlier.
+// dict, OrderedDict or defaultdict, in insertion order. A later equal key has replaced the earlier.
 struct TorchDict {
   std::vector<std::pair<TorchValue, TorchValue>> items;
-  void add(TorchValue key, TorchValue value);  // appends; equal keys are the caller's matter
+  void add(TorchValue key, TorchValue value);  // appends. REQUIRES: the key is new
 };
 struct TorchBytes {
   std::string bytes;
 };
 
-// One Python value. Holds exactly what a torch file of data can: None, bool, int (64 bits), float,
-// str (UTF-8), bytes, list, tuple, dict, tensor. A set is refused, an int beyond 64 bits too.
+// One Python value of a torch file of data: None, bool, int (64 bits), float, str (UTF-8), bytes,
+// list, tuple, dict or tensor. Sets and larger ints are refused.
 struct TorchValue {
   std::variant<std::monostate, bool, int64_t, double, std::string, TorchBytes, TorchTensor,
                TorchList, TorchTuple, TorchDict>
@@ -65,12 +65,12 @@ struct TorchValue {
   const T* get_if() const {
     return std::get_if<T>(&data);
   }
-  // The member of a dict with this key; nullptr when absent or when this is no dict.
+  // The member of a dict with this key; nullptr: absent, or this is not a dict.
   const TorchValue* find(std::string_view key) const;
   const TorchValue* find(int64_t key) const;
-  // Items of a list or a tuple; nullptr for anything else.
+  // The items of a list or tuple; nullptr: this is neither.
   const TorchList* sequence() const;
-  // A number as double, from int, float, bool or a tensor/array of one element; nullopt otherwise.
+  // The number in an int, float, bool, or tensor or array of one element; nullopt: there is none.
   std::optional<double> number() const;
 };
 
@@ -99,23 +99,23 @@ class TorchFile {
   TorchValue root_;
 };
 
-// The same from memory; views point into `bytes`.
+// The same for bytes in memory; views point into `bytes`.
 TorchValue parse_torch_file(std::string_view bytes, const std::string& place);
 
-// The weights of a torch file: its dict, or, in a training's checkpoint, the one entry of that dict
-// that is a dict of tensors ("state_dict", "model" and the like are taken before others).
-// Errors: Error{kBadModel, place} where the value is no dict, or several entries could be meant.
+// The weights of a torch file: its dict or, for a training's checkpoint, the one entry of its dict
+// that is a dict of tensors ("state_dict", "model" and the like come before others).
+// Errors: Error{kBadModel, place} if the value is not a dict, or several entries may be meant.
 struct StateDict {
   const TorchValue& dict;
   std::string entry;  // "": the file's own dict
 };
 StateDict find_state_dict(const TorchValue& root, const std::string& place);
 
-// The named tensors of a state dict (pytorch_model.bin): entries that are not tensors are an error.
+// The named tensors of a state dict (pytorch_model.bin). Throws if an entry is not a tensor.
 std::vector<StoredTensor> state_dict_tensors(const TorchValue& root, const std::string& place);
 
-// What torch.save(value, file) writes, and commits the file. Storages are streamed from their
-// views, never copied.
+// Writes the value like torch.save(value, file), and commits the file. Streams storages from their
+// views without copying.
 void write_torch_file(AtomicFile file, const TorchValue& value);
 
 }  // namespace spanforge

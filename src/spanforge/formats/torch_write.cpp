@@ -13,12 +13,12 @@
 namespace spanforge {
 namespace {
 
-// Writes protocol 2 without a memo: nothing but storages is shared, and those have keys.
+// Writes protocol 2 without a memo: only storages are shared, and those have keys.
 class Pickler {
  public:
   explicit Pickler(std::string place) : place_(std::move(place)) {}
 
-  // The pickle; storages() lists what it refers to, the index being the key.
+  // Returns the pickle. storages() lists its storages; the index is the key.
   std::string dump(const TorchValue& value) {
     out_ = "\x80\x02";
     write(value);
@@ -65,7 +65,7 @@ class Pickler {
     little_endian(text.size(), 4);
     out_ += text;
   }
-  void put(const TorchBytes& bytes) {  // as protocol 2 must: a text of code points 0 to 255
+  void put(const TorchBytes& bytes) {  // protocol 2 needs a text of code points 0 to 255
     std::string latin1;
     for (char c : bytes.bytes) append_utf8(static_cast<unsigned char>(c), latin1);
     global("_codecs", "encode");

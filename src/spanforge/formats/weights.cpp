@@ -74,7 +74,7 @@ struct WeightFiles::Files {
     auto missing = shard_of;
     for (const StoredTensor& tensor : found) missing.erase(tensor.name);
     const auto& [tensor, shard] = *missing.begin();
-    return fmt::format("places tensor \"{}\" in {}, which does not hold it",
+    return fmt::format("says that tensor \"{}\" is in {}, but it is not there",
                        quote_for_message(tensor), shard);
   }
 };
@@ -141,7 +141,7 @@ void WeightFiles::copy(std::string_view part, void* to) const {
   for (const TorchFile& file : files_->torch) {
     if (file.file().holds(part)) return file.file().copy(part, to);
   }
-  std::memcpy(to, part.data(), part.size());  // a strided tensor, which the reader laid out anew
+  std::memcpy(to, part.data(), part.size());  // a strided tensor, which the reader has copied
 }
 
 }  // namespace spanforge

@@ -49,7 +49,7 @@ Directory find_directory(std::string_view archive, const std::string& place) {
   static constexpr std::string_view kMagic("PK\x05\x06", 4);
   const size_t at = archive.rfind(kMagic);
   if (at == std::string_view::npos || at < tail || archive.size() - at < kEndSize) {
-    throw_bad_model(place, "has no ZIP directory at its end: the file is cut off");
+    throw_bad_model(place, "has no ZIP directory at its end: the file is truncated");
   }
   Directory directory{u16(archive, at + 10), u32(archive, at + 12), u32(archive, at + 16)};
   if (u16(archive, at + 4) != 0 && u16(archive, at + 4) != 0xFFFF) {
@@ -68,7 +68,7 @@ Directory find_directory(std::string_view archive, const std::string& place) {
     end = end64;
   }
   if (directory.offset > end || directory.size > end - directory.offset) {
-    throw_bad_model(place, "has a ZIP directory that lies outside the file");
+    throw_bad_model(place, "has a ZIP directory outside the file");
   }
   return directory;
 }
@@ -80,7 +80,7 @@ struct Record {
   uint64_t stored = 0, size = 0, offset = 0;
 };
 
-// The ZIP64 field holds, in this order, only those of the three values that are kIn64 above.
+// The ZIP64 field holds, in this order, those of the three values that are kIn64 above.
 void read_zip64_field(std::string_view extra, Record& record, const std::string& place) {
   size_t at = 0;
   while (at + 4 <= extra.size()) {
@@ -146,16 +146,16 @@ std::string_view entry_bytes(std::string_view archive, const Record& record,
   if (record.method != 0 || record.stored != record.size) {
     throw_bad_model(
         place,
-        fmt::format("ZIP entry \"{}\" is compressed; torch.save stores entries as they are", name));
+        fmt::format("ZIP entry \"{}\" is compressed; torch.save does not compress entries", name));
   }
   if (archive.size() < kLocalSize || record.offset > archive.size() - kLocalSize ||
       u32(archive, record.offset) != kLocalSignature) {
-    throw_bad_model(place, fmt::format("ZIP entry \"{}\" lies outside the file", name));
+    throw_bad_model(place, fmt::format("ZIP entry \"{}\" is outside the file", name));
   }
   const uint64_t begin = record.offset + kLocalSize + u16(archive, record.offset + 26) +
                          u16(archive, record.offset + 28);
   if (begin > archive.size() || record.size > archive.size() - begin) {
-    throw_bad_model(place, fmt::format("ZIP entry \"{}\" is cut off", name));
+    throw_bad_model(place, fmt::format("ZIP entry \"{}\" is truncated", name));
   }
   if (archive.substr(record.offset + kLocalSize, record.name.size()) != record.name ||
       u16(archive, record.offset + 26) != record.name.size()) {
@@ -209,7 +209,7 @@ std::vector<ZipEntry> read_zip(std::string_view archive, const std::string& plac
     entries.push_back({std::string(record.name), bytes});
     checksums.push_back(record.crc);
   }
-  // Overlaps are refused before checksums are computed, which bounds that work by the file's size.
+  // Refuses overlaps before it computes checksums, so that the file's size bounds that work.
   std::sort(ranges.begin(), ranges.end());
   for (size_t i = 1; i < ranges.size(); ++i) {
     if (ranges[i].first < ranges[i - 1].second)
@@ -241,7 +241,7 @@ void ZipWriter::add(const std::string& name, std::string_view bytes, uint64_t al
     put(extra, bytes.size(), 8);
   }
   if (alignment > 1) {
-    // An extra field of an id no one else uses, "FB" as in torch's files, filled with 'Z'.
+    // An extra field with the unused id "FB", as in torch's files, filled with 'Z'.
     const uint64_t data_at = offset_ + kLocalSize + name.size() + extra.size() + 4;
     const uint64_t padding = (alignment - data_at % alignment) % alignment;
     extra += "FB";

@@ -1,8 +1,9 @@
 #pragma once
-// The part of ZIP that torch.save uses: stored (uncompressed) entries, ZIP64, CRC-32.
-// Source: PKWARE APPNOTE 6.3. Refused: compression (so nothing can unfold), encryption, several
-// disks, names that leave the archive, a name twice, entries that overlap, a wrong checksum.
-// Errors: Error{kBadModel, place}; writing: what the sink throws.
+// What: the part of ZIP that torch.save uses: stored (uncompressed) entries, ZIP64, CRC-32.
+// Refused: compression (so an archive cannot expand), encryption, several disks, names that leave
+//   the archive, repeated names, overlapping entries, wrong checksums.
+// Source: PKWARE APPNOTE 6.3.
+// Errors: Error{kBadModel, place}; writing throws the sink's errors.
 
 #include <cstdint>
 #include <functional>
@@ -20,12 +21,12 @@ struct ZipEntry {
 
 std::vector<ZipEntry> read_zip(std::string_view archive, const std::string& place);
 
-// Streams an archive into a sink: add() for each entry, then finish().
+// Streams an archive into a sink. Call add() for each entry, then finish().
 class ZipWriter {
  public:
   using Sink = std::function<void(std::string_view)>;
   explicit ZipWriter(Sink sink) : sink_(std::move(sink)) {}
-  // The data begins at a multiple of `alignment` (padding in the extra field, as torch does).
+  // The data begin at a multiple of `alignment` (by padding in the extra field, as torch does).
   void add(const std::string& name, std::string_view bytes, uint64_t alignment = 1);
   void finish();
 

@@ -98,7 +98,7 @@ fs::path HubCache::blob(const std::string& etag) const { return root_ / "blobs" 
 
 bool HubCache::has_file(const std::string& commit, const std::string& file) const {
   std::error_code error;
-  return fs::is_regular_file(snapshot(commit) / file, error);  // a link to a lost blob is none
+  return fs::is_regular_file(snapshot(commit) / file, error);  // false for a link without its blob
 }
 
 fs::path HubCache::blob_of(const std::string& commit, const std::string& file) const {
@@ -125,13 +125,12 @@ void HubCache::link(const std::string& commit, const std::string& file,
   if (error) throw Error(ErrorCode::kIo, path.string(), "cannot be linked: " + error.message());
 }
 
-// A link whose blob was left behind looks like a file that is there.
+// A link whose blob was not copied looks like an existing file.
 std::string HubCache::describe_missing(const std::string& commit, const std::string& file) const {
   std::error_code error;
   if (!fs::is_symlink(snapshot(commit) / file, error)) return file;
-  return fmt::format(
-      "{} (there is a link, but not the blob that it names: copy the whole folder {})", file,
-      root_.string());
+  return fmt::format("{} (it is a link, but its blob is missing: copy the whole folder {})", file,
+                     root_.string());
 }
 
 std::optional<std::string> HubCache::find_only_snapshot() const {
@@ -151,7 +150,7 @@ std::string HubCache::find_obstacle() const {
   return fmt::format("{} cannot be read ({})", root_.string(), std::strerror(errno));
 }
 
-// Its base is looked for as a model of its own.
+// Its base model is another repository.
 std::string HubCache::find_missing_of_adapter(const std::string& commit) const {
   for (const char* name : {"adapter_model.safetensors", "adapter_model.bin"}) {
     if (has_file(commit, name)) return {};
@@ -188,7 +187,7 @@ std::string HubCache::find_unsound(const std::string& commit) const {
   for (const std::string& file : list_directory(snapshot(commit))) {
     const fs::path blob = blob_of(commit, file);
     if (has_file(commit, file) && is_sound(blob) == false) {
-      return fmt::format("{} (what is there is damaged: delete {})", file, blob.string());
+      return fmt::format("{} (it is damaged: delete {})", file, blob.string());
     }
   }
   return {};

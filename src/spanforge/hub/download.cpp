@@ -32,7 +32,7 @@ std::optional<uint64_t> parse_number(const std::string* text) {
   return value;
 }
 
-// An entity tag becomes a file's name, so it may hold nothing that a path could.
+// An entity tag becomes a file's name, so it must not contain parts of a path.
 std::string clean_etag(std::string etag) {
   if (etag.starts_with("W/")) etag.erase(0, 2);
   if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') {
@@ -45,10 +45,10 @@ std::string clean_etag(std::string etag) {
   return safe ? etag : "";
 }
 
-// Of the file that grows while it is fetched, and is kept when the connection breaks.
+// The ending of a file that is being fetched. It is kept if the connection breaks.
 uint64_t partial_size(const std::string& path) { return regular_file_size(path).value_or(0); }
 
-// Its first bytes, which tell what it is.
+// Its first bytes, for foreign_content.h.
 std::string partial_head(const std::string& path) {
   std::string head(200, '\0');
   head.resize(Descriptor(path, O_RDONLY).read(head.data(), head.size()));
@@ -87,8 +87,8 @@ void HubDownloader::wait_before_retry(int attempt) const {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 
-// Whether to ask once more, after a wait; HubUnreachable where that has been tried often enough, or
-// is of no use.
+// Returns whether to ask again, after waiting. Throws HubUnreachable if there were enough retries,
+// or a retry cannot help.
 bool HubDownloader::retries(const HttpResponse& response, int& attempt) const {
   const bool broken = !response.failure.empty() || response.status >= 500 || response.status == 429;
   if (!broken) return false;
@@ -104,8 +104,8 @@ HttpResponse HubDownloader::head_with_retries(const std::string& url) {
   for (int attempt = 0, redirects = 0;;) {
     const HttpResponse response = http_.head(at, headers_for(at), options_.etag_timeout_seconds);
     if (retries(response, attempt)) continue;
-    // Only relative redirects (a renamed repository) are followed here: an absolute one is where
-    // the bytes lie, and its answer would not be the hub's.
+    // Follows only relative redirects (a renamed repository). An absolute one names the place of
+    // the bytes, which is not the hub.
     const std::string* location = response.header("location");
     if (!is_redirect(response.status) || location == nullptr || !location->starts_with('/') ||
         location->starts_with("//")) {
@@ -138,7 +138,7 @@ void HubDownloader::open() {
       continue;
     }
     if (response.status == 200) return read_listing(body, url);
-    // A mirror may have no listing; then config.json tells whether the repository is there.
+    // A mirror may have no listing. Then config.json shows whether the repository exists.
     const std::string* code = response.header("x-error-code");
     if (response.status != 404 || code != nullptr) fail_status(url, response);
     if (!fetch("config.json") && !fetch("adapter_config.json")) fail_status(url, response);
@@ -149,15 +149,15 @@ void HubDownloader::open() {
 void HubDownloader::read_listing(const std::string& body, const std::string& url) {
   if (const auto foreign = find_foreign_content(body)) {
     fail(url,
-         fmt::format("answers with {} instead of a list of files: a login page or a firewall on "
-                     "the way, or HF_ENDPOINT names no hub",
+         fmt::format("answers with {} instead of a list of files; a login page or a firewall may "
+                     "answer in its place, or HF_ENDPOINT does not name a hub",
                      foreign_content_name(*foreign)));
   }
   const Json json = parse_json(body, shown_url(url), ErrorCode::kNetwork);
   const Json *sha = json.find("sha"), *siblings = json.find("siblings");
   const bool sound = sha != nullptr && sha->is_string() && is_commit_hash(sha->as_string()) &&
                      siblings != nullptr && siblings->is_array();
-  if (!sound) fail(url, "answers with something that is no description of a repository");
+  if (!sound) fail(url, "answers with something other than a description of a repository");
   commit_ = sha->as_string();
   files_.emplace();
   for (const Json& file : *siblings) {
@@ -172,9 +172,8 @@ void HubDownloader::set_commit(const std::string& url, const HttpResponse& respo
   const std::string* commit = response.header("x-repo-commit");
   if (commit == nullptr || !is_commit_hash(*commit)) {
     fail(url,
-         "answers without the commit (X-Repo-Commit): not a model hub; a login page or a firewall "
-         "on "
-         "the way may answer in its place, or HF_ENDPOINT names something else");
+         "answers without the commit (X-Repo-Commit), so it is not a model hub; a login page or a "
+         "firewall may answer in its place, or HF_ENDPOINT does not name a hub");
   }
   if (commit_.empty()) commit_ = *commit;
   if (*commit != commit_) {
@@ -190,7 +189,7 @@ HubDownloader::Remote HubDownloader::describe(const std::string& url,
   if (etag == nullptr) etag = response.header("etag");
   Remote remote;
   remote.etag = etag == nullptr ? "" : clean_etag(*etag);
-  if (remote.etag.empty()) fail(url, "answers without a usable ETag: not a model hub");
+  if (remote.etag.empty()) fail(url, "answers without a usable ETag, so it is not a model hub");
   remote.size = parse_number(response.header("x-linked-size"));
   if (const std::string* location = response.header("location"); is_redirect(response.status)) {
     if (location == nullptr) fail(url, "redirects to nowhere");
@@ -227,7 +226,7 @@ bool HubDownloader::fetch(const std::string& file) {
   const Descriptor lock = cache_.lock(remote->etag);
   const fs::path blob = cache_.blob(remote->etag);
   if (is_here() && hash_like(remote->etag, cache_.blob_of(commit_, file)) == remote->etag) {
-    return true;  // a plain file, as copies of a cache without links hold
+    return true;  // a plain file, in a copy of a cache without links
   }
   const bool keep = fs::exists(blob) && (!options_.verify || is_sound(blob, remote->size) != false);
   if (!keep) download(file, *remote);
@@ -247,8 +246,9 @@ void HubDownloader::download(const std::string& file, const Remote& remote) {
   const fs::space_info space = fs::space(blob.parent_path(), error);
   if (!error && remote.size &&
       space.available < *remote.size - std::min(*remote.size, partial_size(partial))) {
-    throw Error(ErrorCode::kIo, blob.parent_path().string(),
-                fmt::format("has {} bytes free, {} needs {}", space.available, file, *remote.size));
+    throw Error(
+        ErrorCode::kIo, blob.parent_path().string(),
+        fmt::format("has {} bytes free, but {} needs {}", space.available, file, *remote.size));
   }
   for (int attempt = 0;;) {
     const uint64_t before = partial_size(partial);
@@ -262,9 +262,9 @@ void HubDownloader::download(const std::string& file, const Remote& remote) {
     if (refused) fail_status(remote.url, response);
     if (remote.size && after > *remote.size) {
       fs::remove(partial, error);
-      fail(remote.url, fmt::format("sends more than the {} bytes announced", *remote.size));
+      fail(remote.url, fmt::format("sends more than the announced {} bytes", *remote.size));
     }
-    if (after > before) attempt = 0;  // progress was made: the count starts again
+    if (after > before) attempt = 0;  // after progress, the count starts again
     if (attempt >= options_.retries) {
       fail(remote.url,
            fmt::format("broke off at byte {} of {} ({}); run again to continue", after,
@@ -284,7 +284,7 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
   const Descriptor out(partial, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
   uint64_t done = partial_size(partial);
   const uint64_t asked_from = done;
-  if (remote.size && done == *remote.size) {  // whole already; only its name was missing
+  if (remote.size && done == *remote.size) {  // it is whole and only needs its name
     HttpResponse whole;
     whole.status = 206;
     return whole;
@@ -296,7 +296,7 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
   const auto tell = [&] {
     if (options_.progress) options_.progress(file, done, remote.size.value_or(0));
   };
-  tell();  // the work begins here
+  tell();
   std::string url = remote.url;
   for (int redirects = 0;;) {
     std::vector<std::string> headers = headers_for(url);
@@ -304,8 +304,8 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
     std::string wrong_range;
     bool first = true;
     const HttpSink keep = [&](const HttpResponse& answer, std::string_view piece) {
-      if (answer.status != 200 && answer.status != 206) return true;  // an error's page
-      if (first && answer.status == 200 && done > 0) {  // the server does not continue: again
+      if (answer.status != 200 && answer.status != 206) return true;  // an error page
+      if (first && answer.status == 200 && done > 0) {                // the server starts again
         out.truncate();
         done = 0;
       }
@@ -324,10 +324,10 @@ HttpResponse HubDownloader::transfer(const std::string& file, const Remote& remo
     };
     HttpResponse response = http_.get(url, headers, options_.timeout_seconds, keep);
     if (!wrong_range.empty()) {
-      fail(url, fmt::format("was asked to continue at byte {} and answers with another range ({})",
+      fail(url, fmt::format("was asked to continue at byte {}, but answers with another range ({})",
                             asked_from, quote_for_message(wrong_range)));
     }
-    if (response.status == 416 && done > 0) {  // what is here is no beginning of it
+    if (response.status == 416 && done > 0) {  // the local bytes do not belong to this file
       out.truncate();
       done = 0;
       if (++redirects > kMaxRedirects) fail(remote.url, "refuses every range");
@@ -349,16 +349,16 @@ void HubDownloader::verify(const std::string& partial, const std::string& file,
   const auto found = hash_like(remote.etag, partial);
   if (found && *found == remote.etag) return;
   const auto foreign = find_foreign_content(partial_head(partial));
-  if (!found && !foreign) return;  // a mirror's own tag: the size was all there was to check
+  if (!found && !foreign) return;  // the mirror has its own tags: only the size could be checked
   std::error_code ignored;
   fs::remove(partial, ignored);
   if (foreign) {
     fail(remote.url,
-         fmt::format("{} arrived as {}: thrown away; the mirror (HF_ENDPOINT) or what is "
-                     "on the way does not hand the file over",
+         fmt::format("{} arrived as {} and was deleted; the mirror (HF_ENDPOINT), a proxy or a "
+                     "firewall does not deliver the file",
                      file, foreign_content_name(*foreign)));
   }
-  fail(remote.url, fmt::format("{} arrived with the hash {} where {} was announced: thrown away; "
+  fail(remote.url, fmt::format("{} arrived with the hash {} instead of {} and was deleted; "
                                "run again",
                                file, *found, remote.etag));
 }

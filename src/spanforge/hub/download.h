@@ -12,7 +12,7 @@
 
 namespace spanforge {
 
-// The hub could not be reached at all, or said that it is out of service: the cache may do instead.
+// The hub could not be reached, or is out of service: the cache may be used instead.
 struct HubUnreachable {
   std::string url, reason;  // reason: "cannot be reached: ...", "answers 503: ..."
 };
@@ -21,21 +21,21 @@ class HubDownloader {
  public:
   HubDownloader(const HubId& id, const HubOptions& options);
 
-  // Asks for the commit and the list of files. nullopt for the files where the server has no list
-  // (a plain mirror); then each file is asked for. Throws HubUnreachable, Error{kNetwork}.
+  // Asks for the commit and the list of files. A plain mirror has no list; then each file is asked
+  // for. Throws HubUnreachable, Error{kNetwork}.
   void open();
-  // Every file is there: the revision stands for this commit from now on, also without a hub.
+  // Call it when all files are fetched: remembers the revision's commit for use without a hub.
   void finish();
   const std::string& commit() const { return commit_; }
 
-  // The repository's files; nothing where the server has no list.
+  // The repository's files; nullopt: the server has no list.
   const std::optional<std::set<std::string>>& files() const { return files_; }
-  // Makes the file present in the snapshot; false when the repository does not have it.
+  // Puts the file into the snapshot if it is not there. false: the repository does not have it.
   bool fetch(const std::string& file);
   void require(const std::string& file);
 
  private:
-  struct Remote {  // what HEAD says of a file
+  struct Remote {  // the answer to HEAD for a file
     std::string url, etag;
     std::optional<uint64_t> size;
   };

@@ -34,7 +34,7 @@ std::string explain_tls(const HttpResponse& response) {
         "http://",
         url_host(response.url), response.failure);
   }
-  return fmt::format("the TLS connection was cut off ({}); a firewall may do that",
+  return fmt::format("the TLS connection broke off ({}); a firewall may cause that",
                      response.failure);
 }
 
@@ -42,7 +42,7 @@ std::string explain_certificate(const HttpResponse& response) {
   const std::string& words = response.failure;
   if (contains(words, "not yet valid") || contains(words, "expired")) {
     return fmt::format(
-        "its TLS certificate does not hold today ({}); is this machine's clock right?", words);
+        "its TLS certificate is not valid today ({}); is this machine's clock right?", words);
   }
   if (contains(words, "does not match") || contains(words, "alternative certificate subject")) {
     return fmt::format(
@@ -51,8 +51,8 @@ std::string explain_certificate(const HttpResponse& response) {
         words);
   }
   return fmt::format(
-      "its TLS certificate is not trusted ({}); where a company's firewall reads TLS, "
-      "SSL_CERT_FILE names a file with its certificate; the usual certificates are in "
+      "its TLS certificate is not trusted ({}); if a company's firewall reads TLS, set "
+      "SSL_CERT_FILE to a file with its certificate; the usual certificates are in "
       "the package ca-certificates",
       words);
 }
@@ -60,17 +60,17 @@ std::string explain_certificate(const HttpResponse& response) {
 std::string explain_proxy_answer(const std::string& proxy, long status) {
   if (status == 407) {
     return fmt::format(
-        "the proxy {} asks for a name and a password (407): "
+        "the proxy {} asks for a name and a password (407); set "
         "https_proxy=http://NAME:PASSWORD@HOST:PORT, with %40 for @ in either",
         proxy);
   }
   return fmt::format(
-      "the proxy {} answers {} to the request for a connection; no_proxy names hosts "
-      "that are asked without it",
+      "the proxy {} answers {} to the request for a connection; no_proxy lists hosts "
+      "that do not need it",
       proxy, status);
 }
 
-// The hub's own words about its answer, where it gives any.
+// The hub's own text about its answer, if there is one.
 std::string words_of(const HttpResponse& response, const std::string& token) {
   const std::string* words = response.header("x-error-message");
   if (words == nullptr || (!token.empty() && contains(*words, token))) return "";
@@ -85,10 +85,10 @@ std::string explain_no_access(const HttpResponse& response, const HubId& id,
       fmt::format("answers {}{}: ", response.status, words_of(response, options.token));
   if (code != nullptr && *code == "GatedRepo") {
     return begin + (options.token.empty()
-                        ? fmt::format("{} is gated: ask for access at {}, and set HF_TOKEN to a "
+                        ? fmt::format("{} is gated; ask for access at {}, and set HF_TOKEN to a "
                                       "token of that account",
                                       id.repository, page)
-                        : fmt::format("{} is gated, and the token of {} has no access: ask for it "
+                        : fmt::format("{} is gated, and the token of {} has no access; ask for it "
                                       "at {}",
                                       id.repository, options.token_source, page));
   }
@@ -96,7 +96,7 @@ std::string explain_no_access(const HttpResponse& response, const HubId& id,
   if (response.status == 403 && code == nullptr && type != nullptr &&
       type->starts_with("text/html")) {
     return begin +
-           "with a web page: a firewall or proxy may answer in the hub's place; else the "
+           "with a web page; a firewall or proxy may answer in the hub's place, or the "
            "repository needs a token (HF_TOKEN)";
   }
   if (options.token.empty()) {
@@ -108,7 +108,7 @@ std::string explain_no_access(const HttpResponse& response, const HubId& id,
   }
   return begin + fmt::format(
                      "the token of {} is not valid or may not read {}, or there is no such "
-                     "model; HF_TOKEN sets another one",
+                     "model; set HF_TOKEN to another token",
                      options.token_source.empty() ? "HF_TOKEN" : options.token_source,
                      id.repository);
 }
@@ -116,9 +116,10 @@ std::string explain_no_access(const HttpResponse& response, const HubId& id,
 }  // namespace
 
 const std::string_view kReachAdvice =
-    "HF_ENDPOINT names a mirror (https://hf-mirror.com), https_proxy a proxy; a cache carried here "
-    "from another machine does as well: HF_HOME or HF_HUB_CACHE names its place, HF_HUB_OFFLINE=1 "
-    "asks no hub; HF_TOKEN opens private models; see spanforge download --help";
+    "HF_ENDPOINT names a mirror (https://hf-mirror.com), https_proxy a proxy; a cache copied from "
+    "another machine also works: HF_HOME or HF_HUB_CACHE names its place, and with "
+    "HF_HUB_OFFLINE=1 "
+    "no hub is asked; HF_TOKEN opens private models; see spanforge download --help";
 
 std::string explain_unreachable(const HttpResponse& response) {
   const std::string words = response.failure.empty() ? "" : fmt::format(" ({})", response.failure);
@@ -127,21 +128,22 @@ std::string explain_unreachable(const HttpResponse& response) {
   switch (response.trouble) {
     case HttpTrouble::kNone: break;
     case HttpTrouble::kName:
-      return fmt::format("cannot be reached: the name {} is not known here (DNS)",
+      return fmt::format("cannot be reached: the name {} is not known on this machine (DNS)",
                          url_host(response.url));
     case HttpTrouble::kProxyName:
       return fmt::format(
-          "cannot be reached: the name of the proxy {} is not known here; is {} "
+          "cannot be reached: the name of the proxy {} is not known on this machine; is {} "
           "right?",
           response.proxy, proxy_variable(response));
     case HttpTrouble::kProxySilent:
       return fmt::format(
-          "cannot be reached: the proxy {} takes no connection or makes none{}; is "
+          "cannot be reached: the proxy {} accepts no connection or makes none{}; is "
           "{} right?",
           response.proxy, words, proxy_variable(response));
     case HttpTrouble::kProxyRefuses:
       return "cannot be reached: " + explain_proxy_answer(response.proxy, response.proxy_status);
-    case HttpTrouble::kConnect: return "cannot be reached: nobody takes the connection" + words;
+    case HttpTrouble::kConnect:
+      return "cannot be reached: no server accepts the connection" + words;
     case HttpTrouble::kConnectTimeout:
       return fmt::format("cannot be reached: no connection within {:g} s{}; a firewall may drop it",
                          response.timeout_seconds, through);
@@ -150,8 +152,8 @@ std::string explain_unreachable(const HttpResponse& response) {
       return "cannot be reached: " + explain_certificate(response) + through;
     case HttpTrouble::kNoCertificates:
       return fmt::format(
-          "cannot be reached: this machine has no certificates to trust{}: install the "
-          "package ca-certificates, or name a file of them in SSL_CERT_FILE",
+          "cannot be reached: this machine has no certificates to trust{}; install the "
+          "package ca-certificates, or set SSL_CERT_FILE to a file of them",
           words);
     case HttpTrouble::kTimeout:
       return fmt::format(
@@ -161,9 +163,9 @@ std::string explain_unreachable(const HttpResponse& response) {
     case HttpTrouble::kOther: return "cannot be reached" + words + through;
   }
   if (response.status == 429) {
-    return "answers 429: too many requests from here; wait some minutes";
+    return "answers 429: too many requests from this machine; wait some minutes";
   }
-  return fmt::format("answers {}{}: it is out of service, or something on the way is",
+  return fmt::format("answers {}{}: it is out of service, or a proxy or firewall is",
                      response.status, through);
 }
 

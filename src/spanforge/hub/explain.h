@@ -1,6 +1,5 @@
 #pragma once
-// Why a request to the hub came to nothing, in words for one line, and which setting helps.
-// Internal to hub/.
+// Explains in one line why a request to the hub failed, and which setting helps. Internal to hub/.
 
 #include <optional>
 #include <string>
@@ -11,13 +10,13 @@
 
 namespace spanforge {
 
-// The settings that help where the hub cannot be reached; the end of such a line.
+// The settings that help if the hub cannot be reached; the end of such a line.
 extern const std::string_view kReachAdvice;
 
-// There is no whole answer (response.trouble), or one that speaks of the moment (429, 5xx).
+// For an incomplete answer (response.trouble), or a temporary error (429, 5xx).
 std::string explain_unreachable(const HttpResponse& response);
 
-// An answer of 400 and more: who has no access to what, and why.
+// For an answer of 400 or more.
 std::string explain_status(const HttpResponse& response, const HubId& id,
                            const HubOptions& options);
 

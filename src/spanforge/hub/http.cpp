@@ -16,7 +16,7 @@ namespace {
 struct Exchange {
   HttpResponse response;
   const HttpSink* sink = nullptr;
-  std::exception_ptr thrown;  // by the sink; libcurl's frames must not be unwound
+  std::exception_ptr thrown;  // by the sink; exceptions must not pass through libcurl
 };
 
 std::string_view trim(std::string_view text) {
@@ -37,7 +37,7 @@ size_t on_header(char* data, size_t size, size_t count, void* user) {
   constexpr size_t kMaxHeaders = 200;
   auto& response = static_cast<Exchange*>(user)->response;
   const std::string_view line(data, size * count);
-  if (line.starts_with("HTTP/")) {  // an interim answer's headers are none of the final one's
+  if (line.starts_with("HTTP/")) {  // discards the headers of an interim answer
     response.headers.clear();
     const size_t space = line.find(' ');
     response.status =
@@ -96,7 +96,7 @@ long info(CURL* curl, CURLINFO what) {
   return value;
 }
 
-// Whether the connection, TLS included, was never ready for a request.
+// Whether the connection, including TLS, was never ready for a request.
 bool was_connecting(CURL* curl) {
   double seconds = 0;
   curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME, &seconds);
@@ -121,8 +121,7 @@ HttpTrouble trouble_of(CURLcode result, CURL* curl, HttpResponse& response) {
   }
 }
 
-// no_proxy: "*", or hosts and domains with all that is below them. Ranges of addresses are left to
-// libcurl.
+// no_proxy: "*", or hosts and domains with their subdomains. libcurl handles ranges of addresses.
 bool is_asked_directly(const std::string& host, const std::string& no_proxy) {
   for (size_t start = 0; start < no_proxy.size();) {
     const size_t end = std::min(no_proxy.find_first_of(", ", start), no_proxy.size());
@@ -166,8 +165,7 @@ HttpResponse HttpClient::get(const std::string& url, const std::vector<std::stri
   return perform(url, headers, timeout_seconds, &sink);
 }
 
-// Proxy and certificates. libcurl would look for proxies in the environment by itself; what it is
-// told here is all that counts.
+// Sets proxy and certificates. libcurl must not look for proxies in the environment by itself.
 void HttpClient::route(const std::string& url, HttpResponse& response) const {
   CURL* curl = curl_;
   std::string proxy = url.starts_with("https:") ? network_.https_proxy : network_.http_proxy;
@@ -235,12 +233,12 @@ std::string resolve_url(const std::string& base, const std::string& location) {
   const std::string scheme = ok ? url_part(url.get(), CURLUPART_SCHEME) : "";
   if (scheme != "http" && scheme != "https") {
     throw Error(ErrorCode::kNetwork, quote_for_message(shown_url(base), 200),
-                fmt::format("redirects to \"{}\", which is no http or https address: refused",
+                fmt::format("redirects to \"{}\", which is not an http or https address",
                             quote_for_message(shown_url(location), 200)));
   }
   if (scheme == "http" && url_origin(base).starts_with("https:")) {
     throw Error(ErrorCode::kNetwork, quote_for_message(shown_url(base), 200),
-                fmt::format("redirects to \"{}\", which is not encrypted: refused",
+                fmt::format("redirects to \"{}\", which is not encrypted",
                             quote_for_message(shown_url(location), 200)));
   }
   return url_part(url.get(), CURLUPART_URL);
@@ -277,7 +275,7 @@ std::string shown_url(const std::string& text) {
 
 std::optional<std::string> normal_proxy(const std::string& text) {
   std::string proxy = text.find("://") == std::string::npos ? "http://" + text : text;
-  if (proxy.starts_with("socks:")) proxy.replace(0, 5, "socks5h");  // as desktops write it
+  if (proxy.starts_with("socks:")) proxy.replace(0, 5, "socks5h");  // desktops write socks:
   const UrlHandle url(curl_url(), &curl_url_cleanup);
   if (!url || curl_url_set(url.get(), CURLUPART_URL, proxy.c_str(), CURLU_NON_SUPPORT_SCHEME) !=
                   CURLUE_OK) {

@@ -15,17 +15,17 @@ namespace {
 
 constexpr const char* kAdapterConfig = "adapter_config.json";
 
-// The snapshot that the cache holds, or why it is none.
+// The cached snapshot, or what it lacks.
 struct Cached {
   fs::path snapshot;
   std::string missing;
 };
 
-// People take HF_HOME for its folder hub, and the other way round.
+// Users confuse HF_HOME with its folder hub.
 std::string elsewhere(const HubId& id, const HubOptions& options) {
   for (const fs::path& other : {options.cache / "hub", options.cache.parent_path()}) {
     if (HubCache(other, id.repository).find_only_snapshot()) {
-      return fmt::format("; {} holds it: HF_HUB_CACHE can name that", other.string());
+      return fmt::format("; {} has it: set HF_HUB_CACHE to that", other.string());
     }
   }
   return {};
@@ -62,7 +62,7 @@ void fetch_weights(HubDownloader& downloader, const HubCache& cache, const HubId
               fmt::format("has no {}", describe_weight_files()));
 }
 
-// A LoRA adapter's repository: no whole model's weights beside adapter_config.json. Its base is
+// A LoRA adapter's repository has adapter_config.json and no weights of a whole model. Its base is
 // another repository, which the caller fetches.
 bool is_adapter(HubDownloader& downloader) {
   if (!downloader.files())
@@ -113,12 +113,12 @@ fs::path resolve_model(const std::string& id_or_directory, const HubOptions& opt
     if (complete) return cached.snapshot;
     throw Error(
         ErrorCode::kCacheMiss, id_or_directory,
-        fmt::format("is no directory, and the cache {} lacks its {}; HF_HUB_OFFLINE or "
+        fmt::format("is not a directory, and the cache {} lacks its {}; HF_HUB_OFFLINE or "
                     "TRANSFORMERS_OFFLINE forbids fetching it (HF_HOME or HF_HUB_CACHE names "
-                    "a cache elsewhere)",
+                    "another cache)",
                     options.cache.string(), cached.missing));
   }
-  // The place and reason of a failure that leaves the cache to answer, if it can.
+  // Uses the cache after a failure with this place and reason, if the cache is complete.
   const auto use_cache = [&](const std::string& place, const std::string& reason) {
     if (options.notice) {
       options.notice(
@@ -127,7 +127,7 @@ fs::path resolve_model(const std::string& id_or_directory, const HubOptions& opt
     return cached.snapshot;
   };
   const auto lacking = [&] {
-    return fmt::format("{} is no directory here, and the cache {} lacks its {}", id_or_directory,
+    return fmt::format("{} is not a directory, and the cache {} lacks its {}", id_or_directory,
                        options.cache.string(), cached.missing);
   };
   HubDownloader downloader(id, options);

@@ -37,7 +37,8 @@ std::string after_scheme(const std::string& text) {
   return at == std::string::npos ? text : text.substr(at + 3);
 }
 
-// What follows "HOST/" of a hub, without query and fragment; nullopt where the text names no hub.
+// The part after "HOST/" of a hub, without query and fragment; nullopt: the text does not name a
+// hub.
 std::optional<std::string> path_at_hub(const std::string& text, const std::string& endpoint) {
   const std::string rest = after_scheme(text);
   for (const std::string& hub :
@@ -52,7 +53,7 @@ std::optional<std::string> path_at_hub(const std::string& text, const std::strin
   return std::nullopt;
 }
 
-// "org/name/tree/main" -> "org/name@main". Of an address of a file the file is left out.
+// "org/name/tree/main" -> "org/name@main". Drops the name of a file.
 std::string id_of_path(const std::string& path) {
   for (const std::string kind : {"/tree/", "/blob/", "/resolve/", "/commit/"}) {
     const size_t at = path.find(kind);
@@ -77,12 +78,12 @@ HubId parse_hub_id(const std::string& text, const std::string& endpoint) {
     address = id_of_path(*path);
     for (const char* other : {"datasets/", "spaces/"}) {
       if (!address.starts_with(other)) continue;
-      throw Error(ErrorCode::kUsage, shown, "is the page of no model");
+      throw Error(ErrorCode::kUsage, shown, "is not the page of a model");
     }
   } else if (address.find("://") != std::string::npos) {
     throw Error(
         ErrorCode::kUsage, shown,
-        fmt::format("is no address at the hub {}; HF_ENDPOINT names another hub", endpoint));
+        fmt::format("is not an address at the hub {}; HF_ENDPOINT can name another hub", endpoint));
   }
   HubId id;
   const size_t at = address.find('@');
@@ -96,7 +97,7 @@ HubId parse_hub_id(const std::string& text, const std::string& endpoint) {
   if (id.repository.size() > 96 || !organisation_ok || !is_repository_part(name) ||
       !is_revision(id.revision)) {
     throw Error(ErrorCode::kUsage, shown,
-                "is neither a directory here nor a model id of the form org/name[@revision]");
+                "is neither a directory nor a model id of the form org/name[@revision]");
   }
   return id;
 }

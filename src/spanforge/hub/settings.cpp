@@ -16,8 +16,8 @@
 namespace spanforge {
 namespace {
 
-// What people leave around a value: blanks, line ends, and quotes that no shell took off (in files
-// for `docker --env-file`, in settings copied from a page).
+// Characters around a value that do not belong to it: blanks, line ends, and quotes that no shell
+// removed (in files for `docker --env-file`, in settings copied from a page).
 std::string bare(std::string text) {
   constexpr std::array<std::string_view, 13> kAround = {
       " ",      "\t",     "\r",     "\n",     "\"",     "'",     "\u201c",
@@ -34,11 +34,11 @@ std::string bare(std::string text) {
 }
 
 struct Setting {
-  std::string name, value;  // value: "" where no variable of the list is set
-  bool is_file = false;     // name is a file's, not a variable's
+  std::string name, value;  // value: "" if no variable of the list is set
+  bool is_file = false;     // the name of a file, not of a variable
 };
 
-// A variable that is set to nothing counts as not set, as in huggingface_hub's own "or" chains.
+// An empty variable counts as not set, as in huggingface_hub's "or" chains.
 Setting first_set(std::initializer_list<const char*> names) {
   for (const char* name : names) {
     std::string value = bare(environment_or(name, ""));
@@ -67,8 +67,8 @@ std::string home_directory() {
   return user != nullptr && user->pw_dir != nullptr ? user->pw_dir : "";
 }
 
-// "~", "$NAME" and "${NAME}", which no shell expands in a service's or a container's settings. An
-// unknown variable stays as it is written, as in Python's expandvars.
+// Expands "~", "$NAME" and "${NAME}", which no shell does for settings of a service or a container.
+// Keeps an unknown variable as it is written, like Python's expandvars.
 fs::path expand(std::string path) {
   if (path == "~" || path.starts_with("~/")) path = home_directory() + path.substr(1);
   std::string out;
@@ -93,7 +93,7 @@ fs::path expand(std::string path) {
 std::string read_endpoint(const std::string& preset) {
   const Setting setting = first_set({"HF_ENDPOINT"});
   std::string endpoint = setting.value.empty() ? preset : setting.value;
-  // Without a scheme it can only mean https: a token must not travel in the clear by accident.
+  // Without a scheme it means https: a token must not be sent unencrypted by accident.
   if (endpoint.find(":/") == std::string::npos) endpoint = "https://" + endpoint;
   for (const std::string scheme : {"https:/", "http:/"}) {  // a slash too few
     if (endpoint.starts_with(scheme) && !endpoint.starts_with(scheme + "/")) {
@@ -102,14 +102,15 @@ std::string read_endpoint(const std::string& preset) {
   }
   while (endpoint.ends_with('/')) endpoint.pop_back();
   if (!is_plain_http_url(endpoint)) {
-    refuse(setting, fmt::format("\"{}\" is no hub's address; a mirror's looks like "
+    refuse(setting, fmt::format("\"{}\" is not the address of a hub; a mirror's looks like "
                                 "https://hf-mirror.com",
                                 quote_for_message(shown_url(setting.value), 200)));
   }
   return endpoint;
 }
 
-// The token alone: people also store "Bearer TOKEN". It is never shown, not even where it is wrong.
+// Returns only the token: users also store "Bearer TOKEN". It is never shown, not even if it is
+// malformed.
 std::string clean_token(const Setting& setting) {
   std::string token = setting.value;
   std::erase_if(token, [](char c) { return c == '\r' || c == '\n'; });
@@ -118,7 +119,7 @@ std::string clean_token(const Setting& setting) {
   }
   if (std::any_of(token.begin(), token.end(),
                   [](unsigned char c) { return c <= 0x20 || c > 0x7E; })) {
-    refuse(setting, "holds characters that no token has; it must be the token alone (hf_...)");
+    refuse(setting, "has characters that no token has; it must be only the token (hf_...)");
   }
   return token;
 }
@@ -144,10 +145,10 @@ double read_seconds(const char* name, double preset) {
   const char* end = setting.value.data() + setting.value.size();
   const auto result = std::from_chars(setting.value.data(), end, seconds);
   if (result.ec != std::errc{} || result.ptr != end || seconds < 0 || seconds > 1000000) {
-    refuse(setting,
-           fmt::format("\"{}\" is no whole number of seconds", quote_for_message(setting.value)));
+    refuse(setting, fmt::format("\"{}\" is not a whole number of seconds",
+                                quote_for_message(setting.value)));
   }
-  return seconds == 0 ? preset : seconds;  // huggingface_hub's "or": 0 is the default, too
+  return seconds == 0 ? preset : seconds;  // 0 means the default, as huggingface_hub's "or" does
 }
 
 std::string read_proxy(const Setting& setting) {
@@ -155,7 +156,7 @@ std::string read_proxy(const Setting& setting) {
   const auto proxy = normal_proxy(setting.value);
   if (!proxy) {
     refuse(setting,
-           "is no proxy's address; http://[NAME:PASSWORD@]HOST:PORT is one, and "
+           "is not the address of a proxy; write http://[NAME:PASSWORD@]HOST:PORT or "
            "socks5h://HOST:PORT");
   }
   return *proxy;
@@ -174,7 +175,7 @@ HubNetwork read_network() {
   if (!bundle.value.empty() && !path_exists(path)) {
     throw Error(ErrorCode::kIo, path.string(), "does not exist, but " + bundle.name + " names it");
   }
-  // requests takes a directory in place of a bundle.
+  // requests accepts a directory in place of a file.
   if (!bundle.value.empty() && directory_exists(path)) {
     network.ca_directory = path;
   } else {

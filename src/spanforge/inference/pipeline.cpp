@@ -1,6 +1,7 @@
 #include "spanforge/inference/pipeline.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 #include <span>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "spanforge/data/dataset.h"
 #include "spanforge/evaluation/predict.h"
 #include "spanforge/features/window_check.h"
+#include "spanforge/features/window_plan.h"
 #include "spanforge/model/answering_model.h"
 #include "spanforge/model/load_report.h"
 #include "spanforge/model/model.h"
@@ -21,7 +23,7 @@
 namespace spanforge {
 namespace {
 
-// Questions made into windows and computed together; bounds memory whatever is asked at once.
+// The number of questions that are made into windows and computed together. It limits memory.
 constexpr size_t kBlockQuestions = 1024;
 
 // {"question 3 (id x): What is ...?"}
@@ -63,7 +65,7 @@ Dataset make_dataset(const std::vector<QuestionContext>& questions, std::span<co
   return dataset;
 }
 
-// Best first, the decision at the front: run_qa decides after its n-best list is made.
+// Best first, but the decision is in front: run_qa decides after it makes its n-best list.
 std::vector<AskAnswer> answers_of(const DecodedExample& decoded, int32_t top_k) {
   std::vector<Candidate> order = decoded.candidates;
   const auto chosen = std::find_if(order.begin(), order.end(), [&](const Candidate& c) {
@@ -78,10 +80,21 @@ std::vector<AskAnswer> answers_of(const DecodedExample& decoded, int32_t top_k) 
   return answers;
 }
 
+// The same distribution that the candidates' scores are of.
+double probability_of_no_answer(const DecodedExample& decoded, DecoderKind decoder) {
+  if (decoder == DecoderKind::kRecipe) return 0;
+  for (const Candidate& candidate : decoded.candidates) {
+    if (candidate.text.empty()) return candidate.score;
+  }
+  double best = 0;
+  for (const Candidate& candidate : decoded.candidates) best = std::max(best, candidate.score);
+  return std::clamp(best * std::exp(std::min(decoded.null_odds, kNoSpanOdds)), 0.0, 1.0);
+}
+
 }  // namespace
 
-// Workspaces of calls that are over, for those to come: fresh memory would cost more to clear than
-// a short question takes to answer.
+// Keeps workspaces of finished calls for later calls: clearing new memory would cost more than
+// answering a short question.
 class Workspaces {
  public:
   std::unique_ptr<Workspace> take() {
@@ -101,6 +114,33 @@ class Workspaces {
   std::vector<std::unique_ptr<Workspace>> idle_;
 };
 
+// Questions that have windows, and what their answers will be made of.
+struct Block {
+  std::vector<size_t> asked;  // the questions' places in the call
+  Dataset dataset;
+  std::optional<FeatureSet> features;  // nullopt: no question is left
+};
+
+struct PreparedQuestions::Impl {
+  AnswerSettings chosen;
+  Block block;
+  LogitSet logits;
+  std::vector<AskResult> results;
+};
+
+PreparedQuestions::PreparedQuestions(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PreparedQuestions::~PreparedQuestions() = default;
+size_t PreparedQuestions::window_count() const {
+  return impl_->block.features ? impl_->block.features->size() : 0;
+}
+int32_t PreparedQuestions::window_length(size_t window) const {
+  return impl_->block.features->windows()[window].length;
+}
+int64_t PreparedQuestions::token_count() const {
+  return impl_->block.features ? impl_->block.features->token_count() : 0;
+}
+const std::vector<AskResult>& PreparedQuestions::results() const { return impl_->results; }
+
 struct Pipeline::Impl {
   std::unique_ptr<const Predictor> model;
   Tokenizer tokenizer;
@@ -117,40 +157,59 @@ struct Pipeline::Impl {
         .settings;
   }
 
-  // Answers the questions of one block, and notes those that leave no room for their context.
-  void answer_block(const std::vector<QuestionContext>& questions, std::vector<size_t> block,
-                    const AnswerSettings& chosen, int32_t batch_size, Workspace& workspace,
-                    std::vector<AskResult>& results) const {
-    Dataset dataset = make_dataset(questions, block);
+  // Makes the windows of the questions `asked`, and notes those that leave no room for their
+  // context.
+  Block make_block(const std::vector<QuestionContext>& questions, std::vector<size_t> asked,
+                   const WindowOptions& windows, std::vector<AskResult>& results) const {
+    Block block;
+    block.asked = std::move(asked);
+    if (block.asked.empty()) return block;
+    block.dataset = make_dataset(questions, block.asked);
     FeatureOptions feature_options;
-    feature_options.windows = chosen.windows;
+    feature_options.windows = windows;
     feature_options.with_labels = false;
-    std::optional<FeatureSet> features;
     try {
-      features = FeatureSet::build(dataset, tokenizer, feature_options);
+      block.features = FeatureSet::build(block.dataset, tokenizer, feature_options);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kBadData) throw;
-      for (const WindowFinding& one : check_windows(dataset, tokenizer, chosen.windows)) {
-        const size_t i = block[one.example];
+      for (const WindowFinding& one : check_windows(block.dataset, tokenizer, windows)) {
+        const size_t i = block.asked[one.example];
         results[i].error = Error(ErrorCode::kUsage, place_of(questions[i], i), one.reason);
       }
-      const size_t asked = block.size();
-      std::erase_if(block, [&](size_t i) { return results[i].error.has_value(); });
-      if (block.size() == asked) throw;
-      if (block.empty()) return;
-      dataset = make_dataset(questions, block);
-      features = FeatureSet::build(dataset, tokenizer, feature_options);
+      const size_t count = block.asked.size();
+      std::erase_if(block.asked, [&](size_t i) { return results[i].error.has_value(); });
+      if (block.asked.size() == count) throw;
+      if (block.asked.empty()) return block;
+      block.dataset = make_dataset(questions, block.asked);
+      block.features = FeatureSet::build(block.dataset, tokenizer, feature_options);
     }
-    PredictOptions predict;
-    predict.batch_size = batch_size;
-    const Predictions predictions = predict_all(*model, *features, predict, &workspace);
-    const auto decoded = decode_all(dataset, *features, predictions.logits, chosen.decoder);
-    for (size_t i = 0; i < block.size(); ++i) {
-      results[block[i]].answers = answers_of(decoded[i], chosen.decoder.top_k);
+    return block;
+  }
+
+  static void decode_block(const Block& block, const LogitSet& logits,
+                           const DecoderOptions& decoder, std::vector<AskResult>& results) {
+    const auto decoded = decode_all(block.dataset, *block.features, logits, decoder);
+    for (size_t i = 0; i < block.asked.size(); ++i) {
+      AskResult& result = results[block.asked[i]];
+      result.answers = answers_of(decoded[i], decoder.top_k);
+      result.no_answer = probability_of_no_answer(decoded[i], decoder.kind);
+      const auto [first, end] = block.features->windows_of(i);
+      result.windows = end - first;
     }
   }
 
-  // stop_at_error: the first question that cannot be answered is thrown.
+  void answer_block(const std::vector<QuestionContext>& questions, std::vector<size_t> asked,
+                    const AnswerSettings& chosen, int32_t batch_size, Workspace& workspace,
+                    std::vector<AskResult>& results) const {
+    const Block block = make_block(questions, std::move(asked), chosen.windows, results);
+    if (!block.features) return;
+    PredictOptions predict;
+    predict.batch_size = batch_size;
+    const Predictions predictions = predict_all(*model, *block.features, predict, &workspace);
+    decode_block(block, predictions.logits, chosen.decoder, results);
+  }
+
+  // stop_at_error: throws the error of the first question that cannot be answered.
   std::vector<AskResult> answer(const std::vector<QuestionContext>& questions,
                                 const AskOptions& options, bool stop_at_error) const {
     const AnswerSettings chosen = settings_for(options);
@@ -216,6 +275,83 @@ std::vector<std::vector<AskAnswer>> Pipeline::answer(const std::vector<QuestionC
 std::vector<AskResult> Pipeline::answer_each(const std::vector<QuestionContext>& questions,
                                              const AskOptions& options) const {
   return impl_->answer(questions, options, false);
+}
+
+int64_t Pipeline::count_window_tokens(const std::vector<QuestionContext>& questions,
+                                      const AskOptions& options) const {
+  const WindowOptions windows = impl_->settings_for(options).windows;
+  const int32_t special = impl_->tokenizer.special_token_count(true);
+  TextIndex known;
+  std::vector<std::string_view> contexts;
+  std::vector<int32_t> sizes;
+  TokenBuffer tokens;
+  int64_t total = 0;
+  for (const QuestionContext& asked : questions) {
+    const auto [at, is_new] =
+        known.insert(asked.context, contexts.size(), [&](size_t i) { return contexts[i]; });
+    if (is_new) {
+      contexts.push_back(asked.context);
+      tokens.clear();
+      impl_->tokenizer.tokenize(asked.context, tokens);
+      sizes.push_back(static_cast<int32_t>(tokens.size()));
+    }
+    tokens.clear();
+    impl_->tokenizer.tokenize(asked.question, tokens);
+    const int32_t fixed = special + static_cast<int32_t>(tokens.size());
+    const int32_t room = windows.max_seq_length - fixed;
+    if (!leaves_room(room, sizes[at], windows)) continue;
+    int64_t count = 1;
+    if (sizes[at] > room) {
+      const int32_t step = room - windows.window_overlap;
+      count += (sizes[at] - room + step - 1) / step;
+    }
+    total += count * fixed + sizes[at] + (count - 1) * windows.window_overlap;
+  }
+  return total;
+}
+
+std::unique_ptr<PreparedQuestions> Pipeline::prepare(const std::vector<QuestionContext>& questions,
+                                                     const AskOptions& options) const {
+  auto made = std::make_unique<PreparedQuestions::Impl>();
+  made->chosen = impl_->settings_for(options);
+  made->results.resize(questions.size());
+  std::vector<size_t> sound;
+  for (size_t i = 0; i < questions.size(); ++i) {
+    made->results[i].error = text_fault(questions[i], i);
+    if (!made->results[i].error) sound.push_back(i);
+  }
+  made->block = impl_->make_block(questions, std::move(sound), made->chosen.windows, made->results);
+  if (made->block.features) {
+    made->logits.start.resize(static_cast<size_t>(made->block.features->token_count()));
+    made->logits.end.resize(made->logits.start.size());
+  }
+  return std::unique_ptr<PreparedQuestions>(new PreparedQuestions(std::move(made)));
+}
+
+void Pipeline::compute(std::span<const PreparedWindow> windows) const {
+  std::vector<WindowToPredict> batch;
+  batch.reserve(windows.size());
+  for (const PreparedWindow& one : windows) {
+    PreparedQuestions::Impl& questions = *one.questions->impl_;
+    batch.push_back(
+        {&*questions.block.features, static_cast<int32_t>(one.window), &questions.logits});
+  }
+  const ThreadScope scope(impl_->threads);
+  std::unique_ptr<Workspace> workspace = impl_->workspaces.take();
+  predict_windows(*impl_->model, batch, *workspace);
+  impl_->workspaces.give_back(std::move(workspace));
+}
+
+std::vector<AskResult> Pipeline::finish(PreparedQuestions& questions) const {
+  PreparedQuestions::Impl& made = *questions.impl_;
+  if (made.block.features) {
+    Impl::decode_block(made.block, made.logits, made.chosen.decoder, made.results);
+  }
+  return std::move(made.results);
+}
+
+std::string_view Pipeline::decoder(const AskOptions& options) const {
+  return spelling_of(impl_->settings_for(options).decoder.kind);
 }
 
 }  // namespace spanforge

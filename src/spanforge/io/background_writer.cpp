@@ -33,7 +33,7 @@ BackgroundWriter::BackgroundWriter(int fd, std::filesystem::path path)
   try {
     start(kDisk, [this](std::string_view bytes) { write_out(bytes); });
     start(kHash, [this](std::string_view bytes) { hash_.update(bytes); });
-  } catch (...) {  // the system has no room for a thread
+  } catch (...) {  // the system cannot start a thread
     abandon();
     throw;
   }
@@ -122,14 +122,14 @@ void BackgroundWriter::set_direct(bool direct) {
   direct_ = flags >= 0 && ::fcntl(fd_, F_SETFL, wanted) == 0 && direct;
 }
 
-// Only the last buffer is not full; its end goes through the page cache.
+// Only the last buffer may be partly filled; its unaligned end goes through the page cache.
 void BackgroundWriter::write_out(std::string_view bytes) {
   while (!bytes.empty()) {
     if (direct_ && bytes.size() < kAlignment) set_direct(false);
     const size_t size = direct_ ? bytes.size() / kAlignment * kAlignment : bytes.size();
     const ssize_t n = ::write(fd_, bytes.data(), size);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EINVAL && direct_) {  // some file systems refuse here only
+    if (n < 0 && errno == EINVAL && direct_) {  // some file systems refuse O_DIRECT only here
       set_direct(false);
       continue;
     }

@@ -69,7 +69,7 @@ void Descriptor::write(std::string_view bytes) const {
   }
 }
 
-// An interrupted sync has not failed yet: nothing was dropped.
+// An interrupted sync may be repeated: the kernel dropped nothing.
 void Descriptor::sync() const {
   if (until_not_interrupted([&] { return ::fsync(fd_); }) != 0) throw_io(path_, "sync", errno);
 }
@@ -90,7 +90,7 @@ int Descriptor::try_lock() const {
   return until_not_interrupted([&] { return ::flock(fd_, LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno;
 }
 
-// Linux frees the descriptor whatever close() says, so it is not called again.
+// Linux frees the descriptor even if close() fails, so close() is not repeated.
 void Descriptor::close() {
   const int fd = std::exchange(fd_, -1);
   if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) throw_io(path_, "close", errno);

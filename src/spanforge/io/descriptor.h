@@ -1,7 +1,7 @@
 #pragma once
-// What: an open file or directory, for the few who need more than io/file.h's whole files.
-// Interrupted calls (EINTR) are made again and short reads and writes continued. A sync that failed
-//   is never tried again: the kernel may have dropped the pages that it could not write.
+// What: an open file or directory, for code that needs more than the whole files of io/file.h.
+// Retries: interrupted calls (EINTR) are repeated; short reads and writes are continued. A failed
+//   sync is never repeated: the kernel may have dropped the pages that it could not write.
 // Errors: Error{kIo, path} with the system's reason.
 
 #include <cstddef>
@@ -15,14 +15,14 @@ namespace spanforge {
 class Descriptor {
  public:
   Descriptor() = default;  // holds nothing
-  // flags: as of open(2), O_CLOEXEC is added; a new file's mode is 0666 less the umask. named: the
-  // path in errors, where it is not `path` (a temporary name says little to a user).
+  // flags: those of open(2); O_CLOEXEC is added. A new file's mode is 0666 less the umask.
+  // named: the path in errors, if it is not `path` (users do not know temporary names).
   Descriptor(const std::filesystem::path& path, int flags, std::filesystem::path named = {});
-  // Takes over an open descriptor; `named`: the path in errors.
+  // Takes ownership of an open descriptor. named: the path in errors.
   Descriptor(int fd, std::filesystem::path named) : path_(std::move(named)), fd_(fd) {}
   Descriptor(Descriptor&& other) noexcept;
   Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();  // closes; an error of that is lost, so whoever wrote calls close() first
+  ~Descriptor();  // closes and ignores errors: call close() after writing
 
   explicit operator bool() const { return fd_ >= 0; }
   int get() const { return fd_; }
@@ -30,10 +30,11 @@ class Descriptor {
   size_t read(void* to, size_t count) const;  // fewer than `count` bytes only at the end
   void write(std::string_view bytes) const;   // all of them
   void sync() const;
-  void truncate() const;  // to nothing
-  // flock(2), which ends when the descriptor is closed: lock() waits while another process has it.
+  void truncate() const;  // to length 0
+  // flock(2). The lock ends when the descriptor is closed. lock() waits while another process holds
+  // it; try_lock() returns 0 or an errno (EWOULDBLOCK: another process holds it).
   void lock() const;
-  int try_lock() const;  // 0, or why not (EWOULDBLOCK: another has it)
+  int try_lock() const;
   void close();
 
  private:
@@ -41,7 +42,7 @@ class Descriptor {
   int fd_ = -1;
 };
 
-// Throws Error{kIo, path}, "cannot ACTION: " and the system's words for `error`.
+// Throws Error{kIo, path}: "cannot ACTION: " and the system's text for the errno `error`.
 [[noreturn]] void throw_io(const std::filesystem::path& path, std::string_view action, int error);
 
 }  // namespace spanforge

@@ -1,7 +1,7 @@
 #pragma once
-// What: writes the files of one directory. A function that saves something takes the writer that it
-//   saves with. The writer decides when the bytes must be on the disk, and lists what was written.
-// Files: each gets its name when it is whole (AtomicFile in io/file.h), replacing an older one.
+// What: writes the files of one directory. A function that saves something takes a writer. The
+//   writer decides when the bytes must be on the disk, and lists the files that it wrote.
+// Files: each gets its name when it is whole (AtomicFile in io/file.h) and replaces an older one.
 // Threads: several may create and write files at the same time.
 // Errors: Error{kIo, path of the file or directory} with the system's reason.
 // Example:
@@ -10,8 +10,8 @@
 //   tokenizer.save(writer);
 //   writer.write("notes.txt", "text");
 //   for (const WrittenFile& file : writer.written()) print(file.path, file.sha256);
-// For a directory that is to appear whole or not at all: NewDirectory and FileGroup (io/staging.h)
-//   hand out a writer.
+// See also: NewDirectory and FileGroup (io/staging.h) provide a writer for files that must appear
+//   all together or not at all.
 
 #include <mutex>
 #include <string>
@@ -27,7 +27,7 @@ class DirectoryWriter {
  public:
   enum class Sync {
     kEachFile,  // a file is on the disk before it gets its name
-    kByCaller,  // nothing waits for the disk; the caller syncs all files once they are written
+    kByCaller,  // does not wait for the disk; the caller syncs all files after writing them
   };
   // The directory must exist: create_directories() makes it.
   explicit DirectoryWriter(fs::path directory, Sync sync = Sync::kEachFile);
@@ -36,14 +36,14 @@ class DirectoryWriter {
 
   const fs::path& directory() const { return directory_; }
 
-  // A file to be filled piece by piece; its commit() puts it in place. The writer must outlive it.
+  // A file to write piece by piece; its commit() puts it in place. The writer must outlive it.
   AtomicFile create(const std::string& name);
   void write(const std::string& name, std::string_view bytes);
-  // The text of `value`, as Python's json.dumps writes it, and a line end.
+  // Writes `value` as Python's json.dumps does, and a line end.
   void write_json(const std::string& name, const Json& value,
                   const PythonJsonStyle& style = {.indent = 2});
 
-  // The files committed so far, in that order.
+  // The files committed so far, in order of their commits.
   std::vector<WrittenFile> written() const;
 
  private:

@@ -26,13 +26,13 @@
 namespace spanforge {
 namespace {
 
-// From this size on a file is written in the background.
+// Files of at least this size are written in the background.
 constexpr size_t kLargeFile = size_t{8} << 20;
 
 constexpr const char* kTruncated = "was truncated while it was in use; start again";
 
-// Opens a regular file for reading. O_NONBLOCK so that a FIFO cannot hang the open; it has no
-// effect on regular files.
+// Opens a regular file for reading. O_NONBLOCK: opening a FIFO must not wait for a writer; regular
+// files ignore it.
 Descriptor open_regular(const fs::path& path) {
   Descriptor file(path, O_RDONLY | O_NONBLOCK);
   struct stat info {};
@@ -40,7 +40,7 @@ Descriptor open_regular(const fs::path& path) {
   if (!S_ISREG(info.st_mode)) {
     throw Error(
         ErrorCode::kIo, path.string(),
-        S_ISDIR(info.st_mode) ? "is a directory, a file is needed" : "is not a regular file");
+        S_ISDIR(info.st_mode) ? "is a directory; a file is needed" : "is not a regular file");
   }
   return file;
 }
@@ -51,7 +51,7 @@ size_t size_of(const Descriptor& file, const fs::path& path) {
   return static_cast<size_t>(info.st_size);
 }
 
-// nullopt: it is absent.
+// nullopt: the path is absent.
 std::optional<struct stat> look_up(const fs::path& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0) return info;
@@ -59,11 +59,11 @@ std::optional<struct stat> look_up(const fs::path& path) {
   return std::nullopt;
 }
 
-// Whether it is, or links to, a name in /proc. /dev/stdout does: it stands for whatever this
-// process has open, which may be a regular file.
+// Whether the path is, or links to, a name in /proc. /dev/stdout links there: it means the file
+// that this process has open, possibly a regular one.
 bool leads_to_proc(fs::path path) {
   std::error_code error;
-  for (int hops = 0; hops < 40; ++hops) {  // as many as the system follows
+  for (int hops = 0; hops < 40; ++hops) {  // Linux follows at most 40 links
     const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
     struct statfs system {};
     if (::statfs(parent.c_str(), &system) == 0 && system.f_type == PROC_SUPER_MAGIC) return true;
@@ -78,7 +78,7 @@ bool leads_to_proc(fs::path path) {
 std::string read_file(const fs::path& path) {
   const Descriptor file = open_regular(path);
   std::string bytes(size_of(file, path), '\0');
-  bytes.resize(file.read(bytes.data(), bytes.size()));  // it may shrink while it is read
+  bytes.resize(file.read(bytes.data(), bytes.size()));  // the file may shrink meanwhile
   return bytes;
 }
 
@@ -142,34 +142,34 @@ void MappedFile::expect_whole() const {
 void MappedFile::release_before(size_t offset) const {
   const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   const size_t size = std::min(offset, size_) / page * page;
-  // A hint: where it is refused, the pages stay until the system wants them.
+  // A hint: if the system refuses it, the pages stay until memory is needed.
   if (size != 0) ::madvise(const_cast<char*>(data_), size, MADV_DONTNEED);
 }
 
 void require_replaceable(const fs::path& file) {
   if (file == "-") {
     throw Error(ErrorCode::kIo, {.file = "-"},
-                "is no regular file: give another name (./- is a file named so)");
+                "is not a regular file; give another name (./- is a file called -)");
   }
   const auto there = look_up(file);
   if (there && S_ISDIR(there->st_mode)) {
-    throw Error(ErrorCode::kIo, file.string(), "is a directory, a file is to be here");
+    throw Error(ErrorCode::kIo, file.string(), "is a directory; give the name of a file");
   }
   if ((there && !S_ISREG(there->st_mode)) || leads_to_proc(file)) {
-    throw Error(ErrorCode::kIo, file.string(), "is no regular file: give another name");
+    throw Error(ErrorCode::kIo, file.string(), "is not a regular file; give another name");
   }
 }
 
 AtomicFile::AtomicFile(fs::path path) : AtomicFile(std::move(path), nullptr) {}
 
-// A temporary name of another process can stand there, from a kill: process ids come again.
+// A killed process may have left the same temporary name: process ids are reused.
 AtomicFile::AtomicFile(fs::path path, DirectoryWriter* directory)
     : directory_(directory), path_(std::move(path)) {
   require_replaceable(path_);
   static std::atomic<unsigned> serial{0};
   struct stat taken {};
   do {
-    // A name may have 255 bytes.
+    // A name has at most 255 bytes.
     const std::string name = path_.filename().string().substr(0, 200);
     temporary_ = path_.parent_path() / fmt::format("{}.{}-{}.tmp", name, ::getpid(), serial++);
   } while (::lstat(temporary_.c_str(), &taken) == 0);
@@ -186,7 +186,7 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
       writer_(std::move(other.writer_)) {}
 
 AtomicFile::~AtomicFile() {
-  writer_.reset();  // before its file is closed
+  writer_.reset();  // before file_ is closed
   file_ = Descriptor();
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
@@ -234,7 +234,7 @@ void sync_directory(const fs::path& directory) {
   const Descriptor open(directory, O_RDONLY | O_DIRECTORY);
   while (::fsync(open.get()) != 0) {
     if (errno == EINTR) continue;
-    // Some file systems do not sync directories and say so; that is not a failure of ours.
+    // Some file systems cannot sync a directory; that is not an error.
     if (errno == EINVAL) return;
     throw_io(directory, "sync", errno);
   }
@@ -250,7 +250,7 @@ void create_directories(const fs::path& directory) {
   if (missing.empty() && !directory_exists(directory)) refuse(ENOTDIR);
   for (auto path = missing.rbegin(); path != missing.rend(); ++path) {
     if (::mkdir(path->c_str(), 0777) == 0) continue;
-    const int error = errno;  // somebody else may have made it, and "x/" is there with "x"
+    const int error = errno;  // another process may have made it; "x" makes "x/", too
     if (error != EEXIST || !directory_exists(*path)) refuse(error);
   }
   for (const fs::path& made : missing) {

@@ -18,11 +18,11 @@ struct Kind {
   std::string way;
 };
 
-// The first row that fits is taken; a name may fit several.
+// A name may match several rows; the first one counts.
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all = {
       {"adapter_model.", "", "a LoRA adapter's (PEFT) without its adapter_config.json",
-       "put that beside it: it says which model it belongs to"},
+       "put that file next to it: it names the model"},
       {"tf_model", ".h5", "TensorFlow weights",
        fmt::format(kByTransformers, "\"DIR\", from_tf=True")},
       {"", ".h5", "Keras weights", fmt::format(kByTransformers, "\"DIR\", from_tf=True")},
@@ -49,7 +49,7 @@ const std::vector<Kind>& kinds() {
       {"", ".engine", "a TensorRT program", "get the weights that it was built from"},
       {"rust_model", ".ot", "weights for rust-bert", "get the pytorch_model.bin it was made from"},
       {"", ".pdparams", "PaddlePaddle weights",
-       "load them with paddle.load, turn the matrices of linear layers round (.T), and save them "
+       "load them with paddle.load, transpose the matrices of linear layers (.T), and save them "
        "with torch.save as pytorch_model.bin under transformers' names"},
       {"", ".pdiparams", "a PaddlePaddle program", "get the weights that it was exported from"},
       {"", ".npz", "NumPy or JAX arrays",
@@ -57,9 +57,9 @@ const std::vector<Kind>& kinds() {
       {"", ".distcp", "shards of a distributed checkpoint (FSDP)",
        "merge them with accelerate merge-weights"},
       {"", "_model_states.pt", "shards of DeepSpeed",
-       "merge them with the zero_to_fp32.py that DeepSpeed saves beside them"},
+       "merge them with the zero_to_fp32.py that DeepSpeed saves next to them"},
       {"mp_rank_", "", "shards of DeepSpeed",
-       "merge them with the zero_to_fp32.py that DeepSpeed saves beside them"},
+       "merge them with the zero_to_fp32.py that DeepSpeed saves next to them"},
   };
   return all;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Weights of other frameworks, told by their files' names: what they are, and how to convert them.
-// For the line about a model that has none of the weights that are read here.
+// Recognizes weights of other frameworks by their files' names and says how to convert them. For
+// the error about a model without weights that this program reads.
 
 #include <optional>
 #include <span>
@@ -9,11 +9,12 @@
 
 namespace spanforge {
 
-// "has no model.safetensors or pytorch_model.bin, but tf_model.h5, TensorFlow weights: convert with
-// ..." of the first name that is known; nullopt: none is. names: of a model's files.
+// names: of a model's files. Describes the first known one: "has no model.safetensors or
+// pytorch_model.bin, but tf_model.h5, TensorFlow weights: convert with ...". nullopt: none is
+// known.
 std::optional<std::string> find_foreign_weights(std::span<const std::string> names);
 
-// The same words for a file that something else than its name told.
+// The same text for a file that the caller recognized by something other than its name.
 std::string describe_foreign_weights(const std::string& name, std::string_view what,
                                      std::string_view way);
 

@@ -24,7 +24,7 @@ constexpr int kStopLookMilliseconds = 100;
 struct Input {
   Descriptor file;
   fs::path name;
-  bool mappable = false;  // a regular file, to be read from its first byte
+  bool mappable = false;  // a regular file at its first byte
 };
 
 bool is_null_device(const struct stat& info) { return info.st_rdev == ::makedev(1, 3); }
@@ -37,26 +37,26 @@ void require_readable(const fs::path& name, const Descriptor& file, const struct
   const auto refuse = [&](const char* reason) {
     throw Error(ErrorCode::kIo, name.string(), reason);
   };
-  if (S_ISDIR(info.st_mode)) refuse("is a directory, a file is needed");
-  if (S_ISBLK(info.st_mode)) refuse("is a device, a file is needed");
+  if (S_ISDIR(info.st_mode)) refuse("is a directory; a file is needed");
+  if (S_ISBLK(info.st_mode)) refuse("is a device; a file is needed");
   if (S_ISCHR(info.st_mode) && !is_null_device(info) && ::isatty(file.get()) != 1) {
-    refuse("is a device, a file is needed");
+    refuse("is a device; a file is needed");
   }
 }
 
-// Without waiting for a FIFO's writer: reading waits.
+// Does not wait for a FIFO's writer: reading does.
 Input open_input(const fs::path& path) {
   Input input;
   input.name = input_name(path);
   struct stat info {};
   if (is_standard_input(path)) {
-    // Its own descriptor: a socket cannot be opened by /dev/stdin, nor another user's terminal.
+    // A copy of the descriptor: /dev/stdin cannot open a socket or another user's terminal.
     const int fd = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     if (fd < 0) throw_io(input.name, "open", errno);
     input.file = Descriptor(fd, input.name);
   } else {
     if (::stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) {
-      throw Error(ErrorCode::kIo, input.name.string(), "is a socket, a file is needed");
+      throw Error(ErrorCode::kIo, input.name.string(), "is a socket; a file is needed");
     }
     input.file = Descriptor(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   }
@@ -78,7 +78,7 @@ void wait_for(const Descriptor& file, const fs::path& name, const std::atomic<bo
   }
 }
 
-// What is there, once something is; 0 bytes: the end.
+// Waits for bytes and reads at most `count` of them; 0: the end.
 size_t read_some(const Descriptor& file, const fs::path& name, char* to, size_t count,
                  const std::atomic<bool>* stop = nullptr) {
   for (;;) {
@@ -89,13 +89,13 @@ size_t read_some(const Descriptor& file, const fs::path& name, char* to, size_t 
   }
 }
 
-// A file without a name, whose errors speak of the input and of the directory.
+// A temporary file without a name. Its errors name the input and the directory.
 class Spool {
  public:
   explicit Spool(const fs::path& name) : name_(name) {
     if (directory_.empty()) directory_ = "/tmp";
     int fd = ::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    // Not every file system makes files without a name.
+    // Some file systems do not support O_TMPFILE.
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
       std::string file = directory_ + "/spanforge-XXXXXX";
       fd = ::mkostemp(file.data(), O_CLOEXEC);
@@ -120,8 +120,8 @@ class Spool {
  private:
   [[noreturn]] void fail(int error) const {
     throw Error(ErrorCode::kIo, name_.string(),
-                fmt::format("cannot be kept in {}: {}; TMPDIR names another directory", directory_,
-                            std::strerror(error)));
+                fmt::format("cannot be stored in {}: {}; set TMPDIR to another directory",
+                            directory_, std::strerror(error)));
   }
 
   fs::path name_;
@@ -183,7 +183,7 @@ void require_distinct_inputs(const std::vector<fs::path>& paths) {
     }
     if (again) {
       throw Error(ErrorCode::kUsage, input_name(path).string(),
-                  "is given twice, and it can be read once; give a file");
+                  "is given twice, but it can be read only once; give a file");
     }
   }
 }

@@ -1,5 +1,5 @@
 #pragma once
-// A file that holds one JSON value.
+// Reads a file that holds one JSON value.
 
 #include <filesystem>
 
@@ -7,9 +7,9 @@
 
 namespace spanforge {
 
-// times_size: what the tree may take, in sizes of the file (and 32 MB besides).
-// Errors: Error{kIo, path} where it cannot be read; Error{code, path} with line and column, and
-// what was expected, where it is not JSON or takes more memory.
+// times_size: the tree may take this many times the file's size, and 32 MB.
+// Errors: Error{kIo, path} if the file cannot be read. Error{code, path}, with line and column, if
+// it is not JSON or takes more memory.
 Json parse_json_file(const std::filesystem::path& path, ErrorCode code, int times_size = 1);
 
 }  // namespace spanforge

@@ -13,7 +13,7 @@ std::string_view inside(std::string_view text) {
   return text.substr(0, text.find_last_of("\n"));
 }
 
-// One element as it stands in a list that is a member of an object.
+// The text of one element of a list that is a member of an object.
 std::string element_text(const Json& element) {
   const std::string object = dump_python_json({{"", Json::array({element})}}, kStyle);
   return std::string(inside(inside(object)));

@@ -1,6 +1,6 @@
 #pragma once
-// What: a file that holds one JSON object, written member by member, so that an object larger than
-//   memory can be written. The file appears at commit(), whole (io/file.h).
+// What: writes a file that holds one JSON object, member by member, so the object may be larger
+//   than memory. The file appears at commit(), whole (io/file.h).
 // Bytes: json.dumps(object, indent=4) + "\n". Errors: Error{kIo, path}.
 
 #include <filesystem>
@@ -16,10 +16,10 @@ namespace spanforge {
 
 class JsonObjectFile {
  public:
-  explicit JsonObjectFile(AtomicFile file);  // still empty
+  explicit JsonObjectFile(AtomicFile file);  // REQUIRES: an empty file
   // REQUIRES: a key that was not added before.
   void add(const std::string& key, const Json& value);
-  // A member whose value is a list of what `next` gives, up to nullopt.
+  // Adds a member whose value is the list of all results of next() before nullopt.
   void add_list(const std::string& key, const std::function<std::optional<Json>()>& next);
   void commit();
 

@@ -1,7 +1,6 @@
 #pragma once
-// Which files make a model directory: one table for all who look for them (the hub's download, its
-// cache, the tokenizer's reader, checkpoints, saving). A kind of tokenizer with other files is a
-// row here.
+// The names of the files in a model directory: one table for the hub's download and cache, the
+// tokenizer's reader, checkpoints and saving. A kind of tokenizer with other files is a row here.
 
 #include <algorithm>
 #include <array>
@@ -11,17 +10,18 @@ namespace spanforge {
 
 inline constexpr const char* kModelConfigFile = "config.json";
 
-// The weights: one of these, or its ".index.json" and the shards that names. The first one counts.
+// The weights: one of these, or its ".index.json" and the shards that it names. The first that
+// exists counts.
 inline constexpr std::array<const char*, 2> kWeightFiles = {"model.safetensors",
                                                             "pytorch_model.bin"};
 
-// Files of which any one row, whole, is a tokenizer. The first one that is there counts.
+// Each row is a whole tokenizer. The first row whose files all exist counts.
 inline constexpr const char* kTokenizerJsonFile = "tokenizer.json";
 inline constexpr const char* kVocabTxtFile = "vocab.txt";
 inline constexpr const char* kVocabJsonFile = "vocab.json";
 inline constexpr const char* kMergesTxtFile = "merges.txt";
 struct TokenizerFiles {
-  std::array<const char*, 2> names{};  // null: no second one
+  std::array<const char*, 2> names{};  // the second may be null
   template <class HasFile>
   bool are_there(const HasFile& has_file) const {
     return std::all_of(names.begin(), names.end(), [&](const char* name) {
@@ -32,14 +32,14 @@ struct TokenizerFiles {
 inline constexpr std::array<TokenizerFiles, 3> kTokenizerFiles = {
     {{{kTokenizerJsonFile}}, {{kVocabTxtFile}}, {{kVocabJsonFile, kMergesTxtFile}}}};
 
-// What else says something about the tokenizer, where it is there.
+// Optional settings of the tokenizer.
 inline constexpr const char* kTokenizerConfigFile = "tokenizer_config.json";
 inline constexpr const char* kSpecialTokensMapFile = "special_tokens_map.json";
 inline constexpr const char* kAddedTokensFile = "added_tokens.json";
 inline constexpr std::array<const char*, 3> kTokenizerSettings = {
     kTokenizerConfigFile, kSpecialTokensMapFile, kAddedTokensFile};
 
-// Settings of spanforge's own.
+// Spanforge's own settings.
 inline constexpr const char* kAnswerSettingsFile = "spanforge.json";
 
 // has_file: std::string -> bool.
@@ -49,7 +49,7 @@ bool has_tokenizer(const HasFile& has_file) {
                      [&](const TokenizerFiles& row) { return row.are_there(has_file); });
 }
 
-// visit(name) for every file of a tokenizer, whether needed or not.
+// Calls visit(name) for every file of a tokenizer, needed or optional.
 template <class Visit>
 void for_each_tokenizer_file(const Visit& visit) {
   for (const TokenizerFiles& row : kTokenizerFiles) {

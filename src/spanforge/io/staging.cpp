@@ -34,7 +34,7 @@ fs::path parent_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-// A help, not a duty: what cannot be seen or removed stays.
+// Best effort: ignores directories that it cannot read or remove.
 void remove_abandoned(const fs::path& parent) {
   std::vector<std::string> names;
   try {
@@ -51,12 +51,12 @@ void remove_abandoned(const fs::path& parent) {
   }
 }
 
-// Whether a directory is there, which must be empty but for what is staged in it.
+// Whether the target exists. Throws if it is not a directory that is empty but for staged files.
 bool is_empty_directory(const fs::path& target) {
   if (!path_exists(target)) {
     std::error_code ignored;
     if (!fs::is_symlink(fs::symlink_status(target, ignored))) return false;
-    throw Error(ErrorCode::kIo, target.string(), "is a link to nothing; name a new directory");
+    throw Error(ErrorCode::kIo, target.string(), "is a broken link; name a new directory");
   }
   if (directory_exists(target)) {
     const std::vector<std::string> names = list_directory(target);
@@ -84,7 +84,8 @@ Placed::How place(const fs::path& from, const fs::path& to) {
   return is_new ? Placed::How::kNew : Placed::How::kReplaced;
 }
 
-// What could not be undone, as the end of an error's reason.
+// Undoes the renames. Returns the end of an error's reason, which lists those that it could not
+// undo.
 std::string undo(const std::vector<Placed>& placed, const fs::path& staged,
                  const fs::path& directory) {
   std::vector<std::string> new_files;
@@ -100,7 +101,7 @@ std::string undo(const std::vector<Placed>& placed, const fs::path& staged,
   return new_files.empty() ? "" : "; new already: " + join(new_files, ", ");
 }
 
-// Moves what was staged into `directory`, the file named `last` behind the others.
+// Moves the staged files into `directory`, the file named `last` after the others.
 void put_in_place(StagingDirectory& staging, const fs::path& directory,
                   std::string_view last = "") {
   std::vector<std::string> names;
@@ -145,7 +146,7 @@ StagingDirectory::StagingDirectory(const fs::path& parent, fs::path target)
   writer_.emplace(path_);
 }
 
-// false: the name is taken, or somebody removed the directory before it was locked.
+// false: the name is taken, or another process removed the directory before it was locked.
 bool StagingDirectory::make(const fs::path& path) {
   if (::mkdir(path.c_str(), 0777) != 0) {
     if (errno == EEXIST) return false;
@@ -159,7 +160,7 @@ bool StagingDirectory::make(const fs::path& path) {
     ::rmdir(path.c_str());
     throw;
   }
-  lock_.try_lock();  // where there are no locks, nothing is taken for abandoned either
+  lock_.try_lock();  // may fail: without locks, remove_abandoned() removes nothing either
   struct stat info {};
   return ::fstat(lock_.get(), &info) != 0 || info.st_nlink > 0;
 }
@@ -238,7 +239,7 @@ NewDirectory::NewDirectory(const fs::path& target, std::string last)
       staging_(beside_, target_) {}
 
 void NewDirectory::commit() {
-  if (is_there_ && is_empty_directory(target_)) {  // still
+  if (is_there_ && is_empty_directory(target_)) {  // it is still there and empty
     put_in_place(staging_, target_, last_);
     sync_directory(target_);
   } else {

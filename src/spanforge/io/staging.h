@@ -1,10 +1,10 @@
 #pragma once
-// What: the files a command makes, all or none. They are written into a hidden directory beside
-//   their places, .spanforge-staged-PID-N, and put in place by commit() when each is whole and
+// What: makes all files of a command appear, or none. They are written into a hidden directory next
+//   to their final places, .spanforge-staged-PID-N. commit() moves them when all are whole and
 //   synced. Without commit() nothing is left, not even a directory that was made for them.
-// Kills: one before commit() leaves the hidden directory and nothing else. A lock (flock), which
-//   ends with the process, tells it from one in use, and whoever stages there next removes it.
-// Errors: Error{kIo}, whose file is where it was to go; nobody knows the hidden directory.
+// Kills: a kill before commit() leaves only the hidden directory. The next command that stages
+//   there removes it: nobody holds its lock (flock), which ends with the process.
+// Errors: Error{kIo}, which names the final place, not the hidden directory.
 
 #include <filesystem>
 #include <functional>
@@ -19,8 +19,8 @@
 
 namespace spanforge {
 
-// Makes a directory and those above it. At the end those made go again, as far as they are empty,
-// unless keep() was called.
+// Makes a directory and its missing parents. Without keep(), the destructor removes those that it
+// made, if they are empty.
 class MadeDirectory {
  public:
   explicit MadeDirectory(const fs::path& directory);
@@ -33,52 +33,51 @@ class MadeDirectory {
   std::vector<fs::path> made_;  // the deepest first
 };
 
-// The hidden directory. Whole directories get to their places through it: NewDirectory below, and
-// the checkpoints of a training.
+// The hidden directory. NewDirectory below and the checkpoints of a training turn it into the
+// target itself.
 class StagingDirectory {
  public:
-  // target: where what is staged will be; errors name it. Other processes may stage in `parent`,
-  // too. Removes what dead ones left there first.
+  // Makes the hidden directory in `parent`, and removes those that dead processes left there. Other
+  // processes may stage there, too. target: the final place; errors name it.
   StagingDirectory(const fs::path& parent, fs::path target);
-  // Stages at `path`, in place of what a dead process left there. The caller keeps other processes
-  // out of the directory around it.
+  // Stages at `path`, and removes what a dead process left there. REQUIRES: no other process uses
+  // the parent directory.
   StagingDirectory(fs::path path, fs::path target, DirectoryWriter::Sync sync);
   StagingDirectory(const StagingDirectory&) = delete;
   StagingDirectory& operator=(const StagingDirectory&) = delete;
-  ~StagingDirectory();  // removes it with all that is in it
+  ~StagingDirectory();  // removes the directory with its contents
 
   const fs::path& path() const { return path_; }
   using Fill = std::function<void(DirectoryWriter&)>;
   void fill(const Fill& write);  // calls write() with the writer of path()
 
-  // Moves the directory to the target, where nothing may be but an empty directory, durably.
+  // Moves the directory to the target, durably. The target must be absent or an empty directory.
   void place();
-  // The same, but a directory that is at the target and the staged one change places. Where the
-  // file system cannot exchange two names, the old directory is at path() + kAside between two
-  // renames, and a kill there leaves it so: who finds it puts it back.
+  // The same, but exchanges the staged directory with one that is at the target. If the file system
+  // cannot exchange two names, the old directory is called path() + kAside between two renames. A
+  // kill at that moment leaves it there; the caller that finds it must put it back.
   void replace();
   static constexpr std::string_view kAside = "-aside";
-  // Removes the directory now: what was staged and is given up, or what was replaced.
+  // Removes the directory now: the staged files, or after replace() the old ones.
   void remove();
 
  private:
   bool make(const fs::path& path);
   void exchange();
-  fs::path path_, target_;  // path_: empty once it is removed
+  fs::path path_, target_;  // path_: empty after remove()
   Descriptor lock_;
   std::optional<DirectoryWriter> writer_;
 };
 
-// Files of one directory that belong together. commit() renames them one behind the other and does
-// nothing else between: a rename that fails is undone with those before it, and a kill just there
-// leaves some of them new beside old or missing ones, each whole. A link that stands at a file's
-// place is replaced, what it points to is left; what no file may replace (require_replaceable) is
-// refused before the first rename.
+// Files of one directory that belong together. commit() renames them one after the other and does
+// nothing in between. If a rename fails, the earlier ones are undone. A kill during the renames
+// leaves some files new and others old or missing, but each is whole. A link at a file's place is
+// replaced; its target stays. Before the first rename, require_replaceable() checks every place.
 class FileGroup {
  public:
-  // Makes the directory, and finds out now whether it can be written to.
+  // Makes the directory, and throws now if it cannot be written to.
   explicit FileGroup(const fs::path& directory);
-  // Writes some of the files: write(writer). Errors name them by their places.
+  // Calls write(writer), which writes some of the files. Errors name their final places.
   void fill(const StagingDirectory::Fill& write) { staging_.fill(write); }
   void commit();
 
@@ -88,14 +87,13 @@ class FileGroup {
   StagingDirectory staging_;
 };
 
-// A directory of its own. A new one is put in place by one rename: no kill leaves a part of it. An
-// empty one that is there is filled as a FileGroup's is, since a link, a mount, the working
-// directory or one in a closed parent cannot be renamed over, and its mode and group are the user's
-// choice.
+// A whole directory. One rename puts a new one in place: no kill leaves a part of it. An existing
+// empty directory is filled as by FileGroup: its mode and group are the user's choice, and a rename
+// cannot replace a link, a mount, the working directory or a directory in a read-only parent.
 class NewDirectory {
  public:
-  // last: the file without which the others count for nothing; it comes behind them.
-  // Error{kUsage} where `target` is there already and is not an empty directory.
+  // last: the file without which the others are useless; it is renamed last.
+  // Throws Error{kUsage} if `target` exists and is not an empty directory.
   NewDirectory(const fs::path& target, std::string last);
   void fill(const StagingDirectory::Fill& write) { staging_.fill(write); }
   void commit();
@@ -103,9 +101,9 @@ class NewDirectory {
  private:
   fs::path target_;
   std::string last_;
-  bool is_there_;
-  fs::path beside_;     // where it is staged: in the target, or beside it
-  MadeDirectory made_;  // what is above it
+  bool is_there_;       // an empty directory is at target_
+  fs::path beside_;     // the parent of staging_: target_ if it exists, else its parent
+  MadeDirectory made_;  // beside_ and the directories above it
   StagingDirectory staging_;
 };
 

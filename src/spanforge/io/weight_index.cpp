@@ -23,7 +23,7 @@ std::map<std::string, std::string> read_weight_index(const std::filesystem::path
   std::map<std::string, std::string> shard_of;
   for (const auto& [tensor, shard] : view.at("weight_map").members()) {
     if (!shard.is_string() || !is_plain_name(shard.string())) {
-      shard.refuse("the plain name of a file beside the index");
+      shard.refuse("the plain name of a file next to the index");
     }
     shard_of[tensor] = shard.string();
   }

@@ -1,5 +1,6 @@
 #pragma once
-// model.safetensors.index.json and its kin: which shard, a file beside it, holds which tensor.
+// Reads model.safetensors.index.json and pytorch_model.bin.index.json, which say in which shard (a
+// file in the same directory) each tensor is.
 
 #include <filesystem>
 #include <map>
@@ -7,8 +8,8 @@
 
 namespace spanforge {
 
-// Tensor to shard; at least one. A shard's name stays in its directory and can be spoken of in one
-// line: with a folder in it, it could read any file of the system.
+// Returns the shard of each tensor; at least one. A shard's name holds no folder (it could name any
+// file of the system) and no control character.
 // Errors: Error{kBadModel, index}.
 std::map<std::string, std::string> read_weight_index(const std::filesystem::path& index);
 

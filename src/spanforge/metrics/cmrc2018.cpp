@@ -69,7 +69,7 @@ MetricValues finish_cmrc(const ScoreSheet& sheet) {
 std::string advice(std::string_view key) {
   if (key != "f1" && key != "HasAns_f1" && key != "best_f1") return {};
   return "at least half of the validation questions are on Chinese texts, where squad_v2's F1 is "
-         "its exact match; cmrc_f1 tells how much of an answer is right";
+         "its exact match; cmrc_f1 shows how much of an answer is right";
 }
 
 constexpr MetricKey kCmrcKeys[] = {{"cmrc_average", "cmrc2018_average", /*logged=*/false},

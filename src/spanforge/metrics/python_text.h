@@ -1,8 +1,8 @@
 #pragma once
-// What: the few string operations of Python 3 that published metrics are defined by.
+// What: The few string operations of Python 3 that published metrics use.
 // Source: CPython's str.lower (full case mapping, final sigma), str.split() and str.strip() without
-//   arguments, and what re counts as a word character (\w, \b). Code points that Unicode added
-//   after the reference's Python may be classified differently (here: ICU's Unicode).
+//   arguments, and the word characters of re (\w, \b). Code points that Unicode added after the
+//   reference's Python may be classified differently (here: ICU's Unicode).
 // Units: UTF-8 in and out; the text must be valid.
 
 #include <string>

@@ -15,8 +15,8 @@ bool is_ascii_punctuation(char c) {  // Python's string.punctuation
          (c >= '{' && c <= '~');
 }
 
-// Bytes of the article at the start of `text`, when a word boundary follows it; else 0. The
-// regular expression tries "a", "an", "the" in this order.
+// The bytes of the article at the start of `text` if a word boundary follows it; else 0. Tries "a",
+// "an", "the" in this order, as the regular expression does.
 size_t article_length(std::string_view text) {
   for (std::string_view article : {"a", "an", "the"}) {
     if (!text.starts_with(article)) continue;
@@ -37,7 +37,7 @@ std::string remove_articles(std::string_view text) {
     if (length > 0) {
       out += ' ';
       pos += length;
-      after_word_char = true;  // what follows stands at a boundary, but no article can start there
+      after_word_char = true;  // a boundary comes next, but no article can start there
       continue;
     }
     const size_t start = pos;
@@ -51,11 +51,11 @@ std::vector<std::string> squad_tokens(std::string_view text) {
   return python_split(squad_normalize(text));
 }
 
-// Tokens that both hold, each as often as the rarer side does.
+// The number of common tokens; a repeated token counts as often as on the side that has fewer.
 int64_t common_tokens(const std::vector<std::string>& gold,
                       const std::vector<std::string>& prediction) {
   int64_t same = 0;
-  if (gold.size() <= 64) {  // nearly always: one bit a token that is taken costs no memory
+  if (gold.size() <= 64) {  // nearly always: one bit per used token needs no memory
     uint64_t taken = 0;
     for (const std::string& token : prediction) {
       for (size_t i = 0; i < gold.size(); ++i) {
@@ -91,7 +91,8 @@ struct Best {
   double score = 0, threshold = 0;
 };
 
-// find_best_thresh_v2: questions by ascending no-answer probability; every prefix is a threshold.
+// find_best_thresh_v2: takes questions by ascending no-answer probability; every prefix is a
+// threshold.
 template <class Score>
 Best best_threshold(std::span<const ScoredAnswer> items, const Score& score_of,
                     const std::vector<size_t>& order) {
@@ -125,7 +126,7 @@ Part percent(Part part) {
 double exact_of(const ScoredAnswer& answer) { return answer.points[0]; }
 double f1_of(const ScoredAnswer& answer) { return answer.points[1]; }
 
-// Positions of `items` by ascending no_answer_probability, equal ones in tie_order.
+// Positions of `items` by ascending no_answer_probability; equal ones in tie_order.
 std::vector<size_t> threshold_order(std::span<const ScoredAnswer> items,
                                     std::vector<size_t> tie_order) {
   if (tie_order.empty()) {
@@ -225,7 +226,7 @@ SquadItemScore squad_item_score(const SquadItem& item) {
   const std::vector<std::string> prediction_tokens = python_split(prediction);
   bool any_gold = false;
   for (auto text = item.golds.begin(); text != item.golds.end(); ++text) {
-    // Several people often gave the same answer.
+    // Golds often repeat, because several people gave the same answer.
     if (std::find(item.golds.begin(), text, *text) != text) continue;
     const std::string gold = squad_normalize(*text);
     if (gold.empty()) continue;

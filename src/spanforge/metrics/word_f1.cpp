@@ -16,7 +16,7 @@ namespace {
 struct Segment {
   std::string word;
   bool single_han = false;  // one Chinese character
-  bool joins = false;       // stands directly behind the segment before
+  bool joins = false;       // follows the segment before without a gap
 };
 
 bool counts_as_word(const std::string& word) {
@@ -41,7 +41,7 @@ KeyedSet<std::string> words_of(const std::vector<Segment>& segments) {
   return words;
 }
 
-// Joins neighbouring single characters to words, those of the other text excepted.
+// Joins adjacent single characters to words, except those that are words of the other text.
 std::vector<std::string> join_singles(const std::vector<Segment>& segments,
                                       const KeyedSet<std::string>& other) {
   std::vector<std::string> words;

@@ -1,11 +1,11 @@
 #pragma once
-// What: F1 over words, also where a script writes none: squad_v2 takes a Chinese answer as one
-//   token, so that its F1 is its exact match; here ICU's word segmentation finds the words.
-// Words: lower case; runs without letter or digit, and the articles a/an/the, do not count. ICU's
-//   dictionary leaves names it does not know in single characters; neighbouring single Chinese
-//   characters are therefore one word, except where a character is a word of the other text: so
-//   空派蒙 is 空 + 派蒙 beside 风景|优美|空, and their F1 is 2 * (1/3 * 1/2) / (1/3 + 1/2) = 0.4.
-// Errors: Error{kInternal} when ICU's data lack word rules.
+// What: F1 over words, also for scripts that write no spaces. squad_v2 takes a Chinese answer as
+//   one token, so its F1 is its exact match; here ICU's word segmentation finds the words.
+// Words: Lower case; runs without letter or digit, and the articles a/an/the, do not count. ICU's
+//   dictionary splits unknown names into single characters. Adjacent single Chinese characters are
+//   therefore one word, except a character that is a word of the other text. So 空派蒙 is 空 + 派蒙
+//   if the other text is 风景|优美|空, and their F1 is 2 * (1/3 * 1/2) / (1/3 + 1/2) = 0.4.
+// Errors: Error{kInternal} if ICU's data lack word rules.
 
 #include <memory>
 #include <string>
@@ -16,20 +16,20 @@
 
 namespace spanforge {
 
-// One prediction against one gold answer, with what is needed to explain the number.
+// One prediction compared with one gold answer, with all that explains the number.
 struct WordMatch {
   std::vector<std::string> gold_words, prediction_words;
   std::vector<std::string> matched;  // words of the prediction found in the gold, with repeats
-  double precision = 0, recall = 0, f1 = 0;  // all 1 when neither side has a word
+  double precision = 0, recall = 0, f1 = 0;  // all 1 if neither side has a word
 };
 
-// Holds ICU's segmenter: one object a thread.
+// Holds ICU's segmenter: use one object per thread.
 class WordMatcher {
  public:
   WordMatcher();
   ~WordMatcher();
   WordMatch match(std::string_view gold, std::string_view prediction);
-  // The gold (or "" where there is none) with the highest F1, the first of equals.
+  // The gold (or "" if there is none) with the highest F1; the first among equals.
   WordMatch best_match(const std::vector<std::string>& golds, std::string_view prediction);
 
  private:

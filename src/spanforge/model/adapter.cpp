@@ -15,7 +15,7 @@ Tensor dropped(const AdapterContext& context, const ops::Dropout& dropout, const
   return y;
 }
 
-// scale * A x: what B is multiplied by.
+// scale * A x, which B multiplies.
 Tensor low_rank(const AdapterContext& context, const AdapterPart<Tensor>& adapter,
                 const Tensor& x) {
   const Tensor u = context.scratch.allocate(x.dtype, x.rows, adapter.a.rows);

@@ -1,5 +1,5 @@
 #pragma once
-// The passes of LoRA adapters beside one linear layer (lora.h). Letters: T packed tokens, R rank.
+// Runs the LoRA adapters of one linear layer (lora.h). Letters: T packed tokens, R rank.
 
 #include <span>
 
@@ -9,20 +9,21 @@
 
 namespace spanforge {
 
-// What the adapters of a layer need beside their weights.
+// What the adapters of a layer need in addition to their weights.
 struct AdapterContext {
   const DropoutPlan& dropout;
   int32_t layer = 0;
   float scale = 1;                           // LoraConfig::scale()
-  ActivationArena& scratch;                  // given back before a function returns
-  DropoutSite site = DropoutSite::kAdapter;  // of their inputs
+  ActivationArena& scratch;                  // functions release what they take
+  DropoutSite site = DropoutSite::kAdapter;  // the dropout site of the adapters' inputs
 };
 
-// y[T,out] += the adapters' part, of the layer's input x [T,in].
+// Adds the adapters' output to y [T,out]. x [T,in] is the layer's input.
 void adapters_forward(const AdapterContext& context, std::span<const AdapterPart<Tensor>> adapters,
                       const Tensor& x, const Tensor& y);
 
-// dy: gradient of y. dx [T,in] += (skipped when empty); g +=, or = where add_to_matrices is false.
+// dy: gradient of y. Adds to dx [T,in], or skips it if it is empty. Adds to g, or overwrites g if
+// add_to_matrices is false.
 void adapters_backward(const AdapterContext& context, std::span<const AdapterPart<Tensor>> adapters,
                        const Tensor& x, const Tensor& dy, const Tensor& dx, bool add_to_matrices,
                        std::span<const AdapterPart<Tensor>> g);

@@ -1,4 +1,4 @@
-// adapter_config.json: what PEFT's LoraConfig says, read and written.
+// Reads and writes adapter_config.json, PEFT's LoraConfig.
 #include <algorithm>
 #include <cmath>
 
@@ -13,21 +13,21 @@
 namespace spanforge {
 namespace {
 
-constexpr const char* kPeftVersion = "0.18.1";  // whose files these are like
+constexpr const char* kPeftVersion = "0.18.1";  // the version that files are written like
 
 bool is_off(const Json& value) {
   return value.is_null() || value == false ||
          ((value.is_array() || value.is_object()) && value.empty());
 }
 
-// Keys of LoraConfig, beside those that are read, that change nothing of what an adapter computes
-// once it is saved, whatever they say.
+// Keys of LoraConfig that are not read, because they change nothing that a saved adapter
+// computes.
 constexpr const char* kWithoutEffect[] = {"auto_mapping",  "corda_config",   "ensure_weight_tying",
                                           "eva_config",    "inference_mode", "layers_pattern",
                                           "megatron_core", "peft_version",   "qalora_group_size",
                                           "runtime_config"};
 
-// Keys that must be off, and what they would do.
+// A key that must be off, and what it would do.
 struct Unsupported {
   const char* key;
   const char* what;
@@ -48,7 +48,7 @@ constexpr Unsupported kUnsupported[] = {
     {"use_qalora", "QALoRA"},
 };
 
-// Of all families, each once.
+// Of all families, without repeats.
 std::vector<std::string> head_modules() {
   std::vector<std::string> names;
   for (const std::string& type : supported_model_types()) {
@@ -120,7 +120,7 @@ class Reader {
     }
   }
 
-  // PiSSA, OLoRA, CorDA and LoftQ take their part out of the base model first.
+  // PiSSA, OLoRA, CorDA and LoftQ subtract their part from the base model first.
   static bool leaves_base(const Json& init) {
     return init.is_boolean() || init == "gaussian" || init == "eva" || init == "orthogonal";
   }
@@ -148,8 +148,8 @@ class Reader {
     return value->string();
   }
 
-  // PEFT's question-answering model adds "qa_outputs" to every list: to one that has it, and to
-  // that of a model without such a module, where it means nothing.
+  // PEFT's question-answering model adds "qa_outputs" to every list, even if the list has it or
+  // the model has no such module; then it means nothing.
   std::vector<std::string> read_modules_to_save() {
     const auto found = find("modules_to_save");
     if (!found) return {};
@@ -163,7 +163,7 @@ class Reader {
     if (!value.is_array() || !std::ranges::all_of(value, is_of_a_head)) {
       found->refuse(
           fmt::format("a list of modules of the head ({}) or null: no others are trained "
-                      "whole beside adapters",
+                      "whole next to adapters",
                       join(heads, ", ")));
     }
     std::vector<std::string> modules;
@@ -179,7 +179,7 @@ class Reader {
     std::vector<std::string>& targets = config.lora.targets;
     const auto found = find("target_modules");
     if (found && found->is_string()) {
-      // A pattern, which Python's re matches with whole names.
+      // Python's re matches the pattern with whole names.
       config.targets_by_weights = true;
     } else if (found) {
       const Json& value = found->value();
@@ -187,7 +187,7 @@ class Reader {
         found->refuse("a list of modules' names");
       }
       targets = value.get<std::vector<std::string>>();
-      // "all-linear" finds the head, too, which PEFT then leaves to modules_to_save.
+      // "all-linear" includes the head, which PEFT then leaves to modules_to_save.
       std::erase_if(targets, [&](const std::string& name) { return config.saves(name); });
       if (targets.empty()) found->refuse("a list of linear layers");
     }
@@ -198,7 +198,7 @@ class Reader {
     require_known();
   }
 
-  // What a newer PEFT switched on may compute anything.
+  // A newer PEFT's key that is on may compute anything.
   void require_known() {
     for (const auto& [key, view] : json_.members()) {
       const auto is_key = [&key = key](const char* one) { return key == one; };
@@ -209,7 +209,8 @@ class Reader {
       const Json& value = view.value();
       const bool switches = value == true || value.is_array() || value.is_object();
       if (switches && !is_off(value)) {
-        view.refuse("off: what it does is not known here (a key of another version of PEFT)");
+        view.refuse(
+            "off: this program does not know what it does (a key of another version of PEFT)");
       }
     }
   }
@@ -250,7 +251,7 @@ Json new_config() {
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
-// PEFT's lora_alpha is an integer, and any number in effect.
+// PEFT declares lora_alpha an integer and accepts any number.
 Json number_json(double value) {
   const bool whole = value == std::floor(value) && std::abs(value) < 0x1p53;
   return whole ? Json(static_cast<long long>(value)) : Json(value);
@@ -278,7 +279,7 @@ AdapterConfig adapter_config_for(const LoraConfig& lora, const EncoderSpec& spec
   AdapterConfig config;
   if (model.is_adapter()) {
     config = read_adapter_config(model.path);
-    // The layers stay those of the file, however it chooses them.
+    // The file goes on to choose the layers in its own way.
     config.lora = {.rank = lora.rank,
                    .alpha = lora.alpha,
                    .dropout = lora.dropout,

@@ -29,7 +29,7 @@ WeightFiles open_weights(const fs::path& directory) {
                           kOldAdapterWeightFile));
 }
 
-// Takes off one part of a name behind `front`, if it is followed by another: "default" of
+// Removes the part of a name after `front` if another part follows: "default" of
 // lora_A.default.weight.
 void take_off_adapter_name(std::string& name, std::string_view front) {
   const size_t at = name.find(front);
@@ -38,7 +38,7 @@ void take_off_adapter_name(std::string& name, std::string_view front) {
   if (dot != std::string::npos) name.erase(begin, dot + 1 - begin);
 }
 
-// A parameter's name of a stored one.
+// The name of the parameter with this stored name.
 std::string clean_name(std::string_view stored) {
   std::string name(stored.starts_with(kFront) ? stored.substr(kFront.size()) : stored);
   for (const std::string_view matrix : kMatrices) take_off_adapter_name(name, matrix);
@@ -115,8 +115,8 @@ void read_adapter_weights(const fs::path& directory, std::span<const Parameter* 
   std::string reason;
   add_complaint(reason, "missing", missing);
   add_complaint(reason, "misshaped", wrong);
-  add_complaint(reason, "there twice", twice);
-  add_complaint(reason, "with no place in the adapted model", unknown);
+  add_complaint(reason, "stored twice", twice);
+  add_complaint(reason, "unknown to the adapted model", unknown);
   if (!reason.empty()) throw Error(ErrorCode::kBadModel, files.path().string(), reason);
 
   std::map<std::string, int64_t> not_finite;

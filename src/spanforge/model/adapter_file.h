@@ -1,11 +1,11 @@
 #pragma once
-// The two files of a LoRA adapter's directory, as PEFT writes them: adapter_config.json and
-// adapter_model.safetensors (adapter_model.bin of older versions is read as well). The
-// question-answering head is trained and saved with the adapters (PEFT's modules_to_save; an
-// adapter of PEFT's may save a part of it or nothing). Names: PEFT's are
-// base_model.model.MODULE.lora_A.weight, .lora_B.weight and
-//   base_model.model.qa_outputs.weight, .bias; parameters here are named without the front. Also
-//   read: names without it, and those that hold the adapter's own name (lora_A.default.weight,
+// Reads and writes the two files of a LoRA adapter's directory, as PEFT does: adapter_config.json
+// and adapter_model.safetensors. Older versions wrote adapter_model.bin, which is read as well. The
+// question-answering head is trained and saved with the adapters (PEFT's modules_to_save). PEFT's
+// own adapters may save only a part of the head, or nothing of it.
+// Names: PEFT writes base_model.model.MODULE.lora_A.weight, .lora_B.weight and
+//   base_model.model.qa_outputs.weight, .bias. Parameters here have no "base_model.model.". Names
+//   without it are read, too, and names that contain the adapter's own name (lora_A.default.weight,
 //   qa_outputs.modules_to_save.default.weight).
 // Source: peft 0.18, tuners/lora/config.py, config.py, utils/save_and_load.py, utils/other.py.
 
@@ -27,48 +27,50 @@ inline constexpr const char* kOldAdapterWeightFile = "adapter_model.bin";
 
 struct AdapterConfig {
   LoraConfig lora;
-  std::string base_model;  // base_model_name_or_path: a directory or a hub's id; "": none is named
-  std::string base_revision;  // the hub's; "": the usual one
-  // Modules that the adapter has weights of its own for, all of them of a head: what is not among
-  // them is the base model's.
+  std::string
+      base_model;  // base_model_name_or_path: a directory or a hub's id; "": the file names none
+  std::string base_revision;  // revision on the hub; "": the default one
+  // Modules that the adapter has its own weights for. All belong to the head. Every other module
+  // is the base model's.
   std::vector<std::string> saved_modules;
-  // The layers are chosen by a pattern, by their numbers or by exclusion: lora.targets are the
-  // modules that the weight file has adapters for.
+  // True if the file chooses layers by a pattern, by their numbers or by exclusion. lora.targets
+  // are then the modules that the weight file has adapters for.
   bool targets_by_weights = false;
-  std::string original_text;  // the file that was read; "": none was
+  std::string original_text;  // the file that was read; "": there was no file
 
-  // Is the module, or the parameter, with this name (of HF's) one of saved_modules or inside one?
+  // True if `name` (HF's, of a module or parameter) is one of saved_modules or inside one.
   bool saves(std::string_view name) const;
 };
 
-// Errors: Error{kBadModel, place} naming the key, for what is unsound and for what is not computed
-// here (DoRA, ranks or scales by layer, biases, adapters of embeddings, PiSSA's changed base ...).
+// Errors: Error{kBadModel, place} naming the key if a value is malformed or asks for what is not
+// computed here (DoRA, ranks or scales by layer, biases, adapters of embeddings, PiSSA's changed
+// base ...).
 AdapterConfig parse_adapter_config(std::string_view text, const std::string& place);
-// The same of a directory's; reads the names in the weight file where targets_by_weights.
+// Reads the file in a directory. If targets_by_weights, also reads the names in the weight file.
 AdapterConfig read_adapter_config(const std::filesystem::path& directory);
 
-// The settings of an adapter of a model with this configuration, targets settled.
+// The settings of an adapter of a model with this configuration. Its targets are settled.
 LoraConfig read_adapter_lora(const std::filesystem::path& directory, const ModelConfig& base);
 
-// The configuration of adapters with these settings on that model; where it is an adapter itself,
-// all that is not ours is kept from its file.
+// The configuration of adapters with these settings on that model. If the model is an adapter
+// itself, keys of its file that spanforge does not use are kept.
 AdapterConfig adapter_config_for(const LoraConfig& lora, const EncoderSpec& spec,
                                  const ModelDirectory& model);
-// adapter_config.json, to the byte as PEFT writes it. REQUIRES: targets are settled.
+// The text of adapter_config.json, equal to PEFT's to the byte. REQUIRES: targets are settled.
 std::string adapter_config_text(const AdapterConfig& config);
 
-// base_model.model.NAME.
+// Returns base_model.model.NAME.
 std::string peft_name(std::string_view parameter_name);
 
-// What an adapter's weight file holds, of the parameters of a model with adapters: A and B of each,
-// and what it saves of the head.
+// The parameters that an adapter's weight file holds: A and B of each adapter, and what it saves
+// of the head. all: the parameters of a model with adapters.
 std::vector<const Parameter*> adapter_parameters(const std::vector<Parameter>& all,
                                                  const AdapterConfig& config);
 
-// Fills what `destination` gives for each of the wanted parameters (its size in floats) from the
-// weight file of a directory. wanted: adapter_parameters().
-// Errors: Error{kBadModel, file} naming each weight that is missing, misshaped, there twice,
-// unknown or not finite; Error{kIo} where there is no file.
+// Reads each wanted parameter from the weight file of a directory into the memory that
+// `destination` returns for it. wanted: adapter_parameters().
+// Errors: Error{kBadModel, file} naming each weight that is missing, misshaped, duplicate, unknown
+// or not finite; Error{kIo} if there is no file.
 void read_adapter_weights(const std::filesystem::path& directory,
                           std::span<const Parameter* const> wanted,
                           const std::function<float*(const Parameter&)>& destination);

@@ -1,14 +1,14 @@
 #pragma once
-// What: a saved model made ready to answer and nothing else: see docs/design/engine.md.
-// Forms: f32: the stored weights are used where the file is mapped, so processes share them. bf16:
-//   linear layers are rounded and laid out for the CPU's tiles while they are read. int8: a
-//   directory of `model convert --int8` (docs/int8.md), mapped as well; its layers are int8
-//   whatever precision is asked for, what is between them is bf16 where that is fast, else f32.
-// Files: replacing a weight file by renaming, as every command here does, is safe. A file that is
-//   truncated while load() or predict() reads it is Error{kIo}. But predict() reads f32 and int8
-//   weights where they are mapped: if it touches a page that is lost, the system ends the process
-//   by SIGBUS. So never truncate or rewrite the files of a model in use.
-// Threads: predict() is const and concurrent, each call with a Workspace of its own.
+// What: A saved model that answers and does nothing else: see docs/design/engine.md.
+// Forms: f32 uses the stored weights in the mapped file, so processes share them. bf16 rounds
+//   linear layers and lays them out for the CPU's tiles while it reads them. int8 is a directory of
+//   `model convert --int8` (docs/int8.md); its file is mapped, too. Its layers compute in int8
+//   whatever precision is asked for; between them it computes in bf16 if that is fast, else in f32.
+// Files: It is safe to replace a weight file by renaming, as every command here does. If a file is
+//   truncated while load() or predict() reads it, they throw Error{kIo}. But predict() reads f32
+//   and int8 weights from the mapped file: if it touches a page that is lost, the system ends the
+//   process by SIGBUS. So never truncate or rewrite the files of a model in use.
+// Threads: predict() is const. Threads may call it concurrently, each with its own Workspace.
 
 #include <memory>
 #include <string>
@@ -24,10 +24,10 @@ struct LoadReport;
 
 class AnsweringModel : public Predictor {
  public:
-  // source: the model as its user named it, for messages. report: what the file had to spare.
-  // Errors: Error{kBadModel} for weights that are missing (the head's too: what such a model
-  // answers is random), misshaped or not finite, naming each; Error{kIo} for missing files.
-  // An adapter is merged into its base's weights.
+  // source: the model's name as the user gave it, for messages. report: receives what loading
+  // noticed. An adapter is merged into its base's weights.
+  // Errors: Error{kBadModel} naming each weight that is missing, misshaped or not finite. The head
+  // must be there, too: without it, answers would be random. Error{kIo} for missing files.
   static AnsweringModel load(const ModelDirectory& directory, const std::string& source,
                              Precision precision, LoadReport* report = nullptr);
   AnsweringModel(AnsweringModel&&) noexcept;
@@ -35,10 +35,10 @@ class AnsweringModel : public Predictor {
   ~AnsweringModel() override;
 
   const ModelConfig& config() const override;
-  size_t block_count() const;  // with weights of their own
+  size_t block_count() const;  // blocks that have their own weights
   void predict(const PackedBatch& batch, Workspace& workspace, const Tensor& logits) const override;
-  // The same, and `observer` sees every input of the blocks' linear layers; layers that share
-  // weights are one block to it.
+  // Also shows `observer` every input of the blocks' linear layers. Layers that share weights are
+  // one block to it.
   void predict(const PackedBatch& batch, Workspace& workspace, const Tensor& logits,
                const InputObserver& observer) const;
 

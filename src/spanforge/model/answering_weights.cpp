@@ -9,7 +9,7 @@
 namespace spanforge {
 namespace {
 
-// Of any types; y may be narrower in rows' memory.
+// Types may differ; y's rows may be a part of wider rows.
 void copy(const Tensor& x, const Tensor& y) {
   for (int64_t r = 0; r < x.rows; ++r) {
     if (x.dtype != y.dtype) {
@@ -31,7 +31,7 @@ void AnsweringWeights::project_distances(const EncoderShape& shape, DType dtype)
   ActivationArena scratch;
   const bool projects_itself = shape.relative.projects_itself;
   const DType form =
-      projects_itself ? DType::kF32 : dtype;  // projections of its own are not packed
+      projects_itself ? DType::kF32 : dtype;  // the table's own projections are not packed
   const RelativeActivations a = allocate_relative(scratch, shape, form, /*projects=*/true);
   relative_forward(scratch, shape, parts.relative, a);
   const int64_t hidden = shape.hidden;

@@ -1,7 +1,7 @@
 #pragma once
-// Where an AnsweringModel's parts come from: the files of a Hugging Face directory, or the one of
-// an int8 model, which both keep the files mapped for as long as the parts are used; or an adapter
-// merged into its base, in memory.
+// Owns the parts of an AnsweringModel. They come from the files of a Hugging Face directory or
+// from the one file of an int8 model, which stay mapped as long as the parts are used; or from an
+// adapter that is merged into its base, in memory.
 
 #include <filesystem>
 #include <memory>
@@ -16,13 +16,13 @@ namespace spanforge {
 class AnsweringWeights {
  public:
   virtual ~AnsweringWeights() = default;
-  virtual void expect_whole() const = 0;  // of all files, as MappedFile's
-  // Fills in BlockPart::projected_distances, which no input changes. dtype: of activations.
+  virtual void expect_whole() const = 0;  // MappedFile::expect_whole() of all files
+  // Fills in BlockPart::projected_distances, which no input changes. dtype: of the activations.
   void project_distances(const EncoderShape& shape, DType dtype);
   AnsweringParts parts;
 
  private:
-  // y = the block's query, key and value layer of rows x of the table of distances.
+  // Applies the block's query, key and value layer to rows x of the table of distances.
   virtual void project_rows(size_t block, const Tensor& x, const Tensor& y) const {
     parts.blocks[block].qkv(x, y);
   }

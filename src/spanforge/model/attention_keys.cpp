@@ -59,7 +59,7 @@ class AttentionKeys {
     if (!types) return;
     const auto layers = static_cast<size_t>(config_.num_hidden_layers);
     if (!types->value().is_array() || types->value().size() != layers) {
-      types->refuse(fmt::format("a list of {} names, one a layer", layers));
+      types->refuse(fmt::format("a list of {} names, one per layer", layers));
     }
     int32_t& every = config_.*spec_.local_attention->every;
     const std::string_view own_key = key_of(spec_.local_attention->every);
@@ -97,7 +97,7 @@ class AttentionKeys {
   void read_theta(const JsonView& rope, double ModelConfig::*member) {
     const auto theta = stated(rope, "rope_theta");
     if (!theta) return;
-    constexpr std::string_view kWanted = "a number from 1.0 on";
+    constexpr std::string_view kWanted = "a number of at least 1.0";
     const double value = theta->number(kWanted);
     if (!(value >= 1)) theta->refuse(kWanted);
     const std::string_view own_key = key_of(member);

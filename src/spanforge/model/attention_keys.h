@@ -1,5 +1,5 @@
 #pragma once
-// Keys of config.json that say how a model's layers attend in other words than the family's own:
+// Reads keys of config.json that describe attention in other words than the family's own keys:
 // transformers 5's layer_types and rope_parameters, and keys that would change rotary positions.
 // Source: transformers 5, models/modernbert/configuration_modernbert.py; modeling_rope_utils.py.
 
@@ -8,9 +8,9 @@
 
 namespace spanforge {
 
-// Sets what the family's own keys leave open. Nothing for families without rotary positions and
-// local attention. Errors: those of the view, naming the key, where it contradicts one of the
-// family's own or says what is not computed here.
+// Sets what the family's own keys leave open. Does nothing for families without rotary positions
+// and local attention. Errors: those of the view, naming the key, if it contradicts one of the
+// family's own or asks for what is not computed here.
 void read_attention_keys(const JsonView& json, const EncoderSpec& spec, ModelConfig& config);
 
 }  // namespace spanforge

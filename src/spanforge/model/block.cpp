@@ -40,7 +40,7 @@ Dropouts dropouts(const BlockContext& context) {
           .output = context.dropout.at(context.layer, DropoutSite::kOutput)};
 }
 
-const Tensor kNone;  // no bias's gradient here: the operation behind the layer gives it
+const Tensor kNone;  // no gradient of the bias here: the operation after the layer computes it
 
 AdapterContext adapter_context(const BlockContext& context) {
   return {.dropout = context.dropout,
@@ -166,9 +166,9 @@ template void block_forward(const BlockContext&, const BlockPart<Tensor>&, const
 template void block_forward(const BlockContext&, const BlockPart<Tensor, ops::PackedLinear>&,
                             const Tensor&, const Tensor&, const BlockActivations&);
 
-// dstream runs down the residual path. Where norms stand behind the sums, it is dy, and each
-// branch's gradient joins it where the branch began; before the branches, it joins behind the
-// branch's norm.
+// dstream follows the residual path. If norms come after the sums, it is dy, and each branch's
+// gradient is added to it where the branch began. If they come before the branches, the gradient is
+// added after the branch's norm.
 void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, const Tensor& x,
                     const BlockActivations& a, const Tensor& dy, const Tensor& dstream,
                     const BlockPart<Tensor>& g) {

@@ -1,9 +1,9 @@
 #pragma once
-// One transformer block (Vaswani et al. 2017), forward and its mirror: attention, and a
-// feed-forward half, plain or gated; each half's output is added to the residual stream and
-// normalised. The norm behind a sum is also the one before what follows, so where norms stand makes
-// one difference: the stream is what the norms give (NormPlace::kBehindSums), or what they are
-// given (kBeforeBranches). Letters: T packed tokens, H hidden, A heads, F inner.
+// One transformer block (Vaswani et al. 2017), forward and backward. It has an attention half and a
+// feed-forward half, which may be gated. Each half's output is added to the residual stream, and
+// the sum is normalised. The norm after one sum is also the norm before the next half. So the place
+// of norms makes one difference: the stream is the norms' output (NormPlace::kBehindSums) or their
+// input (kBeforeBranches). Letters: T packed tokens, H hidden, A heads, F inner.
 
 #include <cstdint>
 #include <memory>
@@ -23,11 +23,11 @@ namespace spanforge {
 
 // How one layer attends.
 struct LayerAttention {
-  int32_t reach = -1;                               // as in ops::AttentionShape
+  int32_t reach = -1;                               // see ops::AttentionShape
   std::shared_ptr<const ops::RotaryAngles> angles;  // null: queries and keys are not rotated
 };
 
-// What the passes need to know of a model's configuration.
+// What the passes need of a model's configuration.
 struct EncoderShape {
   int64_t hidden = 0;     // H
   int64_t inner = 0;      // F
@@ -39,15 +39,15 @@ struct EncoderShape {
   bool gated = false;
   NormPlace norms = NormPlace::kBehindSums;
   std::vector<LayerAttention> attention;                     // of each layer
-  ops::Activation head_activation = ops::Activation::kGelu;  // of a head of several parts
+  ops::Activation head_activation = ops::Activation::kGelu;  // for a head of several parts
   RelativeForm relative{};
-  int32_t score_terms = 1;  // scores are divided by the root of the head's size times this
+  int32_t score_terms = 1;  // scores are divided by sqrt(head size * score_terms)
 
-  int64_t intermediate() const { return gated ? 2 * inner : inner; }  // outputs of the layer
+  int64_t intermediate() const { return gated ? 2 * inner : inner; }  // of the intermediate layer
 };
 
-// What one block's forward pass leaves for its backward pass. Where none follows, tensors that are
-// not needed at one time share their memory.
+// What one block's forward pass keeps for its backward pass. If none follows, tensors that are
+// not needed at the same time share memory.
 struct BlockActivations {
   Tensor qkv;  // [T,3H]
   ProjectedDistances distances;
@@ -61,50 +61,51 @@ struct BlockActivations {
   Tensor out;  // [T,H]
 };
 
-// dtype: of activations, f32 or bf16.
+// dtype: of the activations, f32 or bf16.
 BlockActivations allocate_block(ActivationArena& arena, const EncoderShape& shape, DType dtype,
                                 int64_t tokens);
-// For passes without a backward: every block overwrites x, its input, by its output.
+// For passes without a backward: every block overwrites x, its input, with its output.
 BlockActivations allocate_passing_block(ActivationArena& arena, const EncoderShape& shape,
                                         const Tensor& x);
 ops::LayerNormSaved allocate_norm(ActivationArena& arena, DType dtype, int64_t tokens,
                                   int64_t hidden);
 
-// What a block needs beside its weights and activations.
+// What a block needs in addition to its weights and activations.
 struct BlockContext {
   const EncoderShape& shape;
   std::span<const int32_t> cu_seqlens;
   const DropoutPlan& dropout;
-  ActivationArena& scratch;  // given back before a function returns
-  int32_t layer = 0;         // for the masks, and how it attends
+  ActivationArena& scratch;  // functions release what they take
+  int32_t layer = 0;         // selects the dropout masks and LayerAttention
   size_t block = 0;          // for the observer
   float adapter_scale = 1;
   std::span<const int32_t> distance_rows{};  // InputIds::distance_rows()
   RelativeActivations relative{};
   RelativeGradients drelative{};  // layers add to them
-  // Backward: gradients of matrices are added to what is there, or overwrite it.
+  // Backward: true adds the gradients of matrices to the old ones, false overwrites those.
   bool add_to_matrices = true;
   bool wants_dx = true;                     // false: nothing before the block learns
   bool begins_at_stream = true;             // x is the residual stream itself, not a norm of it
   const InputObserver* observer = nullptr;  // of the forward pass
 };
 
-// Does anything learn but the norm behind the block, which may be the next one's?
+// True if anything learns except the norm after the block, which may be the next block's.
 bool learns_inside(const BlockPart<Tensor>& g);
 
-// The residual stream behind a block.
+// The residual stream after a block.
 const Tensor& stream_behind(const EncoderShape& shape, const BlockActivations& a);
 
-// stream: the residual stream before the block, x itself or what x is the norm of. x may be a.out:
-// it is read for the last time before a.out is written. Linear: one of the forms of linear_form.h.
+// stream: the residual stream before the block. x is the stream or its norm. x may be a.out: the
+// last read of x comes before the first write of a.out. Linear: a form of linear_form.h.
 template <class Linear>
 void block_forward(const BlockContext& context, const BlockPart<Tensor, Linear>& w, const Tensor& x,
                    const Tensor& stream, const BlockActivations& a);
 
-// Of a.out and of the stream behind the block dy and dstream are the gradients on entry, of x and
-// of the stream before it on return, where they are wanted; dstream holds both where x is the
-// stream. Where norms stand behind the sums, a.out is the stream, and the two are one tensor. g +=,
-// matrices as the context says; what is empty in g is not computed.
+// On entry, dy is the gradient of a.out, and dstream that of the stream after the block. On
+// return, they are the gradients of x and of the stream before the block, if the context wants
+// them. If x is the stream, dstream holds both. If norms come after the sums, a.out is the stream,
+// and dy and dstream are one tensor. Adds to g; matrices as the context says. Does not compute what
+// is empty in g.
 void block_backward(const BlockContext& context, const BlockPart<Tensor>& w, const Tensor& x,
                     const BlockActivations& a, const Tensor& dy, const Tensor& dstream,
                     const BlockPart<Tensor>& g);

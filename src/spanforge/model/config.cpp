@@ -24,10 +24,10 @@ struct Field {
   std::string key;
   T least;
   T most;
-  bool may_be_null = false;  // which the value 0 says
+  bool may_be_null = false;  // null is stored as 0
 };
 
-// What a value may be. The bounds are far above every published model; they keep sizes within 64
+// The allowed values. The bounds are far above every published model. They keep sizes within 64
 // bits and positions within the 16 bits that attention's dropout columns give them.
 Field<int32_t> bounds_of(int32_t ModelConfig::*value) {
   struct Row {
@@ -68,7 +68,7 @@ Field<double> bounds_of(double ModelConfig::*value) {
   if (value == &ModelConfig::initializer_cutoff) return {"", 0.1, 1000.0, /*may_be_null=*/true};
   if (value == &ModelConfig::rope_theta) return {"", 1.0, 1e12};
   if (value == &ModelConfig::local_rope_theta) return {"", 1.0, 1e12, /*may_be_null=*/true};
-  return {"", 0.0, kBelowOne};  // a probability of dropout
+  return {"", 0.0, kBelowOne};  // a dropout probability
 }
 
 std::string range_text(const Field<int32_t>& field) {
@@ -86,7 +86,7 @@ std::string range_text(const Field<double>& field) {
               "\"" + key + "\" is " + quote_for_message(found) + "; it must be " + wanted);
 }
 
-// Written so that NaN is in none.
+// Written so that NaN is out of every range.
 template <class T>
 bool is_in_range(const Field<T>& field, T value) {
   return value >= field.least && value <= field.most;
@@ -121,7 +121,7 @@ void read_number(const JsonView& json, const Field<double>& field, double& value
   if (!is_in_range(field, value)) json.refuse(range_text(field));
 }
 
-// "p2c | C2P": their words in small letters.
+// The words of "p2c | C2P", in lower case.
 std::vector<std::string> split_words(std::string_view text) {
   std::vector<std::string> words;
   for (size_t start = 0; start <= text.size();) {
@@ -136,7 +136,7 @@ std::vector<std::string> split_words(std::string_view text) {
   return words;
 }
 
-// Words of a list, or between bars: as DebertaV2Config reads pos_att_type. null: none.
+// Words of a list, or separated by bars, as DebertaV2Config reads pos_att_type. null: none.
 std::vector<std::string> read_words(const JsonView& json) {
   if (json.is_null()) return {};
   if (json.is_string()) return split_words(json.string());
@@ -197,7 +197,7 @@ void write_value(const ConfigKey& key, const EncoderSpec& spec, const ModelConfi
       key.value);
 }
 
-// What the family calls a value, for messages.
+// The family's key of a value, for messages.
 template <class T>
 std::string key_of(const EncoderSpec& spec, T ModelConfig::*member) {
   for (const ConfigKey& key : spec.config_keys) {
@@ -207,7 +207,8 @@ std::string key_of(const EncoderSpec& spec, T ModelConfig::*member) {
               "a value that the family has no key for");
 }
 
-// Keys that change computation in ways no block here implements: refused, never ignored.
+// Keys that change computation in ways that no block here implements. They are errors, never
+// ignored.
 void refuse_unsupported(const JsonView& json, bool has_position_table) {
   if (const auto type = json.find("position_embedding_type");
       has_position_table && type && !type->is_null() && type->value() != "absolute") {
@@ -225,7 +226,7 @@ void refuse_unsupported(const JsonView& json, bool has_position_table) {
   }
 }
 
-// Keys of other families' files, which may lack a model_type as well.
+// Keys of other families' files, which may also lack a model_type.
 constexpr const char* kOtherFamiliesKeys[] = {"attention_window",
                                               "block_size",
                                               "d_model",
@@ -258,7 +259,7 @@ bool is_berts_architecture(const Json& name) {
   return text == "BertModel" || text == "BertLMHeadModel" || text.starts_with("BertFor");
 }
 
-// A config.json without model_type, as the first BERTs came: plainly BERT's, or an error.
+// A config.json without model_type, as the first BERTs had. Its keys must clearly be BERT's.
 void require_berts_keys(const Json& json, const std::string& place) {
   const auto refuse = [&](const std::string& why) {
     throw Error(
@@ -279,9 +280,9 @@ void require_berts_keys(const Json& json, const std::string& place) {
     if (!json.contains(key)) refuse(fmt::format("so is \"{}\"", key));
   }
   for (const char* key : kOtherFamiliesKeys) {
-    if (json.contains(key)) refuse(fmt::format("\"{}\" is no key of BERT's", key));
+    if (json.contains(key)) refuse(fmt::format("\"{}\" is not a key of BERT", key));
   }
-  // RoBERTa's tables: one token type, positions behind the padding row.
+  // RoBERTa's tables: one token type, positions after the padding row.
   for (const auto& [key, value] : {std::pair("type_vocab_size", 1), {"pad_token_id", 1}}) {
     if (const Json* found = json.find(key); found != nullptr && *found == value) {
       refuse(fmt::format("\"{}\" is {}, as in RoBERTa", key, value));
@@ -310,7 +311,7 @@ void check_relative(const ModelConfig& config, const EncoderSpec& spec, ErrorCod
   }
   if (config.conv_kernel_size > 0) {
     refuse("conv_kernel_size", std::to_string(config.conv_kernel_size),
-           "0: a convolution beside the first layer (DeBERTa-v2-xlarge's) is not supported");
+           "0: a convolution next to the first layer (DeBERTa-v2-xlarge's) is not supported");
   }
   for (const std::string& term : config.pos_att_type) {
     const auto& terms = config.pos_att_type;
@@ -324,7 +325,7 @@ void check_relative(const ModelConfig& config, const EncoderSpec& spec, ErrorCod
   const RelativeForm form = spec.relative_form(config);
   if (form.kind != RelativeKind::kProjected) return;
   if (!form.adds_keys && !form.adds_queries) {
-    refuse("pos_att_type", "null", "\"c2p\", \"p2c\" or both where \"relative_attention\" is true");
+    refuse("pos_att_type", "null", "\"c2p\", \"p2c\" or both if \"relative_attention\" is true");
   }
   if (form.buckets == 1) {
     refuse("position_buckets", "1", "-1, or at least 2");
@@ -412,14 +413,14 @@ ModelConfig ModelConfig::like(PresetSize preset, const std::string& model_type) 
 }
 
 int32_t ModelConfig::longest_input() const {
-  // As many as attention's dropout columns have room for.
+  // The number that attention's dropout columns can count.
   constexpr int32_t kUnlimited = 1 << 16;
   const EncoderSpec& spec =
       encoder_spec(model_type, ErrorCode::kInternal, {.where = "model configuration"});
   const RelativeForm form = spec.relative_form(*this);
   if (form.kind == RelativeKind::kProjected && !spec.has_position_table(*this)) {
-    // Distances beyond half the buckets share them up to the farthest; where that is nearer, they
-    // have none.
+    // Distances beyond half the buckets share them up to the farthest. If that is nearer, they have
+    // none.
     const bool ends = form.buckets > 0 && form.farthest < form.buckets / 2 + 2;
     return ends ? form.buckets / 2 + 1 : kUnlimited;
   }

@@ -1,7 +1,7 @@
 #pragma once
-// A model's config.json: what of it changes computation, typed; the rest kept as it was, so that a
-// saved directory loses nothing another tool reads. Values have BERT's names here; a family's own
-// keys, and what they say where they are missing, stand in its file (families/).
+// A model's config.json. Keys that change computation are typed fields. The rest of the file is
+// kept as it was, so that a saved directory loses nothing that another tool reads. Fields have
+// BERT's names; a family's own keys and their defaults are in its file (families/).
 
 #include <array>
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace spanforge {
 
-// How big a new model is; each family says what that means (families/).
+// The size of a new model. Each family says what it means (families/).
 enum class PresetSize { kTiny, kSmall, kBase, kLarge };
 constexpr auto spellings(PresetSize) {
   return std::to_array<Spelling<PresetSize>>({{"tiny", PresetSize::kTiny},
@@ -32,13 +32,13 @@ struct ModelConfig {
       768;  // of families whose embeddings have a width of their own; 0: hidden_size
   int32_t hidden_size = 768;
   int32_t num_hidden_layers = 12;
-  int32_t num_hidden_groups = 1;  // of families whose layers share weights: how many sets there are
-  int32_t inner_group_num = 1;    // blocks of a set; more than one are not supported
+  int32_t num_hidden_groups = 1;  // of families whose layers share weights: the number of sets
+  int32_t inner_group_num = 1;    // blocks of a set; only 1 is supported
   int32_t num_attention_heads = 12;
   int32_t intermediate_size = 3072;
   int32_t max_position_embeddings = 512;
   int32_t type_vocab_size = 2;
-  int32_t task_type_vocab_size = 3;             // counts where use_task_id is true
+  int32_t task_type_vocab_size = 3;             // used if use_task_id is true
   int32_t relative_attention_num_buckets = 32;  // rows of MPNet's table of distances
   // DeBERTa's. pos_att_type: "c2p", "p2c", both or none; norm_rel_ebd: "none" or "layer_norm".
   bool relative_attention = false;
@@ -48,10 +48,11 @@ struct ModelConfig {
   std::string norm_rel_ebd = "none";
   bool share_att_key = false;
   bool position_biased_input = true;  // false: no table of positions
-  int32_t attention_head_size = 0;    // 0: as it follows, which is all that is supported
-  int32_t conv_kernel_size = 0;       // above 0 is not supported
+  int32_t attention_head_size =
+      0;                         // 0: hidden_size / num_attention_heads; nothing else is supported
+  int32_t conv_kernel_size = 0;  // only 0 is supported
   bool use_task_id = false;
-  int32_t pad_token_id = 0;  // -1: config.json says null
+  int32_t pad_token_id = 0;  // -1: null in config.json
   std::string hidden_act = "gelu";
   double hidden_dropout_prob = 0.1;
   double attention_probs_dropout_prob = 0.1;
@@ -59,48 +60,49 @@ struct ModelConfig {
   double embedding_dropout_prob = 0.1;  // of families that have a key for it
   double layer_norm_eps = 1e-12;
   double initializer_range = 0.02;
-  double initializer_cutoff = 2.0;  // of families whose first weights are cut; 0: null
-  bool norm_bias = false;           // of families that say so; others have these four biases
+  double initializer_cutoff =
+      2.0;                 // of families that truncate the first weights' distribution; 0: null
+  bool norm_bias = false;  // of families that have these four keys; others have the biases
   bool attention_bias = false;
   bool mlp_bias = false;
   bool head_bias = false;
-  std::string head_act = "gelu";       // of heads of several parts
+  std::string head_act = "gelu";       // of heads with several parts
   int32_t global_attention_every = 3;  // of families with local attention
   int32_t local_attention = 128;
   double rope_theta = 160000.0;       // of families with rotary positions
   double local_rope_theta = 10000.0;  // 0: null, as rope_theta
 
-  // Keys that are missing have the values of HF's configuration of that model_type.
-  // Errors: Error{kBadModel, file} naming the key, what stands there and what may; Error{kIo} for a
+  // A missing key has the default of HF's configuration of that model_type. Reads config.json, or,
+  // if there is none, bert_config.json, as in Google's and others' archives. A file without
+  // model_type is read as BERT's if its keys say so and the names of the weights next to it do not
+  // contradict; note() then says that.
+  // Errors: Error{kBadModel, file} naming the key, its value and what is allowed; Error{kIo} for a
   // missing file.
-  // The file is config.json, or, where there is none, bert_config.json, as Google's and others'
-  // packs have it. A file without model_type is BERT's where its keys say so and the names of the
-  // weights beside it do not contradict; note() says that.
   static ModelConfig from_directory(const std::filesystem::path& directory);
   static ModelConfig from_json_text(std::string_view text, const std::string& place);
-  // The file that from_directory() reads: config.json where there is neither.
+  // The file that from_directory() reads: config.json if there is neither.
   static std::filesystem::path file_in(const std::filesystem::path& directory);
-  // One line that says what was assumed; nullopt: nothing.
+  // One line that says what was assumed; nullopt if nothing was.
   const std::optional<std::string>& note() const { return note_; }
-  // A new model of a family; kTiny has 3 layers, 128 wide. Inputs may have 512 tokens, or as many
-  // as is usual in families whose weights do not grow with them. Set vocab_size to that of the
-  // vocabulary. Error{kUsage, "model_type"} for a family that is none.
+  // A new model of a family; kTiny has 3 layers of width 128. Inputs may have 512 tokens, or the
+  // usual number in families whose weights do not grow with it. The caller sets vocab_size to that
+  // of the vocabulary. Error{kUsage, "model_type"} for an unknown family.
   static ModelConfig like(PresetSize size, const std::string& model_type = "bert");
 
   // Tokens of the longest window that the model takes: max_position_embeddings, less the rows that
-  // the family does not use for tokens; of a model with a table of distances in the place of
-  // positions 65536, or as far as its distances have rows.
+  // the family does not use for tokens. For a model with a table of distances instead of positions:
+  // 65536, or as far as its distances have rows.
   int32_t longest_input() const;
   // Sets max_position_embeddings so that longest_input() is `tokens`.
   void set_longest_input(int32_t tokens);
 
-  // Every value in its range and all of them in keeping with each other? Reading checks; call it
-  // after setting fields by hand. Errors: Error{code, place} naming the key.
+  // Checks that every value is in its range and that the values fit together. Reading calls this;
+  // the caller calls it after setting fields by hand. Errors: Error{code, place} naming the key.
   void check(ErrorCode code, const ErrorPlace& place) const;
 
-  // config.json's text for a question-answering directory (HF's keys, sorted, indent 2), made from
-  // the original text where there was one: keys unknown here stay, the stored dtype becomes
-  // float32, architectures the one with the question-answering head.
+  // The text of config.json for a question-answering directory (HF's keys, sorted, indent 2). It
+  // is made from the original text, if there was one: unknown keys stay, the stored dtype becomes
+  // float32, architectures becomes the class with the question-answering head.
   std::string to_json_text() const;
 
  private:

@@ -1,7 +1,7 @@
 #pragma once
 // Which dropout mask belongs where: a key per (seed, step, layer, site), a row key per (window,
-// position). Masks therefore do not change with packing, batch order or threads. A row of the table
-// of distances, which all windows share, has one mask in a step.
+// position). So masks do not depend on packing, batch order or threads. All windows share the rows
+// of the table of distances, so each row has one mask per step.
 
 #include <array>
 #include <cstdint>
@@ -14,12 +14,12 @@
 
 namespace spanforge {
 
-// Made by default: no dropout anywhere.
+// A default-constructed plan has no dropout anywhere.
 class DropoutPlan {
  public:
   DropoutPlan() = default;
-  // adapters: the probability at their site. key: of (seed, step); row_keys: [T], of the batch's
-  // tokens, which outlive this.
+  // adapters: the probability at their site. key: of (seed, step). row_keys: [T], of the batch's
+  // tokens; they must outlive this.
   DropoutPlan(const EncoderSpec& spec, const ModelConfig& config, double adapters, uint64_t key,
               std::span<const uint64_t> row_keys);
 
@@ -34,7 +34,7 @@ class DropoutPlan {
   std::vector<uint64_t> distance_keys_;  // of the rows of the table of distances
 };
 
-// Row keys of a batch's tokens, [T].
+// The row keys of a batch's tokens, [T].
 std::vector<uint64_t> dropout_row_keys(const PackedBatch& batch);
 
 }  // namespace spanforge

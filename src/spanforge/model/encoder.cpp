@@ -30,7 +30,7 @@ BlockContext block_context(const PassOf<Linear>& pass, const RelativeActivations
           .observer = pass.observer};
 }
 
-// Of no layer: behind the last one.
+// The context of no layer: after the last one.
 template <class Linear>
 AdapterContext projection_adapters(const PassOf<Linear>& pass) {
   return {.dropout = pass.dropout,
@@ -126,7 +126,7 @@ void embeddings_backward(const Pass& pass, const EncoderActivations& a, const Te
   pass.arena.release(mark);
 }
 
-// The head computes in f32 whatever the blocks do: it is narrow, and the loss sees it.
+// The head always computes in f32: it is narrow, and the loss depends on it directly.
 template <class Linear>
 void head_forward(const PassOf<Linear>& pass, const Tensor& x, const HeadActivations& a,
                   const Tensor& logits) {
@@ -244,7 +244,7 @@ EncoderActivations allocate_encoder(const PassOf<Linear>& pass, DType dtype, int
     a.embedding_norm = allocate_norm(arena, dtype, tokens, shape.hidden);
   }
   a.embedded = arena.allocate(dtype, tokens, shape.hidden);
-  // What answers has them projected already.
+  // A model that only answers has them projected already.
   constexpr bool kProjects = std::is_same_v<Linear, LinearPart<Tensor>>;
   a.relative = allocate_relative(arena, shape, dtype, kProjects);
   if (keeping == Keeping::kForBackward) {
@@ -296,7 +296,7 @@ void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tenso
   };
   const bool to_embeddings = embeddings_learn(gradients);
   const bool to_relative = !gradients.relative.table.empty();  // which every layer uses
-  size_t first = 0;  // the first layer that learns, or hands something on
+  size_t first = 0;  // the first layer that learns or passes a gradient on
   while (!to_embeddings && !to_relative && first < layers &&
          !learns(gradients.blocks[block_of(first)])) {
     ++first;
@@ -317,7 +317,7 @@ void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tenso
   for (size_t layer = layers; layer-- > first;) {
     BlockContext context = block_context(pass, a.relative, layer);
     context.drelative = drelative;
-    // Layers that share weights add to the gradients of the first of them that was here.
+    // Layers that share weights add to the gradients of the one that ran backward first.
     context.add_to_matrices = add_to_matrices || context.block == block_before;
     context.wants_dx = to_embeddings || layer > first;
     block_before = context.block;

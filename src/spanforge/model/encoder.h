@@ -1,6 +1,6 @@
 #pragma once
-// The whole network: embeddings, blocks, question-answering head; forward and its mirror. Training
-// and answering run the same forward pass, with linear layers of different forms (linear_form.h).
+// The whole network: embeddings, blocks and question-answering head; forward and backward. Training
+// and answering run the same forward pass with different forms of linear layers (linear_form.h).
 // Letters: T packed tokens, W windows, E width of the embeddings, H hidden, L layers.
 
 #include <vector>
@@ -14,26 +14,26 @@ namespace spanforge {
 
 EncoderShape encoder_shape(const EncoderSpec& spec, const ModelConfig& config);
 
-// Narrow embeddings on their way to the blocks' width, in f32 whatever the blocks compute in.
+// Projects narrow embeddings to the blocks' width. Always in f32.
 struct ProjectionActivations {
   Tensor input;   // [T,E]
-  Tensor output;  // [T,H]; the embedded tokens themselves in f32
+  Tensor output;  // the embedded tokens, if the blocks compute in f32
 };
 
-// In f32 whatever the blocks compute in. Where nothing stands between, `input` is `hidden`, which
-// in f32 is the blocks' last output itself.
+// Always in f32. If the head has one layer, `input` is `hidden`. In f32, `hidden` is the blocks'
+// last output itself.
 struct HeadActivations {
   Tensor hidden;             // [T,H] from the blocks
-  Tensor dense;              // [T,H] of a head of several parts, before its activation
+  Tensor dense;              // of a head with several parts: before its activation
   ops::LayerNormSaved norm;  // of such a head
   Tensor input;              // [T,H] of the last layer
 };
 
 struct EncoderActivations {
   ops::LayerNormSaved embedding_norm;
-  ProjectionActivations projection;      // empty where there is none
+  ProjectionActivations projection;      // empty if there is none
   Tensor embedded;                       // [T,H]
-  RelativeActivations relative;          // empty where there is none
+  RelativeActivations relative;          // empty if there is none
   std::vector<BlockActivations> blocks;  // L of them, or one that every block overwrites
   HeadActivations head;
 
@@ -42,7 +42,7 @@ struct EncoderActivations {
 
 enum class Keeping { kForBackward, kNothing };
 
-// A model's numbers and one batch to run through them.
+// A model's weights and one batch to run through them.
 template <class Linear>
 struct PassOf {
   const EncoderSpec& spec;
@@ -67,11 +67,12 @@ template <class Linear>
 void encoder_forward(const PassOf<Linear>& pass, const EncoderActivations& a,
                      const Tensor& logits);  // [T,2]
 
-// A part of a backward pass is done; block: whose gradients change no more, nullopt: the head's.
+// Called when a part of a backward pass is done. block: its gradients are final; nullopt: the
+// head's are.
 using DoneObserver = std::function<void(std::optional<size_t> block)>;
 
-// gradients += those of the weights, given dlogits [T,2]; add_to_matrices: false lets the first
-// contribution to a matrix overwrite what was there. What is empty in `gradients` is not computed,
+// Adds the weights' gradients, given dlogits [T,2], to `gradients`. add_to_matrices: if false,
+// the first contribution to a matrix overwrites it. Does not compute what is empty in `gradients`,
 // nor anything before the first block that learns.
 void encoder_backward(const Pass& pass, const EncoderActivations& a, const Tensor& dlogits,
                       bool add_to_matrices, const ModelParts<Tensor>& gradients,

@@ -8,7 +8,8 @@
 
 namespace spanforge {
 
-// The build lists the files of families/ (CMakeLists.txt): SPANFORGE_FAMILY(name), a line a file.
+// The build lists the files of families/ (CMakeLists.txt) as SPANFORGE_FAMILY(name), a line per
+// file.
 namespace families {
 #define SPANFORGE_FAMILY(name) EncoderSpec name();
 #include "spanforge_families.inc"
@@ -79,7 +80,7 @@ RelativeForm EncoderSpec::relative_form(const ModelConfig& config) const {
 }
 
 int32_t EncoderSpec::score_terms(const ModelConfig& config) const {
-  // Without relative attention the terms count as well.
+  // The terms count without relative attention, too.
   return 1 + static_cast<int32_t>(config.pos_att_type.size());
 }
 
@@ -88,7 +89,7 @@ int32_t EncoderSpec::padding_row(const ModelConfig& config) const {
 }
 
 size_t EncoderSpec::block_of(int32_t layer, const ModelConfig& config) const {
-  // As transformers' AlbertTransformer has it.
+  // As in transformers' AlbertTransformer.
   const double layers_a_block =
       static_cast<double>(config.num_hidden_layers) / static_cast<double>(config.*layers.blocks);
   return static_cast<size_t>(static_cast<double>(layer) / layers_a_block);

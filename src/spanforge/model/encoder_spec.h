@@ -1,11 +1,11 @@
 #pragma once
-// Families of encoders as data. A family is one EncoderSpec value, made by one file in families/:
-// how its config.json spells sizes, which embedding tables are summed, what HF calls its modules,
-// where dropout stands, which layers share weights. The parameter table (parameter_table.h) and the
-// passes (encoder.h) visit it; nothing else asks which family a model is. What is usual (norms
-// behind the sums, biases everywhere, attention to all tokens, a linear head) is the default of its
-// field; a family that differs in a way that no other does brings the variant into the spec and
-// into the pass.
+// Describes families of encoders as data. A family is one EncoderSpec value, made by one file in
+// families/. It says how config.json spells sizes, which embedding tables are summed, how HF names
+// the modules, where dropout is applied and which layers share weights. The parameter table
+// (parameter_table.h) and the passes (encoder.h) read it; no other code asks which family a model
+// is. The defaults of its fields are what is usual: norms after the sums, biases everywhere,
+// attention to all tokens, a linear head. A family that differs in a new way adds a field to the
+// spec and its computation to the pass.
 //
 // Source of every family: transformers 4.57, models/NAME/{modeling,configuration}_NAME.py.
 
@@ -20,48 +20,48 @@
 
 namespace spanforge {
 
-// A key of config.json and the value that it states.
+// A key of config.json and the field that it sets.
 struct ConfigKey {
   std::string_view key;  // the family's own spelling
   std::variant<int32_t ModelConfig::*, double ModelConfig::*, bool ModelConfig::*,
                std::string ModelConfig::*, std::vector<std::string> ModelConfig::*>
       value;
   bool may_be_zero = false;  // a number that must be above 0 in other families
-  bool is_optional = false;  // HF's class writes it only where it was given
+  bool is_optional = false;  // HF's class writes it only if it was given
 };
 
 // Which ids of a batch an embedding table is indexed by.
 enum class EmbeddingIds {
   kTokens,
   kPositions,
-  kTokenTypes,  // all 0 where the table has one row, whatever the tokenizer says
+  kTokenTypes,  // all 0 if the table has one row, whatever the tokenizer says
   kZeros,
 };
 
 struct EmbeddingSpec {
   std::string_view module;     // below the base model, e.g. "embeddings.word_embeddings"
-  int32_t ModelConfig::*rows;  // the config value that says how many
+  int32_t ModelConfig::*rows;  // the config value that gives their number
   EmbeddingIds ids;
   bool has_padding_row = false;          // padding_row() starts as zeros and gets no gradient
-  bool ModelConfig::*only_if = nullptr;  // the table is there where this is true; null: always
+  bool ModelConfig::*only_if = nullptr;  // the table exists if this is true; null: always
 };
 
-// Where positions begin in a window.
+// The first position of a window.
 enum class PositionRule {
   kFromZero,       // 0, 1, 2 ...
   kBehindPadding,  // padding_row() + 1, and one more for each token of another id; tokens of that
                    // id are at padding_row()
 };
 
-// How widely a module's weights spread at first: the standard deviation of a normal distribution,
-// cut at initializer_cutoff_factor times it where the family has that key.
+// How widely a module's weights spread at first: the standard deviation of a normal distribution.
+// If the family has that key, values beyond initializer_cutoff_factor times it are drawn again.
 enum class Spread {
   kRange,         // initializer_range
-  kRangeByDepth,  // initializer_range / sqrt(2 layers), of what is added to the residual stream
+  kRangeByDepth,  // initializer_range / sqrt(2 layers), for what is added to the residual stream
   kInputs,        // 1 / sqrt(inputs)
 };
 
-// Tables are summed in this order, then LayerNorm, dropout and, where there is one, a projection.
+// Tables are summed in this order. LayerNorm, dropout and, in some families, a projection follow.
 struct EmbeddingsSpec {
   std::vector<EmbeddingSpec> tables;  // word embeddings first; in the order of HF's modules
   PositionRule positions = PositionRule::kFromZero;
@@ -69,36 +69,37 @@ struct EmbeddingsSpec {
   std::string_view norm;
   int32_t ModelConfig::*width = &ModelConfig::hidden_size;  // E
   std::string_view projection;                              // a linear layer, E -> H; "": none
-  bool always_projected = false;                            // false: only where E is not H
+  bool always_projected = false;                            // false: only if E is not H
   bool projected_before_norm = false;                       // then the norm is H wide
   bool projection_has_bias = true;
 };
 
-// What is added to attention's scores by how far two tokens are apart.
+// What attention's scores add for the distance of two tokens.
 enum class RelativeKind {
   kNone,
-  kBiases,     // a number a head (Raffel et al. 2020): table [R,A], added unscaled
+  kBiases,     // a number per head (Raffel et al. 2020): table [R,A], added unscaled
   kProjected,  // rows that each layer projects to keys and queries (He et al. 2021): table [R,H]
 };
 
-constexpr int32_t kDistanceBuckets = 32;  // of kBiases; the table may have more rows, of no use
+constexpr int32_t kDistanceBuckets = 32;  // of kBiases; further rows of the table are not used
 
 // One table for all layers, R rows for buckets of distances.
 struct RelativeSpec {
   RelativeKind kind = RelativeKind::kNone;
   std::string_view table;  // below the base model
-  std::string_view norm;   // of kProjected's rows, where the config asks for it
+  std::string_view norm;   // of kProjected's rows, if the config asks for it
 };
-// What a config asks for of it.
+// What a config asks for.
 struct RelativeForm {
   RelativeKind kind = RelativeKind::kNone;
   int32_t rows = 0;  // R
   // Of kProjected:
   bool has_norm = false;
-  int32_t buckets = 0, farthest = 0;  // distances beyond half the buckets share them; 0: none do
-  bool adds_keys = false;             // q_i . key(row)
-  bool adds_queries = false;          // k_j . query(row)
-  bool projects_itself = false;       // false: by the block's own query and key
+  int32_t buckets = 0,
+          farthest = 0;          // farther than half the buckets, distances share rows; 0: none do
+  bool adds_keys = false;        // q_i . key(row)
+  bool adds_queries = false;     // k_j . query(row)
+  bool projects_itself = false;  // false: the block's own query and key project
 };
 
 // The two terms of kProjected.
@@ -110,8 +111,8 @@ enum class BlockRole {
   kQuery,
   kKey,
   kValue,
-  kQueryKeyValue,  // one module in the place of three
-  kDistanceKey,    // of the table of distances, where the config asks for projections of its own
+  kQueryKeyValue,  // one module instead of three
+  kDistanceKey,    // of the table of distances, if the config asks for separate projections
   kDistanceQuery,
   kAttentionOutput,
   kAttentionNorm,  // of the attention half
@@ -124,14 +125,14 @@ struct BlockModule {
   BlockRole role;
   std::string_view name;  // below the block's module
   Spread spread = Spread::kRange;
-  bool ModelConfig::*bias = nullptr;  // a linear layer has one where this is true; null: always
+  bool ModelConfig::*bias = nullptr;  // a linear layer has a bias if this is true; null: always
 };
 
-// Where the norms of a block's two halves stand.
+// The place of the norms of a block's two halves.
 enum class NormPlace {
   kBehindSums,      // x = norm(x + half(x))
-  kBeforeBranches,  // x = x + half(norm(x)), and a final norm behind the last block. The first
-                    // block has no attention norm: the embeddings' stands before it.
+  kBeforeBranches,  // x = x + half(norm(x)), and a final norm after the last block. The first block
+                    // has no attention norm: the embeddings' norm comes before it.
 };
 
 struct BlockSpec {
@@ -146,13 +147,13 @@ struct RotarySpec {
   double ModelConfig::*local_theta;  // of layers that see near tokens only; 0: theta
 };
 
-// Layers that see near tokens only: all but each every-th, the first of which is layer 0.
+// Layers that see near tokens only: all except each every-th, beginning with layer 0.
 struct LocalAttentionSpec {
   int32_t ModelConfig::*every;
   int32_t ModelConfig::*width;  // half of it to each side, inclusive
 };
 
-// The linear layers of a block, in the order in which it runs them.
+// The linear layers of a block, in the order in which the block runs them.
 enum class BlockLinear : size_t { kQkv, kAttentionOutput, kIntermediate, kOutput };
 constexpr size_t kBlockLinears = 4;
 constexpr BlockLinear kAllBlockLinears[kBlockLinears] = {
@@ -160,8 +161,8 @@ constexpr BlockLinear kAllBlockLinears[kBlockLinears] = {
     BlockLinear::kOutput};
 const char* block_linear_name(BlockLinear linear);  // "qkv", "attention_output", ...
 
-// A module that is a linear layer of a block, or a part of one: its rows [out,in] are the layer's
-// from first_output on.
+// A module that is a linear layer of a block or a part of one. Its rows [out,in] begin at row
+// first_output of the layer's.
 struct BlockLinearModule {
   std::string_view name;  // below the block's module
   BlockLinear linear;
@@ -173,8 +174,8 @@ struct BlockLinearModule {
 struct LayersSpec {
   std::string_view module;  // block i is module.i, or module.i.inside
   std::string_view inside;
-  // How many blocks have weights of their own; consecutive layers share where there are fewer than
-  // layers.
+  // The number of blocks with their own weights. If it is below the number of layers, consecutive
+  // layers share a block.
   int32_t ModelConfig::*blocks = &ModelConfig::num_hidden_layers;
   std::string_view final_norm;  // of NormPlace::kBeforeBranches
 };
@@ -183,7 +184,8 @@ struct LayersSpec {
 struct HeadSpec {
   std::string_view output;  // a linear layer, H -> 2
   Spread spread = Spread::kRange;
-  // Of a head of several parts, before that layer: a linear layer H -> H, an activation, a norm.
+  // A head of several parts has these before that layer: a linear layer H -> H, an activation, a
+  // norm.
   struct Transform {
     std::string_view dense;
     bool ModelConfig::*bias;
@@ -202,16 +204,16 @@ struct ModelSize {
   int32_t layers, hidden, heads, inner;
 };
 
-// Where dropout stands; the numbers are part of the masks' keys.
+// Where dropout is applied. The numbers are part of the masks' keys.
 enum class DropoutSite : uint64_t {
-  kEmbeddings = 1,   // behind the embeddings' norm (layer 0)
+  kEmbeddings = 1,   // after the embeddings' norm (layer 0)
   kAttention,        // on attention's probabilities
   kAttentionOutput,  // before the sum of attention's output and its input
   kOutput,           // before the sum of a block's second half
   kHead,             // before the head (layer 0)
   kAdapter,          // on the inputs of LoRA adapters
   kInner,            // before a block's output layer
-  kDistances,        // on the table of distances, in every layer anew
+  kDistances,        // on the table of distances, anew in every layer
   kDistanceAdapter,  // on the inputs of adapters that project that table
 };
 constexpr size_t kDropoutSites = 9;
@@ -224,47 +226,48 @@ struct DropoutRow {
 struct EncoderSpec {
   std::string_view model_type;    // config.json's
   std::string_view architecture;  // config.json's architectures, with a question-answering head
-  std::string_view base_prefix;   // of the base model's keys; checkpoints of the base model lack it
-  std::vector<ConfigKey> config_keys;  // that change computation, but model_type
-  ModelConfig defaults;                // what a key says that is missing
-  std::optional<ModelConfig> usual;    // what a new model is made like; nullopt: the defaults
+  std::string_view
+      base_prefix;  // of the base model's keys; checkpoints of the base model have no prefix
+  std::vector<ConfigKey> config_keys;  // all that change computation, except model_type
+  ModelConfig defaults;                // values of missing keys
+  std::optional<ModelConfig> usual;    // the model for a new configuration; nullopt: the defaults
   EmbeddingsSpec embeddings;
   LayersSpec layers;
   BlockSpec block;
   RelativeSpec relative;
-  std::vector<DropoutRow> dropout;  // sites that are not listed have none
+  std::vector<DropoutRow> dropout;  // sites that are not listed have no dropout
   HeadSpec head;
-  bool ModelConfig::*norm_bias = nullptr;  // norms have one where this is true; null: always
+  bool ModelConfig::*norm_bias = nullptr;  // norms have a bias if this is true; null: always
   std::optional<RotarySpec> rotary = std::nullopt;
   std::optional<LocalAttentionSpec> local_attention = std::nullopt;
   double ModelConfig::*initial_cutoff = nullptr;  // of Spread
-  std::vector<ModelSize> sizes = {};              // where they are not BERT's
+  std::vector<ModelSize> sizes = {};              // if they are not BERT's
 
-  std::vector<EmbeddingSpec> tables(const ModelConfig& config) const;  // those that are there
+  std::vector<EmbeddingSpec> tables(const ModelConfig& config) const;  // those that exist
   int32_t width(const ModelConfig& config) const;                      // E
   bool has_projection(const ModelConfig& config) const;
   bool has_position_table(const ModelConfig& config) const;
   RelativeForm relative_form(const ModelConfig& config) const;
-  // Scores are divided by the root of the head's size times this.
+  // Scores are divided by sqrt(head size * this).
   int32_t score_terms(const ModelConfig& config) const;
-  // Of the words' table, and where positions begin behind it; below 0: there is none.
+  // The padding row of the words' table; positions begin after it. Below 0: there is none.
   int32_t padding_row(const ModelConfig& config) const;
-  // Whose weights a layer runs with.
+  // The block whose weights a layer uses.
   size_t block_of(int32_t layer, const ModelConfig& config) const;
   // Below base_prefix.
   std::string block_module(size_t index) const;
-  // The norms behind the sums of a block's halves, below base_prefix. Where norms stand before the
+  // The norms after the sums of a block's halves, below base_prefix. If norms come before the
   // branches, the second is the next block's attention norm, or the final norm.
   std::string norm_behind_attention(size_t block) const;
   std::string norm_behind_output(size_t block, const ModelConfig& config) const;
-  // Below the block's module; "" where a block has none of that role.
+  // Below the block's module; "" if a block has no module of that role.
   std::string_view block_name(BlockRole role) const;
   std::string_view distance_module(DistanceTerm term, const ModelConfig& config) const;
-  // Those that are there, in the order of BlockSpec::modules.
+  // The modules that exist, in the order of BlockSpec::modules.
   std::vector<BlockModule> block_modules(const ModelConfig& config) const;
   // In the order in which a block runs them.
   std::vector<BlockLinearModule> block_linear_modules(const ModelConfig& config) const;
-  // How far a layer's tokens see to each side; -1: all of the window.
+  // How many tokens a layer sees to each side; -1: the whole window.
   int32_t reach(int32_t layer, const ModelConfig& config) const;
   double theta(int32_t layer, const ModelConfig& config) const;  // REQUIRES: rotary
 };

@@ -1,7 +1,7 @@
 #pragma once
-// The gradients of one optimiser step: an f32 arena laid out as the parameters that learn are.
-// Clearing it costs little: matrices keep old numbers until the next backward pass overwrites them,
-// and of the embeddings only the rows are cleared whose tokens occurred.
+// The gradients of one optimiser step: an f32 arena with the layout of the parameters that learn.
+// Clearing costs little: matrices keep old numbers until the next backward pass overwrites them,
+// and of the embeddings only the rows of tokens that occurred are cleared.
 
 #include <cstdint>
 #include <span>
@@ -15,19 +15,19 @@ namespace spanforge {
 
 class GradientStore {
  public:
-  // The table outlives this.
+  // The table must outlive this.
   GradientStore(std::vector<EmbeddingSpec> embeddings, const ParameterTable& table);
 
-  const ModelParts<Tensor>& views() const { return views_; }  // of frozen parts empty
-  // [1, n]: true zeros where no backward pass has been since clear().
+  const ModelParts<Tensor>& views() const { return views_; }  // empty for frozen parts
+  // [1, n]. Matrices are set to zero first if no backward pass ran since clear().
   Tensor all();
   void clear();
-  // To be called before a backward pass of a batch with these ids. Returns whether it must add to
-  // matrices; if not, it must overwrite every one of them.
+  // Call this before a backward pass of a batch with these ids. Returns whether the pass must add
+  // to matrices; if not, it must overwrite every one of them.
   bool begin_backward(const InputIds& ids);
 
-  // The rows of an embedding whose gradients may be other than zero, ascending; none of a frozen
-  // one.
+  // The rows of an embedding whose gradients may be other than zero, ascending; empty if it is
+  // frozen.
   std::span<const int32_t> touched_rows(size_t embedding) const { return touched_[embedding].rows; }
   double sum_of_squares();  // of all gradients, in double
 

@@ -10,7 +10,7 @@
 namespace spanforge {
 namespace {
 
-// Values beyond the cutoff, where there is one, are drawn again.
+// Values beyond the cutoff, if there is one, are drawn again.
 double next_normal(CounterStream& stream, double cutoff) {
   double value = stream.next_normal();
   while (cutoff > 0 && std::abs(value) > cutoff) value = stream.next_normal();

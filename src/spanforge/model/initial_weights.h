@@ -1,8 +1,8 @@
 #pragma once
 // Initial values as transformers' classes give them: N(0, spread) for matrices and embeddings
-// ([PAD]'s row zero), cut where the family does so; zeros for biases, ones for LayerNorm's gammas.
-// There, spread is always the parameter's. Every row of every parameter has a random stream of its
-// own, keyed by (seed, name, row): the same seed gives the same bytes on any number of threads.
+// ([PAD]'s row zero), with a cutoff in families that have one; zeros for biases, ones for
+// LayerNorm's gammas. Every row of every parameter has its own random stream, keyed by (seed, name,
+// row): the same seed gives the same bytes on any number of threads.
 
 #include <cstdint>
 

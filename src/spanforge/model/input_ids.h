@@ -1,5 +1,5 @@
 #pragma once
-// A batch's ids as a model's embedding tables see them.
+// The ids of a batch, as a model's embedding tables take them.
 
 #include <cstdint>
 #include <span>
@@ -12,17 +12,17 @@ namespace spanforge {
 
 class InputIds {
  public:
-  // The batch outlives this. A tokenizer of another model, or windows longer than the model takes,
-  // end here: Error{kBadModel}.
+  // The batch must outlive this. Throws Error{kBadModel} if the tokenizer belongs to another model
+  // or a window is longer than the model takes.
   InputIds(const EncoderSpec& spec, const ModelConfig& config, const PackedBatch& batch);
 
   std::span<const int32_t> of(EmbeddingIds ids) const;  // [T], each below the table's rows
-  // As ops/attention.h's RelativeTerms::rows; empty where scores have no terms by distance.
+  // See RelativeTerms::rows in ops/attention.h; empty if scores have no terms by distance.
   std::span<const int32_t> distance_rows() const { return distance_rows_; }
 
  private:
   std::span<const int32_t> tokens_, positions_, token_types_;
-  std::vector<int32_t> zeros_, made_positions_;  // where the batch's own do not serve
+  std::vector<int32_t> zeros_, made_positions_;  // used if the batch has no such ids
   std::vector<int32_t> distance_rows_;
 };
 

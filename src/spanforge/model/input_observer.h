@@ -8,7 +8,7 @@ namespace spanforge {
 enum class BlockLinear : size_t;
 struct Tensor;
 
-// Sees the input of every linear layer of the blocks; block: whose weights it is multiplied by.
+// Sees the input of every linear layer of the blocks. block: the one whose weights multiply it.
 using InputObserver = std::function<void(size_t block, BlockLinear linear, const Tensor& x)>;
 
 }  // namespace spanforge

@@ -19,7 +19,7 @@ void for_values(const Tensor& x, const Body& body) {
   }
 }
 
-// How many bins hold `allowed` values at most, counted from the first on.
+// The most bins, from the first on, that together hold at most `allowed` values.
 template <class Iterator>
 int64_t bins_to_cut(Iterator first, Iterator end, int64_t allowed) {
   int64_t bins = 0;

@@ -1,7 +1,7 @@
 #pragma once
-// What: the ranges of a model's layer inputs, from the batches it is shown, as int8 layers need
-//   them. Two passes over the same batches: the first finds the ends, the second counts values
-//   between them, so that the rarest may be cut off.
+// What: Finds the ranges of layer inputs that int8 layers need, from the batches of a calibration.
+//   It takes two passes over the same batches: the first finds the extremes, the second counts
+//   values between them, so that the rarest may be clipped.
 // Threads: not concurrent.
 
 #include <array>
@@ -20,8 +20,8 @@ class Int8Calibration {
   void see_ends(size_t block, BlockLinear linear, const Tensor& x);
   void see_values(size_t block, BlockLinear linear, const Tensor& x);  // after all ends
 
-  // share: of the values that must stay inside, e.g. 0.9999; at 1 all that were seen do. Zero is
-  // always inside and exact.
+  // share: of the values that must stay inside, e.g. 0.9999; at 1 all of them do. Zero is always
+  // inside and exact.
   Int8Ranges ranges(double share) const;
 
  private:
@@ -33,7 +33,7 @@ class Int8Calibration {
   std::vector<std::array<Seen, kBlockLinears>> seen_;
 };
 
-// 256 steps over [least, most], which holds zero.
+// 256 steps over [least, most], which must contain zero.
 ops::InputRange input_range(float least, float most);
 
 }  // namespace spanforge

@@ -46,7 +46,7 @@ std::vector<const Parameter*> plain_parameters(const ParameterTable& table) {
   return plain;
 }
 
-// The tensors of a file being made, and the memory they lie in.
+// The tensors of a new file, and their memory.
 class Writer {
  public:
   void add_floats(std::string name, std::vector<int64_t> shape, const float* data, int64_t count) {
@@ -70,7 +70,7 @@ class Writer {
                         {reinterpret_cast<const char*>(kept.data()), kept.size()}});
   }
   void write(AtomicFile file) && {
-    // Floats stand first; padded, they leave the tiles where they can be loaded fast.
+    // Floats come first; they are padded so that the tiles begin where they can be loaded fast.
     add_floats("padding",
                std::vector<float>((kAlignment - float_bytes_ % kAlignment) / sizeof(float)));
     write_safetensors(std::move(file), std::move(tensors_),
@@ -84,7 +84,7 @@ class Writer {
   size_t float_bytes_ = 0;
 };
 
-// The tensors of a file being read, each proved before it is used.
+// The tensors of a file, each checked before it is used.
 class Int8Weights : public AnsweringWeights {
  public:
   explicit Int8Weights(const std::filesystem::path& path) : file_(path) {
@@ -113,7 +113,7 @@ class Int8Weights : public AnsweringWeights {
         [&](const LinearPart<Slot>& layer, size_t block, BlockLinear which) {
           return linear(linear_name(spec, block, which), layer, which);
         });
-    if (used_ + 1 < file_.tensors().size()) {  // but for the padding
+    if (used_ + 1 < file_.tensors().size()) {  // except the padding
       fail("has tensors that the model of config.json does not");
     }
     return parts;
@@ -146,7 +146,7 @@ class Int8Weights : public AnsweringWeights {
     return tensor;
   }
 
-  // The rows of the table of distances have a range of their own.
+  // The rows of the table of distances have their own range.
   void project_rows(size_t block, const Tensor& x, const Tensor& y) const override {
     float least = 0, most = 0;
     for (int64_t i = 0; i < x.size(); ++i) {

@@ -1,9 +1,8 @@
 #pragma once
-// The linear layers of a block in the forms that a pass may meet them in: plain, as they are
-// trained, or packed (f32, bf16, int8), as they answer. A pass is written once for all of them;
-// what differs is where the bias is added. A plain layer leaves it to the operation that follows,
-// which reads its output anyway; a packed one adds it inside the product. In bf16 the two round
-// differently.
+// The two forms of a block's linear layers: plain, as in training, or packed (f32, bf16, int8), as
+// in answering. A pass is written once for both forms. They differ in where the bias is added. A
+// plain layer leaves it to the next operation, which reads its output anyway; a packed layer adds
+// it inside the product. In bf16 the two round differently.
 
 #include <cstddef>
 
@@ -25,7 +24,7 @@ inline void apply_linear(const ops::PackedLinear& layer, const Tensor& x, const 
   layer(x, y);
 }
 
-// y = x W^T; returns what of the bias is still to be added to it: all or nothing.
+// y = x W^T. Returns the bias if the caller must still add it, else an empty tensor.
 inline Tensor apply_before_bias(const LinearPart<Tensor>& layer, const Tensor& x, const Tensor& y) {
   ops::linear(x, layer.weight, Tensor(), y);
   return layer.bias;
@@ -35,8 +34,8 @@ inline Tensor apply_before_bias(const ops::PackedLinear& layer, const Tensor& x,
   return {};
 }
 
-// y = act(x W^T + b); z, which may be y, is what comes before the activation, if the form has it.
-// add(z) adds to it what adapters give; a packed layer has none.
+// y = act(x W^T + b). z, which may be y, receives what the activation is applied to; packed layers
+// do not write it. add(z) adds the adapters' output; packed layers have no adapters.
 template <class Add>
 void apply_activated(const LinearPart<Tensor>& layer, const Tensor& x, ops::Activation activation,
                      const Tensor& z, const Tensor& y, const Add& add) {

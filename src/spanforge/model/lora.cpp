@@ -29,7 +29,7 @@ std::string last_part(std::string_view module) {
   return std::string(dot == std::string_view::npos ? module : module.substr(dot + 1));
 }
 
-// "query, key, value, dense": how targets are usually spelt.
+// "query, key, value, dense": the usual spelling of targets.
 std::string short_names(const std::vector<std::string>& modules) {
   std::vector<std::string> names;
   for (const std::string& module : modules) {
@@ -54,12 +54,12 @@ bool names_any(const std::string& target, const std::vector<std::string>& module
   });
   if (is_head) {
     throw Error(code, place,
-                fmt::format("\"{}\" is the head, which trains whole and has no adapter",
+                fmt::format("\"{}\" is the head, which is trained whole and has no adapter",
                             quote_for_message(target)));
   }
   throw Error(code, place,
-              fmt::format("\"{}\" names no linear layer of this model; there are {} (or the whole "
-                          "name or its end), and {} for all",
+              fmt::format("\"{}\" names no linear layer of this model; choose from {} (or a whole "
+                          "name or its end), or {} for all",
                           quote_for_message(target), short_names(modules), kAllLinear));
 }
 
@@ -70,7 +70,7 @@ void check_numbers(const LoraConfig& lora, ErrorCode code, const ErrorPlace& pla
   if (lora.rank < 1 || lora.rank > kMaxLoraRank) {
     refuse("r", fmt::format("{}", lora.rank), fmt::format("an integer from 1 to {}", kMaxLoraRank));
   }
-  // What is trained and added is float.
+  // The scale is computed in float.
   if (!std::isfinite(static_cast<float>(lora.alpha))) {
     refuse("lora_alpha", fmt::format("{}", lora.alpha), "a number");
   }

@@ -11,7 +11,7 @@ class MergedWeights : public AnsweringWeights {
  public:
   explicit MergedWeights(QuestionAnsweringModel model) : model_(std::move(model)) {}
 
-  void expect_whole() const override {}  // no file is read any more
+  void expect_whole() const override {}  // no file is in use any more
 
   void build(Precision precision) {
     const EncoderSpec& spec =

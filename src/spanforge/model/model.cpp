@@ -103,7 +103,7 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& direct
     impl->adapter = adapter_config_for(impl->table.lora, impl->spec, directory);
   }
   const WeightFiles files(directory.base);
-  // Before any memory is taken, the files must agree with the sizes config.json claims.
+  // Before memory is allocated, the files must agree with the sizes that config.json states.
   const WeightMatch match = match_weights(files, impl->spec, impl->table, /*may_lack_head=*/true);
   impl->allocate_weights();
   copy_weights(files, match, impl->table, impl->weights());
@@ -123,8 +123,8 @@ QuestionAnsweringModel QuestionAnsweringModel::load(const ModelDirectory& direct
   return QuestionAnsweringModel(std::move(impl));
 }
 
-// An adapter's product of matrices is added to the weights it stands beside; its head is the
-// model's.
+// Adds each adapter's product of matrices to the weights of its linear layer. The adapter's head
+// becomes the model's.
 QuestionAnsweringModel QuestionAnsweringModel::load_merged(const ModelDirectory& directory,
                                                            LoadReport* report) {
   Learning learning;
@@ -299,7 +299,7 @@ void QuestionAnsweringModel::load_weights(const std::filesystem::path& directory
 }
 
 uint64_t QuestionAnsweringModel::saved_bytes() const {
-  // An adapter's files hold what learns, others hold all.
+  // An adapter saves what learns; a whole model saves everything.
   uint64_t elements = 0;
   for (const Parameter& parameter : parameters()) {
     if (parameter.trainable || !impl_->has_adapters()) {

@@ -1,6 +1,6 @@
 #pragma once
-// What: an encoder with a question-answering head: parameters, forward, and backward written beside
-//   it. Weights come from and go to Hugging Face directories under HF's names.
+// What: An encoder with a question-answering head: parameters, a forward pass and a hand-written
+//   backward pass. It loads and saves Hugging Face directories under HF's names.
 // Precision: fp32, or bf16 compute over fp32 master weights (set_precision).
 
 #include <array>
@@ -19,10 +19,10 @@
 
 namespace spanforge {
 
-// How widely a fresh model's matrices spread; embeddings always by the config's initializer_range.
+// How widely a new model's matrices spread. Embeddings always use the config's initializer_range.
 enum class MatrixSpread {
   kConfig,  // initializer_range, as in HF
-  kInputs,  // 1 / sqrt(a row's inputs): layers hand on their signal, narrow ones too
+  kInputs,  // 1 / sqrt(a row's inputs): keeps the signal's size in narrow layers, too
 };
 constexpr auto spellings(MatrixSpread) {
   return std::to_array<Spelling<MatrixSpread>>(
@@ -31,10 +31,10 @@ constexpr auto spellings(MatrixSpread) {
 
 class QuestionAnsweringModel : public TrainableModel {
  public:
-  // learning: with a rank, adapters are made new, or, where the directory is an adapter, read from
-  // it. Without one an adapter is merged into its base's weights, and the result is a whole model.
-  // Errors: Error{kBadModel} for weights that are missing (other than the head), misshaped or not
-  // finite, naming each; Error{kIo} for missing files; Error{kUsage} for layers that are not there.
+  // learning: with a rank, adapters are made new, or read from the directory if it is an adapter.
+  // Without a rank, an adapter is merged into its base's weights, and the result is a whole model.
+  // Errors: Error{kBadModel} naming each weight (except the head's) that is missing, misshaped or
+  // not finite; Error{kIo} for missing files; Error{kUsage} for layers that do not exist.
   static QuestionAnsweringModel load(const ModelDirectory& directory, uint64_t head_seed,
                                      LoadReport* report = nullptr, const Learning& learning = {});
   static QuestionAnsweringModel create(const ModelConfig& config, uint64_t seed,
@@ -64,7 +64,7 @@ class QuestionAnsweringModel : public TrainableModel {
   double forward_backward(const PackedBatch& batch, const BackwardOptions& options,
                           Workspace& workspace) override;
   Tensor shadow_weights() const override;
-  // After weights were changed from outside (loading, tests): refreshes the shadow.
+  // Refreshes the shadow. Call it after changing weights from outside (loading, tests).
   void weights_changed();
 
   void save(DirectoryWriter& writer) const override;

@@ -12,12 +12,12 @@
 namespace spanforge {
 namespace {
 
-// Not an id of a hub, however it is spelt.
+// True if `base` cannot be a hub's id.
 bool is_plainly_a_path(const std::string& base) {
   return base.front() == '/' || base.front() == '.' || base.front() == '~';
 }
 
-// Where a base may lie, and in words where that is.
+// The directories where a base may be, and a description of them.
 struct Places {
   std::vector<fs::path> paths;
   std::string words;
@@ -28,11 +28,11 @@ Places places_of(const fs::path& directory, const fs::path& base) {
       fs::absolute(directory / "").lexically_normal().parent_path().parent_path();
   if (!base.is_absolute()) {
     return {{base, directory / base, beside / base},
-            fmt::format("no such directory is here, in {0} or beside {0}", directory.string())};
+            fmt::format("no such directory is here, in {0} or next to {0}", directory.string())};
   }
   const fs::path name = base.has_filename() ? base.filename() : base.parent_path().filename();
   return {{base, beside / name},
-          fmt::format("it is not there, nor is a \"{}\" beside {}",
+          fmt::format("it is not there, nor is a \"{}\" next to {}",
                       quote_for_message(name.string()), directory.string())};
 }
 

@@ -19,7 +19,7 @@ int64_t parameter_count(const ModelConfig& config) {
   return build_parameter_table(spec_of(config), config).parameter_count;
 }
 
-// Outputs of a block's intermediate layer.
+// The outputs of a block's intermediate layer.
 int64_t intermediate(const ModelConfig& config) {
   return (spec_of(config).block.gated ? 2 : 1) * int64_t{config.intermediate_size};
 }
@@ -38,7 +38,7 @@ int64_t head_bytes_per_token(const ModelConfig& config, Precision precision, boo
   return hidden + (training ? 3 : 2) * tensor + 8;
 }
 
-// What the projection of narrow embeddings adds (ProjectionActivations, and the norm before it).
+// What projecting narrow embeddings adds (ProjectionActivations, and the norm before it).
 int64_t projection_bytes_per_token(const ModelConfig& config) {
   const EncoderSpec& spec = spec_of(config);
   if (!spec.has_projection(config)) return 0;
@@ -47,7 +47,7 @@ int64_t projection_bytes_per_token(const ModelConfig& config) {
 }
 
 // What a pass keeps of the table of distances and its projections, and, in training, what its
-// backward takes beside that.
+// backward pass needs in addition.
 int64_t distance_bytes(const ModelConfig& config, Precision precision, bool training) {
   const RelativeForm form = spec_of(config).relative_form(config);
   if (form.kind != RelativeKind::kProjected) return 0;
@@ -84,7 +84,8 @@ std::string part_of(const EncoderSpec& spec, const Parameter& parameter) {
   return in_encoder ? "encoder" : "embeddings";
 }
 
-// Its weights are there, of the right shapes and finite? Returns its configuration.
+// Checks that the adapter's weights exist, have the right shapes and are finite. Returns its
+// configuration.
 AdapterConfig prove_adapter(const ModelDirectory& directory, const EncoderSpec& spec,
                             const ModelConfig& config) {
   Learning learning;
@@ -138,8 +139,8 @@ MemoryEstimate estimate_training_memory(const ModelConfig& config, Precision pre
   estimate.gradients = estimate.weights;
   estimate.moments = 2 * estimate.weights;
   const int64_t h = config.hidden_size, f = config.intermediate_size;
-  // A gated layer's gradient and that of its activation are apart; so is the stream's from the
-  // norms'.
+  // A gated layer has one gradient of its own and one of its activation; the stream's gradient is
+  // also separate from the norms'.
   const EncoderSpec& spec = spec_of(config);
   const int64_t inner = spec.block.gated ? intermediate(config) + f : f;
   const int64_t wide = spec.block.norms == NormPlace::kBehindSums ? 8 * h : 9 * h;
@@ -155,7 +156,7 @@ MemoryEstimate estimate_training_memory(const ModelConfig& config, Precision pre
 MemoryEstimate estimate_answering_memory(const ModelConfig& config, Precision precision,
                                          int64_t tokens) {
   MemoryEstimate estimate = estimate_weights(config, precision);
-  // One block's, which all of them overwrite (allocate_passing_block).
+  // All blocks overwrite the activations of one (allocate_passing_block).
   const int64_t h = config.hidden_size, f = config.intermediate_size;
   const int64_t inner = spec_of(config).block.gated ? intermediate(config) + f : f;
   const int64_t block =

@@ -35,7 +35,7 @@ class TableBuilder {
   }
 
  private:
-  // What is of the kind that is being laid out.
+  // Adds the parameters of the kind that is being laid out (trainable_).
   void add_all() {
     const int64_t hidden = config_.hidden_size, width = spec_.width(config_);
     if (trainable_) {
@@ -50,7 +50,8 @@ class TableBuilder {
         table_.block_ends[block] = aligned(end_);
       }
     }
-    // It is whole when the first layer's backward is done, and belongs to the layers that use it.
+    // Its gradient is final when the first layer's backward is done. It belongs to the layers that
+    // use it.
     const bool any_layer_learns =
         std::find(block_learns_.begin(), block_learns_.end(), true) != block_learns_.end();
     if (any_layer_learns == trainable_) add_relative();
@@ -89,7 +90,7 @@ class TableBuilder {
                                    head_norm};
   }
 
-  // What of a block is of the kind that is being laid out.
+  // Adds those parameters of a block that are of the kind being laid out.
   void add_block(size_t index, BlockPart<Slot>& block) {
     const std::vector<BlockLinearModule> modules = spec_.block_linear_modules(config_);
     const auto linear_of_block = [&](BlockLinear which) {
@@ -131,7 +132,7 @@ class TableBuilder {
     if (form.has_norm) table_.parts.relative.norm = norm(base(relative.norm), config_.hidden_size);
     table_.parts.relative.table = rows_of_table(
         relative.table, form.rows, is_biases ? config_.num_attention_heads : config_.hidden_size);
-    // transformers takes every name with "bias" in it for one.
+    // transformers treats every name that contains "bias" as a bias.
     table_.rows.back().decays = !is_biases;
   }
 
@@ -170,8 +171,8 @@ class TableBuilder {
     adapters.push_back(part);
   }
 
-  // Before the branches, the norm behind a block is the next one's, or the final one, which is
-  // frozen where all layers are.
+  // Before the branches, the norm after a block is the next block's or the final one. That is
+  // frozen if all layers are.
   bool output_norm_learns(size_t block) const {
     if (spec_.block.norms == NormPlace::kBehindSums) return block_learns_[block];
     if (block + 1 < block_learns_.size()) return block_learns_[block + 1];
@@ -185,8 +186,8 @@ class TableBuilder {
     for (const auto& [first, last] : learning_.frozen_layers) {
       if (first < 0 || first > last || last >= layers) {
         throw Error(ErrorCode::kUsage, {.parameter = "freeze"},
-                    fmt::format("layers {} to {} are not there: the model has layers 0 to {}",
-                                first, last, layers - 1));
+                    fmt::format("layers {} to {} do not exist: the model has layers 0 to {}", first,
+                                last, layers - 1));
       }
       std::fill(layer_learns.begin() + first, layer_learns.begin() + last + 1, false);
     }
@@ -196,17 +197,16 @@ class TableBuilder {
       const size_t block = spec_.block_of(layer, config_);
       const bool learns = layer_learns[static_cast<size_t>(layer)];
       if (seen[block] && block_learns_[block] != learns) {
-        throw Error(
-            ErrorCode::kUsage, {.parameter = "freeze"},
-            fmt::format("layer {} shares its weights with one that is not frozen alike", layer));
+        throw Error(ErrorCode::kUsage, {.parameter = "freeze"},
+                    fmt::format("layer {} shares its weights with one that is not frozen", layer));
       }
       seen[block] = true;
       block_learns_[block] = learns;
     }
   }
 
-  // torch's modules in the order in which transformers declares them: forward, and in a module
-  // weight before bias.
+  // Numbers torch's modules in the order in which transformers declares them: forward, and within
+  // a module the weight before the bias.
   void number_in_module_order() {
     std::vector<std::string> modules;
     for (const EmbeddingSpec& table : spec_.tables(config_)) modules.push_back(base(table.module));
@@ -237,7 +237,7 @@ class TableBuilder {
     }
   }
 
-  // A linear layer, of one module or of several of one shape, which become one matrix.
+  // A linear layer of one module, or of several modules of one shape that become one matrix.
   struct Linear {
     std::vector<std::string> modules;
     int64_t out = 0, in = 0;  // of each
@@ -296,7 +296,7 @@ class TableBuilder {
       parameter.spread = 1 / std::sqrt(static_cast<double>(in));
     }
     if (spec_.initial_cutoff == nullptr) return;
-    // transformers' ModernBertPreTrainedModel: where config.json says null it is 3.
+    // transformers' ModernBertPreTrainedModel takes 3 if config.json says null.
     const double cutoff = config_.*spec_.initial_cutoff;
     parameter.cutoff = cutoff == 0 ? 3 : cutoff;
   }
@@ -328,7 +328,7 @@ class TableBuilder {
   const Learning& learning_;
   ParameterTable table_;
   std::vector<bool> block_learns_;
-  bool trainable_ = true;  // what is being laid out
+  bool trainable_ = true;  // the kind that is being laid out
   int64_t end_ = 0;
 };
 

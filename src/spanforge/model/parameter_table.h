@@ -1,12 +1,11 @@
 #pragma once
-// The one list of a model's parameters, and where each lies in the flat arenas (weights, gradients,
-// moments, bf16 shadow: all laid out alike).
-// Order: what learns, then what is frozen; in both reverse execution, head first, embeddings last.
-// So
-//   gradients and optimiser states are an arena's first elements, and they become final from its
-//   front to its back during a backward pass.
-// Layout: every parameter begins at a multiple of kArenaAlignment elements, gaps stay zero; query,
-//   key and value follow each other without a gap, so that they are one [3H,H] matrix to GEMM.
+// The one list of a model's parameters, and the place of each in the flat arenas (weights,
+// gradients, moments, bf16 shadow), which all have the same layout.
+// Order: Parameters that learn come first, then the frozen ones. Both are in reverse order of
+//   execution: the head first, embeddings last. So gradients and optimiser states are an arena's
+//   first elements, and during a backward pass they become final from front to back.
+// Layout: Every parameter begins at a multiple of kArenaAlignment elements; gaps stay zero. Query,
+//   key and value follow each other without a gap, so that GEMM sees one [3H,H] matrix.
 
 #include <array>
 #include <cstdint>
@@ -22,15 +21,15 @@ namespace spanforge {
 
 constexpr int64_t kArenaAlignment = 32;  // elements: 64 bytes of bf16
 
-// A matrix's place in an arena; a vector is [1,n]. Of what a model does not have, a bias say, the
-// slot is empty, as its tensor is.
+// A matrix's place in an arena; a vector is [1,n]. If a model does not have a parameter, e.g. a
+// bias, its slot and its tensor are empty.
 struct Slot {
   int64_t offset = 0, rows = 0, cols = 0;  // elements
   bool empty() const { return rows == 0; }
 };
 
-// The parts of a model, of Slots (where they lie) or of Tensors (views of one arena). Linear: what
-// the blocks' linear layers are, where that is not one T a weight and a bias (linear_form.h).
+// The parts of a model, as Slots (places) or Tensors (views of one arena). Linear: the type of the
+// blocks' linear layers, if it is not a weight and a bias (linear_form.h).
 template <class T>
 struct LinearPart {
   T weight, bias;  // [out,in], [1,out]
@@ -39,24 +38,24 @@ template <class T>
 struct NormPart {
   T gamma, beta;  // [1,n]
 };
-// LoRA beside one of the modules that a linear layer consists of (lora.h).
+// The LoRA adapter of one of the modules that a linear layer consists of (lora.h).
 template <class T>
 struct AdapterPart {
   T a, b;                    // [rank,in], [out,rank]
-  int64_t first_output = 0;  // where the module's outputs begin in the layer's
-  uint32_t site = 0;         // tells a block's adapters apart in their masks' keys
+  int64_t first_output = 0;  // where the module's outputs begin among the layer's
+  uint32_t site = 0;         // distinguishes a block's adapters in their masks' keys
 };
 template <class T, class Linear = LinearPart<T>>
 struct BlockPart {
   Linear qkv;                                           // [3H,H]
   Linear attention_output;                              // [H,H]
-  NormPart<T> attention_norm;                           // behind the sum of attention's half
+  NormPart<T> attention_norm;                           // after the sum of attention's half
   Linear intermediate;                                  // [F,H], gated [2F,H]
   Linear output;                                        // [H,F]
-  NormPart<T> output_norm;                              // behind the sum of the feed-forward half
+  NormPart<T> output_norm;                              // after the sum of the feed-forward half
   std::array<std::vector<AdapterPart<T>>, 4> adapters;  // by BlockLinear
-  // By DistanceTerm: what projects the table of distances, [H,H], where query and key do not;
-  // adapters beside it; and, in a model that answers only, what is projected, [R,H].
+  // By DistanceTerm: the layers that project the table of distances, [H,H], if query and key do
+  // not; their adapters; and, in a model that only answers, the projected table, [R,H].
   std::array<LinearPart<T>, kDistanceTerms> distances;
   std::array<std::vector<AdapterPart<T>>, kDistanceTerms> distance_adapters;
   std::array<T, kDistanceTerms> projected_distances;
@@ -65,9 +64,9 @@ struct BlockPart {
 template <class T>
 struct RelativePart {
   T table;           // [R,A], or [R,H] to be projected
-  NormPart<T> norm;  // [1,H], of projected ones that have it
+  NormPart<T> norm;  // [1,H], if the projected rows have a norm
 };
-// Of a head of several parts, what stands before its last layer.
+// What a head of several parts has before its last layer.
 template <class T>
 struct HeadTransformPart {
   LinearPart<T> dense;  // [H,H]
@@ -79,8 +78,8 @@ struct ModelParts {
   NormPart<T> embedding_norm;               // [1,E]
   std::optional<LinearPart<T>> projection;  // [H,E]
   std::vector<AdapterPart<T>> projection_adapters;
-  RelativePart<T> relative;                  // empty where there is none
-  std::vector<BlockPart<T, Linear>> blocks;  // that have weights of their own
+  RelativePart<T> relative;                  // empty if there is none
+  std::vector<BlockPart<T, Linear>> blocks;  // those with their own weights
   std::optional<HeadTransformPart<T>> head_transform;
   LinearPart<T> head;  // [2,H]
 };
@@ -96,8 +95,8 @@ Linear& linear_of(BlockPart<T, Linear>& block, BlockLinear which) {
   return const_cast<Linear&>(linear_of(std::as_const(block), which));
 }
 
-// A model's parts made of another's, without adapters. plain(T) gives a U; linear(From, block,
-// which) gives a To for each linear layer of the blocks.
+// Makes a model's parts from another's, without adapters. plain(T) returns a U; linear(From,
+// block, which) returns a To for each linear layer of the blocks.
 template <class U, class To, class T, class From, class Plain, class Linear>
 ModelParts<U, To> map_parts(const ModelParts<T, From>& from, const Plain& plain,
                             const Linear& linear) {
@@ -135,22 +134,22 @@ struct ParameterTable {
   std::vector<Parameter> rows;
   ModelParts<Slot> parts;
   int64_t arena_size = 0;       // elements, gaps included
-  int64_t trainable_size = 0;   // of the first elements that learn, gaps included
+  int64_t trainable_size = 0;   // of the first elements, which learn; gaps included
   int64_t parameter_count = 0;  // elements, without gaps
-  size_t head_rows = 0;         // the first rows are the head's: the only ones that may be made new
-  // Where gradients end that are final behind the head's backward pass, and each block's.
+  size_t head_rows = 0;         // the first rows are the head's; only they may be made new
+  // Where the final gradients end after the head's backward pass, and after each block's.
   int64_t head_end = 0;
   std::vector<int64_t> block_ends;
-  LoraConfig lora;  // its targets as module names
+  LoraConfig lora;  // targets are module names
 };
 
-// Errors: Error{kUsage} for layers or targets that are not there.
+// Errors: Error{kUsage} for layers or targets that do not exist.
 ParameterTable build_parameter_table(const EncoderSpec& spec, const ModelConfig& config,
                                      const Learning& learning = {});
 
-// Views of arenas laid out by `table`. gemm_weights, where not empty, is the bf16 shadow that the
-// blocks' matrices are cut from; everything else is cut from `arena` (f32), as far as it goes: of
-// an arena of gradients the views of frozen parts are empty.
+// Views of arenas with the layout of `table`. The blocks' matrices are views of gemm_weights,
+// the bf16 shadow, if that is not empty. All else are views of `arena` (f32), as far as it goes: in
+// an arena of gradients, the views of frozen parts are empty.
 ModelParts<Tensor> bind_parts(const ParameterTable& table, const Tensor& arena,
                               const Tensor& gemm_weights);
 

@@ -1,6 +1,6 @@
 #pragma once
-// What answers: a network that turns a batch of windows into logits. QuestionAnsweringModel
-// (model.h) also learns; AnsweringModel (answering_model.h) is for answering alone, and faster.
+// A network that turns a batch of windows into logits. QuestionAnsweringModel (model.h) also
+// learns; AnsweringModel (answering_model.h) only answers, and is faster.
 
 #include "spanforge/features/packed_batch.h"
 #include "spanforge/model/config.h"
@@ -18,8 +18,8 @@ class Predictor {
  public:
   virtual ~Predictor() = default;
   virtual const ModelConfig& config() const = 0;
-  // logits[T,2] f32 (start, end) of every token. Concurrent, each call with a Workspace of its own.
-  // Errors: Error{kBadModel} for ids the model has no row for.
+  // Writes logits[T,2] f32 (start, end) of every token. Threads may call it concurrently, each with
+  // its own Workspace. Errors: Error{kBadModel} for ids that the model has no row for.
   virtual void predict(const PackedBatch& batch, Workspace& workspace,
                        const Tensor& logits) const = 0;
 

@@ -16,8 +16,9 @@ namespace {
 
 const Tensor kNone;
 
-// transformers' MPNetEncoder.relative_position_bucket, of query less key: half of the rows for keys
-// behind the query; of a half, the first half for a distance each, the others ever wider up to 128.
+// transformers' MPNetEncoder.relative_position_bucket, of query less key. Half of the rows are for
+// keys after the query. In each half, the first rows are for one distance each, the others for ever
+// wider ranges up to 128.
 int32_t mpnet_row(int32_t distance) {
   constexpr int32_t kHalf = kDistanceBuckets / 2, kExact = kHalf / 2;
   constexpr double kFarthest = 128;
@@ -32,8 +33,8 @@ int32_t mpnet_row(int32_t distance) {
   return distance < 0 ? kHalf + row : row;
 }
 
-// transformers' make_log_bucket_position: a bucket for each of the nearest distances, ever wider
-// ones behind them; and the row of it.
+// transformers' make_log_bucket_position, and the bucket's row: the nearest distances have a bucket
+// each, the others share ever wider ones.
 int32_t deberta_row(const RelativeForm& form, int32_t distance) {
   const int32_t n = std::abs(distance), middle = form.buckets / 2;
   int32_t bucket = n;
@@ -47,7 +48,7 @@ int32_t deberta_row(const RelativeForm& form, int32_t distance) {
   return std::clamp((distance < 0 ? -bucket : bucket) + form.rows / 2, 0, form.rows - 1);
 }
 
-// One term of a layer: what projects the rows to it, and its gradients.
+// One term of a layer: the layer that projects the rows, and its gradients.
 struct TermLayer {
   Tensor weight, bias;  // [H,H], [1,H]
   std::vector<AdapterPart<Tensor>> adapters;
@@ -221,7 +222,7 @@ void distances_backward(const BlockContext& context, const BlockPart<Tensor>& w,
   const Tensor drows = context.drelative.rows.empty()
                            ? kNone
                            : context.scratch.allocate(dtype, rows.rows, rows.cols);
-  // Query and key have had gradients in this pass before.
+  // Query and key already have gradients of this pass.
   const bool add_to_matrices = context.add_to_matrices || !context.shape.relative.projects_itself;
   bool is_first = true;
   for (size_t term = 0; term < kDistanceTerms; ++term) {

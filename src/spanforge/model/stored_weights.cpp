@@ -42,7 +42,7 @@ class StoredWeights : public AnsweringWeights {
   }
 
  private:
-  // The rows of the table that a slot consists of: one, or query, key and value.
+  // The rows of the parameter table that make up a slot: one, or query, key and value.
   std::vector<size_t> rows_of(const Slot& slot) const {
     std::vector<size_t> rows;
     int64_t offset = slot.offset;
@@ -68,7 +68,7 @@ class StoredWeights : public AnsweringWeights {
     return reinterpret_cast<float*>(owned_.back().get());
   }
 
-  // A parameter where the file has it, or converted.
+  // A parameter in the mapped file, or a converted copy.
   Tensor matrix(size_t row) {
     const Parameter& parameter = table_.rows[row];
     const StoredTensor& stored = *match_.stored[row];
@@ -76,7 +76,7 @@ class StoredWeights : public AnsweringWeights {
     const bool in_place = stored.type == StoredType::kF32 && address % alignof(float) == 0;
     float* data = nullptr;
     if (in_place) {
-      // Tensors have no constness; nothing writes through this one.
+      // Tensors have no constness, but nothing writes through this one.
       data = reinterpret_cast<float*>(const_cast<char*>(stored.bytes.data()));
     } else {
       data = memory(parameter.size);

@@ -16,7 +16,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "weights are stored little-endian");
 
-// Index buffers that older versions of transformers saved among the weights; no parameters.
+// Buffers of indices that older versions of transformers saved among the weights.
 bool is_buffer(std::string_view name) {
   return name.ends_with("embeddings.position_ids") || name.ends_with("embeddings.token_type_ids");
 }
@@ -80,13 +80,14 @@ std::optional<std::string> misfit(const StoredTensor& stored, const Parameter& p
          shape_text(parameter.shape) + ")";
 }
 
-// A file of another model would name hundreds: the first are enough.
+// A file of another model would lack hundreds: naming the first ones is enough.
 void add_complaint(std::string& reason, const std::string& what,
                    const std::vector<std::string>& items) {
   constexpr size_t kNamed = 24;
   if (items.empty()) return;
   if (!reason.empty()) reason += "; ";
-  reason += std::to_string(items.size()) + (items.size() == 1 ? " weight " : " weights ") + what;
+  reason +=
+      std::to_string(items.size()) + (items.size() == 1 ? " weight is " : " weights are ") + what;
   for (size_t i = 0; i < std::min(items.size(), kNamed); ++i) {
     reason += (i == 0 ? ": " : ", ") + items[i];
   }
@@ -96,11 +97,11 @@ void add_complaint(std::string& reason, const std::string& what,
 std::optional<std::string> weights_note(const WeightFiles& files, const WeightNames& names) {
   std::string text;
   if (!files.entry().empty()) {
-    text = "the weights stand in its entry \"" + quote_for_message(files.entry()) + "\"";
+    text = "the weights are in its entry \"" + quote_for_message(files.entry()) + "\"";
   }
   for (const std::string& part : names.taken_off()) {
     text += text.empty() ? "" : "; ";
-    text += "\"" + quote_for_message(part) + "\" in the weights' names is taken off";
+    text += "\"" + quote_for_message(part) + "\" in the weights' names is removed";
   }
   if (text.empty()) return std::nullopt;
   return files.path().string() + ": " + text;
@@ -155,7 +156,7 @@ WeightMatch match_weights(const WeightFiles& files, const EncoderSpec& spec,
   std::string reason;
   add_complaint(reason, "missing", missing);
   add_complaint(reason, "misshaped", wrong);
-  add_complaint(reason, "there twice", twice);
+  add_complaint(reason, "stored twice", twice);
   if (!reason.empty()) throw Error(ErrorCode::kBadModel, files.path().string(), reason);
   if (const auto note = weights_note(files, names)) match.report.notes.push_back(*note);
   return match;
@@ -178,7 +179,7 @@ void complain_of_non_finite(const WeightFiles& files,
     items.push_back(name + " (element " + std::to_string(element) + ")");
   }
   std::string reason;
-  add_complaint(reason, "with NaN or Inf", items);
+  add_complaint(reason, "not finite (NaN or Inf)", items);
   if (!reason.empty()) throw Error(ErrorCode::kBadModel, files.path().string(), reason);
 }
 

@@ -11,9 +11,9 @@
 namespace spanforge {
 namespace {
 
-// Base models of transformers whose modules are called as BERT's but compute something else. BERT
-// is not among them: scripts call their encoder "bert" whatever it is, and where all forms fit
-// config.json, it is what that says.
+// Base models of transformers whose modules have BERT's names but compute something else. BERT is
+// not in the list, because scripts call any encoder "bert": if all shapes fit config.json, it is
+// the model of config.json.
 constexpr std::array<std::string_view, 24> kFamilies = {
     "albert",     "big_bird", "camembert",  "convbert", "data2vec_text", "deberta",
     "distilbert", "electra",  "ernie",      "esm",      "flaubert",      "funnel",
@@ -26,7 +26,7 @@ void replace_end(std::string& name, std::string_view old_end, std::string_view n
   name += new_end;
 }
 
-// Segments that may stand anywhere in a name, and are no module of a model.
+// Segments that may occur anywhere in a name and are not modules of a model.
 constexpr std::string_view kWrappers[] = {"_orig_mod.", "_fsdp_wrapped_module.",
                                           "_checkpoint_wrapped_module."};
 
@@ -57,7 +57,7 @@ bool is_other_family(std::string_view prefix, const EncoderSpec& spec) {
          std::find(kFamilies.begin(), kFamilies.end(), last_segment(prefix)) != kFamilies.end();
 }
 
-// What stands before the word embeddings.
+// The prefixes of the word embeddings' names.
 std::set<std::string> find_prefixes(const std::vector<StoredTensor>& tensors,
                                     const EncoderSpec& spec) {
   const std::string marker = std::string(spec.embeddings.tables.front().module) + ".weight";
@@ -87,14 +87,15 @@ WeightNames::WeightNames(const std::vector<StoredTensor>& tensors, const Encoder
     if (there) wrappers_.push_back(std::string(wrapper));
   }
   const std::set<std::string> prefixes = find_prefixes(tensors, spec);
-  if (prefixes.empty() || is_standard(prefixes, spec)) return;  // nothing to find, or to take off
+  if (prefixes.empty() || is_standard(prefixes, spec)) return;  // nothing to find or to remove
   if (prefixes.size() > 1) {
     throw Error(
         ErrorCode::kBadModel, place,
-        fmt::format("holds {} encoders, behind \"{}\" and \"{}\": save the weights of one of "
-                    "them",
-                    prefixes.size(), quote_for_message(*prefixes.begin()),
-                    quote_for_message(*std::next(prefixes.begin()))));
+        fmt::format(
+            "holds {} encoders, with the prefixes \"{}\" and \"{}\": save the weights of one of "
+            "them",
+            prefixes.size(), quote_for_message(*prefixes.begin()),
+            quote_for_message(*std::next(prefixes.begin()))));
   }
   prefix_ = *prefixes.begin();
   if (is_other_family(prefix_, spec)) {

@@ -1,8 +1,8 @@
 #pragma once
-// Names of stored weights as a family's parameter table has them. What is undone: LayerNorm.gamma
-// and beta of TensorFlow's times; the segments that wrappers put into names (torch.compile, FSDP);
-// and one prefix that a training script's own class put before all of them: DataParallel's
-// "module.", or "model.", "encoder.", "bert." before "bert.".
+// Turns the names of stored weights into those of a family's parameter table. It undoes
+// LayerNorm.gamma and beta, TensorFlow's old names; the segments that wrappers insert into names
+// (torch.compile, FSDP); and one prefix that a training script's own class put before all of them:
+// DataParallel's "module.", or "model.", "encoder.", "bert." before "bert.".
 
 #include <string>
 #include <string_view>
@@ -15,16 +15,16 @@ namespace spanforge {
 
 class WeightNames {
  public:
-  // Finds the prefix. It is what stands before the word embeddings' name, less the family's own.
-  // Errors: Error{kBadModel, place} where several prefixes are possible, or where the names are
-  // those of another family ("roberta.").
+  // Finds the prefix: the part before the word embeddings' name, less the family's own prefix.
+  // Errors: Error{kBadModel, place} if several prefixes are possible, or if the names are those of
+  // another family ("roberta.").
   WeightNames(const std::vector<StoredTensor>& tensors, const EncoderSpec& spec,
               const std::string& place);
 
-  // What is taken off: wrappers' segments, and the prefix. Empty where names are as they should be.
+  // What clean() removes: wrappers' segments and the prefix. Empty if names are as they should be.
   std::vector<std::string> taken_off() const;
-  // The name in the parameter table's spelling, but for the family's prefix, which may lack. The
-  // head may stand behind the prefix or behind the beginning of it ("module." of "module.model.").
+  // The name as in the parameter table; the family's own prefix may be missing. The head's name may
+  // follow the whole prefix or its beginning ("module." of "module.model.").
   std::string clean(std::string_view stored) const;
 
  private:
@@ -33,8 +33,8 @@ class WeightNames {
   std::vector<std::string> wrappers_;
 };
 
-// True where the names are plainly this family's: they begin with its prefix, or have none. false:
-// another family's, several models', or no word embeddings at all.
+// True if the names clearly belong to this family: they begin with its prefix, or have none.
+// False: they belong to another family or to several models, or have no word embeddings.
 bool names_fit(const std::vector<StoredTensor>& tensors, const EncoderSpec& spec);
 
 }  // namespace spanforge

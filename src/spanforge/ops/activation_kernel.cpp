@@ -15,8 +15,8 @@ namespace {
 
 // The normal distribution's cumulative function Phi, without cancellation in either tail.
 // With t = |x|: Phi(-t) = exp(-t^2 / 2) R(t). R falls like 1 / t, so with w = 1 / (t + 4) it is w
-// times a polynomial in q = 8 w - 1, which runs over [-0.57, 1] for t up to 14.5; fitted for least
-// relative error (1e-8). The square's rounding error is put back into the exponential.
+// times a polynomial in q = 8 w - 1, which runs over [-0.57, 1] for t up to 14.5. The polynomial is
+// fitted for least relative error (1e-8). The exponential corrects the square's rounding error.
 struct Normal {
   V cumulative, density;  // density times sqrt(2 pi)
 };
@@ -60,7 +60,8 @@ struct GeluTanh {
   }
   static HWY_INLINE V value(V x) { return hn::Div(x, hn::Add(broadcast(1.0f), exponential(x))); }
   static HWY_INLINE V slope(V x) {
-    const V t = hn::Min(hn::Max(x, broadcast(-9.0f)), broadcast(9.0f));  // beyond it is 0 or 1
+    const V t =
+        hn::Min(hn::Max(x, broadcast(-9.0f)), broadcast(9.0f));  // beyond, the result is 0 or 1
     const V e = exponential(t);
     const V s = hn::Div(broadcast(1.0f), hn::Add(broadcast(1.0f), e));
     const V du = hn::Mul(hn::MulAdd(hn::Mul(t, t), broadcast(3 * 0.044715f), broadcast(1.0f)),
@@ -116,7 +117,7 @@ void gated_backward(const T* dy, const T* u, const T* g, int64_t n, T* HWY_RESTR
   });
 }
 
-// Calls body(Gelu{}) or its like.
+// Calls body with the activation's type, for example body(Gelu{}).
 template <class Body>
 HWY_INLINE void with_activation(Activation activation, const Body& body) {
   switch (activation) {

@@ -8,7 +8,7 @@
 
 namespace spanforge::ops {
 
-// x = x + bias; y = act(x). In bf16 the activation sees the rounded x.
+// x = x + bias; y = act(x). In bf16 the activation is applied to the rounded x.
 void activation_kernel(Activation activation, const float* bias, int64_t n, float* x, float* y);
 void activation_kernel(Activation activation, const float* bias, int64_t n, bf16* x, bf16* y);
 // dx = dy * act'(z); dbias += dx (before rounding).
@@ -17,7 +17,7 @@ void activation_backward_kernel(Activation activation, const float* dy, const fl
 void activation_backward_kernel(Activation activation, const bf16* dy, const bf16* z, int64_t n,
                                 bf16* dx, float* dbias);
 
-// One row of a gated activation: y = act(u) * g, with n of each.
+// One row of a gated activation: y = act(u) * g, with n values of each.
 void gated_activation_kernel(Activation activation, const float* u, const float* g, int64_t n,
                              float* y);
 void gated_activation_kernel(Activation activation, const bf16* u, const bf16* g, int64_t n,

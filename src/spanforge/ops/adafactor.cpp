@@ -13,7 +13,7 @@
 namespace spanforge::ops {
 namespace {
 
-// Scalars rounded to f32 where torch passes a Python float to an f32 kernel.
+// Scalars are rounded to f32 as torch does when it passes a Python float to an f32 kernel.
 struct Decay {
   float keep, add;
   explicit Decay(const AdafactorConstants& c) {
@@ -43,7 +43,7 @@ double sum_in_order(const std::vector<double>& parts) {
   return total;
 }
 
-// A matrix of whose rows some have gradients: the i-th of `count` is row_at(i).
+// A matrix of which only some rows have gradients. Row i of these `count` rows is row_at(i).
 template <class RowAt>
 class MatrixStep {
  public:
@@ -69,7 +69,7 @@ class MatrixStep {
     return count_ == 0 ? 0 : (count_ + reduction_rows(count_) - 1) / reduction_rows(count_);
   }
 
-  // body(block, begin, end) on all threads; which rows a block has depends on their number alone.
+  // Calls body(block, begin, end) on all threads. The blocks depend on the number of rows alone.
   template <class Body>
   void for_blocks(const Body& body) const {
     const int64_t rows = reduction_rows(count_);
@@ -142,7 +142,7 @@ void check(const char* op, const Tensor& param, const Tensor& grad, const Tensor
   require(op, constants.step >= 1, "step is counted from 1");
 }
 
-// Of all rows but `rows`: without gradients the update is nothing but weight decay.
+// Updates all rows except `rows`: without gradients, an update is only weight decay.
 void decay_others(const Tensor& param, std::span<const int32_t> rows,
                   const AdafactorConstants& constants) {
   if (constants.weight_decay == 0) return;

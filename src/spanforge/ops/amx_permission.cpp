@@ -10,7 +10,7 @@ namespace spanforge::ops {
 
 bool amx_is_usable() {
   if (!may_use(Instructions::kAmx)) return false;
-  // Linux hands out the tiles' state only to processes that ask.
+  // Linux gives the tiles' registers only to processes that ask.
   constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
   constexpr long kTileData = 18;
   return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;

@@ -21,7 +21,7 @@ int64_t longest_window(std::span<const int32_t> cu_seqlens) {
   return longest;
 }
 
-// Every row that a distance may have is in the tables, which agree on how many there are.
+// Checks that the tables agree in size and have every row that a distance may use.
 void check_relative(const char* op, const Tensor& qkv, const AttentionShape& shape,
                     const Tensor& out) {
   const RelativeTerms& r = shape.relative;
@@ -112,7 +112,7 @@ RelativeHeadGradients relative_gradients_of(const RelativeGradients& gradients, 
   return g;
 }
 
-// The pointers of one window and head.
+// Sets the pointers for one window and head.
 template <class T>
 AttentionHead<T> head_of(const Tensor& qkv, const AttentionShape& shape, const Dropout& dropout,
                          const Tensor& out, const Tensor& lse, size_t window, int64_t head) {
@@ -140,8 +140,8 @@ AttentionHead<T> head_of(const Tensor& qkv, const AttentionShape& shape, const D
   return h;
 }
 
-// Calls body(window, head) for every pair with tokens. windows_in_order: those of one head one
-// after the other on one thread, so that they may add to what belongs to the head.
+// Calls body(window, head) for every pair with tokens. windows_in_order: one thread takes the
+// windows of a head in order, so that they may add to what belongs to the head.
 template <class Body>
 void for_heads(const AttentionShape& shape, bool windows_in_order, const Body& body) {
   const int64_t windows = static_cast<int64_t>(shape.cu_seqlens.size()) - 1;

@@ -1,10 +1,10 @@
 #pragma once
-// Multi-head self-attention over packed sequences: tokens attend within their own window only, so
+// Multi-head self-attention over packed sequences: tokens attend only within their own window, so
 // there is no mask and no padding. softmax(Q K^T / sqrt(D)) with dropout on the probabilities.
-// The backward recomputes probabilities from q, k and the saved log-sum-exp; no S x S tensor
-// outlives a window and head.
-// Scores may depend on how far two tokens are apart: only near tokens are seen (Beltagy et al.
-// 2020), and terms are added by distance (Raffel et al. 2020, He et al. 2021).
+// The backward recomputes probabilities from q, k and the saved log-sum-exp; no S x S tensor is
+// kept after its window and head. Scores may depend on the distance of two tokens: attention may be
+// limited to near tokens (Beltagy et al. 2020), and terms may be added by distance (Raffel et al.
+// 2020, He et al. 2021).
 
 #include <cstdint>
 #include <span>
@@ -15,9 +15,9 @@
 
 namespace spanforge::ops {
 
-// What is added to the score of query i and key j, by a row r of tables with R rows.
+// Adds to the score of query i and key j what row r of these tables says. The tables have R rows.
 struct RelativeTerms {
-  // [2M-1], M at least the longest window: r of the distance i - j stands at i - j + M - 1.
+  // [2M-1], M at least the longest window. rows[i - j + M - 1] is r for the distance i - j.
   std::span<const int32_t> rows;
   // Each of these may be empty.
   Tensor keys;     // [R,H], dtype of qkv: adds scale * q_i . keys[r]
@@ -35,13 +35,13 @@ struct AttentionShape {
   RelativeTerms relative;
 };
 
-// Dropout: the row key is the query token's, the column is head * 2^16 + key position.
-void attention(const Tensor& qkv,  // [T,3H]: Q, K, V side by side, heads side by side in each
+// Dropout: the row key is that of the query token, the column is head * 2^16 + key position.
+void attention(const Tensor& qkv,  // [T,3H]: Q, K, V in columns; in each, the heads in columns
                const AttentionShape& shape, const Dropout& dropout,
                const Tensor& out,   // [T,H]
                const Tensor& lse);  // [A,T] f32, log-sum-exp of each query's scores
 
-// Gradients of RelativeTerms, f32: added to what is there. Empty: not wanted.
+// Gradients of RelativeTerms, f32, added to the old ones. An empty one is not computed.
 struct RelativeGradients {
   Tensor keys, queries;  // [R,H]
   Tensor biases;         // [A,R]

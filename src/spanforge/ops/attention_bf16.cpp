@@ -13,9 +13,9 @@
 namespace spanforge::ops {
 namespace {
 
-constexpr int64_t kQueries = 128;  // taken together, so that their scores stay in the cache
+constexpr int64_t kQueries = 128;  // per block, so that their scores stay in the cache
 
-// A copy of the head's rows, zero below them.
+// A copy of the head's rows, with zeros after them.
 void copy_in(const bf16* from, int64_t stride, int64_t rows, const Tensor& to) {
   for (int64_t r = 0; r < rows; ++r) {
     std::memcpy(to.row<bf16>(r), from + r * stride, static_cast<size_t>(to.cols) * sizeof(bf16));
@@ -39,15 +39,15 @@ void clear_rows(const Tensor& t, int64_t first) {
 
 constexpr GemmOptions kTransposedB{.b = Transpose::kYes};
 
-// How a head's window is cut into blocks.
+// How a head's window is divided into blocks.
 struct Blocks {
   int64_t wide;   // S, rounded
   int64_t block;  // queries, rounded
   int64_t width;  // of a row of scores
   explicit Blocks(const AttentionHead<bf16>& h)
       : wide(rounded(h.length)), block(std::min(wide, kQueries)), width(wide) {
-    // Where the reach is short a query's keys may begin anywhere in a row, and the last vector end
-    // beyond them.
+    // With a short reach, a query's keys may begin anywhere in a row, and the last vector may end
+    // after them.
     if (!sees_all(h)) {
       width = std::min(wide, rounded(block + 2 * h.reach + kRounding)) + kRounding;
     }
@@ -137,7 +137,7 @@ void attention_backward_bf16(const AttentionHead<bf16>& h, const AttentionHeadGr
   copy_in(h.v, h.qkv_stride, s, v);
   copy_in(g.dout, g.dout_stride, s, dout);
   const bool sees_all = Blocks::sees_all(h);
-  if (!sees_all) {  // then no block has all keys, and each adds
+  if (!sees_all) {  // then no block has all keys, and each block adds
     for (const Tensor* const t : {&dk, &dv}) std::fill_n(t->as<float>(), t->size(), 0.0f);
   }
   const auto relative = relative_of(h, &g.relative, blocks);

@@ -17,18 +17,18 @@
 #include "spanforge/ops/simd-inl.h"
 #include "spanforge/ops/small_gemm-inl.h"
 
-// The head's slices are copied to f32 scratch with rows of whole vectors: Q (scaled) and the other
-// matrices as they are, K and V also transposed. Queries are then taken in blocks, so that a block
-// of scores stays in the cache, and with the keys any of them sees alone; products are
-// small_gemm-inl.h's. Terms by distance are relative_kernel.h's and stand aside of all this.
+// Copies the head's slices to f32 scratch with rows of whole vectors: Q (scaled) and the other
+// matrices unchanged, K and V also transposed. Then takes queries in blocks, so that a block of
+// scores stays in the cache, and only with the keys that one of them sees. small_gemm-inl.h
+// multiplies. relative_kernel.h adds terms by distance separately.
 
 #ifndef SPANFORGE_OPS_ATTENTION_WIDTH
 #define SPANFORGE_OPS_ATTENTION_WIDTH
 namespace spanforge::ops {
 namespace {
 
-// Of a row of scores. Where the reach is short a query's keys may begin anywhere in it, so the last
-// vector may end beyond the keys.
+// The width of a row of scores. With a short reach, a query's keys may begin anywhere in it, so
+// the last vector may end after the keys.
 int64_t score_width(int64_t length, int64_t reach) {
   if (reach >= length - 1) return padded(length);
   return std::min(padded(length), padded(kQueryBlock + 2 * reach + 15)) + 16;
@@ -47,15 +47,15 @@ DropoutRow mask_of(const AttentionHead<T>& h, int64_t query) {
   return {h.dropout_threshold, h.dropout_scale, h.dropout_key, h.row_keys[query]};
 }
 
-// Zeroes a row that begins with the key `first` and has `columns`, but for the keys given.
+// Zeroes a row that begins with the key `first` and has `columns`, except the given keys.
 template <class T>
 HWY_INLINE void clear_unseen(const KeyRange& keys, int64_t first, int64_t columns, T* row) {
   std::fill(row, row + (keys.first - first), T{});
   if (keys.end - first < columns) std::fill(row + (keys.end - first), row + columns, T{});
 }
 
-// Scores of one query to exp(scale * score - largest), after dropout and before the division by
-// their sum; zero in the rest of the last vector. Returns that sum, without dropout, and sets *lse
+// Turns the scores of one query into exp(scale * score - largest), after dropout and before the
+// division by their sum; zeros fill the last vector. Returns the sum without dropout, and sets *lse
 // to the log of the sum of exp(scale * score).
 template <bool kDropout, class T>
 HWY_INLINE float exponentials(const float* scores, int64_t n, float scale,
@@ -83,12 +83,12 @@ HWY_INLINE float exponentials(const float* scores, int64_t n, float scale,
   return sum;
 }
 
-// Dropout's factors of query i and its keys; `factors` has 64 floats to spare on either side.
+// Dropout's factors of query i and its keys. `factors` has 64 spare floats on either side.
 template <class T>
 HWY_INLINE const float* factors_of(const AttentionHead<T>& h, int64_t i, const KeyRange& keys,
                                    float* factors) {
   if (h.row_keys == nullptr) return nullptr;
-  const int64_t before = keys.first % 64;  // masks come by 64
+  const int64_t before = keys.first % 64;  // masks come in groups of 64
   dropout_factors(mask_of(h, i), h.first_column + static_cast<uint32_t>(keys.first - before),
                   keys.count() + before, factors);
   return factors + before;
@@ -124,7 +124,7 @@ void forward(const AttentionHead<T>& h, float* memory) {
   float* const o = p + block * width;
   float* const factors = o + block * deep;
   float sums[kQueryBlock];
-  copy_rows(h.k, h.qkv_stride, s, h.size, 1.0f, v, deep);  // v's place serves k first
+  copy_rows(h.k, h.qkv_stride, s, h.size, 1.0f, v, deep);  // v's memory first holds k
   transpose(v, deep, s, h.size, transposed, wide);
   copy_rows(h.v, h.qkv_stride, s, h.size, 1.0f, v, deep);
   copy_rows(h.q, h.qkv_stride, s, h.size, h.scale, q, deep);
@@ -153,7 +153,7 @@ void forward(const AttentionHead<T>& h, float* memory) {
 }
 
 // For one query, with its scores and dP: kept = P after dropout, ds = P (dP - delta) * ds_scale.
-// delta is the sum of dO O over the head. In place where the types allow.
+// delta is the sum of dO O over the head. Works in place if the types allow.
 template <bool kDropout, class T>
 HWY_INLINE void score_gradients(const float* s, const float* dp, int64_t n, float scale, float lse,
                                 float delta, float ds_scale, const float* HWY_RESTRICT factors,
@@ -220,7 +220,7 @@ void backward(const AttentionHead<T>& h, const AttentionHeadGradients<T>& g, flo
   float* const dp = p + block * width;
   float* const dq = dp + block * width;
   float* const factors = dq + block * deep;
-  copy_rows(h.v, h.qkv_stride, s, h.size, 1.0f, k, deep);  // k's place serves v first
+  copy_rows(h.v, h.qkv_stride, s, h.size, 1.0f, k, deep);  // k's memory first holds v
   transpose(k, deep, s, h.size, v_transposed, wide);
   copy_rows(h.k, h.qkv_stride, s, h.size, 1.0f, k, deep);
   transpose(k, deep, s, h.size, k_transposed, wide);

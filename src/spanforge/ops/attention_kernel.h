@@ -14,20 +14,20 @@ template <class T>
 struct AttentionHead {
   int64_t length;  // S, tokens of the window
   int64_t size;    // D
-  int64_t reach;   // query i sees keys j with |i - j| <= reach; at most S - 1, and then all
+  int64_t reach;   // query i sees keys j with |i - j| <= reach; at most S - 1, which means all
   const T *q, *k, *v;
   int64_t qkv_stride;
   float scale;
   RelativeHead<T> relative;
-  // Dropout of query i: row_keys[i], columns from first_column on. row_keys null: none.
+  // Dropout of query i: row_keys[i], columns from first_column on. row_keys null: no dropout.
   const uint64_t* row_keys;
   uint64_t dropout_key;
   uint32_t dropout_threshold;
   float dropout_scale;
   uint32_t first_column;
-  T* out;  // read by the backward
+  T* out;  // the backward reads it
   int64_t out_stride;
-  float* lse;  // [S]; read by the backward
+  float* lse;  // [S]; the backward reads it
 };
 
 template <class T>
@@ -47,22 +47,22 @@ template <class T>
 KeyRange keys_of_query(const AttentionHead<T>& h, int64_t query) {
   return {std::max<int64_t>(0, query - h.reach), std::min(h.length, query + h.reach + 1)};
 }
-// The keys any of `rows` queries sees; the first is rounded down to a multiple of `step`.
+// The keys that any of `rows` queries sees. The first is rounded down to a multiple of `step`.
 template <class T>
 KeyRange keys_of_block(const AttentionHead<T>& h, int64_t begin, int64_t rows, int64_t step) {
   return {std::max<int64_t>(0, begin - h.reach) / step * step,
           std::min(h.length, begin + rows + h.reach)};
 }
 
-// Row widths in scratch: whole vectors of any target.
+// Row widths in scratch memory: whole vectors of every target.
 constexpr int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
-// Queries taken together.
+// Queries per block.
 constexpr int64_t kQueryBlock = 32;
 constexpr int64_t query_block(int64_t length) {
   return length < kQueryBlock ? length : kQueryBlock;
 }
 
-// Floats of scratch a call needs, 64-byte aligned; they grow with length and reach.
+// Floats of scratch memory for a call, 64-byte aligned. They grow with length and reach.
 int64_t attention_scratch(int64_t length, int64_t size, int64_t reach);
 int64_t attention_backward_scratch(int64_t length, int64_t size, int64_t reach);
 
@@ -73,22 +73,22 @@ void attention_backward_kernel(const AttentionHead<float>& head,
 void attention_backward_kernel(const AttentionHead<bf16>& head,
                                const AttentionHeadGradients<bf16>& gradients, float* memory);
 
-// The parts between the products, for attention_bf16.h: `rows` queries from `first` on, whose
-// scores stand unscaled in rows of `width`, of which the first `columns` are those of the keys from
+// The steps between the products, for attention_bf16.h. The block has `rows` queries from `first`
+// on. Its scores are unscaled, in rows of `width`; the first `columns` belong to the keys from
 // keys_of_block()'s first on. factors: scratch, S + 128 floats.
 struct BlockOfRows {
   int64_t first, rows;
   int64_t first_key, columns, width;
 };
-// p = dropout(exp(scale * score - largest)), zero where a query sees nothing; sums[i] is what
-// divides row i, and lse is written.
+// p = dropout(exp(scale * score - largest)), zero if the query does not see the key; sums[i] is
+// the divisor of row i. Writes lse.
 void exponentials_kernel(const AttentionHead<bf16>& head, const BlockOfRows& block,
                          const float* scores, float* factors, bf16* p, float* sums);
-// to[i] = from[i] / sums[i], row by row; from has rows of n.
+// to[i] = from[i] / sums[i], row by row; rows of `from` have n values.
 void divide_rows_kernel(const float* from, int64_t rows, int64_t n, const float* sums, bf16* to,
                         int64_t stride);
-// p = dropout(P), from lse; ds = scale * P (dP - delta), with dp before dropout's backward. Both
-// zero where a query sees nothing.
+// p = dropout(P), from lse; ds = scale * P (dP - delta), where dp is the gradient before dropout's
+// backward. Both are zero if the query does not see the key.
 void score_gradients_kernel(const AttentionHead<bf16>& head,
                             const AttentionHeadGradients<bf16>& gradients, const BlockOfRows& block,
                             const float* scores, const float* dp, float* factors, bf16* p,

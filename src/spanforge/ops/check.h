@@ -1,6 +1,6 @@
 #pragma once
-// Checks at the door of an operation. A failure is a bug of the caller, so Error{kInternal}, whose
-// place is the operation and whose reason shows the shapes.
+// Checks of an operation's arguments. A failure is a bug of the caller, so it is Error{kInternal},
+// whose place is the operation and whose reason shows the shapes.
 
 #include <string>
 

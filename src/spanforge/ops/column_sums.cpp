@@ -9,11 +9,11 @@
 namespace spanforge::ops {
 namespace {
 
-constexpr int64_t kColumnsSummed = 256;  // columns a thread sums at a time
+constexpr int64_t kColumnsSummed = 256;  // columns that a thread sums at a time
 
 template <class T>
 void add_sums(const Tensor& x, float* sums) {
-  // Columns are shared out, so each sum runs over the rows in order on one thread.
+  // Threads share columns, so one thread adds all rows of a column in order.
   parallel_rows(x.cols, kColumnsSummed, x.rows, [&](int64_t begin, int64_t end) {
     column_sums_kernel(x.row<T>(0) + begin, x.stride, x.rows, end - begin, sums + begin);
   });

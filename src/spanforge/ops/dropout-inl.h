@@ -1,5 +1,5 @@
-// Dropout masks in vectors; included once per target, see simd-inl.h. dropout_bits.h tells how
-// columns map to Philox words, dropout_word() is the definition.
+// Dropout masks in vectors; included once per target, see simd-inl.h. dropout_bits.h defines how
+// columns map to Philox words; dropout_word() is the scalar definition.
 
 #if defined(SPANFORGE_OPS_DROPOUT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SPANFORGE_OPS_DROPOUT_INL_H_
@@ -18,8 +18,8 @@ namespace spanforge::ops::HWY_NAMESPACE {
 
 using U64 = hn::Repartition<uint64_t, F>;
 
-// Philox4x32-10 of one block a 64-bit lane. Words live in the low halves of the lanes; the high
-// halves hold rubbish, which the 32 x 32 bit multiplication ignores.
+// Philox4x32-10 of one block per 64-bit lane. Words are in the low halves of the lanes. The high
+// halves are undefined; the 32 x 32 bit multiplication ignores them.
 struct PhiloxLanes {
   hn::Vec<U64> c0, c1, c2, c3;
 };

@@ -1,6 +1,6 @@
 #pragma once
-// Dropout alone (after the embeddings' LayerNorm). y = x * mask / (1 - p); in place is allowed. The
-// backward is the same call on the gradient.
+// Dropout alone (after the embeddings' LayerNorm). y = x * mask / (1 - p); y may be x. The backward
+// is the same call on the gradient.
 
 #include "spanforge/ops/dropout.h"
 #include "spanforge/tensor/tensor.h"

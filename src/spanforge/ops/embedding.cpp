@@ -11,7 +11,7 @@
 namespace spanforge::ops {
 namespace {
 
-constexpr int64_t kColumnsAdded = 128;  // columns of a gradient one thread adds at a time
+constexpr int64_t kColumnsAdded = 128;  // columns of a gradient that one thread adds at a time
 
 void check_ids(const char* op, std::span<const int32_t> ids, int64_t tokens, int64_t rows) {
   require(op, static_cast<int64_t>(ids.size()) == tokens, "ids and rows differ in number");

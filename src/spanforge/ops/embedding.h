@@ -16,7 +16,7 @@ struct EmbeddingTable {
 // y[t] = sum over tables of table[ids[t]].
 void embedding_sum(std::span<const EmbeddingTable> tables, const Tensor& y);  // [T,H] f32 or bf16
 
-// dtable[ids[t]] += dy[t], in the order of t for every row: the same sums on any thread count.
+// dtable[ids[t]] += dy[t]. Each row adds in the order of t, so sums are equal on any thread count.
 void embedding_backward(const Tensor& dy, std::span<const int32_t> ids, const Tensor& dtable);
 
 }  // namespace spanforge::ops

@@ -24,7 +24,7 @@ namespace {
 
 using dnnl::memory;
 
-// All that a oneDNN primitive depends on. Leading dimensions are of the matrices as stored.
+// All that a oneDNN primitive depends on. Leading dimensions are those of the stored matrices.
 struct Shape {
   int64_t m, n, k, lda, ldb, ldc;
   int64_t flags;  // dtypes, transpositions, bias, accumulate
@@ -91,13 +91,13 @@ Shape shape_of(const Operands& x) {
         x.options.b == Transpose::kYes, !x.options.bias.empty(), x.options.accumulate}) {
     flags = 2 * flags + (bit ? 1 : 0);
   }
-  // The thread count too: oneDNN fixes its split of the work when a primitive is made.
+  // Also the thread count, because oneDNN fixes its division of the work when it makes a primitive.
   flags = flags << 32 | worker_threads();
   return {x.m, x.n, x.k, stride(x.a), stride(x.b), stride(x.c), flags};
 }
 
-// oneDNN (seen in 2.6) does not look whether it got memory for the code that it generates, and dies
-// by a signal. So it is asked for here first, by its address space alone.
+// oneDNN (seen in 2.6) does not check whether it got memory for the code that it generates, and
+// a signal ends the process. So this asks for the address space first.
 void expect_memory_for_code() {
   constexpr size_t kBytes = size_t{16} << 20;
   void* const memory =
@@ -108,8 +108,8 @@ void expect_memory_for_code() {
 
 Product make_product(const Operands& x, const Shape& shape) {
   expect_memory_for_code();
-  // oneDNN splits the work for as many threads as OpenMP promises now; inside a parallel region it
-  // would be promised more than the one it gets.
+  // oneDNN divides the work by the number of threads that OpenMP promises now. Inside a parallel
+  // region it would be promised more than the one thread it gets.
   const ThreadPromise promise(worker_threads());
   Product p;
   p.a = matrix_desc(x.m, x.k, x.a.dtype, shape.lda, x.options.a);
@@ -134,7 +134,7 @@ Product make_product(const Operands& x, const Shape& shape) {
   return p;
 }
 
-// The most recently used primitives; making one costs about a millisecond of code generation.
+// The most recently used primitives. Making one costs about a millisecond of code generation.
 class ProductCache {
  public:
   std::shared_ptr<const Product> get(const Operands& x) {
@@ -167,7 +167,7 @@ class ProductCache {
 };
 
 ProductCache& cache() {
-  // Never destroyed: oneDNN's own statics may go first at exit.
+  // Never destroyed, because oneDNN's own statics may be destroyed before it at exit.
   static auto* products = new ProductCache;
   return *products;
 }
@@ -201,7 +201,7 @@ Tensor to_f32(const Tensor& t, float*& memory) {
   return wide;
 }
 
-// bf16 on a CPU without bf16 arithmetic: oneDNN would take its slow reference path.
+// bf16 on a CPU without bf16 arithmetic, because oneDNN would take its slow reference path.
 void multiply_as_f32(const Operands& x) {
   float* memory = scratch<float>(Scratch::kConvert, x.a.size() + x.b.size() + x.c.size());
   const Tensor a = to_f32(x.a, memory);
@@ -244,7 +244,7 @@ void check(const Operands& x) {
   if (x.options.bias.data != nullptr) require_vector("gemm", "bias", x.options.bias, x.n);
 }
 
-// No terms to add up: c is the bias, zero, or what it was.
+// There are no terms to add: c becomes the bias or zero, or stays as it was.
 void empty_sum(const Operands& x) {
   if (!x.options.accumulate) {
     for (int64_t r = 0; r < x.m; ++r) fill_zero(x.c.row_range(r, 1));

@@ -50,7 +50,7 @@ void backward(const Tensor& dy, const LayerNormSaved& saved, const Dropout& drop
   const int64_t n = dy.cols;
   const int64_t block = reduction_rows(rows);
   const int64_t blocks = (rows + block - 1) / block;
-  // Each block of rows has sums of its own: dgamma, dbeta and dbias.
+  // Each block of rows has its own sums: dgamma, dbeta and dbias.
   float* const partials = scratch<float>(Scratch::kPartials, 3 * blocks * n);
   const auto sums = [&](int64_t which, int64_t i) { return partials + (which * blocks + i) * n; };
   parallel_blocks(blocks, block * n, [&](int64_t i) {

@@ -1,8 +1,8 @@
 #pragma once
-// LayerNorm over the last dimension (two-pass variance, population), alone and fused with what
-// stands before it in a post-norm block: y = LN(residual + dropout(x + bias)).
-// x, residual, z, y and their gradients: f32 or bf16, one dtype a call; gamma, beta, bias, mean,
-// rstd and parameter gradients f32.
+// LayerNorm over the last dimension (two-pass variance, population), alone or fused with the
+// operations before it in a post-norm block: y = LN(residual + dropout(x + bias)).
+// x, residual, z, y and their gradients: f32 or bf16, one dtype per call; gamma, beta, bias, mean,
+// rstd and gradients of parameters: f32.
 
 #include "spanforge/ops/dropout.h"
 #include "spanforge/tensor/tensor.h"
@@ -10,7 +10,7 @@
 namespace spanforge::ops {
 
 struct LayerNormSaved {
-  Tensor z;     // [T,H] the normalised input's source (residual + dropout(x + bias)); written
+  Tensor z;     // [T,H]; receives the input of the norm: residual + dropout(x + bias)
   Tensor mean;  // [1,T] f32
   Tensor rstd;  // [1,T] f32
 };
@@ -24,10 +24,10 @@ void bias_dropout_residual_layer_norm(const Tensor& x,     // [T,H]
                                       float eps, const LayerNormSaved& saved,
                                       const Tensor& y);  // [T,H]; may be x or residual
 
-// dz is the gradient of z, so of residual; add_to_dz adds to what reached z by another way, which
-// stands there. dx = dropout'(dz), so dbias += column sums of dx. dx may be empty when there is no
-// dropout (then it equals dz). dgamma, dbeta +=; each gradient of a parameter may be empty where it
-// is not wanted; dbeta has one only where dgamma has.
+// dz is the gradient of z, and so of residual. add_to_dz: adds to dz, which holds what reached z
+// on another path. dx = dropout'(dz); adds the column sums of dx to dbias. dx may be empty if there
+// is no dropout, because it then equals dz. Adds to dgamma and dbeta. A parameter's gradient may be
+// empty if it is not wanted; dbeta may be given only with dgamma.
 void bias_dropout_residual_layer_norm_backward(const Tensor& dy, const LayerNormSaved& saved,
                                                const Dropout& dropout, const Tensor& gamma,
                                                const Tensor& dz,  // [T,H]; may be dy

@@ -60,7 +60,7 @@ void forward(const LayerNormRow<T>& r) {
   const V sum = r.bias != nullptr ? add_inputs<true>(r) : add_inputs<false>(r);
   const auto n = static_cast<float>(r.n);
   const float rough_mean = sum_of_lanes(sum) / n;
-  // Second pass: deviations from the rough mean also give what its rounding missed.
+  // Second pass. Deviations from the rough mean also give its rounding error.
   V deviations = hn::Zero(F());
   V squares = hn::Zero(F());
   for_vectors(r.n, [&](int64_t j, auto part) HWY_ATTR {

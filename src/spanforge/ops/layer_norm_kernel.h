@@ -8,7 +8,7 @@
 
 namespace spanforge::ops {
 
-// Floats of scratch for the factors of a row of n columns.
+// Floats of scratch memory for the factors of a row of n columns.
 constexpr int64_t dropout_scratch(int64_t n) { return (n + 63) / 64 * 64; }
 
 template <class T>
@@ -39,10 +39,10 @@ struct LayerNormGradientRow {
   float rstd;
   const float* gamma;
   DropoutRow dropout;
-  T* dz;  // may be dy, unless it is added to
+  T* dz;  // may be dy, unless add_to_dz
   bool add_to_dz;
   T* dx;          // or null
-  float* dgamma;  // these add
+  float* dgamma;  // added to, as dbeta and dbias
   float* dbeta;
   float* dbias;    // or null
   float* factors;  // scratch, dropout_scratch(n) floats

@@ -1,6 +1,6 @@
 #pragma once
-// y = x W^T + b, HF's weight layout W[out, in]. x, y, dy, dx: f32 or bf16 (then W is bf16 too);
-// bias, dweight, dbias: f32.
+// y = x W^T + b with HF's weight layout W[out, in]. x, y, dy, dx: f32 or bf16 (then W is bf16,
+// too); bias, dweight, dbias: f32.
 
 #include "spanforge/tensor/tensor.h"
 
@@ -13,10 +13,10 @@ void linear(const Tensor& x,       // [T,in]
 
 struct LinearBackwardOptions {
   bool add_to_dx = false;      // dx += instead of dx =
-  bool add_to_dweight = true;  // micro-batches accumulate; the first one overwrites what was there
+  bool add_to_dweight = true;  // true accumulates micro-batches; false overwrites dweight
 };
 
-// dx = dy W; dweight += dy^T x; dbias += column sums of dy; each is skipped when it is empty.
+// dx = dy W; dweight += dy^T x; dbias += column sums of dy. An empty one is not computed.
 void linear_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& dx,
                      const Tensor& dweight, const Tensor& dbias,
                      const LinearBackwardOptions& options = {});

@@ -13,9 +13,9 @@
 namespace spanforge::ops {
 namespace {
 
-constexpr int64_t kBlock = 1 << 14;  // elements of a piece; sums are per piece, then in order
+constexpr int64_t kBlock = 1 << 14;  // elements of a piece; pieces are summed in order
 
-// Scalars rounded to f32 where torch passes a Python float to an f32 kernel.
+// Scalars are rounded to f32 as torch does when it passes a Python float to an f32 kernel.
 AdamWFactors factors_of(const AdamWConstants& c) {
   const double step = static_cast<double>(c.step);
   const double correction1 = 1 - std::pow(c.beta1, step);

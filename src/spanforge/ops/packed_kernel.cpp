@@ -18,7 +18,8 @@ namespace {
 
 using U8 = hn::Rebind<uint8_t, F>;
 
-// The sum is clamped before it is rounded: a conversion of what no int holds has no meaning.
+// The sum is clamped before it is rounded, because converting a float beyond int's range is
+// undefined.
 HWY_INLINE hn::Vec<U8> quantized(V x, const Quantizer& q) {
   const V scaled = hn::MulAdd(x, broadcast(q.inverse_scale), broadcast(q.zero_point));
   const V clamped = hn::Min(hn::Max(scaled, hn::Zero(F())), broadcast(255.0f));

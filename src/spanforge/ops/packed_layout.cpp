@@ -28,7 +28,7 @@ void for_stripes(int64_t outputs, int64_t inputs, const RowReader& weights, cons
   });
 }
 
-// One output's weights, `groups` of 4 bytes, to their places; `to` is the group 0 of the output.
+// Copies one output's weights, `groups` of 4 bytes, to their places. `to`: the output's group 0.
 void place_row(const std::byte* row, int64_t groups, std::byte* to) {
   for (int64_t g = 0; g < groups; ++g) {
     const int64_t pair = g / kTileOutputs;
@@ -37,7 +37,7 @@ void place_row(const std::byte* row, int64_t groups, std::byte* to) {
   }
 }
 
-// Where output n's group 0 lies.
+// The place of output n's group 0.
 int64_t place_of(int64_t output, int64_t depth) {
   const int64_t stripe = output / kStripeOutputs, within = output % kStripeOutputs;
   return stripe * depth * 2 * kTile + within / kTileOutputs * kTile +
@@ -131,7 +131,7 @@ template void unpack_int8<float>(int64_t, int64_t, const int8_t*, float*);
 void sum_int8(int64_t outputs, int64_t inputs, const int8_t* packed, int32_t* sums) {
   const int64_t depth = packed_depth(inputs, DType::kS8);
   parallel_blocks(packed_stripes(outputs), kStripeOutputs * inputs, [&](int64_t s) {
-    // Row by row of the tiles, as they lie; what is beyond the matrix is zero.
+    // Row by row of the tiles, in memory order. Padding is zero.
     int32_t stripe[kStripeOutputs] = {};
     const int8_t* from = packed + s * depth * 2 * kTile;
     for (int64_t tile = 0; tile < 2 * depth; ++tile) {

@@ -15,15 +15,15 @@ namespace spanforge::ops {
 namespace {
 
 constexpr const char* kOp = "packed_linear";
-constexpr int64_t kPanelBytes = 1 << 20;  // of inputs laid out as tiles: about half of a core's L2
+constexpr int64_t kPanelBytes = 1 << 20;  // of inputs as tiles: about half of a core's L2 cache
 constexpr int64_t kMostPanelRows = 512;
 constexpr int64_t kTileFloats = 16;  // of K in a tile of f32
-// With more rows GEMM's own order of the weights costs less than bringing them into tiles here.
+// With more rows, GEMM's own order of the weights costs less than bringing them into tiles here.
 constexpr int64_t kFewRows = 128;
 constexpr int64_t kPieceDepth = 8;  // pairs of tiles of a stripe, 16 KiB: a third of a core's L1
 
-// act(x) of every bf16 x, by its bits: with it a fused activation is a look-up, and equal to the
-// activation as an operation of its own.
+// act(x) of every bf16 x, by its bits. With this table a fused activation is a look-up, and equals
+// the activation as a separate operation.
 const uint16_t* activation_table(Activation activation) {
   constexpr int64_t kValues = 1 << 16;
   const auto make = [](Activation which) {
@@ -31,7 +31,7 @@ const uint16_t* activation_table(Activation activation) {
     for (int64_t bits = 0; bits < kValues; ++bits) x[bits].bits = static_cast<uint16_t>(bits);
     const std::vector<float> no_bias(kValues);
     activation_kernel(which, no_bias.data(), kValues, x.data(), y.data());
-    std::vector<uint16_t> table(kValues + 1);  // one more: a look-up reads two entries
+    std::vector<uint16_t> table(kValues + 1);  // one more, because a look-up reads two entries
     std::transform(y.begin(), y.end(), table.begin(), [](bf16 v) { return v.bits; });
     return table;
   };
@@ -64,7 +64,7 @@ void activate_rows(Activation activation, const Tensor& y) {
   });
 }
 
-// The same products where the CPU has none of integers: exact up to 2^24, then rounded.
+// The same products on a CPU without integer products: exact up to 2^24, then rounded.
 void integers_as_f32(const uint8_t* left, const Tensor& weights, int64_t rows, int32_t* sums) {
   const int64_t n = weights.rows, k = weights.cols;
   float* const wide = scratch<float>(Scratch::kConvert, rows * (n + k));
@@ -78,7 +78,7 @@ void integers_as_f32(const uint8_t* left, const Tensor& weights, int64_t rows, i
     sums[i] = static_cast<int32_t>(std::lrint(y.as<float>()[i]));
 }
 
-// How a product is split: panels of rows, each by one or more ranges of stripes.
+// How a product is divided: panels of rows, each by one or more ranges of stripes.
 struct Split {
   int64_t panel_rows, panels, ranges;
 };
@@ -86,7 +86,7 @@ Split split_product(int64_t rows, int64_t depth, int64_t stripes, int64_t thread
   const int64_t fit = kPanelBytes / (depth * 64) / kStripe * kStripe;
   const int64_t most = std::clamp(fit, kStripe, kMostPanelRows);
   int64_t panels = (rows + most - 1) / most;
-  // Few panels: every thread takes its part of the weights, which then are read once.
+  // Few panels: every thread takes its part of the weights, so that they are read once.
   if (panels < 2 * threads) return {most, panels, std::min(threads, stripes)};
   panels = (panels + threads - 1) / threads * threads;
   const int64_t even = ((rows + panels - 1) / panels + kTileRows - 1) / kTileRows * kTileRows;
@@ -195,7 +195,7 @@ DType PackedLinear::tile_type() const {
   return form_ == Form::kInt8 ? DType::kS8 : form_ == Form::kBF16 ? DType::kBF16 : DType::kF32;
 }
 
-// `depth` pairs of tiles of a stripe, from the one of number `first` on.
+// `depth` pairs of tiles of a stripe, from pair `first` on.
 const std::byte* PackedLinear::tiles_of(int64_t stripe, int64_t first, int64_t depth) const {
   if (form_ != Form::kF32) {
     const int64_t whole = packed_depth(inputs_, tile_type());
@@ -206,7 +206,7 @@ const std::byte* PackedLinear::tiles_of(int64_t stripe, int64_t first, int64_t d
   return reinterpret_cast<const std::byte*>(tiles);
 }
 
-// The memory those tiles come from; nothing beyond the last stripe.
+// The memory of those tiles; nothing after the last stripe.
 Fetch PackedLinear::fetch_of(int64_t stripe, int64_t first, int64_t depth) const {
   if (stripe >= packed_stripes(outputs_)) return Fetch(nullptr, 0, 0, 0);
   if (form_ != Form::kF32) {
@@ -224,7 +224,7 @@ Quantizer PackedLinear::quantizer() const {
   return {1.0f / range_.scale, static_cast<float>(range_.zero_point)};
 }
 
-// Up to 16 rows as tiles.
+// Lays out up to 16 rows as tiles.
 void PackedLinear::lay_out(const Tensor& x, std::byte* to) const {
   if (form_ == Form::kF32) {
     left_tiles_kernel(x.row<float>(0), x.stride, x.rows, inputs_, reinterpret_cast<float*>(to));
@@ -274,9 +274,9 @@ void PackedLinear::run_tiles(const Tensor& x, const uint16_t* table, const Tenso
   });
 }
 
-// All rows of a panel by one stripe. Along the inputs in pieces: a piece of the stripe stays in the
-// nearest cache while the panel passes by, and the next is fetched meanwhile: a stripe comes from
-// far away, and no more often than once a panel.
+// Multiplies all rows of a panel by one stripe, in pieces along the inputs. A piece of the stripe
+// stays in the nearest cache while the panel passes, and the next piece is prefetched, because a
+// stripe comes from far away. Each stripe is read at most once per panel.
 void PackedLinear::multiply_stripe(const std::byte* left, int64_t rows, int64_t stripe,
                                    std::byte* sums) const {
   const int64_t tile_rows = (rows + kTileRows - 1) / kTileRows;

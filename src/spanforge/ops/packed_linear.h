@@ -1,14 +1,15 @@
 #pragma once
-// What: y = act(x W^T + b) with weights made ready once, for prediction only. One value is one
+// What: y = act(x W^T + b) with weights that are prepared once, for answering only. A value is one
 //   layer in one of three forms:
-//   f32    weights used where they lie: for few rows brought into tiles piece by piece, the next
-//          piece fetched meanwhile; for many rows through GEMM;
-//   bf16   weights in the layout of the CPU's tiles, or plain for GEMM where it has none;
+//   f32    uses the weights where they are: for few rows, brings them into tiles piece by piece
+//          and prefetches the next piece; for many rows, calls GEMM;
+//   bf16   weights in the layout of the CPU's tiles, or plain for GEMM if the CPU has none;
 //   int8   u8 inputs by s8 weights, exact sums in i32. y = sum * input scale * output scale + b.
 // Layout: packed_layout.h.
 // Dtypes: f32: x and y f32. bf16: x and y bf16. int8: x and y both bf16 or both f32.
-// Threads: const methods are concurrent. Where the CPU has no u8 x s8 products that do not
-//   saturate, int8 layers multiply the same integers in f32: answers are those of any other CPU.
+// Threads: const methods are concurrent.
+// CPUs: If the CPU has no u8 x s8 products that do not saturate, int8 layers multiply the same
+//   integers in f32. Answers equal those of every other CPU.
 
 #include <cstdint>
 #include <optional>
@@ -33,12 +34,12 @@ class PackedLinear {
  public:
   PackedLinear() = default;
 
-  // The matrices stand one below the other as W; they and the bias, which may be empty, must
-  // outlive the layer.
+  // W is these matrices, stacked by rows. They and the bias, which may be empty, must outlive the
+  // layer.
   static PackedLinear f32(std::vector<Tensor> weights, const Tensor& bias);
   static PackedLinear bf16(int64_t outputs, int64_t inputs, const RowReader& weights,
                            const Tensor& bias);
-  // packed: packed_bytes() bytes, used where they lie; scales: one an output.
+  // packed: packed_bytes() bytes, which must outlive the layer; scales: one per output.
   static PackedLinear int8(int64_t outputs, int64_t inputs, const int8_t* packed,
                            const float* scales, const Tensor& bias, InputRange range);
 
@@ -68,11 +69,11 @@ class PackedLinear {
   Form form_ = Form::kF32;
   int64_t outputs_ = 0, inputs_ = 0;
   std::vector<Tensor> plain_;       // weights for GEMM
-  std::vector<const float*> rows_;  // f32: of W, nulls up to a whole stripe
-  AlignedBytes memory_;             // of packed_ or plain_, unless they lie elsewhere
+  std::vector<const float*> rows_;  // f32: rows of W, with nulls up to a whole stripe
+  AlignedBytes memory_;             // of packed_ or plain_, unless the caller owns it
   const std::byte* packed_ = nullptr;
   Tensor bias_;                    // as given
-  std::vector<float> whole_bias_;  // with zeros up to a whole stripe, as the next two
+  std::vector<float> whole_bias_;  // with zeros up to a whole stripe, like the next two
   std::vector<float> scales_;      // int8: input scale * output scale
   std::vector<int32_t> shift_;     // int8: zero point * sum of an output's weights
   InputRange range_;

@@ -8,9 +8,9 @@
 namespace spanforge::ops {
 namespace {
 
-constexpr int64_t kKeysTogether = 64;  // whose queries' terms are computed at a time
-// How far beyond the reach products look: a block's first key is up to 31 before the first that is
-// seen, its rows up to 127 apart, and widths are rounded up.
+constexpr int64_t kKeysTogether = 64;  // their queries' terms are computed at the same time
+// How far beyond the reach products look: a block's first key is up to 31 places before the first
+// key that is seen, its rows are up to 127 apart, and widths are rounded up.
 constexpr int64_t kMargin = 192;
 
 constexpr GemmOptions kByTransposed{.b = Transpose::kYes};

@@ -1,6 +1,6 @@
 #pragma once
-// Terms by distance (relative_terms.h) with products by GEMM, for attention_bf16.h: blocks of
-// queries and keys whose rounded lengths are multiples of 32, scores unscaled.
+// Terms by distance (relative_terms.h) with products by GEMM, for attention_bf16.h. Blocks of
+// queries and keys have lengths rounded up to multiples of 32; scores are unscaled.
 
 #include "spanforge/ops/attention_kernel.h"
 #include "spanforge/ops/scratch_pieces.h"
@@ -8,24 +8,26 @@
 
 namespace spanforge::ops {
 
-inline constexpr int64_t kRounding = 32;  // lengths GEMM sees are multiples of this
+inline constexpr int64_t kRounding = 32;  // GEMM sees only multiples of this
 constexpr int64_t rounded(int64_t n) { return (n + kRounding - 1) / kRounding * kRounding; }
 
 class RelativeBf16 {
  public:
-  // Lays out the head's terms in scratch memory (Scratch::kRelative) until the thread's next head.
-  // most_queries, most_keys: the largest block's, rounded. gradients: null in a forward.
+  // Lays out the head's terms in scratch memory (Scratch::kRelative), where they stay until the
+  // thread's next head. most_queries, most_keys: those of the largest block, rounded. gradients:
+  // null in a forward pass.
   RelativeBf16(const AttentionHead<bf16>& head, const RelativeHeadGradients* gradients,
                int64_t most_queries, int64_t most_keys);
 
-  // Adds the terms, divided by the scale, to the block's scores. q: the block's queries, as many as
-  // rounded; k: the window's keys, zero beyond its end.
+  // Adds the terms, divided by the scale, to the block's scores. q: the block's queries, rounded
+  // up;
+  // k: the window's keys, zero after its end.
   void add_scores(const Tensor& q, const Tensor& k, const ScoreBlock<float>& block) const;
-  // Of ds (which has the scale in it) in the block: adds to its dq f32, to the window's dk f32 and
-  // to the tables' gradients by distance.
+  // Takes ds of the block, which includes the scale. Adds to the block's dq (f32), to the window's
+  // dk (f32) and to the tables' gradients by distance.
   void add_gradients(const Tensor& q, const Tensor& k, const ScoreBlock<bf16>& block,
                      const Tensor& dq, const Tensor& dk) const;
-  // After the window's last block: adds what came together by distance to the gradients.
+  // Call this after the window's last block: adds the sums by distance to the gradients.
   void finish() const;
 
  private:
@@ -36,7 +38,7 @@ class RelativeBf16 {
   int64_t centre_;
   Tensor keys_, queries_, biases_;     // [distances, D] bf16, [1, distances] f32
   Tensor dkeys_, dqueries_, dbiases_;  // f32
-  Tensor products_, slanted_;          // f32, bf16: memory of a block with its distances
+  Tensor products_, slanted_;          // f32, bf16: memory for a block with its distances
 };
 
 }  // namespace spanforge::ops

@@ -15,13 +15,13 @@
 #include "spanforge/ops/simd-inl.h"
 #include "spanforge/ops/small_gemm-inl.h"
 
-// How far beyond the reach products look: a block's first key is up to 15 before the first that is
-// seen, its rows up to 31 apart, and widths are rounded up.
+// How far beyond the reach products look: a block's first key is up to 15 places before the first
+// key that is seen, its rows are up to 31 apart, and widths are rounded up.
 #ifndef SPANFORGE_OPS_RELATIVE_CONSTANTS
 #define SPANFORGE_OPS_RELATIVE_CONSTANTS
 namespace spanforge::ops {
 constexpr int64_t kRelativeMargin = 64;
-constexpr int64_t kKeysTogether = 16;  // whose queries' terms are computed at a time
+constexpr int64_t kKeysTogether = 16;  // their queries' terms are computed at the same time
 constexpr int64_t kKeysWidth = kKeysTogether + kQueryBlock;
 }  // namespace spanforge::ops
 #endif
@@ -83,7 +83,7 @@ void add_rows_bf16(const bf16* from, int64_t from_stride, int64_t rows, int64_t 
 
 void scores(const RelativeTables& t, const float* q, const RelativeFactor& k,
             const ScoreBlock<float>& b) {
-  // The row of the least distance, which is the last query's to the first key.
+  // The row of the least distance: that of the last query to the first key.
   const int64_t least = t.centre + b.first - (b.begin + b.rows - 1);
   if (t.keys != nullptr) {
     const int64_t width = padded(b.count + b.rows - 1);

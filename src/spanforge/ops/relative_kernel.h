@@ -1,6 +1,6 @@
 #pragma once
-// Terms by distance (relative_terms.h) in f32, for attention_kernel.h: blocks of at most
-// kQueryBlock queries with keys from a multiple of 16 on.
+// Terms by distance (relative_terms.h) in f32, for attention_kernel.h. Blocks have at most
+// kQueryBlock queries, and their keys begin at a multiple of 16.
 
 #include <cstdint>
 
@@ -12,42 +12,42 @@ namespace spanforge::ops {
 template <class T>
 struct AttentionHead;
 
-// By distance, in rows of `deep`, or [D] rows of `count` where transposed. The scale is in
-// `queries`.
+// Tables by distance, with rows of `deep`; transposed ones have [D] rows of `count`. `queries`
+// includes the scale.
 struct RelativeTables {
   int64_t size, deep;     // D, padded
   int64_t centre, count;  // centre: the row of distance 0; distances beyond the reach are zero
   float *keys = nullptr, *keys_transposed = nullptr;
   float *queries = nullptr, *queries_transposed = nullptr;
   float* biases = nullptr;
-  float *dkeys = nullptr, *dqueries = nullptr, *dbiases = nullptr;  // from zero
-  float* products = nullptr;                                        // of a block or fewer keys
+  float *dkeys = nullptr, *dqueries = nullptr, *dbiases = nullptr;  // they start as zeros
+  float* products = nullptr;                                        // of a block, or of fewer keys
 };
 
-// Lays out the head's terms in scratch memory (Scratch::kRelative) until the thread's next head.
-// gradients: null in a forward.
+// Lays out the head's terms in scratch memory (Scratch::kRelative), where they stay until the
+// thread's next head. gradients: null in a forward pass.
 RelativeTables relative_tables(const AttentionHead<float>& head,
                                const RelativeHeadGradients* gradients);
 RelativeTables relative_tables(const AttentionHead<bf16>& head,
                                const RelativeHeadGradients* gradients);
 
-// A matrix in either orientation.
+// A matrix or its transpose.
 struct RelativeFactor {
   const float* data;
   int64_t row, column;  // strides
 };
 
-// Adds the terms to the block's scaled scores. q: the block's queries times the scale, rows of
-// deep; k: all keys of the window.
+// Adds the terms to the block's scaled scores. q: the block's queries times the scale, in rows of
+// `deep`; k: all keys of the window.
 void relative_scores_kernel(const RelativeTables& tables, const float* q, const RelativeFactor& k,
                             const ScoreBlock<float>& block);
 
-// Of ds in the block: adds to the block's dq (before its scale) and to the window's dk, both rows
-// of deep, and to the tables' gradients by distance. k: rows of deep.
+// Takes ds of the block. Adds to the block's dq (before its scale) and to the window's dk, both in
+// rows of `deep`, and to the tables' gradients by distance. k: in rows of `deep`.
 void relative_gradients_kernel(const RelativeTables& tables, const float* q, const float* k,
                                const ScoreBlock<float>& block, float* dq, float* dk);
 
-// After the window's last block: adds what came together by distance to the gradients.
+// Call this after the window's last block: adds the sums by distance to the gradients.
 template <class T>
 void add_relative_gradients(const RelativeTables& tables, const AttentionHead<T>& head,
                             const RelativeHeadGradients& gradients) {
@@ -62,7 +62,8 @@ void add_relative_gradients(const RelativeTables& tables, const AttentionHead<T>
   add(tables.dbiases, 1, 1, 1.0f, g.biases, 1);
 }
 
-// to[i, c] += from[i, c] for `rows` rows of n; strides may be negative. Rows are added in order.
+// to[i, c] += from[i, c] for `rows` rows of n values; strides may be negative. Rows are added in
+// order.
 void add_rows_kernel(const float* from, int64_t from_stride, int64_t rows, int64_t n, float* to,
                      int64_t to_stride);
 void add_rows_kernel(const bf16* from, int64_t from_stride, int64_t rows, int64_t n, float* to,

@@ -1,11 +1,12 @@
 #pragma once
 // What attention adds to its scores by distance, for one window under one head.
 //
-// The tables' rows are first laid out by distance: row `centre + x` is of the keys x places behind
-// their query (x = j - i). Then no index is looked up per score. The products of a block of queries
-// with all distances it meets give the keys' terms, which stand one place further left in each
-// following row; the queries' terms are products of few keys with the distances those meet, which
-// stand on diagonals. Gradients go the same ways back and are added to the tables at the end.
+// The tables' rows are first laid out by distance: row `centre + x` belongs to keys that come x
+// places after their query (x = j - i). So no score needs an index. The products of a block of
+// queries with all distances that occur in it give the keys' terms; in each following row of the
+// block they are shifted left by one place. The queries' terms are products of a few keys with
+// their distances, and lie on diagonals. Gradients take the same ways back and are added to the
+// tables at the end.
 
 #include <algorithm>
 #include <cstdint>
@@ -14,7 +15,7 @@
 
 namespace spanforge::ops {
 
-// One head's part of RelativeTerms; null where there is no such term.
+// One head's part of RelativeTerms. A term that does not exist is null.
 template <class T>
 struct RelativeHead {
   const int32_t* rows = nullptr;  // [d] for the distance d = i - j, also negative
@@ -24,14 +25,14 @@ struct RelativeHead {
   bool any() const { return keys != nullptr || queries != nullptr || biases != nullptr; }
 };
 
-// One head's part of RelativeGradients; null where one is not wanted.
+// One head's part of RelativeGradients. One that is not wanted is null.
 struct RelativeHeadGradients {
   float *keys = nullptr, *queries = nullptr, *biases = nullptr;
   int64_t keys_stride = 0, queries_stride = 0;
 };
 
-// Scores (or their gradients) of the queries [begin, begin + rows) with `count` keys from `first`
-// on.
+// Scores (or their gradients) of the queries [begin, begin + rows) and the keys [first,
+// first + count).
 template <class T>
 struct ScoreBlock {
   int64_t begin, rows, first, count;
@@ -39,9 +40,9 @@ struct ScoreBlock {
   int64_t stride;
 };
 
-// With n = b.rows rounded up (`taken`), the least distance of a block's keys [column, ..) is
-// b.first + column - (b.begin + taken - 1); products with the distances from there on are called
-// `products`, in rows of `width`.
+// Let n = b.rows rounded up (`taken`). The least distance of a block's keys [column, ..) is
+// b.first + column - (b.begin + taken - 1). `products`, in rows of `width`, are products with the
+// distances from there on.
 
 // products[i, taken-1-i + c] = block[i, c], zero elsewhere in the `taken` rows.
 template <class T>
@@ -62,7 +63,7 @@ inline void add_diagonals(const float* products, int64_t width, int64_t taken, i
   }
 }
 
-// The mirror: products[t, t + taken-1-i] = block[i, column + t], zero elsewhere.
+// The inverse: products[t, t + taken-1-i] = block[i, column + t], zero elsewhere.
 template <class T>
 void to_diagonals(const ScoreBlock<T>& b, int64_t taken, int64_t column, int64_t keys,
                   int64_t width, T* products) {

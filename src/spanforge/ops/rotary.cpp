@@ -14,12 +14,12 @@ template <class T>
 void rotate(const Tensor& qkv, std::span<const int32_t> cu_seqlens, int32_t heads,
             const RotaryAngles& angles, float sign) {
   parallel_rows(qkv.rows, 4, qkv.cols, [&](int64_t begin, int64_t end) {
-    // The end of the window that the token is in.
+    // The end of the token's window.
     auto next = std::upper_bound(cu_seqlens.begin(), cu_seqlens.end(), begin);
     for (int64_t t = begin; t < end; ++t) {
       while (*next <= t) ++next;
       const int64_t position = t - *(next - 1);
-      // Q's heads and K's stand side by side.
+      // The heads of K follow those of Q.
       rotary_kernel(angles.cosines(position), angles.sines(position), sign, angles.half(),
                     2 * int64_t{heads}, qkv.row<T>(t));
     }

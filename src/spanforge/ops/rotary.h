@@ -1,7 +1,7 @@
 #pragma once
-// Rotary position embeddings (Su et al. 2021), in the form of HF's rotate_half: in every head the
-// dimensions t and t + D/2 turn together by the angle p * theta^(-2t/D), p the position in the
-// window.
+// Rotary position embeddings (Su et al. 2021) in the form of HF's rotate_half: in every head, the
+// dimensions t and t + D/2 are rotated together by the angle p * theta^(-2t/D), where p is the
+// position in the window.
 
 #include <cstdint>
 #include <span>
@@ -26,11 +26,11 @@ class RotaryAngles {
   std::vector<float> cosines_, sines_;  // [n, D/2]
 };
 
-// Turns Q and K of qkv [T,3H] (f32 or bf16; arithmetic f32) in place; V stays. No window is longer
-// than the angles have positions.
+// Rotates Q and K of qkv [T,3H] (f32 or bf16; arithmetic f32) in place; V stays. No window may be
+// longer than the number of positions of `angles`.
 void rotate_queries_and_keys(const Tensor& qkv, std::span<const int32_t> cu_seqlens, int32_t heads,
                              const RotaryAngles& angles);
-// The mirror: turns the gradients of Q and K in dqkv back.
+// Rotates the gradients of Q and K in dqkv back.
 void rotate_queries_and_keys_backward(const Tensor& dqkv, std::span<const int32_t> cu_seqlens,
                                       int32_t heads, const RotaryAngles& angles);
 

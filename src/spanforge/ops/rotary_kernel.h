@@ -1,5 +1,5 @@
 #pragma once
-// Rotary positions of one token's heads; f32 or bf16 storage, f32 arithmetic.
+// Rotary positions for the heads of one token; f32 or bf16 storage, f32 arithmetic.
 
 #include <cstdint>
 

@@ -1,5 +1,5 @@
-// Copies of matrices to and from f32 scratch with rows of whole vectors, for attention; included
-// once per target, see simd-inl.h.
+// Copies matrices to and from f32 scratch memory with rows of whole vectors, for attention.
+// Included once per target, see simd-inl.h.
 
 #if defined(SPANFORGE_OPS_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SPANFORGE_OPS_ROWS_INL_H_
@@ -30,8 +30,8 @@ void copy_rows(const T* from, int64_t stride, int64_t rows, int64_t n, float sca
   }
 }
 
-// to[c, r] = from[r, c] with rows of `width`, zero beyond `rows`. Some rows at a time, so that what
-// is read of a column stays in the nearest cache for the next.
+// to[c, r] = from[r, c] with rows of `width`, zero beyond `rows`. Takes some rows at a time, so
+// that a column's cache lines are still near when the next column reads them.
 inline void transpose(const float* from, int64_t from_width, int64_t rows, int64_t columns,
                       float* to, int64_t width) {
   constexpr int64_t kTogether = 32;

@@ -2,8 +2,8 @@
 // What the operations share at run time: the instruction sets they may use, their threads, scratch
 // memory, and the fixed blocks that make sums independent of the thread count.
 //
-// SPANFORGE_MAX_ISA = avx2 | avx512 | avx512_bf16 | amx caps GEMM and kernels together; it is read
-// once, before the first operation. Another value: Error{kUsage}.
+// SPANFORGE_MAX_ISA = avx2 | avx512 | avx512_bf16 | amx limits GEMM and kernels together. It is
+// read once, before the first operation. Another value: Error{kUsage}.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,18 +15,18 @@
 
 namespace spanforge::ops {
 
-// Threads of the next parallel region. Every operation calls it before it runs a kernel, which is
-// also what applies SPANFORGE_MAX_ISA in time.
+// The number of threads of the next parallel region. Every operation calls this before it runs a
+// kernel, which also applies SPANFORGE_MAX_ISA in time.
 int worker_threads();
 
-// Rows each partial sum of a reduction over `rows` rows covers; a function of `rows` alone.
+// Rows per partial sum of a reduction over `rows` rows. Depends on `rows` alone.
 constexpr int64_t reduction_rows(int64_t rows) { return rows <= 512 ? 16 : (rows + 31) / 32; }
 
-// Below this many elements waking the other threads costs more than they save.
+// Below this many elements, waking the other threads costs more than it saves.
 inline constexpr int64_t kSmallWork = 1 << 14;
 
-// Calls body(i) for i in [0, n) on all threads. body must not throw. elements: of one piece,
-// roughly.
+// Calls body(i) for i in [0, n) on all threads. body must not throw. elements: roughly, of one
+// piece.
 template <class Body>
 void parallel_blocks(int64_t n, int64_t elements, const Body& body) {
   const int threads = worker_threads();
@@ -38,7 +38,7 @@ void parallel_blocks(int64_t n, int64_t elements, const Body& body) {
   for (int64_t i = 0; i < n; ++i) body(i);
 }
 
-// The same for pieces of uneven cost; here body may throw: one of the exceptions is rethrown.
+// The same for pieces of uneven cost. body may throw; one of the exceptions is rethrown.
 template <class Body>
 void parallel_dynamic(int64_t n, int64_t elements, const Body& body) {
   const int threads = worker_threads();
@@ -68,8 +68,8 @@ void parallel_rows(int64_t rows, int64_t block, int64_t elements_per_row, const 
   });
 }
 
-// Memory of one thread for the length of one operation, 64-byte aligned, contents undefined. Each
-// slot is a buffer of its own, kept between calls.
+// Memory of one thread for the duration of one operation, 64-byte aligned, contents undefined.
+// Each slot is a separate buffer, which is kept between calls.
 enum class Scratch {
   kGemm,
   kConvert,

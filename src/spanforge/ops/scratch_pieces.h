@@ -1,5 +1,6 @@
 #pragma once
-// One buffer of scratch memory cut into aligned pieces. What cuts is run twice, first to measure:
+// Cuts one buffer of scratch memory into aligned pieces. The cutting function runs twice, first to
+// measure:
 //
 //   ScratchPieces measure;
 //   cut_all(measure);
@@ -19,7 +20,7 @@ class ScratchPieces {
   ScratchPieces() = default;
   ScratchPieces(Scratch slot, int64_t bytes) : memory_(scratch<std::byte>(slot, bytes)) {}
 
-  // While measuring, memory that is not there.
+  // Returns null while measuring.
   template <class T>
   T* cut(int64_t count) {
     std::byte* const piece = memory_ == nullptr ? nullptr : memory_ + bytes_;

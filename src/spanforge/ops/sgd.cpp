@@ -9,7 +9,7 @@
 namespace spanforge::ops {
 namespace {
 
-// Rounded to f32 where torch passes a Python float to an f32 kernel.
+// Rounded to f32 as torch does when it passes a Python float to an f32 kernel.
 SgdFactors factors_of(const SgdConstants& c) {
   return {c.gradient_scale, static_cast<float>(c.weight_decay), static_cast<float>(-c.lr)};
 }

@@ -1,5 +1,5 @@
 #pragma once
-// torch.optim.SGD without momentum over f32 memory: what HF's `--optim sgd` is.
+// torch.optim.SGD without momentum over f32 memory: HF's `--optim sgd`.
 
 #include <cstdint>
 #include <span>
@@ -10,7 +10,7 @@ namespace spanforge::ops {
 
 struct SgdConstants {
   double lr = 0, weight_decay = 0;  // an L2 term of the gradient, not decoupled
-  float gradient_scale = 1;         // clip factor folded in
+  float gradient_scale = 1;         // includes the clip factor
 };
 
 // param, grad [1,n]: p -= lr * (g + wd * p). shadow ([1,n] bf16 or empty) receives the rounded new

@@ -1,7 +1,8 @@
-// What the kernels share, compiled once per target (so no #pragma once: the guard toggles).
-// Vectors are of float; f32 and bf16 memory differ in load and store only.
-// A loop over n elements is for_vectors(n, body): body(j, Full{}) for whole vectors and at most one
-// body(j, Part{count}) for the rest, whose loads give zero, and whose stores nothing, beyond count.
+// Helpers of the kernels, compiled once per target (so there is no #pragma once: the guard
+// toggles). Vectors hold float; f32 and bf16 memory differ only in load and store.
+// A loop over n elements is for_vectors(n, body). It calls body(j, Full{}) for whole vectors and at
+// most once body(j, Part{count}) for the rest. A part loads zeros after count and stores nothing
+// there.
 
 #if defined(SPANFORGE_OPS_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SPANFORGE_OPS_SIMD_INL_H_
@@ -91,7 +92,7 @@ HWY_INLINE void store(V x, bf16* p, Part part) {
   std::memcpy(p, buffer, static_cast<size_t>(part.count) * sizeof(uint16_t));
 }
 
-// x as it will be read back from memory of type T.
+// x as memory of type T would return it.
 template <class T>
 HWY_INLINE V as_stored(V x) {
   if constexpr (sizeof(T) == sizeof(bf16)) return widen(narrow(x));
@@ -107,9 +108,9 @@ HWY_INLINE V clip(V x, Part part) {
 HWY_INLINE float sum_of_lanes(V x) { return hn::GetLane(hn::SumOfLanes(F(), x)); }
 HWY_INLINE float max_of_lanes(V x) { return hn::GetLane(hn::MaxOfLanes(F(), x)); }
 
-// e^x to about one unit in the last place. x = k ln 2 + r with |r| <= ln 2 / 2, e^r by a polynomial
-// fitted for least relative error. NaN gives NaN: of two operands x86's maximum and minimum return
-// the second when one is NaN, so x stands second.
+// e^x to about one unit in the last place. x = k ln 2 + r with |r| <= ln 2 / 2; e^r by a
+// polynomial fitted for least relative error. NaN gives NaN: if one operand of x86's maximum or
+// minimum is NaN, it returns the second, so x is the second.
 struct ExpParts {
   V power;              // e^r
   hn::Vec<I> exponent;  // k
@@ -129,9 +130,9 @@ HWY_INLINE ExpParts exp_parts(V x) {
 HWY_INLINE V power_of_two(hn::Vec<I> k) {
   return hn::BitCast(F(), hn::ShiftLeft<23>(hn::Add(k, hn::Set(I(), 127))));
 }
-constexpr float kLeastExponent = -87.33654f;  // below, e^x is subnormal: taken as zero
+constexpr float kLeastExponent = -87.33654f;  // below, e^x is subnormal and becomes zero
 
-// For x <= 0, or little above.
+// For x <= 0, or slightly above.
 HWY_INLINE V exp_nonpositive(V x) {
   const V low = broadcast(kLeastExponent);
   const ExpParts e = exp_parts(hn::Max(low, x));
@@ -143,7 +144,7 @@ HWY_INLINE V exp_any(V x) {
   const V low = broadcast(kLeastExponent);
   const V high = broadcast(88.72283f);
   const ExpParts e = exp_parts(hn::Min(high, hn::Max(low, x)));
-  // 2^k in two factors, since k may be 128.
+  // 2^k as two factors, because k may be 128.
   const auto half = hn::ShiftRight<1>(e.exponent);
   const V scaled = hn::Mul(e.power, power_of_two(half));
   const V result = hn::Mul(scaled, power_of_two(hn::Sub(e.exponent, half)));

@@ -1,7 +1,6 @@
 #pragma once
-// Which Highway targets the kernels are compiled for, the same in every file: on x86-64 AVX-512,
-// AVX2 and, as the least, SSE4; elsewhere Highway's own choice. Include before any other header of
-// Highway.
+// The Highway targets of the kernels, the same in every file: on x86-64 AVX-512, AVX2 and, at
+// least, SSE4; elsewhere Highway's own choice. Include this before any other header of Highway.
 
 #if defined(__x86_64__)
 #define HWY_BASELINE_TARGETS HWY_SSE4

@@ -1,10 +1,10 @@
-// Products of small row-major f32 matrices in scratch memory, for attention; included once per
+// Products of small row-major f32 matrices in scratch memory, for attention. Included once per
 // target, see simd-inl.h.
 //
-// C[m,n] (+)= A[m,k] B[k,n]. B and C have rows of whole vectors (n a multiple of the lanes, rows
-// aligned as their strides say; what stands in padding columns is computed along). A is read
-// element by element, so its strides are free: A^T is a view. A tile of up to 8 rows by 3 vectors
-// of C stays in registers over all of k.
+// C[m,n] (+)= A[m,k] B[k,n]. B and C have rows of whole vectors (n is a multiple of the lanes;
+// alignment follows from the strides; padding columns are computed, too). A is read element by
+// element, so it may have any strides: A^T is a view. A tile of up to 8 rows by 3 vectors of C
+// stays in registers over all of k.
 
 #if defined(SPANFORGE_OPS_SMALL_GEMM_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SPANFORGE_OPS_SMALL_GEMM_INL_H_

@@ -10,7 +10,7 @@
 #if HWY_ARCH_X86_64
 
 #if defined(__GNUC__) && !defined(__clang__)
-// GCC 12's intrinsics make undefined vectors from themselves.
+// GCC 12's intrinsics initialise undefined vectors with themselves.
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
@@ -25,9 +25,9 @@ namespace spanforge::ops {
 namespace {
 
 // A panel is 32 rows of op(A) or 32 columns of op(B): two tiles for every 32 steps of K. In a tile
-// of A a row is 32 steps of K of one row of A, and the tiles of the first 16 rows stand before
-// those of the last; in one of B, row p holds the steps 2p and 2p + 1 of 16 columns, in pairs, and
-// the two tiles of a step stand side by side.
+// of A, a row holds 32 steps of K of one row of A; the tiles of the first 16 rows come before those
+// of the last 16. In a tile of B, row p holds the steps 2p and 2p + 1 of 16 columns, in pairs; the
+// two tiles of a step are adjacent.
 constexpr int64_t kPanel = kStripe;                   // rows or columns
 constexpr int64_t kStep = 32;                         // of K in a tile
 constexpr int64_t kTile = kTileBytes / sizeof(bf16);  // elements
@@ -40,8 +40,8 @@ __mmask32 first_halves(int64_t n) {
                  : static_cast<__mmask32>((uint64_t{1} << std::max<int64_t>(n, 0)) - 1);
 }
 
-// Rows 2p and 2p + 1 of a [K, columns] matrix, of 32 columns: pairs of the first 16 and of the
-// last.
+// Rows 2p and 2p + 1 of a [K, columns] matrix, for 32 columns: pairs of the first 16 and of the
+// last 16.
 struct Pairs {
   __m512i low, high;
 };
@@ -62,17 +62,18 @@ void store_tile(const Words& x, bf16* tile) {
   for (int i = 0; i < 16; ++i) _mm512_store_si512(tile + 32 * i, x[i]);
 }
 
-// One panel of steps [k0, k0 + depth) of K; zero beyond `count` rows or columns and beyond depth.
+// One panel of steps [k0, k0 + depth) of K, with zeros after `count` rows or columns and after
+// depth.
 struct PanelSource {
   const bf16* data;  // of the panel's first row or column, at k0
   int64_t stride;
-  int64_t count;  // rows or columns there are, up to 32
+  int64_t count;  // existing rows or columns, up to 32
   int64_t depth;
 };
 
 int64_t steps_of(int64_t depth) { return (depth + kStep - 1) / kStep; }
 
-// Where in a panel the tile of step k and of the first or second 16 rows or columns stands.
+// The place in a panel of the tile of step k and of the first or second 16 rows or columns.
 template <bool kPairs>
 bf16* tile_at(bf16* panel, const PanelSource& s, int64_t k, int64_t half) {
   const int64_t step = k / kStep;
@@ -118,7 +119,7 @@ void pack_strided(const PanelSource& s, bf16* panel) {
   }
 }
 
-// A factor seen as panels; is_b: of op(B), whose tiles hold pairs.
+// A factor as panels. is_b: it is op(B), whose tiles hold pairs.
 struct Panels {
   GemmProduct::Factor factor;
   int64_t size;  // rows of op(A) or columns of op(B)
@@ -148,7 +149,7 @@ struct Panels {
   }
 };
 
-// As to_bf16 rounds.
+// Rounds as to_bf16 does.
 HWY_INLINE __m256i narrow(__m512 x) {
   const __m512i bits = _mm512_castps_si512(x);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
@@ -182,8 +183,8 @@ void write_part(const GemmProduct& p, int64_t row, int64_t column, const float* 
   }
 }
 
-// A large result that is only written, a gradient of weights, goes to memory without being read
-// into the caches first, where it would not stay until it is used.
+// A large result that is only written, such as a gradient of weights, bypasses the caches: it
+// would not stay in them until it is used.
 bool goes_past_caches(const GemmProduct& p) {
   constexpr int64_t kLarge = int64_t{4} << 20;
   return !p.accumulate && !p.c_is_bf16 && p.m * p.n * int64_t{sizeof(float)} >= kLarge;
@@ -198,8 +199,8 @@ void write_product(const GemmProduct& p, int64_t row, int64_t column, const floa
   }
 }
 
-// How K is cut: into pieces whose panels fit the first-level cache, and blocks of pieces for which
-// all panels of the shared factor fit the second-level one.
+// How K is divided: into pieces whose panels fit the first-level cache, and into blocks of
+// pieces for which all panels of the shared factor fit the second-level cache.
 struct Cuts {
   int64_t piece, block;  // multiples of kStep
 
@@ -212,14 +213,14 @@ struct Cuts {
   static int64_t round_up(int64_t k) { return (k + kStep - 1) / kStep * kStep; }
 };
 
-// What one thread does: panels [begin, end) of the streaming factor, with all of the shared one.
+// What one thread does: panels [begin, end) of the streamed factor with all of the shared one.
 struct Work {
   const GemmProduct& product;
   const Panels& streaming;
   const Panels& shared;
   const Cuts& cuts;
   bf16* packed;  // of the shared factor: by piece, panel, tile
-  bf16* panel;   // of the streaming factor
+  bf16* panel;   // of the streamed factor
   float* sums;   // of panel pairs whose K is not complete
   int64_t begin, end;
 

@@ -1,12 +1,12 @@
 #pragma once
 // bf16 products in tiles (tiles.h), for the products of an encoder on a CPU with AMX (Intel,
-// Architecture Instruction Set Extensions Reference, chapter 3): oneDNN spends half of its time
-// there on bringing plain matrices into tiles anew for every call. With AVX-512 the two are equal.
+// Architecture Instruction Set Extensions Reference, chapter 3). There, oneDNN spends half of its
+// time on bringing plain matrices into tiles at every call. With AVX-512 the two are equally fast.
 //
-// Both factors are packed into tiles. The smaller one is packed whole, for a block of K at a time,
-// and shared by the threads; the larger one streams through: each thread packs panels of 32 of its
-// rows or columns and multiplies them with all of the other. Sums run over K in order, so results
-// do not depend on the thread count or on which factor streams.
+// Both factors are packed into tiles. The smaller one is packed whole, one block of K at a time,
+// and shared by the threads. The larger one is streamed: each thread packs panels of 32 of its rows
+// or columns and multiplies them with all of the smaller one. Sums run over K in order, so results
+// do not depend on the thread count or on which factor is streamed.
 
 #include <cstdint>
 

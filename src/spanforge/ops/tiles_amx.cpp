@@ -1,5 +1,5 @@
-// tests/emulated_amx compiles this file once more with functions of its own in the intrinsics'
-// place.
+// tests/emulated_amx compiles this file a second time, with its own functions instead of the
+// intrinsics.
 #include "spanforge/ops/tiles_kinds.h"
 
 #if defined(__x86_64__) && defined(__linux__)
@@ -26,10 +26,10 @@ constexpr int64_t kRow = kStripe * 4;  // bytes of a row of the result
 SPANFORGE_AMX void load_config() { _tile_loadconfig(&kConfig); }
 SPANFORGE_AMX void release_tiles() { _tile_release(); }
 
-// The compiler must not move the writes of what the tiles read past here.
+// The compiler must not move writes to the tiles' inputs past this point.
 inline void settle_memory() { asm volatile("" ::: "memory"); }
 
-// The intrinsics take register numbers as literals only.
+// The intrinsics accept register numbers only as literals.
 #define SPANFORGE_PRODUCT(sums, left, right) \
   do {                                       \
     if constexpr (kBytes) {                  \

@@ -7,7 +7,7 @@
 #include <hwy/base.h>
 
 #if defined(__GNUC__) && !defined(__clang__)
-// GCC 12's intrinsics make undefined vectors from themselves.
+// GCC 12's intrinsics initialise undefined vectors with themselves.
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
@@ -20,8 +20,8 @@ HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni")
 namespace spanforge::ops {
 namespace {
 
-// Rows of the result taken together: with two vectors of 16 columns each, 16 sums in registers,
-// which is more than the additions' latency times their rate.
+// Rows of the result computed together. With two vectors of 16 columns each, 16 sums stay in
+// registers, which is more than the additions' latency times their rate.
 constexpr int64_t kRowsAtOnce = 8;
 constexpr int64_t kVector = 64;  // bytes
 
@@ -56,7 +56,7 @@ HWY_INLINE __m512i group_of(const std::byte* left) {
   return _mm512_set1_epi32(group);
 }
 
-// Rows [first, first + kRows) of the product. Passes over the same tiles share the fetching.
+// Rows [first, first + kRows) of the product. Passes over the same tiles share the prefetching.
 template <class Sums, int kRows>
 HWY_INLINE void multiply_rows(const TileProduct& p, int64_t first, int64_t passes) {
   using Vector = typename Sums::Vector;
@@ -75,7 +75,7 @@ HWY_INLINE void multiply_rows(const TileProduct& p, int64_t first, int64_t passe
       p.fetch->next();
       until_fetch = passes - 1;
     }
-    // Weights may lie where a file was mapped, at any address.
+    // The weights of a mapped file may have any address.
     for (int64_t g = 0; g < kTileRows; ++g) {
       const __m512i right_low = _mm512_loadu_si512(right + g * kVector);
       const __m512i right_high = _mm512_loadu_si512(right + kTileBytes + g * kVector);

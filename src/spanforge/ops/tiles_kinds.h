@@ -1,13 +1,13 @@
 #pragma once
-// The kinds of tile products tiles.cpp chooses from. Each pair of functions may only be called
-// where the CPU has the instructions.
+// The kinds of tile products that tiles.cpp chooses from. Call a function only if the CPU has its
+// instructions.
 
 #include "spanforge/ops/tiles.h"
 
 namespace spanforge::ops {
 
-// True where the CPU has AMX, SPANFORGE_MAX_ISA allows it and the system lets this process use its
-// registers, which this asks for.
+// True if the CPU has AMX, SPANFORGE_MAX_ISA allows it and the system permits this process to use
+// its registers; the call asks the system for that.
 bool amx_is_usable();
 void begin_amx();
 void end_amx();

@@ -15,8 +15,8 @@ namespace spanforge::ops::HWY_NAMESPACE {
 using D64 = hn::ScalableTag<double>;
 using F32Half = hn::Rebind<float, D64>;
 
-// torch's single-tensor path: add(param, alpha = weight decay), add_(grad, alpha = -lr), each one
-// fused multiply-add.
+// torch's single-tensor path: add(param, alpha = weight decay), add_(grad, alpha = -lr), each as
+// one fused multiply-add.
 void sgd_row(float* HWY_RESTRICT p, const float* HWY_RESTRICT g, bf16* HWY_RESTRICT shadow,
              int64_t n, const SgdFactors& f) {
   for_vectors(n, [&](int64_t j, auto part) HWY_ATTR {

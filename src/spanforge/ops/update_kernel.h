@@ -1,6 +1,6 @@
 #pragma once
-// Kernels of the optimisers beside AdamW (vector_kernel.h has AdamW's), over plain arrays; see
-// sgd.h and adafactor.h for what they are parts of.
+// Kernels of the optimisers other than AdamW (vector_kernel.h has AdamW's), over plain arrays.
+// sgd.h and adafactor.h describe the algorithms.
 
 #include <cstdint>
 
@@ -20,8 +20,8 @@ void add_squares_kernel(const float* g, int64_t n, double* sums);
 struct AdafactorFactors {
   float gradient_scale, divisor, rate, negative_decay;  // negative_decay: -lr * weight decay
 };
-// Sum of the squares of the update before it is clipped, (row_factor * column_factors[j]) * (g[j] *
-// gradient_scale).
+// The sum of the squares of the update before clipping,
+// (row_factor * column_factors[j]) * (g[j] * gradient_scale).
 double adafactor_squares_kernel(const float* g, const float* column_factors, float row_factor,
                                 float gradient_scale, int64_t n);
 // p[j] = p[j] decayed - that update / divisor * rate. shadow may be null.

@@ -52,7 +52,7 @@ HWY_INLINE hn::Vec<D64> load_double(const bf16* p) {
   return hn::PromoteTo(D64(), hn::BitCast(F32Half(), wide));
 }
 
-// Four sums side by side hide the additions' latency.
+// Four independent sums hide the additions' latency.
 template <class T>
 double sum_of_squares_any(const T* x, int64_t n) {
   const D64 d;
@@ -115,7 +115,7 @@ double sum_of_squares_bf16(const bf16* x, int64_t n) { return sum_of_squares_any
 bool all_finite_f32(const float* x, int64_t n) { return all_finite_any(x, n); }
 bool all_finite_bf16(const bf16* x, int64_t n) { return all_finite_any(x, n); }
 
-// Memory that is only written is not read into the caches first.
+// Memory that is only written bypasses the caches.
 HWY_INLINE void store_past_caches(V x, bf16* y, Full full) {
   if (reinterpret_cast<uintptr_t>(y) % (sizeof(bf16) * hn::Lanes(F())) != 0)
     return store(x, y, full);

@@ -1,5 +1,5 @@
 #pragma once
-// Kernels over plain arrays; see the .cpp files of the operations for shapes and threads.
+// Kernels over plain arrays. The .cpp files of the operations describe shapes and threads.
 
 #include <cstdint>
 
@@ -12,7 +12,7 @@ void convert_kernel(const bf16* from, float* to, int64_t n);
 // sums[j] += x[0][j] + x[1][j] + ... in row order.
 void column_sums_kernel(const float* x, int64_t stride, int64_t rows, int64_t n, float* sums);
 void column_sums_kernel(const bf16* x, int64_t stride, int64_t rows, int64_t n, float* sums);
-// y[j] = x[0][j] + x[1][j] + ..., for `count` >= 1 rows anywhere.
+// y[j] = x[0][j] + x[1][j] + ..., for `count` >= 1 rows at any addresses.
 void sum_rows_kernel(const float* const* x, int64_t count, int64_t n, float* y);
 void sum_rows_kernel(const float* const* x, int64_t count, int64_t n, bf16* y);
 void scale_kernel(float* x, int64_t n, float factor);

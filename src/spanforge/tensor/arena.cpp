@@ -14,7 +14,7 @@ constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kMapFrom = 2 * kHugePage;  // smaller blocks come from the heap
 constexpr size_t kFirstBlock = size_t{1} << 20;
 
-// Stands in the 64 bytes before every block, so that a plain pointer is enough to free it.
+// The 64 bytes before every block, so that a plain pointer is enough to free it.
 struct Header {
   void* base;
   size_t mapped;  // bytes of the mapping; 0: from calloc
@@ -44,7 +44,7 @@ AlignedBytes allocate_aligned(size_t bytes) {
     const auto address = reinterpret_cast<uintptr_t>(base);
     offset = round_up(address, kHugePage) - address + kAlignment;
 #ifdef MADV_HUGEPAGE
-    // Fewer page faults and TLB misses; a system without huge pages refuses, which is fine.
+    // Reduces page faults and TLB misses. A system without huge pages refuses, which does no harm.
     ::madvise(static_cast<std::byte*>(base) + offset - kAlignment,
               header.mapped - offset + kAlignment, MADV_HUGEPAGE);
 #endif
@@ -78,7 +78,7 @@ Tensor ActivationArena::allocate(DType dtype, int64_t rows, int64_t cols) {
   }
   const size_t bytes = round_up(
       static_cast<size_t>(rows) * static_cast<size_t>(cols) * dtype_size(dtype), kAlignment);
-  // The first block at or after used_ with room.
+  // The first block at or after used_ with enough room.
   for (Block& block : blocks_) {
     const size_t end = block.begin + block.size;
     if (used_ > end) continue;

@@ -1,8 +1,8 @@
 #pragma once
 // Flat, 64-byte aligned memory from which tensors are cut.
 // - Arena: a fixed block, cut once (parameters, gradients, moments).
-// - ActivationArena: a stack that grows to the largest batch seen and is then reused; mark() and
-//   release(mark) free everything cut since, so that layer scratch is reused.
+// - ActivationArena: a stack that grows to the largest batch seen and is then reused. release(mark)
+//   frees everything that was cut after mark(), so that layers reuse scratch memory.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,8 +17,8 @@ struct AlignedDelete {
   void operator()(void* p) const;
 };
 using AlignedBytes = std::unique_ptr<std::byte, AlignedDelete>;
-// bytes may be 0. Zeroed pages (from mmap where large), 64-byte aligned. Error{kInternal} naming
-// the size when the system has no memory.
+// Zeroed memory (large blocks by mmap), 64-byte aligned. bytes may be 0. Error{kInternal} naming
+// the size if the system has no memory.
 AlignedBytes allocate_aligned(size_t bytes);
 
 class Arena {
@@ -42,21 +42,21 @@ class ActivationArena {
   }
   size_t mark() const { return used_; }
   void release(size_t mark);
-  // Most bytes that were cut at one time: what one block for the same work must hold.
+  // The most bytes in use at one time: the size of one block for the same work.
   size_t peak_bytes() const { return peak_; }
 
  private:
-  // Blocks never move while cut tensors live; release(0) merges them into one of the peak's size.
+  // Blocks never move while tensors use them; release(0) merges them into one of the peak's size.
   struct Block {
     AlignedBytes memory;
     size_t begin = 0, size = 0;  // in the arena's running byte count
-    size_t skipped = 0;          // at its end, too small for the tensor that came next
+    size_t skipped = 0;          // at its end, because the next tensor did not fit
   };
   Tensor cut(Block& block, size_t start, size_t bytes, DType dtype, int64_t rows, int64_t cols);
   void skip(Block& block);
   std::vector<Block> blocks_;
   size_t used_ = 0;     // in the running byte count
-  size_t skipped_ = 0;  // of it, the sum over the blocks
+  size_t skipped_ = 0;  // part of used_: the sum over the blocks
   size_t peak_ = 0;
 };
 

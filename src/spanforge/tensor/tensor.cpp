@@ -20,7 +20,7 @@ float to_float(bf16 x) { return std::bit_cast<float>(uint32_t{x.bits} << 16); }
 
 bf16 to_bf16(float x) {
   const uint32_t bits = std::bit_cast<uint32_t>(x);
-  // A NaN whose payload lies in the low half would otherwise round to infinity.
+  // Without this, a NaN with its payload only in the low half would round to infinity.
   if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return {static_cast<uint16_t>((bits >> 16) | 0x0040u)};
   return {static_cast<uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16)};
 }

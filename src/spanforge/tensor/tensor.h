@@ -1,7 +1,7 @@
 #pragma once
-// What: shape + dtype + pointer. Ops take views, never owners; memory belongs to arenas
-//   (arena.h). Row-major, contiguous in the last dimension; a matrix may have a row stride, so that
-//   a slice of columns (Q of a fused QKV, say) is a view.
+// What: shape + dtype + pointer. Operations take views and never own memory; arenas own it
+//   (arena.h). Row-major, contiguous in the last dimension. A matrix may have a row stride, so a
+//   slice of columns (for example Q of a fused QKV) is a view.
 // Letters: T packed tokens, W windows, H hidden, A heads, D head size, F inner, V vocabulary, L
 // layers.
 
@@ -52,7 +52,7 @@ struct DTypeOf<int8_t> {
 };
 
 // A matrix [rows, cols] (a vector is [1, n]) whose rows are `stride` elements apart. Constness is
-// shallow, as with std::span: a const Tensor& may be written through.
+// shallow, as in std::span: the elements of a const Tensor& may be written.
 struct Tensor {
   void* data = nullptr;
   int64_t rows = 0;

@@ -11,7 +11,7 @@
 namespace spanforge {
 namespace {
 
-constexpr size_t kFew = 64;  // tokens that are sought one by one where their first byte stands
+constexpr size_t kFew = 64;  // up to this many tokens with one first byte are compared one by one
 
 bool is_space(char32_t c) { return unicode::has(c, unicode::kWhitespace); }
 bool is_word(char32_t c) { return unicode::has(c, unicode::kWord); }
@@ -35,7 +35,7 @@ void AddedTokens::add(AddedToken token, const Vocabulary& vocabulary) {
   if (const auto id = vocabulary.find(token.content)) {
     token.id = *id;
   } else {
-    // HF counts tokens, not ids: behind the vocabulary, or behind the last token added there.
+    // HF counts tokens, not ids: the next id after the vocabulary's size or the last added token.
     token.id = std::max(static_cast<int32_t>(vocabulary.size()), id_limit_);
   }
   id_limit_ = std::max(id_limit_, token.id + 1);
@@ -48,7 +48,7 @@ void AddedTokens::add(AddedToken token, const Vocabulary& vocabulary) {
 void AddedTokens::finish(const Normalizer* normalizer, const std::string& place) {
   CodePointTrie::Keys keys[2];
   std::vector<std::string> contents[2];
-  // Special tokens come first: where two contents normalise to the same text, the first one wins.
+  // Special tokens come first: if two contents normalise to the same text, the first one wins.
   for (const bool special : {true, false}) {
     for (const auto& token : tokens_) {
       if (token->special != special) continue;
@@ -56,13 +56,13 @@ void AddedTokens::finish(const Normalizer* normalizer, const std::string& place)
           normalize_content(token->content, token->normalized ? normalizer : nullptr);
       if (token->content.size() > Vocabulary::kMaxTokenBytes) {
         throw Error(ErrorCode::kBadModel, place,
-                    fmt::format("the added token \"{}\" has {} bytes; {} are the most",
+                    fmt::format("the added token \"{}\" has {} bytes; the limit is {}",
                                 quote_for_message(token->content), token->content.size(),
                                 Vocabulary::kMaxTokenBytes));
       }
       if (pattern.empty()) {
         throw Error(ErrorCode::kBadModel, place,
-                    fmt::format("the added token \"{}\" is empty once normalised",
+                    fmt::format("the added token \"{}\" is empty after normalisation",
                                 quote_for_message(token->content)));
       }
       const bool in_normalised = token->normalized && normalizer != nullptr;
@@ -79,7 +79,7 @@ void AddedTokens::finish(const Normalizer* normalizer, const std::string& place)
 }
 
 void AddedTokens::Spelt::finish(std::vector<std::string> contents) {
-  std::sort(contents.begin(), contents.end());  // what begins with another stands behind it
+  std::sort(contents.begin(), contents.end());  // a text that begins with another comes after it
   for (std::string& content : contents) {
     std::vector<std::string>& known = by_first_byte[static_cast<unsigned char>(content[0])];
     if (known.empty()) first_bytes.push_back(content[0]);
@@ -88,12 +88,12 @@ void AddedTokens::Spelt::finish(std::vector<std::string> contents) {
 }
 
 bool AddedTokens::spelt_in(std::string_view text, bool normalized) const {
-  // Few bytes begin a token ('[' or '<'), so each is sought by itself, at memchr's speed.
+  // Few bytes begin a token ('[' or '<'), so memchr finds each by itself.
   const Spelt& spelt = spelt_[normalized];
   for (const char first : spelt.first_bytes) {
     const auto& tokens = spelt.by_first_byte[static_cast<unsigned char>(first)];
     for (size_t at = text.find(first); at != text.npos; at = text.find(first, at + 1)) {
-      if (tokens.size() > kFew) return true;  // find() looks for all of them at once
+      if (tokens.size() > kFew) return true;  // find() searches for all of them at once
       for (const std::string& token : tokens) {
         if (text.substr(at, token.size()) == token) return true;
       }
@@ -133,7 +133,7 @@ void AddedTokens::find(std::span<const char32_t> text, bool normalized,
     if (token.lstrip) {
       while (begin > covered && is_space(text[begin - 1])) --begin;
       begin = std::max(begin, covered);
-      if (begin >= end) continue;  // inside the white space that the token before took
+      if (begin >= end) continue;  // it is inside the white space of the token before
     }
     if (token.rstrip) {
       while (end < size && is_space(text[end])) ++end;

@@ -1,7 +1,8 @@
 #pragma once
-// Tokens that are found in the text before (or, normalised ones, after) normalisation and never
-// split: special tokens spelt out in a text, and tokens that users added.
-// Source: tokenizers 0.22, tokenizer/added_vocabulary.rs. Const methods are concurrent.
+// What: finds special tokens spelt out in a text, and tokens that users added. They are found
+//   before normalisation (normalised ones after it) and never split.
+// Source: tokenizers 0.22, tokenizer/added_vocabulary.rs.
+// Threads: const methods are concurrent.
 
 #include <array>
 #include <map>
@@ -22,14 +23,14 @@ namespace spanforge {
 struct AddedToken {
   std::string content;
   int32_t id = -1;
-  bool single_word = false;  // only where no word character touches it
-  bool lstrip = false;       // takes the white space on its left
-  bool rstrip = false;       // ... and on its right
-  bool normalized = true;    // matched, itself normalised, in the normalised text
+  bool single_word = false;  // found only without a word character next to it
+  bool lstrip = false;       // includes the white space before it
+  bool rstrip = false;       // includes the white space after it
+  bool normalized = true;    // is normalised and found in the normalised text
   bool special = false;      // skipped when decoding
 };
 
-// A stretch of a text: an added token, or (token null) what stands between them.
+// A stretch of a text: an added token or, if token is null, text between them.
 struct AddedMatch {
   CharRange range;
   const AddedToken* token = nullptr;
@@ -37,28 +38,28 @@ struct AddedMatch {
 
 class AddedTokens {
  public:
-  // Adds a token, giving it the id HF would: the vocabulary's, or the next free one. A token with
-  // the same content replaces the earlier one's flags. Empty content is ignored.
+  // Adds a token with the id that HF gives it: the vocabulary's, or the next free one. A token with
+  // the same content replaces the earlier one's flags. Ignores empty content.
   void add(AddedToken token, const Vocabulary& vocabulary);
-  // Builds the matchers; to be called once, after the last add().
-  // Errors: Error{kBadModel, place} for a token that the normaliser turns into nothing.
+  // Builds the matchers. Call it once, after the last add().
+  // Errors: Error{kBadModel, place} for a token that the normaliser makes empty.
   void finish(const Normalizer* normalizer, const std::string& place);
 
-  // Cuts `range` of the text into stretches that cover it. Nothing is appended for an empty range.
-  // normalized: which of the two kinds of tokens are looked for.
+  // Appends stretches that cover the text; none for an empty text. normalized: which of the two
+  // kinds of tokens to find.
   void find(std::span<const char32_t> text, bool normalized, std::vector<AddedMatch>& out) const;
-  // Whether find() could find a token that is looked for in texts as they are written, as all are
-  // where there is no normaliser; normalized: one that is looked for in normalised texts, of which
-  // this is one. Fast; true also where the token's flags (single_word) then refuse it. May be true
-  // without one where very many begin with the same byte.
+  // Whether the text may contain a token for find(). normalized: the text is normalised; looks for
+  // the tokens that are found in normalised texts. Without a normaliser, all tokens are found in
+  // the text as written. Fast, and may be true without a match: it ignores the flags (single_word),
+  // and does not compare if very many tokens begin with the same byte.
   bool spelt_in(std::string_view text, bool normalized = false) const;
-  // False when find() cannot find anything in any text.
+  // false: find() cannot find anything in any text.
   bool any(bool normalized) const { return matchers_[normalized].used; }
 
   const AddedToken* find_content(const std::string& content) const;
   const AddedToken* find_id(int32_t id) const;
   std::vector<const AddedToken*> by_id() const;   // ascending
-  int32_t id_limit() const { return id_limit_; }  // highest id + 1; 0 when there are none
+  int32_t id_limit() const { return id_limit_; }  // highest id + 1; 0 if there are no tokens
 
  private:
   auto content_of() const {
@@ -73,13 +74,13 @@ class AddedTokens {
   std::map<int32_t, const AddedToken*> by_id_;
   int32_t id_limit_ = 0;
   Matcher matchers_[2];
-  // What a matcher looks for, in UTF-8, but for what begins with another of them.
+  // The tokens of a matcher in UTF-8, without those that begin with another one.
   struct Spelt {
     std::array<std::vector<std::string>, 256> by_first_byte;
-    std::vector<char> first_bytes;  // that there are entries for
+    std::vector<char> first_bytes;  // those with entries
     void finish(std::vector<std::string> contents);
   };
-  Spelt spelt_[2];  // in texts as they are written, in normalised ones
+  Spelt spelt_[2];  // for texts as written, for normalised texts
 };
 
 }  // namespace spanforge

@@ -79,7 +79,7 @@ void complete_bert_config(const BertOptions& options, Json& config) {
 
 Json make_bert_document(const std::vector<std::string>& vocabulary, const BertOptions& options,
                         const std::string& place) {
-  // Of a token that stands twice the last line counts: ids[i] is that of the first line's token.
+  // If a token is listed twice, the last line counts: ids[i] is the id of the i-th distinct token.
   TextIndex first_lines;
   first_lines.reserve(vocabulary.size());
   const auto line = texts_in(vocabulary);

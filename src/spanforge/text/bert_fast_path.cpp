@@ -6,7 +6,7 @@
 
 namespace spanforge {
 
-// Asks the parts what each character becomes.
+// Finds out by the parts what each character becomes.
 class BertFastPath::Builder {
  public:
   Builder(const BertFastPath& path, Block& out) : path_(path), out_(out) {}
@@ -16,8 +16,8 @@ class BertFastPath::Builder {
   }
 
  private:
-  // The character is put between two letters and given to the parts; how they cut that up says what
-  // it does anywhere.
+  // Gives the parts the character between two letters. How they split that says what it does in any
+  // text.
   Entry classify(char32_t c) {
     if (unicode::has(c, unicode::kReorders)) return entry(kForeign, 0);
     text_.clear(), words_.clear();
@@ -57,7 +57,7 @@ class BertFastPath::Builder {
   TokenBuffer tokens_;
 };
 
-// One text on its way to tokens.
+// Tokenizes one text.
 class BertFastPath::Reader {
  public:
   Reader(const BertFastPath& path, std::string_view text, TokenBuffer& out)
@@ -76,7 +76,7 @@ class BertFastPath::Reader {
   }
 
  private:
-  // A whole word of ASCII letters; false, with nothing read, where other characters go on with it.
+  // Reads a whole word of ASCII letters. false: other characters continue it, and nothing is read.
   bool read_ascii_word() {
     const int32_t* const letter = path_.ascii_letter_.data();
     const unsigned char* const begin = p_;
@@ -180,7 +180,7 @@ class BertFastPath::Reader {
   const unsigned char* const end_;
   int32_t at_ = 0;  // code points before p_
   int32_t word_id_ = 0;
-  // The word being read: its characters' codes and places; of a longer one its last place only.
+  // The current word: its characters' codes and places; for a longer word only its last place.
   int32_t size_ = 0;
   int32_t codes_[kLongestWord], places_[kLongestWord + 1];
 };
@@ -219,7 +219,7 @@ BertFastPath::BertFastPath(const BertNormalizer& normalizer, const BertPreTokeni
 const BertFastPath::Block& BertFastPath::make_block(size_t index) const {
   const std::lock_guard<std::mutex> lock(making_);
   if (const Block* const known = blocks_[index].load(std::memory_order_relaxed)) {
-    return *known;  // another thread met it, too
+    return *known;  // another thread has made it meanwhile
   }
   auto block = std::make_unique<Block>();
   Builder(*this, *block).run(static_cast<char32_t>(index) * kBlock);

@@ -1,14 +1,16 @@
 #pragma once
-// BERT's tokenizer in one pass over the bytes: the same tokens as BertNormalizer, BertPreTokenizer
-// and WordPiece one after the other, for the tokenizers and texts where a character's normalised
-// form does not depend on its neighbours, which is nearly all of them. The parts stay the
-// definition: what each character becomes is asked of them, for a block of characters when the
-// first of them is met. What it leaves to the parts: other parts than these three, tokens looked
-// for in normalised text, texts that spell an added token, and texts with a mark that NFD may move
-// (unicode::kReorders). Rejected: LinMaxMatch's failure links. Words are short and mostly whole in
-// the vocabulary, so a step of a failure link is saved in few of them, and the trie would grow by
-// half. Cost: as WordPiece's; no allocation but the output's. Threads: const methods are
-// concurrent. Invariant (tested): tokens, offsets and word ids equal those of the parts.
+// What: BERT's tokenizer in one pass over the bytes. Gives the same tokens as BertNormalizer,
+//   BertPreTokenizer and WordPiece one after the other, for nearly all tokenizers and texts: those
+//   in which a character's normalised form does not depend on its neighbours.
+// Definition: the parts. They say what each character becomes, for a block of characters when the
+//   first of them occurs.
+// Left to the parts: tokenizers of other parts, added tokens in normalised text, texts that spell
+//   an added token, and texts with a mark that NFD may move (unicode::kReorders).
+// Rejected: LinMaxMatch's failure links. Words are short and mostly whole in the vocabulary, so few
+//   would gain from them, and the trie would grow by half.
+// Cost: WordPiece's; allocates only the output.
+// Threads: const methods are concurrent.
+// Invariant (tested): tokens, offsets and word ids equal those of the parts.
 
 #include <array>
 #include <atomic>
@@ -30,8 +32,8 @@ namespace spanforge {
 
 class BertFastPath final : public FastPath {
  public:
-  // Null when the tokenizer is not made of the parts that this path replaces. The parts, which must
-  // outlive it, may be null as in Tokenizer::Impl; added is finished.
+  // null: the tokenizer is not made of the parts that this path replaces. The parts must outlive it
+  // and may be null as in Tokenizer::Impl; added is finished.
   static std::unique_ptr<const FastPath> make(const Normalizer* normalizer,
                                               const PreTokenizer* pre_tokenizer,
                                               const TokenModel* model, const AddedTokens& added);
@@ -39,18 +41,18 @@ class BertFastPath final : public FastPath {
   bool tokenize(std::string_view text, TokenBuffer& out) const override;
 
  private:
-  // What a character does to the word being read, in the low bits of an entry; the value is in the
-  // others.
+  // What a character does to the current word. An entry holds the kind in its low bits and a value
+  // in the others.
   enum Kind : uint32_t {
-    kLetter,   // goes on with it; the value is the trie code of what it becomes
-    kLetters,  // the same, of several characters: the value is a place in the block's pool
+    kLetter,   // continues it; the value is the trie code of its normalised character
+    kLetters,  // the same with several characters: the value is an index into the block's pool
     kDropped,  // nothing
     kSpace,    // ends it
-    kAlone,    // ends it and is a word of one token, whose id is the value
-    kForeign   // the parts must do this text
+    kAlone,    // ends it and is itself a word of one token; the value is the token's id
+    kForeign   // the parts must tokenize this text
   };
   static constexpr uint32_t kKindBits = 3;
-  // The longest word that is looked up; a vocabulary that wants longer ones is left to the parts.
+  // The longest word that is looked up. A vocabulary with longer ones is left to the parts.
   static constexpr int32_t kLongestWord = 256;
   struct Entry {
     uint32_t bits = 0;
@@ -62,7 +64,7 @@ class BertFastPath final : public FastPath {
   static constexpr char32_t kCodePoints = 0x110000;
   struct Block {
     std::array<Entry, kBlock> entries;
-    std::vector<int32_t> pool;  // counts, each followed by so many trie codes
+    std::vector<int32_t> pool;  // counts, each followed by as many trie codes
     const Entry& entry(char32_t c) const { return entries[c % kBlock]; }
   };
   class Builder;
@@ -84,7 +86,7 @@ class BertFastPath final : public FastPath {
   const int32_t longest_word_;  // in characters; longer ones are unknown
   const int32_t unknown_id_;
   std::array<int32_t, 256> ascii_letter_;  // [byte]: trie code of an ASCII letter, -1 for the rest
-  // [block of code points]: null until one of them is met; kept alive by made_.
+  // [block of code points]: null until one of them occurs; made_ owns them.
   mutable std::array<std::atomic<const Block*>, kCodePoints / kBlock> blocks_{};
   mutable std::mutex making_;
   mutable std::vector<std::unique_ptr<const Block>> made_;

@@ -11,12 +11,12 @@
 namespace spanforge {
 namespace {
 
-// transformers lower-cases where no file states do_lower_case, and the packs of cased models state
-// it nowhere: all tokens with capitals would be lost.
+// transformers lower-cases if no file states do_lower_case. The original files of cased models do
+// not state it, so all tokens with capitals would be lost.
 std::optional<std::string> describe_lost_capitals(const std::vector<std::string>& lines,
                                                   const JsonView& config,
                                                   const std::string& place) {
-  constexpr size_t kPercent = 1;  // a vocabulary of lower case may have a few, added by hand
+  constexpr size_t kPercent = 1;  // an uncased vocabulary may have a few capitals, added by hand
   if (config.has("do_lower_case")) return std::nullopt;
   const auto has_capital = [](const std::string& token) {
     return !token.starts_with('[') &&
@@ -26,8 +26,8 @@ std::optional<std::string> describe_lost_capitals(const std::vector<std::string>
   if (count == 0 || count * 100 < lines.size() * kPercent) return std::nullopt;
   return fmt::format(
       "{}: {} of {} tokens have capital letters, but no tokenizer_config.json states "
-      "do_lower_case: texts are lower-cased, as in transformers; "
-      "{{\"do_lower_case\": false}} in that file keeps capitals",
+      "do_lower_case: texts are lower-cased, as in transformers; write "
+      "{{\"do_lower_case\": false}} to that file to keep capitals",
       place, count, lines.size());
 }
 
@@ -39,7 +39,7 @@ class BertKind : public TokenizerKind {
   }
 
   void complete(Json& config, bool has_tokenizer_json) const override {
-    // What a tokenizer.json says of case and special tokens stays where the config says nothing.
+    // Case and special tokens of a tokenizer.json stay if the config does not state them.
     if (has_tokenizer_json) return;
     complete_bert_config(bert_options_of({config, kTokenizerConfigFile}), config);
     constexpr const char* kCleanUp = "clean_up_tokenization_spaces";
@@ -80,7 +80,7 @@ class MpnetKind final : public BertKind {
     for (const auto& [name, usual] : kSpecialTokens) {
       if (!config.contains(name)) config[name] = usual;
     }
-    // It stands for a word, with the space before it.
+    // The mask replaces a word and the space before it.
     if (Json& mask = config["mask_token"]; mask.is_string()) {
       mask = {{"content", mask}, {"lstrip", true}};
     }
@@ -89,7 +89,7 @@ class MpnetKind final : public BertKind {
 
   ConfigOverrides overrides(const JsonView& config) const override {
     ConfigOverrides over = BertKind::overrides(config);
-    over.handle_chinese_chars = std::nullopt;  // the file's stays
+    over.handle_chinese_chars = std::nullopt;  // keeps the file's
     return over;
   }
 

@@ -67,7 +67,7 @@ Bpe::Bpe(Vocabulary vocabulary, BpeOptions options, std::span<const Pair> merges
     }
     table_.add({id_of(left, "a merge's token"), id_of(right, "a merge's token"),
                 static_cast<int32_t>(i),
-                id_of(left + right.substr(prefix.size()), "what a merge makes,")});
+                id_of(left + right.substr(prefix.size()), "a merge's result")});
   }
   std::string spelling;
   const bool plain = prefix.empty() && options_.end_of_word_suffix.empty();
@@ -90,7 +90,7 @@ void Bpe::tokenize(const NormalizedText& text, std::span<const CharRange> words,
     put_characters({text.chars.data() + range.begin, text.chars.data() + range.end}, word);
     merge(word);
     // Symbols cover bytes: those of byte_fallback are parts of a character.
-    int32_t at = range.begin, behind = 0;  // behind: the bytes of the characters before `at`
+    int32_t at = range.begin, behind = 0;  // behind: the number of bytes before `at`
     int32_t covered = 0;
     const auto skip_to = [&](int32_t byte) {
       std::string character;
@@ -116,8 +116,8 @@ void Bpe::tokenize(const NormalizedText& text, std::span<const CharRange> words,
   if (word.symbols.capacity() > kKept) word = Word();
 }
 
-// Characters that become nothing are not covered: as in HF, those behind them then have the places
-// of those before.
+// Characters that become nothing are not covered. Then, as in HF, later characters get the places
+// of earlier ones.
 void Bpe::put_characters(std::span<const char32_t> chars, Word& word) const {
   std::string spelling;
   if (options_.ignore_merges) {
@@ -127,7 +127,7 @@ void Bpe::put_characters(std::span<const char32_t> chars, Word& word) const {
       return;
     }
   }
-  int32_t unknown_length = 0;  // of unknown characters not put yet
+  int32_t unknown_length = 0;  // of unknown characters that are not added yet
   const auto put_unknown = [&] {
     if (unknown_length > 0) word.add(unknown_id_, unknown_length);
     unknown_length = 0;
@@ -144,7 +144,7 @@ void Bpe::put_characters(std::span<const char32_t> chars, Word& word) const {
                std::all_of(spelling.begin(), spelling.end(), [&](char byte) {
                  return byte_ids_[static_cast<unsigned char>(byte)] >= 0;
                })) {
-      // An unknown character before stays where it is, to be put behind: as in HF.
+      // As in HF, does not add an unknown character before it yet.
       for (const char byte : spelling) word.add(byte_ids_[static_cast<unsigned char>(byte)], 1);
     } else if (unknown_id_ >= 0) {
       if (!options_.fuse_unk) put_unknown();
@@ -154,7 +154,7 @@ void Bpe::put_characters(std::span<const char32_t> chars, Word& word) const {
   put_unknown();
 }
 
-// spelling: the character's, to which prefix and suffix are added.
+// spelling: the character's; receives prefix and suffix.
 int32_t Bpe::find_character(char32_t c, bool is_first, bool is_last, std::string& spelling) const {
   if (c < plain_ids_.size() && plain_ids_[c] >= 0) return plain_ids_[c];
   if (!is_first) spelling.insert(0, options_.continuing_subword_prefix);
@@ -164,7 +164,7 @@ int32_t Bpe::find_character(char32_t c, bool is_first, bool is_last, std::string
 
 constexpr int32_t kNoMerge = std::numeric_limits<int32_t>::max();
 
-// Finds the merge of the symbol at `place` and the one behind it.
+// Finds the merge of the symbol at `place` and the next one.
 void Bpe::rate(Word& word, int32_t place) const {
   const Symbol& left = word.symbols[static_cast<size_t>(place)];
   const MergeTable::Merge* const merge =
@@ -193,7 +193,7 @@ void Bpe::merge_short(Word& word) const {
   }
 }
 
-// Makes one symbol of that at `place` and the one behind it.
+// Makes one symbol of the one at `place` and the next one.
 void Bpe::join(Word& word, int32_t place, int32_t id) {
   Symbol& left = word.symbols[static_cast<size_t>(place)];
   const auto gone = static_cast<size_t>(left.behind);
@@ -206,7 +206,7 @@ void Bpe::join(Word& word, int32_t place, int32_t id) {
   if (left.behind >= 0) word.symbols[static_cast<size_t>(left.behind)].before = place;
 }
 
-// Puts the merge of the symbol at `place` and the one behind it into the queue, if there is one.
+// Adds the merge of the symbol at `place` and the next one to the queue, if there is one.
 void Bpe::consider(Word& word, int32_t place) const {
   const Symbol& left = word.symbols[static_cast<size_t>(place)];
   const Symbol& right = word.symbols[static_cast<size_t>(left.behind)];
@@ -231,7 +231,7 @@ void Bpe::merge_long(Word& word) const {
     const Symbol& left = symbols[static_cast<size_t>(place)];
     if (left.length == 0 || left.behind < 0) continue;
     const Symbol& right = symbols[static_cast<size_t>(left.behind)];
-    // One of the two may have grown since; then they make another token.
+    // If one of the two has been merged since, they make another token.
     const MergeTable::Merge* const merge = table_.find(left.id, right.id);
     if (merge == nullptr || merge->merged != first.merged) continue;
     join(word, place, first.merged);
@@ -250,8 +250,7 @@ std::vector<Bpe::Pair> Bpe::merges() const {
 
 namespace {
 
-// "a b" or ["a", "b"]; there are tens of thousands, so a place is made for those that are wrong
-// alone.
+// Reads "a b" or ["a", "b"]. There are tens of thousands, so only malformed ones get a place.
 std::vector<Bpe::Pair> build_merges(const JsonView& json) {
   if (!json.value().is_array()) json.refuse("a list");
   const Json::Array& items = json.value().as_array();
@@ -296,7 +295,7 @@ std::unique_ptr<const TokenModel> build_bpe(const JsonView& json, const PartCont
   options.ignore_merges = json.boolean_or("ignore_merges", false);
   if (options.byte_fallback &&
       !(options.continuing_subword_prefix.empty() && options.end_of_word_suffix.empty())) {
-    json.at("byte_fallback").fail("is not supported beside a prefix or suffix of words' parts");
+    json.at("byte_fallback").fail("is not supported together with a prefix or suffix");
   }
   const std::vector<Bpe::Pair> merges = build_merges(json.at("merges"));
   return std::make_unique<Bpe>(build_vocabulary(json.at("vocab")), std::move(options), merges,

@@ -25,7 +25,7 @@ constexpr std::array<char16_t, 256> make_chars() {
   return chars;
 }
 constexpr std::array<char16_t, 256> kChars = make_chars();
-constexpr char32_t kCharLimit = 0x144;  // one behind the last
+constexpr char32_t kCharLimit = 0x144;  // one after the last
 
 constexpr std::array<int16_t, kCharLimit> make_bytes() {
   std::array<int16_t, kCharLimit> bytes{};
@@ -39,7 +39,7 @@ bool is_trimmed(char32_t c) {
   return c == kByteLevelSpace || unicode::has(c, unicode::kWhitespace);
 }
 
-// The bytes that a token's characters stand for; its own where one of them stands for none.
+// The bytes of a token's characters; the token itself if a character has no byte.
 void append_bytes(const std::string& token, std::string& out) {
   const size_t before = out.size();
   for (size_t at = 0; at < token.size();) {
@@ -54,7 +54,7 @@ void append_bytes(const std::string& token, std::string& out) {
   }
 }
 
-// The length of the longest beginning of text[at...] that is, or could go on to be, a code point;
+// The length of the longest prefix of text[at...] that is a code point or could begin one, and
 // whether it is one.
 std::pair<size_t, bool> next_piece(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -108,7 +108,7 @@ void ByteLevelPreTokenizer::apply(PreTokenizedText& text, PreTokenizedText& scra
       const char32_t* const stop = options_.use_regex ? Gpt2Pattern::match_end(p, end) : end;
       const int32_t word_begin = scratch.text.size();
       for (; p != stop; ++p) {
-        // The space put before it has the first character's span.
+        // The added space has the first character's span.
         const auto place = std::max(static_cast<int32_t>(p - begin) - prefix, 0);
         const CharSpan span = text.text.spans[static_cast<size_t>(word.begin + place)];
         bytes.clear();

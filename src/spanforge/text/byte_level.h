@@ -1,7 +1,8 @@
 #pragma once
-// ByteLevel of tokenizer.json: GPT-2's way to give every byte a character, so that a model over
-// characters has no unknown ones. It is a pre-tokeniser (cuts with Gpt2Pattern, then rewrites each
-// byte as a character), a decoder (the way back) and a post-processor (offsets without the spaces).
+// What: ByteLevel of tokenizer.json. GPT-2 gives every byte a character, so that a model over
+//   characters has no unknown ones. It is a pre-tokeniser (splits by Gpt2Pattern, then rewrites
+//   each byte as a character), a decoder (back to bytes) and a post-processor (offsets without
+//   spaces).
 // Source: tokenizers 0.22, pre_tokenizers/byte_level.rs.
 // Threads: const methods are concurrent.
 
@@ -19,16 +20,15 @@
 
 namespace spanforge {
 
-// The character that stands for a byte: itself where it is printable in Latin-1, else U+0100 and
-// on.
+// The character for a byte: itself if it is printable in Latin-1, else U+0100 or above.
 char32_t byte_level_char(unsigned char byte);
 inline constexpr char32_t kByteLevelSpace = U'\u0120';  // of the byte 0x20
-// The byte that a character stands for; -1: none.
+// The byte of a character; -1: none.
 int32_t byte_level_byte(char32_t c);
 
 struct ByteLevelOptions {
-  bool add_prefix_space = false;  // a space before a stretch that begins with none
-  bool use_regex = true;          // false: what comes is not cut
+  bool add_prefix_space = false;  // puts a space before a stretch that does not begin with one
+  bool use_regex = true;          // false: does not split
 };
 
 class ByteLevelPreTokenizer final : public PreTokenizer {
@@ -41,18 +41,17 @@ class ByteLevelPreTokenizer final : public PreTokenizer {
   ByteLevelOptions options_;
 };
 
-// Bytes that are no UTF-8 become U+FFFD, one for each longest piece that could have begun a
-// character.
+// Invalid UTF-8 becomes U+FFFD, one for each longest piece that could begin a character.
 class ByteLevelDecoder final : public Decoder {
  public:
   void decode(std::vector<std::string>& tokens) const override;
 };
 
-// Takes spaces at the ends of tokens out of their offsets, which may leave them empty.
+// Removes spaces at the ends of tokens from their offsets, which may become empty.
 class OffsetTrimmer {
  public:
-  // prefixed: one space at the beginning of a text or a window was put there by add_prefix_space,
-  // and stays.
+  // prefixed: keeps one space at the beginning of a text or window, which add_prefix_space put
+  // there.
   OffsetTrimmer(const Vocabulary& vocabulary, bool prefixed);
   void trim(TokenBuffer& tokens, size_t first, std::span<const SpeltToken> added) const;
   bool prefixed() const { return prefixed_; }
@@ -68,7 +67,7 @@ class OffsetTrimmer {
 
 class ByteLevelPostProcessor final : public TextsAlone {
  public:
-  // trimmer: null where offsets stay.
+  // trimmer: null: offsets do not change.
   explicit ByteLevelPostProcessor(std::unique_ptr<const OffsetTrimmer> trimmer)
       : trimmer_(std::move(trimmer)) {}
   void place(TokenBuffer& tokens, size_t first, std::span<const SpeltToken> added) const override {
@@ -86,7 +85,7 @@ std::unique_ptr<const PreTokenizer> build_byte_level_pre_tokenizer(const JsonVie
 std::unique_ptr<const PostProcessor> build_byte_level_post_processor(const JsonView&,
                                                                      const PartContext&);
 std::unique_ptr<const Decoder> build_byte_level_decoder(const JsonView&, const PartContext&);
-// What a post-processor's trim_offsets and add_prefix_space say.
+// From a post-processor's trim_offsets and add_prefix_space; null: offsets do not change.
 std::unique_ptr<const OffsetTrimmer> build_offset_trimmer(const JsonView&, const PartContext&);
 
 }  // namespace spanforge

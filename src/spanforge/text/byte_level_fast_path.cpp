@@ -10,13 +10,13 @@
 
 namespace spanforge {
 
-// A cache for the time of one call.
+// Borrows a cache during one call.
 class ByteLevelFastPath::Loan {
  public:
   explicit Loan(const ByteLevelFastPath& path) : path_(path) {
     const std::lock_guard<std::mutex> lock(path_.lending_);
     if (path_.idle_.empty()) {
-      path_.idle_.reserve(path_.caches_ + 1);  // so that giving one back cannot fail
+      path_.idle_.reserve(path_.caches_ + 1);  // returning one must not fail
       cache_ = std::make_unique<Cache>();
       ++path_.caches_;
     } else {
@@ -40,11 +40,11 @@ class ByteLevelFastPath::Loan {
   std::unique_ptr<Cache> cache_;
 };
 
-// One text on its way to tokens.
+// Tokenizes one text.
 class ByteLevelFastPath::Reader {
  public:
-  // prefix: 1 where the text begins with a space that was put before it, which has the place of the
-  // first character; else 0.
+  // prefix: 1 if the text begins with an added space, which has the place of the first character;
+  // else 0.
   Reader(const ByteLevelFastPath& path, Cache& cache, std::string_view text, int32_t prefix,
          TokenBuffer& out)
       : path_(path),
@@ -77,8 +77,8 @@ class ByteLevelFastPath::Reader {
     while (p_ != stop) read_pieces(stop);
   }
 
-  // Up to kPieces of them: the places of all are asked for before the first is looked at, as that
-  // is the wait that counts.
+  // Reads up to kPieces pieces. Prefetches the places of all before it reads the first, because
+  // waiting for memory is the main cost.
   void read_pieces(const unsigned char* stop) {
     static constexpr size_t kPieces = 16;
     struct Piece {
@@ -109,8 +109,8 @@ class ByteLevelFastPath::Reader {
     }
   }
 
-  // The next border of two characters that no merge crosses: what stands before it and what stands
-  // behind have nothing to do with each other.
+  // The next border of two characters that no merge crosses. The tokens before and after it do not
+  // depend on each other.
   const unsigned char* piece_end(const unsigned char* begin, const unsigned char* stop) const {
     const unsigned char* next = begin + 1;
     while (next != stop && (!begins_code_point(*next) || path_.may_join(next[-1], *next))) ++next;
@@ -118,7 +118,7 @@ class ByteLevelFastPath::Reader {
   }
 
   Bytes bytes_at(const unsigned char* p, size_t size) const {
-    static constexpr auto kMask = [] {  // bytes that count, and behind them as many that do not
+    static constexpr auto kMask = [] {  // bytes to keep, then as many to clear
       std::array<unsigned char, 2 * Entry::kLongest> mask{};
       for (size_t i = 0; i < Entry::kLongest; ++i) mask[i] = 0xFF;
       return mask;
@@ -128,13 +128,13 @@ class ByteLevelFastPath::Reader {
       std::memcpy(bytes.data(), p, size);
       return bytes;
     }
-    std::memcpy(bytes.data(), p, Entry::kLongest);  // of a known size, so no call
+    std::memcpy(bytes.data(), p, Entry::kLongest);  // a constant size needs no call
     std::memcpy(mask.data(), kMask.data() + Entry::kLongest - size, Entry::kLongest);
     for (size_t i = 0; i < bytes.size(); ++i) bytes[i] &= mask[i];
     return bytes;
   }
 
-  // A word or a piece of one that fits into an entry.
+  // Reads a word or a piece of one that fits into an entry.
   void read_short(const Bytes& bytes, size_t size, Place& place) {
     for (const Entry* entry : {&place.last, &place.before}) {
       if (entry->size != size || entry->bytes != bytes) continue;
@@ -160,15 +160,15 @@ class ByteLevelFastPath::Reader {
     return static_cast<size_t>(mixed >> (64 - kCacheBits));
   }
 
-  // Puts the tokens of the piece at p_, also into the entry where there is one and they fit, else
-  // it is freed. Gives the characters of the piece.
+  // Appends the tokens of the piece at p_. Fills the entry, if given; frees it if the tokens do not
+  // fit. Returns the number of characters of the piece.
   int32_t merge(size_t size, Entry* entry) {
     Bpe::Word& word = cache_.word;
     word.clear();
     for (size_t i = 0; i < size; ++i) word.add(path_.byte_ids_[p_[i]], 1);
     path_.model_.merge(word);
     size_t tokens = 0;
-    int32_t begun = 0;  // characters that began before the byte
+    int32_t begun = 0;  // characters that begin before the byte
     const unsigned char* byte = p_;
     for (const Bpe::Symbol& symbol : word.symbols) {
       if (symbol.length == 0) continue;
@@ -224,7 +224,7 @@ std::unique_ptr<const FastPath> ByteLevelFastPath::make(const Normalizer* normal
   }
   std::unique_ptr<ByteLevelFastPath> path(
       new ByteLevelFastPath(*byte_level, *bpe, added, composes));
-  // Vocabularies that were learnt from texts lack the bytes that no UTF-8 holds.
+  // Vocabularies learnt from texts lack bytes that never occur in UTF-8.
   for (size_t byte = 0; byte < path->byte_ids_.size(); ++byte) {
     const bool occurs = byte < 0xC0 || (byte > 0xC1 && byte < 0xF5);
     if (occurs && path->byte_ids_[byte] == -1) return nullptr;
@@ -255,7 +255,7 @@ void ByteLevelFastPath::find_joins() {
     while (!begins_code_point(static_cast<unsigned char>(left[end]))) --end;
     const int32_t last = byte_level_byte(next_code_point(left, end));
     const int32_t first = byte_level_byte(next_code_point(right, begin));
-    if (last < 0 || first < 0) return;  // a token of other characters does not come from bytes
+    if (last < 0 || first < 0) return;  // a token with other characters is not made of bytes
     joins_.set(static_cast<size_t>(last) << 8 | static_cast<size_t>(first));
   });
 }

@@ -1,15 +1,17 @@
 #pragma once
-// ByteLevel and BPE in one pass over the bytes: the same tokens as the two parts give one after the
-// other. Words are cut where Gpt2Pattern cuts them, and most were met before: their tokens lie in a
-// cache, found by their bytes. What is not there is merged, from the token of each byte. Scripts
-// without spaces make words that are met once, but hardly a merge crosses the border of two of
-// their characters: so words with other characters than ASCII, and long ones, are first cut where
-// none can, and the pieces are looked up. What it leaves to the parts: other parts than these, a
-// normaliser but NFC, vocabularies without some byte, BPE with prefixes, suffixes or ignore_merges,
-// and texts that spell an added token or that NFC may change. Cost: linear in the text for words
-// met before, else BPE's; no allocation but the output's. Threads: const methods are concurrent;
-// each call borrows a cache of its own. Invariant (tested): tokens, offsets and word ids equal
-// those of the parts.
+// What: ByteLevel and BPE in one pass over the bytes. Gives the same tokens as the two parts one
+//   after the other.
+// How: splits words as Gpt2Pattern does. Most words occurred before, and a cache holds their tokens
+//   by their bytes. Others are merged, beginning with the token of each byte. Scripts without
+//   spaces make words that occur once, but few merges cross the border of two characters. So words
+//   with non-ASCII characters, and long words, are first split at borders that no merge crosses,
+//   and the pieces are looked up.
+// Left to the parts: tokenizers of other parts, normalisers other than NFC, vocabularies that lack
+//   a byte, BPE with prefixes, suffixes or ignore_merges, and texts that spell an added token or
+//   that NFC may change.
+// Cost: linear in the text for words in the cache, else BPE's; allocates only the output.
+// Threads: const methods are concurrent; each call borrows a cache.
+// Invariant (tested): tokens, offsets and word ids equal those of the parts.
 
 #include <array>
 #include <bitset>
@@ -29,8 +31,8 @@ namespace spanforge {
 
 class ByteLevelFastPath final : public FastPath {
  public:
-  // Null when the tokenizer is not made of the parts that this path replaces. The parts, which must
-  // outlive it, may be null as in Tokenizer::Impl; added is finished.
+  // null: the tokenizer is not made of the parts that this path replaces. The parts must outlive it
+  // and may be null as in Tokenizer::Impl; added is finished.
   static std::unique_ptr<const FastPath> make(const Normalizer* normalizer,
                                               const PreTokenizer* pre_tokenizer,
                                               const TokenModel* model, const AddedTokens& added);
@@ -38,19 +40,19 @@ class ByteLevelFastPath final : public FastPath {
   bool tokenize(std::string_view text, TokenBuffer& out) const override;
 
  private:
-  // A word, or a piece of one, of few bytes and few tokens: one line of memory.
+  // A word or a piece of one, of few bytes and few tokens. One cache line.
   struct alignas(64) Entry {
     static constexpr size_t kLongest = 24, kMostTokens = 6;
     using Bytes = std::array<uint64_t, kLongest / 8>;
     Bytes bytes{};
     std::array<int32_t, kMostTokens> ids{};
-    // Characters of the piece, of each token: the first one, and one behind the last.
+    // Of each token, its characters [start, end) of the piece.
     std::array<uint8_t, kMostTokens> starts{}, ends{};
     uint8_t size = 0;  // 0: free
     uint8_t tokens = 0;
   };
   static_assert(sizeof(Entry) == 64);
-  // A place is for two; who comes last stays, and who came before.
+  // A place holds the last two words.
   struct Place {
     Entry last, before;
   };
@@ -66,8 +68,7 @@ class ByteLevelFastPath final : public FastPath {
   ByteLevelFastPath(const ByteLevelPreTokenizer& pre_tokenizer, const Bpe& model,
                     const AddedTokens& added, bool composes);
 
-  // Whether some merge joins a token that ends in the first byte with one that begins with the
-  // second.
+  // Whether a merge joins a token that ends with the byte `last` to one that begins with `first`.
   bool may_join(unsigned char last, unsigned char first) const {
     return joins_[size_t{last} << 8 | first];
   }
@@ -76,12 +77,12 @@ class ByteLevelFastPath final : public FastPath {
   const Bpe& model_;
   const AddedTokens& added_;
   const bool add_prefix_space_;
-  const bool composes_;  // NFC stands before
+  const bool composes_;  // the normaliser is NFC
   std::array<int32_t, 256> byte_ids_;
   std::bitset<256 * 256> joins_;  // of may_join()
   mutable std::mutex lending_;
   mutable std::vector<std::unique_ptr<Cache>> idle_;
-  mutable size_t caches_ = 0;  // as many as calls there have been at a time
+  mutable size_t caches_ = 0;  // the largest number of concurrent calls so far
 };
 
 }  // namespace spanforge

@@ -10,14 +10,14 @@ namespace spanforge {
 
 void CodePointTrie::Keys::add(int32_t root, std::u32string_view text, int32_t value) {
   if (texts_.size() + text.size() > INT32_MAX) {  // characters are counted in int32
-    throw Error(ErrorCode::kInternal, {.where = "trie"}, "its keys have too many characters");
+    throw Error(ErrorCode::kInternal, {.where = "trie"}, "the keys have too many characters");
   }
   keys_.push_back(
       {root, value, static_cast<uint32_t>(texts_.size()), static_cast<uint32_t>(text.size())});
   texts_ += text;
 }
 
-// Lays out nodes breadth first, each at the first place where all its children find room.
+// Lays out nodes breadth first, each at the first place with room for all its children.
 class CodePointTrie::Builder {
  public:
   Builder(CodePointTrie& trie, const Keys& keys) : trie_(trie), all_(keys) {}
@@ -43,7 +43,7 @@ class CodePointTrie::Builder {
 
  private:
   using Key = Keys::Key;
-  struct Range {  // the keys below a node, which share their first `depth` characters
+  struct Range {  // the keys below a node; their first `depth` characters are equal
     int32_t node;
     size_t begin, end;
     size_t depth;
@@ -53,7 +53,7 @@ class CodePointTrie::Builder {
     size_t begin, end;
   };
 
-  // Codes by frequency, so that common characters stand close together.
+  // Codes by frequency, so that common characters are close together.
   void assign_codes() {
     if (all_.texts_.empty()) return;
     const char32_t last = *std::max_element(all_.texts_.begin(), all_.texts_.end());
@@ -68,7 +68,7 @@ class CodePointTrie::Builder {
     for (const auto& [count, c] : ranked) own_code(c) = ++code_count_;
     counts_.assign(ranked.size() + 1, 0);
   }
-  // Makes the block that it is in.
+  // Makes its block if it is missing.
   int32_t& own_code(char32_t c) {
     uint32_t& block = trie_.blocks_[c / kBlock];
     if (block == 0) {
@@ -92,8 +92,8 @@ class CodePointTrie::Builder {
     }
   }
 
-  // The children of a node, in the order in which they come; keys change places so that those of
-  // each stand together, in the order they were in.
+  // Finds the children of a node, in order of their first keys. Groups the keys by child and keeps
+  // their order.
   void find_children(const Range& range) {
     children_.clear();
     int32_t& value = trie_.units_[static_cast<size_t>(range.node)].value;
@@ -132,7 +132,7 @@ class CodePointTrie::Builder {
   }
 
   int32_t find_base() {
-    constexpr int kTries = 64;  // then behind everything: keeps building linear
+    constexpr int kTries = 64;  // then after all nodes: keeps building linear
     int32_t lowest = children_.front().code;
     for (const Child& child : children_) lowest = std::min(lowest, child.code);
     size_t slot = next_free(static_cast<size_t>(lowest));
@@ -154,7 +154,7 @@ class CodePointTrie::Builder {
     taken_end_ = std::max(taken_end_, slot + 1);
   }
 
-  // The first free slot at or behind `slot`, by skip pointers with path halving.
+  // The first free slot at or after `slot`, by skip pointers with path halving.
   size_t next_free(size_t slot) {
     if (slot >= skip_.size()) return slot;
     while (skip_[slot] != slot) {

@@ -1,8 +1,9 @@
 #pragma once
-// A trie over code points with several roots and an int32 value a key, for longest-match lookups: a
-// double array (Aoe 1989), so that a step is two loads, from tables small enough to stay in cache.
-// Node r, r < roots, is root r. Immutable once built; const methods are concurrent.
-// Cost of building: about linear in the length of the keys.
+// What: a trie over code points with several roots and an int32 value per key, for longest-match
+//   lookups. A double array (Aoe 1989): a step is two loads from tables that stay in the cache.
+//   Node r, r < roots, is root r. Immutable once built.
+// Cost: building is about linear in the length of the keys.
+// Threads: const methods are concurrent.
 
 #include <cstdint>
 #include <string>
@@ -14,10 +15,10 @@ namespace spanforge {
 class CodePointTrie {
  public:
   static constexpr int32_t kNoValue = -1;
-  // What a trie is built of; their texts lie one behind the other, for there may be very many.
+  // The keys of a trie. Their texts are in one string, because there may be very many.
   class Keys {
    public:
-    // text: not empty; value >= 0, of equal keys the first one's stays.
+    // text: not empty; value >= 0. If keys are equal, the first value counts.
     void add(int32_t root, std::u32string_view text, int32_t value);
     bool empty() const { return keys_.empty(); }
 
@@ -39,7 +40,7 @@ class CodePointTrie {
   CodePointTrie() : CodePointTrie(1, Keys()) {}
   CodePointTrie(int32_t roots, const Keys& keys);
 
-  // Characters are looked up by code: 1, 2, ... for those that occur in keys, 0 for all others.
+  // A character's code: 1, 2, ... for those that occur in keys, 0 for all others.
   int32_t code(char32_t c) const {
     const size_t block = c / kBlock;
     return block < blocks_.size() ? codes_[blocks_[block] + c % kBlock] : 0;
@@ -54,15 +55,16 @@ class CodePointTrie {
 
  private:
   struct Unit {
-    int32_t base = 0;     // children stand at base + their code
-    int32_t parent = -1;  // of roots and of units that are no node
+    int32_t base = 0;     // a child is at base + its code
+    int32_t parent = -1;  // -1: a root or an unused unit
     int32_t value = kNoValue;
   };
   class Builder;
-  static constexpr size_t kBlock = 256;  // characters whose codes stand together
-  std::vector<uint32_t> blocks_;         // [code point / kBlock] of their begin in codes_
-  std::vector<int32_t> codes_;  // begins with a block of zeros, for characters far from all keys
-  std::vector<Unit> units_;     // long enough for base + code of any node and code
+  static constexpr size_t kBlock = 256;  // characters in a block of codes_
+  std::vector<uint32_t> blocks_;         // [code point / kBlock]: the block's begin in codes_
+  std::vector<int32_t>
+      codes_;                // begins with a block of zeros, for blocks without any key's character
+  std::vector<Unit> units_;  // long enough for base + code of any node and code
 };
 
 }  // namespace spanforge

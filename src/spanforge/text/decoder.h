@@ -1,6 +1,6 @@
 #pragma once
-// From tokens back to text (tokenizer.json's "decoder"). A decoder turns a list of texts into
-// another one, so that several can follow each other; the last list joined is the text.
+// Turns tokens back into text (tokenizer.json's "decoder"). A decoder replaces a list of texts by
+// another, so decoders can follow each other; the joined last list is the text.
 
 #include <memory>
 #include <string>
@@ -17,8 +17,8 @@ class Decoder {
   virtual void decode(std::vector<std::string>& tokens) const = 0;
 };
 
-// Tokens with the prefix are joined to what stands before them, others by a space; cleanup removes
-// the spaces English does not write, within each token. Source: tokenizers 0.22,
+// Joins tokens with the prefix to the text before them, and other tokens with a space. cleanup:
+// removes, within each token, spaces that English does not write. Source: tokenizers 0.22,
 // decoders/wordpiece.rs.
 class WordPieceDecoder final : public Decoder {
  public:
@@ -31,7 +31,7 @@ class WordPieceDecoder final : public Decoder {
   bool cleanup_;
 };
 
-// What HF does without a decoder.
+// Joins tokens with spaces, as HF does without a decoder.
 class SpaceDecoder final : public Decoder {
  public:
   void decode(std::vector<std::string>& tokens) const override;

@@ -9,8 +9,8 @@
 
 namespace spanforge {
 
-// Calls out(code point, first) for each character of the result; first: it is the first one of what
-// an original character became.
+// Calls out(code point, first) for each character of the result. first: it is the first character
+// of an original one's decomposition.
 template <class Out>
 void decompose_in_order(const std::vector<char32_t>& text, Out&& out) {
   struct Pending {

@@ -16,10 +16,10 @@ namespace {
 // Windows of `size` tokens, `max_length` long, that overlap by `stride`.
 TokenWindows windows_of(int32_t size, int32_t max_length, int32_t stride) {
   if (max_length >= size) return {{0, size}};
-  if (max_length == 0) return {{0, 0}, {0, size}};  // as HF: all of it overflows, uncut
+  if (max_length == 0) return {{0, 0}, {0, size}};  // as in HF, the whole text overflows
   if (stride >= max_length) {
-    fail(fmt::format("an overlap of {} tokens leaves no step in the {} tokens there is room for",
-                     stride, max_length));
+    fail(fmt::format("an overlap of {} tokens leaves no step in windows of {} tokens", stride,
+                     max_length));
   }
   TokenWindows windows;
   for (int32_t begin = 0;; begin += max_length - stride) {
@@ -29,12 +29,12 @@ TokenWindows windows_of(int32_t size, int32_t max_length, int32_t stride) {
   }
 }
 
-// Lengths after longest_first: the shorter text stays whole while it takes at most half.
+// Lengths after longest_first: the shorter text stays whole if it takes at most half.
 std::pair<int32_t, int32_t> longest_first(int32_t first, int32_t second, int32_t room) {
   const int32_t shorter = std::min(first, second);
   const int32_t half = room / 2;
   if (shorter > half) {
-    // Both are cut; the text that was longer (the second, when equal) gets the odd token.
+    // Both are truncated. The longer text (the second if equal) gets the odd token.
     return first > second ? std::pair(room - half, half) : std::pair(half, room - half);
   }
   return first > second ? std::pair(room - shorter, shorter) : std::pair(shorter, room - shorter);
@@ -60,7 +60,7 @@ PairWindows truncate(int32_t first, int32_t second, int32_t room, const Truncati
   PairWindows windows{{{0, first}}, {}};
   if (pair) windows.second = {{0, second}};
   if (excess <= 0) return windows;
-  if (room <= 0) fail("the maximum length leaves no room beside the special tokens");
+  if (room <= 0) fail("the maximum length leaves no room for tokens other than special ones");
   const int32_t stride = truncation.stride;
   switch (truncation.strategy) {
     case TruncationStrategy::kLongestFirst: {
@@ -70,12 +70,14 @@ PairWindows truncate(int32_t first, int32_t second, int32_t room, const Truncati
       break;
     }
     case TruncationStrategy::kOnlyFirst:
-      if (first <= excess) fail("the first text is too short to be cut to the maximum length");
+      if (first <= excess)
+        fail("the first text is too short to be truncated to the maximum length");
       windows.first = windows_of(first, first - excess, stride);
       break;
     case TruncationStrategy::kOnlySecond:
       if (!pair) fail("only_second needs a second text");
-      if (second <= excess) fail("the second text is too short to be cut to the maximum length");
+      if (second <= excess)
+        fail("the second text is too short to be truncated to the maximum length");
       windows.second = windows_of(second, second - excess, stride);
       break;
   }
@@ -84,9 +86,9 @@ PairWindows truncate(int32_t first, int32_t second, int32_t room, const Truncati
 
 Encoding EncodingBuilder::build(const Template& pieces, const PairWindows& windows,
                                 bool add_special_tokens) const {
-  // A choice says which window each sequence piece shows. Choices grow piece by piece; the order is
-  // that of HF's merging: of each overflowing so far with every window of the new piece, then of
-  // the main one with the piece's overflowing windows.
+  // A choice gives the window of each sequence piece. Choices grow piece by piece, in the order of
+  // HF's merging: first each overflowing choice so far with every window of the new piece, then the
+  // main choice with the piece's overflowing windows.
   std::vector<int32_t> main;
   std::vector<std::vector<int32_t>> overflowing;
   for (const TemplatePiece& piece : pieces.pieces) {

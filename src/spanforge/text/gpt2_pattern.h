@@ -1,9 +1,9 @@
 #pragma once
-// The pattern that ByteLevel cuts texts with, read by hand (the distributions' regex engines know
-// other Unicode versions than the reference's):
+// The pattern by which ByteLevel splits texts. Matched by hand, because regex engines of Linux
+// distributions know other Unicode versions than the reference:
 //   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-// Source: GPT-2's encoder.py; tokenizers 0.22, pre_tokenizers/byte_level.rs. Its matches cover a
-// text.
+// Its matches cover a text. Source: GPT-2's encoder.py; tokenizers 0.22,
+// pre_tokenizers/byte_level.rs.
 
 #include "spanforge/text/unicode.h"
 #include "spanforge/text/utf8_cursor.h"
@@ -12,8 +12,8 @@ namespace spanforge {
 
 class Gpt2Pattern {
  public:
-  // The end of the match that begins at `begin`, which is not `end`. Unit: bytes of valid UTF-8, or
-  // code points.
+  // The end of the match that begins at `begin`. REQUIRES: begin != end. Unit: bytes of valid
+  // UTF-8, or code points.
   template <class Unit>
   static const Unit* match_end(const Unit* begin, const Unit* end) {
     const Unit* next = begin;
@@ -52,7 +52,7 @@ class Gpt2Pattern {
     return flags & unicode::kWhitespace ? kSpace : kOther;
   }
 
-  // p: behind the apostrophe. nullptr: no contraction begins there.
+  // p: after the apostrophe. nullptr: it begins no contraction.
   template <class Unit>
   static const Unit* contraction_end(const Unit* p, const Unit* end) {
     if (p == end) return nullptr;
@@ -68,8 +68,8 @@ class Gpt2Pattern {
     }
   }
 
-  // next: behind the first white space. The last one before a word is left to it, unless it stands
-  // alone.
+  // next: after the first white space. Leaves the last white space before a word to the next match,
+  // unless it is the only one.
   template <class Unit>
   static const Unit* spaces_end(const Unit* begin, const Unit* next, const Unit* end) {
     const Unit* last = begin;

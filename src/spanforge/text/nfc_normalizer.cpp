@@ -1,5 +1,5 @@
-// NFC with the alignment of the library's crate unicode-normalization-alignments 0.1.12,
-// recompose.rs.
+// NFC with the alignment of the crate unicode-normalization-alignments 0.1.12, recompose.rs, which
+// tokenizers uses.
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -14,9 +14,8 @@
 namespace spanforge {
 namespace {
 
-// Puts characters of a decomposition together again. `change` counts as the crate has it: how many
-// more characters there are now than before; a character that stands for several takes the first
-// one's span.
+// Composes the characters of a decomposition. change: the crate's count of characters gained, minus
+// those lost. A composed character takes the span of its first part.
 class Composer {
  public:
   Composer(const NormalizedText& in, NormalizedText& out) : in_(in), out_(out) {}
@@ -66,9 +65,9 @@ class Composer {
   NormalizedText& out_;
   Char first_{};
   bool has_first_ = false;
-  std::vector<Char> marks_;  // that are not put together with first_
-  uint8_t last_class_ = 0;   // of the last of them
-  int32_t taken_ = 0;        // originals accounted for
+  std::vector<Char> marks_;  // marks that do not compose with first_
+  uint8_t last_class_ = 0;   // of the last of marks_
+  int32_t taken_ = 0;        // original characters used so far
 };
 
 bool may_change(char32_t c) { return unicode::has(c, unicode::kComposes); }

@@ -1,7 +1,7 @@
 #pragma once
-// A text on its way to tokens: its normalised code points, each with the range of original code
-// points it came from. Flat and reused, so that a text costs no allocation once the arrays have
-// grown. Invariant: ranges do not decrease.
+// A text between its steps of tokenization: normalised code points, each with its range of original
+// code points. Flat and reused, so that a text costs no allocation once the arrays have grown.
+// Invariant: ranges do not decrease.
 
 #include <cstdint>
 #include <string>
@@ -26,10 +26,10 @@ struct CharRange {
   int32_t end = 0;
 };
 
-// A stretch of normalised text that pre-tokenisers cut into words and may rewrite.
+// A stretch of normalised text that pre-tokenisers split into words and may rewrite.
 struct PreTokenizedText {
   NormalizedText text;
-  std::vector<CharRange> words;  // of text, in order, none of them empty
+  std::vector<CharRange> words;  // of text, in order, never empty
 };
 
 }  // namespace spanforge

@@ -12,7 +12,7 @@ namespace {
 
 constexpr char32_t kDropped = 0xFFFFFFFF;
 
-// Moves `scratch`, the new content, into `text`; the old content's storage is kept for later.
+// Exchanges `scratch`, the new content, and `text`, whose storage is reused.
 void take(NormalizedText& text, NormalizedText& scratch) {
   std::swap(text.chars, scratch.chars);
   std::swap(text.spans, scratch.spans);
@@ -47,7 +47,7 @@ BertNormalizer::BertNormalizer(const BertNormalizerOptions& options) : options_(
   }
 }
 
-// Accents and case of one character, where they do not depend on its neighbours.
+// Strips accents and changes case of one character, if that does not depend on its neighbours.
 void BertNormalizer::put_char(char32_t c, CharSpan span, NormalizedText& out) const {
   const auto lower = [&](char32_t d, int) {
     if (!options_.lowercase) {
@@ -93,7 +93,7 @@ void BertNormalizer::apply(NormalizedText& text, NormalizedText& scratch) const 
   take(text, scratch);
 }
 
-// The same, one pass a step: for the few texts that hold a mark which stripping keeps and whose
+// The same with one pass per step, for the few texts with a mark that stripping keeps and whose
 // place depends on its neighbours.
 void BertNormalizer::apply_step_by_step(NormalizedText& text, NormalizedText& scratch) const {
   if (options_.clean_text) {
@@ -128,11 +128,10 @@ void LowercaseNormalizer::apply(NormalizedText& text, NormalizedText& scratch) c
 }
 
 void NfdNormalizer::apply(NormalizedText& text, NormalizedText& scratch) const {
-  // Spans follow HF: the k-th character that stands for an original one takes the k-th original
-  // span, whatever the ordering moved; a further character of a decomposition takes the span before
-  // that.
+  // Spans follow HF: the k-th first character of a decomposition takes the k-th original span, even
+  // if ordering moved it. A later character of a decomposition takes the span before that.
   scratch.clear();
-  int32_t taken = 0;  // originals accounted for
+  int32_t taken = 0;  // original characters used so far
   decompose_in_order(text.chars, [&](char32_t c, bool first) {
     if (first) ++taken;
     scratch.push(c, text.spans[static_cast<size_t>(std::max(taken - 1, 0))]);

@@ -1,7 +1,8 @@
 #pragma once
-// Normalisers of tokenizer.json, with the alignment rules of HF's NormalizedString: a replaced or
-// kept character keeps the range it came from, an inserted one takes that of the character before
-// it. Source: tokenizers 0.22, normalizers/{bert,unicode,strip,utils}.rs.
+// What: normalisers of tokenizer.json, with the alignment rules of HF's NormalizedString: a kept or
+//   replaced character has the range of its original; an inserted one has the range of the
+//   character before it.
+// Source: tokenizers 0.22, normalizers/{bert,unicode,strip,utils}.rs.
 // Threads: const methods are concurrent.
 
 #include <array>
@@ -19,14 +20,14 @@ struct PartContext;
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
-  // Replaces the content of `text` by its normalised form. `scratch` is working space.
+  // Replaces `text` by its normalised form. `scratch` is working space.
   virtual void apply(NormalizedText& text, NormalizedText& scratch) const = 0;
 };
 
 struct BertNormalizerOptions {
   bool clean_text = true;
   bool handle_chinese_chars = true;
-  bool strip_accents = true;  // already resolved: null in a file means as lowercase
+  bool strip_accents = true;  // null in a file is already replaced by the value of lowercase
   bool lowercase = true;
 };
 
@@ -56,7 +57,7 @@ class NfdNormalizer final : public Normalizer {
 class NfcNormalizer final : public Normalizer {
  public:
   void apply(NormalizedText& text, NormalizedText& scratch) const override;
-  // Whether a text is plainly one that it does not change; `false` may be said of others, too.
+  // true: NFC does not change the text. May be false for such a text, too.
   static bool leaves(std::string_view utf8);
 };
 

@@ -40,7 +40,7 @@ int32_t known_id(const JsonView& json, const PartContext& context) {
   return static_cast<int32_t>(id);
 }
 
-// A special token of a template: it may stand for several ids.
+// A special token of a template. It may have several ids.
 using SpecialMap = std::map<std::string, std::vector<std::pair<int32_t, std::string>>>;
 
 SpecialMap build_specials(const JsonView& json, const PartContext& context) {
@@ -48,7 +48,7 @@ SpecialMap build_specials(const JsonView& json, const PartContext& context) {
   for (const auto& [name, token] : json.members()) {
     const auto ids = token.at("ids").items();
     const auto texts = token.at("tokens").items();
-    if (ids.size() != texts.size()) token.fail("ids and tokens must be equally many");
+    if (ids.size() != texts.size()) token.fail("the numbers of ids and tokens must be equal");
     for (size_t i = 0; i < ids.size(); ++i) {
       specials[name].emplace_back(known_id(ids[i], context), texts[i].string());
     }
@@ -67,7 +67,7 @@ Template build_template(const JsonView& json, const SpecialMap& specials, bool p
     }
     const auto found = specials.find(piece.token);
     if (found == specials.end()) {
-      item.fail(fmt::format("the template names \"{}\", which special_tokens lacks",
+      item.fail(fmt::format("the template names \"{}\", which is not in special_tokens",
                             quote_for_message(piece.token)));
     }
     for (const auto& token : found->second) out.add_special(token, piece.type_id);
@@ -111,7 +111,7 @@ std::unique_ptr<const PostProcessor> SequencePostProcessor::make(
   const PostProcessor* texts = &alone;
   for (const auto& step : steps) {
     if (texts != &alone) {
-      place.fail("only the last of several post-processors may be one that puts special tokens");
+      place.fail("only the last of several post-processors may add special tokens");
     }
     if (dynamic_cast<const TextsAlone*>(step.get()) == nullptr) texts = step.get();
   }

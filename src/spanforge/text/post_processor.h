@@ -1,6 +1,6 @@
 #pragma once
-// The post-processors of tokenizer.json: where special tokens stand around one text or a pair, and
-// what becomes of the offsets of a text's tokens. Source: tokenizers 0.22, processors/*.rs.
+// The post-processors of tokenizer.json: they put special tokens around one text or a pair, and may
+// change the offsets of a text's tokens. Source: tokenizers 0.22, processors/*.rs.
 // Threads: const methods are concurrent.
 
 #include <cstddef>
@@ -18,13 +18,13 @@ namespace spanforge {
 class JsonView;
 struct PartContext;
 
-// Where special tokens stand, with the text each shows in Encoding::tokens.
+// The places of special tokens, each with its text in Encoding::tokens.
 struct Template {
   std::vector<TemplatePiece> pieces;
   std::vector<std::string> texts;  // parallel to pieces; "" for a sequence
-  bool makes_types = true;         // false: every type is 0, and pieces say so
-  // In overflowing windows, as in HF, cut-off text keeps the type id of its place (0 or 1) whatever
-  // the template says; true: it takes the template's where special tokens are added.
+  bool makes_types = true;         // false: every type is 0, in the pieces, too
+  // As in HF, a text in an overflowing window has its sequence's number (0 or 1) as type id, not
+  // the template's. true: it has the template's if special tokens are added.
   bool types_overflow = false;
 
   int32_t special_token_count() const;
@@ -32,7 +32,7 @@ struct Template {
   void add_special(const std::pair<int32_t, std::string>& token, int32_t type_id);
 };
 
-// An added token as it was found in a text: with the white space that its flags took.
+// An added token in a text, with the white space that its flags include.
 struct SpeltToken {
   size_t index = 0;                   // into a TokenBuffer
   int32_t leading = 0, trailing = 0;  // white space characters at its ends
@@ -44,8 +44,8 @@ class PostProcessor {
       : single_(std::move(single)), pair_(std::move(pair)) {}
   virtual ~PostProcessor() = default;
 
-  // What becomes of the offsets of one text's tokens, those from `first` on. A window's offsets are
-  // those of the uncut text, but those of its first token may differ: TokenBuffer::first_offsets.
+  // Changes the offsets of one text's tokens, those from `first` on. A window has the offsets of
+  // the whole text, but those of its first token may differ: TokenBuffer::first_offsets.
   virtual void place(TokenBuffer& tokens, size_t first, std::span<const SpeltToken> added) const {}
   // Whether place() changes anything.
   virtual bool moves_offsets() const { return false; }
@@ -57,17 +57,17 @@ class PostProcessor {
   Template single_, pair_;
 };
 
-// No special tokens: what a tokenizer without a post-processor does.
+// Adds no special tokens, like a tokenizer without a post-processor.
 class TextsAlone : public PostProcessor {
  public:
   TextsAlone();
 };
 
-// One after the other: those that move offsets, then at most one that adds special tokens.
+// Several steps: those that change offsets, then at most one that adds special tokens.
 class SequencePostProcessor final : public PostProcessor {
  public:
-  // Errors: Error{kBadModel, place} for steps in another order, which HF would let count special
-  // tokens.
+  // Errors: Error{kBadModel, place} for steps in another order; in HF, they would also count
+  // special tokens.
   static std::unique_ptr<const PostProcessor> make(
       std::vector<std::unique_ptr<const PostProcessor>> steps, const JsonView& place);
   void place(TokenBuffer& tokens, size_t first, std::span<const SpeltToken> added) const override;
@@ -79,8 +79,8 @@ class SequencePostProcessor final : public PostProcessor {
   std::vector<std::unique_ptr<const PostProcessor>> steps_;
 };
 
-// Each from its value in a tokenizer.json (tokenizer_parts.h). Ids must be among those of the
-// vocabulary and the added tokens.
+// Each from its value in a tokenizer.json (tokenizer_parts.h). Ids must be in the vocabulary or the
+// added tokens.
 std::unique_ptr<const PostProcessor> build_template_processing(const JsonView&, const PartContext&);
 std::unique_ptr<const PostProcessor> build_bert_processing(const JsonView&, const PartContext&);
 

@@ -12,7 +12,7 @@ enum class Kind {
   kIsolated,
   kA,
   kB
-};  // a word is one isolated character or a run of A or B
+};  // a word is one isolated character, a run of A or a run of B
 
 template <class KindOf>
 void split_by_kind(const NormalizedText& text, CharRange piece, std::vector<CharRange>& words,

@@ -1,6 +1,6 @@
 #pragma once
-// Pre-tokenisers of tokenizer.json: cut a stretch of normalised text into words; some rewrite its
-// characters (byte_level.h), which keep the ranges of the original text they came from.
+// Pre-tokenisers of tokenizer.json: they split a stretch of normalised text into words. Some
+// rewrite its characters (byte_level.h), which keep their ranges of the original text.
 // Source: tokenizers 0.22, pre_tokenizers/{bert,whitespace,sequence}.rs.
 // Threads: const methods are concurrent.
 
@@ -17,11 +17,11 @@ struct PartContext;
 class PreTokenizer {
  public:
   virtual ~PreTokenizer() = default;
-  // Cuts each word into smaller ones, none of them empty, in order. `scratch` is working space.
+  // Splits each word into smaller ones that are not empty, in order. `scratch` is working space.
   virtual void apply(PreTokenizedText& text, PreTokenizedText& scratch) const = 0;
 };
 
-// One that leaves the characters as they are.
+// A pre-tokeniser that does not change characters.
 class Splitter : public PreTokenizer {
  public:
   void apply(PreTokenizedText& text, PreTokenizedText& scratch) const final;
@@ -30,14 +30,14 @@ class Splitter : public PreTokenizer {
                      std::vector<CharRange>& words) const = 0;
 };
 
-// Splits at white space, which is dropped, and isolates each punctuation character.
+// Splits at white space, which it drops, and isolates each punctuation character.
 class BertPreTokenizer final : public Splitter {
  public:
   void split(const NormalizedText& text, CharRange piece,
              std::vector<CharRange>& words) const override;
 };
 
-// The runs of \w+ and of [^\w\s]+.
+// Makes words of the runs of \w+ and of [^\w\s]+.
 class WhitespacePreTokenizer final : public Splitter {
  public:
   void split(const NormalizedText& text, CharRange piece,

@@ -1,4 +1,4 @@
-// RoBERTa's tokenizers, made of a vocab.json and a merges.txt: the most used checkpoints have no
+// RoBERTa's tokenizers, made of a vocab.json and a merges.txt: many checkpoints have no
 // tokenizer.json. Source: transformers 4.57, tokenization_roberta_fast.py and RobertaConverter.
 
 #include <fmt/core.h>
@@ -17,7 +17,7 @@ constexpr NamedToken kSpecialTokens[] = {
     {"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},  {"sep_token", "</s>"},
     {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>"}};
 
-// The mask stands for a word, with the space before it.
+// The mask replaces a word and the space before it.
 Json flags_of(const std::string& content, bool is_mask) {
   return {{"content", content},
           {"single_word", false},
@@ -31,7 +31,7 @@ std::string content_of(const JsonView& config, const char* name) {
   return token.is_object() ? token.at("content").string() : token.string();
 }
 
-// The vocabulary with its special token, as ["</s>", 2].
+// A special token of the vocabulary and its id: ["</s>", 2].
 Json token_and_id(const Json& vocab, const std::string& token, const std::string& place) {
   const Json* const id = vocab.find(token);
   if (id == nullptr) {

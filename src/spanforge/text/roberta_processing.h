@@ -1,7 +1,7 @@
 #pragma once
-// RobertaProcessing of tokenizer.json: <s> A </s>, of a pair <s> A </s></s> B </s>, every type 0,
-// and offsets without the spaces that byte-level tokens begin with. Source: tokenizers 0.22,
-// processors/roberta.rs. Threads: const methods are concurrent.
+// RobertaProcessing of tokenizer.json: <s> A </s>, or for a pair <s> A </s></s> B </s>. Every type
+// is 0. Offsets do not include the spaces at the ends of byte-level tokens. Source: tokenizers
+// 0.22, processors/roberta.rs. Threads: const methods are concurrent.
 
 #include <memory>
 #include <string>
@@ -15,7 +15,7 @@ namespace spanforge {
 class RobertaProcessing final : public PostProcessor {
  public:
   using Token = std::pair<int32_t, std::string>;  // id, text
-  // trimmer: null where offsets stay.
+  // trimmer: null: offsets do not change.
   RobertaProcessing(const Token& cls, const Token& sep,
                     std::unique_ptr<const OffsetTrimmer> trimmer);
   void place(TokenBuffer& tokens, size_t first, std::span<const SpeltToken> added) const override {

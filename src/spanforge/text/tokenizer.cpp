@@ -43,7 +43,7 @@ std::string to_utf8(std::span<const char32_t> chars, CharRange range) {
   return out;
 }
 
-// What the post-processor must know of an added token that is to have place `index`.
+// The data that the post-processor needs about an added token with this index.
 SpeltToken ends_of(size_t index, std::span<const char32_t> chars, CharRange range) {
   const auto is_space = [&](int32_t i) {
     const char32_t c = chars[static_cast<size_t>(i)];
@@ -59,7 +59,7 @@ SpeltToken ends_of(size_t index, std::span<const char32_t> chars, CharRange rang
   return ends;
 }
 
-// Where one text's tokens go.
+// The destination of one text's tokens.
 struct Sink {
   TokenBuffer& out;
   std::vector<std::pair<size_t, std::string>>* spelt;
@@ -81,10 +81,11 @@ void check(const Truncation& truncation, int32_t room) {
                 "maximum length and overlap cannot be negative");
   }
   if (truncation.stride > 0 && truncation.stride >= room) {
-    throw Error(ErrorCode::kUsage, {.parameter = "truncation"},
-                fmt::format("an overlap of {} tokens leaves no step: {} tokens fit beside the "
-                            "special ones",
-                            truncation.stride, std::max(room, 0)));
+    throw Error(
+        ErrorCode::kUsage, {.parameter = "truncation"},
+        fmt::format("an overlap of {} tokens leaves no step: a window has room for {} tokens "
+                    "and the special ones",
+                    truncation.stride, std::max(room, 0)));
   }
 }
 
@@ -116,8 +117,8 @@ Encoding encode_texts(const Vocabulary& vocabulary, const Template& pieces,
       .build(pieces, windows, options.add_special_tokens);
 }
 
-// The tokens of up to two texts on their way to an Encoding: one thread's, for the time of one
-// call, so that they cost no allocation once the arrays have grown.
+// The tokens of up to two texts before they become an Encoding. Each thread reuses its own, so that
+// they cost no allocation once the arrays have grown.
 class TextsLoan {
  public:
   TextsLoan() {

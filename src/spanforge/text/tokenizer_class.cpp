@@ -15,13 +15,13 @@ namespace {
 
 struct KnownClass {
   std::string_view name;           // "Fast" may follow
-  const TokenizerKind& (*kind)();  // null: tokenizer.json alone
+  const TokenizerKind& (*kind)();  // null: it reads tokenizer.json only
   bool makes_token_types = true;
 };
 
-// Their sources in transformers 4.57 are those of a kind but for names, or derive from them. Not
-// here, though they have a vocab.txt: BertJapanese (morphemes), Funnel (other special tokens),
-// Splinter (a question token), Herbert, RoCBert and RoFormer (other words).
+// Their code in transformers 4.57 equals that of a kind except for names, or derives from it.
+// Not here, although they have a vocab.txt: BertJapanese (morphemes), Funnel (other special
+// tokens), Splinter (a question token), Herbert, RoCBert and RoFormer (other words).
 constexpr KnownClass kClasses[] = {
     {"BertTokenizer", bert_kind},
     {"ConvBertTokenizer", bert_kind},
@@ -38,13 +38,13 @@ constexpr KnownClass kClasses[] = {
     {"MPNetTokenizer", mpnet_kind, /*makes_token_types=*/false},
     {"LongformerTokenizer", roberta_kind, /*makes_token_types=*/false},
     {"RobertaTokenizer", roberta_kind, /*makes_token_types=*/false},
-    // The base class of transformers 4 and that of 5, which gives a model no token types.
+    // The base class of transformers 4, and that of 5, which makes no token types.
     {"PreTrainedTokenizerFast", nullptr},
     {"TokenizersBackend", nullptr, /*makes_token_types=*/false},
 };
 
-// The class that transformers 4.57 takes for a model_type where no file names one
-// (models/auto/tokenization_auto.py). Of a model_type that is not here the files decide.
+// The class that transformers 4.57 uses for a model_type if no file names one
+// (models/auto/tokenization_auto.py). For another model_type the files decide.
 constexpr std::pair<std::string_view, const char*> kUsualClasses[] = {
     {"albert", "AlbertTokenizer"},
     {"bert", "BertTokenizer"},
@@ -63,7 +63,7 @@ constexpr std::pair<std::string_view, const char*> kUsualClasses[] = {
     {"xlm-roberta", "XLMRobertaTokenizer"},
 };
 
-// What BertJapaneseTokenizer is told, and the one value of each that means BERT's tokens.
+// Options of BertJapaneseTokenizer, each with the only value that gives BERT's tokens.
 constexpr std::pair<const char*, const char*> kSplitters[] = {
     {"word_tokenizer_type", "basic"}, {"subword_tokenizer_type", "wordpiece"}};
 
@@ -73,18 +73,19 @@ std::string quoted(const JsonView& json) {
 }
 
 [[noreturn]] void refuse(const JsonView& file, const std::string& what) {
-  file.fail(what +
-            ": only BERT's and RoBERTa's tokenizers are read, and they would cut texts into other "
-            "tokens than the model knows; choose a model with one of them");
+  file.fail(
+      what +
+      ": only BERT's and RoBERTa's tokenizers are supported, and they would give other tokens "
+      "than the model knows; choose a model with one of them");
 }
 
 void refuse_own_code(const JsonView& file) {
   if (!file.has("auto_map")) return;
   const JsonView map = file.at("auto_map");
-  if (map.is_object() && !map.has("AutoTokenizer")) return;  // a model's code, or a config's
+  if (map.is_object() && !map.has("AutoTokenizer")) return;  // code of a model or a config
   const JsonView code = map.is_object() ? map.at("AutoTokenizer") : map;
   refuse(file,
-         fmt::format("\"auto_map\" asks for a tokenizer with code of its own, {}", quoted(code)));
+         fmt::format("\"auto_map\" asks for a tokenizer with its own code, {}", quoted(code)));
 }
 
 void refuse_other_splitters(const JsonView& file) {
@@ -118,7 +119,7 @@ const KnownClass* find_class(std::string_view name) {
   return found == std::end(kClasses) ? nullptr : found;
 }
 
-// "": none is known.
+// "": it is not known.
 std::string usual_class_of(const JsonView& model_config) {
   if (!model_config.has("model_type") || !model_config.at("model_type").is_string()) return "";
   const std::string type = model_config.at("model_type").string();
@@ -146,7 +147,7 @@ void take_class(const JsonView& file, const std::string& stated, bool has_tokeni
   found.makes_token_types = known->makes_token_types;
   if (found.is_file_alone && !has_tokenizer_json) {
     file.fail(fmt::format(
-        "{}, which reads tokenizer.json, and that is not there: add it, or, if vocab.txt "
+        "{}, which reads tokenizer.json, but that file is missing; add it or, if vocab.txt "
         "is BERT's, name BertTokenizer in tokenizer_config.json",
         stated));
   }
@@ -165,14 +166,13 @@ TokenizerClass find_tokenizer_class(const JsonView& tokenizer_config, const Json
                has_tokenizer_json, found);
   } else if (found.name = usual_class_of(model_config); !found.name.empty()) {
     found.by_model_type = true;
-    take_class(
-        model_config,
-        fmt::format("\"model_type\" is {}, whose tokenizer is {} where no \"{}\" says another",
-                    model_config.at("model_type").string(), found.name, kKey),
-        has_tokenizer_json, found);
+    take_class(model_config,
+               fmt::format("\"model_type\" is {}, whose tokenizer is {} without another \"{}\"",
+                           model_config.at("model_type").string(), found.name, kKey),
+               has_tokenizer_json, found);
   }
   refuse_own_code(tokenizer_config);
-  if (!tokenizer_config.has(kKey)) refuse_own_code(model_config);  // else it is not asked
+  if (!tokenizer_config.has(kKey)) refuse_own_code(model_config);  // else transformers ignores it
   refuse_other_splitters(tokenizer_config);
   found.makes_token_types = gives_token_types(tokenizer_config, found.makes_token_types);
   return found;
@@ -182,7 +182,8 @@ void choose_kind_by_files(const FileTexts& texts, TokenizerClass& asked) {
   if (!asked.name.empty()) return;
   asked.kind = &bert_kind();
   if (are_there(bert_kind().files(), texts)) return;
-  // Beside a tokenizer.json a part of them says nothing; without one the other part is missed.
+  // With a tokenizer.json both files are needed; without one vocab.json is enough, and
+  // require_files() reports missing merges.
   const bool robertas = texts.count(kTokenizerJsonFile) ? are_there(roberta_kind().files(), texts)
                                                         : texts.count(kVocabJsonFile) > 0;
   if (!robertas) return;
@@ -202,11 +203,10 @@ void require_files(const TokenizerClass& asked, const FileTexts& texts,
   std::string reason = fmt::format("{} reads tokenizer.json or {}", asked.name, join_names(files));
   if (others.empty()) {
     for (const char* name : files.names) {
-      if (name != nullptr && !texts.count(name))
-        reason += fmt::format(", and {} is not there", name);
+      if (name != nullptr && !texts.count(name)) reason += fmt::format(", but {} is missing", name);
     }
   } else {
-    reason += fmt::format(", and only {} {} there", others,
+    reason += fmt::format(", but only {} {} there", others,
                           others.find(' ') == std::string::npos ? "is" : "are");
     if (asked.by_model_type) {
       reason +=

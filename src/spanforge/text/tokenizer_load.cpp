@@ -1,6 +1,6 @@
-// Tokenizers from files, as transformers 4.57's fast tokenizers read them: tokenizer.json with what
-// tokenizer_config.json says over it, or the files of a kind (tokenizer_kind.h), from which the
-// tokenizer.json that transformers would make is built and read.
+// Reads tokenizers from files, as transformers 4.57's fast tokenizers do: tokenizer.json with the
+// overrides of tokenizer_config.json, or the files of a kind (tokenizer_kind.h). From those it
+// builds and reads the tokenizer.json that transformers would make.
 
 #include <algorithm>
 #include <set>
@@ -20,11 +20,11 @@
 namespace spanforge {
 namespace {
 
-// The attributes transformers knows, in the order in which it adds their tokens.
+// The special tokens' names in transformers, in the order in which it adds the tokens.
 constexpr const char* kSpecialNames[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                          "pad_token", "cls_token", "mask_token"};
 
-// A token is written as a string or as an object with "content" and flags.
+// A token is a string or an object with "content" and flags.
 std::optional<std::string> token_content(const JsonView& json) {
   if (json.is_null()) return std::nullopt;
   return json.is_object() ? json.at("content").string() : json.string();
@@ -49,7 +49,7 @@ AddedToken special_token(std::string content) {
   return token;
 }
 
-// Of a config; flags that an object does not state are false.
+// A token of a config; flags that an object does not state are false.
 std::optional<AddedToken> special_token(const JsonView& json) {
   const auto content = token_content(json);
   if (!content) return std::nullopt;
@@ -62,8 +62,8 @@ std::optional<AddedToken> special_token(const JsonView& json) {
   return token;
 }
 
-// tokenizer_config.json, with the older files that transformers reads beside it where the config
-// lists no added tokens itself.
+// tokenizer_config.json, and the older files that transformers also reads if the config lists no
+// added tokens.
 struct Config {
   Json json = Json::object();
   std::string place = kTokenizerConfigFile;
@@ -116,7 +116,7 @@ void add_config_tokens(const Config& config, Tokenizer::Impl& impl) {
   for (const char* name : kSpecialNames) {
     if (view.has(name)) take(view.at(name));
   }
-  // The second is what transformers 5 calls the first; before, it was an object of named tokens.
+  // transformers 5 calls the first name by the second; before, that was an object of named tokens.
   for (const char* name : {"additional_special_tokens", "extra_special_tokens"}) {
     if (!view.has(name)) continue;
     const JsonView list = view.at(name);
@@ -161,7 +161,7 @@ Json parse_config(std::string_view text, const std::string& place) {
   return json;
 }
 
-// Where a model is given no token types it takes all of them for 0.
+// A model without token types takes all of them as 0.
 void forget_token_types(Tokenizer::Impl& impl) {
   for (Template* pieces : {&impl.single, &impl.pair}) {
     pieces->makes_types = false;
@@ -169,8 +169,8 @@ void forget_token_types(Tokenizer::Impl& impl) {
   }
 }
 
-// config.json, for what it says of the tokenizer; what else is wrong with it is for the model's
-// reader. Takes it out of the files.
+// Removes config.json from the files and returns what it says about the tokenizer. The model's
+// reader reports other errors in it.
 Json take_model_config(FileTexts& texts) {
   const auto node = texts.extract(kModelConfigFile);
   if (node.empty()) return Json::object();
@@ -235,7 +235,7 @@ std::unique_ptr<Tokenizer::Impl> build(const Json& document, const std::string& 
   return impl;
 }
 
-// BERT's tokenizer over the lines of a vocabulary.
+// Makes BERT's tokenizer from the lines of a vocabulary.
 std::unique_ptr<Tokenizer::Impl> build_from_lines(const std::vector<std::string>& lines,
                                                   const Tokenizer::BertOptions& options,
                                                   const std::string& place) {
@@ -246,7 +246,7 @@ std::unique_ptr<Tokenizer::Impl> build_from_lines(const std::vector<std::string>
   return build(make_bert_document(lines, options, place), place, config);
 }
 
-// What a directory's files say of the tokenizer besides its parts.
+// Settings of the tokenizer in a directory's files, other than its parts.
 Config read_config(const FileTexts& texts, const Json& model_config,
                    const std::filesystem::path& directory) {
   const auto place = [&](const char* name) { return (directory / name).string(); };
@@ -333,7 +333,7 @@ Tokenizer Tokenizer::from_files(FileTexts texts, const std::filesystem::path& di
   if (!any) {
     throw Error(
         ErrorCode::kIo, directory.string(),
-        fmt::format("none of {} is there; is this a model directory?", describe_tokenizer_files()));
+        fmt::format("has none of {}; is this a model directory?", describe_tokenizer_files()));
   }
   Config config = read_config(texts, model_config, directory);
   choose_kind_by_files(texts, config.asked);

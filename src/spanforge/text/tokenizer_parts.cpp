@@ -14,7 +14,7 @@
 namespace spanforge {
 namespace {
 
-// ---- The registry: a new kind is a file with its class and builder, and a row here.
+// ---- The tables of parts: a new kind is a file with its class and builder, and a row here.
 
 template <class Part>
 struct Row {
@@ -78,7 +78,7 @@ std::unique_ptr<const Part> build(const Row<Part> (&rows)[kCount], const char* w
                         known));
 }
 
-// The steps of a Sequence; what a config says over a part does not reach them.
+// Builds the steps of a Sequence; overrides of a config do not apply to them.
 template <class Part>
 std::vector<std::unique_ptr<const Part>> build_steps(
     const JsonView& list, const char* what, const PartContext& context,
@@ -112,8 +112,8 @@ std::unique_ptr<const PostProcessor> build_post_processor_sequence(const JsonVie
       build_steps(list, "post-processor", context, build_post_processor), list);
 }
 
-// Files of before tokenizers 0.10 have models without "type": the library tries one kind after the
-// other.
+// Files older than tokenizers 0.10 have models without "type"; that library tries each kind in
+// turn.
 std::string type_of_model(const JsonView& json) {
   if (json.has("type")) return json.at("type").string();
   if (json.has("merges")) return "BPE";

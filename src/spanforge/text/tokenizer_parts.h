@@ -1,8 +1,9 @@
 #pragma once
-// The parts of a tokenizer.json, each built from its JSON value. Which kinds of each part are known
-// is five tables of rows {type, builder} in tokenizer_parts.cpp; a builder stands beside its kind.
-// Errors: all throw Error{kBadModel} with the file and, in where(), the path of the value; a part
-// of a kind that is not known is named, with those that are.
+// What: builds the parts of a tokenizer.json from their JSON values. Five tables of rows {type,
+//   builder} in tokenizer_parts.cpp list the known kinds of parts; each builder is next to its
+//   kind.
+// Errors: all throw Error{kBadModel} with the file and, in where(), the path of the value. An
+//   unknown kind is named, with the known ones.
 
 #include <functional>
 #include <memory>
@@ -19,8 +20,9 @@
 
 namespace spanforge {
 
-// What tokenizer_config.json says over the parts of tokenizer.json: transformers' classes set it
-// after they have read the file. It concerns a part itself, not those inside a Sequence.
+// Settings of tokenizer_config.json that override the parts of tokenizer.json: transformers'
+// classes set them after reading the file. They change a part itself, not the parts inside a
+// Sequence.
 struct ConfigOverrides {
   std::optional<bool> lowercase, handle_chinese_chars;     // BertNormalizer
   std::optional<std::optional<bool>> strip_accents;        // BertNormalizer
@@ -29,7 +31,7 @@ struct ConfigOverrides {
                                                            // add_prefix_space
 };
 
-// What a builder may look at besides its JSON value.
+// The data for a builder in addition to its JSON value.
 struct PartContext {
   const ConfigOverrides& overrides;
   // The model's and the added tokens', for post-processors; null for the parts built before them.
@@ -37,8 +39,8 @@ struct PartContext {
   const AddedTokens* added = nullptr;
 };
 
-// A null value, or none of the file: no normaliser, no pre-tokenizer (a text is one word), texts
-// without special tokens, and tokens decoded with spaces between them.
+// A null value, in the file or passed for a missing part: no normaliser, no pre-tokenizer (a text
+// is one word), no special tokens, and a decoder that puts spaces between tokens.
 std::unique_ptr<const Normalizer> build_normalizer(const JsonView& json,
                                                    const PartContext& context);
 std::unique_ptr<const PreTokenizer> build_pre_tokenizer(const JsonView& json,
@@ -48,7 +50,7 @@ std::unique_ptr<const PostProcessor> build_post_processor(const JsonView& json,
                                                           const PartContext& context);
 std::unique_ptr<const Decoder> build_decoder(const JsonView& json, const PartContext& context);
 
-// The "vocab" object of a model. Errors: as above, and Vocabulary::add's.
+// From the "vocab" object of a model. Errors: those above and Vocabulary::add()'s.
 Vocabulary build_vocabulary(const JsonView& vocab);
 
 }  // namespace spanforge

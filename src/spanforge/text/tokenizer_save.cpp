@@ -1,6 +1,6 @@
-// The files of a tokenizer, so that transformers 4.57 loads the same one. Files that were read are
-// written back as they were, but that a tokenizer_config.json without a class gets the keys it
-// lacks; missing files are made from the parts.
+// Writes the files of a tokenizer so that transformers 4.57 loads the same one. Files that were
+// read are written back unchanged, except that a tokenizer_config.json without a class gets its
+// missing keys. Missing files are made from the parts.
 
 #include <algorithm>
 #include <initializer_list>
@@ -50,7 +50,7 @@ struct NamedId {
   const char* name;
   int32_t id;
 };
-// Only those found in texts as special tokens: transformers makes one of every token named.
+// Only tokens that are special in texts: transformers makes every named token special.
 std::vector<NamedId> named_ids(const Impl& impl) {
   const SpecialTokens& s = impl.special;
   std::vector<NamedId> named;
@@ -64,7 +64,7 @@ std::vector<NamedId> named_ids(const Impl& impl) {
   return named;
 }
 
-// Null where the normaliser is not BERT's.
+// null: the normaliser is not BERT's.
 const BertNormalizer* bert_normalizer(const Impl& impl) {
   return dynamic_cast<const BertNormalizer*>(impl.normalizer.get());
 }
@@ -92,8 +92,7 @@ bool has_all(const Impl& impl, std::initializer_list<const char*> names) {
                        [&](const NamedId& one) { return one.name == name; });
   });
 }
-// Whether a class of the kind gives names to those special tokens alone that are there. It would
-// give new ids to others.
+// Whether all special tokens of the kind's class exist. The class would give missing ones new ids.
 bool is_complete_bert(const Impl& impl) {
   return bert_normalizer(impl) != nullptr &&
          has_all(impl, {"unk_token", "sep_token", "pad_token", "cls_token", "mask_token"});
@@ -135,13 +134,13 @@ Json make_config_json(const Impl& impl) {
   return config;
 }
 
-// BERT's, from a vocabulary that may have come without a file.
+// BERT's vocab.txt, from a vocabulary that may not come from a file.
 Json make_bert_json(const Impl& impl, const std::string& place) {
   const Vocabulary& vocabulary = impl.model->vocabulary();
   std::vector<std::string> lines;
   for (int32_t id = 0; id < vocabulary.id_limit(); ++id) lines.emplace_back(vocabulary.token(id));
   Json document = make_bert_document(lines, bert_options(impl), place);
-  // Ids without a token (of a line that stood there twice) were written as "" above.
+  // Ids without a token (of a repeated line) were written as "" above.
   Json& vocab = document["model"]["vocab"];
   if (const auto blank = vocabulary.find("")) {
     vocab[""] = *blank;
@@ -151,7 +150,7 @@ Json make_bert_json(const Impl& impl, const std::string& place) {
   return document;
 }
 
-// Only a tokenizer that was made of the files of a kind lacks a tokenizer.json.
+// Only a tokenizer that was made of a kind's files has no tokenizer.json.
 std::string make_tokenizer_json(const Impl& impl, const std::filesystem::path& directory) {
   Json document;
   if (impl.kind == &bert_kind()) {
@@ -171,7 +170,7 @@ std::string make_tokenizer_json(const Impl& impl, const std::filesystem::path& d
   return dump(document);
 }
 
-// read: the file as it was; "" when there was none.
+// read: the file as it was; "" if there was none.
 std::string complete_config_json(const Impl& impl, const std::string& read,
                                  const std::string& place) {
   if (read.empty()) return dump(make_config_json(impl));
@@ -216,7 +215,7 @@ std::string make_vocab_json(const Vocabulary& vocabulary) {
   return json.dump();
 }
 
-// nullopt: a token holds white space, which this file cannot say.
+// nullopt: a token contains white space, which this file cannot express.
 std::optional<std::string> make_merges_txt(const Bpe& model) {
   const auto has_space = [](const std::string& token) {
     const std::u32string chars = decode_utf8(token);

@@ -1,10 +1,10 @@
 #pragma once
-// The next code point of a text that is known to be valid, from bytes and from code points, so that
-// one scanner reads both.
+// Reads the next code point of a valid text, from bytes or from code points, so that one scanner
+// reads both.
 
 namespace spanforge {
 
-// The code point at p, which is moved behind it.
+// The code point at p. Moves p after it.
 inline char32_t take_code_point(const unsigned char*& p) {
   const char32_t c = *p++;
   if (c < 0x80) return c;

@@ -17,11 +17,11 @@ void Vocabulary::add(std::string_view token, int64_t id, const ErrorPlace& place
                 fmt::format("token \"{}\" {}", quote_for_message(token), reason));
   };
   if (token.size() > kMaxTokenBytes) {
-    fail(fmt::format("has {} bytes; {} are the most", token.size(), kMaxTokenBytes));
+    fail(fmt::format("has {} bytes; the limit is {}", token.size(), kMaxTokenBytes));
   }
-  if (id < 0 || id > kMaxId) fail(fmt::format("has id {}; ids run from 0 to {}", id, kMaxId));
+  if (id < 0 || id > kMaxId) fail(fmt::format("has id {}; it must be from 0 to {}", id, kMaxId));
   if (has_id(static_cast<int32_t>(id))) {
-    fail(fmt::format("has id {}, which \"{}\" has too", id,
+    fail(fmt::format("has id {}, which \"{}\" also has", id,
                      quote_for_message(this->token(static_cast<int32_t>(id)))));
   }
   const auto number = static_cast<size_t>(id);

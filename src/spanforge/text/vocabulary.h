@@ -1,7 +1,7 @@
 #pragma once
-// Tokens and their ids, both ways. Ids may have gaps.
-// Errors: add() throws Error{kBadModel, place} for a token or an id given twice and an id out of
-// range. Const methods are concurrent.
+// What: maps tokens to ids and back. Ids may have gaps.
+// Errors: add() throws Error{kBadModel, place} for a repeated token or id, and an id out of range.
+// Threads: const methods are concurrent.
 
 #include <cstdint>
 #include <optional>
@@ -16,16 +16,16 @@ namespace spanforge {
 
 class Vocabulary {
  public:
-  static constexpr int64_t kMaxId = (1 << 22) - 1;  // bounds the memory a file can ask for
-  // No vocabulary has longer ones; at each character of a text, tokens are followed as far as they
-  // go.
+  static constexpr int64_t kMaxId = (1 << 22) - 1;  // limits the memory that a file can ask for
+  // Limits the time for a text: at each character, a token is followed as far as it matches. No
+  // real vocabulary has longer tokens.
   static constexpr size_t kMaxTokenBytes = 1024;
 
   void reserve(size_t tokens);
   void add(std::string_view token, int64_t id, const ErrorPlace& place);
   std::optional<int32_t> find(std::string_view token) const;
-  // "" when there is no such id; has_id() tells that from an empty token.
-  // Valid until the next add(); moving the vocabulary does not matter.
+  // "": there is no such id, or the token is empty (see has_id()). Valid until the next add(), also
+  // after a move of the vocabulary.
   std::string_view token(int32_t id) const {
     return has_id(id) ? token_at(static_cast<size_t>(id)) : std::string_view();
   }
@@ -36,7 +36,7 @@ class Vocabulary {
   int32_t id_limit() const { return static_cast<int32_t>(places_.size()); }  // highest id + 1
 
  private:
-  struct Place {  // in bytes_
+  struct Place {  // of a token in bytes_
     uint32_t begin = 0;
     uint32_t length_and_one = 0;  // 0: there is no such id
   };

@@ -1,5 +1,5 @@
-// The files beside a tokenizer.json, or in its place, that hold a vocabulary: line by line as
-// transformers' tokenizers read them.
+// Reads vocabulary files, with or without a tokenizer.json, line by line as transformers'
+// tokenizers do.
 
 #include <algorithm>
 #include <utility>
@@ -27,7 +27,7 @@ void refuse_other_than_text(std::string_view text, const std::string& place, con
               fmt::format("invalid UTF-8; {}", what));
 }
 
-// Lines as Python's universal newlines see them: ended by \n, \r\n or \r.
+// Splits lines like Python's universal newlines: at \n, \r\n or \r.
 std::vector<std::string> split_lines(std::string_view text) {
   std::vector<std::string> lines;
   size_t start = 0;
@@ -44,7 +44,7 @@ void check_vocab_txt(const std::vector<std::string>& lines, const Vocabulary& vo
   for (size_t i = 0; i < lines.size(); ++i) {
     const auto id = vocabulary.find(lines[i]);
     const bool same = id && (*id == static_cast<int32_t>(i) ||
-                             // of a line that stands there twice the last one counts
+                             // if a line is repeated, the last one counts
                              (*id > static_cast<int32_t>(i) &&
                               static_cast<size_t>(*id) < lines.size() && lines[*id] == lines[i]));
     if (!same) {
@@ -84,7 +84,7 @@ void check_merges_txt(std::string_view text, const Bpe& model, const std::string
   }
 }
 
-// White space to Python's str.split().
+// White space for Python's str.split().
 bool is_python_space(char32_t c) {
   return unicode::has(c, unicode::kWhitespace) || (c >= 0x1C && c <= 0x1F);
 }
@@ -105,15 +105,15 @@ std::vector<std::string_view> split_words(std::string_view line) {
 }  // namespace
 
 std::vector<std::string> read_vocab_txt(std::string_view text, const std::string& place) {
-  refuse_other_than_text(text, place, "a vocabulary is a UTF-8 text file with one token a line");
+  refuse_other_than_text(text, place, "a vocabulary is a UTF-8 text file with one token per line");
   return split_lines(text);
 }
 
 std::vector<std::pair<std::string, std::string>> read_merges_txt(std::string_view text,
                                                                  const std::string& place) {
-  refuse_other_than_text(text, place, "merges are a UTF-8 text file with two tokens a line");
+  refuse_other_than_text(text, place, "merges are a UTF-8 text file with two tokens per line");
   std::vector<std::string> lines = split_lines(text);
-  // What stands behind the last line end is the last element, and be it empty.
+  // The text after the last line end is the last piece, even if it is empty.
   if (!text.ends_with('\n') && !text.ends_with('\r') && !lines.empty()) lines.pop_back();
   std::vector<std::pair<std::string, std::string>> merges;
   TextIndex seen;  // of "left right"
@@ -124,7 +124,7 @@ std::vector<std::pair<std::string, std::string>> read_merges_txt(std::string_vie
       throw Error(ErrorCode::kBadModel, {.file = place, .where = fmt::format("line {}", i + 1)},
                   fmt::format("a merge is two tokens, not \"{}\"", quote_for_message(lines[i])));
     }
-    // Of equal ones the first counts.
+    // If merges are equal, the first counts.
     keys.push_back(fmt::format("{} {}", words[0], words[1]));
     if (!seen.insert(keys.back(), keys.size() - 1, texts_in(keys)).is_new) {
       keys.pop_back();

@@ -1,8 +1,9 @@
 #pragma once
-// WordPiece: a word becomes, from left to right, the longest tokens of the vocabulary, all but the
-// first looked up with the continuation prefix; a word that cannot be covered, or is too long,
-// becomes one unknown token. Source: tokenizers 0.22, models/wordpiece.
-// Cost: linear in the text times the longest token that is walked in vain; no allocation.
+// What: WordPiece. Splits a word, from left to right, into the longest tokens of the vocabulary;
+//   tokens after the first have the continuation prefix. A word that cannot be split so, or is too
+//   long, becomes one unknown token.
+// Source: tokenizers 0.22, models/wordpiece.
+// Cost: linear in the text times the length of the longest token; no allocation.
 
 #include <memory>
 #include <string>
@@ -24,7 +25,7 @@ struct WordPieceOptions {
 class WordPiece final : public TokenModel {
  public:
   enum Root : int32_t { kFirst, kContinuing };  // the roots of the trie
-  // Errors: Error{kBadModel, place} when the vocabulary lacks the unknown token.
+  // Errors: Error{kBadModel, place} if the vocabulary lacks the unknown token.
   WordPiece(Vocabulary vocabulary, WordPieceOptions options, const ErrorPlace& place);
 
   void tokenize(const NormalizedText& text, std::span<const CharRange> words, int32_t first_word_id,
@@ -39,7 +40,7 @@ class WordPiece final : public TokenModel {
 
   Vocabulary vocabulary_;
   WordPieceOptions options_;
-  CodePointTrie trie_;  // of kFirst: as written; of kContinuing: without the continuation prefix
+  CodePointTrie trie_;  // kFirst: all tokens; kContinuing: those with the prefix, without it
   int32_t unknown_id_;
 };
 

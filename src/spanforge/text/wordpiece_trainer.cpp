@@ -18,7 +18,7 @@
 namespace spanforge {
 namespace {
 
-constexpr size_t kLongestWord = 100;  // WordPiece makes longer ones [UNK]
+constexpr size_t kLongestWord = 100;  // longer words become [UNK] in WordPiece
 constexpr std::u32string_view kAlwaysPresent =
     U"0123456789abcdefghijklmnopqrstuvwxyz!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
     U"\u3001\u3002\uFF0C\uFF1F\uFF01\uFF1A\uFF1B\uFF08\uFF09\u201C\u201D\u2018\u2019\u300A\u300B"
@@ -63,14 +63,14 @@ std::vector<Word> count_words(const std::vector<std::string>& texts,
   return sorted;
 }
 
-// Whether a character can stand inside a word, behind another one.
+// Whether a character can follow another one inside a word.
 bool continues(char32_t c, const Tokenizer::BertOptions& bert) {
   const uint16_t flags = unicode::record(c).flags;
   if (flags & (unicode::kPunctuation | unicode::kWhitespace)) return false;
   return !(bert.tokenize_chinese_chars && (flags & unicode::kCjk));
 }
 
-// The characters kept, in code point order; as many as fit into `room` tokens.
+// The characters to keep, in code point order; as many as fit into `room` tokens.
 std::vector<char32_t> choose_alphabet(const std::vector<Word>& words, int64_t room,
                                       const WordPieceTrainerOptions& options) {
   std::map<char32_t, int64_t> counts;
@@ -114,7 +114,7 @@ class PairMerger {
     int64_t count;
     Piece left, right;
   };
-  // The most frequent pair; count 0 when there is none.
+  // The most frequent pair; count 0: there is none.
   Candidate best() {
     while (!queue_.empty()) {
       const Entry top = queue_.top();
@@ -123,7 +123,7 @@ class PairMerger {
         return {top.count, static_cast<Piece>(top.key >> 32),
                 static_cast<Piece>(top.key & 0xFFFFFFFF)};
       }
-      queue_.pop();  // out of date: the pair's count has changed since
+      queue_.pop();  // outdated: the pair's count has changed since
     }
     return {0, 0, 0};
   }
@@ -156,12 +156,12 @@ class PairMerger {
  private:
   struct PairInfo {
     int64_t count = 0;
-    std::vector<size_t> words;  // words that held the pair when listed; may be out of date
+    std::vector<size_t> words;  // words that had the pair when listed; may be outdated
   };
   struct Entry {
     int64_t count;
     uint64_t key;
-    // The priority queue's top: most frequent, then the pair whose pieces came first.
+    // The queue's top is the most frequent pair; of equal ones, that whose pieces came first.
     bool operator<(const Entry& other) const {
       return count != other.count ? count < other.count : key > other.key;
     }
@@ -221,7 +221,7 @@ class VocabularyTrainer {
     return ids_.find(token, texts_in(vocabulary_));
   }
 
-  // Pieces of a word, one a character; empty when a character is not in the alphabet.
+  // Pieces of a word, one per character; empty if a character is not in the alphabet.
   std::vector<PairMerger::Piece> pieces_of(const std::u32string& chars) const {
     std::vector<PairMerger::Piece> pieces;
     for (size_t i = 0; i < chars.size(); ++i) {
@@ -245,7 +245,7 @@ class VocabularyTrainer {
     while (vocabulary_.size() < static_cast<size_t>(options_.vocab_size)) {
       const auto [count, left, right] = merger.best();
       if (count < std::max(options_.min_frequency, 1)) break;
-      // The right piece is never the first of a word, so it bears the prefix.
+      // The right piece is never the first of a word, so it has the prefix.
       const std::string joined = vocabulary_[left] + vocabulary_[right].substr(2);
       add(joined);
       merger.merge(left, right, static_cast<PairMerger::Piece>(id_of(joined).value()));
@@ -269,8 +269,7 @@ std::vector<std::string> train_wordpiece(const std::vector<std::string>& texts,
   }
   const std::vector<Word> words = count_words(texts, options.bert);
   if (words.empty()) {
-    throw Error(ErrorCode::kBadData, {.where = "training text"},
-                "it holds no character to learn from");
+    throw Error(ErrorCode::kBadData, {.where = "training text"}, "has no character to learn from");
   }
   return VocabularyTrainer(options).run(words);
 }

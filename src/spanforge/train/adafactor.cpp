@@ -1,6 +1,6 @@
 // transformers' Adafactor as the Trainer makes it: scale_parameter and relative_step false, the
-// other arguments its defaults. Query, key and value are three parameters to it, although they are
-// one matrix here; an embedding's means run over all of its rows.
+// other arguments its defaults. It takes query, key and value as three parameters, although they
+// are one matrix here. An embedding's means are taken over all of its rows.
 
 #include "spanforge/ops/adafactor.h"
 
@@ -16,7 +16,7 @@ constexpr std::string_view kAdafactorName = spelling_of(OptimizerName::kAdafacto
 
 bool is_matrix(const Parameter& parameter) { return parameter.shape.size() == 2; }
 
-// Neither the means nor the clipping of an update can do with a part of a parameter.
+// The means and the clipping of an update need the whole parameter.
 constexpr std::array kAdafactorSlots = {
     StateSlot{"exp_avg_sq_row", false,
               [](const Parameter& p) {
@@ -83,7 +83,7 @@ class Adafactor : public Optimizer {
   }
 
  private:
-  static constexpr double kParameterEps = 1e-3;  // of scale_parameter, which is off
+  static constexpr double kParameterEps = 1e-3;  // for scale_parameter, which is off
   const double weight_decay_;
 };
 

@@ -1,8 +1,7 @@
-// torch.optim.AdamW over the model's flat arenas: the parameters that decay and those that do not
-// lie in alternating ranges, each updated in one call. Of embeddings only live rows are updated,
-// those whose tokens have occurred: without gradient and moments the update is nothing but weight
-// decay. `adamw_torch_fused` and `adamw_torch` are one arithmetic here; torch's two differ in last
-// bits.
+// torch.optim.AdamW over the model's flat arenas. Parameters that decay and those that do not
+// alternate in ranges; one call updates each range. Of embeddings only live rows are updated: those
+// whose tokens have occurred. Without gradient and moments, an update is only weight decay.
+// `adamw_torch_fused` and `adamw_torch` compute the same here; torch's two differ in the last bits.
 
 #include <algorithm>
 #include <array>
@@ -76,7 +75,7 @@ class AdamW : public Optimizer {
     std::vector<bool> is_live;
     std::vector<int32_t> live, others;
 
-    void list() {  // both from is_live
+    void list() {  // fills both from is_live
       live.clear();
       others.clear();
       for (size_t row = 0; row < is_live.size(); ++row) {
@@ -110,7 +109,7 @@ class AdamW : public Optimizer {
     }
   }
 
-  // eps 0 makes the update of a row without moments 0 / 0, as it does in torch: then all rows live.
+  // With eps 0, the update of a row without moments is 0 / 0, as in torch. Then all rows are live.
   std::vector<bool> rows_with_moments(const Tensor& m, const Tensor& v) const {
     std::vector<bool> live;
     for (int64_t r = 0; r < m.rows; ++r) {
@@ -124,7 +123,7 @@ class AdamW : public Optimizer {
   }
 
   const std::vector<FlatRange> ranges_;
-  std::vector<LiveRows> embeddings_;  // in the order of touched_rows(); made by the first step
+  std::vector<LiveRows> embeddings_;  // in the order of touched_rows(); the first step makes them
   const double beta1_, beta2_, epsilon_, weight_decay_;
   const bool fused_;
 };

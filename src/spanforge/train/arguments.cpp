@@ -19,7 +19,7 @@ namespace {
 constexpr std::array<std::string_view, 3> kOfThisRunOnly = {"resume_from_checkpoint",
                                                             "allow_changed", "overwrite"};
 // What may differ between a run and its continuation without changing its result, and the data
-// files, whose contents are compared instead of their names.
+// files, because their contents are compared instead of their names.
 constexpr std::array<std::string_view, 6> kFreeOnResume = {"output",  "logging_dir", "report_to",
                                                            "threads", "train",       "validation"};
 
@@ -88,10 +88,10 @@ void from_json_value(const JsonView& json, T& field) {
   throw Error(ErrorCode::kUsage, {.parameter = std::string(name)}, why);
 }
 
-// Numbers against ranges of the forms ">= X", "> X" and "A..B".
+// Checks a number against a range of the form ">= X", "> X" or "A..B".
 void check_number(const OptionInfo& info, double value) {
   if (!std::isfinite(value))
-    refuse(info.name, fmt::format("is {}, a finite number is needed", value));
+    refuse(info.name, fmt::format("is {}, must be a finite number", value));
   const std::string range(info.range);
   bool good = true;
   if (range.starts_with(">= ")) {
@@ -104,12 +104,14 @@ void check_number(const OptionInfo& info, double value) {
   if (!good) refuse(info.name, fmt::format("is {}, must be {}", value, range));
 }
 
-// Numbers of steps and windows are made from what counts; beyond this they would not fit.
+// Numbers of steps and windows are computed from counting options. Above this limit they could
+// overflow.
 void check_count(std::string_view name, double value) {
   if (value > kMostSteps) refuse(name, fmt::format("is {}, must be at most {}", value, kMostSteps));
 }
 
-// A value that no user can choose: evaluation's own, or none of the enumeration's.
+// Refuses a value that users cannot choose: one that only evaluation has, or none of the
+// enumeration's.
 template <Spelled E>
 void check_choice(const OptionInfo& info, E value) {
   if (find_word(value)) return;
@@ -132,7 +134,7 @@ struct RangeCheck {
   }
 };
 
-// Steps at or above 1 count steps; below they are a share of all steps, as in HF.
+// Steps of 1 or more count steps. Below 1 they are a share of all steps, as in HF.
 void check_steps(std::string_view name, double steps) {
   if (steps > 1 && steps != std::floor(steps)) {
     refuse(name, fmt::format("is {}, above 1 it must be a whole number", steps));
@@ -153,27 +155,27 @@ void check_allow_changed(TrainingArguments& a) {
   for (std::string& name : a.allow_changed) {
     name = normal_name(name);
     if (!contains(names, name))
-      refuse("allow_changed", fmt::format("'{}' is no option", quote_for_message(name)));
+      refuse("allow_changed", fmt::format("'{}' is not an option", quote_for_message(name)));
   }
 }
 
-// Files in different spellings are the same model.
+// True if two spellings name the same model.
 bool same_model(const Json& one, const Json& other) {
   if (one == other) return true;
   std::error_code ignored;
   return std::filesystem::equivalent(one.get<std::string>(), other.get<std::string>(), ignored);
 }
 
-// No --allow-changed lets this change: there is no state to go on from.
+// --allow-changed does not permit this: there would be no state to continue from.
 void refuse_other_optimizer(const std::string& now, const std::string& saved) {
   if (same_optimizer(now, saved)) return;
   refuse("optim",
-         fmt::format("is {} but the run to resume has {}, and its state is of use to no other; to "
-                     "start anew from a checkpoint's weights give it as `model`",
+         fmt::format("is {} but the run to resume has {}, whose state no other optimizer can "
+                     "use; to start anew from a checkpoint's weights give it as `model`",
                      quote_for_message(now), quote_for_message(saved)));
 }
 
-// hf: the strategy that HF has where nothing is said.
+// hf: the default of HF's strategy.
 template <class Strategy, class Steps>
 void settle_strategy(std::optional<Strategy>& strategy, const Steps& steps, bool by_recipe,
                      Strategy hf) {
@@ -208,12 +210,12 @@ void resolve_best_metric(TrainingArguments& a) {
   const std::string_view evaluates = spelling_of(*a.eval_strategy);
   if (saves != evaluates) {
     refuse("load_best_model_at_end",
-           fmt::format("needs checkpoints where evaluations are, but `save_strategy` is "
+           fmt::format("needs a checkpoint at each evaluation, but `save_strategy` is "
                        "{} and `eval_strategy` {}",
                        saves, evaluates));
   }
   const double eval_steps = a.eval_steps_in_effect();
-  // HF compares shares below 1 after scaling to whole millionths.
+  // HF compares shares below 1 after scaling them to whole millionths.
   const double ratio = a.save_steps / eval_steps;
   if (a.save_strategy == SaveStrategy::kSteps &&
       std::abs(ratio - std::round(ratio)) > 1e-9 * ratio) {
@@ -279,7 +281,7 @@ void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments
            fmt::format("is {} but the run to resume has {}; `allow_changed` {} lets it change",
                        now.dump(), value.dump(), dashed_name(name)));
   }
-  // All that comes out of JSON is set: later defaults leave alone what was settled then.
+  // Everything read from JSON counts as set: later defaults do not change what was chosen then.
   TrainingArguments result = arguments_from_json(merged, "the resumed run's options");
   result.resume_from_checkpoint = arguments.resume_from_checkpoint;
   result.allow_changed = arguments.allow_changed;

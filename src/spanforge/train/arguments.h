@@ -1,10 +1,10 @@
 #pragma once
-// What: every option of a training run, under the names and defaults of HF's TrainingArguments
-//   where HF has them. A plain struct and one visit function (base/options.h); flags, configuration
-//   keys, --help, training_args.json and the reference page are made by visitors.
-// Life of a value: the caller sets fields, and setting one is enough (base/options.h);
-//   adopt_saved_arguments() lets a checkpoint's options hold on resume where nothing is set;
-//   resolve_arguments() chooses defaults that depend on other options, and proves the whole.
+// What: Every option of a training run, under the names and defaults of HF's TrainingArguments if
+//   HF has the option. A plain struct and one visit function (base/options.h). Visitors make the
+//   flags, configuration keys, --help, training_args.json and the reference page.
+// Life of a value: The caller sets fields; setting a field is enough (base/options.h). On resume,
+//   adopt_saved_arguments() fills fields that are not set from the checkpoint. resolve_arguments()
+//   chooses defaults that depend on other options and checks all of them.
 // Errors: Error{kUsage} whose place is the option in its `kebab_case` form.
 
 #include <array>
@@ -24,7 +24,7 @@
 
 namespace spanforge {
 
-// When something periodic is done. HF's IntervalStrategy and SaveStrategy.
+// When something periodic happens. HF's IntervalStrategy and SaveStrategy.
 enum class IntervalStrategy { kNo, kSteps, kEpoch };
 constexpr auto spellings(IntervalStrategy) {
   return std::to_array<Spelling<IntervalStrategy>>({{"no", IntervalStrategy::kNo},
@@ -39,7 +39,7 @@ constexpr auto spellings(SaveStrategy) {
                                                 {"best", SaveStrategy::kBest}});
 }
 
-// What the loss of a step of several micro-batches is a mean of.
+// What the loss of a step with several micro-batches is the mean of.
 enum class AccumulationMean { kHf, kExamples };
 constexpr auto spellings(AccumulationMean) {
   return std::to_array<Spelling<AccumulationMean>>(
@@ -97,7 +97,7 @@ struct TrainingArguments {
   Preset<int64_t> max_steps = -1;
   Preset<int64_t> per_device_train_batch_size = 8;
   Preset<int64_t> per_device_eval_batch_size = 8;
-  std::optional<int64_t> max_tokens_per_batch;  // windows alone bound a batch when absent
+  std::optional<int64_t> max_tokens_per_batch;  // absent: only the number of windows limits a batch
   Preset<int64_t> gradient_accumulation_steps = 1;
   Preset<AccumulationMean> accumulation_mean = AccumulationMean::kHf;
   Preset<double> learning_rate = 5e-5;
@@ -111,12 +111,12 @@ struct TrainingArguments {
   Preset<double> adam_epsilon = 1e-8;
   Preset<double> max_grad_norm = 1.0;
   std::vector<std::string> freeze;
-  std::optional<int64_t> lora_rank;  // this and the next: as the adapter that is trained on, if any
+  std::optional<int64_t> lora_rank;  // lora_*: default: those of the adapter to train, if any
   std::optional<double> lora_alpha, lora_dropout;
   std::vector<std::string> lora_target;
   Preset<OnNonFinite> on_nonfinite = OnNonFinite::kError;
   Preset<uint64_t> seed = 42;
-  std::optional<uint64_t> data_seed;  // follows seed
+  std::optional<uint64_t> data_seed;  // default: seed
   Preset<WindowOrder> data_order = WindowOrder::kShuffle;
   Preset<AutoBool> bf16 = AutoBool::kFalse;
   Preset<int32_t> threads = 0;
@@ -126,7 +126,7 @@ struct TrainingArguments {
   Preset<double> logging_steps = 500;
   Preset<bool> logging_first_step = false;
   std::optional<IntervalStrategy> eval_strategy;
-  std::optional<double> eval_steps;  // follows logging_steps
+  std::optional<double> eval_steps;  // default: logging_steps
   std::optional<SaveStrategy> save_strategy;
   Preset<double> save_steps = 500;
   std::optional<int64_t> save_total_limit;
@@ -136,7 +136,7 @@ struct TrainingArguments {
   std::optional<int64_t> early_stopping_patience;
   Preset<double> early_stopping_threshold = 0.0;
   Preset<ReportTo> report_to = ReportTo::kTensorBoard;
-  std::filesystem::path logging_dir;  // follows output: OUTPUT/logs
+  std::filesystem::path logging_dir;  // default: OUTPUT/logs
 
   // This run.
   std::string resume_from_checkpoint;  // "", "last" or a directory
@@ -144,20 +144,20 @@ struct TrainingArguments {
   Preset<bool> overwrite = false;
   Preset<bool> hf_defaults = false;
 
-  // What the options that follow another one come to. They stay not set when the rest is resolved:
-  // a resumed run that changes the other option changes them, too.
+  // The values of options that follow another option. The fields stay not set, so a resumed run
+  // that changes the other option changes these, too.
   uint64_t data_seed_in_effect() const { return data_seed.value_or(seed); }
   double eval_steps_in_effect() const { return eval_steps.value_or(logging_steps); }
 };
 
-// Whether two optimisers' names mean one optimiser, and their checkpoints each other's.
+// True if both names mean the same optimiser, so that each reads the other's checkpoints.
 bool same_optimizer(std::string_view one, std::string_view other);
 
-// No run is longer, and no option that counts is larger.
+// No run has more steps, and no counting option is larger.
 inline constexpr double kMostSteps = 1e15;
 
-// Calls visitor(OptionInfo{name, help, range, alias}, field) for each option, in the order --help
-// shows. Arguments is TrainingArguments, const or not.
+// Calls visitor(OptionInfo{name, help, range, alias}, field) for each option, in the order of
+// --help. Arguments is TrainingArguments, const or not.
 template <class Arguments, class Visitor>
 void visit_training_arguments(Arguments& a, Visitor&& v) {
   using I = OptionInfo;
@@ -182,17 +182,18 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
       "max_answer_len"},
     a.max_answer_length);
   v(I{"on_bad_answer",
-      "a row that cannot be read, or an answer that is not where the data says: stop, or train "
-      "without the question (validation still asks and scores what has a text)",
+      "if a row cannot be read, or an answer is not where the data says: stop, or train without "
+      "the question (validation still asks it, and scores it if the answer has a text)",
       ""},
     a.on_bad_answer);
-  v(I{"version_2_with_negative", "may questions have no answer; auto: as in the training data", ""},
+  v(I{"version_2_with_negative",
+      "whether questions may have no answer; auto: as in the training data", ""},
     a.version_2_with_negative);
   v(I{"decoder", "how evaluation turns logits into answers", ""}, a.decoder);
 
   v(I{"num_train_epochs", "passes over the training data, may be fractional", "> 0"},
     a.num_train_epochs);
-  v(I{"max_steps", "optimiser steps in all, instead of num_train_epochs; -1: not used", ">= -1"},
+  v(I{"max_steps", "total optimiser steps, instead of num_train_epochs; -1: not used", ">= -1"},
     a.max_steps);
   v(I{"per_device_train_batch_size", "windows of a micro-batch", ">= 1",
       "train_batch_size,per_gpu_train_batch_size"},
@@ -201,7 +202,7 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
       "eval_batch_size,per_gpu_eval_batch_size"},
     a.per_device_eval_batch_size);
   v(I{"max_tokens_per_batch",
-      "tokens of a micro-batch or evaluation batch, at most; default: any, 16384 in evaluation",
+      "most tokens of a micro-batch or evaluation batch; default: no limit, in evaluation 16384",
       ">= 8"},
     a.max_tokens_per_batch);
   v(I{"gradient_accumulation_steps", "micro-batches of an optimiser step", ">= 1"},
@@ -210,9 +211,9 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
       "hf: mean of micro-batch means; examples: mean over all windows of the step", ""},
     a.accumulation_mean);
   v(I{"learning_rate", "the peak learning rate", ">= 0"}, a.learning_rate);
-  v(I{"lr_scheduler_type", "course of the learning rate", ""}, a.lr_scheduler_type);
+  v(I{"lr_scheduler_type", "schedule of the learning rate", ""}, a.lr_scheduler_type);
   v(I{"warmup_steps",
-      "steps of linear warm-up; below 1: share of all steps; above 0 it goes before warmup_ratio",
+      "steps of linear warm-up; below 1: share of all steps; above 0: warmup_ratio is ignored",
       ">= 0"},
     a.warmup_steps);
   v(I{"warmup_ratio", "share of all steps that warm up; Transformers 5: warmup_steps", "0..1"},
@@ -227,28 +228,29 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
     a.max_grad_norm);
   v(I{"freeze",
       "what does not learn: embeddings, encoder (all layers), layers:A-B (from 0, B included); "
-      "repeat for "
-      "more",
+      "repeat for more",
       ""},
     a.freeze);
   v(I{"lora_rank", "train LoRA adapters of this rank and the head, nothing else; 0: no adapters",
       ">= 0", "lora_r", "0"},
     a.lora_rank);
-  v(I{"lora_alpha", "adapters are scaled by this over their rank", "> 0", "", "8"}, a.lora_alpha);
+  v(I{"lora_alpha", "adapters are scaled by this divided by their rank", "> 0", "", "8"},
+    a.lora_alpha);
   v(I{"lora_dropout", "dropout of the adapters' inputs", "0..1", "", "0"}, a.lora_dropout);
   v(I{"lora_target",
-      "linear layers that have adapters, as query or attention.output.dense, or all-linear; repeat "
-      "for more; default: query and value",
+      "linear layers that have adapters, such as query or attention.output.dense, or all-linear; "
+      "repeat for more; default: query and value",
       "", "lora_target_modules"},
     a.lora_target);
-  v(I{"on_nonfinite", "NaN or Inf in loss or gradient: stop, or leave the step out", ""},
+  v(I{"on_nonfinite", "if loss or gradient is NaN or Inf: stop, or skip the step", ""},
     a.on_nonfinite);
-  v(I{"seed", "of dropout, a new head and, without data_seed, the data order", ">= 0"}, a.seed);
-  v(I{"data_seed", "of the data order; default: seed", ">= 0"}, a.data_seed);
+  v(I{"seed", "seed of dropout, of a new head and, without data_seed, of the data order", ">= 0"},
+    a.seed);
+  v(I{"data_seed", "seed of the data order; default: seed", ">= 0"}, a.data_seed);
   v(I{"data_order", "order of the windows: shuffled, as HF's Trainer shuffles, or the file's", ""},
     a.data_order);
-  v(I{"bf16",
-      "compute in bfloat16 with fp32 master weights; auto: where this CPU is faster with it", ""},
+  v(I{"bf16", "compute in bfloat16 with fp32 master weights; auto: if this CPU is faster with it",
+      ""},
     a.bf16);
   v(I{"threads", "threads to compute with; 0: the cores this process may use", "0..4096"},
     a.threads);
@@ -264,29 +266,30 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
       "", "", "steps"},
     a.save_strategy);
   v(I{"save_steps", "steps between checkpoints; below 1: share of all steps", "> 0"}, a.save_steps);
-  v(I{"save_total_limit", "checkpoints kept; the best and the newest always are", ">= 1"},
+  v(I{"save_total_limit", "checkpoints to keep; the best and the newest are always kept", ">= 1"},
     a.save_total_limit);
   v(I{"load_best_model_at_end", "trained/ holds the best checkpoint, not the last", ""},
     a.load_best_model_at_end);
   v(I{"metric_for_best_model",
-      "what of an evaluation says which is best: loss, exact, f1, cmrc_f1, word_f1 ...", ""},
+      "metric that decides which model is best: loss, exact, f1, cmrc_f1, word_f1 ...", ""},
     a.metric_for_best_model);
-  v(I{"greater_is_better", "is more of that metric better; default: unless it ends in loss", ""},
+  v(I{"greater_is_better",
+      "whether more of that metric is better; default: true, unless it ends in loss", ""},
     a.greater_is_better);
   v(I{"early_stopping_patience", "evaluations without a better metric after which training stops",
       ">= 1"},
     a.early_stopping_patience);
-  v(I{"early_stopping_threshold", "how much better counts as better", ">= 0"},
+  v(I{"early_stopping_threshold", "how much a metric must improve to count as better", ">= 0"},
     a.early_stopping_threshold);
-  v(I{"report_to", "where scalars and texts go", ""}, a.report_to);
+  v(I{"report_to", "where scalars and texts are written", ""}, a.report_to);
   v(I{"logging_dir", "TensorBoard's directory; default: OUTPUT/logs", ""}, a.logging_dir);
 
-  v(I{"resume_from_checkpoint", "last, or a checkpoint's directory (HF's too)", ""},
+  v(I{"resume_from_checkpoint", "last, or a checkpoint's directory (also HF's)", ""},
     a.resume_from_checkpoint);
   v(I{"allow_changed", "option that may differ from the resumed run's", ""}, a.allow_changed);
   v(I{"overwrite",
-      "take an output that holds a run already; its checkpoints go (those after the one to resume "
-      "from)",
+      "use an output that already holds a run, and remove its checkpoints (on resume: those after "
+      "the one to resume from)",
       "", "overwrite_output_dir"},
     a.overwrite);
   v(I{"hf_defaults", "TrainingArguments' own defaults: log and save every 500 steps, no evaluation",
@@ -294,29 +297,29 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
     a.hf_defaults);
 }
 
-// --resume-from-checkpoint last, or HF's true.
+// True for --resume-from-checkpoint last, or HF's true.
 bool resumes_from_last(const TrainingArguments& arguments);
 
-// The options as training_args.json holds them: every option by its name, null where not set.
-// Those of this run only (resume_from_checkpoint, allow_changed, overwrite) are left out.
+// The options as in training_args.json: every option by its name, null if it is not set,
+// without those of this run only (resume_from_checkpoint, allow_changed, overwrite).
 Json arguments_json(const TrainingArguments& arguments);
-// Reads what arguments_json wrote; unknown keys are ignored. Error{kBadModel, place} for a wrong
-// type.
+// Reads what arguments_json() wrote and ignores unknown keys. Error{kBadModel, place} for a
+// wrong type.
 TrainingArguments arguments_from_json(const Json& json, const std::string& place);
 
-// On resume: options that are not set take the saved ones' values. One that is set and differs is
-// Error{kUsage} naming both values, unless allow_changed names it. Free to differ: output,
-// logging_dir, report_to, threads, and the data files (whose contents are compared instead).
+// On resume: options that are not set take the saved values. If one is set and differs, throws
+// Error{kUsage} naming both values, unless allow_changed names it. These may differ: output,
+// logging_dir, report_to, threads, and the data files (their contents are compared instead).
 void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments& saved);
 
-// Chooses what depends on other options, and proves the whole. Afterwards the three strategies are
-// set, and so are metric_for_best_model and greater_is_better where a best model is looked for. A
-// strategy that is not set is steps where its number of steps is set; else, with validation (and
-// not hf_defaults), epoch; else HF's default. What depends on the model or the data is chosen when
-// those are read.
+// Chooses defaults that depend on other options, and checks all options. Afterwards the three
+// strategies are set, and also metric_for_best_model and greater_is_better if a best model is
+// searched for. A strategy that is not set becomes steps if its number of steps is set; else, with
+// validation (and not hf_defaults), epoch; else HF's default. Defaults that depend on the model or
+// the data are chosen when those are read.
 void resolve_arguments(TrainingArguments& arguments);
 
-// "max_steps" -> "max-steps", as allow_changed is told on a command line.
+// "max_steps" -> "max-steps", the spelling of allow_changed on a command line.
 std::string dashed_name(std::string name);
 
 }  // namespace spanforge

@@ -26,7 +26,7 @@ constexpr const char* kStateFile = "spanforge_state.json";
 constexpr const char* kArgumentsFile = "training_args.json";
 constexpr const char* kOptimizerFile = "optimizer.pt";
 constexpr const char* kTrainerStateFile = "trainer_state.json";
-constexpr int kTimesHistory = 8;  // a long run's log lines, which no run is to be lost for
+constexpr int kTimesHistory = 8;  // a long run's log lines must not make its checkpoints unreadable
 
 // HF's record of its control flow, without which its next save fails, and of its early stopping.
 Json stateful_callbacks(const TrainingArguments& a, const std::vector<Observer*>& observers) {
@@ -81,8 +81,8 @@ Json read_spanforge_state(const fs::path& file) {
   return json;
 }
 
-// A checkpoint that was thinned out, or saved by save_only_model. It is told as a file that is not
-// there, so that `last` does not start over where this one is all there is.
+// Some files of the checkpoint were deleted, or it was saved by save_only_model. The error says
+// that a file is missing, so that `last` does not start over if this is the only checkpoint.
 void require_optimizer(const fs::path& directory) {
   const fs::path file = directory / kOptimizerFile;
   const bool has_weights = !find_weight_file(directory).empty() || is_adapter_directory(directory);
@@ -93,8 +93,8 @@ void require_optimizer(const fs::path& directory) {
                           quote_for_message(directory.string(), directory.string().size())));
 }
 
-// Without a manifest there is nothing to compare with: every file must at least read.
-// Returns whose state optimizer.pt holds.
+// Without a manifest there is nothing to compare with, so every file must at least be readable.
+// Returns the optimiser whose state optimizer.pt holds.
 std::string prove_foreign_checkpoint(const fs::path& directory) {
   if (path_exists(directory / kStateFile)) {
     throw Error(ErrorCode::kBadModel, directory.string(),
@@ -109,7 +109,7 @@ std::string prove_foreign_checkpoint(const fs::path& directory) {
   return std::string(optimizer_of_file(optimizer.root(), optimizer.path().string()));
 }
 
-// 0: it is missing, or written in another way.
+// Returns 0 if the key is missing or not a count.
 int64_t count_of(const JsonView& json, const char* key) {
   const auto found = json.find(key);
   return found && found->value().is_number_integer() ? found->integer() : 0;
@@ -136,7 +136,7 @@ std::optional<Computing> computing_from(const JsonView& json) {
 void write_checkpoint_tensors(const TrainableModel& model, const Optimizer& optimizer,
                               const TrainState& state, const TrainingArguments& arguments,
                               double next_rate, DirectoryWriter& writer) {
-  // The two large files at once: hashing them takes a thread each.
+  // The two large files at the same time: hashing them takes a thread each.
   std::future<void> written = std::async(std::launch::async, [&] {
     write_optimizer_file(writer.create(kOptimizerFile), model, optimizer, state.optimizer,
                          arguments, state.global_step, next_rate);
@@ -286,7 +286,7 @@ bool is_interruption_checkpoint(const fs::path& directory) {
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kBadModel) throw;
   }
-  return false;  // damaged: whatever it was, it is not known to be superfluous
+  return false;  // damaged: it is not known to be superfluous
 }
 
 }  // namespace spanforge

@@ -1,14 +1,14 @@
 #pragma once
-// What: a checkpoint directory: HF's files (config.json, model.safetensors, optimizer.pt,
-//   scheduler.pt, rng_state.pth, trainer_state.json, the tokenizer's), training_args.json,
-//   spanforge.json with the settings of the last evaluation (so that the checkpoint answers as it
-//   was judged), spanforge_state.json with what trainer_state.json has no place for (an unknown key
-//   there breaks HF's loading), and the manifest. HF's own checkpoints are read as well: they lack
-//   our files, and the losses since the last log with them.
+// What: A checkpoint directory. It has HF's files (config.json, model.safetensors, optimizer.pt,
+//   scheduler.pt, rng_state.pth, trainer_state.json, the tokenizer's) and ours: training_args.json;
+//   spanforge.json, the settings of the last evaluation, so that the checkpoint answers as it was
+//   evaluated; spanforge_state.json, all that trainer_state.json has no key for (an unknown key
+//   there breaks HF's loading); and the manifest. HF's own checkpoints are read as well. They lack
+//   our files, and so the losses since the last log.
 // spanforge_state.json: {"format": 1, "data": {name: {"file", "sha256"}}, "computing": {"threads",
-//   "instructions", "precision"}, "interruption": bool, "progress": {...}, "observers":
-//   {name: state}}. A newer format is refused.
-// Errors: Error{kBadModel, file} for what is wrong inside, Error{kIo, file} from the system.
+//   "instructions", "precision"}, "interruption": bool, "progress": {...}, "observers": {name:
+//   state}}. A newer format is an error.
+// Errors: Error{kBadModel, file} for bad contents, Error{kIo, file} from the system.
 
 #include <filesystem>
 #include <map>
@@ -35,8 +35,8 @@ struct DataFile {
 };
 using DataFiles = std::map<std::string, DataFile>;  // by option: "train", "validation"
 
-// What the last digits depend on besides options and data. Named "computing" in
-// spanforge_state.json.
+// What a result's last digits depend on, in addition to options and data. Its key in
+// spanforge_state.json is "computing".
 struct Computing {
   int threads = 0;
   std::string instructions, precision;  // "avx512", "fp32"
@@ -44,7 +44,7 @@ struct Computing {
 };
 Computing computing_of(const TrainableModel& model);  // this process's
 
-// What a checkpoint holds beside the tensors. Borrowed for a call.
+// What a checkpoint holds in addition to tensors. All references are borrowed for a call.
 struct CheckpointSource {
   const TrainingArguments& arguments;
   const TrainPlan& plan;
@@ -54,51 +54,53 @@ struct CheckpointSource {
   const AnswerSettings answer_settings;
   const DataFiles& data;
   const std::vector<Observer*>& observers;
-  double next_rate = 0;                         // learning rate of the step to come
+  double next_rate = 0;                         // learning rate of the next step
   std::filesystem::path best_model_checkpoint;  // empty: none
-  bool interruption = false;  // saved because the run was asked to stop; goes when it is superseded
+  bool interruption =
+      false;  // saved because the run was asked to stop; removed after the next save
 };
 
-// A checkpoint is written in two parts, which may be written at the same time. The large one,
-// weights and optimiser state; of `state` it reads the step and the optimiser's only.
+// A checkpoint is written in two parts, which two threads may write at the same time. This is the
+// large part: weights and optimiser state. Of `state` it reads only the step and the optimiser's.
 void write_checkpoint_tensors(const TrainableModel& model, const Optimizer& optimizer,
                               const TrainState& state, const TrainingArguments& arguments,
                               double next_rate, DirectoryWriter& writer);
 // Everything else.
 void write_checkpoint_state(const CheckpointSource& source, DirectoryWriter& writer);
-// spanforge.json's notes about the weights beside it: steps trained, data files.
+// spanforge.json's notes about the weights next to it: steps trained, data files.
 Json training_notes(int64_t steps, const DataFiles& data);
-// Bytes a checkpoint of this model takes, roughly and not too few.
+// Bytes that a checkpoint of this model needs: a rough estimate, not too low.
 uint64_t checkpoint_bytes(const TrainableModel& model, const OptimizerState& state);
 
-// What can be read before there is a model.
+// What can be read before a model is loaded.
 struct CheckpointHead {
   std::filesystem::path directory;
   std::optional<TrainingArguments> arguments;  // nullopt: HF's checkpoint
   DataFiles data;                              // empty: HF's checkpoint
   std::optional<Computing> computing;          // nullopt: HF's, or an early one of ours
-  std::string optimizer;                       // whose state HF's checkpoint holds; "": ours
+  std::string optimizer;                       // the optimiser of HF's checkpoint; "": it is ours
   bool has_tokenizer = false;
-  int64_t train_batch_size = 0, max_steps = 0;  // as trainer_state.json says; 0: it does not
-  bool is_fallback = false;                     // newer ones of its run are damaged
+  int64_t train_batch_size = 0, max_steps = 0;  // as in trainer_state.json; 0: not there
+  bool is_fallback = false;                     // newer checkpoints of its run are damaged
 };
-// Proves the whole directory: every hash of the manifest, or, without one, that every file reads.
+// Checks the whole directory: every hash of the manifest, or, without a manifest, that every file
+// can be read.
 CheckpointHead open_checkpoint(const std::filesystem::path& directory);
 
-// Error{kBadModel, directory} unless every file is as its manifest says.
+// Throws Error{kBadModel, directory} unless every file is as its manifest says.
 void prove_whole(const std::filesystem::path& directory);
 
-// The newest checkpoint of OUTPUT that verifies; nullopt: there is none. `skipped` receives a line
-// for each newer one that does not. Error{kIo} where none does and one could not be read: what the
-// system did not let us see is not to be trained over. NewerVersion where a newer spanforge wrote
-// one that would be taken, for the same reason.
+// The newest checkpoint of OUTPUT that is whole; nullopt if there is none. `skipped` receives a
+// line for each newer one that is damaged. Throws Error{kIo} if none is whole and one could not be
+// read, and NewerVersion if a newer spanforge wrote the one it would return: training must not
+// replace what this program cannot see.
 std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
                                                 std::vector<std::string>& skipped);
 
-// Everything else. `model` must be the checkpoint's and `optimizer` of its kind. Observers with a
-// saved state get it.
-// best_model_checkpoint receives trainer_state.json's: beside this checkpoint when it is there, so
-// that a run may be moved.
+// Reads everything else. `model` must be the checkpoint's and `optimizer` of its kind. Observers
+// with a saved state receive it. best_model_checkpoint receives trainer_state.json's; if a
+// directory of that name is next to this checkpoint, it receives that one, so that a run may be
+// moved.
 TrainState read_checkpoint_state(const CheckpointHead& head, const TrainableModel& model,
                                  const Optimizer& optimizer,
                                  const std::vector<Observer*>& observers,

@@ -14,12 +14,12 @@
 namespace spanforge {
 namespace {
 
-// Sets the shuffle's stream apart from the seed's other uses.
+// Separates the shuffle's random stream from the seed's other uses.
 constexpr uint64_t kOrderStream = 0x6F72646572ull;
 
 int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
-// HF's compute_steps: below 1 a share of all steps, rounded up.
+// HF's compute_steps: a value below 1 is a share of all steps, rounded up.
 int64_t count_steps(double steps, int64_t max_steps) {
   return static_cast<int64_t>(steps < 1 ? std::ceil(static_cast<double>(max_steps) * steps)
                                         : steps);
@@ -27,17 +27,17 @@ int64_t count_steps(double steps, int64_t max_steps) {
 
 int64_t bounded(const char* option, double count) {
   if (count <= kMostSteps) return static_cast<int64_t>(count);
-  throw Error(
-      ErrorCode::kUsage, {.parameter = std::string(option)},
-      fmt::format("makes a run of {} steps or windows; {} are the most", count, kMostSteps));
+  throw Error(ErrorCode::kUsage, {.parameter = std::string(option)},
+              fmt::format("makes a run of {} steps or windows; at most {} are possible", count,
+                          kMostSteps));
 }
 
-// How long a run is.
+// The length of a run.
 struct RunLength {
   int64_t steps = 0, epochs = 0, windows = 0;
 };
 
-// The first `steps` steps. HF counts windows as though every batch were full.
+// The first `steps` steps. Counts windows as HF does: as if every batch were full.
 RunLength length_of_steps(const TrainingArguments& a, EpochBatches& batches, int64_t steps) {
   batches.load(0);
   if (batches.epochs_are_alike()) {
@@ -74,7 +74,7 @@ RunLength length_of_epochs(EpochBatches& batches, double epochs, int64_t windows
   }
   if (run.epochs == whole) return run;
   batches.load(whole);
-  // In HF's digits: ceil(2.1 x 10) is 21, though 0.1 of 10, from 2.1 - 2, would round up to 2.
+  // Computes as HF does: ceil(2.1 x 10) is 21, but ceil((2.1 - 2) x 10) would be 2, not 1.
   const auto updates = static_cast<double>(batches.updates());
   run.steps += static_cast<int64_t>(std::ceil(epochs * updates) - std::floor(epochs) * updates);
   return run;
@@ -92,8 +92,8 @@ TrainPlan make_plan(const TrainingArguments& a, std::span<const Window> windows)
   plan.max_steps = run.steps;
   plan.epochs = run.epochs;
   plan.train_samples = run.windows;
-  // TrainingArguments.get_warmup_steps: of Transformers 5 where warmup_steps is given, of 4.57
-  // where the ratio is. A ratio of 1 is all steps, warm-up of 1 is one step.
+  // TrainingArguments.get_warmup_steps: that of Transformers 5 if warmup_steps is given, that of
+  // 4.57 if the ratio is. A ratio of 1 means all steps, warmup_steps of 1 means one step.
   plan.warmup_steps = a.warmup_steps > 0   ? count_steps(a.warmup_steps, plan.max_steps)
                       : a.warmup_ratio < 1 ? count_steps(a.warmup_ratio, plan.max_steps)
                                            : plan.max_steps;

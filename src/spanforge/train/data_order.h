@@ -1,12 +1,12 @@
 #pragma once
-// Which windows make up which micro-batch of which step: a pure function of (options, windows'
+// Which windows make up each micro-batch of each step: a pure function of (options, windows'
 // lengths, step), so a resumed run continues by counting.
 //
-// A micro-batch takes the next windows of the epoch's order until it holds
-// per_device_train_batch_size of them or the next one would take it beyond max_tokens_per_batch. An
-// optimiser step takes gradient_accumulation_steps micro-batches, and no step reaches over the end
-// of an epoch. With a bound on tokens the number of micro-batches, and so of steps, differs from
-// epoch to epoch: it is counted, one epoch's order after the other.
+// A micro-batch takes the next windows of the epoch's order until it has
+// per_device_train_batch_size of them, or until the next one would exceed max_tokens_per_batch. An
+// optimiser step takes gradient_accumulation_steps micro-batches. No step continues after the end
+// of an epoch. With a limit on tokens, the number of micro-batches, and so of steps, differs
+// between epochs; it is counted by making each epoch's order in turn.
 
 #include <cstdint>
 #include <span>
@@ -19,15 +19,15 @@
 
 namespace spanforge {
 
-// The visiting order of one epoch (from 0). kHf: the Trainer's RandomSampler with torch's generator
-// seeded seed + epoch.
+// The visiting order of one epoch (from 0). kHf: the order of the Trainer's RandomSampler with
+// torch's generator, seeded with seed + epoch.
 std::vector<int32_t> epoch_order(WindowOrder order, uint64_t seed, int64_t epoch, int64_t windows);
 
-// REQUIRES: no window has more than max_tokens_per_batch tokens. Cost: without a bound on tokens
-// none; with it one pass over each epoch's order.
+// REQUIRES: no window has more than max_tokens_per_batch tokens. Cost: with a limit on tokens, one
+// pass over each epoch's order; else none.
 TrainPlan make_plan(const TrainingArguments& arguments, std::span<const Window> windows);
 
-// One epoch's order, cut into micro-batches.
+// One epoch's order, divided into micro-batches.
 class EpochBatches {
  public:
   EpochBatches(const TrainingArguments& arguments, std::span<const Window> windows);
@@ -37,8 +37,8 @@ class EpochBatches {
   int64_t count() const { return static_cast<int64_t>(begins_.size()) - 1; }
   int64_t updates() const;  // optimiser steps; the last may have fewer micro-batches
   std::span<const int32_t> batch(int64_t index) const;
-  int64_t windows_in_updates(int64_t updates) const;  // windows of the first so many steps
-  // All epochs have the same counts.
+  int64_t windows_in_updates(int64_t updates) const;  // windows in the first `updates` steps
+  // True if all epochs have the same counts.
   bool epochs_are_alike() const { return alike_; }
 
  private:
@@ -52,7 +52,8 @@ class EpochBatches {
   std::vector<size_t> begins_;    // [micro-batches + 1] into windows_
 };
 
-// The micro-batches of one optimiser step; the spans point into the DataOrder, until the next call.
+// The micro-batches of one optimiser step. The spans point into the DataOrder and are valid until
+// the next call.
 struct StepBatches {
   int64_t epoch = 0;
   int64_t window_count = 0;
@@ -63,17 +64,17 @@ struct StepBatches {
 
 class DataOrder {
  public:
-  // windows: must outlive it.
+  // windows must outlive this.
   DataOrder(const TrainingArguments& arguments, std::span<const Window> windows);
-  // step: optimiser steps done before. Cost: small from one step to the next; elsewhere one pass
-  // over the order of each epoch between, where epochs differ.
+  // step: optimiser steps done before. Cost: small if the calls follow the steps. Otherwise, if
+  // epochs differ, one pass over the order of each epoch in between.
   StepBatches batches_of_step(int64_t step);
 
  private:
   void seek(int64_t step);
   EpochBatches batches_;
   int64_t accumulation_;
-  int64_t first_step_ = 0;  // of the epoch that is loaded
+  int64_t first_step_ = 0;  // of the loaded epoch
 };
 
 }  // namespace spanforge

@@ -1,6 +1,7 @@
 #pragma once
-// HF's EarlyStoppingCallback: ends the training after `patience` evaluations in a row without a
-// better metric. Better: by more than `threshold`, compared with the best before the evaluation.
+// HF's EarlyStoppingCallback: ends the training after `patience` consecutive evaluations without a
+// better metric. Better means by more than `threshold`, compared with the best before the
+// evaluation.
 
 #include <cstdint>
 #include <string>

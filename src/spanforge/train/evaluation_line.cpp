@@ -35,7 +35,7 @@ bool contains(const std::vector<std::string>& keys, const std::string& key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
-// Those of evaluation_keys() that an evaluation on these data has: which, does not depend on the
+// The keys of evaluation_keys() that an evaluation on these data has. They do not depend on the
 // answers.
 std::vector<std::string> keys_of(const Dataset& dataset, const LabelCounts& labels) {
   std::vector<std::string> keys;
@@ -61,7 +61,7 @@ void require_metric_key(const std::string& metric) {
   const std::vector<std::string> keys = evaluation_keys();
   if (contains(keys, without_prefix(metric))) return;
   throw Error(ErrorCode::kUsage, {.parameter = "metric_for_best_model"},
-              fmt::format("'{}' is no metric of the evaluation, which has {}",
+              fmt::format("'{}' is not a metric of the evaluation, which has {}",
                           quote_for_message(metric), join(keys, ", ")));
 }
 

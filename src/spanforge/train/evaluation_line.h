@@ -1,9 +1,8 @@
 #pragma once
-// What: the log line of an evaluation: which metrics it has, and which of its keys may say which
-//   model is best. squad_v2 is always there; so is a metric that suits the validation data
-//   (metrics/metric.h), and the one that reports the key of metric_for_best_model.
-// Nothing here knows a metric by name: a new row in metrics/metric.cpp is logged and selected as it
-//   stands.
+// What: The log line of an evaluation: its metrics, and the keys that may choose the best model. It
+//   always has squad_v2, the metric that suits the validation data (metrics/metric.h), and the
+//   metric that reports the key of metric_for_best_model.
+// No metric is named here: a new row in metrics/metric.cpp is logged and can be selected.
 
 #include <cstdint>
 #include <optional>
@@ -21,8 +20,8 @@ namespace spanforge {
 // "f1" and "eval_f1" are the same metric; the second is its key in a log line.
 std::string metric_key(const std::string& metric);
 
-// Error{kUsage, parameter "metric_for_best_model"}, which lists what there is, for what no
-// evaluation has.
+// Throws Error{kUsage, parameter "metric_for_best_model"} listing the known metrics if no
+// evaluation has `metric`.
 void require_metric_key(const std::string& metric);
 
 struct EvaluationMetrics {
@@ -31,14 +30,15 @@ struct EvaluationMetrics {
   std::vector<std::string> advice;  // lines for the user
 };
 
-// Error{kUsage, parameter "metric_for_best_model"} as above, for a key that these data do not give,
-// as NoAns_f1 where all questions have an answer. labels: of the dataset.
+// The same error also for a key that these data do not give, such as NoAns_f1 if all questions
+// have an answer. labels: of the dataset.
 EvaluationMetrics choose_evaluation_metrics(
     const Dataset& validation, const LabelCounts& labels,
     const std::optional<std::string>& metric_for_best_model);
 
 // eval_loss, eval_exact ..., eval_runtime, eval_samples_per_second, eval_steps_per_second, in HF's
-// order; times and rates rounded as HF's. Samples are windows. Step 0, without epoch.
+// order, with HF's rounding of times and rates. Samples are windows. The step is 0, and there is no
+// epoch.
 LogLine evaluation_line(const Evaluation& evaluation, const EvaluationMetrics& metrics,
                         int64_t batch_size);
 

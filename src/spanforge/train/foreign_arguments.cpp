@@ -8,7 +8,7 @@ constexpr std::string_view kNone = "";
 constexpr bool kYesNo = true;
 
 constexpr const char* kCpu = "training runs on CPUs";
-constexpr const char* kFp16 = "there is no fp16; `bf16` is there";
+constexpr const char* kFp16 = "fp16 is not supported; `bf16` is";
 constexpr const char* kOne = "training runs in one process";
 constexpr const char* kCompile = "there is no PyTorch to compile";
 constexpr const char* kMemory = "activations are always kept";
@@ -18,7 +18,7 @@ constexpr const char* kLoader = "batches are made from memory";
 constexpr const char* kOptimizer = "the optimizers of `optim` take no arguments";
 
 constexpr ForeignOption kRows[] = {
-    // Where and in which precision it computes.
+    // Device and precision.
     {"no_cuda", kAny, kCpu, kYesNo},
     {"use_cpu", kAny, kCpu, kYesNo},
     {"use_mps_device", "false", kCpu, kYesNo},
@@ -29,7 +29,7 @@ constexpr ForeignOption kRows[] = {
     {"tpu_metrics_debug", "false", kCpu, kYesNo},
     {"fp16", "false", kFp16, kYesNo},
     {"fp16_full_eval", "false", kFp16, kYesNo},
-    {"bf16_full_eval", "false", "evaluation computes as training does; `bf16`", kYesNo},
+    {"bf16_full_eval", "false", "evaluation has the precision of training; see `bf16`", kYesNo},
     {"fp16_opt_level", kAny, kFp16},
     {"fp16_backend", kAny, kFp16},
     {"half_precision_backend", kAny, kFp16},
@@ -44,21 +44,21 @@ constexpr ForeignOption kRows[] = {
     {"gradient_checkpointing_kwargs", kNone, kMemory},
     {"activation_checkpointing", "false", kMemory, kYesNo},
     {"activation_checkpointing_kwargs", kNone, kMemory},
-    {"auto_find_batch_size", "false", "`max_tokens_per_batch` bounds the memory", kYesNo},
+    {"auto_find_batch_size", "false", "`max_tokens_per_batch` limits the memory", kYesNo},
     {"use_cache", "false", "encoders have no cache", kYesNo},
     {"full_determinism", kAny, "a run is deterministic", kYesNo},
 
-    // What is optimised.
+    // Optimisation.
     {"optim_args", kNone, kOptimizer},
     {"optim_target_modules", kNone, kOptimizer},
-    {"adafactor", "false", "`optim` adafactor asks for it", kYesNo},
+    {"adafactor", "false", "`optim` adafactor selects it", kYesNo},
     {"lr_scheduler_kwargs", "{}", "schedules have Transformers' defaults"},
     {"label_smoothing_factor", "0|0.0", "the loss is the cross-entropy"},
     {"neftune_noise_alpha", kNone, "no noise is added"},
     {"past_index", "-1", "encoders have no past"},
 
-    // The data.
-    {"train_sampling_strategy", "random", "`data_order` shuffle, hf or sequential says the order"},
+    // Data.
+    {"train_sampling_strategy", "random", "`data_order` shuffle, hf or sequential sets the order"},
     {"group_by_length", "false", "there is no padding to save", kYesNo},
     {"length_column_name", kAny, "there is no padding to save"},
     {"remove_unused_columns", kAny, "columns that are not needed are not kept", kYesNo},
@@ -73,7 +73,7 @@ constexpr ForeignOption kRows[] = {
     {"ignore_data_skip", "false", "a resumed run goes on where it stopped", kYesNo},
 
     // Logs and evaluations.
-    {"log_level", "passive", "notices are not graded"},
+    {"log_level", "passive", "notices have no levels"},
     {"log_level_replica", kAny, kOne},
     {"log_on_each_node", kAny, kOne, kYesNo},
     {"logging_nan_inf_filter", kAny, "`on_nonfinite` decides", kYesNo},
@@ -81,13 +81,13 @@ constexpr ForeignOption kRows[] = {
     {"include_tokens_per_second", "false", "tokens are not counted", kYesNo},
     {"skip_memory_metrics", "true", "memory is not measured", kYesNo},
     {"debug", kNone, "`on_nonfinite` stops at NaN and Inf"},
-    {"run_name", kAny, "TensorBoard has no names of runs; `logging_dir`"},
+    {"run_name", kAny, "TensorBoard runs have no names; see `logging_dir`"},
     {"project", kAny, "nothing is reported to a service"},
     {"trackio_space_id", kAny, "nothing is reported to a service"},
     {"trackio_bucket_id", kAny, "nothing is reported to a service"},
     {"trackio_static_space_id", kAny, "nothing is reported to a service"},
-    {"eval_delay", "0|0.0", "evaluations begin at once"},
-    {"eval_on_start", "false", "spanforge evaluate judges the model before training", kYesNo},
+    {"eval_delay", "0|0.0", "evaluations are not delayed"},
+    {"eval_on_start", "false", "spanforge evaluate evaluates the model before training", kYesNo},
     {"eval_accumulation_steps", kAny, kCpu},
     {"eval_do_concat_batches", "true", kMetrics, kYesNo},
     {"eval_use_gather_object", "false", kOne, kYesNo},
@@ -100,12 +100,12 @@ constexpr ForeignOption kRows[] = {
     {"do_eval", kAny, "`eval_strategy` decides", kYesNo},
     {"do_predict", "false", "spanforge ask and evaluate answer", kYesNo},
 
-    // What is kept.
+    // Saving.
     {"save_safetensors", "true", "weights are safetensors", kYesNo},
-    {"save_only_model", "false", "a checkpoint is whole", kYesNo},
+    {"save_only_model", "false", "a checkpoint always holds the whole state", kYesNo},
     {"save_on_each_node", kAny, kOne, kYesNo},
-    {"enable_jit_checkpoint", kAny, "a signal to stop saves the state", kYesNo},
-    {"restore_callback_states_from_checkpoint", kAny, "states are restored", kYesNo},
+    {"enable_jit_checkpoint", kAny, "a stop signal always saves the state", kYesNo},
+    {"restore_callback_states_from_checkpoint", kAny, "states are always restored", kYesNo},
     {"push_to_hub", "false", kUpload, kYesNo},
     {"push_to_hub_model_id", kAny, kUpload},
     {"push_to_hub_organization", kAny, kUpload},
@@ -134,7 +134,7 @@ constexpr ForeignOption kRows[] = {
     {"accelerator_config", kNone, kOne},
     {"parallelism_config", kNone, kOne},
     {"mp_parameters", kNone, kOne},
-    {"ray_scope", kAny, "options are not searched for"},
+    {"ray_scope", kAny, "there is no search for options"},
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
 #pragma once
-// The names of Hugging Face's TrainingArguments (4.57 and 5.24) that are no options of this
-// trainer. People's scripts give many of them. One is taken where its value asks for what is done
-// here anyway, and refused with the reason else: nothing is taken that would silently do nothing.
-// Names that mean an option here are that option's aliases (arguments.h), not rows of this table.
+// Names of Hugging Face's TrainingArguments (4.57 and 5.24) that are not options of this trainer;
+// people's scripts use many. A name is accepted if its value asks for what is done here anyway, and
+// is an error with the reason otherwise, so that nothing is ignored silently. A name that means an
+// option here is an alias of that option (arguments.h), not a row of this table.
 
 #include <span>
 

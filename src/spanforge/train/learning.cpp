@@ -17,7 +17,7 @@ namespace {
   throw Error(ErrorCode::kUsage, {.parameter = std::string(option)}, reason);
 }
 
-// Each value may list several, with commas between.
+// Each value may be a list with commas.
 std::vector<std::string> split_values(const std::vector<std::string>& values) {
   std::vector<std::string> parts;
   for (const std::string& value : values) {
@@ -37,7 +37,7 @@ std::optional<int32_t> parse_number(std::string_view text) {
   return number;
 }
 
-// "A-B", or "A" alone.
+// "A-B", or "A".
 std::optional<std::pair<int32_t, int32_t>> parse_range(std::string_view text) {
   const size_t dash = std::min(text.find('-'), text.size());
   const auto first = parse_number(text.substr(0, dash));
@@ -67,7 +67,7 @@ void parse_freeze(const std::vector<std::string>& values, int32_t layers, Learni
   }
 }
 
-// What is not set has LoraConfig's default.
+// Options that are not set have LoraConfig's defaults.
 LoraConfig given_lora(const TrainingArguments& a) {
   LoraConfig lora;
   if (a.lora_rank) lora.rank = static_cast<int32_t>(*a.lora_rank);
@@ -87,7 +87,7 @@ void check_learning(const TrainingArguments& a) {
   }
   if (a.lora_dropout.value_or(0) >= 1) refuse_option("lora_dropout", "must be below 1");
   if (a.lora_rank.value_or(0) > 0 && !a.freeze.empty()) {
-    refuse_option("freeze", "goes without `lora_rank`, which freezes all but adapters and head");
+    refuse_option("freeze", "contradicts `lora_rank`, which freezes all but adapters and head");
   }
 }
 
@@ -105,7 +105,7 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
       learning.lora = settled(given);
       return learning;
     }
-    // Resuming gives every option, most with their defaults.
+    // A resumed run sets every option, most of them to their defaults.
     const LoraConfig usual;
     if (given.alpha != usual.alpha) refuse_option("lora_alpha", "needs `lora_rank`");
     if (given.dropout != usual.dropout) refuse_option("lora_dropout", "needs `lora_rank`");
@@ -114,13 +114,14 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
   }
   learning.lora = *adapter;
   if (!a.freeze.empty()) {
-    refuse_option("freeze", "goes without an adapter, beside which all but the head is frozen");
+    refuse_option("freeze",
+                  "contradicts training an adapter, which freezes all but adapter and head");
   }
   const auto require_same = [](const char* option, bool is_same, const std::string& has) {
     if (is_same) return;
     refuse_option(
         option,
-        fmt::format("differs from the adapter's {}; leave it out to train the adapter on, or merge "
+        fmt::format("differs from the adapter's {}; omit it to train the adapter further, or merge "
                     "the adapter first (spanforge model convert --merge-lora)",
                     has));
   };
@@ -135,7 +136,7 @@ Learning choose_learning(const TrainingArguments& a, const ModelConfig& config,
     const std::set<std::string> has(adapter->targets.begin(), adapter->targets.end());
     require_same("lora_target", asked == has, "target_modules");
   }
-  if (a.lora_dropout) learning.lora.dropout = given.dropout;  // of this training alone
+  if (a.lora_dropout) learning.lora.dropout = given.dropout;  // of this training only
   return learning;
 }
 

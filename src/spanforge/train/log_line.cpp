@@ -49,7 +49,8 @@ LogLine log_line_from_json(const JsonView& json) {
   constexpr size_t kMostValues = 1000;  // a line's keys are searched one after the other
   const Json::Object& values = json.object().value().as_object();
   if (values.size() > kMostValues) {
-    json.fail(fmt::format("a line of a log has {} values", values.size()));
+    json.fail(fmt::format("a line of a log has {} values; at most {} are allowed", values.size(),
+                          kMostValues));
   }
   LogLine line;
   for (const auto& [key, value] : values) {
@@ -64,7 +65,7 @@ LogLine log_line_from_json(const JsonView& json) {
       line.values.emplace_back(key, value.get<double>());
     } else if (value.is_string()) {
       line.values.emplace_back(key, value.get<std::string>());
-    } else if (!value.is_null()) {  // Python's None says nothing
+    } else if (!value.is_null()) {  // Python's None: no value
       json.at(key).refuse("a number or a string");
     }
   }

@@ -1,7 +1,7 @@
 #pragma once
 // One line of a training log, as HF's Trainer makes it: keys in order, numbers as Python would hold
-// them. Three kinds: loss, grad_norm, learning_rate, epoch | eval_*, epoch | train_runtime ...,
-// epoch.
+// them. There are three kinds: loss, grad_norm, learning_rate, epoch | eval_*, epoch |
+// train_runtime ..., epoch.
 
 #include <cstdint>
 #include <optional>
@@ -21,19 +21,19 @@ struct LogLine {
   int64_t step = 0;  // optimiser steps done
   std::vector<std::pair<std::string, LogValue>> values;
 
-  void set(std::string key, LogValue value);                 // appends, or replaces in place
-  std::optional<double> number(std::string_view key) const;  // nullopt: absent or no number
+  void set(std::string key, LogValue value);  // appends, or replaces the old value in its place
+  std::optional<double> number(std::string_view key) const;  // nullopt: absent or not a number
 };
 
-// {"loss": ..., "epoch": ..., "step": N}, as log_history holds it.
+// {"loss": ..., "epoch": ..., "step": N}, as in log_history.
 Json log_line_json(const LogLine& line);
 LogLine log_line_from_json(const JsonView& json);
 
-// The line HF's console shows: a Python dict, epoch to 2 decimals, total_flos and step hidden.
+// The line on HF's console: a Python dict, epoch to 2 decimals, without total_flos and step.
 std::string console_line(const LogLine& line);
 
-// round(value, digits) of Python: correctly rounded decimal, ties to even of the exact binary
-// value.
+// Python's round(value, digits): correctly rounded decimal; exact ties of the binary value go to
+// even.
 double python_round(double value, int digits);
 
 }  // namespace spanforge

@@ -1,15 +1,14 @@
 #pragma once
-// What: how a training run is watched. Everything periodic is an observer: progress, console lines,
-//   the JSON log, TensorBoard, early stopping. The library prints nothing.
-// Order at one step: on_step_end; then, where due, on_log, on_evaluate, on_before_save. At an
-// epoch's
-//   end on_epoch_end, then the same three. on_save comes when the checkpoint is in place, which may
-//   be some steps later; it comes before the next on_before_save and before on_train_end. Observers
-//   are called in the order they were added.
-// State: save_state()'s value is put into each checkpoint under name() and handed to load_state()
-//   on resume, before on_train_begin.
-// Threads: all calls come from the thread that runs the training.
-// Errors: an exception ends the training; the last checkpoint stays.
+// What: The interface to watch a training run. Everything periodic is an observer: progress,
+//   console lines, the JSON log, TensorBoard, early stopping. The library prints nothing.
+// Order: After a step: on_step_end, then, if due, on_log, on_evaluate, on_before_save. After an
+//   epoch: on_epoch_end, then the same three. on_save comes when the checkpoint is in place,
+//   perhaps some steps later, but before the next on_before_save and before on_train_end. Observers
+//   are called in the order in which they were added.
+// State: Each checkpoint stores the value of save_state() under name(). On resume load_state()
+//   receives it, before on_train_begin.
+// Threads: All calls come from the thread that runs the training.
+// Errors: An exception ends the training; the last checkpoint stays.
 
 #include <cstdint>
 #include <filesystem>
@@ -28,14 +27,14 @@ struct Evaluation;
 struct Dataset;
 class TrainableModel;
 
-// A line for people: what was found and decided. The text is one line.
+// A line of text for people about what was found or decided.
 struct Notice {
   enum class Kind { kInformation, kWarning };
   Kind kind = Kind::kInformation;
   std::string text;
 };
 
-// Work done of work to do, for a bar. A stage ends when done == total.
+// Progress of a stage, for a bar. A stage ends when done == total.
 struct Progress {
   enum class Stage {
     kMap,       // questions made into windows
@@ -48,7 +47,7 @@ struct Progress {
   int64_t total = 0;
 };
 
-// What an observer sees of the run; valid during the call.
+// What an observer sees of the run. Valid during the call.
 struct TrainView {
   const TrainingArguments& arguments;
   const TrainPlan& plan;
@@ -59,25 +58,25 @@ struct TrainView {
 class Observer {
  public:
   virtual ~Observer();
-  // Key of its state in checkpoints; empty: it has none.
+  // The key of its state in checkpoints; empty if it has none.
   virtual std::string name() const;
   virtual void on_notice(const Notice& notice);
   virtual void on_progress(const Progress& progress);
   virtual void on_train_begin(const TrainView& view);
   virtual void on_step_end(const TrainView& view);
   virtual void on_epoch_end(const TrainView& view);
-  // line: HF's keys in HF's order and HF's digits (console_line(line) is HF's console's text).
+  // line: HF's keys in HF's order with HF's digits; console_line(line) is the text of HF's console.
   // unrounded: the same with full digits. Evaluations and the final summary are lines, too.
   virtual void on_log(const TrainView& view, const LogLine& line, const LogLine& unrounded);
-  // After the on_log of the same evaluation; metrics is its line.
+  // Called after the on_log of the same evaluation; metrics is its line.
   virtual void on_evaluate(const TrainView& view, const Dataset& validation,
                            const Evaluation& evaluation, const LogLine& metrics);
-  // Called before the state is written, so that what save_state() says is durable.
+  // Called before the state is written. What the observer has written must be durable afterwards.
   virtual void on_before_save(const TrainView& view);
-  // The checkpoint is in place. Training has gone on meanwhile: view may be some steps further.
+  // The checkpoint is in place. Training went on meanwhile: view may be some steps ahead.
   virtual void on_save(const TrainView& view, const std::filesystem::path& checkpoint);
   virtual void on_train_end(const TrainView& view);
-  // Asked after each step's events; true ends the training after this step, as finished.
+  // Asked after each step's events. True ends the training after this step, as finished.
   virtual bool wants_stop() const;
   virtual Json save_state() const;
   virtual void load_state(const JsonView& state);

@@ -8,7 +8,7 @@
 
 namespace spanforge {
 
-// The rows; each is defined in the file of its name.
+// The rows. Each is defined in its own file.
 extern const OptimizerKind kAdamWTorchFused, kAdamWTorch, kAdafactor, kSgd;
 
 std::span<const OptimizerKind> optimizer_kinds() {

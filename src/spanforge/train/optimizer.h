@@ -1,11 +1,11 @@
 #pragma once
-// What: the optimisers, each under its name of HF's `--optim`, each equal to what HF's Trainer 4.57
-//   makes of that name: torch.optim.AdamW, transformers' Adafactor with an external learning rate,
-//   torch.optim.SGD without momentum. An Optimizer says what it keeps (slots, which
-//   optimizer_state.h lays out) and how torch writes it down (step_form, settings); from that alone
-//   checkpoints are written and read (optimizer_file.h) and memory is counted.
-// A new optimiser: a file beside adamw.cpp, its row in optimizer.cpp, a test.
-// Threads: an Optimizer is one run's; step() computes on all threads.
+// What: The optimisers, under the names of HF's `--optim`. Each equals what HF's Trainer 4.57 makes
+//   of its name: torch.optim.AdamW, transformers' Adafactor with an external learning rate,
+//   torch.optim.SGD without momentum. An Optimizer describes its state (slots, laid out by
+//   optimizer_state.h) and torch's file form of it (step_form, settings). Checkpoints
+//   (optimizer_file.h) and memory estimates need nothing else.
+// A new optimiser: a file next to adamw.cpp, its row in optimizer.cpp, a test.
+// Threads: An Optimizer belongs to one run; step() computes on all threads.
 
 #include <cstdint>
 #include <memory>
@@ -23,16 +23,17 @@ namespace spanforge {
 
 // How a parameter's state in optimizer.pt counts steps.
 enum class StepForm {
-  kNone,         // not at all
+  kNone,         // does not
   kInteger,      // "step": a Python int
   kFloatTensor,  // "step": a float32 tensor of rank 0, its own storage
 };
 
-// A key of torch's parameter groups, in torch's order, besides lr, weight_decay and params.
+// A key of torch's parameter groups, in torch's order, except lr, weight_decay and params.
 struct GroupSetting {
   std::string_view name;
   TorchValue value;
-  // No option here sets it and the arithmetic depends on it: a file with another value is refused.
+  // True if the arithmetic depends on it but no option sets it. A file with another value is then
+  // an error.
   bool is_fixed = false;
 };
 
@@ -54,7 +55,7 @@ class Optimizer {
   virtual std::span<const StateSlot> slots() const = 0;
   virtual StepForm step_form() const = 0;
   virtual std::vector<GroupSetting> settings() const = 0;
-  // REQUIRES: `state` is new_state() or was read for this optimiser, and is the same at every call.
+  // REQUIRES: `state` is new_state() or was read for this optimiser; every call gets the same one.
   virtual void step(TrainableModel& model, const OptimizerState& state,
                     const UpdateStep& update) = 0;
 
@@ -74,16 +75,17 @@ struct OptimizerKind {
   std::span<const StateSlot> (*slots)();
 };
 std::span<const OptimizerKind> optimizer_kinds();
-// Error{kUsage, parameter "optim"} for a name that is none.
+// Error{kUsage, parameter "optim"} for an unknown name.
 const OptimizerKind& optimizer_kind(std::string_view name);
 
-// The optimiser that arguments.optim names. `model` outlives it.
+// The optimiser that arguments.optim names. `model` must outlive it.
 std::unique_ptr<Optimizer> make_optimizer(const TrainableModel& model,
                                           const TrainingArguments& arguments);
-// Bytes that its slots take for a model of this shape, alignment left out.
+// Bytes of its slots for a model of this shape, without alignment.
 int64_t optimizer_state_bytes(std::string_view name, const ModelConfig& config);
 
-// HF's clip_grad_norm_: max_norm / (norm + 1e-6), at most 1; 1 when max_norm is 0 (no clipping).
+// HF's clip_grad_norm_: max_norm / (norm + 1e-6), at most 1. Returns 1 if max_norm is 0 (no
+// clipping).
 float clip_factor(double norm, double max_norm);
 
 }  // namespace spanforge

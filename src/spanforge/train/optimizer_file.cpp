@@ -71,7 +71,7 @@ const TorchList* groups_of(const TorchValue& root) {
   return groups != nullptr ? groups->sequence() : nullptr;
 }
 
-// Of what settings are: None, bools, numbers and tuples of them.
+// Compares settings: None, bools, numbers and tuples of them.
 bool same_setting(const TorchValue& one, const TorchValue& other) {
   const TorchList *items = one.sequence(), *others = other.sequence();
   if (items != nullptr || others != nullptr) {
@@ -115,8 +115,8 @@ class OptimizerReader {
     throw Error(ErrorCode::kBadModel, place_, why);
   }
 
-  // This optimiser's, and two groups with as many parameters as ours: else numbers mean something
-  // else.
+  // The file must be this optimiser's, with two groups of as many parameters as ours. Otherwise
+  // its numbers would mean other parameters.
   void check_groups() const {
     const std::string_view kind = optimizer_of_file(file_.root(), place_);
     if (!same_optimizer(kind, optimizer_.name())) {
@@ -156,10 +156,10 @@ class OptimizerReader {
     }
   }
 
-  // State that is not taken over would be lost silently.
+  // An error, because state that is not used would be lost silently.
   void check_keys(const TorchValue& entry, size_t index, const OptimizerState& state) const {
     const TorchDict* items = entry.get_if<TorchDict>();
-    if (items == nullptr) refuse(fmt::format("the state of parameter {} is no dict", index));
+    if (items == nullptr) refuse(fmt::format("the state of parameter {} is not a dict", index));
     const auto is_known = [&](const TorchValue& key) {
       const auto* name = key.get_if<std::string>();
       if (name == nullptr) return false;
@@ -185,12 +185,12 @@ class OptimizerReader {
     if (tensor == nullptr || tensor->type != StoredType::kF32 || tensor->shape != part->shape) {
       std::vector<std::string> extents;
       for (const int64_t extent : part->shape) extents.push_back(std::to_string(extent));
-      refuse(fmt::format("{} of parameter {} ({}) is no float32 tensor of shape [{}]",
+      refuse(fmt::format("{} of parameter {} ({}) is not a float32 tensor of shape [{}]",
                          array.slot.name, index, parameter.name, join(extents, ",")));
     }
     float* const to = reinterpret_cast<float*>(array.memory.data()) + part->offset;
     if (file_.file().holds(tensor->bytes)) {
-      file_.file().copy(tensor->bytes, to);  // the file may be cut off meanwhile
+      file_.file().copy(tensor->bytes, to);  // the file may be truncated meanwhile
     } else {
       std::memcpy(to, tensor->bytes.data(), tensor->bytes.size());
     }
@@ -220,7 +220,7 @@ void write_optimizer_file(AtomicFile file, const TrainableModel& model, const Op
                           int64_t global_step, double next_rate) {
   const std::vector<const Parameter*> order = optimizer_order(optimizer);
   const StepForm form = optimizer.step_form();
-  // One number a parameter: torch counts them up in place, each in its own storage.
+  // One number per parameter: torch increments each in place, so each has its own storage.
   const std::vector<float> steps(order.size(), static_cast<float>(global_step));
   TorchDict entries;
   for (size_t i = 0; i < order.size() && global_step > 0; ++i) {
@@ -260,7 +260,7 @@ std::string_view optimizer_of_file(const TorchValue& root, const std::string& pl
     }
   }
   throw Error(ErrorCode::kBadModel, place,
-              fmt::format("its 'param_groups' are of no optimizer of `optim` ({})",
+              fmt::format("its 'param_groups' belong to no optimizer of `optim` ({})",
                           choices<OptimizerName>()));
 }
 
@@ -281,7 +281,7 @@ void write_rng_file(AtomicFile file, uint64_t seed) {
   const std::string torch_state = TorchGenerator(seed).state_bytes();
   TorchList keys(words.begin(), words.end());
   TorchTuple python_words{keys};
-  python_words.items.emplace_back(624);  // all used up: the next number twists
+  python_words.items.emplace_back(624);  // all used up: the next number makes new ones
   const TorchTensor cpu{.type = StoredType::kU8,
                         .shape = {static_cast<int64_t>(torch_state.size())},
                         .bytes = torch_state};

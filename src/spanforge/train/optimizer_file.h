@@ -1,7 +1,7 @@
 #pragma once
-// optimizer.pt, scheduler.pt and rng_state.pth as HF's Trainer 4.57 (torch's optimisers, LambdaLR)
-// writes and reads them, to and from an optimiser's slots. HF numbers the parameters that decay
-// first, then the others, each in module order; those that are not trained have no number.
+// Reads and writes optimizer.pt, scheduler.pt and rng_state.pth as HF's Trainer 4.57 does (torch's
+// optimisers, LambdaLR). HF numbers the parameters that decay first, then the others, each group in
+// module order; parameters that are not trained have no number.
 // Errors: Error{kBadModel, file}, Error{kIo, file}.
 
 #include <filesystem>
@@ -16,24 +16,23 @@
 
 namespace spanforge {
 
-// next_rate: the learning rate of the step to come, which is what HF's files hold. global_step:
-// updates done.
+// next_rate: the learning rate of the next step, which HF's files hold. global_step: updates done.
 void write_optimizer_file(AtomicFile file, const TrainableModel& model, const Optimizer& optimizer,
                           const OptimizerState& state, const TrainingArguments& arguments,
                           int64_t global_step, double next_rate);
-// The file must be of this optimiser after global_step updates, with the same parameters.
+// The file must belong to this optimiser after global_step updates, with the same parameters.
 OptimizerState read_optimizer_file(const std::filesystem::path& file, const TrainableModel& model,
                                    const Optimizer& optimizer, int64_t global_step);
 
-// Whose state a torch file holds, by the keys of its parameter groups: a name of --optim (of names
-// that mean one optimiser, the first). Error{kBadModel, place} where it is none of them.
+// The optimiser whose state a torch file holds, by the keys of its parameter groups: a name of
+// --optim (the first of those that mean one optimiser). Error{kBadModel, place} if it is none.
 std::string_view optimizer_of_file(const TorchValue& root, const std::string& place);
 
 void write_scheduler_file(AtomicFile file, const TrainingArguments& arguments, int64_t global_step,
                           double next_rate);
 
-// Valid states of Python's, numpy's and torch's generators for `seed`. Ours are functions of the
-// step and need none of them; HF's Trainer wants the file.
+// Writes valid states of Python's, numpy's and torch's generators for `seed`. Our generators are
+// functions of the step and do not need the file; HF's Trainer does.
 void write_rng_file(AtomicFile file, uint64_t seed);
 
 }  // namespace spanforge

@@ -13,7 +13,7 @@ int64_t aligned(int64_t offset) {
   return (offset + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
 }
 
-// The parts' places; returns how many elements the slot has in all.
+// Places the parts. Returns the number of elements of the slot.
 int64_t lay_out(const StateSlot& slot, const TrainedParameters& parameters,
                 std::vector<OptimizerState::Part>& parts) {
   int64_t end = 0, shift = 0;

@@ -1,13 +1,11 @@
 #pragma once
-// What: the arrays an optimiser keeps from step to step, by the names torch gives them: one array a
-//   slot, of it a part for each parameter that has such state. Parameters that are not trained have
-//   none.
-// Layout: a slot that may be cut at any element follows the arenas of the model within each run of
-//   trained parameters that lie side by side, gaps included, so that one flat range of the arenas
-//   is one of the slot. In other slots the parts follow each other without gaps. Gaps are zeros.
-// Identity: a part is found by its parameter's offset in the arenas, so a state belongs to a model
-// of
-//   one shape, and outlives it.
+// What: The arrays that an optimiser keeps between steps, under torch's names. A slot is one array,
+//   with a part for each parameter that has such state. Parameters that are not trained have none.
+// Layout: A slot with cuts_anywhere follows the model's arenas within each run of adjacent trained
+//   parameters, gaps included, so that a flat range of the arenas is one of the slot. In other
+//   slots the parts follow each other without gaps. Gaps are zeros.
+// Identity: A part is found by its parameter's offset in the arenas. So a state fits any model of
+//   one shape, and may outlive it.
 
 #include <cstdint>
 #include <optional>
@@ -24,10 +22,10 @@ using StateShape = std::vector<int64_t>;  // empty: one number, a tensor of rank
 
 struct StateSlot {
   std::string_view name;  // torch's key: "exp_avg"
-  // True where any part of a parameter can be updated with its part of the slot alone: the slot has
-  // the parameter's shape, and may be dealt out among processes at any element.
+  // True if any piece of a parameter can be updated with its piece of the slot alone. The slot then
+  // has the parameter's shape and may be divided among processes at any element.
   bool cuts_anywhere;
-  // Of a parameter's part; nullopt: it has none.
+  // The shape of a parameter's part; nullopt: it has none.
   std::optional<StateShape> (*shape)(const Parameter& parameter);
 };
 
@@ -37,7 +35,7 @@ class OptimizerState {
   OptimizerState(std::span<const StateSlot> slots, const TrainedParameters& parameters);
 
   struct Part {
-    int64_t parameter_offset;  // whose it is
+    int64_t parameter_offset;  // identifies the parameter
     int64_t offset, size;      // elements of the slot
     StateShape shape;
   };

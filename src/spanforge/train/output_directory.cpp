@@ -31,12 +31,12 @@ void sync_files(const fs::path& directory) {
 
 void require_space(const fs::path& directory, uint64_t bytes) {
   struct statvfs info {};
-  if (::statvfs(directory.c_str(), &info) != 0) return;  // the writes themselves will tell
+  if (::statvfs(directory.c_str(), &info) != 0) return;  // the writes themselves will fail
   const uint64_t free = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   if (free >= bytes) return;
   throw Error(ErrorCode::kIo, directory.string(),
-              fmt::format("{} MB are needed and {} MB free: make room, then resume", bytes >> 20,
-                          free >> 20));
+              fmt::format("{} MB are needed and {} MB are free: make room, then resume",
+                          bytes >> 20, free >> 20));
 }
 
 fs::path partial_of(const fs::path& directory, const std::string& name) {
@@ -58,7 +58,7 @@ bool is_checkpoint(const fs::path& path) {
          fs::exists(path / "trainer_state.json", ignored);
 }
 
-// Of spanforge or of HF.
+// True if it holds a run of spanforge or of HF.
 bool is_run(const fs::path& folder) {
   std::error_code ignored;
   if (fs::exists(folder / "log.jsonl", ignored)) return true;
@@ -71,7 +71,7 @@ bool is_run(const fs::path& folder) {
 std::optional<fs::path> run_around(const fs::path& path) {
   std::error_code ignored;
   fs::path at = fs::weakly_canonical(path, ignored);
-  if (ignored) return std::nullopt;  // making it will say why
+  if (ignored) return std::nullopt;  // making the directory will report why
   if (!at.has_filename()) at = at.parent_path();
   for (; at.has_relative_path(); at = at.parent_path()) {
     const std::string name = at.filename().string();
@@ -114,18 +114,18 @@ void OutputDirectory::create() {
   if (!lock_) {
     spanforge::create_directories(path_);
     lock();
-    if (holds_run()) {  // what was found out before no longer holds
+    if (holds_run()) {  // the earlier check no longer holds
       throw Error(ErrorCode::kUsage, {.parameter = "output"},
                   fmt::format("another training has put a run into {} meanwhile; give another "
                               "directory",
                               path_.string()));
     }
   }
-  // A file of such a name is not ours to replace.
+  // spanforge must not replace a file of such a name.
   for (const std::string& name : list_directory(path_)) {
     if ((name == "trained" || checkpoint_step(name)) && !directory_exists(path_ / name)) {
       throw Error(ErrorCode::kIo, (path_ / name).string(),
-                  "is no directory, one of that name would be put here: move it away");
+                  "is not a directory, and training will create one of that name: move it away");
     }
   }
   remove_leftovers();
@@ -139,7 +139,7 @@ std::vector<int64_t> OutputDirectory::checkpoints() const {
 
 std::optional<int64_t> OutputDirectory::step_of(const fs::path& directory) const {
   for (const int64_t step : checkpoints()) {
-    std::error_code error;  // is no answer: --overwrite would remove what is none of ours
+    std::error_code error;  // an error is not a "no": --overwrite would remove a foreign directory
     if (fs::equivalent(checkpoint(step), directory, error)) return step;
     if (error) throw_io(checkpoint(step), "look at", error.value());
   }
@@ -186,7 +186,7 @@ void OutputDirectory::begin(const std::string& name, uint64_t bytes_needed, Fill
   writing_ = std::move(begun);
 }
 
-// On the other thread.
+// Runs on the other thread.
 void OutputDirectory::write(Writing& writing, const Fill& fill) {
   writing.staging.fill(fill);
   std::unique_lock<std::mutex> lock(writing.mutex);
@@ -200,17 +200,17 @@ void OutputDirectory::write(Writing& writing, const Fill& fill) {
 }
 
 void OutputDirectory::finish(const Fill& fill) {
-  if (writing_->done) return wait();  // it has failed: throws why
+  if (writing_->done) return wait();  // it failed: throws the error
   try {
     writing_->staging.fill(fill);
   } catch (...) {
-    wait();  // gives up; throws what failed on the other thread, which may be the cause
+    wait();  // gives up; throws the other thread's error, which may be the cause
     throw;
   }
   decide(*writing_, Writing::Next::kSettle);
 }
 
-// The first decision stands.
+// The first decision is final.
 void OutputDirectory::decide(Writing& writing, Writing::Next next) {
   const std::lock_guard<std::mutex> lock(writing.mutex);
   if (writing.next == Writing::Next::kUndecided) writing.next = next;
@@ -265,7 +265,7 @@ void OutputDirectory::remove_run() {
   remove("log.jsonl");
 }
 
-// From the end, so that a kill leaves a run as it once was.
+// Removes from the end, so that a kill leaves a state that the run once had.
 void OutputDirectory::remove_after(int64_t step) {
   remove("trained");
   std::vector<int64_t> steps = checkpoints();
@@ -275,7 +275,7 @@ void OutputDirectory::remove_after(int64_t step) {
   }
 }
 
-// A directory that exchange() put aside, and nothing has taken its place.
+// True if `leftover` is a directory that exchange() put aside and nothing has replaced it.
 bool OutputDirectory::put_back(const std::string& leftover) const {
   if (!leftover.ends_with(StagingDirectory::kAside)) return false;
   const fs::path place =

@@ -18,7 +18,7 @@
 namespace spanforge {
 namespace {
 
-// Thrown out of an evaluation that a stop request cuts short.
+// Thrown out of an evaluation that a stop request ends early.
 struct StopRequested {};
 
 double flos_per_token(const TrainableModel& model) {
@@ -53,7 +53,7 @@ TrainResult TrainingRun::run() {
     const StepBatches batches = order_.batches_of_step(state_.global_step);
     const StepGradient gradient = accumulate_gradient(batches);
     const bool finite = check_finite(gradient, batches);
-    output_.wait_until_filled();  // what a checkpoint is written from changes now
+    output_.wait_until_filled();  // from here on, the sources of a checkpoint change
     if (finite) {
       const Turn turn;
       const float clip = clip_factor(gradient.norm, arguments_.max_grad_norm);
@@ -81,7 +81,7 @@ void TrainingRun::begin() {
   if (setup_.checkpoint) {
     state_ = read_checkpoint_state(*setup_.checkpoint, *setup_.model, *optimizer_, observers_,
                                    best_checkpoint_);
-    // A checkpoint from outside OUTPUT is not one to fall back to.
+    // A checkpoint outside OUTPUT cannot be fallen back to.
     if (output_.step_of(setup_.checkpoint->directory) == state_.global_step) {
       saved_step_ = state_.global_step;
     }
@@ -96,8 +96,9 @@ void TrainingRun::begin() {
   }
 }
 
-// Now, not after the last epoch. But behind a damaged checkpoint, which is trained once more, the
-// best may have moved there and the one before it been rotated away: it then moves there again.
+// Checks at the start, not after the last epoch. Exception: after a damaged checkpoint, steps are
+// trained again. The best may have moved to that checkpoint and its predecessor been removed; the
+// best will then move there again.
 void TrainingRun::expect_best() const {
   const bool moved = setup_.checkpoint->is_fallback && !best_checkpoint_.empty() &&
                      !directory_exists(best_checkpoint_);
@@ -110,11 +111,11 @@ void TrainingRun::require_best() const {
   if (best_checkpoint_.empty()) return;
   const std::string without =
       "; `load_best_model_at_end` false `allow_changed` "
-      "load-best-model-at-end goes on without it";
+      "load-best-model-at-end continues without it";
   if (!directory_exists(best_checkpoint_)) {
     throw Error(ErrorCode::kIo, best_checkpoint_.string(), "the best checkpoint is gone" + without);
   }
-  if (!has_manifest(best_checkpoint_)) return;  // HF's
+  if (!has_manifest(best_checkpoint_)) return;  // HF's checkpoint
   if (const auto difference = find_manifest_difference(best_checkpoint_)) {
     throw Error(ErrorCode::kBadModel, best_checkpoint_.string(),
                 "the best checkpoint is damaged: " + *difference + without);
@@ -156,12 +157,12 @@ bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& 
     complete_save();
     refuse_non_finite(gradient, batches);
   }
-  notify(fmt::format("step {} has NaN or Inf in {} and is left out", state_.global_step + 1,
+  notify(fmt::format("step {} has NaN or Inf in {} and is skipped", state_.global_step + 1,
                      std::isfinite(gradient.loss) ? "a gradient" : "its loss"));
   return false;
 }
 
-// An update can overflow, too. Such a state would be saved in the place of a good one.
+// An update can overflow, too. Such a state must not replace a good one.
 void TrainingRun::require_finite_state() const {
   const auto refuse = [&](const std::string& where) {
     throw Error(ErrorCode::kNonFinite, {.where = fmt::format("step {}", state_.global_step)},
@@ -179,7 +180,7 @@ void TrainingRun::require_finite_state() const {
   }
 }
 
-// Name of the parameter that an index into an arena falls into.
+// The name of the parameter at an index of an arena.
 std::string TrainingRun::parameter_at(int64_t index) const {
   for (const Parameter& parameter : setup_.model->parameters()) {
     if (index >= parameter.offset && index < parameter.offset + parameter.size)
@@ -272,7 +273,7 @@ void TrainingRun::do_due_events() {
     log_loss();
   }
   if (state_.due.evaluate) {
-    if (state_.due.save) begin_save();  // evaluating leaves the tensors as they are
+    if (state_.due.save) begin_save();  // evaluating does not change the tensors
     if (!evaluate_model()) return;
     state_.due.evaluate = false;
   }
@@ -335,7 +336,7 @@ bool TrainingRun::evaluate_model() {
       evaluation_line(evaluation, setup_.metrics, arguments_.per_device_eval_batch_size);
   metrics.step = state_.global_step;
   const SharedCounts& shared = setup_.overlap.exact;
-  if (setup_.overlap.any()) {  // such a score says how well the model remembers
+  if (setup_.overlap.any()) {  // its scores measure how well the model remembers
     metrics.set("eval_overlap_contexts", shared.contexts);
     metrics.set("eval_overlap_questions", shared.questions);
     metrics.set("eval_overlap_pairs", shared.pairs);
@@ -409,7 +410,7 @@ AnswerSettings TrainingRun::answer_settings(const FittedSettings& fitted) const 
   return settings;
 }
 
-// best: not the state's, which an evaluation may have moved to a checkpoint that is yet to come.
+// best: not the state's, because an evaluation may have moved that to a future checkpoint.
 void TrainingRun::rotate(std::optional<int64_t> best) {
   if (!arguments_.save_total_limit) return;
   std::vector<int64_t> steps = output_.checkpoints();
@@ -420,8 +421,8 @@ void TrainingRun::rotate(std::optional<int64_t> best) {
   }
 }
 
-// Checkpoints of stop requests go once there is a newer one to go on from; with trained/ in place
-// none is needed.
+// Checkpoints of stop requests are removed once there is a newer one to resume from. When trained/
+// is in place, none is needed.
 void TrainingRun::remove_interruption_checkpoints(bool finished) {
   for (const int64_t step : output_.checkpoints()) {
     const auto checkpoint = output_.checkpoint(step);
@@ -440,9 +441,10 @@ void TrainingRun::interrupt() {
   complete_save();
   if (saved_step_ != state_.global_step || state_.due.any()) save(/*interruption=*/true);
   complete_save();
-  throw Error(ErrorCode::kInterrupted, output_.checkpoint(state_.global_step).string(),
-              fmt::format("stopped on request after step {}; `resume_from_checkpoint` last goes on",
-                          state_.global_step));
+  throw Error(
+      ErrorCode::kInterrupted, output_.checkpoint(state_.global_step).string(),
+      fmt::format("stopped on request after step {}; `resume_from_checkpoint` last continues",
+                  state_.global_step));
 }
 
 void TrainingRun::notify(const std::string& text) const {

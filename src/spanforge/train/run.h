@@ -1,5 +1,5 @@
 #pragma once
-// What: the training loop. run() reads as the algorithm; everything periodic is an observer or one
+// What: The training loop. run() reads as the algorithm. Everything periodic is an observer or one
 //   of the three due events (log, evaluate, save).
 
 #include <chrono>
@@ -18,16 +18,16 @@ namespace spanforge {
 
 class TrainingRun {
  public:
-  // observers: in the order they are called; REQUIRES output.create() was called.
+  // observers: in calling order. REQUIRES: output.create() was called.
   TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Observer*> observers,
               const std::atomic<bool>* stop);
   TrainingRun(const TrainingRun&) = delete;
   TrainingRun& operator=(const TrainingRun&) = delete;
-  ~TrainingRun() { output_.give_up(); }  // it writes from this state and the setup's model
+  ~TrainingRun() { output_.give_up(); }  // the other thread reads this state and the setup's model
   TrainResult run();
 
  private:
-  // Of one optimiser step, before the weights move.
+  // The result of one optimiser step's backward passes, before the weights change.
   struct StepGradient {
     double loss = 0;
     double norm = 0;  // before clipping
@@ -36,7 +36,7 @@ class TrainingRun {
   void begin();
   StepGradient accumulate_gradient(const StepBatches& batches);
   float micro_batch_scale(const StepBatches& batches, int64_t windows) const;
-  // Error{kNonFinite}, or false under --on-nonfinite skip.
+  // Error{kNonFinite}, or false with --on-nonfinite skip.
   bool check_finite(const StepGradient& gradient, const StepBatches& batches);
   [[noreturn]] void refuse_non_finite(const StepGradient& gradient,
                                       const StepBatches& batches) const;
@@ -51,9 +51,10 @@ class TrainingRun {
   void log_loss();
   bool evaluate_model();  // false: abandoned, because the run is asked to stop
   void note_best(const LogLine& metrics);
-  void begin_save();  // weights and the optimiser's state, while they stay; save() adds the rest
+  void begin_save();  // starts with weights and the optimiser's state, while they do not change;
+                      // save() adds the rest
   void save(bool interruption);
-  void complete_save();  // waits until the checkpoint being written is in place
+  void complete_save();  // waits until the checkpoint in progress is in place
   AnswerSettings answer_settings(const FittedSettings& fitted) const;
   void rotate(std::optional<int64_t> best);
   void remove_interruption_checkpoints(bool finished);
@@ -62,7 +63,7 @@ class TrainingRun {
   TrainResult finish();
   void load_best();
   void expect_best() const;
-  void require_best() const;  // proves the best checkpoint, if there is one
+  void require_best() const;  // checks the best checkpoint, if there is one
   LogLine summary(bool rounded) const;
   void write_trained();
 
@@ -91,14 +92,14 @@ class TrainingRun {
 
   std::filesystem::path best_checkpoint_;
   std::optional<LogLine> last_evaluation_;
-  // A checkpoint that is being written while training goes on.
+  // A checkpoint that is written while training goes on.
   struct SettlingSave {
     int64_t step = 0;
     bool interruption = false;
-    std::optional<int64_t> best;  // the best step when it was filled
+    std::optional<int64_t> best;  // the best step at that time
   };
   std::optional<SettlingSave> settling_save_;
-  int64_t saved_step_ = -1;  // the step of the newest checkpoint in place, of this process
+  int64_t saved_step_ = -1;  // of the newest checkpoint that this process put in place
   int64_t first_step_ = 0;   // where this process began
   double flos_per_token_ = 0;
   std::chrono::steady_clock::time_point start_;

@@ -21,7 +21,7 @@ TrainResult TrainingRun::finish() {
   if (saved_step_ >= 0) rotate(state_.best_global_step);
   output_.remove_leftovers();
   if (state_.skipped_steps > 0) {
-    notify(fmt::format("{} of {} steps were left out for NaN or Inf", state_.skipped_steps,
+    notify(fmt::format("{} of {} steps were skipped because of NaN or Inf", state_.skipped_steps,
                        state_.global_step));
   }
   for (Observer* observer : observers_) observer->on_train_end(view());
@@ -39,12 +39,12 @@ TrainResult TrainingRun::finish() {
 
 void TrainingRun::load_best() {
   if (best_checkpoint_.empty()) return;
-  if (state_.best_global_step == state_.global_step) return;  // these are its weights
+  if (state_.best_global_step == state_.global_step) return;  // the model already has these weights
   require_best();
   setup_.model->load_weights(best_checkpoint_);
 }
 
-// HF's last line. Runtime and rates are of this process; the loss is the mean over all steps.
+// HF's last line. Runtime and rates are this process's; the loss is the mean over all steps.
 LogLine TrainingRun::summary(bool rounded) const {
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
   const auto round = [&](double value, int digits) {

@@ -15,7 +15,7 @@ namespace {
 
 std::string json_line(const LogLine& line) { return dump_python_json(log_line_json(line)) + "\n"; }
 
-// A line of the log that a checkpoint holds at `place`.
+// A line of the log in a checkpoint, at `place`.
 Json parse_line(std::string_view line, const ErrorPlace& place, size_t number) {
   try {
     return parse_json_line(line, place.file, number, ErrorCode::kBadModel);
@@ -27,7 +27,7 @@ Json parse_line(std::string_view line, const ErrorPlace& place, size_t number) {
 }  // namespace
 
 void RunLog::on_train_begin(const TrainView& view) {
-  if (!loaded_) {  // HF's checkpoint: rounded, but all there is
+  if (!loaded_) {  // HF's checkpoint: rounded, but complete
     for (const LogLine& line : view.state.log_history) text_ += json_line(line);
   }
   write_file_atomic(file_, text_);
@@ -40,7 +40,7 @@ void RunLog::on_log(const TrainView&, const LogLine&, const LogLine& unrounded) 
   out_.write(line);
 }
 
-// Until then a checkpoint holds the lines, too.
+// Until the run ends, a checkpoint holds the lines, too.
 void RunLog::on_train_end(const TrainView&) {
   out_.sync();
   out_.close();
@@ -50,7 +50,7 @@ Json RunLog::save_state() const { return {{"text", text_}}; }
 
 void RunLog::load_state(const JsonView& state) {
   std::string text;
-  if (const auto lines = state.find("lines")) {  // as it was saved once
+  if (const auto lines = state.find("lines")) {  // an older version saved them so
     for (const JsonView& line : lines->items()) text += dump_python_json(line.value()) + "\n";
   } else {
     text = state.at("text").string();

@@ -1,8 +1,8 @@
 #pragma once
-// OUTPUT/log.jsonl: every log line with full digits and its step, one JSON object a line. Its text
-// is kept in checkpoints too, so that a resumed run's file holds each step once, whatever a killed
-// run had written behind its last checkpoint; as text, because a run has its lines in
-// state.log_history already, and they are most of what grows in a long one.
+// Writes OUTPUT/log.jsonl: every log line with full digits and its step, one JSON object per line.
+// Checkpoints keep its text, too, so that a resumed run's file has each step once, even if a killed
+// run logged steps after its last checkpoint. They keep it as text because state.log_history
+// already has the lines, and in a long run those are most of what grows.
 
 #include <filesystem>
 #include <string>

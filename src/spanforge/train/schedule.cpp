@@ -9,7 +9,7 @@
 namespace spanforge {
 namespace {
 
-// The factor on the peak rate after warm-up.
+// The factor of the peak rate after warm-up.
 double decay_factor(const Schedule& s, double step) {
   const double warmup = static_cast<double>(s.warmup_steps),
                steps = static_cast<double>(s.max_steps);

@@ -1,6 +1,6 @@
 #pragma once
 // The learning rate as a pure function of the step. Source: transformers' optimization.py and
-// torch's LambdaLR, multiplied in their order, so that the digits are the same.
+// torch's LambdaLR, multiplied in their order, so that the digits are equal.
 
 #include <array>
 #include <cstdint>
@@ -26,8 +26,8 @@ struct Schedule {
   int64_t max_steps = 1;
 };
 
-// Rate of the step after `step` steps were done (step 0 is the first). Polynomial: power 1, to
-// 1e-7.
+// The rate of the step that follows `step` done ones (step 0 is the first). Polynomial: power 1,
+// down to 1e-7.
 double learning_rate_at(const Schedule& schedule, int64_t step);
 
 }  // namespace spanforge

@@ -40,13 +40,13 @@ class SetupBuilder {
                const TrainContext& context)
       : arguments_(arguments), checkpoint_(checkpoint), context_(context) {}
 
-  // The weights take seconds where the model is large; meanwhile the data become windows. An error
-  // of theirs comes out of take_model(), after those of the data.
+  // Loading the weights of a large model takes seconds. Meanwhile the data become windows. An error
+  // of loading is thrown by take_model(), after those of the data.
   std::future<LoadedModel> start_loading(const ModelDirectory& directory,
                                          const Learning& learning) const {
     return std::async(std::launch::async, [directory, learning, seed = arguments_.seed,
                                            threads = arguments_.threads, kind = precision()] {
-      set_thread_count(threads);  // counts for one thread's parallel regions
+      set_thread_count(threads);  // thread counts are per calling thread
       LoadReport report;
       QuestionAnsweringModel model =
           QuestionAnsweringModel::load(directory, seed, &report, learning);
@@ -56,9 +56,9 @@ class SetupBuilder {
     });
   }
 
-  // A checkpoint is proved before; what another model's files hold is for their reader to judge,
-  // and a change in them may be meant. The weights are hashed, too: hours hang on them, and a
-  // flipped bit in one trains like any other.
+  // A checkpoint was checked before. The reader of other models' files decides whether they are
+  // good, and a change in them may be intended. The weights are hashed, too: a run takes hours, and
+  // a flipped bit would go unnoticed.
   void report_changes(const ModelDirectory& model) {
     if (!checkpoint_) report_changes_of(model.path);
     if (model.is_adapter()) report_changes_of(model.base);
@@ -82,8 +82,7 @@ class SetupBuilder {
     return std::move(model);
   }
 
-  // Settles the adapters' options that were not set in the arguments, so that they are saved and
-  // hold on resume.
+  // Settles adapter options that were not set, so that they are saved and used on resume.
   Learning settle_learning(const ModelDirectory& directory, const ModelConfig& config) {
     Learning learning = learning_of(directory, config);
     const LoraConfig& lora = learning.lora;  // without adapters: its defaults
@@ -100,7 +99,7 @@ class SetupBuilder {
     return choose_learning(arguments_, config, &lora);
   }
 
-  // What --model means; a hub id's files are downloaded.
+  // Resolves --model; downloads the files of a hub id.
   ModelDirectory model_directory() const {
     return context_.resolve_model ? context_.resolve_model(arguments_.model)
                                   : open_model_directory(arguments_.model, nullptr);
@@ -120,15 +119,16 @@ class SetupBuilder {
                   fmt::format("\"vocab_size\" is {}, but the tokenizer in {} has {} tokens", rows,
                               directory.string(), tokenizer.vocabulary_size()));
     }
-    if (tokenizer.vocabulary_size() < rows) {  // rounded up, or a vocabulary that was cut off
+    if (tokenizer.vocabulary_size() <
+        rows) {  // rows were rounded up, or the vocabulary was truncated
       notify(Kind::kInformation,
-             fmt::format("the tokenizer in {} has {} tokens, the model {} rows of embeddings",
+             fmt::format("the tokenizer in {} has {} tokens, the model has {} rows of embeddings",
                          directory.string(), tokenizer.vocabulary_size(), rows));
     }
     return tokenizer;
   }
 
-  // Settles the window options in the arguments, so that they are saved and hold on resume.
+  // Settles the window options, so that they are saved and used on resume.
   WindowOptions settle_windows(const Tokenizer& tokenizer, const ModelConfig& config) {
     const int32_t positions = config.longest_input();
     const WindowDefaults defaults = default_windows(tokenizer, positions);
@@ -160,7 +160,7 @@ class SetupBuilder {
     return {*arguments_.max_seq_length, *arguments_.window_overlap};
   }
 
-  // What is wrong with the data as such is told here, before a model is looked for.
+  // Reports errors of the data before it looks for a model.
   Dataset read_data(const char* option, const fs::path& file, DataFiles& files) {
     refuse_unread_directory(file);
     const MappedFile mapped = map_input(file, context_.stop);
@@ -188,7 +188,8 @@ class SetupBuilder {
     return dataset;
   }
 
-  // They teach nothing and cost as much as others; they are no error, as HF trains on them, too.
+  // Such questions teach nothing and cost as much as others. They are not an error, because HF
+  // trains on them, too.
   void report_blank_texts(const Dataset& train) {
     const auto blank = [](const std::string& text) { return trim_white_space(text).empty(); };
     int64_t questions = 0, contexts = 0;
@@ -197,17 +198,16 @@ class SetupBuilder {
       if (blank(train.context_of(example))) ++contexts;
     }
     if (questions + contexts == 0) return;
-    notify(
-        Kind::kWarning,
-        fmt::format("{}: {} questions are blank and {} have a blank context; they are trained on "
-                    "all the same (data check names them)",
-                    train.file.string(), questions, contexts));
+    notify(Kind::kWarning,
+           fmt::format("{}: {} questions are blank and {} have a blank context; they are still "
+                       "trained on (data check names them)",
+                       train.file.string(), questions, contexts));
   }
 
   TrainingData make_training_windows(Dataset dataset, const Tokenizer& tokenizer,
                                      const WindowOptions& windows) {
     FeatureOptions options = feature_options("train", dataset.file, windows);
-    // A question without a sound label cannot be trained on, but it can be asked and scored.
+    // A question without a usable label cannot be trained on, but it can be asked and scored.
     if (arguments_.on_bad_answer == BadAnswerPolicy::kDrop)
       options.on_bad_answer = BadAnswerPolicy::kDrop;
     options.with_places = false;
@@ -226,7 +226,7 @@ class SetupBuilder {
     return {std::move(dataset), std::move(chunks)};
   }
 
-  // Scores on questions that settings were chosen on are not quite those on new ones.
+  // Scores on questions that settings were chosen on are better than those on new ones.
   void report_fitting(const AnswerSettings& settings, const Dataset& validation) {
     if (arguments_.eval_strategy == IntervalStrategy::kNo ||
         settings.decoder.kind != DecoderKind::kSpanforge)
@@ -239,7 +239,7 @@ class SetupBuilder {
     notify(Kind::kInformation,
            settings.decoder.null_answers && both
                ? "each evaluation chooses temperature and no-answer threshold on the validation "
-                 "questions, so its scores, above all those without an answer, are optimistic"
+                 "questions, so its scores are optimistic, above all where there is no answer"
                : "each evaluation chooses the scores' temperature on the validation questions");
   }
 
@@ -260,8 +260,8 @@ class SetupBuilder {
   void report_other_length(const TrainPlan& plan) {
     if (!checkpoint_ || checkpoint_->max_steps == plan.max_steps) return;
     notify(Kind::kWarning,
-           fmt::format("the run to resume was to take {} steps, this one {}: the learning "
-                       "rate goes on by the new schedule",
+           fmt::format("the run to resume planned {} steps, this one plans {}: the learning "
+                       "rate now follows the new schedule",
                        checkpoint_->max_steps, plan.max_steps));
   }
 
@@ -274,8 +274,8 @@ class SetupBuilder {
     const Computing now = computing_of(model);
     if (now == *checkpoint_->computing) return;
     notify(Kind::kWarning,
-           fmt::format("the run to resume computed with {}, this one with {}: it goes on, but not "
-                       "to the same last digits",
+           fmt::format("the run to resume computed with {}, this one computes with {}: it goes on, "
+                       "but its last digits may differ",
                        text(*checkpoint_->computing), text(now)));
   }
 
@@ -318,7 +318,7 @@ class SetupBuilder {
     for (Observer* observer : context_.observers) observer->on_notice({kind, text});
   }
 
-  // Other contents under the same option would continue another run than the saved one.
+  // Other contents under the same option would continue a different run.
   void check_same_data(const char* option, const DataFile& file) {
     if (!checkpoint_ || !checkpoint_->arguments) return;
     const auto& allowed = arguments_.allow_changed;
@@ -366,14 +366,14 @@ class SetupBuilder {
                           counts.unlabelled);
     }
     if (counts.inside_token > 0) {
-      line += fmt::format("; answer_inside_token {} (labelled with all of the token)",
+      line += fmt::format("; answer_inside_token {} (labelled with the whole token)",
                           counts.inside_token);
     }
     notify(Kind::kInformation, line);
     if (100 * counts.dropped > counts.aligned + counts.truncated + counts.dropped) {
       notify(Kind::kWarning,
              fmt::format("{}: {} answers, more than 1 %, are not where the file says, and their "
-                         "questions are left out: spanforge data check explains, data fix repairs",
+                         "questions are skipped: spanforge data check explains, data fix repairs",
                          dataset.file.string(), counts.dropped));
     }
   }
@@ -388,8 +388,7 @@ class SetupBuilder {
 Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> checkpoint,
                     const TrainContext& context) {
   SetupBuilder builder(arguments, checkpoint, context);
-  // Bad data are refused first: before a model is downloaded, and before its weights are waited
-  // for.
+  // Checks data first: before a model is downloaded, and before its weights are loaded.
   DataFiles files;
   Dataset train_data = builder.read_data("train", arguments.train, files);
   std::optional<Dataset> validation_data;

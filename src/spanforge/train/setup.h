@@ -1,9 +1,9 @@
 #pragma once
-// What: everything a run needs, read and proved before anything is written: data, model, tokenizer,
-//   windows, the plan, and on resume the checkpoint's state.
-// Order of errors: the data's own, the model's configuration and tokenizer, what the options ask of
-//   the two, what the data are to the tokenizer, the weights. Which thread finds an error first
-//   does not matter.
+// What: Everything a run needs, read and checked before anything is written: data, model,
+//   tokenizer, windows, the plan, and on resume the checkpoint's state.
+// Order of errors: first those of the data; then the model's configuration and tokenizer; then what
+//   options ask of the two; then how the data fit the tokenizer; last the weights. It does not
+//   depend on which thread finds an error first.
 
 #include <filesystem>
 #include <optional>
@@ -39,7 +39,7 @@ struct Setup {
   Tokenizer tokenizer;
   TrainingData train;
   std::optional<ValidationData> validation;
-  Overlap overlap;  // of train and validation
+  Overlap overlap;  // between train and validation
   DataFiles data_files;
   AnswerSettings answer_settings;
   EvaluationMetrics metrics;
@@ -47,7 +47,7 @@ struct Setup {
   std::optional<CheckpointHead> checkpoint;  // to resume from
 };
 
-// Notices and progress go to the observers. REQUIRES: arguments are resolved.
+// Sends notices and progress to the observers. REQUIRES: arguments are resolved.
 Setup prepare_setup(TrainingArguments arguments, std::optional<CheckpointHead> checkpoint,
                     const TrainContext& context);
 

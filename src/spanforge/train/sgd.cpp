@@ -1,4 +1,4 @@
-// torch.optim.SGD as the Trainer makes it: without momentum, so without any state.
+// torch.optim.SGD as the Trainer makes it: without momentum, and so without state.
 
 #include "spanforge/ops/sgd.h"
 
@@ -45,7 +45,7 @@ class Sgd : public Optimizer {
   }
 
  private:
-  // Rows without a gradient move by weight decay alone.
+  // Rows without a gradient change by weight decay alone.
   static void step_embedding(TrainableModel& model, const Parameter& parameter,
                              const ops::SgdConstants& constants) {
     if (constants.weight_decay != 0) {

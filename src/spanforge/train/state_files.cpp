@@ -21,7 +21,7 @@ void read(const JsonView& json, T& field) {
   if constexpr (std::is_same_v<T, bool>) {
     field = json.boolean();
   } else if constexpr (std::is_same_v<T, int64_t>) {
-    field = json.integer();  // a number beyond 64 bits, or a broken one, must not become a step
+    field = json.integer();  // a number beyond 64 bits, or a malformed one, must not become a step
   } else if constexpr (std::is_same_v<T, double>) {
     field = json.number();
   } else {
@@ -30,7 +30,7 @@ void read(const JsonView& json, T& field) {
   }
 }
 
-// HF logs means rounded to 4 digits: what of the sum can be known again.
+// HF logs means rounded to 4 digits. Computes the sum from them as exactly as possible.
 void sum_history(TrainState& state) {
   int64_t before = 0;
   for (const LogLine& line : state.log_history) {
@@ -43,7 +43,7 @@ void sum_history(TrainState& state) {
   state.last_logged_step = state.global_step;
 }
 
-// Came with a later version: checkpoints before it say nothing of them.
+// Added in a later version: older checkpoints do not have them.
 constexpr std::array<std::string_view, 1> kLaterFields = {"skipped_steps"};
 
 // Calls visit(name, field) for each field of "progress".

@@ -1,6 +1,6 @@
 #pragma once
-// The two JSON files of a checkpoint's state: trainer_state.json (HF's keys, all of them and no
-// other, sorted, indent 2) and the "progress" part of spanforge_state.json.
+// The two JSON files of a checkpoint's state: trainer_state.json (exactly HF's keys, sorted, indent
+// 2) and the "progress" part of spanforge_state.json.
 
 #include <filesystem>
 #include <string>
@@ -16,7 +16,7 @@ std::string trainer_state_text(const TrainingArguments& arguments, const TrainPl
                                const TrainState& state,
                                const std::filesystem::path& best_model_checkpoint,
                                const Json& callbacks);
-// Reads step, epoch, history and best; place names the file. Errors: Error{kBadModel, place}.
+// Reads step, epoch, history and best. place: the file's name. Errors: Error{kBadModel, place}.
 TrainState trainer_state_from_json(const Json& json, const std::string& place,
                                    std::filesystem::path& best_model_checkpoint);
 

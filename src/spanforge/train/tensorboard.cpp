@@ -22,27 +22,27 @@ std::string scalar_tag(const std::string& key) {
 
 bool is_event_file(const std::string& name) { return name.starts_with(kEventFiles); }
 
-// The part that tells which run's a file in a shared directory is; empty in a run's own.
+// The part of a file's name that identifies its run in a shared directory; empty in a run's own.
 std::string_view run_suffix(std::string_view name) {
   const size_t at = name.rfind(TensorBoard::kRunSuffix);
   return at == std::string_view::npos ? "" : name.substr(at);
 }
 
-// The recipe's words; where no candidate is right it has "<>" for the text.
+// The recipe's text. It has "<>" if no candidate is right.
 std::string debug_text(const std::string& text, int32_t rank) {
   return fmt::format("Answer: {} (Rank: {})", rank == 0 ? "<>" : text, rank);
 }
 
 }  // namespace
 
-// A checkpoint comes from anywhere: its name of a file is taken for one in our directory only.
+// A checkpoint is untrusted: its file name is only accepted if it lies in our directory.
 bool TensorBoard::reopen() {
   if (!is_event_file(saved_file_) || saved_file_.find('/') != std::string::npos) return false;
   const fs::path file = directory_ / saved_file_;
   const auto size = regular_file_size(file);
   if (!size) return false;  // another directory, or the file was lost
   if (*size < saved_offset_) {
-    remove_tree(file);  // cut by a run from an earlier checkpoint: the new one takes its place
+    remove_tree(file);  // a run from an earlier checkpoint truncated it: the new one replaces it
     return false;
   }
   writer_.emplace(EventWriter::reopen(file, saved_offset_));

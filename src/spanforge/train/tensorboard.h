@@ -1,15 +1,14 @@
 #pragma once
-// What: a run as TensorBoard events: what HF's callback writes (train/*, eval/*, the texts args and
-//   model_config) and the recipe's n-best scalars and texts for every validation question:
+// What: Writes a run as TensorBoard events: those of HF's callback (train/*, eval/*, the texts args
+//   and model_config) and the recipe's n-best scalars and texts for every validation question:
 //   qa_rank/ID, qa_score/ID, qa_debug/ID, top1_rank/ID, top1_score/ID, top1_debug/ID,
 //   qa_topk_recall.
-// Resume: the file is cut back to where it was when the checkpoint was saved, so no step comes
-// twice.
-//   Where the file is not there (another output, HF's checkpoint) or has lost its end, a new one
-//   begins with the scalars that the checkpoint's log_history knows.
-// A start from the beginning removes what an earlier one, killed before its first checkpoint, left:
-//   in OUTPUT/logs every event file of a run that was there, in a directory that runs may share
-//   those whose names end with this output's suffix.
+// Resume: The file is truncated to its length at the checkpoint's save, so no step occurs twice. If
+//   the file is missing (another output, HF's checkpoint) or is now shorter, a new one begins with
+//   the scalars of the checkpoint's log_history.
+// New run: Removes the events of an earlier run that was killed before its first checkpoint: in
+//   OUTPUT/logs every event file; in a directory that runs may share, those whose names end with
+//   this output's suffix.
 
 #include <filesystem>
 #include <optional>
@@ -21,9 +20,10 @@ namespace spanforge {
 
 class TensorBoard : public Observer {
  public:
-  static constexpr const char* kRunSuffix = ".spanforge-";  // and what tells runs apart
-  // replaces: a run that starts from the beginning removes the event files whose names end with
-  // `suffix`, which those of this run do.
+  static constexpr const char* kRunSuffix =
+      ".spanforge-";  // followed by a word that differs between runs
+  // suffix: the end of this run's file names. replaces: the run starts from the beginning and
+  // removes event files whose names end with it.
   TensorBoard(std::filesystem::path directory, bool replaces, std::string suffix = {})
       : directory_(std::move(directory)), replaces_(replaces), suffix_(std::move(suffix)) {}
   std::string name() const override { return "tensorboard"; }
@@ -44,9 +44,9 @@ class TensorBoard : public Observer {
   bool replaces_;
   std::string suffix_;
   std::optional<EventWriter> writer_;
-  std::string saved_file_;  // of the resumed checkpoint
+  std::string saved_file_;  // of the checkpoint to resume from
   uint64_t saved_offset_ = 0;
-  int64_t epoch_step_ = -1;  // train/epoch comes with every log line, but once a step
+  int64_t epoch_step_ = -1;  // train/epoch comes with every log line, but once per step
 };
 
 }  // namespace spanforge

@@ -1,5 +1,5 @@
 #pragma once
-// The parameters that an optimiser updates and keeps state of, in the order of the arenas.
+// The parameters that an optimiser updates and has state for, in the order of the arenas.
 
 #include <cstdint>
 #include <functional>
@@ -11,24 +11,24 @@ namespace spanforge {
 
 struct TrainedParameter {
   const Parameter* row;
-  bool joins;  // in the arenas nothing but a gap lies between it and the one before
+  bool joins;  // only a gap separates it from the previous one in the arenas
 };
 using TrainedParameters = std::vector<TrainedParameter>;
 
-// All of `rows` that is_trained() takes. `rows` outlive the result.
+// All of `rows` for which is_trained() is true. `rows` must outlive the result.
 TrainedParameters trained_parameters(const std::vector<Parameter>& rows,
                                      const std::function<bool(const Parameter&)>& is_trained);
-// Those that learn.
+// All that learn.
 TrainedParameters trained_parameters(const std::vector<Parameter>& rows);
 
-// A range of the arenas in which everything is trained alike, so that one pass can update it. Gaps
-// between its parameters belong to it: zeros stay zeros under any update.
+// A range of the arenas that one pass can update, because all its parameters are trained alike. It
+// includes the gaps between them: zeros stay zeros under any update.
 struct FlatRange {
   const Parameter* first;
   int64_t begin, end;  // elements of the arena
   bool decays;
 };
-// The ranges that cover all but the embeddings, as few as there can be.
+// As few ranges as possible that cover all parameters except embeddings.
 std::vector<FlatRange> flat_ranges(const TrainedParameters& parameters);
 
 }  // namespace spanforge

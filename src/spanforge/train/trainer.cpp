@@ -26,10 +26,11 @@ void notify(const TrainContext& context, const std::string& text,
 
 void warn_without_manifest(const TrainContext& context, const CheckpointHead& checkpoint) {
   if (checkpoint.arguments) return;
-  notify(context,
-         fmt::format("{} has no {}: its files read, but a change in them would not be noticed",
-                     checkpoint.directory.string(), kManifestName),
-         Notice::Kind::kWarning);
+  notify(
+      context,
+      fmt::format("{} has no {}: its files can be read, but a change in them would not be noticed",
+                  checkpoint.directory.string(), kManifestName),
+      Notice::Kind::kWarning);
 }
 
 std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments,
@@ -62,8 +63,8 @@ std::optional<CheckpointHead> find_checkpoint(const TrainingArguments& arguments
   return found;
 }
 
-// HF's checkpoint names its batch size, which decides how far in the data it is; its batches know
-// no bound on tokens.
+// HF's checkpoint has its batch size, which decides how far in the data it is. Its batches have no
+// limit on tokens.
 void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& checkpoint) {
   const auto refuse_change = [&](const std::string& name, int64_t now, const std::string& saved) {
     const auto& allowed = arguments.allow_changed;
@@ -85,7 +86,7 @@ void adopt_foreign_batches(TrainingArguments& arguments, const CheckpointHead& c
   }
 }
 
-// HF's Trainer would load the wrong state without a word.
+// HF's Trainer would load the wrong state silently.
 void require_its_optimizer(const TrainingArguments& arguments, const CheckpointHead& checkpoint) {
   const std::string_view asked = spelling_of(*arguments.optim);
   if (same_optimizer(asked, checkpoint.optimizer)) return;
@@ -95,7 +96,7 @@ void require_its_optimizer(const TrainingArguments& arguments, const CheckpointH
                           checkpoint.optimizer));
 }
 
-// What stands in OUTPUT behind `step`, or at all, is not this run's: it would be what "last" finds.
+// Checkpoints in OUTPUT after `step` do not belong to this run, but "last" would find them.
 void require_free_output(const TrainingArguments& arguments, const OutputDirectory& output,
                          std::optional<int64_t> step) {
   if (arguments.overwrite || resumes_from_last(arguments) || !output.holds_run()) return;
@@ -114,17 +115,17 @@ void require_free_output(const TrainingArguments& arguments, const OutputDirecto
                   output.path().string()));
 }
 
-// The observers every run has, in front of the caller's.
+// The observers of every run. They come before the caller's.
 struct BuiltInObservers {
   std::vector<std::unique_ptr<Observer>> owned;
 
-  // The log comes first: event files without one would not be known for an earlier run's.
+  // The log comes first: event files without a log could not be recognised as an earlier run's.
   BuiltInObservers(const TrainingArguments& arguments, const OutputDirectory& output) {
     const std::filesystem::path log = output.path() / "log.jsonl";
     owned.push_back(std::make_unique<RunLog>(log));
     if (arguments.report_to == ReportTo::kTensorBoard) {
       if (arguments.logging_dir.empty()) {
-        // Events beside an earlier run's log are that run's, and a new start replaces them.
+        // Events next to an earlier run's log belong to that run; a new start replaces them.
         const bool replaces = arguments.overwrite || path_exists(log);
         owned.push_back(std::make_unique<TensorBoard>(output.path() / "logs", replaces));
       } else {
@@ -173,14 +174,14 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
   const ThreadScope scope(arguments.threads);
   Setup setup = prepare_setup(std::move(arguments), std::move(checkpoint), context);
 
-  // Also refused before the output is made.
+  // Also an error before the output is created.
   if (setup.arguments.report_to == ReportTo::kTensorBoard && !setup.arguments.logging_dir.empty()) {
     spanforge::create_directories(setup.arguments.logging_dir);
   }
   output.create();
   if (!output.locked()) {
     notify(context,
-           fmt::format("{} is on a file system without locks: see to it that no other "
+           fmt::format("{} is on a file system without locks: make sure that no other "
                        "training uses it",
                        output.path().string()),
            Notice::Kind::kWarning);

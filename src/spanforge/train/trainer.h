@@ -1,16 +1,16 @@
 #pragma once
-// What: fine-tuning from data to a model directory: windows, steps, evaluations, checkpoints,
-//   OUTPUT/trained/. Reports through observers; prints nothing.
+// What: Fine-tunes a model: reads data, makes windows, runs steps, evaluations and checkpoints, and
+//   writes the result to OUTPUT/trained/. Reports through observers; prints nothing.
 // Files in OUTPUT: checkpoint-N/, trained/, logs/, log.jsonl (every log line, unrounded, with its
-//   step), a lock while it runs.
-// Threads: `threads` of the options, each step in a Turn (base/threads.h), so that it shares the
-//   cores with other calls of this process; the calling thread's number is put back at the end.
-// Determinism: the learning rate, the data order and dropout masks are functions of (options,
-// step);
-//   a resumed run equals one that never stopped bit for bit.
-// Errors: Error{kUsage} for options and for an output that is taken; kBadData, kBadModel from the
-//   files; kNonFinite naming step, example ids and tensor; kInterrupted after a stop request, when
-//   the state was saved. Nothing is written before the options, the model and the data are proved.
+//   step), and a lock while it runs.
+// Threads: The option `threads` gives their number. Each step takes a Turn (base/threads.h), so
+//   that it shares the cores with other calls of this process. The calling thread's own number is
+//   restored at the end.
+// Determinism: The learning rate, the data order and dropout masks are functions of (options,
+//   step). A resumed run equals one that never stopped, bit for bit.
+// Errors: Error{kUsage} for options and for an output that is in use; kBadData and kBadModel from
+//   the files; kNonFinite naming step, example ids and tensor; kInterrupted after a stop request,
+//   when the state was saved. Nothing is written before options, model and data are checked.
 // Example:
 //   TrainingArguments arguments;
 //   arguments.model = "model", arguments.train = "train.json", arguments.output = "out";
@@ -29,13 +29,13 @@
 
 namespace spanforge {
 
-// What a run needs besides its options. Pointers are borrowed for the call.
+// What a run needs in addition to its options. Pointers are borrowed for the call.
 struct TrainContext {
   std::vector<Observer*> observers;
-  // Set (from a signal handler, say): the step in progress is finished, a checkpoint is saved, and
-  // Error{kInterrupted} is thrown.
+  // To stop a run, set this (for example from a signal handler). The run finishes the current
+  // step, saves a checkpoint and throws Error{kInterrupted}.
   const std::atomic<bool>* stop = nullptr;
-  // A model named in the options, or an adapter's base; default: the name is a directory.
+  // Resolves a model's name in the options, or an adapter's base. Default: the name is a directory.
   ResolveBase resolve_model;
 };
 
@@ -45,11 +45,11 @@ struct TrainResult {
   std::optional<LogLine> evaluation;      // the last eval_* line
   double train_loss = 0;                  // mean over all steps
   std::filesystem::path trained;          // OUTPUT/trained
-  std::filesystem::path best_checkpoint;  // empty: none was tracked
+  std::filesystem::path best_checkpoint;  // empty: none was chosen
   std::filesystem::path resumed_from;     // empty: started from the beginning
 };
 
-// The whole job.
+// Runs a whole training.
 TrainResult train(TrainingArguments arguments, const TrainContext& context = {});
 
 }  // namespace spanforge

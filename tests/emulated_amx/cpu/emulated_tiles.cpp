@@ -62,7 +62,7 @@ Factors factors_of(int sums, int left, int right, const char* instruction) {
   return f;
 }
 
-// Denormals are zero, both as operands and as results.
+// Denormals count as zero, both as operands and as results.
 float flush(float x) { return std::fabs(x) < FLT_MIN ? std::copysign(0.0F, x) : x; }
 
 float bf16_at(const uint8_t* row, int index) {
@@ -130,8 +130,8 @@ void store(int tile, void* base, int64_t stride) {
   }
 }
 
-// A product of two bf16 is exact in f32, so that adding it is the CPU's fused multiply-add. Even
-// and odd values are summed apart, over the whole tile.
+// A product of two bf16 is exact in f32, so adding it equals the CPU's fused multiply-add. Even
+// and odd values are summed separately, over the whole tile.
 void multiply_bf16(int sums, int left, int right) {
   const Factors f = factors_of(sums, left, right, "TDPBF16PS");
   const int pairs = f.left.row_bytes / 4, columns = f.sums.row_bytes / 4;
@@ -163,7 +163,7 @@ void multiply_u8s8(int sums, int left, int right) {
   const int fours = f.left.row_bytes / 4, columns = f.sums.row_bytes / 4;
   for (int m = 0; m < f.sums.rows; ++m) {
     for (int n = 0; n < columns; ++n) {
-      auto sum = value_at<uint32_t>(f.sums.data[m], n);  // which wraps, as the CPU's does
+      auto sum = value_at<uint32_t>(f.sums.data[m], n);  // wraps, as the CPU's sum does
       for (int k = 0; k < fours; ++k) {
         for (int i = 0; i < 4; ++i) {
           const int a = f.left.data[m][4 * k + i];

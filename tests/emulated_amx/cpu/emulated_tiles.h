@@ -1,7 +1,7 @@
 #pragma once
-// AMX's tile instructions in software, by the operation sections of Intel's Software Developer's
-// Manual, volume 2, and as strict: what raises #UD or #GP on the CPU ends the process here, with a
-// line that names the instruction. State is one a thread, as on the CPU.
+// AMX's tile instructions in software, after the operation sections of Intel's Software Developer's
+// Manual, volume 2, and as strict: if the CPU would raise #UD or #GP, this ends the process with a
+// line that names the instruction. Each thread has its own state, as on the CPU.
 
 #include <cstdint>
 

@@ -1,5 +1,5 @@
-// The AMX kernels with functions in the place of the instructions, and the permission to use them:
-// linked before the library these stand in for its own.
+// The AMX kernels with functions instead of the instructions, and the permission to use them.
+// Linked before the library, they replace its own.
 #include <immintrin.h>
 
 #include "emulated_tiles.h"
@@ -24,7 +24,7 @@
 
 namespace spanforge::ops {
 
-// Every CPU with AMX has AVX-512 with VNNI, which the code around the tiles counts on.
+// Every CPU with AMX has AVX-512 with VNNI, which the code around the tiles needs.
 bool amx_is_usable() { return may_use(Instructions::kAvx512Vnni); }
 
 }  // namespace spanforge::ops

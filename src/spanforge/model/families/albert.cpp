@@ -2,8 +2,8 @@
 
 namespace spanforge::families {
 
-// Lan et al. 2019: BERT's block, run several times with one set of weights; narrow embeddings that
-// are always projected; no dropout behind the feed-forward half.
+// Lan et al. 2019: BERT's block, run several times with one set of weights; narrow embeddings,
+// always projected; no dropout after the feed-forward half.
 EncoderSpec albert() {
   using Config = ModelConfig;
   EncoderSpec spec = bert();

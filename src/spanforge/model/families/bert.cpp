@@ -2,8 +2,8 @@
 
 namespace spanforge::families {
 
-// Devlin et al. 2018. Chinese "roberta-wwm", MacBERT and many other checkpoints are of this type as
-// well.
+// Devlin et al. 2018. Chinese "roberta-wwm", MacBERT and many other checkpoints have this type,
+// too.
 EncoderSpec bert() {
   using Config = ModelConfig;
   return {

@@ -2,8 +2,8 @@
 
 namespace spanforge::families {
 
-// He et al. 2021, DeBERTa's versions 2 and 3: BERT's block, whose scores have terms by distance
-// from one table that every layer projects; narrow embeddings are projected before their norm.
+// He et al. 2021, DeBERTa's versions 2 and 3: BERT's block, but its scores have terms by distance
+// from one table, which every layer projects; narrow embeddings are projected before their norm.
 EncoderSpec deberta_v2() {
   using Config = ModelConfig;
   EncoderSpec spec = bert();
@@ -31,7 +31,7 @@ EncoderSpec deberta_v2() {
   spec.defaults.intermediate_size = 6144;
   spec.defaults.type_vocab_size = 0;
   spec.defaults.layer_norm_eps = 1e-7;
-  // Version 3, which all that is fine-tuned today is.
+  // Version 3, because today's fine-tuned models are of version 3.
   spec.usual = spec.defaults;
   spec.usual->position_biased_input = false;
   spec.usual->relative_attention = true;

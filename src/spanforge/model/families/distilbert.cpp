@@ -3,7 +3,7 @@
 namespace spanforge::families {
 
 // Sanh et al. 2019: BERT's block under other names and keys, no token types, dropout before the
-// head instead of behind attention.
+// head instead of after attention.
 EncoderSpec distilbert() {
   using Config = ModelConfig;
   EncoderSpec spec = bert();

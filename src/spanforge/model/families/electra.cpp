@@ -2,8 +2,8 @@
 
 namespace spanforge::families {
 
-// Clark et al. 2020, the discriminator: BERT's network; where the embeddings are narrower than the
-// blocks, a linear layer stands between.
+// Clark et al. 2020, the discriminator: BERT's network; a linear layer widens embeddings that are
+// narrower than the blocks.
 EncoderSpec electra() {
   EncoderSpec spec = bert();
   spec.model_type = "electra";

@@ -1,14 +1,14 @@
 #pragma once
-// What the files of this folder share. A family is a file NAME.cpp with the function NAME() that
-// gives its EncoderSpec; the build finds it there. Nothing else is to be written for a family whose
-// parts exist: its test is a row in tests/oracle/families.py.
+// Shared by the files of this folder. A family is a file NAME.cpp with the function NAME(), which
+// returns its EncoderSpec; the build finds it. A family whose parts exist needs nothing else but a
+// row in tests/oracle/families.py, its test.
 
 #include "spanforge/model/encoder_spec.h"
 
 namespace spanforge::families {
 
-// Most families took BERT's keys, tables and module names over; theirs begin with it and say what
-// differs.
+// Most families use BERT's keys, tables and module names; their functions start from this value and
+// change what differs.
 EncoderSpec bert();
 
 }  // namespace spanforge::families

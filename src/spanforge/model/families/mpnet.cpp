@@ -2,8 +2,8 @@
 
 namespace spanforge::families {
 
-// Song et al. 2020: BERT's block, whose scores have a bias by distance from one table; no token
-// types; positions behind a padding row that is always 1.
+// Song et al. 2020: BERT's block, but its scores have a bias by distance from one table; no token
+// types; positions after a padding row that is always 1.
 EncoderSpec mpnet() {
   using Config = ModelConfig;
   EncoderSpec spec = bert();

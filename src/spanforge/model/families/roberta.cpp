@@ -2,8 +2,8 @@
 
 namespace spanforge::families {
 
-// Liu et al. 2019: BERT's network; positions are counted behind the padding row, and there is one
-// token type.
+// Liu et al. 2019: BERT's network; positions are counted from after the padding row, and there is
+// one token type.
 EncoderSpec roberta() {
   EncoderSpec spec = bert();
   spec.model_type = "roberta";

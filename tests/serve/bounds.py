@@ -1,0 +1,282 @@
+"""The server's bounds on real sockets: times, sizes, numbers, who may ask, TLS. check_rows.py says which row is tested where.
+
+Usage: bounds.py --bin DIR [--only NAME] | --self-test
+Prints what fails and exits 1.
+"""
+import concurrent.futures
+import contextlib
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import warnings
+
+from served import FIELDS, Server, expect, main, one, statuses, text
+
+
+def post_head(length, *fields):
+    return b"POST /v1/answer HTTP/1.1\r\n" + FIELDS + b"".join(f + b"\r\n" for f in fields) + b"Content-Length: %d\r\n\r\n" % length
+
+
+PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LAST_PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+CHUNKED = b"POST /v1/answer HTTP/1.1\r\n" + FIELDS + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def test_pipelined_requests_are_answered_in_order(case):
+    with Server(case.program, "--model", case.model) as server:
+        sent = b""
+        for i in range(5):
+            body = json.dumps({"questions": [{"id": f"q{i}", "question": "Anna went", "context": text(i, 400 - 80 * i)}]}).encode()
+            sent += post_head(len(body)) + body + PING
+        out = server.raw(sent + LAST_PING)
+        expect(statuses(out) == [200] * 11, out)
+        expect([out.index(b'"q%d"' % i) for i in range(5)] == sorted(out.index(b'"q%d"' % i) for i in range(5)), out)
+        out = server.raw(PING * 1005)
+        expect(statuses(out) == [200] * 1000, f"{len(statuses(out))} requests on one connection")
+        expect(out.count(b"Connection: close") == 1 and out.rindex(b"Connection: close") > out.rindex(b"Date: "), out[-400:])
+
+
+def test_head_dates_versions_and_allow(case):
+    with Server(case.program, "--model", case.model) as server:
+        out = server.raw(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        expect(statuses(out) == [200] and out.endswith(b"\r\n\r\n") and b"Date: " in out and b"Content-Length: 0" not in out, out)
+        out = server.raw(b"GET /ping HTTP/1.0\r\n\r\n")
+        expect(statuses(out) == [200] and b"Connection: close" in out, out)
+        out = server.raw(b"GET /ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /ping HTTP/1.0\r\n\r\n")
+        expect(statuses(out) == [200, 200], out)
+        body = json.dumps(one("Anna went", "Anna went home")).encode()
+        out = server.raw(b"POST /v1/answer HTTP/1.0\r\n" + FIELDS + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        expect(statuses(out) == [200], out)
+        status, _, fields = server.ask(None, "/v1/answer", "QUERY")
+        expect(status == 405 and fields["Allow"] == "POST", (status, fields))
+        out = server.raw(b"\r\n" + LAST_PING)
+        expect(statuses(out) == [200], out)
+
+
+def test_a_client_that_waits_for_100_gets_it_or_the_refusal(case):
+    body = json.dumps(one("Anna went", text(1, 20))).encode()
+    with Server(case.program, "--model", case.model) as server:
+        with server.connect() as sock:
+            sock.sendall(post_head(len(body), b"Expect: 100-continue"))
+            expect(statuses(sock.recv(4096)) == [100], "no 100")
+            sock.sendall(body)
+            expect(statuses(sock.recv(65536)) == [200], "no answer behind 100")
+        out = server.raw(post_head(len(body), b"Expect: 100-continue").replace(b"application/json", b"text/plain"))
+        expect(statuses(out) == [415], out)
+        expect(statuses(server.raw(post_head(3_000_000, b"Expect: 100-continue"))) == [413], "a length that is too large")
+
+
+def test_what_is_behind_a_refused_request_is_no_request(case):
+    with Server(case.program, "--model", case.model) as server:
+        for fields, status in ((b"Transfer-Encoding: xchunked", 501), (b"Transfer-Encoding: gzip, chunked", 501),
+                               (b"Content-Length: 3\r\nContent-Length: 3", 400), (b"Content-Length: 3\r\nTransfer-Encoding: chunked", 400)):
+            out = server.raw(b"POST / HTTP/1.1\r\n" + FIELDS + fields + b"\r\n\r\n" + LAST_PING)
+            expect(statuses(out) == [status] and b"Connection: close" in out, (fields, out))
+        # A body that nobody wants is not read as a request either.
+        out = server.raw(b"POST /nowhere HTTP/1.1\r\n" + FIELDS + b"Content-Length: %d\r\n\r\n" % len(LAST_PING) + LAST_PING)
+        expect(statuses(out) == [404] and b"Connection: close" in out, out)
+
+
+def test_slow_clients_are_told_so(case):
+    with Server(case.program, "--model", case.model, "--header-timeout", 1, "--body-timeout", 1, "--idle-timeout", 1) as server:
+        for data, wanted in ((b"GET / HT", [408]), (post_head(20) + b"{", [408]), (b"", [408]), (PING, [200])):
+            began = time.monotonic()
+            out = server.raw(data)
+            expect(statuses(out) == wanted and 0.9 < time.monotonic() - began < 6, (data, out, time.monotonic() - began))
+        # A byte now and then is no progress: the whole has its time.
+        for data, piece in ((b"GET / HTTP/1.1\r\nA: ", b"b"), (CHUNKED, b"1;" + b"x" * 4000 + b"\r\n \r\n")):
+            began = time.monotonic()
+            with server.connect() as sock:
+                sock.settimeout(0.1)
+                sock.sendall(data)
+                out = b""
+                with contextlib.suppress(OSError):
+                    while not out and time.monotonic() - began < 8:
+                        sock.sendall(piece)
+                        with contextlib.suppress(socket.timeout):
+                            out = sock.recv(65536)
+                expect(statuses(out) == [408] and 0.9 < time.monotonic() - began < 6, (data, out))
+
+
+def test_a_client_that_does_not_read_is_cut(case):
+    with Server(case.program, "--model", case.model, "--write-timeout", 1) as server:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", server.port))
+        # Replies of more than the kernel holds for us.
+        sock.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 990)
+        began = time.monotonic()
+        for _ in range(200):
+            time.sleep(0.1)
+            if server.metric("spanforge_connections") == 1:
+                break
+        expect(server.metric("spanforge_connections") == 1, "the connection is still there")
+        expect(time.monotonic() - began > 0.9, "it was cut before its time")
+        sock.close()
+
+
+def test_bodies_are_bounded_each_and_together(case):
+    with Server(case.program, "--model", case.model) as server:
+        out = server.raw(post_head(3_000_000) + b"x" * 3_000_000)
+        expect(statuses(out) == [413] and b"3000000 bytes; 2097152 are allowed" in out, out[:600])
+        out = server.raw(CHUNKED + (b"8000\r\n" + b" " * 0x8000 + b"\r\n") * 70)
+        expect(statuses(out) == [413], out[:600])
+        out = server.raw(CHUNKED + (b"1;" + b"x" * 4000 + b"\r\n \r\n") * 1100)
+        expect(statuses(out) == [413] and b"chunks take more" in out, out[:600])
+        out = server.raw(CHUNKED + b"1;" + b"x" * 100_000)
+        expect(statuses(out) == [400], out[:600])
+        with contextlib.ExitStack() as stack:
+            for _ in range(32):
+                stack.enter_context(server.connect()).sendall(post_head(2 << 20) + b"{")
+            time.sleep(0.3)
+            status, reply, fields = server.ask(one("Anna", "Anna went home"))
+            expect(status == 429 and reply["error_type"] == "bodies" and int(fields["Retry-After"]) >= 1, (status, reply))
+            expect(server.ask(None, "/ping", "GET")[0] == 200, "no body, no bound")
+        time.sleep(0.3)
+        expect(server.ask(one("Anna", "Anna went home"))[0] == 200, "the bodies are gone")
+
+
+def test_connections_are_bounded(case):
+    with Server(case.program, "--model", case.model, "--max-connections", 4) as server, contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(server.connect())
+        time.sleep(0.2)
+        out = server.raw(b"")
+        expect(statuses(out) == [503] and b"Retry-After: 1" in out, out)
+        stack.close()
+        time.sleep(0.2)
+        expect(server.ask(None, "/ping", "GET")[0] == 200, "connections are free again")
+
+
+def test_what_a_request_may_ask(case):
+    with Server(case.program, "--model", case.model, "--max-questions", 3, "--max-request-tokens", 3000, "--max-queue-tokens", 3000) as server:
+        status, reply, _ = server.ask({"questions": one("a", "b")["questions"] * 4})
+        expect(status == 413 and "has 4 questions; 3 are allowed" in reply["error"] and reply["place"] == "questions", reply)
+        status, reply, _ = server.ask(one("Anna", text(1, 20_000)))
+        expect(status == 413 and "3000 are allowed" in reply["error"], (status, reply))
+        status, reply, _ = server.ask(one(text(1, 600), "Anna"))
+        expect(status == 422 and reply["place"] == "questions[0].question", (status, reply))
+    with Server(case.program, "--model", case.model) as server:
+        expect(server.ask({"questions": one("Anna", "Ben")["questions"] * 1024})[0] == 200, "1,024 questions")
+        status, reply, _ = server.ask({"questions": one("Anna", "Ben")["questions"] * 1025})
+        expect(status == 413 and "has 1025 questions; 1024 are allowed" in reply["error"], reply)
+
+
+def test_a_full_queue_and_a_deadline(case):
+    huge = {"contexts": [text(1, 3000)], "questions": [{"question": "Anna", "context": 0}] * 40}
+    with Server(case.program, "--model", case.model, "--max-request-tokens", 200_000, "--max-queue-tokens", 200_000, "--timeout", 0.5) as server:
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            replies = list(pool.map(lambda _: server.ask(huge), range(6)))
+        seen = {status for status, _, _ in replies}
+        expect(seen <= {200, 429, 504} and 429 in seen, seen)
+        expect(all(int(headers["Retry-After"]) >= 1 for status, _, headers in replies if status == 429), "Retry-After")
+    # Batches of seconds: the deadline does not wait for them.
+    with Server(case.program, "--model", case.model, "--max-batch-tokens", 200_000) as server:
+        began = time.monotonic()
+        status, reply, _ = server.ask({"contexts": [text(1, 3000)], "questions": [{"question": "Anna", "context": 0}] * 8, "timeout_ms": 50})
+        expect(status == 504 and reply["error_type"] == "deadline", (status, reply))
+        expect(time.monotonic() - began < 1.5, f"504 after {time.monotonic() - began:.2f} s")
+
+
+def test_who_may_ask(case):
+    token = case.folder / "token"
+    token.write_text("secret\n")
+    with Server(case.program, "--model", case.model, "--token-file", token, "--allowed-host", "qa.example.org",
+                "--cors-origin", "https://app.example.org") as server:
+        status, reply, fields = server.ask(one("a", "Anna"))
+        expect(status == 401 and fields["WWW-Authenticate"].startswith("Bearer"), (status, reply))
+        bearer = {"Authorization": "Bearer secret"}
+        expect(server.ask(one("a", "Anna"), headers=bearer)[0] == 200, "the token")
+        expect(server.ask(one("a", "Anna"), headers={"Authorization": "Bearer secreu"})[0] == 401, "another token")
+        expect(server.ask(None, "/metrics", "GET")[0] == 401, "metrics want the token")
+        for path in ("/health", "/health/live", "/health/ready", "/ping", "/v2/health/ready", "/"):
+            expect(server.ask(None, path, "GET")[0] == 200, f"{path} without a token")
+        expect(server.ask(one("a", "Anna"), headers={**bearer, "Host": "evil.example"})[0] == 403, "another host")
+        expect(server.ask(one("a", "Anna"), headers={**bearer, "Host": "qa.example.org"})[0] == 200, "a host that is allowed")
+        expect(server.ask(one("a", "Anna"), headers={**bearer, "Origin": "https://evil.example"})[0] == 403, "another origin")
+        page = {"Origin": "https://app.example.org"}
+        fields = server.ask(one("a", "Anna"), headers={**bearer, **page})[2]
+        expect(fields["Access-Control-Allow-Origin"] == "https://app.example.org" and fields["Vary"] == "Origin", fields)
+        status, _, fields = server.ask(None, "/v1/answer", "OPTIONS", headers={**page, "Access-Control-Request-Method": "POST"})
+        expect(status == 204 and "Authorization" in fields["Access-Control-Allow-Headers"], (status, fields))
+        expect(server.ask(None, "/ping", "GET")[2]["Access-Control-Allow-Origin"] is None, "a field for nobody's page")
+        expect(b"secret" not in server.said(), "the token is in the log")
+    for options in ([], ["--token-file", token], ["--tls-certificate", "x"]):
+        done = subprocess.run([case.program, "serve", "--model", case.model, "--host", "0.0.0.0", "--port", "0", *options],
+                              capture_output=True, text=True)
+        expect(done.returncode == 2 and len(done.stderr.splitlines()) == 1, (options, done))
+    for options in (["--insecure"], ["--insecure", "--token-file", token]):
+        with Server(case.program, "--model", case.model, "--host", "0.0.0.0", *options) as server:
+            expect(server.ask(None, "/ping", "GET")[0] == 200, options)
+
+
+def make_certificate(folder, name):
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    return certificate, key
+
+
+def test_tls(case):
+    certificate, key = make_certificate(case.folder, "first")
+    tls = ssl.create_default_context(cafile=certificate)
+    options = ["--model", case.model, "--tls-certificate", certificate, "--tls-key", key]
+    with Server(case.program, *options, "--header-timeout", 1, tls=tls) as server:
+        expect(b"serving at https://" in server.said(), server.said())
+        expect(server.ask(one("Anna went", text(1, 300)))[0] == 200, "an answer")
+        expect(statuses(server.raw(PING * 3 + LAST_PING)) == [200] * 4, "pipelined")
+        out = server.raw(post_head(3_000_000) + b"x" * 3_000_000)
+        expect(statuses(out) == [413], out[:300])
+        expect(statuses(server.raw(b"GET / HT")) == [408], "a slow header")
+        with server.connect() as sock:
+            body = json.dumps(one("Anna went", text(1, 20))).encode()
+            sock.sendall(post_head(len(body), b"Expect: 100-continue"))
+            expect(statuses(sock.recv(4096)) == [100], "no 100")
+            sock.sendall(body)
+            expect(statuses(sock.recv(65536)) == [200], "no answer behind 100")
+        # Without a handshake nothing is said, and the time is a header's.
+        for data in (b"", PING):
+            began = time.monotonic()
+            with socket.create_connection(("127.0.0.1", server.port), timeout=15) as sock:
+                sock.sendall(data)
+                out = b""
+                with contextlib.suppress(ConnectionResetError):
+                    while piece := sock.recv(4096):
+                        out += piece
+            expect(b"HTTP" not in out and time.monotonic() - began < 6, (data, out))
+        old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+        try:
+            old.wrap_socket(socket.create_connection(("127.0.0.1", server.port), timeout=15)).close()
+            expect(False, "TLS 1.1 is spoken")
+        except (ssl.SSLError, ConnectionResetError):
+            pass
+        make_certificate(case.folder, "second")
+        server.process.send_signal(signal.SIGHUP)
+        before, shown = certificate.read_text(), ""
+        for _ in range(100):
+            shown = ssl.get_server_certificate(("127.0.0.1", server.port))
+            if ssl.PEM_cert_to_DER_cert(shown) == ssl.PEM_cert_to_DER_cert(before):
+                break
+            time.sleep(0.05)
+        expect(ssl.PEM_cert_to_DER_cert(shown) == ssl.PEM_cert_to_DER_cert(before), "SIGHUP does not bring the new certificate")
+        key.write_text("nothing")
+        server.process.send_signal(signal.SIGHUP)
+        for _ in range(100):
+            if b"the certificate is not replaced" in server.said():
+                break
+            time.sleep(0.05)
+        expect(ssl.get_server_certificate(("127.0.0.1", server.port)) == shown, "a bad key is taken")
+    done = subprocess.run([case.program, "serve", *options, "--port", "0"], capture_output=True, text=True)
+    expect(done.returncode == 3 and "key.pem" in done.stderr and len(done.stderr.splitlines()) == 1, done)
+
+
+if __name__ == "__main__":
+    main(globals())
