@@ -2,15 +2,8 @@
 # its manual pages and completions.
 set(share ${CMAKE_BINARY_DIR}/share)
 add_custom_command(OUTPUT ${share}/made
-  COMMAND ${CMAKE_COMMAND} -E rm -rf ${share}
-  COMMAND $<TARGET_FILE:spanforge> help --man-pages ${share}/man
-  COMMAND gzip -9n ${share}/man/*.1
-  COMMAND ${CMAKE_COMMAND} -E make_directory ${share}/completion
-  COMMAND $<TARGET_FILE:spanforge> help --completion bash > ${share}/completion/spanforge
-  COMMAND $<TARGET_FILE:spanforge> help --completion zsh > ${share}/completion/_spanforge
-  COMMAND $<TARGET_FILE:spanforge> help --completion fish > ${share}/completion/spanforge.fish
-  COMMAND ${CMAKE_COMMAND} -E touch ${share}/made
-  DEPENDS spanforge VERBATIM)
+  COMMAND sh ${CMAKE_SOURCE_DIR}/packaging/make_share.sh $<TARGET_FILE:spanforge> ${share}
+  DEPENDS spanforge ${CMAKE_SOURCE_DIR}/packaging/make_share.sh VERBATIM)
 add_custom_target(spanforge_manual ALL DEPENDS ${share}/made)
 
 set(data ${CMAKE_INSTALL_DATAROOTDIR})
@@ -21,7 +14,11 @@ install(FILES ${share}/completion/spanforge.fish DESTINATION ${data}/fish/vendor
 
 # What Debian wants to find in every package.
 execute_process(COMMAND date -R -u -r ${CMAKE_SOURCE_DIR}/CHANGELOG.md OUTPUT_VARIABLE SPANFORGE_DATE OUTPUT_STRIP_TRAILING_WHITESPACE)
-set(SPANFORGE_PACKAGER "spanforge developers <spanforge@localhost>" CACHE STRING "Who makes the .deb files: NAME <ADDRESS>")
+# As Debian's own tools have it: who makes the packages.
+set(SPANFORGE_PACKAGER "spanforge developers <spanforge@localhost>")
+if(DEFINED ENV{DEBEMAIL})
+  set(SPANFORGE_PACKAGER "$ENV{DEBFULLNAME} <$ENV{DEBEMAIL}>")
+endif()
 set(packages "program:spanforge" "development:libspanforge-dev")
 foreach(row IN LISTS packages)
   string(REPLACE ":" ";" row ${row})
@@ -52,12 +49,10 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 # What spanforgeConfig.cmake asks for.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
   "libdnnl-dev, libhwy-dev, libfmt-dev, libicu-dev, libssl-dev, zlib1g-dev, libprotozero-dev")
-set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "extractive question answering: train, evaluate, answer, serve
- spanforge fine-tunes a pretrained encoder on SQuAD-like data, shows how good the
- model is, and answers questions with it on the command line or over HTTP. Models
- and results are those of Hugging Face's libraries, without Python.")
-set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "extractive question answering: C++ library
- The library of spanforge, which fine-tunes encoders on SQuAD-like data and answers
- questions with them: static libraries, headers and the files for CMake's
- find_package(spanforge).")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "extractive question answering: train, evaluate, answer, serve")
+set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "spanforge fine-tunes a pretrained encoder on SQuAD-like data, shows how good
+the model is, and answers questions with it on the command line or over HTTP.
+Models and results are those of Hugging Face's libraries, without Python.")
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "This is the C++ library of spanforge: static libraries, headers and the files
+for CMake's find_package(spanforge).")
 include(CPack)

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 ./tools/install_packages.sh package
 ./tools/build.sh program
-cmake --build build/release -j "$(nproc)" -- --quiet
+cmake --build build/release --target spanforge_manual -- --quiet
 rm -rf build/packages
 (cd build/release && cpack -G DEB --config CPackConfig.cmake -B ../packages) >build/release/cpack.log 2>&1 || {
   cat build/release/cpack.log >&2
