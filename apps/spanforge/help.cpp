@@ -11,7 +11,6 @@
 #include "output.h"
 #include "spanforge/base/error.h"
 #include "spanforge/io/directory_writer.h"
-#include "spanforge/version.h"
 
 namespace spanforge::app {
 namespace {
@@ -176,8 +175,6 @@ Error unknown_command(const std::string& wanted) {
           nearest ? "no such command; did you mean " + *nearest + "?"
                   : "no such command; spanforge --help lists them"};
 }
-
-void print_version() { print("spanforge " SPANFORGE_VERSION "\n"); }
 
 int run_help(const Arguments& arguments) {
   OptionTable table;

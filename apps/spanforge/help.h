@@ -15,7 +15,6 @@ void print_overview();                     // spanforge --help
 bool is_group(std::string_view word);      // "data", the first word of several commands
 void print_group(std::string_view group);  // spanforge data --help
 void print_help(const Command& command, const OptionTable& table);
-void print_version();
 Error unknown_command(const std::string& wanted);  // kUsage; suggests the nearest one
 
 // For the makers of other forms of help: manual.h and completion.h.

@@ -19,6 +19,7 @@
 #include "short_waits.h"
 #include "signals.h"
 #include "spanforge/base/error.h"
+#include "versions.h"
 
 namespace spanforge::app {
 namespace {
