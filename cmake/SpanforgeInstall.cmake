@@ -2,6 +2,7 @@
 # finds (docs/library.md).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 
 # The stable headers, below src/spanforge/. What they include is installed too, and may change
 # (docs/versioning.md lists both).

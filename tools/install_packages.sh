@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the missing distribution packages that spanforge needs (Debian 12 or newer,
 # Ubuntu 24.04 or newer, there with the component universe).
-# Usage: tools/install_packages.sh [build|test|bench|fuzz|format|bare_root]
+# Usage: tools/install_packages.sh [build|test|package|bench|fuzz|format|bare_root]
 # Without root and sudo it changes nothing and prints what to install.
 set -euo pipefail
 
@@ -11,15 +11,16 @@ packages=(g++ cmake ninja-build libdnnl-dev libhwy-dev
   zlib1g-dev ca-certificates)
 case ${1:-build} in
   build) ;;
-  # mount: tests of full disks mount small ones
-  test) packages+=(libgtest-dev python3 python3-venv ccache mount) ;;
+  # mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them
+  test) packages+=(libgtest-dev python3 python3-venv ccache mount zsh fish groff-base) ;;
+  package) packages+=(dpkg-dev) ;;
   bench) packages+=(libbenchmark-dev libgtest-dev python3 python3-venv ccache) ;;
   # libclang-rt-dev: the sanitizers' and libFuzzer's libraries, which clang only recommends;
   # llvm: its symbolizer names a finding's lines
   fuzz) packages+=(clang libclang-rt-dev libomp-dev llvm ccache) ;;
   format) packages=(clang-format-14 git) ;;
   bare_root) packages=(mmdebstrap util-linux gpg git debian-archive-keyring ccache) ;;
-  *) echo "usage: install_packages.sh [build|test|bench|fuzz|format|bare_root]" >&2; exit 2 ;;
+  *) echo "usage: install_packages.sh [build|test|package|bench|fuzz|format|bare_root]" >&2; exit 2 ;;
 esac
 
 stop() { echo "install_packages.sh: $*" >&2; exit 1; }

@@ -95,8 +95,11 @@ constexpr Command kCommands[] = {
      run_download, false, kHubSettings},
     {"doctor", "this machine: processor, libraries, threads, memory, cache", "[--json]",
      "spanforge doctor", run_doctor},
-    {"help", "the help of a command, or the reference page of all", "[COMMAND] [--markdown]",
-     "spanforge help data check", run_help},
+    {"help", "the help of a command; reference page, manual pages and completion of all",
+     "[COMMAND] | --markdown | --man-pages DIR | --completion bash|zsh|fish",
+     "spanforge help data check\n"
+     "spanforge help --completion bash > ~/.local/share/bash-completion/completions/spanforge",
+     run_help},
 };
 
 }  // namespace

@@ -1,12 +1,6 @@
-#include <dnnl.h>
-#include <zlib.h>
-
 #include <sstream>
 
-#include <curl/curl.h>
 #include <fmt/core.h>
-#include <openssl/crypto.h>
-#include <unicode/uversion.h>
 
 #include "command.h"
 #include "common.h"
@@ -17,6 +11,7 @@
 #include "spanforge/hub/hub.h"
 #include "spanforge/ops/gemm.h"
 #include "spanforge/version.h"
+#include "versions.h"
 
 namespace spanforge::app {
 namespace {
@@ -35,17 +30,6 @@ std::vector<std::string> cpu_features() {
   return found;
 }
 
-Json library_versions() {
-  const dnnl_version_t* dnnl = dnnl_version();
-  UVersionInfo icu;
-  u_getVersion(icu);
-  return {{"oneDNN", fmt::format("{}.{}.{}", dnnl->major, dnnl->minor, dnnl->patch)},
-          {"ICU", fmt::format("{}.{}", icu[0], icu[1])},
-          {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
-          {"zlib", zlibVersion()},
-          {"curl", curl_version_info(CURLVERSION_NOW)->version}};
-}
-
 }  // namespace
 
 int run_doctor(const Arguments& arguments) {
@@ -54,7 +38,10 @@ int run_doctor(const Arguments& arguments) {
   table.add_switch(kJsonOption, json);
   if (!table.parse(arguments)) return 0;
   const HubOptions hub = hub_options_from_environment();
+  Json libraries = Json::object();
+  for (const auto& [name, version] : library_versions()) libraries[name] = version;
   const Json report = {{"version", SPANFORGE_VERSION},
+                       {"commit", source_commit()},
                        {"cpu", proc_value("/proc/cpuinfo", "model name")},
                        {"cpu_features", cpu_features()},
                        {"instruction_set", ops::instruction_set()},
@@ -66,7 +53,7 @@ int run_doctor(const Arguments& arguments) {
                        {"hub_endpoint", shown_endpoint(hub)},
                        {"hub_offline", hub.offline},
                        {"hub_token", hub.token.empty() ? "none" : hub.token_source},
-                       {"libraries", library_versions()}};
+                       {"libraries", libraries}};
   if (json) return print_json(report), 0;
   for (const auto& [key, value] : report.items()) {
     std::vector<std::string> parts;

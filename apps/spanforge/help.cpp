@@ -1,30 +1,19 @@
 #include "help.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <optional>
 
 #include <fmt/core.h>
 
+#include "completion.h"
+#include "manual.h"
 #include "output.h"
 #include "spanforge/base/error.h"
-#include "spanforge/version.h"
+#include "spanforge/io/directory_writer.h"
 
 namespace spanforge::app {
 namespace {
-
-constexpr std::string_view kExitCodes =
-    "0 done; 2 wrong use; 3 bad data or model; 4 network, or not in the cache; 70 not "
-    "enough memory, or a fault of the program; 74 input or output, or threads that cannot be "
-    "started; 128 + signal: stopped";
-
-std::string form(const OptionRow& row) {
-  switch (row.kind) {
-    case OptionKind::kSwitch: return flag_of(row.name);
-    case OptionKind::kBoolean: return fmt::format("{} [{}]", flag_of(row.name), row.placeholder);
-    case OptionKind::kList: return fmt::format("{} {} ...", flag_of(row.name), row.placeholder);
-    case OptionKind::kValue: break;
-  }
-  return fmt::format("{} {}", flag_of(row.name), row.placeholder);
-}
 
 bool in_group(const Command& command, std::string_view group) {
   return command.name.starts_with(group) && command.name.substr(group.size()).starts_with(" ");
@@ -41,15 +30,6 @@ std::vector<std::string> aliases(const OptionRow& row) {
   return out;
 }
 
-std::string description(const OptionRow& row) {
-  std::string out = row.help;
-  const bool is_choice = row.range.find('|') != std::string::npos;
-  if (!row.range.empty() && !is_choice) out += fmt::format(" ({})", row.range);
-  if (!row.default_text.empty()) out += fmt::format(" [{}]", row.default_text);
-  for (const std::string& alias : aliases(row)) out += fmt::format(" (also {})", flag_of(alias));
-  return out;
-}
-
 std::string markdown_cell(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -57,14 +37,6 @@ std::string markdown_cell(std::string_view text) {
     out += c;
   }
   return out;
-}
-
-constexpr std::string_view kForeign =
-    "Other names of TrainingArguments are accepted if their value asks for what is done here\n"
-    "anyway; otherwise they are refused with the reason.";
-
-bool has_foreign(const OptionTable& table) {
-  return std::ranges::any_of(table.rows(), &OptionRow::foreign);
 }
 
 void print_foreign(const OptionTable& table) {
@@ -75,10 +47,38 @@ void print_foreign(const OptionTable& table) {
     list += fmt::format("{}`{}`", list.empty() ? "" : ", ", row.name);
     if (&list == &some) list += fmt::format(" {}", row.range);
   }
-  emit("\n{}\n\n- any value: {}\n- these values: {}\n- none: {}\n", kForeign, any, some, none);
+  emit("\n{}\n\n- any value: {}\n- these values: {}\n- none: {}\n", kForeignOptions, any, some,
+       none);
 }
 
 }  // namespace
+
+std::string option_form(const OptionRow& row) {
+  switch (row.kind) {
+    case OptionKind::kSwitch: return flag_of(row.name);
+    case OptionKind::kBoolean: return fmt::format("{} [{}]", flag_of(row.name), row.placeholder);
+    case OptionKind::kList: return fmt::format("{} {} ...", flag_of(row.name), row.placeholder);
+    case OptionKind::kValue: break;
+  }
+  return fmt::format("{} {}", flag_of(row.name), row.placeholder);
+}
+
+std::string option_description(const OptionRow& row) {
+  std::string out = row.help;
+  const bool is_choice = row.range.find('|') != std::string::npos;
+  if (!row.range.empty() && !is_choice) out += fmt::format(" ({})", row.range);
+  if (!row.default_text.empty()) out += fmt::format(" [{}]", row.default_text);
+  for (const std::string& alias : aliases(row)) out += fmt::format(" (also {})", flag_of(alias));
+  return out;
+}
+
+bool has_foreign_options(const OptionTable& table) {
+  return std::ranges::any_of(table.rows(), &OptionRow::foreign);
+}
+
+void describe_commands(const std::function<void(const Command&, const OptionTable&)>& describe) {
+  for (const Command& command : commands()) command.run(Arguments{&command, {}, describe});
+}
 
 void print_overview() {
   print(
@@ -115,11 +115,11 @@ void print_help(const Command& command, const OptionTable& table) {
   if (!table.rows().empty()) print("\nOptions\n");
   for (const OptionRow& row : table.rows()) {
     if (row.foreign) continue;
-    const std::string left = form(row);
+    const std::string left = option_form(row);
     emit("  {:<36}{}{}\n", left, left.size() < 36 ? "" : "\n" + std::string(38, ' '),
-         description(row));
+         option_description(row));
   }
-  if (has_foreign(table)) emit("\n{}\n", kForeign);
+  if (has_foreign_options(table)) emit("\n{}\n", kForeignOptions);
   if (!command.settings.empty()) emit("\nSettings (environment variables)\n{}", command.settings);
   print("\nExample\n");
   for (size_t start = 0; start < command.example.size();) {
@@ -129,6 +129,8 @@ void print_help(const Command& command, const OptionTable& table) {
   }
   emit("\nExit codes: {}\n", kExitCodes);
 }
+
+namespace {
 
 void print_reference(const Command& command, const OptionTable& table) {
   emit("\n## spanforge {}\n\n{}.\n\n```\nspanforge {} {}\n```\n", command.name, command.summary,
@@ -150,12 +152,14 @@ void print_reference(const Command& command, const OptionTable& table) {
          row.default_text.empty() ? "" : fmt::format("`{}`", row.default_text),
          markdown_cell(row.help));
   }
-  if (has_foreign(table)) print_foreign(table);
+  if (has_foreign_options(table)) print_foreign(table);
   if (!command.settings.empty()) {
     emit("\nSettings (environment variables):\n\n```\n{}```\n", command.settings);
   }
   emit("\nExample\n\n```\n{}\n```\n", command.example);
 }
+
+}  // namespace
 
 Error unknown_command(const std::string& wanted) {
   std::vector<std::string> names;
@@ -172,15 +176,17 @@ Error unknown_command(const std::string& wanted) {
                   : "no such command; spanforge --help lists them"};
 }
 
-void print_version() { print("spanforge " SPANFORGE_VERSION "\n"); }
-
 int run_help(const Arguments& arguments) {
   OptionTable table;
   bool markdown = false;
+  std::optional<Shell> completion;
+  std::filesystem::path man_pages;
   std::vector<std::string> name;
   table.positional("COMMAND", "whose help to print; none: the overview", name, 0, 2);
   table.add_switch({"markdown", "the reference page of all commands, docs/commands.md", ""},
                    markdown);
+  table({"completion", "print the completion script for this shell", ""}, completion);
+  table({"man_pages", "directory to write the manual pages into", ""}, man_pages);
   if (!table.parse(arguments)) return 0;
   if (markdown) {
     emit(
@@ -190,16 +196,20 @@ int run_help(const Arguments& arguments) {
         "empty, except `tokenize`'s texts. If an option is given twice, the last value is used, "
         "and a note says so; a configuration file may have each key only once. Exit codes: {}.\n",
         kExitCodes);
-    for (const Command& command : commands()) {
-      Arguments describe{&command, {}, true};
-      command.run(describe);
-    }
+    describe_commands(print_reference);
+    return 0;
+  }
+  if (completion) return print(completion_script(*completion)), 0;
+  if (!man_pages.empty()) {
+    spanforge::create_directories(man_pages);
+    DirectoryWriter writer(man_pages);
+    for (const ManualPage& page : manual_pages()) writer.write(page.file, page.text);
     return 0;
   }
   if (name.empty()) return print_overview(), 0;
   const std::string wanted = name.size() == 2 ? name[0] + " " + name[1] : name[0];
   for (const Command& command : commands()) {
-    if (command.name == wanted) return command.run(Arguments{&command, {"--help"}, false});
+    if (command.name == wanted) return command.run(Arguments{&command, {"--help"}, {}});
   }
   if (is_group(wanted)) return print_group(wanted), 0;
   throw unknown_command(wanted);

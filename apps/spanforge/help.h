@@ -1,6 +1,10 @@
 #pragma once
 // Prints --help, --version and the reference page docs/commands.md from the two tables.
 
+#include <functional>
+#include <string>
+#include <string_view>
+
 #include "command.h"
 #include "options.h"
 #include "spanforge/base/error.h"
@@ -11,8 +15,20 @@ void print_overview();                     // spanforge --help
 bool is_group(std::string_view word);      // "data", the first word of several commands
 void print_group(std::string_view group);  // spanforge data --help
 void print_help(const Command& command, const OptionTable& table);
-void print_reference(const Command& command, const OptionTable& table);  // Markdown, one command
-void print_version();
 Error unknown_command(const std::string& wanted);  // kUsage; suggests the nearest one
+
+// For the makers of other forms of help: manual.h and completion.h.
+inline constexpr std::string_view kExitCodes =
+    "0 done; 2 wrong use; 3 bad data or model; 4 network, or not in the cache; 70 not "
+    "enough memory, or a fault of the program; 74 input or output, or threads that cannot be "
+    "started; 128 + signal: stopped";
+inline constexpr std::string_view kForeignOptions =
+    "Other names of TrainingArguments are accepted if their value asks for what is done here\n"
+    "anyway; otherwise they are refused with the reason.";
+bool has_foreign_options(const OptionTable& table);
+std::string option_form(const OptionRow& row);         // "--epochs N"
+std::string option_description(const OptionRow& row);  // meaning, range, default, aliases
+// Calls describe() for each command, in the table's order.
+void describe_commands(const std::function<void(const Command&, const OptionTable&)>& describe);
 
 }  // namespace spanforge::app

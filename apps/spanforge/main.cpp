@@ -19,6 +19,7 @@
 #include "short_waits.h"
 #include "signals.h"
 #include "spanforge/base/error.h"
+#include "versions.h"
 
 namespace spanforge::app {
 namespace {
@@ -49,7 +50,7 @@ int dispatch(char** argv, std::vector<std::string> words) {
     if (command.name != name) continue;
     if (command.runs_models) wait_briefly(argv);
     words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(used));
-    return command.run(Arguments{&command, std::move(words), false});
+    return command.run(Arguments{&command, std::move(words), {}});
   }
   throw unknown_command(name);
 }

@@ -294,7 +294,7 @@ bool OptionTable::parse(const Arguments& arguments) {
     (*this)(OptionInfo{"config", "TOML file of options; the command line has priority", ""},
             config_file_);
   }
-  if (arguments.describe) return print_reference(*arguments.command, *this), false;
+  if (arguments.describe) return arguments.describe(*arguments.command, *this), false;
   SplitWords words = split(arguments.words);
   if (words.help) return print_help(*arguments.command, *this), false;
   for (const Assignment& a : words.assignments) {

@@ -28,12 +28,14 @@
 namespace spanforge::app {
 
 struct Command;
+class OptionTable;
 
 // What main passes to a command.
 struct Arguments {
   const Command* command = nullptr;
   std::vector<std::string> words;  // after the command's name
-  bool describe = false;           // print the command's reference as Markdown instead of running
+  // Called with the command's options instead of running it, if it is set.
+  std::function<void(const Command&, const OptionTable&)> describe;
 };
 
 enum class OptionKind { kSwitch, kBoolean, kValue, kList };
@@ -97,8 +99,8 @@ class OptionTable {
   // Reads a configuration file's text into the fields. `file`: its name in messages.
   void apply_config(std::string_view text, const std::string& file);
 
-  // Reads the words into the fields. False: --help or the reference was printed; the command must
-  // not run.
+  // Reads the words into the fields. False: --help was printed or describe() called, nothing to
+  // run.
   bool parse(const Arguments& arguments);
 
   const std::string& config_file() const { return config_file_; }  // empty: none

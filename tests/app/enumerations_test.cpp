@@ -28,7 +28,7 @@ std::optional<E> parsed(const std::string& word) {
   std::optional<E> field;
   OptionTable table;
   table({"word", "an enumeration", ""}, field);
-  EXPECT_TRUE(table.parse(Arguments{&kEnumerationCommand, {"--word", word}, false}));
+  EXPECT_TRUE(table.parse(Arguments{&kEnumerationCommand, {"--word", word}, {}}));
   return field;
 }
 
@@ -50,7 +50,7 @@ TYPED_TEST(Enumeration, WrongWordListsTheChoices) {
   table({"word", "an enumeration", ""}, field);
   EXPECT_EQ(table.rows()[0].placeholder, choices<TypeParam>()) << "as --help shows";
   const Error error = testing::expect_error(ErrorCode::kUsage, [&] {
-    table.parse(Arguments{&kEnumerationCommand, {"--word=wrong"}, false});
+    table.parse(Arguments{&kEnumerationCommand, {"--word=wrong"}, {}});
   });
   EXPECT_EQ(error.place().text(), "--word");
   EXPECT_EQ(error.reason(), "'wrong' is not allowed; it must be " + choices<TypeParam>());

@@ -16,7 +16,7 @@ namespace {
 const Command kCommand{"train", "a command", "", "", nullptr};
 
 bool parse(OptionTable& table, std::vector<std::string> words) {
-  return table.parse(Arguments{&kCommand, std::move(words), false});
+  return table.parse(Arguments{&kCommand, std::move(words), {}});
 }
 
 // A value that is not the default, and that the row's range allows.
