@@ -1,14 +1,14 @@
-"""Fails unless each row of the two tables of docs/serving.md, limits and messages, is named here with its tests, and they exist.
+"""Fails unless this file names existing tests for each row of the two tables of docs/serving.md (limits and messages).
 
 Usage: check_rows.py ROOT | --self-test
-A test is a row of tests/serve/*_test.cpp ({"name", ...), a Suite.Name there, or a function of bounds.py or whole.py.
+A test is the name of a row in tests/serve/*_test.cpp ({"name", ...), a Suite.Name there, or a function of bounds.py or whole.py.
 """
 import pathlib
 import re
 import sys
 import tempfile
 
-# By the beginning of the row's first cell.
+# The keys are the beginnings of the rows' first cells.
 LIMITS = {
     "no JSON": ["no object", "truncated", "bad UTF-8", "lone surrogate", "duplicate key", "depth > 64", "a web page"],
     "a member missing": ["missing question", "missing context", "unknown field", "wrong type", "no whole number", "Schema.OurCallIsRead"],
@@ -54,7 +54,7 @@ MESSAGES = {
 
 
 def table_rows(page, title):
-    """First cells of the table whose head begins with `title`."""
+    """The first cells of the table with the head | title | status |."""
     found = re.search(rf"^\| {title} \| status \|\n\|[-|]+\|\n((?:\|.*\n)+)", page, re.M)
     return [line.split(" | ")[0][2:] for line in found.group(1).splitlines()] if found else []
 
