@@ -153,7 +153,7 @@ TEST(Message, EveryRowIsReadOrRefusedHoweverItsBytesAreCut) {
     const size_t step = bytes.size() > 1000 ? 97 : 1;
     for (size_t cut = 0; cut <= bytes.size(); cut += step) {
       ASSERT_EQ(read_pieces({bytes.substr(0, cut), bytes.substr(cut)}), row.seen)
-          << "cut at " << cut;
+          << "split at " << cut;
     }
     std::vector<std::string_view> single;
     for (size_t i = 0; i < bytes.size(); ++i) single.push_back(bytes.substr(i, 1));
