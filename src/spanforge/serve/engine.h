@@ -4,9 +4,8 @@
 // Ends: a call ends exactly once: by its answer, a refusal, its deadline (even while a batch with
 //   its windows runs) or cancel(). The thread that takes it out of the table of calls ends it.
 // Memory: at most limits.queue_tokens tokens of windows, about 30 bytes each, and one batch.
-// Threads: all methods are concurrent. Done is called by submit() or a thread of the engine,
-// without
-//   the engine's lock.
+// Threads: all methods are concurrent. submit() or a thread of the engine calls Done, without the
+//   engine's lock.
 
 #include <chrono>
 #include <condition_variable>
