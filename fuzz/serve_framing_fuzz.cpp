@@ -1,5 +1,5 @@
-// Any bytes: the requests that a connection's bytes hold, and how it ends, are the same however the
-// bytes are cut in two. What is kept in memory stays within the limits.
+// Any bytes: RequestReader reads the same requests and the same end wherever the bytes are split in
+// two, and holds no more bytes than its limits allow.
 #include <algorithm>
 
 #include "spanforge/serve/framing.h"
@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kPiece = 512;
 
-// Reads `bytes` in pieces of at most kPiece, and with a cut at `cut`. What was seen, as one text.
+// Reads `bytes` in pieces of at most kPiece, also split at `cut`. Returns what it read as one text.
 std::string read(std::string_view bytes, size_t cut, const Limits& limits) {
   std::string seen;
   RequestReader reader(limits);

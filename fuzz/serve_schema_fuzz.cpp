@@ -1,5 +1,5 @@
-// Any bytes: a body of either schema is a call or a refusal that says where; a call keeps the
-// limits, and its answers are JSON.
+// Any bytes: reading a body of either schema gives a call within the limits, whose answers are
+// JSON, or a refusal with line and column.
 #include "spanforge/base/json.h"
 #include "spanforge/serve/schema.h"
 #include "support.h"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv-serve/ with the clients of tests/serve/requirements.txt (0.3 GB) and, from npm's registry, of
-# tests/serve/package.json, once per version of these files. Exits non-zero, and leaves no half-made environment, when
-# it cannot.
+# tests/serve/package.json, once for each version of these files. If it cannot, it removes the environment and exits
+# non-zero.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=.venv-serve

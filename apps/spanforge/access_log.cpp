@@ -82,7 +82,7 @@ void AccessLog::run() {
       lines_.pop_front();
       stopping = stopping_;
     }
-    // A pipe with room takes a line of this length whole.
+    // A pipe that has room takes a whole line of this length.
     pollfd ready{STDERR_FILENO, POLLOUT, 0};
     while (::poll(&ready, 1, 500) == 0) {
       const std::lock_guard<std::mutex> lock(mutex_);

@@ -1,8 +1,8 @@
 #pragma once
-// The log of `serve`: one JSON line a request, on standard error, with nothing of a client's texts,
-// unless the server was asked to (--log-text): then the beginnings of target, body and reply.
-// A thread writes it. A reader that does not read delays nobody: lines that find no room are left
-// out, and the next line says how many.
+// What: the log of `serve`: one JSON line for each request, on standard error. It has no text of a
+//   client, except with --log-text: then it has the beginning of target, body and reply.
+// Threads: add() is concurrent and does not wait; a thread of its own writes the lines. If nobody
+//   reads them, lines are dropped, and the next line says how many.
 
 #include <condition_variable>
 #include <deque>

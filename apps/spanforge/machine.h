@@ -1,16 +1,16 @@
 #pragma once
-// What the machine has, for commands that report or plan with it.
+// What: the resources of the machine, for commands that report or need them.
 
 #include <cstdint>
 #include <string>
 
 namespace spanforge::app {
 
-// What stands behind "key:" in a file of /proc; "" where there is no such line.
+// The value after "key:" in a file of /proc; "" if there is no such line.
 std::string proc_value(const char* file, const std::string& key);
 
-// Megabytes this process may use: the machine's, or its control group's where that is less. key: of
-// /proc/meminfo, "MemTotal".
+// The megabytes that this process may use: the machine's, or those of its control group if it has
+// fewer. key: a key of /proc/meminfo, such as "MemTotal".
 int64_t memory_megabytes(const char* key);
 
 }  // namespace spanforge::app

@@ -22,7 +22,7 @@
 namespace spanforge::app {
 namespace {
 
-// The models of the command line, and what they may take.
+// Loads the models of the command line, if they fit into memory.
 class Loader {
  public:
   Loader(const ServeOptions& o, const LoadChoices& choices)
@@ -34,13 +34,13 @@ class Loader {
     if (plan.total() > budget_) {
       throw Error(ErrorCode::kUsage,
                   {.parameter = o.memory_bytes > 0 ? "max_memory_bytes" : "model"},
-                  fmt::format("models and requests may take {}; {} are there", describe(plan),
+                  fmt::format("models and requests may take {}; {} are available", describe(plan),
                               megabytes(budget_)));
     }
     stated_ = fmt::format("memory: at most {} of {}", describe(plan), megabytes(budget_));
   }
 
-  const std::string& stated() const { return stated_; }  // the memory, for people
+  const std::string& stated() const { return stated_; }  // the line about memory
 
   std::vector<serve::ModelPtr> load() const {
     std::vector<serve::ModelPtr> loaded;
@@ -50,7 +50,8 @@ class Loader {
     return loaded;
   }
 
-  // The new model answers when it has answered once; one that cannot be loaded changes nothing.
+  // Replaces each model after the new one has answered once. A model that cannot be loaded changes
+  // nothing.
   void reload(serve::Models& models, serve::Metrics& metrics) {
     for (size_t i = 0; i < sources_.size(); ++i) {
       try {
@@ -80,7 +81,7 @@ class Loader {
   serve::ModelMemory estimate(const ModelToServe& source) const {
     return estimate_served_model(source, choices_, o_.limits.batch_tokens);
   }
-  // Old and new are both there until the last request on the old one has ended.
+  // The old model stays in memory until its last request has ended.
   serve::ModelPtr load_beside(size_t i) {
     const serve::ModelMemory fresh = estimate(sources_[i]);
     std::vector<serve::ModelMemory> both = estimates_;
@@ -88,7 +89,7 @@ class Loader {
     const serve::MemoryPlan plan = serve::plan_memory(both, o_.limits);
     if (plan.total() > budget_) {
       throw Error(ErrorCode::kUsage, {.parameter = "max_memory_bytes"},
-                  fmt::format("with the old model beside it, all may take {}; {} are there",
+                  fmt::format("with the old model in memory, all may take {}; {} are available",
                               describe(plan), megabytes(budget_)));
     }
     serve::ModelPtr model = load_served_model(sources_[i], choices_);
@@ -156,8 +157,8 @@ int run_serve(const Arguments& arguments) {
                 [&] { reload(loader, models, metrics, server); });
   engine.run_compute();
   network.join();
-  engine.shut_down();  // before the server, which its calls' ends use
-  signals.finish();    // what they would stop or load is about to go
+  engine.shut_down();  // while the server exists, because ends of calls use it
+  signals.finish();    // while everything that they stop or load exists
   return 0;
 }
 

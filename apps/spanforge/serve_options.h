@@ -1,5 +1,5 @@
 #pragma once
-// The options of `serve`, and what follows from them.
+// Declares, checks and applies the options of `serve`.
 
 #include <string>
 #include <vector>
@@ -28,14 +28,13 @@ struct ServeOptions {
 };
 
 void declare(OptionTable& table, ServeOptions& o);
-// Seconds and the port into their fields, and what does not go together is refused. Errors:
-// Error{kUsage}.
+// Sets the fields that follow from others. Errors: Error{kUsage} if options contradict each other.
 void settle(const OptionTable& table, ServeOptions& o);
-// Errors: Error{kUsage} for an address that other machines reach without what protects it; of the
-// token's file.
+// Errors: Error{kUsage} if other machines can reach the address and nothing protects it; those of
+//   reading the token's file.
 serve::Access make_access(const ServeOptions& o);
-// Raises the limit of open files, as far as that needs nobody's leave, to what the connections
-// need. Errors: Error{kUsage} where it is too low.
+// Raises the soft limit of open files to what the connections need. Errors: Error{kUsage} if the
+// hard limit is lower.
 void allow_open_files(const ServeOptions& o);
 serve::Milliseconds milliseconds(double seconds);
 

@@ -20,7 +20,7 @@ ServeSignals::~ServeSignals() {
     const std::lock_guard<std::mutex> lock(mutex_);
     finished_ = true;
   }
-  ::pthread_kill(thread_.native_handle(), SIGHUP);  // wakes it
+  ::pthread_kill(thread_.native_handle(), SIGHUP);  // wakes the thread
   thread_.join();
   if (reloading_.joinable()) reloading_.join();
 }
@@ -36,13 +36,13 @@ void ServeSignals::finish() {
   if (reloading.joinable()) reloading.join();
 }
 
-// On a thread of its own, so that a request to stop does not wait for a model.
+// Reloads on a thread of its own, so that a signal to stop does not wait for a model.
 void ServeSignals::ask_to_reload() {
   if (reloading_now_) {
     once_more_ = true;
     return;
   }
-  if (reloading_.joinable()) reloading_.join();  // it is through
+  if (reloading_.joinable()) reloading_.join();  // it has ended
   reloading_now_ = true;
   reloading_ = std::thread([this] { run_reloads(); });
 }

@@ -1,7 +1,7 @@
 #pragma once
-// The signals of `serve`. Until serve() they end the process, as they do elsewhere. From then on
-// the first SIGTERM or SIGINT asks to stop, a second one ends the process at once, and SIGHUP asks
-// for the models to be loaded again.
+// What: handles the signals of `serve`. Before serve() they end the process. After it, the first
+//   SIGTERM or SIGINT stops the server, a second one ends the process at once, and SIGHUP loads the
+//   models again.
 
 #include <csignal>
 #include <functional>
@@ -12,13 +12,13 @@ namespace spanforge::app {
 
 class ServeSignals {
  public:
-  // REQUIRES: no other thread has been started; those to come have the signals blocked.
+  // REQUIRES: no other thread runs. Later threads have these signals blocked.
   ServeSignals();
   ~ServeSignals();
-  // Both are called from threads of this object; one reload at a time. Several signals during a
-  // reload ask for one more.
+  // Threads of this object call both. One reload runs at a time; all signals during it cause one
+  // more.
   void serve(std::function<void()> stop, std::function<void()> reload);
-  // Neither is called any more: returns after a reload that is under way.
+  // Waits for a running reload. From now on neither function is called.
   void finish();
 
  private:

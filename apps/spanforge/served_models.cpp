@@ -21,7 +21,7 @@
 namespace spanforge::app {
 namespace {
 
-// Of names and contents of a directory's files, as far as it has files of its own.
+// Adds the names and contents of a directory's files. Ignores directories in it.
 void add_files(const fs::path& directory, Sha256& sum) {
   std::set<fs::path> files;
   for (const auto& entry : fs::directory_iterator(directory)) {
@@ -48,7 +48,7 @@ std::vector<ModelToServe> parse_models(const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     ModelToServe model{"", word};
     const size_t equals = word.find('=');
-    // A directory may have the sign in its name; then it is no name before one.
+    // An existing directory may have "=" in its name.
     if (equals != std::string::npos && equals > 0 && !fs::exists(word)) {
       model = {word.substr(0, equals), word.substr(equals + 1)};
     } else {
@@ -90,7 +90,7 @@ serve::ModelPtr load_served_model(const ModelToServe& model, const LoadChoices& 
   const ModelDirectory directory = resolve_model(model.source);
   refuse_other_weights(directory.base);
   if (choices.verify) verify_model(directory);
-  std::string version = version_of(directory);  // before the weights are mapped a second time
+  std::string version = version_of(directory);  // before loading maps the weights as well
   LoadReport report;
   Pipeline pipeline =
       Pipeline::from_directory(directory, choices.precision, &report, choices.threads);

@@ -1,5 +1,5 @@
 #pragma once
-// The models of `serve`, as the command line names them.
+// Loads the models that the command line of `serve` names.
 
 #include <string>
 #include <vector>
@@ -11,26 +11,26 @@
 namespace spanforge::app {
 
 struct ModelToServe {
-  std::string name;    // requests ask for it by this
+  std::string name;    // its name in requests
   std::string source;  // directory or hub id
 };
 
 struct LoadChoices {
   Precision precision = Precision::kF32;
-  bool verify = false;  // against its manifest, first
+  bool verify = false;  // first compares the files with the manifest
   int threads = 0;
 };
 
-// "NAME=DIR" or "DIR", whose last part is the name. Error{kUsage, parameter "model"} where two have
-// a name.
+// words: "NAME=DIR", or "DIR", whose last part is the name. Errors: Error{kUsage, parameter
+// "model"} if two models have the same name.
 std::vector<ModelToServe> parse_models(const std::vector<std::string>& words);
 
-// Memory that it takes, with batches of so many tokens. Errors: those of its configuration.
+// The memory that a model takes with batches of batch_tokens. Errors: those of its configuration.
 serve::ModelMemory estimate_served_model(const ModelToServe& model, const LoadChoices& choices,
                                          int64_t batch_tokens);
 
-// Loads it, with the notes of `ask`, and answers a question, so that the first request does not
-// wait for memory. Errors: those of loading.
+// Loads a model, with the same notes as `ask`, and answers a question, so that the first request
+// does not wait for memory. Errors: those of loading.
 serve::ModelPtr load_served_model(const ModelToServe& model, const LoadChoices& choices);
 
 }  // namespace spanforge::app

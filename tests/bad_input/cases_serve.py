@@ -1,4 +1,4 @@
-"""What `serve` refuses before it listens."""
+"""Options and files that `serve` refuses before it listens."""
 from table import IO, MODEL, NETWORK, USAGE, case, put
 
 SERVE = "serve --model m --port 0 --threads 1"

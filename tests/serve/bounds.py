@@ -1,4 +1,4 @@
-"""The server's bounds on real sockets: times, sizes, numbers, who may ask, TLS. check_rows.py says which row is tested where.
+"""Tests the server's limits on real sockets: times, sizes, counts, access, TLS. check_rows.py says which test is for which row.
 
 Usage: bounds.py --bin DIR [--only NAME] | --self-test
 Prints what fails and exits 1.
@@ -63,7 +63,7 @@ def test_a_client_that_waits_for_100_gets_it_or_the_refusal(case):
             sock.sendall(post_head(len(body), b"Expect: 100-continue"))
             expect(statuses(sock.recv(4096)) == [100], "no 100")
             sock.sendall(body)
-            expect(statuses(sock.recv(65536)) == [200], "no answer behind 100")
+            expect(statuses(sock.recv(65536)) == [200], "no answer after 100")
         out = server.raw(post_head(len(body), b"Expect: 100-continue").replace(b"application/json", b"text/plain"))
         expect(statuses(out) == [415], out)
         expect(statuses(server.raw(post_head(3_000_000, b"Expect: 100-continue"))) == [413], "a length that is too large")
@@ -75,7 +75,7 @@ def test_what_is_behind_a_refused_request_is_no_request(case):
                                (b"Content-Length: 3\r\nContent-Length: 3", 400), (b"Content-Length: 3\r\nTransfer-Encoding: chunked", 400)):
             out = server.raw(b"POST / HTTP/1.1\r\n" + FIELDS + fields + b"\r\n\r\n" + LAST_PING)
             expect(statuses(out) == [status] and b"Connection: close" in out, (fields, out))
-        # A body that nobody wants is not read as a request either.
+        # The body of a refused request is not read as a request.
         out = server.raw(b"POST /nowhere HTTP/1.1\r\n" + FIELDS + b"Content-Length: %d\r\n\r\n" % len(LAST_PING) + LAST_PING)
         expect(statuses(out) == [404] and b"Connection: close" in out, out)
 
@@ -86,7 +86,7 @@ def test_slow_clients_are_told_so(case):
             began = time.monotonic()
             out = server.raw(data)
             expect(statuses(out) == wanted and 0.9 < time.monotonic() - began < 6, (data, out, time.monotonic() - began))
-        # A byte now and then is no progress: the whole has its time.
+        # Single bytes do not extend the time: it is for the whole.
         for data, piece in ((b"GET / HTTP/1.1\r\nA: ", b"b"), (CHUNKED, b"1;" + b"x" * 4000 + b"\r\n \r\n")):
             began = time.monotonic()
             with server.connect() as sock:
@@ -106,7 +106,7 @@ def test_a_client_that_does_not_read_is_cut(case):
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(("127.0.0.1", server.port))
-        # Replies of more than the kernel holds for us.
+        # More replies than the kernel holds.
         sock.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 990)
         began = time.monotonic()
         for _ in range(200):
@@ -114,7 +114,7 @@ def test_a_client_that_does_not_read_is_cut(case):
             if server.metric("spanforge_connections") == 1:
                 break
         expect(server.metric("spanforge_connections") == 1, "the connection is still there")
-        expect(time.monotonic() - began > 0.9, "it was cut before its time")
+        expect(time.monotonic() - began > 0.9, "it was closed too early")
         sock.close()
 
 
@@ -134,9 +134,9 @@ def test_bodies_are_bounded_each_and_together(case):
             time.sleep(0.3)
             status, reply, fields = server.ask(one("Anna", "Anna went home"))
             expect(status == 429 and reply["error_type"] == "bodies" and int(fields["Retry-After"]) >= 1, (status, reply))
-            expect(server.ask(None, "/ping", "GET")[0] == 200, "no body, no bound")
+            expect(server.ask(None, "/ping", "GET")[0] == 200, "a request without a body")
         time.sleep(0.3)
-        expect(server.ask(one("Anna", "Anna went home"))[0] == 200, "the bodies are gone")
+        expect(server.ask(one("Anna", "Anna went home"))[0] == 200, "an answer after the bodies are gone")
 
 
 def test_connections_are_bounded(case):
@@ -173,7 +173,7 @@ def test_a_full_queue_and_a_deadline(case):
         seen = {status for status, _, _ in replies}
         expect(seen <= {200, 429, 504} and 429 in seen, seen)
         expect(all(int(headers["Retry-After"]) >= 1 for status, _, headers in replies if status == 429), "Retry-After")
-    # Batches of seconds: the deadline does not wait for them.
+    # A batch takes seconds; the deadline does not wait for it.
     with Server(case.program, "--model", case.model, "--max-batch-tokens", 200_000) as server:
         began = time.monotonic()
         status, reply, _ = server.ask({"contexts": [text(1, 3000)], "questions": [{"question": "Anna", "context": 0}] * 8, "timeout_ms": 50})
@@ -191,18 +191,18 @@ def test_who_may_ask(case):
         bearer = {"Authorization": "Bearer secret"}
         expect(server.ask(one("a", "Anna"), headers=bearer)[0] == 200, "the token")
         expect(server.ask(one("a", "Anna"), headers={"Authorization": "Bearer secreu"})[0] == 401, "another token")
-        expect(server.ask(None, "/metrics", "GET")[0] == 401, "metrics want the token")
+        expect(server.ask(None, "/metrics", "GET")[0] == 401, "metrics without the token")
         for path in ("/health", "/health/live", "/health/ready", "/ping", "/v2/health/ready", "/"):
             expect(server.ask(None, path, "GET")[0] == 200, f"{path} without a token")
         expect(server.ask(one("a", "Anna"), headers={**bearer, "Host": "evil.example"})[0] == 403, "another host")
-        expect(server.ask(one("a", "Anna"), headers={**bearer, "Host": "qa.example.org"})[0] == 200, "a host that is allowed")
+        expect(server.ask(one("a", "Anna"), headers={**bearer, "Host": "qa.example.org"})[0] == 200, "an allowed host")
         expect(server.ask(one("a", "Anna"), headers={**bearer, "Origin": "https://evil.example"})[0] == 403, "another origin")
         page = {"Origin": "https://app.example.org"}
         fields = server.ask(one("a", "Anna"), headers={**bearer, **page})[2]
         expect(fields["Access-Control-Allow-Origin"] == "https://app.example.org" and fields["Vary"] == "Origin", fields)
         status, _, fields = server.ask(None, "/v1/answer", "OPTIONS", headers={**page, "Access-Control-Request-Method": "POST"})
         expect(status == 204 and "Authorization" in fields["Access-Control-Allow-Headers"], (status, fields))
-        expect(server.ask(None, "/ping", "GET")[2]["Access-Control-Allow-Origin"] is None, "a field for nobody's page")
+        expect(server.ask(None, "/ping", "GET")[2]["Access-Control-Allow-Origin"] is None, "a CORS field without an origin")
         expect(b"secret" not in server.said(), "the token is in the log")
     for options in ([], ["--token-file", token], ["--tls-certificate", "x"]):
         done = subprocess.run([case.program, "serve", "--model", case.model, "--host", "0.0.0.0", "--port", "0", *options],
@@ -237,8 +237,8 @@ def test_tls(case):
             sock.sendall(post_head(len(body), b"Expect: 100-continue"))
             expect(statuses(sock.recv(4096)) == [100], "no 100")
             sock.sendall(body)
-            expect(statuses(sock.recv(65536)) == [200], "no answer behind 100")
-        # Without a handshake nothing is said, and the time is a header's.
+            expect(statuses(sock.recv(65536)) == [200], "no answer after 100")
+        # Without a handshake there is no reply, and the header's time limit holds.
         for data in (b"", PING):
             began = time.monotonic()
             with socket.create_connection(("127.0.0.1", server.port), timeout=15) as sock:
@@ -255,7 +255,7 @@ def test_tls(case):
             old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
         try:
             old.wrap_socket(socket.create_connection(("127.0.0.1", server.port), timeout=15)).close()
-            expect(False, "TLS 1.1 is spoken")
+            expect(False, "TLS 1.1 is accepted")
         except (ssl.SSLError, ConnectionResetError):
             pass
         make_certificate(case.folder, "second")
@@ -273,7 +273,7 @@ def test_tls(case):
             if b"the certificate is not replaced" in server.said():
                 break
             time.sleep(0.05)
-        expect(ssl.get_server_certificate(("127.0.0.1", server.port)) == shown, "a bad key is taken")
+        expect(ssl.get_server_certificate(("127.0.0.1", server.port)) == shown, "a bad key is accepted")
     done = subprocess.run([case.program, "serve", *options, "--port", "0"], capture_output=True, text=True)
     expect(done.returncode == 3 and "key.pem" in done.stderr and len(done.stderr.splitlines()) == 1, done)
 

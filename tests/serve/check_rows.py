@@ -1,44 +1,44 @@
-"""Fails unless each row of the two tables of docs/serving.md, limits and messages, is named here with its tests, and they exist.
+"""Fails unless this file names existing tests for each row of the two tables of docs/serving.md (limits and messages).
 
 Usage: check_rows.py ROOT | --self-test
-A test is a row of tests/serve/*_test.cpp ({"name", ...), a Suite.Name there, or a function of bounds.py or whole.py.
+A test is the name of a row in tests/serve/*_test.cpp ({"name", ...), a Suite.Name there, or a function of bounds.py or whole.py.
 """
 import pathlib
 import re
 import sys
 import tempfile
 
-# By the beginning of the row's first cell.
+# The keys are the beginnings of the rows' first cells.
 LIMITS = {
-    "no JSON": ["no object", "truncated", "bad UTF-8", "lone surrogate", "duplicate key", "depth > 64", "a web page"],
-    "a member missing": ["missing question", "missing context", "unknown field", "wrong type", "no whole number", "Schema.OurCallIsRead"],
-    "token missing": ["Message.ATokenMustBeRight", "Service.ATokenIsAskedForWhereWorkIsDone", "test_who_may_ask"],
+    "malformed JSON": ["no object", "truncated", "bad UTF-8", "lone surrogate", "duplicate key", "depth > 64", "a web page"],
+    "a missing or unknown member": ["missing question", "missing context", "unknown field", "wrong type", "no whole number", "Schema.OurCallIsRead"],
+    "a missing or wrong token": ["Message.ATokenMustBeRight", "Service.ATokenIsAskedForWhereWorkIsDone", "test_who_may_ask"],
     "`Host` or": ["Message.ForeignHostsAndOriginsAreForbidden", "test_who_may_ask"],
-    "no such path": ["Service.StatusesSayWhatIsWrong", "test_several_models_and_the_memory_they_may_take"],
+    "an unknown path": ["Service.StatusesSayWhatIsWrong", "test_several_models_and_the_memory_they_may_take"],
     "another method": ["Service.StatusesSayWhatIsWrong", "test_head_dates_versions_and_allow"],
     "header slower": ["test_slow_clients_are_told_so", "test_tls"],
     "body above": ["long body", "test_bodies_are_bounded_each_and_together"],
     "more than `--max-questions`": ["too many questions", "too many texts", "test_what_a_request_may_ask"],
-    "windows of more": ["Engine.WhatCannotBeAskedIsRefusedWithItsPlace", "test_what_a_request_may_ask"],
+    "windows with more": ["Engine.WhatCannotBeAskedIsRefusedWithItsPlace", "test_what_a_request_may_ask"],
     "shared texts": ["shared texts too large"],
     "target above": ["long target", "endless target", "target of 2 KiB"],
-    "not `application/json`": ["Message.BodiesArePlainJson"],
-    "another expectation": ["other expectation"],
+    "a type other": ["Message.BodiesArePlainJson"],
+    "an expectation other": ["other expectation"],
     "an empty text": ["empty question", "empty context", "top_k above 100", "top_k of 0", "Engine.WhatCannotBeAskedIsRefusedWithItsPlace"],
-    "`--max-queue-tokens`": ["Engine.AFullQueueSaysHowLongToWait", "Engine.RetryAfterIsTheTimeThatTheQueueTakes", "test_a_full_queue_and_a_deadline"],
+    "no room in the queue": ["Engine.AFullQueueSaysHowLongToWait", "Engine.RetryAfterIsTheTimeThatTheQueueTakes", "test_a_full_queue_and_a_deadline"],
     "bodies and replies": ["test_bodies_are_bounded_each_and_together", "Engine.TextsOfAllCallsTogetherAreBounded"],
     "header above": ["long field", "endless field", "100 fields", "101 fields", "300 fields"],
-    "a fault of model": ["Engine.AFaultOfTheModelIsNoFaultOfTheServer"],
-    "stopping, or": ["Service.StatusesSayWhatIsWrong", "test_connections_are_bounded", "test_stopping_loses_no_request"],
+    "a fault of the model": ["Engine.AFaultOfTheModelIsNoFaultOfTheServer"],
+    "the server stops": ["Service.StatusesSayWhatIsWrong", "test_connections_are_bounded", "test_stopping_loses_no_request"],
     "no answer within": ["Engine.ADeadlineFiresWhileABatchRuns", "test_a_full_queue_and_a_deadline"],
     "more than 1,000 requests": ["test_pipelined_requests_are_answered_in_order", "test_slow_clients_are_told_so",
                                  "test_a_client_that_does_not_read_is_cut"],
 }
 MESSAGES = {
     "`Content-Length` with": ["CL and TE", "TE and CL", "test_what_is_behind_a_refused_request_is_no_request"],
-    "differing": ["differing lengths", "signed length", "overflowing length"],
+    "different, signed": ["differing lengths", "signed length", "overflowing length"],
     "two equal lengths": ["two equal lengths", "lengths in a list", "test_what_is_behind_a_refused_request_is_no_request"],
-    "bad or overflowing": ["bad chunk size", "chunk size too large"],
+    "malformed or overflowing": ["bad chunk size", "chunk size too large"],
     "`Transfer-Encoding: xchunked`": ["TE: xchunked", "TE: gzip, chunked", "TE: identity", "test_what_is_behind_a_refused_request_is_no_request"],
     "`Transfer-Encoding` twice": ["TE twice", "TE in HTTP/1.0"],
     "a space before": ["space before the colon", "NUL", "bare LF", "bare CR"],
@@ -54,7 +54,7 @@ MESSAGES = {
 
 
 def table_rows(page, title):
-    """First cells of the table whose head begins with `title`."""
+    """The first cells of the table with the head | title | status |."""
     found = re.search(rf"^\| {title} \| status \|\n\|[-|]+\|\n((?:\|.*\n)+)", page, re.M)
     return [line.split(" | ")[0][2:] for line in found.group(1).splitlines()] if found else []
 

@@ -1,4 +1,4 @@
-// Asks a server by @huggingface/inference. Usage: node clients.mjs FOLDER_WITH_NODE_MODULES URL TOKEN QUESTION CONTEXT
+// Asks a server with @huggingface/inference. Usage: node clients.mjs FOLDER_WITH_NODE_MODULES URL TOKEN QUESTION CONTEXT
 // Prints the answer as one line of JSON.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";

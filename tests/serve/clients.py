@@ -1,8 +1,8 @@
-"""Unmodified clients against the server: huggingface_hub, @huggingface/inference, prometheus-client, schemathesis.
+"""Tests the server with unmodified clients: huggingface_hub, @huggingface/inference, prometheus-client, schemathesis.
 
 Usage: .venv-serve/bin/python clients.py --bin DIR [--seconds N] [--seed N] [--only NAME] | --self-test
-tools/make_serve_venv.sh makes the environment. --seconds gives schemathesis that long in place of a fixed number of
-requests. Prints what fails and exits 1.
+tools/make_serve_venv.sh makes the environment. --seconds N lets schemathesis run that long in place of a fixed number
+of requests. Prints what fails and exits 1.
 """
 import json
 import math
@@ -19,7 +19,7 @@ from served import Server, ask_program, expect, main, one, text
 HERE = pathlib.Path(__file__).parent
 ENVIRONMENT = pathlib.Path(sys.prefix)
 TOKEN = "a token"
-SERIES = {  # of each family: type and labels
+SERIES = {  # the type and labels of each family
     "spanforge_requests": ("counter", {"route", "status"}),
     "spanforge_request_duration_seconds": ("histogram", set()),
     "spanforge_queue_duration_seconds": ("histogram", set()),
@@ -38,7 +38,7 @@ SERIES = {  # of each family: type and labels
 
 
 def equal(answer, wanted):
-    """One answer of a client, as a dict, and what `spanforge ask` says."""
+    """True if a client's answer, a dict, equals that of `spanforge ask`."""
     return (answer["answer"], answer["start"], answer["end"]) == (wanted["answer"], wanted["start"], wanted["end"]) and \
         math.isclose(answer["score"], wanted["score"], abs_tol=1e-5)
 
@@ -75,7 +75,7 @@ def test_huggingface_inference_in_javascript(case):
 
 
 def series_faults(families):
-    """What differs from SERIES in families of prometheus-client."""
+    """The differences between SERIES and the families that prometheus-client reads."""
     faults = []
     found = {family.name: family for family in families}
     for name, (kind, labels) in SERIES.items():
@@ -108,7 +108,7 @@ def test_metrics(case):
 
 
 def schemathesis(case, server, *more):
-    """Its exit status and its report."""
+    """Runs schemathesis. Returns its exit status and its report."""
     amount = ["--max-time", str(case.seconds)] if case.seconds else ["--max-examples", "40"]
     done = subprocess.run([ENVIRONMENT / "bin/schemathesis", "--config-file", HERE / "schemathesis.toml", "run",
                            f"http://127.0.0.1:{server.port}/openapi.json", "--checks", "all", "--continue-on-failure", "--no-color",

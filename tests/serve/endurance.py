@@ -1,8 +1,8 @@
-"""Minutes of load on a server, whose figures stand in docs/RELIABILITY.md. Not a test: it measures time.
+"""Puts load on a server for minutes. docs/RELIABILITY.md has the figures. Not a test, because it measures time.
 
 Usage: endurance.py --bin DIR [--seconds 300] [--only NAME]
 Each row prints what it measured, and fails if a promise is broken. Signals under load: whole.py --turns 200. Requests
-made from the schema: clients.py --seconds 600. Python's standard library alone.
+made from the schema: clients.py --seconds 600. Uses only Python's standard library.
 """
 import concurrent.futures
 import contextlib
@@ -32,7 +32,7 @@ def memory_of(server):
 
 
 class Clients:
-    """Clients that each ask again as soon as they have their answer, until stop(). Latencies in seconds."""
+    """Clients that ask again as soon as they have an answer, until stop(). Latencies are in seconds."""
 
     def __init__(self, server, count, body_of):
         self.over, self.latencies, self.faults = threading.Event(), [], []
@@ -104,7 +104,7 @@ def test_slow_sockets(case):
         opened = [0]
 
         def dribble():
-            """Keeps 1,000 connections that send a byte of a header each second; opens others for those that are refused."""
+            """Keeps 1,000 connections that send a byte of a header each second; opens new ones for those that are refused."""
             selector, request = selectors.DefaultSelector(), b"POST /v1/answer HTTP/1.1\r\n" + FIELDS + b"X: " + b"y" * 500
             at = {}
             while not over.is_set():
@@ -130,11 +130,11 @@ def test_slow_sockets(case):
         thread = threading.Thread(target=dribble)
         thread.start()
         time.sleep(2)
-        expect(server.metric("spanforge_connections") > 900, "the slow sockets are not there")
+        expect(server.metric("spanforge_connections") > 900, "the slow sockets are not connected")
         beside = percentile(during(server, 1, single, seconds), 0.99)
         over.set()
         thread.join()
-        print(f"     99th percentile of one client: {1000 * alone:.1f} ms alone, {1000 * beside:.1f} ms beside 1,000 slow sockets "
+        print(f"     99th percentile of one client: {1000 * alone:.1f} ms alone, {1000 * beside:.1f} ms with 1,000 slow sockets "
               f"({opened[0]} opened)")
         expect(beside < 2 * alone, "slow sockets delay a client")
 
@@ -157,7 +157,7 @@ def test_singles_beside_a_huge_request(case):
         beside = percentile(during(server, 16, single, seconds), 0.99)
         over.set()
         thread.join()
-        print(f"     99th percentile of 16 clients with single questions: {1000 * alone:.1f} ms alone, {1000 * beside:.1f} ms beside "
+        print(f"     99th percentile of 16 clients with single questions: {1000 * alone:.1f} ms alone, {1000 * beside:.1f} ms with "
               f"requests of 1,000 questions ({done[0]} answered)")
         expect(done[0] > 0, "no huge request is answered")
         expect(beside < 2 * alone, "a huge request delays others")

@@ -35,7 +35,7 @@ QuestionAnsweringModel make_model(uint64_t seed) {
   return QuestionAnsweringModel::create(config, seed);
 }
 
-// A network whose passes take as long as a test says.
+// A network whose passes take the time that a test sets.
 class SlowModel : public Predictor {
  public:
   explicit SlowModel(Milliseconds time) : model_(make_model(11)), time_(time) {}

@@ -10,7 +10,7 @@ namespace {
 
 using State = RequestReader::State;
 
-// What a connection sees: requests as "METHOD target body", and how it ends.
+// The requests of a connection, as "METHOD target body", and its end.
 struct Seen {
   std::vector<std::string> requests;
   int refused = 0;  // status
@@ -69,7 +69,7 @@ std::vector<Row> rows() {
        post + "Transfer-Encoding: Chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\nA: b\r\n\r\n" +
            get(kHost),
        {{"POST / abc", "GET / "}, 0}},
-      // What Beast lets through.
+      // Errors that Beast accepts.
       {"TE: xchunked", post + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", {{}, 501}},
       {"TE: gzip, chunked", post + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", {{}, 501}},
       {"TE: identity", post + "Transfer-Encoding: identity\r\n\r\n", {{}, 501}},
@@ -98,7 +98,7 @@ std::vector<Row> rows() {
       {"300 fields", get(kHost + many_fields(299)), {{}, 431}},
       {"100 fields", get(kHost + many_fields(99)), {{"GET / "}, 0}},
       {"101 fields", get(kHost + many_fields(100)), {{}, 431}},
-      // What Beast refuses.
+      // Errors that Beast refuses.
       {"CL and TE",
        post + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
        {{}, 400}},
@@ -153,7 +153,7 @@ TEST(Message, EveryRowIsReadOrRefusedHoweverItsBytesAreCut) {
     const size_t step = bytes.size() > 1000 ? 97 : 1;
     for (size_t cut = 0; cut <= bytes.size(); cut += step) {
       ASSERT_EQ(read_pieces({bytes.substr(0, cut), bytes.substr(cut)}), row.seen)
-          << "cut at " << cut;
+          << "split at " << cut;
     }
     std::vector<std::string_view> single;
     for (size_t i = 0; i < bytes.size(); ++i) single.push_back(bytes.substr(i, 1));

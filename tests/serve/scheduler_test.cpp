@@ -56,7 +56,7 @@ TEST(Scheduler, EveryWindowIsGivenOnceInOrderWithinTheLimit) {
 TEST(Scheduler, ASingleQuestionBehindAHugeRequestIsInTheNextBatch) {
   Scheduler scheduler(2048);
   scheduler.add(1, &kModel, windows(1000, 384));
-  ASSERT_TRUE(scheduler.next_batch());  // runs while the others come
+  ASSERT_TRUE(scheduler.next_batch());  // it runs while the others arrive
   for (uint64_t id = 2; id < 5; ++id) scheduler.add(id, &kModel, windows(1, 100));
   const auto next = scheduler.next_batch();
   ASSERT_TRUE(next);

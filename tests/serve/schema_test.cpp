@@ -11,7 +11,7 @@ struct Bad {
   const char* name;
   std::string body;
   int status;
-  std::string place, message;  // message: a part of it
+  std::string place, message;  // message: a part of the refusal's
 };
 
 void expect_refused(const std::vector<Bad>& rows,
@@ -61,11 +61,11 @@ TEST(Schema, WhatIsWrongWithOurCallIsNamed) {
           {"no body", "", 400, "", "an object must follow"},
           {"no object", "[]", 400, "", "an object"},
           {"a web page", "<!doctype html><html><body>502 Bad Gateway</body></html>", 400, "",
-           "an object must stand here"},
+           "the body must be a JSON object"},
           {"a Git LFS pointer",
            "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, 'a') +
                "\nsize 3\n",
-           400, "", "an object must stand here"},
+           400, "", "the body must be a JSON object"},
           {"truncated", "{", 400, "", "a key in quotes"},
           {"more after it", "{} x", 400, "", ""},
           {"no questions member", "{}", 400, "", "questions is missing"},

@@ -1,4 +1,4 @@
-"""What the tests of the served program share: a server, its clients, the loop over tests. Python's standard library alone."""
+"""What the tests of `spanforge serve` share: a server, its clients, the loop over tests. Uses only Python's standard library."""
 import argparse
 import contextlib
 import http.client
@@ -34,7 +34,7 @@ def make_model(program, folder, seed):
 
 
 class Server:
-    """`spanforge serve` on a free port. tls: an ssl.SSLContext, where the options make it one of HTTPS."""
+    """`spanforge serve` on a free port. tls: an ssl.SSLContext if the options make it serve HTTPS."""
 
     def __init__(self, program, *options, tls=None):
         self.log, self.tls = tempfile.TemporaryFile(), tls
@@ -46,7 +46,7 @@ class Server:
             if self.process.poll() is not None:
                 break
             time.sleep(0.05)
-        raise AssertionError(f"no server: {self.said()}")
+        raise AssertionError(f"the server does not listen: {self.said()}")
 
     def said(self):
         return os.pread(self.log.fileno(), 1 << 24, 0)
@@ -75,7 +75,7 @@ class Server:
             return reply.status, json.loads(content) if reply.headers["Content-Type"] == "application/json" and content else content, reply.headers
 
     def raw(self, data, shut=False, timeout=15):
-        """All that comes back until the server closes."""
+        """Sends data and returns all that the server sends until it closes."""
         with self.connect(timeout) as sock:
             sock.sendall(data)
             if shut:
@@ -120,7 +120,7 @@ def one(question, context, **more):
 
 
 def ask_program(case, rows, top_k):
-    """What `spanforge ask` answers, in the order of rows: an object each, or a list if top_k is above 1."""
+    """What `spanforge ask` answers, in the order of rows: an object for each, or a list if top_k is above 1."""
     lines = "".join(json.dumps({"question": q, "context": c}) + "\n" for q, c in rows)
     done = subprocess.run([case.program, "ask", "--model", case.model, "--input", "-", "--json", "--top-k", str(top_k)],
                           input=lines, capture_output=True, text=True, check=True)
@@ -128,21 +128,21 @@ def ask_program(case, rows, top_k):
 
 
 def expect_notices():
-    """The self-test of tests that have no comparer but expect()."""
+    """The self-test of tests whose only comparer is expect()."""
     try:
         expect(False, "planted")
     except AssertionError:
         expect(statuses(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 404 Not") == [200, 404], "statuses")
         return
-    sys.exit("expect() lets a fault through")
+    sys.exit("expect() does not notice a fault")
 
 
 class Case:
-    """What each test is given: program, folder, two models, and the options of main()."""
+    """What each test gets: program, folder, two models, and the options of main()."""
 
 
 def main(tests, self_test=expect_notices, **numbers):
-    """Runs the functions test_* of a module's names, or self_test(). numbers: further options with their defaults."""
+    """Runs the functions test_* in `tests`, or self_test(). numbers: more options with their defaults."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", type=pathlib.Path)
     parser.add_argument("--only", default="")
@@ -157,7 +157,7 @@ def main(tests, self_test=expect_notices, **numbers):
         case = Case()
         vars(case).update(vars(options), program=options.bin.resolve() / "spanforge", folder=pathlib.Path(folder))
         program = case.program.read_bytes()
-        case.sanitized = b"__asan_init" in program or b"__tsan_init" in program  # takes more memory than the program
+        case.sanitized = b"__asan_init" in program or b"__tsan_init" in program  # sanitizers take memory of their own
         case.model, case.other = make_model(case.program, case.folder, 1), make_model(case.program, case.folder, 2)
         for name, test in list(tests.items()):
             if not name.startswith("test_") or options.only not in name:
@@ -167,7 +167,7 @@ def main(tests, self_test=expect_notices, **numbers):
             try:
                 test(case)
                 print(f"ok   {name} {time.monotonic() - began:.1f} s", flush=True)
-            except Exception as error:  # every test is tried
+            except Exception as error:  # the other tests still run
                 failed += 1
                 print(f"FAIL {name}: {type(error).__name__}: {error}", flush=True)
     if failed or not ran:

@@ -9,10 +9,9 @@
 namespace spanforge::serve {
 namespace {
 
-// For the next request of an idle connection, while the server stops: a client that is just sending
-// it is still answered.
+// While the server stops, an idle connection waits this long for a request that is on its way.
 constexpr Milliseconds kLastIdleTime{1000};
-// For a client to read a refusal before the connection is cut: unread bytes would reset it.
+// The client has this long to read a refusal. Closing with unread bytes would reset the connection.
 constexpr Milliseconds kLingerTime{2000};
 
 uint64_t mix_bits(uint64_t x) {  // splitmix64's finish
@@ -36,7 +35,7 @@ Connection::Connection(boost::asio::any_io_executor executor, std::unique_ptr<St
       reader_(limits_) {}
 
 void Connection::start() {
-  set_timer(Phase::kHeader, limits_.header_time);  // of which a handshake is a part
+  set_timer(Phase::kHeader, limits_.header_time);  // includes the handshake
   stream_->start([self = shared_from_this()](bool ok) {
     if (self->closed_) return;
     self->started_ = ok;
@@ -52,8 +51,9 @@ void Connection::start_refused() {
     self->started_ = true;
     self->begin_request();
     self->refuse(
-        Refusal::retry_later(503, "connections",
-                             fmt::format("more than {} connections", self->limits_.connections), 1),
+        Refusal::retry_later(
+            503, "connections",
+            fmt::format("there are more than {} connections", self->limits_.connections), 1),
         true);
   });
 }
@@ -75,7 +75,7 @@ void Connection::close() {
   shared_.closed();
 }
 
-// A timer of its own for every phase; the phase before has none any more.
+// Each phase has its own timer. Setting it cancels the timer of the phase before.
 void Connection::set_timer(Phase phase, Milliseconds time) {
   phase_ = phase;
   const uint64_t number = ++timer_number_;
@@ -93,7 +93,7 @@ void Connection::set_phase_without_timer(Phase phase) {
 
 void Connection::time_is_up() {
   const bool reading = phase_ == Phase::kHeader || phase_ == Phase::kBody;
-  if (!reading || !started_) return close();  // nothing can be said before a handshake
+  if (!reading || !started_) return close();  // no reply is possible before the handshake
   const bool header = phase_ == Phase::kHeader;
   const auto time = header ? limits_.header_time : limits_.body_time;
   begin_request();
@@ -119,7 +119,7 @@ void Connection::on_read(bool ok, size_t size) {
   if (closed_ || phase_ == Phase::kLingering) return;
   if (!ok) {
     ended_ = true;
-    // While a reply is written, the client may have shut its side only.
+    // During a write, the client may have shut only its own side.
     if (phase_ != Phase::kWriting) close();
     return;
   }
@@ -128,12 +128,12 @@ void Connection::on_read(bool ok, size_t size) {
   process();
 }
 
-// Reads ahead, as far as there is room, to see the client leave.
+// Reads ahead while there is room, to notice that the client leaves.
 void Connection::watch() {
   if (reader_.buffered() < piece_.size()) read();
 }
 
-// Goes as far as the bytes that are there allow.
+// Parses until it needs more bytes, answers, or refuses.
 void Connection::process() {
   while (!closed_) {
     switch (reader_.advance()) {
@@ -155,7 +155,7 @@ void Connection::wait_for_bytes() {
   if (in_body_) {
     if (phase_ != Phase::kBody) set_timer(Phase::kBody, limits_.body_time);
   } else if (reader_.has_begun() || (served_ == 0 && !draining)) {
-    // Of a new connection, the time begins with it.
+    // For a new connection, the time begins when it opens.
     if (phase_ != Phase::kHeader) set_timer(Phase::kHeader, limits_.header_time);
   } else if (phase_ != Phase::kIdle) {
     set_timer(Phase::kIdle, draining ? kLastIdleTime : limits_.idle_time);
@@ -170,20 +170,20 @@ void Connection::begin_request() {
   since_ = std::chrono::steady_clock::now();
 }
 
-// False: a refusal is being sent.
+// Returns false if it sends a refusal.
 bool Connection::take_head() {
   begin_request();
   const Framing& framing = reader_.framing();
   if (auto refusal = shared_.service.check(reader_.head(), framing)) {
-    refuse(*refusal, framing.has_body());  // a body that is not read is no request
+    refuse(*refusal, framing.has_body());  // an unread body must not be parsed
     return false;
   }
   const size_t room = framing.chunked ? limits_.body_bytes : framing.content_length;
   if (shared_.held_bytes + room > limits_.bodies_bytes) {
     refuse(Refusal::retry_later(
                429, "bodies",
-               fmt::format("the bodies of all requests and replies in flight have {} bytes, this "
-                           "one may have {} more; {} are allowed",
+               fmt::format("all requests and replies in flight have {} bytes, and this body may "
+                           "have {} more; {} are allowed",
                            shared_.held_bytes, room, limits_.bodies_bytes),
                1),
            framing.has_body());
@@ -200,7 +200,7 @@ void Connection::send_continue() {
   stream_->write("HTTP/1.1 100 Continue\r\n\r\n", [self = shared_from_this()](bool) {});
 }
 
-// In place of what this connection held before.
+// Replaces the number of bytes that this connection holds.
 void Connection::hold(size_t bytes) {
   shared_.held_bytes += bytes;
   shared_.held_bytes -= std::exchange(held_, bytes);
@@ -208,7 +208,7 @@ void Connection::hold(size_t bytes) {
 
 void Connection::answer() {
   set_phase_without_timer(Phase::kAnswering);
-  since_ = std::chrono::steady_clock::now();  // the client's own time is not ours
+  since_ = std::chrono::steady_clock::now();  // does not count the client's time
   const uint64_t number = served_;
   auto self = shared_from_this();
   std::string body = reader_.take_body();
@@ -280,7 +280,7 @@ void Connection::on_written(bool ok) {
   ++served_;
   began_ = in_body_ = false;
   reader_.next();
-  set_phase_without_timer(Phase::kAnswering);  // of none; wait_for_bytes() says which
+  set_phase_without_timer(Phase::kAnswering);  // wait_for_bytes() sets the phase
   process();
 }
 

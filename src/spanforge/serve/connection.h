@@ -1,9 +1,8 @@
 #pragma once
-// What: one connection: its requests, one after the other, and the time that each of its phases may
-//   take. Pipelined requests are answered in order, one computed at a time. While one is answered,
-//   the connection is read on, so that a client that leaves (or only shuts its side) is seen and
-//   its work dropped.
-// Threads: the one that runs the context; the engine's threads post to it.
+// What: one connection. It answers requests in order, one at a time, even if the client pipelines
+//   them. Each phase has a time limit. During an answer it reads on, so it notices that the client
+//   leaves or shuts its side of the connection, and cancels the request.
+// Threads: everything runs on the thread of the context. The engine's threads post to it.
 
 #include <array>
 #include <chrono>
@@ -29,7 +28,7 @@ struct Shared {
   Log log;
   bool log_text = false;
   uint64_t id_seed = 0, next_request = 0;
-  size_t held_bytes = 0;  // of bodies and replies in flight
+  size_t held_bytes = 0;  // in bodies and replies in flight
   std::set<std::shared_ptr<Connection>> connections;
   std::function<void()> closed;
 
@@ -41,7 +40,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(boost::asio::any_io_executor executor, std::unique_ptr<Stream> stream, Shared& shared);
 
   void start();
-  void start_refused();  // more connections than the server has room for
+  void start_refused();  // answers 503, because there are too many connections
   void begin_draining();
   void close();
 
@@ -73,7 +72,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   RequestReader reader_;
   std::array<char, 16384> piece_;
   std::string request_id_;
-  std::string body_;  // for a log with texts
+  std::string body_;  // only if log_text is set
   Phase phase_ = Phase::kAnswering;
   std::chrono::steady_clock::time_point since_;
   uint64_t timer_number_ = 0;

@@ -27,20 +27,20 @@ struct Engine::Call {
   CallId id = 0;
   ModelPtr model;
   std::shared_ptr<const AnswerCall> asked;
-  Done done;  // let go of with the end, though a batch may hold the call for longer
+  Done done;  // destroyed at the end, though a batch may hold the call longer
   Clock::time_point began, deadline;
   size_t text_bytes = 0;
   std::unique_ptr<PreparedQuestions> prepared;
-  size_t left = 0;  // windows that are not computed
+  size_t left = 0;  // windows not yet computed
   Work work;
 };
 
-// A batch, and the calls whose windows it has.
+// A batch, and the calls that its windows belong to.
 struct Engine::Chosen {
   ModelPtr model;
   std::vector<CallPtr> calls;
   std::vector<PreparedWindow> windows;
-  std::vector<size_t> owners;  // of each window, in calls
+  std::vector<size_t> owners;  // index in calls, for each window
   int64_t tokens = 0;
 };
 
@@ -56,7 +56,7 @@ void Engine::shut_down() {
   stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-  std::map<CallId, CallPtr> calls;  // freed without the lock
+  std::map<CallId, CallPtr> calls;  // destroyed without the lock
   decltype(tasks_) tasks;
   const std::lock_guard<std::mutex> lock(mutex_);
   calls.swap(calls_);
@@ -102,8 +102,8 @@ Engine::CallId Engine::submit(ModelPtr model, std::shared_ptr<const AnswerCall> 
     outcome.work = call->work;
     outcome.refusal = Refusal::retry_later(
         429, "texts",
-        fmt::format("the texts of all requests in flight, each context once a question, would have "
-                    "more than {} bytes",
+        fmt::format("the texts of all requests in flight would have more than {} bytes; a context "
+                    "counts once for each question",
                     limits_.held_texts_bytes),
         seconds);
     call->done(std::move(outcome));
@@ -161,7 +161,7 @@ void Engine::refuse(const CallPtr& call, Refusal refusal) {
 }
 
 void Engine::run_worker() {
-  set_thread_count(1);  // all threads belong to the model
+  set_thread_count(1);  // the model needs the other cores
   while (true) {
     std::pair<CallPtr, bool> task;
     {
@@ -170,7 +170,7 @@ void Engine::run_worker() {
       if (stopping_) return;
       task = std::move(tasks_.front());
       tasks_.pop_front();
-      if (!calls_.contains(task.first->id)) continue;  // ended meanwhile
+      if (!calls_.contains(task.first->id)) continue;  // it ended meanwhile
     }
     try {
       task.second ? finish(task.first) : prepare(task.first);
@@ -185,12 +185,12 @@ void Engine::run_worker() {
 void Engine::prepare(const CallPtr& call) {
   const AnswerCall& asked = *call->asked;
   const Pipeline& pipeline = call->model->pipeline;
-  // Counted before they are made: a small overlap's step can make a text a thousand times as long.
+  // Counts before it makes windows: a large overlap can repeat each token a thousand times.
   const int64_t tokens = pipeline.count_window_tokens(asked.questions, asked.options);
   if (tokens > limits_.request_tokens) {
     return refuse(call, {413,
                          "limit",
-                         fmt::format("the texts make windows of {} tokens; {} are allowed", tokens,
+                         fmt::format("the windows have {} tokens; {} are allowed", tokens,
                                      limits_.request_tokens),
                          "",
                          false,
@@ -198,9 +198,10 @@ void Engine::prepare(const CallPtr& call) {
   }
   const auto is_full = [&] { return scheduler_.waiting_tokens() + tokens > limits_.queue_tokens; };
   const auto refuse_full = [&](int64_t seconds) {
-    refuse(call, Refusal::retry_later(429, "queue_full",
-                                      fmt::format("{} tokens wait already", limits_.queue_tokens),
-                                      seconds));
+    refuse(call, Refusal::retry_later(
+                     429, "queue_full",
+                     fmt::format("the queue has no room; {} tokens may wait", limits_.queue_tokens),
+                     seconds));
   };
   {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -296,7 +297,7 @@ void Engine::compute(Chosen& chosen) {
   for (size_t w = 0; w < chosen.windows.size(); ++w) --chosen.calls[chosen.owners[w]]->left;
   for (size_t i = 0; i < chosen.calls.size(); ++i) {
     const CallPtr& call = chosen.calls[i];
-    // A call has several parts in a batch where it had several turns.
+    // A call that had several turns has several parts in the batch.
     const bool seen = std::find(chosen.calls.begin(), chosen.calls.begin() + static_cast<long>(i),
                                 call) != chosen.calls.begin() + static_cast<long>(i);
     if (seen) continue;
@@ -324,8 +325,9 @@ void Engine::run_deadlines() {
     Outcome outcome;
     outcome.work = call->work;
     const auto waited = std::chrono::duration_cast<Milliseconds>(call->deadline - call->began);
-    outcome.refusal = Refusal{
-        504, "deadline", fmt::format("no answer within {} ms", waited.count()), "", false, {}};
+    outcome.refusal =
+        Refusal{504, "deadline", fmt::format("there was no answer within {} ms", waited.count()),
+                "",  false,      {}};
     std::exchange(call->done, nullptr)(std::move(outcome));
     lock.lock();
   }

@@ -1,12 +1,11 @@
 #pragma once
-// What: answers calls. Workers make texts into windows and logits into answers; one thread, the
-//   caller of run_compute(), runs the model over the batches that Scheduler forms.
-// A call ends exactly once: by its answer, a refusal, its deadline (also while a batch of its
-// windows
-//   runs) or cancel(). Whoever takes it out of the table of calls ends it.
-// Memory: windows of at most limits.queue_tokens tokens, some 30 bytes each, and one batch.
-// Threads: all methods are concurrent. Done is called from a thread of the engine, without its
-// lock.
+// What: answers calls. Worker threads make windows from texts and answers from logits. One thread,
+//   the caller of run_compute(), runs the model on the batches that Scheduler forms.
+// Ends: a call ends exactly once: by its answer, a refusal, its deadline (even while a batch with
+//   its windows runs) or cancel(). The thread that takes it out of the table of calls ends it.
+// Memory: at most limits.queue_tokens tokens of windows, about 30 bytes each, and one batch.
+// Threads: all methods are concurrent. submit() or a thread of the engine calls Done, without the
+//   engine's lock.
 
 #include <chrono>
 #include <condition_variable>
@@ -30,7 +29,7 @@ namespace spanforge::serve {
 struct Work {
   size_t questions = 0, windows = 0;
   int64_t tokens = 0;
-  double queue_ms = 0, compute_ms = 0;  // before its first batch; of the batches that it was in
+  double queue_ms = 0, compute_ms = 0;  // until its first batch; in all its batches
 };
 
 struct Outcome {
@@ -48,17 +47,18 @@ class Engine {
   Engine(const Limits& limits, Metrics& metrics, int workers);
   ~Engine();
 
-  // Never blocks. The model and the call are kept until the end. 0: refused, Done has been called.
+  // Never blocks. Keeps the model and the call until the call's end. Returns 0 if it refused the
+  // call and has called Done.
   CallId submit(ModelPtr model, std::shared_ptr<const AnswerCall> call, Done done);
-  // Drops the call's windows, and no others; Done is not called any more. No effect after its end.
+  // Ends the call without calling Done, and drops only its windows. Has no effect after its end.
   void cancel(CallId id);
 
   void run_compute();  // returns after stop()
   void stop();
-  // Stops, ends all threads, and lets go of every call and its Done, uncalled: what a Done uses may
-  // be destroyed afterwards.
+  // Stops, joins its threads, and destroys every call and its Done without calling it. The caller
+  // may then destroy what a Done uses.
   void shut_down();
-  // Seconds until what waits now is computed, at least 1.
+  // The seconds that the windows in the queue take, at least 1.
   int64_t seconds_to_wait() const;
 
  private:
@@ -70,9 +70,9 @@ class Engine {
   void run_deadlines();
   void prepare(const CallPtr& call);
   void finish(const CallPtr& call);
-  void end(const CallPtr& call, Outcome outcome);  // does nothing where the call has ended
+  void end(const CallPtr& call, Outcome outcome);  // does nothing if the call has ended
   void refuse(const CallPtr& call, Refusal refusal);
-  CallPtr take_out(CallId id);  // REQUIRES the lock; nullptr: it has ended
+  CallPtr take_out(CallId id);  // REQUIRES: the lock. nullptr: it has ended
   void compute(Chosen& chosen);
   int64_t seconds_to_wait_locked() const;
 
@@ -83,11 +83,11 @@ class Engine {
   bool stopping_ = false;
   CallId next_id_ = 1;
   std::map<CallId, CallPtr> calls_;
-  std::deque<std::pair<CallPtr, bool>> tasks_;  // true: of calls whose logits are there
+  std::deque<std::pair<CallPtr, bool>> tasks_;  // true: its logits are complete
   std::multimap<Clock::time_point, CallId> deadlines_;
   Scheduler scheduler_;
-  size_t held_bytes_ = 0;         // texts of all calls
-  double tokens_per_second_ = 0;  // measured; moves with every batch; 0: there was none yet
+  size_t held_bytes_ = 0;         // in the texts of all calls
+  double tokens_per_second_ = 0;  // moving average over batches; 0 before the first
   std::vector<std::thread> threads_;
 };
 

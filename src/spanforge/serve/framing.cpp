@@ -22,7 +22,8 @@ RequestReader::~RequestReader() = default;
 void RequestReader::next() {
   parser_ = std::make_unique<Parser>();
   parser_->beast.header_limit(static_cast<uint32_t>(limits_.header_bytes));
-  // check_head() knows of a stated length that is too long; none is less than any length here.
+  // No limit yet: check_head() refuses a stated length that is too long. boost::none would not do,
+  // because Beast compares it as less than every length.
   parser_->beast.body_limit(std::numeric_limits<uint64_t>::max());
   head_ = {};
   framing_ = {};
@@ -80,8 +81,8 @@ RequestReader::State RequestReader::read_body() {
   size_t at = 0;
   while (!parser.is_done() && at < bytes_.size()) {
     boost::system::error_code error;
-    // No more than a header's limit at once: what the parser cannot use of that is a chunk's header
-    // or a trailer that is too long, however the bytes came.
+    // Gives the parser at most limits.header_bytes at once. If it can use none of them, a chunk's
+    // header or the trailer is too long, however the bytes arrived.
     const size_t given = std::min(bytes_.size() - at, limits_.header_bytes);
     const size_t used = parser.put(boost::asio::buffer(bytes_.data() + at, given), error);
     at += used;

@@ -1,17 +1,16 @@
 #pragma once
-// What: bytes of a connection -> requests, in whatever pieces they come. Boost.Beast parses; the
-//   rules of message.h stand before and behind it. No socket, so it is tested and fuzzed as it is.
-// Memory: what has come in and is not parsed is at most a header or a piece fed; a chunk's header
-// or
-//   a trailer that goes on for longer than a header may is refused.
-// Invariant: the requests and the refusal do not depend on how the bytes are cut into pieces.
+// What: makes requests of a connection's bytes. Boost.Beast parses; message.h checks its rules
+//   before and after it. There is no socket, so tests and fuzzing feed bytes directly.
+// Memory: unparsed bytes are at most limits.header_bytes and one piece. A chunk's header or a
+//   trailer that is longer than limits.header_bytes is refused.
+// Invariant: the requests and the refusal do not depend on how the bytes are split into pieces.
 //
-// Example: answer all requests that `bytes` hold
+// Example: answers all requests in `bytes`.
 //   RequestReader reader(limits);
 //   reader.feed(bytes);
-//   while (reader.advance() == RequestReader::State::kHead || ...) see below
-//   kHead: head() and framing() are known; refuse, or accept_body() and go on
-//   kDone: take_body(), answer, next()
+//   Calls reader.advance() until it returns kNeedMore or kRefused:
+//     kHead: head() and framing() are known; refuse, or call accept_body()
+//     kDone: take_body(), answer, next()
 
 #include <memory>
 #include <string>
@@ -24,10 +23,10 @@ namespace spanforge::serve {
 class RequestReader {
  public:
   enum class State {
-    kNeedMore,  // feed()
-    kHead,      // the head is sound; accept_body() goes on
-    kDone,      // the whole request is there; next() goes on
-    kRefused,   // nothing behind it can be read
+    kNeedMore,  // call feed()
+    kHead,      // the head is valid; accept_body() goes on
+    kDone,      // the request is complete; next() goes on
+    kRefused,   // nothing after it can be read
   };
 
   explicit RequestReader(const Limits& limits);
@@ -42,8 +41,8 @@ class RequestReader {
   const Framing& framing() const { return framing_; }
   const Refusal& refusal() const { return refusal_; }
   std::string take_body();
-  size_t buffered() const { return bytes_.size(); }  // fed and not parsed
-  // Bytes of the next request have come in; an empty line before it is none.
+  size_t buffered() const { return bytes_.size(); }  // fed, not yet parsed
+  // True if bytes of the next request have arrived. An empty line before it does not count.
   bool has_begun() const { return body_accepted_ || head_ready_ || bytes_.size() > 2; }
 
  private:
@@ -58,7 +57,7 @@ class RequestReader {
   Head head_;
   Framing framing_;
   Refusal refusal_;
-  size_t wire_bytes_ = 0;  // of the body, with the chunks' headers
+  size_t wire_bytes_ = 0;  // of the body, with the headers of chunks
   bool head_ready_ = false, body_accepted_ = false, refused_ = false;
 };
 

@@ -26,13 +26,13 @@ using ErrorInfo = boost::system::error_code;
 
 namespace {
 
-// From the request for a connection to its acceptance by the kernel: a round trip.
+// Time for the round trip in which the kernel accepts a connection.
 constexpr Milliseconds kAcceptedTime{50};
 
-// Drops TCP segments that ask for a connection (SYN without ACK) and come to this socket. False:
-// the system does not let us.
+// Makes the kernel drop TCP segments to this socket that request a connection (SYN without ACK).
+// Returns false if the system does not allow it.
 bool drop_new_connections(int listening_socket) {
-  constexpr uint32_t kFlags = 13, kSyn = 0x02, kAck = 0x10;  // of a TCP header; the 13th byte
+  constexpr uint32_t kFlags = 13, kSyn = 0x02, kAck = 0x10;  // byte 13 of a TCP header
   sock_filter rules[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlags),
                          BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kSyn | kAck),
                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSyn, 0, 1),
@@ -96,10 +96,10 @@ struct HttpServer::Impl {
 
   void accept() {
     acceptor.async_accept([this](ErrorInfo error, tcp::socket socket) {
-      if (!error) take(std::move(socket));  // whatever happened since it was accepted
+      if (!error) take(std::move(socket));  // even if the acceptor was closed meanwhile
       if (!acceptor.is_open()) return;
       if (!error) return accept();
-      // No descriptor is left, as a rule; some will be.
+      // Usually no descriptor is left. Later there will be some.
       accept_again.expires_after(Milliseconds(100));
       accept_again.async_wait([this](ErrorInfo) {
         if (acceptor.is_open()) accept();
@@ -107,9 +107,9 @@ struct HttpServer::Impl {
     });
   }
 
-  // Closing a socket that listens resets the connections that the kernel has accepted and we have
-  // not. So the kernel is first told to drop requests for new ones (their senders repeat them, and
-  // are refused then), and what was being accepted gets time to be.
+  // Closing a listening socket resets the connections that the kernel has accepted and we have not.
+  // So the kernel first drops requests for new connections. Clients repeat them, and are refused
+  // then. Meanwhile the kernel can finish the connections that it is accepting.
   void begin_to_stop() {
     if (!drop_new_connections(acceptor.native_handle())) return stop_accepting();
     drain_timer.expires_after(kAcceptedTime);
@@ -126,7 +126,7 @@ struct HttpServer::Impl {
     acceptor.close(error);
     stopping = true;
     for (const auto& connection : std::set(shared.connections)) connection->begin_draining();
-    // Posted behind the handler of a connection that accept() got before it was cancelled.
+    // Posted, so it runs after the handler of a connection that was accepted before the close.
     asio::post(context, [this] { stop_where_done(); });
     drain_timer.expires_after(shared.service.limits().drain_time);
     drain_timer.async_wait([this](ErrorInfo failed) {
@@ -146,7 +146,7 @@ HttpServer::HttpServer(const Listening& listening, Service& service, Log log)
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) {
     throw Error(ErrorCode::kIo, {.where = fmt::format("{}:{}", listening.host, listening.port)},
-                fmt::format("cannot be listened on: {}", error.message()));
+                fmt::format("cannot listen there: {}", error.message()));
   }
 }
 
@@ -168,7 +168,7 @@ void HttpServer::run() {
     try {
       impl_->context.run();
     } catch (const std::bad_alloc&) {
-      // The connection that asked for it has lost its handler, and ends with its timer.
+      // The connection that ran out of memory has lost its handler. Its timer closes it.
     }
   }
 }

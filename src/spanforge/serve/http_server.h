@@ -1,6 +1,7 @@
 #pragma once
-// What: the socket that listens, and the connections that it accepts (connection.h), plain or under
-//   TLS. One thread, the caller of run(), does all of it; it never computes.
+// What: listens on a socket and runs the connections that it accepts (connection.h), plain or under
+//   TLS.
+// Threads: one thread, the caller of run(), does all of it. It never computes answers.
 
 #include <functional>
 #include <memory>
@@ -11,7 +12,7 @@
 
 namespace spanforge::serve {
 
-// Only for a log that is to hold texts.
+// Only for a log with texts (Listening::log_text).
 struct LogText {
   std::string target, request, reply;
 };
@@ -20,7 +21,7 @@ struct LogText {
 struct LogLine {
   std::string request_id, route, error_type;
   int status = 0;
-  size_t bytes = 0;  // of the reply
+  size_t bytes = 0;  // of the reply's body
   double total_ms = 0;
   Work work;
   std::optional<LogText> text;
@@ -36,17 +37,17 @@ struct Listening {
 
 class HttpServer {
  public:
-  // Opens the port. Errors: Error{kUsage, parameter "host"}, Error{kIo, where "HOST:PORT"}; of the
-  // files load_tls()'s (stream.h).
+  // Opens the port. Errors: Error{kUsage, parameter "host"} if the host is no address; Error{kIo,
+  // where "HOST:PORT"} if the port cannot be opened; those of load_tls() (stream.h).
   HttpServer(const Listening& listening, Service& service, Log log);
   ~HttpServer();
   std::string address() const;  // "http://127.0.0.1:8080"
-  void run();                   // returns when drained
-  // From any thread: no new connections after `delay`; what was accepted is finished, for as long
-  // as limits.drain_time allows.
+  void run();                   // returns when it has drained
+  // Any thread may call this. After `delay` the server accepts no more connections and finishes the
+  // accepted ones, for at most limits.drain_time.
   void drain(Milliseconds delay);
-  // From any thread: reads certificate and key again, for connections to come. Errors:
-  // load_tls()'s; then nothing changes. No effect without TLS.
+  // Any thread may call this. Reads certificate and key again; later connections use them. Errors:
+  // those of load_tls(); then nothing changes. Does nothing without TLS.
   void reload_certificate();
 
  private:
@@ -54,7 +55,7 @@ class HttpServer {
   std::unique_ptr<Impl> impl_;
 };
 
-// Error{kUsage, parameter "host"} where it is neither an address nor "localhost".
+// Throws Error{kUsage, parameter "host"} if it is neither an IP address nor "localhost".
 bool is_loopback_address(const std::string& host);
 
 }  // namespace spanforge::serve

@@ -3,8 +3,8 @@
 namespace spanforge::serve {
 
 MemoryPlan plan_memory(std::span<const ModelMemory> models, const Limits& limits) {
-  constexpr int64_t kTokenBytes = 30;              // PreparedQuestions says so
-  constexpr int64_t kConnectionBytes = 128 << 10;  // of which TLS takes half
+  constexpr int64_t kTokenBytes = 30;              // see PreparedQuestions
+  constexpr int64_t kConnectionBytes = 128 << 10;  // TLS takes half of it
   constexpr int64_t kProgramBytes = 64 << 20, kTokenizerBytes = 16 << 20;
   MemoryPlan plan;
   plan.program = kProgramBytes;

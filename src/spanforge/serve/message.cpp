@@ -24,7 +24,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// True where a comma-separated field has the word.
+// True if a comma-separated field has the word.
 bool lists(const std::string* value, std::string_view word) {
   if (value == nullptr) return false;
   std::string_view rest = *value;
@@ -39,7 +39,7 @@ bool lists(const std::string* value, std::string_view word) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// The version at a request line's end, where it is one of HTTP that we do not speak.
+// True if a request line ends with an HTTP version that is not supported.
 bool is_other_version(std::string_view line) {
   const size_t space = line.rfind(' ');
   if (space == std::string_view::npos) return false;
@@ -61,20 +61,21 @@ Refusal too_long_a_head(size_t line, const Limits& limits) {
 std::optional<Refusal> check_line(std::string_view line, size_t number, const Limits& limits) {
   if (number == 0) {
     if (is_other_version(line)) {
-      return Refusal{505, "message", "only HTTP/1.1 and HTTP/1.0 are spoken here", "", true, {}};
+      return Refusal{505, "message", "only HTTP/1.1 and HTTP/1.0 are supported", "", true, {}};
     }
     return std::nullopt;
   }
   if (line.front() == ' ' || line.front() == '\t') {
-    return Refusal::bad_message("a field's value goes on in a second line (obs-fold)");
+    return Refusal::bad_message("a field's value continues on a second line (obs-fold)");
   }
   if (number > limits.fields) {
-    return Refusal{431, "message", fmt::format("more than {} fields", limits.fields), "", true, {}};
+    return Refusal{431, "message", fmt::format("the header has more than {} fields", limits.fields),
+                   "",  true,      {}};
   }
   return std::nullopt;
 }
 
-// host[:port] of Host and of an absolute target: no user, no white space, no empty name.
+// Checks host[:port], in Host or in an absolute target: no user, no white space, no empty name.
 bool is_sound_host(std::string_view host) {
   const bool literal = host.starts_with('[');
   const size_t end = literal ? host.find(']') : std::min(host.find(':'), host.size());
@@ -97,7 +98,7 @@ std::string_view without_port(std::string_view host) {
   return host.substr(0, host.find(':'));
 }
 
-// Fills host and path of the target; the query says nothing here.
+// Takes host and path from the target. The query is ignored.
 std::optional<Refusal> read_target(const Head& head, const Limits& limits, Framing& out) {
   std::string_view target = head.target;
   if (target.size() > limits.target_bytes) {
@@ -118,7 +119,7 @@ std::optional<Refusal> read_target(const Head& head, const Limits& limits, Frami
       !target.starts_with('/') && scheme != std::string_view::npos) {
     if (!same_word(target.substr(0, scheme), "http") &&
         !same_word(target.substr(0, scheme), "https")) {
-      return Refusal::bad_message("the target's scheme is not http");
+      return Refusal::bad_message("the target's scheme is not http or https");
     }
     target.remove_prefix(scheme + 3);
     const size_t slash = std::min(target.find_first_of("/?"), target.size());
@@ -130,7 +131,7 @@ std::optional<Refusal> read_target(const Head& head, const Limits& limits, Frami
       return std::nullopt;
     }
   } else if (!target.starts_with('/') && target != "*") {
-    return Refusal::bad_message("the target is no path");
+    return Refusal::bad_message("the target is not a path");
   }
   out.path = target.substr(0, target.find('?'));
   return std::nullopt;
@@ -139,8 +140,8 @@ std::optional<Refusal> read_target(const Head& head, const Limits& limits, Frami
 std::optional<Refusal> read_host(const Head& head, Framing& out) {
   const size_t hosts = head.count("Host");
   if (hosts > 1 || (hosts == 0 && head.minor_version >= 1)) {
-    return Refusal::bad_message(
-        fmt::format("{} Host fields; there must be one", hosts == 0 ? "no" : "several"));
+    return Refusal::bad_message(fmt::format("there {} Host fields; there must be one",
+                                            hosts == 0 ? "are no" : "are several"));
   }
   if (hosts == 0) return std::nullopt;
   const std::string host(trimmed(*head.find("Host")));
@@ -149,17 +150,18 @@ std::optional<Refusal> read_host(const Head& head, Framing& out) {
   return std::nullopt;
 }
 
-// Where the body ends. What the parser refuses itself (both lengths, a sign) is not repeated.
+// Finds where the body ends. The parser has already refused some wrong lengths.
 std::optional<Refusal> read_length(const Head& head, const Limits& limits, Framing& out) {
   const size_t codings = head.count("Transfer-Encoding"), lengths = head.count("Content-Length");
   if (codings > 0) {
     if (head.minor_version < 1) {
-      return Refusal::bad_message("Transfer-Encoding is not of HTTP/1.0");
+      return Refusal::bad_message("HTTP/1.0 has no Transfer-Encoding");
     }
-    if (lengths > 0) return Refusal::bad_message("both Content-Length and Transfer-Encoding");
+    if (lengths > 0)
+      return Refusal::bad_message("there are both Content-Length and Transfer-Encoding");
     if (codings > 1 || !same_word(trimmed(*head.find("Transfer-Encoding")), "chunked")) {
       return Refusal{
-          501,  "message", "the only transfer coding here is chunked", "Transfer-Encoding",
+          501,  "message", "only the transfer coding chunked is supported", "Transfer-Encoding",
           true, {}};
     }
     out.chunked = true;
@@ -168,7 +170,7 @@ std::optional<Refusal> read_length(const Head& head, const Limits& limits, Frami
   if (lengths == 0) return std::nullopt;
   const std::string_view text = trimmed(*head.find("Content-Length"));
   if (lengths > 1 || text.empty() || !std::all_of(text.begin(), text.end(), is_digit)) {
-    return Refusal::bad_message("Content-Length must be there once, in digits");
+    return Refusal::bad_message("Content-Length must occur once, in digits");
   }
   for (const char c : text) {
     out.content_length = std::min<uint64_t>(out.content_length * 10 + (c - '0'), uint64_t{1} << 50);
@@ -185,7 +187,8 @@ std::optional<Refusal> read_expectation(const Head& head, Framing& out) {
   const std::string* expect = head.find("Expect");
   if (expect == nullptr || head.minor_version < 1) return std::nullopt;
   if (head.count("Expect") > 1 || !same_word(trimmed(*expect), "100-continue")) {
-    return Refusal{417, "message", "the only expectation here is 100-continue", "Expect", true, {}};
+    return Refusal{417,      "message", "only the expectation 100-continue is supported",
+                   "Expect", true,      {}};
   }
   out.expects_continue = out.has_body();
   return std::nullopt;
@@ -204,21 +207,22 @@ HeadScan scan_head(std::string_view bytes, const Limits& limits) {
   };
   for (size_t line = 0;; ++line) {
     const size_t end = bytes.find_first_of(std::string_view("\r\n\0", 3), begin);
-    // "GET ", the target and " HTTP/1.1" of a first line.
+    // 40 bytes are enough for the method and version of a first line.
     const size_t known = std::min(end, bytes.size());
     if ((line == 0 && known > limits.target_bytes + 40) || known + 2 > limits.header_bytes) {
       return refuse(too_long_a_head(line, limits));
     }
     if (end == std::string_view::npos) return scan;
     if (bytes[end] != '\r') {
-      return refuse(Refusal::bad_message("a bare line feed or a NUL in the header"));
+      return refuse(Refusal::bad_message("the header has a bare line feed or a NUL"));
     }
     if (end + 1 == bytes.size()) return scan;
     if (bytes[end + 1] != '\n') {
-      return refuse(Refusal::bad_message("a bare carriage return in the header"));
+      return refuse(Refusal::bad_message("the header has a bare carriage return"));
     }
     if (end == begin) {
-      if (line == 0) return refuse(Refusal::bad_message("an empty line before the request"));
+      if (line == 0)
+        return refuse(Refusal::bad_message("there are two empty lines before the request"));
       scan.size = end + 2;
       return scan;
     }
@@ -263,13 +267,13 @@ std::optional<Refusal> check_origin(const Head& head, const Framing& framing,
   };
   if (!framing.host.empty() && !is_loopback_host(host) &&
       std::none_of(access.hosts.begin(), access.hosts.end(), is_host)) {
-    return Refusal{403,
-                   "forbidden",
-                   fmt::format("the host \"{}\" is not one that this server answers for",
-                               quote_for_message(host)),
-                   "Host",
-                   false,
-                   {}};
+    return Refusal{
+        403,
+        "forbidden",
+        fmt::format("this server does not answer for the host \"{}\"", quote_for_message(host)),
+        "Host",
+        false,
+        {}};
   }
   const std::string* origin = head.find("Origin");
   if (origin == nullptr) return std::nullopt;
@@ -279,7 +283,8 @@ std::optional<Refusal> check_origin(const Head& head, const Framing& framing,
   const bool allowed = std::any_of(access.cors_origins.begin(), access.cors_origins.end(),
                                    [&](const std::string& one) { return same_word(one, sent); });
   if (head.count("Origin") == 1 && (own || allowed)) return std::nullopt;
-  return Refusal{403, "forbidden", "pages of this origin may not ask here", "Origin", false, {}};
+  return Refusal{403,      "forbidden", "pages of this origin may not use this server",
+                 "Origin", false,       {}};
 }
 
 std::optional<Refusal> check_token(const Head& head, const Access& access) {
@@ -288,7 +293,7 @@ std::optional<Refusal> check_token(const Head& head, const Access& access) {
   std::string_view value = sent == nullptr ? std::string_view() : trimmed(*sent);
   const bool bearer = value.size() > 7 && same_word(value.substr(0, 7), "Bearer ");
   if (bearer && head.count("Authorization") == 1) {
-    // Of sums, so how long the comparison takes says nothing of the token.
+    // Compares sums, so the time that it takes reveals nothing of the token.
     const std::string sum = sha256_hex(trimmed(value.substr(7)));
     if (sum.size() == access.token_sha256.size() &&
         CRYPTO_memcmp(sum.data(), access.token_sha256.data(), sum.size()) == 0) {
@@ -329,7 +334,7 @@ std::optional<Refusal> check_content_type(const Head& head) {
 bool is_loopback_host(std::string_view host) {
   host = without_port(host);
   if (same_word(host, "localhost") || host == "[::1]") return true;
-  // 127.0.0.0/8, in four decimal parts: "127.evil.example" is a name.
+  // An address of 127.0.0.0/8 has four decimal parts; "127.evil.example" is a name.
   if (!host.starts_with("127.")) return false;
   return std::count(host.begin(), host.end(), '.') == 3 &&
          std::all_of(host.begin(), host.end(), [](char c) { return is_digit(c) || c == '.'; });

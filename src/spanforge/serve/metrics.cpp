@@ -25,15 +25,15 @@ struct HistogramRow {
 };
 const HistogramRow kHistograms[] = {
     {Metrics::Histogram::kRequest, "request_duration_seconds",
-     "From a request's last byte to its answer's first.", kSeconds},
+     "Time from a request's last byte to its answer.", kSeconds},
     {Metrics::Histogram::kQueue, "queue_duration_seconds",
-     "From a request's last byte to its first batch.", kSeconds},
-    {Metrics::Histogram::kInference, "inference_duration_seconds", "A batch's forward pass.",
-     kSeconds},
-    {Metrics::Histogram::kTokenize, "tokenize_duration_seconds", "A request's texts to windows.",
-     kSeconds},
-    {Metrics::Histogram::kBatchTokens, "batch_tokens", "Tokens of a batch.", kTokens},
-    {Metrics::Histogram::kBatchWindows, "batch_windows", "Windows of a batch.", kWindows},
+     "Time from a request's last byte to its first batch.", kSeconds},
+    {Metrics::Histogram::kInference, "inference_duration_seconds",
+     "Time of a batch's forward pass.", kSeconds},
+    {Metrics::Histogram::kTokenize, "tokenize_duration_seconds",
+     "Time to make a request's windows.", kSeconds},
+    {Metrics::Histogram::kBatchTokens, "batch_tokens", "Tokens in a batch.", kTokens},
+    {Metrics::Histogram::kBatchWindows, "batch_windows", "Windows in a batch.", kWindows},
 };
 const HistogramRow& row_of(Metrics::Histogram histogram) {
   return *std::find_if(std::begin(kHistograms), std::end(kHistograms),
@@ -44,7 +44,7 @@ void head(std::string& out, const char* name, const char* help, const char* type
   out += fmt::format("# HELP spanforge_{} {}\n# TYPE spanforge_{} {}\n", name, help, name, type);
 }
 
-// A label's value: a model's name comes from the command line.
+// Escapes a label's value. A model's name comes from the command line.
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -145,9 +145,9 @@ std::string Metrics::text() const {
     const auto found = gauges_.find(gauge);
     out += fmt::format("spanforge_{} {}\n", name, found == gauges_.end() ? 0 : found->second);
   }
-  head(out, "build_info", "The program.", "gauge");
+  head(out, "build_info", "The program's version.", "gauge");
   out += fmt::format("spanforge_build_info{{version=\"{}\"}} 1\n", escaped(version_));
-  head(out, "model_info", "The models served.", "gauge");
+  head(out, "model_info", "The served models and their versions.", "gauge");
   for (const Model& model : models_) {
     out += fmt::format("spanforge_model_info{{model=\"{}\",version=\"{}\"}} 1\n",
                        escaped(model.name), escaped(model.version));

@@ -1,8 +1,8 @@
 #pragma once
-// What: the numbers of /metrics, in Prometheus's text form (version 0.0.4), and how they are kept.
-//   Own code instead of prometheus-cpp: Debian's package of it brings a second HTTP server
-//   (civetweb) into the build, for what is a hundred lines here.
-// Labels are names of routes, statuses and words of this program, never a client's text.
+// What: counts what the server does and writes it in Prometheus's text format (version 0.0.4), for
+//   /metrics. It does not use prometheus-cpp: Debian's package brings a second HTTP server
+//   (civetweb), and this takes a hundred lines.
+// Labels: routes, statuses, models and fixed words, never a client's text.
 // Threads: all methods are concurrent.
 
 #include <cstdint>
@@ -35,7 +35,7 @@ class Metrics {
 
  private:
   struct Counts {
-    std::vector<uint64_t> buckets;  // not cumulative; the last has no bound
+    std::vector<uint64_t> buckets;  // not cumulative; the last has no upper bound
     double sum = 0;
     uint64_t count = 0;
   };

@@ -1,6 +1,7 @@
 #pragma once
-// The models that are served, by name. A request keeps the one that it began with; another may take
-// its place meanwhile. Threads: all methods are concurrent.
+// What: the served models, by name. A request keeps the model that it began with, even if the model
+//   is replaced meanwhile.
+// Threads: all methods are concurrent.
 
 #include <memory>
 #include <mutex>
@@ -14,7 +15,7 @@ namespace spanforge::serve {
 
 struct ServedModel {
   std::string name;
-  std::string version;  // of its files' contents
+  std::string version;  // made of its files' names and contents
   Pipeline pipeline;
 };
 using ModelPtr = std::shared_ptr<const ServedModel>;
@@ -22,9 +23,9 @@ using ModelPtr = std::shared_ptr<const ServedModel>;
 class Models {
  public:
   explicit Models(std::vector<ModelPtr> models) : models_(std::move(models)) {}
-  ModelPtr find(std::string_view name) const;  // "": the first; nullptr: there is none of the name
+  ModelPtr find(std::string_view name) const;  // "": the first; nullptr: there is none
   std::vector<ModelPtr> all() const;
-  void replace(ModelPtr model);  // the one of its name
+  void replace(ModelPtr model);  // replaces the one of the same name
 
  private:
   mutable std::mutex mutex_;

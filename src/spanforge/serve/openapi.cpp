@@ -7,7 +7,7 @@
 namespace spanforge::serve {
 namespace {
 
-// Components that the routes refer to. Bounds come from Limits, below.
+// Components that routes refer to. openapi_json() adds the bounds of Limits.
 constexpr std::string_view kSchemas = R"json({
 "Text": {"type": "string", "minLength": 1},
 "Count": {"type": "integer", "minimum": 1, "maximum": 2147483647},
@@ -17,7 +17,7 @@ constexpr std::string_view kSchemas = R"json({
   "properties": {"id": {"type": "string"}, "question": {"$ref": "#/components/schemas/Text"},
     "context": {"oneOf": [{"$ref": "#/components/schemas/Text"},
       {"type": "integer", "minimum": 0, "maximum": 2147483647}],
-      "description": "The text, or its place in contexts"}}},
+      "description": "The text, or its index in contexts"}}},
 "AnswerRequest": {"type": "object", "additionalProperties": false, "required": ["questions"],
   "properties": {"model": {"type": "string"}, "top_k": {"$ref": "#/components/schemas/TopK"},
     "timeout_ms": {"$ref": "#/components/schemas/Count"},
@@ -134,7 +134,7 @@ Json describe(const Route& route) {
     Json bearer = Json::object();
     bearer["bearer"] = Json::array();
     operation["security"] = Json::array();
-    operation["security"].push_back(Json::object());  // a server without a token asks for none
+    operation["security"].push_back(Json::object());  // a server without a token needs none
     operation["security"].push_back(std::move(bearer));
   }
   return operation;

@@ -1,6 +1,6 @@
 #pragma once
-// The table of routes: dispatch, 405's Allow, the log's and metrics' labels and /openapi.json go
-// over its rows.
+// What: the table of routes. Dispatch, the field Allow, the labels of log and metrics, and
+//   /openapi.json use it.
 
 #include <span>
 #include <string>
@@ -23,8 +23,8 @@ enum class Action {
 };
 
 struct Route {
-  std::string_view method;  // GET (and so HEAD) or POST
-  std::string_view path;    // "/v1/models/{id}": the id is all that follows, also slashes
+  std::string_view method;  // GET (also for HEAD) or POST
+  std::string_view path;    // "/v1/models/{id}": the id is the whole rest, with slashes
   Action action;
   bool needs_token;
   std::string_view summary;
@@ -32,9 +32,9 @@ struct Route {
 std::span<const Route> routes();
 
 struct Found {
-  const Route* route = nullptr;  // nullptr: no such path, or another method
-  std::string_view label;        // of log and metrics: the path's template, "" where it is unknown
-  std::string id;                // what stands in the place of {id}
+  const Route* route = nullptr;  // nullptr: no route has this path and method
+  std::string_view label;        // for log and metrics: the path's template; "" if it is unknown
+  std::string id;                // the part of the path for {id}
   std::string allow;             // the methods of a known path
 };
 Found find_route(std::string_view method, std::string_view path);

@@ -38,7 +38,7 @@ bool Scheduler::take(Waiting& waiting, Batch& batch) {
     ++waiting.next;
   }
   if (waiting.next > first) batch.parts.push_back({waiting.id, first, waiting.next - first});
-  // A request that the batch has no room for has had no turn.
+  // If the batch has no room for its next window, the request had no turn.
   if (full && waiting.next == first) waiting.deficit -= kQuantum;
   return full;
 }
@@ -48,9 +48,9 @@ std::optional<Scheduler::Batch> Scheduler::next_batch() {
   Batch batch;
   batch.model = ring_.front().model;
   bool full = false, served = true;
-  while (!full && served) {  // a round
+  while (!full && served) {  // one round
     served = false;
-    std::list<Waiting> behind;  // had their turn
+    std::list<Waiting> behind;  // requests that had their turn
     for (auto it = ring_.begin(); it != ring_.end() && !full;) {
       const auto current = it++;
       if (current->model != batch.model) continue;

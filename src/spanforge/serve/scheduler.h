@@ -1,11 +1,11 @@
 #pragma once
-// What: which windows of which requests are computed next. Deficit round robin over requests
-//   (Shreedhar and Varghese, 1995): in every round a request may have kQuantum tokens more, and
-//   what it cannot use it keeps. So behind a request of a thousand windows a single one is in the
-//   next batch but one at the latest.
-// A batch is of one model, of at most batch_tokens tokens (one window always fits), and is made of
-//   what is there: nothing waits for more to come.
-// Not concurrent: engine.h has the lock.
+// What: chooses the windows that are computed next, by deficit round robin over requests (Shreedhar
+//   and Varghese, 1995). In every round each request may use kQuantum more tokens, and keeps those
+//   that it does not use. So a single window after a request of a thousand is in the next batch but
+//   one at the latest.
+// Batches: a batch has windows of one model, with at most batch_tokens tokens; one window always
+//   fits. It has only windows that already wait, and never waits for more.
+// Threads: not concurrent; Engine has the lock.
 
 #include <cstdint>
 #include <list>
@@ -32,7 +32,7 @@ class Scheduler {
   };
 
   explicit Scheduler(int32_t batch_tokens) : batch_tokens_(batch_tokens) {}
-  // lengths: tokens of each window, of which there is at least one.
+  // lengths: the tokens of each window. REQUIRES: there is at least one window.
   void add(RequestId id, ModelKey model, std::vector<int32_t> lengths);
   // Drops the windows that no batch has taken yet; returns how many.
   size_t remove(RequestId id);
@@ -45,15 +45,15 @@ class Scheduler {
     RequestId id;
     ModelKey model;
     std::vector<int32_t> lengths;
-    size_t next = 0;  // window
+    size_t next = 0;  // the next window
     int64_t deficit = 0;
   };
-  // Moves windows of one request into the batch; true: the batch is full.
+  // Moves windows of one request into the batch. Returns true if the batch is full.
   bool take(Waiting& waiting, Batch& batch);
 
   int32_t batch_tokens_;
   int64_t waiting_tokens_ = 0;
-  std::list<Waiting> ring_;  // the next to be served first
+  std::list<Waiting> ring_;  // in the order of turns
   std::map<RequestId, std::list<Waiting>::iterator> places_;
 };
 

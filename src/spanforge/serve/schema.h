@@ -1,8 +1,9 @@
 #pragma once
-// What: JSON bodies in and out, in our schema and in Hugging Face's (docs/serving.md has both).
-//   Unknown and repeated members are errors; a whole number may be written 1.0.
-// Errors are Refusals that name the member ("questions[1].context"), line and column: 400 if the
-//   body breaks the schema, 413 above a limit, 422 if it obeys the schema but cannot be answered.
+// What: reads and writes JSON bodies, in our schema and in Hugging Face's (see docs/serving.md).
+//   Unknown and repeated members are errors. A whole number may be written 1.0.
+// Errors: Refusals that name the member ("questions[1].context"), line and column. The status is
+//   400 if the body breaks the schema, 413 above a limit, 422 if it obeys the schema but cannot be
+//   answered.
 // Offsets: code points, UTF-16 units or bytes of the context, as the client asks.
 
 #include <optional>
@@ -24,7 +25,7 @@ constexpr auto spellings(OffsetUnit) {
                                               {"byte", OffsetUnit::kByte}});
 }
 
-// What a body asks, whatever its schema.
+// What a body of either schema asks.
 struct AnswerCall {
   std::string model;  // "": the first
   std::vector<QuestionContext> questions;
@@ -32,7 +33,7 @@ struct AnswerCall {
   OffsetUnit unit = OffsetUnit::kCodePoint;
   std::optional<Milliseconds> timeout;
   bool hugging_face = false;  // the form of the answer
-  // Where the texts stand in the body, for errors found later: "questions[3].question".
+  // The texts' places in the body, for errors found later: "questions[3].question".
   std::vector<std::string> question_places, context_places;
 };
 
@@ -44,17 +45,18 @@ struct CallOrRefusal {
 CallOrRefusal parse_answer_call(std::string_view body, const Limits& limits);
 CallOrRefusal parse_hugging_face_call(std::string_view body, const Limits& limits);
 
-// What the library says of one question, or of the options, in the client's words: 422 or 400.
+// Makes a refusal of the library's error about one question, or about the options (nullopt). It
+// names the member of the body. The status is 422, or 500 if the request is not the cause.
 Refusal refusal_of(const Error& error, const AnswerCall& call, std::optional<size_t> question);
 
 struct AnswerSource {
   std::string model, version, decoder;
 };
-// results: one a question, none with an error.
+// results: one for each question. REQUIRES: none has an error.
 std::string answers_to_json(const AnswerCall& call, const std::vector<AskResult>& results,
                             const AnswerSource& source);
 
-// A span in another unit of the same text.
+// Converts a span of code points to another unit.
 CharSpan convert_span(std::string_view context, CharSpan span, OffsetUnit unit);
 
 }  // namespace spanforge::serve

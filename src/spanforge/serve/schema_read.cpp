@@ -16,8 +16,8 @@ namespace {
 
 using Kind = JsonReader::Kind;
 
-// Reads one body. What is wrong leaves through the reader's Failure, of which status_ and type_ say
-// what it means.
+// Reads one body. Throws the reader's Failure for an error; status_ and type_ are then the
+// refusal's.
 class BodyReader {
  public:
   BodyReader(std::string_view body, const Limits& limits)
@@ -34,16 +34,16 @@ class BodyReader {
   AnswerCall read_hugging_face_call() {
     call_.hugging_face = true;
     bool inputs = false;
-    // Without "inputs" the body is what would stand there.
+    // A body without "inputs" has its members itself.
     read_members([&](const std::string& key) {
       if (key == "inputs") {
-        require(!seen_questions_ && !seen_contexts_, "inputs, and its members beside it");
+        require(!seen_questions_ && !seen_contexts_, "the body has inputs and also its members");
         inputs = true;
         read_members([&](const std::string& inner) { return read_input(inner); });
         return true;
       }
       if (key == "parameters") return read_parameters();
-      if (key == "options") return in_.skip_value(), true;  // of HF's own service: its cache
+      if (key == "options") return in_.skip_value(), true;  // about the cache of HF's own service
       return !inputs && read_input(key);
     });
     require(seen_questions_, inputs ? "inputs.question is missing" : "inputs is missing");
@@ -73,7 +73,7 @@ class BodyReader {
   struct Question {
     Text question;
     std::string id;
-    std::optional<size_t> number;  // of a shared context
+    std::optional<size_t> number;  // index of a shared context
     Text context;
   };
 
@@ -89,14 +89,14 @@ class BodyReader {
     place_ = text.place;
     in_.fail_at(text.at, what);
   }
-  // Of what the whole body lacks.
+  // Fails, about the whole body, unless the condition holds.
   void require(bool condition, const std::string& what) {
     if (condition) return;
     place_ = "";
     in_.fail_at(0, what);
   }
 
-  // An object whose every key `read` knows.
+  // Reads an object. `read` returns false for a key that it does not know.
   template <class Read>
   void read_members(const Read& read) {
     std::string key;
@@ -114,7 +114,7 @@ class BodyReader {
     return text;
   }
 
-  // 1.0 is an integer.
+  // Takes 1.0 as an integer.
   int32_t read_integer(int64_t least, int64_t most) {
     const JsonReader::Number number = in_.read_number();
     double value = 0;
@@ -142,7 +142,7 @@ class BodyReader {
     call_.unit = *unit;
   }
 
-  // Options that both schemas have, under these names.
+  // Reads an option that both schemas have under the same name.
   bool read_option(const std::string& key) {
     constexpr int64_t kAny = std::numeric_limits<int32_t>::max();
     AskOptions& o = call_.options;
@@ -180,7 +180,7 @@ class BodyReader {
     return read_option(key);
   }
 
-  // Reads a list's items; of what is beyond the limit only the number.
+  // Reads a list's items. Only counts those above the limit.
   template <class Read>
   void read_list(const char* items, const Read& read) {
     size_t count = 0;
@@ -220,7 +220,7 @@ class BodyReader {
     }
   }
 
-  // "contexts" may stand behind the questions, so numbers are looked up last.
+  // "contexts" may come after the questions, so indexes are looked up last.
   void resolve_contexts() {
     size_t bytes = 0;
     for (const Question& asked : questions_) {
@@ -242,7 +242,7 @@ class BodyReader {
   void check_bytes(size_t bytes) {
     if (bytes <= limits_.texts_bytes) return;
     fail_at(contexts_[0], 413, "limit",
-            fmt::format("the shared texts, each once a question, have {} bytes; {} are allowed",
+            fmt::format("the shared texts, once for each question, have {} bytes; {} are allowed",
                         bytes, limits_.texts_bytes));
   }
 
@@ -253,7 +253,7 @@ class BodyReader {
     return false;
   }
 
-  // One text, or a list of them.
+  // Reads one text or a list of texts.
   void read_texts(std::vector<Text>& texts, bool& is_list) {
     if (in_.peek() != Kind::kArray) return texts.push_back(read_text());
     is_list = true;
@@ -282,7 +282,7 @@ class BodyReader {
         if (has_top_k) in_.fail("top_k is given twice");
         has_top_k = true;
       }
-      // Python's None: not given.
+      // null (Python's None) means not given.
       if (in_.peek() == Kind::kNull && std::ranges::count(kParameters, key) > 0) {
         return in_.read_null(), true;
       }
@@ -297,7 +297,7 @@ class BodyReader {
       } else if (key == "max_seq_len") {
         o.max_seq_length = read_integer(1, kAny);
       } else if (key == "max_question_len") {
-        read_integer(1, kAny);  // no question is cut here
+        read_integer(1, kAny);  // ignored: questions are never truncated
       } else {
         return read_option(key);
       }
@@ -306,7 +306,7 @@ class BodyReader {
     return true;
   }
 
-  // A text for all questions, or a text each.
+  // Gives each question its own context, or the one for all.
   void pair_inputs() {
     if (list_of_contexts_ && contexts_.size() != hf_questions_.size()) {
       fail_at(contexts_[0], 422, "validation",
@@ -357,9 +357,9 @@ CallOrRefusal parse(std::string_view body, const Limits& limits, const Read& rea
   } catch (const JsonReader::Failure& failure) {
     result.refusal = reader.refusal(failure);
   } catch (const Error&) {
-    // Of a web page or another known content in a file's place, with advice about files.
+    // The reader recognizes a web page or a Git LFS pointer, and gives advice about files.
     result.refusal =
-        Refusal{400, "json", "an object must stand here (line 1, column 1)", "", false, {}};
+        Refusal{400, "json", "the body must be a JSON object (line 1, column 1)", "", false, {}};
   }
   return result;
 }

@@ -11,7 +11,7 @@
 namespace spanforge::serve {
 namespace {
 
-// In code points from `start` on; the texts of one context are asked in any order.
+// Converts spans of one context from code points to a unit.
 class UnitIndex {
  public:
   UnitIndex(std::string_view context, OffsetUnit unit) : unit_(unit) {
@@ -82,7 +82,7 @@ Refusal refusal_of(const Error& error, const AnswerCall& call, std::optional<siz
 
 std::string answers_to_json(const AnswerCall& call, const std::vector<AskResult>& results,
                             const AnswerSource& source) {
-  // Questions about one context stand together as a rule.
+  // Questions about one context usually follow each other.
   std::unique_ptr<UnitIndex> index;
   const std::string* indexed = nullptr;
   Json::Array answers;
@@ -106,7 +106,7 @@ std::string answers_to_json(const AnswerCall& call, const std::vector<AskResult>
                        {"windows", results[i].windows},
                        {"spans", Json(std::move(spans))}});
   }
-  // As transformers' pipeline: of one question the answer itself, even where it came in a list.
+  // As Transformers' pipeline does: one question gives one object, even if it came in a list.
   if (call.hugging_face)
     return (answers.size() == 1 ? answers[0] : Json(std::move(answers))).dump();
   return Json{{"model", source.model},

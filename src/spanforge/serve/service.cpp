@@ -12,8 +12,8 @@ namespace {
 constexpr std::string_view kPage =
     "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>spanforge serve</title>\n"
     "<h1>spanforge serve</h1>\n<p>This server answers questions about texts. "
-    "<code>POST /v1/answer</code> takes them; <a href=\"openapi.json\">openapi.json</a> describes "
-    "every route.\n</html>\n";
+    "Send them by <code>POST /v1/answer</code>. "
+    "<a href=\"openapi.json\">openapi.json</a> describes every route.\n</html>\n";
 
 Json model_to_json(const ServedModel& model) {
   return {{"id", model.name}, {"version", model.version}, {"decoder", model.pipeline.decoder()}};
@@ -42,16 +42,16 @@ std::optional<Refusal> Service::check(const Head& head, const Framing& framing) 
   const Found found = find_route(head.method, framing.path);
   if (found.label.empty()) {
     if (auto refusal = check_token(head, access_)) return refusal;
-    return Refusal{404, "not_found", "there is no such path; /openapi.json lists them",
+    return Refusal{404, "not_found", "there is no such path; /openapi.json lists all paths",
                    "",  false,       {}};
   }
   if (found.route == nullptr) {
-    // A page of an allowed origin asks first whether it may.
+    // A browser asks first whether a page of another origin may send a request (CORS).
     if (head.method == "OPTIONS" && head.find("Origin") != nullptr &&
         head.find("Access-Control-Request-Method") != nullptr) {
       return std::nullopt;
     }
-    return Refusal{405, "method", fmt::format("this path has the methods {}", found.allow),
+    return Refusal{405, "method", fmt::format("this path allows only {}", found.allow),
                    "",  false,    {{"Allow", found.allow}}};
   }
   if (found.route->needs_token) {
@@ -79,7 +79,7 @@ std::vector<std::pair<std::string, std::string>> Service::cors_fields(const Head
 Engine::CallId Service::handle(const Head& head, const Framing& framing, std::string body,
                                const std::string& request_id, Send send) {
   const Found found = find_route(head.method, framing.path);
-  if (found.route == nullptr) {  // the question before another origin's request
+  if (found.route == nullptr) {  // a browser's question before a request
     Reply reply;
     reply.status = 204;
     reply.fields = {{"Allow", found.allow},

@@ -1,9 +1,8 @@
 #pragma once
-// What: a request's head and body -> a reply, without sockets. check() is asked when the head is
-//   there, so that a body that nobody wants is not read; handle() when the body is.
-// Threads: all methods are concurrent. `send` may be called before handle() returns, or later from
-// a
-//   thread of the engine; once, unless the request is cancelled.
+// What: makes replies to requests, without sockets. The caller calls check() with the head, so that
+//   the body of a refused request is not read, and then handle() with the body.
+// Threads: all methods are concurrent. handle() calls `send` once, unless the request is cancelled:
+//   before it returns, or later on a thread of the engine.
 
 #include <atomic>
 #include <functional>
@@ -30,9 +29,9 @@ class Service {
   Service(const Limits& limits, Access access, Models& models, Engine& engine, Metrics& metrics,
           std::string program_version);
 
-  // The refusal that a sound head gets; nullopt: the body is wanted.
+  // Returns a refusal for a valid head, or nullopt: then read the body.
   std::optional<Refusal> check(const Head& head, const Framing& framing) const;
-  // 0: sent already. Else for cancel(). REQUIRES: check() had nothing to say.
+  // Returns the id for cancel(), or 0 if it has sent the reply. REQUIRES: check() returned nullopt.
   Engine::CallId handle(const Head& head, const Framing& framing, std::string body,
                         const std::string& request_id, Send send);
   void cancel(Engine::CallId id) { engine_.cancel(id); }
@@ -41,7 +40,7 @@ class Service {
   bool draining() const { return draining_; }
   const Limits& limits() const { return limits_; }
   Metrics& metrics() { return metrics_; }
-  // The fields that let another origin's pages read a reply.
+  // The fields by which a browser lets pages of another origin read a reply.
   std::vector<std::pair<std::string, std::string>> cors_fields(const Head& head) const;
 
  private:

@@ -24,7 +24,8 @@ void close_quietly(tcp::socket& socket) {
   socket.close(ignored);
 }
 
-// Unread bytes would make the kernel reset the connection, and the client lose the reply.
+// Reads and discards. Unread bytes would make the kernel reset the connection, and the client would
+// lose the reply.
 class ReadAway : public std::enable_shared_from_this<ReadAway> {
  public:
   ReadAway(tcp::socket& socket, std::function<void()> done)
@@ -108,7 +109,7 @@ void Stream::write(std::string bytes, std::function<void(bool)> done) {
 }
 
 void Stream::close() {
-  waiting_.clear();  // whose callbacks keep the owner alive
+  waiting_.clear();  // their callbacks keep the owner alive
   close_socket();
 }
 
@@ -126,11 +127,11 @@ void Stream::write_next() {
 TlsContext load_tls(const TlsFiles& files) {
   auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
   SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-  // A client that renegotiates makes the server compute for nothing.
+  // By renegotiating, a client could waste the server's time.
   SSL_CTX_set_options(context->native_handle(), SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(context->native_handle(), SSL_MODE_RELEASE_BUFFERS);
   ErrorInfo error;
-  // Else OpenSSL asks on the terminal for a password.
+  // Without this, OpenSSL asks for a password on the terminal.
   context->set_password_callback(
       [](size_t, ssl::context::password_purpose) { return std::string(); }, error);
   const std::string chain = read_input(files.certificate);
@@ -142,7 +143,7 @@ TlsContext load_tls(const TlsFiles& files) {
   context->use_private_key(asio::buffer(key), ssl::context::pem, error);
   if (error) {
     throw Error(ErrorCode::kBadData, files.key,
-                "holds no private key of the certificate (PEM, without a password)");
+                "holds no private key for the certificate (PEM, without a password)");
   }
   return context;
 }

@@ -1,9 +1,11 @@
 #pragma once
-// What: the bytes of one connection, plain or under TLS; connection.cpp knows no difference.
-// Threads: the one that runs the socket's context. Callbacks are called once each, never from
-//   within the call that they were given to (but start()'s), and also after close(): then with
-//   false.
-// Ownership: a callback keeps the stream's owner alive; the stream keeps none beyond its call.
+// What: reads and writes the bytes of one connection, plain or under TLS. Its user sees no
+//   difference.
+// Threads: everything runs on the thread of the socket's context.
+// Callbacks: an operation calls its callback once, after it has returned; start() may call it
+//   earlier. close() makes running operations call it with false, and drops waiting writes without
+//   a call.
+// Ownership: a callback keeps the stream's owner alive. The stream destroys it after calling it.
 
 #include <deque>
 #include <functional>
@@ -25,23 +27,22 @@ struct TlsFiles {
   std::string certificate, key;
 };
 using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
-// Errors: Error{kIo} for a file that cannot be read; Error{kBadData} naming the file that holds
-// something else, or the key where it is not the certificate's.
+// Errors: Error{kIo, file} if a file cannot be read; Error{kBadData, file} if it is malformed, or
+//   if the key does not belong to the certificate.
 TlsContext load_tls(const TlsFiles& files);
 
 class Stream {
  public:
   virtual ~Stream() = default;
-  // The handshake, where there is one.
+  // Does the TLS handshake, if there is one.
   virtual void start(std::function<void(bool)> done) = 0;
-  // false: the other side has ended, or broken off. REQUIRES: no other read() is under way.
+  // false: the other side has ended or the connection is lost. REQUIRES: no other read() runs.
   virtual void read(std::span<char> piece, std::function<void(bool, size_t)> done) = 0;
-  // All of it, behind what was written before.
+  // Writes all bytes, after those of earlier calls.
   void write(std::string bytes, std::function<void(bool)> done);
-  // Says that nothing more will be written, and reads away what still comes, until the other side
-  // ends as well.
+  // Ends this side, then reads and discards until the other side ends, too.
   virtual void finish(std::function<void()> done) = 0;
-  void close();  // what waits to be written is dropped
+  void close();  // drops waiting writes
 
  protected:
   Stream() = default;
@@ -55,7 +56,7 @@ class Stream {
   bool writing_ = false;
 };
 
-// context: nullptr: plain.
+// context: nullptr if there is no TLS.
 std::unique_ptr<Stream> make_stream(boost::asio::ip::tcp::socket socket, TlsContext context);
 
 }  // namespace spanforge::serve
