@@ -7,8 +7,8 @@
 
 namespace spanforge::app {
 
-// The commit of the sources, "1bdb32e4c0de", with "+" after it if they were changed; "" if they were not in a git
-// checkout.
+// The commit of the sources, "1bdb32e4c0de"; with "+" after it if they were changed; "" if they
+// were not in a git checkout.
 std::string source_commit();
 
 // Name and version of each library, as loaded now.
