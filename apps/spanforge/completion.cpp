@@ -1,6 +1,6 @@
 #include "completion.h"
 
-#include <iterator>
+#include <algorithm>
 #include <string_view>
 #include <vector>
 
@@ -14,14 +14,13 @@ namespace {
 
 struct Described {
   const Command* command;
-  std::vector<OptionRow> rows;
-  bool takes_words;
+  std::vector<OptionRow> rows;  // without foreign ones
 };
 
 std::vector<Described> described_commands() {
   std::vector<Described> out;
   describe_commands([&](const Command& command, const OptionTable& table) {
-    Described one{&command, {}, !table.positional_name().empty()};
+    Described one{&command, {}};
     for (const OptionRow& row : table.rows()) {
       if (!row.foreign) one.rows.push_back(row);
     }
@@ -30,18 +29,11 @@ std::vector<Described> described_commands() {
   return out;
 }
 
-template <class... Values>
-void add(std::string& out, fmt::format_string<Values...> form, Values&&... values) {
-  fmt::format_to(std::back_inserter(out), form, std::forward<Values>(values)...);
-}
-
 // The words that a value may be, between spaces; "" where it may be anything.
 std::string values_of(const OptionRow& row) {
   if (row.placeholder.find('|') == std::string::npos) return "";
   std::string words = row.placeholder;
-  for (char& c : words) {
-    if (c == '|') c = ' ';
-  }
+  std::ranges::replace(words, '|', ' ');
   return words;
 }
 
@@ -60,18 +52,6 @@ std::vector<std::pair<std::string_view, std::string_view>> first_words() {
   return out;
 }
 
-// The second words of a group.
-std::vector<const Command*> members(std::string_view group) {
-  std::vector<const Command*> out;
-  for (const Command& command : commands()) {
-    if (command.name.size() > group.size() && command.name.starts_with(group) &&
-        command.name[group.size()] == ' ') {
-      out.push_back(&command);
-    }
-  }
-  return out;
-}
-
 std::string second_word(const Command& command) {
   return std::string(command.name.substr(command.name.find(' ') + 1));
 }
@@ -79,22 +59,22 @@ std::string second_word(const Command& command) {
 std::string bash_script() {
   std::string groups, first, options, values;
   for (const auto& [word, summary] : first_words()) {
-    add(first, "{}{}", first.empty() ? "" : " ", word);
+    append(first, "{}{}", first.empty() ? "" : " ", word);
     if (!summary.empty()) continue;
     std::string words;
-    for (const Command* command : members(word)) add(words, " {}", second_word(*command));
-    add(groups, "    {}) words=\"{}\" ;;\n", word, words.substr(1));
+    for (const Command* command : commands_in(word)) append(words, " {}", second_word(*command));
+    append(groups, "    {}) words=\"{}\" ;;\n", word, words.substr(1));
   }
   for (const Described& one : described_commands()) {
-    add(options, "    \"{}\") options=\"", one.command->name);
+    append(options, "    \"{}\") options=\"", one.command->name);
     for (const OptionRow& row : one.rows) {
-      add(options, "{} ", flag_of(row.name));
+      append(options, "{} ", flag_of(row.name));
       if (takes_value(row)) {
-        add(values, "    \"{} {}\") words=\"{}\"; takes_value=1 ;;\n", one.command->name,
-            flag_of(row.name), values_of(row));
+        append(values, "    \"{} {}\") words=\"{}\"; takes_value=1 ;;\n", one.command->name,
+               flag_of(row.name), values_of(row));
       }
     }
-    add(options, "--help\" ;;\n");
+    append(options, "--help\" ;;\n");
   }
   return fmt::format(
       R"(# Completion of spanforge for bash, made by `spanforge help --completion bash`.
@@ -153,27 +133,28 @@ std::string zsh_quoted(std::string_view text) {
 std::string zsh_script() {
   std::string first, groups, commands_text;
   for (const auto& [word, summary] : first_words()) {
-    add(first, "    '{}:{}'\n", word, zsh_quoted(summary.empty() ? "commands on it" : summary));
+    append(first, "    '{}:{}'\n", word, zsh_quoted(summary.empty() ? "commands on it" : summary));
     if (!summary.empty()) continue;
     std::string words;
-    for (const Command* command : members(word)) {
-      add(words, "        '{}:{}'\n", second_word(*command), zsh_quoted(command->summary));
+    for (const Command* command : commands_in(word)) {
+      append(words, "        '{}:{}'\n", second_word(*command), zsh_quoted(command->summary));
     }
-    add(groups, "    {})\n      words_of_group=(\n{}      ) ;;\n", word, words);
+    append(groups, "    {})\n      words_of_group=(\n{}      ) ;;\n", word, words);
   }
   for (const Described& one : described_commands()) {
-    add(commands_text, "    \"{}\")\n      _arguments -s", one.command->name);
+    append(commands_text, "    \"{}\")\n      _arguments -s", one.command->name);
     for (const OptionRow& row : one.rows) {
-      add(commands_text, " \\\n        '{}{}[{}]", row.kind == OptionKind::kList ? "*" : "",
-          flag_of(row.name), zsh_quoted(row.help));
+      append(commands_text, " \\\n        '{}{}[{}]", row.kind == OptionKind::kList ? "*" : "",
+             flag_of(row.name), zsh_quoted(row.help));
       if (takes_value(row)) {
         const std::string words = values_of(row);
-        add(commands_text, ":{}:{}", zsh_quoted(row.name),
-            words.empty() ? "_files" : fmt::format("({})", words));
+        append(commands_text, ":{}:{}", zsh_quoted(row.name),
+               words.empty() ? "_files" : fmt::format("({})", words));
       }
       commands_text += '\'';
     }
-    add(commands_text, " \\\n        '--help[print the options]' \\\n        '*:file:_files' ;;\n");
+    append(commands_text,
+           " \\\n        '--help[print the options]' \\\n        '*:file:_files' ;;\n");
   }
   return fmt::format(R"(#compdef spanforge
 # Completion of spanforge for zsh, made by `spanforge help --completion zsh`.
@@ -238,19 +219,19 @@ end
 complete -c spanforge -n __spanforge_begins -f -l version -d 'print the version'
 )";
   for (const auto& [word, summary] : first_words()) {
-    add(out, "complete -c spanforge -n __spanforge_begins -f -a {} -d {}\n", word,
-        fish_quoted(summary.empty() ? "commands on it" : summary));
+    append(out, "complete -c spanforge -n __spanforge_begins -f -a {} -d {}\n", word,
+           fish_quoted(summary.empty() ? "commands on it" : summary));
     if (!summary.empty()) continue;
-    for (const Command* command : members(word)) {
-      add(out, "complete -c spanforge -n '__spanforge_in {}' -f -a {} -d {}\n", word,
-          second_word(*command), fish_quoted(command->summary));
+    for (const Command* command : commands_in(word)) {
+      append(out, "complete -c spanforge -n '__spanforge_in {}' -f -a {} -d {}\n", word,
+             second_word(*command), fish_quoted(command->summary));
     }
   }
   for (const Described& one : described_commands()) {
     for (const OptionRow& row : one.rows) {
       const std::string words = values_of(row);
-      add(out, "complete -c spanforge -n '__spanforge_is {}' -l {} -d {}", one.command->name,
-          flag_of(row.name).substr(2), fish_quoted(row.help));
+      append(out, "complete -c spanforge -n '__spanforge_is {}' -l {} -d {}", one.command->name,
+             flag_of(row.name).substr(2), fish_quoted(row.help));
       if (takes_value(row))
         out += words.empty() ? " -r" : fmt::format(" -x -a {}", fish_quoted(words));
       out += '\n';

@@ -15,10 +15,6 @@
 namespace spanforge::app {
 namespace {
 
-bool in_group(const Command& command, std::string_view group) {
-  return command.name.starts_with(group) && command.name.substr(group.size()).starts_with(" ");
-}
-
 // Commas separate several aliases.
 std::vector<std::string> aliases(const OptionRow& row) {
   std::vector<std::string> out;
@@ -93,16 +89,22 @@ void print_overview() {
       "  spanforge ask --model run/trained --context \"...\" --question \"...\"\n");
 }
 
-bool is_group(std::string_view word) {
-  return std::ranges::any_of(commands(), [&](const Command& c) { return in_group(c, word); });
+std::vector<const Command*> commands_in(std::string_view group) {
+  std::vector<const Command*> out;
+  for (const Command& command : commands()) {
+    if (command.name.starts_with(group) && command.name.substr(group.size()).starts_with(" ")) {
+      out.push_back(&command);
+    }
+  }
+  return out;
 }
+
+bool is_group(std::string_view word) { return !commands_in(word).empty(); }
 
 void print_group(std::string_view group) {
   emit("Commands of spanforge {}\n", group);
-  for (const Command& command : commands()) {
-    if (in_group(command, group)) {
-      emit("  spanforge {:<15} {}\n", command.name, command.summary);
-    }
+  for (const Command* command : commands_in(group)) {
+    emit("  spanforge {:<15} {}\n", command->name, command->summary);
   }
 }
 

@@ -2,8 +2,12 @@
 // Prints --help, --version and the reference page docs/commands.md from the two tables.
 
 #include <functional>
+#include <iterator>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include <fmt/core.h>
 
 #include "command.h"
 #include "options.h"
@@ -18,6 +22,11 @@ void print_help(const Command& command, const OptionTable& table);
 Error unknown_command(const std::string& wanted);  // kUsage; suggests the nearest one
 
 // For the makers of other forms of help: manual.h and completion.h.
+std::vector<const Command*> commands_in(std::string_view group);  // in the table's order
+template <class... Values>
+void append(std::string& out, fmt::format_string<Values...> form, Values&&... values) {
+  fmt::format_to(std::back_inserter(out), form, std::forward<Values>(values)...);
+}
 inline constexpr std::string_view kExitCodes =
     "0 done; 2 wrong use; 3 bad data or model; 4 network, or not in the cache; 70 not "
     "enough memory, or a fault of the program; 74 input or output, or threads that cannot be "

@@ -1,7 +1,7 @@
 #include "manual.h"
 
 #include <algorithm>
-#include <iterator>
+#include <cctype>
 
 #include <fmt/core.h>
 
@@ -49,7 +49,7 @@ class Page {
 
   template <class... Values>
   void add(fmt::format_string<Values...> form, Values&&... values) {
-    fmt::format_to(std::back_inserter(text_), form, std::forward<Values>(values)...);
+    append(text_, form, std::forward<Values>(values)...);
   }
   void section(std::string_view title) { add(".SH {}\n", title); }
   void entry(std::string_view font, std::string_view term, std::string_view meaning) {
