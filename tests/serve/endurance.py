@@ -23,14 +23,6 @@ def percentile(values, share):
     return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
-def memory_of(server):
-    """Resident bytes."""
-    for line in open(f"/proc/{server.process.pid}/status", encoding="ascii"):
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no VmRSS")
-
-
 class Clients:
     """Clients that ask again as soon as they have an answer, until stop(). Latencies are in seconds."""
 
@@ -88,9 +80,9 @@ def test_memory_stays_flat(case):
         clients = Clients(server, 16, mixed)
         early = min(60, case.seconds / 5)
         time.sleep(early)
-        first = memory_of(server)
+        first = server.memory("VmRSS")
         time.sleep(case.seconds - early)
-        last = memory_of(server)
+        last = server.memory("VmRSS")
         count = len(clients.stop())
         print(f"     16 clients, {case.seconds} s: {count} requests; {first / 1e6:.1f} MB after {early:.0f} s, {last / 1e6:.1f} MB at the end")
         expect(last < 1.05 * first + 1e6, "memory grows")

@@ -60,9 +60,10 @@ class Server:
         sock = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
         return self.tls.wrap_socket(sock, server_hostname="localhost") if self.tls else sock
 
-    def peak_bytes(self):
+    def memory(self, key):
+        """Bytes, by a key of /proc/PID/status: VmRSS now, VmHWM at most so far."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s*(\d+) kB", status).group(1)) * 1024
+        return int(re.search(rf"{key}:\s*(\d+) kB", status).group(1)) * 1024
 
     def ask(self, body, path="/v1/answer", method="POST", headers=None, timeout=60):
         connection = self.http(timeout)

@@ -97,12 +97,9 @@ void Connection::time_is_up() {
   const bool header = phase_ == Phase::kHeader;
   const auto time = header ? limits_.header_time : limits_.body_time;
   begin_request();
-  refuse({408,
-          "timeout",
+  refuse({408, "timeout",
           fmt::format("the {} took longer than {} ms", header ? "header" : "body", time.count()),
-          "",
-          true,
-          {}},
+          "", true},
          true);
 }
 

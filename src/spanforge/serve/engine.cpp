@@ -188,13 +188,9 @@ void Engine::prepare(const CallPtr& call) {
   // Counts before it makes windows: a large overlap can repeat each token a thousand times.
   const int64_t tokens = pipeline.count_window_tokens(asked.questions, asked.options);
   if (tokens > limits_.request_tokens) {
-    return refuse(call, {413,
-                         "limit",
+    return refuse(call, {413, "limit",
                          fmt::format("the windows have {} tokens; {} are allowed", tokens,
-                                     limits_.request_tokens),
-                         "",
-                         false,
-                         {}});
+                                     limits_.request_tokens)});
   }
   const auto is_full = [&] { return scheduler_.waiting_tokens() + tokens > limits_.queue_tokens; };
   const auto refuse_full = [&](int64_t seconds) {
@@ -279,7 +275,7 @@ void Engine::compute(Chosen& chosen) {
   try {
     chosen.model->pipeline.compute(chosen.windows);
   } catch (const Error& error) {
-    refusal = Refusal{500, "internal", error.what(), "", false, {}};
+    refusal = Refusal{500, "internal", error.what()};
   } catch (const std::bad_alloc&) {
     refusal = out_of_memory();
   }
@@ -326,8 +322,7 @@ void Engine::run_deadlines() {
     outcome.work = call->work;
     const auto waited = std::chrono::duration_cast<Milliseconds>(call->deadline - call->began);
     outcome.refusal =
-        Refusal{504, "deadline", fmt::format("there was no answer within {} ms", waited.count()),
-                "",  false,      {}};
+        Refusal{504, "deadline", fmt::format("there was no answer within {} ms", waited.count())};
     std::exchange(call->done, nullptr)(std::move(outcome));
     lock.lock();
   }

@@ -93,24 +93,17 @@ RequestReader::State RequestReader::read_body() {
     }
     if (error == http::error::need_more) continue;
     if (error == http::error::body_limit) {
-      return refuse({413,
-                     "limit",
-                     fmt::format("the body has more than {} bytes", limits_.body_bytes),
-                     "",
-                     true,
-                     {}});
+      return refuse({413, "limit",
+                     fmt::format("the body has more than {} bytes", limits_.body_bytes), "", true});
     }
     if (error) {
       return refuse(Refusal::bad_message(fmt::format("malformed body: {}", error.message())));
     }
     if (wire_bytes_ > 2 * limits_.body_bytes) {
       return refuse(
-          {413,
-           "limit",
-           fmt::format("the body's chunks take more than {} bytes", 2 * limits_.body_bytes),
-           "",
-           true,
-           {}});
+          {413, "limit",
+           fmt::format("the body's chunks take more than {} bytes", 2 * limits_.body_bytes), "",
+           true});
     }
   }
   bytes_.erase(0, at);

@@ -50,18 +50,17 @@ bool is_other_version(std::string_view line) {
 
 Refusal too_long_a_head(size_t line, const Limits& limits) {
   if (line == 0) {
-    return {
-        414, "message", fmt::format("the request line has more than {} bytes", limits.target_bytes),
-        "",  true,      {}};
+    return {414, "message",
+            fmt::format("the request line has more than {} bytes", limits.target_bytes), "", true};
   }
-  return {431, "message", fmt::format("the header has more than {} bytes", limits.header_bytes),
-          "",  true,      {}};
+  return {431, "message", fmt::format("the header has more than {} bytes", limits.header_bytes), "",
+          true};
 }
 
 std::optional<Refusal> check_line(std::string_view line, size_t number, const Limits& limits) {
   if (number == 0) {
     if (is_other_version(line)) {
-      return Refusal{505, "message", "only HTTP/1.1 and HTTP/1.0 are supported", "", true, {}};
+      return Refusal{505, "message", "only HTTP/1.1 and HTTP/1.0 are supported", "", true};
     }
     return std::nullopt;
   }
@@ -70,7 +69,7 @@ std::optional<Refusal> check_line(std::string_view line, size_t number, const Li
   }
   if (number > limits.fields) {
     return Refusal{431, "message", fmt::format("the header has more than {} fields", limits.fields),
-                   "",  true,      {}};
+                   "", true};
   }
   return std::nullopt;
 }
@@ -103,12 +102,9 @@ std::optional<Refusal> read_target(const Head& head, const Limits& limits, Frami
   std::string_view target = head.target;
   if (target.size() > limits.target_bytes) {
     return Refusal{
-        414,
-        "message",
+        414, "message",
         fmt::format("the target has {} bytes; {} are allowed", target.size(), limits.target_bytes),
-        "",
-        true,
-        {}};
+        "", true};
   }
   for (const char c : target) {
     if (c <= 0x20 || c >= 0x7f || c == '#') {
@@ -176,9 +172,9 @@ std::optional<Refusal> read_length(const Head& head, const Limits& limits, Frami
     out.content_length = std::min<uint64_t>(out.content_length * 10 + (c - '0'), uint64_t{1} << 50);
   }
   if (out.content_length > limits.body_bytes) {
-    return Refusal{
-        413, "limit", fmt::format("the body has {} bytes; {} are allowed", text, limits.body_bytes),
-        "",  true,    {}};
+    return Refusal{413, "limit",
+                   fmt::format("the body has {} bytes; {} are allowed", text, limits.body_bytes),
+                   "", true};
   }
   return std::nullopt;
 }
@@ -268,12 +264,9 @@ std::optional<Refusal> check_origin(const Head& head, const Framing& framing,
   if (!framing.host.empty() && !is_loopback_host(host) &&
       std::none_of(access.hosts.begin(), access.hosts.end(), is_host)) {
     return Refusal{
-        403,
-        "forbidden",
+        403, "forbidden",
         fmt::format("this server does not answer for the host \"{}\"", quote_for_message(host)),
-        "Host",
-        false,
-        {}};
+        "Host"};
   }
   const std::string* origin = head.find("Origin");
   if (origin == nullptr) return std::nullopt;
@@ -283,8 +276,7 @@ std::optional<Refusal> check_origin(const Head& head, const Framing& framing,
   const bool allowed = std::any_of(access.cors_origins.begin(), access.cors_origins.end(),
                                    [&](const std::string& one) { return same_word(one, sent); });
   if (head.count("Origin") == 1 && (own || allowed)) return std::nullopt;
-  return Refusal{403,      "forbidden", "pages of this origin may not use this server",
-                 "Origin", false,       {}};
+  return Refusal{403, "forbidden", "pages of this origin may not use this server", "Origin"};
 }
 
 std::optional<Refusal> check_token(const Head& head, const Access& access) {

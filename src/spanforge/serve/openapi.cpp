@@ -3,6 +3,7 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/json.h"
 #include "spanforge/serve/routes.h"
+#include "spanforge/serve/schema.h"
 
 namespace spanforge::serve {
 namespace {
@@ -11,8 +12,6 @@ namespace {
 constexpr std::string_view kSchemas = R"json({
 "Text": {"type": "string", "minLength": 1},
 "Count": {"type": "integer", "minimum": 1, "maximum": 2147483647},
-"Decoder": {"type": "string", "enum": ["spanforge", "pipeline", "run_qa", "recipe"]},
-"OffsetUnit": {"type": "string", "enum": ["code_point", "utf16", "byte"]},
 "Question": {"type": "object", "additionalProperties": false, "required": ["question", "context"],
   "properties": {"id": {"type": "string"}, "question": {"$ref": "#/components/schemas/Text"},
     "context": {"oneOf": [{"$ref": "#/components/schemas/Text"},
@@ -77,6 +76,13 @@ constexpr std::string_view kSchemas = R"json({
   "properties": {"error": {"type": "string"}, "error_type": {"type": "string"}, "place": {"type": "string"},
     "request_id": {"type": "string"}}}
 })json";
+
+template <Spelled E>
+Json words_of() {
+  Json::Array words;
+  for (const auto& spelling : spellings(E{})) words.emplace_back(spelling.word);
+  return {{"type", "string"}, {"enum", Json(std::move(words))}};
+}
 
 Json reference(std::string_view schema) {
   return {{"$ref", fmt::format("#/components/schemas/{}", schema)}};
@@ -144,6 +150,8 @@ Json describe(const Route& route) {
 
 std::string openapi_json(const Limits& limits, std::string_view version) {
   Json schemas = parse_json(kSchemas, "openapi", ErrorCode::kInternal);
+  schemas["Decoder"] = words_of<DecoderKind>();
+  schemas["OffsetUnit"] = words_of<OffsetUnit>();
   schemas["TopK"] = {{"type", "integer"}, {"minimum", 1}, {"maximum", limits.top_k}};
   schemas["TopKOrNull"] = {
       {"type", Json::array({"integer", "null"})}, {"minimum", 1}, {"maximum", limits.top_k}};

@@ -37,7 +37,7 @@ constexpr std::array<std::pair<int, std::string_view>, 21> kReasons = {{
 }  // namespace
 
 Refusal Refusal::bad_message(std::string reason) {
-  return {400, "message", std::move(reason), "", true, {}};
+  return {400, "message", std::move(reason), "", true};
 }
 
 Refusal Refusal::retry_later(int status, std::string error_type, std::string reason,

@@ -57,12 +57,8 @@ class BodyReader {
     const std::string place = place_.value_or(in_.path());
     std::string message = failure.reason();
     if (!place.empty() && !message.starts_with(place)) message = place + ": " + message;
-    return {status_,
-            type_,
-            fmt::format("{} (line {}, column {})", message, failure.line, failure.column),
-            place,
-            false,
-            {}};
+    return {status_, type_,
+            fmt::format("{} (line {}, column {})", message, failure.line, failure.column), place};
   }
 
  private:
@@ -142,24 +138,30 @@ class BodyReader {
     call_.unit = *unit;
   }
 
+  // Reads an option's value. In Hugging Face's schema null (Python's None) means not given.
+  template <class Read>
+  void read_value(const Read& read) {
+    call_.hugging_face&& in_.peek() == Kind::kNull ? in_.read_null() : read();
+  }
+
   // Reads an option that both schemas have under the same name.
   bool read_option(const std::string& key) {
     constexpr int64_t kAny = std::numeric_limits<int32_t>::max();
     AskOptions& o = call_.options;
     if (key == "top_k") {
-      o.top_k = read_integer(1, limits_.top_k);
+      read_value([&] { o.top_k = read_integer(1, limits_.top_k); });
     } else if (key == "decoder") {
-      read_decoder();
+      read_value([&] { read_decoder(); });
     } else if (key == "offset_unit") {
-      read_unit();
+      read_value([&] { read_unit(); });
     } else if (key == "max_answer_length") {
-      o.max_answer_length = read_integer(1, kAny);
+      read_value([&] { o.max_answer_length = read_integer(1, kAny); });
     } else if (key == "handle_impossible_answer") {
-      o.null_answers = in_.read_bool();
+      read_value([&] { o.null_answers = in_.read_bool(); });
     } else if (key == "align_to_words") {
-      o.align_to_words = in_.read_bool();
+      read_value([&] { o.align_to_words = in_.read_bool(); });
     } else if (key == "timeout_ms") {
-      call_.timeout = Milliseconds(read_integer(1, kAny));
+      read_value([&] { call_.timeout = Milliseconds(read_integer(1, kAny)); });
     } else {
       return false;
     }
@@ -261,43 +263,24 @@ class BodyReader {
     if (texts.empty()) in_.fail("is empty");
   }
 
-  static constexpr std::string_view kParameters[] = {"top_k",
-                                                     "topk",
-                                                     "doc_stride",
-                                                     "max_answer_len",
-                                                     "max_seq_len",
-                                                     "max_question_len",
-                                                     "decoder",
-                                                     "offset_unit",
-                                                     "max_answer_length",
-                                                     "handle_impossible_answer",
-                                                     "align_to_words",
-                                                     "timeout_ms"};
-
   bool read_parameters() {
     if (in_.peek() == Kind::kNull) return in_.read_null(), true;
     bool has_top_k = false;
     read_members([&](const std::string& key) {
-      if (key == "top_k" || key == "topk") {
-        if (has_top_k) in_.fail("top_k is given twice");
-        has_top_k = true;
-      }
-      // null (Python's None) means not given.
-      if (in_.peek() == Kind::kNull && std::ranges::count(kParameters, key) > 0) {
-        return in_.read_null(), true;
-      }
       constexpr int64_t kAny = std::numeric_limits<int32_t>::max();
       AskOptions& o = call_.options;
       if (key == "top_k" || key == "topk") {
-        o.top_k = read_integer(1, limits_.top_k);
+        if (has_top_k) in_.fail("top_k is given twice");
+        has_top_k = true;
+        read_value([&] { o.top_k = read_integer(1, limits_.top_k); });
       } else if (key == "doc_stride") {
-        o.window_overlap = read_integer(0, kAny);
+        read_value([&] { o.window_overlap = read_integer(0, kAny); });
       } else if (key == "max_answer_len") {
-        o.max_answer_length = read_integer(1, kAny);
+        read_value([&] { o.max_answer_length = read_integer(1, kAny); });
       } else if (key == "max_seq_len") {
-        o.max_seq_length = read_integer(1, kAny);
+        read_value([&] { o.max_seq_length = read_integer(1, kAny); });
       } else if (key == "max_question_len") {
-        read_integer(1, kAny);  // ignored: questions are never truncated
+        read_value([&] { read_integer(1, kAny); });  // ignored: questions are never truncated
       } else {
         return read_option(key);
       }
@@ -358,8 +341,7 @@ CallOrRefusal parse(std::string_view body, const Limits& limits, const Read& rea
     result.refusal = reader.refusal(failure);
   } catch (const Error&) {
     // The reader recognizes a web page or a Git LFS pointer, and gives advice about files.
-    result.refusal =
-        Refusal{400, "json", "the body must be a JSON object (line 1, column 1)", "", false, {}};
+    result.refusal = Refusal{400, "json", "the body must be a JSON object (line 1, column 1)"};
   }
   return result;
 }

@@ -70,14 +70,14 @@ Refusal refusal_of(const Error& error, const AnswerCall& call, std::optional<siz
   if (!question) {
     if (error.code() == ErrorCode::kUsage) {
       const std::string place = member_of(error.parameter(), call);
-      return {422, "validation", place + ": " + error.reason(), place, false, {}};
+      return {422, "validation", place + ": " + error.reason(), place};
     }
-    return {500, "internal", error.what(), "", false, {}};
+    return {500, "internal", error.what()};
   }
   const bool about_context = error.reason().starts_with("the context");
   const std::string& place =
       (about_context ? call.context_places : call.question_places)[*question];
-  return {422, "validation", place + ": " + error.reason(), place, false, {}};
+  return {422, "validation", place + ": " + error.reason(), place};
 }
 
 std::string answers_to_json(const AnswerCall& call, const std::vector<AskResult>& results,

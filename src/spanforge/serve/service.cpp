@@ -20,8 +20,8 @@ Json model_to_json(const ServedModel& model) {
 }
 
 Refusal no_such_model(const std::string& name) {
-  return {404,     "not_found", fmt::format("no model is named \"{}\"", quote_for_message(name)),
-          "model", false,       {}};
+  return {404, "not_found", fmt::format("no model is named \"{}\"", quote_for_message(name)),
+          "model"};
 }
 
 }  // namespace
@@ -42,8 +42,7 @@ std::optional<Refusal> Service::check(const Head& head, const Framing& framing) 
   const Found found = find_route(head.method, framing.path);
   if (found.label.empty()) {
     if (auto refusal = check_token(head, access_)) return refusal;
-    return Refusal{404, "not_found", "there is no such path; /openapi.json lists all paths",
-                   "",  false,       {}};
+    return Refusal{404, "not_found", "there is no such path; /openapi.json lists all paths"};
   }
   if (found.route == nullptr) {
     // A browser asks first whether a page of another origin may send a request (CORS).
