@@ -8,6 +8,10 @@
 //   restored at the end.
 // Determinism: The learning rate, the data order and dropout masks are functions of (options,
 //   step). A resumed run equals one that never stopped, bit for bit.
+// Processes: With a group, all ranks call with the same options (output and threads may differ).
+//   Rank 0 alone has observers and writes. All read model, data and the checkpoint to resume from.
+//   The result has the same bits for any number of ranks and equal gradient_shards, on equal CPUs
+//   with equal threads. A stop request to one rank stops all. Error{kPeerLost} if a rank is gone.
 // Errors: Error{kUsage} for options and for an output that is in use; kBadData and kBadModel from
 //   the files; kNonFinite naming step, example ids and tensor; kInterrupted after a stop request,
 //   when the state was saved. Nothing is written before options, model and data are checked.
@@ -29,6 +33,8 @@
 
 namespace spanforge {
 
+class Group;  // parallel/group.h
+
 // What a run needs in addition to its options. Pointers are borrowed for the call.
 struct TrainContext {
   std::vector<Observer*> observers;
@@ -37,6 +43,7 @@ struct TrainContext {
   const std::atomic<bool>* stop = nullptr;
   // Resolves a model's name in the options, or an adapter's base. Default: the name is a directory.
   ResolveBase resolve_model;
+  Group* group = nullptr;  // null: this process alone
 };
 
 struct TrainResult {
