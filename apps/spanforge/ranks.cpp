@@ -63,9 +63,10 @@ void warn_of_other_bits(Group& group, int threads) {
   if (!group.leads()) return;
   for (size_t rank = 0; rank < all.size(); ++rank) {
     if (all[rank] == all[0]) continue;
-    return note(fmt::format("rank {} computes with {}, rank 0 with {}: the last digits of results "
-                            "will differ from those of equal processes",
-                            rank, all[rank], all[0]));
+    return note(
+        fmt::format("rank {} computes with {}, rank 0 with {}: the last digits of results "
+                    "will differ from those of equal processes",
+                    rank, all[rank], all[0]));
   }
 }
 

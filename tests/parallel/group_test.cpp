@@ -187,8 +187,8 @@ TEST_F(Connecting, RefusesTwoProcessesOfOneRank) {
 TEST_F(Connecting, NamesInterfacesThatAreNotThere) {
   ConnectOptions wrong = options(100);
   wrong.interface = "nowhere0";
-  const Error error = testing::expect_error(
-      ErrorCode::kUsage, [&] { connect_group({.rank = 0, .size = 2}, wrong); });
+  const Error error = testing::expect_error(ErrorCode::kUsage,
+                                            [&] { connect_group({.rank = 0, .size = 2}, wrong); });
   EXPECT_EQ(error.parameter(), "interface");
   EXPECT_NE(error.reason().find("lo"), std::string::npos);
 }

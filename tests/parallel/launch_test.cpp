@@ -23,16 +23,15 @@ TEST(Launch, KnowsEveryLauncher) {
     int rank, size, on_this_host;
   };
   for (const Row& row :
-       {Row{"none", {}, 0, 1, 0},
-        Row{"shell", {{"RANK", "2"}, {"WORLD_SIZE", "3"}}, 2, 3, 0},
-        Row{"torchrun",
-            {{"RANK", "1"}, {"WORLD_SIZE", "4"}, {"LOCAL_WORLD_SIZE", "2"}},
-            1, 4, 2},
+       {Row{"none", {}, 0, 1, 0}, Row{"shell", {{"RANK", "2"}, {"WORLD_SIZE", "3"}}, 2, 3, 0},
+        Row{"torchrun", {{"RANK", "1"}, {"WORLD_SIZE", "4"}, {"LOCAL_WORLD_SIZE", "2"}}, 1, 4, 2},
         Row{"mpirun",
             {{"OMPI_COMM_WORLD_RANK", "3"},
              {"OMPI_COMM_WORLD_SIZE", "4"},
              {"OMPI_COMM_WORLD_LOCAL_SIZE", "4"}},
-            3, 4, 4},
+            3,
+            4,
+            4},
         Row{"MPICH", {{"PMI_RANK", "0"}, {"PMI_SIZE", "2"}}, 0, 2, 0},
         Row{"srun", {{"SLURM_PROCID", "5"}, {"SLURM_STEP_NUM_TASKS", "8"}}, 5, 8, 0},
         // A batch script is one process, although Slurm tells it of all tasks.
@@ -48,9 +47,12 @@ TEST(Launch, KnowsEveryLauncher) {
 }
 
 TEST(Launch, NamesAStart) {
-  Variables variables = {{"RANK", "1"},          {"WORLD_SIZE", "4"},
-                         {"MASTER_ADDR", "h"},   {"MASTER_PORT", "29500"},
-                         {"TORCHELASTIC_RUN_ID", "x"}, {"TORCHELASTIC_RESTART_COUNT", "3"}};
+  Variables variables = {{"RANK", "1"},
+                         {"WORLD_SIZE", "4"},
+                         {"MASTER_ADDR", "h"},
+                         {"MASTER_PORT", "29500"},
+                         {"TORCHELASTIC_RUN_ID", "x"},
+                         {"TORCHELASTIC_RESTART_COUNT", "3"}};
   const Launch one = launch_of(variables);
   EXPECT_EQ(one.restart, 3);
   variables["MASTER_PORT"] = "29501";

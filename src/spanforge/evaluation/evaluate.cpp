@@ -35,9 +35,8 @@ double temperature_of_sample(const Predictor& model, const EvaluationData& data,
   };
   const Predictions predictions = predict_all(model, features, predict);
   double temperature = 1;
-  on_rank_0(options, [&] {
-    temperature = fit_temperature(sample, features, predictions.logits, decoder);
-  });
+  on_rank_0(options,
+            [&] { temperature = fit_temperature(sample, features, predictions.logits, decoder); });
   return temperature;
 }
 

@@ -1,10 +1,9 @@
 #include "spanforge/parallel/connect.h"
 
-#include <net/if.h>
-
 #include <vector>
 
 #include <fmt/core.h>
+#include <net/if.h>
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/join.h"
@@ -46,8 +45,7 @@ std::unique_ptr<Group> connect_group(const Launch& launch, const ConnectOptions&
                .interface = options.interface,
                .deadline = options.meeting_deadline,
                .stop = options.stop});
-  auto group =
-      make_gloo_group(launch, meeting.folder(), options.interface, meeting.on_this_host());
+  auto group = make_gloo_group(launch, meeting.folder(), options.interface, meeting.on_this_host());
   group->barrier();  // all have read the engine's files, which the meeting then removes
   return group;
 }

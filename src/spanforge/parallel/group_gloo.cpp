@@ -2,6 +2,11 @@
 
 #ifdef SPANFORGE_HAS_GLOO
 
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include <fmt/core.h>
 #include <gloo/common/error.h>
 #include <gloo/common/logging.h>
 #include <gloo/config.h>
@@ -9,12 +14,6 @@
 #include <gloo/rendezvous/file_store.h>
 #include <gloo/transport/tcp/device.h>
 #include <gloo/transport/unbound_buffer.h>
-
-#include <chrono>
-#include <system_error>
-#include <utility>
-
-#include <fmt/core.h>
 
 #include "spanforge/base/error.h"
 

@@ -1,7 +1,8 @@
 #pragma once
 // What: Which rank of how many this process is, as the program that started it says in environment
 //   variables: torchrun, Kubeflow and plain shells (RANK, WORLD_SIZE), Open MPI's mpirun (OMPI_*),
-//   MPICH's and Intel's (PMI_*), Slurm's srun (SLURM_*). The first of these that is complete counts.
+//   MPICH's and Intel's (PMI_*), Slurm's srun (SLURM_*). The first of these that is complete
+//   counts.
 // Slurm sets its variables for a batch script as well, which is one process. So a process counts as
 //   one of several only if a step has several tasks.
 

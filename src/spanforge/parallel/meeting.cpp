@@ -100,9 +100,9 @@ struct Meeting::Impl {
       : launch(launch_in), options(options_in), until(Clock::now() + options.deadline) {
     made_directory = !path_exists(options.directory);
     spanforge::create_directories(options.directory);
-    name_file = options.directory / fmt::format("{}start-{}-{}", kPrefix,
-                                                sha256_hex(launch.start).substr(0, 12),
-                                                launch.restart);
+    name_file =
+        options.directory / fmt::format("{}start-{}-{}", kPrefix,
+                                        sha256_hex(launch.start).substr(0, 12), launch.restart);
   }
 
   void wait() const {
@@ -124,7 +124,8 @@ struct Meeting::Impl {
     while (true) {
       Descriptor opened(file, O_RDWR | O_CREAT);
       const int error = opened.try_lock();
-      struct stat held {}, named {};
+      struct stat held {
+      }, named{};
       const bool same = ::fstat(opened.get(), &held) == 0 && ::stat(file.c_str(), &named) == 0 &&
                         held.st_ino == named.st_ino;
       if (error != EWOULDBLOCK && same) {
@@ -252,10 +253,9 @@ struct Meeting::Impl {
       throw Error(ErrorCode::kUsage, {.parameter = lines[0].substr(0, tab)},
                   lines[0].substr(tab + 1));
     }
-    on_this_host = static_cast<int>(
-        std::count_if(lines.begin() + 1, lines.end(), [host = "\t" + this_host()](const auto& line) {
-          return line.ends_with(host);
-        }));
+    on_this_host = static_cast<int>(std::count_if(
+        lines.begin() + 1, lines.end(),
+        [host = "\t" + this_host()](const auto& line) { return line.ends_with(host); }));
   }
 
   void clean() noexcept {
@@ -310,8 +310,8 @@ std::filesystem::path default_rendezvous(const Launch& launch) {
       fs::temp_directory_path() / fmt::format("spanforge-{}", static_cast<unsigned>(::getuid()));
   ::mkdir(mine.c_str(), 0700);
   struct stat found {};
-  if (::lstat(mine.c_str(), &found) != 0 || !S_ISDIR(found.st_mode) ||
-      found.st_uid != ::getuid() || (found.st_mode & 0077) != 0) {
+  if (::lstat(mine.c_str(), &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != ::getuid() ||
+      (found.st_mode & 0077) != 0) {
     throw Error(ErrorCode::kIo, mine.string(),
                 "is not a directory of this user alone; give `rendezvous`");
   }

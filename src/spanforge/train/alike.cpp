@@ -25,8 +25,8 @@ Json fingerprint(const Setup& setup) {
   Json contents = Json::object();
   for (const auto& [option, file] : setup.data_files) contents[option] = file.sha256;
   const Tensor weights = setup.model->all_weights();
-  contents["model"] = sha256_hex({static_cast<const char*>(weights.data),
-                                  static_cast<size_t>(weights.cols) * sizeof(float)});
+  contents["model"] = sha256_hex(
+      {static_cast<const char*>(weights.data), static_cast<size_t>(weights.cols) * sizeof(float)});
   if (setup.checkpoint && has_manifest(setup.checkpoint->directory)) {
     contents["resume_from_checkpoint"] =
         sha256_hex(read_file(setup.checkpoint->directory / kManifestName));
@@ -66,8 +66,8 @@ void require_alike(Group& group, const Setup& setup) {
   const Json &options = *one.find("options"), &contents = *one.find("contents");
   if (const std::string name = first_difference(options, *two.find("options")); !name.empty()) {
     throw Error(ErrorCode::kUsage, {.parameter = name},
-                fmt::format("is {} on rank {} and {} on rank 0", text_of(*two.find("options"), name),
-                            rank, text_of(options, name)));
+                fmt::format("is {} on rank {} and {} on rank 0",
+                            text_of(*two.find("options"), name), rank, text_of(options, name)));
   }
   const std::string name = first_difference(contents, *two.find("contents"));
   const auto sum = [&](const Json& of) { return text_of(of, name).substr(1, 12); };

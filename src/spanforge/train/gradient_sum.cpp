@@ -14,6 +14,18 @@ namespace {
 constexpr int64_t kBucket = 1 << 20;  // elements: 4 MB
 constexpr int64_t kAlignment = 16;    // elements of a cache line
 
+// to[i] += from[i], on all threads of the caller.
+void add_flat(const float* from, float* to, int64_t count) {
+  constexpr int64_t kColumns = 1024;
+  const auto add = [&](int64_t at, int64_t rows, int64_t columns) {
+    ops::add(make_tensor(const_cast<float*>(from) + at, rows, columns),
+             make_tensor(to + at, rows, columns));
+  };
+  const int64_t whole = count / kColumns;
+  if (whole > 0) add(0, whole, kColumns);
+  if (count % kColumns > 0) add(whole * kColumns, 1, count % kColumns);
+}
+
 // Row r of `to` += row i of `kept` for rows[i] == r, and += 0 for rows that it does not have: so
 // -0 becomes +0, as in a sum with a shard whose row is zeros.
 void add_rows(const Tensor& to, std::span<const int32_t> all, std::span<const int32_t> rows,
@@ -59,10 +71,6 @@ GradientSum::~GradientSum() {
   sender_.join();
 }
 
-Tensor GradientSum::dense_part(int64_t begin, int64_t end) const {
-  return make_tensor(gradients_ + begin, 1, end - begin);
-}
-
 std::function<void(int64_t)> GradientSum::on_final() {
   if (group_.size() == 1) return {};
   ready_ = 0;
@@ -79,11 +87,11 @@ std::function<void(int64_t)> GradientSum::on_final() {
 
 void GradientSum::end_shard() {
   const auto shard = static_cast<uint64_t>(done_++);
+  if (shard_count_ > 1) model_.all_gradients();  // zeros, if no pass has written them
   if (done_ < shard_count_) {
     size_t level = 0;
     for (; (shard >> level & 1) != 0; ++level) {
-      ops::add(make_tensor(reinterpret_cast<float*>(levels_[level].dense.data()), 1, dense_size_),
-               model_.all_gradients().columns(0, dense_size_));
+      add_flat(levels_[level].values(), gradients_, dense_size_);
       add_embeddings(levels_[level]);
     }
     keep(level);
@@ -91,11 +99,9 @@ void GradientSum::end_shard() {
   }
   done_ = 0;
   if (group_.size() == 1) {
-    const Tensor sum = model_.all_gradients().columns(0, dense_size_);
     for (size_t level = 0; level < levels_.size(); ++level) {
       if ((shard >> level & 1) == 0) continue;
-      ops::add(make_tensor(reinterpret_cast<float*>(levels_[level].dense.data()), 1, dense_size_),
-               sum);
+      add_flat(levels_[level].values(), gradients_, dense_size_);
       add_embeddings(levels_[level]);
     }
     return;
@@ -111,8 +117,7 @@ void GradientSum::keep(size_t level) {
     levels_.push_back({Arena(static_cast<size_t>(dense_size_) * sizeof(float)), {}});
   }
   Kept& kept = levels_[level];
-  const Tensor from = model_.all_gradients().columns(0, dense_size_);
-  std::copy_n(from.as<float>(), dense_size_, reinterpret_cast<float*>(kept.dense.data()));
+  std::copy_n(gradients_, dense_size_, kept.values());
   kept.embeddings.clear();
   for (const auto& touched : model_.touched_rows()) {
     const Tensor rows = model_.gradients(touched.parameter);
@@ -154,8 +159,7 @@ void GradientSum::send_buckets() {
 
 void GradientSum::sum_bucket(int64_t begin, int64_t end) {
   for (const size_t level : due_) {
-    float* const kept = reinterpret_cast<float*>(levels_[level].dense.data());
-    ops::add(make_tensor(kept + begin, 1, end - begin), dense_part(begin, end));
+    add_flat(levels_[level].values() + begin, gradients_ + begin, end - begin);
   }
   exchange(gradients_ + begin, end - begin);
 }
@@ -176,14 +180,12 @@ void GradientSum::exchange(float* data, int64_t count) {
   std::vector<Bytes> in, back;
   for (int64_t rank = 0; rank < ranks; ++rank) {
     out.push_back(std::as_bytes(part(rank)));
-    in.push_back(
-        std::as_writable_bytes(std::span(received_.data() + rank * piece, own.size())));
+    in.push_back(std::as_writable_bytes(std::span(received_.data() + rank * piece, own.size())));
   }
   group_.exchange(out, in);
   for (int64_t distance = 1; distance < ranks && mine > 0; distance *= 2) {
     for (int64_t i = 0; i + distance < ranks; i += 2 * distance) {
-      ops::add(make_tensor(received_.data() + (i + distance) * piece, 1, mine),
-               make_tensor(received_.data() + i * piece, 1, mine));
+      add_flat(received_.data() + (i + distance) * piece, received_.data() + i * piece, mine);
     }
   }
   const std::span<const float> sum(received_.data(), own.size());
@@ -211,12 +213,12 @@ void GradientSum::finish_dense() {
 void GradientSum::exchange_embeddings() {
   const size_t count = model_.touched_rows().size();
   for (size_t i = 0; i < count; ++i) {
-    const Parameter& parameter = model_.touched_rows()[i].parameter;
-    const Tensor gradient = model_.gradients(parameter);
+    const TrainableModel::TouchedRows touched = model_.touched_rows()[i];
+    const Tensor gradient = model_.gradients(touched.parameter);
     // Which rows any rank has.
     const auto words = static_cast<size_t>((gradient.rows + 63) / 64);
     std::vector<uint64_t> mine(words), all(words * static_cast<size_t>(group_.size()));
-    for (const int32_t row : model_.touched_rows()[i].rows) {
+    for (const int32_t row : touched.rows) {
       mine[static_cast<size_t>(row / 64)] |= uint64_t{1} << (row % 64);
     }
     group_.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)));
@@ -225,7 +227,8 @@ void GradientSum::exchange_embeddings() {
       uint64_t bits = 0;
       for (size_t at = word; at < all.size(); at += words) bits |= all[at];
       for (; bits != 0; bits &= bits - 1) {
-        rows.push_back(static_cast<int32_t>(word * 64 + static_cast<size_t>(std::countr_zero(bits))));
+        rows.push_back(
+            static_cast<int32_t>(word * 64 + static_cast<size_t>(std::countr_zero(bits))));
       }
     }
     model_.touch_rows(i, rows);

@@ -47,6 +47,7 @@ class GradientSum {
   // The sum of some shards.
   struct Kept {
     Arena dense;
+    float* values() const { return reinterpret_cast<float*>(dense.data()); }
     struct Rows {
       std::vector<int32_t> rows;
       std::vector<float> values;  // [rows, columns]
@@ -61,7 +62,6 @@ class GradientSum {
   void send_buckets();  // on the other thread
   void finish_dense();
 
-  Tensor dense_part(int64_t begin, int64_t end) const;
   TrainableModel& model_;
   Group& group_;
   int64_t first_shard_ = 0, shard_count_ = 1;

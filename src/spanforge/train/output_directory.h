@@ -70,7 +70,7 @@ class OutputDirectory {
   // Joins the other thread and ignores its result. Its sources may then be destroyed.
   void give_up() noexcept;
   void wait_until_filled();  // until begin()'s `fill` no longer needs its sources
-  bool writes_now() const { return writing_ != nullptr; }  // between begin() and wait()
+  bool writes_now() const { return writing_ != nullptr; }    // between begin() and wait()
   bool busy() const { return writing_ && !writing_->done; }  // true if wait() would wait
   void wait();
   void remove(const std::string& name);  // does nothing if it is absent

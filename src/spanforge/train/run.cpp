@@ -170,8 +170,7 @@ TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& ba
 void TrainingRun::compute_shard(const std::vector<std::vector<std::vector<int32_t>>>& micro_batches,
                                 int64_t shard, const StepBatches& batches, double& loss) {
   const DropoutSeeds seeds{arguments_.seed, static_cast<uint64_t>(state_.global_step)};
-  const bool is_last =
-      shard == gradient_sum_->first_shard() + gradient_sum_->shard_count() - 1;
+  const bool is_last = shard == gradient_sum_->first_shard() + gradient_sum_->shard_count() - 1;
   for (size_t i = 0; i < micro_batches.size(); ++i) {
     const std::vector<int32_t>& windows = micro_batches[i][static_cast<size_t>(shard)];
     pack_windows(setup_.train.features, windows, batch_);
@@ -191,8 +190,7 @@ void TrainingRun::compute_shard(const std::vector<std::vector<std::vector<int32_
 // In the order of the shards.
 double TrainingRun::sum_over_ranks(const std::vector<double>& shard_losses) {
   std::vector<double> all(shard_losses.size() * static_cast<size_t>(group_.size()));
-  group_.all_gather(std::as_bytes(std::span(shard_losses)),
-                    std::as_writable_bytes(std::span(all)));
+  group_.all_gather(std::as_bytes(std::span(shard_losses)), std::as_writable_bytes(std::span(all)));
   return std::accumulate(all.begin(), all.end(), 0.0);
 }
 

@@ -91,9 +91,9 @@ class TrainingRun {
 
   Group& group_;
   struct Agreed {
-    bool stop = false;     // any rank is asked to stop
-    bool finish = false;   // an observer of rank 0 ends the training
-    bool saving = false;   // rank 0 writes a checkpoint
+    bool stop = false;    // any rank is asked to stop
+    bool finish = false;  // an observer of rank 0 ends the training
+    bool saving = false;  // rank 0 writes a checkpoint
   } agreed_;
   Setup& setup_;
   const TrainingArguments& arguments_;
