@@ -89,6 +89,7 @@ std::unique_ptr<Group> join_ranks(const RankOptions& options, int32_t& threads) 
   auto group = connect_group(launch, {.rendezvous = options.rendezvous,
                                       .interface = options.interface,
                                       .stop = &watch_stop_signals()});
+  if (!group->leads()) print_errors_only();
   require_one_version(*group);
   const int sharing = ranks_on_these_cores(*group);
   if (threads == 0) threads = std::max(1, resolve_thread_count(0) / sharing);

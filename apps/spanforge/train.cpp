@@ -33,7 +33,7 @@ int run_train(const Arguments& arguments) {
   context.resolve_model = resolve_model;
   context.group = group.get();
   const TrainResult result = train(std::move(options), context);
-  if (group->leads()) note(fmt::format("the model is in {}", result.trained.string()));
+  note(fmt::format("the model is in {}", result.trained.string()));
   return 0;
 }
 
