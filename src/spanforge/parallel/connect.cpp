@@ -42,6 +42,7 @@ std::unique_ptr<Group> connect_group(const Launch& launch, const ConnectOptions&
   const Meeting meeting(
       launch, {.directory = options.rendezvous.empty() ? default_rendezvous(launch)
                                                        : std::filesystem::path(options.rendezvous),
+               .removes_directory = options.rendezvous.empty(),
                .interface = options.interface,
                .deadline = options.meeting_deadline,
                .stop = options.stop});

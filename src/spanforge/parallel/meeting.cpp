@@ -98,7 +98,6 @@ bool is_dead(const fs::path& file) {
 struct Meeting::Impl {
   Impl(const Launch& launch_in, const MeetingOptions& options_in)
       : launch(launch_in), options(options_in), until(Clock::now() + options.deadline) {
-    made_directory = !path_exists(options.directory);
     spanforge::create_directories(options.directory);
     name_file =
         options.directory / fmt::format("{}start-{}-{}", kPrefix,
@@ -264,7 +263,7 @@ struct Meeting::Impl {
       remove_all();
       remove_tree(options.directory / kLockName);
       std::error_code ignored;
-      if (made_directory) fs::remove(options.directory, ignored);  // only if it is empty
+      if (options.removes_directory) fs::remove(options.directory, ignored);
     } catch (const Error&) {  // the next start removes the rest
     }
   }
@@ -272,7 +271,6 @@ struct Meeting::Impl {
   const Launch launch;
   const MeetingOptions options;
   const Clock::time_point until;
-  bool made_directory = false;
   fs::path name_file;  // holds the name of the folder
   fs::path folder;
   Descriptor lock, own;

@@ -21,6 +21,7 @@ namespace spanforge {
 
 struct MeetingOptions {
   std::filesystem::path directory;     // is created
+  bool removes_directory = false;      // rank 0 removes it at the end, if it is empty
   std::string interface;               // of the network, for the check below
   std::chrono::milliseconds deadline;  // for all to come
   const std::atomic<bool>* stop = nullptr;
@@ -33,8 +34,7 @@ class Meeting {
   // "interface"} if hosts differ and the interface is loopback, "rendezvous" if two processes are
   // one rank; Error{kInterrupted} if `stop` is set; Error{kIo}.
   Meeting(const Launch& launch, const MeetingOptions& options);
-  // Rank 0 removes everything that this start put into the directory, and the directory if it was
-  // made for it and is empty.
+  // Rank 0 removes everything that this start put into the directory.
   ~Meeting();
   Meeting(const Meeting&) = delete;
   Meeting& operator=(const Meeting&) = delete;

@@ -22,16 +22,16 @@ constexpr std::array<std::string_view, 7> kMayDiffer = {
 Json fingerprint(const Setup& setup) {
   Json options = arguments_json(setup.arguments);
   for (const std::string_view name : kMayDiffer) options.erase(name);
-  Json contents = Json::object();
-  for (const auto& [option, file] : setup.data_files) contents[option] = file.sha256;
+  Json data = Json::object(), start = Json::object();
+  for (const auto& [option, file] : setup.data_files) data[option] = file.sha256;
   const Tensor weights = setup.model->all_weights();
-  contents["model"] = sha256_hex(
+  start["model"] = sha256_hex(
       {static_cast<const char*>(weights.data), static_cast<size_t>(weights.cols) * sizeof(float)});
   if (setup.checkpoint && has_manifest(setup.checkpoint->directory)) {
-    contents["resume_from_checkpoint"] =
+    start["resume_from_checkpoint"] =
         sha256_hex(read_file(setup.checkpoint->directory / kManifestName));
   }
-  return {{"options", std::move(options)}, {"contents", std::move(contents)}};
+  return {{"data", std::move(data)}, {"options", std::move(options)}, {"start", std::move(start)}};
 }
 
 // The first key whose values differ; "": none.
@@ -63,17 +63,19 @@ void require_alike(Group& group, const Setup& setup) {
   const auto rank = other - all.begin();
   const Json one = parse_json(all.front(), "rank 0", ErrorCode::kInternal);
   const Json two = parse_json(*other, "another rank", ErrorCode::kInternal);
-  const Json &options = *one.find("options"), &contents = *one.find("contents");
-  if (const std::string name = first_difference(options, *two.find("options")); !name.empty()) {
-    throw Error(ErrorCode::kUsage, {.parameter = name},
-                fmt::format("is {} on rank {} and {} on rank 0",
-                            text_of(*two.find("options"), name), rank, text_of(options, name)));
+  // Options that follow from the data differ with them; new weights follow from an option.
+  for (const char* part : {"data", "options", "start"}) {
+    const Json &theirs = *two.find(part), &leads = *one.find(part);
+    const std::string name = first_difference(leads, theirs);
+    if (name.empty()) continue;
+    const std::string values =
+        part == std::string_view("options")
+            ? fmt::format("is {} on rank {} and {} on rank 0", text_of(theirs, name), rank,
+                          text_of(leads, name))
+            : fmt::format("has other contents on rank {} than on rank 0 (SHA-256 {} and {})", rank,
+                          text_of(theirs, name).substr(1, 12), text_of(leads, name).substr(1, 12));
+    throw Error(ErrorCode::kUsage, {.parameter = name}, values);
   }
-  const std::string name = first_difference(contents, *two.find("contents"));
-  const auto sum = [&](const Json& of) { return text_of(of, name).substr(1, 12); };
-  throw Error(ErrorCode::kUsage, {.parameter = name},
-              fmt::format("has other contents on rank {} than on rank 0 (SHA-256 {} and {})", rank,
-                          sum(*two.find("contents")), sum(contents)));
 }
 
 }  // namespace spanforge
