@@ -208,6 +208,16 @@ class Lab:
         self.expect_success(first.end())
         self.expect_reference(directory)
 
+    def other_host(self):
+        """Loopback does not leave a host."""
+        if os.geteuid() != 0 or shutil.which("unshare") is None:
+            return print("no root or no unshare: not tried")
+        directory = self.fresh("other-host")
+        ended = Ranks(self, directory, self.arguments, 2, lambda rank: [
+            "unshare", "--uts", "sh", "-c", f'hostname host{rank} && exec "$@"', "sh"]).end()
+        self.expect_refusal(ended, 2, "--interface")
+        expect("rank 0 is on host0 and rank 1 on host1" in ended[1][2], ended[1][2])
+
     def wrong_number(self):
         directory = self.fresh("wrong-number")
         self.expect_refusal(Ranks(self, directory, self.arguments, 3).end(), 2, "--gradient-shards")
@@ -401,6 +411,7 @@ def main():
     lab = Lab(program, work, args.kills, args.seed)
     cases = [("same bits", lab.same_bits), ("answers", lab.answers), ("torchrun", lab.torchrun), ("mpirun", lab.mpirun),
              ("other data", lab.other_data), ("one output", lab.one_output), ("wrong number", lab.wrong_number),
+             ("other host", lab.other_host),
              ("stale rendezvous", lab.stale), ("signal", lab.stop_signal), ("kill -9", lab.kill)]
     if args.long:
         cases += [("64 ranks", lab.many), ("kill -STOP", lab.stopped), ("cut link", lab.cut)]
