@@ -221,6 +221,17 @@ TEST_F(Ranks, FailTogether) {
   }
 }
 
+// A rate that makes the second step overflow: each rank's line names the step and its examples.
+TEST_F(Ranks, NameTheExamplesOfAllWhenALossIsNotFinite) {
+  const Error error = expect_error(ErrorCode::kNonFinite, [&] {
+    TrainingArguments a = sharded("overflowing");
+    a.learning_rate = 1e30;
+    a.max_grad_norm = 0;
+    run(4, a);
+  });
+  EXPECT_NE(error.reason().find("examples w"), std::string::npos) << error.what();
+}
+
 TEST_F(Ranks, NeedANumberThatSuitsTheShards) {
   for (const int shards : {1, 2, 4, 5}) {
     const Error error = expect_error(ErrorCode::kUsage, [&] {
