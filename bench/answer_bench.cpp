@@ -1,8 +1,9 @@
 // Measures answering within one process: `answer_bench MODEL [DATA.json [COUNT]]`. Text in, answers
 // out: tokens, windows, encoder, decoder. MODEL is a model's directory (random weights will do);
 // DATA is SQuAD-style data, COUNT questions of which are asked, spread evenly over the file.
-// Each benchmark runs in every precision that MODEL can be loaded in. eight_callers is a server's use:
-// eight threads ask one pipeline at the same time, each for one short question (docs/library.md).
+// Each benchmark runs in every precision that MODEL can be loaded in. eight_callers is a server's
+// use: eight threads ask one pipeline at the same time, each for one short question
+// (docs/library.md).
 
 #include <algorithm>
 #include <cstdio>
@@ -96,10 +97,10 @@ int run(int argc, char** argv) {
     if (!data.empty()) {
       add("data", [=](benchmark::State& s) { ask(s, model, precision, data); });
     }
-    for (const auto& [kind, threads] : {std::pair<std::string, int>{"1_thread", 1}, {"all_threads", 0}}) {
-      add("eight_callers/" + kind, [=](benchmark::State& s) {
-        eight_callers(s, model, precision, threads);
-      });
+    for (const auto& [kind, threads] :
+         {std::pair<std::string, int>{"1_thread", 1}, {"all_threads", 0}}) {
+      add("eight_callers/" + kind,
+          [=](benchmark::State& s) { eight_callers(s, model, precision, threads); });
     }
     add("load", [=](benchmark::State& s) { load_and_answer(s, model, precision); });
   }
