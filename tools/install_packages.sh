@@ -12,7 +12,7 @@ packages=(g++ cmake ninja-build libdnnl-dev libhwy-dev
 case ${1:-build} in
   build) ;;
   # mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them
-  test) packages+=(libgtest-dev python3 python3-venv ccache mount zsh fish groff-base) ;;
+  test) packages+=(libgtest-dev libbenchmark-dev python3 python3-venv ccache mount zsh fish groff-base) ;;
   package) packages+=(dpkg-dev file ccache) ;;
   bench) packages+=(libbenchmark-dev libgtest-dev python3 python3-venv ccache) ;;
   # libclang-rt-dev: the sanitizers' and libFuzzer's libraries, which clang only recommends;
