@@ -20,25 +20,32 @@ constexpr std::string_view kHubSettings =
     "  mkdir -p ~/.cache/huggingface/hub && tar -C ~/.cache/huggingface/hub -xf model.tar\n"
     "and set HF_HUB_OFFLINE=1.\n";
 
+// docs/parallel.md explains these.
+constexpr std::string_view kRankSettings =
+    "  RANK, WORLD_SIZE   which of how many processes this is (torchrun, Kubeflow, a shell)\n"
+    "  OMPI_COMM_WORLD_RANK, OMPI_COMM_WORLD_SIZE   the same (Open MPI's mpirun)\n"
+    "  PMI_RANK, PMI_SIZE                           the same (MPICH's and Intel's mpirun)\n"
+    "  SLURM_PROCID, SLURM_STEP_NUM_TASKS           the same (Slurm's srun)\n";
+
 constexpr Command kCommands[] = {
     {"train", "fine-tune a model on question answering data",
      "--model DIR|ID --train F [--validation F] --output DIR [--config run.toml] [options]",
      "spanforge train --model bert-base-chinese --train train.json --validation validation.json "
      "--output run\n"
      "spanforge train --model run0 --train train.json --output run --resume-from-checkpoint last",
-     run_train, true},
+     run_train, true, kRankSettings},
     {"evaluate", "score a model's answers, or a file of predictions",
      "(--model DIR|ID | --predictions F [--null-odds F]) --data F [--predictions-dir DIR] [--json]",
      "spanforge evaluate --model run/trained --data validation.json --predictions-dir out\n"
      "spanforge evaluate --predictions out/eval_predictions.json --data validation.json --json",
-     run_evaluate, true},
+     run_evaluate, true, kRankSettings},
     {"ask", "answer questions about a text",
      "--model DIR|ID (--context TEXT | --context-file F | --input F.jsonl) [--question Q ...] "
      "[--top-k K]",
      "spanforge ask --model run/trained --context \"小艾咪正在钓鱼。\" --question \"谁在钓鱼?\"\n"
      "spanforge ask --model run/trained --input questions.jsonl --json --top-k 3\n"
      "cat questions.jsonl | spanforge ask --model run/trained --input - --json --on-bad-row skip",
-     run_ask, true},
+     run_ask, true, kRankSettings},
     {"serve", "answer questions over HTTP, until SIGTERM",
      "--model DIR|ID | --model NAME=DIR|ID ... [--host 127.0.0.1] [--port 8080] [--token-file F]",
      "spanforge serve --model run/trained\n"

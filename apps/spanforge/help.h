@@ -30,7 +30,7 @@ void append(std::string& out, fmt::format_string<Values...> form, Values&&... va
 inline constexpr std::string_view kExitCodes =
     "0 done; 2 wrong use; 3 bad data or model; 4 network, or not in the cache; 70 not "
     "enough memory, or a fault of the program; 74 input or output, or threads that cannot be "
-    "started; 128 + signal: stopped";
+    "started; 75 another process of the run was lost; 128 + signal: stopped";
 inline constexpr std::string_view kForeignOptions =
     "Other names of TrainingArguments are accepted if their value asks for what is done here\n"
     "anyway; otherwise they are refused with the reason.";
