@@ -99,9 +99,8 @@ struct Meeting::Impl {
   Impl(const Launch& launch_in, const MeetingOptions& options_in)
       : launch(launch_in), options(options_in), until(Clock::now() + options.deadline) {
     spanforge::create_directories(options.directory);
-    name_file =
-        options.directory / fmt::format("{}start-{}-{}", kPrefix,
-                                        sha256_hex(launch.start).substr(0, 12), launch.restart);
+    // A restart's ranks do not take its predecessor's name, whose ranks may still be ending.
+    name_file = options.directory / fmt::format("{}start-{}", kPrefix, launch.restart);
   }
 
   void wait() const {
@@ -123,8 +122,8 @@ struct Meeting::Impl {
     while (true) {
       Descriptor opened(file, O_RDWR | O_CREAT);
       const int error = opened.try_lock();
-      struct stat held {
-      }, named{};
+      struct stat held {};
+      struct stat named {};
       const bool same = ::fstat(opened.get(), &held) == 0 && ::stat(file.c_str(), &named) == 0 &&
                         held.st_ino == named.st_ino;
       if (error != EWOULDBLOCK && same) {
