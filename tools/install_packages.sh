@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the missing distribution packages that spanforge needs (Debian 12 or newer,
 # Ubuntu 24.04 or newer, there with the component universe).
-# Usage: tools/install_packages.sh [--print] [build|test|package|python|bench|fuzz|format|bare_root [PACKAGE...]]
+# Usage: tools/install_packages.sh [--print] [build|test|package|prove|python|wheel|bench|fuzz|format|bare_root [PACKAGE...]]
 # Without root and sudo it changes nothing and prints what to install. --print: prints only the command that installs
 # what is missing, and fails if something is; on another system it prints nothing.
 set -euo pipefail
@@ -20,6 +20,8 @@ case ${1:-build} in
   # mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them
   test) packages+=(libgtest-dev python3 python3-venv ccache mount zsh fish groff-base) ;;
   package) packages+=(dpkg-dev file ccache) ;;
+  prove) packages=(cmake g++ ninja-build lintian man-db libcurl4-openssl-dev) ;;
+  wheel) packages+=(icu-devtools binutils patchelf python3 python3-venv ccache) ;;
   # pip brings CMake and ninja where they are missing; Python downloads
   python) packages=($(printf '%s\n' "${packages[@]}" | grep -vxE 'cmake|ninja-build|libcurl4-openssl-dev')) ;;
   bench) packages+=(libbenchmark-dev libgtest-dev python3 python3-venv ccache) ;;
@@ -28,7 +30,7 @@ case ${1:-build} in
   fuzz) packages+=(clang libclang-rt-dev libomp-dev llvm ccache) ;;
   format) packages=(clang-format-14 git) ;;
   bare_root) packages=(mmdebstrap util-linux gpg git debian-archive-keyring ccache) ;;
-  *) echo "usage: install_packages.sh [--print] [build|test|package|python|bench|fuzz|format|bare_root]" >&2; exit 2 ;;
+  *) echo "usage: install_packages.sh [--print] [build|test|package|prove|python|wheel|bench|fuzz|format|bare_root]" >&2; exit 2 ;;
 esac
 packages+=("${@:2}")
 
