@@ -4,9 +4,18 @@
 #include <nanobind/nanobind.h>
 
 #include "bindings.h"
+#include "call.h"
 #include "spanforge/version.h"
 
 NB_MODULE(_spanforge, module) {
+  using namespace spanforge::python;
   module.attr("__version__") = SPANFORGE_VERSION;
-  spanforge::python::bind_errors(module);
+  watch_calls();
+  bind_errors(module);
+  bind_dataset(module);
+  bind_tokenizer(module);
+  bind_pipeline(module);
+  bind_evaluate(module);
+  bind_train(module);
+  bind_program(module);
 }
