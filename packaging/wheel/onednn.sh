@@ -22,7 +22,10 @@ cmake -S $work/source -B $work/build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE
   -DDNNL_LIBRARY_TYPE=SHARED -DDNNL_CPU_RUNTIME=OMP -DDNNL_GPU_RUNTIME=NONE -DDNNL_ARCH_OPT_FLAGS= \
   -DDNNL_ENABLE_WORKLOAD=INFERENCE "-DDNNL_ENABLE_PRIMITIVE=MATMUL;REORDER" -DDNNL_ENABLE_JIT_PROFILING=OFF \
   -DDNNL_ENABLE_ITT_TASKS=OFF -DDNNL_BUILD_EXAMPLES=OFF -DDNNL_BUILD_TESTS=OFF >$work/configure.log
-cmake --build $work/build -- --quiet
+cmake --build $work/build -- --quiet >$work/build.log 2>&1 || {
+  cat $work/build.log >&2
+  exit 1
+}
 cmake --install $work/build --strip >/dev/null
 mkdir -p "$prefix/licenses"
 cp $work/source/LICENSE $work/source/THIRD-PARTY-PROGRAMS "$prefix/licenses/"

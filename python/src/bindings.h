@@ -13,5 +13,6 @@ void bind_pipeline(nanobind::module_& module);
 void bind_evaluate(nanobind::module_& module);
 void bind_train(nanobind::module_& module);
 void bind_program(nanobind::module_& module);
+void bind_transport(nanobind::module_& module);  // in a build without libcurl
 
 }  // namespace spanforge::python

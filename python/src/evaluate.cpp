@@ -134,10 +134,10 @@ nb::object score(const HeldDataset& data, nb::str predictions, nb::str null_odds
     require_references(*data.data);
     std::optional<OddsFile> odds;
     if (!odds_text.empty()) odds = parse_odds(odds_text, "null_odds");
-    values = metric_values_json(score_predictions(*data.data,
-                                                  parse_predictions(texts, "predictions"), odds,
-                                                  no_answer_threshold, chosen_metrics(metric))
-                                    .values);
+    values =
+        metric_values_json(score_predictions(*data.data, parse_predictions(texts, "predictions"),
+                                             odds, no_answer_threshold, chosen_metrics(metric))
+                               .values);
   }
   return python_of(values);
 }

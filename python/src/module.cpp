@@ -18,4 +18,7 @@ NB_MODULE(_spanforge, module) {
   bind_evaluate(module);
   bind_train(module);
   bind_program(module);
+#if !SPANFORGE_CURL
+  bind_transport(module);
+#endif
 }

@@ -53,7 +53,8 @@ HeldPipeline* load(const std::string& model, const nb::dict& options) {
   apply(texts, table);
   const ModelDirectory directory = find_model(model, load.verify);
   LoadReport report;
-  return new HeldPipeline{Pipeline::from_directory(directory, precision_of(load.bf16), &report, load.threads)};
+  return new HeldPipeline{
+      Pipeline::from_directory(directory, precision_of(load.bf16), &report, load.threads)};
 }
 
 AskOptions ask_options(const OptionTexts& texts) {

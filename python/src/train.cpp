@@ -1,5 +1,3 @@
-#include "spanforge/train/trainer.h"
-
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
@@ -11,6 +9,7 @@
 #include "load_options.h"
 #include "spanforge/train/foreign_arguments.h"
 #include "spanforge/train/train_state.h"
+#include "spanforge/train/trainer.h"
 #include "watcher.h"
 
 namespace nb = nanobind;

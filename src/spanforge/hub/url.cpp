@@ -40,8 +40,8 @@ bool is_port(std::string_view port) {
 }
 
 bool has_odd_characters(std::string_view text) {
-  return std::ranges::any_of(
-      text, [](unsigned char c) { return c <= ' ' || c == 0x7F || c == '\\'; });
+  return std::ranges::any_of(text,
+                             [](unsigned char c) { return c <= ' ' || c == 0x7F || c == '\\'; });
 }
 
 // Takes the end of `text` from the first of `marks` on.

@@ -1,6 +1,7 @@
 #pragma once
 // URLs of the hub and of proxies. Strict, so that no client reads one differently: a URL that needs
-// guessing (blanks, control characters, a backslash, an odd host or port) is none. Internal to hub/.
+// guessing (blanks, control characters, a backslash, an odd host or port) is none. Internal to
+// hub/.
 
 #include <optional>
 #include <string>
