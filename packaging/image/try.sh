@@ -20,8 +20,7 @@ fi
 # words NAME: the words of Dockerfile's instruction NAME ["a", "b"].
 words() { sed -nE "s/^$1.*\[(.*)\]\$/\1/p" "$folder/Dockerfile" | tr -d '",'; }
 work=$(mktemp -d)
-program=$root/usr/bin/spanforge
-mkdir "$work/root" "$work/model"
+mkdir "$work/root"
 chroot "$root" /usr/bin/spanforge --version
 mount --bind "$root" "$work/root"
 mkdir -p "$work/files"
@@ -38,18 +37,19 @@ mount -t proc proc "$work/root/proc"
 ip link set lo up
 
 # inside COMMAND...: as the image's user, which has no capability and gets none.
-inside() {
-  env -i HOME=/ HF_HOME=/cache SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
-    setpriv --no-new-privs chroot --userspec=10001:10001 --groups= "$work/root" "$@"
-}
+inside=$work/inside
+cat >"$inside" <<END
+#!/bin/sh
+exec env -i HOME=/ HF_HOME=/cache SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+  setpriv --no-new-privs chroot --userspec=10001:10001 --groups= "$work/root" "\$@"
+END
+chmod 755 "$inside"
 
-! inside /usr/bin/spanforge model new --like tiny --text /model/vocab.txt --vocab-size 100 --output /elsewhere 2>"$work/refused" ||
-  stop "the root can be written"
-grep -qi 'read-only' "$work/refused" || stop "writing was refused otherwise: $(cat "$work/refused")"
-inside $(words ENTRYPOINT) $(words CMD) 2>"$work/log" &
+! touch "$work/root/written" 2>/dev/null || stop "the root can be written"
+"$inside" $(words ENTRYPOINT) $(words CMD) 2>"$work/log" &
 server=$!
 for _ in {1..100}; do
-  ! inside $(words HEALTHCHECK) >"$work/health" 2>&1 || break
+  ! "$inside" $(words HEALTHCHECK) >"$work/health" 2>&1 || break
   kill -0 $server 2>/dev/null || { cat "$work/log" >&2; stop "the server ended"; }
   sleep 0.2
 done
@@ -66,5 +66,5 @@ print("answered over HTTP:", answer)
 END
 kill -TERM $server
 wait $server || stop "SIGTERM ended it with $?"
-! inside $(words HEALTHCHECK) >"$work/health" 2>&1 || stop "the health check finds a server that is gone"
+! "$inside" $(words HEALTHCHECK) >"$work/health" 2>&1 || stop "the health check finds a server that is gone"
 echo "the image's file system: $(du -sm --apparent-size "$root" | cut -f1) MB, works read-only as user 10001"
