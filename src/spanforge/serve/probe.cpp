@@ -42,7 +42,8 @@ Descriptor connect_to(const ProbeTarget& target, const std::string& url) {
   const std::unique_ptr<addrinfo, Release> addresses(found);
   timeval limit = {};
   limit.tv_sec = static_cast<time_t>(target.seconds);
-  limit.tv_usec = static_cast<suseconds_t>((target.seconds - static_cast<double>(limit.tv_sec)) * 1e6);
+  limit.tv_usec =
+      static_cast<suseconds_t>((target.seconds - static_cast<double>(limit.tv_sec)) * 1e6);
   int error = 0;
   for (const addrinfo* at = addresses.get(); at != nullptr; at = at->ai_next) {
     Descriptor socket(::socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), url);
@@ -82,8 +83,8 @@ std::string ask_under_tls(int socket, const std::string& url) {
 void probe(const ProbeTarget& target) {
   const bool is_ipv6 = target.host.find(':') != std::string::npos;
   const std::string url =
-      fmt::format("{}://{}{}{}:{}/health/ready", target.tls ? "https" : "http",
-                  is_ipv6 ? "[" : "", target.host, is_ipv6 ? "]" : "", target.port);
+      fmt::format("{}://{}{}{}:{}/health/ready", target.tls ? "https" : "http", is_ipv6 ? "[" : "",
+                  target.host, is_ipv6 ? "]" : "", target.port);
   const Descriptor socket = connect_to(target, url);
   const std::string reply =
       target.tls ? ask_under_tls(socket.get(), url) : ask_plainly(socket.get(), url);

@@ -14,8 +14,8 @@ struct ProbeTarget {
   double seconds = 3;  // for each step: to connect, to send, to receive
 };
 
-// Returns if the server answers GET /health/ready with 200. Throws Error{kNetwork, its URL} with the
-// reason otherwise. Does not check the certificate: it sends nothing secret and asks about this
+// Returns if the server answers GET /health/ready with 200. Throws Error{kNetwork, its URL} with
+// the reason otherwise. Does not check the certificate: it sends nothing secret and asks about this
 // address, which a certificate seldom names.
 void probe(const ProbeTarget& target);
 
