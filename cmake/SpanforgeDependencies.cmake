@@ -93,12 +93,9 @@ function(spanforge_find)
   endforeach()
 endfunction()
 if(NOT SPANFORGE_IN_PACKAGE)
-  set(SPANFORGE_CURL_LIBRARY CURL::libcurl)
-  set(SPANFORGE_OTHER_HTTP http_transport.cpp)
   if(NOT SPANFORGE_CURL)
-    set(SPANFORGE_CURL_LIBRARY "")
-    set(SPANFORGE_OTHER_HTTP http_curl.cpp)
+    add_library(CURL::libcurl INTERFACE IMPORTED GLOBAL)  # with nothing in it
   endif()
-  spanforge_find(OpenMP::OpenMP_CXX OpenSSL::Crypto OpenSSL::SSL ZLIB::ZLIB ${SPANFORGE_CURL_LIBRARY} ICU::uc ICU::i18n Boost::headers fmt::fmt
+  spanforge_find(OpenMP::OpenMP_CXX OpenSSL::Crypto OpenSSL::SSL ZLIB::ZLIB CURL::libcurl ICU::uc ICU::i18n Boost::headers fmt::fmt
     tomlplusplus::tomlplusplus protozero::protozero DNNL::dnnl hwy::hwy)
 endif()

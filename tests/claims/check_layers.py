@@ -36,7 +36,8 @@ PRINTS = re.compile(r"\bstd::(?:cout|cerr|clog|exit|quick_exit|abort|terminate)\
                     r"|\bfmt::print\b|::_?exit\s*\(|\bstdout\b|\bstderr\b|STD(?:OUT|ERR)_FILENO")
 NETWORK = re.compile(r"#include <(?:sys/(?:socket|un)\.h|netinet/|arpa/|netdb\.h|curl/|boost/asio/ip)")
 ONEDNN = {"ops/gemm.cpp", "ops/instruction_sets.cpp"}  # the second limits oneDNN's instructions
-SERVER = {"serve/http_server.cpp", "serve/stream.h"}  # the first listens, the second is a connection
+# The first listens, the second is a connection, the third asks a server whether it is ready.
+SERVER = {"serve/http_server.cpp", "serve/stream.h", "serve/probe.cpp"}
 
 
 def code_of(file):

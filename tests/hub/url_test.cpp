@@ -53,7 +53,8 @@ TEST(Url, TheOriginIsSchemeHostAndPort) {
 
 TEST(Url, AHubHasNoQuery) {
   EXPECT_TRUE(is_plain_http_url("https://hub.org:1/mirror"));
-  for (const std::string url : {"https://hub.org?a", "https://hub.org#a", "socks5://hub.org", "hub.org", ""}) {
+  for (const std::string url :
+       {"https://hub.org?a", "https://hub.org#a", "socks5://hub.org", "hub.org", ""}) {
     EXPECT_FALSE(is_plain_http_url(url)) << url;
   }
 }

@@ -1,6 +1,6 @@
 #include "spanforge/serve/probe.h"
 
-#include <netdb.h>
+#include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -22,7 +22,6 @@ constexpr std::string_view kRequest =
     "GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 struct Release {
-  void operator()(addrinfo* list) const { freeaddrinfo(list); }
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
   void operator()(SSL* connection) const { SSL_free(connection); }
 };
@@ -32,27 +31,42 @@ std::string reason(int error) {
   return late ? "no answer in time" : std::generic_category().message(error);
 }
 
+struct Address {
+  sockaddr_storage bytes = {};
+  socklen_t size = 0;
+};
+
+Address address_of(const ProbeTarget& target) {
+  Address address;
+  auto& v4 = reinterpret_cast<sockaddr_in&>(address.bytes);
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(address.bytes);
+  if (inet_pton(AF_INET, target.host.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(target.port);
+    address.size = sizeof v4;
+  } else if (inet_pton(AF_INET6, target.host.c_str(), &v6.sin6_addr) == 1) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(target.port);
+    address.size = sizeof v6;
+  } else {
+    throw Error(ErrorCode::kUsage, {.parameter = "host"}, "is not an address, such as 127.0.0.1");
+  }
+  return address;
+}
+
 Descriptor connect_to(const ProbeTarget& target, const std::string& url) {
-  addrinfo hints = {};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int code =
-      getaddrinfo(target.host.c_str(), std::to_string(target.port).c_str(), &hints, &found);
-  if (code != 0) throw Error(ErrorCode::kNetwork, url, gai_strerror(code));
-  const std::unique_ptr<addrinfo, Release> addresses(found);
+  const Address address = address_of(target);
   timeval limit = {};
   limit.tv_sec = static_cast<time_t>(target.seconds);
   limit.tv_usec =
       static_cast<suseconds_t>((target.seconds - static_cast<double>(limit.tv_sec)) * 1e6);
-  int error = 0;
-  for (const addrinfo* at = addresses.get(); at != nullptr; at = at->ai_next) {
-    Descriptor socket(::socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), url);
-    setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    if (connect(socket.get(), at->ai_addr, at->ai_addrlen) == 0) return socket;
-    error = errno;
+  Descriptor socket(::socket(address.bytes.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), url);
+  setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.bytes), address.size) != 0) {
+    throw Error(ErrorCode::kNetwork, url, reason(errno));
   }
-  throw Error(ErrorCode::kNetwork, url, reason(error));
+  return socket;
 }
 
 // The first bytes of the reply, enough for its status.

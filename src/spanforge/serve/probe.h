@@ -8,7 +8,7 @@
 namespace spanforge::serve {
 
 struct ProbeTarget {
-  std::string host = "127.0.0.1";
+  std::string host = "127.0.0.1";  // an address, not a name
   uint16_t port = 8080;
   bool tls = false;
   double seconds = 3;  // for each step: to connect, to send, to receive
