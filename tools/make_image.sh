@@ -15,7 +15,8 @@ while [ $# -gt 0 ]; do
 done
 if [ -z "$built" ]; then
   built=$PWD/build/packages/debian-12
-  tools/bare_root.sh --distribution debian-12 "${ccache[@]}" --take build/made -- tools/make_packages.sh build/made
+  tools/bare_root.sh --distribution debian-12 "${ccache[@]}" --take build/made \
+    -- env DEBFULLNAME="${DEBFULLNAME:-}" DEBEMAIL="${DEBEMAIL:-}" tools/make_packages.sh build/made
   rm -rf "$built"
   mkdir -p build/packages
   mv build/made "$built"

@@ -22,7 +22,8 @@ for distribution in "${distributions[@]}"; do
   folder=$built
   if [ -z "$folder" ]; then
     folder=$PWD/build/packages/$distribution
-    tools/bare_root.sh --distribution "$distribution" "${ccache[@]}" --take build/made -- tools/make_packages.sh build/made
+    tools/bare_root.sh --distribution "$distribution" "${ccache[@]}" --take build/made \
+      -- env DEBFULLNAME="${DEBFULLNAME:-}" DEBEMAIL="${DEBEMAIL:-}" tools/make_packages.sh build/made
     rm -rf "$folder"
     mkdir -p build/packages
     mv build/made "$folder"
