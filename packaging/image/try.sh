@@ -34,13 +34,14 @@ mount --bind "$work/files/model" "$work/root/model"
 mount -o remount,ro,bind "$work/root/model"
 mount -t tmpfs -o mode=1777,size=16m tmp "$work/root/tmp"
 mount -t proc proc "$work/root/proc"
-ip link set lo up
+python3 -c 'import fcntl, socket, struct
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sH14x", b"lo", 0x41))'  # SIOCSIFFLAGS: up, running
 
 # inside COMMAND...: as the image's user, which has no capability and gets none.
 inside=$work/inside
 cat >"$inside" <<END
 #!/bin/sh
-exec env -i HOME=/ HF_HOME=/cache SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+exec env -i PATH=/usr/sbin:/usr/bin HOME=/ HF_HOME=/cache SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
   setpriv --no-new-privs chroot --userspec=10001:10001 --groups= "$work/root" "\$@"
 END
 chmod 755 "$inside"
