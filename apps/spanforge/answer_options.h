@@ -1,5 +1,6 @@
 #pragma once
-// The options of `ask` and `evaluate` that say how a model is asked. The Python module has them, too.
+// The options of `ask` and `evaluate` that say how a model is asked. The Python module has them,
+// too.
 
 #include "options.h"
 #include "spanforge/evaluation/answer_settings.h"

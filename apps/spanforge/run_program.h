@@ -1,6 +1,6 @@
 #pragma once
-// The program without its process: finds the command, runs it, and turns errors into one line and an
-// exit code. For main, and for `python -m spanforge`.
+// The program without its process: finds the command, runs it, and turns errors into one line and
+// an exit code. For main, and for `python -m spanforge`.
 
 #include <functional>
 #include <string>

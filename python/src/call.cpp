@@ -10,7 +10,7 @@
 namespace spanforge::python {
 namespace {
 
-std::atomic<int> running = 0;          // calls of this process
+std::atomic<int> running = 0;  // calls of this process
 std::atomic<bool> forked_amid_a_call = false;
 
 void note_fork() {
@@ -27,9 +27,10 @@ void watch_calls() {
 
 Call::Call() {
   if (forked_amid_a_call) {
-    throw Error(ErrorCode::kUsage, {.where = "fork"},
-                "this process was forked while its parent was in a call of spanforge, so it cannot "
-                "use it; fork before or after, or start processes with multiprocessing's \"spawn\"");
+    throw Error(
+        ErrorCode::kUsage, {.where = "fork"},
+        "this process was forked while its parent was in a call of spanforge, so it cannot "
+        "use it; fork before or after, or start processes with multiprocessing's \"spawn\"");
   }
   ++running;
 }

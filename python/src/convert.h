@@ -1,11 +1,11 @@
 #pragma once
 // Converts between Python's values and the library's. All of these need Python's lock.
 
-#include <nanobind/nanobind.h>
-
 #include <map>
 #include <string>
 #include <vector>
+
+#include <nanobind/nanobind.h>
 
 #include "options.h"
 #include "spanforge/base/json.h"

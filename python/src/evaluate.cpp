@@ -35,7 +35,7 @@ void declare(app::OptionTable& table, EvaluateOptions& o) {
   declare_load_options(table, o.load);
 }
 
-nb::list option_rows() {
+nb::list evaluate_option_rows() {
   EvaluateOptions options;
   app::OptionTable table;
   declare(table, options);
@@ -134,10 +134,10 @@ nb::object score(const HeldDataset& data, nb::str predictions, nb::str null_odds
     require_references(*data.data);
     std::optional<OddsFile> odds;
     if (!odds_text.empty()) odds = parse_odds(odds_text, "null_odds");
-    values = metric_values_json(score_predictions(*data.data,
-                                                  parse_predictions(texts, "predictions"), odds,
-                                                  no_answer_threshold, chosen_metrics(metric))
-                                    .values);
+    values =
+        metric_values_json(score_predictions(*data.data, parse_predictions(texts, "predictions"),
+                                             odds, no_answer_threshold, chosen_metrics(metric))
+                               .values);
   }
   return python_of(values);
 }
@@ -149,7 +149,7 @@ void bind_evaluate(nb::module_& module) {
              nb::arg("predictions_dir"), nb::arg("progress"));
   module.def("score", score, nb::arg("data"), nb::arg("predictions"), nb::arg("null_odds"),
              nb::arg("no_answer_threshold"), nb::arg("metric"));
-  module.def("evaluate_options", option_rows);
+  module.def("evaluate_options", evaluate_option_rows);
 }
 
 }  // namespace spanforge::python

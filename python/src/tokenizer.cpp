@@ -62,7 +62,7 @@ EncodeOptions encode_options(bool add_special_tokens, const std::string& truncat
   return options;
 }
 
-Tokenizer* load(const std::string& model) {
+Tokenizer* load_tokenizer(const std::string& model) {
   const Call call;
   return new Tokenizer(Tokenizer::from_directory(find_model(model, false).tokenizer()));
 }
@@ -98,10 +98,10 @@ nb::list encode(const Tokenizer& tokenizer, const nb::list& texts, const nb::lis
 nb::dict special_ids(const Tokenizer& tokenizer) {
   const SpecialTokens& ids = tokenizer.special_tokens();
   nb::dict dict;
-  for (const auto& [name, id] : {std::pair("bos", ids.bos), std::pair("eos", ids.eos),
-                                 std::pair("unk", ids.unk), std::pair("sep", ids.sep),
-                                 std::pair("pad", ids.pad), std::pair("cls", ids.cls),
-                                 std::pair("mask", ids.mask)}) {
+  for (const auto& [name, id] :
+       {std::pair("bos", ids.bos), std::pair("eos", ids.eos), std::pair("unk", ids.unk),
+        std::pair("sep", ids.sep), std::pair("pad", ids.pad), std::pair("cls", ids.cls),
+        std::pair("mask", ids.mask)}) {
     if (id >= 0) dict[name] = id;
   }
   return dict;
@@ -126,15 +126,14 @@ void bind_tokenizer(nb::module_& module) {
            [](nb::handle self) {
              return view(self, nb::cast<const Encoding&>(self).special_tokens_mask);
            })
-      .def("offsets",
-           [](nb::handle self) {
-             return view_spans(self, nb::cast<const Encoding&>(self).offsets);
-           })
+      .def(
+          "offsets",
+          [](nb::handle self) { return view_spans(self, nb::cast<const Encoding&>(self).offsets); })
       .def("tokens", tokens)
       .def("overflowing", overflowing)
       .def("__len__", [](const Encoding& encoding) { return encoding.ids.size(); });
   nb::class_<Tokenizer>(module, "Tokenizer")
-      .def_static("load", load, nb::arg("model"))
+      .def_static("load", load_tokenizer, nb::arg("model"))
       .def("encode", encode, nb::arg("texts"), nb::arg("pairs"), nb::arg("add_special_tokens"),
            nb::arg("truncation"), nb::arg("max_length"), nb::arg("stride"), nb::arg("pad"),
            nb::arg("multiple_of"), nb::arg("pad_left"), nb::arg("threads"))
@@ -148,14 +147,10 @@ void bind_tokenizer(nb::module_& module) {
           nb::arg("ids"), nb::arg("skip_special_tokens"), nb::arg("clean_up").none())
       .def("vocabulary_size", &Tokenizer::vocabulary_size)
       .def("model_max_length", &Tokenizer::model_max_length)
-      .def("token_to_id",
-           [](const Tokenizer& tokenizer, nb::str token) {
-             return tokenizer.token_to_id(text_of(token));
-           })
-      .def("id_to_token",
-           [](const Tokenizer& tokenizer, int32_t id) {
-             return std::string(tokenizer.id_to_token(id));
-           })
+      .def("token_to_id", [](const Tokenizer& tokenizer,
+                             nb::str token) { return tokenizer.token_to_id(text_of(token)); })
+      .def("id_to_token", [](const Tokenizer& tokenizer,
+                             int32_t id) { return std::string(tokenizer.id_to_token(id)); })
       .def("special_ids", special_ids);
 }
 

@@ -3,11 +3,11 @@
 //   library as Python's: they are kept here, and the binding raises them when the library is done.
 // Threads: the thread that runs the training or the evaluation.
 
-#include <nanobind/nanobind.h>
-
 #include <atomic>
 #include <functional>
 #include <optional>
+
+#include <nanobind/nanobind.h>
 
 namespace spanforge::python {
 
