@@ -35,7 +35,7 @@ void declare(app::OptionTable& table, EvaluateOptions& o) {
   declare_load_options(table, o.load);
 }
 
-nb::list option_rows() {
+nb::list evaluate_option_rows() {
   EvaluateOptions options;
   app::OptionTable table;
   declare(table, options);
@@ -149,7 +149,7 @@ void bind_evaluate(nb::module_& module) {
              nb::arg("predictions_dir"), nb::arg("progress"));
   module.def("score", score, nb::arg("data"), nb::arg("predictions"), nb::arg("null_odds"),
              nb::arg("no_answer_threshold"), nb::arg("metric"));
-  module.def("evaluate_options", option_rows);
+  module.def("evaluate_options", evaluate_option_rows);
 }
 
 }  // namespace spanforge::python

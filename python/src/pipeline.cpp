@@ -44,17 +44,17 @@ struct HeldPipeline {
   Pipeline pipeline;
 };
 
-HeldPipeline* load(const std::string& model, const nb::dict& options) {
+HeldPipeline* load_pipeline(const std::string& model, const nb::dict& options) {
   const OptionTexts texts = option_texts(options);
   const Call call;
-  LoadOptions load;
+  LoadOptions wanted;
   app::OptionTable table;
-  declare_load_options(table, load);
+  declare_load_options(table, wanted);
   apply(texts, table);
-  const ModelDirectory directory = find_model(model, load.verify);
+  const ModelDirectory directory = find_model(model, wanted.verify);
   LoadReport report;
   return new HeldPipeline{
-      Pipeline::from_directory(directory, precision_of(load.bf16), &report, load.threads)};
+      Pipeline::from_directory(directory, precision_of(wanted.bf16), &report, wanted.threads)};
 }
 
 AskOptions ask_options(const OptionTexts& texts) {
@@ -97,7 +97,7 @@ nb::list answer(const HeldPipeline& held, const nb::list& questions, const nb::l
   return all;
 }
 
-nb::list option_rows() {
+nb::list ask_option_rows() {
   AskOptions options;
   app::OptionTable table;
   app::declare_ask_options(table, options);
@@ -115,10 +115,10 @@ nb::list load_option_rows() {
 
 void bind_pipeline(nb::module_& module) {
   nb::class_<HeldPipeline>(module, "Pipeline")
-      .def_static("load", load, nb::arg("model"), nb::arg("options"))
+      .def_static("load", load_pipeline, nb::arg("model"), nb::arg("options"))
       .def("answer", answer, nb::arg("questions"), nb::arg("contexts"), nb::arg("options"));
   module.def("check_ask_options", check_options, nb::arg("options"));
-  module.def("ask_options", option_rows);
+  module.def("ask_options", ask_option_rows);
   module.def("load_options", load_option_rows);
 }
 

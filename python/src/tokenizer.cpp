@@ -62,7 +62,7 @@ EncodeOptions encode_options(bool add_special_tokens, const std::string& truncat
   return options;
 }
 
-Tokenizer* load(const std::string& model) {
+Tokenizer* load_tokenizer(const std::string& model) {
   const Call call;
   return new Tokenizer(Tokenizer::from_directory(find_model(model, false).tokenizer()));
 }
@@ -133,7 +133,7 @@ void bind_tokenizer(nb::module_& module) {
       .def("overflowing", overflowing)
       .def("__len__", [](const Encoding& encoding) { return encoding.ids.size(); });
   nb::class_<Tokenizer>(module, "Tokenizer")
-      .def_static("load", load, nb::arg("model"))
+      .def_static("load", load_tokenizer, nb::arg("model"))
       .def("encode", encode, nb::arg("texts"), nb::arg("pairs"), nb::arg("add_special_tokens"),
            nb::arg("truncation"), nb::arg("max_length"), nb::arg("stride"), nb::arg("pad"),
            nb::arg("multiple_of"), nb::arg("pad_left"), nb::arg("threads"))

@@ -70,9 +70,13 @@ class PythonObserver : public Observer {
   void choose_events(const TrainView& view, DueEvents& due) override {
     watcher_.run([&] {
       const nb::tuple asked = nb::make_tuple(due.log, due.evaluate, due.save);
-      const nb::tuple answer = nb::borrow<nb::tuple>(send(ended_, view, asked));
-      due = {nb::cast<bool>(answer[0]), nb::cast<bool>(answer[1]), nb::cast<bool>(answer[2])};
+      send(ended_, view, asked);
+      due = wanted_;
     });
+  }
+  void add_events(DueEvents& due) override {
+    due.evaluate |= wanted_.evaluate;
+    due.save |= wanted_.save;
   }
   void on_log(const TrainView& view, const LogLine& line, const LogLine&) override {
     watcher_.run([&] {
@@ -98,23 +102,23 @@ class PythonObserver : public Observer {
   void tell(const char* event, const TrainView& view) {
     watcher_.run([&] { send(event, view, nb::none()); });
   }
-  // What the callbacks want: (log, evaluate, save, stop).
-  nb::object send(const char* event, const TrainView& view, const nb::object& details) {
+  void send(const char* event, const TrainView& view, const nb::object& details) {
     nb::dict state;
     state["global_step"] = view.state.global_step;
     state["epoch"] = view.state.epoch;
     state["best_metric"] = or_none(view.state.best_metric);
     state["best_global_step"] = or_none(view.state.best_global_step);
     state["total_flos"] = view.state.total_flos;
-    nb::object answer = target_.attr("event")(event, state, details);
+    const nb::object answer = target_.attr("event")(event, state, details);
+    wanted_ = {nb::cast<bool>(answer[0]), nb::cast<bool>(answer[1]), nb::cast<bool>(answer[2])};
     wants_stop_ = nb::cast<bool>(answer[3]);
-    return answer;
   }
 
   Watcher& watcher_;
   nb::handle target_;
   bool saves_at_once_;
   bool wants_stop_ = false;
+  DueEvents wanted_;
   const char* ended_ = "on_step_end";
 };
 
@@ -123,7 +127,7 @@ void declare(app::OptionTable& table, TrainingArguments& options) {
   for (const ForeignOption& option : foreign_arguments()) table.add_foreign(option);
 }
 
-nb::list option_rows() {
+nb::list training_option_rows() {
   TrainingArguments options;
   app::OptionTable table;
   declare(table, options);
@@ -183,7 +187,7 @@ nb::dict run_train(const nb::dict& options, const HeldDataset* train_data,
 void bind_train(nb::module_& module) {
   module.def("train", run_train, nb::arg("options"), nb::arg("train").none(),
              nb::arg("validation").none(), nb::arg("target"), nb::arg("saves_at_once"));
-  module.def("training_options", option_rows);
+  module.def("training_options", training_option_rows);
 }
 
 }  // namespace spanforge::python

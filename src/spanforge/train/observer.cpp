@@ -17,6 +17,7 @@ void Observer::on_before_save(const TrainView&) {}
 void Observer::on_save(const TrainView&, const std::filesystem::path&) {}
 void Observer::on_train_end(const TrainView&) {}
 void Observer::choose_events(const TrainView&, DueEvents&) {}
+void Observer::add_events(DueEvents&) {}
 bool Observer::wants_saves_at_once() const { return false; }
 bool Observer::wants_stop() const { return false; }
 Json Observer::save_state() const { return nullptr; }

@@ -84,6 +84,9 @@ class Observer {
   // Called after on_step_end and after on_epoch_end with the events that are due now. The observer
   // may add events and cancel them.
   virtual void choose_events(const TrainView& view, DueEvents& due);
+  // Called after a loss was logged and after an evaluation: the observer may add events that come
+  // later in the order log, evaluate, save.
+  virtual void add_events(DueEvents& due);
   // True: the run waits for each checkpoint, so that on_save comes at the step that is saved.
   virtual bool wants_saves_at_once() const;
   // Asked after each step's events. True ends the training after this step, as finished.

@@ -275,6 +275,10 @@ void TrainingRun::let_observers_choose(DueEvents& due) {
   for (Observer* observer : observers_) observer->choose_events(view(), due);
 }
 
+void TrainingRun::let_observers_add(DueEvents& due) {
+  for (Observer* observer : observers_) observer->add_events(due);
+}
+
 DueEvents TrainingRun::due_after_step() const {
   const int64_t step = state_.global_step;
   const bool last = step >= plan_.max_steps;
@@ -299,11 +303,14 @@ void TrainingRun::do_due_events() {
   if (state_.due.log) {
     state_.due.log = false;
     log_loss();
+    let_observers_add(state_.due);
   }
   if (state_.due.evaluate) {
     if (state_.due.save) begin_save();  // evaluating does not change the tensors
     if (!evaluate_model()) return;
     state_.due.evaluate = false;
+    let_observers_add(state_.due);
+    state_.due.log = state_.due.evaluate = false;  // they are over
   }
   if (state_.due.save) {
     state_.due.save = false;

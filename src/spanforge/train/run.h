@@ -49,6 +49,7 @@ class TrainingRun {
   void end_step(bool ends_epoch);
   void end_epoch();
   void let_observers_choose(DueEvents& due);
+  void let_observers_add(DueEvents& due);
 
   void do_due_events();
   void log_loss();

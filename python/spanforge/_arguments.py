@@ -1,0 +1,5 @@
+from typing import TypedDict
+
+
+class TrainingArguments(TypedDict, total=False):
+    model: str
