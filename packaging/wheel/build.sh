@@ -18,7 +18,9 @@ SOURCE_DATE_EPOCH=$(date -r CHANGELOG.md +%s)  # the same files make the same wh
 export SOURCE_DATE_EPOCH
 for python in "$@"; do
   tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
-  venv=build/wheel/venv-$tag cmake=$PWD/build/wheel/cmake-$tag
+  venv=build/wheel/venv-$tag
+  cmake=$PWD/build/wheel/cmake  # the same for all, so that ccache knows the objects of the first
+  rm -rf "$cmake"
   "$python" -m venv --clear $venv
   $venv/bin/pip install --quiet --disable-pip-version-check --no-index --find-links "$tools" --require-hashes -r $here/requirements.txt
   echo "$tag: building (log: $cmake.log)"

@@ -4,10 +4,20 @@ Whom to ask, with which token, what a redirect means and what is written where i
 (src/spanforge/hub/): this asks one server once.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+# Imported when something is downloaded: they are not cheap.
+if TYPE_CHECKING:
+    import ssl
+
+    from spanforge._spanforge import HttpExchange
+
 PIECE = 1 << 16
 
 
-def send(exchange):
+def send(exchange: HttpExchange) -> None:
     """Fills the exchange (python/src/transport.cpp); network errors are in it, not raised."""
     import ssl
 
@@ -33,7 +43,7 @@ def send(exchange):
             exchange.fail("other", f"{type(error).__name__}: {error}", 0)
 
 
-def _context(exchange):
+def _context(exchange: HttpExchange) -> ssl.SSLContext:
     import ssl
 
     context = ssl.create_default_context(cafile=exchange.ca_file or None, capath=exchange.ca_directory or None)
@@ -48,11 +58,11 @@ def _context(exchange):
     return context
 
 
-def _open(exchange, context):
+def _open(exchange: HttpExchange, context: ssl.SSLContext) -> Any:
     import urllib.request
 
     class AnyStatus(urllib.request.HTTPErrorProcessor):  # follows no redirect, raises for no status
-        def http_response(self, request, response):
+        def http_response(self, request: Any, response: Any) -> Any:
             return response
 
         https_response = http_response
@@ -72,7 +82,7 @@ def _open(exchange, context):
     return opener.open(request, timeout=max(1.0, exchange.timeout_seconds))
 
 
-def _fail(exchange, error):
+def _fail(exchange: HttpExchange, error: Exception) -> None:
     import re
     import socket
     import ssl
