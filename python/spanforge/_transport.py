@@ -24,17 +24,20 @@ def send(exchange: HttpExchange) -> None:
     try:
         context = _context(exchange)
     except (OSError, ssl.SSLError) as error:
-        return exchange.fail("no certificates", str(error), 0)
+        exchange.fail("no certificates", str(error), 0)
+        return
     try:
         response = _open(exchange, context)
     except Exception as error:
-        return _fail(exchange, error)
+        _fail(exchange, error)
+        return
     with response:
         exchange.begin(response.status, {name.lower(): value for name, value in response.headers.items()})
         try:
             while not exchange.head and (piece := response.read1(PIECE)):
                 if not exchange.take(piece):
-                    return exchange.fail("other", "the transfer was stopped", 0)
+                    exchange.fail("other", "the transfer was stopped", 0)
+                    return
             if not exchange.head and response.length:
                 exchange.fail("other", f"the connection was closed with {response.length} bytes missing", 0)
         except TimeoutError as error:
@@ -93,7 +96,8 @@ def _fail(exchange: HttpExchange, error: Exception) -> None:
     through_proxy = bool(exchange.proxy)
     tunnel = re.search(r"Tunnel connection failed: (\d+)", words)
     if tunnel:
-        return exchange.fail("proxy refuses", words, int(tunnel.group(1)))
+        exchange.fail("proxy refuses", words, int(tunnel.group(1)))
+        return
     if isinstance(reason, socket.gaierror):
         trouble = "proxy name" if through_proxy else "name"
     elif isinstance(reason, ssl.SSLCertVerificationError):
@@ -106,4 +110,4 @@ def _fail(exchange: HttpExchange, error: Exception) -> None:
         trouble = "proxy silent" if through_proxy else "connect"
     else:
         trouble = "other"
-    return exchange.fail(trouble, words, 0)
+    exchange.fail(trouble, words, 0)
