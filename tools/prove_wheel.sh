@@ -2,16 +2,18 @@
 # Proves the wheels of build/wheels (tools/make_wheel.sh): checks what is in them, then installs them on bare systems that
 # have nothing but Python, without a network from then on, and compares answers and a training there with those of the
 # program (packaging/wheel/try.sh).
-# Usage, as root: tools/prove_wheel.sh [--program FILE] [DISTRIBUTION...]
+# Usage, as root: tools/prove_wheel.sh [--program FILE] [--source] [DISTRIBUTION...]
 #   --program FILE  the program, built on Debian 12 (build/release/bin/spanforge)
+#   --source        then tries `pip install .` on a bare Debian 12, which builds (packaging/wheel/try_source.sh)
 # Distributions: ubuntu-22.04 (the oldest glibc, Python 3.11), debian-12 (3.11), ubuntu-24.04 (3.12), debian-13 (3.13).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-program=build/release/bin/spanforge distributions=()
+program=build/release/bin/spanforge source='' distributions=()
 while [ $# -gt 0 ]; do
   case $1 in
     --program) program=${2:?}; shift 2 ;;
-    -*) sed -n '2,8s/^# //p' "$0" >&2; exit 2 ;;
+    --source) source=yes; shift ;;
+    -*) sed -n '2,9s/^# //p' "$0" >&2; exit 2 ;;
     *) distributions+=("$1"); shift ;;
   esac
 done
@@ -35,3 +37,8 @@ for distribution in "${distributions[@]}"; do
   tools/bare_root.sh --distribution "$distribution" --dir "build/bare_root/$distribution-python" --bind "$given=/mnt/given" \
     -- packaging/wheel/try.sh /mnt/given
 done
+if [ -n "$source" ]; then
+  cp "$given"/wheels/numpy-*-cp311-*.whl build/wheel/inputs/tools/
+  tools/bare_root.sh --distribution debian-12 --dir build/bare_root/debian-12-python --bind "$PWD/build/wheel/inputs/tools=/mnt/tools" \
+    -- packaging/wheel/try_source.sh /mnt/tools
+fi
