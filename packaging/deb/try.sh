@@ -36,7 +36,7 @@ bash -c '. /usr/share/bash-completion/completions/spanforge && complete -p spanf
 step "the library: find_package(spanforge)"
 ./tools/install_packages.sh prove >apt.log || { cat apt.log >&2; exit 1; }
 install "$packages"/libspanforge-dev_*.deb
-cmake -DPREFIX=/usr -DSOURCE="$PWD" -DDATA="$PWD/data/sample" -DWORK="$work/consumer" -DGENERATOR=Ninja -P tests/consumer/run.cmake
+cmake -DPREFIX=/usr -DSOURCE="$PWD" -DDATA="$PWD/tests/e2e/data" -DWORK="$work/consumer" -DGENERATOR=Ninja -P tests/consumer/run.cmake
 
 step "lintian"
 ignored=initial-upload-closes-no-bugs  # no bug of Debian's is closed by these
