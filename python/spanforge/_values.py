@@ -9,15 +9,19 @@ from collections.abc import Mapping
 from spanforge._errors import UsageError
 
 
+def utf8(text: str) -> str:
+    """The text itself. Raises UnicodeEncodeError for a lone surrogate, as in a file's name that is not UTF-8."""
+    text.encode()
+    return str(text)
+
+
 def _text(name: str, value: object) -> str:
     if isinstance(value, enum.Enum):
         value = value.value
     if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
         return "true" if value else "false"
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, os.PathLike):
-        return os.fsdecode(value)
+    if isinstance(value, (str, os.PathLike)):
+        return utf8(os.fsdecode(value))
     if isinstance(value, (int, float)) or hasattr(value, "__index__") or hasattr(value, "__float__"):
         return str(value)  # also NumPy's numbers
     raise UsageError("usage", f"is a {type(value).__name__}, which no argument takes", parameter=name)
@@ -39,5 +43,5 @@ def texts(options: Mapping[str, object]) -> dict[str, list[str]]:
 def model_name(model: object) -> str:
     """A model's directory or hub id."""
     if isinstance(model, (str, os.PathLike)):
-        return os.fsdecode(model)
+        return utf8(os.fsdecode(model))
     raise UsageError("usage", f"is a {type(model).__name__}, not a directory or a hub id", parameter="model")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from typing import Any, TypedDict, Union
 
-from spanforge import _spanforge
+from spanforge import _spanforge, _values
 from spanforge._errors import UsageError
 
 
@@ -63,11 +63,11 @@ class Dataset:
         names = columns if isinstance(columns, str) else ",".join(f"{k}={v}" for k, v in (columns or {}).items())
         self._held: _spanforge.Dataset
         if isinstance(data, (str, PathLike)):
-            self._held = _spanforge.Dataset.read_file(os.fsdecode(data), names, encoding or "")
+            self._held = _spanforge.Dataset.read_file(_values.utf8(os.fsdecode(data)), names, encoding or "")
             return
         if encoding:
             raise UsageError("usage", "is of a file only", parameter="encoding")
-        self._held = _spanforge.Dataset.read_text(_json_text(data), name, names)
+        self._held = _spanforge.Dataset.read_text(_json_text(data, names), name, names)
 
     @property
     def name(self) -> str:
@@ -105,7 +105,7 @@ class Dataset:
 
     def save(self, file: str | PathLike[str]) -> None:
         """Writes SQuAD v2.0 JSON, whole or not at all."""
-        self._held.save(os.fsdecode(file))
+        self._held.save(_values.utf8(os.fsdecode(file)))
 
 
 # Any: datasets and pandas are not needed to use this module.
@@ -118,7 +118,7 @@ def held(data: DataLike) -> tuple[_spanforge.Dataset, str]:
     return dataset._held, dataset.name
 
 
-def _json_text(data: Any) -> str:
+def _json_text(data: Any, columns: str) -> str:
     if hasattr(data, "to_dict") and hasattr(data, "columns") and hasattr(data, "iloc"):  # pandas
         rows: Any = data.to_dict("records")
     elif isinstance(data, Mapping) and data and all(hasattr(split, "column_names") for split in data.values()):
@@ -136,7 +136,19 @@ def _json_text(data: Any) -> str:
         raise UsageError("usage", f"data of the type {type(data).__name__} cannot be read")
     if isinstance(rows, list) and not rows:
         raise UsageError("usage", "the data hold no row")
-    return json.dumps(_plain(rows), default=_number)
+    rows = _plain(rows)
+    if isinstance(rows, list):
+        _number_rows(rows, columns)
+    return json.dumps(rows, default=_number)
+
+
+def _number_rows(rows: list[dict[str, Any]], columns: str) -> None:
+    """Gives flat rows ids where no row has one."""
+    known = {*_spanforge.id_keys(), "paragraphs", "qas"}
+    if "id=" in columns or any(known & row.keys() for row in rows):
+        return
+    for number, row in enumerate(rows):
+        row["id"] = str(number)
 
 
 def _rows_of_columns(columns: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@
 #include "convert.h"
 #include "spanforge/base/hash.h"
 #include "spanforge/data/column_names.h"
+#include "spanforge/data/keys.h"
 #include "spanforge/io/file.h"
 #include "spanforge/io/input_file.h"
 
@@ -77,9 +78,16 @@ void save(const HeldDataset& held, const std::string& file) {
   save_squad(*held.data, AtomicFile(file));
 }
 
+nb::list id_keys() {
+  nb::list list;
+  for (const std::string_view key : keys::kId) list.append(std::string(key));
+  return list;
+}
+
 }  // namespace
 
 void bind_dataset(nb::module_& module) {
+  module.def("id_keys", id_keys);
   nb::class_<HeldDataset>(module, "Dataset")
       .def_static("read_file", read_file, nb::arg("file"), nb::arg("columns"), nb::arg("encoding"))
       .def_static("read_text", read_text, nb::arg("text"), nb::arg("name"), nb::arg("columns"))

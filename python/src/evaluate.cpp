@@ -15,6 +15,7 @@
 #include "spanforge/evaluation/prediction_files.h"
 #include "spanforge/io/staging.h"
 #include "spanforge/metrics/predictions_file.h"
+#include "spanforge/model/answering_model.h"
 #include "spanforge/model/config.h"
 #include "watcher.h"
 
