@@ -57,6 +57,7 @@ class Pipeline:
         **defaults: Any,
     ) -> None:
         self._defaults = _call_options({"decoder": decoder, **defaults})
+        _spanforge.check_ask_options(dict(self._defaults.values()))
         load = _values.texts({"bf16": bf16, "threads": threads, "verify": verify})
         self._pipeline = _spanforge.Pipeline.load(_values.model_name(model), load)
 
@@ -82,7 +83,7 @@ class Pipeline:
         wrong and for an empty question or context.
         """
         inputs, options = _split(args, kwargs)
-        texts = {**self._defaults, **_call_options(options)}
+        texts = dict({**self._defaults, **_call_options(options)}.values())
         _spanforge.check_ask_options(texts)
         if isinstance(inputs, types.GeneratorType):
             return self._stream(inputs, texts)
@@ -103,20 +104,13 @@ class Pipeline:
             yield self._answer([_pair(item)], texts)[0]
 
 
-def _call_options(options: Mapping[str, object]) -> dict[str, list[str]]:
-    for name in ("top_k", "topk", "max_answer_len"):
-        value = options.get(name)
-        if isinstance(value, int) and value < 1:
-            raise UsageError("usage", f"is {value}, must be at least 1", parameter=name)
-    texts = _values.texts({name: value for name, value in options.items() if name not in _WITHOUT_EFFECT})
-    if "topk" in texts:
-        texts.setdefault("top_k", texts.pop("topk"))
-        texts.pop("topk", None)
-    return {_NAMES.get(name, name): value for name, value in texts.items()}
+# Option -> the name that the caller gave it, and its texts. So a call replaces a default that has another name, and
+# messages have the caller's.
+_Options = dict[str, tuple[str, list[str]]]
 
 
 def _names() -> dict[str, str]:
-    """The name of the option that another name means, so that a call replaces a default by any name."""
+    """Another name of an option -> the option."""
     found = {}
     for row in _spanforge.ask_options():
         for alias in filter(None, row["aliases"].split(",")):
@@ -125,6 +119,13 @@ def _names() -> dict[str, str]:
 
 
 _NAMES = _names()
+
+
+def _call_options(options: Mapping[str, object]) -> _Options:
+    if options.get("top_k") is not None:  # Transformers ignores topk then
+        options = {name: value for name, value in options.items() if name != "topk"}
+    texts = _values.texts({name: value for name, value in options.items() if name not in _WITHOUT_EFFECT})
+    return {_NAMES.get(name, name): (name, values) for name, values in texts.items()}
 
 
 def _split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -55,6 +55,8 @@ def test_defaults_and_other_names(pipe, trained):
         ({**ONE, "max_anser_len": 3}, "max_anser_len"),
         ({**ONE, "decoder": "nucleus"}, "decoder"),
         ({**ONE, "max_seq_len": 100000}, "max_seq_length"),
+        ({**ONE, "top_k": "many"}, "top_k"),
+        ({**ONE, "doc_stride": -1}, "doc_stride"),
         ({"question": "", "context": "a"}, "question"),
         ({"question": "a", "context": ""}, "context"),
         ({"question": "a"}, "context"),
