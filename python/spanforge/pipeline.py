@@ -38,7 +38,7 @@ class Pipeline:
     verify: compare the model's files with the SHA-256 sums of its manifest first.
     defaults: arguments of each call, such as top_k=3.
 
-    One pipeline may be used by several threads at the same time. Raises Error for a model that cannot be loaded,
+    One pipeline may be used by several threads at the same time; another process that gets it loads the model again. Raises Error for a model that cannot be loaded,
     UsageError for an argument that is wrong.
 
     >>> pipe = Pipeline("run/trained")
@@ -60,6 +60,12 @@ class Pipeline:
         _spanforge.check_ask_options(dict(self._defaults.values()))
         load = _values.texts({"bf16": bf16, "threads": threads, "verify": verify})
         self._pipeline = _spanforge.Pipeline.load(_values.model_name(model), load)
+        named = {"decoder": decoder, "bf16": bf16, "threads": threads, "verify": verify, **defaults}
+        self._made_of = (_values.model_name(model), named)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """For other processes: the model is loaded again there."""
+        return _make, self._made_of
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Answers one question or many.
@@ -102,6 +108,10 @@ class Pipeline:
     ) -> Iterator[Answer | list[Answer]]:
         for item in inputs:
             yield self._answer([_pair(item)], texts)[0]
+
+
+def _make(model: str, named: dict[str, Any]) -> Pipeline:
+    return Pipeline(model, **named)
 
 
 # Option -> the name that the caller gave it, and its texts. So a call replaces a default that has another name, and

@@ -83,7 +83,12 @@ class Tokenizer:
     """
 
     def __init__(self, model: str | PathLike[str]) -> None:
-        self._tokenizer = _spanforge.Tokenizer.load(_values.model_name(model))
+        self._model = _values.model_name(model)
+        self._tokenizer = _spanforge.Tokenizer.load(self._model)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """For other processes: it is loaded again there."""
+        return Tokenizer, (self._model,)
 
     def encode(
         self,

@@ -87,6 +87,15 @@ def test_an_error_can_be_pickled():
     assert (type(copy), str(copy), copy.file, copy.where) == (spanforge.Error, "a.json: line 3: is empty", "a.json", "line 3")
 
 
+def test_a_pipeline_can_be_pickled(trained):
+    import pickle
+
+    pipe = spanforge.Pipeline(trained, top_k=3, threads=1)
+    assert pickle.loads(pickle.dumps(pipe))(**ONE) == pipe(**ONE)
+    tokenizer = pickle.loads(pickle.dumps(spanforge.Tokenizer(trained)))
+    assert tokenizer.encode("a").tokens == spanforge.Tokenizer(trained).encode("a").tokens
+
+
 def test_threads_answer_at_the_same_time(trained, rows):
     pipe = spanforge.Pipeline(trained, threads=1)
     expected = pipe(**ONE)
