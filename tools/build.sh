@@ -2,7 +2,7 @@
 # Configures build/release and builds in it; prints how long that took.
 # Usage: tools/build.sh program|everything|bench
 #   program     the program alone: needs only the packages of `tools/install_packages.sh build`
-#   everything  the program, then all other programs and the tests
+#   everything  the program, then all other programs, the tests and, if .venv-python/ is there, the Python module
 #   bench       the same with the benchmarks
 # All use one folder, in any order: what is built stays built. With CI=true warnings are errors.
 set -euo pipefail
@@ -26,6 +26,9 @@ home=$(in_cache CMAKE_HOME_DIRECTORY)
 tests=ON
 [ "$what" = program ] && [ "$(in_cache SPANFORGE_TESTS)" != ON ] && tests=OFF
 options=(-DSPANFORGE_TESTS=$tests)
+if [ "$what" != program ] && [ -f .venv-python/installed ]; then
+  options+=(-DSPANFORGE_PYTHON=ON "-DPython_EXECUTABLE=$PWD/.venv-python/bin/python")
+fi
 [ "$what" = bench ] && options+=(-DSPANFORGE_BENCH=ON)
 preset=release
 [ "${CI:-}" = true ] && preset=ci
