@@ -21,7 +21,7 @@ case ${1:-build} in
   test) packages+=(libgtest-dev python3 python3-venv ccache mount zsh fish groff-base) ;;
   package) packages+=(dpkg-dev file ccache) ;;
   prove) packages=(cmake g++ ninja-build lintian) ;;
-  wheel) packages+=(icu-devtools binutils patchelf python3 python3-venv ccache) ;;
+  wheel) packages+=(icu-devtools binutils python3 python3-venv ccache) ;;
   # pip brings CMake and ninja where they are missing; Python downloads
   python) packages=($(printf '%s\n' "${packages[@]}" | grep -vxE 'cmake|ninja-build|libcurl4-openssl-dev')) ;;
   bench) packages+=(libbenchmark-dev libgtest-dev python3 python3-venv ccache) ;;
