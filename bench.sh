@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 
 case " $* " in *" --list "* | *" --help "* | *" -h "*) exec python3 bench/run.py "$@" ;; esac
 ./tools/install_packages.sh bench
-./tools/build.sh bench
+./tools/build.sh everything
 ./bench/make_venv.sh
 exec env HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error PYTHONWARNINGS=ignore \
   build/bench-venv/bin/python bench/run.py "$@"

@@ -1,11 +1,14 @@
 // Measures answering within one process: `answer_bench MODEL [DATA.json [COUNT]]`. Text in, answers
 // out: tokens, windows, encoder, decoder. MODEL is a model's directory (random weights will do);
 // DATA is SQuAD-style data, COUNT questions of which are asked, spread evenly over the file.
-// Each benchmark runs in every precision that MODEL can be loaded in.
+// Each benchmark runs in every precision that MODEL can be loaded in. eight_callers is a server's
+// use: eight threads ask one pipeline at the same time, each for one short question
+// (docs/library.md).
 
 #include <algorithm>
 #include <cstdio>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -46,6 +49,24 @@ void ask(benchmark::State& state, const std::string& model, Precision precision,
   state.counters["questions/s"] = benchmark::Counter(asked, benchmark::Counter::kIsRate);
 }
 
+void eight_callers(benchmark::State& state, const std::string& model, Precision precision,
+                   int threads) {
+  constexpr size_t kCallers = 8;
+  constexpr size_t kQuestionsOfEach = 25;
+  const Pipeline pipeline = Pipeline::from_directory(model, precision, nullptr, threads);
+  pipeline.answer(short_questions(1));
+  for (auto _ : state) {
+    std::vector<std::jthread> callers;
+    for (size_t i = 0; i < kCallers; ++i) {
+      callers.emplace_back([&] {
+        for (size_t k = 0; k < kQuestionsOfEach; ++k) pipeline.answer(short_questions(1));
+      });
+    }
+  }
+  const auto asked = static_cast<double>(state.iterations() * kCallers * kQuestionsOfEach);
+  state.counters["questions/s"] = benchmark::Counter(asked, benchmark::Counter::kIsRate);
+}
+
 void load_and_answer(benchmark::State& state, const std::string& model, Precision precision) {
   for (auto _ : state) {
     const Pipeline pipeline = Pipeline::from_directory(model, precision);
@@ -75,6 +96,11 @@ int run(int argc, char** argv) {
     add("four_short", [=](benchmark::State& s) { ask(s, model, precision, short_questions(4)); });
     if (!data.empty()) {
       add("data", [=](benchmark::State& s) { ask(s, model, precision, data); });
+    }
+    for (const auto& [kind, threads] :
+         {std::pair<std::string, int>{"1_thread", 1}, {"all_threads", 0}}) {
+      add("eight_callers/" + kind,
+          [=](benchmark::State& s) { eight_callers(s, model, precision, threads); });
     }
     add("load", [=](benchmark::State& s) { load_and_answer(s, model, precision); });
   }

@@ -102,7 +102,8 @@ def main():
 
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
-    uvicorn.Server(uvicorn.Config(app, loop="uvloop", http="httptools", log_level="error", access_log=False)).run(sockets=[listener])
+    uvicorn.Server(uvicorn.Config(app, loop="uvloop", http="httptools", log_level="error", access_log=False,
+                                  timeout_keep_alive=600)).run(sockets=[listener])
 
 
 if __name__ == "__main__":

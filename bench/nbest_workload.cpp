@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
         bench::make_windows(argv[1], std::stoi(argv[2]), std::stoi(argv[3]));
     set_thread_count(std::stoi(argv[4]));
     DecoderOptions options;
-    options.kind = parse_decoder_kind(argv[5]);
+    options.kind = find_spelling<DecoderKind>(argv[5]).value();
     options.top_k = 10;
     bench::answer_runs([&]() -> Json {
       std::vector<DecodedExample> decoded(static_cast<size_t>(windows.count));

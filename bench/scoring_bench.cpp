@@ -41,7 +41,7 @@ void decode(benchmark::State& state) {
   DecoderOptions options;
   options.top_k = 10;
   const auto kind = static_cast<DecoderKind>(state.range(0));
-  state.SetLabel(decoder_name(kind));
+  state.SetLabel(std::string(spelling_of(kind)));
   for (auto _ : state) {
     const DecodedExample decoded = kind == DecoderKind::kSpanforge ? decode_spanforge(view, options)
                                    : kind == DecoderKind::kPipeline ? decode_pipeline(view, options)

@@ -18,7 +18,7 @@ fi
 case ${1:-build} in
   build) ;;
   # mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them
-  test) packages+=(libgtest-dev python3 python3-venv ccache mount zsh fish groff-base) ;;
+  test) packages+=(libgtest-dev libbenchmark-dev python3 python3-venv ccache mount zsh fish groff-base) ;;
   package) packages+=(dpkg-dev file ccache) ;;
   prove) packages=(cmake g++ ninja-build lintian) ;;
   wheel) packages+=(icu-devtools binutils python3 python3-venv ccache) ;;

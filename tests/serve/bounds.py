@@ -165,6 +165,84 @@ def test_what_a_request_may_ask(case):
         expect(status == 413 and "has 1025 questions; 1024 are allowed" in reply["error"], reply)
 
 
+def sent_for_each_status(method, path):
+    """Status and request: what makes the server reply so. 500 is a fault of the model, which Engine.AFaultOfTheModelIsNoFaultOfTheServer plants."""
+    bearer, no_host = b"Authorization: Bearer secret\r\n", FIELDS[FIELDS.index(b"\r\n") + 2:]
+
+    def request(target, body, fields=FIELDS + bearer, length=None):
+        if method == "POST" and b"Transfer-Encoding" not in fields:
+            fields += b"Content-Length: %d\r\n" % (len(body) if length is None else length)
+        return f"{method} {target} HTTP/1.1\r\n".encode() + fields + b"Connection: close\r\n\r\n" + body.encode()
+
+    def body(context="Anna went home", model="m", **more):
+        if method == "GET":
+            return ""
+        if path == "/v1/answer":
+            return json.dumps(one("Anna went", context, model=model, **more))
+        return json.dumps({"inputs": {"question": "Anna went", "context": context}, "parameters": more})
+
+    named = path.replace("{id}", "m")
+    return {
+        "200": request(named, body()),
+        "400": request(named, body(), no_host + bearer),
+        "401": request(named, body(), FIELDS),
+        "403": request(named, body(), b"Host: evil.example\r\n" + no_host + bearer),
+        "404": request(path.replace("{id}", "other"), body(model="other")),
+        "408": f"{method} {named} HTTP/1.1\r\nHost: local".encode(),
+        "413": request(named, "", length=3_000_000),
+        "414": request(named + "?" + "x" * 9000, body()),
+        "415": request(named, body(), FIELDS.replace(b"json", b"xml") + bearer),
+        "417": request(named, body(), FIELDS + bearer + b"Expect: a miracle\r\n"),
+        "422": request(named, body(context="")),
+        "431": request(named, body(), FIELDS + bearer + b"X: y\r\n" * 200),
+        "501": request(named, body(), FIELDS + bearer + b"Transfer-Encoding: gzip, chunked\r\n"),
+        "504": request(named, body(text(1, 20_000), timeout_ms=1)),
+    }
+
+
+def test_every_status_of_the_openapi_file_comes_from_its_route(case):
+    token = case.folder / "statuses.token"
+    token.write_text("secret\n")
+    options = ["--model", f"m={case.model}", "--token-file", token]
+    seen, promised = {}, {}
+
+    def note(method, path, status, out):
+        seen[method, path, status] = out if statuses(out) == [int(status)] else None
+
+    with Server(case.program, *options, "--header-timeout", 0.5) as server:
+        paths = server.ask(None, "/openapi.json", "GET", {"Authorization": "Bearer secret"})[1]["paths"]
+        for path, methods in paths.items():
+            for method, operation in methods.items():
+                promised |= {(method.upper(), path, status): reply for status, reply in operation["responses"].items() if status != "500"}
+        routes = sorted({(method, path) for method, path, _ in promised})
+        for method, path in routes:
+            for status, sent in sent_for_each_status(method, path).items():
+                if (method, path, status) in promised:
+                    note(method, path, status, server.raw(sent))
+        # The bodies of all requests together are bounded.
+        with contextlib.ExitStack() as held:
+            for _ in range(32):
+                held.enter_context(server.connect()).sendall(post_head(2 << 20, b"Authorization: Bearer secret") + b"{")
+            time.sleep(0.3)
+            for method, path in routes:
+                if (method, path, "429") in promised:
+                    note(method, path, "429", server.raw(sent_for_each_status(method, path)["200"]))
+    with Server(case.program, *options, "--max-connections", 2) as server, contextlib.ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(server.connect())
+        time.sleep(0.2)
+        for method, path in routes:
+            note(method, path, "503", server.raw(sent_for_each_status(method, path)["200"]))
+    missed = {key: seen.get(key) for key in promised if not seen.get(key)}
+    expect(not missed, f"promised and not seen: {missed}")
+    for key, out in seen.items():
+        head, _, body = out.partition(b"\r\n\r\n")
+        kind = next(iter(promised[key]["content"]))
+        expect(f"Content-Type: {kind}".encode() in head, (key, head))
+        if key[2] != "200":
+            expect(set(json.loads(body)) == {"error", "error_type", "place", "request_id"}, (key, body))
+
+
 def test_a_full_queue_and_a_deadline(case):
     huge = {"contexts": [text(1, 3000)], "questions": [{"question": "Anna", "context": 0}] * 40}
     with Server(case.program, "--model", case.model, "--max-request-tokens", 200_000, "--max-queue-tokens", 200_000, "--timeout", 0.5) as server:
@@ -213,10 +291,10 @@ def test_who_may_ask(case):
             expect(server.ask(None, "/ping", "GET")[0] == 200, options)
 
 
-def make_certificate(folder, name):
+def make_certificate(folder, name, host="localhost"):
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                    "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{host},IP:127.0.0.1", "-keyout", key, "-out", certificate],
                    check=True, capture_output=True)
     return certificate, key
 

@@ -48,7 +48,11 @@ struct Product {
 };
 
 const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  static const dnnl::engine cpu = [] {
+    // oneDNN would keep 1,024 primitives too, also those that ProductCache has dropped.
+    dnnl::set_primitive_cache_capacity(0);
+    return dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return cpu;
 }
 
@@ -134,7 +138,9 @@ Product make_product(const Operands& x, const Shape& shape) {
   return p;
 }
 
-// The most recently used primitives. Making one costs about a millisecond of code generation.
+// The most recently used primitives. Making one costs about a millisecond of code generation, and
+// keeping it some 40 kB. A batch of a number of tokens not seen before needs about five, so a
+// server would fill any cache; this one is large enough for batches that repeat.
 class ProductCache {
  public:
   std::shared_ptr<const Product> get(const Operands& x) {
@@ -159,7 +165,7 @@ class ProductCache {
   }
 
  private:
-  static constexpr size_t kCapacity = 1024;
+  static constexpr size_t kCapacity = 256;
   using Entry = std::pair<Shape, std::shared_ptr<const Product>>;
   std::mutex mutex_;
   std::list<Entry> recent_;

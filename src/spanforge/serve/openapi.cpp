@@ -119,8 +119,9 @@ Json describe(const Route& route) {
   std::vector<std::string> errors = {"400", "403", "408", "414", "417", "431", "501", "503"};
   if (route.needs_token) errors.insert(errors.end(), {"401"});
   if (!form.request.empty())
-    errors.insert(errors.end(), {"404", "413", "415", "422", "429", "500", "504"});
-  if (route.action == Action::kShowModel) errors.push_back("404");
+    errors.insert(errors.end(), {"413", "415", "422", "429", "500", "504"});
+  const bool names_a_model = route.path.find('{') != std::string_view::npos;
+  if (names_a_model || route.action == Action::kAnswer) errors.push_back("404");
   for (const std::string& status : errors) {
     replies[status] = {{"description", "Refused"},
                        {"content", content("application/json", reference("Error"))}};
@@ -130,7 +131,7 @@ Json describe(const Route& route) {
     operation["requestBody"] = {{"required", true},
                                 {"content", content("application/json", reference(form.request))}};
   }
-  if (route.path.find('{') != std::string_view::npos) {
+  if (names_a_model) {
     operation["parameters"] = Json::array({{{"name", "id"},
                                             {"in", "path"},
                                             {"required", true},
