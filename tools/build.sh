@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build/release
 what=${1:-}
-case $what in program | everything) ;; *) sed -n '3,5s/^# //p' "$0" >&2; exit 2 ;; esac
+case $what in program | everything) ;; *) sed -n '3,7s/^# //p' "$0" >&2; exit 2 ;; esac
 
 stop() { echo "build.sh: $*" >&2; exit 1; }
 
