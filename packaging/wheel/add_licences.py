@@ -10,6 +10,7 @@ import base64
 import csv
 import hashlib
 import io
+import os
 import pathlib
 import re
 import shutil
@@ -42,8 +43,10 @@ def packages_of(files):
 
 
 def included_headers(cmake_folder):
-    lines = run("ninja", "-C", cmake_folder, "-t", "deps").splitlines()
-    return {line.strip() for line in lines if re.match(r"\s+/", line) and not line.strip().startswith(str(pathlib.Path.cwd()))}
+    """Those of others: not the checkout's, but for what pip has put into an environment in there."""
+    lines = {line.strip() for line in run("ninja", "-C", cmake_folder, "-t", "deps").splitlines() if line.startswith("    ")}
+    paths = {os.path.normpath(cmake_folder.resolve() / line) for line in lines}  # ccache makes some relative
+    return {path for path in paths if "/site-packages/" in path or not path.startswith(str(pathlib.Path.cwd()))}
 
 
 def debian_licence(package):
@@ -73,13 +76,14 @@ def collect(libraries, cmake_folder, onednn):
         lines.append(f"{library}: {package}.txt")
     headers = included_headers(cmake_folder)
     python = {header for header in headers if re.search(r"/include/python3\.\d+/", header)}
-    for name, licence in (("nanobind", "*.dist-info/licenses/LICENSE"), ("robin_map", "nanobind/ext/robin_map/LICENSE")):
-        theirs = {header for header in headers if f"/{name}/" in header or f"/{name.replace('_', '-')}/" in header}
-        if theirs:
-            packages = pathlib.Path(re.match(r".*/site-packages", sorted(theirs)[0]).group())
-            file, = [f for f in packages.glob(licence) if name != "nanobind" or f.parts[-3].startswith("nanobind-")]
-            texts[name + ".txt"] = file.read_text(encoding="utf-8")
-            lines.append(f"headers of {name}: {name}.txt")
+    if bindings := sorted(h for h in headers if "/site-packages/nanobind/" in h):
+        packages = pathlib.Path(re.match(r".*/site-packages", bindings[0]).group())
+        file, = packages.glob("nanobind-*.dist-info/licenses/LICENSE")
+        texts["nanobind.txt"] = file.read_text(encoding="utf-8")
+        # It is in there, with its licence at the beginning.
+        robin_map = packages / "nanobind/ext/robin_map/include/tsl/robin_map.h"
+        texts["robin_map.txt"] = robin_map.read_text(encoding="utf-8").partition("*/")[0]
+        lines += [f"headers of {name}: {name}.txt" for name in ("nanobind", "robin_map")]
     others = {h for h in headers - python if "/site-packages/" not in h and str(onednn) not in h}
     # One file a folder is enough: dpkg is slow, and a folder below /usr/include is one package's, but for /usr/include.
     samples = {h if pathlib.Path(h).parent == pathlib.Path("/usr/include") else str(pathlib.Path(h).parent): h for h in others}

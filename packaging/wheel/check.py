@@ -32,7 +32,7 @@ LICENCES = {
     # Not in that table, because no source of ours names them:
     "libstdc++ (headers)": (None, "GCC Runtime Library Exception"),
     "nanobind": (None, "Wenzel Jakob"),
-    "robin_map": (None, "Tessil"),
+    "robin_map": (None, "Thibaut Goetghebuer-Planchon"),
 }
 ABSENT = {"libcurl", "compiler, CMake"}  # libcurl: Python downloads
 FORBIDDEN = r"lib(curl|OpenCL|stdc\+\+|gcc_s)"  # not wanted, or the system's
