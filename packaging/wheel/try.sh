@@ -41,5 +41,4 @@ for file in "$given"/expected/*; do
 done
 cat /tmp/out/answers
 alone $venv/bin/python packaging/wheel/try.py "$given/model"
-glibc=$(ldd --version | head -n 1)
-echo "$PRETTY_NAME, $($venv/bin/python --version), ${glibc##* }: answers, training and scores equal the program's"
+echo "$PRETTY_NAME, $($venv/bin/python --version), $(getconf GNU_LIBC_VERSION): answers, training and scores equal the program's"
