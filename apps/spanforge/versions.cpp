@@ -3,7 +3,9 @@
 #include <dnnl.h>
 #include <zlib.h>
 
+#if SPANFORGE_CURL
 #include <curl/curl.h>
+#endif
 #include <fmt/core.h>
 #include <openssl/crypto.h>
 #include <unicode/uversion.h>
@@ -21,11 +23,14 @@ std::vector<std::pair<std::string, std::string>> library_versions() {
   const dnnl_version_t* dnnl = dnnl_version();
   UVersionInfo icu;
   u_getVersion(icu);
-  return {{"oneDNN", fmt::format("{}.{}.{}", dnnl->major, dnnl->minor, dnnl->patch)},
-          {"ICU", fmt::format("{}.{}", icu[0], icu[1])},
-          {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
-          {"zlib", zlibVersion()},
-          {"curl", curl_version_info(CURLVERSION_NOW)->version}};
+  return {
+    {"oneDNN", fmt::format("{}.{}.{}", dnnl->major, dnnl->minor, dnnl->patch)},
+        {"ICU", fmt::format("{}.{}", icu[0], icu[1])},
+        {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)}, {"zlib", zlibVersion()},
+#if SPANFORGE_CURL
+        {"curl", curl_version_info(CURLVERSION_NOW)->version},
+#endif
+  };
 }
 
 void print_version() {

@@ -29,6 +29,12 @@
 
 namespace spanforge {
 
+// Data that are in memory already, borrowed for the call. On resume the sums must be equal.
+struct DataInMemory {
+  const Dataset* dataset = nullptr;  // null: the option names a file
+  std::string sha256;                // of what the dataset was made of
+};
+
 // What a run needs in addition to its options. Pointers are borrowed for the call.
 struct TrainContext {
   std::vector<Observer*> observers;
@@ -37,6 +43,8 @@ struct TrainContext {
   const std::atomic<bool>* stop = nullptr;
   // Resolves a model's name in the options, or an adapter's base. Default: the name is a directory.
   ResolveBase resolve_model;
+  // Instead of reading the files. The options `train` and `validation` are then names for messages.
+  DataInMemory train, validation;
 };
 
 struct TrainResult {
