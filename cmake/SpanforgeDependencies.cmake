@@ -31,6 +31,26 @@ function(spanforge_find_library name target header library)
   endif()
 endfunction()
 
+# Gloo connects several processes. Without it the build has everything else, and the program says so. Debian's
+# GlooConfig.cmake finds it, but its target has no version.
+function(spanforge_find_gloo)
+  find_path(SPANFORGE_GLOO_INCLUDE gloo/rendezvous/file_store.h)
+  find_library(SPANFORGE_GLOO_LIBRARY gloo)
+  if(SPANFORGE_GLOO_INCLUDE AND SPANFORGE_GLOO_LIBRARY)
+    add_library(Gloo::gloo UNKNOWN IMPORTED GLOBAL)
+    set_target_properties(Gloo::gloo PROPERTIES IMPORTED_LOCATION ${SPANFORGE_GLOO_LIBRARY}
+      INTERFACE_INCLUDE_DIRECTORIES ${SPANFORGE_GLOO_INCLUDE} INTERFACE_COMPILE_DEFINITIONS SPANFORGE_HAS_GLOO)
+    spanforge_header_version(version GLOO_VERSION ${SPANFORGE_GLOO_INCLUDE}/gloo/config.h)
+    spanforge_version(Gloo ${version} 0.5 1)
+  elseif(SPANFORGE_IN_PACKAGE)
+    spanforge_complain("gloo is missing: its header gloo/rendezvous/file_store.h or the library itself")
+  else()
+    message(STATUS "without Gloo (libgloo-dev): a training is one process")
+    add_library(Gloo::gloo INTERFACE IMPORTED GLOBAL)
+    set_target_properties(Gloo::gloo PROPERTIES SPANFORGE_HEADERS_ONLY TRUE)  # nothing to link
+  endif()
+endfunction()
+
 set(spanforge_how REQUIRED)
 if(SPANFORGE_IN_PACKAGE)
   set(spanforge_how QUIET)
@@ -78,6 +98,8 @@ function(spanforge_find)
           ${SPANFORGE_DNNL_INCLUDE}/dnnl_version.h)
         spanforge_version(oneDNN ${version} 2.6 4)
       endif()
+    elseif(library STREQUAL "Gloo::gloo")
+      spanforge_find_gloo()
     elseif(library MATCHES "^hwy::")
       spanforge_find_library(HWY hwy::hwy hwy/highway.h hwy)
       if(TARGET hwy::hwy)
@@ -97,5 +119,5 @@ if(NOT SPANFORGE_IN_PACKAGE)
     add_library(CURL::libcurl INTERFACE IMPORTED GLOBAL)  # with nothing in it
   endif()
   spanforge_find(OpenMP::OpenMP_CXX OpenSSL::Crypto OpenSSL::SSL ZLIB::ZLIB CURL::libcurl ICU::uc ICU::i18n Boost::headers fmt::fmt
-    tomlplusplus::tomlplusplus protozero::protozero DNNL::dnnl hwy::hwy)
+    tomlplusplus::tomlplusplus protozero::protozero DNNL::dnnl hwy::hwy Gloo::gloo)
 endif()
