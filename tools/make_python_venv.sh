@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv-python/ with the packages of python/tests/requirements.txt (0.5 GB), once per version of that file, to
-# build and test the Python module with. It sees the references in .venv (tools/make_oracle_venv.sh) as well, if they are
-# there. If it cannot, it removes the environment and exits non-zero.
+# build and test the Python module with. It also sees the references in .venv, of the same version of Python. If it
+# cannot, it removes the environment and exits non-zero.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=.venv-python
@@ -9,21 +9,19 @@ requirements=python/tests/requirements.txt
 wanted=$(sha256sum "$requirements")
 [ -f $venv/installed ] && [ "$(cat $venv/installed)" = "$wanted" ] && exit 0
 
+[ -x .venv/bin/python ] || { echo "make_python_venv.sh: first make .venv with tools/make_oracle_venv.sh" >&2; exit 1; }
+.venv/bin/python -c 'import os, sysconfig; raise SystemExit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
+  { echo "make_python_venv.sh: Python's headers are missing: sudo apt-get install python3-dev" >&2; exit 1; }
 echo "the tests of the Python module need nanobind, datasets, pandas, mypy ...; making $venv with them (0.5 GB)"
 rm -rf $venv
-# The references are of one version of Python; this one must be the same.
-python=python3
-[ ! -x .venv/bin/python ] || python=.venv/bin/python
 install() {
-  "$python" -m venv $venv &&
+  .venv/bin/python -m venv $venv &&
     $venv/bin/python -m pip --disable-pip-version-check --no-input --timeout 30 --retries 3 install --quiet -r "$requirements"
 }
 if ! install; then
   rm -rf $venv
   exit 1
 fi
-if [ -d .venv/lib ]; then
-  references=$(cd .venv && pwd -P)/lib/$(basename $venv/lib/python*)/site-packages
-  echo "$references" > "$(echo $venv/lib/python*/site-packages)/references.pth"
-fi
+packages=lib/$(basename $venv/lib/python*)/site-packages
+echo "$(cd .venv && pwd -P)/$packages" > $venv/$packages/references.pth
 echo "$wanted" > $venv/installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import sys
@@ -19,11 +20,11 @@ def _notebook() -> Any:
     if "ipykernel" not in sys.modules:
         return None
     try:
-        from IPython import display, get_ipython
+        ipython = importlib.import_module("IPython")
     except ImportError:
         return None
-    shell = get_ipython()  # type: ignore[no-untyped-call, unused-ignore]
-    return display if shell is not None and hasattr(shell, "kernel") else None
+    shell = ipython.get_ipython()
+    return importlib.import_module("IPython.display") if hasattr(shell, "kernel") else None
 
 
 class _Bar:

@@ -86,7 +86,7 @@ def evaluate(
     data: Dataset,
     options: dict[str, list[str]],
     predictions_dir: str,
-    progress: Callable[[int, int], None],
+    progress: Callable[[str, int, int], None],
 ) -> tuple[dict[str, float], dict[str, str]]: ...
 def score(
     data: Dataset, predictions: str, null_odds: str, no_answer_threshold: float, metric: str

@@ -120,11 +120,11 @@ class Handler:
                 continue
             for name in (row["name"], *filter(None, row["aliases"].split(","))):
                 setattr(self.args, name, arguments.get(row["name"]))
+        self._call("on_init_end")
         for name, value in plan.items():
             setattr(self.state, name, value)
         self.state.train_batch_size = arguments["per_device_train_batch_size"]
         self.state.log_history = history
-        self._call("on_init_end")
 
     def event(self, name: str, values: dict[str, Any], details: Any) -> tuple[bool, bool, bool, bool]:
         for key, value in values.items():
@@ -135,6 +135,7 @@ class Handler:
         kwargs: dict[str, Any] = {}
         if name in ("on_step_end", "on_epoch_end"):
             control.should_log, control.should_evaluate, control.should_save = details
+            control.should_training_stop |= self.state.global_step >= self.state.max_steps
         elif name == "on_train_begin":
             control.should_training_stop = False
         elif name == "on_step_begin":

@@ -134,7 +134,7 @@ def _json_text(data: Any, columns: str) -> str:
                 raise UsageError("usage", f"a row is a mapping with question and context, not a {type(row).__name__}")
     else:
         raise UsageError("usage", f"data of the type {type(data).__name__} cannot be read")
-    if isinstance(rows, list) and not rows:
+    if not rows:
         raise UsageError("usage", "the data hold no row")
     rows = _plain(rows)
     if isinstance(rows, list):
@@ -160,9 +160,9 @@ def _rows_of_columns(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """The value with NaN, which pandas has for "missing", left out of mappings, and arrays as lists."""
+    """The value with None for NaN, which pandas has for "missing", and with lists for arrays."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items() if not _is_missing(item)}
+        return {key: None if _is_missing(item) else _plain(item) for key, item in value.items()}
     if hasattr(value, "tolist") and not isinstance(value, (str, bytes)):  # NumPy
         return _plain(value.tolist())
     if isinstance(value, (list, tuple)):

@@ -69,7 +69,7 @@ def evaluate(
     directory = "" if predictions_dir is None else os.fsdecode(predictions_dir)
     try:
         values, answers = _spanforge.evaluate(
-            _values.model_name(model), dataset, texts, directory, lambda done, total: bars.update("evaluate", done, total)
+            _values.model_name(model), dataset, texts, directory, bars.update
         )
     finally:
         bars.close()

@@ -38,7 +38,7 @@ class Pipeline:
     verify: compare the model's files with the SHA-256 sums of its manifest first.
     defaults: arguments of each call, such as top_k=3.
 
-    One pipeline may be used by several threads at the same time. Raises Error for a model that cannot be loaded,
+    One pipeline may be used by several threads at the same time; another process that gets it loads the model again. Raises Error for a model that cannot be loaded,
     UsageError for an argument that is wrong.
 
     >>> pipe = Pipeline("run/trained")
@@ -57,8 +57,15 @@ class Pipeline:
         **defaults: Any,
     ) -> None:
         self._defaults = _call_options({"decoder": decoder, **defaults})
+        _spanforge.check_ask_options(dict(self._defaults.values()))
         load = _values.texts({"bf16": bf16, "threads": threads, "verify": verify})
         self._pipeline = _spanforge.Pipeline.load(_values.model_name(model), load)
+        named = {"decoder": decoder, "bf16": bf16, "threads": threads, "verify": verify, **defaults}
+        self._made_of = (_values.model_name(model), named)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """For other processes: the model is loaded again there."""
+        return _make, self._made_of
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Answers one question or many.
@@ -82,7 +89,7 @@ class Pipeline:
         wrong and for an empty question or context.
         """
         inputs, options = _split(args, kwargs)
-        texts = {**self._defaults, **_call_options(options)}
+        texts = dict({**self._defaults, **_call_options(options)}.values())
         _spanforge.check_ask_options(texts)
         if isinstance(inputs, types.GeneratorType):
             return self._stream(inputs, texts)
@@ -103,20 +110,17 @@ class Pipeline:
             yield self._answer([_pair(item)], texts)[0]
 
 
-def _call_options(options: Mapping[str, object]) -> dict[str, list[str]]:
-    for name in ("top_k", "topk", "max_answer_len"):
-        value = options.get(name)
-        if isinstance(value, int) and value < 1:
-            raise UsageError("usage", f"is {value}, must be at least 1", parameter=name)
-    texts = _values.texts({name: value for name, value in options.items() if name not in _WITHOUT_EFFECT})
-    if "topk" in texts:
-        texts.setdefault("top_k", texts.pop("topk"))
-        texts.pop("topk", None)
-    return {_NAMES.get(name, name): value for name, value in texts.items()}
+def _make(model: str, named: dict[str, Any]) -> Pipeline:
+    return Pipeline(model, **named)
+
+
+# Option -> the name that the caller gave it, and its texts. So a call replaces a default that has another name, and
+# messages have the caller's.
+_Options = dict[str, tuple[str, list[str]]]
 
 
 def _names() -> dict[str, str]:
-    """The name of the option that another name means, so that a call replaces a default by any name."""
+    """Another name of an option -> the option."""
     found = {}
     for row in _spanforge.ask_options():
         for alias in filter(None, row["aliases"].split(",")):
@@ -125,6 +129,13 @@ def _names() -> dict[str, str]:
 
 
 _NAMES = _names()
+
+
+def _call_options(options: Mapping[str, object]) -> _Options:
+    if options.get("top_k") is not None:  # Transformers ignores topk then
+        options = {name: value for name, value in options.items() if name != "topk"}
+    texts = _values.texts({name: value for name, value in options.items() if name not in _WITHOUT_EFFECT})
+    return {_NAMES.get(name, name): (name, values) for name, values in texts.items()}
 
 
 def _split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -83,7 +83,12 @@ class Tokenizer:
     """
 
     def __init__(self, model: str | PathLike[str]) -> None:
-        self._tokenizer = _spanforge.Tokenizer.load(_values.model_name(model))
+        self._model = _values.model_name(model)
+        self._tokenizer = _spanforge.Tokenizer.load(self._model)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """For other processes: it is loaded again there."""
+        return Tokenizer, (self._model,)
 
     def encode(
         self,
@@ -145,19 +150,20 @@ class Tokenizer:
             raise UsageError("usage", f"has {len(pairs)} texts, texts {len(texts)}", parameter="pairs")
         if padding_side not in ("left", "right"):
             raise UsageError("usage", f"'{padding_side}' is not one of left, right", parameter="padding_side")
-        strategy = {False: "", True: "longest_first"}.get(truncation, truncation)  # type: ignore[call-overload]
+        strategy = truncation if isinstance(truncation, str) else "longest_first" if truncation else ""
         if padding not in (False, True, "longest", "max_length", "do_not_pad"):
             raise UsageError("usage", f"'{padding}' is not one of longest, max_length", parameter="padding")
-        length = max_length if max_length is not None else self.model_max_length
-        if (strategy or padding == "max_length") and length is None:
+        stated = max_length if max_length is not None else self.model_max_length
+        if (strategy or padding == "max_length") and stated is None:
             raise UsageError("usage", "is needed: the tokenizer states no maximum", parameter="max_length")
+        length = stated or 0
         pad = -1 if padding in (False, "do_not_pad") else length if padding == "max_length" else 0
         encodings = self._tokenizer.encode(
             list(texts),
             list(pairs or []),
             add_special_tokens,
             strategy,
-            length or 0,
+            length,
             stride,
             pad,
             pad_to_multiple_of,

@@ -6,15 +6,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Optional, Union
-
-from typing import Unpack
+from typing import Any, Optional, Union, Unpack
 
 from spanforge import _spanforge, _values
 from spanforge._arguments import TrainingArguments
 from spanforge._errors import UsageError
 from spanforge.callbacks import Handler
-from spanforge.dataset import held
+from spanforge.dataset import Dataset, held
 
 # Each kind of data by its names: the option's, and those of Transformers' Trainer and run_qa.
 _TRAIN = ("train", "train_file", "train_dataset")
@@ -88,6 +86,11 @@ def _take_data(options: dict[str, Any], names: tuple[str, ...]) -> Union[_spanfo
     if isinstance(data, (str, PathLike)):
         options[names[0]] = os.fsdecode(data)
         return None
-    dataset, name = held(data)
+    columns, encoding = options.get("columns"), options.get("encoding")
+    if isinstance(data, Dataset) and columns:
+        raise UsageError("usage", "is of files and rows; give it to the Dataset", parameter="columns")
+    if encoding:
+        raise UsageError("usage", "is of files only", parameter="encoding")
+    dataset, name = held(data if isinstance(data, Dataset) else Dataset(data, columns=columns))
     options[names[0]] = name
     return dataset

@@ -43,6 +43,9 @@ nb::list evaluate_option_rows() {
   return rows_of(table);
 }
 
+// (stage of _progress.py, done, all)
+using StageProgress = std::function<void(const char*, int64_t, int64_t)>;
+
 struct Scores {
   Json values;
   std::vector<std::pair<std::string, std::string>> answers;  // id, text
@@ -50,7 +53,7 @@ struct Scores {
 
 Scores evaluate_model(const std::string& model_name, const Dataset& dataset,
                       const OptionTexts& texts, const std::string& predictions_dir,
-                      const std::function<void(int64_t, int64_t)>& progress) {
+                      const StageProgress& progress) {
   EvaluateOptions o;
   app::OptionTable table;
   declare(table, o);
@@ -68,6 +71,7 @@ Scores evaluate_model(const std::string& model_name, const Dataset& dataset,
   FeatureOptions feature_options;
   feature_options.windows = settings.windows;
   feature_options.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;
+  feature_options.progress = [&](int64_t done, int64_t total) { progress("map", done, total); };
   const FeatureChunks chunks(dataset, tokenizer, feature_options);
   std::optional<FileGroup> group;
   std::optional<PredictionFiles> files;
@@ -79,7 +83,7 @@ Scores evaluate_model(const std::string& model_name, const Dataset& dataset,
   options.predict.with_losses = true;
   options.more_metrics = chosen_metrics(o.metric);
   options.keep_ranks = false;
-  options.progress = progress;
+  options.progress = [&](int64_t done, int64_t total) { progress("evaluate", done, total); };
   Scores scores;
   options.on_answers = [&](const JudgedAnswers& answers) {
     if (files) files->add(dataset, answers);
@@ -108,8 +112,8 @@ nb::tuple evaluate_on(const std::string& model, const HeldDataset& data, const n
                       const std::string& predictions_dir, nb::callable progress) {
   const OptionTexts texts = option_texts(options);
   Watcher watcher;
-  const auto report = [&](int64_t done, int64_t total) {
-    watcher.run([&] { progress(done, total); });
+  const auto report = [&](const char* stage, int64_t done, int64_t total) {
+    watcher.run([&] { progress(stage, done, total); });
     if (watcher.stop()) throw CallbackFailed{};
   };
   Scores scores;

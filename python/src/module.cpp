@@ -10,6 +10,7 @@
 NB_MODULE(_spanforge, module) {
   using namespace spanforge::python;
   module.attr("__version__") = SPANFORGE_VERSION;
+  nanobind::set_leak_warnings(false);  // a process may end with a pipeline in a global variable
   watch_calls();
   bind_errors(module);
   bind_dataset(module);

@@ -147,10 +147,18 @@ void bind_tokenizer(nb::module_& module) {
           nb::arg("ids"), nb::arg("skip_special_tokens"), nb::arg("clean_up").none())
       .def("vocabulary_size", &Tokenizer::vocabulary_size)
       .def("model_max_length", &Tokenizer::model_max_length)
-      .def("token_to_id", [](const Tokenizer& tokenizer,
-                             nb::str token) { return tokenizer.token_to_id(text_of(token)); })
-      .def("id_to_token", [](const Tokenizer& tokenizer,
-                             int32_t id) { return std::string(tokenizer.id_to_token(id)); })
+      .def(
+          "token_to_id",
+          [](const Tokenizer& tokenizer, nb::str token) {
+            return tokenizer.token_to_id(text_of(token));
+          },
+          nb::arg("token"))
+      .def(
+          "id_to_token",
+          [](const Tokenizer& tokenizer, int32_t id) {
+            return std::string(tokenizer.id_to_token(id));
+          },
+          nb::arg("id"))
       .def("special_ids", special_ids);
 }
 

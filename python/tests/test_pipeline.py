@@ -55,6 +55,8 @@ def test_defaults_and_other_names(pipe, trained):
         ({**ONE, "max_anser_len": 3}, "max_anser_len"),
         ({**ONE, "decoder": "nucleus"}, "decoder"),
         ({**ONE, "max_seq_len": 100000}, "max_seq_length"),
+        ({**ONE, "top_k": "many"}, "top_k"),
+        ({**ONE, "doc_stride": -1}, "doc_stride"),
         ({"question": "", "context": "a"}, "question"),
         ({"question": "a", "context": ""}, "context"),
         ({"question": "a"}, "context"),
@@ -83,6 +85,15 @@ def test_an_error_can_be_pickled():
     error = spanforge.Error("bad data", "is empty", file="a.json", where="line 3")
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), copy.file, copy.where) == (spanforge.Error, "a.json: line 3: is empty", "a.json", "line 3")
+
+
+def test_a_pipeline_can_be_pickled(trained):
+    import pickle
+
+    pipe = spanforge.Pipeline(trained, top_k=3, threads=1)
+    assert pickle.loads(pickle.dumps(pipe))(**ONE) == pipe(**ONE)
+    tokenizer = pickle.loads(pickle.dumps(spanforge.Tokenizer(trained)))
+    assert tokenizer.encode("a").tokens == spanforge.Tokenizer(trained).encode("a").tokens
 
 
 def test_threads_answer_at_the_same_time(trained, rows):

@@ -169,7 +169,7 @@ def test_epoch_stop_is_refused(arguments):
     ({"optim": "lion"}, "optim"), ({"train_file": "x.json"}, "train"), ({"seed": object()}, "seed")])
 def test_wrong_arguments(arguments, options, parameter):
     with pytest.raises(spanforge.UsageError) as caught:
-        spanforge.train(**arguments, **options)
+        spanforge.train(**{**arguments, **options})
     assert caught.value.parameter == parameter
     assert not arguments["output"].exists()
 
@@ -199,7 +199,7 @@ INTERRUPTED = """
             print("step", state.global_step, flush=True)
     try:
         spanforge.train(model=model, train=rows, output=output, max_steps=int(steps), report_to="none", save_strategy="no",
-                        eval_strategy="no", quiet=True, threads=1, resume_from_checkpoint="last", callbacks=[Tell])
+                        eval_strategy="no", quiet=True, threads=1, resume_from_checkpoint="last", allow_changed=["max_steps"], callbacks=[Tell])
     except KeyboardInterrupt as stop:
         print("stopped:", stop)
         sys.exit(9)
