@@ -19,7 +19,7 @@ export SOURCE_DATE_EPOCH
 for python in "$@"; do
   tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
   venv=build/wheel/venv-$tag
-  cmake=$PWD/build/wheel/cmake  # the same for all, so that ccache knows the objects of the first
+  cmake=$PWD/build/wheel-cmake  # one for all, and beside build/release, so that ccache knows its objects
   rm -rf "$cmake"
   "$python" -m venv --clear $venv
   $venv/bin/pip install --quiet --disable-pip-version-check --no-index --find-links "$tools" --require-hashes -r $here/requirements.txt
