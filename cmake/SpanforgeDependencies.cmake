@@ -34,8 +34,10 @@ endfunction()
 # Gloo connects several processes. Without it the build has everything else, and the program says so. Debian's
 # GlooConfig.cmake finds it, but its target has no version.
 function(spanforge_find_gloo)
-  find_path(SPANFORGE_GLOO_INCLUDE gloo/rendezvous/file_store.h)
-  find_library(SPANFORGE_GLOO_LIBRARY gloo)
+  if(SPANFORGE_IN_PACKAGE OR SPANFORGE_GLOO)
+    find_path(SPANFORGE_GLOO_INCLUDE gloo/rendezvous/file_store.h)
+    find_library(SPANFORGE_GLOO_LIBRARY gloo)
+  endif()
   if(SPANFORGE_GLOO_INCLUDE AND SPANFORGE_GLOO_LIBRARY)
     add_library(Gloo::gloo UNKNOWN IMPORTED GLOBAL)
     set_target_properties(Gloo::gloo PROPERTIES IMPORTED_LOCATION ${SPANFORGE_GLOO_LIBRARY}
