@@ -159,6 +159,25 @@ TEST_F(Connecting, IgnoresWhatKilledStartsLeft) {
   EXPECT_TRUE(list_directory(directory / "meet").empty());
 }
 
+TEST_F(Connecting, TakesAnotherProcessForOneThatDiedWhileItWaited) {
+  std::atomic<int> met{0};
+  std::vector<std::thread> threads;
+  const auto come = [&](int rank) {
+    threads.emplace_back([&, rank] {
+      connect_group({.rank = rank, .size = 3}, options(20'000))->barrier();
+      ++met;
+    });
+  };
+  come(0);
+  // Its file stays, and its lock ends with it.
+  testing::expect_error(ErrorCode::kPeerLost,
+                        [&] { connect_group({.rank = 1, .size = 3}, options(500)); });
+  come(1);
+  come(2);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(met, 3);
+}
+
 TEST_F(Connecting, RefusesTwoProcessesOfOneRank) {
   std::atomic<int> refused{0};
   std::vector<std::thread> threads;

@@ -208,6 +208,16 @@ class Lab:
         self.expect_success(first.end())
         self.expect_reference(directory)
 
+    def other_host(self):
+        """Loopback does not leave a host."""
+        if os.geteuid() != 0 or shutil.which("unshare") is None:
+            return print("no root or no unshare: not tried")
+        directory = self.fresh("other-host")
+        ended = Ranks(self, directory, self.arguments, 2, lambda rank: [
+            "unshare", "--uts", "sh", "-c", f'hostname host{rank} && exec "$@"', "sh"]).end()
+        self.expect_refusal(ended, 2, "--interface")
+        expect("rank 0 is on host0 and rank 1 on host1" in ended[1][2], ended[1][2])
+
     def wrong_number(self):
         directory = self.fresh("wrong-number")
         self.expect_refusal(Ranks(self, directory, self.arguments, 3).end(), 2, "--gradient-shards")
@@ -390,17 +400,52 @@ def children(pid):
     return [p for p in found if "spanforge" in pathlib.Path(f"/proc/{p}/comm").read_text()]
 
 
+def self_test():
+    """Each judgement must notice what it is for."""
+    lab = Lab.__new__(Lab)
+    lab.reference = {"log": [1, 2], "names": ["trained"]}
+    lost, well = (PEER_LOST, "", "spanforge: rank 1: is gone\n"), (0, "", "")
+    folder = pathlib.Path("/nonexistent")
+    good = [lambda: lab.expect_success([well, well]), lambda: lab.judge([lost, (-9, "", "")], 1, True, folder),
+            lambda: lab.expect_refusal([(2, "", "spanforge: --train: differs\n")] * 2, 2, "--train"),
+            lambda: expect_same(lab.reference, dict(lab.reference))]
+    bad = {"a rank that fails": lambda: lab.expect_success([well, lost]),
+           "a rank above 0 that prints": lambda: lab.expect_success([well, (0, "x", "")]),
+           "another exit code after a loss": lambda: lab.judge([(70, "", "spanforge: rank 1\n"), well], 1, True, folder),
+           "two lines after a loss": lambda: lab.judge([well, (PEER_LOST, "", "a\nrank 0\n")], 0, True, folder),
+           "a line that names no rank": lambda: lab.judge([(PEER_LOST, "", "spanforge: gone\n"), well], 1, True, folder),
+           "another exit code": lambda: lab.expect_refusal([(3, "", "--train\n")], 2, "--train"),
+           "two lines": lambda: lab.expect_refusal([(2, "", "--train\nmore\n")], 2, "--train"),
+           "another word": lambda: lab.expect_refusal([(2, "", "--seed\n")], 2, "--train"),
+           "another result": lambda: expect_same({"log": [1, 3], "names": ["trained"]}, lab.reference)}
+    for case in good:
+        case()
+    missed = []
+    for name, case in bad.items():
+        try:
+            case()
+            missed.append(name)
+        except Finding:
+            pass
+    if missed:
+        sys.exit(f"not noticed: {missed}")
+
+
 def main():
     parser = parser_of(__doc__, only="only the cases whose names contain this", shim=False)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--self-test", action="store_true")
     args = parser.parse_args()
+    if args.self_test:
+        return self_test()
     program, work = begin(args, "ranks")
     print(f"seed {args.seed}")
     lab = Lab(program, work, args.kills, args.seed)
     cases = [("same bits", lab.same_bits), ("answers", lab.answers), ("torchrun", lab.torchrun), ("mpirun", lab.mpirun),
              ("other data", lab.other_data), ("one output", lab.one_output), ("wrong number", lab.wrong_number),
+             ("other host", lab.other_host),
              ("stale rendezvous", lab.stale), ("signal", lab.stop_signal), ("kill -9", lab.kill)]
     if args.long:
         cases += [("64 ranks", lab.many), ("kill -STOP", lab.stopped), ("cut link", lab.cut)]

@@ -118,15 +118,12 @@ TEST_F(Ranks, GiveTheBitsOfOneProcess) {
 
 // Six shards: three ranks have two each, one process all of them.
 TEST_F(Ranks, MayBeAnyNumberThatGoesIntoTheShards) {
-  const auto run_six = [&](int ranks) {
+  for (const int ranks : {1, 3, 6}) {
     TrainingArguments a = sharded("six " + std::to_string(ranks));
     a.gradient_shards = 6;
     run(ranks, a);
-  };
-  run_six(1);
-  for (const int ranks : {3, 6}) {
-    run_six(ranks);
-    expect_equal("six 1", "six " + std::to_string(ranks));
+    EXPECT_EQ(lines("six 1"), lines(a.output.filename()));
+    expect_equal("six 1", a.output.filename());
   }
 }
 
@@ -222,6 +219,17 @@ TEST_F(Ranks, FailTogether) {
   for (const std::string& line : lines) {
     EXPECT_NE(line.find("nowhere.json"), std::string::npos) << line;
   }
+}
+
+// A rate that makes the second step overflow: each rank's line names the step and its examples.
+TEST_F(Ranks, NameTheExamplesOfAllWhenALossIsNotFinite) {
+  const Error error = expect_error(ErrorCode::kNonFinite, [&] {
+    TrainingArguments a = sharded("overflowing");
+    a.learning_rate = 1e30;
+    a.max_grad_norm = 0;
+    run(4, a);
+  });
+  EXPECT_NE(error.reason().find("examples w"), std::string::npos) << error.what();
 }
 
 TEST_F(Ranks, NeedANumberThatSuitsTheShards) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
 #include <fmt/core.h>
@@ -210,12 +211,25 @@ float TrainingRun::micro_batch_scale(const StepBatches& batches, int64_t windows
 bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& batches) {
   if (std::isfinite(gradient.loss) && std::isfinite(gradient.norm)) return true;
   if (arguments_.on_nonfinite == OnNonFinite::kError) {
+    share_bad_windows();
     complete_save();
     refuse_non_finite(gradient, batches);
   }
   notify(fmt::format("step {} has NaN or Inf in {} and is skipped", state_.global_step + 1,
                      std::isfinite(gradient.loss) ? "a gradient" : "its loss"));
   return false;
+}
+
+// So that rank 0's line names the examples of all.
+void TrainingRun::share_bad_windows() {
+  const auto bytes = std::as_bytes(std::span(bad_windows_));
+  const std::string mine(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  bad_windows_.clear();
+  for (const std::string& text : gather_texts(group_, mine)) {
+    std::vector<int32_t> windows(text.size() / sizeof(int32_t));
+    std::memcpy(windows.data(), text.data(), text.size());
+    bad_windows_.insert(bad_windows_.end(), windows.begin(), windows.end());
+  }
 }
 
 // An update can overflow, too. Such a state must not replace a good one.

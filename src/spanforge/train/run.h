@@ -49,6 +49,7 @@ class TrainingRun {
   StepGradient accumulate_gradient(const StepBatches& batches);
   float micro_batch_scale(const StepBatches& batches, int64_t windows) const;
   double sum_over_ranks(const std::vector<double>& shard_losses);
+  void share_bad_windows();
   // Error{kNonFinite}, or false with --on-nonfinite skip.
   bool check_finite(const StepGradient& gradient, const StepBatches& batches);
   [[noreturn]] void refuse_non_finite(const StepGradient& gradient,
