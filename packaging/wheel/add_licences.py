@@ -58,7 +58,10 @@ def collect(libraries, cmake_folder, onednn):
     """{file name: text} of the licences, and lines that say what each is for."""
     texts, lines = {}, []
     sonames = {library: re.sub(r"-[0-9a-f]{8,}(?=\.so)", "", library) for library in libraries}
-    paths = dict(re.findall(r"^\s+(\S+) .* => (\S+)$", run("/sbin/ldconfig", "-p"), re.M))
+    # A library in a wheel has the name of the file, not that of the link to it.
+    paths = {}
+    for path in re.findall(r" => (\S+)$", run("/sbin/ldconfig", "-p"), re.M):
+        paths[pathlib.Path(path).name] = paths[pathlib.Path(path).resolve().name] = path
     for library, soname in sorted(sonames.items()):
         if soname.startswith("libdnnl"):
             texts["oneDNN.txt"] = "\n\n".join((onednn / "licenses" / name).read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ packages=$($venv/bin/python -c 'import spanforge, pathlib; print(pathlib.Path(sp
 while read -r library; do
   missing=$(ldd "$library" | grep -E 'not found' || true)
   [ -z "$missing" ] || stop "$library: $missing"
-  foreign=$(ldd "$library" | sed -nE 's/.* => (\/[^ ]+) .*/\1/p' | grep -vE "^$packages/|/(libc|libm|libstdc\+\+|libgcc_s|libpthread|libdl|librt)\.so" || true)
+  foreign=$(ldd "$library" | sed -nE 's/.* => (\/[^ ]+) .*/\1/p' | grep -vE "^$packages/|/(libc|libm|libstdc\+\+|libgcc_s|libpthread|libdl|librt|libz)\.so" || true)
   [ -z "$foreign" ] || stop "$library loads $foreign"
 done < <(find "$packages/spanforge" "$packages/spanforge.libs" -name '*.so*')
 
