@@ -209,6 +209,18 @@ def test_a_child_forked_amid_a_call_raises(trained):
     assert out == "fine\n"
 
 
+def test_a_child_forked_in_a_callback_raises(trained, tmp_path):
+    out = run(FORK + """
+    class Forks:
+        def on_step_end(self, args, state, control, **kwargs):
+            print(fork(1)[0])
+    rows = [{"question": "Where?", "context": "In the market.", "answers": {"text": ["market"], "answer_start": [7]}}] * 4
+    spanforge.train(model=sys.argv[1], train=[dict(row, id=str(i)) for i, row in enumerate(rows)], output=sys.argv[2], max_steps=1,
+                    report_to="none", quiet=True, threads=1, callbacks=[Forks])
+    """, trained, tmp_path / "run")
+    assert out.startswith("error: fork: ") and out.count("\n") == 1
+
+
 def test_a_child_can_train_and_load(trained, tmp_path):
     out = run(FORK + """
     pipe(*QUESTION)
