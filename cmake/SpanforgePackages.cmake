@@ -49,6 +49,9 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 # What spanforgeConfig.cmake asks for.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
   "libdnnl-dev, libhwy-dev, libfmt-dev, libicu-dev, libssl-dev, zlib1g-dev, libprotozero-dev")
+if(SPANFORGE_GLOO_LIBRARY)
+  string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libgloo-dev")
+endif()
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "extractive question answering: train, evaluate, answer, serve")
 set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "spanforge fine-tunes a pretrained encoder on SQuAD-like data, shows how good
 the model is, and answers questions with it on the command line or over HTTP.

@@ -26,10 +26,12 @@ home=$(in_cache CMAKE_HOME_DIRECTORY)
 tests=ON
 [ "$what" = program ] && [ "$(in_cache SPANFORGE_TESTS)" != ON ] && tests=OFF
 options=(-DSPANFORGE_TESTS=$tests)
-if [ "$what" = everything ] && [ -f .venv-python/installed ]; then
-  options+=(-DSPANFORGE_PYTHON=ON "-DPython_EXECUTABLE=$PWD/.venv-python/bin/python")
+if [ "$what" = everything ]; then
+  options+=(-DSPANFORGE_BENCH=ON)
+  if [ -f .venv-python/installed ]; then
+    options+=(-DSPANFORGE_PYTHON=ON "-DPython_EXECUTABLE=$PWD/.venv-python/bin/python")
+  fi
 fi
-[ "$what" = everything ] && options+=(-DSPANFORGE_BENCH=ON)
 preset=release
 [ "${CI:-}" = true ] && preset=ci
 configure() { cmake --preset $preset "$@" >$build/configure.log 2>&1; }

@@ -8,7 +8,7 @@ set -euo pipefail
 
 # ca-certificates: without it no hub can be reached over HTTPS
 packages=(g++ cmake ninja-build libdnnl-dev libhwy-dev
-  libfmt-dev libboost-dev libtomlplusplus-dev libicu-dev libprotozero-dev libssl-dev libcurl4-openssl-dev
+  libfmt-dev libboost-dev libtomlplusplus-dev libicu-dev libprotozero-dev libgloo-dev libssl-dev libcurl4-openssl-dev
   zlib1g-dev ca-certificates)
 only_print=
 if [ "${1:-}" = --print ]; then

@@ -10,9 +10,11 @@
 #include "load_model.h"
 #include "output.h"
 #include "progress.h"
+#include "ranks.h"
 #include "scores.h"
 #include "settings.h"
 #include "spanforge/base/error.h"
+#include "spanforge/base/hash.h"
 #include "spanforge/data/soundness.h"
 #include "spanforge/evaluation/analysis.h"
 #include "spanforge/evaluation/prediction_files.h"
@@ -21,6 +23,7 @@
 #include "spanforge/io/input_file.h"
 #include "spanforge/io/staging.h"
 #include "spanforge/metrics/predictions_file.h"
+#include "spanforge/parallel/together.h"
 #include "spanforge/text/tokenizer.h"
 #include "start_threads.h"
 
@@ -38,6 +41,7 @@ struct EvaluateOptions {
   DataInput input;
   bool explain = false, verify = false, json = false;
   int32_t threads = 0;
+  RankOptions ranks;
 };
 
 void declare(OptionTable& table, EvaluateOptions& o) {
@@ -60,6 +64,7 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);
   table(kThreadsOption, o.threads);
+  add_rank_options(table, o.ranks);
 }
 
 // Refuses options that would have no effect.
@@ -151,9 +156,18 @@ void print_without_references(const EvaluateOptions& o, const Dataset& dataset) 
        dataset.examples.size(), o.predictions_dir);
 }
 
-void evaluate_model(const EvaluateOptions& o) {
+// What an evaluation of a model reads.
+struct EvaluationInputs {
+  Dataset dataset;
+  Tokenizer tokenizer;
+  AnswerSettings settings;
+  AnsweringModel model;
+  FeatureChunks chunks;
+};
+
+EvaluationInputs load_inputs(const EvaluateOptions& o) {
   if (!o.predictions_dir.empty()) check_predictions_dir(o.predictions_dir);
-  const Dataset dataset = o.input.load(o.data);
+  Dataset dataset = o.input.load(o.data);
   require_scorable(dataset, true);
   if (dataset.blind && o.predictions_dir.empty()) {
     throw Error(
@@ -164,46 +178,79 @@ void evaluate_model(const EvaluateOptions& o) {
   const ModelDirectory directory = resolve_model(o.model);
   refuse_other_weights(directory.base);
   if (o.verify) verify_model(directory);
-  const Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());
+  Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());
   if (tokenizer.note()) note(*tokenizer.note());
-  const AnswerSettings settings = choose_settings(directory, tokenizer, o.score.asked);
-  const AnsweringModel model = load_trained_model(directory, o.model, resolve_precision(o.bf16));
+  AnswerSettings settings = choose_settings(directory, tokenizer, o.score.asked);
+  AnsweringModel model = load_trained_model(directory, o.model, resolve_precision(o.bf16));
   FeatureOptions feature_options;
   feature_options.windows = settings.windows;
   feature_options.on_bad_answer = BadAnswerPolicy::kKeepUnlabelled;
   ProgressBar map("Map", "examples", 0);
   feature_options.progress = map.callback();
-  const FeatureChunks chunks(dataset, tokenizer, feature_options);
+  FeatureChunks chunks(dataset, tokenizer, feature_options);
   map.finish();
   if (!dataset.blind) note_unlabelled(o, dataset, chunks);
-  std::optional<FileGroup> group;
+  return {std::move(dataset), std::move(tokenizer), std::move(settings), std::move(model),
+          std::move(chunks)};
+}
+
+// Refuses ranks that read other data, of which each would compute a part.
+void require_same_data(Group& group, const EvaluationInputs& in) {
+  Sha256 sum;
+  for (const Example& example : in.dataset.examples) {
+    for (const std::string* text :
+         {&example.id, &example.question, &in.dataset.context_of(example)}) {
+      sum.update(*text);
+      sum.update(std::string_view("\0", 1));
+    }
+  }
+  const std::string mine = fmt::format("{} windows, {}", in.chunks.window_count(), sum.hex());
+  const std::vector<std::string> all = gather_texts(group, mine);
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    if (all[rank] == all[0]) continue;
+    throw Error(ErrorCode::kUsage, {.parameter = "data"},
+                fmt::format("has other contents on rank {} than on rank 0", rank));
+  }
+}
+
+void evaluate_model(const EvaluateOptions& o, Group& group) {
+  std::optional<EvaluationInputs> inputs;
+  work_together(group, [&] { inputs.emplace(load_inputs(o)); });
+  require_same_data(group, *inputs);
+  const auto& [dataset, tokenizer, settings, model, chunks] = *inputs;
+  std::optional<FileGroup> written;
   std::optional<PredictionFiles> files;
-  if (!o.predictions_dir.empty()) files.emplace(group.emplace(o.predictions_dir));
+  work_together(group, [&] {
+    if (o.predictions_dir.empty() || !group.leads()) return;
+    files.emplace(written.emplace(o.predictions_dir));
+  });
   release_notes();
   EvaluationOptions options;
   options.threads = o.threads;
   options.decoder = settings.decoder;
   options.predict.batch_size = o.score.batch_size;
   options.predict.with_losses = true;
+  options.predict.group = &group;
   options.more_metrics = chosen_metrics(o.metric);
   options.keep_ranks = false;
   ProgressBar bar("", "examples", 0);
   options.progress = bar.callback();
   Analysis analysis;
   std::vector<SquadItem> items;
-  options.on_answers = [&](const JudgedAnswers& answers) {
-    if (!dataset.blind) analyse(dataset, answers, settings.decoder, analysis);
-    if (files) files->add(dataset, answers);
-    if (o.explain) add_items(dataset, answers, items);
+  options.on_answers = [&, &of = *inputs](const JudgedAnswers& answers) {
+    if (!of.dataset.blind) analyse(of.dataset, answers, of.settings.decoder, analysis);
+    if (files) files->add(of.dataset, answers);
+    if (o.explain) add_items(of.dataset, answers, items);
   };
   const Evaluation evaluation = evaluate(model, {dataset, tokenizer, chunks}, options);
   bar.finish();
+  if (!group.leads()) return;
   if (files) {
     files->finish();
-    group->fill([&](DirectoryWriter& writer) {
-      if (!dataset.blind) write_analysis(dataset, analysis, writer.create(kAnalysisFile));
+    written->fill([&, &of = *inputs](DirectoryWriter& writer) {
+      if (!of.dataset.blind) write_analysis(of.dataset, analysis, writer.create(kAnalysisFile));
     });
-    group->commit();
+    written->commit();
   }
   if (dataset.blind) return print_without_references(o, dataset);
   if (!o.json) print(analysis_table(dataset, analysis));
@@ -226,8 +273,13 @@ int run_evaluate(const Arguments& arguments) {
   }
   refuse_idle_options(table);
   require_distinct_inputs({o.data, o.predictions, o.null_odds});
+  if (o.model.empty()) {  // scoring a file is one process's work
+    start_threads(o.threads);
+    return evaluate_file(o), 0;
+  }
+  const std::unique_ptr<Group> group = join_ranks(o.ranks, o.threads);
   start_threads(o.threads);
-  o.model.empty() ? evaluate_file(o) : evaluate_model(o);
+  evaluate_model(o, *group);
   return 0;
 }
 

@@ -8,7 +8,7 @@ namespace spanforge::app {
 namespace {
 
 // Options that reasons name, other than training's. The test claims/parameters compares.
-constexpr std::string_view kNamedOthers[] = {"max_drop", "predictions_dir"};
+constexpr std::string_view kNamedOthers[] = {"max_drop", "predictions_dir", "rendezvous"};
 
 bool is_named(std::string_view name) {
   bool found = std::ranges::find(kNamedOthers, name) != std::end(kNamedOthers);

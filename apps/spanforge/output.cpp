@@ -22,6 +22,7 @@ constexpr size_t kBufferBytes = 1 << 16;
 std::string stdout_buffer;
 bool stdout_closed = false;
 bool notes_released = false;
+bool errors_only = false;
 std::vector<std::string> held_notes;
 
 // write(2), but continues after interrupts, and waits if a pipe or terminal is full and another
@@ -77,7 +78,7 @@ void flush_output() {
 }
 
 void print(std::string_view text) {
-  if (stdout_closed) return;
+  if (stdout_closed || errors_only) return;
   static const bool to_terminal = stdout_is_terminal();
   if (to_terminal) {
     stdout_buffer += without_controls(text);
@@ -102,7 +103,10 @@ void write_stderr(std::string_view text) {
   }
 }
 
+void print_errors_only() { errors_only = true; }
+
 void note(std::string line) {
+  if (errors_only) return;
   line = with_flags(line);
   line = quote_for_message(line, line.size()) + "\n";  // names of files may contain anything
   if (notes_released) {
@@ -114,6 +118,7 @@ void note(std::string line) {
 
 void release_notes() {
   notes_released = true;
+  if (errors_only) held_notes.clear();
   for (const std::string& line : held_notes) write_stderr(line);
   held_notes.clear();
 }
@@ -134,6 +139,7 @@ size_t terminal_columns() {
 }
 
 bool stderr_shows_bars() {
+  if (errors_only) return false;
   const std::string kind = environment_or("TERM", "");
   return stderr_is_terminal() && !kind.empty() && kind != "dumb";
 }

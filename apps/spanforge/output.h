@@ -29,6 +29,10 @@ void emit(fmt::format_string<Args...> format, Args&&... args) {
 void note(std::string line);
 void release_notes();
 
+// From here on this process prints nothing but an error: no output, notes or bars. For ranks above
+// 0.
+void print_errors_only();
+
 bool stdout_is_terminal();
 bool stderr_is_terminal();
 bool stdin_is_terminal();

@@ -81,7 +81,9 @@ int run_program(std::vector<std::string> words, const std::function<void()>& bef
     } catch (const Error&) {  // the first error is reported
     }
     const bool stopped = error.code() == ErrorCode::kInterrupted;
-    return fail(with_flags(error).what(), exit_code(error.code()) + (stopped ? stop_signal() : 0));
+    // A rank that another rank's request stopped ends as by a signal of its own.
+    const int signal = stop_signal() != 0 ? stop_signal() : SIGTERM;
+    return fail(with_flags(error).what(), exit_code(error.code()) + (stopped ? signal : 0));
   } catch (const std::filesystem::filesystem_error& error) {
     return fail(Error(ErrorCode::kIo, error.path1().string(), error.code().message()).what(),
                 exit_code(ErrorCode::kIo));

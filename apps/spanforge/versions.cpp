@@ -13,6 +13,7 @@
 #include "output.h"
 #include "spanforge/base/join.h"
 #include "spanforge/commit.h"
+#include "spanforge/parallel/connect.h"
 #include "spanforge/version.h"
 
 namespace spanforge::app {
@@ -23,14 +24,16 @@ std::vector<std::pair<std::string, std::string>> library_versions() {
   const dnnl_version_t* dnnl = dnnl_version();
   UVersionInfo icu;
   u_getVersion(icu);
-  return {
-    {"oneDNN", fmt::format("{}.{}.{}", dnnl->major, dnnl->minor, dnnl->patch)},
-        {"ICU", fmt::format("{}.{}", icu[0], icu[1])},
-        {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)}, {"zlib", zlibVersion()},
+  std::vector<std::pair<std::string, std::string>> versions = {
+      {"oneDNN", fmt::format("{}.{}.{}", dnnl->major, dnnl->minor, dnnl->patch)},
+      {"ICU", fmt::format("{}.{}", icu[0], icu[1])},
+      {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
+      {"zlib", zlibVersion()}};
 #if SPANFORGE_CURL
-        {"curl", curl_version_info(CURLVERSION_NOW)->version},
+  versions.emplace_back("curl", curl_version_info(CURLVERSION_NOW)->version);
 #endif
-  };
+  if (!group_engine().empty()) versions.emplace_back("Gloo", group_engine());
+  return versions;
 }
 
 void print_version() {

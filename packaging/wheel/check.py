@@ -34,8 +34,9 @@ LICENCES = {
     "nanobind": (None, "Wenzel Jakob"),
     "robin_map": (None, "Thibaut Goetghebuer-Planchon"),
 }
-ABSENT = {"libcurl", "compiler, CMake"}  # libcurl: Python downloads
-FORBIDDEN = r"lib(curl|OpenCL|stdc\+\+|gcc_s)"  # not wanted, or the system's
+# libcurl: Python downloads. Gloo: Debian's needs libraries for InfiniBand.
+ABSENT = {"libcurl", "Gloo (may be missing: then there is one process)", "compiler, CMake"}
+FORBIDDEN = r"lib(curl|OpenCL|gloo|stdc\+\+|gcc_s)"  # not wanted, or the system's
 
 
 def dependencies():

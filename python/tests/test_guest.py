@@ -22,9 +22,9 @@ LOOK = """
         action = Action()
         return None if libc.sigaction(number, None, ctypes.byref(action)) else (action.handler, action.mask, action.flags)
 
-    def caught():
-        # without 32 and 33, which are the C library's own, once a second thread has run
-        line = next(line for line in open("/proc/self/status") if line.startswith("SigCgt"))
+    def signals(which):
+        # without 32 and 33, which are the C library's own once a second thread has run
+        line = next(line for line in open("/proc/self/status") if line.startswith(which))
         return int(line.split()[1], 16) & ~(3 << 31)
 
     def environment():
@@ -48,7 +48,8 @@ LOOK = """
             "locale": libc.setlocale(6, None),
             "affinity": os.sched_getaffinity(0), "threads": os.listdir("/proc/self/task"),
             "rounding": libm.fegetround(), "traps": libm.fegetexcept(), "subnormal": tiny_is_kept(),
-            "directory": os.getcwd(), "umask": [line for line in open("/proc/self/status") if line.startswith(("Umask", "SigBlk", "SigIgn"))], "caught": caught(),
+            "directory": os.getcwd(), "umask": [line for line in open("/proc/self/status") if line.startswith("Umask")],
+            "signals": [signals(which) for which in ("SigBlk", "SigIgn", "SigCgt")],
             "files": sorted(os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{n}")),
             "limits": open("/proc/self/limits").read(), "nice": os.nice(0), "excepthook": sys.excepthook,
             "filters": list(warnings.filters), "recursion": sys.getrecursionlimit(), "switch": sys.getswitchinterval(),
@@ -206,6 +207,18 @@ def test_a_child_forked_amid_a_call_raises(trained):
     print("fine")
     """, trained)
     assert out == "fine\n"
+
+
+def test_a_child_forked_in_a_callback_raises(trained, tmp_path):
+    out = run(FORK + """
+    class Forks:
+        def on_step_end(self, args, state, control, **kwargs):
+            print(fork(1)[0])
+    rows = [{"question": "Where?", "context": "In the market.", "answers": {"text": ["market"], "answer_start": [7]}}] * 4
+    spanforge.train(model=sys.argv[1], train=[dict(row, id=str(i)) for i, row in enumerate(rows)], output=sys.argv[2], max_steps=1,
+                    report_to="none", quiet=True, threads=1, callbacks=[Forks])
+    """, trained, tmp_path / "run")
+    assert out.startswith("error: fork: ") and out.count("\n") == 1
 
 
 def test_a_child_can_train_and_load(trained, tmp_path):

@@ -9,7 +9,8 @@ namespace {
 
 constexpr ErrorCode kAll[] = {ErrorCode::kUsage,     ErrorCode::kBadData,     ErrorCode::kBadModel,
                               ErrorCode::kNonFinite, ErrorCode::kNetwork,     ErrorCode::kCacheMiss,
-                              ErrorCode::kIo,        ErrorCode::kInterrupted, ErrorCode::kInternal};
+                              ErrorCode::kIo,        ErrorCode::kInterrupted, ErrorCode::kPeerLost,
+                              ErrorCode::kInternal};
 
 TEST(Error, EveryCodeHasAnExitStatusAndAName) {
   std::set<std::string_view> names;
@@ -23,6 +24,7 @@ TEST(Error, EveryCodeHasAnExitStatusAndAName) {
   EXPECT_EQ(exit_code(ErrorCode::kNetwork), 4);
   EXPECT_EQ(exit_code(ErrorCode::kCacheMiss), 4);
   EXPECT_EQ(exit_code(ErrorCode::kIo), 74);
+  EXPECT_EQ(exit_code(ErrorCode::kPeerLost), 75);
 }
 
 TEST(Error, IsAlwaysOneLine) {

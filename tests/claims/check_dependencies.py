@@ -18,6 +18,7 @@ LIBRARIES = {
     "fmt": ("fmt/", "libfmt-dev"),
     "toml++": ("toml++/", "libtomlplusplus-dev"),
     "protozero": ("protozero/", "libprotozero-dev"),
+    "Gloo": ("gloo/", "libgloo-dev"),
     "OpenSSL": ("openssl/", "libssl-dev"),
     "zlib": ("zlib.h", "zlib1g-dev"),
     "libcurl": ("curl/", "libcurl4-openssl-dev"),
@@ -26,7 +27,7 @@ LIBRARIES = {
 ELSEWHERE = {"gtest/": ["tests"], "benchmark/": ["bench"]}  # headers of tests and benchmarks, and where they may be
 TOOLS = {"g++", "cmake", "ninja-build", "ca-certificates"}
 # Headers of the C library, the kernel and the compiler.
-SYSTEM = re.compile(r"(?:sys|linux|netinet|arpa)/\w+\.h|[a-z_]+"
+SYSTEM = re.compile(r"(?:sys|linux|net|netinet|arpa)/\w+\.h|[a-z_]+"
                     r"|(?:dirent|dlfcn|fcntl|immintrin|malloc|nmmintrin|poll|pthread|pwd|sched|time|unistd)\.h")
 # Python packages that others import.
 BEHIND = {"accelerate": "transformers", "tensorboard": "transformers", "tokenizers": "transformers",

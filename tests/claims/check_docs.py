@@ -20,7 +20,8 @@ import sys
 import tempfile
 
 FOLDERS = ("apps", "bench", "cmake", "data", "docs", "examples", "fuzz", "src", "tests", "tools", ".ci")
-OTHERS_OPTIONS = set("--build --gtest_filter --logdir --output-on-failure --preset --target --test-dir --version".split())
+OTHERS_OPTIONS = set("--cpus-per-task --kill-on-bad-exit --max-restarts --no-python --nodes --nproc-per-node --ntasks-per-node "
+                     "--requeue --standalone --build --gtest_filter --logdir --output-on-failure --preset --target --test-dir --version".split())
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9_-]*[a-z0-9]\b(?!-)")
 
 Tests = collections.namedtuple("Tests", "names labels")

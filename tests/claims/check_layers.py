@@ -25,7 +25,7 @@ import tempfile
 # What an #include of each library's headers begins with.
 HEADERS = {
     "Boost::headers": "boost/", "CURL::libcurl": "curl/", "DNNL::dnnl": "dnnl", "ICU::uc": "unicode/",
-    "OpenMP::OpenMP_CXX": "omp.h",
+    "Gloo::gloo": "gloo/", "OpenMP::OpenMP_CXX": "omp.h",
     "OpenSSL::Crypto": "openssl/", "ZLIB::ZLIB": "zlib.h", "fmt::fmt": "fmt/", "hwy::hwy": "hwy/",
     "protozero::protozero": "protozero/",
     "tomlplusplus::tomlplusplus": "toml++/",

@@ -58,6 +58,7 @@ int exit_code(ErrorCode code) {
     case ErrorCode::kCacheMiss: return 4;
     case ErrorCode::kIo: return 74;
     case ErrorCode::kInterrupted: return 128;
+    case ErrorCode::kPeerLost: return 75;
     case ErrorCode::kInternal: return 70;
   }
   return 70;
@@ -73,6 +74,7 @@ std::string_view error_code_name(ErrorCode code) {
     case ErrorCode::kCacheMiss: return "cache miss";
     case ErrorCode::kIo: return "input/output";
     case ErrorCode::kInterrupted: return "interrupted";
+    case ErrorCode::kPeerLost: return "peer lost";
     case ErrorCode::kInternal: return "internal";
   }
   return "internal";

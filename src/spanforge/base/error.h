@@ -43,6 +43,7 @@ enum class ErrorCode {
   kCacheMiss,    // exit 4: offline, and the cache does not hold the file
   kIo,           // exit 74: the system refused: missing file, directory, full disk
   kInterrupted,  // exit 128 + signal (main adds it): a signal asked to stop; state is saved
+  kPeerLost,     // exit 75: another process of this run is gone, or does not answer
   kInternal,     // exit 70: a bug of this library
 };
 

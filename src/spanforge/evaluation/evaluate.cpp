@@ -6,9 +6,20 @@
 #include "spanforge/base/threads.h"
 #include "spanforge/evaluation/calibrate.h"
 #include "spanforge/evaluation/evaluator.h"
+#include "spanforge/parallel/group.h"
+#include "spanforge/parallel/together.h"
 
 namespace spanforge {
 namespace {
+
+// Runs work() on rank 0, while the others wait.
+template <class Work>
+void on_rank_0(const EvaluationOptions& options, const Work& work) {
+  if (options.predict.group == nullptr) return work();
+  work_together(*options.predict.group, [&] {
+    if (options.predict.group->leads()) work();
+  });
+}
 
 double temperature_of_sample(const Predictor& model, const EvaluationData& data,
                              const DecoderOptions& decoder, const EvaluationOptions& options) {
@@ -22,7 +33,11 @@ double temperature_of_sample(const Predictor& model, const EvaluationData& data,
   predict.progress = [&](int64_t, int64_t) {
     if (options.progress) options.progress(0, questions);
   };
-  return fit_temperature(sample, features, predict_all(model, features, predict).logits, decoder);
+  const Predictions predictions = predict_all(model, features, predict);
+  double temperature = 1;
+  on_rank_0(options,
+            [&] { temperature = fit_temperature(sample, features, predictions.logits, decoder); });
+  return temperature;
 }
 
 void add_chunks(const Predictor& model, const EvaluationData& data,
@@ -37,7 +52,8 @@ void add_chunks(const Predictor& model, const EvaluationData& data,
     predict.progress = [&](int64_t done, int64_t batches) {
       if (options.progress) options.progress(before + here * done / batches, questions);
     };
-    evaluator.add(chunk, predict_all(model, chunk, predict, &workspace));
+    const Predictions predictions = predict_all(model, chunk, predict, &workspace);
+    on_rank_0(options, [&] { evaluator.add(chunk, predictions); });
   });
 }
 
@@ -52,7 +68,8 @@ Evaluation evaluate(const Predictor& model, const EvaluationData& data,
     evaluator.set_temperature(temperature_of_sample(model, data, evaluator.decoder(), options));
   }
   add_chunks(model, data, options, evaluator);
-  Evaluation evaluation = std::move(evaluator).finish();
+  Evaluation evaluation;
+  on_rank_0(options, [&] { evaluation = std::move(evaluator).finish(); });
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   evaluation.runtime_seconds = seconds.count();
   return evaluation;

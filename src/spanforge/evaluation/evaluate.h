@@ -10,6 +10,9 @@
 //   they show what a better threshold would give. A question whose reference is not where its file
 //   says is scored by the reference's text like any other; it only has no label and so no loss.
 //   Questions whose example was dropped from the features (BadAnswerPolicy::kDrop) are not scored.
+// Processes: If options.predict.group is set, all its ranks call with the same data and options.
+//   Each predicts a part. Rank 0 alone decodes and scores, so the others get an empty Evaluation
+//   and no call of on_answers.
 // Threads: options.threads of them; each forward pass in a Turn (base/threads.h).
 // Fitting (options.fit): First chooses the two settings that only data can give: the temperature
 //   that makes scores probabilities (calibrate.h), then, with it, the no-answer threshold. Then

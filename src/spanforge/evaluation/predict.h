@@ -11,13 +11,23 @@
 
 namespace spanforge {
 
+class Group;  // parallel/group.h
+
+// Thrown out of a prediction that PredictOptions::wants_stop ends.
+struct PredictionStopped {};
+
 struct PredictOptions {
   int32_t batch_size = 8;            // most windows of a forward pass
   int32_t max_batch_tokens = 16384;  // most tokens of a forward pass (one window always fits)
   bool with_losses = false;          // per-window loss, of the windows that have a label
   std::function<void(int64_t, int64_t)> progress;  // (batches done, all batches)
+  std::function<bool()> wants_stop;  // asked before each batch; true: PredictionStopped is thrown
+  // Ranks that predict together: all call with the same features, each computes some of the
+  // batches, and rank 0 alone gets the result. If one wants to stop, all do. Null: this process.
+  Group* group = nullptr;
 };
 
+// On ranks above 0 empty.
 struct Predictions {
   LogitSet logits;
   std::vector<double> window_losses;  // [windows] if asked for; NaN for a window without a label

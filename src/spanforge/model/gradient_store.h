@@ -29,6 +29,10 @@ class GradientStore {
   // The rows of an embedding whose gradients may be other than zero, ascending; empty if it is
   // frozen.
   std::span<const int32_t> touched_rows(size_t embedding) const { return touched_[embedding].rows; }
+  // Adds rows of a learning embedding to touched_rows().
+  void touch_rows(size_t embedding, std::span<const int32_t> rows) {
+    touched_[embedding].add(rows);
+  }
   double sum_of_squares();  // of all gradients, in double
 
  private:

@@ -67,6 +67,19 @@ struct QuestionAnsweringModel::Impl {
             .arena = workspace.activations,
             .adapter_scale = static_cast<float>(table.lora.scale())};
   }
+  // Each with its place among the embeddings, in the order of touched_rows().
+  std::vector<std::pair<const Parameter*, size_t>> learning_embeddings() const {
+    const std::vector<Slot>& slots = table.parts.embeddings;
+    std::vector<std::pair<const Parameter*, size_t>> learning;
+    for (const Parameter& parameter : table.rows) {
+      for (size_t i = 0; i < slots.size(); ++i) {
+        if (parameter.trainable && slots[i].offset == parameter.offset) {
+          learning.emplace_back(&parameter, i);
+        }
+      }
+    }
+    return learning;
+  }
   bool has_adapters() const { return table.lora.rank > 0; }
   float* address(const Parameter& parameter) const {
     return weights().as<float>() + parameter.offset;
@@ -202,16 +215,14 @@ double QuestionAnsweringModel::gradient_sum_of_squares() const {
   return impl_->gradients().sum_of_squares();
 }
 std::vector<TrainableModel::TouchedRows> QuestionAnsweringModel::touched_rows() const {
-  const std::vector<Slot>& slots = impl_->table.parts.embeddings;
   std::vector<TouchedRows> touched;
-  for (const Parameter& parameter : impl_->table.rows) {
-    for (size_t i = 0; i < slots.size(); ++i) {
-      if (parameter.trainable && slots[i].offset == parameter.offset) {
-        touched.push_back({parameter, impl_->gradients().touched_rows(i)});
-      }
-    }
+  for (const auto& [parameter, embedding] : impl_->learning_embeddings()) {
+    touched.push_back({*parameter, impl_->gradients().touched_rows(embedding)});
   }
   return touched;
+}
+void QuestionAnsweringModel::touch_rows(size_t index, std::span<const int32_t> rows) {
+  impl_->gradients().touch_rows(impl_->learning_embeddings().at(index).second, rows);
 }
 void QuestionAnsweringModel::weights_changed() { impl_->refresh_shadow(); }
 Precision QuestionAnsweringModel::precision() const { return impl_->precision; }

@@ -61,6 +61,7 @@ class QuestionAnsweringModel : public TrainableModel {
   void zero_gradients() override;
   double gradient_sum_of_squares() const override;
   std::vector<TouchedRows> touched_rows() const override;
+  void touch_rows(size_t index, std::span<const int32_t> rows) override;
   double forward_backward(const PackedBatch& batch, const BackwardOptions& options,
                           Workspace& workspace) override;
   Tensor shadow_weights() const override;

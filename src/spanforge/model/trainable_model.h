@@ -91,6 +91,9 @@ class TrainableModel : public Predictor {
     std::span<const int32_t> rows;
   };
   virtual std::vector<TouchedRows> touched_rows() const = 0;
+  // Adds to touched_rows() rows that gradients from elsewhere are about to be added to. index:
+  // place in touched_rows().
+  virtual void touch_rows(size_t index, std::span<const int32_t> rows) = 0;
   // Runs forward and backward of one micro-batch. Adds d(sum of window losses) * gradient_scale to
   // the gradients. Returns the sum of window losses.
   virtual double forward_backward(const PackedBatch& batch, const BackwardOptions& options,

@@ -225,6 +225,19 @@ void resolve_best_metric(TrainingArguments& a) {
   }
 }
 
+// Set even if it is 1: a resumed run keeps its shards, whatever the number of processes is now.
+int64_t shards_to_resume(const TrainingArguments& arguments, const TrainingArguments& saved) {
+  const int64_t then = saved.gradient_shards.value_or(1);
+  const int64_t now = arguments.gradient_shards.value_or(then);
+  if (now != then && !contains(arguments.allow_changed, "gradient_shards")) {
+    refuse("gradient_shards",
+           fmt::format("is {} but the run to resume has {}; `allow_changed` gradient-shards lets "
+                       "it change",
+                       now, then));
+  }
+  return now;
+}
+
 void require_inputs(const TrainingArguments& a) {
   if (a.model.empty()) refuse("model", "is needed: a model directory or a hub id to start from");
   if (a.train.empty()) refuse("train", "is needed: the file to train on");
@@ -244,6 +257,8 @@ Json arguments_json(const TrainingArguments& arguments) {
   visit_training_arguments(arguments, [&](const OptionInfo& info, const auto& field) {
     if (!contains(kOfThisRunOnly, info.name)) json[std::string(info.name)] = to_json_value(field);
   });
+  // A run of one shard is a run without shards.
+  if (arguments.gradient_shards.value_or(1) == 1) json.erase("gradient_shards");
   return json;
 }
 
@@ -266,6 +281,7 @@ void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments
   Json merged = arguments_json(arguments);
   const Json old = arguments_json(saved);
   for (const auto& [name, value] : old.items()) {
+    if (name == "gradient_shards") continue;  // below
     const bool asked = contains(set, name);
     if (!asked && name != "output") merged[name] = value;
     const Json& now = merged[name];
@@ -286,6 +302,7 @@ void adopt_saved_arguments(TrainingArguments& arguments, const TrainingArguments
   result.resume_from_checkpoint = arguments.resume_from_checkpoint;
   result.allow_changed = arguments.allow_changed;
   result.overwrite = arguments.overwrite;
+  result.gradient_shards = shards_to_resume(arguments, saved);
   arguments = std::move(result);
 }
 

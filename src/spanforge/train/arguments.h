@@ -99,6 +99,7 @@ struct TrainingArguments {
   Preset<int64_t> per_device_eval_batch_size = 8;
   std::optional<int64_t> max_tokens_per_batch;  // absent: only the number of windows limits a batch
   Preset<int64_t> gradient_accumulation_steps = 1;
+  std::optional<int64_t> gradient_shards;  // default: the number of processes
   Preset<AccumulationMean> accumulation_mean = AccumulationMean::kHf;
   Preset<double> learning_rate = 5e-5;
   Preset<ScheduleKind> lr_scheduler_type = ScheduleKind::kLinear;
@@ -207,6 +208,12 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
     a.max_tokens_per_batch);
   v(I{"gradient_accumulation_steps", "micro-batches of an optimiser step", ">= 1"},
     a.gradient_accumulation_steps);
+  v(I{"gradient_shards",
+      "parts of a micro-batch whose gradients are summed in a fixed order, each of "
+      "per_device_train_batch_size windows: results are then equal for any number of processes; "
+      "default: the number of processes",
+      "1..65536"},
+    a.gradient_shards);
   v(I{"accumulation_mean",
       "hf: mean of micro-batch means; examples: mean over all windows of the step", ""},
     a.accumulation_mean);
@@ -301,7 +308,8 @@ void visit_training_arguments(Arguments& a, Visitor&& v) {
 bool resumes_from_last(const TrainingArguments& arguments);
 
 // The options as in training_args.json: every option by its name, null if it is not set,
-// without those of this run only (resume_from_checkpoint, allow_changed, overwrite).
+// without those of this run only (resume_from_checkpoint, allow_changed, overwrite), and without
+// gradient_shards if it is 1.
 Json arguments_json(const TrainingArguments& arguments);
 // Reads what arguments_json() wrote and ignores unknown keys. Error{kBadModel, place} for a
 // wrong type.

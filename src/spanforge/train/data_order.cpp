@@ -44,6 +44,7 @@ RunLength length_of_steps(const TrainingArguments& a, EpochBatches& batches, int
     return {steps, ceil_div(steps, batches.updates()),
             bounded("max_steps", static_cast<double>(steps) *
                                      static_cast<double>(a.per_device_train_batch_size) *
+                                     static_cast<double>(a.gradient_shards.value_or(1)) *
                                      static_cast<double>(a.gradient_accumulation_steps))};
   }
   RunLength run;
@@ -117,12 +118,72 @@ std::vector<int32_t> epoch_order(WindowOrder order, uint64_t seed, int64_t epoch
   return {permutation.begin(), permutation.end()};
 }
 
+namespace {
+
+// Where each piece of `order` begins, and its end: pieces of at most `most` windows and, unless it
+// is one window, `most_tokens` tokens.
+std::vector<size_t> cut_order(std::span<const int32_t> order, std::span<const Window> lengths,
+                              int64_t most, int64_t most_tokens) {
+  std::vector<size_t> begins = {0};
+  int64_t tokens = 0;
+  for (size_t i = 0; i < order.size(); ++i) {
+    const int64_t length = lengths[static_cast<size_t>(order[i])].length;
+    const auto held = static_cast<int64_t>(i - begins.back());
+    if (held == most || (held > 0 && tokens + length > most_tokens)) {
+      begins.push_back(i);
+      tokens = 0;
+    }
+    tokens += length;
+  }
+  begins.push_back(order.size());
+  return begins;
+}
+
+int64_t most_tokens_of(const TrainingArguments& a) {
+  return a.max_tokens_per_batch.value_or(std::numeric_limits<int64_t>::max());
+}
+
+}  // namespace
+
+std::vector<std::vector<int32_t>> deal_to_shards(std::span<const int32_t> micro_batch,
+                                                 std::span<const Window> windows,
+                                                 const TrainingArguments& a) {
+  const auto length = [&](size_t i) {
+    return int64_t{windows[static_cast<size_t>(micro_batch[i])].length};
+  };
+  const auto count = static_cast<size_t>(a.gradient_shards.value_or(1));
+  std::vector<size_t> longest_first(micro_batch.size());
+  std::iota(longest_first.begin(), longest_first.end(), size_t{0});
+  std::stable_sort(longest_first.begin(), longest_first.end(),
+                   [&](size_t one, size_t other) { return length(one) > length(other); });
+  std::vector<int64_t> tokens(count);
+  std::vector<size_t> shard_of(micro_batch.size());
+  for (const size_t i : longest_first) {
+    const auto least = std::min_element(tokens.begin(), tokens.end());
+    shard_of[i] = static_cast<size_t>(least - tokens.begin());
+    *least += length(i);
+  }
+  std::vector<std::vector<int32_t>> shards(count);
+  if (*std::max_element(tokens.begin(), tokens.end()) <= most_tokens_of(a)) {
+    for (size_t i = 0; i < micro_batch.size(); ++i) shards[shard_of[i]].push_back(micro_batch[i]);
+    return shards;
+  }
+  const std::vector<size_t> cuts =
+      cut_order(micro_batch, windows, a.per_device_train_batch_size, most_tokens_of(a));
+  for (size_t shard = 0; shard + 1 < cuts.size(); ++shard) {
+    shards[shard].assign(micro_batch.begin() + static_cast<std::ptrdiff_t>(cuts[shard]),
+                         micro_batch.begin() + static_cast<std::ptrdiff_t>(cuts[shard + 1]));
+  }
+  return shards;
+}
+
 EpochBatches::EpochBatches(const TrainingArguments& a, std::span<const Window> windows)
     : order_(a.data_order),
       seed_(a.data_seed_in_effect()),
       batch_size_(a.per_device_train_batch_size),
+      shards_(a.gradient_shards.value_or(1)),
       accumulation_(a.gradient_accumulation_steps),
-      max_tokens_(a.max_tokens_per_batch.value_or(std::numeric_limits<int64_t>::max())),
+      max_tokens_(most_tokens_of(a)),
       lengths_(windows) {
   int64_t longest = 0;
   for (const Window& window : windows) longest = std::max<int64_t>(longest, window.length);
@@ -134,16 +195,10 @@ void EpochBatches::load(int64_t epoch) {
   if (epoch == epoch_) return;
   epoch_ = epoch;
   windows_ = epoch_order(order_, seed_, epoch, static_cast<int64_t>(lengths_.size()));
-  begins_.assign(1, 0);
-  int64_t tokens = 0;
-  for (size_t i = 0; i < windows_.size(); ++i) {
-    const int64_t length = lengths_[static_cast<size_t>(windows_[i])].length;
-    const auto held = static_cast<int64_t>(i - begins_.back());
-    if (held == batch_size_ || (held > 0 && tokens + length > max_tokens_)) {
-      begins_.push_back(i);
-      tokens = 0;
-    }
-    tokens += length;
+  const std::vector<size_t> pieces = cut_order(windows_, lengths_, batch_size_, max_tokens_);
+  begins_.clear();
+  for (size_t i = 0; i + 1 < pieces.size(); i += static_cast<size_t>(shards_)) {
+    begins_.push_back(pieces[i]);
   }
   begins_.push_back(windows_.size());
 }

@@ -5,8 +5,10 @@
 // A micro-batch takes the next windows of the epoch's order until it has
 // per_device_train_batch_size of them, or until the next one would exceed max_tokens_per_batch. An
 // optimiser step takes gradient_accumulation_steps micro-batches. No step continues after the end
-// of an epoch. With a limit on tokens, the number of micro-batches, and so of steps, differs
-// between epochs; it is counted by making each epoch's order in turn.
+// of an epoch. With gradient_shards G, a micro-batch is G such pieces of the order, as with G of
+// HF's devices, and its windows are dealt to G shards (deal_to_shards). With a limit on tokens, the
+// number of micro-batches, and so of steps, differs between epochs; it is counted by making each
+// epoch's order in turn.
 
 #include <cstdint>
 #include <span>
@@ -44,7 +46,7 @@ class EpochBatches {
  private:
   WindowOrder order_;
   uint64_t seed_;
-  int64_t batch_size_, accumulation_, max_tokens_;
+  int64_t batch_size_, shards_, accumulation_, max_tokens_;
   std::span<const Window> lengths_;
   bool alike_;
   int64_t epoch_ = -1;
@@ -61,6 +63,14 @@ struct StepBatches {
   double epoch_after = 0;  // epochs done after this step, as HF counts them
   bool ends_epoch = false;
 };
+
+// A micro-batch's windows in shards of about equal numbers of tokens, each in the batch's order:
+// the longest window first, each to the shard with the fewest tokens. If a shard would then have
+// more than max_tokens_per_batch, the pieces of the order that made up the micro-batch are the
+// shards. A shard may be empty at the end of an epoch.
+std::vector<std::vector<int32_t>> deal_to_shards(std::span<const int32_t> micro_batch,
+                                                 std::span<const Window> windows,
+                                                 const TrainingArguments& arguments);
 
 class DataOrder {
  public:

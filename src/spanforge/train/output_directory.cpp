@@ -81,8 +81,8 @@ std::optional<fs::path> run_around(const fs::path& path) {
   return std::nullopt;
 }
 
-OutputDirectory::OutputDirectory(fs::path path) : path_(std::move(path)) {
-  if (!path_exists(path_)) return;
+OutputDirectory::OutputDirectory(fs::path path, Use use) : path_(std::move(path)) {
+  if (use == Use::kLook || !path_exists(path_)) return;
   if (!directory_exists(path_)) {
     throw Error(ErrorCode::kIo, path_.string(),
                 "is not a directory; `output` needs one or a new name");

@@ -32,8 +32,10 @@ namespace spanforge {
 
 class OutputDirectory {
  public:
-  // Locks the directory if it exists. Otherwise does nothing before create().
-  explicit OutputDirectory(std::filesystem::path path);
+  // Locks the directory if it exists. Otherwise does nothing before create(). Use::kLook: never
+  // locks; functions that write must not be called.
+  enum class Use { kWrite, kLook };
+  explicit OutputDirectory(std::filesystem::path path, Use use = Use::kWrite);
   OutputDirectory(const OutputDirectory&) = delete;
   OutputDirectory& operator=(const OutputDirectory&) = delete;
   ~OutputDirectory();
@@ -68,6 +70,7 @@ class OutputDirectory {
   // Joins the other thread and ignores its result. Its sources may then be destroyed.
   void give_up() noexcept;
   void wait_until_filled();  // until begin()'s `fill` no longer needs its sources
+  bool writes_now() const { return writing_ != nullptr; }    // between begin() and wait()
   bool busy() const { return writing_ && !writing_->done; }  // true if wait() would wait
   void wait();
   void remove(const std::string& name);  // does nothing if it is absent

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <numeric>
 
 #include <fmt/core.h>
 
@@ -11,15 +13,13 @@
 #include "spanforge/formats/manifest.h"
 #include "spanforge/io/file.h"
 #include "spanforge/ops/optimizer.h"
+#include "spanforge/parallel/together.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/early_stopping.h"
 #include "spanforge/train/evaluation_line.h"
 
 namespace spanforge {
 namespace {
-
-// Thrown out of an evaluation that a stop request ends early.
-struct StopRequested {};
 
 double flos_per_token(const TrainableModel& model) {
   int64_t weights = 0;
@@ -32,8 +32,9 @@ double flos_per_token(const TrainableModel& model) {
 }  // namespace
 
 TrainingRun::TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Observer*> observers,
-                         const std::atomic<bool>* stop)
-    : setup_(setup),
+                         const std::atomic<bool>* stop, Group& group)
+    : group_(group),
+      setup_(setup),
       arguments_(setup.arguments),
       plan_(setup.plan),
       output_(output),
@@ -48,10 +49,11 @@ TrainingRun::TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Obse
       flos_per_token_(flos_per_token(*setup.model)) {}
 
 TrainResult TrainingRun::run() {
-  begin();
+  work_together(group_, [this] { begin(); });
   do_due_events();
+  agree();
   bool in_epoch = false;
-  while (state_.global_step < plan_.max_steps && !observers_want_stop()) {
+  while (state_.global_step < plan_.max_steps && !agreed_.finish) {
     const StepBatches batches = order_.batches_of_step(state_.global_step);
     if (!in_epoch) {
       for (Observer* observer : observers_) observer->on_epoch_begin(view());
@@ -59,7 +61,8 @@ TrainResult TrainingRun::run() {
     for (Observer* observer : observers_) observer->on_step_begin(view());
     const StepGradient gradient = accumulate_gradient(batches);
     const bool finite = check_finite(gradient, batches);
-    output_.wait_until_filled();  // from here on, the sources of a checkpoint change
+    // From here on, the sources of a checkpoint change.
+    if (agreed_.saving) lead([&] { output_.wait_until_filled(); });
     if (finite) {
       const Turn turn;
       const float clip = clip_factor(gradient.norm, arguments_.max_grad_norm);
@@ -71,7 +74,8 @@ TrainResult TrainingRun::run() {
     in_epoch = !batches.ends_epoch && state_.global_step < plan_.max_steps;
     end_step(/*ends_epoch=*/!in_epoch);
     if (settling_save_ && !output_.busy()) complete_save();
-    if (stop_requested()) interrupt();
+    agree();
+    if (agreed_.stop) interrupt();
   }
   if (in_epoch) {  // an observer ended the training: HF ends the epoch with it
     state_.due = due_after_epoch();
@@ -80,9 +84,26 @@ TrainResult TrainingRun::run() {
   return finish();
 }
 
+void TrainingRun::lead(const std::function<void()>& work) {
+  work_together(group_, [&] {
+    if (group_.leads()) work();
+  });
+}
+
+void TrainingRun::agree() {
+  const Agreed mine{stop_requested(), observers_want_stop(), output_.writes_now()};
+  agreed_ = {};
+  for (const Agreed& one : group_.all_gather_value(mine)) {
+    agreed_.stop |= one.stop;
+    agreed_.finish |= one.finish;
+    agreed_.saving |= one.saving;
+  }
+}
+
 void TrainingRun::begin() {
   start_ = std::chrono::steady_clock::now();
   setup_.model->prepare_training();
+  gradient_sum_.emplace(*setup_.model, group_, arguments_.gradient_shards.value_or(1));
   if (setup_.checkpoint) {
     state_ = read_checkpoint_state(*setup_.checkpoint, *setup_.model, *optimizer_, observers_,
                                    best_checkpoint_);
@@ -90,7 +111,7 @@ void TrainingRun::begin() {
     if (output_.step_of(setup_.checkpoint->directory) == state_.global_step) {
       saved_step_ = state_.global_step;
     }
-    if (arguments_.load_best_model_at_end) expect_best();
+    if (arguments_.load_best_model_at_end && group_.leads()) expect_best();
   } else {
     state_.optimizer = optimizer_->new_state();
   }
@@ -129,23 +150,54 @@ void TrainingRun::require_best() const {
 
 TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& batches) {
   const Turn turn;
-  StepGradient gradient;
-  const DropoutSeeds seeds{arguments_.seed, static_cast<uint64_t>(state_.global_step)};
+  group_.set_deadline(step_times_.deadline());
+  const StepTimes::Measurement measurement(step_times_);
   bad_windows_.clear();
-  for (const std::span<const int32_t> windows : batches.micro_batches) {
-    pack_windows(setup_.train.features, windows, batch_);
-    const float scale = micro_batch_scale(batches, static_cast<int64_t>(windows.size()));
-    const double sum = setup_.model->forward_backward(
-        batch_, {.seeds = seeds, .gradient_scale = scale, .window_losses = &window_losses_},
-        workspace_);
-    gradient.loss += sum * scale;
-    state_.total_flos += flos_per_token_ * static_cast<double>(batch_.token_count());
-    for (size_t i = 0; i < windows.size(); ++i) {
-      if (!std::isfinite(window_losses_[i])) bad_windows_.push_back(windows[i]);
-    }
+  // [micro-batch][shard]
+  std::vector<std::vector<std::vector<int32_t>>> dealt;
+  const std::span<const Window> windows = setup_.train.features.windows();
+  for (const std::span<const int32_t> micro_batch : batches.micro_batches) {
+    dealt.push_back(deal_to_shards(micro_batch, windows, arguments_));
+    int64_t tokens = 0;
+    for (const int32_t window : micro_batch) tokens += windows[window].length;
+    state_.total_flos += flos_per_token_ * static_cast<double>(tokens);
   }
+  std::vector<double> losses(static_cast<size_t>(gradient_sum_->shard_count()));
+  for (int64_t i = 0; i < gradient_sum_->shard_count(); ++i) {
+    compute_shard(dealt, gradient_sum_->first_shard() + i, batches, losses[static_cast<size_t>(i)]);
+    gradient_sum_->end_shard();
+  }
+  StepGradient gradient;
+  gradient.loss = sum_over_ranks(losses);
   gradient.norm = std::sqrt(setup_.model->gradient_sum_of_squares());
   return gradient;
+}
+
+void TrainingRun::compute_shard(const std::vector<std::vector<std::vector<int32_t>>>& micro_batches,
+                                int64_t shard, const StepBatches& batches, double& loss) {
+  const DropoutSeeds seeds{arguments_.seed, static_cast<uint64_t>(state_.global_step)};
+  const bool is_last = shard == gradient_sum_->first_shard() + gradient_sum_->shard_count() - 1;
+  for (size_t i = 0; i < micro_batches.size(); ++i) {
+    const std::vector<int32_t>& windows = micro_batches[i][static_cast<size_t>(shard)];
+    pack_windows(setup_.train.features, windows, batch_);
+    const float scale =
+        micro_batch_scale(batches, static_cast<int64_t>(batches.micro_batches[i].size()));
+    BackwardOptions options{
+        .seeds = seeds, .gradient_scale = scale, .window_losses = &window_losses_};
+    if (is_last && i + 1 == micro_batches.size()) options.on_final = gradient_sum_->on_final();
+    const double sum = setup_.model->forward_backward(batch_, options, workspace_);
+    loss += sum * scale;
+    for (size_t w = 0; w < windows.size(); ++w) {
+      if (!std::isfinite(window_losses_[w])) bad_windows_.push_back(windows[w]);
+    }
+  }
+}
+
+// In the order of the shards.
+double TrainingRun::sum_over_ranks(const std::vector<double>& shard_losses) {
+  std::vector<double> all(shard_losses.size() * static_cast<size_t>(group_.size()));
+  group_.all_gather(std::as_bytes(std::span(shard_losses)), std::as_writable_bytes(std::span(all)));
+  return std::accumulate(all.begin(), all.end(), 0.0);
 }
 
 float TrainingRun::micro_batch_scale(const StepBatches& batches, int64_t windows) const {
@@ -159,12 +211,25 @@ float TrainingRun::micro_batch_scale(const StepBatches& batches, int64_t windows
 bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& batches) {
   if (std::isfinite(gradient.loss) && std::isfinite(gradient.norm)) return true;
   if (arguments_.on_nonfinite == OnNonFinite::kError) {
+    share_bad_windows();
     complete_save();
     refuse_non_finite(gradient, batches);
   }
   notify(fmt::format("step {} has NaN or Inf in {} and is skipped", state_.global_step + 1,
                      std::isfinite(gradient.loss) ? "a gradient" : "its loss"));
   return false;
+}
+
+// So that rank 0's line names the examples of all.
+void TrainingRun::share_bad_windows() {
+  const auto bytes = std::as_bytes(std::span(bad_windows_));
+  const std::string mine(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  bad_windows_.clear();
+  for (const std::string& text : gather_texts(group_, mine)) {
+    std::vector<int32_t> windows(text.size() / sizeof(int32_t));
+    std::memcpy(windows.data(), text.data(), text.size());
+    bad_windows_.insert(bad_windows_.end(), windows.begin(), windows.end());
+  }
 }
 
 // An update can overflow, too. Such a state must not replace a good one.
@@ -273,10 +338,17 @@ void TrainingRun::end_epoch() {
 
 void TrainingRun::let_observers_choose(DueEvents& due) {
   for (Observer* observer : observers_) observer->choose_events(view(), due);
+  share(due);
 }
 
 void TrainingRun::let_observers_add(DueEvents& due) {
   for (Observer* observer : observers_) observer->add_events(due);
+  share(due);
+}
+
+// Only rank 0 has observers, and only it knows of a new best model, which may have to be saved.
+void TrainingRun::share(DueEvents& due) {
+  group_.broadcast(std::as_writable_bytes(std::span(&due, 1)));
 }
 
 DueEvents TrainingRun::due_after_step() const {
@@ -306,7 +378,9 @@ void TrainingRun::do_due_events() {
     let_observers_add(state_.due);
   }
   if (state_.due.evaluate) {
-    if (state_.due.save) begin_save();  // evaluating does not change the tensors
+    if (state_.due.save) {  // evaluating does not change the tensors
+      lead([&] { begin_save(); });
+    }
     if (!evaluate_model()) return;
     state_.due.evaluate = false;
     let_observers_add(state_.due);
@@ -314,7 +388,7 @@ void TrainingRun::do_due_events() {
   }
   if (state_.due.save) {
     state_.due.save = false;
-    save(/*interruption=*/false);
+    lead([&] { save(/*interruption=*/false); });
   }
 }
 
@@ -357,8 +431,9 @@ bool TrainingRun::evaluate_model() {
   options.threads = thread_count();
   options.fit = true;
   options.more_metrics = setup_.metrics.more;
+  options.predict.group = &group_;
+  options.predict.wants_stop = [this] { return stop_requested(); };
   options.progress = [&](int64_t done, int64_t total) {
-    if (stop_requested() && done < total) throw StopRequested{};
     for (Observer* observer : observers_) {
       observer->on_progress({Progress::Stage::kEvaluate, "validation", done, total});
     }
@@ -367,9 +442,14 @@ bool TrainingRun::evaluate_model() {
   Evaluation evaluation;
   try {
     evaluation = evaluate(*setup_.model, {data.dataset, setup_.tokenizer, data.chunks}, options);
-  } catch (const StopRequested&) {
+  } catch (const PredictionStopped&) {
     return false;
   }
+  lead([&] { report(evaluation); });
+  return true;
+}
+
+void TrainingRun::report(const Evaluation& evaluation) {
   state_.fitted = {evaluation.temperature, evaluation.null_threshold};
   LogLine metrics =
       evaluation_line(evaluation, setup_.metrics, arguments_.per_device_eval_batch_size);
@@ -383,10 +463,9 @@ bool TrainingRun::evaluate_model() {
   metrics.set("epoch", state_.epoch);
   emit(metrics, metrics);
   for (Observer* observer : observers_)
-    observer->on_evaluate(view(), data.dataset, evaluation, metrics);
+    observer->on_evaluate(view(), setup_.validation->dataset, evaluation, metrics);
   note_best(metrics);
   last_evaluation_ = std::move(metrics);
-  return true;
 }
 
 void TrainingRun::note_best(const LogLine& metrics) {
@@ -478,9 +557,11 @@ bool TrainingRun::observers_want_stop() const {
 }
 
 void TrainingRun::interrupt() {
-  complete_save();
-  if (saved_step_ != state_.global_step || state_.due.any()) save(/*interruption=*/true);
-  complete_save();
+  lead([&] {
+    complete_save();
+    if (saved_step_ != state_.global_step || state_.due.any()) save(/*interruption=*/true);
+    complete_save();
+  });
   throw Error(
       ErrorCode::kInterrupted, output_.checkpoint(state_.global_step).string(),
       fmt::format("stopped on request after step {}; `resume_from_checkpoint` last continues",

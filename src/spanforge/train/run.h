@@ -1,26 +1,33 @@
 #pragma once
 // What: The training loop. run() reads as the algorithm. Everything periodic is an observer or one
 //   of the three due events (log, evaluate, save).
+// Processes: All ranks of a group compute the same run: each has all weights, sums the gradients of
+//   its shards with the others (gradient_sum.h) and makes the same update. Rank 0 alone logs,
+//   scores and writes. It alone has observers. What only it or only one rank knows (a stop request,
+//   an observer's wish to stop, a checkpoint being written) is agreed on at the end of each step.
 
 #include <chrono>
 #include <optional>
 #include <vector>
 
 #include "spanforge/evaluation/evaluate.h"
+#include "spanforge/parallel/group.h"
 #include "spanforge/train/data_order.h"
+#include "spanforge/train/gradient_sum.h"
 #include "spanforge/train/optimizer.h"
 #include "spanforge/train/output_directory.h"
 #include "spanforge/train/schedule.h"
 #include "spanforge/train/setup.h"
+#include "spanforge/train/step_times.h"
 #include "spanforge/train/trainer.h"
 
 namespace spanforge {
 
 class TrainingRun {
  public:
-  // observers: in calling order. REQUIRES: output.create() was called.
+  // observers: in calling order. REQUIRES: output.create() was called on rank 0.
   TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Observer*> observers,
-              const std::atomic<bool>* stop);
+              const std::atomic<bool>* stop, Group& group);
   TrainingRun(const TrainingRun&) = delete;
   TrainingRun& operator=(const TrainingRun&) = delete;
   ~TrainingRun() { output_.give_up(); }  // the other thread reads this state and the setup's model
@@ -34,8 +41,15 @@ class TrainingRun {
   };
 
   void begin();
+  void agree();  // with the other ranks
+  // Runs work() on rank 0, while the others wait.
+  void lead(const std::function<void()>& work);
+  void compute_shard(const std::vector<std::vector<std::vector<int32_t>>>& micro_batches,
+                     int64_t shard, const StepBatches& batches, double& loss);
   StepGradient accumulate_gradient(const StepBatches& batches);
   float micro_batch_scale(const StepBatches& batches, int64_t windows) const;
+  double sum_over_ranks(const std::vector<double>& shard_losses);
+  void share_bad_windows();
   // Error{kNonFinite}, or false with --on-nonfinite skip.
   bool check_finite(const StepGradient& gradient, const StepBatches& batches);
   [[noreturn]] void refuse_non_finite(const StepGradient& gradient,
@@ -50,10 +64,12 @@ class TrainingRun {
   void end_epoch();
   void let_observers_choose(DueEvents& due);
   void let_observers_add(DueEvents& due);
+  void share(DueEvents& due);
 
   void do_due_events();
   void log_loss();
   bool evaluate_model();  // false: abandoned, because the run is asked to stop
+  void report(const Evaluation& evaluation);
   void note_best(const LogLine& metrics);
   void begin_save();  // starts with weights and the optimiser's state, while they do not change;
                       // save() adds the rest
@@ -78,6 +94,12 @@ class TrainingRun {
   TrainView view() const { return {setup_.arguments, setup_.plan, state_, *setup_.model}; }
   void notify(const std::string& text) const;
 
+  Group& group_;
+  struct Agreed {
+    bool stop = false;    // any rank is asked to stop
+    bool finish = false;  // an observer of rank 0 ends the training
+    bool saving = false;  // rank 0 writes a checkpoint
+  } agreed_;
   Setup& setup_;
   const TrainingArguments& arguments_;
   const TrainPlan& plan_;
@@ -89,6 +111,8 @@ class TrainingRun {
   Schedule schedule_;
   DataOrder order_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::optional<GradientSum> gradient_sum_;  // from begin() on
+  StepTimes step_times_;
   Workspace workspace_;
   PackedBatch batch_;
   std::vector<double> window_losses_;

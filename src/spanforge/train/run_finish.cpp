@@ -9,22 +9,26 @@
 namespace spanforge {
 
 TrainResult TrainingRun::finish() {
-  if (stop_requested()) interrupt();
-  complete_save();
-  if (arguments_.load_best_model_at_end) load_best();
-  require_finite_state();
-  LogLine unrounded = summary(/*rounded=*/false);
-  LogLine line = summary(/*rounded=*/true);
-  emit(line, unrounded);
-  write_trained();
-  remove_interruption_checkpoints(/*finished=*/true);
-  if (saved_step_ >= 0) rotate(state_.best_global_step);
-  output_.remove_leftovers();
-  if (state_.skipped_steps > 0) {
-    notify(fmt::format("{} of {} steps were skipped because of NaN or Inf", state_.skipped_steps,
-                       state_.global_step));
-  }
-  for (Observer* observer : observers_) observer->on_train_end(view());
+  agree();
+  if (agreed_.stop) interrupt();
+  LogLine line, unrounded;
+  lead([&] {
+    complete_save();
+    if (arguments_.load_best_model_at_end) load_best();
+    require_finite_state();
+    unrounded = summary(/*rounded=*/false);
+    line = summary(/*rounded=*/true);
+    emit(line, unrounded);
+    write_trained();
+    remove_interruption_checkpoints(/*finished=*/true);
+    if (saved_step_ >= 0) rotate(state_.best_global_step);
+    output_.remove_leftovers();
+    if (state_.skipped_steps > 0) {
+      notify(fmt::format("{} of {} steps were skipped because of NaN or Inf", state_.skipped_steps,
+                         state_.global_step));
+    }
+    for (Observer* observer : observers_) observer->on_train_end(view());
+  });
 
   TrainResult result;
   result.global_step = state_.global_step;

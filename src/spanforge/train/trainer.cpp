@@ -10,7 +10,10 @@
 #include "spanforge/base/threads.h"
 #include "spanforge/formats/manifest.h"
 #include "spanforge/io/file.h"
+#include "spanforge/parallel/together.h"
+#include "spanforge/train/alike.h"
 #include "spanforge/train/early_stopping.h"
+#include "spanforge/train/gradient_sum.h"
 #include "spanforge/train/run.h"
 #include "spanforge/train/run_log.h"
 #include "spanforge/train/setup.h"
@@ -142,9 +145,7 @@ struct BuiltInObservers {
   }
 };
 
-}  // namespace
-
-TrainResult train(TrainingArguments arguments, const TrainContext& context) {
+std::unique_ptr<OutputDirectory> open_output(const TrainingArguments& arguments, bool writes) {
   if (arguments.output.empty()) {
     throw Error(ErrorCode::kUsage, {.parameter = "output"},
                 "is needed: the directory that receives checkpoints and trained/");
@@ -154,50 +155,96 @@ TrainResult train(TrainingArguments arguments, const TrainContext& context) {
                 fmt::format("{} belongs to the run in {}; give a directory outside it",
                             arguments.output.string(), run->string()));
   }
-  OutputDirectory output(arguments.output);
-  if (output.manages(arguments.logging_dir)) {
+  using Use = OutputDirectory::Use;
+  auto output =
+      std::make_unique<OutputDirectory>(arguments.output, writes ? Use::kWrite : Use::kLook);
+  if (output->manages(arguments.logging_dir)) {
     throw Error(ErrorCode::kUsage, {.parameter = "logging_dir"},
                 fmt::format("{} would be replaced with what the training saves there; give another "
                             "directory",
                             arguments.logging_dir.string()));
   }
-  std::optional<CheckpointHead> checkpoint = find_checkpoint(arguments, output, context);
+  return output;
+}
+
+void settle_arguments(TrainingArguments& arguments, const std::optional<CheckpointHead>& checkpoint,
+                      int ranks) {
   if (checkpoint && checkpoint->arguments) adopt_saved_arguments(arguments, *checkpoint->arguments);
+  if (!arguments.gradient_shards && ranks > 1) arguments.gradient_shards = ranks;
   resolve_arguments(arguments);
+  if (!shards_suit(arguments.gradient_shards.value_or(1), ranks)) {
+    throw Error(ErrorCode::kUsage, {.parameter = "gradient_shards"},
+                fmt::format("is {}, which {} processes cannot share: it must be their number "
+                            "times 1, 2, 4, 8 ...",
+                            *arguments.gradient_shards, ranks));
+  }
   if (checkpoint && !checkpoint->arguments) {
     adopt_foreign_batches(arguments, *checkpoint);
     require_its_optimizer(arguments, *checkpoint);
   }
-  const std::optional<int64_t> step =
-      checkpoint ? output.step_of(checkpoint->directory) : std::nullopt;
-  require_free_output(arguments, output, step);
-  const ThreadScope scope(arguments.threads);
-  Setup setup = prepare_setup(std::move(arguments), std::move(checkpoint), context);
+}
 
+void create_output(const Setup& setup, OutputDirectory& output, const TrainContext& context) {
   // Also an error before the output is created.
   if (setup.arguments.report_to == ReportTo::kTensorBoard && !setup.arguments.logging_dir.empty()) {
     spanforge::create_directories(setup.arguments.logging_dir);
   }
   output.create();
-  if (!output.locked()) {
-    notify(context,
-           fmt::format("{} is on a file system without locks: make sure that no other "
-                       "training uses it",
-                       output.path().string()),
-           Notice::Kind::kWarning);
-  }
-  const BuiltInObservers built_in(setup.arguments, output);
-  if (setup.arguments.overwrite) {
+  if (output.locked()) return;
+  notify(context,
+         fmt::format("{} is on a file system without locks: make sure that no other training uses "
+                     "it",
+                     output.path().string()),
+         Notice::Kind::kWarning);
+}
+
+}  // namespace
+
+TrainResult train(TrainingArguments arguments, const TrainContext& given) {
+  GroupAlone alone;
+  Group& group = given.group != nullptr ? *given.group : alone;
+  TrainContext context = given;
+  if (!group.leads()) context.observers.clear();
+
+  std::unique_ptr<OutputDirectory> output;
+  std::optional<CheckpointHead> checkpoint;
+  work_together(group, [&] {
+    output = open_output(arguments, group.leads());
+    if (group.leads()) checkpoint = find_checkpoint(arguments, *output, context);
+  });
+  const std::string resumed =
+      gather_texts(group, checkpoint ? checkpoint->directory.string() : "").front();
+  std::optional<int64_t> step;
+  std::optional<Setup> setup;
+  std::optional<ThreadScope> scope;
+  work_together(group, [&] {
+    if (!group.leads() && !resumed.empty()) checkpoint = open_checkpoint(resumed);
+    settle_arguments(arguments, checkpoint, group.size());
+    if (checkpoint) step = output->step_of(checkpoint->directory);
+    if (group.leads()) require_free_output(arguments, *output, step);
+    scope.emplace(arguments.threads);
+    setup.emplace(prepare_setup(std::move(arguments), std::move(checkpoint), context));
+  });
+  require_alike(group, *setup);
+
+  std::optional<BuiltInObservers> built_in;
+  work_together(group, [&] {
+    if (!group.leads()) return;
+    create_output(*setup, *output, context);
+    built_in.emplace(setup->arguments, *output);
+    if (!setup->arguments.overwrite) return;
     if (step) {
-      output.remove_after(*step);
+      output->remove_after(*step);
     } else {
-      output.remove_run();
+      output->remove_run();
     }
-  }
+  });
   std::vector<Observer*> observers;
-  for (const auto& observer : built_in.owned) observers.push_back(observer.get());
+  if (built_in) {
+    for (const auto& observer : built_in->owned) observers.push_back(observer.get());
+  }
   observers.insert(observers.end(), context.observers.begin(), context.observers.end());
-  return TrainingRun(setup, output, std::move(observers), context.stop).run();
+  return TrainingRun(*setup, *output, std::move(observers), context.stop, group).run();
 }
 
 }  // namespace spanforge

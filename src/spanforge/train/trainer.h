@@ -8,6 +8,10 @@
 //   restored at the end.
 // Determinism: The learning rate, the data order and dropout masks are functions of (options,
 //   step). A resumed run equals one that never stopped, bit for bit.
+// Processes: With a group, all ranks call with the same options (output and threads may differ).
+//   Rank 0 alone has observers and writes. All read model, data and the checkpoint to resume from.
+//   The result has the same bits for any number of ranks and equal gradient_shards, on equal CPUs
+//   with equal threads. A stop request to one rank stops all. Error{kPeerLost} if a rank is gone.
 // Errors: Error{kUsage} for options and for an output that is in use; kBadData and kBadModel from
 //   the files; kNonFinite naming step, example ids and tensor; kInterrupted after a stop request,
 //   when the state was saved. Nothing is written before options, model and data are checked.
@@ -34,6 +38,7 @@ struct DataInMemory {
   const Dataset* dataset = nullptr;  // null: the option names a file
   std::string sha256;                // of what the dataset was made of
 };
+class Group;  // parallel/group.h
 
 // What a run needs in addition to its options. Pointers are borrowed for the call.
 struct TrainContext {
@@ -45,6 +50,7 @@ struct TrainContext {
   ResolveBase resolve_model;
   // Instead of reading the files. The options `train` and `validation` are then names for messages.
   DataInMemory train, validation;
+  Group* group = nullptr;  // null: this process alone
 };
 
 struct TrainResult {
