@@ -23,7 +23,7 @@ case ${1:-build} in
   prove) packages=(cmake g++ ninja-build lintian) ;;
   wheel) packages+=(icu-devtools binutils python3 python3-venv ccache) ;;
   # pip brings CMake and ninja where they are missing; Python downloads
-  python) packages=($(printf '%s\n' "${packages[@]}" | grep -vxE 'cmake|ninja-build|libcurl4-openssl-dev')) ;;
+  python) packages=($(printf '%s\n' "${packages[@]}" | grep -vxE 'cmake|ninja-build|libcurl4-openssl-dev|libgloo-dev')) ;;
   bench) packages+=(libbenchmark-dev libgtest-dev python3 python3-venv ccache) ;;
   # libclang-rt-dev: the sanitizers' and libFuzzer's libraries, which clang only recommends;
   # llvm: its symbolizer names a finding's lines

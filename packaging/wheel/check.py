@@ -36,7 +36,7 @@ LICENCES = {
 }
 # libcurl: Python downloads. Gloo: Debian's needs libraries for InfiniBand.
 ABSENT = {"libcurl", "Gloo (may be missing: then there is one process)", "compiler, CMake"}
-FORBIDDEN = r"lib(curl|OpenCL|gloo|stdc\+\+|gcc_s)"  # not wanted, or the system's
+FORBIDDEN = r"lib(curl|gloo|OpenCL|gloo|stdc\+\+|gcc_s)"  # not wanted, or the system's
 
 
 def dependencies():
