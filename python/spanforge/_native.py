@@ -28,8 +28,9 @@ def _bring_http() -> None:
     """Gives a build without libcurl Python's HTTP client, for downloads."""
     from spanforge import _spanforge, _transport
 
-    if hasattr(_spanforge, "set_http_transport"):
-        _spanforge.set_http_transport(_transport.send)
+    bring = getattr(_spanforge, "set_http_transport", None)
+    if bring is not None:
+        bring(_transport.send)
 
 
 _load()

@@ -6,15 +6,29 @@ Whom to ask, with which token, what a redirect means and what is written where i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 # Imported when something is downloaded: they are not cheap.
 if TYPE_CHECKING:
     import ssl
 
-    from spanforge._spanforge import HttpExchange
-
 PIECE = 1 << 16
+
+
+class HttpExchange(Protocol):
+    """One request, and what becomes of it."""
+
+    head: bool  # else GET
+    url: str
+    headers: list[str]  # "Name: value"
+    timeout_seconds: float
+    proxy: str  # "": none
+    ca_file: str  # "": the system's certificates
+    ca_directory: str
+
+    def begin(self, status: int, headers: dict[str, str]) -> None: ...
+    def take(self, piece: bytes) -> bool: ...
+    def fail(self, trouble: str, words: str, proxy_status: int) -> None: ...
 
 
 def send(exchange: HttpExchange) -> None:
