@@ -151,7 +151,8 @@ class Handler:
         self._call(name, **kwargs)
         control = self.control
         if control.should_epoch_stop:
-            raise UsageError("usage", "is not possible here: the order of the data is one of steps", parameter="should_epoch_stop")
+            reason = "is not possible here: the order of the data is a function of the step"
+            raise UsageError("usage", reason, parameter="should_epoch_stop")
         return control.should_log, control.should_evaluate, control.should_save, control.should_training_stop
 
     def _call(self, name: str, **kwargs: Any) -> None:

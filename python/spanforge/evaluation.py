@@ -39,8 +39,8 @@ def evaluate(
     """Answers the questions of `data` with a model and scores the answers; or scores `predictions`.
 
     model: a directory or hub id. data: a Dataset, or what makes one.
-    predictions: {id: text}, instead of a model. null_odds: {id: odds of no answer}; above no_answer_threshold the answer
-        counts as "".
+    predictions: {id: text}, instead of a model.
+    null_odds: {id: odds of no answer}; above no_answer_threshold the answer counts as "".
     metric: what to score in addition to squad_v2: "cmrc2018", "word_f1", "all".
     predictions_dir: a directory that receives run_qa's eval_predictions.json and related files.
     options: those of `spanforge evaluate`: decoder, max_seq_length, doc_stride, max_answer_length,

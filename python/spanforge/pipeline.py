@@ -38,7 +38,8 @@ class Pipeline:
     verify: compare the model's files with the SHA-256 sums of its manifest first.
     defaults: arguments of each call, such as top_k=3.
 
-    One pipeline may be used by several threads at the same time; another process that gets it loads the model again. Raises Error for a model that cannot be loaded,
+    One pipeline may be used by several threads at the same time; another process that gets it loads the model again.
+    Raises Error for a model that cannot be loaded,
     UsageError for an argument that is wrong.
 
     >>> pipe = Pipeline("run/trained")
@@ -76,7 +77,8 @@ class Pipeline:
 
         top_k: answers per question, best first (default 1).
         doc_stride: tokens that consecutive windows share (default: half a window, at most 128).
-        max_answer_len: tokens of the longest answer (default: stored with the model, else the decoder's; "pipeline": 15).
+        max_answer_len: tokens of the longest answer (default: stored with the model, else the decoder's; "pipeline":
+            15).
         max_seq_len: tokens of a window (default: what the model allows, at most 384).
         max_question_len: for compatibility; as with Transformers' fast tokenizers it changes nothing.
         handle_impossible_answer: whether "" may be the answer (default: as the model was trained; "pipeline": False).
@@ -85,8 +87,8 @@ class Pipeline:
         batch_size: windows computed at once (default 16).
 
         Returns an Answer, or for top_k above 1 the list of them, as Transformers does (one candidate alone is not in a
-        list). For several questions: the list of these. Raises UsageError, which is a ValueError, for an argument that is
-        wrong and for an empty question or context.
+        list). For several questions: the list of these. Raises UsageError, which is a ValueError, for an argument that
+        is wrong and for an empty question or context.
         """
         inputs, options = _split(args, kwargs)
         texts = dict({**self._defaults, **_call_options(options)}.values())

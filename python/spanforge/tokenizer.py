@@ -145,7 +145,8 @@ class Tokenizer:
         pairs: as many second texts as there are texts.
         """
         if isinstance(texts, str) or isinstance(pairs, str):
-            raise UsageError("usage", "must be a list of texts", parameter="texts" if isinstance(texts, str) else "pairs")
+            parameter = "texts" if isinstance(texts, str) else "pairs"
+            raise UsageError("usage", "must be a list of texts", parameter=parameter)
         if pairs is not None and len(pairs) != len(texts):
             raise UsageError("usage", f"has {len(pairs)} texts, texts {len(texts)}", parameter="pairs")
         if padding_side not in ("left", "right"):

@@ -23,9 +23,10 @@ _VALIDATION = ("validation", "validation_file", "eval_dataset")
 class TrainOutput:
     """The result of a training.
 
-    global_step: optimiser steps. training_loss: mean over all steps. metrics: the summary (train_runtime in seconds,
-    train_samples_per_second, ..., epoch). evaluation: the last evaluation's line, or None. trained: the directory of the
-    model. best_checkpoint: of metric_for_best_model, or None. resumed_from: a checkpoint, or None.
+    global_step: optimiser steps. training_loss: mean over all steps.
+    metrics: the summary (train_runtime in seconds, train_samples_per_second, ..., epoch).
+    evaluation: the last evaluation's line, or None. trained: the directory of the model.
+    best_checkpoint: of metric_for_best_model, or None. resumed_from: a checkpoint, or None.
     """
 
     global_step: int
@@ -47,13 +48,13 @@ def train(
     """Fine-tunes a model on question answering data and writes it to OUTPUT/trained/.
 
     train, validation: a file, a Dataset, or what makes one. model: a directory or hub id. output: a directory.
-    The other arguments are those of `spanforge train` under their names of Transformers' TrainingArguments, with the same
-    defaults: spanforge._arguments lists them with their meaning, unit and range.
+    The other arguments are those of `spanforge train` under their names of Transformers' TrainingArguments, with the
+    same defaults: help(spanforge.TrainingArguments) lists them with their meaning, unit and range.
     callbacks: objects or classes with methods as in TrainerCallback.
     disable_tqdm: draw no progress bars. quiet: neither draw nor print.
 
-    Log lines are printed as the Trainer prints them; notices go to the logger "spanforge". Ctrl-C saves a checkpoint and
-    then raises KeyboardInterrupt; resume_from_checkpoint="last" goes on from there.
+    Log lines are printed as the Trainer prints them; notices go to the logger "spanforge". Ctrl-C saves a checkpoint
+    and then raises KeyboardInterrupt; resume_from_checkpoint="last" goes on from there.
     Raises UsageError for an argument that is wrong, Error for data and models. Nothing is written before all of these
     are checked.
 
