@@ -4,6 +4,8 @@ set(commit "")
 if(EXISTS ${SOURCE}/.git)
   execute_process(COMMAND git -C ${SOURCE} describe --always --abbrev=12 --exclude=* --dirty=+
     OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+elseif(EXISTS ${SOURCE}/.commit)  # a copy of the files alone, which says where it is from (tools/bare_root.sh)
+  file(STRINGS ${SOURCE}/.commit commit)
 endif()
 set(text "#pragma once\n#define SPANFORGE_COMMIT \"${commit}\"\n")
 set(before "")

@@ -117,6 +117,9 @@ function(spanforge_find)
   endforeach()
 endfunction()
 if(NOT SPANFORGE_IN_PACKAGE)
+  if(NOT SPANFORGE_CURL)
+    add_library(CURL::libcurl INTERFACE IMPORTED GLOBAL)  # with nothing in it
+  endif()
   spanforge_find(OpenMP::OpenMP_CXX OpenSSL::Crypto OpenSSL::SSL ZLIB::ZLIB CURL::libcurl ICU::uc ICU::i18n Boost::headers fmt::fmt
     tomlplusplus::tomlplusplus protozero::protozero DNNL::dnnl hwy::hwy Gloo::gloo)
 endif()

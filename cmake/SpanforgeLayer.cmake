@@ -125,6 +125,11 @@ function(spanforge_layer name)
   set_property(GLOBAL APPEND PROPERTY SPANFORGE_LAYERS ${name})
 endfunction()
 
+# spanforge_leave_out(NAME SOURCE): the layer is built without this source, whose place another takes.
+function(spanforge_leave_out name source)
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/src/spanforge/${name}/${source} PROPERTIES HEADER_FILE_ONLY ON)
+endfunction()
+
 # spanforge_list_files(NAME FOLDER MACRO HEADER): HEADER, for the layer's own files, has a line MACRO(file) for
 # each FOLDER/file.cpp, in the order of names. So a file in FOLDER is all that a new row needs.
 function(spanforge_list_files name folder macro header)

@@ -16,7 +16,7 @@ install(FILES ${share}/completion/spanforge.fish DESTINATION ${data}/fish/vendor
 execute_process(COMMAND date -R -u -r ${CMAKE_SOURCE_DIR}/CHANGELOG.md OUTPUT_VARIABLE SPANFORGE_DATE OUTPUT_STRIP_TRAILING_WHITESPACE)
 # As Debian's own tools have it: who makes the packages.
 set(SPANFORGE_PACKAGER "spanforge developers <spanforge@localhost>")
-if(DEFINED ENV{DEBEMAIL})
+if(NOT "$ENV{DEBEMAIL}" STREQUAL "")
   set(SPANFORGE_PACKAGER "$ENV{DEBFULLNAME} <$ENV{DEBEMAIL}>")
 endif()
 set(packages "program:spanforge" "development:libspanforge-dev")

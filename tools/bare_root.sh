@@ -3,11 +3,14 @@
 # system of a distribution and runs README's commands in it unchanged: ./quickstart.sh as root,
 # ./quickstart.sh as a user without root, ./test.sh --fast as root. Usage, as root:
 #   tools/bare_root.sh [options] [-- COMMAND...]
-#   --distribution NAME  debian-12 (the default) or ubuntu-24.04
+#   --distribution NAME  debian-12 (the default), debian-13, ubuntu-22.04 or ubuntu-24.04; only debian-12 and
+#                        ubuntu-24.04 have all packages of the build
 #   --ccache DIR         ccache's folder, for all commands except the first, which builds everything
 #   --mirror URL         the distribution's archive (else its own)
 #   --dir DIR            where the root is made (build/bare_root/NAME)
 #   --keep               keeps the root; the next run removes it at its start
+#   --bind FROM=TO       shows the folder FROM as TO in the root, read-only; repeated for others
+#   --take PATH          copies PATH of the copied tree to the same place of this one after the COMMAND
 #   COMMAND...           runs in /root/spanforge instead of README's commands
 # It tests this working tree: all files that git tracks or does not ignore. It needs 5 GB of
 # disk and a quarter of an hour on 2 cores, most of it building and training.
@@ -24,18 +27,20 @@ ubuntu_key=F6ECB3762474EDA9D21B7022871920D1991BC93C  # Ubuntu Archive Automatic 
 ubuntu_keyring=pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb
 
 stop() { echo "bare_root.sh: $*" >&2; exit 1; }
-usage() { sed -n '2,13s/^# //p' "$0" >&2; exit 2; }
+usage() { sed -n '2,16s/^# //p' "$0" >&2; exit 2; }
 
-distribution=debian-12 ccache='' mirror='' dir='' keep='' inside=''
+distribution=debian-12 ccache='' mirror='' dir='' keep='' inside='' take='' binds=()
 arguments=("$@")
 while [ $# -gt 0 ]; do
   case $1 in
-    --distribution | --ccache | --mirror | --dir) [ $# -gt 1 ] || usage ;;&
+    --distribution | --ccache | --mirror | --dir | --bind | --take) [ $# -gt 1 ] || usage ;;&
     --distribution) distribution=$2; shift 2 ;;
     --ccache) ccache=$(realpath -m "$2"); shift 2 ;;
     --mirror) mirror=${2%/}; shift 2 ;;
     --dir) dir=$(realpath -m "$2"); shift 2 ;;
     --keep) keep=yes; shift ;;
+    --bind) binds+=("$2"); shift 2 ;;
+    --take) take=$2; shift 2 ;;
     --inside) inside=yes; shift ;;  # the call of itself, below
     --) shift; break ;;
     *) usage ;;
@@ -47,23 +52,27 @@ root=$dir/root
 
 architecture=$(dpkg --print-architecture 2>/dev/null) || stop "this is not a Debian or Ubuntu system"
 case $distribution in
-  debian-12)
+  debian-12) suite=bookworm ;;
+  debian-13) suite=trixie ;;
+  ubuntu-22.04) suite=jammy ;;
+  ubuntu-24.04) suite=noble ;;
+  *) stop "no distribution $distribution: debian-12, debian-13, ubuntu-22.04 or ubuntu-24.04" ;;
+esac
+case $distribution in
+  debian-*)
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     main=${mirror:-http://deb.debian.org/debian}
     security=${mirror:+$mirror-security}
-    suite=bookworm
-    sources=("deb $main bookworm main" "deb $main bookworm-updates main"
-      "deb ${security:-http://deb.debian.org/debian-security} bookworm-security main")
+    sources=("deb $main $suite main" "deb $main $suite-updates main"
+      "deb ${security:-http://deb.debian.org/debian-security} $suite-security main")
     ;;
-  ubuntu-24.04)
+  ubuntu-*)
     keyring=$dir/ubuntu.gpg
     main=${mirror:-http://archive.ubuntu.com/ubuntu}
     case $architecture in amd64 | i386) ;; *) main=${mirror:-http://ports.ubuntu.com/ubuntu-ports} ;; esac
-    suite=noble
-    sources=("deb $main noble main universe" "deb $main noble-updates main universe"
-      "deb $main noble-security main universe")
+    sources=("deb $main $suite main universe" "deb $main $suite-updates main universe"
+      "deb $main $suite-security main universe")
     ;;
-  *) stop "no distribution $distribution: debian-12 or ubuntu-24.04" ;;
 esac
 
 # Writes Ubuntu's key, and no other, to $keyring.
@@ -163,6 +172,12 @@ mount_root() {
     mkdir -p "$ccache" "$root"/var/cache/ccache
     mount --bind "$ccache" "$root"/var/cache/ccache
   fi
+  local bind
+  for bind in "${binds[@]}"; do
+    mkdir -p "$root${bind#*=}"
+    mount --bind "${bind%%=*}" "$root${bind#*=}"
+    mount -o remount,ro,bind "$root${bind#*=}"
+  done
 }
 
 copy_tree() {
@@ -170,6 +185,7 @@ copy_tree() {
   # If git names no file, tar makes an empty archive, and there is no quickstart.sh to run.
   (cd "$tree" && git -c safe.directory="$tree" ls-files -z --cached --others --exclude-standard) |
     tar -C "$tree" --null --files-from=- --ignore-failed-read -cf - 2>/dev/null | tar -C "$root$1" --no-same-owner -xf -
+  git -c safe.directory="$tree" -C "$tree" describe --always --abbrev=12 --exclude='*' --dirty=+ >"$root$1/.commit"
   [ -x "$root$1/quickstart.sh" ] || stop "$tree is no git checkout: its files could not be copied"
 }
 
@@ -196,14 +212,20 @@ add_ccache() {
   with_ccache=(CCACHE_DIR=/var/cache/ccache CCACHE_COMPILERCHECK=content CCACHE_IGNOREOPTIONS=-Werror CCACHE_SLOPPINESS=locale)
 }
 
-[ "$distribution" = ubuntu-24.04 ] && take_ubuntu_key
+case $distribution in ubuntu-*) take_ubuntu_key ;; esac
 [ -f "$keyring" ] || stop "no $keyring: install the package debian-archive-keyring"
 step "making the root" make_root
 mount_root
 copy_tree /root/spanforge
 bare=$(size "$root")
 if [ $# -gt 0 ]; then
+  [ -z "$ccache" ] || step "ccache" add_ccache
   step "$*" as_root "$@"
+  if [ -n "$take" ]; then
+    rm -rf "${tree:?}/$take"
+    mkdir -p "$(dirname "$tree/$take")"
+    cp -a --no-preserve=ownership "$root/root/spanforge/$take" "$tree/$take"
+  fi
   exit
 fi
 step "./quickstart.sh as root" as_root ./quickstart.sh

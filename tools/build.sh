@@ -2,13 +2,14 @@
 # Configures build/release and builds in it; prints how long that took.
 # Usage: tools/build.sh program|everything
 #   program     the program alone: needs only the packages of `tools/install_packages.sh build`
-#   everything  the program, then all other programs, the tests and the benchmarks
+#   everything  the program, then all other programs, the tests, the benchmarks and, if .venv-python/ is there, the
+#               Python module
 # Both use one folder, in any order: what is built stays built. With CI=true warnings are errors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build/release
 what=${1:-}
-case $what in program | everything) ;; *) sed -n '3,5s/^# //p' "$0" >&2; exit 2 ;; esac
+case $what in program | everything) ;; *) sed -n '3,7s/^# //p' "$0" >&2; exit 2 ;; esac
 
 stop() { echo "build.sh: $*" >&2; exit 1; }
 
@@ -25,7 +26,12 @@ home=$(in_cache CMAKE_HOME_DIRECTORY)
 tests=ON
 [ "$what" = program ] && [ "$(in_cache SPANFORGE_TESTS)" != ON ] && tests=OFF
 options=(-DSPANFORGE_TESTS=$tests)
-[ "$what" = everything ] && options+=(-DSPANFORGE_BENCH=ON)
+if [ "$what" = everything ]; then
+  options+=(-DSPANFORGE_BENCH=ON)
+  if [ -f .venv-python/installed ]; then
+    options+=(-DSPANFORGE_PYTHON=ON "-DPython_EXECUTABLE=$PWD/.venv-python/bin/python")
+  fi
+fi
 preset=release
 [ "${CI:-}" = true ] && preset=ci
 configure() { cmake --preset $preset "$@" >$build/configure.log 2>&1; }

@@ -1,30 +1,42 @@
 #!/usr/bin/env bash
 # Installs the missing distribution packages that spanforge needs (Debian 12 or newer,
 # Ubuntu 24.04 or newer, there with the component universe).
-# Usage: tools/install_packages.sh [build|test|package|bench|fuzz|format|bare_root]
-# Without root and sudo it changes nothing and prints what to install.
+# Usage: tools/install_packages.sh [--print] [build|test|package|prove|python|wheel|bench|fuzz|format|bare_root [PACKAGE...]]
+# Without root and sudo it changes nothing and prints what to install. --print: prints only the command that installs
+# what is missing, and fails if something is; on another system it prints nothing.
 set -euo pipefail
 
 # ca-certificates: without it no hub can be reached over HTTPS
 packages=(g++ cmake ninja-build libdnnl-dev libhwy-dev
   libfmt-dev libboost-dev libtomlplusplus-dev libicu-dev libprotozero-dev libgloo-dev libssl-dev libcurl4-openssl-dev
   zlib1g-dev ca-certificates)
+only_print=
+if [ "${1:-}" = --print ]; then
+  only_print=yes
+  shift
+fi
 case ${1:-build} in
   build) ;;
   # mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them
   test) packages+=(libgtest-dev libbenchmark-dev python3 python3-venv ccache mount zsh fish groff-base) ;;
   package) packages+=(dpkg-dev file ccache) ;;
+  prove) packages=(cmake g++ ninja-build lintian) ;;
+  wheel) packages+=(icu-devtools binutils python3 python3-venv ccache) ;;
+  # pip brings CMake and ninja where they are missing; Python downloads
+  python) packages=($(printf '%s\n' "${packages[@]}" | grep -vxE 'cmake|ninja-build|libcurl4-openssl-dev|libgloo-dev')) ;;
   bench) packages+=(libbenchmark-dev libgtest-dev python3 python3-venv ccache) ;;
   # libclang-rt-dev: the sanitizers' and libFuzzer's libraries, which clang only recommends;
   # llvm: its symbolizer names a finding's lines
   fuzz) packages+=(clang libclang-rt-dev libomp-dev llvm ccache) ;;
   format) packages=(clang-format-14 git) ;;
   bare_root) packages=(mmdebstrap util-linux gpg git debian-archive-keyring ccache) ;;
-  *) echo "usage: install_packages.sh [build|test|package|bench|fuzz|format|bare_root]" >&2; exit 2 ;;
+  *) echo "usage: install_packages.sh [--print] [build|test|package|prove|python|wheel|bench|fuzz|format|bare_root]" >&2; exit 2 ;;
 esac
+packages+=("${@:2}")
 
 stop() { echo "install_packages.sh: $*" >&2; exit 1; }
 
+[ -z "$only_print" ] || command -v dpkg-query >/dev/null || exit 0
 command -v dpkg-query >/dev/null || stop "this is not a Debian or Ubuntu system; install the equivalents of: ${packages[*]}"
 missing=()
 for package in "${packages[@]}"; do
@@ -32,6 +44,10 @@ for package in "${packages[@]}"; do
   case $status in *"install ok installed"*) ;; *) missing+=("$package") ;; esac
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
+if [ -n "$only_print" ]; then
+  echo "apt-get install -y --no-install-recommends ${missing[*]}"
+  exit 1
+fi
 
 echo "packages to install: ${missing[*]}"
 if [ "$(id -u)" = 0 ]; then

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "answer_options.h"
 #include "command.h"
 #include "common.h"
 #include "flags.h"
@@ -266,17 +267,7 @@ void declare(OptionTable& table, AskCommandOptions& o) {
          "place",
          ""},
         o.on_bad_row);
-  table({"top_k", "answers per question, best first", "> 0", "topk", "1"}, o.ask.top_k);
-  table(kDecoderOption, o.ask.decoder);
-  table(kMaxSeqLengthOption, o.ask.max_seq_length);
-  table(kWindowOverlapOption, o.ask.window_overlap);
-  table(kMaxAnswerLengthOption, o.ask.max_answer_length);
-  table(
-      {"handle_impossible_answer", "\"\" may be the answer; default: as the model was trained", ""},
-      o.ask.null_answers);
-  table({"align_to_words", "decoder pipeline: answers are whole words", "", "", "true"},
-        o.ask.align_to_words);
-  table({"batch_size", "windows computed at once", "> 0"}, o.ask.batch_size);
+  declare_ask_options(table, o.ask);
   table({"bf16", "compute in bfloat16; auto: if the processor has it", ""}, o.bf16);
   table.add_switch(kVerifyOption, o.verify);
   table.add_switch(kJsonOption, o.json);

@@ -24,6 +24,7 @@ int run_train(const Arguments& arguments);
 int run_evaluate(const Arguments& arguments);
 int run_ask(const Arguments& arguments);
 int run_serve(const Arguments& arguments);
+int run_health(const Arguments& arguments);
 int run_data_show(const Arguments& arguments);
 int run_data_check(const Arguments& arguments);
 int run_data_fix(const Arguments& arguments);

@@ -51,6 +51,9 @@ constexpr Command kCommands[] = {
      "spanforge serve --model run/trained\n"
      "spanforge serve --model news=run/trained --model legal=run2/trained --port 9000",
      run_serve, true},
+    {"health", "ask a running server whether it is ready, as a container's health check",
+     "[--host 127.0.0.1] [--port 8080] [--tls] [--timeout 3]", "spanforge health --port 8080",
+     run_health},
     {"data show", "print splits: features, number of rows, rows",
      "[--train F] [--validation F] [FILE ...] [--rows N] [--json]",
      "spanforge data show --train train.json --validation validation.json", run_data_show},

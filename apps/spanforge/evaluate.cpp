@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "answer_options.h"
 #include "command.h"
 #include "common.h"
 #include "data_input.h"
@@ -35,9 +36,8 @@ struct EvaluateOptions {
   std::string model, data, predictions, null_odds, predictions_dir;
   std::string metric = "squad_v2";
   AutoBool bf16 = AutoBool::kFalse;
-  AnswerOverlay asked;
+  ScoreOptions score;
   double no_answer_threshold = 1.0;
-  int32_t batch_size = 8;
   DataInput input;
   bool explain = false, verify = false, json = false;
   int32_t threads = 0;
@@ -58,19 +58,7 @@ void declare(OptionTable& table, EvaluateOptions& o) {
   table({"metric", "what to score in addition to squad_v2", metric_choices()}, o.metric);
   table({"explain", "compare each answer that is not exact with the gold, word by word", ""},
         o.explain);
-  table(kDecoderOption, o.asked.decoder);
-  table(kMaxSeqLengthOption, o.asked.max_seq_length);
-  table(kWindowOverlapOption, o.asked.window_overlap);
-  table(kMaxAnswerLengthOption, o.asked.max_answer_length);
-  table({"version_2_with_negative", "\"\" may be the answer; default: as trained", "",
-         "handle_impossible_answer"},
-        o.asked.null_answers);
-  table({"null_score_diff_threshold",
-         "log odds above which \"\" is the answer; default: as trained", "", "null_threshold"},
-        o.asked.null_threshold);
-  table({"batch_size", "windows computed at once", "> 0",
-         "per_device_eval_batch_size,eval_batch_size"},
-        o.batch_size);
+  declare_score_options(table, o.score);
   table({"bf16", "compute in bfloat16; auto: if the processor is faster with it", ""}, o.bf16);
   o.input.declare(table);
   table.add_switch(kVerifyOption, o.verify);
@@ -192,7 +180,7 @@ EvaluationInputs load_inputs(const EvaluateOptions& o) {
   if (o.verify) verify_model(directory);
   Tokenizer tokenizer = Tokenizer::from_directory(directory.tokenizer());
   if (tokenizer.note()) note(*tokenizer.note());
-  AnswerSettings settings = choose_settings(directory, tokenizer, o.asked);
+  AnswerSettings settings = choose_settings(directory, tokenizer, o.score.asked);
   AnsweringModel model = load_trained_model(directory, o.model, resolve_precision(o.bf16));
   FeatureOptions feature_options;
   feature_options.windows = settings.windows;
@@ -240,7 +228,7 @@ void evaluate_model(const EvaluateOptions& o, Group& group) {
   EvaluationOptions options;
   options.threads = o.threads;
   options.decoder = settings.decoder;
-  options.predict.batch_size = o.batch_size;
+  options.predict.batch_size = o.score.batch_size;
   options.predict.with_losses = true;
   options.predict.group = &group;
   options.more_metrics = chosen_metrics(o.metric);

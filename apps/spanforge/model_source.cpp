@@ -62,7 +62,7 @@ ModelDirectory resolve(const std::string& model, bool verify) {
     return open_model_directory(directory, resolve_base);
   }
   if (path_exists(model)) {
-    throw Error(ErrorCode::kIo, model, "is a file; --model names a model's directory or a hub id");
+    throw Error(ErrorCode::kIo, model, "is a file; `model` names a model's directory or a hub id");
   }
   if (model.empty()) throw Error(ErrorCode::kUsage, {.parameter = "model"}, "is empty");
   if (looks_like_a_path(model) && !is_hub_address(model)) {

@@ -193,32 +193,46 @@ void OptionTable::assign(OptionRow& row, const std::string& value, const ErrorPl
   row.given = true;
 }
 
+// what: "no such key"
+OptionRow& OptionTable::find_key(const std::string& key, const ErrorPlace& place,
+                                 const char* what) {
+  if (OptionRow* row = find(snake(key)); row != nullptr) return *row;
+  std::vector<std::string> names;
+  for (const OptionRow& known : rows_) {
+    if (!known.foreign) names.push_back(known.name);
+  }
+  const auto nearest = nearest_name(snake(key), names);
+  throw Error(ErrorCode::kUsage, place,
+              nearest ? fmt::format("{}; did you mean {}?", what, *nearest) : what);
+}
+
+void OptionTable::assign_all(OptionRow& row, const std::vector<std::string>& values,
+                             const ErrorPlace& place) {
+  if (values.size() != 1 && row.kind != OptionKind::kList) {
+    throw Error(ErrorCode::kUsage, place, "takes one value, not a list");
+  }
+  for (const std::string& value : values) assign(row, value, place);
+}
+
+void OptionTable::set(const std::string& name, const std::vector<std::string>& values) {
+  const ErrorPlace place{.parameter = name};
+  assign_all(find_key(name, place, "no such argument"), values, place);
+}
+
 void OptionTable::apply_config(std::string_view text, const std::string& file) {
   std::map<const OptionRow*, std::string> keys;  // how the file named an option
   for (const ConfigEntry& entry : parse_config(text, file)) {
     const ErrorPlace place = entry.place(file);
-    OptionRow* row = find(snake(entry.key));
-    if (row == nullptr) {
-      std::vector<std::string> names;
-      for (const OptionRow& known : rows_) {
-        if (!known.foreign) names.push_back(known.name);
-      }
-      const auto nearest = nearest_name(snake(entry.key), names);
-      throw Error(ErrorCode::kUsage, place,
-                  nearest ? fmt::format("no such key; did you mean {}?", *nearest) : "no such key");
-    }
-    if (row->name == "config") {
+    OptionRow& row = find_key(entry.key, place, "no such key");
+    if (row.name == "config") {
       throw Error(ErrorCode::kUsage, place, "a configuration file cannot name another one");
     }
-    if (const auto [earlier, first] = keys.emplace(row, entry.key); !first) {
+    if (const auto [earlier, first] = keys.emplace(&row, entry.key); !first) {
       throw Error(ErrorCode::kUsage, place,
                   fmt::format("means the same option as '{}', which the file gives as well",
                               quote_for_message(earlier->second)));
     }
-    if (entry.values.size() != 1 && row->kind != OptionKind::kList) {
-      throw Error(ErrorCode::kUsage, place, "takes one value, not a list");
-    }
-    for (const std::string& value : entry.values) assign(*row, value, place);
+    assign_all(row, entry.values, place);
   }
 }
 

@@ -99,6 +99,10 @@ class OptionTable {
   // Reads a configuration file's text into the fields. `file`: its name in messages.
   void apply_config(std::string_view text, const std::string& file);
 
+  // Sets one option without a command line or a file: several values only for a list. Error{kUsage}
+  // whose parameter is `name`.
+  void set(const std::string& name, const std::vector<std::string>& values);
+
   // Reads the words into the fields. False: --help was printed or describe() called, nothing to
   // run.
   bool parse(const Arguments& arguments);
@@ -119,6 +123,8 @@ class OptionTable {
   static void set_choices(OptionRow& row, const std::string& range);
   OptionRow* find(std::string_view snake_name);
   OptionRow& find_flag(const std::string& flag);
+  OptionRow& find_key(const std::string& key, const ErrorPlace& place, const char* what);
+  void assign_all(OptionRow& row, const std::vector<std::string>& values, const ErrorPlace& place);
   struct Assignment {
     OptionRow* row;
     std::string flag, value;

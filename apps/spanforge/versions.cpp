@@ -3,7 +3,9 @@
 #include <dnnl.h>
 #include <zlib.h>
 
+#if SPANFORGE_CURL
 #include <curl/curl.h>
+#endif
 #include <fmt/core.h>
 #include <openssl/crypto.h>
 #include <unicode/uversion.h>
@@ -26,8 +28,10 @@ std::vector<std::pair<std::string, std::string>> library_versions() {
       {"oneDNN", fmt::format("{}.{}.{}", dnnl->major, dnnl->minor, dnnl->patch)},
       {"ICU", fmt::format("{}.{}", icu[0], icu[1])},
       {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
-      {"zlib", zlibVersion()},
-      {"curl", curl_version_info(CURLVERSION_NOW)->version}};
+      {"zlib", zlibVersion()}};
+#if SPANFORGE_CURL
+  versions.emplace_back("curl", curl_version_info(CURLVERSION_NOW)->version);
+#endif
   if (!group_engine().empty()) versions.emplace_back("Gloo", group_engine());
   return versions;
 }

@@ -278,6 +278,23 @@ TEST(NearestName, IsFoundWithinAFewEdits) {
   EXPECT_EQ(nearest_name("serve_all_day", names), std::nullopt);
 }
 
+TEST(OptionTable, TakesValuesWithoutACommandLine) {
+  TrainingArguments arguments;
+  OptionTable table;
+  visit_training_arguments(arguments, table);
+  table.set("doc_stride", {"7"});  // an alias
+  table.set("freeze", {"embeddings", "layers:0-1"});
+  EXPECT_EQ(arguments.window_overlap, 7);
+  EXPECT_EQ(arguments.freeze.size(), 2u);
+  const auto refused = [&](const std::string& name, const std::vector<std::string>& values) {
+    return testing::expect_error(ErrorCode::kUsage, [&] { table.set(name, values); });
+  };
+  EXPECT_EQ(refused("max_step", {"3"}).parameter(), "max_step");
+  EXPECT_NE(refused("max_step", {"3"}).reason().find("max_steps"), std::string::npos);
+  EXPECT_EQ(refused("max_steps", {"1", "2"}).parameter(), "max_steps");
+  EXPECT_EQ(refused("max_steps", {"few"}).parameter(), "max_steps");
+}
+
 TEST(BarText, LooksLikeTqdm) {
   EXPECT_EQ(bar_text("Map", "examples", 5, 10, 2.0, 5, 60),
             "Map:  50%|█████▌     | 5/10 [00:02<00:02,  2.50 examples/s]");

@@ -1,6 +1,8 @@
 #include "spanforge/base/threads.h"
 
 #include <omp.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <stdexcept>
@@ -66,6 +68,26 @@ TEST(ParallelFor, RethrowsTheFailureOfTheLowestIndex) {
       EXPECT_STREQ(error.what(), "37");
     }
   }
+}
+
+// The parent's team is not there in the child, and OpenMP would wait for it.
+TEST(Forks, AChildComputesWithOneThread) {
+  const ThreadScope scope(2);
+  std::atomic<int> done = 0;
+  parallel_for(8, 1, [&](int64_t) { ++done; });
+  watch_forks();
+  EXPECT_FALSE(is_forked_child());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);  // a child that waits ends by a signal
+    const ThreadScope inner(2);
+    parallel_for(8, 1, [&](int64_t) { ++done; });
+    ::_exit(is_forked_child() && thread_count() == 1 && done == 16 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_EQ(thread_count(), 2);
 }
 
 }  // namespace

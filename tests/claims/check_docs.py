@@ -243,7 +243,7 @@ def translation_problems(name, texts):
         lines, inline = code_of(texts[page])
         lines = [re.sub(r'"[^"]*"', '"..."', line.split("#")[0].strip()) for line in lines]
         return {"command": [line for line in lines if line.isascii() and line],
-                "link": sorted(re.sub(r"\.zh\.md", ".md", link) for link in set(links_of(texts[page])))}
+                "link": sorted(re.sub(r"\.zh\.(md|png)", r".\1", link) for link in set(links_of(texts[page])))}
 
     ours, theirs = facts(name), facts(original)
     for what in ours:

@@ -36,7 +36,8 @@ PRINTS = re.compile(r"\bstd::(?:cout|cerr|clog|exit|quick_exit|abort|terminate)\
                     r"|\bfmt::print\b|::_?exit\s*\(|\bstdout\b|\bstderr\b|STD(?:OUT|ERR)_FILENO")
 NETWORK = re.compile(r"#include <(?:sys/(?:socket|un)\.h|netinet/|arpa/|netdb\.h|curl/|boost/asio/ip)")
 ONEDNN = {"ops/gemm.cpp", "ops/instruction_sets.cpp"}  # the second limits oneDNN's instructions
-SERVER = {"serve/http_server.cpp", "serve/stream.h"}  # the first listens, the second is a connection
+# The first listens, the second is a connection, the third asks a server whether it is ready.
+SERVER = {"serve/http_server.cpp", "serve/stream.h", "serve/probe.cpp"}
 
 
 def code_of(file):
@@ -149,7 +150,7 @@ def problems(root, build=None):
     for file in sorted((root / "apps/spanforge").glob("*.cpp")):
         if NETWORK.search(code_of(file)) and file.name != "versions.cpp":  # it prints libcurl's version
             yield f"apps/spanforge/{file.name}: only hub reaches the network"
-        if re.search(r"catch \(const std::exception&", code_of(file)) and file.name != "main.cpp":
+        if re.search(r"catch \(const std::exception&", code_of(file)) and file.name != "run_program.cpp":
             yield f"apps/spanforge/{file.name}: catches std::exception, which only main() does"
     if build:
         rows = {name: set(lists["DEPS"]) for name, lists in layers.items()}
@@ -213,7 +214,7 @@ CHECKOUT = {
     "src/spanforge/top/a.cpp": '#include <fmt/core.h>\n#include "spanforge/low/a.h"\n#include "spanforge/high/a.h"\n'
                                'void f() { g("printf(3)"); }\n',
     **{f"tests/{name}/a_test.cpp": "TEST" for name in ("low", "high", "top")},
-    "apps/spanforge/main.cpp": "try {} catch (const std::exception& e) {}",
+    "apps/spanforge/run_program.cpp": "try {} catch (const std::exception& e) {}",
 }
 # A file, a change in it, and what the check must report.
 PLANTED = [
@@ -237,7 +238,7 @@ PLANTED = [
     ("src/spanforge/top/a.cpp", "void f() {", "void f() { ::_exit(1);", ["only the program prints"]),
     ("src/spanforge/top/a.cpp", "void f() {", "#include <sys/socket.h>\nvoid f() {", ["only hub reaches"]),
     ("src/spanforge/top/a.cpp", "void f() {", "void f() { dnnl::matmul();", ["uses oneDNN"]),
-    ("apps/spanforge/main.cpp", "try", "#include <netdb.h>\ntry", ["only hub reaches"]),
+    ("apps/spanforge/run_program.cpp", "try", "#include <netdb.h>\ntry", ["only hub reaches"]),
     ("src/spanforge/top/a.cpp", "void f() {", "try {} catch (const toml::parse_error&) {} void f() {", ["catches toml"]),
     ("src/spanforge/top/a.cpp", "void f() {", "try {} catch (const std::exception& e) {} void f() {", ["only main()"]),
 ]

@@ -1,5 +1,6 @@
 # cmake -DBUILD=... -DSOURCE=... -DDATA=... -DWORK=... -DGENERATOR=... [-DFLAGS=...] -P run.cmake: installs the build,
-# builds the consumers against it (with these compiler flags) and runs them. SOURCE: the checkout.
+# builds the consumers against it (with these compiler flags) and runs them. SOURCE: the checkout. With -DPREFIX=...
+# instead of BUILD it takes what is installed there.
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
   if(NOT code EQUAL 0)
@@ -8,12 +9,15 @@ function(run)
   set(out "${out}" PARENT_SCOPE)
 endfunction()
 file(REMOVE_RECURSE ${WORK})
-run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
-run(${WORK}/prefix/bin/spanforge --version)
-if(EXISTS ${WORK}/prefix/include/spanforge/ops)
+if(NOT PREFIX)
+  set(PREFIX ${WORK}/prefix)
+  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${PREFIX})
+endif()
+run(${PREFIX}/bin/spanforge --version)
+if(EXISTS ${PREFIX}/include/spanforge/ops)
   message(FATAL_ERROR "headers of the operations are installed, which no public header needs")
 endif()
-set(common -G ${GENERATOR} -S ${SOURCE}/tests/consumer -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_CXX_FLAGS=${FLAGS})
+set(common -G ${GENERATOR} -S ${SOURCE}/tests/consumer -DCMAKE_PREFIX_PATH=${PREFIX} -DCMAKE_CXX_FLAGS=${FLAGS})
 
 set(hidden "")
 foreach(package IN ITEMS ZLIB CURL ICU)
@@ -33,7 +37,7 @@ string(SUBSTRING "${page}" 0 ${end} program)
 file(WRITE ${WORK}/program.cpp "${program}\n")
 run(${CMAKE_COMMAND} ${common} -B ${WORK}/program -DPROGRAM=${WORK}/program.cpp)
 run(${CMAKE_COMMAND} --build ${WORK}/program)
-run(${WORK}/prefix/bin/spanforge model new --text ${DATA}/text.txt --vocab-size 300 --hidden-size 32
+run(${PREFIX}/bin/spanforge model new --text ${DATA}/text.txt --vocab-size 300 --hidden-size 32
   --num-hidden-layers 1 --num-attention-heads 2 --output ${WORK}/model)
 run(${WORK}/program/program ${WORK}/model ${DATA}/train.json ${WORK}/run)
 if(NOT out MATCHES "^[01][.][0-9]+ .*[(][0-9]+ to [0-9]+[)]\n$")

@@ -101,8 +101,7 @@ TEST_P(GroupOfRanks, WaitsForARankThatWorksAndNotForOneThatIsSilent) {
 }
 
 TEST_P(GroupOfRanks, NoticesARankThatIsGone) {
-  if (GetParam() == 1) GTEST_SKIP() << "needs another rank";
-  run_ranks(GetParam(), [&](Group& group) {
+  run_ranks(GetParam() + 1, [&](Group& group) {
     if (group.rank() == 1) return;  // its connections end here
     const auto begin = std::chrono::steady_clock::now();
     testing::expect_error(ErrorCode::kPeerLost, [&] { group.barrier(); });

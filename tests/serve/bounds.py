@@ -299,6 +299,39 @@ def make_certificate(folder, name, host="localhost"):
     return certificate, key
 
 
+def health(case, port, *options):
+    done = subprocess.run([case.program, "health", "--port", str(port), *options], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_health_command(case):
+    certificate, key = make_certificate(case.folder, "elsewhere")
+    tls = ssl.create_default_context(cafile=certificate)
+    with Server(case.program, "--model", case.model) as server:
+        expect(health(case, server.port) == (0, "ready\n"), health(case, server.port))
+        code, said = health(case, server.port, "--tls")
+        expect(code == 4 and "no answer over TLS" in said, (code, said))
+        server.stop()
+        code, said = health(case, server.port)
+        expect(code == 4 and f"http://127.0.0.1:{server.port}/health/ready: Connection refused" in said, (code, said))
+        server.stop = lambda: None
+    with Server(case.program, "--model", case.model, "--tls-certificate", certificate, "--tls-key", key, tls=tls) as server:
+        expect(health(case, server.port, "--tls") == (0, "ready\n"), health(case, server.port, "--tls"))
+        expect(health(case, server.port)[0] == 4, "plain HTTP to a port with TLS")
+    # Others that listen: one that never answers, one whose answer is another, one that speaks no HTTP.
+    for reply, words in ((None, "no answer in time"), (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "is not ready: status 503"),
+                         (b"220 mail ready\r\n", "the answer is not HTTP"), (b"", "the answer is not HTTP")):
+        with socket.create_server(("127.0.0.1", 0)) as listener, concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(health, case, listener.getsockname()[1], "--timeout", "0.5")
+            with listener.accept()[0] as sock:
+                if reply is not None:
+                    sock.recv(1000)
+                    sock.sendall(reply)
+                    sock.shutdown(socket.SHUT_WR)
+                code, said = asked.result()
+            expect(code == 4 and words in said, (reply, code, said))
+
+
 def test_tls(case):
     certificate, key = make_certificate(case.folder, "first")
     tls = ssl.create_default_context(cafile=certificate)

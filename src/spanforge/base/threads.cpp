@@ -1,9 +1,11 @@
 #include "spanforge/base/threads.h"
 
 #include <omp.h>
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <condition_variable>
 #include <cstdint>
@@ -93,9 +95,19 @@ Cores& cores() {
 
 thread_local bool has_turn = false;
 
+std::atomic<bool> forked = false;
+
 }  // namespace
 
+void watch_forks() {
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { forked = true; });
+  if (registered != 0) throw Error(ErrorCode::kInternal, {.where = "fork"}, "cannot be watched");
+}
+
+bool is_forked_child() { return forked; }
+
 int resolve_thread_count(int threads) {
+  if (is_forked_child()) return 1;
   const int limit = openmp_limit();
   if (threads <= 0) threads = std::min({affinity_cores(), quota_cores(), limit});
   if (threads > limit) {

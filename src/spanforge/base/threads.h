@@ -5,6 +5,8 @@
 //   other threads.
 // Teams: OpenMP gives every calling thread its own team of threads. Teams that compute at the same
 //   time on too few cores wait for each other, so they take turns (Turn).
+// Forks: a forked child has none of its parent's threads, and OpenMP would wait for them for ever.
+//   A program that may be forked calls watch_forks(); its children then compute with one thread.
 
 #include <cstdint>
 #include <functional>
@@ -15,6 +17,13 @@ namespace spanforge {
 // quota and OpenMP's limits). Error{kUsage, parameter "threads"} above OpenMP's limits: a region
 // with fewer threads would do only a part of the work.
 int resolve_thread_count(int threads);
+
+// From now on each forked child computes with one thread, whatever number it asks for, and needs no
+// other. Another thread must not be in a call of this library at the time of the fork, because what
+// it has locked stays locked in the child.
+void watch_forks();
+// Whether this process was forked after watch_forks().
+bool is_forked_child();
 
 // Sets the number of threads for the parallel regions of the calling thread, and returns it.
 // Argument and errors: those of resolve_thread_count().

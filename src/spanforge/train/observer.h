@@ -1,10 +1,12 @@
 #pragma once
 // What: The interface to watch a training run. Everything periodic is an observer: progress,
 //   console lines, the JSON log, TensorBoard, early stopping. The library prints nothing.
-// Order: After a step: on_step_end, then, if due, on_log, on_evaluate, on_before_save. After an
-//   epoch: on_epoch_end, then the same three. on_save comes when the checkpoint is in place,
-//   perhaps some steps later, but before the next on_before_save and before on_train_end. Observers
-//   are called in the order in which they were added.
+// Order: Before an epoch and before a step: on_epoch_begin, on_step_begin. After a step:
+//   on_step_end, then, if due, on_log, on_evaluate, on_before_save. After an epoch: on_epoch_end,
+//   then the same three; what a step and the epoch that ends with it make due happens once, after
+//   on_epoch_end if the epoch wants anything but what the step has logged. on_save comes when the
+//   checkpoint is in place, perhaps some steps later, but before the next on_before_save and before
+//   on_train_end. Observers are called in the order in which they were added.
 // State: Each checkpoint stores the value of save_state() under name(). On resume load_state()
 //   receives it, before on_train_begin.
 // Threads: All calls come from the thread that runs the training.
@@ -25,6 +27,7 @@ struct TrainPlan;
 struct TrainState;
 struct Evaluation;
 struct Dataset;
+struct DueEvents;
 class TrainableModel;
 
 // A line of text for people about what was found or decided.
@@ -63,6 +66,8 @@ class Observer {
   virtual void on_notice(const Notice& notice);
   virtual void on_progress(const Progress& progress);
   virtual void on_train_begin(const TrainView& view);
+  virtual void on_epoch_begin(const TrainView& view);
+  virtual void on_step_begin(const TrainView& view);
   virtual void on_step_end(const TrainView& view);
   virtual void on_epoch_end(const TrainView& view);
   // line: HF's keys in HF's order with HF's digits; console_line(line) is the text of HF's console.
@@ -76,6 +81,14 @@ class Observer {
   // The checkpoint is in place. Training went on meanwhile: view may be some steps ahead.
   virtual void on_save(const TrainView& view, const std::filesystem::path& checkpoint);
   virtual void on_train_end(const TrainView& view);
+  // Called after on_step_end and after on_epoch_end with the events that are due now. The observer
+  // may add events and cancel them.
+  virtual void choose_events(const TrainView& view, DueEvents& due);
+  // Called after a loss was logged and after an evaluation: the observer may add events that come
+  // later in the order log, evaluate, save.
+  virtual void add_events(DueEvents& due);
+  // True: the run waits for each checkpoint, so that on_save comes at the step that is saved.
+  virtual bool wants_saves_at_once() const;
   // Asked after each step's events. True ends the training after this step, as finished.
   virtual bool wants_stop() const;
   virtual Json save_state() const;

@@ -44,15 +44,21 @@ TrainingRun::TrainingRun(Setup& setup, OutputDirectory& output, std::vector<Obse
                 plan_.max_steps},
       order_(arguments_, setup.train.features.windows()),
       optimizer_(make_optimizer(*setup.model, arguments_)),
+      saves_at_once_(
+          std::ranges::any_of(observers_, [](auto* o) { return o->wants_saves_at_once(); })),
       flos_per_token_(flos_per_token(*setup.model)) {}
 
 TrainResult TrainingRun::run() {
   work_together(group_, [this] { begin(); });
   do_due_events();
   agree();
-  bool mid_epoch = false;
+  bool in_epoch = false;
   while (state_.global_step < plan_.max_steps && !agreed_.finish) {
     const StepBatches batches = order_.batches_of_step(state_.global_step);
+    if (!in_epoch) {
+      for (Observer* observer : observers_) observer->on_epoch_begin(view());
+    }
+    for (Observer* observer : observers_) observer->on_step_begin(view());
     const StepGradient gradient = accumulate_gradient(batches);
     const bool finite = check_finite(gradient, batches);
     // From here on, the sources of a checkpoint change.
@@ -65,16 +71,15 @@ TrainResult TrainingRun::run() {
     }
     setup_.model->zero_gradients();
     count_step(batches, gradient, finite);
-    state_.due = due_after_step(batches);
-    do_due_events();
+    in_epoch = !batches.ends_epoch && state_.global_step < plan_.max_steps;
+    end_step(/*ends_epoch=*/!in_epoch);
     if (settling_save_ && !output_.busy()) complete_save();
-    mid_epoch = !batches.ends_epoch && state_.global_step < plan_.max_steps;
     agree();
     if (agreed_.stop) interrupt();
   }
-  if (mid_epoch) {  // an observer ended the training: HF ends the epoch with it
+  if (in_epoch) {  // an observer ended the training: HF ends the epoch with it
     state_.due = due_after_epoch();
-    do_due_events();
+    end_epoch();
   }
   return finish();
 }
@@ -305,12 +310,48 @@ void TrainingRun::count_step(const StepBatches& batches, const StepGradient& gra
     observer->on_progress({Progress::Stage::kTrain, "train", state_.global_step, plan_.max_steps});
     observer->on_step_end(view());
   }
-  const bool ends_epoch = batches.ends_epoch || state_.global_step == plan_.max_steps;
-  if (!ends_epoch) return;
-  for (Observer* observer : observers_) observer->on_epoch_end(view());
 }
 
-DueEvents TrainingRun::due_after_step(const StepBatches& batches) const {
+// A step's events come before on_epoch_end, as in HF. But if the epoch evaluates or saves, that and
+// what the step does come once, in their usual order.
+void TrainingRun::end_step(bool ends_epoch) {
+  state_.due = due_after_step();
+  let_observers_choose(state_.due);
+  if (!ends_epoch) return do_due_events();
+  const DueEvents epoch = due_after_epoch();
+  DueEvents later;
+  if (epoch.any()) {
+    later = {epoch.log, state_.due.evaluate || epoch.evaluate, state_.due.save || epoch.save};
+    state_.due.evaluate = state_.due.save = false;
+  }
+  do_due_events();
+  if (state_.due.any()) return;  // an evaluation was abandoned
+  state_.due = later;
+  end_epoch();
+}
+
+void TrainingRun::end_epoch() {
+  for (Observer* observer : observers_) observer->on_epoch_end(view());
+  let_observers_choose(state_.due);
+  do_due_events();
+}
+
+void TrainingRun::let_observers_choose(DueEvents& due) {
+  for (Observer* observer : observers_) observer->choose_events(view(), due);
+  share(due);
+}
+
+void TrainingRun::let_observers_add(DueEvents& due) {
+  for (Observer* observer : observers_) observer->add_events(due);
+  share(due);
+}
+
+// Only rank 0 has observers, and only it knows of a new best model, which may have to be saved.
+void TrainingRun::share(DueEvents& due) {
+  group_.broadcast(std::as_writable_bytes(std::span(&due, 1)));
+}
+
+DueEvents TrainingRun::due_after_step() const {
   const int64_t step = state_.global_step;
   const bool last = step >= plan_.max_steps;
   DueEvents due;
@@ -321,9 +362,7 @@ DueEvents TrainingRun::due_after_step(const StepBatches& batches) const {
       arguments_.eval_strategy == IntervalStrategy::kSteps && step % plan_.eval_steps == 0;
   due.save =
       arguments_.save_strategy == SaveStrategy::kSteps && (step % plan_.save_steps == 0 || last);
-  if (!batches.ends_epoch && !last) return due;
-  const DueEvents epoch = due_after_epoch();
-  return {due.log || epoch.log, due.evaluate || epoch.evaluate, due.save || epoch.save};
+  return due;
 }
 
 DueEvents TrainingRun::due_after_epoch() const {
@@ -336,6 +375,7 @@ void TrainingRun::do_due_events() {
   if (state_.due.log) {
     state_.due.log = false;
     log_loss();
+    let_observers_add(state_.due);
   }
   if (state_.due.evaluate) {
     if (state_.due.save) {  // evaluating does not change the tensors
@@ -343,6 +383,8 @@ void TrainingRun::do_due_events() {
     }
     if (!evaluate_model()) return;
     state_.due.evaluate = false;
+    let_observers_add(state_.due);
+    state_.due.log = state_.due.evaluate = false;  // they are over
   }
   if (state_.due.save) {
     state_.due.save = false;
@@ -375,6 +417,10 @@ void TrainingRun::emit(LogLine line, LogLine unrounded) {
 }
 
 bool TrainingRun::evaluate_model() {
+  if (!setup_.validation) {
+    throw Error(ErrorCode::kUsage, {.parameter = "validation"},
+                "is needed: an observer asks for an evaluation");
+  }
   EvaluationOptions options;
   options.predict.batch_size = static_cast<int32_t>(arguments_.per_device_eval_batch_size);
   if (const auto tokens = arguments_.max_tokens_per_batch) {
@@ -400,15 +446,7 @@ bool TrainingRun::evaluate_model() {
     return false;
   }
   lead([&] { report(evaluation); });
-  share_due_save();
   return true;
-}
-
-// A new best model may have to be saved, which only rank 0 knows.
-void TrainingRun::share_due_save() {
-  char save = state_.due.save ? 1 : 0;
-  group_.broadcast(std::as_writable_bytes(std::span(&save, 1)));
-  state_.due.save = save != 0;
 }
 
 void TrainingRun::report(const Evaluation& evaluation) {
@@ -471,6 +509,7 @@ void TrainingRun::save(bool interruption) {
                                 interruption};
   output_.finish([&](DirectoryWriter& writer) { write_checkpoint_state(source, writer); });
   settling_save_ = SettlingSave{state_.global_step, interruption, state_.best_global_step};
+  if (saves_at_once_) complete_save();
 }
 
 void TrainingRun::complete_save() {

@@ -58,14 +58,18 @@ class TrainingRun {
   std::string parameter_at(int64_t index) const;
   std::string advice() const;
   void count_step(const StepBatches& batches, const StepGradient& gradient, bool updated);
-  DueEvents due_after_step(const StepBatches& batches) const;
+  DueEvents due_after_step() const;
   DueEvents due_after_epoch() const;
+  void end_step(bool ends_epoch);
+  void end_epoch();
+  void let_observers_choose(DueEvents& due);
+  void let_observers_add(DueEvents& due);
+  void share(DueEvents& due);
 
   void do_due_events();
   void log_loss();
   bool evaluate_model();  // false: abandoned, because the run is asked to stop
   void report(const Evaluation& evaluation);
-  void share_due_save();
   void note_best(const LogLine& metrics);
   void begin_save();  // starts with weights and the optimiser's state, while they do not change;
                       // save() adds the rest
@@ -124,7 +128,8 @@ class TrainingRun {
   };
   std::optional<SettlingSave> settling_save_;
   int64_t saved_step_ = -1;  // of the newest checkpoint that this process put in place
-  int64_t first_step_ = 0;   // where this process began
+  bool saves_at_once_ = false;
+  int64_t first_step_ = 0;  // where this process began
   double flos_per_token_ = 0;
   std::chrono::steady_clock::time_point start_;
 };

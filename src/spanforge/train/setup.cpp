@@ -160,19 +160,29 @@ class SetupBuilder {
     return {*arguments_.max_seq_length, *arguments_.window_overlap};
   }
 
-  // Reports errors of the data before it looks for a model.
-  Dataset read_data(const char* option, const fs::path& file, DataFiles& files) {
+  Dataset take_data(const DataInMemory& given, const char* option, const fs::path& file,
+                    DataFiles& files) {
+    if (given.dataset != nullptr) {
+      files[option] = {file.string(), given.sha256};
+      check_same_data(option, files[option]);
+      return *given.dataset;
+    }
     refuse_unread_directory(file);
     const MappedFile mapped = map_input(file, context_.stop);
     files[option] = {file.string(),
                      while_whole(mapped, [&] { return sha256_hex(mapped.bytes()); })};
     check_same_data(option, files[option]);
+    return read_dataset(mapped, {arguments_.encoding, parse_columns(arguments_.columns)});
+  }
+
+  // Reports errors of the data before it looks for a model.
+  Dataset read_data(const char* option, const fs::path& file, DataFiles& files) {
+    const bool training = std::string_view(option) == "train";
     Dataset dataset =
-        read_dataset(mapped, {arguments_.encoding, parse_columns(arguments_.columns)});
+        take_data(training ? context_.train : context_.validation, option, file, files);
     for (const std::string& line : dataset.notes) {
       notify(Kind::kInformation, fmt::format("{}: {}", dataset.file.string(), line));
     }
-    const bool training = std::string_view(option) == "train";
     std::string left_out;
     if (arguments_.on_bad_answer == BadAnswerPolicy::kDrop) {
       dataset = training ? drop_untrainable(std::move(dataset), left_out)

@@ -33,6 +33,11 @@
 
 namespace spanforge {
 
+// Data that are in memory already, borrowed for the call. On resume the sums must be equal.
+struct DataInMemory {
+  const Dataset* dataset = nullptr;  // null: the option names a file
+  std::string sha256;                // of what the dataset was made of
+};
 class Group;  // parallel/group.h
 
 // What a run needs in addition to its options. Pointers are borrowed for the call.
@@ -43,6 +48,8 @@ struct TrainContext {
   const std::atomic<bool>* stop = nullptr;
   // Resolves a model's name in the options, or an adapter's base. Default: the name is a directory.
   ResolveBase resolve_model;
+  // Instead of reading the files. The options `train` and `validation` are then names for messages.
+  DataInMemory train, validation;
   Group* group = nullptr;  // null: this process alone
 };
 
