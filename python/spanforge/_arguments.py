@@ -40,6 +40,9 @@ class TrainingArguments(TypedDict, total=False):
     max_tokens_per_batch: most tokens of a micro-batch or evaluation batch; default: no limit, in evaluation 16384;
         >= 8
     gradient_accumulation_steps: micro-batches of an optimiser step; >= 1 [1]
+    gradient_shards: parts of a micro-batch whose gradients are summed in a fixed order, each of
+        per_device_train_batch_size windows: results are then equal for any number of processes; default: the number
+        of processes; 1..65536
     accumulation_mean: hf: mean of micro-batch means; examples: mean over all windows of the step; hf|examples [hf]
     learning_rate: the peak learning rate; >= 0 [5e-05]
     lr_scheduler_type: schedule of the learning rate; linear|cosine|constant|constant_with_warmup|polynomial
@@ -123,6 +126,7 @@ class TrainingArguments(TypedDict, total=False):
     per_gpu_eval_batch_size: Union[int, None]
     max_tokens_per_batch: Union[int, None]
     gradient_accumulation_steps: Union[int, None]
+    gradient_shards: Union[int, None]
     accumulation_mean: Union[Literal["hf", "examples"], None]
     learning_rate: Union[float, None]
     lr_scheduler_type: Union[Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"], None]

@@ -56,8 +56,11 @@ def test_the_stub_is_that_of_the_module():
 
     tree = ast.parse(text)
     stated = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))} - {"OptionRow"}
-    assert stated == {name for name in dir(_spanforge) if not name.startswith("__")}
+    without_curl = {"HttpExchange", "set_http_transport"}  # only in such a build
+    assert stated - without_curl == {name for name in dir(_spanforge) if not name.startswith("__")} - without_curl
     for node in tree.body:  # names of methods and arguments
+        if not hasattr(_spanforge, getattr(node, "name", "")):
+            continue
         if isinstance(node, ast.ClassDef) and node.name != "OptionRow":
             methods = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
             assert methods == {name for name in vars(getattr(_spanforge, node.name)) if not name.startswith("__") or name == "__len__"}
