@@ -208,6 +208,7 @@ add_user() {
   chown -R 1000:1000 "$root"/home/someone
 }
 add_ccache() {
+  as_root apt-get update -qq
   as_root apt-get install -y -qq --no-install-recommends ccache >/dev/null
   with_ccache=(CCACHE_DIR=/var/cache/ccache CCACHE_COMPILERCHECK=content CCACHE_IGNOREOPTIONS=-Werror CCACHE_SLOPPINESS=locale)
 }
