@@ -17,8 +17,8 @@ if [ "${1:-}" = --print ]; then
 fi
 case ${1:-build} in
   build) ;;
-  # mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them
-  test) packages+=(libgtest-dev libbenchmark-dev python3 python3-venv ccache mount zsh fish groff-base) ;;
+  # python3-dev: the Python module; openmpi-bin: ranks started by mpirun; mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them
+  test) packages+=(libgtest-dev libbenchmark-dev python3 python3-venv python3-dev openmpi-bin ccache mount zsh fish groff-base) ;;
   package) packages+=(dpkg-dev file ccache) ;;
   prove) packages=(cmake g++ ninja-build lintian) ;;
   wheel) packages+=(icu-devtools binutils python3 python3-venv ccache) ;;
