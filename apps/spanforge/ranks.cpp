@@ -45,10 +45,9 @@ void require_one_version(Group& group) {
   const std::string mine =
       std::string(SPANFORGE_VERSION) + (commit.empty() ? "" : ", commit " + commit);
   const std::vector<std::string> all = gather_texts(group, mine);
-  for (size_t rank = 0; rank < all.size(); ++rank) {
-    if (all[rank] == all[0]) continue;
-    throw Error(ErrorCode::kUsage, {.where = fmt::format("rank {}", rank)},
-                fmt::format("is version {} of spanforge, rank 0 is {}", all[rank], all[0]));
+  if (const auto rank = find_other_rank(all)) {
+    throw Error(ErrorCode::kUsage, {.where = fmt::format("rank {}", *rank)},
+                fmt::format("is version {} of spanforge, rank 0 is {}", all[*rank], all[0]));
   }
 }
 
@@ -61,12 +60,11 @@ void warn_of_other_bits(Group& group, int threads) {
                                        ops::instruction_set(), join(libraries, ", "));
   const std::vector<std::string> all = gather_texts(group, mine);
   if (!group.leads()) return;
-  for (size_t rank = 0; rank < all.size(); ++rank) {
-    if (all[rank] == all[0]) continue;
-    return note(
+  if (const auto rank = find_other_rank(all)) {
+    note(
         fmt::format("rank {} computes with {}, rank 0 with {}: the last digits of results "
                     "will differ from those of equal processes",
-                    rank, all[rank], all[0]));
+                    *rank, all[*rank], all[0]));
   }
 }
 

@@ -117,7 +117,22 @@ class Connecting : public ::testing::Test {
     return {.rendezvous = (directory / "meet").string(),
             .meeting_deadline = std::chrono::milliseconds(milliseconds)};
   }
+  // Another process, as a thread, which meets the others.
+  void come(int rank, int size) {
+    threads_.emplace_back([this, rank, size] {
+      connect_group({.rank = rank, .size = size}, options(20'000))->barrier();
+      ++met_;
+    });
+  }
+  int count_met() {  // when all have ended
+    for (std::thread& thread : threads_) thread.join();
+    return met_;
+  }
   TemporaryDirectory directory;
+
+ private:
+  std::atomic<int> met_{0};
+  std::vector<std::thread> threads_;
 };
 
 TEST_F(Connecting, NamesTheRanksThatDidNotCome) {
@@ -141,40 +156,22 @@ TEST_F(Connecting, IgnoresWhatKilledStartsLeft) {
     }
     return fs::path();
   };
-  std::atomic<int> met{0};
-  std::vector<std::thread> threads;
-  const auto come = [&](int rank) {
-    threads.emplace_back([&, rank] {
-      connect_group({.rank = rank, .size = 2}, options(20'000))->barrier();
-      ++met;
-    });
-  };
-  come(1);
+  come(1, 2);
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(find_name(), fs::path());
-  come(0);
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(met, 2);
+  come(0, 2);
+  EXPECT_EQ(count_met(), 2);
   EXPECT_TRUE(list_directory(directory / "meet").empty());
 }
 
 TEST_F(Connecting, TakesAnotherProcessForOneThatDiedWhileItWaited) {
-  std::atomic<int> met{0};
-  std::vector<std::thread> threads;
-  const auto come = [&](int rank) {
-    threads.emplace_back([&, rank] {
-      connect_group({.rank = rank, .size = 3}, options(20'000))->barrier();
-      ++met;
-    });
-  };
-  come(0);
+  come(0, 3);
   // Its file stays, and its lock ends with it.
   testing::expect_error(ErrorCode::kPeerLost,
                         [&] { connect_group({.rank = 1, .size = 3}, options(500)); });
-  come(1);
-  come(2);
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(met, 3);
+  come(1, 3);
+  come(2, 3);
+  EXPECT_EQ(count_met(), 3);
 }
 
 TEST_F(Connecting, RefusesTwoProcessesOfOneRank) {

@@ -13,7 +13,7 @@ import subprocess
 import time
 import warnings
 
-from served import FIELDS, Server, expect, main, one, statuses, text
+from served import FIELDS, Server, expect, main, make_certificate, one, statuses, text
 
 
 def post_head(length, *fields):
@@ -289,14 +289,6 @@ def test_who_may_ask(case):
     for options in (["--insecure"], ["--insecure", "--token-file", token]):
         with Server(case.program, "--model", case.model, "--host", "0.0.0.0", *options) as server:
             expect(server.ask(None, "/ping", "GET")[0] == 200, options)
-
-
-def make_certificate(folder, name, host="localhost"):
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{host},IP:127.0.0.1", "-keyout", key, "-out", certificate],
-                   check=True, capture_output=True)
-    return certificate, key
 
 
 def health(case, port, *options):

@@ -14,8 +14,7 @@ import ssl
 import subprocess
 import time
 
-from bounds import make_certificate
-from served import Server, expect, main, one
+from served import Server, expect, main, make_certificate, one
 
 FILES = pathlib.Path(__file__).parents[2] / "examples/serve"
 HOST = "qa.example.org"

@@ -33,6 +33,14 @@ def make_model(program, folder, seed):
     return directory
 
 
+def make_certificate(folder, name, host="localhost"):
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{host},IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    return certificate, key
+
+
 class Server:
     """`spanforge serve` on a free port. tls: an ssl.SSLContext if the options make it serve HTTPS."""
 

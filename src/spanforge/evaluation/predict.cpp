@@ -132,10 +132,11 @@ void stop_if_any_wants(Group& group, const PredictOptions& options) {
   if (std::count(all.begin(), all.end(), 1) > 0) throw PredictionStopped{};
 }
 
-// Rank 0 puts the other ranks' results in place. Their sizes follow from the batches.
+// Rank 0 puts the other ranks' results in place. Their sizes follow from the batches. mine: the
+// results of this rank's batches, one after the other; rank 0's are in place already.
 void gather_results(Group& group, const FeatureSet& features,
                     const std::vector<std::span<const int32_t>>& batches, bool with_losses,
-                    const std::vector<BatchResult>& mine, Predictions& all) {
+                    const BatchResult& mine, Predictions& all) {
   const auto ranks = static_cast<size_t>(group.size());
   std::vector<BatchResult> of_rank(ranks);  // one after the other
   const auto rank_of = [&](size_t i) { return turn_of(i % ranks, i / ranks, ranks); };
@@ -146,11 +147,6 @@ void gather_results(Group& group, const FeatureSet& features,
     }
     return tokens;
   };
-  BatchResult& own = of_rank[static_cast<size_t>(group.rank())];
-  for (const BatchResult& result : mine) {
-    own.logits.insert(own.logits.end(), result.logits.begin(), result.logits.end());
-    own.losses.insert(own.losses.end(), result.losses.begin(), result.losses.end());
-  }
   if (group.leads()) {
     for (size_t i = 0; i < batches.size(); ++i) {
       if (rank_of(i) == 0) continue;
@@ -164,8 +160,8 @@ void gather_results(Group& group, const FeatureSet& features,
     logits_in.push_back(std::as_writable_bytes(std::span(result.logits)));
     losses_in.push_back(std::as_writable_bytes(std::span(result.losses)));
   }
-  group.gather(std::as_bytes(std::span(own.logits)), logits_in);
-  group.gather(std::as_bytes(std::span(own.losses)), losses_in);
+  group.gather(std::as_bytes(std::span(mine.logits)), logits_in);
+  group.gather(std::as_bytes(std::span(mine.losses)), losses_in);
   if (!group.leads()) return;
   std::vector<size_t> token_at(ranks), window_at(ranks);
   for (size_t i = 0; i < batches.size(); ++i) {
@@ -201,7 +197,7 @@ Predictions predict_all(const Predictor& model, const FeatureSet& features,
     all.logits.end.resize(features.token_count());
     if (options.with_losses) all.window_losses.resize(features.size());
   }
-  std::vector<BatchResult> results(batches.size());  // of this rank's batches, if it is not 0
+  BatchResult to_send;
   std::exception_ptr failure;
   for (size_t first = 0; first < batches.size(); first += ranks) {
     stop_if_any_wants(group, options);
@@ -213,7 +209,8 @@ Predictions predict_all(const Predictor& model, const FeatureSet& features,
           put_in_place(features, batches[mine], result.logits.data(),
                        options.with_losses ? result.losses.data() : nullptr, all);
         } else {
-          results[mine] = std::move(result);
+          to_send.logits.insert(to_send.logits.end(), result.logits.begin(), result.logits.end());
+          to_send.losses.insert(to_send.losses.end(), result.losses.begin(), result.losses.end());
         }
       }
     } catch (const Error&) {
@@ -224,7 +221,7 @@ Predictions predict_all(const Predictor& model, const FeatureSet& features,
     if (options.progress) options.progress(static_cast<int64_t>(done), batches.size());
   }
   fail_together(group, failure);
-  if (ranks > 1) gather_results(group, features, batches, options.with_losses, results, all);
+  if (ranks > 1) gather_results(group, features, batches, options.with_losses, to_send, all);
   return all;
 }
 

@@ -210,11 +210,8 @@ struct Meeting::Impl {
     constexpr size_t kNamed = 16;
     const size_t more = ranks.size() > kNamed ? ranks.size() - kNamed : 0;
     ranks.resize(ranks.size() - more);
-    return (ranks.size() == 1 ? "rank " : "ranks ") + join_words(ranks) +
+    return (ranks.size() == 1 ? "rank " : "ranks ") + spanforge::join(ranks, ", ") +
            (more > 0 ? fmt::format(" and {} more", more) : "");
-  }
-  static std::string join_words(const std::vector<std::string>& words) {
-    return spanforge::join(words, ", ");
   }
 
   // First a verdict, then each process's file name and host.

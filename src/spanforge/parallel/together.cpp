@@ -102,6 +102,13 @@ std::vector<std::string> gather_texts(Group& group, const std::string& text) {
   return texts;
 }
 
+std::optional<size_t> find_other_rank(const std::vector<std::string>& texts) {
+  const auto other = std::find_if(texts.begin(), texts.end(),
+                                  [&](const std::string& text) { return text != texts.front(); });
+  if (other == texts.end()) return std::nullopt;
+  return static_cast<size_t>(other - texts.begin());
+}
+
 void fail_together(Group& group, const std::exception_ptr& failure) {
   if (group.size() == 1) {
     if (failure) std::rethrow_exception(failure);

@@ -6,6 +6,7 @@
 
 #include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,5 +24,8 @@ void fail_together(Group& group, const std::exception_ptr& failure);
 
 // Every rank's text, by rank. For small texts.
 std::vector<std::string> gather_texts(Group& group, const std::string& text);
+
+// The first rank whose text is not rank 0's.
+std::optional<size_t> find_other_rank(const std::vector<std::string>& texts);
 
 }  // namespace spanforge

@@ -57,12 +57,10 @@ void require_alike(Group& group, const Setup& setup) {
   std::string mine;
   work_together(group, [&] { mine = fingerprint(setup).dump(); });  // hashing takes a while
   const std::vector<std::string> all = gather_texts(group, mine);
-  const auto other = std::find_if(all.begin(), all.end(),
-                                  [&](const std::string& text) { return text != all.front(); });
-  if (other == all.end()) return;
-  const auto rank = other - all.begin();
+  const auto rank = find_other_rank(all);
+  if (!rank) return;
   const Json one = parse_json(all.front(), "rank 0", ErrorCode::kInternal);
-  const Json two = parse_json(*other, "another rank", ErrorCode::kInternal);
+  const Json two = parse_json(all[*rank], "another rank", ErrorCode::kInternal);
   // Options that follow from the data differ with them; new weights follow from an option.
   for (const char* part : {"data", "options", "start"}) {
     const Json &theirs = *two.find(part), &leads = *one.find(part);
@@ -70,9 +68,9 @@ void require_alike(Group& group, const Setup& setup) {
     if (name.empty()) continue;
     const std::string values =
         part == std::string_view("options")
-            ? fmt::format("is {} on rank {} and {} on rank 0", text_of(theirs, name), rank,
+            ? fmt::format("is {} on rank {} and {} on rank 0", text_of(theirs, name), *rank,
                           text_of(leads, name))
-            : fmt::format("has other contents on rank {} than on rank 0 (SHA-256 {} and {})", rank,
+            : fmt::format("has other contents on rank {} than on rank 0 (SHA-256 {} and {})", *rank,
                           text_of(theirs, name).substr(1, 12), text_of(leads, name).substr(1, 12));
     throw Error(ErrorCode::kUsage, {.parameter = name}, values);
   }
