@@ -135,9 +135,14 @@ struct Meeting::Impl {
     }
   }
 
+  // A rank that still takes an earlier start's folder for this one's may be putting its file there.
+  // So each entry first gets a name that nobody knows.
   void remove_all() const {
     for (const std::string& name : list_if_there(options.directory)) {
-      if (name.starts_with(kPrefix) && name != kLockName) remove_tree(options.directory / name);
+      if (!name.starts_with(kPrefix) || name == kLockName) continue;
+      const fs::path gone = options.directory / (std::string(kPrefix) + "gone-" + random_name());
+      rename_path(options.directory / name, gone);
+      remove_tree(gone);
     }
   }
 
