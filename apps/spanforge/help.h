@@ -2,7 +2,6 @@
 // Prints --help, --version and the reference page docs/commands.md from the two tables.
 
 #include <functional>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,9 +22,10 @@ Error unknown_command(const std::string& wanted);  // kUsage; suggests the neare
 
 // For the makers of other forms of help: manual.h and completion.h.
 std::vector<const Command*> commands_in(std::string_view group);  // in the table's order
+// Not by fmt::format_to: clang looks for it under another symbol than the one in the library's file.
 template <class... Values>
 void append(std::string& out, fmt::format_string<Values...> form, Values&&... values) {
-  fmt::format_to(std::back_inserter(out), form, std::forward<Values>(values)...);
+  out += fmt::format(form, std::forward<Values>(values)...);
 }
 inline constexpr std::string_view kExitCodes =
     "0 done; 2 wrong use; 3 bad data or model; 4 network, or not in the cache; 70 not "
