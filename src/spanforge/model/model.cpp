@@ -211,9 +211,6 @@ Tensor QuestionAnsweringModel::all_weights() const { return impl_->weights(); }
 Tensor QuestionAnsweringModel::all_gradients() const { return impl_->gradients().all(); }
 Tensor QuestionAnsweringModel::shadow_weights() const { return impl_->shadow(); }
 void QuestionAnsweringModel::zero_gradients() { impl_->gradients().clear(); }
-double QuestionAnsweringModel::gradient_sum_of_squares() const {
-  return impl_->gradients().sum_of_squares();
-}
 std::vector<TrainableModel::TouchedRows> QuestionAnsweringModel::touched_rows() const {
   std::vector<TouchedRows> touched;
   for (const auto& [parameter, embedding] : impl_->learning_embeddings()) {

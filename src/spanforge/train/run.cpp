@@ -63,11 +63,13 @@ TrainResult TrainingRun::run() {
     const bool finite = check_finite(gradient, batches);
     // From here on, the sources of a checkpoint change.
     if (agreed_.saving) lead([&] { output_.wait_until_filled(); });
+    if (std::exchange(has_whole_state_, false)) state_.optimizer.forget_others();
     if (finite) {
       const Turn turn;
       const float clip = clip_factor(gradient.norm, arguments_.max_grad_norm);
       optimizer_->step(*setup_.model, state_.optimizer,
                        {state_.global_step + 1, rate(state_.global_step), clip});
+      gradient_sum_->share_weights();
     }
     setup_.model->zero_gradients();
     count_step(batches, gradient, finite);
@@ -103,17 +105,20 @@ void TrainingRun::agree() {
 void TrainingRun::begin() {
   start_ = std::chrono::steady_clock::now();
   setup_.model->prepare_training();
-  gradient_sum_.emplace(*setup_.model, group_, arguments_.gradient_shards.value_or(1));
+  gradient_sum_.emplace(*setup_.model, group_, arguments_.gradient_shards.value_or(1),
+                        optimizer_->can_be_divided());
+  std::vector<ElementRange> held;
+  if (gradient_sum_->divides_update()) held = gradient_sum_->division().held_by(group_.rank());
   if (setup_.checkpoint) {
     state_ = read_checkpoint_state(*setup_.checkpoint, *setup_.model, *optimizer_, observers_,
-                                   best_checkpoint_);
+                                   best_checkpoint_, std::move(held));
     // A checkpoint outside OUTPUT cannot be fallen back to.
     if (output_.step_of(setup_.checkpoint->directory) == state_.global_step) {
       saved_step_ = state_.global_step;
     }
     if (arguments_.load_best_model_at_end && group_.leads()) expect_best();
   } else {
-    state_.optimizer = optimizer_->new_state();
+    state_.optimizer = optimizer_->new_state(std::move(held));
   }
   first_step_ = state_.global_step;
   for (Observer* observer : observers_) observer->on_train_begin(view());
@@ -169,7 +174,7 @@ TrainingRun::StepGradient TrainingRun::accumulate_gradient(const StepBatches& ba
   }
   StepGradient gradient;
   gradient.loss = sum_over_ranks(losses);
-  gradient.norm = std::sqrt(setup_.model->gradient_sum_of_squares());
+  gradient.norm = std::sqrt(gradient_sum_->sum_of_squares());
   return gradient;
 }
 
@@ -212,8 +217,9 @@ bool TrainingRun::check_finite(const StepGradient& gradient, const StepBatches& 
   if (std::isfinite(gradient.loss) && std::isfinite(gradient.norm)) return true;
   if (arguments_.on_nonfinite == OnNonFinite::kError) {
     share_bad_windows();
+    const int64_t index = gradient_sum_->first_non_finite();
     complete_save();
-    refuse_non_finite(gradient, batches);
+    refuse_non_finite(gradient, index, batches);
   }
   notify(fmt::format("step {} has NaN or Inf in {} and is skipped", state_.global_step + 1,
                      std::isfinite(gradient.loss) ? "a gradient" : "its loss"));
@@ -238,8 +244,10 @@ void TrainingRun::require_finite_state() const {
     throw Error(ErrorCode::kNonFinite, {.where = fmt::format("step {}", state_.global_step)},
                 fmt::format("the update made NaN or Inf in {}; {}", where, advice()));
   };
-  const int64_t index = ops::first_non_finite(setup_.model->all_weights());
-  if (index >= 0) refuse(parameter_at(index));
+  if (group_.leads()) {  // all ranks have the same weights
+    const int64_t index = ops::first_non_finite(setup_.model->all_weights());
+    if (index >= 0) refuse(parameter_at(index));
+  }
   for (const OptimizerState::Array& array : state_.optimizer.arrays()) {
     if (ops::first_non_finite(array.flat()) < 0) continue;
     for (const TrainedParameter& trained : optimizer_->parameters()) {
@@ -266,12 +274,11 @@ std::string TrainingRun::advice() const {
       kept.empty() ? "no checkpoint was saved yet" : checkpoint_name(kept.back()) + " is kept");
 }
 
-void TrainingRun::refuse_non_finite(const StepGradient& gradient,
+void TrainingRun::refuse_non_finite(const StepGradient& gradient, int64_t index,
                                     const StepBatches& batches) const {
   std::vector<int32_t> windows = bad_windows_;
   std::string tensor = "the loss";
   if (std::isfinite(gradient.loss)) {
-    const int64_t index = ops::first_non_finite(setup_.model->all_gradients());
     tensor = index < 0 ? "the gradients' norm" : "the gradient of " + parameter_at(index);
     for (const auto& micro : batches.micro_batches)
       windows.insert(windows.end(), micro.begin(), micro.end());
@@ -379,6 +386,7 @@ void TrainingRun::do_due_events() {
   }
   if (state_.due.evaluate) {
     if (state_.due.save) {  // evaluating does not change the tensors
+      gather_state();
       lead([&] { begin_save(); });
     }
     if (!evaluate_model()) return;
@@ -388,6 +396,7 @@ void TrainingRun::do_due_events() {
   }
   if (state_.due.save) {
     state_.due.save = false;
+    gather_state();
     lead([&] { save(/*interruption=*/false); });
   }
 }
@@ -481,6 +490,13 @@ void TrainingRun::note_best(const LogLine& metrics) {
   if (arguments_.save_strategy == SaveStrategy::kBest) state_.due.save = true;
 }
 
+// Before a save: rank 0, which writes, gets the others' parts of the optimiser's state.
+void TrainingRun::gather_state() {
+  if (!state_.optimizer.is_divided() || has_whole_state_) return;
+  spanforge::gather_state(group_, gradient_sum_->division(), state_.optimizer);
+  has_whole_state_ = true;
+}
+
 void TrainingRun::begin_save() {
   complete_save();
   require_finite_state();
@@ -557,6 +573,7 @@ bool TrainingRun::observers_want_stop() const {
 }
 
 void TrainingRun::interrupt() {
+  gather_state();
   lead([&] {
     complete_save();
     if (saved_step_ != state_.global_step || state_.due.any()) save(/*interruption=*/true);
