@@ -67,12 +67,12 @@ struct QuestionAnsweringModel::Impl {
             .arena = workspace.activations,
             .adapter_scale = static_cast<float>(table.lora.scale())};
   }
-  // Each with its place among the embeddings, in the order of touched_rows().
+  // Each with its place among the family's tables, in their order, which touched_rows() has.
   std::vector<std::pair<const Parameter*, size_t>> learning_embeddings() const {
     const std::vector<Slot>& slots = table.parts.embeddings;
     std::vector<std::pair<const Parameter*, size_t>> learning;
-    for (const Parameter& parameter : table.rows) {
-      for (size_t i = 0; i < slots.size(); ++i) {
+    for (size_t i = 0; i < slots.size(); ++i) {
+      for (const Parameter& parameter : table.rows) {
         if (parameter.trainable && slots[i].offset == parameter.offset) {
           learning.emplace_back(&parameter, i);
         }

@@ -84,7 +84,8 @@ class TrainableModel : public Predictor {
   virtual Tensor all_weights() const = 0;    // [1, N]
   virtual Tensor all_gradients() const = 0;  // [1, n], n <= N
   virtual void zero_gradients() = 0;
-  // The rows of each learning embedding whose gradients may be other than zero.
+  // The rows of each learning embedding whose gradients may be other than zero. The gradients' norm
+  // adds embeddings in this order.
   struct TouchedRows {
     const Parameter& parameter;
     std::span<const int32_t> rows;
