@@ -1,7 +1,8 @@
 #pragma once
 // What: Which rank of a group updates which weights, so that each keeps only its part of the
 //   optimiser's state (ZeRO stage 1). Embeddings are not divided: every rank updates all of them.
-// How: The dense weights (all before the embeddings in the arenas) are cut into buckets, which leave
+// How: The dense weights (all before the embeddings in the arenas) are cut into buckets, which
+// leave
 //   one by one while the backward pass runs. Of each bucket every rank has one piece, so that in
 //   each exchange all links are used alike. Pieces begin at blocks of ops::kSumBlock elements, so
 //   that the gradients' norm has the bits of one process.
@@ -22,9 +23,9 @@ class Division {
 
   int64_t bucket_count() const { return (elements_ + bucket_ - 1) / bucket_; }
   ElementRange bucket(int64_t index) const;
-  ElementRange piece(int64_t bucket, int rank) const;         // may be empty
-  std::vector<ElementRange> pieces_of(int rank) const;        // of all buckets, none empty
-  std::vector<ElementRange> held_by(int rank) const;          // pieces_of() and the embeddings
+  ElementRange piece(int64_t bucket, int rank) const;   // may be empty
+  std::vector<ElementRange> pieces_of(int rank) const;  // of all buckets, none empty
+  std::vector<ElementRange> held_by(int rank) const;    // pieces_of() and the embeddings
 
  private:
   int64_t elements_;
