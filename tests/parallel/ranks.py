@@ -82,7 +82,7 @@ class Lab:
         self.program, self.work, self.kills = program, work, kills
         self.random = random.Random(seed)
         self.inputs = work / "inputs"
-        make_inputs(program, self.inputs)
+        make_inputs(program, self.inputs, hidden=64, layers=2)  # each of 4 ranks updates a part
         self.arguments = training("--gradient-shards", SHARDS, steps=STEPS, every=EVERY)
         whole = self.fresh("whole")
         self.must([*self.arguments], whole)
@@ -195,6 +195,19 @@ class Lab:
         ended = Ranks(self, directory, None, 2, arguments_of=lambda rank: changed if rank else self.arguments).end()
         expect([status for status, _, _ in ended] == [2, 2], f"{ended}")
         expect("--learning-rate: is 0.5 on rank 1" in ended[0][2], ended[0][2])
+        self.must([*self.arguments, "--report-to", "none"], directory)
+        shutil.copytree(directory / "run/trained", directory / "other")
+        weights = bytearray((directory / "other/model.safetensors").read_bytes())
+        weights[-1] ^= 1
+        (directory / "other/model.safetensors").write_bytes(weights)
+        (directory / "rows.jsonl").write_text('{"question": "Who?", "context": "Ann is here."}\n')
+        (directory / "fewer.jsonl").write_text('{"question": "Who?", "context": "Bob is here."}\n')
+        for command, option, names in (
+                (["evaluate", "--data", "validation.json"], "--model", ("run/trained", "other")),
+                (["ask", "--input", "rows.jsonl"], "--model", ("run/trained", "other")),
+                (["ask", "--model", "run/trained"], "--input", ("rows.jsonl", "fewer.jsonl"))):
+            ended = Ranks(self, directory, None, 2, arguments_of=lambda rank: [*command, option, names[rank]]).end()
+            self.expect_refusal(ended, 2, f"{option}: has other contents on rank 1")
 
     def one_output(self):
         """A second run on an output in use is refused on all its ranks; the first goes on."""
