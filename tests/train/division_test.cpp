@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "parallel/ranks.h"
+#include "spanforge/base/random.h"
 #include "spanforge/model/model.h"
 #include "spanforge/ops/optimizer.h"
+#include "spanforge/train/gradient_sum.h"
 #include "spanforge/train/optimizer.h"
 
 namespace spanforge {
@@ -54,6 +57,13 @@ class DividedState : public ::testing::Test {
     config.intermediate_size = 256;
     config.max_position_embeddings = 16;
     return config;
+  }
+  static ModelConfig large_config() {
+    ModelConfig large = config();
+    large.hidden_size = 256;
+    large.intermediate_size = 1024;
+    large.num_hidden_layers = 5;
+    return large;
   }
   static std::unique_ptr<Optimizer> optimizer_of(const TrainableModel& model, OptimizerName name) {
     TrainingArguments arguments;
@@ -135,13 +145,49 @@ double resident(const Tensor& tensor) {
   return static_cast<double>(there) / static_cast<double>(pages.size());
 }
 
+// Also over several buckets. The gradients stay zero but for some of the dense ones and a row.
+TEST_F(DividedState, NormHasTheBitsOfOneProcess) {
+  if (group_engine().empty()) GTEST_SKIP() << testing::kNoEngine;
+  const auto fill = [](TrainableModel& model) {
+    model.prepare_training();
+    model.touch_rows(0, std::vector<int32_t>{7});
+    const Tensor all = model.all_gradients();
+    CounterStream stream(5);
+    for (int64_t i = 0; i < dense_size(model); ++i)
+      all.as<float>()[i] = static_cast<float>(stream.next_normal());
+    model.gradients(model.touched_rows()[0].parameter).row<float>(7)[3] = 2.5f;
+  };
+  auto whole = QuestionAnsweringModel::create(large_config(), 3);
+  fill(whole);
+  GroupAlone alone;
+  const double expected = GradientSum(whole, alone, 1, false).sum_of_squares();
+  for (const int ranks : {2, 3}) {
+    testing::run_ranks(ranks, [&](Group& group) {
+      auto model = QuestionAnsweringModel::create(large_config(), 3);
+      fill(model);
+      GradientSum sum(model, group, ranks, /*divides_update=*/true);
+      ASSERT_GT(sum.division().bucket_count(), 3);
+      EXPECT_EQ(sum.sum_of_squares(), expected);
+      EXPECT_EQ(sum.first_non_finite(), -1);
+      // What a rank has of others' pieces does not count.
+      const int64_t last = sum.division().bucket(2).end - 1;
+      for (const int64_t index : {int64_t{100}, last}) {
+        const auto own = sum.division().pieces_of(group.rank());
+        const bool mine = std::any_of(own.begin(), own.end(), [&](const ElementRange& piece) {
+          return index >= piece.begin && index < piece.end;
+        });
+        if (!mine) model.all_gradients().as<float>()[index] = NAN;
+      }
+      EXPECT_EQ(sum.first_non_finite(), -1);
+      model.all_gradients().as<float>()[last] = NAN;
+      EXPECT_EQ(sum.first_non_finite(), last);
+    });
+  }
+}
+
 // As one rank of two has it: half of a large state.
 TEST_F(DividedState, TakesMemoryForWhatIsHeld) {
-  ModelConfig large = config();
-  large.hidden_size = 256;
-  large.intermediate_size = 4096;
-  large.num_hidden_layers = 4;
-  auto model = QuestionAnsweringModel::create(large, 3);
+  auto model = QuestionAnsweringModel::create(large_config(), 3);
   model.prepare_training();
   const auto optimizer = optimizer_of(model, OptimizerName::kAdamWTorch);
   const Division division(dense_size(model), 2);

@@ -1,6 +1,9 @@
 #pragma once
 // What: The training loop. run() reads as the algorithm. Everything periodic is an observer or one
 //   of the three due events (log, evaluate, save).
+// Files: run.cpp has the loop and a step's gradient, run_events.cpp the events between steps,
+//   run_save.cpp the checkpoints, run_finite.cpp what is done about NaN and Inf, run_finish.cpp the
+//   end.
 // Processes: All ranks of a group compute the same run: each has all weights and sums the gradients
 //   of its shards with the others (gradient_sum.h). Each updates a part of the weights and keeps
 //   its part of the optimiser's state, or, if that cannot be cut, all. Rank 0 alone logs, scores
