@@ -23,6 +23,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 from lab import (SOURCE, Finding, begin, expect, expect_same, expect_whole, make_inputs, parser_of,  # noqa: E402
                  result_of, run_cases, training)
+from namespaces import Namespaces, why_not  # noqa: E402
 
 SHARDS, STEPS, EVERY = 4, 12, 3
 PEER_LOST = 75
@@ -338,8 +339,8 @@ class Lab:
 
     def cut(self):
         """Ranks in network namespaces; the link of one is cut."""
-        if os.geteuid() != 0 or shutil.which("ip") is None:
-            return print("no root or no ip: not tried")
+        if why := why_not():
+            return print(f"{why}: not tried")
         network = Namespaces(2)
         try:
             directory = self.fresh("cut")
@@ -357,38 +358,6 @@ class Lab:
             expect_whole(directory / "run")
         finally:
             network.remove()
-
-
-class Namespaces:
-    """One network namespace a rank, on a bridge."""
-
-    def __init__(self, count):
-        self.names = [f"spanforge{os.getpid() % 1000}x{i}" for i in range(count)]
-        self.bridge = f"sfb{os.getpid() % 10000}"
-        self.links = [f"sfl{os.getpid() % 10000}x{i}" for i in range(count)]
-        self.ip("link", "add", self.bridge, "type", "bridge")
-        self.ip("link", "set", self.bridge, "up")
-        for i, (name, link) in enumerate(zip(self.names, self.links)):
-            self.ip("netns", "add", name)
-            self.ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
-            self.ip("link", "set", link, "master", self.bridge, "up")
-            self.ip("-n", name, "addr", "add", f"10.77.{os.getpid() % 250}.{i + 1}/24", "dev", "eth0")
-            self.ip("-n", name, "link", "set", "eth0", "up")
-            self.ip("-n", name, "link", "set", "lo", "up")
-
-    def ip(self, *words):
-        subprocess.run(["ip", *words], check=True, capture_output=True)
-
-    def wrapper(self, rank):
-        return ["ip", "netns", "exec", self.names[rank]]
-
-    def cut(self, rank):
-        self.ip("link", "set", self.links[rank], "down")
-
-    def remove(self):
-        for name in self.names:
-            subprocess.run(["ip", "netns", "del", name], capture_output=True)
-        subprocess.run(["ip", "link", "del", self.bridge], capture_output=True)
 
 
 def wait_for(condition, what, process=None, seconds=60):
