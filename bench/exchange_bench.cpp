@@ -7,16 +7,15 @@
 // Compute: stands for the backward pass. For each bucket of 4 MB the main thread spins until it has
 //   used X milliseconds of processor time (0 by default); then the bucket is final. So it is a
 //   fixed amount of work: where a core is shared, it takes longer.
-// Output: rank 0 prints a line of JSON a step, with these fields; times are the slowest rank's.
-//   compute_s, exchange_s   seconds of compute alone and of the exchange alone
-//   together_s, hidden_s    of both at the same time; what that saved
-//   sent                    bytes that a rank sends in one exchange
-//   processor_s             of the exchange alone; the mean over the ranks
-//   back_s, back_sent, back_processor_s   the same for weights that come back after the update,
-//   each
-//                           bucket's pieces from their owners, 4 bytes a weight, nothing meanwhile
-//   message_s               processor time of one small message, of a rank that sends and receives
-//   it barrier_s               a barrier: all send a byte to all
+// Output: rank 0 prints a line of JSON a step. Times are the slowest rank's.
+//   compute_s, exchange_s: of compute alone and of the exchange alone, to the gradients' owners
+//   together_s, hidden_s: of both at the same time; what that saved
+//   sent: bytes that a rank sends in one exchange
+//   processor_s: of the exchange alone; the mean over the ranks
+//   back_s, back_sent, back_processor_s: the same for the weights, which come back from their
+//     owners after the update, with nothing going on meanwhile
+//   message_s: processor time of one small message, of a rank that sends and receives it
+//   barrier_s: of a barrier, in which all send a byte to all
 
 #include <algorithm>
 #include <chrono>
@@ -90,7 +89,6 @@ class Gradients : public TrainableModel {
   Tensor all_weights() const override { return whole(weights_); }
   Tensor all_gradients() const override { return whole(gradients_); }
   void zero_gradients() override {}
-  double gradient_sum_of_squares() const override { return 0; }
   std::vector<TouchedRows> touched_rows() const override { return {}; }
   void touch_rows(size_t, std::span<const int32_t>) override { refuse(); }
   double forward_backward(const PackedBatch&, const BackwardOptions&, Workspace&) override {
@@ -179,12 +177,12 @@ class Bench {
       : group_(group),
         options_(options),
         model_(options.elements),
-        sum_(model_, group, group.size()) {}
+        sum_(model_, group, group.size(), /*divides_update=*/true) {}
 
   Json step() {
     const Cost computed = measure(group_, [&] { pass_over_buckets([](int64_t) {}, true); });
     const Cost exchanged = exchange(false), together = exchange(true);
-    const Cost back = measure(group_, [&] { gather_weights(); });
+    const Cost back = measure(group_, [&] { sum_.share_weights(); });
     constexpr int kBarriers = 200;
     const Cost barriers = measure(group_, [&] {
       for (int i = 0; i < kBarriers; ++i) group_.barrier();
@@ -225,32 +223,13 @@ class Bench {
           on_final ? on_final : [](int64_t) {}, computes);
       sum_.end_shard();
     });
-    // A rank has at least the sums of the pieces that it owns.
     const auto sum = static_cast<float>(group_.size() * (group_.size() + 1) / 2);
-    if (std::count(values, values + options_.elements, sum) < options_.elements / group_.size()) {
-      throw std::runtime_error("the sums are wrong");
+    for (const ElementRange& piece : sum_.division().pieces_of(group_.rank())) {
+      if (std::count(values + piece.begin, values + piece.end, sum) != piece.size()) {
+        throw std::runtime_error("the sums are wrong");
+      }
     }
     return cost;
-  }
-
-  // Rank k sends piece k of each bucket to all.
-  void gather_weights() {
-    float* const values = model_.all_weights().as<float>();
-    const int64_t ranks = group_.size();
-    if (ranks == 1) return;
-    for (int64_t begin = 0; begin < options_.elements; begin += kBucket) {
-      const int64_t count = std::min(kBucket, options_.elements - begin);
-      const int64_t piece = (count + ranks - 1) / ranks;
-      std::vector<Bytes> in;
-      for (int64_t rank = 0; rank < ranks; ++rank) {
-        const int64_t at = std::min(rank * piece, count);
-        const auto size = static_cast<size_t>(std::min(piece, count - at));
-        in.push_back(std::as_writable_bytes(std::span(values + begin + at, size)));
-      }
-      const Bytes own = in[static_cast<size_t>(group_.rank())];
-      const std::vector<std::byte> copy(own.begin(), own.end());
-      group_.exchange(std::vector<ConstBytes>(in.size(), copy), in);
-    }
   }
 
   CountingGroup& group_;
