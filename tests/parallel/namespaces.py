@@ -56,6 +56,9 @@ class Namespaces:
     def cut(self, rank):
         self.must("ip", "link", "set", self.links[rank], "down")
 
+    def restore(self, rank):
+        self.must("ip", "link", "set", self.links[rank], "up")
+
     def remove(self):
         for name in self.names:
             subprocess.run(["ip", "netns", "del", name], capture_output=True)

@@ -6,7 +6,7 @@ times. A rank that fails prints one line; where a rank was lost the others end w
 
   ranks.py --bin build/release/bin [--kills 10] [--seed N] [--only WORD] [--long]
 
---long adds the cases that take minutes or need root: 64 ranks, a stopped rank (kill -STOP), a cut link.
+--long adds the cases that take minutes or need root: 64 ranks, a stopped rank (kill -STOP), cut and slow links.
 Python's standard library only. torchrun and mpirun are used if they are there.
 """
 import json
@@ -337,6 +337,26 @@ class Lab:
             expect(ended[victim][0] == PEER_LOST, f"the stopped rank ends with {ended[victim]}")
             expect_whole(directory / "run")
 
+    def slow(self):
+        """Links of 3 Mbit/s, of which one is cut for 20 s: that takes long and changes nothing."""
+        if why := why_not(limited=True):
+            return print(f"{why}: not tried")
+        network = Namespaces(4)
+        try:
+            network.limit("3mbit")
+            directory = self.fresh("slow")
+            began = time.monotonic()
+            ranks = Ranks(self, directory, [*self.arguments, "--interface", "eth0"], 4, network.wrapper)
+            wait_for(lambda: (directory / f"run/checkpoint-{EVERY}").exists(), "no checkpoint", ranks.processes[0], seconds=300)
+            network.cut(2)
+            time.sleep(20)
+            network.restore(2)
+            self.expect_success(ranks.end(600))
+            print(f"over slow links, one cut for 20 s: {time.monotonic() - began:.0f} s")
+            self.expect_reference(directory)
+        finally:
+            network.remove()
+
     def cut(self):
         """Ranks in network namespaces; the link of one is cut."""
         if why := why_not():
@@ -430,7 +450,8 @@ def main():
              ("other host", lab.other_host),
              ("stale rendezvous", lab.stale), ("signal", lab.stop_signal), ("kill -9", lab.kill)]
     if args.long:
-        cases += [("64 ranks", lab.many), ("kill -STOP", lab.stopped), ("cut link", lab.cut)]
+        cases += [("64 ranks", lab.many), ("kill -STOP", lab.stopped), ("cut link", lab.cut),
+                  ("slow link", lab.slow)]
     return run_cases(cases, args.only, work)
 
 
