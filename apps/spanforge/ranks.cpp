@@ -11,7 +11,6 @@
 #include "output.h"
 #include "signals.h"
 #include "spanforge/base/error.h"
-#include "spanforge/base/hash.h"
 #include "spanforge/base/join.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/io/file.h"
@@ -52,11 +51,6 @@ void require_one_version(Group& group) {
     throw Error(ErrorCode::kUsage, {.where = fmt::format("rank {}", *rank)},
                 fmt::format("is version {} of spanforge, rank 0 is {}", all[*rank], all[0]));
   }
-}
-
-std::string sha256_of(const std::filesystem::path& file) {
-  const MappedFile mapped(file);
-  return while_whole(mapped, [&] { return sha256_hex(mapped.bytes()); });
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -123,7 +117,7 @@ void require_same_files(Group& group, const std::string& parameter,
   std::string mine;
   work_together(group, [&] {
     for (const auto& file : files) {
-      mine += fmt::format("{} {}\n", sha256_of(file), file.filename().string());
+      mine += fmt::format("{} {}\n", hash_file(file).sha256, file.filename().string());
     }
   });
   const std::vector<std::string> all = gather_texts(group, mine);
