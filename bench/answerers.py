@@ -73,6 +73,17 @@ def export_onnx(model_path, exports):
     return path
 
 
+def eager_bf16(model_path):
+    import torch
+    model = load_model(model_path, "sdpa").to(torch.bfloat16)
+
+    def forward(*arrays):
+        out = model(*map(torch.from_numpy, arrays))
+        return out.start_logits.float().numpy(), out.end_logits.float().numpy()
+
+    return model, forward
+
+
 def onnx_forward(path, threads):
     import onnxruntime
     options = onnxruntime.SessionOptions()
@@ -143,11 +154,7 @@ def prepare():
     if engine == "pipeline":
         model = load_model(model_path, "sdpa")
     elif engine == "eager_bf16":
-        model = load_model(model_path, "sdpa").to(torch.bfloat16)
-
-        def forward(*arrays):
-            out = model(*map(torch.from_numpy, arrays))
-            return out.start_logits.float().numpy(), out.end_logits.float().numpy()
+        model, forward = eager_bf16(model_path)
     else:
         model = empty_model()
         path = export_onnx(model_path, exports)

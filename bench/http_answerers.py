@@ -1,8 +1,8 @@
 """The other ways to serve answers over HTTP, for bench/workloads/serving.py: FastAPI with transformers' pipeline or ONNX Runtime.
 
     http_answerers.py ENGINE MODEL EXPORTS THREADS
-    ENGINE: pipeline (as its documentation shows it: one request after the other) or onnx_f32 (windows of all waiting
-    requests in batches of at most 2,048 tokens, formed when the session is free, as ours are)
+    ENGINE: pipeline or eager_bf16 (the pipeline as its documentation shows it: one request after the other) or onnx_f32
+    (windows of all waiting requests in batches of at most 2,048 tokens, formed when the session is free, as ours are)
 
 Prints the port when it is ready. Both take Hugging Face's {"inputs": ..., "parameters": ...} on POST /.
 """
@@ -14,7 +14,7 @@ import sys
 import threading
 from concurrent.futures import Future
 
-from answerers import empty_model, export_onnx, load_model, make_pipeline, onnx_forward
+from answerers import eager_bf16, empty_model, export_onnx, load_model, make_pipeline, onnx_forward
 
 BATCH_TOKENS = 2048
 
@@ -81,6 +81,9 @@ def make_answerer(engine, model_path, exports, threads):
     tokenizer = AutoTokenizer.from_pretrained(model_path)
     if engine == "pipeline":
         return OneAfterTheOther(make_pipeline(load_model(model_path, "sdpa"), tokenizer))
+    if engine == "eager_bf16":
+        model, forward = eager_bf16(model_path)
+        return OneAfterTheOther(make_pipeline(model, tokenizer, forward))
     forward = onnx_forward(export_onnx(model_path, exports), threads)
     return Batches(make_pipeline(empty_model(), tokenizer, forward), forward)
 
