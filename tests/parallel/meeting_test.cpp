@@ -1,5 +1,8 @@
 #include "spanforge/parallel/meeting.h"
 
+#include <unistd.h>
+
+#include <array>
 #include <atomic>
 
 #include "parallel/boards.h"
@@ -94,43 +97,33 @@ TEST_P(MeetingOnABoard, NoticesARankThatEndsBeforeItConnects) {
       [](Meeting&) {});
 }
 
-TEST_P(MeetingOnABoard, RefusesHostsThatLoopbackDoesNotConnect) {
-  std::thread other([&] {
-    const auto board = make_board();
-    std::string folder;
-    ASSERT_TRUE(comes_true([&] {
-      folder = board->read("start-0").value_or("");
-      return !folder.empty();
-    }));
-    ASSERT_TRUE(board->hold(folder + "/rank-1-x", "elsewhere\nlo\n"));
-    EXPECT_TRUE(comes_true([&] { return board->read(folder + "/answer").has_value(); }));
-  });
-  const Error error = testing::expect_error(ErrorCode::kUsage, [&] { meet(0, 2); });
-  EXPECT_EQ(error.parameter(), "interface");
-  EXPECT_NE(error.reason().find("rank 1 on elsewhere"), std::string::npos) << error.what();
-  other.join();
-}
-
-TEST_P(MeetingOnABoard, RefusesRanksOfALargerStart) {
-  std::atomic<int> refused{0};
-  std::vector<std::thread> threads;
-  const auto come = [&](int rank, int size) {
-    threads.emplace_back([&, rank, size] {
-      try {
-        meet(rank, size);
-      } catch (const Error& error) {
-        refused += error.code() == ErrorCode::kUsage && error.parameter() == "rendezvous";
-      }
-    });
+// Another process comes to rank 0 of two ranks with this entry, and waits for the answer.
+TEST_P(MeetingOnABoard, RefusesOtherStartsRanksAndHostsThatLoopbackDoesNotConnect) {
+  struct Row {
+    const char *entry, *host, *parameter, *reason;
   };
-  come(0, 2);
-  come(2, 3);
-  EXPECT_TRUE(comes_true([&, board = make_board()] {
-    return board->living(board->read("start-0").value_or("none"), "rank-").size() == 2;
-  }));
-  come(1, 2);
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(refused, 3);
+  std::array<char, 256> here{};
+  ::gethostname(here.data(), here.size() - 1);
+  for (const Row& row :
+       {Row{"rank-1-x", "elsewhere", "interface", "rank 1 on elsewhere"},
+        Row{"rank-2-x", here.data(), "rendezvous", "holds rank 2 of another start"}}) {
+    SCOPED_TRACE(row.entry);
+    std::thread other([&] {
+      const auto board = make_board();
+      std::string folder;
+      EXPECT_TRUE(comes_true([&] {
+        folder = board->read("start-0").value_or("");
+        return !folder.empty() &&
+               board->hold(folder + "/" + row.entry, row.host + std::string("\nlo\n"));
+      }));
+      EXPECT_TRUE(comes_true([&] { return board->read(folder + "/answer").has_value(); }));
+    });
+    const Error error = testing::expect_error(ErrorCode::kUsage, [&] { meet(0, 2); });
+    EXPECT_EQ(error.parameter(), row.parameter);
+    EXPECT_NE(error.reason().find(row.reason), std::string::npos) << error.what();
+    other.join();
+    make_board()->remove_all();
+  }
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ constexpr milliseconds kLife{5000};     // of an entry that nobody renews
 constexpr milliseconds kRenewal{1000};  // renewed this often
 constexpr milliseconds kAnswerDeadline{3000};
 constexpr milliseconds kPause{50};
-constexpr size_t kMostReplyBytes = size_t{64} << 20;
+constexpr size_t kMostReplyBytes = size_t{16} << 20;  // the addresses of 65,536 ranks and more
 constexpr size_t kMostReasonBytes = 160;
 constexpr const char* kPasswordVariable = "REDISCLI_AUTH";  // redis-cli's
 
