@@ -136,7 +136,7 @@ TEST_P(Connecting, ASecondStartWaitsForTheFirst) {
 TEST_P(Connecting, RefusesTwoProcessesOfOneRank) {
   std::atomic<int> refused{0};
   std::vector<std::thread> threads;
-  for (const int rank : {1, 1, 2}) {
+  const auto come_in_vain = [&](int rank) {
     threads.emplace_back([&, rank] {
       try {
         connect_group({.rank = rank, .size = 3}, options(20'000));
@@ -144,15 +144,10 @@ TEST_P(Connecting, RefusesTwoProcessesOfOneRank) {
         refused += error.code() == ErrorCode::kUsage && error.parameter() == "rendezvous";
       }
     });
-  }
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  threads.emplace_back([&] {
-    try {
-      connect_group({.rank = 0, .size = 3}, options(20'000));
-    } catch (const Error& error) {
-      refused += error.code() == ErrorCode::kUsage;
-    }
-  });
+  };
+  for (const int rank : {0, 1, 1}) come_in_vain(rank);
+  EXPECT_TRUE(comes_true([&] { return those_who_came().size() == 3; }));
+  come_in_vain(2);
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(refused, 4);
 }
