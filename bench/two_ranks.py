@@ -1,66 +1,60 @@
 #!/usr/bin/env python3
 """Two ranks of one core against one process of two cores: seconds a step of the same training.
 
-  two_ranks.py --bin build/release/bin [--size 256] [--layers 4] [--steps 30] [--rounds 3]
+  two_ranks.py --bin build/release/bin [--shapes 256x4,768x12] [--windows 32] [--steps 20] [--rounds 5] [--write]
 
-Both take the same windows in a step and are pinned to the first two cores; the ranks talk by loopback. Rounds
-alternate, and the best of each is printed. Python's standard library only.
+All take the same windows in a step, and are pinned to the same two cores. The one process runs as one usually does,
+and once more with --gradient-shards 2, with which its result has the same bits as that of the two ranks. The ranks
+talk by loopback. Rounds alternate; a ratio is the median over the rounds. --write: also into docs/parallel.md.
+Python's standard library only.
 """
 import argparse
-import json
-import os
 import pathlib
-import shutil
-import subprocess
+import statistics
 import tempfile
 
-DATA = pathlib.Path(__file__).resolve().parents[1] / "data/sample"
+from several_ranks import SmallTraining, give, heading, table, two_cores
+
+ONE, SHARDED, TWO = "one process of two cores", "the same with `--gradient-shards 2`", "two ranks of one core"
+
+
+def measure(binary, shape, windows, steps, rounds):
+    cores = two_cores()
+    size, layers = map(int, shape.split("x"))
+    with tempfile.TemporaryDirectory() as folder:
+        training = SmallTraining(binary, pathlib.Path(folder), size, layers, windows, steps)
+        whole = ["taskset", "-c", ",".join(cores)]
+        sides = {ONE: [[*whole, *training.command(1, 2)]],
+                 SHARDED: [[*whole, *training.command(2, 2)]],
+                 TWO: [["taskset", "-c", core, *training.command(2, 1)] for core in cores]}
+        seconds = {name: [] for name in sides}
+        for _ in range(rounds):
+            for name, commands in sides.items():
+                seconds[name].append(training.seconds_a_step(commands))
+        return seconds, training.what()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", type=pathlib.Path, required=True)
-    parser.add_argument("--size", type=int, default=256, help="hidden size of the model")
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--shapes", default="256x4,768x12", help="width x layers of the models")
+    parser.add_argument("--windows", type=int, default=32, help="of a step; even")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    binary = str(args.bin.resolve() / "spanforge")
-    cores = [str(core) for core in sorted(os.sched_getaffinity(0))[:2]]
-    if len(cores) < 2:
-        raise SystemExit("this process may use one core only")
-    with tempfile.TemporaryDirectory() as folder:
-        work = pathlib.Path(folder)
-        document = json.loads((DATA / "train.json").read_text(encoding="utf-8"))
-        texts = [paragraph["context"] for article in document["data"] for paragraph in article["paragraphs"]]
-        (work / "text.txt").write_text("\n".join(texts), encoding="utf-8")
-        subprocess.run([binary, "model", "new", "--like", "tiny", "--text", "text.txt", "--hidden-size", str(args.size),
-                        "--num-hidden-layers", str(args.layers), "--num-attention-heads", "4", "--output", "model"],
-                       cwd=work, check=True, capture_output=True)
-        train = [binary, "train", "--model", "model", "--train", str(DATA / "train.json"), "--output", "run",
-                 "--per-device-train-batch-size", "4", "--gradient-shards", "2", "--max-steps", str(args.steps),
-                 "--save-strategy", "no", "--report-to", "none", "--disable-tqdm", "--json"]
-
-        def measure(ranks):
-            shutil.rmtree(work / "run", ignore_errors=True)
-            processes = []
-            for rank in range(ranks):
-                pinned = ["taskset", "-c", cores[rank] if ranks == 2 else ",".join(cores)]
-                env = {**os.environ, "RANK": str(rank), "WORLD_SIZE": str(ranks), "GOMP_SPINCOUNT": "0"}
-                processes.append(subprocess.Popen(
-                    [*pinned, *train, "--threads", str(2 // ranks), "--rendezvous", "meet"], cwd=work, env=env,
-                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-            outputs = [process.communicate() for process in processes]
-            if any(process.returncode for process in processes):
-                raise SystemExit("\n".join(err for _, err in outputs))
-            return json.loads(outputs[0][0].splitlines()[-1])["train_runtime"] / args.steps
-
-        best = {1: float("inf"), 2: float("inf")}
-        for _ in range(args.rounds):
-            for ranks in best:
-                best[ranks] = min(best[ranks], measure(ranks))
-    print(f"one process of two cores: {best[1]:.4f} s a step\ntwo ranks of one core:    {best[2]:.4f} s a step, "
-          f"{best[1] / best[2]:.2f} times as fast")
+    if args.windows < 2 or args.windows % 2:
+        parser.error("--windows must be even: two ranks share them")
+    rows, notes = [], []
+    for shape in args.shapes.split(","):
+        seconds, what = measure(args.bin.resolve() / "spanforge", shape, args.windows, args.steps, args.rounds)
+        for name, runs in seconds.items():
+            ratio = statistics.median(one / run for one, run in zip(seconds[ONE], runs))
+            rows.append([shape, name, *(f"{f(runs):.4f} s" for f in (statistics.median, min, max)), f"{ratio:.2f}"])
+        notes.append(f"{shape}: {what}.")
+    text = f"{heading()}; {args.rounds} rounds:\n\n"
+    text += table(["model", "program", "a step, median", "fastest", "slowest", "times as fast as the one process"], rows)
+    give(text + "\n" + "\n".join(notes) + "\n", args.write)
 
 
 main()

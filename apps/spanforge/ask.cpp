@@ -242,8 +242,7 @@ void prompt(const AskCommandOptions& o, const Pipeline& pipeline, const std::str
   }
 }
 
-Pipeline load_pipeline(const AskCommandOptions& o) {
-  const ModelDirectory directory = resolve_model(o.model);
+Pipeline load_pipeline(const AskCommandOptions& o, const ModelDirectory& directory) {
   refuse_other_weights(directory.base);
   if (o.verify) verify_model(directory);
   LoadReport report;
@@ -316,6 +315,7 @@ int run_ask(const Arguments& arguments) {
   std::vector<Asked> questions;
   std::string context = o.context;
   std::optional<Pipeline> pipeline;
+  ModelDirectory directory;
   work_together(*group, [&] {
     require_shared_input(o, *group);
     if (!o.input.empty()) {
@@ -332,9 +332,12 @@ int run_ask(const Arguments& arguments) {
     for (const std::string& question : o.questions) {
       questions.push_back({{question, context, ""}, {}});
     }
-    pipeline.emplace(load_pipeline(o));
+    directory = resolve_model(o.model);
+    pipeline.emplace(load_pipeline(o, directory));
   });
   if (reader && group->size() > 1) {
+    require_same_files(*group, "model", deciding_files(directory));
+    require_same_files(*group, "input", {o.input});
     return answer_input_together(o, *pipeline, *reader, *group), 0;
   }
   if (reader) return answer_input(o, *pipeline, *reader), 0;

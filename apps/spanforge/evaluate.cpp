@@ -158,6 +158,7 @@ void print_without_references(const EvaluateOptions& o, const Dataset& dataset) 
 
 // What an evaluation of a model reads.
 struct EvaluationInputs {
+  ModelDirectory directory;
   Dataset dataset;
   Tokenizer tokenizer;
   AnswerSettings settings;
@@ -190,8 +191,8 @@ EvaluationInputs load_inputs(const EvaluateOptions& o) {
   FeatureChunks chunks(dataset, tokenizer, feature_options);
   map.finish();
   if (!dataset.blind) note_unlabelled(o, dataset, chunks);
-  return {std::move(dataset), std::move(tokenizer), std::move(settings), std::move(model),
-          std::move(chunks)};
+  return {directory,           std::move(dataset), std::move(tokenizer),
+          std::move(settings), std::move(model),   std::move(chunks)};
 }
 
 // Refuses ranks that read other data, of which each would compute a part.
@@ -216,7 +217,8 @@ void evaluate_model(const EvaluateOptions& o, Group& group) {
   std::optional<EvaluationInputs> inputs;
   work_together(group, [&] { inputs.emplace(load_inputs(o)); });
   require_same_data(group, *inputs);
-  const auto& [dataset, tokenizer, settings, model, chunks] = *inputs;
+  require_same_files(group, "model", deciding_files(inputs->directory));
+  const auto& [directory, dataset, tokenizer, settings, model, chunks] = *inputs;
   std::optional<FileGroup> written;
   std::optional<PredictionFiles> files;
   work_together(group, [&] {

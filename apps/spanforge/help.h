@@ -22,7 +22,8 @@ Error unknown_command(const std::string& wanted);  // kUsage; suggests the neare
 
 // For the makers of other forms of help: manual.h and completion.h.
 std::vector<const Command*> commands_in(std::string_view group);  // in the table's order
-// Not by fmt::format_to: clang looks for it under another symbol than the one in the library's file.
+// Not by fmt::format_to: clang looks for it under another symbol than the one in the library's
+// file.
 template <class... Values>
 void append(std::string& out, fmt::format_string<Values...> form, Values&&... values) {
   out += fmt::format(form, std::forward<Values>(values)...);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 #include <vector>
 
 #include "output.h"
@@ -12,6 +13,7 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/join.h"
 #include "spanforge/base/threads.h"
+#include "spanforge/io/file.h"
 #include "spanforge/ops/gemm.h"
 #include "spanforge/parallel/connect.h"
 #include "spanforge/parallel/together.h"
@@ -49,6 +51,13 @@ void require_one_version(Group& group) {
     throw Error(ErrorCode::kUsage, {.where = fmt::format("rank {}", *rank)},
                 fmt::format("is version {} of spanforge, rank 0 is {}", all[*rank], all[0]));
   }
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
 }
 
 void warn_of_other_bits(Group& group, int threads) {
@@ -102,6 +111,41 @@ std::unique_ptr<Group> join_ranks(const RankOptions& options, Preset<int32_t>& t
   auto group = join_ranks(options, number);
   if (number != threads) threads = number;
   return group;
+}
+
+void require_same_files(Group& group, const std::string& parameter,
+                        const std::vector<std::filesystem::path>& files) {
+  if (group.size() == 1) return;
+  std::string mine;
+  work_together(group, [&] {
+    for (const auto& file : files) {
+      mine += fmt::format("{} {}\n", hash_file(file).sha256, file.filename().string());
+    }
+  });
+  const std::vector<std::string> all = gather_texts(group, mine);
+  const auto rank = find_other_rank(all);
+  if (!rank) return;
+  const std::vector<std::string> ours = lines_of(all[0]), theirs = lines_of(all[*rank]);
+  size_t row = 0;
+  while (row < ours.size() && row < theirs.size() && ours[row] == theirs[row]) ++row;
+  const std::string& line = row < ours.size() ? ours[row] : theirs[row];
+  throw Error(ErrorCode::kUsage, {.parameter = parameter},
+              fmt::format("has other contents on rank {} than on rank 0 ({})", *rank,
+                          line.substr(line.find(' ') + 1)));
+}
+
+std::vector<std::filesystem::path> deciding_files(const ModelDirectory& directory) {
+  std::vector<std::filesystem::path> parts = {directory.path}, files;
+  if (directory.is_adapter()) parts.push_back(directory.base);
+  for (const auto& part : parts) {
+    for (const std::string& name : list_directory(part)) {
+      const std::string kind = std::filesystem::path(name).extension();
+      const bool decides =
+          kind == ".json" || kind == ".safetensors" || kind == ".bin" || kind == ".txt";
+      if (decides && !directory_exists(part / name)) files.push_back(part / name);
+    }
+  }
+  return files;
 }
 
 }  // namespace spanforge::app

@@ -1,11 +1,14 @@
 #pragma once
 // This process as one of several that work on one command (docs/parallel.md).
 
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "options.h"
 #include "spanforge/base/options.h"
+#include "spanforge/model/model_directory.h"
 #include "spanforge/parallel/group.h"
 
 namespace spanforge::app {
@@ -22,5 +25,13 @@ void add_rank_options(OptionTable& table, RankOptions& options);
 // processes. If `threads` is 0, the ranks that may use the same cores of this host share them.
 std::unique_ptr<Group> join_ranks(const RankOptions& options, int32_t& threads);
 std::unique_ptr<Group> join_ranks(const RankOptions& options, Preset<int32_t>& threads);
+
+// Refuses ranks that read other contents than rank 0, of which each would answer a part:
+// Error{kUsage, parameter} that names a file. Files go by their names without folders, since each
+// rank may have its own copy.
+void require_same_files(Group& group, const std::string& parameter,
+                        const std::vector<std::filesystem::path>& files);
+// The files of a model that decide its answers.
+std::vector<std::filesystem::path> deciding_files(const ModelDirectory& directory);
 
 }  // namespace spanforge::app

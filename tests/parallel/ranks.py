@@ -6,7 +6,7 @@ times. A rank that fails prints one line; where a rank was lost the others end w
 
   ranks.py --bin build/release/bin [--kills 10] [--seed N] [--only WORD] [--long]
 
---long adds the cases that take minutes or need root: 64 ranks, a stopped rank (kill -STOP), a cut link.
+--long adds the cases that take minutes or need root: 64 ranks, a stopped rank (kill -STOP), cut and slow links.
 Python's standard library only. torchrun, mpirun and redis-server are used if they are there.
 """
 import json
@@ -24,6 +24,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 from lab import (SOURCE, Finding, begin, expect, expect_same, expect_whole, make_inputs, parser_of,  # noqa: E402
                  result_of, run_cases, training)
+from namespaces import Namespaces, why_not  # noqa: E402
 
 SHARDS, STEPS, EVERY = 4, 12, 3
 PEER_LOST = 75
@@ -120,7 +121,7 @@ class Lab:
         self.program, self.work, self.kills = program, work, kills
         self.random = random.Random(seed)
         self.inputs = work / "inputs"
-        make_inputs(program, self.inputs)
+        make_inputs(program, self.inputs, hidden=64, layers=2)  # each of 4 ranks updates a part
         self.arguments = training("--gradient-shards", SHARDS, steps=STEPS, every=EVERY)
         whole = self.fresh("whole")
         self.must([*self.arguments], whole)
@@ -266,6 +267,19 @@ class Lab:
         ended = Ranks(self, directory, None, 2, arguments_of=lambda rank: changed if rank else self.arguments).end()
         expect([status for status, _, _ in ended] == [2, 2], f"{ended}")
         expect("--learning-rate: is 0.5 on rank 1" in ended[0][2], ended[0][2])
+        self.must([*self.arguments, "--report-to", "none"], directory)
+        shutil.copytree(directory / "run/trained", directory / "other")
+        weights = bytearray((directory / "other/model.safetensors").read_bytes())
+        weights[-1] ^= 1
+        (directory / "other/model.safetensors").write_bytes(weights)
+        (directory / "rows.jsonl").write_text('{"question": "Who?", "context": "Ann is here."}\n')
+        (directory / "fewer.jsonl").write_text('{"question": "Who?", "context": "Bob is here."}\n')
+        for command, option, names in (
+                (["evaluate", "--data", "validation.json"], "--model", ("run/trained", "other")),
+                (["ask", "--input", "rows.jsonl"], "--model", ("run/trained", "other")),
+                (["ask", "--model", "run/trained"], "--input", ("rows.jsonl", "fewer.jsonl"))):
+            ended = Ranks(self, directory, None, 2, arguments_of=lambda rank: [*command, option, names[rank]]).end()
+            self.expect_refusal(ended, 2, f"{option}: has other contents on rank 1")
 
     def one_output(self):
         """A second run on an output in use is refused on all its ranks; the first goes on."""
@@ -394,10 +408,30 @@ class Lab:
             expect(ended[victim][0] == PEER_LOST, f"the stopped rank ends with {ended[victim]}")
             expect_whole(directory / "run")
 
+    def slow(self):
+        """Links of 3 Mbit/s, of which one is cut for 20 s: that takes long and changes nothing."""
+        if why := why_not(limited=True):
+            return print(f"{why}: not tried")
+        network = Namespaces(4)
+        try:
+            network.limit("3mbit")
+            directory = self.fresh("slow")
+            began = time.monotonic()
+            ranks = Ranks(self, directory, [*self.arguments, "--interface", "eth0"], 4, network.wrapper)
+            wait_for(lambda: (directory / f"run/checkpoint-{EVERY}").exists(), "no checkpoint", ranks.processes[0], seconds=300)
+            network.cut(2)
+            time.sleep(20)
+            network.restore(2)
+            self.expect_success(ranks.end(600))
+            print(f"over slow links, one cut for 20 s: {time.monotonic() - began:.0f} s")
+            self.expect_reference(directory)
+        finally:
+            network.remove()
+
     def cut(self):
         """Ranks in network namespaces; the link of one is cut."""
-        if os.geteuid() != 0 or shutil.which("ip") is None:
-            return print("no root or no ip: not tried")
+        if why := why_not():
+            return print(f"{why}: not tried")
         network = Namespaces(2)
         try:
             directory = self.fresh("cut")
@@ -415,38 +449,6 @@ class Lab:
             expect_whole(directory / "run")
         finally:
             network.remove()
-
-
-class Namespaces:
-    """One network namespace a rank, on a bridge."""
-
-    def __init__(self, count):
-        self.names = [f"spanforge{os.getpid() % 1000}x{i}" for i in range(count)]
-        self.bridge = f"sfb{os.getpid() % 10000}"
-        self.links = [f"sfl{os.getpid() % 10000}x{i}" for i in range(count)]
-        self.ip("link", "add", self.bridge, "type", "bridge")
-        self.ip("link", "set", self.bridge, "up")
-        for i, (name, link) in enumerate(zip(self.names, self.links)):
-            self.ip("netns", "add", name)
-            self.ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
-            self.ip("link", "set", link, "master", self.bridge, "up")
-            self.ip("-n", name, "addr", "add", f"10.77.{os.getpid() % 250}.{i + 1}/24", "dev", "eth0")
-            self.ip("-n", name, "link", "set", "eth0", "up")
-            self.ip("-n", name, "link", "set", "lo", "up")
-
-    def ip(self, *words):
-        subprocess.run(["ip", *words], check=True, capture_output=True)
-
-    def wrapper(self, rank):
-        return ["ip", "netns", "exec", self.names[rank]]
-
-    def cut(self, rank):
-        self.ip("link", "set", self.links[rank], "down")
-
-    def remove(self):
-        for name in self.names:
-            subprocess.run(["ip", "netns", "del", name], capture_output=True)
-        subprocess.run(["ip", "link", "del", self.bridge], capture_output=True)
 
 
 def wait_for(condition, what, process=None, seconds=60):
@@ -520,7 +522,8 @@ def main():
              ("other host", lab.other_host),
              ("stale rendezvous", lab.stale), ("signal", lab.stop_signal), ("kill -9", lab.kill)]
     if args.long:
-        cases += [("64 ranks", lab.many), ("kill -STOP", lab.stopped), ("cut link", lab.cut)]
+        cases += [("64 ranks", lab.many), ("kill -STOP", lab.stopped), ("cut link", lab.cut),
+                  ("slow link", lab.slow)]
     return run_cases(cases, args.only, work)
 
 

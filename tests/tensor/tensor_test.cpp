@@ -99,6 +99,24 @@ TEST(ActivationArena, PeakIsWhatWasCutAtOneTimeWhateverTheBlocks) {
   EXPECT_EQ(arena.peak_bytes(), once);
 }
 
+TEST(Arena, ForgetsAPartAndKeepsTheRest) {
+  int tried = 0;
+  for (const size_t size : {size_t{100'000}, size_t{9'000'000}}) {  // from the heap; pages
+    for (const auto& [begin, end] : std::vector<std::pair<size_t, size_t>>{
+             {0, size}, {0, 0}, {1, 3}, {4000, 4200}, {5000, 60'001}, {size - 4097, size}}) {
+      SCOPED_TRACE(::testing::Message() << size << ": " << begin << " to " << end);
+      const Arena arena(size, /*huge_pages=*/false);
+      std::memset(arena.data(), 7, size);
+      arena.forget(begin, end);
+      ++tried;
+      for (size_t i = 0; i < size; ++i) {
+        ASSERT_EQ(static_cast<int>(arena.data()[i]), i >= begin && i < end ? 0 : 7) << i;
+      }
+    }
+  }
+  EXPECT_EQ(tried, 12);
+}
+
 TEST(ActivationArena, ReusesWhatWasReleased) {
   ActivationArena arena;
   arena.allocate<float>(10, 10);

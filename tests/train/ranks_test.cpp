@@ -17,13 +17,20 @@ using testing::expect_error;
 
 class Ranks : public testing::RunFixture {
  protected:
+  // The dense weights are several blocks of the norm, so that every rank updates some.
   void SetUp() override {
     if (group_engine().empty()) GTEST_SKIP() << testing::kNoEngine;
+    ModelConfig config = QuestionAnsweringModel::load(at("model"), 3).config();
+    config.hidden_size = 64;
+    config.intermediate_size = 256;
+    std::filesystem::copy(at("model"), at("wide"));
+    testing::save_in(at("wide"), QuestionAnsweringModel::create(config, 3));
   }
 
   // 4 shards of 1 window, a checkpoint every 2 steps.
   TrainingArguments sharded(const std::string& output) const {
     TrainingArguments a = with_validation(output);
+    a.model = at("wide").string();
     a.per_device_train_batch_size = 1;
     a.gradient_shards = 4;
     a.save_strategy = SaveStrategy::kSteps;

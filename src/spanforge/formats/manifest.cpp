@@ -1,14 +1,11 @@
 #include "spanforge/formats/manifest.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <vector>
 
 #include <fmt/core.h>
 
 #include "spanforge/base/error.h"
-#include "spanforge/base/hash.h"
 #include "spanforge/base/join.h"
 #include "spanforge/base/json_view.h"
 #include "spanforge/base/threads.h"
@@ -19,55 +16,40 @@ namespace {
 
 constexpr int kVersion = 1;
 
-struct FileHash {
+struct NamedHash {
   std::string name;
-  uint64_t size = 0;
-  std::string sha256;
+  FileHash hash;
 };
 
-// Reads instead of mapping, so that a checkpoint's files do not count as this process's memory.
-void hash_file(const fs::path& path, FileHash& out) {
-  constexpr size_t kBlock = size_t{64} << 10;
-  const Descriptor file(path, O_RDONLY);
-  std::string block(kBlock, '\0');
-  Sha256 hash;
-  for (size_t count = kBlock; count == kBlock; out.size += count) {
-    count = file.read(block.data(), kBlock);
-    hash.update(std::string_view(block).substr(0, count));
-  }
-  out.sha256 = hash.hex();
-}
-
-std::vector<FileHash> list_files(const fs::path& directory) {
-  std::vector<FileHash> files;
+std::vector<NamedHash> list_files(const fs::path& directory) {
+  std::vector<NamedHash> files;
   try {
     for (const auto& entry : fs::recursive_directory_iterator(directory)) {
       if (!entry.is_regular_file()) continue;
       const std::string name = entry.path().lexically_relative(directory).generic_string();
-      if (name != kManifestName) files.push_back({name});
+      if (name != kManifestName) files.push_back({name, {}});
     }
   } catch (const fs::filesystem_error& error) {
     throw_io(directory, "read", error.code().value());
   }
   std::sort(files.begin(), files.end(),
-            [](const FileHash& a, const FileHash& b) { return a.name < b.name; });
+            [](const NamedHash& a, const NamedHash& b) { return a.name < b.name; });
   return files;
 }
 
 // Uses only this thread: while a checkpoint is hashed, the training uses the others.
-std::vector<FileHash> hash_directory(const fs::path& directory,
-                                     const std::vector<WrittenFile>& written) {
-  std::vector<FileHash> files = list_files(directory);
-  for (FileHash& file : files) {
+std::vector<NamedHash> hash_directory(const fs::path& directory,
+                                      const std::vector<WrittenFile>& written) {
+  std::vector<NamedHash> files = list_files(directory);
+  for (NamedHash& file : files) {
     const fs::path path = directory / file.name;
     const auto known = std::find_if(written.begin(), written.end(), [&](const WrittenFile& w) {
       return w.path == path && w.size == regular_file_size(path);
     });
     if (known != written.end()) {
-      file.size = known->size;
-      file.sha256 = known->sha256;
+      file.hash = {known->size, known->sha256};
     } else {
-      hash_file(path, file);
+      file.hash = hash_file(path);
     }
   }
   return files;
@@ -80,41 +62,42 @@ bool stays_inside(const std::string& name) {
 }
 
 // Reads the files in a manifest. Errors: Error{kBadModel}, NewerVersion.
-std::vector<FileHash> read_manifest(const fs::path& directory) {
+std::vector<NamedHash> read_manifest(const fs::path& directory) {
   const fs::path path = directory / kManifestName;
   const Json manifest = parse_json_file(path, ErrorCode::kBadModel);
   const JsonView view(manifest, path.string());
   const int64_t version = view.at("version").integer();
   if (version > kVersion) throw NewerVersion(path, static_cast<uint64_t>(version), kVersion);
   if (version != kVersion) view.fail(fmt::format("is not a manifest of version {}", kVersion));
-  std::vector<FileHash> listed;
+  std::vector<NamedHash> listed;
   for (const auto& [name, entry] : view.at("files").members()) {
     if (!stays_inside(name)) {
       view.fail(fmt::format("\"files\" names \"{}\", which is not in its directory",
                             quote_for_message(name)));
     }
-    listed.push_back({name, entry.at("size").natural(), entry.at("sha256").string()});
+    listed.push_back({name, {entry.at("size").natural(), entry.at("sha256").string()}});
   }
   if (listed.empty()) view.fail("lists no file");
   return listed;
 }
 
 // Compares the sizes of all files before it hashes any, so that it finds a truncated file at once.
-std::optional<std::string> compare(const fs::path& directory, const std::vector<FileHash>& listed) {
-  for (const FileHash& file : listed) {
+std::optional<std::string> compare(const fs::path& directory,
+                                   const std::vector<NamedHash>& listed) {
+  for (const NamedHash& file : listed) {
     const std::optional<uint64_t> size = regular_file_size(directory / file.name);
     if (!size) return file.name + ": is missing";
-    if (*size != file.size) {
-      return fmt::format("{}: has {} bytes, but {} were written", file.name, *size, file.size);
+    if (*size != file.hash.size) {
+      return fmt::format("{}: has {} bytes, but {} were written", file.name, *size, file.hash.size);
     }
   }
-  std::vector<FileHash> found(listed.size());
+  std::vector<std::string> found(listed.size());
   parallel_for(static_cast<int64_t>(listed.size()), 1, [&](int64_t i) {
     const auto k = static_cast<size_t>(i);
-    hash_file(directory / listed[k].name, found[k]);
+    found[k] = hash_file(directory / listed[k].name).sha256;
   });
   for (size_t i = 0; i < listed.size(); ++i) {
-    if (found[i].sha256 != listed[i].sha256) {
+    if (found[i] != listed[i].hash.sha256) {
       return listed[i].name + ": its SHA-256 differs from the manifest's; it is damaged or changed";
     }
   }
@@ -129,20 +112,18 @@ bool holds_weights(const fs::path& file) {
 
 // Names of the listed files that differ; a missing file is marked.
 std::vector<std::string> find_changed(const fs::path& directory,
-                                      const std::vector<FileHash>& listed, bool with_weights) {
+                                      const std::vector<NamedHash>& listed, bool with_weights) {
   std::vector<char> differs(listed.size());
   std::vector<std::string> names;
-  for (const FileHash& file : listed) names.push_back(file.name);
+  for (const NamedHash& file : listed) names.push_back(file.name);
   parallel_for(static_cast<int64_t>(listed.size()), 1, [&](int64_t i) {
     const auto k = static_cast<size_t>(i);
     const fs::path path = directory / listed[k].name;
     const std::optional<uint64_t> size = regular_file_size(path);
     if (!size) names[k] += " (missing)";
-    differs[k] = !size || *size != listed[k].size;
+    differs[k] = !size || *size != listed[k].hash.size;
     if (differs[k] || (holds_weights(path) && !with_weights)) return;
-    FileHash found;
-    hash_file(path, found);
-    differs[k] = found.sha256 != listed[k].sha256;
+    differs[k] = hash_file(path).sha256 != listed[k].hash.sha256;
   });
   std::vector<std::string> changed;
   for (size_t i = 0; i < listed.size(); ++i) {
@@ -173,8 +154,8 @@ NewerVersion::NewerVersion(const fs::path& file, uint64_t version, int known)
 
 void write_manifest(DirectoryWriter& writer, const std::vector<WrittenFile>& written) {
   Json files = Json::object();
-  for (const FileHash& file : hash_directory(writer.directory(), written)) {
-    files[file.name] = {{"size", file.size}, {"sha256", file.sha256}};
+  for (const NamedHash& file : hash_directory(writer.directory(), written)) {
+    files[file.name] = {{"size", file.hash.size}, {"sha256", file.hash.sha256}};
   }
   const Json manifest = {{"version", kVersion}, {"files", files}};
   writer.write_json(kManifestName, manifest);
@@ -187,7 +168,7 @@ std::optional<std::string> find_manifest_difference(const fs::path& directory) {
 
 std::optional<std::string> describe_changes(const fs::path& directory, bool with_weights) {
   if (!has_manifest(directory)) return std::nullopt;
-  std::vector<FileHash> listed;
+  std::vector<NamedHash> listed;
   try {
     listed = read_manifest(directory);
   } catch (const Error& error) {

@@ -82,6 +82,19 @@ std::string read_file(const fs::path& path) {
   return bytes;
 }
 
+FileHash hash_file(const fs::path& path) {
+  constexpr size_t kBlock = size_t{64} << 10;
+  const Descriptor file(path, O_RDONLY);
+  std::string block(kBlock, '\0');
+  Sha256 hash;
+  uint64_t size = 0;
+  for (size_t count = kBlock; count == kBlock; size += count) {
+    count = file.read(block.data(), kBlock);
+    hash.update(std::string_view(block).substr(0, count));
+  }
+  return {size, hash.hex()};
+}
+
 MappedFile::MappedFile(const fs::path& path) : MappedFile(open_regular(path), path) {}
 
 MappedFile::MappedFile(Descriptor file, fs::path named)

@@ -27,6 +27,14 @@ class DirectoryWriter;
 // files that a user names may be pipes: io/input_file.h reads those.
 std::string read_file(const fs::path& path);
 
+// Of a file's contents. It reads instead of mapping, so that the file does not count as this
+// process's memory.
+struct FileHash {
+  uint64_t size = 0;
+  std::string sha256;
+};
+FileHash hash_file(const fs::path& path);
+
 // Maps a regular file read-only. Movable; the mapping ends with the object.
 // Another process may truncate the file. copy() then throws. Through bytes(), the rest of the last
 // page reads as zeros, which expect_whole() detects; reading a later page raises SIGBUS, which ends

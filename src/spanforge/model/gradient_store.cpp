@@ -63,13 +63,4 @@ bool GradientStore::begin_backward(const InputIds& ids) {
   return !std::exchange(matrices_are_old_, false);
 }
 
-double GradientStore::sum_of_squares() {
-  all();
-  double sum = ops::sum_of_squares(flat(dense_size_));
-  for (size_t i = 0; i < touched_.size(); ++i) {
-    sum += ops::sum_of_squares_rows(views_.embeddings[i], touched_[i].rows);
-  }
-  return sum;
-}
-
 }  // namespace spanforge

@@ -33,7 +33,6 @@ class GradientStore {
   void touch_rows(size_t embedding, std::span<const int32_t> rows) {
     touched_[embedding].add(rows);
   }
-  double sum_of_squares();  // of all gradients, in double
 
  private:
   struct RowSet {

@@ -67,12 +67,12 @@ struct QuestionAnsweringModel::Impl {
             .arena = workspace.activations,
             .adapter_scale = static_cast<float>(table.lora.scale())};
   }
-  // Each with its place among the embeddings, in the order of touched_rows().
+  // Each with its place among the family's tables, in their order, which touched_rows() has.
   std::vector<std::pair<const Parameter*, size_t>> learning_embeddings() const {
     const std::vector<Slot>& slots = table.parts.embeddings;
     std::vector<std::pair<const Parameter*, size_t>> learning;
-    for (const Parameter& parameter : table.rows) {
-      for (size_t i = 0; i < slots.size(); ++i) {
+    for (size_t i = 0; i < slots.size(); ++i) {
+      for (const Parameter& parameter : table.rows) {
         if (parameter.trainable && slots[i].offset == parameter.offset) {
           learning.emplace_back(&parameter, i);
         }
@@ -211,9 +211,6 @@ Tensor QuestionAnsweringModel::all_weights() const { return impl_->weights(); }
 Tensor QuestionAnsweringModel::all_gradients() const { return impl_->gradients().all(); }
 Tensor QuestionAnsweringModel::shadow_weights() const { return impl_->shadow(); }
 void QuestionAnsweringModel::zero_gradients() { impl_->gradients().clear(); }
-double QuestionAnsweringModel::gradient_sum_of_squares() const {
-  return impl_->gradients().sum_of_squares();
-}
 std::vector<TrainableModel::TouchedRows> QuestionAnsweringModel::touched_rows() const {
   std::vector<TouchedRows> touched;
   for (const auto& [parameter, embedding] : impl_->learning_embeddings()) {

@@ -59,7 +59,6 @@ class QuestionAnsweringModel : public TrainableModel {
   Tensor all_weights() const override;
   Tensor all_gradients() const override;
   void zero_gradients() override;
-  double gradient_sum_of_squares() const override;
   std::vector<TouchedRows> touched_rows() const override;
   void touch_rows(size_t index, std::span<const int32_t> rows) override;
   double forward_backward(const PackedBatch& batch, const BackwardOptions& options,

@@ -64,7 +64,7 @@ struct BackwardOptions {
   std::vector<double>* window_losses = nullptr;  // receives the loss of each window
   // Called during the pass with growing `elements`: gradients [0, elements) of all_gradients() are
   // final in this pass. The last micro-batch of a step uses it to sum gradients over processes
-  // meanwhile. The caller must have written the sums back before it asks for the norm.
+  // meanwhile.
   std::function<void(int64_t elements)> on_final;
 };
 
@@ -84,8 +84,8 @@ class TrainableModel : public Predictor {
   virtual Tensor all_weights() const = 0;    // [1, N]
   virtual Tensor all_gradients() const = 0;  // [1, n], n <= N
   virtual void zero_gradients() = 0;
-  virtual double gradient_sum_of_squares() const = 0;
-  // The rows of each learning embedding whose gradients may be other than zero.
+  // The rows of each learning embedding whose gradients may be other than zero. The gradients' norm
+  // adds embeddings in this order.
   struct TouchedRows {
     const Parameter& parameter;
     std::span<const int32_t> rows;

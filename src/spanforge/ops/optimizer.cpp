@@ -13,7 +13,7 @@
 namespace spanforge::ops {
 namespace {
 
-constexpr int64_t kBlock = 1 << 14;  // elements of a piece; pieces are summed in order
+constexpr int64_t kBlock = kSumBlock;  // elements of a piece; pieces are summed in order
 
 // Scalars are rounded to f32 as torch does when it passes a Python float to an f32 kernel.
 AdamWFactors factors_of(const AdamWConstants& c) {
@@ -44,14 +44,19 @@ void for_pieces(const Tensor& x, const Body& body) {
 }
 
 template <class T>
-double sum_pieces(const Tensor& x) {
+std::vector<double> piece_squares(const Tensor& x) {
   const int64_t per_row = (x.cols + kBlock - 1) / kBlock;
   std::vector<double> sums(static_cast<size_t>(x.rows * per_row));
   for_pieces<T>(x, [&](const T* data, int64_t, int64_t, int64_t n, int64_t piece) {
     sums[static_cast<size_t>(piece)] = sum_of_squares_kernel(data, n);
   });
+  return sums;
+}
+
+template <class T>
+double sum_pieces(const Tensor& x) {
   double total = 0;
-  for (const double sum : sums) total += sum;
+  for (const double sum : piece_squares<T>(x)) total += sum;
   return total;
 }
 
@@ -143,6 +148,11 @@ double sum_of_squares(const Tensor& x) {
   require_float("sum_of_squares", "x", x);
   if (x.empty()) return 0;
   return x.dtype == DType::kF32 ? sum_pieces<float>(x) : sum_pieces<bf16>(x);
+}
+
+std::vector<double> block_squares(const Tensor& x) {
+  require_vector("block_squares", "x", x, x.cols);
+  return x.empty() ? std::vector<double>() : piece_squares<float>(x);
 }
 
 void fill_zero(const Tensor& x) {

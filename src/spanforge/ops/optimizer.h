@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "spanforge/tensor/tensor.h"
 
@@ -24,8 +25,11 @@ void adamw(const Tensor& param, const Tensor& grad, const Tensor& m, const Tenso
 void adamw_rows(const Tensor& param, const Tensor& grad, const Tensor& m, const Tensor& v,
                 std::span<const int32_t> rows, const AdamWConstants& constants);
 
-// The sum of squares in double, in a fixed order.
+// The sum of squares in double, in a fixed order: sums of blocks of kSumBlock elements of a row are
+// added up. block_squares gives these sums for a vector [1,n] in f32.
+inline constexpr int64_t kSumBlock = 1 << 14;
 double sum_of_squares(const Tensor& x);
+std::vector<double> block_squares(const Tensor& x);
 double sum_of_squares_rows(const Tensor& x, std::span<const int32_t> rows);  // f32
 void fill_zero(const Tensor& x);
 void fill_zero_rows(const Tensor& x, std::span<const int32_t> rows);

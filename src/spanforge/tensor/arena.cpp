@@ -1,9 +1,11 @@
 #include "spanforge/tensor/arena.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 namespace spanforge {
@@ -31,7 +33,7 @@ size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
 }  // namespace
 
-AlignedBytes allocate_aligned(size_t bytes) {
+AlignedBytes allocate_aligned(size_t bytes, bool huge_pages) {
   if (bytes > (size_t{1} << 60)) out_of_memory(bytes);
   Header header{nullptr, 0};
   size_t offset = 0;
@@ -44,9 +46,10 @@ AlignedBytes allocate_aligned(size_t bytes) {
     const auto address = reinterpret_cast<uintptr_t>(base);
     offset = round_up(address, kHugePage) - address + kAlignment;
 #ifdef MADV_HUGEPAGE
-    // Reduces page faults and TLB misses. A system without huge pages refuses, which does no harm.
+    // Huge ones reduce page faults and TLB misses. A system without them refuses, which does no
+    // harm.
     ::madvise(static_cast<std::byte*>(base) + offset - kAlignment,
-              header.mapped - offset + kAlignment, MADV_HUGEPAGE);
+              header.mapped - offset + kAlignment, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 #endif
   } else {
     header.base = std::calloc(1, bytes + 2 * kAlignment);
@@ -69,7 +72,25 @@ void AlignedDelete::operator()(void* p) const {
   }
 }
 
-Arena::Arena(size_t bytes) : memory_(allocate_aligned(bytes)), size_(bytes) {}
+Arena::Arena(size_t bytes, bool huge_pages)
+    : memory_(allocate_aligned(bytes, huge_pages)), size_(bytes) {}
+
+void Arena::forget(size_t begin, size_t end) const {
+  if (begin >= end) return;
+  const auto at = reinterpret_cast<uintptr_t>(data());
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t first = std::min(round_up(at + begin, page) - at, end);
+  const size_t last = std::max((at + end) / page * page, at + first) - at;
+  // Memory from the heap is left to it.
+  const bool returned = size_ >= kMapFrom && first < last &&
+                        ::madvise(data() + first, last - first, MADV_DONTNEED) == 0;
+  if (!returned) {
+    std::memset(data() + begin, 0, end - begin);
+    return;
+  }
+  std::memset(data() + begin, 0, first - begin);
+  std::memset(data() + last, 0, end - last);
+}
 
 Tensor ActivationArena::allocate(DType dtype, int64_t rows, int64_t cols) {
   if (rows < 0 || cols < 0) {

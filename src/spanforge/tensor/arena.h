@@ -19,14 +19,18 @@ struct AlignedDelete {
 using AlignedBytes = std::unique_ptr<std::byte, AlignedDelete>;
 // Zeroed memory (large blocks by mmap), 64-byte aligned. bytes may be 0. Error{kInternal} naming
 // the size if the system has no memory.
-AlignedBytes allocate_aligned(size_t bytes);
+// huge_pages: large blocks come in pages of 2 MB where the system has them. Without them, memory is
+// taken by the page of 4 KB that is written first.
+AlignedBytes allocate_aligned(size_t bytes, bool huge_pages = true);
 
 class Arena {
  public:
   Arena() = default;
-  explicit Arena(size_t bytes);
+  explicit Arena(size_t bytes, bool huge_pages = true);
   std::byte* data() const { return memory_.get(); }
   size_t size() const { return size_; }
+  // Sets bytes [begin, end) to zero and returns their whole pages to the system.
+  void forget(size_t begin, size_t end) const;
 
  private:
   AlignedBytes memory_;

@@ -59,12 +59,14 @@ class AdamW : public Optimizer {
                                   .gradient_scale = update.gradient_scale};
     for (const FlatRange& range : ranges_) {
       constants.weight_decay = range.decays ? weight_decay_ : 0.0;
-      const int64_t begin = first.part_of(*range.first)->offset;
-      const int64_t end = begin + range.end - range.begin;
-      ops::adamw(slice(model.all_weights(), range.begin, range.end),
-                 slice(model.all_gradients(), range.begin, range.end),
-                 slice(first.flat(), begin, end), slice(second.flat(), begin, end),
-                 slice(model.shadow_weights(), range.begin, range.end), constants);
+      const int64_t shift = first.part_of(*range.first)->offset - range.begin;
+      state.for_held(range.begin, range.end, [&](const ElementRange& held) {
+        const int64_t begin = held.begin + shift, end = held.end + shift;
+        ops::adamw(slice(model.all_weights(), held.begin, held.end),
+                   slice(model.all_gradients(), held.begin, held.end),
+                   slice(first.flat(), begin, end), slice(second.flat(), begin, end),
+                   slice(model.shadow_weights(), held.begin, held.end), constants);
+      });
     }
     constants.weight_decay = weight_decay_;
     step_embeddings(model, first, second, constants);

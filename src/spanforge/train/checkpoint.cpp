@@ -245,7 +245,7 @@ std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
 TrainState read_checkpoint_state(const CheckpointHead& head, const TrainableModel& model,
                                  const Optimizer& optimizer,
                                  const std::vector<Observer*>& observers,
-                                 fs::path& best_model_checkpoint) {
+                                 fs::path& best_model_checkpoint, std::vector<ElementRange> held) {
   const fs::path trainer_file = head.directory / kTrainerStateFile;
   TrainState state =
       trainer_state_from_json(parse_json_file(trainer_file, ErrorCode::kBadModel, kTimesHistory),
@@ -257,10 +257,10 @@ TrainState read_checkpoint_state(const CheckpointHead& head, const TrainableMode
     if (path_exists(beside)) best_model_checkpoint = beside;
   }
   if (state.global_step > 0) {
-    state.optimizer =
-        read_optimizer_file(head.directory / kOptimizerFile, model, optimizer, state.global_step);
+    state.optimizer = read_optimizer_file(head.directory / kOptimizerFile, model, optimizer,
+                                          state.global_step, std::move(held));
   } else {
-    state.optimizer = optimizer.new_state();
+    state.optimizer = optimizer.new_state(std::move(held));
   }
   if (!head.arguments) return state;
 

@@ -100,11 +100,12 @@ std::optional<CheckpointHead> newest_checkpoint(const OutputDirectory& output,
 // Reads everything else. `model` must be the checkpoint's and `optimizer` of its kind. Observers
 // with a saved state receive it. best_model_checkpoint receives trainer_state.json's; if a
 // directory of that name is next to this checkpoint, it receives that one, so that a run may be
-// moved.
+// moved. held: the part of the optimiser's state to read.
 TrainState read_checkpoint_state(const CheckpointHead& head, const TrainableModel& model,
                                  const Optimizer& optimizer,
                                  const std::vector<Observer*>& observers,
-                                 std::filesystem::path& best_model_checkpoint);
+                                 std::filesystem::path& best_model_checkpoint,
+                                 std::vector<ElementRange> held = {});
 
 // True for a checkpoint of ours that was saved because its run was asked to stop.
 bool is_interruption_checkpoint(const std::filesystem::path& directory);

@@ -7,12 +7,13 @@
 #include "spanforge/base/error.h"
 #include "spanforge/base/threads.h"
 #include "spanforge/ops/elementwise.h"
+#include "spanforge/ops/optimizer.h"
 
 namespace spanforge {
 namespace {
 
-constexpr int64_t kBucket = 1 << 20;  // elements: 4 MB
-constexpr int64_t kAlignment = 16;    // elements of a cache line
+constexpr int64_t kRowsBucket = 1 << 20;  // elements of embeddings: 4 MB
+constexpr int64_t kAlignment = 16;        // elements of a cache line
 
 // to[i] += from[i], on all threads of the caller.
 void add_flat(const float* from, float* to, int64_t count) {
@@ -39,6 +40,39 @@ void add_rows(const Tensor& to, std::span<const int32_t> all, std::span<const in
   }
 }
 
+int64_t dense_size(TrainableModel& model) {
+  int64_t size = model.all_gradients().cols;
+  for (const auto& touched : model.touched_rows()) {
+    size = std::min(size, touched.parameter.offset);
+  }
+  return size;
+}
+
+// A piece for each rank.
+std::vector<ElementRange> even_pieces(int64_t count, int ranks) {
+  const int64_t even = (count + ranks - 1) / ranks;
+  const int64_t size = (even + kAlignment - 1) / kAlignment * kAlignment;
+  std::vector<ElementRange> pieces;
+  for (int64_t rank = 0; rank < ranks; ++rank) {
+    pieces.push_back({std::min(rank * size, count), std::min((rank + 1) * size, count)});
+  }
+  return pieces;
+}
+
+std::span<float> part(float* data, const ElementRange& range) {
+  return {data + range.begin, static_cast<size_t>(range.size())};
+}
+
+// Every rank gets all pieces; rank k has piece k.
+void give_pieces(Group& group, float* data, const std::vector<ElementRange>& pieces) {
+  const auto self = static_cast<size_t>(group.rank());
+  std::vector<ConstBytes> out(pieces.size(), std::as_bytes(part(data, pieces[self])));
+  std::vector<Bytes> in;
+  for (const ElementRange& piece : pieces) in.push_back(std::as_writable_bytes(part(data, piece)));
+  out[self] = in[self] = {};
+  group.exchange(out, in);
+}
+
 }  // namespace
 
 bool shards_suit(int64_t shards, int ranks) {
@@ -46,17 +80,16 @@ bool shards_suit(int64_t shards, int ranks) {
   return shards % ranks == 0 && std::has_single_bit(static_cast<uint64_t>(shards / ranks));
 }
 
-GradientSum::GradientSum(TrainableModel& model, Group& group, int64_t shards)
+GradientSum::GradientSum(TrainableModel& model, Group& group, int64_t shards, bool divides_update)
     : model_(model),
       group_(group),
       first_shard_(group.rank() * (shards / group.size())),
-      shard_count_(shards / group.size()) {
+      shard_count_(shards / group.size()),
+      dense_size_(dense_size(model)),
+      divides_update_(divides_update && group.size() > 1),
+      division_(dense_size_, group.size()) {
   if (!shards_suit(shards, group.size())) {
     throw Error(ErrorCode::kInternal, {.where = "gradient sum"}, "shards do not suit the ranks");
-  }
-  dense_size_ = model.all_gradients().cols;
-  for (const auto& touched : model.touched_rows()) {
-    dense_size_ = std::min(dense_size_, touched.parameter.offset);
   }
   gradients_ = model.all_gradients().as<float>();
 }
@@ -143,57 +176,50 @@ void GradientSum::add_embeddings(const Kept& kept) {
 void GradientSum::send_buckets() {
   const ThreadScope scope(1);  // the other threads compute
   try {
-    for (int64_t begin = 0; begin < dense_size_; begin += kBucket) {
-      const int64_t end = std::min(begin + kBucket, dense_size_);
+    for (int64_t index = 0; index < division_.bucket_count(); ++index) {
       {
         std::unique_lock<std::mutex> lock(mutex_);
+        const int64_t end = division_.bucket(index).end;
         changed_.wait(lock, [&] { return ready_ >= end || given_up_; });
         if (given_up_) return;
       }
-      sum_bucket(begin, end);
+      sum_bucket(index);
     }
   } catch (...) {
     failure_ = std::current_exception();
   }
 }
 
-void GradientSum::sum_bucket(int64_t begin, int64_t end) {
+void GradientSum::sum_bucket(int64_t index) {
+  const auto [begin, end] = division_.bucket(index);
   for (const size_t level : due_) {
     add_flat(levels_[level].values() + begin, gradients_ + begin, end - begin);
   }
-  exchange(gradients_ + begin, end - begin);
+  std::vector<ElementRange> pieces;
+  for (int rank = 0; rank < group_.size(); ++rank) pieces.push_back(division_.piece(index, rank));
+  exchange(gradients_, pieces, /*gives_back=*/!divides_update_);
 }
 
-// Rank k owns piece k: it gets that piece of all ranks, adds them, and gives the sum to all.
-void GradientSum::exchange(float* data, int64_t count) {
+// Rank k owns piece k: it gets that piece of all ranks, adds them, and may give the sum to all.
+void GradientSum::exchange(float* data, const std::vector<ElementRange>& pieces, bool gives_back) {
   const int64_t ranks = group_.size();
-  const int64_t even = (count + ranks - 1) / ranks;
-  const int64_t piece = (even + kAlignment - 1) / kAlignment * kAlignment;
-  const auto part = [&](int64_t rank) {
-    const int64_t begin = std::min(rank * piece, count);
-    return std::span<float>(data + begin, static_cast<size_t>(std::min(piece, count - begin)));
-  };
-  const std::span<float> own = part(group_.rank());
+  const std::span<float> own = part(data, pieces[static_cast<size_t>(group_.rank())]);
   const auto mine = static_cast<int64_t>(own.size());
-  received_.resize(std::max(received_.size(), static_cast<size_t>(ranks * piece)));
-  std::vector<ConstBytes> out, sums;
-  std::vector<Bytes> in, back;
+  received_.resize(std::max(received_.size(), static_cast<size_t>(ranks * mine)));
+  std::vector<ConstBytes> out;
+  std::vector<Bytes> in;
   for (int64_t rank = 0; rank < ranks; ++rank) {
-    out.push_back(std::as_bytes(part(rank)));
-    in.push_back(std::as_writable_bytes(std::span(received_.data() + rank * piece, own.size())));
+    out.push_back(std::as_bytes(part(data, pieces[static_cast<size_t>(rank)])));
+    in.push_back(std::as_writable_bytes(std::span(received_.data() + rank * mine, own.size())));
   }
   group_.exchange(out, in);
   for (int64_t distance = 1; distance < ranks && mine > 0; distance *= 2) {
     for (int64_t i = 0; i + distance < ranks; i += 2 * distance) {
-      add_flat(received_.data() + (i + distance) * piece, received_.data() + i * piece, mine);
+      add_flat(received_.data() + (i + distance) * mine, received_.data() + i * mine, mine);
     }
   }
-  const std::span<const float> sum(received_.data(), own.size());
-  for (int64_t rank = 0; rank < ranks; ++rank) {
-    sums.push_back(std::as_bytes(sum));
-    back.push_back(std::as_writable_bytes(part(rank)));
-  }
-  group_.exchange(sums, back);
+  std::copy_n(received_.begin(), mine, own.begin());
+  if (gives_back) give_pieces(group_, data, pieces);
 }
 
 void GradientSum::finish_dense() {
@@ -208,6 +234,83 @@ void GradientSum::finish_dense() {
   changed_.notify_one();
   sender_.join();
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+// The blocks of all pieces, in the order of the arena, then the embeddings. A piece begins at a
+// block.
+double GradientSum::sum_of_squares() {
+  const Tensor all = model_.all_gradients();
+  double sum = 0;
+  if (!divides_update_) {
+    sum = ops::sum_of_squares(all.columns(0, dense_size_));
+  } else {
+    const auto ranks = static_cast<size_t>(group_.size());
+    std::vector<std::vector<double>> blocks(ranks);
+    for (const ElementRange& piece : division_.pieces_of(group_.rank())) {
+      const auto more = ops::block_squares(all.columns(piece.begin, piece.size()));
+      auto& mine = blocks[static_cast<size_t>(group_.rank())];
+      mine.insert(mine.end(), more.begin(), more.end());
+    }
+    const auto count = [](const ElementRange& piece) {
+      return static_cast<size_t>((piece.size() + ops::kSumBlock - 1) / ops::kSumBlock);
+    };
+    std::vector<ConstBytes> out;
+    std::vector<Bytes> in;
+    for (size_t rank = 0; rank < ranks; ++rank) {
+      size_t size = 0;
+      for (const auto& piece : division_.pieces_of(static_cast<int>(rank))) size += count(piece);
+      blocks[rank].resize(size);
+    }
+    const std::vector<double> mine = blocks[static_cast<size_t>(group_.rank())];
+    for (auto& theirs : blocks) {
+      out.push_back(std::as_bytes(std::span(mine)));
+      in.push_back(std::as_writable_bytes(std::span(theirs)));
+    }
+    group_.exchange(out, in);
+    std::vector<size_t> next(ranks);
+    for (int64_t index = 0; index < division_.bucket_count(); ++index) {
+      for (size_t rank = 0; rank < ranks; ++rank) {
+        const size_t end = next[rank] + count(division_.piece(index, static_cast<int>(rank)));
+        for (size_t& i = next[rank]; i < end; ++i) sum += blocks[rank][i];
+      }
+    }
+  }
+  for (const auto& touched : model_.touched_rows()) {
+    sum += ops::sum_of_squares_rows(model_.gradients(touched.parameter), touched.rows);
+  }
+  return sum;
+}
+
+int64_t GradientSum::first_non_finite() {
+  const Tensor all = model_.all_gradients();
+  const auto first_in = [&](int64_t begin, int64_t end) {
+    const int64_t index = ops::first_non_finite(all.columns(begin, end - begin));
+    return index < 0 ? index : begin + index;
+  };
+  if (!divides_update_) return first_in(0, all.cols);
+  int64_t mine = -1;
+  for (const ElementRange& held : division_.held_by(group_.rank())) {
+    if (mine < 0) mine = first_in(held.begin, std::min(held.end, all.cols));
+  }
+  int64_t first = -1;
+  for (const int64_t one : group_.all_gather_value(mine)) {
+    if (one >= 0 && (first < 0 || one < first)) first = one;
+  }
+  return first;
+}
+
+void GradientSum::share_weights() {
+  if (!divides_update_) return;
+  const Tensor weights = model_.all_weights(), shadow = model_.shadow_weights();
+  for (int64_t index = 0; index < division_.bucket_count(); ++index) {
+    std::vector<ElementRange> pieces;
+    for (int rank = 0; rank < group_.size(); ++rank) pieces.push_back(division_.piece(index, rank));
+    give_pieces(group_, weights.as<float>(), pieces);
+    const auto [begin, end] = division_.bucket(index);
+    if (!shadow.empty()) {
+      ops::convert(weights.columns(begin, end - begin), shadow.columns(begin, end - begin));
+    }
+  }
 }
 
 void GradientSum::exchange_embeddings() {
@@ -237,9 +340,9 @@ void GradientSum::exchange_embeddings() {
       std::copy_n(gradient.row<float>(rows[r]), gradient.cols,
                   packed.begin() + static_cast<std::ptrdiff_t>(r) * gradient.cols);
     }
-    for (size_t begin = 0; begin < packed.size(); begin += static_cast<size_t>(kBucket)) {
-      exchange(packed.data() + begin,
-               std::min<int64_t>(kBucket, static_cast<int64_t>(packed.size() - begin)));
+    for (int64_t begin = 0; begin < std::ssize(packed); begin += kRowsBucket) {
+      const int64_t size = std::min(kRowsBucket, std::ssize(packed) - begin);
+      exchange(packed.data() + begin, even_pieces(size, group_.size()), /*gives_back=*/true);
     }
     for (size_t r = 0; r < rows.size(); ++r) {
       std::copy_n(packed.begin() + static_cast<std::ptrdiff_t>(r) * gradient.cols, gradient.cols,

@@ -26,6 +26,11 @@ bool same_optimizer(std::string_view one, std::string_view other) {
   return !marks[0].empty() && marks[0] == marks[1];
 }
 
+bool Optimizer::can_be_divided() const {
+  return !slots().empty() && std::all_of(slots().begin(), slots().end(),
+                                         [](const StateSlot& slot) { return slot.cuts_anywhere; });
+}
+
 const OptimizerKind& optimizer_kind(std::string_view name) {
   for (const OptimizerKind& kind : optimizer_kinds()) {
     if (kind.name == name) return kind;

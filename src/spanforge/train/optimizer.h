@@ -55,12 +55,18 @@ class Optimizer {
   virtual std::span<const StateSlot> slots() const = 0;
   virtual StepForm step_form() const = 0;
   virtual std::vector<GroupSetting> settings() const = 0;
-  // REQUIRES: `state` is new_state() or was read for this optimiser; every call gets the same one.
+  // Updates the weights whose state is held, and all embeddings. REQUIRES: `state` is new_state()
+  // or was read for this optimiser; every call gets the same one.
   virtual void step(TrainableModel& model, const OptimizerState& state,
                     const UpdateStep& update) = 0;
 
   const TrainedParameters& parameters() const { return parameters_; }
-  OptimizerState new_state() const { return {slots(), parameters_}; }  // zeros
+  // Zeros. held: as OptimizerState's; empty unless can_be_divided().
+  OptimizerState new_state(std::vector<ElementRange> held = {}) const {
+    return {slots(), parameters_, std::move(held)};
+  }
+  // True if a state held in part saves memory and suffices for a part of the update.
+  bool can_be_divided() const;
 
  private:
   TrainedParameters parameters_;

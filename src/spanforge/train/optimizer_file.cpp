@@ -92,9 +92,9 @@ class OptimizerReader {
         optimizer_(optimizer),
         step_(global_step) {}
 
-  OptimizerState read() {
+  OptimizerState read(std::vector<ElementRange> held) {
     check_groups();
-    OptimizerState state = optimizer_.new_state();
+    OptimizerState state = optimizer_.new_state(std::move(held));
     const TorchValue* entries = file_.root().find("state");
     if (entries == nullptr || entries->get_if<TorchDict>() == nullptr) refuse("has no 'state'");
     for (size_t i = 0; i < order_.size(); ++i) {
@@ -104,7 +104,7 @@ class OptimizerReader {
         refuse(fmt::format("has no state of parameter {} ({})", i, order_[i]->name));
       }
       if (optimizer_.step_form() != StepForm::kNone) check_step(*entry, i);
-      for (const OptimizerState::Array& array : state.arrays()) copy(*entry, i, array);
+      for (const OptimizerState::Array& array : state.arrays()) copy(*entry, i, state, array);
       check_keys(*entry, i, state);
     }
     return state;
@@ -176,7 +176,8 @@ class OptimizerReader {
     }
   }
 
-  void copy(const TorchValue& entry, size_t index, const OptimizerState::Array& array) const {
+  void copy(const TorchValue& entry, size_t index, const OptimizerState& state,
+            const OptimizerState::Array& array) const {
     const Parameter& parameter = *order_[index];
     const OptimizerState::Part* part = array.part_of(parameter);
     if (part == nullptr) return;
@@ -189,10 +190,21 @@ class OptimizerReader {
                          array.slot.name, index, parameter.name, join(extents, ",")));
     }
     float* const to = reinterpret_cast<float*>(array.memory.data()) + part->offset;
-    if (file_.file().holds(tensor->bytes)) {
-      file_.file().copy(tensor->bytes, to);  // the file may be truncated meanwhile
+    if (!array.slot.cuts_anywhere) return copy(tensor->bytes, to);
+    const int64_t begin = parameter.offset;
+    state.for_held(begin, begin + part->size, [&](const ElementRange& held) {
+      const auto at = static_cast<size_t>(held.begin - begin);
+      copy(tensor->bytes.substr(at * sizeof(float),
+                                static_cast<size_t>(held.size()) * sizeof(float)),
+           to + at);
+    });
+  }
+
+  void copy(std::string_view bytes, float* to) const {
+    if (file_.file().holds(bytes)) {
+      file_.file().copy(bytes, to);  // the file may be truncated meanwhile
     } else {
-      std::memcpy(to, tensor->bytes.data(), tensor->bytes.size());
+      std::memcpy(to, bytes.data(), bytes.size());
     }
   }
 
@@ -248,8 +260,9 @@ void write_optimizer_file(AtomicFile file, const TrainableModel& model, const Op
 }
 
 OptimizerState read_optimizer_file(const std::filesystem::path& file, const TrainableModel& model,
-                                   const Optimizer& optimizer, int64_t global_step) {
-  return OptimizerReader(file, model, optimizer, global_step).read();
+                                   const Optimizer& optimizer, int64_t global_step,
+                                   std::vector<ElementRange> held) {
+  return OptimizerReader(file, model, optimizer, global_step).read(std::move(held));
 }
 
 std::string_view optimizer_of_file(const TorchValue& root, const std::string& place) {

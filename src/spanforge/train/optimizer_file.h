@@ -20,9 +20,11 @@ namespace spanforge {
 void write_optimizer_file(AtomicFile file, const TrainableModel& model, const Optimizer& optimizer,
                           const OptimizerState& state, const TrainingArguments& arguments,
                           int64_t global_step, double next_rate);
-// The file must belong to this optimiser after global_step updates, with the same parameters.
+// The file must belong to this optimiser after global_step updates, with the same parameters. held:
+// the part to read, as new_state()'s.
 OptimizerState read_optimizer_file(const std::filesystem::path& file, const TrainableModel& model,
-                                   const Optimizer& optimizer, int64_t global_step);
+                                   const Optimizer& optimizer, int64_t global_step,
+                                   std::vector<ElementRange> held = {});
 
 // The optimiser whose state a torch file holds, by the keys of its parameter groups: a name of
 // --optim (the first of those that mean one optimiser). Error{kBadModel, place} if it is none.

@@ -35,11 +35,13 @@ int64_t lay_out(const StateSlot& slot, const TrainedParameters& parameters,
 }  // namespace
 
 OptimizerState::OptimizerState(std::span<const StateSlot> slots,
-                               const TrainedParameters& parameters) {
+                               const TrainedParameters& parameters, std::vector<ElementRange> held)
+    : held_(std::move(held)) {
   for (const StateSlot& slot : slots) {
     Array array{.slot = slot};
     const int64_t elements = lay_out(slot, parameters, array.parts);
-    array.memory = Arena(static_cast<size_t>(aligned(elements)) * sizeof(float));
+    const auto bytes = static_cast<size_t>(aligned(elements)) * sizeof(float);
+    array.memory = Arena(bytes, /*huge_pages=*/held_.empty());
     arrays_.push_back(std::move(array));
   }
 }
@@ -64,6 +66,34 @@ Tensor OptimizerState::Array::of(const Parameter& parameter) const {
                 "there is no " + std::string(slot.name) + " of " + parameter.name);
   }
   return flat().columns(part->offset, part->size);
+}
+
+std::vector<ElementRange> OptimizerState::Array::places_of(
+    const std::vector<ElementRange>& ranges) const {
+  std::vector<ElementRange> places;
+  size_t next = 0;
+  for (const Part& part : parts) {
+    const int64_t begin = part.parameter_offset, end = begin + part.size;
+    while (next < ranges.size() && ranges[next].end <= begin) ++next;
+    for (size_t i = next; i < ranges.size() && ranges[i].begin < end; ++i) {
+      const int64_t shift = part.offset - begin;
+      places.push_back(
+          {std::max(begin, ranges[i].begin) + shift, std::min(end, ranges[i].end) + shift});
+    }
+  }
+  return places;
+}
+
+void OptimizerState::forget_others() const {
+  if (held_.empty()) return;
+  for (const Array& array : arrays_) {
+    size_t from = 0;
+    for (const ElementRange& place : array.places_of(held_)) {
+      array.memory.forget(from, static_cast<size_t>(place.begin) * sizeof(float));
+      from = static_cast<size_t>(place.end) * sizeof(float);
+    }
+    array.memory.forget(from, array.memory.size());
+  }
 }
 
 const OptimizerState::Array& OptimizerState::array(std::string_view name) const {

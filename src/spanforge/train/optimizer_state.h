@@ -6,7 +6,10 @@
 //   slots the parts follow each other without gaps. Gaps are zeros.
 // Identity: A part is found by its parameter's offset in the arenas. So a state fits any model of
 //   one shape, and may outlive it.
+// Division: A state may be held in part, for the ranks of a group (division.h). What is not held is
+//   zero and takes no memory, but for some pages of 4 KB.
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -20,6 +23,11 @@ namespace spanforge {
 
 using StateShape = std::vector<int64_t>;  // empty: one number, a tensor of rank 0
 
+struct ElementRange {
+  int64_t begin = 0, end = 0;
+  int64_t size() const { return end - begin; }
+};
+
 struct StateSlot {
   std::string_view name;  // torch's key: "exp_avg"
   // True if any piece of a parameter can be updated with its piece of the slot alone. The slot then
@@ -32,7 +40,23 @@ struct StateSlot {
 class OptimizerState {
  public:
   OptimizerState() = default;  // without any slot
-  OptimizerState(std::span<const StateSlot> slots, const TrainedParameters& parameters);
+  // held: elements of the arenas, ascending and apart; empty: all of them. REQUIRES: if not empty,
+  // every slot cuts anywhere.
+  OptimizerState(std::span<const StateSlot> slots, const TrainedParameters& parameters,
+                 std::vector<ElementRange> held = {});
+
+  // Calls body(range) for what of [begin, end) of the arenas is held, in order.
+  template <class Body>
+  void for_held(int64_t begin, int64_t end, const Body& body) const {
+    if (held_.empty()) return body(ElementRange{begin, end});
+    for (const ElementRange& one : held_) {
+      const ElementRange common{std::max(begin, one.begin), std::min(end, one.end)};
+      if (common.size() > 0) body(common);
+    }
+  }
+  bool is_divided() const { return !held_.empty(); }
+  // Sets to zero what is not held, and returns its memory.
+  void forget_others() const;
 
   struct Part {
     int64_t parameter_offset;  // identifies the parameter
@@ -48,6 +72,8 @@ class OptimizerState {
     const Part* part_of(const Parameter& parameter) const;
     // [1,n]; REQUIRES: it has such state.
     Tensor of(const Parameter& parameter) const;
+    // Where in the slot these ranges of the arenas are, ascending. REQUIRES: it cuts anywhere.
+    std::vector<ElementRange> places_of(const std::vector<ElementRange>& ranges) const;
   };
   const std::vector<Array>& arrays() const { return arrays_; }
   const Array& array(std::string_view name) const;  // REQUIRES: there is one
@@ -55,6 +81,7 @@ class OptimizerState {
 
  private:
   std::vector<Array> arrays_;
+  std::vector<ElementRange> held_;
 };
 
 }  // namespace spanforge

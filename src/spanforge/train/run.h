@@ -1,10 +1,14 @@
 #pragma once
 // What: The training loop. run() reads as the algorithm. Everything periodic is an observer or one
 //   of the three due events (log, evaluate, save).
-// Processes: All ranks of a group compute the same run: each has all weights, sums the gradients of
-//   its shards with the others (gradient_sum.h) and makes the same update. Rank 0 alone logs,
-//   scores and writes. It alone has observers. What only it or only one rank knows (a stop request,
-//   an observer's wish to stop, a checkpoint being written) is agreed on at the end of each step.
+// Files: run.cpp has the loop and a step's gradient, run_events.cpp the events between steps,
+//   run_save.cpp the checkpoints, run_finite.cpp what is done about NaN and Inf, run_finish.cpp the
+//   end.
+// Processes: All ranks of a group compute the same run: each has all weights and sums the gradients
+//   of its shards with the others (gradient_sum.h). Each updates a part of the weights and keeps
+//   its part of the optimiser's state, or, if that cannot be cut, all. Rank 0 alone logs, scores
+//   and writes. It alone has observers. What only it or only one rank knows (a stop request, an
+//   observer's wish to stop, a checkpoint being written) is agreed on at the end of each step.
 
 #include <chrono>
 #include <optional>
@@ -52,9 +56,9 @@ class TrainingRun {
   void share_bad_windows();
   // Error{kNonFinite}, or false with --on-nonfinite skip.
   bool check_finite(const StepGradient& gradient, const StepBatches& batches);
-  [[noreturn]] void refuse_non_finite(const StepGradient& gradient,
+  [[noreturn]] void refuse_non_finite(const StepGradient& gradient, int64_t index,
                                       const StepBatches& batches) const;
-  void require_finite_state() const;  // weights and the optimiser's state
+  void require_finite_state() const;  // weights (rank 0) and what is held of the optimiser's state
   std::string parameter_at(int64_t index) const;
   std::string advice() const;
   void count_step(const StepBatches& batches, const StepGradient& gradient, bool updated);
@@ -71,8 +75,9 @@ class TrainingRun {
   bool evaluate_model();  // false: abandoned, because the run is asked to stop
   void report(const Evaluation& evaluation);
   void note_best(const LogLine& metrics);
-  void begin_save();  // starts with weights and the optimiser's state, while they do not change;
-                      // save() adds the rest
+  void gather_state();  // all ranks call it
+  void begin_save();    // starts with weights and the optimiser's state, while they do not change;
+                        // save() adds the rest
   void save(bool interruption);
   void complete_save();  // waits until the checkpoint in progress is in place
   AnswerSettings answer_settings(const FittedSettings& fitted) const;
@@ -112,6 +117,7 @@ class TrainingRun {
   DataOrder order_;
   std::unique_ptr<Optimizer> optimizer_;
   std::optional<GradientSum> gradient_sum_;  // from begin() on
+  bool has_whole_state_ = false;             // gather_state() was called since the last update
   StepTimes step_times_;
   Workspace workspace_;
   PackedBatch batch_;

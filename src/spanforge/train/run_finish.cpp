@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "spanforge/io/file.h"
+#include "spanforge/parallel/together.h"
 #include "spanforge/train/checkpoint.h"
 #include "spanforge/train/run.h"
 
@@ -15,7 +16,9 @@ TrainResult TrainingRun::finish() {
   lead([&] {
     complete_save();
     if (arguments_.load_best_model_at_end) load_best();
-    require_finite_state();
+  });
+  work_together(group_, [&] { require_finite_state(); });
+  lead([&] {
     unrounded = summary(/*rounded=*/false);
     line = summary(/*rounded=*/true);
     emit(line, unrounded);
