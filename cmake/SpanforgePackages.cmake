@@ -52,6 +52,9 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
 if(SPANFORGE_GLOO_LIBRARY)
   string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libgloo-dev")
 endif()
+if(SPANFORGE_HIREDIS_LIBRARY)
+  string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libhiredis-dev")
+endif()
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "extractive question answering: train, evaluate, answer, serve")
 set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "spanforge fine-tunes a pretrained encoder on SQuAD-like data, shows how good
 the model is, and answers questions with it on the command line or over HTTP.

@@ -8,8 +8,8 @@ set -euo pipefail
 
 # ca-certificates: without it no hub can be reached over HTTPS
 packages=(g++ cmake ninja-build libdnnl-dev libhwy-dev
-  libfmt-dev libboost-dev libtomlplusplus-dev libicu-dev libprotozero-dev libgloo-dev libssl-dev libcurl4-openssl-dev
-  zlib1g-dev ca-certificates)
+  libfmt-dev libboost-dev libtomlplusplus-dev libicu-dev libprotozero-dev libgloo-dev libhiredis-dev libssl-dev
+  libcurl4-openssl-dev zlib1g-dev ca-certificates)
 only_print=
 if [ "${1:-}" = --print ]; then
   only_print=yes
@@ -17,13 +17,14 @@ if [ "${1:-}" = --print ]; then
 fi
 case ${1:-build} in
   build) ;;
-  # python3-dev: the Python module; openmpi-bin: ranks started by mpirun; mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them
-  test) packages+=(libgtest-dev libbenchmark-dev python3 python3-venv python3-dev openmpi-bin ccache mount zsh fish groff-base) ;;
+  # python3-dev: the Python module; openmpi-bin: ranks started by mpirun; mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them;
+  # redis-server: tests start one of their own. Where systemd runs, its package also starts one, on port 6379 of the loopback interface
+  test) packages+=(libgtest-dev libbenchmark-dev python3 python3-venv python3-dev openmpi-bin redis-server ccache mount zsh fish groff-base) ;;
   package) packages+=(dpkg-dev file ccache) ;;
   prove) packages=(cmake g++ ninja-build lintian) ;;
   wheel) packages+=(icu-devtools binutils python3 python3-venv ccache) ;;
   # pip brings CMake and ninja where they are missing; Python downloads
-  python) packages=($(printf '%s\n' "${packages[@]}" | grep -vxE 'cmake|ninja-build|libcurl4-openssl-dev|libgloo-dev')) ;;
+  python) packages=($(printf '%s\n' "${packages[@]}" | grep -vxE 'cmake|ninja-build|libcurl4-openssl-dev|libgloo-dev|libhiredis-dev')) ;;
   bench) packages+=(libbenchmark-dev libgtest-dev python3 python3-venv ccache) ;;
   # libclang-rt-dev: the sanitizers' and libFuzzer's libraries, which clang only recommends;
   # llvm: its symbolizer names a finding's lines

@@ -25,7 +25,8 @@ constexpr std::string_view kRankSettings =
     "  RANK, WORLD_SIZE   which of how many processes this is (torchrun, Kubeflow, a shell)\n"
     "  OMPI_COMM_WORLD_RANK, OMPI_COMM_WORLD_SIZE   the same (Open MPI's mpirun)\n"
     "  PMI_RANK, PMI_SIZE                           the same (MPICH's and Intel's mpirun)\n"
-    "  SLURM_PROCID, SLURM_STEP_NUM_TASKS           the same (Slurm's srun)\n";
+    "  SLURM_PROCID, SLURM_STEP_NUM_TASKS           the same (Slurm's srun)\n"
+    "  REDISCLI_AUTH      password of the Redis server in --rendezvous redis://...\n";
 
 constexpr Command kCommands[] = {
     {"train", "fine-tune a model on question answering data",

@@ -81,7 +81,8 @@ void warn_of_other_bits(Group& group, int threads) {
 
 void add_rank_options(OptionTable& table, RankOptions& options) {
   table({"rendezvous",
-         "directory that all processes see, where they meet; default: one of this host, if the "
+         "where the processes meet: a directory that all of them see, or a database of Redis, "
+         "redis://HOST[:PORT][/DATABASE][?name=TEXT]; default: a directory of this host, if the "
          "launcher says that all are on it",
          ""},
         options.rendezvous);
@@ -91,6 +92,7 @@ void add_rank_options(OptionTable& table, RankOptions& options) {
 }
 
 std::unique_ptr<Group> join_ranks(const RankOptions& options, int32_t& threads) {
+  require_rendezvous(options.rendezvous);  // also where it is not needed
   const Launch launch = find_launch();
   if (launch.size == 1) return std::make_unique<GroupAlone>();
   auto group = connect_group(launch, {.rendezvous = options.rendezvous,

@@ -33,6 +33,7 @@ std::vector<std::pair<std::string, std::string>> library_versions() {
   versions.emplace_back("curl", curl_version_info(CURLVERSION_NOW)->version);
 #endif
   if (!group_engine().empty()) versions.emplace_back("Gloo", group_engine());
+  if (!rendezvous_client().empty()) versions.emplace_back("hiredis", rendezvous_client());
   return versions;
 }
 

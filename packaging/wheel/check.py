@@ -34,9 +34,10 @@ LICENCES = {
     "nanobind": (None, "Wenzel Jakob"),
     "robin_map": (None, "Thibaut Goetghebuer-Planchon"),
 }
-# libcurl: Python downloads. Gloo: Debian's needs libraries for InfiniBand.
-ABSENT = {"libcurl", "Gloo (may be missing: then there is one process)", "compiler, CMake"}
-FORBIDDEN = r"lib(curl|gloo|OpenCL|gloo|stdc\+\+|gcc_s)"  # not wanted, or the system's
+# libcurl: Python downloads. Gloo: Debian's needs libraries for InfiniBand. hiredis: only for Gloo's processes.
+ABSENT = {"libcurl", "Gloo (may be missing: then there is one process)",
+          "hiredis (may be missing: then processes meet in a directory only)", "compiler, CMake"}
+FORBIDDEN = r"lib(curl|gloo|hiredis|OpenCL|gloo|stdc\+\+|gcc_s)"  # not wanted, or the system's
 
 
 def dependencies():

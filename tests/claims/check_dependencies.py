@@ -19,6 +19,7 @@ LIBRARIES = {
     "toml++": ("toml++/", "libtomlplusplus-dev"),
     "protozero": ("protozero/", "libprotozero-dev"),
     "Gloo": ("gloo/", "libgloo-dev"),
+    "hiredis": ("hiredis/", "libhiredis-dev"),
     "OpenSSL": ("openssl/", "libssl-dev"),
     "zlib": ("zlib.h", "zlib1g-dev"),
     "libcurl": ("curl/", "libcurl4-openssl-dev"),

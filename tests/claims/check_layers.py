@@ -6,7 +6,8 @@
   - a layer includes exactly the third-party headers of the libraries CMake links it with;
   - the compiler gets no include root of a layer that its row does not name (--build DIR reads compile_commands.json),
     and, asked with each layer's own roots, finds headers of exactly those layers;
-  - only hub can reach the network, and only serve listens; only ops/gemm.cpp calls oneDNN's products of matrices;
+  - only hub can reach the network, only serve listens, and two files of parallel connect the processes of one start;
+    only ops/gemm.cpp calls oneDNN's products of matrices;
   - every layer has tests in the folder of its name;
   - only the program prints or exits, only main() catches std::exception, and a layer catches other libraries'
     exceptions only if it includes their headers.
@@ -25,7 +26,7 @@ import tempfile
 # What an #include of each library's headers begins with.
 HEADERS = {
     "Boost::headers": "boost/", "CURL::libcurl": "curl/", "DNNL::dnnl": "dnnl", "ICU::uc": "unicode/",
-    "Gloo::gloo": "gloo/", "OpenMP::OpenMP_CXX": "omp.h",
+    "Gloo::gloo": "gloo/", "hiredis::hiredis": "hiredis/", "OpenMP::OpenMP_CXX": "omp.h",
     "OpenSSL::Crypto": "openssl/", "ZLIB::ZLIB": "zlib.h", "fmt::fmt": "fmt/", "hwy::hwy": "hwy/",
     "protozero::protozero": "protozero/",
     "tomlplusplus::tomlplusplus": "toml++/",
@@ -34,10 +35,11 @@ SAME = {"ICU::i18n": "ICU::uc", "OpenSSL::SSL": "OpenSSL::Crypto"}  # parts of o
 PRINTS = re.compile(r"\bstd::(?:cout|cerr|clog|exit|quick_exit|abort|terminate)\b"
                     r"|(?<![\w.>])(?:v?f?printf|f?puts|putchar|fputc)\s*\("
                     r"|\bfmt::print\b|::_?exit\s*\(|\bstdout\b|\bstderr\b|STD(?:OUT|ERR)_FILENO")
-NETWORK = re.compile(r"#include <(?:sys/(?:socket|un)\.h|netinet/|arpa/|netdb\.h|curl/|boost/asio/ip)")
+NETWORK = re.compile(r"#include <(?:sys/(?:socket|un)\.h|netinet/|arpa/|netdb\.h|curl/|boost/asio/ip|gloo/|hiredis/)")
 ONEDNN = {"ops/gemm.cpp", "ops/instruction_sets.cpp"}  # the second limits oneDNN's instructions
 # The first listens, the second is a connection, the third asks a server whether it is ready.
 SERVER = {"serve/http_server.cpp", "serve/stream.h", "serve/probe.cpp"}
+RANKS = {"parallel/group_gloo.cpp", "parallel/board_redis.cpp"}  # several processes of one start
 
 
 def code_of(file):
@@ -139,7 +141,7 @@ def problems(root, build=None):
                 yield f"src/spanforge/{file}: {match.group().strip('( ')}: only the program prints or exits"
             if "dnnl::" in code and file not in ONEDNN:
                 yield f"src/spanforge/{file}: uses oneDNN without gemm.h"
-            if NETWORK.search(code) and name != "hub" and file not in SERVER:
+            if NETWORK.search(code) and name != "hub" and file not in SERVER | RANKS:
                 yield f"src/spanforge/{file}: only hub reaches the network"
             for match in re.finditer(r"catch \((?:const )?(\w+)::(\w+)", code):
                 space = match.group(1)
@@ -237,6 +239,7 @@ PLANTED = [
     ("src/spanforge/top/a.cpp", "void f() {", "void f() { std::cerr << 1;", ["only the program prints"]),
     ("src/spanforge/top/a.cpp", "void f() {", "void f() { ::_exit(1);", ["only the program prints"]),
     ("src/spanforge/top/a.cpp", "void f() {", "#include <sys/socket.h>\nvoid f() {", ["only hub reaches"]),
+    ("src/spanforge/top/a.cpp", "void f() {", "#include <hiredis/hiredis.h>\nvoid f() {", ["only hub reaches", "not linked with hiredis"]),
     ("src/spanforge/top/a.cpp", "void f() {", "void f() { dnnl::matmul();", ["uses oneDNN"]),
     ("apps/spanforge/run_program.cpp", "try", "#include <netdb.h>\ntry", ["only hub reaches"]),
     ("src/spanforge/top/a.cpp", "void f() {", "try {} catch (const toml::parse_error&) {} void f() {", ["catches toml"]),

@@ -7,7 +7,7 @@ times. A rank that fails prints one line; where a rank was lost the others end w
   ranks.py --bin build/release/bin [--kills 10] [--seed N] [--only WORD] [--long]
 
 --long adds the cases that take minutes or need root: 64 ranks, a stopped rank (kill -STOP), cut and slow links.
-Python's standard library only. torchrun and mpirun are used if they are there.
+Python's standard library only. torchrun, mpirun and redis-server are used if they are there.
 """
 import json
 import os
@@ -15,6 +15,7 @@ import pathlib
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -38,17 +39,19 @@ def clean_environment(**more):
 
 
 class Ranks:
-    """Some ranks started by a shell: RANK and WORLD_SIZE, and a folder to meet in."""
+    """Some ranks started by a shell: RANK and WORLD_SIZE, and a folder or a Redis server to meet in."""
 
-    def __init__(self, lab, directory, arguments, count, wrapper=lambda rank: [], arguments_of=None):
+    def __init__(self, lab, directory, arguments, count, wrapper=lambda rank: [], arguments_of=None, rendezvous=None,
+                 **environment):
         self.directory = directory
         self.processes, self.files = [], []
         for rank in range(count):
             words = arguments_of(rank) if arguments_of else arguments
             self.files.append((tempfile.TemporaryFile(), tempfile.TemporaryFile()))
             self.processes.append(subprocess.Popen(
-                [*wrapper(rank), str(lab.program.binary), *map(str, words), "--rendezvous", str(directory / "meet")],
-                cwd=directory, env=clean_environment(RANK=str(rank), WORLD_SIZE=str(count)),
+                [*wrapper(rank), str(lab.program.binary), *map(str, words), "--rendezvous",
+                 rendezvous or str(directory / "meet")],
+                cwd=directory, env=clean_environment(RANK=str(rank), WORLD_SIZE=str(count), **environment),
                 stdin=subprocess.DEVNULL, stdout=self.files[-1][0], stderr=self.files[-1][1]))
 
     def end(self, seconds=120):
@@ -76,6 +79,41 @@ class Ranks:
                 file.close()
             ended.append((process.returncode, *texts))
         return ended
+
+
+class Redis:
+    """A server on a free port of the loopback interface, which keeps nothing."""
+
+    def __init__(self, directory):
+        for _ in range(5):  # another process may take the port first
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self.port = free.getsockname()[1]
+            self.process = subprocess.Popen(
+                ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                 "--dir", str(directory), "--requirepass", "sesame"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while self.process.poll() is None:
+                try:
+                    self.ask("PING")
+                    return
+                except OSError:
+                    time.sleep(0.01)
+        raise Finding("redis-server does not start")
+
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}"
+
+    def ask(self, command):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(f"AUTH sesame\r\n{command}\r\nQUIT\r\n".encode())
+            answer = b""
+            while part := connection.recv(4096):
+                answer += part
+        return answer.decode().removeprefix("+OK\r\n").removesuffix("+OK\r\n").strip()
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
 
 
 class Lab:
@@ -167,6 +205,39 @@ class Lab:
                               cwd=directory, env=clean_environment(), capture_output=True, timeout=180)
         expect(done.returncode == 0, f"exit {done.returncode}: {done.stderr.decode()[-2000:]}")
         self.expect_reference(directory)
+
+    def redis(self):
+        """Ranks that meet in Redis, also after others were killed there; who has no password."""
+        if shutil.which("redis-server") is None:
+            return print("no redis-server: not tried")
+        directory = self.fresh("redis")
+        server = Redis(self.work)
+        try:
+            ended = Ranks(self, directory, self.arguments, 2, rendezvous=server.url()).end()
+            self.expect_refusal(ended, 2, "REDISCLI_AUTH")
+            ended = Ranks(self, directory, self.arguments, 2, rendezvous="redis://:sesame@127.0.0.1").end()
+            self.expect_refusal(ended, 2, "--rendezvous")
+            expect("sesame" not in ended[0][2], ended[0][2])
+
+            def start(count, name, more=()):
+                return Ranks(self, directory, [*self.arguments, *more], count, rendezvous=f"{server.url()}/1?name={name}",
+                             REDISCLI_AUTH="sesame")
+            for _ in range(2):
+                ranks = start(4, "killed")
+                time.sleep(self.random.uniform(0, 0.3))
+                for process in ranks.processes:
+                    process.kill()
+                    process.wait()
+            began = time.monotonic()
+            self.expect_success(start(4, "killed", RESUME).end())
+            expect(time.monotonic() - began < 30, "a start waits long for what killed ones left")
+            self.expect_reference(directory)
+            expect("db1" not in server.ask("INFO keyspace"), "keys are left: " + server.ask("INFO keyspace"))
+            directory = self.fresh("redis-2")
+            self.expect_success(start(2, "whole").end())
+            self.expect_reference(directory)
+        finally:
+            server.end()
 
     def many(self):
         directory = self.fresh("many")
@@ -446,6 +517,7 @@ def main():
     print(f"seed {args.seed}")
     lab = Lab(program, work, args.kills, args.seed)
     cases = [("same bits", lab.same_bits), ("answers", lab.answers), ("torchrun", lab.torchrun), ("mpirun", lab.mpirun),
+             ("redis", lab.redis),
              ("other data", lab.other_data), ("one output", lab.one_output), ("wrong number", lab.wrong_number),
              ("other host", lab.other_host),
              ("stale rendezvous", lab.stale), ("signal", lab.stop_signal), ("kill -9", lab.kill)]

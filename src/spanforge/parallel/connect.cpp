@@ -7,6 +7,7 @@
 
 #include "spanforge/base/error.h"
 #include "spanforge/base/join.h"
+#include "spanforge/parallel/board.h"
 #include "spanforge/parallel/group_gloo.h"
 #include "spanforge/parallel/meeting.h"
 
@@ -26,9 +27,29 @@ void require_interface(const std::string& name) {
                           quote_for_message(name), join(names, ", ")));
 }
 
+// Ranks of a launcher that names its starts need no other name. One that the user gives counts as
+// well, because a launcher's need not differ between two clusters with one Redis.
+std::string name_in_redis(const RedisUrl& url, const Launch& launch) {
+  const std::string digest = start_digest(launch);
+  if (!url.name.empty() && !digest.empty()) return url.name + "-" + digest;
+  return !url.name.empty() ? url.name : !digest.empty() ? digest : "default";
+}
+
+std::unique_ptr<Board> board_of(const Launch& launch, const std::string& rendezvous) {
+  if (rendezvous.empty()) return make_directory_board(default_rendezvous(launch), true);
+  if (!is_url(rendezvous)) return make_directory_board(rendezvous, false);
+  const RedisUrl url = parse_redis_url(rendezvous);
+  return make_redis_board(url, name_in_redis(url, launch));
+}
+
 }  // namespace
 
 std::string group_engine() { return gloo_version(); }
+std::string rendezvous_client() { return redis_client(); }
+
+void require_rendezvous(const std::string& rendezvous) {
+  if (is_url(rendezvous)) parse_redis_url(rendezvous);
+}
 
 std::unique_ptr<Group> connect_group(const Launch& launch, const ConnectOptions& options) {
   if (launch.size == 1) return std::make_unique<GroupAlone>();
@@ -39,15 +60,11 @@ std::unique_ptr<Group> connect_group(const Launch& launch, const ConnectOptions&
                             launch.size));
   }
   require_interface(options.interface);
-  const Meeting meeting(
-      launch, {.directory = options.rendezvous.empty() ? default_rendezvous(launch)
-                                                       : std::filesystem::path(options.rendezvous),
-               .removes_directory = options.rendezvous.empty(),
-               .interface = options.interface,
-               .deadline = options.meeting_deadline,
-               .stop = options.stop});
-  auto group = make_gloo_group(launch, meeting.folder(), options.interface, meeting.on_this_host());
-  group->barrier();  // all have read the engine's files, which the meeting then removes
+  Meeting meeting(
+      launch, board_of(launch, options.rendezvous),
+      {.interface = options.interface, .deadline = options.meeting_deadline, .stop = options.stop});
+  auto group = make_gloo_group(launch, meeting, options.interface);
+  group->barrier();  // all have read the engine's entries, which the meeting then removes
   return group;
 }
 

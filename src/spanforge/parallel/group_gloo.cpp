@@ -2,16 +2,19 @@
 
 #ifdef SPANFORGE_HAS_GLOO
 
+#include <algorithm>
 #include <chrono>
+#include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 #include <gloo/common/error.h>
 #include <gloo/common/logging.h>
 #include <gloo/config.h>
 #include <gloo/rendezvous/context.h>
-#include <gloo/rendezvous/file_store.h>
+#include <gloo/rendezvous/store.h>
 #include <gloo/transport/tcp/device.h>
 #include <gloo/transport/unbound_buffer.h>
 
@@ -91,6 +94,26 @@ class GlooGroup : public Group {
   uint64_t next_slot_ = 0;
 };
 
+// Where the ranks find each other's addresses.
+class MeetingStore : public gloo::rendezvous::Store {
+ public:
+  explicit MeetingStore(Meeting& meeting) : meeting_(meeting) {}
+  void set(const std::string& key, const std::vector<char>& data) override {
+    meeting_.put(key, {data.data(), data.size()});
+  }
+  std::vector<char> get(const std::string& key) override {
+    const std::string text = meeting_.wait_for(key, kConnectDeadline);
+    return {text.begin(), text.end()};
+  }
+  void wait(const std::vector<std::string>& keys) override { wait(keys, kConnectDeadline); }
+  void wait(const std::vector<std::string>& keys, const milliseconds& longest) override {
+    for (const std::string& key : keys) meeting_.wait_for(key, longest);
+  }
+
+ private:
+  Meeting& meeting_;
+};
+
 [[noreturn]] void refuse_to_connect(const Launch& launch, const char* why) {
   throw Error(ErrorCode::kPeerLost, {.where = fmt::format("rank {}", launch.rank)},
               fmt::format("could not connect to the other ranks: {}", why));
@@ -98,17 +121,17 @@ class GlooGroup : public Group {
 
 }  // namespace
 
-std::unique_ptr<Group> make_gloo_group(const Launch& launch, const std::filesystem::path& folder,
-                                       const std::string& interface, int on_this_host) {
+std::unique_ptr<Group> make_gloo_group(const Launch& launch, Meeting& meeting,
+                                       const std::string& interface) {
   try {
     gloo::transport::tcp::attr attributes;
     attributes.iface = interface;
     auto device = gloo::transport::tcp::CreateDevice(attributes);
-    gloo::rendezvous::FileStore store(folder.string());
+    MeetingStore store(meeting);
     auto context = std::make_shared<gloo::rendezvous::Context>(launch.rank, launch.size);
-    context->setTimeout(kConnectDeadline);
+    context->setTimeout(std::min(kConnectDeadline, meeting.left()));
     context->connectFullMesh(store, device);
-    return std::make_unique<GlooGroup>(launch, on_this_host, std::move(context));
+    return std::make_unique<GlooGroup>(launch, meeting.on_this_host(), std::move(context));
   } catch (const gloo::Exception& error) {
     refuse_to_connect(launch, error.what());
   } catch (const gloo::EnforceNotMet& error) {
@@ -130,8 +153,7 @@ std::string gloo_version() {
 
 namespace spanforge {
 
-std::unique_ptr<Group> make_gloo_group(const Launch&, const std::filesystem::path&,
-                                       const std::string&, int) {
+std::unique_ptr<Group> make_gloo_group(const Launch&, Meeting&, const std::string&) {
   throw Error(ErrorCode::kInternal, {.where = "Gloo"}, "is not built in");
 }
 std::string gloo_version() { return ""; }
