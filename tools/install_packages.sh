@@ -18,8 +18,8 @@ fi
 case ${1:-build} in
   build) ;;
   # python3-dev: the Python module; openmpi-bin: ranks started by mpirun; mount: tests of full disks mount small ones; zsh, fish, groff-base: they read what `help` makes for them;
-  # redis-server: tests start one of their own. Where systemd runs, its package also starts one, on port 6379 of the loopback interface
-  test) packages+=(libgtest-dev libbenchmark-dev python3 python3-venv python3-dev openmpi-bin redis-server ccache mount zsh fish groff-base) ;;
+  # redis-tools: holds a Redis server, under another name, and starts none
+  test) packages+=(libgtest-dev libbenchmark-dev python3 python3-venv python3-dev openmpi-bin redis-tools ccache mount zsh fish groff-base) ;;
   package) packages+=(dpkg-dev file ccache) ;;
   prove) packages=(cmake g++ ninja-build lintian) ;;
   wheel) packages+=(icu-devtools binutils python3 python3-venv ccache) ;;

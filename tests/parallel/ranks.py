@@ -30,6 +30,7 @@ SHARDS, STEPS, EVERY = 4, 12, 3
 PEER_LOST = 75
 RESUME = ["--resume-from-checkpoint", "last"]
 LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "OMPI_", "PMI", "SLURM_", "TORCHELASTIC_", "MASTER_")
+REDIS = shutil.which("redis-server") or shutil.which("redis-check-rdb")  # one program; its first word says what to be
 TORCHRUN = SOURCE / ".venv/bin/torchrun"
 
 
@@ -91,7 +92,7 @@ class Redis:
                 self.port = free.getsockname()[1]
             self.process = subprocess.Popen(
                 ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-                 "--dir", str(directory), "--requirepass", "sesame"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                 "--dir", str(directory), "--requirepass", "sesame"], executable=REDIS, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             while self.process.poll() is None:
                 try:
                     self.ask("PING")
@@ -208,8 +209,8 @@ class Lab:
 
     def redis(self):
         """Ranks that meet in Redis, also after others were killed there; who has no password."""
-        if shutil.which("redis-server") is None:
-            return print("no redis-server: not tried")
+        if REDIS is None:
+            return print("no Redis server: not tried")
         directory = self.fresh("redis")
         server = Redis(self.work)
         try:

@@ -38,7 +38,15 @@ std::filesystem::path find_program(const char* name) {
   return {};
 }
 
-int start_process(const std::vector<std::string>& words, const std::string& output) {
+// Debian's and Ubuntu's package redis-tools has the server under another name; its first word tells
+// it what to be. The package redis-server would also start a server.
+std::filesystem::path find_server() {
+  const std::filesystem::path server = find_program("redis-server");
+  return server.empty() ? find_program("redis-check-rdb") : server;
+}
+
+int start_process(const std::filesystem::path& program, const std::vector<std::string>& words,
+                  const std::string& output) {
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -48,13 +56,13 @@ int start_process(const std::vector<std::string>& words, const std::string& outp
   const int file = ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   ::dup2(file, STDOUT_FILENO);
   ::dup2(file, STDERR_FILENO);
-  ::execv(arguments[0], arguments.data());
+  ::execv(program.c_str(), arguments.data());
   ::_exit(127);
 }
 
 }  // namespace
 
-bool has_redis() { return !rendezvous_client().empty() && !find_program("redis-server").empty(); }
+bool has_redis() { return !rendezvous_client().empty() && !find_server().empty(); }
 
 int listen_on_loopback(int& port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -72,7 +80,7 @@ RedisServer::RedisServer(const std::vector<std::string>& more) {
   for (int attempt = 0; attempt < 5; ++attempt) {
     port_ = 0;
     ::close(listen_on_loopback(port_));
-    std::vector<std::string> words = {find_program("redis-server").string(),
+    std::vector<std::string> words = {"redis-server",
                                       "--port",
                                       std::to_string(port_),
                                       "--bind",
@@ -84,7 +92,7 @@ RedisServer::RedisServer(const std::vector<std::string>& more) {
                                       "--dir",
                                       directory_.path().string()};
     words.insert(words.end(), more.begin(), more.end());
-    process_ = start_process(words, (directory_ / "log").string());
+    process_ = start_process(find_server(), words, (directory_ / "log").string());
     for (int i = 0; i < 1000 && ::waitpid(process_, nullptr, WNOHANG) == 0; ++i) {
       const std::string answer = ask("PING");
       if (answer.starts_with("+PONG") || answer.starts_with("-NOAUTH")) return;

@@ -10,7 +10,8 @@
 namespace spanforge::testing {
 
 inline constexpr const char* kNoRedis =
-    "no redis-server is installed (the package redis-server), or built without hiredis: not tested";
+    "no Redis server is installed (the package redis-tools has it), or built without hiredis: not "
+    "tested";
 
 bool has_redis();  // the server, and a client in the program
 
