@@ -291,6 +291,8 @@ def sample(cases, count, seed):
 def main():
     parser = parser_of(__doc__, "part of a scenario's name")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--from", dest="first", type=int, default=0, metavar="N",
+                        help="with --all: leaves out the first N cases, after an interruption")
     parser.add_argument("--count", type=int, default=150, help="cases of the sample")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
@@ -311,7 +313,7 @@ def main():
         found = list(all_cases(scenario, calls))
         print(f"{scenario.name}: {len(calls)} calls, {len(found)} cases")
         cases += found
-    chosen = cases if args.all else sample(cases, args.count, args.seed)
+    chosen = cases[args.first:] if args.all else sample(cases, args.count, args.seed)
     return run_injections(injector.case, chosen, len(cases), args.jobs, work)
 
 
