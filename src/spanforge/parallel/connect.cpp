@@ -27,12 +27,11 @@ void require_interface(const std::string& name) {
                           quote_for_message(name), join(names, ", ")));
 }
 
-// Ranks of a launcher that names its starts need no other name. One that the user gives counts as
-// well, because a launcher's need not differ between two clusters with one Redis.
+// A name that the user gives counts alone: some launcher may name a start otherwise on each host.
 std::string name_in_redis(const RedisUrl& url, const Launch& launch) {
+  if (!url.name.empty()) return url.name;
   const std::string digest = start_digest(launch);
-  if (!url.name.empty() && !digest.empty()) return url.name + "-" + digest;
-  return !url.name.empty() ? url.name : !digest.empty() ? digest : "default";
+  return digest.empty() ? "default" : digest;
 }
 
 std::unique_ptr<Board> board_of(const Launch& launch, const std::string& rendezvous) {
