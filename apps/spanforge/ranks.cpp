@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <sstream>
 #include <vector>
 
 #include "output.h"
@@ -51,13 +50,6 @@ void require_one_version(Group& group) {
     throw Error(ErrorCode::kUsage, {.where = fmt::format("rank {}", *rank)},
                 fmt::format("is version {} of spanforge, rank 0 is {}", all[*rank], all[0]));
   }
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
 }
 
 void warn_of_other_bits(Group& group, int threads) {
@@ -125,13 +117,16 @@ void require_same_files(Group& group, const std::string& parameter,
   const std::vector<std::string> all = gather_texts(group, mine);
   const auto rank = find_other_rank(all);
   if (!rank) return;
-  const std::vector<std::string> ours = lines_of(all[0]), theirs = lines_of(all[*rank]);
-  size_t row = 0;
-  while (row < ours.size() && row < theirs.size() && ours[row] == theirs[row]) ++row;
-  const std::string& line = row < ours.size() ? ours[row] : theirs[row];
+  // The first line that differs names a file.
+  const std::string &one = all[0], &other = all[*rank];
+  const auto differs = std::mismatch(one.begin(), one.end(), other.begin(), other.end());
+  const auto at = static_cast<size_t>(differs.first - one.begin());
+  const std::string& longer = one.size() > other.size() ? one : other;
+  const size_t line = at == 0 ? 0 : longer.rfind('\n', at - 1) + 1;
+  const size_t name = longer.find(' ', line) + 1;
   throw Error(ErrorCode::kUsage, {.parameter = parameter},
               fmt::format("has other contents on rank {} than on rank 0 ({})", *rank,
-                          line.substr(line.find(' ') + 1)));
+                          longer.substr(name, longer.find('\n', name) - name)));
 }
 
 std::vector<std::filesystem::path> deciding_files(const ModelDirectory& directory) {
