@@ -17,13 +17,13 @@ import argparse
 import math
 
 GBIT = 1e9 / 8
-BUCKET = 4 << 20  # src/spanforge/train/gradient_sum.cpp
+BUCKET, PIECE = 4 << 20, 64 << 10  # the least size of a bucket, and of a rank's piece of it: src/spanforge/train/division.cpp
 RANKS = (2, 8, 64, 1024)
 
 # Measured: bench/network.py prints these three, and docs/parallel.md has its output, with date and machine.
-EFFECTIVE = 0.73    # of a link's rate: 4 ranks over 1 Gbit/s
-CPU_PER_GB = 1.65   # processor time a GB that a rank sends; it receives as much, and adds: 2 ranks, all links
-MESSAGE = 32e-6     # processor time of a small message, sent and received: barriers of 32 ranks by loopback
+EFFECTIVE = 0.72    # of a link's rate: 4 ranks over 1 Gbit/s
+CPU_PER_GB = 1.89   # processor time a GB that a rank sends; it receives as much, and adds: 2 ranks, all links
+MESSAGE = 30e-6     # processor time of a small message, sent and received: barriers of 32 ranks by loopback
 # The only figure that is assumed: how much the ranks' passes differ (standard deviation / mean). It depends on
 # machines and data, and ranks that share two cores do not show it.
 SPREAD = 0.02
@@ -58,7 +58,7 @@ def step(ranks, case, halves=False, bucket=BUCKET, hidden_return=False):
     """Seconds of a step. halves: log2 N messages a bucket instead of N - 1, of the same bytes. hidden_return: the next
     forward pass begins while weights still come."""
     passes, last, update, link, cores = case
-    buckets = WEIGHTS * 4 / bucket
+    buckets = WEIGHTS * 4 / max(bucket, ranks * PIECE)
     sent = (ranks - 1) / ranks * WEIGHTS * 4  # each way
     messages = buckets * (math.log2(ranks) if halves else ranks - 1)
     there = back = exchange_seconds(sent, messages, link)
