@@ -31,50 +31,28 @@ function(spanforge_find_library name target header library)
   endif()
 endfunction()
 
-# Gloo connects several processes. Without it the build has everything else, and the program says so. Debian's
-# GlooConfig.cmake finds it, but its target has no version.
-function(spanforge_find_gloo)
-  if(SPANFORGE_IN_PACKAGE OR SPANFORGE_GLOO)
-    find_path(SPANFORGE_GLOO_INCLUDE gloo/rendezvous/store.h)
-    find_library(SPANFORGE_GLOO_LIBRARY gloo)
+# Gloo connects several processes; hiredis talks to Redis, where they may meet. Without one of them, or with its option
+# SPANFORGE_NAME off, the build has everything else, and the program says so. An installed package needs what was linked.
+# Debian's packages have no file for CMake, or one without a version. macro: of the version, as in
+# spanforge_header_version; SPANFORGE_NAME_VERSION receives it.
+function(spanforge_find_optional name target header library version_header macro without)
+  if(SPANFORGE_IN_PACKAGE)
+    spanforge_find_library(${name} ${target} ${header} ${library})
+  elseif(SPANFORGE_${name})
+    find_path(SPANFORGE_${name}_INCLUDE ${header})
+    find_library(SPANFORGE_${name}_LIBRARY ${library})
   else()
-    unset(SPANFORGE_GLOO_LIBRARY CACHE)  # of a build directory that had it
+    unset(SPANFORGE_${name}_LIBRARY CACHE)  # of a build directory that had it
   endif()
-  if(SPANFORGE_GLOO_INCLUDE AND SPANFORGE_GLOO_LIBRARY)
-    add_library(Gloo::gloo UNKNOWN IMPORTED GLOBAL)
-    set_target_properties(Gloo::gloo PROPERTIES IMPORTED_LOCATION ${SPANFORGE_GLOO_LIBRARY}
-      INTERFACE_INCLUDE_DIRECTORIES ${SPANFORGE_GLOO_INCLUDE} INTERFACE_COMPILE_DEFINITIONS SPANFORGE_HAS_GLOO)
-    spanforge_header_version(version GLOO_VERSION ${SPANFORGE_GLOO_INCLUDE}/gloo/config.h)
-    spanforge_version(Gloo ${version} 0.5 1)
-  elseif(SPANFORGE_IN_PACKAGE)
-    spanforge_complain("gloo is missing: its header gloo/rendezvous/store.h or the library itself")
-  else()
-    message(STATUS "without Gloo (libgloo-dev): a training is one process")
-    add_library(Gloo::gloo INTERFACE IMPORTED GLOBAL)
-    set_target_properties(Gloo::gloo PROPERTIES SPANFORGE_HEADERS_ONLY TRUE)  # nothing to link
-  endif()
-endfunction()
-
-# hiredis talks to Redis, where the processes may meet. Debian 12's package has no file for CMake.
-function(spanforge_find_hiredis)
-  if(SPANFORGE_IN_PACKAGE OR SPANFORGE_REDIS)
-    find_path(SPANFORGE_HIREDIS_INCLUDE hiredis/hiredis.h)
-    find_library(SPANFORGE_HIREDIS_LIBRARY hiredis)
-  else()
-    unset(SPANFORGE_HIREDIS_LIBRARY CACHE)
-  endif()
-  if(SPANFORGE_HIREDIS_INCLUDE AND SPANFORGE_HIREDIS_LIBRARY)
-    add_library(hiredis::hiredis UNKNOWN IMPORTED GLOBAL)
-    set_target_properties(hiredis::hiredis PROPERTIES IMPORTED_LOCATION ${SPANFORGE_HIREDIS_LIBRARY}
-      INTERFACE_INCLUDE_DIRECTORIES ${SPANFORGE_HIREDIS_INCLUDE} INTERFACE_COMPILE_DEFINITIONS SPANFORGE_HAS_REDIS)
-    spanforge_header_version(version HIREDIS ${SPANFORGE_HIREDIS_INCLUDE}/hiredis/hiredis.h)
-    spanforge_version(hiredis ${version} 0.14 2)
-  elseif(SPANFORGE_IN_PACKAGE)
-    spanforge_complain("hiredis is missing: its header hiredis/hiredis.h or the library itself")
-  else()
-    message(STATUS "without hiredis (libhiredis-dev): processes meet in a directory only")
-    add_library(hiredis::hiredis INTERFACE IMPORTED GLOBAL)
-    set_target_properties(hiredis::hiredis PROPERTIES SPANFORGE_HEADERS_ONLY TRUE)  # nothing to link
+  if(SPANFORGE_${name}_INCLUDE AND SPANFORGE_${name}_LIBRARY)
+    spanforge_find_library(${name} ${target} ${header} ${library})
+    set_property(TARGET ${target} PROPERTY INTERFACE_COMPILE_DEFINITIONS SPANFORGE_HAS_${name})
+    spanforge_header_version(version ${macro} ${SPANFORGE_${name}_INCLUDE}/${version_header})
+    set(SPANFORGE_${name}_VERSION ${version} PARENT_SCOPE)
+  elseif(NOT SPANFORGE_IN_PACKAGE)
+    message(STATUS "without ${library} (lib${library}-dev): ${without}")
+    add_library(${target} INTERFACE IMPORTED GLOBAL)
+    set_target_properties(${target} PROPERTIES SPANFORGE_HEADERS_ONLY TRUE)  # nothing to link
   endif()
 endfunction()
 
@@ -126,9 +104,13 @@ function(spanforge_find)
         spanforge_version(oneDNN ${version} 2.6 4)
       endif()
     elseif(library STREQUAL "Gloo::gloo")
-      spanforge_find_gloo()
+      spanforge_find_optional(GLOO Gloo::gloo gloo/rendezvous/store.h gloo gloo/config.h GLOO_VERSION
+        "a training is one process")
+      spanforge_version(Gloo "${SPANFORGE_GLOO_VERSION}" 0.5 1)
     elseif(library STREQUAL "hiredis::hiredis")
-      spanforge_find_hiredis()
+      spanforge_find_optional(REDIS hiredis::hiredis hiredis/hiredis.h hiredis hiredis/hiredis.h HIREDIS
+        "processes meet in a directory only")
+      spanforge_version(hiredis "${SPANFORGE_REDIS_VERSION}" 0.14 2)
     elseif(library MATCHES "^hwy::")
       spanforge_find_library(HWY hwy::hwy hwy/highway.h hwy)
       if(TARGET hwy::hwy)
