@@ -1,4 +1,6 @@
 // Every enumeration that an option takes: its words are read, printed and refused in the same way.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "command.h"

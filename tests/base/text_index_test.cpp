@@ -1,5 +1,6 @@
 #include "spanforge/base/text_index.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>

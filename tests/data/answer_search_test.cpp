@@ -1,5 +1,6 @@
 #include "spanforge/data/answer_search.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/core.h>

@@ -1,5 +1,7 @@
 #include "spanforge/data/context_shift.h"
 
+#include <algorithm>
+
 #include "support/testing.h"
 
 namespace spanforge {

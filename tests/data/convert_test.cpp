@@ -1,5 +1,7 @@
 #include "spanforge/data/convert.h"
 
+#include <algorithm>
+
 #include "spanforge/base/random.h"
 #include "spanforge/base/utf8.h"
 #include "spanforge/io/file.h"

@@ -1,5 +1,7 @@
 #include "spanforge/inference/pipeline.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "spanforge/model/model.h"

@@ -1,6 +1,7 @@
 // The table of metrics, and the rule by which data are Chinese.
 #include "spanforge/metrics/metric.h"
 
+#include <algorithm>
 #include <set>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 #include "spanforge/metrics/squad.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,7 @@
 #include "spanforge/model/relative.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "model_testing.h"

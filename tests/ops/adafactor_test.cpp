@@ -1,5 +1,6 @@
 #include "spanforge/ops/adafactor.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "ops/reference.h"

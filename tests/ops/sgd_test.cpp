@@ -1,5 +1,7 @@
 #include "spanforge/ops/sgd.h"
 
+#include <algorithm>
+
 #include "ops/reference.h"
 
 namespace spanforge::ops {

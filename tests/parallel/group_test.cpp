@@ -1,5 +1,6 @@
 #include "spanforge/parallel/group.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <numeric>

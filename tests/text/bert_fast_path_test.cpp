@@ -1,5 +1,7 @@
 #include "spanforge/text/bert_fast_path.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "spanforge/base/json.h"

@@ -1,5 +1,7 @@
 #include "spanforge/text/tokenizer.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "spanforge/base/json.h"

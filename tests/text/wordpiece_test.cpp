@@ -1,5 +1,7 @@
 #include "spanforge/text/wordpiece.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "spanforge/text/pre_tokenizer.h"

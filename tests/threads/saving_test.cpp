@@ -1,4 +1,5 @@
 // Checkpoints that are written while training goes on, and what other threads change in them.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>

@@ -1,5 +1,6 @@
 // One object, many threads: functions that headers call concurrent give each thread the same result
 // as a single thread.
+#include <algorithm>
 #include <cstring>
 #include <random>
 #include <type_traits>

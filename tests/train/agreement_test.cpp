@@ -1,5 +1,7 @@
 // What training logs equals an evaluation of its checkpoints.
 
+#include <algorithm>
+
 #include "spanforge/evaluation/answer_settings.h"
 #include "spanforge/evaluation/evaluate.h"
 #include "spanforge/io/file.h"

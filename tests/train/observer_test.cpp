@@ -1,5 +1,7 @@
 // What observers see of a run, in which order, and what they can change.
 
+#include <algorithm>
+
 #include "spanforge/train/train_state.h"
 #include "train/fixture.h"
 

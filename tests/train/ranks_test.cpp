@@ -2,6 +2,7 @@
 
 #include "parallel/ranks.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <regex>

@@ -1,4 +1,5 @@
 // What a run does if a step goes wrong, if nothing gets better, and at odd learning rates.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>

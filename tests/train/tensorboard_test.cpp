@@ -1,5 +1,6 @@
 #include "spanforge/train/tensorboard.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 

@@ -1,5 +1,6 @@
 #include "spanforge/model/int8_file.h"
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
 

@@ -1,5 +1,6 @@
 #include "spanforge/model/model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <utility>

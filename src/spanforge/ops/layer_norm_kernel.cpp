@@ -1,5 +1,6 @@
 #include "spanforge/ops/layer_norm_kernel.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "spanforge/ops/simd_targets.h"

@@ -1,5 +1,6 @@
 #include "spanforge/train/learning.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <set>
