@@ -7,8 +7,10 @@
 #include <mutex>
 #include <regex>
 
+#include "spanforge/model/model.h"
 #include "spanforge/train/data_order.h"
 #include "spanforge/train/gradient_sum.h"
+#include "support/saving.h"
 #include "train/fixture.h"
 
 namespace spanforge {
