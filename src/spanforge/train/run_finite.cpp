@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include <fmt/core.h>
 
@@ -34,7 +33,8 @@ void TrainingRun::share_bad_windows() {
   bad_windows_.clear();
   for (const std::string& text : gather_texts(group_, mine)) {
     std::vector<int32_t> windows(text.size() / sizeof(int32_t));
-    std::memcpy(windows.data(), text.data(), text.size());
+    // Not by memcpy, which may not get null: windows may be empty.
+    std::copy_n(text.data(), text.size(), reinterpret_cast<char*>(windows.data()));
     bad_windows_.insert(bad_windows_.end(), windows.begin(), windows.end());
   }
 }
