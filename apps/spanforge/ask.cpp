@@ -336,8 +336,8 @@ int run_ask(const Arguments& arguments) {
     pipeline.emplace(load_pipeline(o, directory));
   });
   if (reader && group->size() > 1) {
-    require_same_files(*group, "model", deciding_files(directory));
-    require_same_files(*group, "input", {o.input});
+    require_same_model(*group, directory);
+    require_same_input(*group, o.input);
     return answer_input_together(o, *pipeline, *reader, *group), 0;
   }
   if (reader) return answer_input(o, *pipeline, *reader), 0;

@@ -217,7 +217,7 @@ void evaluate_model(const EvaluateOptions& o, Group& group) {
   std::optional<EvaluationInputs> inputs;
   work_together(group, [&] { inputs.emplace(load_inputs(o)); });
   require_same_data(group, *inputs);
-  require_same_files(group, "model", deciding_files(inputs->directory));
+  require_same_model(group, inputs->directory);
   const auto& [directory, dataset, tokenizer, settings, model, chunks] = *inputs;
   std::optional<FileGroup> written;
   std::optional<PredictionFiles> files;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <vector>
 
 #include "output.h"
@@ -69,6 +70,44 @@ void warn_of_other_bits(Group& group, int threads) {
   }
 }
 
+void require_same_files(Group& group, const std::string& parameter,
+                        const std::function<std::vector<std::filesystem::path>()>& list) {
+  if (group.size() == 1) return;
+  std::string mine;
+  work_together(group, [&] {
+    for (const auto& file : list()) {
+      mine += fmt::format("{} {}\n", hash_file(file).sha256, file.filename().string());
+    }
+  });
+  const std::vector<std::string> all = gather_texts(group, mine);
+  const auto rank = find_other_rank(all);
+  if (!rank) return;
+  // The first line that differs names a file.
+  const std::string &one = all[0], &other = all[*rank];
+  const auto differs = std::mismatch(one.begin(), one.end(), other.begin(), other.end());
+  const auto at = static_cast<size_t>(differs.first - one.begin());
+  const std::string& longer = one.size() > other.size() ? one : other;
+  const size_t line = at == 0 ? 0 : longer.rfind('\n', at - 1) + 1;
+  const size_t name = longer.find(' ', line) + 1;
+  throw Error(ErrorCode::kUsage, {.parameter = parameter},
+              fmt::format("has other contents on rank {} than on rank 0 ({})", *rank,
+                          longer.substr(name, longer.find('\n', name) - name)));
+}
+
+std::vector<std::filesystem::path> deciding_files(const ModelDirectory& directory) {
+  std::vector<std::filesystem::path> parts = {directory.path}, files;
+  if (directory.is_adapter()) parts.push_back(directory.base);
+  for (const auto& part : parts) {
+    for (const std::string& name : list_directory(part)) {
+      const std::string kind = std::filesystem::path(name).extension();
+      const bool decides =
+          kind == ".json" || kind == ".safetensors" || kind == ".bin" || kind == ".txt";
+      if (decides && !directory_exists(part / name)) files.push_back(part / name);
+    }
+  }
+  return files;
+}
+
 }  // namespace
 
 void add_rank_options(OptionTable& table, RankOptions& options) {
@@ -105,42 +144,12 @@ std::unique_ptr<Group> join_ranks(const RankOptions& options, Preset<int32_t>& t
   return group;
 }
 
-void require_same_files(Group& group, const std::string& parameter,
-                        const std::vector<std::filesystem::path>& files) {
-  if (group.size() == 1) return;
-  std::string mine;
-  work_together(group, [&] {
-    for (const auto& file : files) {
-      mine += fmt::format("{} {}\n", hash_file(file).sha256, file.filename().string());
-    }
-  });
-  const std::vector<std::string> all = gather_texts(group, mine);
-  const auto rank = find_other_rank(all);
-  if (!rank) return;
-  // The first line that differs names a file.
-  const std::string &one = all[0], &other = all[*rank];
-  const auto differs = std::mismatch(one.begin(), one.end(), other.begin(), other.end());
-  const auto at = static_cast<size_t>(differs.first - one.begin());
-  const std::string& longer = one.size() > other.size() ? one : other;
-  const size_t line = at == 0 ? 0 : longer.rfind('\n', at - 1) + 1;
-  const size_t name = longer.find(' ', line) + 1;
-  throw Error(ErrorCode::kUsage, {.parameter = parameter},
-              fmt::format("has other contents on rank {} than on rank 0 ({})", *rank,
-                          longer.substr(name, longer.find('\n', name) - name)));
+void require_same_model(Group& group, const ModelDirectory& directory) {
+  require_same_files(group, "model", [&] { return deciding_files(directory); });
 }
 
-std::vector<std::filesystem::path> deciding_files(const ModelDirectory& directory) {
-  std::vector<std::filesystem::path> parts = {directory.path}, files;
-  if (directory.is_adapter()) parts.push_back(directory.base);
-  for (const auto& part : parts) {
-    for (const std::string& name : list_directory(part)) {
-      const std::string kind = std::filesystem::path(name).extension();
-      const bool decides =
-          kind == ".json" || kind == ".safetensors" || kind == ".bin" || kind == ".txt";
-      if (decides && !directory_exists(part / name)) files.push_back(part / name);
-    }
-  }
-  return files;
+void require_same_input(Group& group, const std::filesystem::path& file) {
+  require_same_files(group, "input", [&] { return std::vector{file}; });
 }
 
 }  // namespace spanforge::app

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "options.h"
 #include "spanforge/base/options.h"
@@ -26,12 +25,10 @@ void add_rank_options(OptionTable& table, RankOptions& options);
 std::unique_ptr<Group> join_ranks(const RankOptions& options, int32_t& threads);
 std::unique_ptr<Group> join_ranks(const RankOptions& options, Preset<int32_t>& threads);
 
-// Refuses ranks that read other contents than rank 0, of which each would answer a part:
+// These refuse ranks that read other contents than rank 0, of which each would answer a part:
 // Error{kUsage, parameter} that names a file. Files go by their names without folders, since each
-// rank may have its own copy.
-void require_same_files(Group& group, const std::string& parameter,
-                        const std::vector<std::filesystem::path>& files);
-// The files of a model that decide its answers.
-std::vector<std::filesystem::path> deciding_files(const ModelDirectory& directory);
+// rank may have its own copy. Of a model those files count that decide its answers.
+void require_same_model(Group& group, const ModelDirectory& directory);    // parameter "model"
+void require_same_input(Group& group, const std::filesystem::path& file);  // parameter "input"
 
 }  // namespace spanforge::app

@@ -53,6 +53,12 @@ ElementRange Division::piece(int64_t index, int rank) const {
   return {at(rank), at(rank + 1)};
 }
 
+std::vector<ElementRange> Division::pieces_in(int64_t index) const {
+  std::vector<ElementRange> pieces;
+  for (int rank = 0; rank < ranks_; ++rank) pieces.push_back(piece(index, rank));
+  return pieces;
+}
+
 std::vector<ElementRange> Division::pieces_of(int rank) const {
   std::vector<ElementRange> pieces;
   for (int64_t index = 0; index < bucket_count(); ++index) {

@@ -23,9 +23,10 @@ class Division {
 
   int64_t bucket_count() const { return (elements_ + bucket_ - 1) / bucket_; }
   ElementRange bucket(int64_t index) const;
-  ElementRange piece(int64_t bucket, int rank) const;   // may be empty
-  std::vector<ElementRange> pieces_of(int rank) const;  // of all buckets, none empty
-  std::vector<ElementRange> held_by(int rank) const;    // pieces_of() and the embeddings
+  std::vector<ElementRange> pieces_in(int64_t bucket) const;  // each rank's
+  ElementRange piece(int64_t bucket, int rank) const;         // may be empty
+  std::vector<ElementRange> pieces_of(int rank) const;        // of all buckets, none empty
+  std::vector<ElementRange> held_by(int rank) const;          // pieces_of() and the embeddings
 
  private:
   int64_t elements_;

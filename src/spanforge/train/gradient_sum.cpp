@@ -195,9 +195,7 @@ void GradientSum::sum_bucket(int64_t index) {
   for (const size_t level : due_) {
     add_flat(levels_[level].values() + begin, gradients_ + begin, end - begin);
   }
-  std::vector<ElementRange> pieces;
-  for (int rank = 0; rank < group_.size(); ++rank) pieces.push_back(division_.piece(index, rank));
-  exchange(gradients_, pieces, /*gives_back=*/!divides_update_);
+  exchange(gradients_, division_.pieces_in(index), /*gives_back=*/!divides_update_);
 }
 
 // Rank k owns piece k: it gets that piece of all ranks, adds them, and may give the sum to all.
@@ -303,9 +301,7 @@ void GradientSum::share_weights() {
   if (!divides_update_) return;
   const Tensor weights = model_.all_weights(), shadow = model_.shadow_weights();
   for (int64_t index = 0; index < division_.bucket_count(); ++index) {
-    std::vector<ElementRange> pieces;
-    for (int rank = 0; rank < group_.size(); ++rank) pieces.push_back(division_.piece(index, rank));
-    give_pieces(group_, weights.as<float>(), pieces);
+    give_pieces(group_, weights.as<float>(), division_.pieces_in(index));
     const auto [begin, end] = division_.bucket(index);
     if (!shadow.empty()) {
       ops::convert(weights.columns(begin, end - begin), shadow.columns(begin, end - begin));
