@@ -310,6 +310,10 @@ TEST_F(LoadDataset, RecognisesBlindSets) {
   EXPECT_TRUE(parse_dataset(none, "f").blind);
   EXPECT_TRUE(parse_dataset(empty, "f").blind);
   EXPECT_FALSE(parse_dataset(impossible, "f").blind);
+  // A row that is refused for its id still says that the set knows what is impossible.
+  const std::string refused =
+      row("a", R"(, "answers": [])") + row("", R"(, "is_impossible": true)");
+  EXPECT_FALSE(read_dataset_text(refused, "f").blind);
   const Dataset half = read_dataset_text(mixed, "f");
   EXPECT_FALSE(half.blind);
   ASSERT_EQ(half.examples.size(), 1u);
