@@ -15,8 +15,10 @@ import time
 from run import machine
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/parallel"))
+from launchers import rank_environment  # noqa: E402
+
 PAGE = ROOT / "docs/parallel.md"
-LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "OMPI_", "PMI", "SLURM_", "TORCHELASTIC_", "MASTER_")
 
 
 def two_cores():
@@ -29,7 +31,6 @@ def two_cores():
 def run_ranks(commands, directory, seconds=600):
     """Runs commands[rank] of every rank at the same time; -> rank 0's standard output. Raises SystemExit with the
     line of the first that fails."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHERS)}
     meet = tempfile.mkdtemp(dir=directory)
     processes = []
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
@@ -38,7 +39,7 @@ def run_ranks(commands, directory, seconds=600):
                 processes.append(subprocess.Popen(
                     [*map(str, command), "--rendezvous", meet], cwd=directory, stdin=subprocess.DEVNULL, stderr=errors,
                     stdout=output if rank == 0 else subprocess.DEVNULL,
-                    env={**env, "RANK": str(rank), "WORLD_SIZE": str(len(commands)), "GOMP_SPINCOUNT": "0"}))
+                    env=rank_environment(rank, len(commands))))
             deadline = time.monotonic() + seconds
             while None in (states := [process.poll() for process in processes]) and not any(states):
                 if time.monotonic() > deadline:

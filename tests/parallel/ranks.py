@@ -24,19 +24,14 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 from lab import (SOURCE, Finding, begin, expect, expect_same, expect_whole, make_inputs, parser_of,  # noqa: E402
                  result_of, run_cases, training)
+from launchers import clean_environment, rank_environment  # noqa: E402
 from namespaces import Namespaces, why_not  # noqa: E402
 
 SHARDS, STEPS, EVERY = 4, 12, 3
 PEER_LOST = 75
 RESUME = ["--resume-from-checkpoint", "last"]
-LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "OMPI_", "PMI", "SLURM_", "TORCHELASTIC_", "MASTER_")
 REDIS = shutil.which("redis-server") or shutil.which("redis-check-rdb")  # one program; its first word says what to be
 TORCHRUN = SOURCE / ".venv/bin/torchrun"
-
-
-def clean_environment(**more):
-    env = {k: v for k, v in os.environ.items() if not k.startswith(LAUNCHERS)}
-    return {**env, "GOMP_SPINCOUNT": "0", **more}
 
 
 class Ranks:
@@ -52,7 +47,7 @@ class Ranks:
             self.processes.append(subprocess.Popen(
                 [*wrapper(rank), str(lab.program.binary), *map(str, words), "--rendezvous",
                  rendezvous or str(directory / "meet")],
-                cwd=directory, env=clean_environment(RANK=str(rank), WORLD_SIZE=str(count), **environment),
+                cwd=directory, env=rank_environment(rank, count, **environment),
                 stdin=subprocess.DEVNULL, stdout=self.files[-1][0], stderr=self.files[-1][1]))
 
     def end(self, seconds=120):
