@@ -20,7 +20,7 @@ step() { printf '\n== %s\n' "$*"; }
 
 cat <<'END'
 Quickstart, on 2 cores:
-  1. installs the distribution's packages that are missing: 120 MB to download, 0.8 GB of disk, 1 minute
+  1. installs the distribution's packages that are missing: 130 to 200 MB to download, 0.6 to 0.9 GB of disk, 1 minute
      (as root or with sudo; it changes nothing where they are there)
   2. builds the program: 2 to 4 minutes
   3. makes a small model and trains it on the bundled data: 1 to 3 minutes (fine-tuning a model that you

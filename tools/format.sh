@@ -14,4 +14,4 @@ command -v clang-format-14 >/dev/null || {
   echo "format.sh: clang-format-14 is missing; tools/install_packages.sh format installs it" >&2
   exit 1
 }
-git ls-files -z '*.cpp' '*.h' | xargs -0 -P "$(nproc)" -n 40 clang-format-14 "${mode[@]}"
+git ls-files -z --cached --others --exclude-standard '*.cpp' '*.h' | xargs -0 -P "$(nproc)" -n 40 clang-format-14 "${mode[@]}"

@@ -131,10 +131,10 @@ size_t terminal_columns() {
   winsize size{};
   size_t columns = 0;
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0) columns = size.ws_col;
-  size_t told = 0;
+  size_t stated = 0;
   const std::string text = environment_or("COLUMNS", "");
-  std::from_chars(text.data(), text.data() + text.size(), told);
-  if (told > 0) columns = columns > 0 ? std::min(columns, told) : told;
+  std::from_chars(text.data(), text.data() + text.size(), stated);
+  if (stated > 0) columns = columns > 0 ? std::min(columns, stated) : stated;
   return columns > 0 ? columns : 80;
 }
 

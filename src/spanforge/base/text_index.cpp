@@ -44,7 +44,7 @@ void TextIndex::grow(size_t slots) {
   for (const Slot& slot : old) {
     if (slot.is_free()) continue;
     size_t at = home_of(slot.tag);
-    while (!slots_[at].is_free()) at = behind(at);
+    while (!slots_[at].is_free()) at = next(at);
     slots_[at] = slot;
   }
 }
@@ -52,7 +52,7 @@ void TextIndex::grow(size_t slots) {
 // A later slot whose home is at or before the free slot moves there, so that every search still
 // ends at its text.
 void TextIndex::free_slot(size_t position) {
-  for (size_t at = behind(position); !slots_[at].is_free(); at = behind(at)) {
+  for (size_t at = next(position); !slots_[at].is_free(); at = next(at)) {
     const size_t from_home = (at - home_of(slots_[at].tag)) & (slots_.size() - 1);
     const size_t from_free = (at - position) & (slots_.size() - 1);
     if (from_home < from_free) continue;

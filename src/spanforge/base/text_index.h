@@ -73,7 +73,7 @@ class TextIndex {
 
   static uint32_t tag_of(std::string_view text);
   size_t home_of(uint32_t tag) const { return static_cast<size_t>(uint64_t{tag} >> shift_); }
-  size_t behind(size_t position) const { return (position + 1) & (slots_.size() - 1); }
+  size_t next(size_t position) const { return (position + 1) & (slots_.size() - 1); }
   void make_room(size_t number);
   void grow(size_t slots);
   void free_slot(size_t position);
@@ -82,7 +82,7 @@ class TextIndex {
   template <class TextOf>
   size_t position_of(std::string_view text, uint32_t tag, const TextOf& text_of) const {
     size_t at = home_of(tag);
-    for (; !slots_[at].is_free(); at = behind(at)) {
+    for (; !slots_[at].is_free(); at = next(at)) {
       if (slots_[at].tag == tag && text_of(slots_[at].number()) == text) break;
     }
     return at;

@@ -115,11 +115,11 @@ std::string describe_certain(const Diagnosis& diagnosis, const Answer& answer) {
 // Each place once, with its first explanation: "counts bytes and the answer is at 3, or ...".
 std::string describe_fits(const std::vector<Fit>& fits) {
   std::string out;
-  std::vector<int32_t> told;
+  std::vector<int32_t> named;
   for (const Fit& fit : fits) {
-    if (std::find(told.begin(), told.end(), fit.span.start) != told.end()) continue;
-    told.push_back(fit.span.start);
-    if (told.size() > 3) return out + "; and more";
+    if (std::find(named.begin(), named.end(), fit.span.start) != named.end()) continue;
+    named.push_back(fit.span.start);
+    if (named.size() > 3) return out + "; and more";
     out += fmt::format("{}{} and the answer is at {}", out.empty() ? "" : ", or ",
                        describe(fit.counting), fit.span.start);
   }

@@ -69,8 +69,8 @@ std::string answer_by_overlap(const std::string& question_text, const std::strin
     return std::string(trim_white_space(text));
   };
   const std::string before = part(best_first, best.start);
-  const std::string behind = part(best.start + best.length, best_end);
-  return count_code_points(before) > count_code_points(behind) ? before : behind;
+  const std::string after = part(best.start + best.length, best_end);
+  return count_code_points(before) > count_code_points(after) ? before : after;
 }
 
 }  // namespace

@@ -46,16 +46,16 @@ std::optional<ShiftProof> ContextShift::prove(int64_t stated, const std::vector<
   // std::ranges::equal_range does not compile with clang 14 and GCC 12's library.
   const auto at = std::ranges::lower_bound(sure_, stated, {}, &SureAnswer::stated);
   const auto past = std::ranges::upper_bound(sure_, stated, {}, &SureAnswer::stated);
-  const auto before = static_cast<size_t>(at - sure_.begin());    // the number of answers before
-  const auto behind = static_cast<size_t>(past - sure_.begin());  // the first answer after
-  if (before == 0 && behind == sure_.size()) return std::nullopt;
+  const auto before = static_cast<size_t>(at - sure_.begin());  // the number of answers before
+  const auto next = static_cast<size_t>(past - sure_.begin());  // the first answer after
+  if (before == 0 && next == sure_.size()) return std::nullopt;
   // The nearest answers on both sides, and those in between, must have one shift.
-  size_t first = before, last = behind;
+  size_t first = before, last = next;
   if (before > 0) first = nearest_begin(before);
-  if (behind < sure_.size()) last = nearest_end(behind);
+  if (next < sure_.size()) last = nearest_end(next);
   const std::optional<int64_t> shift = common(first, last);
   if (!shift || *shift == 0) return std::nullopt;
-  if (before == 0 || behind == sure_.size()) {
+  if (before == 0 || next == sure_.size()) {
     const bool spread = sure_.front().stated != sure_.back().stated;
     if (!spread || !common(0, sure_.size()) || led_elsewhere(stated + *shift, fits)) {
       return std::nullopt;
@@ -66,9 +66,9 @@ std::optional<ShiftProof> ContextShift::prove(int64_t stated, const std::vector<
     proof.before = static_cast<int64_t>(before - run_begin_[before - 1]);
     proof.id_before = sure_[before - 1].id;
   }
-  if (behind < sure_.size()) {
-    proof.behind = static_cast<int64_t>(run_end_[behind] - behind);
-    proof.id_behind = sure_[behind].id;
+  if (next < sure_.size()) {
+    proof.behind = static_cast<int64_t>(run_end_[next] - next);
+    proof.id_behind = sure_[next].id;
   }
   return proof;
 }

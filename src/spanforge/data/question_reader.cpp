@@ -44,7 +44,7 @@ Json* QuestionReader::find(Json& row, std::string_view ours, const Names& names)
 
 template <class Names>
 std::string QuestionReader::take_string(Json& row, std::string_view ours, const Names& names,
-                                   const std::string& place) const {
+                                        const std::string& place) const {
   Json* value = find(row, ours, names);
   if (value == nullptr) fail_missing(ours, place);
   return string_of(*value, ours, place);
@@ -56,7 +56,7 @@ void QuestionReader::fail_missing(std::string_view ours, const std::string& plac
 }
 
 std::string QuestionReader::string_of(Json& value, std::string_view key,
-                                 const std::string& place) const {
+                                      const std::string& place) const {
   if (!value.is_string()) {
     fail(place, fmt::format("{} must be a string, not {}", key, type_name(value)));
   }
@@ -149,7 +149,7 @@ void QuestionReader::take_answers(Json& row, QuestionRow& read) const {
 
 // {"text", "answer_start"} of one answer, or two lists of all answers.
 void QuestionReader::take_answer_object(Json& answer, const std::string& where,
-                                   QuestionRow& read) const {
+                                        QuestionRow& read) const {
   const std::string_view text_key = keys::present(answer, keys::kText);
   if (text_key.empty()) fail(where, "text is missing");
   const std::string_view start_key = keys::present(answer, keys::kStart);
@@ -172,7 +172,7 @@ void QuestionReader::take_answer_object(Json& answer, const std::string& where,
 }
 
 void QuestionReader::take_stated(Json& text, const Json& start, std::string_view start_key,
-                            const std::string& where, QuestionRow& read) const {
+                                 const std::string& where, QuestionRow& read) const {
   const int64_t number = start.is_null() ? -1 : start_value(start);
   const bool unknown = start.is_null() || number == -1;
   if (!start.is_null() && !is_start(start)) {
@@ -186,8 +186,8 @@ void QuestionReader::take_stated(Json& text, const Json& start, std::string_view
 
 // An empty text under is_impossible means no answer. Some sets write {"text": "", "answer_start":
 // -1} without is_impossible.
-void QuestionReader::take_answer(Json& text, StartSource source, int64_t start, const std::string& where,
-                            QuestionRow& read) const {
+void QuestionReader::take_answer(Json& text, StartSource source, int64_t start,
+                                 const std::string& where, QuestionRow& read) const {
   const auto number = static_cast<int64_t>(read.example.answers.size());
   Answer answer{{}, start, source};
   if (text.is_string()) {

@@ -59,12 +59,12 @@ class Search {
   // sequence: the answer's units by its own numbers. places: the context's places with any of them,
   // in order.
   Search(const Hay& hay, std::vector<int32_t> sequence, int32_t different, std::u32string before,
-         std::u32string behind, std::vector<size_t> places, double min_f1)
+         std::u32string after, std::vector<size_t> places, double min_f1)
       : hay_(hay),
         sequence_(std::move(sequence)),
         wanted_(static_cast<size_t>(different)),
         before_(std::move(before)),
-        behind_(std::move(behind)),
+        after_(std::move(after)),
         places_(std::move(places)),
         min_f1_(min_f1) {
     for (const int32_t unit : sequence_) ++wanted_[static_cast<size_t>(unit)];
@@ -128,7 +128,7 @@ class Search {
       }
     }
     if (unit_at(range.last) == sequence_.back()) {
-      for (const char32_t c : behind_) {
+      for (const char32_t c : after_) {
         if (static_cast<size_t>(span.end) == hay_.index.size()) break;
         if (character_at(span.end) != c || is_white_space(c)) break;
         ++span.end;
@@ -165,8 +165,8 @@ class Search {
 
   const Hay& hay_;
   std::vector<int32_t> sequence_;
-  std::vector<int32_t> wanted_;     // by the answer's number: how often it has the unit
-  std::u32string before_, behind_;  // the answer's characters before and after its units
+  std::vector<int32_t> wanted_;    // by the answer's number: how often it has the unit
+  std::u32string before_, after_;  // the answer's characters before and after its units
   std::vector<size_t> places_;
   int64_t size_ = 0;  // units of the answer
   int64_t longest_ = 0, least_common_ = 1;

@@ -9,10 +9,10 @@ namespace {
 std::optional<LabelSpan> label_by_recipe(std::span<const CharSpan> offsets, CharSpan answer) {
   const auto first = std::partition_point(offsets.begin(), offsets.end(),
                                           [&](const CharSpan& o) { return o.end <= answer.start; });
-  const auto behind = std::partition_point(offsets.begin(), offsets.end(),
-                                           [&](const CharSpan& o) { return o.start < answer.end; });
-  if (first == offsets.end() || behind == offsets.begin()) return std::nullopt;
-  const auto last = behind - 1;
+  const auto end = std::partition_point(offsets.begin(), offsets.end(),
+                                        [&](const CharSpan& o) { return o.start < answer.end; });
+  if (first == offsets.end() || end == offsets.begin()) return std::nullopt;
+  const auto last = end - 1;
   if (first->start > answer.start || last->end < answer.end) return std::nullopt;
   return LabelSpan{static_cast<int32_t>(first - offsets.begin()),
                    static_cast<int32_t>(last - offsets.begin())};
@@ -22,11 +22,11 @@ std::optional<LabelSpan> label_by_run_qa(std::span<const CharSpan> offsets, Char
   if (offsets.empty() || offsets.front().start > answer.start || offsets.back().end < answer.end) {
     return std::nullopt;
   }
-  const auto behind = std::partition_point(
-      offsets.begin(), offsets.end(), [&](const CharSpan& o) { return o.start <= answer.start; });
+  const auto end = std::partition_point(offsets.begin(), offsets.end(),
+                                        [&](const CharSpan& o) { return o.start <= answer.start; });
   const auto last = std::partition_point(offsets.begin(), offsets.end(),
                                          [&](const CharSpan& o) { return o.end < answer.end; });
-  return LabelSpan{static_cast<int32_t>(behind - offsets.begin()) - 1,
+  return LabelSpan{static_cast<int32_t>(end - offsets.begin()) - 1,
                    static_cast<int32_t>(last - offsets.begin())};
 }
 
@@ -35,10 +35,10 @@ std::optional<LabelSpan> label_by_run_qa(std::span<const CharSpan> offsets, Char
 bool is_inside_token(std::span<const CharSpan> offsets, CharSpan answer) {
   const auto first = std::partition_point(offsets.begin(), offsets.end(),
                                           [&](const CharSpan& o) { return o.end <= answer.start; });
-  const auto behind = std::partition_point(offsets.begin(), offsets.end(),
-                                           [&](const CharSpan& o) { return o.start < answer.end; });
+  const auto end = std::partition_point(offsets.begin(), offsets.end(),
+                                        [&](const CharSpan& o) { return o.start < answer.end; });
   return (first != offsets.end() && first->start < answer.start) ||
-         (behind != offsets.begin() && (behind - 1)->end > answer.end);
+         (end != offsets.begin() && (end - 1)->end > answer.end);
 }
 
 std::optional<LabelSpan> label_answer(std::span<const CharSpan> offsets, CharSpan answer,

@@ -54,10 +54,10 @@ std::optional<std::string> describe_by_content(const fs::path& file) {
 
 std::optional<std::string> describe_files(const fs::path& directory,
                                           const std::vector<std::string>& names) {
-  if (auto told = find_foreign_weights(names)) return told;
+  if (auto description = find_foreign_weights(names)) return description;
   for (const std::string& name : names) {
     if (!regular_file_size(directory / name)) continue;
-    if (auto told = describe_by_content(directory / name)) return told;
+    if (auto description = describe_by_content(directory / name)) return description;
   }
   return std::nullopt;
 }
@@ -66,7 +66,7 @@ std::optional<std::string> describe_files(const fs::path& directory,
 
 std::optional<std::string> describe_other_weights(const fs::path& directory) {
   const std::vector<std::string> names = list_directory(directory);
-  if (auto told = describe_files(directory, names)) return told;
+  if (auto description = describe_files(directory, names)) return description;
   for (const std::string& name : names) {
     const fs::path below = directory / name;
     if (name.starts_with(".") || !directory_exists(below)) continue;
@@ -82,8 +82,8 @@ void refuse_other_weights(const fs::path& directory) {
       path_exists(directory / kInt8WeightFile)) {
     return;
   }
-  if (const auto told = describe_other_weights(directory)) {
-    throw Error(ErrorCode::kBadModel, directory.string(), *told);
+  if (const auto description = describe_other_weights(directory)) {
+    throw Error(ErrorCode::kBadModel, directory.string(), *description);
   }
 }
 

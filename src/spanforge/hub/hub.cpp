@@ -54,8 +54,8 @@ void fetch_weights(HubDownloader& downloader, const HubCache& cache, const HubId
   }
   if (downloader.files()) {
     const std::vector<std::string> names(downloader.files()->begin(), downloader.files()->end());
-    if (const auto told = find_foreign_weights(names)) {
-      throw Error(ErrorCode::kBadModel, id.repository, *told);
+    if (const auto description = find_foreign_weights(names)) {
+      throw Error(ErrorCode::kBadModel, id.repository, *description);
     }
   }
   throw Error(ErrorCode::kBadModel, id.repository,

@@ -90,7 +90,7 @@ std::optional<std::string> describe_by_name(const std::string& name) {
 
 std::optional<std::string> find_foreign_weights(std::span<const std::string> names) {
   for (const std::string& name : names) {
-    if (auto told = describe_by_name(name)) return told;
+    if (auto description = describe_by_name(name)) return description;
   }
   return std::nullopt;
 }

@@ -24,14 +24,14 @@ struct Places {
 };
 
 Places places_of(const fs::path& directory, const fs::path& base) {
-  const fs::path beside =
+  const fs::path parent =
       fs::absolute(directory / "").lexically_normal().parent_path().parent_path();
   if (!base.is_absolute()) {
-    return {{base, directory / base, beside / base},
+    return {{base, directory / base, parent / base},
             fmt::format("no such directory is here, in {0} or next to {0}", directory.string())};
   }
   const fs::path name = base.has_filename() ? base.filename() : base.parent_path().filename();
-  return {{base, beside / name},
+  return {{base, parent / name},
           fmt::format("it is not there, nor is a \"{}\" next to {}",
                       quote_for_message(name.string()), directory.string())};
 }

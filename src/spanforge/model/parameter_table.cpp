@@ -210,9 +210,9 @@ class TableBuilder {
   void number_in_module_order() {
     std::vector<std::string> modules;
     for (const EmbeddingSpec& table : spec_.tables(config_)) modules.push_back(base(table.module));
-    std::string_view behind[] = {spec_.embeddings.norm, spec_.embeddings.projection};
-    if (spec_.embeddings.projected_before_norm) std::swap(behind[0], behind[1]);
-    for (const std::string_view module : behind) modules.push_back(base(module));
+    std::string_view following[] = {spec_.embeddings.norm, spec_.embeddings.projection};
+    if (spec_.embeddings.projected_before_norm) std::swap(following[0], following[1]);
+    for (const std::string_view module : following) modules.push_back(base(module));
     for (size_t block = 0; block < table_.parts.blocks.size(); ++block) {
       const std::string prefix = base(spec_.block_module(block)) + ".";
       for (const BlockModule& module : spec_.block.modules) {

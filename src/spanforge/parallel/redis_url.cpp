@@ -39,11 +39,11 @@ int number_in(std::string_view text, int least, int most, const char* what) {
   return value;
 }
 
-// Takes what is behind `sign` off `text`. False: there is no sign.
-bool split_off(std::string_view& text, char sign, std::string_view& behind) {
+// Moves what follows `sign` from `text` to `after`. False: there is no sign.
+bool split_off(std::string_view& text, char sign, std::string_view& after) {
   const size_t at = text.find(sign);
   if (at == text.npos) return false;
-  behind = text.substr(at + 1);
+  after = text.substr(at + 1);
   text = text.substr(0, at);
   return true;
 }

@@ -2,7 +2,8 @@
 // What: Lets the ranks of a group do work of any length, each its own or only one of them, while
 //   the others see that it is alive; and makes an error of one rank the end of all.
 // How: A thread tells the others once a second that this rank is at work. So a rank that is
-//   stopped or cut off is noticed within the group's deadline, and one that only needs long is not.
+//   stopped or disconnected is noticed within the group's deadline, and one that only needs long is
+//   not.
 
 #include <exception>
 #include <functional>

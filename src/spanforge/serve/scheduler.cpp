@@ -50,7 +50,7 @@ std::optional<Scheduler::Batch> Scheduler::next_batch() {
   bool full = false, served = true;
   while (!full && served) {  // one round
     served = false;
-    std::list<Waiting> behind;  // requests that had their turn
+    std::list<Waiting> later;  // requests that had their turn
     for (auto it = ring_.begin(); it != ring_.end() && !full;) {
       const auto current = it++;
       if (current->model != batch.model) continue;
@@ -61,10 +61,10 @@ std::optional<Scheduler::Batch> Scheduler::next_batch() {
         places_.erase(current->id);
         ring_.erase(current);
       } else if (!full || current->next > before) {
-        behind.splice(behind.end(), ring_, current);
+        later.splice(later.end(), ring_, current);
       }
     }
-    ring_.splice(ring_.end(), behind);
+    ring_.splice(ring_.end(), later);
   }
   return batch;
 }

@@ -44,7 +44,7 @@ std::vector<MergeTable::Merge> MergeTable::by_rank() const {
 
 void Bpe::Word::add(int32_t id, int32_t length) {
   const auto place = static_cast<int32_t>(symbols.size());
-  if (place > 0) symbols.back().behind = place;
+  if (place > 0) symbols.back().next = place;
   symbols.push_back({id, place - 1, -1, length});
 }
 
@@ -90,14 +90,14 @@ void Bpe::tokenize(const NormalizedText& text, std::span<const CharRange> words,
     put_characters({text.chars.data() + range.begin, text.chars.data() + range.end}, word);
     merge(word);
     // Symbols cover bytes: those of byte_fallback are parts of a character.
-    int32_t at = range.begin, behind = 0;  // behind: the number of bytes before `at`
+    int32_t at = range.begin, passed = 0;  // passed: the number of bytes before `at`
     int32_t covered = 0;
     const auto skip_to = [&](int32_t byte) {
       std::string character;
       for (;; ++at, character.clear()) {
         append_utf8(text.chars[static_cast<size_t>(at)], character);
-        if (behind + static_cast<int32_t>(character.size()) > byte) return;
-        behind += static_cast<int32_t>(character.size());
+        if (passed + static_cast<int32_t>(character.size()) > byte) return;
+        passed += static_cast<int32_t>(character.size());
       }
     };
     for (const Symbol& symbol : word.symbols) {
@@ -168,8 +168,8 @@ constexpr int32_t kNoMerge = std::numeric_limits<int32_t>::max();
 void Bpe::rate(Word& word, int32_t place) const {
   const Symbol& left = word.symbols[static_cast<size_t>(place)];
   const MergeTable::Merge* const merge =
-      left.behind < 0 ? nullptr
-                      : table_.find(left.id, word.symbols[static_cast<size_t>(left.behind)].id);
+      left.next < 0 ? nullptr
+                    : table_.find(left.id, word.symbols[static_cast<size_t>(left.next)].id);
   word.ranks[static_cast<size_t>(place)] = merge != nullptr ? merge->rank : kNoMerge;
   word.merged[static_cast<size_t>(place)] = merge != nullptr ? merge->merged : 0;
 }
@@ -189,27 +189,27 @@ void Bpe::merge_short(Word& word) const {
     join(word, place, word.merged[static_cast<size_t>(place)]);
     const Symbol& joined = symbols[static_cast<size_t>(place)];
     rate(word, place);
-    if (joined.before >= 0) rate(word, joined.before);
+    if (joined.previous >= 0) rate(word, joined.previous);
   }
 }
 
 // Makes one symbol of the one at `place` and the next one.
 void Bpe::join(Word& word, int32_t place, int32_t id) {
   Symbol& left = word.symbols[static_cast<size_t>(place)];
-  const auto gone = static_cast<size_t>(left.behind);
+  const auto gone = static_cast<size_t>(left.next);
   Symbol& right = word.symbols[gone];
   left.id = id;
   left.length += right.length;
-  left.behind = right.behind;
+  left.next = right.next;
   right.length = 0;
   if (gone < word.ranks.size()) word.ranks[gone] = kNoMerge;
-  if (left.behind >= 0) word.symbols[static_cast<size_t>(left.behind)].before = place;
+  if (left.next >= 0) word.symbols[static_cast<size_t>(left.next)].previous = place;
 }
 
 // Adds the merge of the symbol at `place` and the next one to the queue, if there is one.
 void Bpe::consider(Word& word, int32_t place) const {
   const Symbol& left = word.symbols[static_cast<size_t>(place)];
-  const Symbol& right = word.symbols[static_cast<size_t>(left.behind)];
+  const Symbol& right = word.symbols[static_cast<size_t>(left.next)];
   const MergeTable::Merge* const merge = table_.find(left.id, right.id);
   if (merge == nullptr) return;
   word.queue.push_back(
@@ -229,14 +229,14 @@ void Bpe::merge_long(Word& word) const {
     queue.pop_back();
     const auto place = static_cast<int32_t>(first.order & 0xFFFFFFFF);
     const Symbol& left = symbols[static_cast<size_t>(place)];
-    if (left.length == 0 || left.behind < 0) continue;
-    const Symbol& right = symbols[static_cast<size_t>(left.behind)];
+    if (left.length == 0 || left.next < 0) continue;
+    const Symbol& right = symbols[static_cast<size_t>(left.next)];
     // If one of the two has been merged since, they make another token.
     const MergeTable::Merge* const merge = table_.find(left.id, right.id);
     if (merge == nullptr || merge->merged != first.merged) continue;
     join(word, place, first.merged);
-    if (left.before >= 0) consider(word, left.before);
-    if (left.behind >= 0) consider(word, place);
+    if (left.previous >= 0) consider(word, left.previous);
+    if (left.next >= 0) consider(word, place);
   }
 }
 

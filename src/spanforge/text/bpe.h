@@ -85,7 +85,7 @@ class Bpe final : public TokenModel {
   using Pair = std::pair<std::string, std::string>;
   struct Symbol {
     int32_t id = 0;
-    int32_t before = -1, behind = -1;  // indices of the neighbours; -1: none
+    int32_t previous = -1, next = -1;  // indices of the neighbours; -1: none
     int32_t length = 0;                // its length in the caller's unit; 0: merged into another
   };
   // A word for merge(), and its working space.

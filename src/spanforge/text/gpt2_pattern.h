@@ -19,21 +19,21 @@ class Gpt2Pattern {
     const Unit* next = begin;
     const char32_t c = take_code_point(next);
     if (c == '\'') {
-      if (const Unit* behind = contraction_end(next, end)) return behind;
+      if (const Unit* after = contraction_end(next, end)) return after;
     }
     Class kind = class_of(c);
     if (c == ' ' && next != end) {
-      const Unit* behind = next;
-      const Class following = class_of(take_code_point(behind));
+      const Unit* after = next;
+      const Class following = class_of(take_code_point(after));
       if (following == kSpace) return spaces_end(begin, next, end);
       kind = following;
-      next = behind;
+      next = after;
     }
     if (kind == kSpace) return spaces_end(begin, next, end);
     while (next != end) {
-      const Unit* behind = next;
-      if (class_of(take_code_point(behind)) != kind) break;
-      next = behind;
+      const Unit* after = next;
+      if (class_of(take_code_point(after)) != kind) break;
+      next = after;
     }
     return next;
   }
@@ -74,10 +74,10 @@ class Gpt2Pattern {
   static const Unit* spaces_end(const Unit* begin, const Unit* next, const Unit* end) {
     const Unit* last = begin;
     while (next != end) {
-      const Unit* behind = next;
-      if (class_of(take_code_point(behind)) != kSpace) return last == begin ? next : last;
+      const Unit* after = next;
+      if (class_of(take_code_point(after)) != kSpace) return last == begin ? next : last;
       last = next;
-      next = behind;
+      next = after;
     }
     return next;
   }
