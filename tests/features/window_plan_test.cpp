@@ -1,6 +1,7 @@
 #include "spanforge/features/window_plan.h"
 
 #include <algorithm>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -19,13 +20,14 @@ std::vector<TokenSpan> slow_windows(int32_t tokens, int32_t room, int32_t overla
   return out;
 }
 
-TEST(PlanWindows, CoversContextAsHfDoes) {
-  std::vector<TokenSpan> plan;
+TEST(WindowPlan, CoversContextAsHfDoes) {
   int plans = 0;
   for (int32_t tokens = 0; tokens <= 40; ++tokens) {
     for (int32_t room = 1; room <= 20; ++room) {
       for (int32_t overlap = 0; overlap < room; ++overlap) {
-        plan_windows(tokens, room, overlap, plan);
+        const WindowPlan windows{tokens, room, overlap};
+        std::vector<TokenSpan> plan;
+        for (int32_t i = 0; i < windows.size(); ++i) plan.push_back(windows[i]);
         ASSERT_EQ(plan, slow_windows(tokens, room, overlap))
             << tokens << " " << room << " " << overlap;
         ASSERT_EQ(plan.front().start, 0);
@@ -38,6 +40,29 @@ TEST(PlanWindows, CoversContextAsHfDoes) {
     }
   }
   EXPECT_EQ(plans, 41 * (20 * 21 / 2));
+}
+
+TEST(WindowPlan, KnowsWhetherAWindowHoldsTokens) {
+  int held = 0, cut = 0;
+  for (const int32_t tokens : {1, 5, 12, 30}) {
+    for (int32_t room = 1; room <= 13; ++room) {
+      for (int32_t overlap = 0; overlap < room; ++overlap) {
+        const WindowPlan windows{tokens, room, overlap};
+        const std::vector<TokenSpan> plan = slow_windows(tokens, room, overlap);
+        for (int32_t first = 0; first < tokens; ++first) {
+          for (int32_t last = first; last < tokens; ++last) {
+            const bool expected = std::ranges::any_of(
+                plan, [&](TokenSpan window) { return window.start <= first && last < window.end; });
+            ASSERT_EQ(windows.holds(first, last), expected)
+                << tokens << " " << room << " " << overlap << ": " << first << " to " << last;
+            ++(expected ? held : cut);
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(held, 1000);
+  EXPECT_GT(cut, 1000);
 }
 
 }  // namespace

@@ -46,10 +46,13 @@ Make in_one_context(std::string answers) {
   return numbered_in_one_context("word ", std::move(answers), "");
 }
 
-Make numbered_in_one_context(std::string piece, std::string before_number,
-                             std::string after_number) {
+namespace {
+
+// context_of: a number of bytes -> the context.
+Make numbered_in_context_of(const Make& context_of, std::string before_number,
+                            std::string after_number) {
   return [=](size_t size) {
-    const std::string context = repeat(piece, size / 2);
+    const std::string context = context_of(size / 2);
     std::string out = R"({"data": [{"paragraphs": [{"context": ")" + context + R"(", "qas": [)";
     for (size_t i = 0; out.size() < size; ++i) {
       const std::string number = std::to_string(i);
@@ -59,6 +62,29 @@ Make numbered_in_one_context(std::string piece, std::string before_number,
     }
     return out + "]}]}]}";
   };
+}
+
+}  // namespace
+
+Make numbered_in_one_context(std::string piece, std::string before_number,
+                             std::string after_number) {
+  return numbered_in_context_of(all(std::move(piece)), std::move(before_number),
+                                std::move(after_number));
+}
+
+Make numbered_in_a_context_of_words(std::string before_number, std::string after_number) {
+  return numbered_in_context_of(numbered("w", " "), std::move(before_number),
+                                std::move(after_number));
+}
+
+std::string labels_in_one_paragraph(size_t size) {
+  const std::string
+      open = R"([{"id": 1, "data": {"question": "q", "context": [{"text": ")" +
+             repeat("word ", size / 2) + R"("}]}, "annotations": [{"result": [)",
+      last = R"({"value": {"start": "0", "end": "0", "startOffset": 0, "endOffset": 4}})";
+  const Make labels =
+      all(R"({"value": {"start": "0", "end": "0", "startOffset": 5, "endOffset": 9}}, )");
+  return open + labels(size / 2) + last + "]}]}]";
 }
 
 std::string one_event_of_many_values(size_t size) {

@@ -30,6 +30,10 @@ Make in_one_context(std::string answers);
 // The same. The context repeats a piece, and each question's answers contain its number.
 Make numbered_in_one_context(std::string piece, std::string before_number,
                              std::string after_number);
+// The same. The context is "w0 w1 ...".
+Make numbered_in_a_context_of_words(std::string before_number, std::string after_number);
+// A task of Label Studio whose one long paragraph has many labels.
+std::string labels_in_one_paragraph(size_t size);
 
 std::string one_event_of_many_values(size_t size);
 

@@ -11,6 +11,8 @@
 #include "spanforge/data/overlap.h"
 #include "spanforge/data/repair.h"
 #include "spanforge/data/rewrite.h"
+#include "spanforge/features/feature_set.h"
+#include "spanforge/features/window_check.h"
 #include "spanforge/formats/safetensors.h"
 #include "spanforge/formats/tfevents.h"
 #include "spanforge/formats/torch_file.h"
@@ -83,6 +85,14 @@ void compare_data(const std::string& text) {
   whatever_comes([&] {
     const Dataset dataset = parse_dataset(text, "f");
     find_overlap(dataset, dataset);
+  });
+}
+
+void check_for_training(const std::string& text) {
+  whatever_comes([&] {
+    const Dataset dataset = parse_dataset(text, "f");
+    require_sound_answers(dataset);
+    check_windows(dataset, bert_tokenizer(), {});
   });
 }
 

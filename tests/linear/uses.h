@@ -16,6 +16,8 @@ void check_data(const std::string& text);
 // Reads as data check and data fix do: notes faults and continues.
 void survey_and_fix(const std::string& text);
 void compare_data(const std::string& text);
+// Checks the answers as training does, and the windows as data check --model does.
+void check_for_training(const std::string& text);
 void score_words(const std::string& text);
 void read_questions(const std::string& text);
 void read_predictions(const std::string& text);

@@ -1,7 +1,6 @@
 #include "spanforge/data/check.h"
 
 #include <algorithm>
-#include <numeric>
 #include <span>
 
 #include <fmt/core.h>
@@ -142,14 +141,9 @@ class Checker {
 
   // Checks the places of answers, all of a context together.
   void locate_answers() {
-    std::vector<size_t> order(dataset_.examples.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    const auto context_of = [&](size_t i) { return dataset_.examples[i].context; };
-    std::ranges::stable_sort(order, {}, context_of);
-    for (size_t begin = 0, end = 0; begin < order.size(); begin = end) {
-      while (end < order.size() && context_of(order[end]) == context_of(order[begin])) ++end;
-      locate_in(dataset_.contexts[context_of(order[begin])],
-                std::span(order).subspan(begin, end - begin));
+    const std::vector<std::vector<size_t>> examples = examples_by_context(dataset_);
+    for (size_t context = 0; context < examples.size(); ++context) {
+      if (!examples[context].empty()) locate_in(dataset_.contexts[context], examples[context]);
     }
     std::ranges::sort(report_.misaligned_answers, {}, key_of<MisalignedAnswer>);
     for (const MisalignedAnswer& item : report_.misaligned_answers) {

@@ -69,6 +69,14 @@ std::string_view fault_name(FaultKind kind) {
   return "bad_row";
 }
 
+std::vector<std::vector<size_t>> examples_by_context(const Dataset& dataset) {
+  std::vector<std::vector<size_t>> examples(dataset.contexts.size());
+  for (size_t i = 0; i < dataset.examples.size(); ++i) {
+    examples[dataset.examples[i].context].push_back(i);
+  }
+  return examples;
+}
+
 bool is_aligned(const Answer& answer, const std::string& context, const CodePointIndex& index) {
   if (answer.answer_start < 0 || static_cast<size_t>(answer.answer_start) > index.size()) {
     return false;

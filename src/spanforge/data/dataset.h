@@ -132,7 +132,11 @@ Dataset parse_dataset(std::string_view text, const std::filesystem::path& file,
 // Writes nested SQuAD v2.0 JSON and commits the file. Groups paragraphs by title and context.
 void save_squad(const Dataset& dataset, AtomicFile file);
 
-// Whether the context holds answer.text at answer.answer_start.
+// [context]: the indices of the examples that ask about it, ascending.
+std::vector<std::vector<size_t>> examples_by_context(const Dataset& dataset);
+
+// Whether the context holds answer.text at answer.answer_start. Without an index, linear in the
+// context.
 bool is_aligned(const Answer& answer, const std::string& context);
 bool is_aligned(const Answer& answer, const std::string& context, const CodePointIndex& index);
 

@@ -166,13 +166,14 @@ class TaskReader {
       return true;
     }
     if (!value.is_array()) return false;
+    int64_t start = 0;
     for (const Json& one : value) {
       const Json* text = one.is_string() ? &one : one.find("text");
       if (text == nullptr || !text->is_string()) return false;
       if (!paragraphs_.empty()) row.context += "\n";
-      paragraphs_.push_back(
-          {static_cast<int64_t>(count_code_points(row.context)), text->as_string()});
       row.context += text->as_string();
+      paragraphs_.push_back({start, text->as_string()});
+      start += static_cast<int64_t>(count_code_points(text->as_string())) + 1;
     }
     return !paragraphs_.empty();
   }
@@ -270,7 +271,7 @@ class TaskReader {
                     *last = part(span.last_part.value_or(*span.first_part));
     if (first == nullptr || last == nullptr) return {.text = span.text};
     for (const OffsetUnit unit : label_studio_units()) {
-      const UnitIndex in_first(first->text), in_last(last->text);
+      const UnitIndex &in_first = first->positions(), &in_last = last->positions();
       const auto start = in_first.code_point(unit, span.start),
                  end = in_last.code_point(unit, span.end);
       if (!start || !end) continue;
@@ -287,9 +288,11 @@ class TaskReader {
   struct Paragraph {
     int64_t start = 0;
     std::string text;
+    mutable std::optional<UnitIndex> index;  // of text, so made when paragraphs_ is complete
+    const UnitIndex& positions() const { return index ? *index : index.emplace(text); }
   };
 
-  // The limit allows a thousand questions about a million characters: some seconds for both passes.
+  // The limit allows a thousand questions about a million characters, in both passes.
   static constexpr uint64_t kMostCopied = uint64_t{4} << 30;
 
   const ReadOptions& options_;

@@ -232,7 +232,8 @@ class Planner {
         RepairKind::kSimilarSpan,
         item.example,
         item.answer,
-        {slice_code_points(context, span.start, span.end), span.start, answer.source},
+        {slice_code_points(context, positions_in(example.context), span.start, span.end),
+         span.start, answer.source},
         found.f1,
         fmt::format("{}; the most similar span is at {}, F1 {:.3f}", reason, span.start, found.f1),
         {},
@@ -263,13 +264,17 @@ class Planner {
     plan_.repairs.push_back(std::move(one));
   }
 
-  // Examples of one context are mostly neighbours.
   bool aligned(const Answer& answer, const Example& example) {
-    if (indexed_ != example.context) {
-      index_.emplace(dataset_.context_of(example));
-      indexed_ = example.context;
+    return is_aligned(answer, dataset_.context_of(example), positions_in(example.context));
+  }
+
+  // Examples of one context are mostly neighbours.
+  const CodePointIndex& positions_in(size_t context) {
+    if (indexed_ != context) {
+      index_.emplace(dataset_.contexts[context]);
+      indexed_ = context;
     }
-    return is_aligned(answer, dataset_.context_of(example), *index_);
+    return *index_;
   }
 
   const Dataset& dataset_;

@@ -27,14 +27,31 @@ std::string with_line_ends(std::string_view text) {
   return out;
 }
 
-Json row_of(ToolRow& row, const Survey& survey, const ToolForm& form, SliceBudget& budget) {
+// The index of the last context: rows about one text follow each other, and there may be many.
+class LastIndex {
+ public:
+  const UnitIndex& of(const std::string& context) {
+    if (!index_ || context != text_) {
+      index_.reset();
+      text_ = context;
+      index_.emplace(text_);
+    }
+    return *index_;
+  }
+
+ private:
+  std::string text_;
+  std::optional<UnitIndex> index_;  // of text_
+};
+
+Json row_of(ToolRow& row, const UnitIndex& index, const Survey& survey, const ToolForm& form,
+            SliceBudget& budget) {
   const auto error = [](std::string reason) -> Json { return {{"error", std::move(reason)}}; };
   if (!row.error.empty()) return error(std::move(row.error));
   Json out = Json::object();
   out["id"] = std::move(row.id);
   if (!row.title.empty()) out["title"] = std::move(row.title);
   out["question"] = std::move(row.question);
-  const UnitIndex index(row.context);
   Json answers = Json::array();
   std::set<std::pair<int64_t, std::string_view>> known;  // the texts are those in `answers`
   const auto add = [&](Json answer) {
@@ -102,6 +119,7 @@ bool means_no_answer(std::string_view text) {
 void stream_tool_rows(const ToolForm& form, size_t file_size, const ToolRows& rows,
                       const RowCallback& callback, std::vector<std::string>& notes) {
   Survey survey{UnitVote(form.units)};
+  LastIndex indexes;
   int64_t unlabelled = 0, empty = 0;
   rows([&](ToolRow& row) {
     if (!row.error.empty()) return;
@@ -110,7 +128,7 @@ void stream_tool_rows(const ToolForm& form, size_t file_size, const ToolRows& ro
     unlabelled += !row.labelled;
     empty += row.labelled && !has_answer;
     if (row.spans.empty()) return;
-    const UnitIndex index(row.context);
+    const UnitIndex& index = indexes.of(row.context);
     if (!index.matters()) return;
     for (const ToolSpan& span : row.spans) survey.vote.count(span, index);
   });
@@ -118,7 +136,7 @@ void stream_tool_rows(const ToolForm& form, size_t file_size, const ToolRows& ro
   rows([&](ToolRow& row) {
     if (row.error.empty() && survey.any_labelled && !row.labelled) return;
     const std::string place = row.place;
-    Json out = row_of(row, survey, form, budget);
+    Json out = row_of(row, indexes.of(row.context), survey, form, budget);
     callback(RowKind::kRow, out, place);
   });
   std::string note = fmt::format("read as {}", form.name);

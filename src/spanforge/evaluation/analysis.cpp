@@ -18,7 +18,7 @@ struct Gold {
 
 // Records how much of one reference a window holds: all of it or not, and in how many tokens.
 void look(const FeatureSet& features, const Window& window, bool first, bool last,
-          const std::string& text, Gold& gold) {
+          const std::string& text, const CodePointIndex& positions, Gold& gold) {
   const std::span<const CharSpan> offsets = features.offsets(window);
   const TokenSpan context = window.context;
   if (context.size() == 0) return;
@@ -37,9 +37,10 @@ void look(const FeatureSet& features, const Window& window, bool first, bool las
   }
   gold.tokens = std::min(gold.tokens, tokens);
   if (gold.can_be_given) return;
-  gold.can_be_given = covered == gold.span ||
-                      squad_normalize(slice_code_points(text, covered.start, covered.end)) ==
-                          squad_normalize(slice_code_points(text, gold.span.start, gold.span.end));
+  const auto normal = [&](CharSpan span) {
+    return squad_normalize(slice_code_points(text, positions, span.start, span.end));
+  };
+  gold.can_be_given = covered == gold.span || normal(covered) == normal(gold.span);
 }
 
 // The places of an answer: where the data says; if it does not say, everywhere the text occurs.
@@ -53,10 +54,12 @@ std::vector<CharSpan> places_of(const Answer& answer, const std::string& context
     places.push_back({start, start + length});
   }
   if (answer.source == StartSource::kStated) return places;
-  for (size_t at = context.find(answer.text); at != std::string::npos && places.size() < kMost;
-       at = context.find(answer.text, at + 1)) {
-    const auto start =
-        static_cast<int32_t>(count_code_points(std::string_view(context).substr(0, at)));
+  int32_t start = 0;
+  for (size_t counted = 0, at = context.find(answer.text);
+       at != std::string::npos && places.size() < kMost; at = context.find(answer.text, at + 1)) {
+    const std::string_view between = std::string_view(context).substr(counted, at - counted);
+    start += static_cast<int32_t>(count_code_points(between));
+    counted = at;
     if (places.empty() || places.front().start != start) places.push_back({start, start + length});
   }
   return places;
@@ -76,7 +79,7 @@ std::vector<Gold> sound_golds(const Dataset& dataset, const FeatureSet& features
       gold.span = span;
       for (int32_t w = first; w < last; ++w) {
         look(features, features.windows()[static_cast<size_t>(w)], w == first, w + 1 == last,
-             context, gold);
+             context, positions, gold);
       }
       golds.push_back(gold);
     }

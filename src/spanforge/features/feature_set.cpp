@@ -33,7 +33,8 @@ struct ContextTokens {
 // The plan of one example for the flat arrays.
 struct Plan {
   TokenBuffer question;
-  std::vector<TokenSpan> windows;  // in context tokens
+  std::optional<WindowPlan> windows;  // in context tokens; nullopt: the example is dropped
+  int32_t window_count() const { return windows ? windows->size() : 0; }
   std::optional<CharSpan> answer;  // what to label, in code points of the context
   bool labelled = false;           // with that answer or, if there is none, with [CLS]
   int64_t first_token = 0;
@@ -209,19 +210,19 @@ class FeatureBuilder {
       throw Error(ErrorCode::kBadData, dataset_.place_of(example),
                   no_room_reason(question_size, room, options));
     }
-    plan_windows(context_size, room, options.window_overlap, plan.windows);
+    plan.windows = WindowPlan{context_size, room, options.window_overlap};
   }
 
   void reserve_windows(int32_t example, Plan& plan) {
     plan.first_token = next_token_;
     plan.first_window = static_cast<int32_t>(features_.windows_.size());
     const auto fixed = static_cast<int32_t>(plan.question.size()) + special_count_;
-    for (const TokenSpan& part : plan.windows) {
+    for (int32_t i = 0; i < plan.window_count(); ++i) {
       Window window;
       window.first_token = next_token_;
-      window.length = fixed + part.size();
+      window.length = fixed + (*plan.windows)[i].size();
       window.example = example;
-      window.index = static_cast<int32_t>(&part - plan.windows.data());
+      window.index = i;
       window.labelled = plan.labelled;
       features_.windows_.push_back(window);
       next_token_ += window.length;
@@ -231,9 +232,9 @@ class FeatureBuilder {
 
   void fill_windows(const Example& example, const Plan& plan) {
     const TokenBuffer& context = contexts_[example.context].tokens;
-    for (size_t i = 0; i < plan.windows.size(); ++i) {
-      Window& window = features_.windows_[static_cast<size_t>(plan.first_window) + i];
-      const TokenSpan part = plan.windows[i];
+    for (int32_t i = 0; i < plan.window_count(); ++i) {
+      Window& window = features_.windows_[static_cast<size_t>(plan.first_window + i)];
+      const TokenSpan part = (*plan.windows)[i];
       fill_tokens(plan.question, context, part, window);
       if (!plan.answer) continue;
       if (const auto label = label_part(context, part, *plan.answer)) {
@@ -301,7 +302,7 @@ class FeatureBuilder {
       ++(options_.on_bad_answer == BadAnswerPolicy::kDrop ? counts.dropped : counts.unlabelled);
     } else {
       const auto first = features_.windows_.begin() + plan.first_window;
-      const bool held = std::any_of(first, first + static_cast<std::ptrdiff_t>(plan.windows.size()),
+      const bool held = std::any_of(first, first + plan.window_count(),
                                     [](const Window& w) { return w.end_position > 0; });
       ++(held ? counts.aligned : counts.truncated);
       const auto& offsets = contexts_[example.context].tokens.offsets;
@@ -326,12 +327,26 @@ class FeatureBuilder {
 };
 
 void require_sound_answers(const Dataset& dataset) {
-  parallel_for(static_cast<int64_t>(dataset.examples.size()), 64, [&](int64_t i) {
-    const Example& example = dataset.examples[static_cast<size_t>(i)];
-    if (example.answers.empty()) return;
-    locate_answer(dataset, example, CodePointIndex(dataset.context_of(example)),
-                  BadAnswerPolicy::kError);
+  const std::vector<std::vector<size_t>> examples = examples_by_context(dataset);
+  std::vector<size_t> bad(examples.size(), SIZE_MAX);  // the first of each context
+  parallel_for(static_cast<int64_t>(examples.size()), 8, [&](int64_t context) {
+    const auto number = static_cast<size_t>(context);
+    const CodePointIndex index(dataset.contexts[number]);
+    for (const size_t i : examples[number]) {
+      const Example& example = dataset.examples[i];
+      if (example.answers.empty() ||
+          locate_answer(dataset, example, index, BadAnswerPolicy::kDrop)) {
+        continue;
+      }
+      bad[number] = i;
+      break;
+    }
   });
+  const auto first = std::ranges::min_element(bad);
+  if (first == bad.end() || *first == SIZE_MAX) return;
+  const Example& example = dataset.examples[*first];
+  locate_answer(dataset, example, CodePointIndex(dataset.context_of(example)),
+                BadAnswerPolicy::kError);
 }
 
 FeatureSet FeatureSet::build(const Dataset& dataset, const Tokenizer& tokenizer,

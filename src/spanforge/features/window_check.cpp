@@ -33,6 +33,7 @@ class WindowChecker {
     if (tokenized_ != example.context) {
       context_.clear();
       tokenizer_.tokenize(dataset_.context_of(example), context_);
+      positions_ = CodePointIndex(dataset_.context_of(example));
       tokenized_ = example.context;
     }
     question_.clear();
@@ -47,7 +48,7 @@ class WindowChecker {
     }
     if (example.answers.empty() || example.answers.front().text.empty()) return;
     const Answer& answer = example.answers.front();
-    if (!is_aligned(answer, dataset_.context_of(example))) return;
+    if (!is_aligned(answer, dataset_.context_of(example), positions_)) return;
     const auto start = static_cast<int32_t>(answer.answer_start);
     check_answer(i, {start, start + static_cast<int32_t>(count_code_points(answer.text))}, room);
   }
@@ -61,16 +62,13 @@ class WindowChecker {
                            "tokenizer drops"});
       return;
     }
-    plan_windows(static_cast<int32_t>(offsets.size()), room, options_.window_overlap, windows_);
-    const bool held = std::ranges::any_of(windows_, [&](TokenSpan window) {
-      return window.start <= tokens->first && tokens->last < window.end;
-    });
-    if (held) return check_edges(i, answer, *tokens);
+    const WindowPlan windows{static_cast<int32_t>(offsets.size()), room, options_.window_overlap};
+    if (windows.holds(tokens->first, tokens->last)) return check_edges(i, answer, *tokens);
     findings_.push_back(
         {WindowFault::kAnswerCut, i,
          fmt::format("the answer's {} tokens cross the edges of all {} windows of {} tokens "
                      "that overlap by {}",
-                     tokens->last - tokens->first + 1, windows_.size(), options_.max_seq_length,
+                     tokens->last - tokens->first + 1, windows.size(), options_.max_seq_length,
                      options_.window_overlap)});
   }
 
@@ -83,7 +81,7 @@ class WindowChecker {
          fmt::format(
              "the answer is only a part of its tokens, \"{}\": with this tokenizer a model cannot "
              "give less",
-             quote_for_message(slice_code_points(context,
+             quote_for_message(slice_code_points(context, positions_,
                                                  offsets[static_cast<size_t>(tokens.first)].start,
                                                  offsets[static_cast<size_t>(tokens.last)].end)))});
   }
@@ -93,8 +91,8 @@ class WindowChecker {
   const WindowOptions options_;
   const int32_t special_count_;
   TokenBuffer context_, question_;
-  size_t tokenized_ = SIZE_MAX;  // the context of context_
-  std::vector<TokenSpan> windows_;
+  CodePointIndex positions_{""};
+  size_t tokenized_ = SIZE_MAX;  // the context of context_ and positions_
   std::vector<WindowFinding> findings_;
 };
 

@@ -1,10 +1,10 @@
 #pragma once
-// Plans the windows of one question+context pair. Source: HF tokenizers 0.22, Encoding::truncate
-// and truncate_encodings (OnlySecond), which run_qa uses.
+// The plan of the windows of one question+context pair. Source: HF tokenizers 0.22,
+// Encoding::truncate and truncate_encodings (OnlySecond), which run_qa uses.
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "spanforge/features/feature_set.h"
 
@@ -18,18 +18,28 @@ inline bool leaves_room(int32_t room, int32_t context_tokens, const WindowOption
 // Why leaves_room() is false, and what to do.
 std::string no_room_reason(int32_t question_tokens, int32_t room, const WindowOptions& options);
 
-// Makes windows of `room` tokens over `context_tokens` tokens; neighbours share `overlap`. They
-// start at 0, room - overlap, 2 (room - overlap) ... The first window that reaches the end is the
+// The windows of `room` tokens over `context_tokens` tokens; neighbours share `overlap`. They start
+// at 0, room - overlap, 2 (room - overlap) ... The first window that reaches the end is the
 // last. A context that fits, also an empty one, has one window.
 // REQUIRES: context_tokens <= room, or 0 <= overlap < room.
-inline void plan_windows(int32_t context_tokens, int32_t room, int32_t overlap,
-                         std::vector<TokenSpan>& out) {
-  out.clear();
-  for (int32_t start = 0;; start += room - overlap) {
-    const int32_t end = context_tokens - start <= room ? context_tokens : start + room;
-    out.push_back({start, end});
-    if (end == context_tokens) return;
+struct WindowPlan {
+  int32_t context_tokens = 0, room = 0, overlap = 0;
+
+  int32_t size() const {
+    if (context_tokens <= room) return 1;
+    const int32_t step = room - overlap;
+    return 1 + (context_tokens - room + step - 1) / step;
   }
-}
+  TokenSpan operator[](int32_t window) const {
+    const int32_t start = window == 0 ? 0 : window * (room - overlap);
+    return {start, context_tokens - start <= room ? context_tokens : start + room};
+  }
+  // Whether a window holds the tokens from first to last, which are some of the context.
+  bool holds(int32_t first, int32_t last) const {
+    // Of the windows that begin at `first` or before, the last one goes farthest.
+    const int32_t window = size() == 1 ? 0 : std::min(size() - 1, first / (room - overlap));
+    return last < (*this)[window].end;
+  }
+};
 
 }  // namespace spanforge
