@@ -28,7 +28,7 @@ suppressions=$PWD/tools/sanitizers
 export ASAN_OPTIONS=detect_stack_use_after_return=1:check_initialization_order=1:strict_string_checks=1
 export LSAN_OPTIONS=suppressions=$suppressions/leaks.txt:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=suppressions=$suppressions/races.txt:second_deadlock_stack=1
+export TSAN_OPTIONS=suppressions=$suppressions/races.txt:second_deadlock_stack=1:history_size=7
 # Several threads per region on any machine. On some kernels, random addresses leave ThreadSanitizer
 # no room; without them it finds as much.
 run=()

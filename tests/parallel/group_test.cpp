@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstring>
 #include <numeric>
 
@@ -104,6 +105,23 @@ TEST_P(GroupOfRanks, NoticesARankThatIsGone) {
     testing::expect_error(ErrorCode::kPeerLost, [&] { group.barrier(); });
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
   });
+}
+
+std::atomic<int> pipe_signals{0};
+
+// A program that uses the library need not ignore SIGPIPE, and would be ended by it.
+TEST(GroupThatLostARank, RaisesNoSignal) {
+  if (group_engine().empty()) GTEST_SKIP() << testing::kNoEngine;
+  pipe_signals = 0;
+  const auto old_handler = std::signal(SIGPIPE, [](int) { ++pipe_signals; });
+  for (int i = 0; i < 15; ++i) {  // each time, some rank may write to a connection that is gone
+    run_ranks(9, [](Group& group) {
+      if (group.rank() == 1) return;
+      testing::expect_error(ErrorCode::kPeerLost, [&] { group.barrier(); });
+    });
+  }
+  std::signal(SIGPIPE, old_handler);
+  EXPECT_EQ(pipe_signals, 0);
 }
 
 }  // namespace

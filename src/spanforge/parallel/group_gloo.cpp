@@ -2,8 +2,13 @@
 
 #ifdef SPANFORGE_HAS_GLOO
 
+#include <pthread.h>
+#include <signal.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -29,6 +34,32 @@ using Buffer = std::unique_ptr<gloo::transport::UnboundBuffer>;
 
 constexpr milliseconds kConnectDeadline{60'000};
 
+// Gloo's writes to a connection that a peer has closed raise SIGPIPE, which ends a program that
+// does not ignore it. While this exists, they fail instead, on this thread and on those that it
+// starts.
+class WithoutPipeSignal {
+ public:
+  WithoutPipeSignal() {
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    ::sigset_t pending;
+    ::sigpending(&pending);
+    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  WithoutPipeSignal(const WithoutPipeSignal&) = delete;
+  ~WithoutPipeSignal() {
+    const timespec now{};
+    while (!was_pending_ && ::sigtimedwait(&pipe_, nullptr, &now) == -1 && errno == EINTR) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  ::sigset_t pipe_, before_;
+  bool was_pending_ = false;
+};
+
 class GlooGroup : public Group {
  public:
   GlooGroup(const Launch& launch, int on_this_host, std::shared_ptr<gloo::Context> context)
@@ -36,6 +67,7 @@ class GlooGroup : public Group {
 
  protected:
   void exchange_with_others(std::span<const ConstBytes> out, std::span<const Bytes> in) override {
+    const WithoutPipeSignal without_pipe_signal;
     const uint64_t slot = next_slot_++;
     const auto begin = steady_clock::now();
     std::vector<std::pair<int, Buffer>> receives, sends;
@@ -123,6 +155,7 @@ class MeetingStore : public gloo::rendezvous::Store {
 
 std::unique_ptr<Group> make_gloo_group(const Launch& launch, Meeting& meeting,
                                        const std::string& interface) {
+  const WithoutPipeSignal without_pipe_signal;  // Gloo's thread, made here, keeps it blocked
   try {
     gloo::transport::tcp::attr attributes;
     attributes.iface = interface;
