@@ -2,12 +2,10 @@
 
 #ifdef SPANFORGE_HAS_GLOO
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <ctime>
 #include <string>
 #include <system_error>
