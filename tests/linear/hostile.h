@@ -13,6 +13,9 @@ struct Hostile {
   const char* name = "";
   Make make;
   Use use;
+  // How much longer twice the size may take. Linear work takes twice as long, quadratic work four
+  // times.
+  double most_ratio = 2.5;
 };
 void PrintTo(const Hostile& row, std::ostream* out);
 const std::vector<Hostile>& hostile_table();

@@ -73,10 +73,12 @@ QuestionRow QuestionReader::read(Json& row, const std::string& place) const {
   return read;
 }
 
-bool QuestionReader::states_impossible(Json& row) const {
+const Json* QuestionReader::find_impossible(Json& row) const {
   const Json* value = find(row, "is_impossible", keys::kImpossible);
-  return value != nullptr && !value->is_null();
+  return value == nullptr || value->is_null() ? nullptr : value;
 }
+
+bool QuestionReader::states_impossible(Json& row) const { return find_impossible(row) != nullptr; }
 
 std::string QuestionReader::context(Json& row, const std::string& place) const {
   return take_string(row, "context", keys::kContext, place);
@@ -104,8 +106,8 @@ std::string QuestionReader::take_id(Json& row, const std::string& place) const {
 }
 
 void QuestionReader::take_impossible(Json& row, QuestionRow& read) const {
-  if (!states_impossible(row)) return;
-  const Json* value = find(row, "is_impossible", keys::kImpossible);
+  const Json* value = find_impossible(row);
+  if (value == nullptr) return;
   const std::optional<bool> spelt = spelled_bool(*value);
   if (!spelt) {
     fail(read.example.place,

@@ -45,6 +45,8 @@ class QuestionReader {
   template <class Names>
   std::string take_string(Json& row, std::string_view ours, const Names& names,
                           const std::string& place) const;
+  // Null if the row does not say it, or says null.
+  const Json* find_impossible(Json& row) const;
   [[noreturn]] void fail_missing(std::string_view ours, const std::string& place) const;
   std::string string_of(Json& value, std::string_view key, const std::string& place) const;
 

@@ -44,7 +44,7 @@ class LastIndex {
   std::optional<UnitIndex> index_;  // of text_
 };
 
-Json row_of(ToolRow& row, const UnitIndex& index, const Survey& survey, const ToolForm& form,
+Json row_of(ToolRow& row, LastIndex& indexes, const Survey& survey, const ToolForm& form,
             SliceBudget& budget) {
   const auto error = [](std::string reason) -> Json { return {{"error", std::move(reason)}}; };
   if (!row.error.empty()) return error(std::move(row.error));
@@ -52,6 +52,7 @@ Json row_of(ToolRow& row, const UnitIndex& index, const Survey& survey, const To
   out["id"] = std::move(row.id);
   if (!row.title.empty()) out["title"] = std::move(row.title);
   out["question"] = std::move(row.question);
+  const UnitIndex& index = indexes.of(row.context);
   Json answers = Json::array();
   std::set<std::pair<int64_t, std::string_view>> known;  // the texts are those in `answers`
   const auto add = [&](Json answer) {
@@ -136,7 +137,7 @@ void stream_tool_rows(const ToolForm& form, size_t file_size, const ToolRows& ro
   rows([&](ToolRow& row) {
     if (row.error.empty() && survey.any_labelled && !row.labelled) return;
     const std::string place = row.place;
-    Json out = row_of(row, indexes.of(row.context), survey, form, budget);
+    Json out = row_of(row, indexes, survey, form, budget);
     callback(RowKind::kRow, out, place);
   });
   std::string note = fmt::format("read as {}", form.name);
